@@ -1,0 +1,154 @@
+"""The records that travel between the stages: Creative in, Prediction and EditResult out, FailedCreative beside them.
+
+Frozen, without torch and without files: anything may import this module, it imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TEXT_COLUMNS = (
+    "file_name", "ad_name", "headline", "primary_text", "description", "cta", "brand", "category", "platform",
+    "placement", "audience", "test_id", "currency", "date_start", "date_end", "consent_id",
+)  # fmt: skip
+NUMBER_COLUMNS = ("impressions", "clicks", "spend")
+COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Creative:
+    """One ad: a picture, words, or both, with its context and, when known, its results.
+
+    file_name is relative to the catalogue; image_path is where the bytes are (None: words only). image_u8 [H, W, 3] holds a
+    picture that is not on disk, such as an edited one, and wins over image_path. Counts are None when unknown. row is the
+    1-based data row the creative came from, for messages.
+    """
+
+    file_name: str = ""
+    image_path: Path | None = None
+    image_u8: np.ndarray | None = field(default=None, repr=False, compare=False)
+    ad_name: str = ""
+    headline: str = ""
+    primary_text: str = ""
+    description: str = ""
+    cta: str = ""
+    brand: str = ""
+    category: str = ""
+    platform: str = ""
+    placement: str = ""
+    audience: str = ""
+    test_id: str = ""
+    currency: str = ""
+    date_start: str = ""
+    date_end: str = ""
+    consent_id: str = ""
+    impressions: int | None = None
+    clicks: int | None = None
+    spend: float | None = None
+    row: int = 0
+
+    @property
+    def name(self) -> str:
+        """What a message calls this creative."""
+        return self.ad_name or self.file_name or self.headline[:40] or f"row {self.row}"
+
+    @property
+    def has_image(self) -> bool:
+        return self.image_u8 is not None or self.image_path is not None
+
+    @property
+    def has_words(self) -> bool:
+        return bool(self.headline or self.primary_text or self.description)
+
+    @property
+    def has_results(self) -> bool:
+        return bool(self.impressions) and self.clicks is not None
+
+    @property
+    def body(self) -> str:
+        """The words below the headline, in reading order."""
+        return " ".join(text for text in (self.primary_text, self.description) if text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A click rate (0..1) with its 90 % interval, what it rests on, and why.
+
+    evidence is one sentence; reasons are ordered by size, each a short phrase such as "words +12 %".
+    """
+
+    ctr: float
+    ctr_low: float
+    ctr_high: float
+    evidence: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceReport:
+    """Faces found in a picture, how many were edited, and why the others were not (one reason each)."""
+
+    found: int = 0
+    edited: int = 0
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One change: face index (-1 for words), direction (or "headline", "description"), strength (standard deviations)."""
+
+    face: int
+    direction: str
+    strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditResult:
+    """What the editor did to one creative; field names are the contract of results.jsonl.
+
+    status is "edited", "kept" or "failed". ctr_original: as uploaded; ctr_control: faces inverted, nothing edited, re-rendered;
+    ctr_edited: re-scored from the final pixels and words; ctr_edited_judge: a second model's opinion of the same.
+    """
+
+    file_name: str
+    status: str
+    ad_name: str = ""
+    edited_image: str = ""
+    headline_original: str = ""
+    headline_edited: str = ""
+    description_original: str = ""
+    description_edited: str = ""
+    ctr_original: float | None = None
+    ctr_original_judge: float | None = None
+    ctr_control: float | None = None
+    ctr_edited: float | None = None
+    ctr_edited_low: float | None = None
+    ctr_edited_high: float | None = None
+    ctr_edited_judge: float | None = None
+    identity_similarity: float | None = None
+    faces: FaceReport = FaceReport()
+    edits: tuple[Edit, ...] = ()
+    evaluations: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    model_hash: str = ""
+    evidence: str = ""
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, ready for one line of results.jsonl."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedCreative:
+    """A creative that could not be used: a row of failures.csv."""
+
+    file_name: str
+    ad_name: str
+    problem: str
+    remedy: str

@@ -1,0 +1,52 @@
+"""Errors of the adcreative package. Every message is one sentence: what was expected, what came, what to do.
+
+    AdCreativeError                     the CLI prints the sentence and exits with 2
+    |-- CatalogError(ValueError)        the folder or table as a whole cannot be used
+    |-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of failures.csv
+    |-- ConfigError(ValueError)         an option or a configuration file is wrong
+    |-- WeightsError(FileNotFoundError) a named weight is not here and cannot be had
+    |-- ArtifactError(ValueError)       a model folder is incomplete, of another version, or changed
+    |-- FeatureError(ValueError)        features cannot be built or do not fit the model
+    |-- TrainingError(ValueError)       the data cannot be learnt from
+    `-- CopywriterError(RuntimeError)   the language model failed and no fallback was allowed
+"""
+
+
+class AdCreativeError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class CatalogError(AdCreativeError, ValueError):
+    """The folder or table as a whole cannot be used."""
+
+
+class CreativeError(AdCreativeError, ValueError):
+    """One creative cannot be used; `problem` says why and `remedy` what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem} {remedy}")
+        self.problem, self.remedy = problem, remedy
+
+
+class ConfigError(AdCreativeError, ValueError):
+    """An option or a configuration file is wrong."""
+
+
+class WeightsError(AdCreativeError, FileNotFoundError):
+    """A named weight is not on this machine and cannot be had."""
+
+
+class ArtifactError(AdCreativeError, ValueError):
+    """A model folder is incomplete, of another version, or changed."""
+
+
+class FeatureError(AdCreativeError, ValueError):
+    """Features cannot be built, or do not fit the model."""
+
+
+class TrainingError(AdCreativeError, ValueError):
+    """The data cannot be learnt from."""
+
+
+class CopywriterError(AdCreativeError, RuntimeError):
+    """The language model failed and no fallback was allowed."""

