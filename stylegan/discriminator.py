@@ -42,7 +42,9 @@ class Discriminator(nn.Module):
         while resolution > 4:
             here, below = channels[resolution], channels[resolution // 2]
             self.blocks.append(
-                nn.ModuleList([EqualConv(here, here, 3), EqualConv(here, below, 3), EqualConv(here, below, 1, linear=True)])
+                nn.ModuleList(
+                    [EqualConv(here, here, 3), EqualConv(here, below, 3), EqualConv(here, below, 1, linear=True)]
+                )
             )
             resolution //= 2
         self.last_conv = EqualConv(channels[4] + 1, channels[4], 3)

@@ -1,10 +1,10 @@
 """Errors of the stylegan package.
 
-    StyleGANError
-    |-- ShapeError(ValueError)          a tensor or an image has another shape than the call needs
-    |-- CheckpointError(ValueError)     a weight file is incomplete, of another kind, or changed
-    |-- InversionError(ValueError)      a face picture cannot be inverted
-    `-- DirectionError(ValueError)      an edit direction is unknown, or its strength lies outside the safe range
+StyleGANError
+|-- ShapeError(ValueError)          a tensor or an image has another shape than the call needs
+|-- CheckpointError(ValueError)     a weight file is incomplete, of another kind, or changed
+|-- InversionError(ValueError)      a face picture cannot be inverted
+`-- DirectionError(ValueError)      an edit direction is unknown, or its strength lies outside the safe range
 """
 
 

@@ -87,7 +87,8 @@ class MappingNetwork(nn.Module):
         out_dims = [config.w_dim] * (config.num_mapping_layers - 1) + [config.w_dim * config.mapping_rows]
         in_dims = [config.z_dim, *out_dims[:-1]]
         self.layers = nn.ModuleList(
-            EqualLinear(i, o, lr_multiplier=config.mapping_lr_multiplier) for i, o in zip(in_dims, out_dims, strict=True)
+            EqualLinear(i, o, lr_multiplier=config.mapping_lr_multiplier)
+            for i, o in zip(in_dims, out_dims, strict=True)
         )
         self.register_buffer("w_avg", torch.zeros(config.mapping_rows, config.w_dim))
         self.w_avg: Tensor
@@ -106,7 +107,9 @@ class MappingNetwork(nn.Module):
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, fixed noise, bias, scaled leaky ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, config: GeneratorConfig, *, size: int, upsample: bool) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, config: GeneratorConfig, *, size: int, upsample: bool
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.affine = EqualLinear(config.w_dim, in_channels, bias_init=1.0)

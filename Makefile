@@ -1,0 +1,41 @@
+# Every target does all the set-up it needs: Python 3.11 or 3.12 and make are enough.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+DATA ?= ../shared/data
+
+.PHONY: demo test lint bench app train-embedded clean
+
+.venv/.installed: pyproject.toml requirements-embedded.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[app,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-embedded.txt
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/adcreative demo --out demo
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.installed
+	$(BIN)/python -m tests.bench
+
+app: .venv/.installed
+	$(BIN)/adcreative app
+
+# Trains every embedded weight from DATA (see data/README.md for where to get it); hours on two cores, resumable.
+train-embedded: .venv/.installed
+	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces
+	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces --export data/weights/faces
+	$(BIN)/python -m adcreative.encoders.direction_training $(DATA)/faces
+	$(BIN)/python -m adcreative.encoders.headline_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m adcreative.encoders.clip_training $(DATA)/faces
+	$(BIN)/python -m adcreative.ctr.shipped_training $(DATA)/upworthy/packages-train.parquet
+
+clean:
+	rm -rf demo dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,227 @@
+"""Command line: one typer command per verb of `pipeline`, no logic of its own.
+
+Exit codes: 0 done (failures, if any, are listed in failures.csv), 2 nothing could be done, 130 stopped by Ctrl-C (start the
+same command again to go on). `--help` loads no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from adcreative import __version__
+from adcreative.errors import AdCreativeError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Score ad creatives with an interval and reasons, search edits of faces and words, and check the gain.",
+)  # fmt: skip
+
+Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, or one CSV or parquet file.")]
+Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start over instead of continuing an earlier run.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+
+
+@contextmanager
+def _verb() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool]]]:
+    """Yield (progress, should_stop) with a progress bar; turn our errors into one line and exit code 2.
+
+    The first Ctrl-C asks the verb to stop at the next safe point, the second ends the program.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    stop_requested = False
+
+    def request_stop(signum: int, frame: Any) -> None:
+        nonlocal stop_requested
+        if stop_requested:
+            raise KeyboardInterrupt
+        stop_requested = True
+        console.print("stopping after this creative; press Ctrl-C again to stop at once")
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    previous = signal.signal(signal.SIGINT, request_stop)
+    try:
+        with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+            task = bar.add_task("loading models", total=None)
+
+            def report(stage: str, done: int, total: int) -> None:
+                bar.update(task, description=stage, completed=done, total=total)
+
+            yield report, lambda: stop_requested
+    except AdCreativeError as error:
+        console.print(f"adcreative: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        console.print("stopped; the same command goes on where it was")
+        raise typer.Exit(130) from error
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _finish(summary: Any, noun: str) -> None:
+    """Print where the result is; exit with 130 when the run was stopped."""
+    if summary.stopped:
+        typer.echo(f"stopped after {summary.done} {noun}; the same command goes on where it was")
+        raise typer.Exit(130)
+    failed = f", {summary.failed} failed (see failures.csv)" if summary.failed else ""
+    typer.echo(f"{summary.done} {noun}{failed}: {summary.path}")
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Set what every command needs before any model loads."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    data: Data, out: Annotated[Path, typer.Option("--out", help="Model folder to write.")], seed: Seed = 0
+) -> None:
+    """Fit the predictor and its judge to creatives with impressions and clicks.
+
+    Example: adcreative train account/ --out model/
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, should_stop):
+        summary = pipeline.train(data, out, seed=seed, progress=progress, should_stop=should_stop)
+    _finish(summary, "creatives learnt from")
+
+
+@app.command()
+def score(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
+    model: Model = None,
+    restart: Restart = False,
+) -> None:
+    """Predict a click rate with interval, evidence and reasons for each creative.
+
+    Example: adcreative score ads/ --out scores.csv
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, should_stop):
+        summary = pipeline.score(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
+    _finish(summary, "creatives scored")
+
+
+@app.command()
+def optimize(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder for results, images and report.")],
+    model: Model = None,
+    seed: Seed = 0,
+    population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None,
+    generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None,
+    llm: Annotated[
+        str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")
+    ] = "smollm2",
+    direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
+    restart: Restart = False,
+) -> None:
+    """Search edits of faces and words for each creative, re-render, re-score and judge them.
+
+    Example: adcreative optimize ads/ --out improved/ --seed 1
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, should_stop):
+        summary = pipeline.optimize(
+            data, out, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
+            directions=direction, restart=restart, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    _finish(summary, "creatives optimized")
+
+
+@app.command()
+def evaluate(
+    data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None
+) -> None:
+    """Measure a model on creatives with results that it was not trained on.
+
+    Example: adcreative evaluate held-out.parquet --out metrics.json
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, should_stop):
+        metrics = pipeline.evaluate(data, out, model=model, progress=progress, should_stop=should_stop)
+    typer.echo(json.dumps(metrics, indent=1))
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"), seed: Seed = 0) -> None:
+    """Make a folder of simulated ads, optimize it, and compare the gain with the planted truth.
+
+    Example: adcreative demo --out demo
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, should_stop):
+        summary = pipeline.demo(out, seed=seed, progress=progress, should_stop=should_stop)
+    _finish(summary, "creatives optimized")
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List each named weight: where it comes from, size, sha256, licence, and whether it is here.
+
+    Example: adcreative models
+    """
+    from adcreative import pipeline
+
+    rows = pipeline.models()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo("  ".join(f"{key}={value}" for key, value in row.items()))
+
+
+@app.command("app")
+def app_command(
+    host: Annotated[str, typer.Option(help="Address to bind; anything but 127.0.0.1 needs --auth.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 7860,
+    model: Model = None,
+    auth: Annotated[str | None, typer.Option(help="user:password.")] = None,
+) -> None:
+    """Open the web app on this machine.
+
+    Example: adcreative app --port 7860
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, _):
+        progress("loading models", 0, 1)
+        studio = pipeline.Studio(model)
+    pipeline.launch_app(studio, host=host, port=port, auth=auth)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,92 @@
+"""Load the encoders, the face model and the predictors once per process, and hand them to the verbs.
+
+The one place that chooses the device and the number of threads; below it code follows its inputs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from adcreative.copywriter import Copywriter, build_copywriter
+from adcreative.ctr.predictor import Predictor
+from adcreative.editor.editor import EditorTools
+from adcreative.encoders.creative_clip import CreativeClip
+from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
+from adcreative.encoders.headline import HeadlineModel
+from adcreative.encoders.weights import embedded_dir
+from adcreative.errors import ArtifactError, ConfigError
+from adcreative.feature_cache import FeatureCache
+from adcreative.feature_extraction import FeatureExtractor
+from stylegan.checkpoints import load_face_model
+from stylegan.directions import DirectionSet
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Everything the verbs share, loaded."""
+
+    clip: CreativeClip
+    headline_model: HeadlineModel
+    analyzer: FaceAnalyzer
+    codec: FaceCodec
+    directions: DirectionSet
+    extractor: FeatureExtractor
+    copywriter: Copywriter
+
+    def editor_tools(self, predictor: Predictor, judge: Predictor, names: Sequence[str] | None) -> EditorTools:
+        """Bundle for the editor, with the allowed directions only.
+
+        Raises:
+            ConfigError: a name is not a shipped direction.
+        """
+        unknown = [name for name in names or () if name not in self.directions.names]
+        if unknown:
+            raise ConfigError(f"no direction named {unknown[0]!r}; known: {', '.join(self.directions.names)}")
+        directions = self.directions if names is None else self.directions.select(list(names))
+        return EditorTools(
+            extractor=self.extractor, predictor=predictor, judge=judge, analyzer=self.analyzer, codec=self.codec,
+            directions=directions, copywriter=self.copywriter,
+        )  # fmt: skip
+
+
+def cache_dir() -> Path:
+    """Where features are cached: $ADCREATIVE_CACHE, else the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
+    return Path(os.environ.get("ADCREATIVE_CACHE", default))
+
+
+@lru_cache(maxsize=1)
+def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
+    clip, headline_model, analyzer = CreativeClip.load(), HeadlineModel.load(), FaceAnalyzer()
+    codec = FaceCodec(load_face_model(embedded_dir("faces")))
+    directions = DirectionSet.load(embedded_dir("directions"))
+    extractor = FeatureExtractor(clip, headline_model, analyzer, codec, cache=FeatureCache(cache_dir() / "features"))
+    return clip, headline_model, analyzer, codec, directions, extractor
+
+
+@lru_cache(maxsize=4)
+def load_tools(copywriter: str = "template") -> Tools:
+    """Load all encoders; the language model itself loads at its first line."""
+    return Tools(*_encoders(), build_copywriter(copywriter))
+
+
+@lru_cache(maxsize=4)
+def load_model(model_dir: Path | None = None) -> tuple[Predictor, Predictor]:
+    """Load a predictor and its judge from a folder written by `train`, or the shipped pair.
+
+    Raises:
+        ArtifactError: the folder does not hold both.
+    """
+    if model_dir is None:
+        return Predictor.load(embedded_dir("predictor")), Predictor.load(embedded_dir("judge"))
+    model_dir = Path(model_dir)
+    missing = [name for name in ("predictor", "judge") if not (model_dir / name).is_dir()]
+    if missing:
+        raise ArtifactError(
+            f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out"
+        )
+    return Predictor.load(model_dir / "predictor"), Predictor.load(model_dir / "judge")

@@ -1,0 +1,176 @@
+"""Named edit directions in face-code space: learn, apply, save, load.
+
+A direction that changes one thing and leaves the others: the shortest step, in the metric of the training faces, that
+raises one attribute's linear predictor and holds all others still,
+
+    v = S B (B^T S B)^-1 e_a        S: covariance of codes, B: regressors of all attributes and nuisances, one per column
+
+which is conditional projection (Shen et al. 2020, InterFaceGAN, section 3.3) carried out in the whitened space. Strength 1 is
+one standard deviation of the training codes along v. What must never change (sex, ethnicity, skin tone) enters B as a
+nuisance and is not offered as a direction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from stylegan.errors import CheckpointError, DirectionError, ShapeError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectionSet:
+    """K directions over face codes of width C.
+
+    names: what each is for. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
+    high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card).
+    """
+
+    names: tuple[str, ...]
+    vectors: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    table: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        num = len(self.names)
+        if self.vectors.ndim != 2 or not self.vectors.shape[0] == num == len(self.low) == len(self.high):
+            raise ShapeError(
+                f"{num} names need vectors [{num}, C], low [{num}], high [{num}]; got {self.vectors.shape}"
+            )
+
+    def index(self, name: str) -> int:
+        """Return the row of `name`.
+
+        Raises:
+            DirectionError: no such direction; the message lists the known ones.
+        """
+        if name not in self.names:
+            raise DirectionError(f'no direction named "{name}"; known: {", ".join(self.names)}')
+        return self.names.index(name)
+
+    def select(self, names: tuple[str, ...] | list[str]) -> DirectionSet:
+        """Return the directions with these names, in this order."""
+        rows = [self.index(name) for name in names]
+        return DirectionSet(
+            names=tuple(names), vectors=self.vectors[rows], low=self.low[rows], high=self.high[rows],
+            table={name: self.table.get(name, {}) for name in names},
+        )  # fmt: skip
+
+    def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+        """Move codes along the directions.
+
+            edited = codes + strengths @ vectors
+
+        Args:
+            codes: [P, C] float32. Not modified.
+            strengths: [P, K], in standard deviations; zeros return the codes unchanged.
+        Raises:
+            DirectionError: a strength is not finite or outside its direction's safe range.
+        """
+        strengths = np.asarray(strengths, dtype=np.float32)
+        if codes.ndim != 2 or strengths.shape != (codes.shape[0], len(self.names)):
+            raise ShapeError(f"expected strengths [{len(codes)}, {len(self.names)}], got {list(strengths.shape)}")
+        outside = ~np.isfinite(strengths) | (strengths < self.low - 1e-5) | (strengths > self.high + 1e-5)
+        if outside.any():
+            row, k = np.argwhere(outside)[0]
+            raise DirectionError(
+                f'strength {strengths[row, k]:.2f} of "{self.names[k]}" is outside its safe range '
+                f"{self.low[k]:.2f} to {self.high[k]:.2f}"
+            )
+        return codes + strengths @ self.vectors
+
+    def save(self, directions_dir: Path) -> None:
+        """Write `directions.safetensors` and `manifest.json` (names, ranges, table, hash)."""
+        directions_dir.mkdir(parents=True, exist_ok=True)
+        path = directions_dir / "directions.safetensors"
+        save_file({"vectors": np.ascontiguousarray(self.vectors, dtype=np.float32)}, path)
+        manifest = {
+            "format": FORMAT, "kind": "face-directions", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "names": list(self.names), "low": [float(v) for v in self.low], "high": [float(v) for v in self.high],
+            "table": dict(self.table),
+        }  # fmt: skip
+        (directions_dir / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, directions_dir: Path) -> DirectionSet:
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: files are missing, of another kind or format, or changed.
+        """
+        manifest_path, path = directions_dir / "manifest.json", directions_dir / "directions.safetensors"
+        if not manifest_path.is_file() or not path.is_file():
+            raise CheckpointError(f"no directions in {directions_dir}: expected manifest.json, directions.safetensors")
+        manifest = json.loads(manifest_path.read_text())
+        if manifest.get("kind") != "face-directions" or manifest.get("format") != FORMAT:
+            raise CheckpointError(f"{manifest_path} is not face-directions of format {FORMAT}")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
+            raise CheckpointError(f"{path} differs from the hash in its manifest; restore or re-create it")
+        return cls(
+            names=tuple(manifest["names"]), vectors=load_file(path)["vectors"],
+            low=np.array(manifest["low"], dtype=np.float32), high=np.array(manifest["high"], dtype=np.float32),
+            table=manifest["table"],
+        )  # fmt: skip
+
+
+def fit_regressor(codes: np.ndarray, values: np.ndarray, *, ridge: float) -> np.ndarray:
+    """Fit values ~ codes @ b + constant by ridge regression; return b [C].
+
+    Args:
+        codes: [N, C]. values: [N], standardised here, so that regressors of different attributes compare.
+        ridge: penalty per sample; 0.1 suits N near C.
+    Raises:
+        DirectionError: the values are constant or fewer than ten.
+    """
+    if len(values) < 10 or not np.isfinite(values).all() or np.std(values) < 1e-9:
+        raise DirectionError(f"a direction needs at least ten finite, varying values, got {len(values)}")
+    centred = codes - codes.mean(axis=0)
+    standard = (values - values.mean()) / values.std()
+    gram = centred.T @ centred / len(values) + ridge * np.eye(codes.shape[1])
+    return np.linalg.solve(gram, centred.T @ standard / len(values))
+
+
+def separate_directions(codes: np.ndarray, regressors: np.ndarray, num_wanted: int) -> np.ndarray:
+    """Return one direction per wanted attribute that leaves all other regressors' predictions unchanged.
+
+    Args:
+        codes: [N, C] training codes; their covariance is the metric, their spread the unit.
+        regressors: [A, C], wanted attributes first, then what must stay as it is.
+        num_wanted: how many of the first rows become directions.
+    Returns:
+        [num_wanted, C]; row k raises attribute k; regressors[j] @ row k is 0 for j != k (up to rounding).
+    """
+    covariance = np.cov(codes, rowvar=False)
+    spread = covariance @ regressors.T  # [C, A]
+    steps = spread @ np.linalg.solve(regressors @ spread, np.eye(len(regressors))[:, :num_wanted])  # [C, num_wanted]
+    units = steps / np.linalg.norm(steps, axis=0)
+    deviations = np.sqrt(np.einsum("ck,cd,dk->k", units, covariance, units))
+    return (units * deviations).T.astype(np.float32)
+
+
+def sefa_directions(modulation_weight: np.ndarray, *, num_directions: int) -> np.ndarray:
+    """Return the closed-form directions of SeFa: top eigenvectors of A^T A, sorted, sign fixed.
+
+    Args:
+        modulation_weight: [sum of C_in, w_dim], the affine weights of the chosen rows, stacked; rows are normalised here.
+        num_directions: how many, at most w_dim.
+    Returns:
+        [num_directions, w_dim], unit length; the entry of largest magnitude is positive.
+    Source:
+        Shen & Zhou 2021, eq. 4-6. Differs: `eigh` (sorted) and a fixed sign, so that two runs agree.
+    """
+    rows = modulation_weight / np.linalg.norm(modulation_weight, axis=1, keepdims=True).clip(min=1e-12)
+    _, vectors = np.linalg.eigh(rows.T @ rows)
+    directions = vectors[:, ::-1].T[:num_directions]
+    signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])
+    return (directions * signs[:, None]).astype(np.float32)
