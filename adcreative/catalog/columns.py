@@ -1,0 +1,68 @@
+"""The header of a table: which of its columns are ours, which are not, and what the user probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adcreative.catalog import upworthy
+from adcreative.config import nearest_name
+from adcreative.creative import COLUMNS
+
+_NEEDED = ("file_name", "headline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A table's columns as we read them.
+
+    names holds one entry a column: the normalised name, or "" for a column that is not read.
+    """
+
+    names: tuple[str, ...]
+    is_upworthy: bool = False
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def normalise_column(name: str) -> str:
+    """Return the column name as we spell it: "File Name " and "file-name" are file_name."""
+    return re.sub(r"[\s\-]+", "_", name.replace("\ufeff", "").strip().casefold())
+
+
+def read_header(names: Sequence[str], table_name: str) -> Header:
+    """Match a table's column names against the known ones; faults and warnings are whole sentences."""
+    spelled = [normalise_column(name) for name in names]
+    is_upworthy = upworthy.is_upworthy(spelled)
+    known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else COLUMNS
+    faults: list[str] = []
+    warnings: list[str] = []
+    strangers: list[str] = []
+    for column in dict.fromkeys(spelled):
+        if column in known and spelled.count(column) > 1:
+            faults.append(f'{table_name} has the column "{column}" {spelled.count(column)} times. Keep one of them.')
+        elif column and column not in known:
+            raw_name = f'"{names[spelled.index(column)].strip()[:40]}"'
+            nearest = nearest_name(column, [name for name in COLUMNS if name not in spelled])
+            if nearest:
+                warnings.append(f'{table_name}: unknown column {raw_name} was ignored. Did you mean "{nearest}"?')
+            else:
+                strangers.append(raw_name)
+    if strangers:
+        are = "unknown columns {} were" if len(strangers) > 1 else "unknown column {} was"
+        warnings.append(f"{table_name}: {are.format(', '.join(strangers[:20]))} ignored.")
+    if not any(column in spelled for column in _NEEDED):
+        faults.append(_describe_missing(names, spelled, table_name))
+    kept = tuple(column if column in known else "" for column in spelled)
+    return Header(names=kept, is_upworthy=is_upworthy, faults=tuple(faults), warnings=tuple(warnings))
+
+
+def _describe_missing(names: Sequence[str], spelled: Sequence[str], table_name: str) -> str:
+    found = ", ".join(f'"{name.strip()[:40]}"' for name in names[:8] if name.strip()) or "none"
+    sentence = f"{table_name} has neither a file_name nor a headline column; its columns are {found}."
+    for raw_name, column in zip(names, spelled, strict=True):
+        nearest = nearest_name(column, _NEEDED)
+        if nearest:
+            return f'{sentence} Did you mean "{nearest}" by "{raw_name.strip()}"?'
+    return f"{sentence} Name the column of pictures file_name, or the column of words headline."

@@ -1,0 +1,181 @@
+"""CSV as people have it: comma, semicolon or tab, with or without a byte order mark, UTF-8 or an older encoding.
+
+One broken row must not swallow the rows behind it. An unclosed quotation mark makes the csv module read on to the
+end of the file, so the lines of a record are kept until it is complete: when it turns out broken, only its first
+line is given up and reading resumes at the second.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from adcreative.catalog.columns import normalise_column
+from adcreative.catalog.sources import RawRow
+from adcreative.catalog.tables import unescape_cell
+from adcreative.creative import COLUMNS
+from adcreative.errors import CatalogError
+
+_DELIMITERS = ",;\t|"
+_MAX_RECORD_LINES = 500  # a cell with more line breaks than this is an unclosed quotation mark
+_MAX_LINE_CHARS = 1_000_000
+_CHUNK_BYTES = 1 << 20
+_UNCLOSED = (
+    "a quotation mark is opened and not closed.",
+    'Close it, and write a quotation mark inside a cell twice ("").',
+)
+
+
+class CsvSource:
+    """A delimited text file; encoding and delimiter are found by looking."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._encoding, encoding_warning = detect_encoding(path)
+        self.warnings: tuple[str, ...] = (encoding_warning,) if encoding_warning else ()
+        with self._open() as file:
+            first_line = _read_first_line(file)
+        if not first_line.strip():
+            raise CatalogError(f"{path.name} holds nothing but blank lines. Export it again.")
+        if "\0" in first_line:
+            raise CatalogError(f"{path.name} is not a text table. Save it as CSV (UTF-8).")
+        self._delimiter = detect_delimiter(first_line)
+        self.header: tuple[str, ...] = tuple(next(csv.reader([first_line], delimiter=self._delimiter), []))
+
+    def read_rows(self) -> Iterator[RawRow]:
+        with self._open() as file:
+            _read_first_line(file)  # the header
+            lines = _RecordLines(file)
+            reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+            row = 0
+            while True:
+                lines.start_record()
+                try:
+                    cells = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    row += 1
+                    yield RawRow(row=row, fault=lines.give_up(error))
+                    continue
+                row += 1
+                if any(cell.strip() for cell in cells):
+                    yield self._check_width(row, cells, is_recovered=lines.is_recovered)
+
+    def _check_width(self, row: int, cells: list[str], *, is_recovered: bool) -> RawRow:
+        """Cut off blank surplus cells and fill up missing ones; behind a broken row nothing is guessed."""
+        width = len(self.header)
+        if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+            cells = cells[:width]
+        if len(cells) > width or (is_recovered and len(cells) < width):
+            remedy = f'Put quotation marks around cells that contain "{self._delimiter}".'
+            return RawRow(row=row, cells=(), fault=(f"it has {len(cells)} cells, the header has {width}.", remedy))
+        return RawRow(row=row, cells=[unescape_cell(cell) for cell in cells] + [""] * (width - len(cells)))
+
+    def _open(self) -> IO[str]:
+        # "replace" only matters if the file changes between detection and reading
+        return self._path.open(encoding=self._encoding, errors="replace", newline="")
+
+
+class _RecordLines:
+    """Feeds lines to csv.reader and remembers those of the current record, so that a broken record can be given
+    back."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._pending: deque[str] = deque()
+        self._record: list[str] = []
+        self.is_recovered = False
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self._record) >= _MAX_RECORD_LINES:
+            raise StopIteration  # the strict reader answers "unexpected end of data"
+        line = self._pending.popleft() if self._pending else _read_line(self._file)
+        if not line:
+            raise StopIteration
+        self._record.append(line)
+        return line
+
+    def start_record(self) -> None:
+        self._record = []
+        self.is_recovered = bool(self._pending)
+
+    def give_up(self, error: csv.Error) -> tuple[str, str]:
+        """Return the fault of the current record; its lines behind the first are read again as other records."""
+        is_one_line = len(self._record) <= 1
+        self._pending.extendleft(reversed(self._record[1:]))
+        if "field larger" in str(error) and is_one_line:
+            limit = csv.field_size_limit()
+            return f"a cell has more than {limit:,} characters.", "Shorten it, or close its quotation marks."
+        if is_one_line and "unexpected end" not in str(error):
+            return "text follows a closing quotation mark.", 'Write a quotation mark inside a cell twice ("").'
+        return _UNCLOSED
+
+
+def detect_encoding(path: Path) -> tuple[str, str | None]:
+    """Return the encoding of a text file, and a warning when it had to be guessed.
+
+    Bytes that are not UTF-8 are read as Windows-1252, the superset of Latin-1 that spreadsheets write, and as
+    Latin-1 where even that has no letter.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start.startswith(codecs.BOM_UTF8):
+            start, encoding = b"", "utf-8-sig"
+        elif start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16", None
+        else:
+            encoding = "utf-8"
+    for candidate in (encoding, "cp1252", "latin-1"):
+        if _can_decode(path, candidate):
+            break
+    if candidate == encoding:
+        return encoding, None
+    label = "Windows-1252 (Latin-1)" if candidate == "cp1252" else "Latin-1"
+    return candidate, f"{path.name} is not UTF-8; it was read as {label}. If letters look wrong, save it as UTF-8."
+
+
+def _can_decode(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def detect_delimiter(header_line: str) -> str:
+    """Return the delimiter under which most header cells are known columns, then under which there are most cells."""
+
+    def count(delimiter: str) -> tuple[int, int]:
+        cells = next(csv.reader([header_line], delimiter=delimiter), [])
+        return sum(normalise_column(cell) in COLUMNS for cell in cells), len(cells)
+
+    return max(_DELIMITERS, key=count)  # the first of equals: comma
+
+
+def _read_first_line(file: IO[str]) -> str:
+    """Read up to the first line with text and return it; Excel's "sep=;" hint is passed over."""
+    while line := _read_line(file):
+        if line.strip() and not line.strip("\ufeff \r\n").casefold().startswith("sep="):
+            return line.strip("\r\n").removeprefix("\ufeff")
+    return ""
+
+
+def _read_line(file: IO[str]) -> str:
+    """Read one line; of a longer one than any table has, its start, which then fails as a row."""
+    line = file.readline(_MAX_LINE_CHARS)
+    rest = line
+    while len(rest) == _MAX_LINE_CHARS and not rest.endswith(("\n", "\r")):
+        rest = file.readline(_MAX_LINE_CHARS)
+    return line

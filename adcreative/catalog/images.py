@@ -1,0 +1,198 @@
+"""Picture files as pixels: one way in, for app, CLI and API alike.
+
+Everything that real exports hold becomes image_u8 [H, W, 3] sRGB: EXIF rotation is applied, transparency laid on
+white, CMYK, palettes, 16-bit and foreign colour profiles converted, the first frame of an animation taken. The
+header decides before any pixel is decoded: a bomb costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from adcreative.creative import Creative
+from adcreative.errors import CreativeError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MIN_SIDE_PX = 64
+MAX_PIXELS = 40_000_000
+_MAX_FILE_BYTES = 500_000_000
+_KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+_DECODER_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
+    NotImplementedError, struct.error, zlib.error,
+)  # fmt: skip  # all of these come out of Pillow for damaged files
+_OURS_BY_MAGIC = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_FOREIGN_MAGIC = {
+    b"%PDF": "a PDF", b"8BPS": "a Photoshop file", b"%!PS": "PostScript", b"PK\x03\x04": "a zip archive",
+    b"\x00\x00\x01\x00": "an icon", b"\xff\x0a": "JPEG XL", b"\x00\x00\x00\x0cJXL": "JPEG XL",
+    b"\x1aE\xdf\xa3": "a video",
+}  # fmt: skip
+_warnings_lock = threading.Lock()
+
+
+def picture(creative: Creative) -> np.ndarray | None:
+    """Return the creative's picture as image_u8 [H, W, 3], or None when it has only words.
+
+    Raises:
+        CreativeError: as `read_image`.
+    """
+    if creative.image_u8 is not None:
+        return creative.image_u8
+    return read_image(creative.image_path) if creative.image_path is not None else None
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture file.
+
+    Returns:
+        [H, W, 3] uint8, 0..255, sRGB, upright, opaque; its own memory.
+    Raises:
+        CreativeError: missing, empty, not a picture, damaged, another format, under 64 px a side, or over 40
+            megapixels.
+    """
+    path = Path(path)
+    try:
+        num_bytes = path.stat().st_size
+        if not path.is_file():
+            raise CreativeError(f'"{path.name}" is not a file.', "Name the picture itself.")
+        if num_bytes == 0:
+            raise CreativeError(f'"{path.name}" is empty (0 bytes).', "Export or download the picture again.")
+        if num_bytes > _MAX_FILE_BYTES:
+            problem = f'"{path.name}" has {num_bytes / 1e6:.0f} MB; at most {_MAX_FILE_BYTES / 1e6:.0f} MB are read.'
+            raise CreativeError(problem, "Export it smaller.")
+        with path.open("rb") as file:
+            return _decode(file, path.name)
+    except OSError as error:
+        problem = f'"{path.name}" cannot be read ({error.strerror or error}).'
+        raise CreativeError(problem, "Check that the file is there and may be read.") from error
+
+
+def decode_image(image_bytes: bytes, name: str = "picture") -> np.ndarray:
+    """Decode the bytes of a picture file; otherwise as `read_image`."""
+    if not image_bytes:
+        raise CreativeError(f'"{name}" is empty (0 bytes).', "Export or download the picture again.")
+    return _decode(io.BytesIO(image_bytes), name)
+
+
+def _decode(file: IO[bytes], name: str) -> np.ndarray:
+    with _open_header(file, name) as image:
+        _check_size(image.size, name)
+        try:
+            image.load()
+            return np.array(_to_srgb(_turn_upright(image)), dtype=np.uint8)  # [H, W, 3]
+        except _DECODER_ERRORS as error:
+            problem = f'"{name}" is truncated or damaged: its {image.format} data cannot be decoded.'
+            raise CreativeError(problem, "Export or download the picture again.") from error
+
+
+def _open_header(file: IO[bytes], name: str) -> Image.Image:
+    """Return the picture with nothing but its header read."""
+    start = file.read(512)
+    file.seek(0)
+    try:
+        with _warnings_lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of bombs; our own, lower limit refuses them
+            return Image.open(file, formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name, "more than 100") from error
+    except UnidentifiedImageError as error:
+        kind = _name_kind(start)
+        if kind:
+            raise CreativeError(f'"{name}" is {kind}, not {_KINDS}.', "Save it as JPEG or PNG.") from error
+        if start.startswith(_OURS_BY_MAGIC):
+            problem = f'"{name}" is truncated or damaged: its header cannot be read.'
+            raise CreativeError(problem, "Export or download the picture again.") from error
+        problem = f'"{name}" is not a picture of a known kind ({_KINDS}).'
+        raise CreativeError(problem, "Supply the picture itself, as JPEG or PNG.") from error
+    except _DECODER_ERRORS as error:
+        problem = f'"{name}" is truncated or damaged: its header cannot be read.'
+        raise CreativeError(problem, "Export or download the picture again.") from error
+
+
+def _check_size(size_px: tuple[int, int], name: str) -> None:
+    width, height = size_px
+    if width * height > MAX_PIXELS:
+        raise _too_large(name, f"{width * height / 1e6:.0f}", f"{width}x{height} px, ")
+    if min(width, height) < MIN_SIDE_PX:
+        problem = f'"{name}" is {width}x{height} px; at least {MIN_SIDE_PX}x{MIN_SIDE_PX} px is needed.'
+        raise CreativeError(problem, "Supply a larger picture.")
+
+
+def _too_large(name: str, megapixels: str, sides: str = "") -> CreativeError:
+    problem = f'"{name}" is {sides}{megapixels} megapixels; at most {MAX_PIXELS // 1_000_000} are read.'
+    return CreativeError(problem, "Export it smaller; ads need no more than 4 megapixels.")
+
+
+def _name_kind(start: bytes) -> str | None:
+    """Return what a file that Pillow may not open seems to be."""
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start[4:8] == b"ftyp":
+        return {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}.get(start[8:12], "a video")
+    for magic, kind in _FOREIGN_MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    return "SVG" if b"<svg" in text else None
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    with contextlib.suppress(*_DECODER_ERRORS):  # EXIF that cannot be read says nothing about rotation
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _narrow(image)
+    elif image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        image = Image.new("RGB", opaque.size, "white")
+        image.paste(opaque, mask=opaque.getchannel("A"))
+    elif image.mode in ("P", "PA", "1"):
+        image = image.convert("RGB")
+    if profile:
+        image = _apply_profile(image, profile)
+    return image.convert("RGB")
+
+
+def _narrow(image: Image.Image) -> Image.Image:
+    """Return 16-bit, 32-bit or floating-point grey as 8-bit grey: full scale stays full scale."""
+    levels = np.nan_to_num(np.asarray(image).astype(np.float64))
+    if image.mode == "F" and levels.max() <= 1.0:
+        levels = levels * 255.0
+    elif image.mode.startswith("I;16") or levels.max() > 255.0:
+        levels = levels / 257.0
+    return Image.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+
+
+def _apply_profile(image: Image.Image, icc_profile: bytes) -> Image.Image:
+    """Return the picture in sRGB; a profile that is broken or of another colour space is not applied."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        space = source.profile.xcolor_space.strip()
+        is_srgb = "srgb" in (source.profile.profile_description or "").casefold()
+        if is_srgb or {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}.get(space) != image.mode:
+            return image
+        converted = ImageCms.profileToProfile(
+            image,
+            source,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        return converted if converted is not None else image
+    except (ImageCms.PyCMSError, *_DECODER_ERRORS):
+        return image

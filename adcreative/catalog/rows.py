@@ -1,0 +1,157 @@
+"""One row of a table as a Creative, or everything that is wrong with it.
+
+Knows cells, not files: where a picture is, is asked of the PictureFolder. All faults of a row are gathered before
+it fails.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from adcreative.catalog.paths import PictureFolder
+from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
+from adcreative.errors import CreativeError
+
+MAX_HEADLINE_CHARS = 2_000
+_MAX_CHARS: Mapping[str, int] = {"headline": MAX_HEADLINE_CHARS, "primary_text": 10_000, "description": 10_000}
+_MAX_OTHER_CHARS = 1_000
+_MULTILINE = ("primary_text", "description")
+_MAX_COUNT = 10**12
+_UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, \u00a0\u202f']\d{3})+(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
+
+
+def build_creative(cells: Mapping[str, Any], row: int, label: str, folder: PictureFolder) -> Creative | FailedCreative:
+    """Build the creative of one data row.
+
+    Args:
+        cells: column name to raw value (text, number, None).
+        row: number of the creative in the catalogue, from 1.
+        label: what messages call the row ("row 7").
+    Returns:
+        The creative, or a FailedCreative whose problem lists every fault of the row.
+    """
+    faults: list[CreativeError] = []
+    values: dict[str, Any] = {}
+    for column in TEXT_COLUMNS:
+        values[column] = _read_text(column, cells.get(column), faults)
+    for column in ("impressions", "clicks"):
+        values[column] = _read_count(column, cells.get(column), faults)
+    values["spend"] = _read_spend(cells.get("spend"), faults)
+    _check_counts(values["impressions"], values["clicks"], faults)
+    if values["file_name"]:
+        try:
+            values["file_name"] = folder.normalise(values["file_name"])
+            values["image_path"] = folder.locate(values["file_name"])
+        except CreativeError as error:
+            faults.append(error)
+    elif not values["headline"] and not any("headline" in fault.problem for fault in faults):
+        faults.append(CreativeError("it has neither a file_name nor a headline.", "Fill in one of them."))
+    if faults:
+        problem = f"{label}: " + " ".join(fault.problem for fault in faults)
+        remedy = " ".join(dict.fromkeys(fault.remedy for fault in faults))
+        return FailedCreative(
+            file_name=values["file_name"][:200], ad_name=values["ad_name"][:200], problem=problem, remedy=remedy
+        )
+    return Creative(row=row, **values)
+
+
+def clean_text(text: str, *, keep_lines: bool = False) -> str:
+    """Return `text` without control characters and outer white space; emoji and right-to-left text pass untouched.
+
+    Line breaks and tabs become one space unless `keep_lines`. A surrogate half, which no file can hold, becomes
+    U+FFFD.
+    """
+    if not text.isprintable():  # the quick way out for nearly every cell
+        text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
+        text = text.replace("\r\n", "\n").replace("\r", "\n") if keep_lines else _LINE_BREAK.sub(" ", text)
+        text = _CONTROL.sub("", text)
+    return text.strip()
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, str):
+        text = clean_text(value, keep_lines=column in _MULTILINE)
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, float) and value.is_integer():
+        text = str(int(value))  # an id column that a missing value turned into floats
+    elif isinstance(value, (datetime, date)):
+        text = value.isoformat().removesuffix("T00:00:00")
+    elif isinstance(value, (list, tuple, dict, bytes)):
+        faults.append(CreativeError(f"{column} is a {type(value).__name__}, not text.", "Write one plain value in the cell."))
+        return ""
+    else:
+        text = str(value)
+    limit = _MAX_CHARS.get(column, _MAX_OTHER_CHARS)
+    if len(text) > limit:
+        problem = f"{column} has {len(text):,} characters; at most {limit:,} are read."
+        faults.append(CreativeError(problem, f"Shorten the {column}."))
+    return text
+
+
+def _read_number(column: str, value: Any, faults: list[CreativeError]) -> float | int | None:
+    """Return the number in a cell, None when it is blank or after appending a fault."""
+    if isinstance(value, str):
+        text = clean_text(value)
+        if text.casefold() in _UNKNOWN:
+            return None
+        if _GROUPED.fullmatch(text):
+            text = re.sub(r"[, \u00a0\u202f']", "", text)
+        if re.fullmatch(r"[+-]?\d{1,15}", text):
+            return int(text)
+        if _NUMBER.fullmatch(text):
+            value = float(text)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    is_number = isinstance(value, (int, float)) or type(value).__name__ == "Decimal"
+    if is_number and not isinstance(value, bool) and math.isfinite(value):
+        return value if isinstance(value, int) else float(value)
+    problem = f'{column} is "{str(value)[:40]}", which is not a number.'
+    faults.append(CreativeError(problem, f"Write {column} as plain digits, or leave it empty."))
+    return None
+
+
+def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | None:
+    number = _read_number(column, value, faults)
+    if number is None:
+        return None
+    if number < 0:
+        faults.append(CreativeError(f"{column} is negative ({number:g}).", f"Correct {column}; it counts from 0."))
+    elif number != int(number):
+        problem = f"{column} is {number:g}, but counts are whole."
+        faults.append(CreativeError(problem, f"Write how many {column} there were, not a rate."))
+    elif number > _MAX_COUNT:
+        faults.append(CreativeError(f"{column} is {number:g}, more than can be.", f"Correct {column}."))
+    else:
+        return int(number)
+    return None
+
+
+def _read_spend(value: Any, faults: list[CreativeError]) -> float | None:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+,\d{1,2}\s*", value):
+        value = value.replace(",", ".")  # a decimal comma
+    number = _read_number("spend", value, faults)
+    if number is not None and number < 0:
+        faults.append(CreativeError(f"spend is negative ({number:g}).", "Correct spend, or leave it empty."))
+        return None
+    return None if number is None else float(number)
+
+
+def _check_counts(impressions: int | None, clicks: int | None, faults: list[CreativeError]) -> None:
+    if impressions is not None and clicks is not None and clicks > impressions:
+        problem = f"clicks ({clicks:,}) are more than impressions ({impressions:,})."
+        faults.append(CreativeError(problem, "Correct the two counts; are their columns swapped?"))

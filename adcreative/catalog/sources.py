@@ -1,0 +1,93 @@
+"""One table file as a stream of raw rows, whatever its format.
+
+A source knows a file format and nothing of ads: it gives the header, then one RawRow after another, holding one
+batch in memory. A row that cannot be parsed is a RawRow with a fault, and the stream goes on behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from adcreative.config import did_you_mean
+from adcreative.errors import CatalogError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawRow:
+    """One data row (1-based). cells has one value a header column, in order; fault is (problem, remedy) when it is
+    broken."""
+
+    row: int
+    cells: Sequence[Any] = field(default=())
+    fault: tuple[str, str] | None = None
+
+
+class TableSource(Protocol):
+    """What every format offers: `header` and `warnings` after construction, then the rows, as often as asked."""
+
+    header: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def read_rows(self) -> Iterator[RawRow]: ...
+
+
+def open_source(path: Path) -> TableSource:
+    """Open a table by its suffix.
+
+    Raises:
+        CatalogError: unknown suffix, unreadable file, empty file, or bytes of another kind than the suffix says.
+    """
+    suffix = path.suffix.casefold()
+    if suffix not in SOURCES:
+        hint = "Save the sheet as CSV (UTF-8)." if suffix in _SHEETS else did_you_mean(suffix, SOURCES)
+        raise CatalogError(f'{path.name} has the suffix "{suffix}", which is not a table we read. {hint}')
+    try:
+        if path.stat().st_size == 0:
+            raise CatalogError(f"{path.name} is empty (0 bytes). Export it again.")
+        with path.open("rb") as file:
+            magic = file.read(8)
+        for start, kind in _FOREIGN_MAGIC.items():
+            if magic.startswith(start):
+                raise CatalogError(f"{path.name} is not a {suffix[1:]} table but {kind}. Save it as CSV (UTF-8) and try again.")
+        return SOURCES[suffix](path)
+    except OSError as error:
+        raise CatalogError(f"{path.name} cannot be read ({error.strerror or error}). Check the file.") from error
+
+
+def _open_csv(path: Path) -> TableSource:
+    from adcreative.catalog.csv_source import CsvSource
+
+    return CsvSource(path)
+
+
+def _open_jsonl(path: Path) -> TableSource:
+    from adcreative.catalog.jsonl_source import JsonlSource
+
+    return JsonlSource(path)
+
+
+def _open_parquet(path: Path) -> TableSource:
+    from adcreative.catalog.parquet_source import ParquetSource  # brings pyarrow, so only when needed
+
+    return ParquetSource(path)
+
+
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+_FOREIGN_MAGIC: Mapping[bytes, str] = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "a gzip archive",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
+SOURCES: Mapping[str, Callable[[Path], TableSource]] = {
+    ".csv": _open_csv,
+    ".tsv": _open_csv,
+    ".jsonl": _open_jsonl,
+    ".ndjson": _open_jsonl,
+    ".parquet": _open_parquet,
+}

@@ -1,0 +1,227 @@
+"""TOML fills frozen dataclasses; it never invents a key.
+
+A configuration is a frozen, keyword-only dataclass with defaults. A TOML file and the caller's overrides may set
+its fields and nothing else: an unknown key, a wrong type or a missing value is a fault, and all faults of a file
+are reported in one ConfigError. Nested dataclasses are tables, `tuple[X, ...]` are arrays. Knows no configuration
+class of the project.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from adcreative.errors import ConfigError
+
+ConfigT = TypeVar("ConfigT")
+_TYPE_WORDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Path: "a path",
+    type(None): "nothing",
+}
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a person most likely meant by `name`, or None when nothing is close."""
+    by_fold = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), list(by_fold), n=1, cutoff=0.66)
+    return by_fold[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that leads from a wrong name to a right one: the nearest, or all of them when none is near."""
+    names = sorted(known)
+    nearest = nearest_name(name, names)
+    return f'Did you mean "{nearest}"?' if nearest else f"Known: {', '.join(names) or 'none'}."
+
+
+def load_config(
+    cls: type[ConfigT], path: Path | None = None, overrides: Mapping[str, Any] | None = None, *, section: str = ""
+) -> ConfigT:
+    """Load a configuration from a TOML file, with the caller's overrides on top.
+
+    Args:
+        cls: a frozen dataclass.
+        path: TOML file; None leaves the defaults.
+        overrides: field name (or "table.field") to value; None values are skipped, so unset command-line flags fall
+            through.
+        section: the table to read ("editor", or "a.b"); "" reads the whole file. Other tables are then not looked at.
+    Raises:
+        ConfigError: the file cannot be read, or has unknown keys, wrong types or missing values; all of them in one
+            message.
+    """
+    values = _read_toml(Path(path), section) if path is not None else {}
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            _set_nested(values, key, value)
+    return build_config(cls, values, where=str(path) if path is not None else "the given options")
+
+
+def build_config(cls: type[ConfigT], values: Mapping[str, Any], *, where: str = "the given options") -> ConfigT:
+    """Build `cls` from plain values, such as a parsed TOML table or the `config` entry of a manifest.
+
+    Args:
+        where: what a message calls the place the values came from.
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    faults: list[str] = []
+    config = _fill(cls, values, "", faults)
+    if faults:
+        raise ConfigError(f"{where}: " + " ".join(faults))
+    return typing.cast(ConfigT, config)
+
+
+def config_as_dict(config: Any) -> dict[str, Any]:
+    """Return plain JSON types; `build_config(type(config), config_as_dict(config))` equals `config`."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return config_as_dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _read_toml(path: Path, section: str) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            values: Any = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line.") from error
+    for part in filter(None, section.split(".")):
+        if part not in values:
+            return {}
+        values = values[part]
+        if not isinstance(values, dict):
+            raise ConfigError(f'{path}: "{section}" must be a table ([{section}]), got {values!r}.')
+    return typing.cast(dict[str, Any], values)
+
+
+def _set_nested(values: dict[str, Any], key: str, value: Any) -> None:
+    *tables, name = key.split(".")
+    for table in tables:
+        inner = values.get(table)
+        values[table] = dict(inner) if isinstance(inner, Mapping) else {}
+        values = values[table]
+    values[name] = value
+
+
+def _fill(cls: Any, values: Mapping[str, Any], prefix: str, faults: list[str]) -> Any:
+    """Return an instance of the dataclass `cls`, or None after appending at least one fault."""
+    num_before = len(faults)
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for key in values:
+        if key not in fields:
+            faults.append(f'unknown key "{prefix}{key}". {did_you_mean(str(key), fields)}')
+    filled = {}
+    for name, field in fields.items():
+        if name in values:
+            filled[name] = _check_value(values[name], hints[name], prefix + name, faults)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            faults.append(f'"{prefix}{name}" is required ({_describe(hints[name])}).')
+    if len(faults) > num_before:
+        return None
+    try:
+        return cls(**filled)
+    except ValueError as error:  # the range checks of the class's own __post_init__
+        faults.append(f"{prefix.rstrip('.')}: {error}" if prefix else str(error))
+        return None
+
+
+def _check_value(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
+    """Return `value` as the type `expected`, or None after appending a fault."""
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin in (typing.Union, types.UnionType):
+        return _check_union(value, expected, key, faults)
+    if dataclasses.is_dataclass(expected) and isinstance(expected, type):
+        if isinstance(value, expected):
+            return value
+        if isinstance(value, Mapping):
+            return _fill(expected, value, f"{key}.", faults)
+    elif origin is typing.Literal:
+        if any(value == allowed and type(value) is type(allowed) for allowed in arguments):
+            return value
+    elif origin in (tuple, list):
+        if isinstance(value, (list, tuple)):
+            return _check_items(value, expected, key, faults)
+    elif origin is dict:
+        if isinstance(value, Mapping):
+            return {name: _check_value(item, arguments[1], f"{key}.{name}", faults) for name, item in value.items()}
+    elif expected is Any or _is_plain(value, expected):
+        return expected(value) if expected in (Path, float) else value
+    faults.append(f'"{key}" must be {_describe(expected)}, got {value!r}.')
+    return None
+
+
+def _is_plain(value: Any, expected: Any) -> bool:
+    """True when `value` may stand for the plain type; whole numbers do for float, text and booleans for no number."""
+    if expected is Path:
+        return isinstance(value, (str, Path))
+    if expected is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if expected is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(expected, type) and isinstance(value, expected)
+
+
+def _check_union(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
+    for option in typing.get_args(expected):
+        attempt: list[str] = []
+        checked = _check_value(value, option, key, attempt)
+        if not attempt:
+            return checked
+        if dataclasses.is_dataclass(option) and isinstance(value, Mapping):
+            faults.extend(attempt)  # a table can only be meant for the dataclass: say what is wrong inside it
+            return None
+    faults.append(f'"{key}" must be {_describe(expected)}, got {value!r}.')
+    return None
+
+
+def _check_items(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin is list or (len(arguments) == 2 and arguments[1] is Ellipsis):
+        kinds = [arguments[0]] * len(value)
+    else:
+        kinds = list(arguments)
+    if len(kinds) != len(value):
+        faults.append(f'"{key}" must be {_describe(expected)}, got {len(value)} values.')
+        return None
+    items = [
+        _check_value(item, kind, f"{key}[{idx}]", faults) for idx, (item, kind) in enumerate(zip(value, kinds, strict=True))
+    ]
+    return items if origin is list else tuple(items)
+
+
+def _describe(expected: Any) -> str:
+    """Return what a person would call the type."""
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_describe(option) for option in arguments if option is not type(None))
+    if origin is typing.Literal:
+        return "one of " + ", ".join(repr(option) for option in arguments)
+    if origin is list or (origin is tuple and Ellipsis in arguments):
+        return f"a list, each {_describe(arguments[0])}"
+    if origin is tuple:
+        return f"a list of {len(arguments)} values"
+    if origin is dict or dataclasses.is_dataclass(expected):
+        return "a table"
+    return _TYPE_WORDS.get(expected, getattr(expected, "__name__", str(expected)))
