@@ -1,0 +1,185 @@
+"""write_report: a run's results as one self-contained HTML page.
+
+Pictures are embedded one card at a time while the page is written, so memory stays flat. The page carries a content security
+policy that allows no request and no script but its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adcreative.creative import FailedCreative
+from adcreative.report import pictures, words
+from adcreative.report.rates import Lift, RateChart, build_chart, impressions_per_arm, measure_lift, rate_rows
+from adcreative.report.rendering import build_environment, flatten, read_part, script_hash
+from adcreative.report.summary import calibration_sentence, summarise
+
+MAX_CARDS = 150
+MAX_TABLE_ROWS = 2000
+STATUS_ORDER = {"edited": 0, "kept": 1, "failed": 2}
+STATUS_WORDS = {"edited": "Edited", "kept": "Kept as it was", "failed": "Failed"}
+CARD_FIELDS = ("name", "purpose", "source", "licence", "limits", "calibration")
+LIMITS = (
+    "Every rate here is a prediction. Nobody has seen the edited creatives yet; only a test with real traffic settles it.",
+    "A search finds what its model likes. The second model, trained apart, is there to catch that; where both agree the gain is "
+    "likelier, not certain.",
+    "The control is the same picture with the face rebuilt but not edited. If the control differs much from the original, part of "
+    "an edit's effect comes from the rebuilding.",
+    "The interval says how unsure the model is about the rate of one creative, not how far apart two creatives are.",
+    "A face edit shows a real person in a way they were not photographed: have their consent, and check what must be disclosed.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closeups:
+    """The changed part of the picture, enlarged."""
+
+    before: pictures.Preview
+    control: pictures.Preview | None
+    after: pictures.Preview
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreativeCard:
+    """Everything the page says about one creative."""
+
+    number: int
+    name: str
+    status: str
+    status_words: str
+    lift: Lift
+    chart: RateChart | None
+    texts: tuple[words.TextChange, ...]
+    face_lines: tuple[str, ...]
+    faces: str
+    refused: tuple[str, ...]
+    similarity: str
+    covers_original: bool
+    test_impressions: int | None
+    result: Mapping[str, Any]
+    before: pictures.Preview | None = None
+    after: pictures.Preview | None = None
+    control: pictures.Preview | None = None
+    closeups: Closeups | None = None
+
+
+def write_report(
+    path: Path,
+    results: Sequence[Mapping[str, Any]],
+    *,
+    settings: Mapping[str, Any],
+    image_dir: Path,
+    cards: Sequence[Mapping[str, Any]],
+    failures: Sequence[FailedCreative],
+) -> Path:
+    """Write the report of a run to `path` and return it; an existing file is replaced in one step.
+
+    Args:
+        results: rows of results.jsonl (EditResult.as_dict()). The best come first; beyond MAX_CARDS they are listed without
+            pictures.
+        settings: what the run was made with, nested as it may be; `calibration` (a sentence or numbers) and `title` are known.
+        image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
+        cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
+        failures: creatives that could not be used.
+    """
+    path = Path(path)
+    calibration = calibration_sentence(settings, cards)
+    summary = summarise(results, num_failures=len(failures), calibration=calibration)
+    ordered = sorted(results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
+    script = read_part("report.js")
+    values = {
+        "title": str(settings.get("title") or "What the edits are expected to do"),
+        "written": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
+        "summary": summary,
+        "rows": [_card(row, number, calibration) for number, row in enumerate(ordered[:MAX_TABLE_ROWS], 1)],
+        "num_rows": len(ordered),
+        "max_cards": MAX_CARDS,
+        "cards": _cards_with_pictures(ordered[:MAX_CARDS], calibration, Path(image_dir)),
+        "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
+        "model_cards": [_model_card(card) for card in cards],
+        "limits": LIMITS,
+        "failures": failures,
+        "style": read_part("parts.css") + read_part("report.css"),
+        "script": script,
+        "script_hash": script_hash(script),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        build_environment().get_template("report.html.j2").stream(**values).dump(str(part_path), encoding="utf-8")
+        os.replace(part_path, path)
+    finally:
+        part_path.unlink(missing_ok=True)
+    return path
+
+
+def _rank(row: Mapping[str, Any], *, is_calibrated: bool) -> tuple[int, float]:
+    """Order edited before kept before failed, and by the cautious gain within the edited."""
+    lift = measure_lift(row, is_calibrated=is_calibrated).cautious if row.get("status") == "edited" else None
+    return STATUS_ORDER.get(str(row.get("status")), 3), -(lift or 0.0)
+
+
+def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard:
+    """Say a result in words, without its pictures."""
+    status = str(row.get("status"))
+    lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
+    low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
+    after = {key: row.get(f"{key}_edited") or row.get(f"{key}_original") or "" for key in words.WORD_DIRECTIONS}
+    texts = tuple(
+        words.compare_texts(key.capitalize(), row.get(f"{key}_original") or "", after[key]) for key in words.WORD_DIRECTIONS
+    )
+    faces = row.get("faces") or {}
+    return CreativeCard(
+        number=number,
+        name=str(row.get("ad_name") or row.get("file_name") or row.get("headline_original") or f"Creative {number}"),
+        status=status,
+        status_words=STATUS_WORDS.get(status, status),
+        lift=lift,
+        chart=build_chart(rate_rows(row)),
+        texts=tuple(text for text in texts if text.before or text.after),
+        face_lines=words.describe_face_edits(row.get("edits") or ()),
+        faces=words.describe_faces(faces),
+        refused=tuple(str(reason) for reason in faces.get("refused", ())),
+        similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
+        covers_original=None not in (low, high, original) and low <= original <= high,  # type: ignore[operator]
+        test_impressions=impressions_per_arm(original, lift.cautious) if original and lift.cautious else None,
+        result=row,
+    )
+
+
+def _cards_with_pictures(
+    rows: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path
+) -> Iterator[CreativeCard]:
+    for number, row in enumerate(rows, 1):
+        read = {kind: pictures.read_picture(pictures.picture_path(row, kind, image_dir)) for kind in pictures.KINDS}
+        box = pictures.changed_box(read["original"], read["edited"]) if row.get("status") == "edited" else None
+        before, after = pictures.closeup(read["original"], box), pictures.closeup(read["edited"], box)
+        is_same_size = None not in (read["original"], read["control"]) and read["control"].size == read["original"].size
+        control = pictures.closeup(read["control"], box) if is_same_size else None
+        card = _card(row, number, calibration)
+        yield CreativeCard(
+            **{
+                **vars(card),
+                "before": pictures.preview(read["original"]),
+                "after": pictures.preview(read["edited"]) if row.get("status") == "edited" else None,
+                "control": pictures.preview(read["control"], 320),
+                "closeups": Closeups(before=before, control=control, after=after) if before and after else None,
+            }
+        )
+
+
+def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Split a model card into what every card says and the rest."""
+    known = {field: card.get(field) or "" for field in CARD_FIELDS}
+    limits = known["limits"]
+    known["limits"] = tuple(limits) if isinstance(limits, list | tuple) else (limits,) if limits else ()
+    known["calibration"] = calibration_sentence({}, [card])
+    known["name"] = known["name"] or "Model"
+    return {**known, "rest": flatten({key: value for key, value in card.items() if key not in CARD_FIELDS})}
+
+

@@ -1,0 +1,107 @@
+"""Picture files to small data URIs, and the place where two pictures differ.
+
+Knows Pillow and numpy; a picture that is missing or unreadable gives None, because a report must appear even when one of its
+files was removed meanwhile.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+PREVIEW_PX = 720
+CLOSEUP_PX = 360
+KINDS = {"original": ".original.jpg", "edited": ".edited.png", "control": ".control.png"}
+_DIFFERENCE_CELL_PX = 8
+_DIFFERENCE_FLOOR = 4.0  # luma of 255, after averaging a cell: above JPEG noise of the stored original, below a visible edit
+_DIFFERENCE_SHARE = 0.12  # of the largest difference: keeps ringing around drawn letters out when the edit is strong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A picture inside the page: its data URI and size."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def picture_path(result: Mapping[str, Any], kind: str, image_dir: Path) -> Path | None:
+    """Find a result's picture file of one kind ("original", "edited", "control") under image_dir.
+
+    An `original_image`, `edited_image` or `control_image` in the row wins (relative to image_dir's parent), then the stem of
+    edited_image, then the stem of file_name. A path that leaves image_dir, or leads nowhere, is None.
+    """
+    named = str(result.get(f"{kind}_image") or "")
+    stem = PurePosixPath(str(result.get("edited_image") or "")).name.removesuffix(KINDS["edited"])
+    stem = stem or PurePosixPath(str(result.get("file_name") or "")).stem
+    candidates = [image_dir.parent / named] if named else []
+    candidates += [image_dir / f"{stem}{KINDS[kind]}"] if stem else []
+    for candidate in candidates:
+        path = candidate.resolve()
+        if path.is_relative_to(image_dir.resolve()) and path.is_file():
+            return path
+    return None
+
+
+def read_picture(path: Path | None) -> Image.Image | None:
+    """Read one of our own picture files as RGB, or None when it is missing or unreadable."""
+    if path is None:
+        return None
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def preview(image: Image.Image | None, max_px: int = PREVIEW_PX) -> Preview | None:
+    """Encode a picture as a JPEG data URI whose long side is at most max_px."""
+    if image is None:
+        return None
+    small = image.copy()
+    small.thumbnail((max_px, max_px), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=86, optimize=True)
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Preview(uri=f"data:image/jpeg;base64,{encoded}", width=small.width, height=small.height)
+
+
+def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[int, int, int, int] | None:
+    """Find the square around what differs between two pictures of one size, as box_xyxy_px with a margin.
+
+    Differences of luma are averaged over small cells first, so that compression noise does not count. None when nothing differs, when
+    the sizes differ, or when the change covers most of the picture and a close-up would show nothing new.
+    """
+    if before is None or after is None or before.size != after.size:
+        return None
+    width, height = before.size
+    grid = (max(width // _DIFFERENCE_CELL_PX, 1), max(height // _DIFFERENCE_CELL_PX, 1))
+    luma = [np.asarray(image.convert("L").resize(grid, Image.Resampling.BOX), np.float32) for image in (before, after)]
+    difference = np.abs(luma[0] - luma[1])
+    rows, columns = np.nonzero(difference > max(_DIFFERENCE_FLOOR, _DIFFERENCE_SHARE * float(difference.max())))
+    if not len(rows):
+        return None
+    x0, x1 = columns.min() / grid[0] * width, (columns.max() + 1) / grid[0] * width
+    y0, y1 = rows.min() / grid[1] * height, (rows.max() + 1) / grid[1] * height
+    side = min(1.5 * max(x1 - x0, y1 - y0, 64), width, height)
+    if side > 0.8 * min(width, height):
+        return None
+    left = int(np.clip((x0 + x1 - side) / 2, 0, width - side))
+    top = int(np.clip((y0 + y1 - side) / 2, 0, height - side))
+    return left, top, left + int(side), top + int(side)
+
+
+def closeup(image: Image.Image | None, box_xyxy_px: tuple[int, int, int, int] | None) -> Preview | None:
+    """Cut box_xyxy_px out of a picture and show it at CLOSEUP_PX, or None when either is missing."""
+    if image is None or box_xyxy_px is None:
+        return None
+    cut = image.crop(box_xyxy_px).resize((CLOSEUP_PX, CLOSEUP_PX), Image.Resampling.LANCZOS)
+    return preview(cut, CLOSEUP_PX)

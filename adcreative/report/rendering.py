@@ -1,0 +1,64 @@
+"""The jinja2 environment of the report, autoescaped, with the parts (rate chart, word comparison) that the app shares."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from adcreative.report import words
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
+
+
+@lru_cache(maxsize=8)
+def build_environment(*extra_dirs: Path) -> jinja2.Environment:
+    """Build an environment over the report's templates and those in extra_dirs; every value is escaped, undefined names fail."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([*extra_dirs, TEMPLATE_DIR]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=words.percent, signed_percent=words.signed_percent, clip=words.clip, rounded=words.rounded
+    )
+    return environment
+
+
+def read_part(name: str) -> Markup:
+    """Read one of our own style sheets or scripts for pasting into a page unescaped."""
+    return Markup((TEMPLATE_DIR / name).read_text(encoding="utf-8"))
+
+
+def script_hash(script: str) -> str:
+    """Return the Content-Security-Policy source that allows exactly this inline script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def render_part(template: str, *extra_dirs: Path, **values: Any) -> str:
+    """Render a template to text."""
+    return build_environment(*extra_dirs).get_template(template).render(**values)
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """List nested settings as (name, value) pairs for a table; lists are joined, None and empty values are left out."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            pairs += flatten(value, f"{name}: ")
+        elif isinstance(value, list | tuple):
+            pairs += [(name, ", ".join(str(item) for item in value))] if value else []
+        elif isinstance(value, bool):
+            pairs.append((name, "yes" if value else "no"))
+        elif value is not None and value != "":
+            pairs.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
+    return pairs

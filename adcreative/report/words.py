@@ -1,0 +1,147 @@
+"""What an edit did, said in plain words: percentages, named directions, two texts compared.
+
+Knows records and strings only, so that the report and the app say the same thing in the same words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_COMPARED_CHARS = 1200
+_TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+
+# name -> (what it is, in words when strength > 0, in words when strength < 0); equal words where the sign has no plain name.
+DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
+    "smile": ("smile", "more smile", "less smile"),
+    "mouth_open": ("mouth opening", "mouth more open", "mouth more closed"),
+    "eyes_open": ("eye opening", "eyes wider open", "eyes less open"),
+    "gaze_x": ("gaze, sideways", "gaze moved sideways", "gaze moved sideways"),
+    "gaze_y": ("gaze, up and down", "gaze moved up or down", "gaze moved up or down"),
+    "head_yaw": ("head turn", "head turned", "head turned"),
+    "head_pitch": ("head tilt, up and down", "chin moved up or down", "chin moved up or down"),
+    "head_roll": ("head tilt, sideways", "head tilted sideways", "head tilted sideways"),
+    "brightness": ("brightness", "brighter", "darker"),
+    "contrast": ("contrast", "more contrast", "less contrast"),
+    "warmth": ("warmth", "warmer colours", "cooler colours"),
+}
+WORD_DIRECTIONS = ("headline", "description")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A run of text that both versions share ("same"), or that one of them lacks ("removed", "added")."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextChange:
+    """One text before and after; segments is empty when nothing changed."""
+
+    label: str
+    before: str
+    after: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        return self.before != self.after
+
+    @property
+    def is_rewritten(self) -> bool:
+        """True when so little is shared that marking single words would only confuse."""
+        shared = sum(len(segment.text) for segment in self.segments if segment.kind == "same")
+        return self.is_changed and shared < 0.4 * max(len(self.before), len(self.after), 1)
+
+
+def percent(rate: float | None, digits: int = 2) -> str:
+    """Say a rate (0..1) as a percentage, such as 1.52%; an unknown rate is a dash."""
+    return "–" if rate is None else f"{100 * rate:.{digits}f}%"
+
+
+def signed_percent(change: float | None) -> str:
+    """Say a relative change (0.12 is 12 % more) with its sign; one decimal below 10 %."""
+    if change is None:
+        return "–"
+    digits = 0 if abs(change) >= 0.0995 else 1
+    text = f"{100 * change:+.{digits}f}%"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text[:-1]) else "±0%"
+
+
+def rounded(count: int) -> str:
+    """Say a count with two significant digits, since more would be pretence: 129,873 is 130,000."""
+    digits = max(len(str(count)) - 2, 0)
+    return f"{round(count, -digits):,}"
+
+
+def clip(text: str, max_chars: int = MAX_COMPARED_CHARS) -> str:
+    """Shorten a text that would flood the page, saying by how much."""
+    if len(text) <= max_chars:
+        return text
+    return f"{text[:max_chars]}… ({len(text) - max_chars:,} more characters)"
+
+
+def compare_texts(label: str, before: str, after: str) -> TextChange:
+    """Compare two texts word by word.
+
+    Joining the "same" and "removed" segments gives the (clipped) text before, "same" and "added" the text after.
+    """
+    before, after = clip(before), clip(after)
+    if before == after:
+        return TextChange(label=label, before=before, after=after, segments=())
+    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    segments: list[Segment] = []
+    for kind, i0, i1, j0, j1 in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            segments.append(Segment(kind="same", text="".join(old[i0:i1])))
+            continue
+        segments += [Segment(kind="removed", text="".join(old[i0:i1]))] if i1 > i0 else []
+        segments += [Segment(kind="added", text="".join(new[j0:j1]))] if j1 > j0 else []
+    return TextChange(label=label, before=before, after=after, segments=tuple(segments))
+
+
+def direction_label(name: str) -> str:
+    """Name a direction for people: "mouth_open" is "mouth opening"; an unknown name loses its underscores."""
+    return DIRECTION_WORDS[name][0] if name in DIRECTION_WORDS else name.replace("_", " ")
+
+
+def describe_edit(direction: str, strength: float) -> str:
+    """Say one picture edit, such as "more smile (smile +1.2, clear)"."""
+    size = "slight" if abs(strength) < 0.5 else "clear" if abs(strength) < 1.5 else "strong"
+    label = direction_label(direction)
+    number = f"{strength:+.1f}".replace("-", "\N{MINUS SIGN}")
+    if direction not in DIRECTION_WORDS:
+        return f"{label} {number} ({size})"
+    phrase = DIRECTION_WORDS[direction][1 if strength > 0 else 2]
+    return f"{phrase} ({label} {number}, {size})"
+
+
+def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say what was done to the picture, one line per face and one for the picture as a whole; word edits are left out."""
+    by_face: dict[int, list[str]] = {}
+    for edit in edits:
+        if edit["direction"] in WORD_DIRECTIONS:
+            continue
+        by_face.setdefault(int(edit["face"]), []).append(describe_edit(edit["direction"], float(edit["strength"])))
+    return tuple(
+        f"{'Picture' if face < 0 else f'Face {face + 1}'}: {', '.join(phrases)}" for face, phrases in sorted(by_face.items())
+    )
+
+
+def describe_faces(faces: Mapping[str, Any]) -> str:
+    """Say how many faces were found, edited and refused, such as "2 faces found, 1 edited, 1 left alone"."""
+    found, edited, refused = int(faces.get("found", 0)), int(faces.get("edited", 0)), len(faces.get("refused", ()))
+    if not found:
+        return "No face found"
+    parts = [f"{found} face{'s' if found > 1 else ''} found", f"{edited} edited"]
+    return ", ".join(parts + ([f"{refused} could not be edited"] if refused else []))
+
+
+def describe_similarity(similarity: float | None) -> str:
+    """Say how much the edited faces resemble the original ones, from a cosine similarity (-1..1)."""
+    return "" if similarity is None else f"{similarity:.2f} (1.00 is the very same face)"
