@@ -1,0 +1,10 @@
+"""Pictures, words and faces as numbers; where the weights for that come from.
+
+    weights          every named weight: sources in order, hash, licence (no torch)
+    creative_clip    CreativeClip: pictures and words through open_clip
+    headline         HeadlineModel: how appealing is a headline
+    headline_tests   the real headline tests it learns from and is judged on (no torch)
+    faces            FaceAnalyzer, FaceCodec
+
+Importing the package loads nothing.
+"""
