@@ -189,7 +189,7 @@ class FaceModelTrainer:
         config = self.config
         progress = min(self.num_images_seen / config.num_images, 1.0)
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            warmup = min(1.0, (self.num_images_seen + 1) / 2000)
+            warmup = min(1.0, (self.num_images_seen + 1) / min(2000, config.num_images / 20))
             group["lr"] = base_lr * warmup * (0.1 + 0.9 * 0.5 * (1 + float(np.cos(np.pi * progress))))
         rows = torch.randint(faces.shape[0], (config.batch_size,), generator=self.rng)
         targets = jitter(faces[rows], generator=self.rng).contiguous(memory_format=torch.channels_last)
@@ -205,7 +205,7 @@ class FaceModelTrainer:
             losses |= self.step_discriminator(targets, images.detach())
             fooled = F.softplus(-self.judge(augment(images, generator=self.rng))).mean()
             loss = loss + config.adversarial_weight * fooled
-            losses["fooled"] = float(fooled)
+            losses["fooled"] = fooled.item()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], 5.0)
@@ -235,11 +235,12 @@ class FaceModelTrainer:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_optimizer.step()
-        return {"real_logit": float(real_logit.mean()), "fake_logit": float(fake_logit.mean())}
+        return {"real_logit": real_logit.mean().item(), "fake_logit": fake_logit.mean().item()}
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        decay = min(self.config.ema_decay, (1 + self.num_images_seen / self.config.batch_size) / 100.0, 0.9999)
+        num_steps = self.num_images_seen / self.config.batch_size
+        decay = min(self.config.ema_decay, (1 + num_steps) / (10 + num_steps))
         for ema, live in ((self.ema_encoder, self.encoder), (self.ema_synthesis, self.generator.synthesis)):
             for ema_tensor, tensor in zip(ema.parameters(), live.parameters(), strict=True):
                 ema_tensor.lerp_(tensor, 1 - decay)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from stylegan.checkpoints import FaceModel, load_face_model, save_face_model
+from stylegan.errors import CheckpointError
+
+
+@pytest.fixture
+def model_dir(tiny_face_model: FaceModel, tmp_path: Path) -> Path:
+    save_face_model(tmp_path, tiny_face_model.generator, tiny_face_model.encoder, note="test")
+    return tmp_path
+
+
+def rewrite(model_dir: Path, change: object) -> None:
+    """Apply `change` to the tensors and make the manifest's hash agree."""
+    import hashlib
+
+    path = model_dir / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)  # type: ignore[operator]
+    save_file(tensors, path)
+    manifest = json.loads((model_dir / "manifest.json").read_text())
+    manifest["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (model_dir / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_round_trip_is_the_same_model_in_half_precision(tiny_face_model: FaceModel, model_dir: Path) -> None:
+    loaded = load_face_model(model_dir)
+    assert loaded.manifest["note"] == "test"
+    for name, tensor in tiny_face_model.generator.state_dict().items():
+        assert torch.equal(loaded.generator.state_dict()[name], tensor.half().to(tensor.dtype)), name
+    images = torch.zeros(1, 3, 32, 32)
+    torch.testing.assert_close(loaded.encoder(images), tiny_face_model.encoder(images), rtol=0.02, atol=0.02)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="expected manifest.json and model.safetensors"):
+        load_face_model(tmp_path)
+
+
+def test_changed_bytes(model_dir: Path) -> None:
+    content = bytearray((model_dir / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (model_dir / "model.safetensors").write_bytes(bytes(content))
+    with pytest.raises(CheckpointError, match="its manifest says"):
+        load_face_model(model_dir)
+
+
+def test_other_format(model_dir: Path) -> None:
+    manifest = json.loads((model_dir / "manifest.json").read_text())
+    (model_dir / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
+    with pytest.raises(CheckpointError, match="format 99; this version reads"):
+        load_face_model(model_dir)
+
+
+def test_missing_tensor(model_dir: Path) -> None:
+    rewrite(model_dir, lambda tensors: tensors.pop("generator.synthesis.const"))
+    with pytest.raises(CheckpointError, match="does not fit its manifest"):
+        load_face_model(model_dir)
+
+
+def test_surplus_tensor(model_dir: Path) -> None:
+    rewrite(model_dir, lambda tensors: tensors.update(other=torch.zeros(1)))
+    with pytest.raises(CheckpointError, match="no place, first other"):
+        load_face_model(model_dir)
+
+
+def test_nan_weights(model_dir: Path) -> None:
+    rewrite(model_dir, lambda tensors: tensors["generator.synthesis.const"].fill_(float("nan")))
+    with pytest.raises(CheckpointError, match="NaN"):
+        load_face_model(model_dir)
+
+
+def test_truncated_file(model_dir: Path) -> None:
+    import hashlib
+
+    path = model_dir / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    manifest = json.loads((model_dir / "manifest.json").read_text())
+    manifest["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (model_dir / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        load_face_model(model_dir)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stylegan.checkpoints import FaceModel
+from stylegan.errors import InversionError, ShapeError
+from stylegan.inversion import InversionConfig, invert
+
+
+def target(tiny_face_model: FaceModel) -> torch.Tensor:
+    """A picture that the generator can make, so that the optimum is known to be near zero."""
+    w_plus = torch.randn(1, 8, 16, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        return tiny_face_model.generator.synthesize(w_plus).clamp(-1, 1)
+
+
+def test_each_stage_lowers_the_error(tiny_face_model: FaceModel) -> None:
+    weights_before = {k: v.clone() for k, v in tiny_face_model.generator.state_dict().items()}
+    config = InversionConfig(w_steps=60, tuning_steps=60, w_lr=0.1, tuning_lr=5e-3, w_drift=0.0)
+    result = invert(tiny_face_model, target(tiny_face_model), config=config)
+    assert result.error_w_plus < 0.8 * result.error_encoder
+    assert result.error_tuned < 0.9 * result.error_w_plus
+    after = tiny_face_model.generator.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in weights_before.items())
+
+
+def test_no_steps_is_the_encoder(tiny_face_model: FaceModel) -> None:
+    image = target(tiny_face_model)
+    result = invert(tiny_face_model, image, config=InversionConfig(w_steps=0, tuning_steps=0))
+    assert torch.equal(result.w_plus, tiny_face_model.encoder(image))
+    assert result.error_tuned == result.error_encoder
+
+
+def test_stops_when_asked(tiny_face_model: FaceModel) -> None:
+    calls = []
+
+    def should_stop() -> bool:
+        calls.append(1)
+        return True
+
+    result = invert(tiny_face_model, target(tiny_face_model), should_stop=should_stop)
+    assert result.error_tuned == result.error_encoder
+    assert len(calls) == 2
+
+
+def test_bad_pictures(tiny_face_model: FaceModel) -> None:
+    with pytest.raises(ShapeError, match=r"expected one aligned face \[1, 3, 32, 32\]"):
+        invert(tiny_face_model, torch.zeros(1, 3, 16, 16))
+    with pytest.raises(InversionError, match="blank"):
+        invert(tiny_face_model, torch.zeros(1, 3, 32, 32))
+    with pytest.raises(InversionError, match="invalid numbers"):
+        invert(tiny_face_model, torch.full((1, 3, 32, 32), float("nan")))
