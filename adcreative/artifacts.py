@@ -1,0 +1,182 @@
+"""Model folders: `manifest.json` beside one safetensors file; hashed, saved atomically, loaded without guessing.
+
+The tensors file carries its own hash in its name and the manifest names it, so replacing the manifest is the moment at
+which a save happens: a run that is killed before it leaves the old model intact, one killed after it leaves the new one.
+Other files in the folder (a model card) are left alone. No pickle, no torch: tensors are numpy arrays here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as read_tensors
+from safetensors.numpy import save as pack_tensors
+
+from adcreative.errors import ArtifactError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a model folder holds: the manifest, the tensors by name, and the sha256 of the manifest's bytes."""
+
+    manifest: dict[str, Any]
+    tensors: dict[str, np.ndarray]
+    content_hash: str
+
+
+def hash_bytes(*parts: bytes) -> str:
+    """Return the hex sha256 over `parts`, each preceded by its length, so that no two lists of parts collide."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, payload: bytes) -> None:
+    """Write `payload` to `path` so that a reader, or a killed writer, never leaves or sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def pack_manifest(manifest: Mapping[str, Any]) -> bytes:
+    """Return the manifest as JSON bytes; equal manifests give equal bytes.
+
+    Raises:
+        ArtifactError: a number in it is NaN or infinite, or a value is no JSON type.
+    """
+    try:
+        return (json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"the manifest cannot be written as JSON ({error}); use finite numbers and plain types"
+        ) from error
+
+
+def build_manifest(
+    kind: str, format_version: int, tensors: Mapping[str, np.ndarray], notes: Mapping[str, Any]
+) -> tuple[dict[str, Any], bytes]:
+    """Return the manifest of an artefact and the bytes of its tensors file.
+
+    Raises:
+        ArtifactError: a tensor holds NaN or infinite values, or a note takes a reserved name.
+    """
+    broken = [name for name, array in tensors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if broken:
+        raise ArtifactError(f"tensor {broken[0]} of the {kind} holds NaN or infinite values; nothing was saved")
+    reserved = sorted({"kind", "format", "file", "sha256"} & set(notes))
+    if reserved:
+        raise ArtifactError(f"note {reserved[0]!r} is a reserved name of the manifest; choose another")
+    packed = pack_tensors({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)})
+    digest = hashlib.sha256(packed).hexdigest()
+    file_name = f"model-{digest[:16]}.safetensors"
+    return {"kind": kind, "format": format_version, "file": file_name, "sha256": digest, **notes}, packed
+
+
+def save_artifact(
+    artifact_dir: Path, *, kind: str, format_version: int, tensors: Mapping[str, np.ndarray], notes: Mapping[str, Any]
+) -> str:
+    """Save tensors and notes as an artefact, replacing an older one of the same folder, and return its content hash.
+
+    Raises:
+        ArtifactError: the path is a file, the folder holds an artefact of another kind, or a value cannot be stored.
+    """
+    if artifact_dir.is_file():
+        raise ArtifactError(f"{artifact_dir} is a file; a model needs a folder of its own")
+    manifest, packed = build_manifest(kind, format_version, tensors, notes)
+    payload = pack_manifest(manifest)
+    old_file = _check_replaceable(artifact_dir, kind)
+    write_atomically(artifact_dir / manifest["file"], packed)
+    write_atomically(artifact_dir / MANIFEST, payload)
+    if old_file and old_file != manifest["file"]:
+        (artifact_dir / old_file).unlink(missing_ok=True)
+    return hashlib.sha256(payload).hexdigest()
+
+
+def load_artifact(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> Artifact:
+    """Load an artefact of `kind`, whose format is one of `formats`.
+
+    Raises:
+        ArtifactError: a file is missing, truncated or changed, the kind or format is another, or a value is not finite.
+    """
+    manifest_path = artifact_dir / MANIFEST
+    if not manifest_path.is_file():
+        raise ArtifactError(f"no {kind} in {artifact_dir}: it has no {MANIFEST}; give the folder that training wrote")
+    payload = manifest_path.read_bytes()
+    manifest = _parse_manifest(manifest_path, payload)
+    if manifest.get("kind") != kind:
+        raise ArtifactError(f"{manifest_path} is a {manifest.get('kind')}, a {kind} is needed; give another folder")
+    if manifest.get("format") not in formats:
+        raise ArtifactError(
+            f"artefact format {manifest.get('format')} in {manifest_path}, this version reads {_span(formats)}. "
+            "Upgrade adcreative or re-fit."
+        )
+    tensors_path = artifact_dir / _file_name(manifest_path, manifest)
+    if not tensors_path.is_file():
+        raise ArtifactError(f"{tensors_path} is missing, {manifest_path} needs it; copy the whole folder or re-fit")
+    packed = tensors_path.read_bytes()
+    digest = hashlib.sha256(packed).hexdigest()
+    if digest != manifest.get("sha256"):
+        expected = str(manifest.get("sha256"))[:12]
+        raise ArtifactError(
+            f"{tensors_path} has sha256 {digest[:12]}, its manifest says {expected}: it was changed or cut short; re-fit"
+        )
+    try:
+        tensors = read_tensors(packed)
+    except SafetensorError as error:
+        raise ArtifactError(f"{tensors_path} is no safetensors file ({error}); re-fit") from error
+    return Artifact(manifest, tensors, hashlib.sha256(payload).hexdigest())
+
+
+def _check_replaceable(artifact_dir: Path, kind: str) -> str:
+    """Return the tensors file of the artefact that stands in the folder ("" when none); refuse one of another kind."""
+    manifest_path = artifact_dir / MANIFEST
+    if not manifest_path.is_file():
+        return ""
+    manifest = _parse_manifest(manifest_path, manifest_path.read_bytes())
+    if manifest.get("kind") != kind:
+        raise ArtifactError(f"{artifact_dir} holds a {manifest.get('kind')}; save the {kind} into another folder")
+    return _file_name(manifest_path, manifest)
+
+
+def _parse_manifest(path: Path, payload: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(payload)
+    except ValueError as error:
+        raise ArtifactError(f"{path} is no JSON ({error}); copy the folder again or re-fit") from error
+    if not isinstance(manifest, dict):
+        raise ArtifactError(f"{path} holds a {type(manifest).__name__}, an object is needed; re-fit")
+    return manifest
+
+
+def _file_name(path: Path, manifest: Mapping[str, Any]) -> str:
+    name = manifest.get("file")
+    if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
+        raise ArtifactError(f"{path} names the tensors file {name!r}; a plain name ending in .safetensors is needed")
+    return name
+
+
+def _span(formats: Sequence[int]) -> str:
+    low, high = min(formats), max(formats)
+    return str(low) if low == high else f"{low}-{high}"

@@ -1,0 +1,86 @@
+"""Sizes and settings of networks, training and the predictor. No torch here: command lines read defaults from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from adcreative.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class CTRModelConfig:
+    """Size of a network. embedding_dim: width D of one field; num_layers, num_rows: of the quadratic network.
+
+    dropout_prob: inside the quadratic network; input_dropout_prob: on wide embeddings before their projection.
+    """
+
+    embedding_dim: int = 16
+    num_layers: int = 2
+    num_rows: int = 2
+    dropout_prob: float = 0.1
+    input_dropout_prob: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("embedding_dim", "num_layers", "num_rows"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("dropout_prob", "input_dropout_prob"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be in 0..1 (1 excluded), got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a network is fitted.
+
+    wide_learning_rate: for the linear path and the category tables, which see few gradients. within_test_weight: of the
+    multinomial term against the binomial one; both are per (effective) click. group_variance, within_test_variance: variance
+    of log rates that creatives have beyond their features, overall and inside one test; they cap the weight of large counts.
+    modality_dropout_prob: per modality and row, so that rows with words or a picture only are at home too. patience: epochs.
+    """
+
+    num_epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    wide_learning_rate: float = 1e-2
+    weight_decay: float = 0.05
+    patience: int = 4
+    within_test_weight: float = 2.0
+    group_variance: float = 0.2
+    within_test_variance: float = 0.06
+    modality_dropout_prob: float = 0.15
+    history_dropout_prob: float = 0.3
+    max_gradient_norm: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.num_epochs < 1 or self.batch_size < 2 or self.patience < 1:
+            raise ConfigError(
+                "num_epochs and patience must be at least 1 and batch_size at least 2, "
+                f"got {self.num_epochs}, {self.patience} and {self.batch_size}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorConfig:
+    """What a predictor is made of.
+
+    model_name: a name of the zoo. num_members: networks of the ensemble, one seed each. fractions: train, validation (early
+    stopping), calibration, test (never seen until measured), by group. encoder_hashes: what the features were made with,
+    name -> content hash; kept in the artefact so that other encoders can be refused.
+    """
+
+    model_name: str = "qin"
+    num_members: int = 3
+    fractions: tuple[float, ...] = (0.7, 0.1, 0.1, 0.1)
+    min_rows: int = 60
+    min_groups: int = 12
+    min_clicks: int = 100
+    model: CTRModelConfig = CTRModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    encoder_hashes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.num_members < 1:
+            raise ConfigError(f"num_members must be at least 1, got {self.num_members}.")
+        if len(self.fractions) != 4 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ConfigError(f"fractions must be four positive shares that sum to 1, got {self.fractions}.")

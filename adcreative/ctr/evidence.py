@@ -1,0 +1,136 @@
+"""What a predicted rate rests on: where each modality was learnt, and how far a creative is from what was learnt from.
+
+A grade says what stands behind a modality: "measured" (real clicks), "simulated" (a market of our own making), "none". Drift
+is the mean cosine distance to the nearest training embeddings, against what held-out creatives of the same kind show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.errors import ConfigError
+from adcreative.feature_builder import FeatureBuilder, fold
+from adcreative.features import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
+
+GRADES = ("measured", "simulated", "none")
+_PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": "never seen in training"}
+MAX_REFERENCE_ROWS = 1024
+NUM_NEIGHBOURS = 5
+DRIFT_QUANTILE = 0.99
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Unit-length training embeddings reference [N, D] float16 of one modality, and the distance that is still usual."""
+
+    reference: np.ndarray
+    threshold: float
+
+    def distance(self, embedding: np.ndarray) -> float:
+        """Return the mean cosine distance (0..2) to the nearest NUM_NEIGHBOURS training embeddings."""
+        return float(_distances(self.reference, embedding[None])[0])
+
+    def is_far(self, embedding: np.ndarray) -> bool:
+        """True when the creative is farther from the training data than 99 % of held-out creatives were."""
+        return self.distance(embedding) > self.threshold
+
+
+def parse_provenance(provenance: Mapping[str, str] | None, trained: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return modality -> (grade, phrase), for every modality.
+
+    Args:
+        provenance: modality -> "grade" or "grade: phrase", such as "measured: real headline tests". A modality that is not
+            named follows "picture" if it is "look", else counts as measured when it was trained on, as none otherwise.
+        trained: modalities that training had.
+    Raises:
+        ConfigError: no such modality or grade.
+    """
+    given = dict(provenance or {})
+    unknown = sorted(set(given) - set(MODALITIES))
+    if unknown:
+        raise ConfigError(f"provenance names no modality {unknown[0]!r}; known: {', '.join(MODALITIES)}")
+    if "picture" in given:
+        given.setdefault("look", given["picture"])
+    grades: dict[str, tuple[str, str]] = {}
+    for modality in MODALITIES:
+        grade, _, phrase = given.get(modality, "measured").partition(":")
+        if grade.strip() not in GRADES:
+            raise ConfigError(f"provenance of {modality} has grade {grade.strip()!r}; known: {', '.join(GRADES)}")
+        grade = grade.strip() if modality in trained else "none"
+        grades[modality] = (grade, (phrase.strip() if grade != "none" else "") or _PHRASES[grade])
+    return grades
+
+
+def fit_drift(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generator) -> Drift | None:
+    """Fit a drift check on training embeddings [N, D] and usual distances of held-out ones; None with fewer than 20."""
+    if len(train) < 20 or len(held_out) < 1:
+        return None
+    chosen = np.sort(rng.choice(len(train), min(len(train), MAX_REFERENCE_ROWS), replace=False))
+    reference = _unit(train[chosen]).astype(np.float16)
+    return Drift(reference, 1e-4 + float(np.quantile(_distances(reference, held_out), DRIFT_QUANTILE)))
+
+
+def render_evidence(
+    creative: Creative,
+    features: CreativeFeatures,
+    *,
+    grades: Mapping[str, tuple[str, str]],
+    drifts: Mapping[str, Drift],
+    builder: FeatureBuilder,
+    is_skilled: bool,
+) -> str:
+    """Return one sentence: where each modality of this creative was learnt, then what is unusual about it."""
+    parts = _render_grades(creative, features, grades)
+    if not is_skilled:
+        parts.append("on held-out creatives of this kind it did no better than the mean rate")
+    embeddings = {"picture": features.image, "words": features.text}
+    far = [
+        name
+        for name, value in embeddings.items()
+        if value is not None and name in drifts and drifts[name].is_far(value)
+    ]
+    if far:
+        parts.append(f"{_join(far)} far from anything it was trained on")
+    values = ((name, getattr(creative, name)) for name in CATEGORICAL_FIELDS)
+    unseen = [
+        f'{name} "{value[:40]}"' for name, value in values if value.strip() and fold(value) not in builder.vocabularies[name]
+    ]
+    if unseen:
+        verb = "was" if len(unseen) == 1 else "were"
+        parts.append(f"{_join(unseen)} {verb} not in the training data, so trust the order more than the level")
+    return "; ".join(parts) + "."
+
+
+def _render_grades(
+    creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]
+) -> list[str]:
+    has = {
+        "words": features.text is not None or features.body is not None or features.appeal is not None,
+        "picture": features.image is not None or features.look is not None,
+        "faces": len(features.face_shares) > 0,
+        "context": any(getattr(creative, name).strip() for name in CATEGORICAL_FIELDS),
+    }
+    by_phrase: dict[str, list[str]] = {}
+    for modality, is_there in has.items():
+        if is_there:
+            by_phrase.setdefault(grades[modality][1], []).append(modality)
+    return [f"{_join(names)}: {phrase}" for phrase, names in by_phrase.items()] or ["nothing to go by"]
+
+
+def _join(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _unit(embeddings: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings / np.maximum(norms, 1e-12)
+
+
+def _distances(reference: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
+    similarity = _unit(np.asarray(embeddings, np.float32)) @ reference.astype(np.float32).T
+    nearest = min(NUM_NEIGHBOURS, reference.shape[0])
+    return 1.0 - np.sort(similarity, axis=1)[:, -nearest:].mean(axis=1)

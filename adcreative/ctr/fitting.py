@@ -1,0 +1,223 @@
+"""Make a predictor from creatives with results: check, split by group, train the ensemble, calibrate, measure.
+
+Four parts that share no group: training fits scalers, vocabularies and weights; validation stops the training; calibration
+fits rates and intervals; test only measures. Every refusal comes before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from adcreative.catalog.splits import split_groups
+from adcreative.creative import Creative
+from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrator
+from adcreative.ctr.config import PredictorConfig
+from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
+from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
+from adcreative.ctr.predictor import Predictor, domain_of
+from adcreative.ctr.training import Outcomes, TrainingSummary, train_model
+from adcreative.ctr.zoo import build_ctr_model
+from adcreative.errors import CatalogError, TrainingError
+from adcreative.feature_builder import FeatureBuilder
+from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+
+Progress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+def fit_predictor(
+    creatives: Sequence[Creative],
+    features: Sequence[CreativeFeatures],
+    config: PredictorConfig,
+    *,
+    seed: int,
+    provenance: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Predictor:
+    """Fit a predictor.
+
+    Args:
+        creatives, features: one of each; creatives without results are left out.
+        seed: decides the split and, with the member's number, each network; same seed, same predictor.
+        provenance: modality -> "measured", "simulated" or "none", optionally "grade: phrase" (see `evidence.py`).
+        progress: told (epochs done, most epochs of all members).
+    Raises:
+        TrainingError: too few creatives, groups or clicks, results that cannot be, no difference to learn, or stopped.
+        FeatureError: features are broken.
+        ConfigError: unknown model name, modality or grade.
+    """
+    parse_provenance(provenance, tuple(MODALITIES))
+    rows = [row for row, creative in enumerate(creatives) if creative.has_results]
+    creatives, features = [creatives[row] for row in rows], [features[row] for row in rows]
+    check_trainable(creatives, config)
+    splits = _split(creatives, config, seed)
+    builder = FeatureBuilder.fit(creatives, features, splits[0])
+    is_training = np.isin(np.arange(len(creatives)), splits[0])
+    batch, outcomes = builder.encode_table(creatives, features, is_training), count_outcomes(creatives)
+    members, summaries = _train_members(builder, batch, outcomes, splits, config, seed, (progress, should_stop))
+    logits = np.stack([_logits(member, batch) for member in members])
+    counts = Counts(
+        logits.mean(axis=0), logits.std(axis=0), outcomes.impressions.numpy().astype(float),
+        outcomes.clicks.numpy().astype(float), domain_of(batch),
+    )  # fmt: skip
+    calibrator = fit_calibrator(counts.rows(splits[2]), seed=seed)
+    trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
+    notes = {
+        "seed": seed,
+        "grades": {name: list(pair) for name, pair in parse_provenance(provenance, trained).items()},
+        "training": _describe_training(creatives, splits, summaries),
+        "metrics": measure(creatives, calibrator, counts, splits[3], seed),
+    }
+    drifts = _fit_drifts(features, splits, seed)
+    return Predictor(builder, members, calibrator, config=config, drifts=drifts, notes=notes)
+
+
+def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> None:
+    """Refuse data that nothing can be learnt from.
+
+    Raises:
+        TrainingError: the sentence says what is short and how much is needed.
+    """
+    if not creatives:
+        raise TrainingError("no creative has both impressions and clicks; add the columns impressions and clicks")
+    for creative in creatives:
+        clicks, impressions = creative.clicks or 0, creative.impressions or 0
+        if clicks < 0 or clicks > impressions:
+            raise TrainingError(
+                f'creative "{creative.name}": {clicks} clicks of {impressions} impressions cannot be; correct the row'
+            )
+    if len(creatives) < config.min_rows:
+        raise TrainingError(
+            f"{len(creatives)} creatives have results; at least {config.min_rows} are needed to learn from. "
+            "Add more, or use the shipped model"
+        )
+    total = sum(creative.clicks or 0 for creative in creatives)
+    if total < config.min_clicks:
+        raise TrainingError(
+            f"{total} clicks in all; at least {config.min_clicks} are needed to tell creatives apart. Let the ads run longer"
+        )
+    rates = np.array([(creative.clicks or 0) / (creative.impressions or 1) for creative in creatives])
+    if np.ptp(rates) < 1e-12:
+        raise TrainingError(
+            f"all {len(creatives)} creatives have the same click rate ({rates[0]:.4g}); there is no difference to learn"
+        )
+
+
+def count_outcomes(creatives: Sequence[Creative]) -> Outcomes:
+    """Return the counts of creatives; rows of one test share a group, every other row is its own."""
+    keys = [f"test {c.test_id}" if c.test_id else f"row {row}" for row, c in enumerate(creatives)]
+    _, group = np.unique(keys, return_inverse=True)
+    return Outcomes(
+        torch.tensor([float(c.impressions or 0) for c in creatives]),
+        torch.tensor([float(c.clicks or 0) for c in creatives]),
+        torch.from_numpy(group.astype(np.int64)),
+    )
+
+
+def measure(
+    creatives: Sequence[Creative], calibrator: Calibrator, counts: Counts, test_idx: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """Return held-out figures: the metrics of `evaluate`, their 90 % bootstrap intervals over groups, interval coverage."""
+    judged, held_out = [creatives[row] for row in test_idx], counts.rows(test_idx)
+    ctr = calibrator.rate(calibrator.log_odds(held_out.logit, held_out.domain), held_out.domain)
+    metrics: dict[str, Any] = evaluate_predictions(judged, ctr)
+    metrics["coverage"] = calibrator.coverage(held_out)
+    for number, name in enumerate(DOMAINS):
+        if (held_out.domain == number).any():
+            metrics[f"coverage_{name}"] = calibrator.coverage(held_out.rows(np.flatnonzero(held_out.domain == number)))
+    intervals = bootstrap_metrics(judged, ctr, seed=seed)
+    metrics["intervals"] = {name: list(pair) for name, pair in intervals.items() if pair is not None}
+    return metrics
+
+
+def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) -> list[np.ndarray]:
+    """Return train, validation, calibration and test rows; by group, never by row."""
+    keys = {c.test_id or c.brand or c.ad_name or c.file_name or c.headline for c in creatives}
+    needed = f"at least {config.min_groups} tests, brands or ads are needed, so that some can be held out"
+    if len(keys) < config.min_groups and len({c.name for c in creatives}) < config.min_groups:
+        raise TrainingError(f"the creatives form {len(keys)} groups (test_id, else brand, else name); {needed}")
+    try:
+        splits = split_groups(creatives, config.fractions, seed)
+    except CatalogError as error:
+        raise TrainingError(f"the creatives cannot be split by group ({error}); {needed}") from error
+    for name, rows in zip(("training", "validation", "calibration", "test"), splits, strict=True):
+        if sum(creatives[row].clicks or 0 for row in rows) == 0:
+            raise TrainingError(
+                f"the {name} split of {len(rows)} creatives has no clicks; add creatives of more tests or brands"
+            )
+    return splits
+
+
+def _train_members(
+    builder: FeatureBuilder,
+    batch: FeatureBatch,
+    outcomes: Outcomes,
+    splits: Sequence[np.ndarray],
+    config: PredictorConfig,
+    seed: int,
+    callbacks: tuple[Progress | None, ShouldStop | None],
+) -> tuple[list[torch.nn.Module], list[TrainingSummary]]:
+    progress, should_stop = callbacks
+    members, summaries = [], []
+    for number in range(config.num_members):
+        member_seed = seed * 1000 + number
+        generator = torch.Generator().manual_seed(member_seed)
+        member = build_ctr_model(config.model_name, builder.spec, config.model, generator=generator)
+
+        def tell(done: int, most: int, number: int = number) -> None:
+            if progress is not None:
+                progress(number * most + done, config.num_members * most)
+
+        parts = (splits[0], splits[1])
+        summary = train_model(
+            member, batch, outcomes, parts, config=config.training, seed=member_seed, progress=tell, should_stop=should_stop
+        )
+        summaries.append(summary)
+        members.append(member)
+    return members, summaries
+
+
+@torch.no_grad()
+def _logits(member: torch.nn.Module, batch: FeatureBatch, chunk_rows: int = 1024) -> np.ndarray:
+    """Return [N] float64 in chunks, so that memory stays flat."""
+    chunks = torch.arange(len(batch)).split(chunk_rows)
+    return torch.cat([member(batch.rows(idx)) for idx in chunks]).double().numpy()
+
+
+def _is_trained(builder: FeatureBuilder, field: str) -> bool:
+    return builder.spec.widths.get(field, 0) > 0 or builder.spec.vocab_sizes.get(field, 1) > 1
+
+
+def _fit_drifts(features: Sequence[CreativeFeatures], splits: Sequence[np.ndarray], seed: int) -> dict[str, Drift]:
+    rng = np.random.default_rng(seed)
+    drifts = {}
+    for modality, name in (("picture", "image"), ("words", "text")):
+        train, held_out = (
+            np.array([value for row in rows if (value := getattr(features[row], name)) is not None], np.float32)
+            for rows in (splits[0], np.concatenate(splits[1:]))
+        )
+        if (drift := fit_drift(train, held_out, rng=rng)) is not None:
+            drifts[modality] = drift
+    return drifts
+
+
+def _describe_training(
+    creatives: Sequence[Creative], splits: Sequence[np.ndarray], summaries: Sequence[TrainingSummary]
+) -> dict[str, Any]:
+    return {
+        "num_creatives": len(creatives),
+        "num_tests": len({c.test_id for c in creatives if c.test_id}),
+        "clicks": sum(c.clicks or 0 for c in creatives),
+        "impressions": sum(c.impressions or 0 for c in creatives),
+        "split": {
+            name: len(rows) for name, rows in zip(("train", "validation", "calibration", "test"), splits, strict=True)
+        },
+        "best_epochs": [summary.best_epoch for summary in summaries],
+        "validation_losses": [list(summary.validation_losses) for summary in summaries],
+        "num_fields": len(FIELDS),
+    }

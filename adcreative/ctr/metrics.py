@@ -1,0 +1,195 @@
+"""How good predicted click rates are, on creatives with results. No torch.
+
+Within a test: do predictions order the arms as the clicks did. Across creatives: rank correlation, NDCG@10, log-loss per
+impression, calibration error. Arms of one test that share their headline and have no picture are the same words shown
+twice: they are pooled (counts summed, predictions averaged by impressions), since nothing could tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from adcreative.creative import Creative
+from adcreative.errors import FeatureError
+
+SIGNIFICANT_Z = 1.96
+NUM_BINS = 10
+METRICS = (
+    "n", "pairwise_accuracy", "pairwise_accuracy_significant", "spearman", "ndcg_at_10", "log_loss", "ece",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Pooled creatives: counts and predicted rate [N] float64, and the group [N] int64 that a bootstrap draws."""
+
+    impressions: np.ndarray
+    clicks: np.ndarray
+    ctr: np.ndarray
+    test: np.ndarray
+    group: np.ndarray
+
+
+def evaluate_predictions(creatives: Sequence[Creative], ctr: np.ndarray) -> dict[str, Any]:
+    """Measure predicted rates against results; creatives without results are left out.
+
+    Args:
+        ctr: [N] predicted probabilities, one per creative.
+    Returns:
+        n (creatives or pooled arms), pairwise_accuracy and pairwise_accuracy_significant (pairs within a test; a predicted
+        tie counts half, an observed tie not at all; significant: two-proportion |z| > 1.96), spearman, ndcg_at_10 (one
+        list, gain = observed rate), log_loss (nats per impression), ece (0..1, ten bins of equal impressions). None where
+        nothing could be measured.
+    Raises:
+        FeatureError: lengths differ, or a prediction is no probability.
+    """
+    return _measure(pool_arms(creatives, ctr))
+
+
+def bootstrap_metrics(
+    creatives: Sequence[Creative], ctr: np.ndarray, *, seed: int, num_draws: int = 200, level: float = 0.9
+) -> dict[str, tuple[float, float] | None]:
+    """Return an interval per metric by drawing whole groups (test, else brand, else creative) with replacement."""
+    arms = pool_arms(creatives, ctr)
+    rng = np.random.default_rng(seed)
+    groups, place = np.unique(arms.group, return_inverse=True)
+    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(groups) else []
+    draws: dict[str, list[float]] = {name: [] for name in METRICS if name != "n"}
+    for _ in range(num_draws if len(groups) else 0):
+        chosen = rng.integers(len(groups), size=len(groups))
+        rows = np.concatenate([members[group] for group in chosen])
+        copies = np.repeat(np.arange(len(chosen)), [len(members[group]) for group in chosen])
+        tests = np.where(arms.test[rows] < 0, -1, copies)  # a group drawn twice is two tests
+        drawn = Arms(arms.impressions[rows], arms.clicks[rows], arms.ctr[rows], tests, arms.group[rows])
+        for name, value in _measure(drawn).items():
+            if name != "n" and value is not None:
+                draws[name].append(value)
+    tail = (1 - level) / 2
+    return {
+        name: (float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail))) if values else None
+        for name, values in draws.items()
+    }
+
+
+def pool_arms(creatives: Sequence[Creative], ctr: np.ndarray) -> Arms:
+    """Pool wordings that cannot be told apart; number tests (-1: none) and groups. Raises as `evaluate_predictions`."""
+    predicted = np.asarray(ctr, np.float64)
+    if predicted.shape != (len(creatives),):
+        raise FeatureError(f"{len(creatives)} creatives came with predictions of shape {list(predicted.shape)}")
+    broken = np.flatnonzero(~((predicted >= 0) & (predicted <= 1)))
+    if len(broken):
+        name = creatives[broken[0]].name
+        raise FeatureError(f'creative "{name}": predicted rate {predicted[broken[0]]} is not in 0..1')
+    sums: dict[tuple[str, ...], list[float]] = {}
+    for row, (creative, rate) in enumerate(zip(creatives, predicted, strict=True)):
+        if not creative.has_results:
+            continue
+        is_pooled = bool(creative.test_id and creative.headline and not creative.has_image)
+        key = (creative.test_id, creative.headline) if is_pooled else ("", str(row), creative.test_id, creative.brand)
+        entry = sums.setdefault(key, [0.0, 0.0, 0.0])
+        impressions = float(creative.impressions or 0)
+        entry[0] += impressions
+        entry[1] += float(creative.clicks or 0)
+        entry[2] += impressions * float(rate)
+    counts = np.array(list(sums.values()), np.float64).reshape(-1, 3)
+    tests = [key[0] if len(key) == 2 else key[2] for key in sums]
+    groups = [_group_name(key) for key in sums]
+    return Arms(
+        counts[:, 0], counts[:, 1], np.clip(counts[:, 2] / counts[:, 0], 0, 1), _number(tests), _number(groups)
+    )
+
+
+def list_pairs(arms: Arms) -> tuple[np.ndarray, np.ndarray]:
+    """Return all pairs of arms within a test whose observed rates differ, as two arrays of row numbers."""
+    first, second = [], []
+    order = np.argsort(arms.test, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(arms.test[order])) + 1):
+        if len(rows) > 1 and arms.test[rows[0]] >= 0:
+            a, b = np.triu_indices(len(rows), 1)
+            first.append(rows[a])
+            second.append(rows[b])
+    if not first:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    a, b = np.concatenate(first), np.concatenate(second)
+    differ = arms.clicks[a] * arms.impressions[b] != arms.clicks[b] * arms.impressions[a]
+    return a[differ], b[differ]
+
+
+def two_proportion_z(clicks_a: Any, impressions_a: Any, clicks_b: Any, impressions_b: Any) -> Any:
+    """Return the pooled two-proportion z statistic; 0 where neither or all were clicked."""
+    pooled = (clicks_a + clicks_b) / (impressions_a + impressions_b)
+    deviation = np.sqrt(pooled * (1 - pooled) * (1 / impressions_a + 1 / impressions_b))
+    difference = clicks_a / impressions_a - clicks_b / impressions_b
+    return np.divide(difference, deviation, out=np.zeros_like(difference), where=deviation > 0)
+
+
+def expected_calibration_error(arms: Arms, num_bins: int = NUM_BINS) -> float:
+    """Return the mean |predicted - observed rate| over bins of equal impressions, weighted by impressions."""
+    order = np.argsort(arms.ctr, kind="stable")
+    reached = np.cumsum(arms.impressions[order]) - arms.impressions[order] / 2
+    bins = np.minimum((reached / arms.impressions.sum() * num_bins).astype(int), num_bins - 1)
+    predicted = np.bincount(bins, (arms.impressions * arms.ctr)[order], num_bins)
+    observed = np.bincount(bins, arms.clicks[order], num_bins)
+    return float(np.abs(predicted - observed).sum() / arms.impressions.sum())
+
+
+def spearman_correlation(predicted: np.ndarray, observed: np.ndarray) -> float | None:
+    """Return the rank correlation with mean ranks for ties; None when either side is constant."""
+    if len(predicted) < 2:
+        return None
+    a, b = rankdata(predicted), rankdata(observed)
+    if a.std() == 0 or b.std() == 0:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def ndcg(predicted: np.ndarray, gains: np.ndarray, depth: int = 10) -> float | None:
+    """Return NDCG of one list, gain = observed rate; predicted ties share their gains, so the order of rows is irrelevant."""
+    depth = min(depth, len(gains))
+    discounts = 1.0 / np.log2(np.arange(2, depth + 2))
+    ideal = float(np.sort(gains)[::-1][:depth] @ discounts) if depth else 0.0
+    if ideal <= 0:
+        return None
+    _, tie = np.unique(-predicted, return_inverse=True)
+    mean_gain = np.bincount(tie, gains) / np.bincount(tie)
+    return float(mean_gain[np.sort(tie)][:depth] @ discounts) / ideal
+
+
+def _measure(arms: Arms) -> dict[str, Any]:
+    metrics: dict[str, Any] = dict.fromkeys(METRICS)
+    metrics["n"] = len(arms.ctr)
+    if not len(arms.ctr):
+        return metrics
+    a, b = list_pairs(arms)
+    if len(a):
+        observed = arms.clicks[a] / arms.impressions[a] - arms.clicks[b] / arms.impressions[b]
+        agreement = (1 + np.sign(observed) * np.sign(arms.ctr[a] - arms.ctr[b])) / 2
+        z = two_proportion_z(arms.clicks[a], arms.impressions[a], arms.clicks[b], arms.impressions[b])
+        metrics["pairwise_accuracy"] = float(agreement.mean())
+        if (is_significant := np.abs(z) > SIGNIFICANT_Z).any():
+            metrics["pairwise_accuracy_significant"] = float(agreement[is_significant].mean())
+    rates = arms.clicks / arms.impressions
+    clipped = np.clip(arms.ctr, 1e-7, 1 - 1e-7)
+    nats = arms.clicks * np.log(clipped) + (arms.impressions - arms.clicks) * np.log1p(-clipped)
+    metrics["spearman"] = spearman_correlation(arms.ctr, rates)
+    metrics["ndcg_at_10"] = ndcg(arms.ctr, rates)
+    metrics["log_loss"] = float(-nats.sum() / arms.impressions.sum())
+    metrics["ece"] = expected_calibration_error(arms)
+    return metrics
+
+
+def _group_name(key: tuple[str, ...]) -> str:
+    if len(key) == 2:
+        return f"test:{key[0]}"
+    return f"test:{key[2]}" if key[2] else f"brand:{key[3]}" if key[3] else f"row:{key[1]}"
+
+
+def _number(names: Sequence[str]) -> np.ndarray:
+    """Return [N] int64 numbers of names in order of first appearance; -1 for the empty name."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) if name else -1 for name in names], np.int64)

@@ -1,0 +1,295 @@
+"""The predictor: fitted encoding + ensemble + calibration + evidence, one artefact folder, one answer per creative.
+
+What everything else optimises. Knows no pixels, no training (`fitting.py` makes predictors, this module uses them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
+from adcreative.config import build_config, config_as_dict
+from adcreative.creative import Creative, Prediction
+from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.config import PredictorConfig
+from adcreative.ctr.evidence import Drift, render_evidence
+from adcreative.ctr.qin import CreativeQIN, Memory
+from adcreative.ctr.zoo import build_ctr_model
+from adcreative.errors import ArtifactError
+from adcreative.feature_builder import AccountHistory, FeatureBuilder
+from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+
+__all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
+
+KIND, FORMAT = "predictor", 1
+CHUNK_ROWS = 256
+MIN_REASON = 0.005
+_PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
+
+History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
+
+
+class Predictor:
+    """Predicts click rates of creatives with intervals, reasons and evidence.
+
+        predictor = Predictor.fit(creatives, features, PredictorConfig(), seed=0)
+        predictor.save(Path("model"))
+        Predictor.load(Path("model")).predict(creatives, features)[0].ctr
+    """
+
+    def __init__(
+        self,
+        builder: FeatureBuilder,
+        members: Sequence[nn.Module],
+        calibrator: Calibrator,
+        *,
+        config: PredictorConfig,
+        drifts: Mapping[str, Drift],
+        notes: Mapping[str, Any],
+    ) -> None:
+        """Put a predictor together; `notes` are what training wrote down: seed, grades, summary, metrics."""
+        self.builder, self.calibrator, self.config = builder, calibrator, config
+        self.drifts, self.notes = dict(drifts), dict(notes)
+        self.members = [m.fold() if isinstance(m, CreativeQIN) else m.eval() for m in members]
+        self._memories: weakref.WeakKeyDictionary[AccountHistory, _KeptHistory] = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def fit(
+        cls,
+        creatives: Sequence[Creative],
+        features: Sequence[CreativeFeatures],
+        config: PredictorConfig | None = None,
+        *,
+        seed: int,
+        provenance: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Predictor:
+        """Fit a predictor to creatives with results; see `adcreative.ctr.fitting.fit_predictor`."""
+        from adcreative.ctr.fitting import fit_predictor
+
+        return fit_predictor(
+            creatives, features, config or PredictorConfig(),
+            seed=seed, provenance=provenance, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+
+    def predict(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+    ) -> list[Prediction]:
+        """Predict rates with 90 % intervals of the true rate, reasons and evidence; rows do not influence each other.
+
+        Args:
+            history: the account's earlier creatives with results; each creative sees those of its own brand.
+        Raises:
+            FeatureError: the features are broken or were made by other encoders than the model was fitted with.
+        """
+        predictions: list[Prediction] = []
+        earlier = as_history(history)
+        for start in range(0, len(creatives), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            predictions += self._predict_chunk(creatives[part], features[part], earlier)
+        return predictions
+
+    def predict_log_odds(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return calibrated median log-odds [N] and the ensemble's disagreement [N] in the same unit: the search's fast path.
+
+        The second is what the model does not know (it may be used as a penalty); what creatives vary beyond their features
+        is common to all candidates and left out. Pass the same AccountHistory object again to reuse its keys and values.
+        """
+        batch, memories = self._encode(creatives, features, as_history(history))
+        logits, domain = self._member_logits(batch, memories), domain_of(batch)
+        mean = self.calibrator.log_odds(logits.mean(axis=0), domain)
+        return mean, self.calibrator.spread(logits.std(axis=0), domain)
+
+    def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
+        """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
+        domain = int(features.image is not None or features.look is not None)
+        return render_evidence(
+            creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
+            drifts=self.drifts, builder=self.builder, is_skilled=self.calibrator.domains[domain].skill > 0,
+        )  # fmt: skip
+
+    def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
+        """Refuse encoders other than those the model was fitted with.
+
+        Raises:
+            ArtifactError: a hash that both sides name differs.
+        """
+        for name, expected in self.config.encoder_hashes.items():
+            if encoder_hashes.get(name, expected) != expected:
+                raise ArtifactError(
+                    f"the predictor was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
+                    "use the same weights or fit it again"
+                )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 of the manifest, which holds the hash of the tensors: the same before saving and after loading."""
+        tensors, notes = self._state()
+        manifest, _ = build_manifest(KIND, FORMAT, tensors, notes)
+        return hashlib.sha256(pack_manifest(manifest)).hexdigest()
+
+    def save(self, model_dir: Path) -> str:
+        """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
+        tensors, notes = self._state()
+        return save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
+
+    @classmethod
+    def load(cls, model_dir: Path) -> Predictor:
+        """Load a folder written by `save`; predictions are bit-equal to those of the saved object.
+
+        Raises:
+            ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
+        """
+        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        manifest, tensors = artifact.manifest, artifact.tensors
+        try:
+            config = build_config(PredictorConfig, manifest["config"], where=str(model_dir))
+            builder = FeatureBuilder.from_state(manifest["builder"], _with_prefix(tensors, "builder."))
+            calibrator = Calibrator.from_dict(manifest["calibration"])
+            drifts = {
+                name: Drift(tensors[f"reference.{name}"], threshold)
+                for name, threshold in manifest["drift_thresholds"].items()
+            }
+            members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
+            notes = manifest["notes"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(f"the parts of the predictor in {model_dir} do not fit together ({error}); re-fit") from error
+        predictor = cls(builder, members, calibrator, config=config, drifts=drifts, notes=notes)
+        predictor.__dict__["content_hash"] = artifact.content_hash
+        return predictor
+
+    def card(self, name: str) -> dict[str, Any]:
+        """Return the model card as plain values: purpose, source, limits, held-out figures."""
+        grades = {modality: f"{grade} ({phrase})" for modality, (grade, phrase) in self.notes["grades"].items()}
+        measured = self.notes["metrics"]
+        return {
+            "name": name,
+            "purpose": "click rate of an ad creative, with a 90 % interval",
+            "source": "; ".join(f"{modality}: {text}" for modality, text in grades.items()),
+            "licence": "that of the data it was fitted to",
+            "limits": [
+                "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so.",
+                "It predicts clicks, not sales, and knows no audience beyond the columns given.",
+            ],
+            "calibration": {**measured, "data": "a test split by group that no fitting step has seen"},
+            "content_hash": self.content_hash,
+            "training": self.notes["training"],
+        }
+
+    def _predict_chunk(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
+    ) -> list[Prediction]:
+        batch, memories = self._encode(creatives, features, history)
+        logits, domain = self._member_logits(batch, memories), domain_of(batch)
+        log_odds = self.calibrator.log_odds(logits.mean(axis=0), domain)
+        rates = self.calibrator.rate(log_odds, domain)
+        low, high = self.calibrator.interval(log_odds, self.calibrator.spread(logits.std(axis=0), domain), domain)
+        reasons = self._reasons(batch, memories, rates, domain)
+        return [
+            Prediction(
+                ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
+                evidence=self.evidence_for(creative, features[row]), reasons=reasons[row],
+            )
+            for row, creative in enumerate(creatives)
+        ]  # fmt: skip
+
+    def _reasons(
+        self, batch: FeatureBatch, memories: Sequence[Memory | None], rates: np.ndarray, domain: np.ndarray
+    ) -> list[tuple[str, ...]]:
+        """Return phrases per row by exact ablation: how the expected rate differs from that with the modality masked."""
+        effects: dict[str, np.ndarray] = {}
+        for name in [*MODALITIES, *(["history"] if batch.history is not None else [])]:
+            logits = self._member_logits(batch.without(name), memories).mean(axis=0)
+            effects[name] = rates / self.calibrator.rate(self.calibrator.log_odds(logits, domain), domain) - 1.0
+        ranked = []
+        for row in range(len(batch)):
+            order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
+            ranked.append(
+                tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON)
+            )
+        return ranked
+
+    def _encode(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
+    ) -> tuple[FeatureBatch, list[Memory | None]]:
+        batch = self.builder.encode(creatives, features)
+        if history is None or not history.creatives:
+            return batch, [None] * len(self.members)
+        if (kept := self._memories.get(history)) is None:
+            kept = self._memories[history] = _KeptHistory(self.builder, self.members, history)
+        batch = self.builder.attach(batch, creatives, history.creatives, items=kept.items, log_rate=kept.log_rate)
+        return batch, kept.memories
+
+    @torch.no_grad()
+    def _member_logits(self, batch: FeatureBatch, memories: Sequence[Memory | None]) -> np.ndarray:
+        """Return [num_members, N] float64."""
+        rows: list[Tensor] = []
+        for member, memory in zip(self.members, memories, strict=True):
+            rows.append(member(batch, memory) if isinstance(member, CreativeQIN) else member(batch))
+        return torch.stack(rows).double().numpy()
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        builder_notes, builder_tensors = self.builder.state()
+        tensors = {f"builder.{name}": values for name, values in builder_tensors.items()}
+        for number, member in enumerate(self.members):
+            tensors |= {f"member{number}.{name}": t.numpy() for name, t in member.state_dict().items()}
+        tensors |= {f"reference.{name}": drift.reference for name, drift in self.drifts.items()}
+        notes = {
+            "config": config_as_dict(self.config),
+            "builder": builder_notes,
+            "calibration": self.calibrator.as_dict(),
+            "drift_thresholds": {name: drift.threshold for name, drift in self.drifts.items()},
+            "notes": self.notes,
+        }
+        return tensors, notes
+
+
+class _KeptHistory:
+    """An account's history, encoded once: inputs for attention masks, keys and values per member."""
+
+    @torch.no_grad()
+    def __init__(self, builder: FeatureBuilder, members: Sequence[nn.Module], history: AccountHistory) -> None:
+        self.items, self.log_rate = builder.encode_history(history)
+        self.memories: list[Memory | None] = [
+            member.encode_memory(self.items, self.log_rate) if isinstance(member, CreativeQIN) else None
+            for member in members
+        ]
+
+
+def as_history(history: History) -> AccountHistory | None:
+    """Return the history as one object; None when it is empty."""
+    if isinstance(history, AccountHistory):
+        return history if history.creatives else None
+    pairs = list(history)
+    return AccountHistory([creative for creative, _ in pairs], [one for _, one in pairs]) if pairs else None
+
+
+def domain_of(batch: FeatureBatch) -> np.ndarray:
+    """Return [N] int64 positions in calibration.DOMAINS: 1 with a picture, 0 with words only."""
+    return (batch.present[:, _PICTURE_COLUMNS].sum(dim=1) > 0).long().numpy()
+
+
+def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
+
+
+def _load_member(
+    config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int
+) -> nn.Module:
+    """Rebuild one network of the ensemble; strict."""
+    member = build_ctr_model(config.model_name, builder.spec, config.model, generator=torch.Generator().manual_seed(0))
+    state = {name: torch.from_numpy(values.copy()) for name, values in _with_prefix(tensors, f"member{number}.").items()}
+    member.load_state_dict(state, strict=True)
+    return member

@@ -1,0 +1,235 @@
+"""Run the encoders over creatives: pixels and words in, CreativeFeatures out, through the cache.
+
+The encoders come from outside and are known by what they can do (Protocols). A creative that cannot be read becomes a
+CreativeError in its place; the others go on. Pictures are handled a few at a time, so memory stays flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative
+from adcreative.errors import CreativeError
+from adcreative.feature_cache import FeatureCache, picture_key, words_key
+from adcreative.features import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
+
+CHUNK = 16
+LOOK_SIDE_PX = 256
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+Progress = Callable[[int, int], None]
+
+
+class ImageTextEncoder(Protocol):
+    """Pictures and words as vectors. `content_hash` changes whenever an answer could."""
+
+    @property
+    def content_hash(self) -> str: ...
+    def encode_images(self, images_u8: list[np.ndarray]) -> np.ndarray:
+        """Return [B, Di] float32."""
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """Return [B, Dt] float32."""
+
+
+class HeadlineScorer(Protocol):
+    """Appeal of headlines, natural-log units."""
+
+    @property
+    def content_hash(self) -> str: ...
+    def score(self, headlines: list[str]) -> np.ndarray:
+        """Return [B] float32."""
+
+
+class FaceFinder(Protocol):
+    """Faces of a picture, largest first; see `encoders.faces.FaceAnalyzer`."""
+
+    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
+        """Return faces with box_xyxy_px, attributes, alignment and refusal."""
+
+
+class FaceEncoding(Protocol):
+    """Aligned faces as codes; see `encoders.faces.FaceCodec`. `size` is the side of the crops it works on, in pixels."""
+
+    @property
+    def size(self) -> int: ...
+    def encode(self, aligned: list[np.ndarray]) -> np.ndarray:
+        """Return [B, 512] float32."""
+
+
+class FeatureExtractor:
+    """Reads creatives with a set of encoders; the same pixels and words are never encoded twice when there is a cache."""
+
+    def __init__(
+        self,
+        clip: ImageTextEncoder,
+        headline_model: HeadlineScorer,
+        analyzer: FaceFinder,
+        codec: FaceEncoding,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
+        self.cache = cache
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hash of each encoder by name; a predictor keeps them to refuse others."""
+        parts = {"clip": self.clip, "headline": self.headline_model, "faces": self.analyzer, "codec": self.codec}
+        return {name: hash_of(part) for name, part in parts.items()}
+
+    def extract(
+        self, creatives: Sequence[Creative], progress: Progress | None = None
+    ) -> list[CreativeFeatures | CreativeError]:
+        """Return what the encoders see in each creative, or the error that says why it cannot be read; in order.
+
+        Args:
+            progress: told (creatives done, creatives in all) after each chunk.
+        """
+        results: list[CreativeFeatures | CreativeError] = []
+        for start in range(0, len(creatives), CHUNK):
+            results += self._extract_chunk(creatives[start : start + CHUNK])
+            if progress is not None:
+                progress(len(results), len(creatives))
+        return results
+
+    def _extract_chunk(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
+        errors: dict[int, CreativeError] = {}
+        images: dict[int, np.ndarray] = {}
+        for row, creative in enumerate(creatives):
+            try:
+                image_u8 = picture(creative)
+                if image_u8 is None and not creative.has_words:
+                    raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
+            except CreativeError as error:
+                errors[row] = error
+                continue
+            if image_u8 is not None:
+                images[row] = image_u8
+        seen = dict(zip(images, self._read_pictures(list(images.values())), strict=True))
+        headlines = {creative.headline for creative in creatives}
+        words = headlines | {creative.body for creative in creatives}
+        embeddings = self._read_words(self.clip.content_hash, words, self.clip.encode_texts)
+        appeals = self._read_words(self.headline_model.content_hash, headlines, self.headline_model.score)
+        return [
+            errors[row] if row in errors else _assemble(creative, seen.get(row), embeddings, appeals)
+            for row, creative in enumerate(creatives)
+        ]
+
+    def _read_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Return image, look, face_codes, face_attributes, face_shares per picture."""
+        hashes = (hash_of(self.clip), hash_of(self.analyzer), hash_of(self.codec))
+        keys = [picture_key(image_u8, *hashes) if self.cache else "" for image_u8 in images_u8]
+        found = [self.cache.load(key) if self.cache else None for key in keys]
+        missing = [row for row, entry in enumerate(found) if entry is None]
+        if missing:
+            encoded = self._encode_pictures([images_u8[row] for row in missing])
+            for row, entry in zip(missing, encoded, strict=True):
+                found[row] = entry
+                if self.cache:
+                    self.cache.save(keys[row], entry)
+        return [entry for entry in found if entry is not None]
+
+    def _encode_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        embeddings = self.clip.encode_images(images_u8)
+        faces = [list(self.analyzer.analyze(image_u8)) for image_u8 in images_u8]
+        crops = [
+            face.alignment.crop(image_u8, self.codec.size)
+            for image_u8, found in zip(images_u8, faces, strict=True)
+            for face in found
+            if not face.refusal
+        ]
+        codes = iter(self.codec.encode(crops) if crops else ())
+        return [
+            {
+                "image": np.asarray(embedding, np.float32),
+                "look": look_stats(image_u8, [face.box_xyxy_px for face in found]),
+                **_describe_faces(image_u8, found, codes),
+            }
+            for image_u8, embedding, found in zip(images_u8, embeddings, faces, strict=True)
+        ]
+
+    def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
+        """Return what `encode` says of each text, from the cache where it is known."""
+        ordered = sorted(texts - {""})
+        keys = {text: words_key(text, encoder_hash) if self.cache else "" for text in ordered}
+        entries = {text: self.cache.load(keys[text]) if self.cache else None for text in ordered}
+        found = {text: entry["words"] for text, entry in entries.items() if entry is not None}
+        missing = [text for text in ordered if text not in found]
+        for text, value in zip(missing, encode(missing) if missing else (), strict=True):
+            found[text] = np.asarray(value, np.float32)
+            if self.cache:
+                self.cache.save(keys[text], {"words": found[text]})
+        return found
+
+
+def hash_of(encoder: Any) -> str:
+    """Return what names an encoder's answers: its content_hash, its face model's sha256, else its class."""
+    content_hash = getattr(encoder, "content_hash", None)
+    if content_hash is None and (face_model := getattr(encoder, "face_model", None)) is not None:
+        content_hash = face_model.manifest["sha256"]
+    return str(content_hash or f"{type(encoder).__module__}.{type(encoder).__qualname__}")
+
+
+def look_stats(image_u8: np.ndarray, boxes_xyxy_px: Sequence[Any] = ()) -> np.ndarray:
+    """Return the LOOK_STATS of a picture, [6] float32, from its pixels.
+
+    brightness and contrast: mean and deviation of luma (0..1); saturation: mean of (max - min) / max over channels; warmth:
+    mean of red minus blue (-1..1); face_share: area of face boxes inside the picture, as a share (overlaps count twice, at
+    most 1); aspect: ln(width / height). Pictures beyond 256 px are read at a regular grid of about that many pixels a side.
+
+    Args:
+        image_u8: [H, W, 3] uint8.
+        boxes_xyxy_px: face boxes.
+    """
+    height, width = image_u8.shape[:2]
+    step = max(1, min(height, width) // LOOK_SIDE_PX)
+    pixels = image_u8[step // 2 :: step, step // 2 :: step].reshape(-1, 3).astype(np.float32) / 255.0
+    luma = pixels @ _LUMA
+    high, low = pixels.max(axis=1), pixels.min(axis=1)
+    saturation = (high - low) / np.maximum(high, 1e-6)
+    share = sum(_area_inside(box, height, width) for box in boxes_xyxy_px) / (height * width)
+    stats = {
+        "brightness": luma.mean(),
+        "contrast": luma.std(),
+        "saturation": saturation.mean(),
+        "warmth": (pixels[:, 0] - pixels[:, 2]).mean(),
+        "face_share": min(share, 1.0),
+        "aspect": np.log(width / height),
+    }
+    return np.array([stats[name] for name in LOOK_STATS], np.float32)
+
+
+def _area_inside(box_xyxy_px: Any, height: int, width: int) -> float:
+    x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
+    return max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
+
+
+def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: Any) -> dict[str, np.ndarray]:
+    """Return codes (NaN row: refused), attributes (NaN row: not measurable) and shares; takes accepted codes from `codes`."""
+    height, width = image_u8.shape[:2]
+    missing = np.full(512, np.nan, np.float32)
+    rows = [missing if face.refusal else np.asarray(next(codes), np.float32) for face in faces]
+    attributes = [[face.attributes.get(name, np.nan) for name in FACE_ATTRIBUTES] for face in faces]
+    shares = [_area_inside(face.box_xyxy_px, height, width) / (height * width) for face in faces]
+    return {
+        "face_codes": np.array(rows, np.float32).reshape(len(faces), 512),
+        "face_attributes": np.array(attributes, np.float32).reshape(len(faces), len(FACE_ATTRIBUTES)),
+        "face_shares": np.array(shares, np.float32),
+    }
+
+
+def _assemble(
+    creative: Creative,
+    seen: dict[str, np.ndarray] | None,
+    embeddings: dict[str, np.ndarray],
+    appeals: dict[str, np.ndarray],
+) -> CreativeFeatures:
+    return CreativeFeatures(
+        text=embeddings.get(creative.headline),
+        appeal=float(appeals[creative.headline]) if creative.headline else None,
+        body=embeddings.get(creative.body),
+        **(seen or {}),
+    )
