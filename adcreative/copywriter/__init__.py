@@ -1,0 +1,21 @@
+"""Headlines and descriptions for an ad, from a brief: written by an engine, passed by a lint.
+
+    brief.py        Brief (the user's words), Facts (what may be used of them)
+    candidates.py   CopyCandidates, LineSource, Copywriter
+    build.py        build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
+    writer.py       LintedCopywriter: source -> lint -> top-up; in-memory cache
+    local_llm.py    a causal language model through transformers; prompts.py, decoding.py and gguf_cache.py serve it
+    server.py       an OpenAI-compatible chat server
+    template.py     the template grammar
+    lint.py         check_copy; sentences.py holds its grammar rules, rules/ the dated rule packs
+
+Importing this package loads no torch.
+"""
+
+from adcreative.copywriter.brief import Brief as Brief
+from adcreative.copywriter.build import build_copywriter as build_copywriter
+from adcreative.copywriter.candidates import CopyCandidates as CopyCandidates
+from adcreative.copywriter.candidates import Copywriter as Copywriter
+from adcreative.copywriter.lint import check_copy as check_copy
+
+__all__ = ["Brief", "CopyCandidates", "Copywriter", "build_copywriter", "check_copy"]

@@ -1,0 +1,174 @@
+"""What the copywriter is told: a Brief of the user's own words, and the Facts that may be taken from it.
+
+The words of a brief are data. They are capped in length, stripped of invisible characters, and sentences that talk to a
+language model instead of describing a product are left out, of the prompt and of what a line may say. No torch here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from adcreative.copywriter.rules import compiled, english_words, rule_pack
+
+FIELD_LIMITS = {"brand": 60, "product": 120, "tone": 60, "headline": 200, "description": 600}
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_INFLECTIONS = (("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("ly", ("",)))
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？؟;；])\s*|\n+")
+# zero-width and direction controls hide text from readers; ZWNJ and ZWJ stay, Persian and emoji need them
+_INVISIBLE = re.compile(
+    r"[\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What to write about, in the user's own words; every field may be empty.
+
+    headline and description are the words of the ad as it is; product says what is sold; tone is a word or two. platform and
+    placement decide the length limits. avoid lists words of the brand kit that may not be used.
+    """
+
+    brand: str = ""
+    product: str = ""
+    tone: str = ""
+    headline: str = ""
+    description: str = ""
+    language: str = "en"
+    platform: str = ""
+    placement: str = ""
+    avoid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The usable part of a brief: cleaned fields, and what a line may take from them.
+
+    stems are the stems of whole words (see `stem`): what claims are checked against, so that "grain-free" does not allow
+    "free". parts adds the parts of hyphenated words. names are the words as the brief writes them, numbers the digit groups.
+    ignored holds the sentences that were left out because they talk to a language model. is_english decides which rules and
+    engines apply.
+    """
+
+    brand: str
+    product: str
+    tone: str
+    headline: str
+    description: str
+    stems: frozenset[str]
+    parts: frozenset[str]
+    names: frozenset[str]
+    numbers: frozenset[str]
+    has_emoji: bool
+    is_english: bool
+    ignored: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.brand or self.product or self.headline or self.description)
+
+
+@lru_cache(maxsize=1024)
+def read_facts(brief: Brief) -> Facts:
+    """Return what may be used of `brief`: capped, cleaned, without planted instructions."""
+    fields: dict[str, str] = {}
+    ignored: list[str] = []
+    for name, limit in FIELD_LIMITS.items():
+        fields[name], left_out = _clean_field(getattr(brief, name), limit)
+        ignored += left_out
+    text = " ".join(fields[name] for name in ("brand", "product", "headline", "description"))
+    words = WORD.findall(text)
+    copy_words = " ".join(fields[name] for name in ("product", "headline", "description"))
+    return Facts(
+        **fields,
+        stems=frozenset(stem(word) for word in words),
+        parts=frozenset(part for word in words for part in stems_of(word)),
+        names=frozenset(words),
+        numbers=frozenset(_NUMBER.findall(text)),
+        has_emoji=has_emoji(text),
+        is_english=brief.language.lower().startswith("en") and _is_english(WORD.findall(copy_words)),
+        ignored=tuple(ignored),
+    )  # fmt: skip
+
+
+def stems_of(word: str) -> set[str]:
+    """Return the stem of a word, and of its parts when it has a hyphen."""
+    return {stem(word)} | {stem(part) for part in re.split(r"[-–]", word) if part}
+
+
+def stem(word: str) -> str:
+    """Return a crude English stem: the same for inflections of one word ("runs", "running"), good enough to compare."""
+    word = re.sub(r"['’](s|re|ve|ll|d|m)?$", "", word.casefold())
+    for ending in ("iness", "ingly", "ness", "ing", "ies", "ied", "ier", "ily", "ed", "es", "er", "ly", "s", "y", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word.removesuffix("e") if len(word) > 3 else word
+
+
+def has_emoji(text: str) -> bool:
+    """Say whether `text` contains a pictograph."""
+    return any(_is_emoji(character) for character in text)
+
+
+def clean_text(text: str) -> str:
+    """Normalise to NFC, drop control and invisible characters, collapse white space."""
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    text = "".join(" " if unicodedata.category(character) in ("Cc", "Cs", "Co") else character for character in text)
+    return " ".join(text.split())
+
+
+def is_known_word(word: str) -> bool:
+    """Say whether `word`, or what it is inflected from, is in the English word list."""
+    word = word.casefold().replace("’", "'")
+    words = english_words()
+    bare = re.sub(r"(n't|'s|'re|'ve|'ll|'d|'m|'|s')$", "", word)
+    if bare in words or word in words or bare in ("wo", "ca", "sha", "does", "is", "are", "do", "did", "was", "were"):
+        return True
+    if "-" in word:
+        return all(is_known_word(part) for part in word.split("-") if part)
+    for ending, others in _INFLECTIONS:
+        if bare.endswith(ending) and len(bare) - len(ending) >= 4:
+            root = bare[: -len(ending)]
+            if any(root + other in words for other in others):
+                return True
+    return False
+
+
+def _clean_field(text: str, limit: int) -> tuple[str, list[str]]:
+    """Return the usable text of one field, and the sentences left out of it."""
+    raw = text[: 8 * limit]
+    kept, left_out = [], []
+    patterns = [compiled(pattern) for pattern in rule_pack("injection")["patterns"]]
+    for sentence in _SENTENCE_END.split(raw):
+        plain = clean_text(sentence)
+        folded = unicodedata.normalize("NFKC", plain)
+        if any(pattern.search(folded) for pattern in patterns):
+            left_out.append(plain[:200])
+        elif plain:
+            kept.append(plain)
+    return _cut(" ".join(kept), limit), left_out
+
+
+def _cut(text: str, limit: int) -> str:
+    """Cut at a word boundary when there is one in the last third; scripts without spaces are cut at the limit."""
+    if len(text) <= limit:
+        return text
+    space = text.rfind(" ", limit * 2 // 3, limit + 1)
+    return text[: space if space > 0 else limit].rstrip()
+
+
+def _is_english(words: list[str]) -> bool:
+    """Say whether the words look English: most of them are in the word list, or there are too few to tell and all are ASCII."""
+    if not words:
+        return True
+    known = sum(is_known_word(word) for word in words)
+    return known >= 0.6 * len(words) or (len(words) <= 3 and all(word.isascii() for word in words))
+
+
+def _is_emoji(character: str) -> bool:
+    code = ord(character)
+    return 0x1F000 <= code <= 0x1FAFF or 0x2600 <= code <= 0x27BF or code in (0x2B50, 0x2B55, 0x2B1B, 0x2B1C, 0x231A, 0x231B)

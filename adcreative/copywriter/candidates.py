@@ -1,0 +1,69 @@
+"""CopyCandidates, and the two abilities behind them: LineSource (proposes raw lines) and Copywriter (hands out clean ones)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from adcreative.copywriter.brief import Brief
+
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyCandidates:
+    """Lines that passed the lint, best first within an engine, and what became of the others.
+
+    engines is parallel to headlines + descriptions and names what wrote each line; engine names them all ("smollm2+template").
+    dropped holds (text, why) of proposed lines that were refused. notes are sentences for the user: a fallback, instructions
+    left out of the brief. is_cancelled: the work was stopped, so lines may be missing.
+    """
+
+    headlines: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    engines: tuple[str, ...]
+    engine: str
+    dropped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    is_cancelled: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return self.headlines + self.descriptions
+
+    def engine_of(self, line: str) -> str:
+        """Return what wrote `line`.
+
+        Raises:
+            ValueError: the line is not one of these candidates.
+        """
+        if line not in self.lines:
+            raise ValueError(f"{line!r} is not one of the {len(self.lines)} candidate lines")
+        return self.engines[self.lines.index(line)]
+
+
+class LineSource(Protocol):
+    """Proposes raw lines; what is wrong with them is the lint's business."""
+
+    engine: str
+
+    def propose(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> list[str]:
+        """Return lines of `kind`, best first; more than `num_lines` when that is cheap, fewer when it cannot do better.
+
+        Raises:
+            CopywriterError: the engine cannot write.
+        """
+
+
+class Copywriter(Protocol):
+    """What the editor relies on."""
+
+    engine: str
+
+    def write(
+        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: ShouldStop | None = None
+    ) -> CopyCandidates:
+        """Return up to the wanted numbers of lines that pass the lint for `brief`; the same seed gives the same lines."""

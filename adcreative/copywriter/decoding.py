@@ -1,0 +1,163 @@
+"""Sample short lines from a causal language model: shared prompt, many rows, stop at the newline.
+
+All rows share a long prompt, so its keys and values are computed once at batch one and repeated; only the last words of
+each row's prompt differ. Knows tokens and tensors; does not know ads, briefs or rules. Shapes: B rows, T tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """Nucleus sampling (Holtzman et al. 2020): tokens beyond the most likely mass `top_p` are never drawn."""
+
+    max_new_tokens: int = 20
+    temperature: float = 0.8
+    top_p: float = 0.9
+
+
+@dataclass(frozen=True)
+class SampledRow:
+    """New token ids of one row without the stop token, their mean log-likelihood (nats), and whether the row ended."""
+
+    token_ids: tuple[int, ...]
+    mean_log_prob: float
+    is_finished: bool
+
+
+class SharedPrompt:
+    """A prompt whose keys and values are computed once; `sample` continues it in many rows at once."""
+
+    def __init__(self, model: PreTrainedModel, token_ids: Sequence[int]) -> None:
+        if not token_ids:
+            raise ValueError("the shared prompt has no tokens; at least one is needed")
+        self._model = model
+        self._cache = DynamicCache(config=model.config)
+        self._cache_keyword = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+        self.num_tokens = len(token_ids)
+        self._forward(torch.tensor([list(token_ids)]), self._cache)
+
+    def extended(self, token_ids: Sequence[int]) -> SharedPrompt:
+        """Return a new prompt with `token_ids` after this one; this one stays as it is."""
+        longer = copy.copy(self)
+        longer._cache = copy.deepcopy(self._cache)
+        if token_ids:
+            longer._forward(torch.tensor([list(token_ids)]), longer._cache)
+            longer.num_tokens = self.num_tokens + len(token_ids)
+        return longer
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        starts: Sequence[Sequence[int]],
+        *,
+        allowed: Tensor,
+        stop_ids: Sequence[int],
+        config: SamplingConfig,
+        generator: torch.Generator,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[SampledRow]:
+        """Continue the prompt once per row of `starts`, at least one token each, until a stop token or the length limit.
+
+        Args:
+            starts: B token lists, appended to the shared prompt row by row.
+            allowed: [V] bool; tokens that may be drawn (stop tokens are always allowed).
+            should_stop: asked before every decoding step; when true the rows end where they are, unfinished.
+        Returns:
+            B rows in the order of `starts`.
+        """
+        state = _Rows.begin(starts, self.num_tokens, stop_ids)
+        cache = copy.deepcopy(self._cache)
+        cache.batch_repeat_interleave(len(starts))
+        barred = ~allowed.clone()
+        barred[list(stop_ids)] = False
+        next_ids = state.start_ids
+        for _ in range(config.max_new_tokens):
+            if (should_stop is not None and should_stop()) or state.is_done:
+                break
+            logits = self._forward(next_ids, cache, mask=state.mask, positions=state.positions(next_ids.shape[1]))
+            log_probs = (logits.float().masked_fill(barred, -torch.inf)).log_softmax(dim=-1)  # [B, V]
+            drawn = _draw(log_probs, config, generator)  # [B]
+            state.append(drawn, log_probs.gather(1, drawn[:, None])[:, 0])
+            next_ids = drawn[:, None]  # [B, 1]
+        return state.rows()
+
+    @torch.inference_mode()
+    def _forward(self, token_ids: Tensor, cache: Any, *, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
+        """Run the model on token_ids [B, T], growing `cache`; return the last position's logits [B, V]."""
+        inputs: dict[str, Any] = {self._cache_keyword: cache, "use_cache": True, "logits_to_keep": 1}
+        if mask is not None:
+            inputs |= {"attention_mask": mask, "position_ids": positions}
+        return self._model(token_ids, **inputs).logits[:, -1]
+
+
+class _Rows:
+    """The growing rows of one batch: tokens, attention mask, likelihoods."""
+
+    def __init__(self, start_ids: Tensor, mask: Tensor, stop_ids: Sequence[int]) -> None:
+        self.start_ids, self.mask = start_ids, mask
+        self._stop_ids = frozenset(stop_ids)
+        self._tokens: list[list[int]] = [[] for _ in range(len(start_ids))]
+        self._log_probs: list[list[float]] = [[] for _ in range(len(start_ids))]
+        self._finished = [False] * len(start_ids)
+
+    @classmethod
+    def begin(cls, starts: Sequence[Sequence[int]], num_shared: int, stop_ids: Sequence[int]) -> _Rows:
+        """Left-pad the starts to one length; padding is masked, so rows of different lengths do not influence each other."""
+        width = max(len(start) for start in starts)
+        start_ids = torch.zeros(len(starts), width, dtype=torch.long)
+        mask = torch.ones(len(starts), num_shared + width, dtype=torch.long)
+        for row, start in enumerate(starts):
+            start_ids[row, width - len(start) :] = torch.tensor(list(start))
+            mask[row, num_shared : num_shared + width - len(start)] = 0
+        return cls(start_ids, mask, stop_ids)
+
+    @property
+    def is_done(self) -> bool:
+        return all(self._finished)
+
+    def positions(self, width: int) -> Tensor:
+        """Return the positions [B, width] of the last tokens, not counting padding."""
+        return (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -width:]
+
+    def append(self, drawn: Tensor, log_probs: Tensor) -> None:
+        for row, (token, log_prob) in enumerate(zip(drawn.tolist(), log_probs.tolist(), strict=True)):
+            if self._finished[row]:
+                continue
+            self._log_probs[row].append(log_prob)
+            if token in self._stop_ids:
+                self._finished[row] = True
+            else:
+                self._tokens[row].append(token)
+        self.mask = torch.cat([self.mask, torch.ones(len(self.mask), 1, dtype=torch.long)], dim=1)  # [B, T + 1]
+
+    def rows(self) -> list[SampledRow]:
+        return [
+            SampledRow(tuple(tokens), sum(log_probs) / max(len(log_probs), 1), finished)
+            for tokens, log_probs, finished in zip(self._tokens, self._log_probs, self._finished, strict=True)
+        ]
+
+
+def _draw(log_probs: Tensor, config: SamplingConfig, generator: torch.Generator) -> Tensor:
+    """Draw one token per row [B] from log_probs [B, V], tempered and cut to the nucleus.
+
+    One uniform number per row and step, whatever the other rows do, so a row's draw depends on its place alone.
+    """
+    top = (log_probs / config.temperature).log_softmax(dim=-1).topk(min(200, log_probs.shape[1]), dim=-1)
+    probs = top.values.exp()  # [B, 200], falling
+    before = probs.cumsum(dim=-1) - probs
+    probs = probs.masked_fill(before >= config.top_p, 0.0)
+    cumulative = probs.cumsum(dim=-1) / probs.sum(dim=-1, keepdim=True)
+    uniform = torch.rand(len(probs), 1, generator=generator)
+    picked = (cumulative < uniform).sum(dim=-1, keepdim=True).clamp(max=probs.shape[1] - 1)
+    return top.indices.gather(1, picked)[:, 0]

@@ -1,0 +1,218 @@
+"""Say what is wrong with a line of ad copy: the gate between a language model and a marketer.
+
+`check_copy` applies every rule and returns all problems; an empty tuple means a marketer could run the line. Rules that need
+word lists are English and apply to English briefs only; marks, lengths, numbers and repeats apply to every language. The
+rules are data (rules/*.yaml); this file knows how to apply them. It is strict on purpose: a good line lost costs nothing, a
+false claim kept costs the advertiser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+
+from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, read_facts, stem, stems_of
+from adcreative.copywriter.rules import compiled, rule_pack, word_set
+from adcreative.copywriter.sentences import sentence_problems
+
+KINDS = ("headline", "description")
+_MIN_WORDS = {"headline": 2, "description": 4}
+
+
+def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
+    """Return the problems of one line, each a short phrase; empty when it may run.
+
+    Args:
+        text: the line, as it would be shown.
+        brief: what the line may take facts from.
+        kind: "headline" or "description".
+    Raises:
+        ValueError: `kind` is neither.
+    """
+    if kind not in KINDS:
+        raise ValueError(f'kind must be "headline" or "description", got {kind!r}')
+    facts = read_facts(brief)
+    if not text.strip():
+        return ("is empty",)
+    problems = list(_shape_problems(text, brief, facts, kind))
+    problems += _mark_problems(text, facts)
+    problems += _number_problems(text, facts)
+    problems += _repeat_problems(text, facts, kind)
+    problems += [f"uses {word!r}, which the brand avoids" for word in brief.avoid if _contains_word(text, word)]
+    if facts.is_english:
+        for rule in _ENGLISH_RULES:
+            problems += rule(text, facts)
+        problems += sentence_problems(text, facts, kind)
+    return tuple(dict.fromkeys(problems))
+
+
+def length_limit(brief: Brief, kind: str) -> int:
+    """Return the longest line, in characters, for the brief's platform and placement."""
+    pack = rule_pack("limits")
+    where = f"{brief.platform} {brief.placement}".casefold()
+    for platform, aliases in pack["aliases"].items():
+        if any(re.search(rf"\b{re.escape(alias)}\b", where) for alias in aliases):
+            return int(pack["platforms"][platform][kind])
+    return int(pack["default"][kind])
+
+
+def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.7) -> bool:
+    """Say whether `text` says the same as one of `others`: equal letters, or most words shared (Jaccard of stems)."""
+    letters, stems = _letters(text), _stems(text)
+    for other in others:
+        if not other.strip():
+            continue
+        if letters == _letters(other):
+            return True
+        other_stems = _stems(other)
+        if stems and other_stems and len(stems & other_stems) >= threshold * len(stems | other_stems):
+            return True
+    return False
+
+
+def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterable[str]:
+    limit = length_limit(brief, kind)
+    if len(text) > limit:
+        yield f"has {len(text)} characters; {limit} are allowed"
+    if "\n" in text or text != text.strip():
+        yield "is not one clean line"
+    words = WORD.findall(text)
+    if facts.is_english and len(words) < _MIN_WORDS[kind]:
+        yield f"has {len(words)} words; at least {_MIN_WORDS[kind]} are needed"
+    if not words:
+        yield "has no words"
+    capitals = [word for word in words if len(word) > 1 and word.isupper() and word not in facts.names]
+    if capitals:
+        yield f"shouts {capitals[0]!r} in capitals"
+    if has_emoji(text) and not facts.has_emoji:
+        yield "has an emoji; the brief has none"
+
+
+def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
+    for mark in rule_pack("language")["marks"]:
+        if mark.get("latin_only") and not text.isascii():
+            continue
+        if compiled(mark["pattern"]).search(text):
+            yield mark["reason"]
+    if text.count('"') % 2 or text.count("“") != text.count("”") or text.count("(") != text.count(")"):
+        yield "has unbalanced quotes or brackets"
+    elif re.fullmatch(r"[\"“‘'].*[\"”’']", text):
+        yield "is wrapped in quotes"
+
+
+def _number_problems(text: str, facts: Facts) -> Iterable[str]:
+    for number in re.findall(r"\d+(?:[.,:/]\d+)*", text):
+        if number not in facts.numbers:
+            yield f"has the number {number}, which the brief does not contain"
+    if facts.is_english:
+        for word in WORD.findall(text):
+            for part in re.split("-", word.casefold()):
+                if part in word_set("language", "number_words") and stem(part) not in facts.parts:
+                    yield f"has the number {part!r}, which the brief does not contain"
+
+
+def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+    if is_near_duplicate(text, [facts.headline, facts.description]):
+        yield "repeats the original"
+    words = [word.casefold() for word in WORD.findall(text)]
+    if any(first == second for first, second in pairwise(words)):
+        yield "repeats a word"
+    elif facts.is_english:
+        content = [stem(word) for word in words if word not in word_set("language", "function_words")]
+        if len(set(content)) < len(content) - (1 if kind == "description" else 0):
+            yield "uses one word twice"
+
+
+def _opener_problems(text: str, facts: Facts) -> Iterable[str]:
+    for pattern in rule_pack("language")["openers"]:
+        found = compiled(pattern).search(text)
+        if found and not _is_backed(found.group(0), facts):
+            yield f"leaks the task ({found.group(0).strip()!r})"
+
+
+def _claim_problems(text: str, facts: Facts) -> Iterable[str]:
+    for group in rule_pack("claims")["groups"]:
+        for found in _unbacked(group["patterns"], text, facts):
+            yield f"claims {found!r} ({group['name']}), which the brief does not contain"
+
+
+def _people_problems(text: str, facts: Facts) -> Iterable[str]:
+    pack = rule_pack("people")
+    personal = pack["personal_attributes"]
+    if compiled(personal["addressed"]).search(text):
+        for pattern in personal["attributes"]:
+            found = compiled(pattern).search(text)
+            if found:  # also when the brief has the word: platforms refuse it all the same
+                yield f"speaks about a personal attribute ({found.group(0)!r})"
+    for pattern in pack["before_after"]["patterns"]:
+        if compiled(pattern).search(text):
+            yield "uses before/after language"
+    for found_text in _unbacked(pack["harm"]["patterns"], text, facts):
+        yield f"has an unpleasant word ({found_text!r})"
+    for found_text in _unbacked(pack["speaker"]["patterns"], text, facts):
+        yield f"speaks as somebody else ({found_text!r})"
+
+
+def _name_problems(text: str, facts: Facts) -> Iterable[str]:
+    brand_words = [word for word in WORD.findall(facts.brand) if len(word) > 3]
+    brief_words = {name.casefold() for name in facts.names}
+    for word in WORD.findall(text):
+        bare = re.sub(r"['’]s?$", "", word)
+        is_new = bare.casefold() not in brief_words and not is_known_word(bare)
+        if is_new and any(_is_misspelling(bare, name) and not is_known_word(name) for name in brand_words):
+            yield f"misspells the brand ({bare!r})"
+            continue
+        if stems_of(bare) <= facts.parts or bare.casefold() in brief_words:
+            exact = [name for name in brand_words if name.casefold() == bare.casefold() and not is_known_word(name)]
+            if exact and bare != exact[0]:
+                yield f"writes the brand as {bare!r}, not {exact[0]!r}"
+            continue
+        if not is_known_word(bare):
+            yield f"has the unknown word or name {bare!r}"
+
+
+_ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
+    _opener_problems, _claim_problems, _people_problems, _name_problems,
+)  # fmt: skip
+
+
+def _unbacked(patterns: Iterable[str], text: str, facts: Facts) -> Iterable[str]:
+    """Yield what the patterns match in `text` and the brief does not say."""
+    for pattern in patterns:
+        for found in compiled(pattern).finditer(text):
+            start, end = found.span()
+            while start > 1 and text[start - 1] == "-" and text[start - 2].isalnum():  # "free" in "grain-free": the whole word
+                start = max((space.end() for space in re.finditer(r"\s", text[:start])), default=0)
+            if not _is_backed(found.group(0), facts) and not _is_backed(text[start:end], facts):
+                yield found.group(0)
+
+
+def _is_backed(words: str, facts: Facts) -> bool:
+    found = WORD.findall(words)
+    return bool(found) and all(stem(word) in facts.stems for word in found)
+
+
+def _contains_word(text: str, word: str) -> bool:
+    return bool(word.strip()) and re.search(rf"(?<!\w){re.escape(word.strip())}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in WORD.findall(text)} - {"a", "an", "the"}
+
+
+def _is_misspelling(word: str, name: str) -> bool:
+    """Say whether `word` is one or two edits from `name` (Levenshtein distance, case ignored)."""
+    first, second = word.casefold(), name.casefold()
+    if abs(len(first) - len(second)) > 2 or first == second:
+        return False
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first, start=1):
+        previous, row[0] = row[0], i
+        for j, other in enumerate(second, start=1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (letter != other))
+    return row[-1] <= (1 if len(second) < 7 else 2)

@@ -1,0 +1,43 @@
+"""Dated rule packs (YAML) and the English word list, read once.
+
+Data, not code: every pack says where its rules come from and when that was checked. Patterns are compiled here so that a
+broken one fails at the first use with its file name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+PACKS = ("claims", "grammar", "injection", "language", "limits", "people")
+
+
+@cache
+def rule_pack(name: str) -> dict[str, Any]:
+    """Return the rule pack `name` of PACKS as plain values; callers must not change it."""
+    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    pack: dict[str, Any] = yaml.safe_load(text)
+    return pack
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern of a rule pack; all of them ignore case."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@cache
+def english_words() -> frozenset[str]:
+    """Return about 46,000 English words in lower case, without names."""
+    text = resources.files(__package__).joinpath("english_words.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+@cache
+def word_set(pack: str, key: str) -> frozenset[str]:
+    """Return a word list of a pack, written there as one string with spaces."""
+    return frozenset(rule_pack(pack)[key].split())

@@ -1,0 +1,87 @@
+"""Is a line a finished English phrase? Endings, clauses, articles and stray capitals; a small grammar check by word lists.
+
+Not a parser: each rule names one way in which a small language model breaks a line. Used by lint only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from adcreative.copywriter.brief import WORD, Facts, stem
+from adcreative.copywriter.rules import english_words, word_set
+
+_CLAUSE_MARK = re.compile(r"[,;:?!–—-]\s|\.\s|\?$")
+_ARTICLE = re.compile(r"\b(a|an)\s+([a-z][a-z'’-]*)", re.IGNORECASE)
+_PLURAL_AFTER_ONE = re.compile(r"\b(?:a|an|every|each|another)\s+([a-z]+s)\b(?!\s+[a-z])", re.IGNORECASE)
+
+
+def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+    """Yield what keeps an English line from being a finished phrase."""
+    words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
+    if not words:
+        return
+    yield from _ending_problems(text, words, kind)
+    yield from _clause_problems(text, words)
+    yield from _article_problems(text)
+    yield from _capital_problems(text, facts)
+
+
+def _ending_problems(text: str, words: list[str], kind: str) -> Iterable[str]:
+    last = words[-1]
+    is_question = text.rstrip().endswith("?")
+    allowed_in_question = word_set("language", "dangling_unless_question")
+    pronoun_end = last in ("you", "it") and len(words) >= 3  # "Made for you" is finished, "Get you" is not
+    if last in word_set("language", "dangling") and not pronoun_end and not (is_question and last in allowed_in_question):
+        yield f"ends in the middle (with {last!r})"
+    if kind == "description" and len(words) > 6 and text[-1].isalnum():
+        yield "has no full stop at its end"
+    yield from _question_problems(words, is_question=is_question, ends_bare=text[-1].isalnum())
+
+
+def _question_problems(words: list[str], *, is_question: bool, ends_bare: bool) -> Iterable[str]:
+    opens = words[0] in word_set("language", "question_words")
+    if opens and ends_bare and words[1:2] and words[1] in word_set("language", "question_second"):
+        yield "is a question without its question mark"
+    if is_question and not opens and not set(words) & word_set("language", "question_signs"):
+        yield "has a question mark without a question"
+
+
+def _clause_problems(text: str, words: list[str]) -> Iterable[str]:
+    """A line that opens with when, because, if, tired of ... needs a second clause."""
+    has_second = _CLAUSE_MARK.search(text[:-1]) is not None
+    if words[0] in word_set("language", "subordinate") and not has_second and not text.endswith("?"):
+        yield f"is half a sentence (opens with {words[0]!r})"
+    if words[0] in word_set("language", "tired_openers") and not has_second and not text.endswith("?") and len(words) > 3:
+        yield f"is half a sentence (opens with {words[0]!r})"
+
+
+def _article_problems(text: str) -> Iterable[str]:
+    for article, word in _ARTICLE.findall(text):
+        bare = word.casefold()
+        vowel = bare[0] in "aeiou"
+        if bare in word_set("language", "vowel_exceptions"):
+            vowel = False
+        elif bare in word_set("language", "consonant_exceptions"):
+            vowel = True
+        if (article.casefold() == "an") != vowel and len(bare) > 1:
+            yield f"has the wrong article ({article} {word})"
+    for word in _PLURAL_AFTER_ONE.findall(text):
+        bare = word.casefold()
+        if not bare.endswith(("ss", "us", "is")) and bare[:-1] in english_words() and len(bare) > 3:
+            yield f"has a plural after a singular article ({word})"
+
+
+def _capital_problems(text: str, facts: Facts) -> Iterable[str]:
+    """In sentence case, a capital inside the line is a name; only names of the brief are known."""
+    if not text[:1].isupper() and text[:1].isalpha() and not any(text.startswith(name) for name in facts.names):
+        yield "starts with a small letter"
+    inner = [found for found in WORD.finditer(text) if text[: found.start()].rstrip()[-1:] not in ("", *".!?:–—")]
+    small = [found.group(0) for found in inner if found.group(0)[0].islower() and len(found.group(0)) > 3]
+    capital = [found.group(0) for found in inner if found.group(0)[0].isupper()]
+    if not small or not capital:
+        return
+    known = {stem(name) for name in facts.names if name[0].isupper()}
+    strays = [word for word in capital if stem(word) not in known and word not in ("I", "I'm")]
+    if strays:
+        yield f"has a stray capital ({strays[0]!r})"

@@ -1,0 +1,123 @@
+"""The template grammar: seeded copy without a language model, from the brief's own words and a page of patterns.
+
+It claims nothing that the brief does not say, because what it says about the product is cut out of the brief. In other
+languages than English only neutral patterns are used: the brief's words and punctuation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from string import Formatter
+
+import numpy as np
+
+from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts
+from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.lint import KINDS
+from adcreative.copywriter.rules import rule_pack, word_set
+
+_CHUNK_END = re.compile(r"[.;:!?。、！？،؛]+\s*|,\s+(?:and\s+)?|\s+[–—]\s+|\s+and\s+(?=(?:a|an|the|your)\s)")
+_PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(].*$")
+_PASSES = 12  # draws per wanted line; most are repeats of an earlier one
+
+
+class TemplateSource:
+    """A LineSource over the grammar in rules/grammar.yaml."""
+
+    engine = "template"
+
+    def propose(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> list[str]:
+        """Return different lines in random order, frames in turn; several times as many as wanted, since lint drops some."""
+        facts = read_facts(brief)
+        grammar = rule_pack("grammar")["english" if facts.is_english else "neutral"]
+        slots = copy_slots(facts) | {"moment": list(grammar["moment"])}
+        words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
+        digest = hashlib.sha256(words.encode("utf-8", "replace")).digest()
+        rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), int.from_bytes(digest[:4], "big")])
+        frames = [[pattern for pattern in patterns if _fits(pattern, slots)] for patterns in grammar[kind].values()]
+        frames = [patterns for patterns in frames if patterns]
+        lines: dict[str, None] = {}
+        for draw in range(_PASSES * num_lines if frames else 0):
+            if len(lines) >= 5 * num_lines or (should_stop is not None and should_stop()):
+                break
+            patterns = frames[draw % len(frames)]
+            lines[_fill(patterns[rng.integers(len(patterns))], slots, rng)] = None
+        return list(lines)
+
+
+def copy_slots(facts: Facts) -> dict[str, list[str]]:
+    """Return what the brief offers for each slot; lists may be empty."""
+    product = _short_product(facts.product)
+    chunks = [chunk for chunk in _chunks(facts) if chunk.casefold() not in (product.casefold(), facts.brand.casefold())]
+    nouns = [chunk for chunk in chunks if re.match(r"(?i)(a|an|the|your)\s", chunk)]
+    return {
+        "brand": [facts.brand] if facts.brand else [],
+        "product": [product] if product else [],
+        "a_product": [with_article(product)] if product else [],
+        "noun": [_lower_first(chunk, facts) for chunk in nouns],
+        "phrase": [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns],
+    }
+
+
+def _chunks(facts: Facts) -> Iterator[str]:
+    """Cut the description into short phrases; without one, the headline is the only phrase."""
+    for chunk in _CHUNK_END.split(facts.description or facts.headline):
+        words = WORD.findall(chunk)
+        if not facts.is_english:
+            if 3 <= len(chunk) <= 60:
+                yield chunk.strip(" \"'“”")
+        elif 2 <= len(words) <= 7 and not {words[0].casefold(), words[-1].casefold()} & _loose_ends():
+            yield chunk.strip(" \"'“”")
+
+
+def with_article(product: str) -> str:
+    """Return "a desk", "an oat drink", but "shoes" and "coffee": plurals and mass nouns go without."""
+    words = product.casefold().split()
+    head = words[-1]
+    is_plural = head.endswith("s") and not head.endswith(("ss", "us", "is"))
+    if is_plural or head in word_set("grammar", "mass_nouns") or words[0] in ("a", "an", "the", "your", "our"):
+        return product
+    return ("an " if words[0][0] in "aeiou" else "a ") + product
+
+
+@cache
+def _loose_ends() -> frozenset[str]:
+    """Words that a phrase may neither open nor end with: what is left is not a phrase on its own."""
+    return word_set("language", "dangling") - {"a", "an", "the", "your", "keep", "make", "meet", "give", "get"}
+
+
+def _short_product(product: str) -> str:
+    """Return the product without what follows it: "running shoes with a grippy sole" is "running shoes"."""
+    short = _PRODUCT_TAIL.sub("", product).strip()
+    return short if len(short) >= 3 else product
+
+
+def _lower_first(text: str, facts: Facts) -> str:
+    """Lower the first letter unless the word is a name or an abbreviation."""
+    first = text.split()[0] if text.split() else ""
+    is_name = any(character.isupper() for character in first[1:]) or first == facts.brand.split(" ")[0]
+    return text if is_name else text[:1].lower() + text[1:]
+
+
+@cache
+def _slot_names(pattern: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in Formatter().parse(pattern) if name)
+
+
+def _fits(pattern: str, slots: dict[str, list[str]]) -> bool:
+    return all(slots[name.lower()] for name in _slot_names(pattern))
+
+
+def _fill(pattern: str, slots: dict[str, list[str]], rng: np.random.Generator) -> str:
+    """Fill the slots by draws from `rng`; the words of the brief are inserted as they are, never parsed."""
+    values = {}
+    for name in _slot_names(pattern):
+        choices = slots[name.lower()]
+        value = choices[rng.integers(len(choices))]
+        values[name] = value[:1].upper() + value[1:] if name[0].isupper() and name != "Brand" else value
+    return pattern.format_map(values)
