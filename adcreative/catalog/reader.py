@@ -203,23 +203,29 @@ def _mark(text: str) -> bytes:
 
 
 def find_metadata(folder: Path) -> list[Path]:
-    """Return the metadata tables of a folder: its own, or else those of its subfolders (train/, test/, ...)."""
-    own = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
-    if len(own) > 1:
-        names = " and ".join(path.name for path in own)
-        raise CatalogError(f"{folder} has {names}; one is needed. Remove or rename the others.")
+    """Return the metadata tables of a folder: its own, or else those of its subfolders (train/, test/, ...).
+
+    Raises:
+        CatalogError: one folder has two of them.
+    """
+    own = _list_metadata(folder)
     if own:
         return own
     below = []
     for where, folder_names, _ in os.walk(folder):
         folder_names[:] = sorted(name for name in folder_names if not name.startswith("."))
-        below += [path for name in folder_names if (path := _find_one(Path(where) / name)) is not None]
+        for name in folder_names:
+            below += _list_metadata(Path(where) / name)
     return below
 
 
-def _find_one(folder: Path) -> Path | None:
+def _list_metadata(folder: Path) -> list[Path]:
+    """Return the folder's own metadata table, or nothing."""
     paths = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
-    return paths[0] if paths else None
+    if len(paths) > 1:
+        names = " and ".join(path.name for path in paths)
+        raise CatalogError(f"{folder} has {names}; one is needed. Remove or rename the others.")
+    return paths
 
 
 def _open_tables(paths: list[Path], root: Path) -> tuple[_Table, ...]:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from adcreative.catalog.paths import PictureFolder
@@ -24,7 +25,8 @@ _MAX_COUNT = 10**12
 _UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, \u00a0\u202f']\d{3})+(?:\.0*)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, \u00a0\u202f']\d{3})+(?:\.\d*)?")
+_POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 
 
@@ -105,24 +107,32 @@ def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
 
 def _read_number(column: str, value: Any, faults: list[CreativeError]) -> float | int | None:
     """Return the number in a cell, None when it is blank or after appending a fault."""
-    if isinstance(value, str):
-        text = clean_text(value)
-        if text.casefold() in _UNKNOWN:
-            return None
-        if _GROUPED.fullmatch(text):
-            text = re.sub(r"[, \u00a0\u202f']", "", text)
-        if re.fullmatch(r"[+-]?\d{1,15}", text):
-            return int(text)
-        if _NUMBER.fullmatch(text):
-            value = float(text)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    number: Any = _parse_number(value) if isinstance(value, str) else value
+    if number is None or (isinstance(number, float) and math.isnan(number)):
         return None
-    is_number = isinstance(value, (int, float)) or type(value).__name__ == "Decimal"
-    if is_number and not isinstance(value, bool) and math.isfinite(value):
-        return value if isinstance(value, int) else float(value)
-    problem = f'{column} is "{str(value)[:40]}", which is not a number.'
-    faults.append(CreativeError(problem, f"Write {column} as plain digits, or leave it empty."))
+    is_number = isinstance(number, (int, float, Decimal)) and not isinstance(number, bool)
+    if not is_number or number != number:
+        problem = f'{column} is "{str(value)[:40]}", which is not a number.'
+        faults.append(CreativeError(problem, f"Write {column} as plain digits, or leave it empty."))
+    elif column != "spend" and isinstance(value, str) and _POINT_GROUPED.fullmatch(value.strip()):
+        problem = f'{column} is "{value.strip()}", which can mean two numbers.'
+        faults.append(CreativeError(problem, f"Write {column} as plain digits, without a point."))
+    elif abs(number) > _MAX_COUNT:
+        faults.append(CreativeError(f"{column} is larger than can be.", f"Correct {column}."))
+    else:
+        return number if isinstance(number, int) else float(number)
     return None
+
+
+def _parse_number(text: str) -> float | int | str | None:
+    """Return the number written in `text`, None when it says "unknown", or the text itself when it is neither."""
+    text = clean_text(text)
+    if text.casefold() in _UNKNOWN:
+        return None
+    plain = re.sub(r"[, \u00a0\u202f']", "", text) if _GROUPED.fullmatch(text) else text
+    if re.fullmatch(r"[+-]?\d{1,15}", plain):
+        return int(plain)
+    return float(plain) if _NUMBER.fullmatch(plain) else text
 
 
 def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | None:
@@ -134,8 +144,6 @@ def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | N
     elif number != int(number):
         problem = f"{column} is {number:g}, but counts are whole."
         faults.append(CreativeError(problem, f"Write how many {column} there were, not a rate."))
-    elif number > _MAX_COUNT:
-        faults.append(CreativeError(f"{column} is {number:g}, more than can be.", f"Correct {column}."))
     else:
         return int(number)
     return None
