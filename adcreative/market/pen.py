@@ -1,0 +1,127 @@
+"""A drawing pen with smooth edges: shapes are drawn at twice the size and averaged down; text is set at final size.
+
+Coordinates are final pixels, floats allowed. Fonts are the one that Pillow carries, so that pictures are the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from adcreative.market.brands import RGB
+
+RGBA = tuple[int, int, int, int]
+OVERSAMPLING = 2
+_BOLD_STROKE = 0.024
+
+
+def mix(first: RGB, second: RGB, share: float) -> RGB:
+    """Return `first` with `share` (0..1) of `second` mixed in."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def fade(colour: RGB, opacity: float) -> RGBA:
+    """Return the colour with an opacity, 0..1."""
+    return (*colour, round(255 * opacity))
+
+
+def luma(colour: Sequence[float]) -> float:
+    """Return perceived brightness, 0..255."""
+    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+
+
+class Pen:
+    """Draws shapes on one picture of `width` x `height` px; `finish` returns it."""
+
+    def __init__(self, width: int, height: int, ground: Image.Image) -> None:
+        self.width, self.height = width, height
+        self.unit = min(width, height)
+        self._image = ground.resize((width * OVERSAMPLING, height * OVERSAMPLING), Image.Resampling.BICUBIC)
+        self._draw = ImageDraw.Draw(self._image, "RGBA")
+
+    def circle(self, x: float, y: float, radius: float, fill: RGB | RGBA) -> None:
+        self.ellipse(x - radius, y - radius, x + radius, y + radius, fill)
+
+    def ring(self, x: float, y: float, radius: float, thickness: float, colour: RGB | RGBA) -> None:
+        box = self._scale((x - radius, y - radius, x + radius, y + radius))
+        self._draw.ellipse(box, outline=colour, width=max(1, round(thickness * OVERSAMPLING)))
+
+    def ellipse(self, left: float, top: float, right: float, bottom: float, fill: RGB | RGBA) -> None:
+        self._draw.ellipse(self._scale((left, top, right, bottom)), fill=fill)
+
+    def box(self, bounds: Sequence[float], fill: RGB | RGBA, *, radius: float = 0.0) -> None:
+        """Fill the rectangle left, top, right, bottom, its corners rounded by `radius`."""
+        self._draw.rounded_rectangle(self._scale(bounds), radius * OVERSAMPLING, fill=fill)
+
+    def box_with_corners(
+        self, bounds: Sequence[float], fill: RGB | RGBA, *, radius: float, corners: tuple[bool, bool, bool, bool]
+    ) -> None:
+        """Fill a rectangle of which only the named corners (from top left, clockwise) are rounded."""
+        self._draw.rounded_rectangle(self._scale(bounds), radius * OVERSAMPLING, fill=fill, corners=corners)
+
+    def polygon(self, points: Sequence[tuple[float, float]], fill: RGB | RGBA) -> None:
+        self._draw.polygon([(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points], fill=fill)
+
+    def line(self, points: Sequence[tuple[float, float]], thickness: float, colour: RGB | RGBA) -> None:
+        scaled = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
+        self._draw.line(scaled, fill=colour, width=max(1, round(thickness * OVERSAMPLING)), joint="curve")
+
+    def arc(self, bounds: Sequence[float], start: float, end: float, thickness: float, colour: RGB) -> None:
+        width = max(1, round(thickness * OVERSAMPLING))
+        self._draw.arc(self._scale(bounds), start, end, fill=colour, width=width)
+
+    def finish(self) -> Image.Image:
+        """Return the picture at its final size, [RGB]."""
+        return self._image.reduce(OVERSAMPLING)
+
+    def _scale(self, bounds: Sequence[float]) -> list[float]:
+        return [value * OVERSAMPLING for value in bounds]
+
+
+@lru_cache(maxsize=128)
+def font(size_px: int) -> ImageFont.FreeTypeFont:
+    """Return Pillow's own font at a size."""
+    loaded = ImageFont.load_default(size_px)
+    if not isinstance(loaded, ImageFont.FreeTypeFont):
+        raise RuntimeError("Pillow was built without FreeType, so ads cannot be rendered; install a Pillow wheel.")
+    return loaded.font_variant(layout_engine=ImageFont.Layout.BASIC)
+
+
+def wrap(text: str, size_px: int, width_px: float) -> list[str]:
+    """Break text into lines no wider than `width_px` (a longer word stands alone), then even out their lengths."""
+    face = font(size_px)
+    widths = [face.getlength(word) for word in text.split()]
+    blank = face.getlength(" ")
+    lines = _fill(text.split(), widths, blank, width_px)
+    low, high = max(widths, default=0.0), width_px
+    while len(lines) > 1 and high - low > 2:
+        middle = (low + high) / 2
+        candidate = _fill(text.split(), widths, blank, middle)
+        if len(candidate) <= len(lines):
+            lines, high = candidate, middle
+        else:
+            low = middle
+    return lines
+
+
+def _fill(words: list[str], widths: list[float], blank: float, width_px: float) -> list[str]:
+    lines: list[list[str]] = []
+    used = 0.0
+    for word, width in zip(words, widths, strict=True):
+        if lines and used + blank + width <= width_px:
+            lines[-1].append(word)
+            used += blank + width
+        else:
+            lines.append([word])
+            used = width
+    return [" ".join(line) for line in lines]
+
+
+def set_text(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size_px: int, fill: RGB, bold: bool,
+             anchor: str = "la") -> None:  # fmt: skip
+    """Set one line of text; bold by a thin stroke, as the font has one weight."""
+    stroke = size_px * _BOLD_STROKE if bold else 0.0
+    draw.text(place, text, font=font(size_px), fill=fill, anchor=anchor, stroke_width=stroke, stroke_fill=fill)

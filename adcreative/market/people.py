@@ -1,0 +1,71 @@
+"""Who appears in simulated ads: a pool of face codes, new people mixed from it, and their expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from adcreative.errors import ArtifactError, ConfigError, WeightsError
+from adcreative.market.measures import ExpressionSet
+
+POOL_FILE = "pool.safetensors"
+_MIXED_SHARE = 0.6
+_MIDDLE_SHARE = 0.45
+
+
+def load_face_pool(faces_dir: Path) -> np.ndarray:
+    """Read the codes of adult faces chosen for ads, `codes` of pool.safetensors.
+
+    Returns:
+        [N, C] float32.
+    Raises:
+        WeightsError: the file is not there.
+        ArtifactError: it is damaged, or holds no finite table of at least two codes.
+    """
+    path = faces_dir / POOL_FILE
+    if not path.is_file():
+        raise WeightsError(f"no face pool at {path}. Restore {POOL_FILE} from the release, or pass face_codes.")
+    try:
+        codes = load_file(path).get("codes")
+    except SafetensorError as error:
+        raise ArtifactError(f"{path} is damaged ({error}). Restore it from the release.") from error
+    if codes is None or codes.ndim != 2 or len(codes) < 2 or not np.isfinite(codes).all():
+        raise ArtifactError(f'{path} must hold finite "codes" [N, C] with N of at least 2. Restore it from the release.')
+    return codes.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Casting:
+    """Draws people and their expressions.
+
+    codes: [N, C], the pool. expressions: edits that vary a face (None: faces keep the expression they have in the pool).
+    """
+
+    codes: np.ndarray
+    expressions: ExpressionSet | None = None
+
+    def __post_init__(self) -> None:
+        if self.codes.ndim != 2 or len(self.codes) < 2:
+            raise ConfigError(f"face_codes must be [N, C] with N of at least 2, got {list(self.codes.shape)}.")
+
+    def draw_person(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw a person's code [C]: one of the pool, or a convex mix of two, who is someone new between them."""
+        first, second = rng.choice(len(self.codes), size=2, replace=False)
+        share = rng.uniform(0.25, 0.5) if rng.random() < _MIXED_SHARE else 0.0
+        return ((1.0 - share) * self.codes[first] + share * self.codes[second]).astype(np.float32)
+
+    def vary(self, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the same person [C] with another expression.
+
+        strength = middle + (high - low) / 2 * N(0, 0.45), cut to 0.9 of the safe range, for every direction
+        """
+        if self.expressions is None:
+            return code
+        low, high = np.asarray(self.expressions.low), np.asarray(self.expressions.high)
+        share = np.clip(rng.normal(0.0, _MIDDLE_SHARE, size=low.shape), -0.9, 0.9)
+        strengths = (low + high) / 2.0 + (high - low) / 2.0 * share
+        return self.expressions.apply(code[None], strengths[None].astype(np.float32))[0].astype(np.float32)
