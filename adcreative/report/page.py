@@ -26,12 +26,13 @@ STATUS_WORDS = {"edited": "Edited", "kept": "Kept as it was", "failed": "Failed"
 CARD_FIELDS = ("name", "purpose", "source", "licence", "limits", "calibration")
 LIMITS = (
     "Every rate here is a prediction. Nobody has seen the edited creatives yet; only a test with real traffic settles it.",
-    "A search finds what its model likes. The second model, trained apart, is there to catch that; where both agree the gain is "
-    "likelier, not certain.",
-    "The control is the same picture with the face rebuilt but not edited. If the control differs much from the original, part of "
-    "an edit's effect comes from the rebuilding.",
+    "A search finds what its model likes. The second model, trained apart, is there to catch that; where both agree the "
+    "gain is likelier, not certain.",
+    "The control is the same picture with the face rebuilt but not edited. If the control differs much from the original, "
+    "part of an edit's effect comes from the rebuilding.",
     "The interval says how unsure the model is about the rate of one creative, not how far apart two creatives are.",
-    "A face edit shows a real person in a way they were not photographed: have their consent, and check what must be disclosed.",
+    "A face edit shows a real person in a way they were not photographed: have their consent, and check what must be "
+    "disclosed.",
 )  # fmt: skip
 
 
@@ -152,15 +153,12 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
     )
 
 
-def _cards_with_pictures(
-    rows: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path
-) -> Iterator[CreativeCard]:
+def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path) -> Iterator[CreativeCard]:
     for number, row in enumerate(rows, 1):
         read = {kind: pictures.read_picture(pictures.picture_path(row, kind, image_dir)) for kind in pictures.KINDS}
         box = pictures.changed_box(read["original"], read["edited"]) if row.get("status") == "edited" else None
         before, after = pictures.closeup(read["original"], box), pictures.closeup(read["edited"], box)
-        is_same_size = None not in (read["original"], read["control"]) and read["control"].size == read["original"].size
-        control = pictures.closeup(read["control"], box) if is_same_size else None
+        control = pictures.closeup(read["control"], box)
         card = _card(row, number, calibration)
         yield CreativeCard(
             **{
@@ -181,5 +179,3 @@ def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:
     known["calibration"] = calibration_sentence({}, [card])
     known["name"] = known["name"] or "Model"
     return {**known, "rest": flatten({key: value for key, value in card.items() if key not in CARD_FIELDS})}
-
-

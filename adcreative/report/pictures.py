@@ -18,7 +18,7 @@ from PIL import Image
 
 PREVIEW_PX = 720
 CLOSEUP_PX = 360
-KINDS = {"original": ".original.jpg", "edited": ".edited.png", "control": ".control.png"}
+KINDS = ("original", "edited", "control")
 _DIFFERENCE_CELL_PX = 8
 _DIFFERENCE_FLOOR = 4.0  # luma of 255, after averaging a cell: above JPEG noise of the stored original, below a visible edit
 _DIFFERENCE_SHARE = 0.12  # of the largest difference: keeps ringing around drawn letters out when the edit is strong
@@ -40,10 +40,10 @@ def picture_path(result: Mapping[str, Any], kind: str, image_dir: Path) -> Path 
     edited_image, then the stem of file_name. A path that leaves image_dir, or leads nowhere, is None.
     """
     named = str(result.get(f"{kind}_image") or "")
-    stem = PurePosixPath(str(result.get("edited_image") or "")).name.removesuffix(KINDS["edited"])
+    stem = PurePosixPath(str(result.get("edited_image") or "")).name.removesuffix(".edited.png")
     stem = stem or PurePosixPath(str(result.get("file_name") or "")).stem
     candidates = [image_dir.parent / named] if named else []
-    candidates += [image_dir / f"{stem}{KINDS[kind]}"] if stem else []
+    candidates += [image_dir / f"{stem}.{kind}{suffix}" for suffix in (".png", ".jpg")] if stem else []
     for candidate in candidates:
         path = candidate.resolve()
         if path.is_relative_to(image_dir.resolve()) and path.is_file():
@@ -77,8 +77,8 @@ def preview(image: Image.Image | None, max_px: int = PREVIEW_PX) -> Preview | No
 def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[int, int, int, int] | None:
     """Find the square around what differs between two pictures of one size, as box_xyxy_px with a margin.
 
-    Differences of luma are averaged over small cells first, so that compression noise does not count. None when nothing differs, when
-    the sizes differ, or when the change covers most of the picture and a close-up would show nothing new.
+    Differences of luma are averaged over small cells first, so that compression noise does not count. None when nothing
+    differs, when the sizes differ, or when the change covers most of the picture and a close-up would show nothing new.
     """
     if before is None or after is None or before.size != after.size:
         return None
@@ -100,8 +100,8 @@ def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[
 
 
 def closeup(image: Image.Image | None, box_xyxy_px: tuple[int, int, int, int] | None) -> Preview | None:
-    """Cut box_xyxy_px out of a picture and show it at CLOSEUP_PX, or None when either is missing."""
-    if image is None or box_xyxy_px is None:
+    """Cut box_xyxy_px out of a picture and show it at CLOSEUP_PX, or None when either is missing or it lies outside."""
+    if image is None or box_xyxy_px is None or box_xyxy_px[2] > image.width or box_xyxy_px[3] > image.height:
         return None
     cut = image.crop(box_xyxy_px).resize((CLOSEUP_PX, CLOSEUP_PX), Image.Resampling.LANCZOS)
     return preview(cut, CLOSEUP_PX)

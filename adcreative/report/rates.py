@@ -84,7 +84,10 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
 
 
 def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
-    """List the marks of one result: original, control, edited with its interval, and the second model's before and after."""
+    """List the marks of one result: original, control, edited with its interval, and the second model's before and after.
+
+    A simulated market knows the truth: rows with ctr_true_original and ctr_true_edited get one more line.
+    """
     rows = []
     if result.get("ctr_original") is not None:
         rows.append(RateRow(label="Original", kind="original", rate=result["ctr_original"], note="as uploaded"))
@@ -102,6 +105,9 @@ def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
         start = result.get("ctr_original_judge")
         note = "before → after" if start is not None else "after"
         rows.append(RateRow(label="Second model", kind="judge", rate=result["ctr_edited_judge"], start=start, note=note))
+    if result.get("ctr_true_edited") is not None:
+        start, note = result.get("ctr_true_original"), "simulated market only"
+        rows.append(RateRow(label="Planted truth", kind="truth", rate=result["ctr_true_edited"], start=start, note=note))
     return tuple(rows)
 
 

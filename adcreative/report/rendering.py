@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 @lru_cache(maxsize=8)
 def build_environment(*extra_dirs: Path) -> jinja2.Environment:
-    """Build an environment over the report's templates and those in extra_dirs; every value is escaped, undefined names fail."""
+    """Build an environment over the report's templates and those in extra_dirs; values are escaped, undefined names fail."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*extra_dirs, TEMPLATE_DIR]),
         autoescape=True,
@@ -49,7 +50,10 @@ def render_part(template: str, *extra_dirs: Path, **values: Any) -> str:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """List nested settings as (name, value) pairs for a table; lists are joined, None and empty values are left out."""
+    """List nested settings as (name, value) pairs for a table; lists are joined, None and empty values are left out.
+
+    A report is forwarded, so of an absolute path only the last folder and the name are said.
+    """
     pairs: list[tuple[str, str]] = []
     for key, value in settings.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
@@ -60,5 +64,10 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         elif isinstance(value, bool):
             pairs.append((name, "yes" if value else "no"))
         elif value is not None and value != "":
-            pairs.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
+            pairs.append((name, f"{value:.6g}" if isinstance(value, float) else _shorten_path(str(value))))
     return pairs
+
+
+def _shorten_path(text: str) -> str:
+    is_path = text.startswith("/") or bool(re.match(r"[A-Za-z]:[\\/]", text))
+    return "…/" + "/".join(re.split(r"[\\/]", text)[-2:]) if is_path else text

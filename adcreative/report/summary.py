@@ -14,6 +14,7 @@ from typing import Any
 from adcreative.report.rates import Lift, control_rate, measure_lift
 from adcreative.report.words import percent
 
+
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """Counts and means over a run. The means are over the `num_shown` edited creatives whose lift may be shown."""
@@ -30,6 +31,7 @@ class Summary:
     ctr_judge_after: float | None = None
     mean_lift: float | None = None
     mean_lift_by_judge: float | None = None
+    mean_true_lift: float | None = None
     missing: tuple[str, ...] = ()
     evidence: str = ""
     calibration: str = ""
@@ -87,4 +89,7 @@ def summarise(results: Sequence[Mapping[str, Any]], *, num_failures: int, calibr
         "mean_lift": fmean(lift.over_original or 0.0 for _, lift in shown),
         "mean_lift_by_judge": fmean(lift.by_judge or 0.0 for _, lift in shown),
     }
+    known = [row for row in rows if row.get("ctr_true_original") and row.get("ctr_true_edited") is not None]
+    if known:
+        means["mean_true_lift"] = fmean(row["ctr_true_edited"] / row["ctr_true_original"] - 1 for row in known)
     return Summary(**{**vars(counts), **means, "num_shown": len(shown)})

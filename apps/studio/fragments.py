@@ -1,0 +1,120 @@
+"""Pieces of the page as HTML, rendered by an autoescaping template: ad text can never become markup.
+
+The rate chart and the word comparison are the report's own, so that the app and the report say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.creative import Prediction
+from adcreative.errors import AdCreativeError
+from adcreative.report import pictures, words
+from adcreative.report.rates import RateRow, build_chart, impressions_per_arm, measure_lift, rate_rows
+from adcreative.report.rendering import build_environment
+from adcreative.report.summary import calibration_sentence
+
+from .jobs import JobState
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
+
+
+def _render(macro: str, **values: Any) -> str:
+    module = build_environment(TEMPLATE_DIR).get_template("fragments.html.j2").module
+    return str(getattr(module, macro)(**values))
+
+
+def header(notice: str = "") -> str:
+    return _render("header", notice=notice)
+
+
+def step(number: int, title: str, hint: str = "") -> str:
+    return _render("step", number=number, title=title, hint=hint)
+
+
+def note(text: str) -> str:
+    return _render("note", text=text)
+
+
+def placeholder(text: str) -> str:
+    return _render("placeholder", text=text)
+
+
+def problem(error: AdCreativeError) -> str:
+    """Say a fault that the user can mend."""
+    return _render("problem", title="That did not work yet", text=str(error))
+
+
+def breakdown(error: Exception) -> str:
+    """Say a fault of ours, without its innards; the log has them."""
+    text = f"Something broke on our side ({type(error).__name__}). The program's log says where; your files are untouched."
+    return _render("problem", title="Our fault", text=text)
+
+
+def score(prediction: Prediction, cards: Sequence[dict[str, Any]]) -> str:
+    """Show a rate with its interval, what it rests on and why."""
+    row = RateRow(
+        label="Predicted", kind="edited", rate=prediction.ctr, low=prediction.ctr_low, high=prediction.ctr_high,
+        note="with 90% interval",
+    )  # fmt: skip
+    per_thousand = (round(1000 * prediction.ctr_low), round(1000 * prediction.ctr_high))
+    return _render(
+        "score", prediction=prediction, chart=build_chart([row]), per_thousand=per_thousand,
+        calibration=calibration_sentence({}, cards),
+    )  # fmt: skip
+
+
+def progress(state: JobState) -> str:
+    """Show how far a search is, with the best score after each round as a small line."""
+    best = state.best[-60:]
+    low, high = (min(best), max(best)) if best else (0.0, 0.0)
+    span = max(high - low, 1e-9)
+    points = [f"{100 * idx / max(len(best) - 1, 1):.1f},{26 - 22 * (value - low) / span:.1f}" for idx, value in enumerate(best)]
+    left = state.seconds_left
+    return _render("progress", state=state, points=" ".join(points), seconds_left=None if left is None else round(left))
+
+
+def stopped(state: JobState) -> str:
+    after = f" after round {state.done} of {state.total}" if state.done else " before the first round"
+    return note(f"Stopped{after}. Nothing was changed.")
+
+
+def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]]) -> str:
+    """Show what a search found: gains with everything that must stand beside them, words, faces, close-ups."""
+    row = outcome.result.as_dict()
+    lift = measure_lift(row, is_calibrated=bool(calibration_sentence({}, cards)))
+    texts = [
+        words.compare_texts(name.capitalize(), row[f"{name}_original"], row[f"{name}_edited"] or row[f"{name}_original"])
+        for name in words.WORD_DIRECTIONS
+    ]
+    is_edited, original = row["status"] == "edited", row["ctr_original"]
+    return _render(
+        "result",
+        row=row,
+        lift=lift,
+        chart=build_chart(rate_rows(row)),
+        texts=[text for text in texts if text.before or text.after],
+        face_lines=words.describe_face_edits(row["edits"]),
+        faces=words.describe_faces(row["faces"]),
+        similarity=words.describe_similarity(row["identity_similarity"]) if is_edited else "",
+        impressions=impressions_per_arm(original, lift.cautious) if is_edited and original and lift.cautious else None,
+        closeups=_closeups(outcome, before) if is_edited else [],
+        has_picture=before is not None,
+        calibration=calibration_sentence({}, cards),
+    )
+
+
+def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
+    """Cut the changed part out of original, control and edited picture."""
+    if before is None or outcome.image_u8 is None:
+        return []
+    images = {"Before": before, "Control: rebuilt, not edited": outcome.control_u8, "After": outcome.image_u8}
+    opened = {label: Image.fromarray(image_u8) for label, image_u8 in images.items() if image_u8 is not None}
+    box = pictures.changed_box(opened["Before"], opened["After"])
+    cuts = [(label, pictures.closeup(image, box)) for label, image in opened.items()]
+    return [(label, cut) for label, cut in cuts if cut is not None]

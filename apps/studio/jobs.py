@@ -1,0 +1,127 @@
+"""One long piece of work in a thread: its progress can be watched, and stopping it really stops it.
+
+Knows nothing of creatives or pages. A plain function behind a button runs to its end even when the user cancels; here the work
+is asked to stop, and whoever stops it waits until it has.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+ReportProgress = Callable[[int, int, float], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobState:
+    """How far a job is: `done` of `total` rounds, the best value after each round so far, seconds since the start."""
+
+    done: int = 0
+    total: int = 0
+    best: tuple[float, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """A guess from the rounds so far; None before the first."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else None
+
+
+@dataclass
+class Job(Generic[Result]):
+    """Work started by `start`, watched by `states`, ended by itself or by `stop`."""
+
+    work: Callable[[ReportProgress, ShouldStop], Result]
+    _state: JobState = field(default_factory=JobState)
+    _started_s: float = field(default_factory=time.monotonic)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Event = field(default_factory=threading.Event)
+    _finished: threading.Event = field(default_factory=threading.Event)
+    _result: Result | None = None
+    _error: BaseException | None = None
+
+    def start(self) -> Job[Result]:
+        threading.Thread(target=self._work, name="adcreative-job", daemon=True).start()
+        return self
+
+    @property
+    def is_stopped(self) -> bool:
+        """True once somebody asked for a stop, even if the work had just finished."""
+        return self._stop.is_set()
+
+    @property
+    def is_finished(self) -> bool:
+        return self._finished.is_set()
+
+    @property
+    def state(self) -> JobState:
+        return self._state
+
+    def states(self, every_s: float = 1.0) -> Iterator[JobState]:
+        """Yield the state at each change, and at least every `every_s`, until the work has ended."""
+        while not self._finished.is_set():
+            seconds = time.monotonic() - self._started_s
+            yield JobState(**{**vars(self._state), "seconds": seconds})
+            self._changed.wait(every_s)
+            self._changed.clear()
+
+    def stop(self, wait_s: float | None = None) -> bool:
+        """Ask the work to stop, wait up to `wait_s` (None: as long as it takes), and return whether it has ended."""
+        self._stop.set()
+        self._changed.set()
+        return self._finished.wait(wait_s)
+
+    def result(self) -> Result:
+        """Return what the work returned, or raise what it raised. Only after it has ended."""
+        self._finished.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]
+
+    def _report(self, done: int, total: int, best: float) -> None:
+        seconds = time.monotonic() - self._started_s
+        self._state = JobState(done=done, total=total, best=(*self._state.best, best), seconds=seconds)
+        self._changed.set()
+
+    def _work(self) -> None:
+        try:
+            self._result = self.work(self._report, self._stop.is_set)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._finished.set()
+            self._changed.set()
+
+
+class JobBoard:
+    """Which session has which job; a session has one at a time."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+
+    def post(self, session: str, job: Job) -> None:
+        """Put a job on the board; an earlier one of the same session is asked to stop."""
+        with self._lock:
+            earlier, self._jobs[session] = self._jobs.get(session), job
+        if earlier is not None:
+            earlier.stop(wait_s=0)
+
+    def take_down(self, session: str, job: Job) -> None:
+        with self._lock:
+            if self._jobs.get(session) is job:
+                del self._jobs[session]
+
+    def stop(self, session: str) -> bool:
+        """Ask the session's job to stop, without waiting; return whether there was one."""
+        with self._lock:
+            job = self._jobs.get(session)
+        if job is None:
+            return False
+        job.stop(wait_s=0)
+        return True
