@@ -1,0 +1,155 @@
+"""Edit one creative: search faces and words, look at the finalists again, ask the judge, deliver the edit or keep the ad.
+
+    open (opening.py) -> search (search.py) -> compose, extract and score the finalists again (finalists.py) ->
+    verdict of a second model (judge.py) -> EditOutcome
+
+Every rate in the result comes from final pixels and words, never from the search's own estimates. Loads no torch by itself;
+models come in through EditorTools.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from adcreative.creative import Creative, Edit, EditResult
+from adcreative.editor.finalists import Finalist, pick_finalist, score_finalists
+from adcreative.editor.genome import GeneSpace
+from adcreative.editor.judge import Verdict, give_verdict
+from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
+from adcreative.editor.opening import OpenCreative, open_creative, write_lines
+from adcreative.editor.search import Progress, SearchResult, search_edits
+from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.errors import CreativeError
+
+__all__ = ["EditOutcome", "EditorConfig", "EditorTools", "edit_creative"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOutcome:
+    """An edit and its evidence.
+
+    image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
+    inverted and not edited. verdict: None when no edit reached the judge. search: front, log and leaders of the search.
+    """
+
+    result: EditResult
+    image_u8: np.ndarray | None = field(repr=False)
+    control_u8: np.ndarray | None = field(repr=False)
+    verdict: Verdict | None
+    search: SearchResult = field(repr=False)
+    lines: Lines = field(repr=False)
+
+
+def edit_creative(
+    creative: Creative,
+    *,
+    tools: EditorTools,
+    config: EditorConfig | None = None,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> EditOutcome:
+    """Search an edit of a creative that should raise its click rate; keep it as it was when none survives.
+
+    Args:
+        progress: called as progress(generation, generations, best lower bound of uplift so far, in log-odds).
+        should_stop: asked between generations; True ends the search, and what was found until then is judged as usual.
+    Raises:
+        CreativeError: the creative cannot be read.
+    """
+    config, started_s = config or EditorConfig(), time.monotonic()
+    opened = open_creative(creative, tools, config)
+    lines, note = write_lines(creative, opened.features, tools, config, should_stop)
+    space = GeneSpace(
+        num_faces=len(opened.face_rows), low=tools.directions.low, high=tools.directions.high,
+        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions),
+    )  # fmt: skip
+    scorer = CandidateScorer(
+        creative, opened.features, space=space, lines=lines, predictor=tools.predictor, session=opened.session,
+        face_rows=opened.face_rows, risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
+    )  # fmt: skip
+    rng = np.random.default_rng(config.seed)
+    found = search_edits(scorer, space, config.search_config(), rng=rng, progress=progress, should_stop=should_stop)
+    finalists = score_finalists(opened, found, space, lines, tools, config)
+    winner = pick_finalist(finalists, config)
+    verdict = _judge(opened, winner, tools, config) if winner is not None else None
+    delivered = winner if verdict is not None and verdict.is_delivered else None
+    control_u8 = opened.session.control() if opened.session is not None else None
+    reasons = [verdict.reason if verdict is not None else _why_no_finalist(space, found), note]
+    if not found.is_complete:
+        reasons.append(f"stopped early, after {len(found.leaders)} of {config.generations + 1} generations")
+    result = replace(
+        _result(opened, delivered, control_u8, tools, config), evaluations=found.evaluations,
+        reason="; ".join(filter(None, reasons)), seconds=round(time.monotonic() - started_s, 3),
+    )  # fmt: skip
+    return EditOutcome(
+        result=result, image_u8=delivered.creative.image_u8 if delivered is not None else opened.image_u8,
+        control_u8=control_u8, verdict=verdict, search=found, lines=lines,
+    )  # fmt: skip
+
+
+def _judge(opened: OpenCreative, winner: Finalist, tools: EditorTools, config: EditorConfig) -> Verdict:
+    """Ask the second model about the same final pixels and words, and weigh both answers."""
+    judged, _ = predict_uplift(tools.judge, [opened.creative, winner.creative], [opened.features, winner.features])
+    return give_verdict(predicted=winner.predicted, low=winner.low, judged=float(judged[0]), min_uplift=config.min_uplift)
+
+
+def _why_no_finalist(space: GeneSpace, found: SearchResult) -> str:
+    if space.is_single:
+        return "nothing may be changed: no face can be edited and there are no other lines"
+    if any(individual.fitness.values[0] > 0.0 for individual in found.front):
+        return "no edit that the search found is usable in the finished picture"
+    return f"none of {found.evaluations} candidates has a certain gain: no lower bound of uplift is above 0"
+
+
+def _result(
+    opened: OpenCreative,
+    delivered: Finalist | None,
+    control_u8: np.ndarray | None,
+    tools: EditorTools,
+    config: EditorConfig,
+) -> EditResult:
+    """Fill the result from final pixels and words; a kept creative is its own edit. A picture in which no face was opened
+    is its own control."""
+    creative = opened.creative
+    final, features = (delivered.creative, delivered.features) if delivered else (creative, opened.features)
+    before, after = tools.predictor.predict([creative, final], [opened.features, features])
+    judge_before, judge_after = tools.judge.predict([creative, final], [opened.features, features])
+    edits = _edits(opened, delivered, tools) if delivered else ()
+    num_faces = len({edit.face for edit in edits if edit.face >= 0})
+    return EditResult(
+        file_name=creative.file_name, ad_name=creative.ad_name, status="edited" if delivered else "kept",
+        headline_original=creative.headline, headline_edited=final.headline,
+        description_original=creative.description, description_edited=final.description,
+        ctr_original=before.ctr, ctr_original_judge=judge_before.ctr,
+        ctr_control=before.ctr if control_u8 is None else _control_rate(creative, control_u8, tools),
+        ctr_edited=after.ctr, ctr_edited_low=after.ctr_low, ctr_edited_high=after.ctr_high,
+        ctr_edited_judge=judge_after.ctr,
+        identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
+        faces=replace(opened.faces, edited=num_faces), edits=edits,
+        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=after.evidence,
+    )  # fmt: skip
+
+
+def _control_rate(creative: Creative, control_u8: np.ndarray, tools: EditorTools) -> float | None:
+    """Score the picture with its faces inverted and not edited; None when nothing can be extracted from it."""
+    control = replace(creative, image_u8=control_u8)
+    (features,) = tools.extractor.extract([control])
+    return None if isinstance(features, CreativeError) else tools.predictor.predict([control], [features])[0].ctr
+
+
+def _edits(opened: OpenCreative, delivered: Finalist, tools: EditorTools) -> tuple[Edit, ...]:
+    """List every change; face numbers count the faces of the picture from the largest, refused ones included."""
+    edits = [
+        Edit(face=row, direction=name, strength=round(float(strength), 4))
+        for row, strengths in zip(opened.face_rows, delivered.strengths, strict=True)
+        for name, strength in zip(tools.directions.names, strengths, strict=True)
+        if strength
+    ]
+    for kind in ("headline", "description"):
+        if getattr(delivered.creative, kind) != getattr(opened.creative, kind):
+            edits.append(Edit(face=-1, direction=kind, strength=0.0))
+    return tuple(edits)

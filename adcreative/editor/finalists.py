@@ -1,0 +1,92 @@
+"""After the search: compose the best edits at full size, extract them again from final pixels and words, and pick one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.editor.genome import GeneSpace, Individual
+from adcreative.editor.judge import KNEE_SHARE, choose_finalists, pick_knee
+from adcreative.editor.objectives import Lines, predict_uplift
+from adcreative.editor.opening import OpenCreative
+from adcreative.editor.search import SearchResult
+from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.errors import CreativeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finalist:
+    """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores."""
+
+    genome: Individual
+    creative: Creative
+    features: Any
+    strengths: np.ndarray
+    identity: float | None
+    predicted: float = 0.0
+    low: float = 0.0
+
+    @property
+    def size(self) -> float:
+        return self.genome.fitness.values[2]
+
+
+def score_finalists(
+    opened: OpenCreative,
+    found: SearchResult,
+    space: GeneSpace,
+    lines: Lines,
+    tools: EditorTools,
+    config: EditorConfig,
+) -> list[Finalist]:
+    """Compose the finalists of a search, extract them from final pixels and words, and score them anew.
+
+    One that cannot be extracted any more, or whose faces are below the identity floor, is dropped.
+    """
+    chosen = choose_finalists(found.front, space, num_finalists=config.num_finalists)
+    seen = [_compose(opened, genome, space, lines) for genome in chosen]
+    extracted = tools.extractor.extract([finalist.creative for finalist in seen]) if seen else []
+    finalists = [
+        replace(finalist, features=features)
+        for finalist, features in zip(seen, extracted, strict=True)
+        if not isinstance(features, CreativeError) and (finalist.identity is None or finalist.identity >= config.identity_floor)
+    ]
+    if not finalists:
+        return []
+    creatives = [opened.creative, *(finalist.creative for finalist in finalists)]
+    mean, std = predict_uplift(tools.predictor, creatives, [opened.features, *(f.features for f in finalists)])
+    low = mean - config.risk_aversion * std
+    return [
+        replace(finalist, predicted=float(p), low=float(bound))
+        for finalist, p, bound in zip(finalists, mean, low, strict=True)
+        if np.isfinite(bound)
+    ]
+
+
+def _compose(opened: OpenCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
+    strengths, (headline_idx, description_idx) = space.strengths([genome])[0], space.lines([genome])[0]
+    edited = lines.apply(opened.creative, int(headline_idx), int(description_idx))
+    identity = None
+    if opened.session is not None:
+        identity = 1.0
+        if strengths.any():
+            identity = float(opened.session.identity(strengths.astype(np.float32)))
+            edited = replace(edited, image_u8=opened.session.compose(strengths.astype(np.float32)))
+    if edited.image_u8 is None and opened.image_u8 is not None:
+        edited = replace(edited, image_u8=opened.image_u8)
+    return Finalist(genome=genome, creative=edited, features=None, strengths=strengths, identity=identity)
+
+
+def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:
+    """Return the finalist to put before the judge: the knee, or the best, of those with a positive lower bound.
+
+    When none has one, the best of all, for the verdict to say so; None when there is no finalist.
+    """
+    useful = [finalist for finalist in finalists if finalist.low > 0.0]
+    if not useful:
+        return max(finalists, key=lambda finalist: finalist.low, default=None)
+    share = 1.0 if config.pick == "best" else KNEE_SHARE
+    return useful[pick_knee([f.low for f in useful], [f.size for f in useful], share=share)]

@@ -1,0 +1,263 @@
+"""What a candidate is worth inside the search: batches of genomes in, scores against the unedited creative out.
+
+Faces are rendered, re-encoded and measured for the whole population at once; words come from tables made before the search;
+the picture embedding and the look stay the original's in here, and are seen anew when finalists are composed (editor.py).
+An edit enters as a difference, as it does when it is pasted back into the picture:
+
+    candidate = seen in the original + (rendered with the edit - rendered without)
+
+so that what inversion loses is not counted as an effect of the edit, and the unedited candidate is the original exactly.
+Everything it needs is a Protocol; no torch here. Shapes: P population, F faces, K directions, C code width, A attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from adcreative.creative import Creative, Prediction
+from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.errors import CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.features import CreativeFeatures
+
+SHARED_ERROR = 0.9  # assumed correlation of an ensemble's errors on two versions of one creative, when members are not told
+
+
+class RenderedFaces(Protocol):
+    """Faces as seen again in rendered pixels: codes [P, F, C], attributes [P, F, A], NaN where no face was seen."""
+
+    codes: np.ndarray
+    attributes: np.ndarray
+
+
+class FaceSession(Protocol):
+    """One picture with its faces ready for editing (face_edit.FaceEditSession)."""
+
+    def render(self, strengths: np.ndarray) -> Any:
+        """Render strengths [P, F, K] and look at the result: RenderedFaces."""
+
+    def compose(self, strengths: np.ndarray) -> np.ndarray:
+        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
+
+    def control(self) -> np.ndarray:
+        """Return the full picture with each face replaced by its unedited inversion."""
+
+    def identity(self, strengths: np.ndarray) -> float:
+        """Return how much the faces are still themselves, -1..1."""
+
+
+class ClickPredictor(Protocol):
+    """A click-rate model (ctr.predictor.Predictor)."""
+
+    content_hash: str
+
+    def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
+        """Return one Prediction per creative."""
+
+    def predict_log_odds(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[Any, Any]:
+        """Return mean [N] and standard deviation [N] of the ensemble's log-odds."""
+
+
+class Extractor(Protocol):
+    """Creatives to features (feature_extraction.FeatureExtractor)."""
+
+    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
+        """Return CreativeFeatures or CreativeError per creative."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Lines to choose from, the creative's own first, with what the encoders make of them.
+
+    The features are those of the words alone; None for an own line that has no words.
+    """
+
+    headlines: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    headline_features: tuple[CreativeFeatures | None, ...]
+    description_features: tuple[CreativeFeatures | None, ...]
+
+    def apply(self, creative: Creative, headline_idx: int, description_idx: int) -> Creative:
+        """Return the creative with these lines."""
+        return replace(creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx])
+
+    def ordered(self, headline_worth: np.ndarray, description_worth: np.ndarray) -> Lines:
+        """Return the same lines, the creative's own still first, the others by their worth, the largest first."""
+        heads = [0, *(1 + np.argsort(-headline_worth, kind="stable"))]
+        descs = [0, *(1 + np.argsort(-description_worth, kind="stable"))]
+        return Lines(
+            headlines=tuple(self.headlines[i] for i in heads),
+            headline_features=tuple(self.headline_features[i] for i in heads),
+            descriptions=tuple(self.descriptions[i] for i in descs),
+            description_features=tuple(self.description_features[i] for i in descs),
+        )
+
+
+def encode_lines(creative: Creative, headlines: Sequence[str], descriptions: Sequence[str], extractor: Extractor) -> Lines:
+    """Extract the features of each line once; a line that cannot be used, or repeats an earlier one, is left out.
+
+    Args:
+        headlines, descriptions: candidates; the creative's own lines are put first here.
+    """
+    bare = replace(creative, file_name="", image_path=None, image_u8=None)
+    heads = [replace(bare, headline=line) for line in dict.fromkeys((creative.headline, *headlines))]
+    descs = [replace(bare, description=line) for line in dict.fromkeys((creative.description, *descriptions))]
+    with_words = [variant for variant in (*heads, *descs) if variant.has_words]
+    extracted = iter(extractor.extract(with_words) if with_words else [])
+    seen = [next(extracted) if variant.has_words else None for variant in (*heads, *descs)]
+    kept_heads = [pair for i, pair in enumerate(zip(heads, seen, strict=False)) if i == 0 or _is_usable(pair[1])]
+    kept_descs = [pair for i, pair in enumerate(zip(descs, seen[len(heads) :], strict=True)) if i == 0 or _is_usable(pair[1])]
+    return Lines(
+        headlines=tuple(variant.headline for variant, _ in kept_heads),
+        descriptions=tuple(variant.description for variant, _ in kept_descs),
+        headline_features=tuple(found for _, found in kept_heads),
+        description_features=tuple(found for _, found in kept_descs),
+    )
+
+
+def _is_usable(seen: CreativeFeatures | CreativeError | None) -> bool:
+    return seen is not None and not isinstance(seen, CreativeError)
+
+
+def predict_uplift(
+    predictor: ClickPredictor, creatives: Sequence[Creative], features: Sequence[Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each.
+
+    With a predictor that tells its members' opinions (`predict_member_log_odds` [M, N]) the difference is taken inside each
+    member, so that what they all get wrong about the creative cancels. Else
+
+        var(difference) = s_0^2 + s_i^2 - 2 r s_0 s_i,   r = 0.9
+    """
+    members = getattr(predictor, "predict_member_log_odds", None)
+    if members is not None:
+        log_odds = np.asarray(members(creatives, features), dtype=np.float64)  # [M, N]
+        change = log_odds[:, 1:] - log_odds[:, :1]
+        return change.mean(axis=0), change.std(axis=0)
+    mean, std = (np.asarray(part, dtype=np.float64) for part in predictor.predict_log_odds(creatives, features))
+    variance = std[0] ** 2 + std[1:] ** 2 - 2 * SHARED_ERROR * std[0] * std[1:]
+    return mean[1:] - mean[0], np.sqrt(np.maximum(variance, 0.0))
+
+
+class CandidateScorer:
+    """Score genomes of one creative; the object that search.search_edits calls.
+
+    Args:
+        features: of the creative as it is. lines: what the line genes index. session: None when no face may be edited.
+        face_rows: [F] rows of features.face_codes that the session's faces are.
+        risk_aversion: k of lower bound = mean - k * std. identity_floor: below it an edit is not allowed.
+        word_size: how much of an edit's size one changed line is, in standard deviations of a face direction.
+    """
+
+    def __init__(
+        self,
+        creative: Creative,
+        features: CreativeFeatures,
+        *,
+        space: GeneSpace,
+        lines: Lines,
+        predictor: ClickPredictor,
+        session: FaceSession | None = None,
+        face_rows: Sequence[int] = (),
+        risk_aversion: float = 1.0,
+        identity_floor: float = 0.0,
+        word_size: float = 0.5,
+    ) -> None:
+        self.creative, self.features, self.space, self.lines = creative, features, space, lines
+        self._predictor, self._session, self._rows = predictor, session, np.array(face_rows, dtype=np.int64)
+        self._risk_aversion, self._identity_floor, self._word_size = risk_aversion, identity_floor, word_size
+        self._rendered: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+    def __call__(self, genomes: list[Individual]) -> list[CandidateScore]:
+        """Return one score per genome, in order."""
+        strengths, line_idx = self.space.strengths(genomes), self.space.lines(genomes)  # [P, F, K], [P, 2]
+        self._render_unseen(strengths)
+        candidates = [self._candidate(s, int(h), int(d)) for s, (h, d) in zip(strengths, line_idx, strict=True)]
+        creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d)) for h, d in line_idx]
+        mean, std = predict_uplift(self._predictor, creatives, [self.features, *(f for f, _ in candidates)])
+        is_edited = [bool(s.any() or i.any()) for s, i in zip(strengths, line_idx, strict=True)]
+        sizes = measure_size(strengths, line_idx, word_size=self._word_size)
+        return [
+            self._score(float(mean[i]), float(std[i]), identity=candidates[i][1], size=float(sizes[i]))
+            if is_edited[i]
+            else CandidateScore(uplift_mean=0.0, uplift_std=0.0, uplift_low=0.0, identity=1.0, size=0.0)
+            for i in range(len(genomes))
+        ]
+
+    def _score(self, mean: float, std: float, *, identity: float, size: float) -> CandidateScore:
+        is_usable = np.isfinite([mean, std, identity]).all()
+        return CandidateScore(
+            uplift_mean=mean if is_usable else 0.0,
+            uplift_std=std if is_usable else 0.0,
+            uplift_low=mean - self._risk_aversion * std if is_usable else 0.0,
+            identity=identity if np.isfinite(identity) else -1.0,
+            size=size,
+            violation=max(0.0, self._identity_floor - identity) if is_usable else 2.0,
+        )
+
+    def _render_unseen(self, strengths: np.ndarray) -> None:
+        """Render each distinct face edit once, all of a generation in one call, the unedited faces with the first."""
+        if self._session is None or self.space.num_faces == 0:
+            return
+        wanted = {edit.tobytes(): edit for edit in (np.zeros_like(strengths[0]), *strengths)}
+        unseen = {key: edit for key, edit in wanted.items() if key not in self._rendered}
+        if unseen:
+            rendered = self._session.render(np.stack(list(unseen.values())).astype(np.float32))
+            self._rendered.update(zip(unseen, zip(rendered.codes, rendered.attributes, strict=True), strict=True))
+
+    def _candidate(self, strengths: np.ndarray, headline_idx: int, description_idx: int) -> tuple[Any, float]:
+        """Return the candidate's features and the identity kept by its least recognisable face."""
+        features, identity = self._with_words(headline_idx, description_idx), 1.0
+        edited = np.flatnonzero(strengths.any(axis=1))  # faces that this candidate changes
+        if not edited.size:
+            return features, identity
+        codes, attributes = self._rendered[strengths.tobytes()]
+        base_codes, base_attributes = self._rendered[np.zeros_like(strengths).tobytes()]
+        identity = float(cosine_similarity(codes[edited], base_codes[edited]).min())
+        if not np.isfinite(attributes[edited]).all():
+            identity = float("nan")  # no face is seen in the rendering: not allowed, whatever it scores
+        rows = self._rows[edited]
+        all_codes, all_attributes = features.face_codes.copy(), features.face_attributes.copy()
+        all_codes[rows] += codes[edited] - base_codes[edited]
+        all_attributes[rows] += np.nan_to_num(attributes[edited] - base_attributes[edited])
+        return replace(features, face_codes=all_codes, face_attributes=all_attributes), identity
+
+    def _with_words(self, headline_idx: int, description_idx: int) -> Any:
+        changes: dict[str, Any] = {}
+        if headline_idx:
+            changes |= _of_headline(self.lines.headline_features[headline_idx])
+        if description_idx:
+            changes |= _of_description(self.lines.description_features[description_idx])
+        return replace(self.features, **changes) if changes else self.features
+
+
+def with_line_features(lines: Lines, features: CreativeFeatures) -> list[CreativeFeatures]:
+    """Return the creative's features with each new headline, then with each new description, in the order of `lines`."""
+    changes = [_of_headline(seen) for seen in lines.headline_features[1:]]
+    changes += [_of_description(seen) for seen in lines.description_features[1:]]
+    return [replace(features, **change) for change in changes]
+
+
+def _of_headline(seen: CreativeFeatures | None) -> dict[str, Any]:
+    return {"text": seen.text, "appeal": seen.appeal} if seen is not None else {}
+
+
+def _of_description(seen: CreativeFeatures | None) -> dict[str, Any]:
+    return {"body": seen.body} if seen is not None else {}
+
+
+def measure_size(strengths: np.ndarray, line_idx: np.ndarray, *, word_size: float) -> np.ndarray:
+    """Return the size of edits [P]: the length of each face's strengths, summed over faces, plus word_size per new line."""
+    return np.sqrt((strengths**2).sum(axis=2)).sum(axis=1) + word_size * (line_idx > 0).sum(axis=1)
+
+
+def cosine_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the cosine between vectors along the last axis, 0 where one of them is zero."""
+    product = (first * second).sum(axis=-1)
+    norms = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
+    return np.divide(product, norms, out=np.zeros_like(product), where=norms > 0)

@@ -1,0 +1,108 @@
+"""Before the search: see what is in a creative, open its editable faces, and have lines written to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative, FaceReport
+from adcreative.editor.objectives import FaceSession, Lines, encode_lines, predict_uplift, with_line_features
+from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.errors import CopywriterError, CreativeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenCreative:
+    """A creative ready to be edited: what was seen in it, which rows of its faces the session edits, which were refused."""
+
+    creative: Creative
+    image_u8: np.ndarray | None
+    features: Any
+    session: FaceSession | None
+    face_rows: tuple[int, ...]
+    faces: FaceReport
+
+
+def open_creative(creative: Creative, tools: EditorTools, config: EditorConfig) -> OpenCreative:
+    """Extract a creative's features and open a session on the faces that may be edited.
+
+    Raises:
+        CreativeError: the picture cannot be read, or nothing can be extracted.
+    """
+    image_u8 = picture(creative)
+    (features,) = tools.extractor.extract([creative])
+    if isinstance(features, CreativeError):
+        raise features
+    faces = list(tools.analyzer.analyze(image_u8)) if image_u8 is not None else []
+    rows, refused = _editable_rows(creative, faces, config)
+    if not len(tools.directions.names):  # no direction allowed
+        rows = []
+    session = None
+    if image_u8 is not None and rows:
+        session = tools.open_session(image_u8, [faces[row] for row in rows], tools)
+    return OpenCreative(
+        creative=creative, image_u8=image_u8, features=features, session=session, face_rows=tuple(rows),
+        faces=FaceReport(found=len(faces), refused=tuple(refused)),
+    )  # fmt: skip
+
+
+def _editable_rows(creative: Creative, faces: Sequence[Any], config: EditorConfig) -> tuple[list[int], list[str]]:
+    """Return indices of faces to edit, and a reason for each other face."""
+    if config.require_consent and not creative.consent_id:
+        sentence = "the creative has no consent_id, and faces are edited only with the consent of who is shown"
+        return [], [sentence] * len(faces)
+    rows: list[int] = []
+    refused: list[str] = []
+    for row, face in enumerate(faces):
+        if face.refusal is not None:
+            refused.append(face.refusal)
+        elif len(rows) >= config.max_faces:
+            refused.append(f"only the {config.max_faces} largest faces of a picture are edited (max_faces)")
+        else:
+            rows.append(row)
+    return rows, refused
+
+
+def write_lines(
+    creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
+) -> tuple[Lines, str]:
+    """Return the lines to choose from, the creative's own first, the others by predicted rate; and a note for the user.
+
+    A line is only replaced where there is one: words are not added to a creative that has none.
+    """
+    headlines: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    num_headlines = config.num_headlines if creative.headline else 0
+    num_descriptions = config.num_descriptions if creative.description else 0
+    note = ""
+    if tools.copywriter is not None and num_headlines + num_descriptions:
+        from adcreative.copywriter import Brief
+
+        brief = Brief(
+            brand=creative.brand, product=creative.category, headline=creative.headline,
+            description=creative.description or creative.primary_text, platform=creative.platform,
+            placement=creative.placement,
+        )  # fmt: skip
+        try:
+            written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
+            headlines = tuple(written.headlines)[:num_headlines]
+            descriptions = tuple(written.descriptions)[:num_descriptions]
+        except CopywriterError as error:
+            note = f"no new words: {error}"
+    return _ranked(encode_lines(creative, headlines, descriptions, tools.extractor), creative, features, tools), note
+
+
+def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools) -> Lines:
+    """Return the lines with the new ones in order of predicted uplift, the likeliest first."""
+    new_heads, new_descs = lines.headlines[1:], lines.descriptions[1:]
+    if not new_heads and not new_descs:
+        return lines
+    changed = [replace(creative, headline=line) for line in new_heads]
+    changed += [replace(creative, description=line) for line in new_descs]
+    seen = with_line_features(lines, features)
+    uplift, _ = predict_uplift(tools.predictor, [creative, *changed], [features, *seen])
+    return lines.ordered(uplift[: len(new_heads)], uplift[len(new_heads) :])

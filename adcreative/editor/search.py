@@ -1,0 +1,241 @@
+"""The search: NSGA-II over edits, and the driver that any search algorithm here runs in.
+
+    algorithm = NSGA2Search(space, config, rng=rng)          # ask for candidates, tell what they are worth, repeat
+    outcome = search_edits(score, space, config, rng=rng)    # the same loop with budget, cache, archives and a log
+
+Every algorithm spends population_size x (generations + 1) candidate evaluations and has the unedited creative as its first
+candidate, so that algorithms compare at equal cost and none can end below the start. Knows genomes and scores; knows no
+pictures, models or torch. Sources: Deb, Pratap, Agarwal & Meyarivan 2002 (NSGA-II); DEAP's selection, archives and logbook.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from deap import base, tools
+from deap.benchmarks.tools import hypervolume
+
+from adcreative.editor import operators
+from adcreative.editor.baselines import AdSEESearch, HillClimbing, RandomSearch
+from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.surrogate import ScoreSurrogate
+from adcreative.errors import ConfigError
+
+MAX_RETRIES = 8  # how often a child that was seen before is mutated again
+
+Scorer = Callable[[list[Individual]], list[CandidateScore]]
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """Budget and settings of a search.
+
+    algorithm: a name in ALGORITHMS. proposal_share: part of NSGA-II's children that the surrogate proposes; 0 is the plain
+    algorithm. crossover_eta, mutation_eta: distribution indices; larger stays nearer to the parents.
+    """
+
+    population_size: int = 24
+    generations: int = 10
+    algorithm: str = "nsga2"
+    proposal_share: float = 0.5
+    crossover_rate: float = 0.9
+    crossover_eta: float = 5.0
+    mutation_eta: float = 2.0
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.population_size < 1:
+            faults.append(f"population_size must be at least 1, got {self.population_size}")
+        if self.generations < 0:
+            faults.append(f"generations must be at least 0, got {self.generations}")
+        if self.algorithm not in ALGORITHMS:
+            faults.append(_unknown(self.algorithm))
+        if faults:
+            raise ConfigError("; ".join(faults))
+
+    @property
+    def budget(self) -> int:
+        """How many candidates are evaluated, whatever the algorithm."""
+        return self.population_size * (self.generations + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search found.
+
+    front: non-dominated candidates of all that were scored, the largest lower bound first. leaders: the best candidate so
+    far after each generation. evaluations counts candidates asked for, distinct those that differed. is_complete is False
+    when the search was cancelled.
+    """
+
+    front: tuple[Individual, ...]
+    leaders: tuple[Individual, ...]
+    logbook: tools.Logbook = field(repr=False)
+    evaluations: int
+    distinct: int
+    is_complete: bool
+
+    @property
+    def best(self) -> Individual:
+        """The candidate with the largest lower bound among those allowed; the unedited creative if none is better."""
+        return self.leaders[-1]
+
+
+class SearchAlgorithm(Protocol):
+    """Ask for candidates, tell them back with their scores; as many times as the budget allows."""
+
+    def ask(self) -> list[Individual]:
+        """Return population_size candidates to score."""
+
+    def tell(self, candidates: list[Individual]) -> None:
+        """Learn from the candidates of the last `ask`, now scored."""
+
+
+class NSGA2Search:
+    """Elitist multi-objective genetic search with constrained domination.
+
+    parents = crowded tournament; children = crossover, then mutation; survivors = the best P of parents and children by
+    front, then by crowding distance. Differs: half of the children are proposed by a surrogate of the scores so far
+    (surrogate.py), and a child that was asked for before is mutated again, so that the budget goes to new candidates.
+    """
+
+    def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
+        self.space, self.config, self._rng = space, config, rng
+        self._population: list[Individual] = []
+        self._seen: set[tuple[float, ...]] = set()
+        self._surrogate = ScoreSurrogate(space)
+        toolbox = base.Toolbox()
+        toolbox.register("select_parents", operators.crowded_tournament, rng=rng)
+        toolbox.register("mate", operators.mate, space, eta=config.crossover_eta, rng=rng)
+        toolbox.register("mutate", operators.mutate, space, eta=config.mutation_eta, rng=rng)
+        toolbox.register("select_survivors", tools.selNSGA2)
+        self._toolbox = toolbox
+
+    def ask(self) -> list[Individual]:
+        """Return the first population (the unedited creative and samples), or children of the last one."""
+        return self._offspring() if self._population else self._first_population()
+
+    def tell(self, candidates: list[Individual]) -> None:
+        """Keep the best of parents and children, at most population_size."""
+        self._surrogate.add(candidates)
+        merged = _distinct([*self._population, *candidates], self.space)
+        self._population = self._toolbox.select_survivors(merged, self.config.population_size)
+
+    def _first_population(self) -> list[Individual]:
+        population = [self.space.original()]
+        self._is_new(population[0])
+        while len(population) < self.config.population_size:
+            population.append(self._fresh(self.space.sample(rng=self._rng)))
+        return population
+
+    def _offspring(self) -> list[Individual]:
+        size, rate = self.config.population_size, self.config.crossover_rate
+        proposals = self._surrogate.propose(round(self.config.proposal_share * size), rng=self._rng)
+        children = [self._fresh(proposal) for proposal in proposals]
+        num_parents = size - len(children)
+        parents = self._toolbox.select_parents(self._population, num_parents + num_parents % 2)
+        for first, second in zip(parents[::2], parents[1::2], strict=True):
+            pair = self._toolbox.mate(first, second) if self._rng.random() < rate else (first, second)
+            children += [self._fresh(self._toolbox.mutate(child)) for child in pair]
+        return children[:size]
+
+    def _fresh(self, candidate: Individual) -> Individual:
+        for _ in range(MAX_RETRIES):
+            if self._is_new(candidate):
+                break
+            candidate = self._toolbox.mutate(candidate)
+        return candidate
+
+    def _is_new(self, candidate: Individual) -> bool:
+        key = self.space.key(candidate)
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return is_new
+
+
+def search_edits(
+    score: Scorer,
+    space: GeneSpace,
+    config: SearchConfig,
+    *,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> SearchResult:
+    """Search the space with the configured algorithm and budget.
+
+    Args:
+        score: returns one score per candidate of a batch, in order; called once a generation with unseen candidates only.
+        progress: progress(generation, generations, best lower bound so far, which never falls), after each generation.
+        should_stop: asked between generations; True ends the search with what was found. The first population is always
+            scored, so that a result exists.
+    """
+    algorithm: SearchAlgorithm = ALGORITHMS[config.algorithm](space, config, rng=rng)
+    front, best = tools.ParetoFront(), tools.HallOfFame(1)
+    logbook, leaders = tools.Logbook(), []
+    scores: dict[tuple[float, ...], CandidateScore] = {}
+    evaluations, is_complete = 0, True
+    for generation in range(config.generations + 1):
+        if generation and should_stop is not None and should_stop():
+            is_complete = False
+            break
+        candidates = algorithm.ask()
+        _score_unseen(candidates, score, space, scores)
+        evaluations += len(candidates)
+        algorithm.tell(candidates)
+        front.update(_distinct(candidates, space))
+        best.update(candidates)
+        leaders.append(best[0])
+        logbook.record(generation=generation, evaluations=evaluations, distinct=len(scores), **_statistics(front, best[0]))
+        if progress is not None:
+            progress(generation, config.generations, best[0].fitness.values[0])
+    members = tuple(individual for individual in front if individual.fitness.violation == 0.0)
+    return SearchResult(
+        front=members, leaders=tuple(leaders), logbook=logbook, evaluations=evaluations, distinct=len(scores),
+        is_complete=is_complete,
+    )  # fmt: skip
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, ALGORITHMS, n=1)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    return f'no search algorithm named "{name}"; known: {", ".join(ALGORITHMS)}.{hint}'
+
+
+def _score_unseen(
+    candidates: list[Individual], score: Scorer, space: GeneSpace, scores: dict[tuple[float, ...], CandidateScore]
+) -> None:
+    """Give each candidate its score, asking the scorer only for genomes whose meaning is new."""
+    keys = [space.key(candidate) for candidate in candidates]
+    unseen = {key: candidate for key, candidate in zip(keys, candidates, strict=True) if key not in scores}
+    if unseen:
+        scores.update(zip(unseen, score(list(unseen.values())), strict=True))
+    for key, candidate in zip(keys, candidates, strict=True):
+        candidate.receive(scores[key])
+
+
+def _distinct(candidates: list[Individual], space: GeneSpace) -> list[Individual]:
+    """Return the candidates without repeats of the same meaning, the first of each."""
+    return list({space.key(candidate): candidate for candidate in reversed(candidates)}.values())[::-1]
+
+
+def _statistics(front: tools.ParetoFront, leader: Individual) -> dict[str, float]:
+    """Return one generation's figures; hypervolume is against no uplift, identity -1 and the largest size on the front."""
+    allowed = [individual for individual in front if individual.fitness.violation == 0.0]
+    useful = [individual for individual in allowed if individual.fitness.values[0] > 0.0]
+    largest = max((individual.fitness.values[2] for individual in allowed), default=0.0)
+    volume = hypervolume(useful, np.array([0.0, 1.0, largest + 1e-9])) if useful else 0.0
+    return {"best": leader.fitness.values[0], "front_size": len(allowed), "hypervolume": float(volume)}
+
+
+ALGORITHMS: Mapping[str, Callable[..., SearchAlgorithm]] = {
+    "nsga2": NSGA2Search,
+    "adsee": AdSEESearch,
+    "random": RandomSearch,
+    "hill-climbing": HillClimbing,
+}

@@ -1,0 +1,89 @@
+"""What one edit is made with: the models (EditorTools) and the settings (EditorConfig). Loads no torch by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from adcreative.editor.objectives import ClickPredictor, Extractor, FaceSession
+from adcreative.editor.search import SearchConfig
+from adcreative.errors import ConfigError
+
+PICKS = ("knee", "best")
+
+
+class FaceFinder(Protocol):
+    """Finds faces in a picture, largest first (encoders.faces.FaceAnalyzer)."""
+
+    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
+        """Return the faces; `.refusal` is a sentence for those that cannot be edited."""
+
+
+def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> FaceSession:
+    """Open the embedded face editor on a picture."""
+    from adcreative.editor.face_edit import FaceEditSession
+
+    return FaceEditSession(image_u8, faces, tools.codec, tools.directions, tools.analyzer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorTools:
+    """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words."""
+
+    extractor: Extractor
+    predictor: ClickPredictor
+    judge: ClickPredictor
+    analyzer: FaceFinder
+    codec: Any
+    directions: Any
+    copywriter: Any = None
+    open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorConfig:
+    """Settings of one edit.
+
+    population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
+    return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std. identity_floor:
+    least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the copywriter. num_finalists: how
+    many edits are composed and scored again. min_uplift: log-odds that predictor and judge must promise together.
+    require_consent: edit no face of a creative without consent_id.
+    """
+
+    population_size: int = 24
+    generations: int = 10
+    seed: int = 0
+    algorithm: str = "nsga2"
+    pick: str = "knee"
+    risk_aversion: float = 1.0
+    identity_floor: float = 0.6
+    max_faces: int = 3
+    num_headlines: int = 8
+    num_descriptions: int = 4
+    num_finalists: int = 5
+    min_uplift: float = 0.0
+    require_consent: bool = False
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.pick not in PICKS:
+            faults.append(f'pick must be one of {", ".join(PICKS)}, got "{self.pick}"')
+        if self.num_finalists < 1:
+            faults.append(f"num_finalists must be at least 1, got {self.num_finalists}")
+        if self.risk_aversion < 0 or self.min_uplift < 0:
+            faults.append(f"risk_aversion and min_uplift must not be negative, got {self.risk_aversion} and {self.min_uplift}")
+        if not -1 <= self.identity_floor <= 1:
+            faults.append(f"identity_floor is a cosine and must be -1 to 1, got {self.identity_floor}")
+        if min(self.max_faces, self.num_headlines, self.num_descriptions) < 0:
+            faults.append("max_faces, num_headlines and num_descriptions must not be negative")
+        if faults:
+            raise ConfigError("; ".join(faults) + ".")
+        self.search_config()
+
+    def search_config(self) -> SearchConfig:
+        """Return the search's part. Raises ConfigError when it is wrong."""
+        return SearchConfig(population_size=self.population_size, generations=self.generations, algorithm=self.algorithm)

@@ -1,0 +1,175 @@
+"""A small world with known answers: faces are rows of pixels, directions are linear, the click surface is a formula.
+
+Pixel [f, k] of the fake picture holds attribute k of face f as 128 + 20 * value, so that what is composed can be extracted
+again, rounding included, as with real pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative, Prediction
+from adcreative.editor.editor import EditorTools
+from adcreative.errors import CreativeError
+from adcreative.features import FACE_ATTRIBUTES, CreativeFeatures
+
+NUM_DIRECTIONS, CODE_DIM, NUM_ATTRIBUTES = 6, 16, len(FACE_ATTRIBUTES)
+NAMES = FACE_ATTRIBUTES[:NUM_DIRECTIONS]
+SCALE = 20.0
+HEADLINES = {"Shoes": 0.0, "Shoes for rain": 0.2, "Buy shoes": -0.3, "Dry feet all day": 0.35, "Shoes, shoes": -0.1}
+VECTORS = np.random.default_rng(5).standard_normal((NUM_DIRECTIONS, CODE_DIM)) / 4
+
+
+def fake_directions(num: int = NUM_DIRECTIONS, reach: float = 2.0) -> SimpleNamespace:
+    return SimpleNamespace(names=NAMES[:num], low=np.full(num, -reach), high=np.full(num, reach))
+
+
+def ad_picture(attributes: np.ndarray) -> np.ndarray:
+    """Return a picture [16, 16, 3] whose faces have these attributes [F, K]; pixel [15, 15] says how many faces."""
+    image_u8 = np.full((16, 16, 3), 128, dtype=np.uint8)
+    for f, row in enumerate(attributes):
+        image_u8[f, : len(row)] = np.clip(np.round(128 + SCALE * row), 0, 255).astype(np.uint8)[:, None]
+    image_u8[15, 15] = len(attributes)
+    return image_u8
+
+
+def attributes_in(image_u8: np.ndarray) -> np.ndarray:
+    num_faces = int(image_u8[15, 15, 0])
+    return (image_u8[:num_faces, :NUM_ATTRIBUTES, 0].astype(np.float32) - 128) / SCALE
+
+
+def codes_of(attributes: np.ndarray) -> np.ndarray:
+    return (1.0 + attributes[..., :NUM_DIRECTIONS] @ VECTORS).astype(np.float32)
+
+
+@dataclass
+class FakeSession:
+    """Linear faces; `num_renders` counts rendered candidates, `blind_to` makes the mesh lose strong edits of a direction."""
+
+    image_u8: np.ndarray
+    rows: Sequence[int]
+    num_renders: int = 0
+    blind_to: int | None = None
+
+    @property
+    def _base(self) -> np.ndarray:
+        return attributes_in(self.image_u8)[list(self.rows)]
+
+    def _moved(self, strengths: np.ndarray) -> np.ndarray:
+        moved = np.broadcast_to(self._base, (*strengths.shape[:-1], NUM_ATTRIBUTES)).copy()
+        moved[..., : strengths.shape[-1]] += strengths
+        return moved
+
+    def render(self, strengths: np.ndarray) -> Any:
+        self.num_renders += len(strengths)
+        moved = self._moved(strengths)
+        attributes = moved.copy()
+        if self.blind_to is not None:
+            attributes[np.abs(strengths[..., self.blind_to]) > 0.5] = np.nan
+        return SimpleNamespace(codes=codes_of(moved) + 0.3, attributes=attributes)  # 0.3: what inversion gets wrong
+
+    def compose(self, strengths: np.ndarray) -> np.ndarray:
+        attributes = attributes_in(self.image_u8)
+        attributes[list(self.rows)] = self._moved(strengths)
+        return ad_picture(attributes)
+
+    def control(self) -> np.ndarray:
+        return self.image_u8.copy()
+
+    def identity(self, strengths: np.ndarray) -> float:
+        return float(1.0 - 0.05 * np.linalg.norm(strengths, axis=1).max())
+
+
+class FakeExtractor:
+    """Reads the fake picture and looks headlines up; a picture of only zeros cannot be read."""
+
+    def __init__(self) -> None:
+        self.num_extracted = 0
+
+    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
+        self.num_extracted += len(creatives)
+        return [self._one(creative) for creative in creatives]
+
+    def _one(self, creative: Creative) -> CreativeFeatures | CreativeError:
+        if "unreadable" in creative.headline:
+            return CreativeError("the headline is unreadable.", "Write another.")
+        if creative.image_u8 is not None and not creative.image_u8.any():
+            return CreativeError("the picture is black.", "Supply another.")
+        faces: dict[str, Any] = {}
+        if creative.image_u8 is not None:
+            attributes = attributes_in(creative.image_u8)
+            faces = {"face_attributes": attributes, "face_codes": codes_of(attributes),
+                     "face_shares": np.full(len(attributes), 0.1, np.float32), "image": np.ones(4, np.float32)}  # fmt: skip
+        return CreativeFeatures(
+            text=np.full(4, len(creative.headline), np.float32) if creative.headline else None,
+            appeal=HEADLINES.get(creative.headline, 0.0) if creative.headline else None,
+            body=np.full(4, len(creative.body), np.float32) if creative.body else None,
+            **faces,
+        )
+
+
+@dataclass
+class FakePredictor:
+    """log-odds = surface(features); the ensemble disagrees by `spread` of it. Counts what it was asked."""
+
+    surface: Callable[[CreativeFeatures], float]
+    spread: Callable[[CreativeFeatures], float] = lambda features: 0.0
+    content_hash: str = "fake"
+    num_asked: int = field(default=0)
+
+    def predict_log_odds(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        assert len(creatives) == len(features)
+        self.num_asked += len(features)
+        return np.array([self.surface(f) for f in features]), np.array([self.spread(f) for f in features])
+
+    def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
+        rates = [float(1 / (1 + np.exp(-self.surface(f)))) for f in features]
+        return [Prediction(ctr=r, ctr_low=r * 0.9, ctr_high=min(1.0, r * 1.1), evidence="a formula") for r in rates]
+
+
+class FakeAnalyzer:
+    """Faces of the fake picture; `refusals` says which are refused."""
+
+    def __init__(self, refusals: dict[int, str] | None = None) -> None:
+        self.refusals = refusals or {}
+
+    def analyze(self, image_u8: np.ndarray) -> list[Any]:
+        return [SimpleNamespace(row=f, refusal=self.refusals.get(f)) for f in range(int(image_u8[15, 15, 0]))]
+
+
+class FakeCopywriter:
+    """Writes the lines it was given."""
+
+    def __init__(self, headlines: Sequence[str] = tuple(HEADLINES)[1:], descriptions: Sequence[str] = ()) -> None:
+        self.headlines, self.descriptions = headlines, descriptions
+
+    def write(self, brief: Any, num_headlines: int, num_descriptions: int, seed: int, should_stop: Any = None) -> Any:
+        return SimpleNamespace(headlines=self.headlines[:num_headlines], descriptions=self.descriptions[:num_descriptions])
+
+
+def bumpy_surface(features: CreativeFeatures) -> float:
+    """Raise smile to about 1.1 and pitch down, with an interaction, a ridge that punishes changing much, and the headline."""
+    value = -3.0 + (features.appeal or 0.0)
+    for a in features.face_attributes:
+        value += 0.35 * a[0] - 0.16 * a[0] ** 2 - 0.12 * (a[1] - 0.8 * a[0]) ** 2 + 0.25 * np.sin(1.5 * a[2])
+        value += -0.10 * (a[3] - 0.5) ** 2 - 0.15 * a[4] * a[0] - 0.05 * a[4] ** 2 - 0.2 * abs(a[5])
+    return float(value)
+
+
+def fake_tools(surface: Any = bumpy_surface, judge: Any = None, **changes: Any) -> EditorTools:
+    parts: dict[str, Any] = {
+        "extractor": FakeExtractor(), "predictor": FakePredictor(surface), "judge": FakePredictor(judge or surface),
+        "analyzer": FakeAnalyzer(), "codec": None, "directions": fake_directions(), "copywriter": FakeCopywriter(),
+        "open_session": lambda image_u8, faces, tools: FakeSession(image_u8, [face.row for face in faces]),
+    }  # fmt: skip
+    return EditorTools(**{**parts, **changes})
+
+
+def fake_ad(num_faces: int = 2, **changes: Any) -> Creative:
+    image_u8 = ad_picture(np.zeros((num_faces, NUM_ATTRIBUTES)))
+    return Creative(**{"file_name": "ad.png", "image_u8": image_u8, "headline": "Shoes", "brand": "Acme", **changes})
