@@ -1,8 +1,8 @@
 """CSV as people have it: comma, semicolon or tab, with or without a byte order mark, UTF-8 or an older encoding.
 
-One broken row must not swallow the rows behind it. An unclosed quotation mark makes the csv module read on to the
-end of the file, so the lines of a record are kept until it is complete: when it turns out broken, only its first
-line is given up and reading resumes at the second.
+One broken row must not swallow the rows behind it. An unclosed quotation mark makes the csv module read on until its
+field limit or the end of the file, so the lines of a record are kept until it is complete: when it turns out broken,
+only its first line is given up and reading resumes at the second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from adcreative.creative import COLUMNS
 from adcreative.errors import CatalogError
 
 _DELIMITERS = ",;\t|"
-_MAX_RECORD_LINES = 500  # a cell with more line breaks than this is an unclosed quotation mark
 _MAX_LINE_CHARS = 1_000_000
 _CHUNK_BYTES = 1 << 20
 _UNCLOSED = (
@@ -95,8 +94,6 @@ class _RecordLines:
         return self
 
     def __next__(self) -> str:
-        if len(self._record) >= _MAX_RECORD_LINES:
-            raise StopIteration  # the strict reader answers "unexpected end of data"
         line = self._pending.popleft() if self._pending else _read_line(self._file)
         if not line:
             raise StopIteration

@@ -29,7 +29,7 @@ _MAX_FILE_BYTES = 500_000_000
 _KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
-    NotImplementedError, struct.error, zlib.error,
+    NotImplementedError, Warning, struct.error, zlib.error,
 )  # fmt: skip  # all of these come out of Pillow for damaged files
 _OURS_BY_MAGIC = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _FOREIGN_MAGIC = {

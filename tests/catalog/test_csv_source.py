@@ -105,6 +105,19 @@ def test_an_unclosed_quotation_mark_does_not_swallow_a_long_table(tmp_path: Path
     assert problems == ["row 101: a quotation mark is opened and not closed."]
 
 
+def test_the_rest_of_a_broken_record_is_not_taken_for_a_creative(tmp_path: Path) -> None:
+    headlines, problems, _ = read_headlines(tmp_path / "ads.csv", b'headline,brand\nA,"one\ntwo" and more\nHo,B\n')
+    assert headlines == ["Ho"]
+    assert problems[1] == "row 2: it has 1 cells, the header has 2."
+
+
+def test_a_cell_of_many_lines_is_read(tmp_path: Path) -> None:
+    body = "\n".join(f"line {idx}" for idx in range(1_000))
+    path = tmp_path / "ads.csv"
+    path.write_text(f'headline,primary_text\nHi,"{body}"\n')
+    assert read_catalog(path).creatives[0].primary_text == body
+
+
 def test_too_many_cells_fail_the_row(tmp_path: Path) -> None:
     headlines, problems, _ = read_headlines(tmp_path / "ads.csv", b"headline,brand\nHi, there,B\nHo,B\n")
     assert headlines == ["Ho"]
