@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_COMPARED_CHARS = 1200
+MAX_SHOWN_CHARS = 1200
+MAX_COMPARED_TOKENS = 240  # the comparison is cubic at worst; a longer text is shown before and after instead
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
 # name -> (what it is, in words when strength > 0, in words when strength < 0); equal words where the sign has no plain name.
@@ -79,7 +80,7 @@ def rounded(count: int) -> str:
     return f"{round(count, -digits):,}"
 
 
-def clip(text: str, max_chars: int = MAX_COMPARED_CHARS) -> str:
+def clip(text: str, max_chars: int = MAX_SHOWN_CHARS) -> str:
     """Shorten a text that would flood the page, saying by how much."""
     if len(text) <= max_chars:
         return text
@@ -96,6 +97,8 @@ def compare_texts(label: str, before: str, after: str) -> TextChange:
         return TextChange(label=label, before=before, after=after, segments=())
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
     segments: list[Segment] = []
+    if max(len(old), len(new)) > MAX_COMPARED_TOKENS:
+        old, new = [before], [after]
     for kind, i0, i1, j0, j1 in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
         if kind == "equal":
             segments.append(Segment(kind="same", text="".join(old[i0:i1])))

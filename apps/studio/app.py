@@ -99,15 +99,15 @@ def _bring(handlers: Handlers) -> tuple[Fields, gr.Button]:
     )  # fmt: skip
     image.preprocess = uploaded_path  # type: ignore[method-assign, assignment]  # a subclass would make Gradio write a .pyi beside us
     image_note = _fragment(elem_id="picture-note")
-    headline = gr.Textbox(label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
+    headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
     with gr.Accordion("More about the ad (optional, makes the score better)", open=False):
-        primary_text = gr.Textbox(label="Primary text", lines=3, max_length=10_000)
-        description = gr.Textbox(label="Description", lines=2, max_length=10_000)
+        primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)
+        description = gr.Textbox("", label="Description", lines=2, max_length=10_000)
         with gr.Row():
-            cta = gr.Textbox(label="Button (call to action)", placeholder="Shop now", max_length=200)
-            brand = gr.Textbox(label="Brand", max_length=200)
+            cta = gr.Textbox("", label="Button (call to action)", placeholder="Shop now", max_length=200)
+            brand = gr.Textbox("", label="Brand", max_length=200)
         with gr.Row():
-            category = gr.Textbox(label="Category", placeholder="shoes", max_length=200)
+            category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
             placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
     button = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
     image.change(handlers.inspect, image, image_note, queue=False, api_visibility="private", show_progress="hidden")
@@ -163,10 +163,12 @@ def _wire_search(
     """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so."""
     improve_button, stop_button = buttons
 
-    def improve(request: gr.Request, **values: Any) -> Iterator[tuple[Any, ...]]:
-        form = {name: values[name] for name in FORM_FIELDS}
+    def improve(
+        request: gr.Request, image_path: str | None = None, faces: str | None = None, **values: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
         wish = Wish(
-            effort=values["effort"] or "normal", faces=values["faces"] or "", directions=tuple(values["directions"] or ()),
+            effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
             copywriter=values["copywriter"], seed=int(values["seed"] or 0),
         )  # fmt: skip
         for screen in handlers.improve(request.session_hash or "", form, wish):

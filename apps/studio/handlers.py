@@ -116,10 +116,10 @@ class Handlers:
         height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
         return fragments.note(f"{width} × {height} px, ready.")
 
-    def score(self, **form: str | None) -> tuple[str, dict[str, Any]]:
+    def score(self, *, image_path: str | None = None, **words: str | None) -> tuple[str, dict[str, Any]]:
         """Predict one creative: a fragment for the page, and the prediction as plain JSON."""
         try:
-            creative = build_creative(form)
+            creative = build_creative({"image_path": image_path, **words})
             with self.model_lock:
                 prediction = self.studio.score_one(creative)
         except AdCreativeError as error:

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def image_path(tmp_path: Path) -> Path:
+    """A picture of 300 x 200 px whose EXIF says it lies on its side: upright it is 200 x 300."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(np.kron(rng.integers(60, 200, (10, 15, 3)), np.ones((20, 20, 1))).astype(np.uint8))
+    exif = Image.Exif()
+    exif[274] = 6
+    path = tmp_path / "my ad (1).jpg"
+    image.save(path, exif=exif, quality=95)
+    return path

@@ -1,0 +1,91 @@
+"""A studio without models: its numbers are fixed, its searches as slow as a test wants them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
+
+EVIDENCE = "Words: learnt from real headline tests."
+
+
+@dataclass(frozen=True)
+class FakeOutcome:
+    result: EditResult
+    image_u8: np.ndarray | None
+    control_u8: np.ndarray | None
+
+
+@dataclass
+class FakeStudio:
+    """Scores everything 1.52 % and finds a patch of light and two new words; keeps what it was asked."""
+
+    direction_names: tuple[str, ...] = ("smile", "eyes_open")
+    cards: tuple[dict, ...] = ({"name": "predictor", "calibration": "Off by 0.1 points on held-out tests."},)
+    round_s: float = 0.01
+    error: Exception | None = None
+    status: str = "edited"
+    asked: list[dict] = field(default_factory=list)
+    rounds_done: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def score_one(self, creative: Creative) -> Prediction:
+        if self.error:
+            raise self.error
+        picture(creative)
+        return Prediction(ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=("words +12 %",))
+
+    def improve_one(
+        self,
+        creative: Creative,
+        *,
+        seed: int,
+        population_size: int | None,
+        generations: int | None,
+        copywriter: str,
+        directions: Sequence[str] | None,
+        progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> FakeOutcome:
+        self.asked.append({"seed": seed, "population_size": population_size, "directions": directions, "creative": creative})
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            for round_number in range(1, (generations or 10) + 1):
+                if should_stop and should_stop():
+                    break
+                time.sleep(self.round_s)
+                self.rounds_done += 1
+                if progress:
+                    progress(round_number, generations or 10, 0.01 * round_number)
+            if self.error:
+                raise self.error
+            return self._outcome(creative, directions, seed)
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
+    def _outcome(self, creative: Creative, directions: Sequence[str] | None, seed: int) -> FakeOutcome:
+        image_u8 = picture(creative)
+        edited_u8 = None if image_u8 is None else image_u8.copy()
+        if edited_u8 is not None and directions:
+            edited_u8[40:90, 60:120] //= 2
+        is_face = image_u8 is not None and bool(directions)
+        edits = (Edit(face=0, direction="smile", strength=1.2),) if is_face else ()
+        result = EditResult(
+            file_name=creative.file_name, status=self.status, headline_original=creative.headline,
+            headline_edited=f"{creative.headline} today", ctr_original=0.0152, ctr_original_judge=0.0149, ctr_control=0.0151,
+            ctr_edited=0.0173, ctr_edited_low=0.0131, ctr_edited_high=0.0225, ctr_edited_judge=0.0162,
+            faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed, evidence=EVIDENCE,
+            reason="" if self.status == "edited" else "the second model saw a loss",
+        )  # fmt: skip
+        return FakeOutcome(result=result, image_u8=edited_u8, control_u8=image_u8)

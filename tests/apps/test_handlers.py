@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcreative.catalog.images import read_image
+from adcreative.creative import Creative
+from adcreative.errors import AdCreativeError, CreativeError
+from apps.studio import fragments
+from apps.studio.handlers import EFFORTS, Handlers, Wish, build_creative, search_options
+from tests.apps.fakes import FakeStudio
+
+EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+ALLOWED = Wish(effort="quick", faces="allowed", directions=("smile",))
+
+
+@pytest.fixture
+def studio() -> FakeStudio:
+    return FakeStudio()
+
+
+@pytest.fixture
+def handlers(studio: FakeStudio, tmp_path: Path) -> Handlers:
+    return Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
+
+
+def test_score_shows_number_interval_evidence_and_reasons(handlers: Handlers) -> None:
+    shown, record = handlers.score(headline="Coats for rain")
+    for text in ("1.52%", "1.09% – 2.04%", "words +12 %", "real headline tests", "Off by 0.1 points", "11 to 20"):
+        assert text in shown, text
+    assert record["ctr"] == 0.0152
+    assert set(record) == {"ctr", "ctr_low", "ctr_high", "evidence", "reasons"}
+
+
+def test_nothing_brought_is_said_not_raised(handlers: Handlers) -> None:
+    shown, record = handlers.score(headline="   ")
+    assert "nothing to look at" in shown
+    assert "nothing to look at" in record["error"]
+    with pytest.raises(AdCreativeError, match="nothing to look at"):
+        build_creative({})
+
+
+def test_unreadable_picture_is_said_with_its_remedy(handlers: Handlers, tmp_path: Path) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG broken")
+    with pytest.raises(CreativeError) as caught:
+        read_image(path)
+    for shown in (handlers.inspect(str(path)), handlers.score(image_path=str(path))[0]):
+        assert caught.value.remedy.split(".")[0] in shown
+        assert 'role="alert"' in shown
+
+
+def test_inspect_reads_the_upright_size(handlers: Handlers, image_path: Path) -> None:
+    assert "200 × 300 px" in handlers.inspect(str(image_path))
+    assert handlers.inspect(None) == ""
+
+
+def test_our_own_fault_shows_no_innards(handlers: Handlers, studio: FakeStudio) -> None:
+    studio.error = RuntimeError("secret path /srv/x")
+    shown, record = handlers.score(headline="a")
+    *_, last = handlers.improve("me", {"headline": "a"}, Wish())
+    assert "RuntimeError" in shown
+    assert "secret" not in shown + last.progress
+    assert record == {"error": "internal error"}
+    assert last.record == {"status": "failed", "error": "internal error"}
+
+
+def test_hostile_text_stays_text(handlers: Handlers, studio: FakeStudio) -> None:
+    *_, last = handlers.improve("me", {"headline": EVIL}, Wish(effort="quick"))
+    studio.error = CreativeError(EVIL, EVIL)
+    shown = last.result + handlers.score(headline=EVIL)[0] + fragments.header(EVIL) + fragments.note(EVIL)
+    assert "<script" not in shown
+    assert "<img src=x" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_improve_streams_progress_and_ends_with_the_result(handlers: Handlers, image_path: Path) -> None:
+    screens = list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, ALLOWED))
+    assert any("Round " in screen.progress for screen in screens[:-1])
+    assert all(screen.download is None for screen in screens[:-1])
+    last = screens[-1]
+    for text in ("+14%", "+15%", "+8.7%", "1.51%", "Off by 0.1 points", "more smile", "<ins>", "Control: rebuilt"):
+        assert text in last.result, text
+    assert last.record["status"] == "edited"
+
+
+def test_slider_pictures_have_one_size_and_the_download_keeps_every_pixel(handlers: Handlers, image_path: Path) -> None:
+    *_, last = handlers.improve("me", {"image_path": str(image_path)}, ALLOWED)
+    assert last.pair is not None
+    assert last.download is not None
+    sizes = {Image.open(path).size for path in last.pair}
+    assert sizes == {(200, 300)}
+    expected = read_image(image_path)
+    expected[40:90, 60:120] //= 2
+    np.testing.assert_array_equal(np.asarray(Image.open(last.download)), expected)
+    assert last.download.name == "my-ad-1.edited.png"
+    assert last.download.parent.stat().st_mode & 0o077 == 0
+
+
+def test_kept_creative_offers_no_download(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    studio.status = "kept"
+    *_, last = handlers.improve("me", {"image_path": str(image_path)}, ALLOWED)
+    assert (last.pair, last.download) == (None, None)
+    assert "Keep it as it is" in last.result
+    assert "second model saw a loss" in last.result
+
+
+def test_no_gain_is_shown_without_calibration(studio: FakeStudio, tmp_path: Path) -> None:
+    *_, last = Handlers(studio=studio, result_dir=tmp_path).improve("me", {"headline": "a"}, Wish(effort="quick"))
+    assert "No gain is stated" in last.result
+    assert "+14%" not in last.result
+
+
+def test_faces_are_only_touched_when_the_user_said_so(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    form = {"image_path": str(image_path)}
+    (asked,) = handlers.improve("me", form, Wish(directions=("smile",)))
+    assert "say first whether the faces" in asked.progress
+    assert not studio.asked
+    list(handlers.improve("me", form, Wish(effort="quick", faces="leave", directions=("smile",))))
+    list(handlers.improve("me", form, ALLOWED))
+    assert [request["directions"] for request in studio.asked] == [(), ("smile",)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        (Wish(effort="heroic"), "effort must be one of quick, normal, thorough"),
+        (Wish(copywriter="http://evil"), "copywriter must be one of smollm2, template"),
+        (Wish(directions=("wings",)), 'no direction named "wings"; known: smile'),
+    ],
+)
+def test_unknown_wishes_are_named(wish: Wish, message: str) -> None:
+    with pytest.raises(AdCreativeError, match=message):
+        search_options(Creative(headline="a"), wish, ("smile",))
+
+
+def test_normal_effort_is_what_the_command_line_does() -> None:
+    assert EFFORTS["normal"] == {"population_size": None, "generations": None}
+
+
+def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) -> None:
+    studio.round_s = 0.05
+    screens = handlers.improve("me", {"headline": "a"}, Wish(effort="thorough"))
+    for screen in screens:
+        if "Round 2" in screen.progress:
+            break
+    assert "Stopping" in handlers.cancel("me")
+    *_, last = screens
+    done = studio.rounds_done
+    assert last.record["status"] == "stopped"
+    assert "Nothing was changed" in last.progress
+    assert done < 20
+    time.sleep(0.15)
+    assert studio.rounds_done == done
+    assert "Nothing is running" in handlers.cancel("me")
+
+
+def test_closed_page_stops_the_work_and_leaves_no_file(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    list(handlers.improve("me", {"image_path": str(image_path)}, ALLOWED))
+    assert list(handlers.result_dir.rglob("*.png"))
+    handlers.forget("me")
+    assert not list(handlers.result_dir.rglob("*.png"))
+    studio.round_s = 0.05
+    screens = handlers.improve("me", {"headline": "a"}, Wish(effort="thorough"))
+    next(screens)
+    screens.close()
+    done = studio.rounds_done
+    time.sleep(0.15)
+    assert studio.rounds_done == done
+
+
+def test_two_searches_never_share_the_model(handlers: Handlers, studio: FakeStudio) -> None:
+    def search(session: str) -> None:
+        list(handlers.improve(session, {"headline": "a"}, Wish(effort="quick")))
+
+    threads = [threading.Thread(target=search, args=(str(number),)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(studio.asked) == 4
+    assert studio.most_at_once == 1
+
+
+def test_session_name_cannot_leave_the_result_folder(handlers: Handlers, image_path: Path, tmp_path: Path) -> None:
+    list(handlers.improve("../../../x", {"image_path": str(image_path)}, ALLOWED))
+    assert {path.parts[0] for path in (p.relative_to(handlers.result_dir) for p in handlers.result_dir.iterdir())} == {"x"}

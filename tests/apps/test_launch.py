@@ -1,0 +1,176 @@
+"""The served app: its API contract, what it refuses to serve, and the settings it is served with."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcreative.catalog.images import read_image
+from tests.apps.fakes import FakeStudio
+
+gradio = pytest.importorskip("gradio")
+gradio_client = pytest.importorskip("gradio_client")
+
+from apps.studio.app import build_app  # noqa: E402
+from apps.studio.launch import EXPOSED, is_loopback, launch, private_dir, safe_settings  # noqa: E402
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Served:
+    def __init__(self, studio: FakeStudio, **options: Any) -> None:
+        self.studio, self.port = studio, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        launch(studio, port=self.port, prevent_thread_lock=True, **options)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    served = Served(FakeStudio())
+    yield served
+    gradio.close_all()
+
+
+@pytest.fixture
+def client(served: Served) -> Any:
+    served.studio.round_s = 0.01
+    return gradio_client.Client(served.url, verbose=False)
+
+
+def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    names = {name: [parameter["parameter_name"] for parameter in spec["parameters"]] for name, spec in endpoints.items()}
+    form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
+    assert names == {
+        "/score": form,
+        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed"],
+        "/cancel": [],
+    }
+
+
+def test_score_over_the_api(client: Any, image_path: Path) -> None:
+    shown, record = client.predict(image_path=gradio_client.handle_file(image_path), headline="Coats", api_name="/score")
+    assert "1.52%" in shown
+    assert record["ctr"] == 0.0152
+
+
+def test_improve_over_the_api_hands_out_every_pixel(client: Any, image_path: Path) -> None:
+    progress, pair, shown, download, record = client.predict(
+        image_path=gradio_client.handle_file(image_path), headline="Coats", effort="quick", faces="allowed",
+        api_name="/improve",
+    )  # fmt: skip
+    assert not progress
+    assert len(pair) == 2
+    assert "An edit worth testing" in shown
+    assert record["headline_edited"] == "Coats today"
+    expected = read_image(image_path)
+    expected[40:90, 60:120] //= 2
+    np.testing.assert_array_equal(np.asarray(Image.open(download)), expected)
+
+
+def test_cancel_over_the_api(served: Served, client: Any) -> None:
+    served.studio.round_s = 0.2
+    job = client.submit(headline="Coats", effort="thorough", api_name="/improve")
+    for _ in range(100):
+        if job.outputs():
+            break
+        time.sleep(0.05)
+    assert "Stopping" in client.predict(api_name="/cancel")
+    assert job.result(timeout=10)[-1]["status"] == "stopped"
+
+
+def test_refused_picture_over_the_api(client: Any, tmp_path: Path) -> None:
+    path = tmp_path / "not.png"
+    path.write_text("hello")
+    shown, record = client.predict(image_path=gradio_client.handle_file(path), headline="", api_name="/score")
+    assert "That did not work yet" in shown
+    assert record["error"]
+
+
+def test_too_large_upload_is_refused(served: Served) -> None:
+    for megabytes, status in ((31, 413), (1, 200)):
+        files = {"files": ("a.png", b"\0" * (megabytes * 1024 * 1024))}
+        assert httpx.post(f"{served.url}/gradio_api/upload", files=files).status_code == status
+
+
+def test_picture_may_be_left_out_over_the_api(client: Any) -> None:
+    assert client.predict(headline="Coats", api_name="/score")[1]["ctr"] == 0.0152
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", __file__, "%2fetc%2fpasswd", "http://127.0.0.1:22"])
+def test_no_other_file_is_served(served: Served, path: str) -> None:
+    assert httpx.get(f"{served.url}/gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_served_with_the_safe_settings(served: Served) -> None:
+    config = httpx.get(f"{served.url}/config").json()
+    assert "runs" not in config.get("footer_links", [])
+    assert config["analytics_enabled"] is False
+    assert safe_settings()["run_history"] is False
+    assert safe_settings()["allowed_paths"] == []
+    page = httpx.get(served.url).text
+    assert "fonts.googleapis" not in page
+    assert "cdnjs" not in page
+
+
+def test_temporary_folder_is_private(served: Served) -> None:
+    assert os.environ["GRADIO_TEMP_DIR"] == str(private_dir())
+    assert private_dir().stat().st_mode & 0o777 == 0o700
+
+
+def test_a_public_link_cannot_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: seen.update(options))
+    build_app(FakeStudio()).launch(share=True, run_history=False)
+    assert seen["share"] is False
+    assert seen["ssr_mode"] is False
+
+
+def test_model_has_one_seat_and_the_queue_an_end() -> None:
+    page = build_app(FakeStudio())
+    seats = {
+        fn.api_name: (fn.concurrency_id, fn.concurrency_limit)
+        for fn in page.fns.values()
+        if fn.api_name in ("score", "improve")
+    }
+    assert seats == {"score": ("model", 1), "improve": ("model", 1)}
+    assert page._queue.max_size == 32
+
+
+def test_open_to_the_network_without_password_is_shouted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: self)
+    page = launch(FakeStudio(), host="0.0.0.0")
+    assert "WARNING" in capsys.readouterr().err
+    assert any(EXPOSED[:40] in str(getattr(block, "value", "")) for block in page.blocks.values())
+    launch(FakeStudio(), host="0.0.0.0", auth=("anna", "secret"))
+    launch(FakeStudio(), host="127.0.0.1")
+    assert "WARNING" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("192.168.0.2", False), ("box", False)],
+)  # fmt: skip
+def test_loopback_is_recognised(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_password_guards_page_and_api() -> None:
+    served = Served(FakeStudio(), auth=("anna", "secret"))
+    assert httpx.get(f"{served.url}/config").status_code == 401
+    assert httpx.get(f"{served.url}/gradio_api/info").status_code == 401
