@@ -1,6 +1,6 @@
-"""A cheap model of the scores so far, which proposes candidates: quadratic in each strength, one effect per line.
+"""A cheap model of the scores so far, which proposes candidates: a cubic in each strength, one effect per line.
 
-    bound(genome) ~ w . phi(genome),   phi = (t, t^2 per strength, one 0/1 per other line),   t = strength / reach
+    bound(genome) ~ w . phi(genome),   phi = (t, t^2, t^3 per strength, one 0/1 per other line),   t = strength / reach
     w ~ N(0, scale^2 I),  noise ~ N(0, v scale^2),  v re-estimated from the residuals
 
 A proposal draws w from the posterior (Thompson sampling) and returns the genome that is best under it for a random price of
@@ -56,7 +56,7 @@ class ScoreSurrogate:
         t = self.space.strengths(genomes).reshape(len(genomes), -1) / self._reach
         lines = self.space.lines(genomes)
         chosen = [np.eye(num)[lines[:, i]][:, 1:] for i, num in enumerate(self.space.num_choices)]
-        return np.hstack([t, t**2, *chosen])
+        return np.hstack([t, t**2, t**3, *chosen])
 
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean [D] and factor [D, D] of the weights, in units of the typical uplift so far."""
@@ -72,9 +72,10 @@ class ScoreSurrogate:
         """Return argmax of w . phi - price * size, strength by strength and line by line."""
         num = self.space.num_strengths
         t = self._grid / self._reach[:, None]
-        worth = weights[:num, None] * t + weights[num : 2 * num, None] * t**2 - price * np.abs(self._grid)
+        first, second, third = weights[: 3 * num].reshape(3, num, 1)
+        worth = first * t + second * t**2 + third * t**3 - price * np.abs(self._grid)  # [F*K, GRID+2]
         strengths = self._grid[np.arange(num), worth.argmax(axis=1)] if num else np.zeros(0)
-        start, lines = 2 * num, []
+        start, lines = 3 * num, []
         for num_lines in self.space.num_choices:
             effects = weights[start : start + num_lines - 1] - price * LINE_SIZE
             lines.append(float(np.concatenate([[0.0], effects]).argmax()))

@@ -1,0 +1,91 @@
+"""What a genome means, and how fitnesses compare."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.errors import ConfigError
+
+LOW, HIGH = np.array([-1.005, -2.0]), np.array([1.0, 0.5])
+
+
+def space(**changes: int) -> GeneSpace:
+    return GeneSpace(**{"num_faces": 2, "low": LOW, "high": HIGH, "num_headlines": 3, **changes})
+
+
+def scored(low: float, identity: float = 1.0, size: float = 0.0, violation: float = 0.0) -> Individual:
+    one = Individual([low])
+    one.receive(CandidateScore(uplift_mean=low, uplift_std=0.0, uplift_low=low, identity=identity, size=size, violation=violation))  # fmt: skip
+    return one
+
+
+def test_the_genome_of_zeros_is_the_creative_as_it_was() -> None:
+    genome = space().original()
+    assert len(genome) == space().num_genes == 2 * 4 + 2
+    assert not space().strengths([genome]).any()
+    assert space().lines([genome]).tolist() == [[0, 0]]
+
+
+def test_only_active_strengths_are_applied_in_steps_within_the_range() -> None:
+    genome = Individual([-1.005, 0.4999, 0.123, -0.002, 1, 1, 0, 1, 2, 0])
+    assert space().strengths([genome]).tolist() == [[[-1.0, 0.5], [0.0, 0.0]]]
+    assert space().lines([genome]).tolist() == [[2, 0]]
+
+
+def test_key_is_the_meaning_not_the_hidden_strengths() -> None:
+    one, other = Individual([0.5, 0.9, 0, 0, 1, 0, 0, 0, 1, 0]), Individual([0.5001, -0.3, 0, 0, 1, 0, 0, 0, 1, 0])
+    assert space().key(one) == space().key(other)
+    assert space().key(one) != space().key(space().original())
+
+
+def test_samples_cover_the_space_and_repeat_with_the_seed() -> None:
+    samples = [space().sample(rng=np.random.default_rng(seed)) for seed in range(60)]
+    assert samples[7] == space().sample(rng=np.random.default_rng(7))
+    assert {line for line, _ in space().lines(samples)} == {0, 1, 2}
+    num_active = (space().strengths(samples) != 0).sum(axis=(1, 2))
+    assert {0, 1, 2, 3, 4} == set(num_active)
+
+
+def test_a_space_without_faces_and_lines_is_single() -> None:
+    assert space(num_faces=0, num_headlines=1).is_single
+    assert not space(num_faces=0).is_single
+    assert space(num_faces=0).strengths([space(num_faces=0).original()]).shape == (1, 0, 2)
+
+
+def test_a_range_without_zero_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unedited face has to lie inside the range"):
+        GeneSpace(num_faces=1, low=np.array([0.5]), high=np.array([1.0]))
+
+
+def test_negative_faces_and_no_lines_are_refused() -> None:
+    with pytest.raises(ConfigError, match="num_faces=-1, num_headlines=0"):
+        GeneSpace(num_faces=-1, low=LOW, high=HIGH, num_headlines=0)
+
+
+def test_an_edit_that_is_not_allowed_loses_to_any_that_is() -> None:
+    good, forbidden, worse = scored(-1.0), scored(5.0, violation=0.1), scored(6.0, violation=0.3)
+    assert good.fitness.dominates(forbidden.fitness)
+    assert not forbidden.fitness.dominates(good.fitness)
+    assert forbidden.fitness.dominates(worse.fitness)
+    assert good.fitness > forbidden.fitness > worse.fitness
+    assert max([forbidden, good, worse], key=lambda one: one.fitness) is good
+
+
+def test_domination_needs_all_objectives() -> None:
+    assert scored(1.0, 0.9, 1.0).fitness.dominates(scored(1.0, 0.9, 2.0).fitness)
+    assert not scored(2.0, 0.8, 1.0).fitness.dominates(scored(1.0, 0.9, 1.0).fitness)
+    assert not scored(1.0).fitness.dominates(scored(1.0).fitness)
+
+
+def test_a_deep_copy_keeps_score_and_violation() -> None:
+    one = scored(1.0, violation=0.2)
+    one.fitness.crowding_dist = 3.0
+    twin = copy.deepcopy(one)
+    assert twin == one
+    assert twin is not one
+    assert (twin.fitness.violation, twin.fitness.crowding_dist, twin.score) == (0.2, 3.0, one.score)
+    assert twin.fitness == one.fitness

@@ -1,0 +1,75 @@
+"""Knee, finalists, shrinkage and verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.judge import choose_finalists, give_verdict, pick_knee, shrink_uplift
+
+SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
+POSITIVE = st.floats(1e-3, 3.0)
+
+
+def edit(strength: float, low: float, size: float, *, headline: int = 0, violation: float = 0.0) -> Individual:
+    one = Individual([strength, 0.0, 1, 0, headline, 0])
+    one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=size, violation=violation))
+    return one
+
+
+def test_knee_of_a_saturating_front() -> None:
+    low, size = [0.05, 0.45, 0.48, 0.5], [0.1, 1.0, 2.0, 3.0]
+    assert pick_knee(low, size) == 1
+    assert pick_knee(low, size, share=1.0) == 3
+
+
+def test_knee_keeps_its_share_of_the_best() -> None:
+    low, size = [0.3, 0.42, 0.5], [0.2, 1.5, 3.0]  # the first has the best return but only 60 %
+    assert pick_knee(low, size, share=0.5) == 0
+    assert pick_knee(low, size, share=0.8) == 1
+
+
+def test_knee_of_one_and_of_equals() -> None:
+    assert pick_knee([0.2], [0.0]) == 0
+    assert pick_knee([0.2, 0.2, 0.2], [2.0, 1.0, 3.0], share=1.0) == 1
+
+
+def test_finalists_are_useful_allowed_and_distinct() -> None:
+    front = [edit(1.5, 0.5, 1.5), edit(1.45, 0.49, 1.45), edit(1.5, 0.48, 2.0, headline=1), edit(0.8, 0.45, 0.8),
+             edit(0.1, -0.1, 0.1), edit(2.0, 0.9, 2.0, violation=0.1)]  # fmt: skip
+    chosen = choose_finalists(front, SPACE, num_finalists=5)
+    assert chosen == [front[3], front[0], front[2]]  # the knee first, then by lower bound; [1] looks like [0]
+    assert choose_finalists(front, SPACE, num_finalists=1) == [front[3]]
+    assert choose_finalists([edit(0.1, 0.0, 0.1)], SPACE, num_finalists=5) == []
+
+
+@given(POSITIVE, POSITIVE)
+def test_shrinkage_equals_the_positive_part_formula(predicted: float, judged: float) -> None:
+    mean, variance = (predicted + judged) / 2, (predicted - judged) ** 2 / 4
+    assert shrink_uplift(predicted, judged) == pytest.approx(mean * max(0.0, 1 - variance / mean**2))
+    assert shrink_uplift(predicted, judged) <= mean + 1e-12
+    assert shrink_uplift(predicted, judged) == pytest.approx(shrink_uplift(judged, predicted))
+
+
+def test_agreement_is_believed_and_contradiction_is_not() -> None:
+    assert shrink_uplift(0.3, 0.3) == pytest.approx(0.3)
+    assert shrink_uplift(0.4, 0.1) == pytest.approx(0.16)
+    assert shrink_uplift(0.4, 0.0) == shrink_uplift(0.4, -0.5) == shrink_uplift(-0.1, 0.5) == 0.0
+
+
+def test_verdicts_say_why() -> None:
+    ok = give_verdict(predicted=0.3, low=0.2, judged=0.25)
+    assert ok.is_delivered
+    assert "together +31.4 % odds" in ok.reason
+    unsure = give_verdict(predicted=0.3, low=-0.1, judged=0.25)
+    assert not unsure.is_delivered
+    assert "is not certain, its lower bound is -9.5 %" in unsure.reason
+    alone = give_verdict(predicted=0.3, low=0.2, judged=-0.05)
+    assert not alone.is_delivered
+    assert "does not survive a second opinion" in alone.reason
+    small = give_verdict(predicted=0.3, low=0.2, judged=0.02, min_uplift=0.05)
+    assert not small.is_delivered
+    assert "not more than the +5.1 % asked for" in small.reason
