@@ -112,6 +112,17 @@ class Predictor:
         mean = self.calibrator.log_odds(logits.mean(axis=0), domain)
         return mean, self.calibrator.spread(logits.std(axis=0), domain)
 
+    def predict_member_log_odds(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+    ) -> np.ndarray:
+        """Return each member's calibrated log-odds [num_members, N]; their mean is that of `predict_log_odds`.
+
+        For differences between creatives: what all members get wrong about both cancels inside each.
+        """
+        batch, memories = self._encode(creatives, features, as_history(history))
+        domain = domain_of(batch)
+        return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, memories)])
+
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         domain = int(features.image is not None or features.look is not None)
