@@ -14,8 +14,8 @@ from adcreative.market.pen import Pen, fade, luma, mix
 Motif = Callable[[Pen, RGB, RGB, np.random.Generator], None]
 
 
-def draw_ground(width: int, height: int, palette: Palette, rng: np.random.Generator) -> tuple[Image.Image, RGB, RGB]:
-    """Draw a gradient and return it with its main colour and a tint for the motif.
+def draw_ground(palette: Palette, rng: np.random.Generator) -> tuple[Image.Image, RGB, RGB]:
+    """Draw a small gradient, to be stretched over the ad, and return it with its main colour and a tint for the motif.
 
     Three tones: pale (half of all), the brand's main colour, or deep; each moved a little in lightness.
     """
@@ -28,8 +28,7 @@ def draw_ground(width: int, height: int, palette: Palette, rng: np.random.Genera
     y, x = np.mgrid[0:32, 0:32] / 31.0 - 0.5
     share = np.clip((x * math.cos(angle) + y * math.sin(angle)) + 0.5, 0.0, 1.0)[..., None]
     gradient = np.array(start) * (1.0 - share) + np.array(end) * share
-    ground = Image.fromarray(np.round(gradient).astype(np.uint8))
-    return ground.resize((width, height), Image.Resampling.BICUBIC), mix(start, end, 0.5), tint
+    return Image.fromarray(np.round(gradient).astype(np.uint8)), mix(start, end, 0.5), tint
 
 
 def draw_hills(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
@@ -78,7 +77,6 @@ def draw_blocks(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> N
     split = pen.width * rng.uniform(0.35, 0.65)
     bounds = (0, 0, split, pen.height) if rng.random() < 0.5 else (split, 0, pen.width, pen.height)
     pen.box(bounds, fade(mix(ground, tint, 0.30), 0.8))
-    pen.box((pen.width * 0.08, pen.height * 0.86, pen.width * 0.92, pen.height * 0.865), fade(tint, 0.35))
 
 
 def draw_arches(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:

@@ -62,7 +62,7 @@ def place_side(width: float, height: float, num_faces: int, *, with_product: boo
     return Layout(
         portraits=((left, top, side),) * num_faces,
         product=product,
-        words=(0.06 * width, 0.16 * height, left - 0.04 * width, 0.94 * height),
+        words=(0.06 * width, 0.16 * height, left - 0.05 * width, 0.94 * height),
         brand=(0.06 * width, 0.06 * height),
         largest_text=0.088,
     )
@@ -131,7 +131,7 @@ def place_wide(width: float, height: float, num_faces: int, *, with_product: boo
         product = (start, top, side)
     elif with_product and num_faces == 1:
         product = (start - 0.30 * side, top + 0.46 * side, 0.54 * side)
-    words_right = (product[0] if product else start) - 0.02 * width
+    words_right = (product[0] if product else start) - 0.04 * width
     return Layout(
         portraits=tuple((start + k * (side + gap), top, side) for k in range(num_faces)),
         product=product,

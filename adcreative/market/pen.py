@@ -34,12 +34,16 @@ def luma(colour: Sequence[float]) -> float:
 
 
 class Pen:
-    """Draws shapes on one picture of `width` x `height` px; `finish` returns it."""
+    """Draws shapes on one picture of `width` x `height` px; `finish` returns it.
+
+    A ground of that size comes back unchanged where nothing was drawn; one of another size is stretched.
+    """
 
     def __init__(self, width: int, height: int, ground: Image.Image) -> None:
         self.width, self.height = width, height
         self.unit = min(width, height)
-        self._image = ground.resize((width * OVERSAMPLING, height * OVERSAMPLING), Image.Resampling.BICUBIC)
+        method = Image.Resampling.NEAREST if ground.size == (width, height) else Image.Resampling.BICUBIC
+        self._image = ground.resize((width * OVERSAMPLING, height * OVERSAMPLING), method)
         self._draw = ImageDraw.Draw(self._image, "RGBA")
 
     def circle(self, x: float, y: float, radius: float, fill: RGB | RGBA) -> None:

@@ -47,8 +47,8 @@ class CurvePlan:
 # Centres and scales: about the mean and standard deviation over aligned portraits (0 and 0.07 of gaze look straight ahead).
 FACE_PLANS: dict[str, CurvePlan] = {
     "smile": CurvePlan(
-        centre=0.52, scale=0.10, weight=0.22, weight_spread=0.06, best=1.5, best_spread=0.4, width=1.6, rising_odds=0.4,
-        least=0.08,
+        centre=0.52, scale=0.10, weight=0.15, weight_spread=0.03, best=1.5, best_spread=0.4, width=1.6, rising_odds=0.4,
+        least=0.07,
         by_category=(("travel", 1.35), ("food", 1.2), ("fitness", 1.1), ("home", 1.1), ("software", 0.9), ("beauty", 0.8),
                      ("fashion", 0.35), ("finance", 0.45)),
     ),
@@ -118,7 +118,7 @@ BUTTON_SPREAD = 0.025
 FACE_LIMIT, WORDS_LIMIT, LOOK_LIMIT = 0.6, 0.6, 0.4
 FACE_PRESENCE = (0.12, 0.06)
 PRESENCE_SHARE = 0.02
-BASE_CTR = 0.017
-BASE_SPREAD, CATEGORY_SPREAD, BRAND_SPREAD, PLACEMENT_SPREAD = 0.15, 0.18, 0.22, 0.10
+BASE_CTR = 0.0125
+BASE_SPREAD, CATEGORY_SPREAD, BRAND_SPREAD, PLACEMENT_SPREAD = 0.15, 0.15, 0.20, 0.08
 WORDS_ONLY_EFFECT = (-0.15, 0.05)
-TASTE_SPREAD = 0.25
+TASTE_SPREAD = 0.2

@@ -54,7 +54,7 @@ def render_ad(design: AdDesign, words: AdWords, portraits: Sequence[np.ndarray])
     width, height = design.size
     category, palette = CATEGORIES[design.brand.category], design.brand.palette
     layout = TEMPLATES[design.template](width, height, len(portraits), with_product=design.with_product)
-    ground_image, ground, tint = draw_ground(width, height, palette, rng)
+    ground_image, ground, tint = draw_ground(palette, rng)
     pen = Pen(width, height, ground_image)
     draw_motif(str(rng.choice(category.motifs)), pen, ground, tint, rng)
     frame = FRAMES[int(rng.integers(len(FRAMES)))]

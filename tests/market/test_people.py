@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from adcreative.errors import ArtifactError, ConfigError, WeightsError
+from adcreative.market import load_face_pool
+from adcreative.market.people import Casting
+from tests.market.conftest import SmileDirection
+
+
+def test_the_pool_is_read_as_it_was_written(tmp_path: Path, face_codes: np.ndarray):
+    save_file({"codes": face_codes}, tmp_path / "pool.safetensors")
+    np.testing.assert_array_equal(load_face_pool(tmp_path), face_codes)
+
+
+def test_a_missing_pool_says_where_it_should_be(tmp_path: Path):
+    with pytest.raises(WeightsError, match=r"no face pool at .*pool\.safetensors"):
+        load_face_pool(tmp_path)
+
+
+def test_a_damaged_pool_is_refused(tmp_path: Path):
+    (tmp_path / "pool.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ArtifactError, match="is damaged"):
+        load_face_pool(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [{"other": np.ones((3, 4))}, {"codes": np.ones(4)}, {"codes": np.ones((1, 4))}, {"codes": np.full((3, 4), np.nan)}],
+)
+def test_a_pool_without_codes_is_refused(tmp_path: Path, tensors: dict[str, np.ndarray]):
+    save_file(tensors, tmp_path / "pool.safetensors")
+    with pytest.raises(ArtifactError, match='must hold finite "codes"'):
+        load_face_pool(tmp_path)
+
+
+def test_one_person_is_no_cast():
+    with pytest.raises(ConfigError, match=r"face_codes must be \[N, C\].*got \[1, 4\]"):
+        Casting(np.ones((1, 4)))
+
+
+def test_people_stay_between_two_of_the_pool(face_codes: np.ndarray):
+    casting, rng = Casting(face_codes), np.random.default_rng(0)
+    people = np.stack([casting.draw_person(rng) for _ in range(300)])
+    pooled = (people[:, None] == face_codes).all(axis=2).any(axis=1)
+    assert 0.3 < pooled.mean() < 0.5
+    assert (people >= face_codes.min(axis=0)).all()
+    assert (people <= face_codes.max(axis=0)).all()
+    assert len(np.unique(people, axis=0)) > 150
+
+
+def test_expressions_stay_in_the_safe_range_and_none_changes_nothing(face_codes: np.ndarray):
+    rng = np.random.default_rng(0)
+    casting = Casting(face_codes, SmileDirection())
+    moves = np.array([casting.vary(face_codes[0], rng)[0] - face_codes[0, 0] for _ in range(500)])
+    assert np.abs(moves).max() <= 1.8 + 1e-5
+    assert 0.6 < moves.std() < 1.1
+    np.testing.assert_array_equal(Casting(face_codes).vary(face_codes[0], rng), face_codes[0])
