@@ -9,8 +9,6 @@ only: not the picture, the audience, or the day. Trained by `headline_training`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.encoders import weights
 from adcreative.errors import ArtifactError
 
@@ -145,18 +142,18 @@ class HeadlineModel:
             ArtifactError: a file is missing or damaged, the hash differs, or the format is unknown.
         """
         model_dir = weights.find_weight("headline") if model_dir is None else model_dir
-        manifest = _read_manifest(model_dir)
+        artifact = load_artifact(model_dir, kind=KIND, formats=(FORMAT,))
         minilm, tokenizer = read_minilm(weights.find_weight("minilm") if minilm_dir is None else minilm_dir)
-        net = HeadlineNet(minilm, int(manifest["num_tuned_layers"]))
+        net = HeadlineNet(minilm, int(artifact.manifest["num_tuned_layers"]))
+        tensors = {name: torch.from_numpy(array).float() for name, array in artifact.tensors.items()}
         try:
-            tensors = load_file(model_dir / "model.safetensors")
-            missing, unknown = net.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
-        except (SafetensorError, RuntimeError) as error:
-            raise ArtifactError(f"{model_dir}/model.safetensors does not fit its manifest: {error}") from error
-        left_out = [name for name in missing if not name.startswith(("embeddings.", "lower."))]
-        if unknown or left_out:
-            raise ArtifactError(f"{model_dir}/model.safetensors misses {left_out[:3]} and has no place for {unknown[:3]}.")
-        return cls(net, tokenizer, str(manifest["sha256"])[:16])
+            missing, unknown = net.load_state_dict(tensors, strict=False)
+        except RuntimeError as error:
+            raise ArtifactError(f"the headline model in {model_dir} does not fit its manifest: {error}") from error
+        absent = [name for name in missing if not name.startswith(("embeddings.", "lower."))]
+        if unknown or absent:
+            raise ArtifactError(f"the headline model in {model_dir} misses {absent[:3]} and has no place for {unknown[:3]}.")
+        return cls(net, tokenizer, str(artifact.manifest["sha256"])[:16])
 
     def tokenize(self, headlines: Sequence[str]) -> list[list[int]]:
         """Return token ids per headline, at most MAX_TOKENS, [CLS] first and [SEP] last."""
@@ -201,25 +198,6 @@ class HeadlineModel:
 
 def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: Any) -> None:
     """Write the changed layers and the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
-    model_dir.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().half().contiguous() for name, tensor in net.tuned_state().items()}
-    save_file(tensors, model_dir / "model.safetensors")
-    digest = hashlib.sha256((model_dir / "model.safetensors").read_bytes()).hexdigest()
-    manifest = {"format": FORMAT, "kind": KIND, "sha256": digest, "num_tuned_layers": len(net.upper), **notes}
-    (model_dir / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-
-
-def _read_manifest(model_dir: Path) -> dict[str, Any]:
-    manifest_path, weights_path = model_dir / "manifest.json", model_dir / "model.safetensors"
-    if not manifest_path.is_file() or not weights_path.is_file():
-        raise ArtifactError(f"no headline model in {model_dir}: expected manifest.json and model.safetensors.")
-    manifest: dict[str, Any] = json.loads(manifest_path.read_text())
-    if manifest.get("format") != FORMAT or manifest.get("kind") != KIND:
-        raise ArtifactError(
-            f"{manifest_path} is a {manifest.get('kind')} of format {manifest.get('format')}; "
-            f"this version reads {KIND} format {FORMAT}."
-        )
-    digest = hashlib.sha256(weights_path.read_bytes()).hexdigest()
-    if digest != manifest["sha256"]:
-        raise ArtifactError(f"{weights_path} has sha256 {digest[:12]}, its manifest says {manifest['sha256'][:12]}.")
-    return manifest
+    tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.tuned_state().items()}
+    notes["num_tuned_layers"] = len(net.upper)
+    save_artifact(model_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)

@@ -11,6 +11,7 @@ headline model is fitted on `tune` (and its one scale on `calibrate`); whatever 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from adcreative.errors import TrainingError
 PARTS = ("tune", "calibrate", "held-out")
 COLUMNS = ("clickability_test_id", "headline", "impressions", "clicks")
 SIGNIFICANT_Z = 1.96
+ATTRIBUTION = (
+    "Upworthy Research Archive, exploratory part: J. Nathan Matias, Kevin Munger, Marianne Aubin Le Quere, "
+    "Charles Ebersole, 'The Upworthy Research Archive, a time series of 32,487 experiments in U.S. media', "
+    "Scientific Data 8, 195 (2021), CC BY 4.0"
+)
 # The archive's maintainers report imbalanced randomisation from 25 June 2013 to 10 January 2014; weeks as YYYYWW.
 IMBALANCED_WEEKS = (201325, 201401)
 
@@ -117,7 +123,7 @@ def build_pairs(tests: HeadlineTests) -> Pairs:
     """
     firsts, seconds = [], []
     starts = np.flatnonzero(np.r_[True, np.diff(tests.test_idx) != 0, True])
-    for begin, end in zip(starts[:-1], starts[1:], strict=True):
+    for begin, end in itertools.pairwise(starts):
         left, right = np.triu_indices(end - begin, 1)
         firsts.append(begin + left)
         seconds.append(begin + right)

