@@ -80,7 +80,9 @@ def _verb() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool
 
 
 def _finish(summary: Any, noun: str) -> None:
-    """Print where the result is; exit with 130 when the run was stopped."""
+    """Print where the result is, and warnings; exit with 130 when the run was stopped."""
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     if summary.stopped:
         typer.echo(f"stopped after {summary.done} {noun}; the same command goes on where it was")
         raise typer.Exit(130)
@@ -100,9 +102,7 @@ def main(
 
 
 @app.command()
-def train(
-    data: Data, out: Annotated[Path, typer.Option("--out", help="Model folder to write.")], seed: Seed = 0
-) -> None:
+def train(data: Data, out: Annotated[Path, typer.Option("--out", help="Model folder to write.")], seed: Seed = 0) -> None:
     """Fit the predictor and its judge to creatives with impressions and clicks.
 
     Example: adcreative train account/ --out model/
@@ -140,9 +140,7 @@ def optimize(
     seed: Seed = 0,
     population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None,
     generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None,
-    llm: Annotated[
-        str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")
-    ] = "smollm2",
+    llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
     restart: Restart = False,
 ) -> None:
@@ -161,9 +159,7 @@ def optimize(
 
 
 @app.command()
-def evaluate(
-    data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None
-) -> None:
+def evaluate(data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None) -> None:
     """Measure a model on creatives with results that it was not trained on.
 
     Example: adcreative evaluate held-out.parquet --out metrics.json

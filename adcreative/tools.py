@@ -13,7 +13,7 @@ from pathlib import Path
 
 from adcreative.copywriter import Copywriter, build_copywriter
 from adcreative.ctr.predictor import Predictor
-from adcreative.editor.editor import EditorTools
+from adcreative.editor.settings import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
 from adcreative.encoders.headline import HeadlineModel
@@ -21,6 +21,7 @@ from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.feature_cache import FeatureCache
 from adcreative.feature_extraction import FeatureExtractor
+from adcreative.market import Market
 from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet
 
@@ -86,7 +87,11 @@ def load_model(model_dir: Path | None = None) -> tuple[Predictor, Predictor]:
     model_dir = Path(model_dir)
     missing = [name for name in ("predictor", "judge") if not (model_dir / name).is_dir()]
     if missing:
-        raise ArtifactError(
-            f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out"
-        )
+        raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
     return Predictor.load(model_dir / "predictor"), Predictor.load(model_dir / "judge")
+
+
+def load_market(seed: int) -> Market:
+    """Return the simulated market with this seed, rendered with the shipped face model."""
+    _, headline_model, analyzer, codec, directions, _ = _encoders()
+    return Market(seed, codec=codec, analyzer=analyzer, headline_model=headline_model, directions=directions)
