@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from adcreative.copywriter.rules import compiled, english_words, rule_pack
+from adcreative.copywriter.rules import compiled, english_words, rule_pack, word_set
 
 FIELD_LIMITS = {"brand": 60, "product": 120, "tone": 60, "headline": 200, "description": 600}
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _INFLECTIONS = (("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("ly", ("",)))
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？؟;；])\s*|\n+")
 # zero-width and direction controls hide text from readers; ZWNJ and ZWJ stay, Persian and emoji need them
@@ -48,9 +50,9 @@ class Facts:
     """The usable part of a brief: cleaned fields, and what a line may take from them.
 
     stems are the stems of whole words (see `stem`): what claims are checked against, so that "grain-free" does not allow
-    "free". parts adds the parts of hyphenated words. names are the words as the brief writes them, numbers the digit groups.
-    ignored holds the sentences that were left out because they talk to a language model. is_english decides which rules and
-    engines apply.
+    "free"; parts adds the parts of hyphenated words; pairs are neighbours in a phrase, so that "two minutes" does not allow
+    "two weeks". names are the words as the brief writes them, numbers the digit groups. ignored holds the sentences that
+    were left out because they talk to a language model. is_english decides which rules and engines apply.
     """
 
     brand: str
@@ -62,6 +64,7 @@ class Facts:
     parts: frozenset[str]
     names: frozenset[str]
     numbers: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
     has_emoji: bool
     is_english: bool
     ignored: tuple[str, ...]
@@ -87,11 +90,19 @@ def read_facts(brief: Brief) -> Facts:
         stems=frozenset(stem(word) for word in words),
         parts=frozenset(part for word in words for part in stems_of(word)),
         names=frozenset(words),
-        numbers=frozenset(_NUMBER.findall(text)),
+        numbers=frozenset(NUMBER.findall(text)),
+        pairs=frozenset(pair for name in ("brand", "product", "headline", "description") for pair in neighbours(fields[name])),
         has_emoji=has_emoji(text),
         is_english=brief.language.lower().startswith("en") and _is_english(WORD.findall(copy_words)),
         ignored=tuple(ignored),
     )  # fmt: skip
+
+
+def neighbours(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each two words (stems) or numbers that stand side by side, without regard to function words."""
+    for phrase in re.split(r"[.!?;:。！？؛]\s|[,،、]", text):
+        found = [token.group(0) for token in re.finditer(rf"{WORD.pattern}|{NUMBER.pattern}", phrase)]
+        yield from pairwise(stem(token) for token in found if token.casefold() not in word_set("language", "function_words"))
 
 
 def stems_of(word: str) -> set[str]:

@@ -10,7 +10,7 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,20 +19,64 @@ from transformers import DynamicCache, PreTrainedModel
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """Nucleus sampling (Holtzman et al. 2020): tokens beyond the most likely mass `top_p` are never drawn."""
+    """Nucleus sampling (Holtzman et al. 2020): tokens beyond the most likely mass `top_p` are never drawn.
+
+    No row stops before min_new_tokens; after that, each further token makes stopping likelier by stop_push (added to the
+    stop tokens' logits), since a small model is at its best in short lines.
+    """
 
     max_new_tokens: int = 20
+    min_new_tokens: int = 2
+    stop_push: float = 0.0
     temperature: float = 0.8
     top_p: float = 0.9
 
 
 @dataclass(frozen=True)
 class SampledRow:
-    """New token ids of one row without the stop token, their mean log-likelihood (nats), and whether the row ended."""
+    """New token ids of one row without the stop token, their mean log-likelihood in nats, and whether the row ended.
+
+    The likelihood is the model's own, stop token included, before tempering and before the gate.
+    """
 
     token_ids: tuple[int, ...]
     mean_log_prob: float
     is_finished: bool
+
+
+class TokenGate(Protocol):
+    """Which tokens may come next; a node is where a row stands, () at its start."""
+
+    def mask(self, node: tuple[int, ...]) -> Tensor:
+        """Return [V] bool, true for tokens that may follow."""
+
+    def step(self, node: tuple[int, ...], token: int) -> tuple[int, ...]:
+        """Return the node after `token`."""
+
+    def may_stop(self, node: tuple[int, ...]) -> bool:
+        """Say whether a row may end at `node`."""
+
+    def repeatable(self) -> Tensor:
+        """Return [V] bool: the tokens that a row may draw again."""
+
+
+class OpenGate:
+    """A TokenGate that allows the same tokens [V] everywhere."""
+
+    def __init__(self, allowed: Tensor) -> None:
+        self._allowed = allowed
+
+    def mask(self, node: tuple[int, ...]) -> Tensor:
+        return self._allowed
+
+    def step(self, node: tuple[int, ...], token: int) -> tuple[int, ...]:
+        return ()
+
+    def may_stop(self, node: tuple[int, ...]) -> bool:
+        return True
+
+    def repeatable(self) -> Tensor:
+        return self._allowed
 
 
 class SharedPrompt:
@@ -61,7 +105,7 @@ class SharedPrompt:
         self,
         starts: Sequence[Sequence[int]],
         *,
-        allowed: Tensor,
+        gate: TokenGate,
         stop_ids: Sequence[int],
         config: SamplingConfig,
         generator: torch.Generator,
@@ -71,7 +115,7 @@ class SharedPrompt:
 
         Args:
             starts: B token lists, appended to the shared prompt row by row.
-            allowed: [V] bool; tokens that may be drawn (stop tokens are always allowed).
+            gate: which tokens may follow which; a stop token may follow where the gate lets a row end.
             should_stop: asked before every decoding step; when true the rows end where they are, unfinished.
         Returns:
             B rows in the order of `starts`.
@@ -79,16 +123,16 @@ class SharedPrompt:
         state = _Rows.begin(starts, self.num_tokens, stop_ids)
         cache = copy.deepcopy(self._cache)
         cache.batch_repeat_interleave(len(starts))
-        barred = ~allowed.clone()
-        barred[list(stop_ids)] = False
         next_ids = state.start_ids
-        for _ in range(config.max_new_tokens):
+        for step in range(config.max_new_tokens):
             if (should_stop is not None and should_stop()) or state.is_done:
                 break
             logits = self._forward(next_ids, cache, mask=state.mask, positions=state.positions(next_ids.shape[1]))
-            log_probs = (logits.float().masked_fill(barred, -torch.inf)).log_softmax(dim=-1)  # [B, V]
-            drawn = _draw(log_probs, config, generator)  # [B]
-            state.append(drawn, log_probs.gather(1, drawn[:, None])[:, 0])
+            log_probs = logits.float().log_softmax(dim=-1)  # [B, V]
+            biased = log_probs.masked_fill(~state.allowed(gate, can_stop=step >= config.min_new_tokens), -torch.inf)
+            biased[:, list(stop_ids)] += config.stop_push * max(step - config.min_new_tokens, 0)
+            drawn = _draw(biased, config, generator)  # [B]
+            state.append(drawn, log_probs.gather(1, drawn[:, None])[:, 0], gate)
             next_ids = drawn[:, None]  # [B, 1]
         return state.rows()
 
@@ -110,6 +154,7 @@ class _Rows:
         self._tokens: list[list[int]] = [[] for _ in range(len(start_ids))]
         self._log_probs: list[list[float]] = [[] for _ in range(len(start_ids))]
         self._finished = [False] * len(start_ids)
+        self._nodes: list[tuple[int, ...]] = [()] * len(start_ids)
 
     @classmethod
     def begin(cls, starts: Sequence[Sequence[int]], num_shared: int, stop_ids: Sequence[int]) -> _Rows:
@@ -130,7 +175,18 @@ class _Rows:
         """Return the positions [B, width] of the last tokens, not counting padding."""
         return (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -width:]
 
-    def append(self, drawn: Tensor, log_probs: Tensor) -> None:
+    def allowed(self, gate: TokenGate, *, can_stop: bool) -> Tensor:
+        """Return [B, V] bool: what each row may draw now; the stop token when nothing else is left."""
+        allowed = torch.stack([gate.mask(node) for node in self._nodes])  # [B, V]
+        spent = ~gate.repeatable()
+        for row, node in enumerate(self._nodes):
+            used = [token for token in (*self._tokens[row], *self.start_ids[row].tolist()) if spent[token]]
+            allowed[row, used] = False
+            is_stuck = not bool(allowed[row].any())
+            allowed[row, list(self._stop_ids)] = is_stuck or (can_stop and gate.may_stop(node))
+        return allowed
+
+    def append(self, drawn: Tensor, log_probs: Tensor, gate: TokenGate) -> None:
         for row, (token, log_prob) in enumerate(zip(drawn.tolist(), log_probs.tolist(), strict=True)):
             if self._finished[row]:
                 continue
@@ -139,6 +195,7 @@ class _Rows:
                 self._finished[row] = True
             else:
                 self._tokens[row].append(token)
+                self._nodes[row] = gate.step(self._nodes[row], token)
         self.mask = torch.cat([self.mask, torch.ones(len(self.mask), 1, dtype=torch.long)], dim=1)  # [B, T + 1]
 
     def rows(self) -> list[SampledRow]:

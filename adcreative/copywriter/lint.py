@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
-from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, read_facts, stem, stems_of
+from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.copywriter.sentences import sentence_problems
 
@@ -103,12 +103,13 @@ def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
 
 def _number_problems(text: str, facts: Facts) -> Iterable[str]:
     for number in re.findall(r"\d+(?:[.,:/]\d+)*", text):
-        if number not in facts.numbers:
+        if number not in facts.numbers or (facts.is_english and not _in_context(number, text, facts)):
             yield f"has the number {number}, which the brief does not contain"
     if facts.is_english:
         for word in WORD.findall(text):
             for part in re.split("-", word.casefold()):
-                if part in word_set("language", "number_words") and stem(part) not in facts.parts:
+                is_number = part in word_set("language", "number_words")
+                if is_number and not (_is_backed(word, facts) and _in_context(word, text, facts)):
                     yield f"has the number {part!r}, which the brief does not contain"
 
 
@@ -133,7 +134,7 @@ def _opener_problems(text: str, facts: Facts) -> Iterable[str]:
 
 def _claim_problems(text: str, facts: Facts) -> Iterable[str]:
     for group in rule_pack("claims")["groups"]:
-        for found in _unbacked(group["patterns"], text, facts):
+        for found in _unbacked(group["patterns"], text, facts, needs_context=group.get("needs_context", False)):
             yield f"claims {found!r} ({group['name']}), which the brief does not contain"
 
 
@@ -177,20 +178,31 @@ _ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
 )  # fmt: skip
 
 
-def _unbacked(patterns: Iterable[str], text: str, facts: Facts) -> Iterable[str]:
-    """Yield what the patterns match in `text` and the brief does not say."""
+def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context: bool = False) -> Iterable[str]:
+    """Yield what the patterns match in `text` and the brief does not say, or says of something else."""
     for pattern in patterns:
         for found in compiled(pattern).finditer(text):
             start, end = found.span()
             while start > 1 and text[start - 1] == "-" and text[start - 2].isalnum():  # "free" in "grain-free": the whole word
                 start = max((space.end() for space in re.finditer(r"\s", text[:start])), default=0)
-            if not _is_backed(found.group(0), facts) and not _is_backed(text[start:end], facts):
+            is_compound = start < found.start() and _is_backed(text[start:end], facts)
+            is_backed = _is_backed(found.group(0), facts)
+            if needs_context and is_backed:
+                is_backed = _in_context(found.group(0), text, facts)
+            if not is_compound and not is_backed:
                 yield found.group(0)
 
 
 def _is_backed(words: str, facts: Facts) -> bool:
     found = WORD.findall(words)
     return bool(found) and all(stem(word) in facts.stems for word in found)
+
+
+def _in_context(words: str, text: str, facts: Facts) -> bool:
+    """Say whether the last of `words` has a neighbour in `text` that it also has in the brief, or has no neighbour at all."""
+    wanted = stem((WORD.findall(words) or [words])[-1])
+    pairs = [pair for pair in neighbours(text) if wanted in pair]
+    return not pairs or any(pair in facts.pairs for pair in pairs)
 
 
 def _contains_word(text: str, word: str) -> bool:

@@ -39,27 +39,34 @@ class TemplateSource:
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
         digest = hashlib.sha256(words.encode("utf-8", "replace")).digest()
         rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), int.from_bytes(digest[:4], "big")])
-        frames = [[pattern for pattern in patterns if _fits(pattern, slots)] for patterns in grammar[kind].values()]
+        frames = [[pattern for pattern in patterns if fits_slots(pattern, slots)] for patterns in grammar[kind].values()]
         frames = [patterns for patterns in frames if patterns]
         lines: dict[str, None] = {}
         for draw in range(_PASSES * num_lines if frames else 0):
             if len(lines) >= 5 * num_lines or (should_stop is not None and should_stop()):
                 break
             patterns = frames[draw % len(frames)]
-            lines[_fill(patterns[rng.integers(len(patterns))], slots, rng)] = None
+            lines[fill_slots(patterns[rng.integers(len(patterns))], slots, rng)] = None
         return list(lines)
 
 
 def copy_slots(facts: Facts) -> dict[str, list[str]]:
     """Return what the brief offers for each slot; lists may be empty."""
-    product = _short_product(facts.product)
-    chunks = [chunk for chunk in _chunks(facts) if chunk.casefold() not in (product.casefold(), facts.brand.casefold())]
+    trade = rule_pack("grammar")["categories"].get(facts.product.casefold()) if facts.is_english else None
+    product = "" if trade else _short_product(facts.product)
+    head = trade["head"] if trade else _head_noun(product)
+    known = (product.casefold(), facts.brand.casefold(), facts.product.casefold())
+    chunks = [chunk for chunk in _chunks(facts) if chunk.casefold() not in known]
     nouns = [chunk for chunk in chunks if re.match(r"(?i)(a|an|the|your)\s", chunk)]
     return {
         "brand": [facts.brand] if facts.brand else [],
         "product": [product] if product else [],
         "a_product": [with_article(product)] if product else [],
+        "subject": [trade["subject"] if trade else with_article(product)] if trade or product else [],
+        "head": [head] if head else [],
+        "a_head": [with_article(head)] if head else [],
         "noun": [_lower_first(chunk, facts) for chunk in nouns],
+        "feature": [_lower_first(_short_product(chunk), facts) for chunk in nouns],
         "phrase": [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns],
     }
 
@@ -73,6 +80,11 @@ def _chunks(facts: Facts) -> Iterator[str]:
                 yield chunk.strip(" \"'“”")
         elif 2 <= len(words) <= 7 and not {words[0].casefold(), words[-1].casefold()} & _loose_ends():
             yield chunk.strip(" \"'“”")
+
+
+def _head_noun(product: str) -> str:
+    """Return the noun of a long product ("shoes" of "trail running shoes"); short products stay as they are."""
+    return product if len(product) <= 14 or not product else product.split()[-1]
 
 
 def with_article(product: str) -> str:
@@ -109,11 +121,11 @@ def _slot_names(pattern: str) -> tuple[str, ...]:
     return tuple(name for _, name, _, _ in Formatter().parse(pattern) if name)
 
 
-def _fits(pattern: str, slots: dict[str, list[str]]) -> bool:
+def fits_slots(pattern: str, slots: dict[str, list[str]]) -> bool:
     return all(slots[name.lower()] for name in _slot_names(pattern))
 
 
-def _fill(pattern: str, slots: dict[str, list[str]], rng: np.random.Generator) -> str:
+def fill_slots(pattern: str, slots: dict[str, list[str]], rng: np.random.Generator) -> str:
     """Fill the slots by draws from `rng`; the words of the brief are inserted as they are, never parsed."""
     values = {}
     for name in _slot_names(pattern):

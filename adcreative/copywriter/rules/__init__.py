@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-PACKS = ("claims", "grammar", "injection", "language", "limits", "people")
+PACKS = ("claims", "grammar", "injection", "language", "limits", "people", "prompts", "vocabulary")
 
 
 @cache

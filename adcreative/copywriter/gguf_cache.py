@@ -1,0 +1,131 @@
+"""Load a causal language model and its tokenizer; a GGUF file is dequantised once and kept as safetensors in the user's cache.
+
+Reading the GGUF takes ten to twenty seconds, the cached copy about one. The copy is keyed by the file's sha256, written to a
+temporary folder and moved into place, so a killed run leaves nothing half-written. Weights pass through float16 on both ways,
+so the first run and the later ones compute with equal numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from adcreative.errors import CopywriterError
+
+_log = logging.getLogger(__name__)
+
+
+def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load from a GGUF file, a folder in transformers' format, or a hub id; float32, ready for inference.
+
+    Code that comes with a model is never executed, and only safetensors are read.
+
+    Raises:
+        CopywriterError: there is no model, or it cannot be read.
+    """
+    path = Path(source)
+    try:
+        with _quiet_transformers():
+            if path.is_file():
+                return _load_gguf(path, cache_dir)
+            if path.is_dir() and not (path / "config.json").is_file():
+                return _load_gguf(_only_gguf(path), cache_dir)
+            return _load_folder(str(source))
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        if isinstance(error, CopywriterError):
+            raise
+        said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise CopywriterError(
+            f"the language model {str(source)!r} cannot be loaded ({said}). Give a folder with config.json and safetensors, a "
+            f".gguf file or a hub id that can be reached, or use --llm template."
+        ) from error
+
+
+def _load_folder(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    folder = cache_dir / "language-models" / _sha256(path)[:32]
+    if folder.is_dir():
+        try:
+            return _load_folder(str(folder))
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            _log.warning("the cached copy of %s is damaged and is made again: %s", path.name, error)
+            shutil.rmtree(folder, ignore_errors=True)
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    _forget_quantisation(model)
+    model = model.half()
+    try:
+        _save_atomically(model, tokenizer, folder)
+    except OSError as error:  # a full or read-only cache costs time, not the run
+        _log.warning("the language model could not be cached in %s: %s", folder, error)
+    return model.float().eval().requires_grad_(False), tokenizer
+
+
+def _forget_quantisation(model: Any) -> None:
+    """Drop the marks of the GGUF origin: the weights are plain now, and a marked model is not saved as such."""
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.is_quantized = False
+    model.hf_quantizer = None
+
+
+def _save_atomically(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    try:
+        model.save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
+        os.replace(unfinished, folder)
+    except OSError:
+        if not folder.is_dir():  # unless another process was first
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _only_gguf(folder: Path) -> Path:
+    found = sorted(folder.glob("*.gguf"))
+    if len(found) != 1:
+        raise CopywriterError(
+            f"the folder {str(folder)!r} has {len(found)} .gguf files and no config.json; name the file to use, or a folder in "
+            f"transformers' format."
+        )
+    return found[0]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep progress bars and load reports out of the user's terminal."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,185 @@
+"""A causal language model on this machine as a line source: SmolLM2-135M by default, any transformers model by path or id.
+
+The model is loaded when the first line is wanted. One batch writes all lines of a kind: each row starts with other first
+words, the smallest model is held to a vocabulary (see vocabulary.py), and the finished rows are ordered by how likely the
+model finds them and how much they are about the brief.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
+from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
+from adcreative.copywriter.gguf_cache import load_language_model
+from adcreative.copywriter.lint import KINDS, is_near_duplicate
+from adcreative.copywriter.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
+from adcreative.copywriter.rules import word_set
+from adcreative.copywriter.vocabulary import build_trie
+from adcreative.encoders.weights import find_weight
+from adcreative.errors import CopywriterError
+
+EMBEDDED = "smollm2"
+_WEIGHT = "smollm2-135m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalConfig:
+    """How many rows are written per wanted line, and how freely.
+
+    max_rows bounds time and memory. min_log_prob drops lines that the model itself finds unlikely (mean nats a token).
+    brief_bonus is what each of the first two words shared with the brief adds when lines are ordered.
+    """
+
+    rows_per_line: float = 2.5
+    min_rows: int = 8
+    max_rows: int = 20
+    headline_temperature: float = 0.75
+    description_temperature: float = 0.65
+    top_p: float = 0.9
+    stop_push: float = 0.25
+    headline_tokens: int = 12
+    description_tokens: int = 14
+    min_log_prob: float = -2.3
+    brief_bonus: float = 0.35
+
+    def sampling(self, kind: str) -> SamplingConfig:
+        """Return how one kind of line is drawn."""
+        is_headline = kind == "headline"
+        return SamplingConfig(
+            max_new_tokens=self.headline_tokens if is_headline else self.description_tokens,
+            temperature=self.headline_temperature if is_headline else self.description_temperature,
+            top_p=self.top_p,
+            stop_push=self.stop_push,
+        )
+
+
+class LocalSource:
+    """A LineSource over one language model; loads it once, at the first proposal, and is safe to share between threads."""
+
+    def __init__(self, spec: str = EMBEDDED, config: LocalConfig | None = None, cache_dir: Path | None = None) -> None:
+        self.engine = EMBEDDED if spec == EMBEDDED else Path(spec).name.removesuffix(".gguf")
+        self._spec, self._config = spec, config or LocalConfig()
+        self._cache_dir = cache_dir or _default_cache_dir()
+        self._is_small = spec == EMBEDDED
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    def propose(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> list[str]:
+        """Return the finished rows of one batch, best first.
+
+        Raises:
+            CopywriterError: the model cannot be had or loaded, memory ran out, or the brief is in a language that the
+                embedded model does not know.
+        """
+        facts = read_facts(brief)
+        if self._is_small and not facts.is_english:
+            raise CopywriterError("the embedded SmolLM2 knows English only, and the brief is in another language")
+        if num_lines < 1 or (should_stop is not None and should_stop()):
+            return []
+        try:
+            with self._lock, torch.inference_mode():
+                loaded = self._load()
+                starts, rows = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
+                texts = [start.finish(loaded.decode(row.token_ids), kind) for start, row in zip(starts, rows, strict=True)]
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise CopywriterError(f"the language model {self.engine!r} ran out of memory: {error}") from error
+        return self._ordered(texts, rows, facts)
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            source = find_weight(_WEIGHT) if self._is_small else self._spec
+            self._loaded = _Loaded(*load_language_model(source, self._cache_dir))
+        return self._loaded
+
+    def _sample(
+        self, loaded: _Loaded, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
+    ) -> tuple[list[Start], list[SampledRow]]:
+        config = self._config
+        num_rows = min(max(round(config.rows_per_line * num_lines), config.min_rows), config.max_rows)
+        words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
+        digest = int.from_bytes(hashlib.sha256(words.encode("utf-8", "replace")).digest()[:4], "big")
+        rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), digest])
+        starts = choose_starts(facts, kind, num_rows, rng) if facts.is_english else [Start("open", "")] * num_rows
+        prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
+        rows = prompt.sample(
+            [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
+            gate=loaded.gate(facts, kind, is_small=self._is_small),
+            stop_ids=loaded.stop_ids(kind),
+            config=config.sampling(kind),
+            generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
+            should_stop=should_stop,
+        )
+        return starts, rows
+
+    def _ordered(self, texts: list[str], rows: list[SampledRow], facts: Facts) -> list[str]:
+        """Drop what is unfinished, unlikely or an example come back; order the rest, best first."""
+        leaks = example_lines()
+        scored = []
+        for place, (text, row) in enumerate(zip(texts, rows, strict=True)):
+            if row.is_finished and row.mean_log_prob >= self._config.min_log_prob and not is_near_duplicate(text, leaks):
+                bonus = self._config.brief_bonus * min(num_shared_words(text, facts), 2)
+                scored.append((-(row.mean_log_prob + bonus), place, text))
+        return [text for _, _, text in sorted(scored)]
+
+
+class _Loaded:
+    """The model with its tokenizer, and the prompts and masks that are worth keeping."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._examples: dict[str, SharedPrompt] = {}
+        self._open_gate: OpenGate | None = None
+        eos = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+        self._stop_ids = {"headline": [self.encode("\n")[-1], *eos]}
+        self._stop_ids["description"] = [*self._stop_ids["headline"], self.encode(".")[-1]]
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def decode(self, token_ids: tuple[int, ...]) -> str:
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def stop_ids(self, kind: str) -> list[int]:
+        """Return what ends a line: a newline or the end of text, and for a description its full stop."""
+        return self._stop_ids[kind]
+
+    def examples(self, kind: str) -> SharedPrompt:
+        if kind not in self._examples:
+            self._examples[kind] = SharedPrompt(self._model, self.encode(examples_prompt(kind)))
+        return self._examples[kind]
+
+    def gate(self, facts: Facts, kind: str, *, is_small: bool) -> TokenGate:
+        """Return the vocabulary for the small model; larger ones may use every token that is not a control token."""
+        size = int(self._model.config.get_text_config().vocab_size)
+        if is_small:
+            return build_trie(facts, kind, self.encode, size)
+        if self._open_gate is None:
+            allowed = torch.ones(size, dtype=torch.bool)
+            allowed[[token for token in self._tokenizer.all_special_ids if token < size]] = False
+            allowed[len(self._tokenizer) :] = False
+            self._open_gate = OpenGate(allowed)
+        return self._open_gate
+
+
+def num_shared_words(text: str, facts: Facts) -> int:
+    """Return how many content words of `text` are also in the brief."""
+    function_words = word_set("language", "function_words")
+    return len({stem(word) for word in WORD.findall(text) if word.casefold() not in function_words} & facts.parts)
+
+
+def _default_cache_dir() -> Path:
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
+    return Path(os.environ.get("ADCREATIVE_CACHE", default))
