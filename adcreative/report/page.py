@@ -19,7 +19,7 @@ from adcreative.report.rates import Lift, RateChart, build_chart, impressions_pe
 from adcreative.report.rendering import build_environment, flatten, read_part, script_hash
 from adcreative.report.summary import calibration_sentence, summarise
 
-MAX_CARDS = 150
+MAX_CARDS = 100
 MAX_TABLE_ROWS = 2000
 STATUS_ORDER = {"edited": 0, "kept": 1, "failed": 2}
 STATUS_WORDS = {"edited": "Edited", "kept": "Kept as it was", "failed": "Failed"}
