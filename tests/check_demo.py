@@ -1,0 +1,52 @@
+"""Check what `adcreative demo` left behind: python -m tests.check_demo DEMO_DIR. Used by CI after the run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+RESULT_FIELDS = {
+    "file_name", "status", "edited_image", "headline_original", "headline_edited", "ctr_original", "ctr_control",
+    "ctr_edited", "ctr_edited_low", "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "faces", "edits",
+    "evaluations", "seconds", "seed", "model_hash",
+}  # fmt: skip
+
+
+def check_demo(demo_dir: Path) -> str:
+    """Return one line of what was found; AssertionError says what is wrong."""
+    rows = [json.loads(line) for line in (demo_dir / "results.jsonl").read_text().splitlines()]
+    assert len(rows) >= 10, f"only {len(rows)} results"
+    edited = [row for row in rows if row["status"] == "edited"]
+    assert edited, "nothing was edited"
+    assert any(edit["face"] >= 0 for row in edited for edit in row["edits"]), "no face was edited"
+    assert any(edit["direction"] == "headline" for row in edited for edit in row["edits"]), "no headline was edited"
+    for row in rows:
+        missing = RESULT_FIELDS - set(row)
+        assert not missing, f"{row['file_name']}: no {missing}"
+        assert row["status"] in {"edited", "kept"}, f"{row['file_name']}: {row['status']}: {row['reason']}"
+        for rate in ("ctr_original", "ctr_edited", "ctr_edited_judge", "ctr_control"):
+            assert 0 < row[rate] < 1, f"{row['file_name']}: {rate} is {row[rate]}"
+        assert row["ctr_edited_low"] <= row["ctr_edited"] <= row["ctr_edited_high"]
+        assert not Path(row["edited_image"]).is_absolute()
+        if not row["edited_image"]:
+            continue
+        after = np.asarray(Image.open(demo_dir / row["edited_image"]))
+        before = np.asarray(Image.open(demo_dir / row["original_image"]))
+        assert after.shape == before.shape
+        changed = float((after != before).any(axis=2).mean())
+        has_face_edit = any(edit["face"] >= 0 for edit in row["edits"])
+        assert (changed > 0) == has_face_edit, f"{row['file_name']}: {changed:.1%} of pixels changed"
+        assert changed < 0.5, f"{row['file_name']}: {changed:.1%} of pixels changed by a face edit"
+    report = (demo_dir / "report.html").read_text()
+    assert "http://" not in report.replace("http://www.w3.org", ""), "the report asks for something outside"
+    truth = json.loads((demo_dir / "truth.json").read_text())
+    assert truth["mean_true_delivered"] > truth["mean_true_original"], truth["sentence"]
+    return f"{len(rows)} creatives, {len(edited)} edited. {truth['sentence']}"
+
+
+if __name__ == "__main__":
+    print(check_demo(Path(sys.argv[1])))

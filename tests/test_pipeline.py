@@ -1,0 +1,145 @@
+"""The verbs on real input with the shipped weights: one small folder, each verb once, then the promises about runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcreative import pipeline
+from adcreative.creative import Creative
+from adcreative.errors import CatalogError, ConfigError
+
+SMALL = {"population": 6, "generations": 2, "copywriter": "template", "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def run(ad_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished optimize run on the ad folder."""
+    out = tmp_path_factory.mktemp("run")
+    pipeline.optimize(ad_folder, out, **SMALL)
+    return out
+
+
+def results(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def without_time(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def test_score_writes_one_row_per_creative(ad_folder: Path, tmp_path: Path) -> None:
+    summary = pipeline.score(ad_folder, tmp_path / "scores.csv")
+    with (tmp_path / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert summary.done == len(rows) == 6
+    assert tuple(rows[0]) == pipeline.SCORE_COLUMNS
+    for row in rows:
+        assert 0 < float(row["ctr_low"]) <= float(row["ctr"]) <= float(row["ctr_high"]) < 1
+        assert "simulated" in row["evidence"]
+    assert (tmp_path / "failures.csv").read_text().splitlines() == ["file_name,ad_name,problem,remedy"]
+
+
+def test_studio_and_score_give_the_same_number(ad_folder: Path, tmp_path: Path) -> None:
+    """App and CLI share every step: same bytes, same rate (a brand without history on either side)."""
+    (tmp_path / "ads").mkdir()
+    name = next(ad_folder.glob("*.*g")).name
+    shutil.copy(ad_folder / name, tmp_path / "ads" / name)
+    (tmp_path / "ads" / "metadata.csv").write_text(f"file_name,headline,brand\n{name},Sleep better tonight,Somnia\n")
+    pipeline.score(tmp_path / "ads", tmp_path / "scores.csv")
+    with (tmp_path / "scores.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    creative = Creative(image_path=tmp_path / "ads" / name, headline="Sleep better tonight", brand="Somnia")
+    assert pipeline.Studio().score_one(creative).ctr == pytest.approx(float(row["ctr"]), abs=1e-6)
+
+
+def test_words_only_and_broken_rows_are_scored_and_listed(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "metadata.csv").write_text("file_name,headline\n,Try it free today\nbroken.jpg,Hello\ngone.jpg,Hello\n")
+    summary = pipeline.score(tmp_path, tmp_path / "out" / "scores.csv")
+    with (tmp_path / "out" / "failures.csv").open() as file:
+        failures = list(csv.DictReader(file))
+    assert (summary.done, summary.failed) == (1, 2)
+    assert {row["file_name"] for row in failures} == {"broken.jpg", "gone.jpg"}
+    assert all(row["problem"] and row["remedy"] for row in failures)
+
+
+def test_nothing_usable_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("file_name\ngone.jpg\n")
+    with pytest.raises(CatalogError, match=r"nothing in .* can be used \(1 rows failed\).*gone.jpg"):
+        pipeline.score(tmp_path, tmp_path / "scores.csv")
+
+
+def test_optimize_leaves_what_the_contract_names(run: Path) -> None:
+    rows = results(run)
+    assert len(rows) == 6
+    for row in rows:
+        assert row["evaluations"] <= 18
+        assert row["status"] in {"edited", "kept"}
+        if row["edited_image"]:
+            before = np.asarray(Image.open(run / str(row["original_image"])))
+            after = np.asarray(Image.open(run / str(row["edited_image"])))
+            if not any(edit["face"] >= 0 for edit in row["edits"]):  # type: ignore[index, union-attr]
+                assert np.array_equal(before, after)
+    assert "<html" in (run / "report.html").read_text()
+
+
+def test_a_killed_run_goes_on_and_equals_an_unbroken_one(run: Path, ad_folder: Path, tmp_path: Path) -> None:
+    """Two rows and half of the third are left; the finished run must be line for line that of the unbroken one."""
+    shutil.copytree(run, tmp_path / "again")
+    path = tmp_path / "again" / "results.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:2]) + lines[2][:40])
+    pipeline.optimize(ad_folder, tmp_path / "again", **SMALL)
+    assert without_time(results(tmp_path / "again")) == without_time(results(run))
+
+
+def test_other_settings_are_not_mixed_into_a_run(run: Path, ad_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        pipeline.optimize(ad_folder, run, **{**SMALL, "seed": 4})
+
+
+def test_stop_keeps_what_is_done(ad_folder: Path, tmp_path: Path) -> None:
+    done = []
+    summary = pipeline.optimize(
+        ad_folder, tmp_path, **SMALL, progress=lambda stage, n, total: done.append(n), should_stop=lambda: 1 in done
+    )
+    assert summary.stopped
+    assert len(results(tmp_path)) == 1
+
+
+def test_unknown_direction_is_refused(ad_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no direction named 'sex'; known: .*smile"):
+        pipeline.optimize(ad_folder, tmp_path, directions=["sex"])
+
+
+def test_evaluate_writes_the_contract_keys(ad_folder: Path, tmp_path: Path) -> None:
+    metrics = pipeline.evaluate(ad_folder, tmp_path / "metrics.json")
+    keys = {"n", "pairwise_accuracy", "pairwise_accuracy_significant", "spearman", "ndcg_at_10", "log_loss", "ece"}
+    assert keys <= set(metrics)
+    assert json.loads((tmp_path / "metrics.json").read_text())["n"] == 6
+
+
+def test_evaluate_needs_results(tmp_path: Path) -> None:
+    (tmp_path / "ads.csv").write_text("headline\nHello there\n")
+    with pytest.raises(CatalogError, match="both impressions and clicks"):
+        pipeline.evaluate(tmp_path / "ads.csv", tmp_path / "m.json")
+
+
+def test_train_needs_enough(ad_folder: Path, tmp_path: Path) -> None:
+    from adcreative.errors import TrainingError
+
+    with pytest.raises(TrainingError, match="at least"):
+        pipeline.train(ad_folder, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_models_lists_every_weight() -> None:
+    names = {row["name"] for row in pipeline.models()}
+    assert {"faces", "predictor", "judge", "headline", "minilm", "smollm2-135m"} <= names

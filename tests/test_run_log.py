@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adcreative.errors import ConfigError
+from adcreative.run_log import RunLog
+
+
+def test_rows_survive_a_new_process(tmp_path: Path) -> None:
+    with RunLog(tmp_path / "r.jsonl", {"seed": 1}, key_field="row") as log:
+        log.append({"row": 1, "ctr": 0.5})
+    with RunLog(tmp_path / "r.jsonl", {"seed": 1}, key_field="row") as log:
+        assert log.rows == {1: {"row": 1, "ctr": 0.5}}
+        log.append({"row": 2, "ctr": 0.25})
+    lines = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == [1, 2]
+
+
+@pytest.mark.parametrize("kept_bytes", range(1, 21, 4))
+def test_a_half_written_line_is_cut_off(tmp_path: Path, kept_bytes: int) -> None:
+    path = tmp_path / "r.jsonl"
+    with RunLog(path, {}, key_field="row") as log:
+        log.append({"row": 1})
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"row": 2, "ctr": 0.1}\n'[:kept_bytes])
+    with RunLog(path, {}, key_field="row") as log:
+        assert list(log.rows) == [1]
+        log.append({"row": 3})
+    assert path.read_bytes() == whole + b'{"row": 3}\n'
+
+
+def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
+    RunLog(tmp_path / "r.jsonl", {"seed": 1, "model": "a"}, key_field="row").close()
+    with pytest.raises(ConfigError, match=r"other settings \(seed\).*--restart"):
+        RunLog(tmp_path / "r.jsonl", {"seed": 2, "model": "a"}, key_field="row")
+    with RunLog(tmp_path / "r.jsonl", {"seed": 2, "model": "a"}, key_field="row", restart=True) as log:
+        assert log.rows == {}
+
+
+def test_a_log_without_its_settings_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text('{"row": 1}\n')
+    with pytest.raises(ConfigError, match="other settings"):
+        RunLog(tmp_path / "r.jsonl", {"seed": 1}, key_field="row")
+
+
+def test_unicode_stays_readable(tmp_path: Path) -> None:
+    with RunLog(tmp_path / "r.jsonl", {}, key_field="row") as log:
+        log.append({"row": 1, "headline": "läuft 🚀 مرحبا"})
+    assert "läuft 🚀 مرحبا" in (tmp_path / "r.jsonl").read_text(encoding="utf-8")
