@@ -19,7 +19,9 @@ def space(**changes: int) -> GeneSpace:
 
 def scored(low: float, identity: float = 1.0, size: float = 0.0, violation: float = 0.0) -> Individual:
     one = Individual([low])
-    one.receive(CandidateScore(uplift_mean=low, uplift_std=0.0, uplift_low=low, identity=identity, size=size, violation=violation))  # fmt: skip
+    one.receive(
+        CandidateScore(uplift_mean=low, uplift_std=0.0, uplift_low=low, identity=identity, size=size, violation=violation)
+    )
     return one
 
 

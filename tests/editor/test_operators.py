@@ -20,7 +20,8 @@ from adcreative.editor.operators import (
     uniform_crossover,
 )
 
-SPACE = GeneSpace(num_faces=2, low=np.array([-1.5, -2.0, 0.0]), high=np.array([2.0, 0.5, 1.0]), num_headlines=4, num_descriptions=2)  # fmt: skip
+LOW, HIGH = np.array([-1.5, -2.0, 0.0]), np.array([2.0, 0.5, 1.0])
+SPACE = GeneSpace(num_faces=2, low=LOW, high=HIGH, num_headlines=4, num_descriptions=2)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

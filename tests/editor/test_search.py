@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +135,7 @@ def test_hypervolume_of_nsga2_grows_to_more_than_random_finds() -> None:
 
 def test_nsga2_beats_every_baseline_on_average_at_equal_evaluations() -> None:
     reached = {
-        name: np.array([run(name, seed, population_size=24, generations=10).best.fitness.values[0] for seed in range(6)])
+        name: np.array([run(name, seed, population_size=24, generations=10).best.fitness.values[0] for seed in range(4)])
         for name in ALGORITHMS
     }
     assert reached["nsga2"].mean() > 1.3 * reached["random"].mean()
@@ -151,22 +153,25 @@ def test_nsga2_asks_for_each_candidate_once() -> None:
 
 
 SCRIPT = """
-import numpy as np
-from tests.editor.test_search import run
-result = run("{algorithm}", seed=11)
-print([list(map(float, one)) for one in result.front], result.logbook.select("hypervolume"))
+from tests.editor.test_search import summarise
+print(summarise())
+import sys, adcreative.editor.editor
+print("torch" in sys.modules)
 """
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_same_seed_same_front_in_another_process(algorithm: str) -> None:
-    here = run(algorithm, seed=11)
-    expected = f"{[list(map(float, one)) for one in here.front]} {here.logbook.select('hypervolume')}"
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(algorithm=algorithm)], capture_output=True, text=True, check=True, cwd=root
-    )
-    assert done.stdout.strip() == expected
+def summarise() -> str:
+    results = {algorithm: run(algorithm, seed=11) for algorithm in ALGORITHMS}
+    return str({
+        name: ([list(one) for one in result.front], result.logbook.select("hypervolume"))
+        for name, result in results.items()
+    })  # fmt: skip
+
+
+def test_same_seed_same_front_in_another_process_and_without_torch() -> None:
+    environment, root = {**os.environ, "PYTHONHASHSEED": "7"}, Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root, env=environment)
+    assert done.stdout.splitlines() == [summarise(), "False"]
 
 
 def test_wrong_settings_are_named_together() -> None:
@@ -175,10 +180,6 @@ def test_wrong_settings_are_named_together() -> None:
 
 
 def test_the_search_costs_less_than_two_milliseconds_per_candidate() -> None:
-    import time
-
-    started_s = time.perf_counter()
-    result = search.search_edits(
-        hill, SPACE, SearchConfig(population_size=40, generations=10), rng=np.random.default_rng(0)
-    )
-    assert (time.perf_counter() - started_s) / result.evaluations < 0.002 * 3  # 3: other programs share the machine
+    started_s = time.process_time()  # CPU time: other programs share the machine
+    result = search.search_edits(hill, SPACE, SearchConfig(population_size=40, generations=10), rng=np.random.default_rng(0))
+    assert (time.process_time() - started_s) / result.evaluations < 0.002

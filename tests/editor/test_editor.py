@@ -1,0 +1,305 @@
+"""edit_creative as a whole, in a world whose truth is a formula."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adcreative.creative import Creative, Edit
+from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
+from adcreative.errors import ConfigError, CopywriterError, CreativeError
+from adcreative.features import CreativeFeatures
+from tests.editor.fakes import (
+    NAMES,
+    FakeAnalyzer,
+    FakeCopywriter,
+    FakeExtractor,
+    FakePredictor,
+    ad_picture,
+    attributes_in,
+    bumpy_surface,
+    fake_ad,
+    fake_directions,
+    fake_tools,
+)
+
+QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5)
+
+
+def true_uplift(outcome: EditOutcome, ad: Creative, surface: Any = bumpy_surface) -> float:
+    final = replace(ad, image_u8=outcome.image_u8, headline=outcome.result.headline_edited)
+    before, after = FakeExtractor().extract([ad, final])
+    return surface(after) - surface(before)
+
+
+def rate(log_odds: float) -> float:
+    return float(1 / (1 + np.exp(-log_odds)))
+
+
+def test_an_edit_is_found_and_every_field_is_filled() -> None:
+    ad = fake_ad(ad_name="ad 1", description="Good shoes.")
+    outcome = edit_creative(ad, tools=fake_tools(), config=replace(QUICK, seed=3))
+    result = outcome.result
+    assert result.status == "edited"
+    assert true_uplift(outcome, ad) > 0.3
+    assert result.ctr_original == pytest.approx(rate(bumpy_surface(FakeExtractor().extract([ad])[0])))
+    assert result.ctr_edited == pytest.approx(rate(bumpy_surface(FakeExtractor().extract([ad])[0]) + true_uplift(outcome, ad)))
+    assert result.ctr_edited == result.ctr_edited_judge > result.ctr_control == result.ctr_original
+    assert result.ctr_edited_low < result.ctr_edited < result.ctr_edited_high
+    assert (result.file_name, result.ad_name, result.seed, result.model_hash) == ("ad.png", "ad 1", 3, "fake")
+    assert (result.headline_original, result.headline_edited) == ("Shoes", "Dry feet all day")
+    assert result.description_edited == "Good shoes."
+    assert (result.faces.found, result.faces.edited, result.faces.refused) == (2, 2, ())
+    assert result.evaluations == 12 * 6
+    assert 0.5 <= result.identity_similarity < 1.0
+    assert result.seconds > 0
+    assert result.evidence == "a formula"
+    assert "together" in result.reason
+    assert outcome.verdict is not None
+    assert outcome.verdict.predicted == pytest.approx(true_uplift(outcome, ad))
+
+
+def test_edits_list_exactly_what_changed_in_the_picture() -> None:
+    ad = fake_ad()
+    outcome = edit_creative(ad, tools=fake_tools(), config=QUICK)
+    change = attributes_in(outcome.image_u8) - attributes_in(ad.image_u8)
+    listed = np.zeros_like(change)
+    for edit in outcome.result.edits:
+        if edit.face >= 0:
+            listed[edit.face, NAMES.index(edit.direction)] = edit.strength
+    np.testing.assert_allclose(listed, change, atol=0.03)  # a pixel step is 0.05
+    assert Edit(face=-1, direction="headline", strength=0.0) in outcome.result.edits
+
+
+def test_nothing_helps_and_the_original_survives() -> None:
+    ad, harm = fake_ad(), lambda f: -float(np.abs(f.face_attributes).sum()) - abs(f.appeal or 0.0) - 3
+    outcome = edit_creative(ad, tools=fake_tools(harm), config=QUICK)
+    result = outcome.result
+    assert result.status == "kept"
+    assert result.edits == ()
+    assert result.ctr_edited == result.ctr_original
+    assert result.headline_edited == "Shoes"
+    assert result.identity_similarity == 1.0
+    assert outcome.image_u8 is ad.image_u8
+    assert outcome.verdict is None
+    assert "none of 72 candidates has a certain gain" in result.reason
+
+
+def test_a_gain_that_only_the_predictor_sees_is_not_delivered() -> None:
+    def hacked(f: CreativeFeatures) -> float:  # a bump far out that no training picture had
+        return -3.0 + 2.0 * float((f.face_attributes[:, 0] > 1.2).any())
+
+    def judge(f: CreativeFeatures) -> float:
+        return -3.0 - 0.2 * float(np.abs(f.face_attributes).sum())
+
+    outcome = edit_creative(fake_ad(), tools=fake_tools(hacked, judge), config=QUICK)
+    assert outcome.result.status == "kept"
+    assert outcome.verdict.predicted > 1.9
+    assert outcome.verdict.expected == 0.0
+    assert "does not survive a second opinion" in outcome.result.reason
+    np.testing.assert_array_equal(outcome.image_u8, fake_ad().image_u8)
+
+
+def test_a_gain_that_vanishes_in_final_pixels_is_not_delivered() -> None:
+    tools = fake_tools(lambda f: -3.0 + float(f.face_attributes[:, 0].sum()), copywriter=None)
+    session = tools.open_session
+
+    def deaf(image_u8: np.ndarray, faces: Any, tools: Any) -> Any:  # renders move, the composed picture does not
+        opened = session(image_u8, faces, tools)
+        opened.compose = lambda strengths: opened.image_u8.copy()
+        return opened
+
+    outcome = edit_creative(fake_ad(), tools=replace(tools, open_session=deaf), config=QUICK)
+    assert outcome.result.status == "kept"
+    assert "on final pixels and words" in outcome.result.reason
+
+
+def test_words_only() -> None:
+    ad = Creative(headline="Shoes", description="Good.", brand="Acme")
+    outcome = edit_creative(ad, tools=fake_tools(lambda f: -3 + (f.appeal or 0.0)), config=QUICK)
+    result = outcome.result
+    assert (result.status, result.headline_edited) == ("edited", "Dry feet all day")
+    assert outcome.image_u8 is None
+    assert outcome.control_u8 is None
+    assert result.identity_similarity is None
+    assert result.ctr_control == result.ctr_original
+    assert [edit.direction for edit in result.edits] == ["headline"]
+    assert result.evaluations == 72
+
+
+def test_descriptions_are_searched_too() -> None:
+    ad = Creative(headline="Shoes", description="Good.")
+    tools = fake_tools(lambda f: -3 + 0.01 * float(f.body[0]), copywriter=FakeCopywriter((), ("So good.", "Very, very good.")))
+    result = edit_creative(ad, tools=tools, config=QUICK).result
+    assert (result.headline_edited, result.description_edited) == ("Shoes", "Very, very good.")
+    assert [edit.direction for edit in result.edits] == ["description"]
+
+
+def test_words_are_not_added_where_there_are_none() -> None:
+    outcome = edit_creative(fake_ad(headline=""), tools=fake_tools(), config=QUICK)
+    assert outcome.lines.headlines == ("",)
+    assert outcome.result.headline_edited == ""
+
+
+def test_refused_faces_keep_their_place_and_their_pixels() -> None:
+    ad = fake_ad(3)
+    tools = fake_tools(analyzer=FakeAnalyzer({0: "the face is turned away"}))
+    outcome = edit_creative(ad, tools=tools, config=QUICK)
+    assert (outcome.result.faces.found, outcome.result.faces.refused) == (3, ("the face is turned away",))
+    assert {edit.face for edit in outcome.result.edits} == {1, 2, -1}
+    np.testing.assert_array_equal(outcome.image_u8[0], ad.image_u8[0])
+
+
+def test_all_faces_refused_leaves_the_words() -> None:
+    ad = fake_ad(2)
+    tools = fake_tools(analyzer=FakeAnalyzer({0: "too small", 1: "cut off"}))
+    outcome = edit_creative(ad, tools=tools, config=QUICK)
+    assert outcome.result.faces.refused == ("too small", "cut off")
+    assert outcome.result.faces.edited == 0
+    assert outcome.result.headline_edited == "Dry feet all day"
+    np.testing.assert_array_equal(outcome.image_u8, ad.image_u8)
+    assert outcome.control_u8 is None
+
+
+def test_nothing_may_be_changed() -> None:
+    tools = fake_tools(analyzer=FakeAnalyzer({0: "too small"}), copywriter=None)
+    result = edit_creative(fake_ad(1), tools=tools, config=QUICK).result
+    assert (result.status, result.evaluations) == ("kept", 72)
+    assert "nothing may be changed" in result.reason
+
+
+def test_no_direction_allowed_leaves_the_words() -> None:
+    outcome = edit_creative(fake_ad(), tools=fake_tools(directions=fake_directions(0)), config=QUICK)
+    assert outcome.result.headline_edited == "Dry feet all day"
+    assert outcome.result.faces.edited == 0
+
+
+def test_only_the_largest_faces_are_edited() -> None:
+    result = edit_creative(fake_ad(5), tools=fake_tools(), config=replace(QUICK, max_faces=2)).result
+    assert result.faces.found == 5
+    assert result.faces.refused == ("only the 2 largest faces of a picture are edited (max_faces)",) * 3
+    assert {edit.face for edit in result.edits} <= {-1, 0, 1}
+
+
+def test_consent_is_asked_for_when_required() -> None:
+    config = replace(QUICK, require_consent=True)
+    refused = edit_creative(fake_ad(), tools=fake_tools(), config=config).result
+    assert refused.faces.edited == 0
+    assert all("no consent_id" in reason for reason in refused.faces.refused)
+    assert len(refused.faces.refused) == 2
+    assert edit_creative(fake_ad(consent_id="c-7"), tools=fake_tools(), config=config).result.faces.edited == 2
+
+
+@pytest.mark.parametrize(("population_size", "generations"), [(1, 0), (1, 3), (2, 0)])
+def test_tiny_budgets_work(population_size: int, generations: int) -> None:
+    config = EditorConfig(population_size=population_size, generations=generations)
+    result = edit_creative(fake_ad(), tools=fake_tools(), config=config).result
+    assert result.evaluations == population_size * (generations + 1)
+    assert result.status in ("kept", "edited")
+
+
+def test_a_budget_of_one_keeps_the_original() -> None:
+    config = EditorConfig(population_size=1, generations=0)
+    assert edit_creative(fake_ad(), tools=fake_tools(), config=config).result.status == "kept"
+
+
+def test_cancelled_search_is_judged_as_far_as_it_came() -> None:
+    calls: list[tuple[int, int, float]] = []
+    outcome = edit_creative(
+        fake_ad(), tools=fake_tools(), config=QUICK, progress=lambda *told: calls.append(told),
+        should_stop=lambda: len(calls) >= 2,
+    )  # fmt: skip
+    assert [generation for generation, _, _ in calls] == [0, 1]
+    assert {generations for _, generations, _ in calls} == {5}
+    assert outcome.result.evaluations == 24
+    assert "stopped early, after 2 of 6 generations" in outcome.result.reason
+    assert outcome.result.status == "edited"
+    assert outcome.search.front
+
+
+def test_copywriter_failure_costs_the_words_only() -> None:
+    class Broken(FakeCopywriter):
+        def write(self, *args: Any, **kwargs: Any) -> Any:
+            raise CopywriterError("the server is down.")
+
+    outcome = edit_creative(fake_ad(), tools=fake_tools(copywriter=Broken()), config=QUICK)
+    assert outcome.result.status == "edited"
+    assert outcome.result.headline_edited == "Shoes"
+    assert "no new words: the server is down." in outcome.result.reason
+
+
+def test_a_creative_that_cannot_be_read_is_an_error() -> None:
+    with pytest.raises(CreativeError, match="the picture is black"):
+        edit_creative(Creative(image_u8=np.zeros((64, 64, 3), np.uint8)), tools=fake_tools(), config=QUICK)
+
+
+def test_finalists_below_the_identity_floor_are_dropped() -> None:
+    outcome = edit_creative(fake_ad(), tools=fake_tools(copywriter=None), config=replace(QUICK, identity_floor=0.999))
+    if outcome.result.status == "edited":
+        assert outcome.result.identity_similarity >= 0.999
+    else:
+        assert outcome.result.identity_similarity == 1.0
+
+
+def test_the_knee_is_smaller_and_keeps_most_of_the_gain() -> None:
+    sizes = {}
+    for name in ("knee", "best"):
+        outcome = edit_creative(fake_ad(), tools=fake_tools(), config=EditorConfig(seed=1, pick=name, identity_floor=0.0))
+        sizes[name] = (outcome.verdict.low, sum(abs(edit.strength) for edit in outcome.result.edits))
+    assert sizes["knee"][1] <= sizes["best"][1]
+    assert 0.8 * sizes["best"][0] - 1e-9 <= sizes["knee"][0] <= sizes["best"][0]
+
+
+def test_predicted_uplift_is_true_uplift_here_and_ga_beats_random() -> None:
+    ad, gained = fake_ad(), {}
+    for algorithm in ("nsga2", "random"):
+        outcomes = [
+            edit_creative(ad, tools=fake_tools(), config=replace(QUICK, seed=seed, algorithm=algorithm, generations=10))
+            for seed in range(3)
+        ]
+        assert {outcome.result.evaluations for outcome in outcomes} == {132}
+        gained[algorithm] = np.mean([true_uplift(outcome, ad) for outcome in outcomes])
+    assert gained["nsga2"] > 1.3 * gained["random"]
+
+
+SCRIPT = """
+from tests.editor.test_editor import summarise
+print(summarise())
+"""
+
+
+def summarise() -> str:
+    config = EditorConfig(population_size=8, generations=4, seed=9)
+    outcome = edit_creative(fake_ad(), tools=fake_tools(), config=config)
+    return f"{ {**outcome.result.as_dict(), 'seconds': 0} } {outcome.image_u8.tobytes().hex()[:2000]}"
+
+
+def test_same_seed_same_result_in_another_process() -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root, env=environment)
+    assert done.stdout.strip() == summarise()
+
+
+def test_wrong_settings_are_named_together() -> None:
+    with pytest.raises(ConfigError, match=r'pick must be one of knee, best, got "elbow".*num_finalists.*risk_aversion'):
+        EditorConfig(pick="elbow", num_finalists=0, risk_aversion=-1)
+    with pytest.raises(ConfigError, match="identity_floor is a cosine"):
+        EditorConfig(identity_floor=1.5)
+    with pytest.raises(ConfigError, match="must not be negative"):
+        EditorConfig(max_faces=-1)
+    with pytest.raises(ConfigError, match="no search algorithm named"):
+        EditorConfig(algorithm="simulated")
+
+
+def test_the_fake_picture_can_be_read_back() -> None:
+    attributes = np.array([[0.5, -1.0, 0, 0, 0, 0, 0, 0.25]])
+    np.testing.assert_allclose(attributes_in(ad_picture(attributes)), attributes)
+    assert FakePredictor(bumpy_surface).content_hash == "fake"

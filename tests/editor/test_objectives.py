@@ -1,0 +1,189 @@
+"""Scores against formulas that are known, and what may not be counted as a gain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adcreative.creative import Creative
+from adcreative.editor.genome import GeneSpace, Individual
+from adcreative.editor.objectives import (
+    CandidateScorer,
+    Lines,
+    cosine_similarity,
+    encode_lines,
+    measure_size,
+    predict_uplift,
+)
+from tests.editor.fakes import (
+    HEADLINES,
+    NUM_DIRECTIONS,
+    FakeExtractor,
+    FakePredictor,
+    FakeSession,
+    attributes_in,
+    bumpy_surface,
+    fake_ad,
+)
+
+SPACE = GeneSpace(num_faces=2, low=np.full(NUM_DIRECTIONS, -2.0), high=np.full(NUM_DIRECTIONS, 2.0), num_headlines=5)
+
+
+def scorer(ad: Creative | None = None, **changes: Any) -> CandidateScorer:
+    ad = ad or fake_ad()
+    (features,) = FakeExtractor().extract([ad])
+    lines = encode_lines(ad, list(HEADLINES)[1:], (), FakeExtractor())
+    parts = {
+        "space": SPACE, "lines": lines, "predictor": FakePredictor(bumpy_surface), "face_rows": (0, 1),
+        "session": FakeSession(ad.image_u8, (0, 1)),
+    }  # fmt: skip
+    return CandidateScorer(ad, features, **{**parts, **changes})
+
+
+def genome(strengths: dict[int, float], headline: int = 0) -> Individual:
+    num = SPACE.num_strengths
+    genes = np.zeros(SPACE.num_genes)
+    for idx, strength in strengths.items():
+        genes[idx], genes[num + idx] = strength, 1.0
+    genes[-2] = headline
+    return Individual(genes)
+
+
+def test_the_unedited_candidate_is_worth_nothing_exactly() -> None:
+    spread = FakePredictor(bumpy_surface, spread=lambda features: 0.5)
+    (score,) = scorer(predictor=spread)([SPACE.original()])
+    assert (score.uplift_mean, score.uplift_std, score.uplift_low, score.identity, score.size) == (0, 0, 0, 1, 0)
+
+
+def test_uplift_is_the_difference_of_the_surface() -> None:
+    genomes = [genome({0: 1.0}), genome({0: 1.0, NUM_DIRECTIONS + 5: -0.5}), genome({}, headline=3), genome({3: 0.5}, 1)]
+    base = 0.0 - 2 * 0.10 * 0.25
+    expected = [
+        0.35 - 0.16 - 0.12 * 0.64,
+        0.35 - 0.16 - 0.12 * 0.64 - 0.1,
+        HEADLINES["Dry feet all day"],
+        HEADLINES["Shoes for rain"] + 0.10 * 0.25,
+    ]
+    assert base < 0
+    for score, value in zip(scorer()(genomes), expected, strict=True):
+        assert score.uplift_mean == pytest.approx(value, abs=1e-5)
+        assert score.uplift_low == pytest.approx(value, abs=1e-5)
+
+
+def test_what_inversion_loses_is_not_an_effect_of_the_edit() -> None:
+    # FakeSession adds 0.3 to every re-encoded code; a predictor that pays for codes must not see it.
+    codes = FakePredictor(lambda features: float(features.face_codes.sum()))
+    (score,) = scorer(predictor=codes)([genome({0: 0.01})])
+    assert abs(score.uplift_mean) < 0.05
+
+
+def test_only_the_sessions_rows_change() -> None:
+    seen: list[np.ndarray] = []
+    ad = fake_ad(3)
+    watch = FakePredictor(lambda features: seen.append(features.face_attributes) or 0.0)  # type: ignore[func-returns-value]
+    scorer(ad, predictor=watch, face_rows=(0, 2), session=FakeSession(ad.image_u8, (0, 2)))([genome({NUM_DIRECTIONS: 1.5})])
+    before, after = seen
+    np.testing.assert_array_equal(after[:2], before[:2])
+    assert after[2, 0] == pytest.approx(1.5)
+
+
+def test_distinct_face_edits_are_rendered_once() -> None:
+    session = FakeSession(fake_ad().image_u8, (0, 1))
+    score = scorer(session=session)
+    score([genome({0: 1.0}), genome({0: 1.0}, headline=1), genome({0: 1.0}, headline=2)])
+    assert session.num_renders == 2  # the edit, and the unedited faces
+    score([genome({0: 1.0}, headline=4), genome({1: 1.0})])
+    assert session.num_renders == 3
+
+
+def test_batch_equals_one_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    genomes = [SPACE.sample(rng=rng) for _ in range(12)]
+    together, alone = scorer()(genomes), [scorer()([one])[0] for one in genomes]
+    for a, b in zip(together, alone, strict=True):
+        assert (a.uplift_low, a.identity, a.size) == pytest.approx((b.uplift_low, b.identity, b.size))
+
+
+def test_risk_lowers_the_bound() -> None:
+    # Two members that agree about the creative and not about smiles.
+    class TwoMinds(FakePredictor):
+        def predict_member_log_odds(self, creatives: Any, features: Any) -> np.ndarray:
+            smiles = np.array([f.face_attributes[0, 0] for f in features])
+            return np.stack([5.0 + smiles, -5.0 + 2 * smiles])
+
+    (score,) = scorer(predictor=TwoMinds(bumpy_surface), risk_aversion=2.0)([genome({0: 1.0})])
+    assert score.uplift_mean == pytest.approx(1.5)
+    assert score.uplift_std == pytest.approx(0.5)
+    assert score.uplift_low == pytest.approx(0.5)
+
+
+def test_without_members_errors_are_taken_as_mostly_shared() -> None:
+    predictor = FakePredictor(lambda f: 0.0, spread=lambda f: 0.3 if f.appeal else 0.2)
+    ad, seen = fake_ad(), FakeExtractor().extract([fake_ad(), fake_ad(headline="Buy shoes")])
+    _, std = predict_uplift(predictor, [ad, ad], seen)
+    assert std[0] == pytest.approx(np.sqrt(0.04 + 0.09 - 2 * 0.9 * 0.06))
+
+
+def test_identity_below_its_floor_is_a_violation() -> None:
+    strong, weak = genome(dict.fromkeys(range(NUM_DIRECTIONS), 2.0)), genome({0: 0.2})
+    lost, kept = scorer(identity_floor=0.98)([strong, weak])
+    assert lost.identity < 0.98 < kept.identity
+    assert lost.violation == pytest.approx(0.98 - lost.identity)
+    assert kept.violation == 0.0
+
+
+def test_a_rendering_without_a_face_is_never_allowed() -> None:
+    session = FakeSession(fake_ad().image_u8, (0, 1), blind_to=0)
+    gone, there = scorer(session=session)([genome({0: 1.5}), genome({1: 0.2})])
+    assert (gone.violation, gone.uplift_low, gone.identity) == (2.0, 0.0, -1.0)
+    assert there.violation == 0.0
+
+
+def test_a_predictor_that_answers_nonsense_is_not_followed() -> None:
+    (score,) = scorer(predictor=FakePredictor(lambda f: float("nan") if f.face_attributes[0, 0] else 0.0))([genome({0: 1})])
+    assert score.violation == 2.0
+    assert np.isfinite(score.uplift_low)
+
+
+def test_size_counts_faces_and_lines() -> None:
+    strengths = np.zeros((1, 2, 3))
+    strengths[0, 0], strengths[0, 1] = (3.0, 4.0, 0.0), (0.0, 0.0, 2.0)
+    assert measure_size(strengths, np.array([[1, 2]]), word_size=0.5).tolist() == [8.0]
+
+
+def test_cosine_similarity_of_zero_is_zero() -> None:
+    np.testing.assert_allclose(cosine_similarity(np.array([[1.0, 0], [0, 0]]), np.array([[2.0, 0], [1, 0]])), [1, 0])
+
+
+class TestLines:
+    def test_own_line_first_repeats_and_unusable_ones_left_out(self) -> None:
+        ad = fake_ad(headline="Shoes", description="Good.")
+        lines = encode_lines(ad, ["Buy shoes", "Shoes", "unreadable", "Buy shoes"], ["Better."], FakeExtractor())
+        assert lines.headlines == ("Shoes", "Buy shoes")
+        assert lines.descriptions == ("Good.", "Better.")
+        assert [seen.appeal for seen in lines.headline_features if seen] == [0.0, -0.3]
+
+    def test_a_creative_without_words_has_its_empty_lines(self) -> None:
+        lines = encode_lines(fake_ad(headline=""), (), (), FakeExtractor())
+        assert (lines.headlines, lines.descriptions, lines.headline_features) == (("",), ("",), (None,))
+
+    def test_apply_changes_the_lines_only(self) -> None:
+        ad = fake_ad(description="Good.")
+        lines = encode_lines(ad, ["Buy shoes"], ["Better."], FakeExtractor())
+        assert lines.apply(ad, 1, 0) == replace(ad, headline="Buy shoes")
+        assert lines.apply(ad, 0, 1) == replace(ad, description="Better.")
+
+    def test_ordered_keeps_the_own_line_first(self) -> None:
+        lines = encode_lines(fake_ad(), ["a", "b", "c"], (), FakeExtractor())
+        assert isinstance(lines, Lines)
+        ordered = lines.ordered(np.array([0.1, 0.3, 0.2]), np.zeros(0))
+        assert ordered.headlines == ("Shoes", "b", "c", "a")
+        assert [seen.text[0] for seen in ordered.headline_features if seen] == [5.0, 1.0, 1.0, 1.0]
+
+    def test_lines_of_a_picture_are_words_alone(self) -> None:
+        lines = encode_lines(fake_ad(), ["Buy shoes"], (), FakeExtractor())
+        assert all(seen is not None and seen.image is None for seen in lines.headline_features)
+        assert attributes_in(fake_ad().image_u8).shape == (2, 8)
