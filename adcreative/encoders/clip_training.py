@@ -313,14 +313,14 @@ def _join(parts: Sequence[TowerOutputs]) -> TowerOutputs:
     )
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faces", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the tower outputs and the log")
     parser.add_argument("--ads", type=Path, help="catalogue folder of ads with pictures and headlines")
     parser.add_argument("--words", type=Path, help="parquet of headline tests, used as unlabelled words")
     parser.add_argument("--export", type=Path)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     arguments.out.mkdir(parents=True, exist_ok=True)
     started_s = time.monotonic()

@@ -8,6 +8,7 @@ from typing import Any
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, save_headline_net
 from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests, evaluate_scores
 
+
 def export_model(
     model_dir: Path, net: HeadlineNet, tokenizer: Any, held_out: HeadlineTests, config: dict[str, Any]
 ) -> dict[str, dict[str, float]]:

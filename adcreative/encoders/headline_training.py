@@ -19,6 +19,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ class HeadlineTrainingConfig:
     average_decay: float = 0.985
     ridge: float = 300.0
     surface_scale: float = 0.3
+
+
+CONFIG = HeadlineTrainingConfig()
 
 
 @dataclass(frozen=True)
@@ -238,13 +242,13 @@ def average_states(states: list[State]) -> State:
     return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
 
 
-def set_scale(net: HeadlineNet, calibrate: EncodedTests, tune: EncodedTests) -> float:
+def set_scale(net: HeadlineNet, calibrate: EncodedTests, tune: EncodedTests, overdispersion: float) -> float:
     """Fit one factor on all scores by likelihood on `calibrate`, move the mean over `tune` to 0; returns the factor."""
     scores = torch.from_numpy(score_encoded(net, calibrate)).float()
     tests = calibrate.tests
     arguments = (
         torch.from_numpy(np.log(tests.impressions)).float(),
-        torch.from_numpy(effective_clicks(tests, 0.1)).float(),
+        torch.from_numpy(effective_clicks(tests, overdispersion)).float(),
         torch.from_numpy(tests.test_idx),
     )
     fit = minimize_scalar(
@@ -332,24 +336,24 @@ class Training:
         return average_states(states)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parquet", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the log and the resumable state")
     parser.add_argument("--minilm", type=Path, help="MiniLM folder (default: the installed wheel)")
-    parser.add_argument("--epochs", type=int, default=HeadlineTrainingConfig.num_epochs)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(HeadlineTrainingConfig.seeds))
+    parser.add_argument("--epochs", type=int, default=CONFIG.num_epochs)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(CONFIG.seeds))
     parser.add_argument("--export", type=Path, help="write the finished model and its card here")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    config = replace(HeadlineTrainingConfig(), num_epochs=arguments.epochs, seeds=tuple(arguments.seeds))
+    config = replace(CONFIG, num_epochs=arguments.epochs, seeds=tuple(arguments.seeds))
     training = Training(arguments.parquet, arguments.out, arguments.minilm or weights.find_weight("minilm"), config)
     state = training.fit()
     if arguments.export:
         from adcreative.encoders.headline_card import export_model
 
         training.set_state(state)
-        factor = set_scale(training.net, training.calibrate, training.tune)
+        factor = set_scale(training.net, training.calibrate, training.tune, config.overdispersion)
         training.log(f"scale {factor:.3f}")
         held_out = export_model(arguments.export, training.net, training.tokenizer, training.held_out_tests, asdict(config))
         training.log(f"held-out {json.dumps(held_out)}")

@@ -71,7 +71,7 @@ def test_argument_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_a_given_path_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ADCREATIVE_WEIGHTS_MINILM", str(tmp_path / "nowhere"))
-    with pytest.raises(WeightsError, match='ADCREATIVE_WEIGHTS_MINILM says that "minilm" is at .*nowhere, where nothing is'):
+    with pytest.raises(WeightsError, match=r'ADCREATIVE_WEIGHTS_MINILM says that "minilm" is at .*nowhere, where nothing is'):
         weights.find_weight("minilm")
     row = next(row for row in weights.weight_table() if row["name"] == "minilm")
     assert not row["present"]
@@ -80,7 +80,7 @@ def test_a_given_path_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPa
 
 
 def test_absent_hub_weight_says_how_to_get_it() -> None:
-    with pytest.raises(WeightsError, match="is not on this machine. To get it: with a network.*laion/CLIP.*VIT_B_32_LAION2B"):
+    with pytest.raises(WeightsError, match=r"is not on this machine\. To get it: with a network.*laion/CLIP.*VIT_B_32_LAION2B"):
         weights.find_weight(CLIP)
     assert not weights.is_weight_present(CLIP)
     assert weights.check_weight(CLIP) == "absent"

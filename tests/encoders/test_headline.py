@@ -1,0 +1,180 @@
+"""The headline model: agrees with MiniLM itself, rows independent, saved and loaded without loss, refuses what is damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from adcreative.artifacts import load_artifact, save_artifact
+from adcreative.encoders import weights
+from adcreative.encoders.headline import (
+    FORMAT,
+    KIND,
+    MAX_TOKENS,
+    SURFACE_FEATURES,
+    HeadlineModel,
+    HeadlineNet,
+    read_minilm,
+    save_headline_net,
+    surface_features,
+)
+from adcreative.errors import ArtifactError, WeightsError
+
+HEADLINES = [
+    "Short one",
+    "You Won't Believe What This 5-Year-Old Did Next",
+    "a much longer headline that goes on for a while, with a comma. And a full stop.",
+    "🎉 emoji and 标题",
+    "عنوان من اليمين إلى اليسار",
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> HeadlineModel:
+    """MiniLM with random heads: everything but the training."""
+    minilm, tokenizer = read_minilm(weights.find_weight("minilm"))
+    net = HeadlineNet(minilm, 2)
+    generator = torch.Generator().manual_seed(0)
+    for linear in (net.head, net.surface_head):
+        linear.weight.data.normal_(0, 0.1, generator=generator)
+    net.head.bias.data.zero_()
+    return HeadlineModel(net, tokenizer, "test")
+
+
+@pytest.fixture
+def saved_dir(model: HeadlineModel, tmp_path: Path) -> Path:
+    save_headline_net(tmp_path / "saved", model.net, config={"seed": 0})
+    return tmp_path / "saved"
+
+
+def test_states_equal_minilms_own_forward(model: HeadlineModel) -> None:
+    minilm, tokenizer = read_minilm(weights.find_weight("minilm"))
+    batch = tokenizer(HEADLINES, padding=True, return_tensors="pt")
+    mask = batch["attention_mask"]
+    with torch.inference_mode():
+        states = minilm(**batch).last_hidden_state
+        expected = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        found = model.net.encode_upper(model.net.encode_lower(batch["input_ids"], mask), mask)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_score_does_not_depend_on_the_other_rows(model: HeadlineModel) -> None:
+    together = model.score(HEADLINES)
+    assert np.array_equal(together, np.concatenate([model.score([text]) for text in HEADLINES]))
+    assert np.array_equal(together[::-1], model.score(HEADLINES[::-1]))
+    assert np.array_equal(together, model.score(HEADLINES + [f"other {i}" for i in range(20)])[: len(HEADLINES)])
+
+
+def test_score_is_the_formula_of_the_docstring(model: HeadlineModel) -> None:
+    ids = model.tokenize(HEADLINES[:1])
+    token_ids = torch.tensor(ids)
+    with torch.inference_mode():
+        mask = torch.ones_like(token_ids)
+        pooled = model.net.encode_upper(model.net.encode_lower(token_ids, mask), mask)[0]
+        surface = torch.from_numpy(surface_features(HEADLINES[0]))
+        expected = pooled @ model.net.head.weight[0] + surface @ model.net.surface_head.weight[0]
+    assert model.score(HEADLINES[:1])[0] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_blank_scores_zero_and_nothing_gives_nothing(model: HeadlineModel) -> None:
+    scores = model.score(["", "  \n", "words"])
+    assert scores[:2].tolist() == [0, 0]
+    assert scores[2] != 0
+    assert model.score([]).shape == (0,)
+    assert model.score(["x"]).dtype == np.float32
+
+
+def test_long_and_odd_texts_are_cut_and_finite(model: HeadlineModel) -> None:
+    texts = ["word " * 2000, "x" * 10_000, "\u200f\u200b", "🎉" * 500]
+    assert np.isfinite(model.score(texts)).all()
+    assert max(len(ids) for ids in model.tokenize(texts)) <= MAX_TOKENS
+
+
+def test_surface_features_see_what_an_uncased_model_does_not() -> None:
+    assert surface_features("").shape == (len(SURFACE_FEATURES),)
+    found = dict(zip(SURFACE_FEATURES, surface_features('WOW, he said "3 of us"... Really? Yes!').tolist(), strict=True))
+    expected = {"shouted_words": 1, "digit": 1, "question": 1, "exclamation": 1, "quote": 1, "ellipsis": 1, "commas": 1}
+    assert {key: found[key] for key in expected} == expected
+    assert found["ends_with_stop"] == 0
+    assert np.abs(surface_features("A. " * 5000)).max() <= 10
+
+
+def test_only_the_upper_layers_and_heads_learn(model: HeadlineModel) -> None:
+    minilm, _ = read_minilm(weights.find_weight("minilm"))
+    net = HeadlineNet(minilm, 2)
+    learning = {name.split(".")[0] for name, parameter in net.named_parameters() if parameter.requires_grad}
+    assert learning == {"upper", "head", "surface_head"}
+    assert {name.split(".")[0] for name in net.tuned_state()} == learning | {"surface_mean", "surface_scale"}
+
+
+def test_saved_and_loaded_twice_is_bit_equal(saved_dir: Path, model: HeadlineModel, tmp_path: Path) -> None:
+    once = HeadlineModel.load(saved_dir)
+    np.testing.assert_allclose(once.score(HEADLINES), model.score(HEADLINES), atol=5e-3)  # fp16 on disk
+    save_headline_net(tmp_path / "again", once.net)
+    twice = HeadlineModel.load(tmp_path / "again")
+    assert np.array_equal(once.score(HEADLINES), twice.score(HEADLINES))
+    assert once.content_hash == twice.content_hash != model.content_hash
+
+
+def test_lower_layers_are_not_stored(saved_dir: Path) -> None:
+    stored = load_artifact(saved_dir, kind=KIND, formats=(FORMAT,)).tensors
+    assert {name.split(".")[0] for name in stored} == {"upper", "head", "surface_head", "surface_mean", "surface_scale"}
+
+
+def rewrite(saved_dir: Path, target_dir: Path, change: dict[str, np.ndarray | None], **notes: Any) -> Path:
+    """Save the artefact again with tensors replaced or, for None, left out."""
+    artifact = load_artifact(saved_dir, kind=KIND, formats=(FORMAT,))
+    tensors = {k: v for k, v in (artifact.tensors | change).items() if v is not None}
+    notes = {"num_tuned_layers": artifact.manifest["num_tuned_layers"], **notes}
+    save_artifact(target_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
+    return target_dir
+
+
+def test_tensors_of_another_shape_are_refused(saved_dir: Path, tmp_path: Path) -> None:
+    changed = rewrite(saved_dir, tmp_path / "changed", {"head.weight": np.zeros((1, 7), np.float16)})
+    with pytest.raises(ArtifactError, match="does not fit its manifest"):
+        HeadlineModel.load(changed)
+
+
+def test_missing_and_unknown_tensors_are_named(saved_dir: Path, tmp_path: Path) -> None:
+    changed = rewrite(saved_dir, tmp_path / "changed", {"head.bias": None, "tail.bias": np.zeros(1, np.float16)})
+    with pytest.raises(ArtifactError, match=r"misses \['head.bias'\] and has no place for \['tail.bias'\]"):
+        HeadlineModel.load(changed)
+
+
+def test_truncated_file_is_refused(saved_dir: Path) -> None:
+    file = saved_dir / json.loads((saved_dir / "manifest.json").read_text())["file"]
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ArtifactError, match="it was changed or cut short"):
+        HeadlineModel.load(saved_dir)
+
+
+def test_a_folder_without_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"no headline-model in .*: it has no manifest.json"):
+        HeadlineModel.load(tmp_path)
+
+
+def test_absent_minilm_is_a_weights_error(saved_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ADCREATIVE_WEIGHTS_MINILM", str(tmp_path / "nowhere"))
+    with pytest.raises(WeightsError, match="ADCREATIVE_WEIGHTS_MINILM says"):
+        HeadlineModel.load(saved_dir)
+
+
+def test_a_minilm_folder_elsewhere_can_be_given(saved_dir: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(weights.find_weight("minilm"), tmp_path / "minilm")
+    given = HeadlineModel.load(saved_dir, copied).score(HEADLINES)
+    assert np.array_equal(given, HeadlineModel.load(saved_dir).score(HEADLINES))
+
+
+def test_shipped_model_is_at_least_as_good_as_promised() -> None:
+    model = HeadlineModel.load()
+    assert np.isfinite(model.score(HEADLINES)).all()
+    held_out = json.loads((weights.find_weight("headline") / "manifest.json").read_text())["held_out"]["all weeks"]
+    assert held_out["pairwise_accuracy_significant"] >= 0.68
+    assert held_out["pairwise_accuracy"] >= 0.58
