@@ -177,6 +177,12 @@ def test_summary_counts_and_means() -> None:
     assert summary.mean_true_lift == pytest.approx(0.1)
 
 
+def test_figures_that_are_not_numbers_count_as_missing() -> None:
+    assert "nan" not in calibration_sentence({"calibration": {"ece": 0.001, "pairwise_accuracy": float("nan")}}, [])
+    lift = rates.measure_lift(edited_row(ctr_edited_judge=float("nan")), is_calibrated=True)
+    assert lift.missing == ("the second model's rate after",)
+
+
 def test_calibration_sentence_of_nothing_is_empty() -> None:
     assert calibration_sentence({}, [{}, {"calibration": None}]) == ""
 

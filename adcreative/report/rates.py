@@ -72,7 +72,7 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
         "the second model's rate after": result.get("ctr_edited_judge"),
         "the calibration of the predictor": is_calibrated or None,
     }
-    missing = tuple(what for what, value in needed.items() if not value)
+    missing = tuple(what for what, value in needed.items() if not value or math.isnan(value))
     if missing:
         return Lift(missing=missing)
     edited = float(result["ctr_edited"])

@@ -5,6 +5,7 @@ Knows rows of results.jsonl and the calibration; knows neither pictures nor HTML
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[st
         return ""
     if not isinstance(found[0], Mapping):
         return str(found[0])
-    numbers: Mapping[str, Any] = found[0]
+    numbers = {key: value for key, value in found[0].items() if not (isinstance(value, float) and math.isnan(value))}
     said = []
     if numbers.get("ece") is not None:
         said.append(f"on average its rates are {100 * numbers['ece']:.2f} percentage points off")
