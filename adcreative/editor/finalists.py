@@ -47,7 +47,7 @@ def score_finalists(
     One that cannot be extracted any more, or whose faces are below the identity floor, is dropped.
     """
     chosen = choose_finalists(found.front, space, num_finalists=config.num_finalists)
-    seen = [_compose(opened, genome, space, lines) for genome in chosen]
+    seen = [compose_edit(opened, genome, space, lines) for genome in chosen]
     extracted = tools.extractor.extract([finalist.creative for finalist in seen]) if seen else []
     finalists = [
         replace(finalist, features=features)
@@ -66,7 +66,8 @@ def score_finalists(
     ]
 
 
-def _compose(opened: OpenCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
+def compose_edit(opened: OpenCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
+    """Return a genome's edit with its final pixels and words; its features are not extracted and its scores not set."""
     strengths, (headline_idx, description_idx) = space.strengths([genome])[0], space.lines([genome])[0]
     edited = lines.apply(opened.creative, int(headline_idx), int(description_idx))
     identity = None

@@ -54,7 +54,8 @@ class FaceSession(Protocol):
 class ClickPredictor(Protocol):
     """A click-rate model (ctr.predictor.Predictor)."""
 
-    content_hash: str
+    @property
+    def content_hash(self) -> str: ...
 
     def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
         """Return one Prediction per creative."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorT
     """Open the embedded face editor on a picture."""
     from adcreative.editor.face_edit import FaceEditSession
 
-    return FaceEditSession(image_u8, faces, tools.codec, tools.directions, tools.analyzer)
+    return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
 
 
 @dataclass(frozen=True, kw_only=True)
