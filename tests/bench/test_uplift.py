@@ -13,7 +13,7 @@ from adcreative.features import CreativeFeatures
 from tests.bench.uplift import Trial, measure_hacking, measure_uplift, render_table, run_trials, tabulate
 from tests.editor.fakes import FakeExtractor, bumpy_surface, fake_ad, fake_tools
 
-CONFIG = EditorConfig(population_size=8, generations=3, identity_floor=0.0)
+CONFIG = EditorConfig(population_size=16, generations=5, identity_floor=0.0)
 
 
 class FormulaMarket:
@@ -31,7 +31,7 @@ def test_a_true_predictor_realises_what_it_predicts() -> None:
     assert [row.algorithm for row in rows] == ["nsga2", "random"]
     assert all(row.num_creatives == row.num_delivered == 2 for row in rows)
     assert all(row.realised.value == pytest.approx(1.0) for row in rows)
-    assert {row.evaluations for row in rows} == {32.0}
+    assert {row.evaluations for row in rows} == {96.0}
     assert rows[0].times_random.value > 1.0 == rows[1].times_random.value
     assert rows[0].worse_share == 0.0
     assert any("c: left out" in line for line in lines)
@@ -72,6 +72,6 @@ def test_intervals_hold_the_mean_and_pair_the_creatives() -> None:
 def test_hacking_curve_ends_at_what_was_found() -> None:
     curve = measure_hacking(fake_ad(), FormulaMarket(), fake_tools(), CONFIG)
     predicted, true = np.array(curve).T
-    assert len(curve) == 4
+    assert len(curve) == 6
     assert (np.diff(predicted) >= 0).all()
     np.testing.assert_allclose(predicted, true, atol=0.1)  # pixels are rounded
