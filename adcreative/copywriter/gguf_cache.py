@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from adcreative.errors import CopywriterError
 
+_BROKEN = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +45,7 @@ def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrained
             if path.is_dir() and not (path / "config.json").is_file():
                 return _load_gguf(_only_gguf(path), cache_dir)
             return _load_folder(str(source))
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (*_BROKEN, ImportError) as error:
         if isinstance(error, CopywriterError):
             raise
         said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
@@ -64,7 +66,7 @@ def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrained
     if folder.is_dir():
         try:
             return _load_folder(str(folder))
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except _BROKEN as error:
             _log.warning("the cached copy of %s is damaged and is made again: %s", path.name, error)
             shutil.rmtree(folder, ignore_errors=True)
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)

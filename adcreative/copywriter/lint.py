@@ -182,10 +182,8 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
     """Yield what the patterns match in `text` and the brief does not say, or says of something else."""
     for pattern in patterns:
         for found in compiled(pattern).finditer(text):
-            start, end = found.span()
-            while start > 1 and text[start - 1] == "-" and text[start - 2].isalnum():  # "free" in "grain-free": the whole word
-                start = max((space.end() for space in re.finditer(r"\s", text[:start])), default=0)
-            is_compound = start < found.start() and _is_backed(text[start:end], facts)
+            whole = _whole_word(text, *found.span())  # "free" is part of "grain-free", which the brief may have
+            is_compound = whole != found.group(0) and _is_backed(whole, facts)
             is_backed = _is_backed(found.group(0), facts)
             if needs_context and is_backed:
                 is_backed = _in_context(found.group(0), text, facts)
@@ -196,6 +194,15 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
 def _is_backed(words: str, facts: Facts) -> bool:
     found = WORD.findall(words)
     return bool(found) and all(stem(word) in facts.stems for word in found)
+
+
+def _whole_word(text: str, start: int, end: int) -> str:
+    """Return what stands at start..end together with the rest of its hyphenated word."""
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "-"):
+        start -= 1
+    while end < len(text) and (text[end].isalnum() or text[end] == "-"):
+        end += 1
+    return text[start:end]
 
 
 def _in_context(words: str, text: str, facts: Facts) -> bool:

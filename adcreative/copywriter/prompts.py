@@ -69,9 +69,8 @@ def choose_starts(facts: Facts, kind: str, num_rows: int, rng: np.random.Generat
             if queue and len(chosen) < num_rows:
                 frame, pattern = queue.pop(0)
                 chosen.append(Start(frame, fill_slots(pattern, slots, rng)))
-    while chosen and len(chosen) < num_rows:  # more rows than first words: begin again, the draws will differ
-        chosen.append(chosen[len(chosen) - num_rows])
-    return chosen
+    repeats = -(-num_rows // max(len(chosen), 1))  # more rows than first words: begin again, the draws will differ
+    return (chosen * repeats)[:num_rows]
 
 
 def _field_starts(facts: Facts) -> list[str]:

@@ -1,0 +1,211 @@
+"""Each lint rule with planted lines: what must be refused, why, and what must pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from adcreative.copywriter import Brief, check_copy
+from adcreative.copywriter.lint import is_near_duplicate, length_limit
+from adcreative.copywriter.rules import PACKS, compiled, english_words, rule_pack
+
+GOOD_HEADLINES = (
+    "Grip that loves mud",
+    "Made for muddy hills",
+    "Find your next big adventure",
+    "Ready for a mountain run?",
+    "How to enjoy a full day of running",
+    "When the rain comes, keep running",
+    "What if your shoes could walk?",
+    "Fellrunner, made for the wet trail",
+    "A mile you won't forget",
+)
+
+REFUSED = (
+    ("Trail Shoes For Wet Rock", "repeats the original"),
+    ("Trail shoes for the wet rocks", "repeats the original"),
+    ("", "is empty"),
+    ("Run", "has 1 words"),
+    ("Run the muddy hills and the wet rock trails with your light mesh upper today", "characters; 60 are allowed"),
+    ("GRIP the mud", "in capitals"),
+    ("Grip the mud 🏔", "has an emoji"),
+    ('"Grip the mud', "unbalanced quotes"),
+    ('"Grip the mud"', "wrapped in quotes"),
+    ("Grip the (muddy hill", "unbalanced quotes or brackets"),
+    ("**Grip the mud**", "contains markup"),
+    ("Grip <b>mud</b>", "contains markup"),
+    ("Grip mud at www.fell.example", "contains an address"),
+    ("Grip mud with @fellrunner", "contains a handle"),
+    ("Grip the mud!!", "doubled or stray punctuation"),
+    ("Grip the mud...", "doubled or stray punctuation"),
+    ("Grip the mud and", "ends in the middle"),
+    ("Grip the mud with your", "ends in the middle"),
+    ("Grip the mud,", "ends in the middle"),
+    (", grip the mud", "starts in the middle"),
+    ("grip the mud", "small letter"),
+    ("Here is a headline: grip mud", "leaks the task"),
+    ("Headline: grip the mud", "leaks the task"),
+    ("Sure, grip the mud", "leaks the task"),
+    ("As an AI, grip the mud", "leaks the task"),
+    ("The best grip on mud", "superlative"),
+    ("The softest way to run", "superlative"),
+    ("The most grip on mud", "superlative"),
+    ("The world's favorite trail", "superlative"),
+    ("Grip is guaranteed", "guarantee or absolute"),
+    ("Never slip on a hill", "guarantee or absolute"),
+    ("Better than your old shoes", "guarantee or absolute"),
+    ("Run free this week", "price or offer"),
+    ("Save on running shoes", "price or offer"),
+    ("Last chance to run", "price or offer"),
+    ("Run for a good life", "life-changing"),
+    ("Shoes that relieve pain", "health"),
+    ("Sustainable grip for mud", "sustainability or origin"),
+    ("Waterproof on every hill", "product property"),
+    ("Run now with fast delivery", "delivery or service"),
+    ("Run 20 hills a day", "number 20"),
+    ("Run seven hills a day", "number 'seven'"),
+    ("Run 240 hills", "number 240"),
+    ("Are you overweight?", "personal attribute"),
+    ("Running shoes for your double chin", "personal attribute"),
+    ("Meet other single runners", "personal attribute"),
+    ("Your feet before and after", "before/after"),
+    ("Lose weight on the hill", "before/after"),
+    ("Run from your enemies", "unpleasant word"),
+    ("Grip the damn mud", "unpleasant word"),
+    ("My shoes grip the mud", "somebody else"),
+    ("He runs in the mud", "somebody else"),
+    ("Felrunner grips the mud", "misspells the brand"),
+    ("Fellruner grips the mud", "misspells the brand"),
+    ("FellRunner grips the mud", "writes the brand as"),
+    ("Grip like Benetton", "unknown word or name"),
+    ("Grip the mud in London", "unknown word or name"),
+    ("Grip the blorptastic mud", "unknown word or name"),
+    ("Grip the the mud", "repeats a word"),
+    ("Mud for those who love mud", "one word twice"),
+    ("When the rain is coming down", "half a sentence"),
+    ("Tired of running in mud", "half a sentence"),
+    ("What is your next hill", "without its question mark"),
+    ("A easy day on the hill", "wrong article"),
+    ("An muddy day on the hill", "wrong article"),
+    ("Grip for a shoes", "plural after a singular article"),
+    ("Run with the Mountain today", "stray capital"),
+    ("Gripppppp the mud", "repeats one character"),
+    ("Grip the m\ufffdd", "broken characters"),
+    ("Grip the\nmud", "one clean line"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", GOOD_HEADLINES)
+def test_a_line_that_a_marketer_would_run_passes(line: str, shoe_brief: Brief) -> None:
+    assert check_copy(line, shoe_brief, "headline") == ()
+
+
+@pytest.mark.parametrize(("line", "reason"), REFUSED)
+def test_a_planted_fault_is_named(line: str, reason: str, shoe_brief: Brief) -> None:
+    assert reason in "; ".join(check_copy(line, shoe_brief, "headline"))
+
+
+def test_what_the_brief_says_may_be_said() -> None:
+    brief = Brief(
+        "Roamly",
+        "train trips",
+        "",
+        "Friday night to anywhere 🚆",
+        "Free changes for 2 days. Award-winning, best seats. BBQ on board.",
+    )
+    for line in (
+        "Free changes on your trip",
+        "Award-winning seats for the weekend",
+        "Best seats on the train 🚆",
+        "BBQ on the train",
+    ):
+        assert check_copy(line, brief, "headline") == (), line
+
+
+def test_a_claim_of_the_brief_may_not_move_to_something_else() -> None:
+    brief = Brief("Roamly", "train trips", "", "Anywhere by train", "Bundles for two, with free changes. Grain-free snacks.")
+    assert check_copy("Enjoy free changes on each trip", brief, "headline") == ()
+    assert any("free" in problem for problem in check_copy("A free train for your week", brief, "headline"))
+    assert any("two" in problem for problem in check_copy("Two weeks by train", brief, "headline"))
+    assert check_copy("Grain-free snacks on your trip", brief, "headline") == ()
+
+
+def test_a_personal_attribute_is_refused_even_when_the_brief_has_it() -> None:
+    brief = Brief("Slimly", "meal plan", "", "For overweight people", "A plan for overweight people.")
+    assert any("personal attribute" in problem for problem in check_copy("Are you overweight?", brief, "headline"))
+
+
+def test_descriptions_have_their_own_rules(shoe_brief: Brief) -> None:
+    assert check_copy("A light mesh upper for the hills you love to run.", shoe_brief, "description") == ()
+    assert any("full stop" in p for p in check_copy("A light mesh upper for the long hills you run", shoe_brief, "description"))
+    assert any("at least 4" in problem for problem in check_copy("Run the hill.", shoe_brief, "description"))
+
+
+def test_limits_follow_platform_and_placement() -> None:
+    line = "Made for muddy hills and long runs"
+    assert length_limit(Brief(platform="Google RDA"), "headline") == 30
+    assert length_limit(Brief(platform="Performance Max"), "description") == 90
+    assert length_limit(Brief(placement="instagram story"), "headline") == 40
+    assert length_limit(Brief(platform="research"), "headline") == 60  # "research" is not "search"
+    assert check_copy(line, Brief("A", platform="meta"), "headline") == ()
+    assert any("30 are allowed" in problem for problem in check_copy(line, Brief("A", platform="google"), "headline"))
+
+
+def test_words_to_avoid_are_refused(shoe_brief: Brief) -> None:
+    brief = replace(shoe_brief, avoid=("mud", "  "))
+    assert any("the brand avoids" in problem for problem in check_copy("Grip that loves Mud", brief, "headline"))
+    assert check_copy("Made for muddy hills", brief, "headline") == ()
+
+
+@pytest.mark.parametrize(
+    ("brief", "line"),
+    [
+        (
+            Brief("Löwenzahn", "Wolldecke", "", "Weiche Wolle für die Kleinsten", "Waschbar bei 30 Grad."),
+            "Sanfte Wolle bei 30 Grad",
+        ),
+        (Brief("雪音", "緑茶", "", "朝の一杯", "香り高い緑茶。"), "朝に、香り高い緑茶"),
+        (Brief("نور", "شاي", "", "صباح هادئ", "شاي أخضر فاخر."), "شاي أخضر لصباح هادئ"),
+    ],
+)
+def test_other_languages_are_held_to_marks_lengths_and_numbers_only(brief: Brief, line: str) -> None:
+    assert check_copy(line, brief, "headline") == ()
+    assert any("number 99" in problem for problem in check_copy(line + " 99", brief, "headline"))
+    assert any("markup" in problem for problem in check_copy(line + " **", brief, "headline"))
+
+
+def test_near_duplicates() -> None:
+    assert is_near_duplicate("Grip the mud!", ["grip the mud"])
+    assert is_near_duplicate("Running shoes for muddy hills", ["Run shoes for a muddy hill"])
+    assert not is_near_duplicate("Grip the mud", ["Enjoy the rain", ""])
+
+
+def test_an_unknown_kind_is_refused(shoe_brief: Brief) -> None:
+    with pytest.raises(ValueError, match='kind must be "headline" or "description", got \'slogan\''):
+        check_copy("Grip the mud", shoe_brief, "slogan")
+
+
+def test_every_rule_pack_is_dated_and_compiles() -> None:
+    for name in PACKS:
+        pack = rule_pack(name)
+        assert pack["checked_on"].isoformat() >= "2026-01-01", name
+        assert "source" in yaml.safe_dump(pack) or name == "language", name
+        for text in _strings_under(pack, "pattern"):
+            compiled(text)
+    assert "mud" in english_words()
+    assert "london" not in english_words()
+
+
+def _strings_under(value: object, key: str) -> list[str]:
+    if isinstance(value, dict):
+        found = [text for name, item in value.items() if name.startswith(key) for text in _texts(item)]
+        return found + [text for item in value.values() for text in _strings_under(item, key)]
+    return [text for item in value for text in _strings_under(item, key)] if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
