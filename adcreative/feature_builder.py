@@ -74,7 +74,7 @@ class FeatureBuilder:
         features: Sequence[CreativeFeatures],
         train_idx: np.ndarray,
         *,
-        history_length: int = 8,
+        history_length: int = 6,
     ) -> FeatureBuilder:
         """Fit scalers, vocabularies and the base rate on the rows `train_idx` only.
 

@@ -66,7 +66,7 @@ class FeatureSpec:
     vocab_sizes: dict[str, int]
     base_log_odds: float
     appeal_scale: float
-    history_length: int = 8
+    history_length: int = 6
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,12 +85,12 @@ class HistoryBatch:
     idx: Tensor
     mask: Tensor
 
-    def rows(self, idx: Tensor) -> HistoryBatch | None:
+    def rows(self, idx: Tensor, keep: Tensor | None = None) -> HistoryBatch | None:
         """Return the history of some rows, holding only the items that they look at; None when they look at none."""
-        mask = self.mask[idx]
+        mask = self.mask[idx] if keep is None else self.mask[idx] * keep
         if not bool(mask.any()):
             return None
-        used, places = torch.unique(self.idx[idx], return_inverse=True)
+        used, places = torch.unique(torch.where(mask > 0, self.idx[idx], 0), return_inverse=True)
         return HistoryBatch(
             items=self.items.rows(used), log_rate=self.log_rate[used], idx=places.reshape(mask.shape), mask=mask
         )
@@ -113,13 +113,13 @@ class FeatureBatch:
     def __len__(self) -> int:
         return self.present.shape[0]
 
-    def rows(self, idx: Tensor) -> FeatureBatch:
-        """Return the rows `idx` [N] int64, in that order."""
+    def rows(self, idx: Tensor, keep_history: Tensor | None = None) -> FeatureBatch:
+        """Return the rows `idx` [N] int64, in that order; keep_history [N, 1] of 0 and 1 masks the histories of some."""
         return FeatureBatch(
             dense={name: values[idx] for name, values in self.dense.items()},
             categories=self.categories[idx],
             present=self.present[idx],
-            history=self.history.rows(idx) if self.history is not None else None,
+            history=self.history.rows(idx, keep_history) if self.history is not None else None,
         )
 
     def masked(self, keep: Tensor) -> FeatureBatch:

@@ -11,7 +11,7 @@ the marginal likelihood, integrated on a grid, so binomial noise is not mistaken
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ DOMAINS = ("words", "picture")
 MIN_DOMAIN_ROWS = 40
 MAX_ROWS = 2000
 MAX_SLOPE = 3.0
+PRIOR_GROUP_STD, PRIOR_GROUP_COUNT = 0.2, 4
 _GRID = np.linspace(-5.0, 5.0, 161)
 _DENSITY = np.exp(-(_GRID**2) / 2) / np.exp(-(_GRID**2) / 2).sum()
 _Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
@@ -29,16 +30,18 @@ _Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 
 @dataclass(frozen=True)
 class Counts:
-    """What calibration looks at: ensemble mean and spread of logits [N], counts [N], domain [N] (position in DOMAINS)."""
+    """What calibration looks at, [N] each: ensemble mean and spread of logits, counts, domain (position in DOMAINS), group."""
 
     logit: np.ndarray
     spread: np.ndarray
     impressions: np.ndarray
     clicks: np.ndarray
     domain: np.ndarray
+    group: np.ndarray
 
     def rows(self, idx: np.ndarray) -> Counts:
-        return Counts(self.logit[idx], self.spread[idx], self.impressions[idx], self.clicks[idx], self.domain[idx])
+        """Return the rows `idx`."""
+        return Counts(*(getattr(self, part.name)[idx] for part in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,26 @@ def log_likelihood(mean: np.ndarray, sigma: np.ndarray, clicks: np.ndarray, impr
     return special.logsumexp(log_terms, axis=1, b=_DENSITY)
 
 
+def _widen_for_groups(counts: Counts, mean: np.ndarray, extra_std: float) -> float:
+    """Return the extra deviation for a creative of a new group, from one fitted on G groups.
+
+    The intercept was fitted to these groups' luck, which hides part of it: with two brands, most. The variance between group
+    means is therefore taken with G - 1 degrees of freedom, drawn towards PRIOR_GROUP_STD while there are few groups:
+        between = (G * population variance + k * prior) / (G - 1 + k);   total = extra - population + between * (1 + 1/G)
+    """
+    log_odds = mean[:, None] + extra_std * _GRID  # [N, grid]
+    log_terms = counts.clicks[:, None] * log_odds - counts.impressions[:, None] * np.logaddexp(0, log_odds)
+    posterior = _DENSITY * np.exp(log_terms - log_terms.max(axis=1, keepdims=True))
+    residual = extra_std * (posterior @ _GRID) / posterior.sum(axis=1)
+    _, place = np.unique(counts.group, return_inverse=True)
+    means = np.bincount(place, residual) / np.bincount(place)
+    num_groups = len(means)
+    population = min(float(means.var()), extra_std**2)
+    prior = PRIOR_GROUP_COUNT * PRIOR_GROUP_STD**2
+    between = (num_groups * population + prior) / (num_groups - 1 + PRIOR_GROUP_COUNT)
+    return float(np.sqrt(extra_std**2 - population + between * (1 + 1 / num_groups)))
+
+
 def _fit(counts: Counts, rng: np.random.Generator) -> DomainCalibration:
     if len(counts.logit) > MAX_ROWS:
         counts = counts.rows(np.sort(rng.choice(len(counts.logit), MAX_ROWS, replace=False)))
@@ -153,8 +176,9 @@ def _fit(counts: Counts, rng: np.random.Generator) -> DomainCalibration:
         lambda p: cost([p[0], 0.0, p[1]]), [start[0], start[2]], method="Nelder-Mead", options={"xatol": 1e-3, "maxiter": 200}
     )
     skill = float(flat.fun - 0.5 - found.fun) / len(counts.logit)  # 0.5: the slope's penalty at 0
+    intercept, slope = float(found.x[0]), float(np.clip(found.x[1], 0, MAX_SLOPE))
+    extra_std = _widen_for_groups(counts, intercept + slope * offset, float(np.exp(np.clip(found.x[2], -5, 1))))
     return DomainCalibration(
-        intercept=float(found.x[0]), slope=float(np.clip(found.x[1], 0, MAX_SLOPE)),
-        extra_std=float(np.exp(np.clip(found.x[2], -5, 1))), centre=centre,
+        intercept=intercept, slope=slope, extra_std=extra_std, centre=centre,
         typical_spread=float(np.sqrt(np.mean(counts.spread**2))), skill=skill, num_rows=len(counts.logit),
     )  # fmt: skip

@@ -33,21 +33,23 @@ class CTRModelConfig:
 class TrainingConfig:
     """How a network is fitted.
 
-    wide_learning_rate: for the linear path and the category tables, which see few gradients. within_test_weight: of the
-    multinomial term against the binomial one; both are per (effective) click. group_variance, within_test_variance: variance
-    of log rates that creatives have beyond their features, overall and inside one test; they cap the weight of large counts.
+    Learning rates: of the networks' core, of weights on wide embeddings, of the small parts of the linear path.
+    within_group_weight: of the multinomial term (order inside a test or brand) against the binomial one (level).
+    group_variance, within_group_variance: variance of log rates beyond the features, between groups and inside one; they cap
+    the weight of large counts.
     modality_dropout_prob: per modality and row, so that rows with words or a picture only are at home too. patience: epochs.
     """
 
-    num_epochs: int = 30
+    num_epochs: int = 20
     batch_size: int = 256
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
+    embedding_learning_rate: float = 5e-5
     wide_learning_rate: float = 1e-2
     weight_decay: float = 0.05
     patience: int = 4
-    within_test_weight: float = 2.0
+    within_group_weight: float = 1.0
     group_variance: float = 0.2
-    within_test_variance: float = 0.06
+    within_group_variance: float = 0.06
     modality_dropout_prob: float = 0.15
     history_dropout_prob: float = 0.3
     max_gradient_norm: float = 10.0

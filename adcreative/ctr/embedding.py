@@ -44,15 +44,19 @@ class FieldEmbedding(nn.Module):
         )
         self.dropout = SeededDropout(input_dropout_prob, generator)
 
-    def forward(self, batch: FeatureBatch) -> Tensor:
-        """Return [B, F, D] in the order of FIELDS; absent fields are zero vectors."""
+    def forward(self, batch: FeatureBatch, *, drop_inputs: bool = True) -> Tensor:
+        """Return [B, F, D] in the order of FIELDS; absent fields are zero vectors.
+
+        drop_inputs=False leaves out the training dropout on wide embeddings.
+        """
         vectors = []
         for name in DENSE_FIELDS:
             if name not in self.projections:
                 vectors.append(batch.present.new_zeros(len(batch), self.embedding_dim))
                 continue
             values = batch.dense[name]
-            vectors.append(self.projections[name](self.dropout(values) if values.shape[1] >= WIDE_INPUT else values))
+            is_dropped = drop_inputs and values.shape[1] >= WIDE_INPUT
+            vectors.append(self.projections[name](self.dropout(values) if is_dropped else values))
         vectors += [self.tables[name](batch.categories[:, k]) for k, name in enumerate(CATEGORICAL_FIELDS)]
         return torch.stack(vectors, dim=1) * batch.present[:, :, None]  # [B, F, D]
 

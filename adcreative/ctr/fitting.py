@@ -19,12 +19,13 @@ from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
 from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
 from adcreative.ctr.predictor import Predictor, domain_of
-from adcreative.ctr.training import Outcomes, TrainingSummary, train_model
+from adcreative.ctr.training import Outcomes, TrainingSummary, Watch, train_model
 from adcreative.ctr.zoo import build_ctr_model
 from adcreative.errors import CatalogError, TrainingError
-from adcreative.feature_builder import FeatureBuilder
+from adcreative.feature_builder import FeatureBuilder, fold
 from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 
+ENOUGH_GROUPS = 200
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
@@ -59,13 +60,14 @@ def fit_predictor(
     builder = FeatureBuilder.fit(creatives, features, splits[0])
     is_training = np.isin(np.arange(len(creatives)), splits[0])
     batch, outcomes = builder.encode_table(creatives, features, is_training), count_outcomes(creatives)
-    members, summaries = _train_members(builder, batch, outcomes, splits, config, seed, (progress, should_stop))
+    watch = Watch(progress, should_stop)
+    members, summaries = _train_members(builder, batch, outcomes, splits, config=config, seed=seed, watch=watch)
     logits = np.stack([_logits(member, batch) for member in members])
     counts = Counts(
         logits.mean(axis=0), logits.std(axis=0), outcomes.impressions.numpy().astype(float),
-        outcomes.clicks.numpy().astype(float), domain_of(batch),
+        outcomes.clicks.numpy().astype(float), domain_of(batch), outcomes.group.numpy(),
     )  # fmt: skip
-    calibrator = fit_calibrator(counts.rows(splits[2]), seed=seed)
+    calibrator = fit_calibrator(counts.rows(_calibration_rows(counts, splits)), seed=seed)
     trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
     notes = {
         "seed": seed,
@@ -109,13 +111,17 @@ def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> N
 
 
 def count_outcomes(creatives: Sequence[Creative]) -> Outcomes:
-    """Return the counts of creatives; rows of one test share a group, every other row is its own."""
-    keys = [f"test {c.test_id}" if c.test_id else f"row {row}" for row, c in enumerate(creatives)]
+    """Return the counts of creatives, grouped by test, else brand, else on their own."""
+    keys = [
+        f"test {c.test_id}" if c.test_id else f"brand {fold(c.brand)}" if c.brand.strip() else f"row {row}"
+        for row, c in enumerate(creatives)
+    ]
     _, group = np.unique(keys, return_inverse=True)
     return Outcomes(
         torch.tensor([float(c.impressions or 0) for c in creatives]),
         torch.tensor([float(c.clicks or 0) for c in creatives]),
         torch.from_numpy(group.astype(np.int64)),
+        torch.tensor([bool(c.test_id) for c in creatives]),
     )
 
 
@@ -153,16 +159,27 @@ def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) ->
     return splits
 
 
+def _calibration_rows(counts: Counts, splits: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the calibration split, with the validation split when it has few groups.
+
+    A handful of tests or brands says too little about the luck that they share; validation rows were used for nothing but
+    the number of epochs.
+    """
+    if len(np.unique(counts.group[splits[2]])) >= ENOUGH_GROUPS:
+        return splits[2]
+    return np.sort(np.concatenate([splits[1], splits[2]]))
+
+
 def _train_members(
     builder: FeatureBuilder,
     batch: FeatureBatch,
     outcomes: Outcomes,
     splits: Sequence[np.ndarray],
+    *,
     config: PredictorConfig,
     seed: int,
-    callbacks: tuple[Progress | None, ShouldStop | None],
+    watch: Watch,
 ) -> tuple[list[torch.nn.Module], list[TrainingSummary]]:
-    progress, should_stop = callbacks
     members, summaries = [], []
     for number in range(config.num_members):
         member_seed = seed * 1000 + number
@@ -170,12 +187,13 @@ def _train_members(
         member = build_ctr_model(config.model_name, builder.spec, config.model, generator=generator)
 
         def tell(done: int, most: int, number: int = number) -> None:
-            if progress is not None:
-                progress(number * most + done, config.num_members * most)
+            if watch.progress is not None:
+                watch.progress(number * most + done, config.num_members * most)
 
         parts = (splits[0], splits[1])
+        own_watch = Watch(tell, watch.should_stop)
         summary = train_model(
-            member, batch, outcomes, parts, config=config.training, seed=member_seed, progress=tell, should_stop=should_stop
+            member, batch, outcomes, parts, config=config.training, seed=member_seed, watch=own_watch
         )
         summaries.append(summary)
         members.append(member)

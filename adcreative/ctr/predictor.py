@@ -154,7 +154,9 @@ class Predictor:
     def save(self, model_dir: Path) -> str:
         """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
         tensors, notes = self._state()
-        return save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
+        content_hash = save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
+        self.__dict__["content_hash"] = content_hash  # notes may have been added since it was last asked for
+        return content_hash
 
     @classmethod
     def load(cls, model_dir: Path) -> Predictor:

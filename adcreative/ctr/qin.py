@@ -61,7 +61,7 @@ class CreativeQIN(nn.Module):
 
     def encode_memory(self, items: FeatureBatch, log_rate: Tensor) -> Memory:
         """Encode history items and their log rates [M, 1] once, for any number of targets."""
-        vectors = self.fields(items)[:, _TARGET_IDX].flatten(1)  # [M, E]
+        vectors = self.fields(items, drop_inputs=False)[:, _TARGET_IDX].flatten(1)  # [M, E]
         return Memory(*self.attention.encode_items(torch.cat([vectors, self.log_rate(log_rate)], dim=1)))
 
     def forward(self, batch: FeatureBatch, memory: Memory | None = None) -> Tensor:

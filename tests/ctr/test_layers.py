@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from adcreative.ctr.layers import (
+    QuadraticLayer,
+    QuadraticNetwork,
+    SeededDropout,
+    SparseTargetAttention,
+    build_linear,
+    build_table,
+)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def naive_attention(layer: SparseTargetAttention, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
+    """The formula of the paper, one row and one history item at a time."""
+    target, items = target.detach(), items.detach()
+    outputs = []
+    for t, history, m in zip(target, items, mask, strict=True):
+        pooled = torch.zeros(layer.attention_dim)
+        for s, is_real in zip(history, m, strict=True):
+            score = (layer.to_query.weight @ t) @ (layer.to_key.weight @ s) / math.sqrt(2 * len(t)) * is_real
+            pooled = pooled + max(float(score.detach()), 0.0) * (layer.to_value.weight @ s)
+        outputs.append(layer.to_output.weight @ pooled + t)
+    return torch.stack(outputs)
+
+
+def naive_quadratic(layer: QuadraticLayer, x: Tensor) -> Tensor:
+    """The published layer in eval mode, row by row of R and without library layers."""
+    width = x.shape[1]
+    total = torch.zeros_like(x)
+    for r in range(layer.num_rows):
+        part = slice(r * width, (r + 1) * width)
+        total = total + x @ layer.to_rows.weight[part].T + layer.to_rows.bias[part]
+    z = x * total
+    norm = layer.norm
+    z = (z - norm.running_mean) / torch.sqrt(norm.running_var + norm.eps) * norm.weight + norm.bias
+    return x + torch.where(z > 0, z, z * layer.activation.weight)
+
+
+def test_attention_equals_its_naive_twin() -> None:
+    layer = SparseTargetAttention(6, 9, generator=seeded())
+    target, items = torch.randn(4, 6, generator=seeded(1)), torch.randn(4, 5, 9, generator=seeded(2))
+    mask = (torch.rand(4, 5, generator=seeded(3)) > 0.4).float()
+    torch.testing.assert_close(layer(target, items, mask), naive_attention(layer, target, items, mask))
+
+
+def test_attention_by_hand() -> None:
+    """W_q = W_k = [1, 0] rows, one item of score (2 * 3) / sqrt(2) = 4.243: output = t + weight * value."""
+    layer = SparseTargetAttention(1, 1, generator=seeded())
+    with torch.no_grad():
+        for projection in (layer.to_query, layer.to_key, layer.to_value):
+            projection.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        layer.to_output.weight.copy_(torch.tensor([[1.0, 0.0]]))
+    attended = layer(torch.tensor([[2.0]]), torch.tensor([[[3.0]]]), torch.ones(1, 1))
+    assert float(attended) == pytest.approx(2.0 + 6.0 / math.sqrt(2.0) * 3.0, abs=1e-5)
+    opposed = layer(torch.tensor([[2.0]]), torch.tensor([[[-3.0]]]), torch.ones(1, 1))
+    assert float(opposed) == 2.0  # a negative score weighs nothing
+
+
+def test_attention_weights_are_unnormalised_and_an_empty_history_returns_the_target() -> None:
+    layer = SparseTargetAttention(4, 4, generator=seeded())
+    target, item = torch.randn(1, 4, generator=seeded(1)), torch.randn(1, 1, 4, generator=seeded(2))
+    once, thrice = layer(target, item, torch.ones(1, 1)), layer(target, item.repeat(1, 3, 1), torch.ones(1, 3))
+    torch.testing.assert_close(thrice - target, 3 * (once - target))
+    assert torch.equal(layer(target, item, torch.zeros(1, 1)), target)
+
+
+def test_attention_ignores_order_and_masked_items() -> None:
+    layer = SparseTargetAttention(4, 4, generator=seeded())
+    target, items = torch.randn(2, 4, generator=seeded(1)), torch.randn(2, 3, 4, generator=seeded(2))
+    mask = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(layer(target, items, mask), layer(target, items[:, order], mask[:, order]))
+    changed = torch.where(mask[:, :, None] > 0, items, torch.full_like(items, 1e3))
+    assert torch.equal(layer(target, items, mask), layer(target, changed, mask))
+
+
+@pytest.mark.parametrize("num_rows", [1, 3, 4])
+def test_quadratic_layer_equals_its_naive_twin_and_its_folded_form(num_rows: int) -> None:
+    network = QuadraticNetwork(5, num_layers=3, num_rows=num_rows, dropout_prob=0.1, generator=seeded())
+    x = torch.randn(7, 5, generator=seeded(1))
+    for _ in range(3):
+        network(x)  # moves the running statistics off their start
+    network.eval()
+    expected = x
+    for layer in network.layers:
+        expected = naive_quadratic(layer, expected)  # type: ignore[arg-type]
+    torch.testing.assert_close(network(x), expected)
+    torch.testing.assert_close(network.fold()(x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_dropout_is_repeatable_keeps_the_mean_and_leaves_the_global_seed_alone() -> None:
+    state = torch.get_rng_state()
+    ones = torch.ones(20_000)
+    first, second = SeededDropout(0.25, seeded(5))(ones), SeededDropout(0.25, seeded(5))(ones)
+    assert torch.equal(first, second)
+    assert float(first.mean()) == pytest.approx(1.0, abs=0.02)
+    assert set(first.tolist()) == {0.0, float(torch.tensor(1.0) / 0.75)}
+    assert torch.equal(SeededDropout(0.25, seeded(5)).eval()(ones), ones)
+    build_linear(3, 3, generator=seeded())
+    build_table(3, 3, std=1.0, generator=seeded())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_table_keeps_row_zero_at_zero() -> None:
+    table = build_table(4, 3, std=1.0, generator=seeded())
+    assert not table.weight[0].any()
+    table(torch.tensor([0, 1])).sum().backward()
+    assert table.weight.grad is not None
+    assert not table.weight.grad[0].any()
+    assert bool(table.weight.grad[1].all())
