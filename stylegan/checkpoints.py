@@ -35,6 +35,7 @@ def save_face_model(model_dir: Path, generator: Generator, encoder: FaceEncoder,
     tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
     tensors = {k: (t.half() if t.is_floating_point() else t).contiguous() for k, t in tensors.items()}
     save_file(tensors, model_dir / "model.safetensors")
+    (model_dir / "model.safetensors").chmod(0o644)  # safetensors writes files that only the owner can read
     manifest = {
         "format": FORMAT,
         "kind": "face-model",

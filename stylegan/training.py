@@ -3,7 +3,8 @@
     python -m stylegan.training DATA --out RUN_DIR [--backbone efficientnet-lite0.pth] [--minutes M]
     python -m stylegan.training DATA --out RUN_DIR --export data/weights/faces
 
-Loss of the reconstruction stage:  2 * L1(x, G(E(x) + noise)) + 0.25 * perceptual(x, G(...)),
+Loss of the reconstruction stage:  2 * L1(x, G(E(x) + noise)) + 0.35 * perceptual(x, G(...)), both weighted four times
+as much in the middle of the face as at the border,
 where `perceptual` is the squared distance of channel-normalised features of the frozen EfficientNet-Lite0 (the idea of
 LPIPS, Zhang et al. 2018, without its learned weights). The adversarial stage adds the non-saturating loss with R1
 (Karras et al. 2020) on reconstructions and on samples of the prior.
@@ -51,8 +52,8 @@ class TrainingConfig:
     num_images: int = 96_000
     generator_lr: float = 2e-3
     encoder_lr: float = 5e-4
-    code_noise: float = 0.25
-    perceptual_weight: float = 0.25
+    code_noise: float = 0.1
+    perceptual_weight: float = 0.35
     ema_decay: float = 0.998
     adversarial_from: int = 1_000_000_000
     adversarial_weight: float = 0.05
@@ -98,7 +99,14 @@ class PerceptualDistance(nn.Module):
         with torch.no_grad():
             target_features = self.features(targets_f32)
         pairs = zip(self.features(images_f32), target_features, strict=True)
-        return torch.stack([(a - b).square().sum(dim=1).mean() for a, b in pairs]).sum()
+        return torch.stack([(face_weight(a.shape[-1])[0] * (a - b).square().sum(dim=1)).mean() for a, b in pairs]).sum()
+
+
+def face_weight(size: int) -> Tensor:
+    """Return [1, 1, size, size] with mean 1: four times the border's weight around eyes, nose and mouth of an aligned face."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
+    weight = 1.0 + 3.0 * torch.exp(-0.5 * ((x / 0.3).square() + ((y - 0.12) / 0.35).square()))
+    return (weight / weight.mean())[None, None]
 
 
 def load_backbone(network: nn.Module, backbone_state: dict[str, Tensor]) -> None:
@@ -197,7 +205,7 @@ class FaceModelTrainer:
         noise = torch.randn(code.shape, generator=self.rng) * config.code_noise
         w_plus = self.encoder.expand(code + noise)
         images = self.synthesize(w_plus)
-        l1 = (images - targets).abs().mean()
+        l1 = (face_weight(config.size) * (images - targets).abs()).mean()
         perceptual = self.perceptual(images, targets)
         loss = 2 * l1 + self.config.perceptual_weight * perceptual
         losses = {"l1": l1.item(), "perceptual": perceptual.item()}

@@ -27,7 +27,7 @@ from stylegan.training import read_faces, split_faces
 
 ADULT_WORDS = {"adult", "man", "woman", "beard", "goatee", "mustache", "sideburns", "stubble", "makeup", "eyeliner", "lipstick"}
 CHILD_WORDS = {"baby", "child", "toddler", "teenager", "young", "month"}
-SPREAD = 1.15  # a mean of two codes lies nearer to the mean face than a code; this moves it back out
+SPREAD = 1.1  # a mean of two codes lies nearer to the mean face than a code; this moves it back out
 MAX_YAW_DEGREES = 15.0
 SHEET_COLUMNS = 10
 
@@ -43,9 +43,9 @@ def adult_paths(face_paths: list[Path], captions: dict[str, str]) -> list[Path]:
 
 
 def mix_codes(codes: np.ndarray, num: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Return `num` mixes of two different codes each, [num, C]; shares between 0.35 and 0.65."""
+    """Return `num` mixes of two different codes each, [num, C]; shares of the first between 0.6 and 0.85."""
     pairs = np.stack([rng.choice(len(codes), size=2, replace=False) for _ in range(num)])
-    share = rng.uniform(0.35, 0.65, size=(num, 1))
+    share = rng.uniform(0.6, 0.85, size=(num, 1))
     mixes = share * codes[pairs[:, 0]] + (1 - share) * codes[pairs[:, 1]]
     mean = codes.mean(axis=0)
     return (mean + SPREAD * (mixes - mean)).astype(np.float32)

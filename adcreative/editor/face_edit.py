@@ -1,0 +1,135 @@
+"""The faces of one picture, opened for editing: strengths in; renders, codes, attributes and full pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adcreative.editor.compose import FaceChange, open_region, paste_change, paste_render
+from adcreative.encoders.faces import FaceAnalyzer, FaceCodec, FaceInPicture
+from adcreative.errors import CreativeError
+from stylegan.directions import DirectionSet
+from stylegan.errors import ShapeError
+
+
+@dataclass(frozen=True)
+class RenderedFaces:
+    """Faces as seen again in rendered pixels.
+
+    codes: [P, F, C] float32, re-encoded from the renders. attributes: [P, F, A] float32, measured on the renders, NaN where
+    no face was seen.
+    """
+
+    codes: np.ndarray
+    attributes: np.ndarray
+
+
+class FaceEditSession:
+    """Faces F of one picture, aligned, inverted and ready; K directions, C code numbers, P candidates at a time.
+
+    Strengths are in standard deviations of the directions; a face whose strengths are all zero is left exactly as it was.
+    """
+
+    def __init__(
+        self,
+        image_u8: np.ndarray,
+        faces: Sequence[FaceInPicture],
+        codec: FaceCodec,
+        directions: DirectionSet,
+        analyzer: FaceAnalyzer,
+    ) -> None:
+        """Cut out and invert the faces.
+
+        Raises:
+            CreativeError: a face was refused by the analyzer.
+        """
+        for face in faces:
+            if face.refusal is not None:
+                raise CreativeError(f"A face cannot be edited: {face.refusal}.", "Leave it out of the session.")
+        self.image_u8, self.faces = image_u8, tuple(faces)
+        self._codec, self._directions, self._analyzer = codec, directions, analyzer
+        height, width = image_u8.shape[:2]
+        self._regions = [open_region(face.landmarks_px, face.alignment, height, width) for face in faces]
+        self._crops = self._aligned(image_u8)
+        self.codes = codec.encode(self._crops)  # [F, C]
+        self._inverted = codec.render(self.codes)
+        self._inverted_points = [self._points(render) for render in self._inverted]
+
+    def render(self, strengths: np.ndarray) -> RenderedFaces:
+        """Render candidates and look at the result.
+
+        Args:
+            strengths: [P, F, K].
+        Raises:
+            ShapeError: another shape.
+            DirectionError: a strength outside its direction's safe range.
+        """
+        strengths = np.asarray(strengths, dtype=np.float32)
+        if strengths.ndim != 3 or strengths.shape[1:] != (len(self.faces), len(self._directions.names)):
+            raise ShapeError(
+                f"expected strengths [P, {len(self.faces)}, {len(self._directions.names)}], got {list(strengths.shape)}"
+            )
+        num_candidates, num_faces, num_directions = strengths.shape
+        renders = self._codec.render(
+            self._directions.apply(np.tile(self.codes, (num_candidates, 1)), strengths.reshape(-1, num_directions))
+        )  # P * F
+        codes, attributes = self._codec.encode(renders), self._analyzer.measure_aligned(renders)
+        return RenderedFaces(
+            codes.reshape(num_candidates, num_faces, codes.shape[1]),
+            attributes.reshape(num_candidates, num_faces, attributes.shape[1]),
+        )
+
+    def compose(self, strengths: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3] uint8 with strengths [F, K] applied.
+
+        Outside the mask every pixel equals the original; zero strengths return the original bit for bit.
+        """
+        strengths = self._checked(strengths)
+        edited_rows = np.flatnonzero((strengths != 0.0).any(axis=1))
+        if not len(edited_rows):
+            return self.image_u8.copy()
+        renders = self._codec.render(self._directions.apply(self.codes[edited_rows], strengths[edited_rows]))
+        picture_f32 = self.image_u8.astype(np.float32)
+        for row, edited_u8 in zip(edited_rows, renders, strict=True):
+            change = FaceChange(
+                self._crops[row], self._inverted[row], edited_u8, self._inverted_points[row], self._points(edited_u8)
+            )
+            paste_change(picture_f32, self._regions[row], change)
+        return picture_f32.round().astype(np.uint8)
+
+    def control(self) -> np.ndarray:
+        """Return the picture with each face replaced, inside its mask, by its unedited inversion."""
+        picture_f32 = self.image_u8.astype(np.float32)
+        for region, render_u8 in zip(self._regions, self._inverted, strict=True):
+            paste_render(picture_f32, region, render_u8)
+        return picture_f32.round().astype(np.uint8)
+
+    def mask(self) -> np.ndarray:
+        """Return which pixels an edit may change, [H, W] bool."""
+        allowed = np.zeros(self.image_u8.shape[:2], dtype=bool)
+        for region in self._regions:
+            x0, y0, x1, y1 = region.box
+            allowed[y0:y1, x0:x1] |= region.mask[:, :, 0] > 0.0
+        return allowed
+
+    def identity(self, strengths: np.ndarray) -> float:
+        """Return the cosine similarity (-1..1) of the composed faces' codes to the original faces', the least of all faces."""
+        codes = self._codec.encode(self._aligned(self.compose(strengths)))
+        norms = np.linalg.norm(codes, axis=1) * np.linalg.norm(self.codes, axis=1)
+        return float(((codes * self.codes).sum(axis=1) / np.maximum(norms, 1e-9)).min(initial=1.0))
+
+    def _checked(self, strengths: np.ndarray) -> np.ndarray:
+        strengths = np.asarray(strengths, dtype=np.float32)
+        expected = (len(self.faces), len(self._directions.names))
+        if strengths.shape != expected:
+            raise ShapeError(f"expected strengths {list(expected)}, got {list(strengths.shape)}")
+        return strengths
+
+    def _aligned(self, image_u8: np.ndarray) -> list[np.ndarray]:
+        return [face.alignment.crop(image_u8, self._codec.size) for face in self.faces]
+
+    def _points(self, render_u8: np.ndarray) -> np.ndarray:
+        """Return a render's landmarks [468, 2] in the square's frame, 0..1."""
+        return self._analyzer.locate_aligned(render_u8).points[:, :2].astype(np.float64) / render_u8.shape[0]
