@@ -138,6 +138,19 @@ def _claim_problems(text: str, facts: Facts) -> Iterable[str]:
             yield f"claims {found!r} ({group['name']}), which the brief does not contain"
 
 
+def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
+    """A line may not turn the brief around: "without the white cast" into "with the white cast", or do without the product."""
+    line = [stem(word) for word in WORD.findall(text)]
+    without = {stem(word) for word in word_set("language", "without_words")}
+    if not without & set(line):
+        for word in _words_after(without, f"{facts.product}. {facts.headline}. {facts.description}") & set(line):
+            yield f"turns the brief around ({word!r} without its 'without')"
+    subject = {stem(word) for word in WORD.findall(f"{facts.brand} {facts.product}") if len(word) > 3}
+    for word in _words_after(without, text) & subject:
+        if word not in _words_after(without, f"{facts.headline}. {facts.description}"):
+            yield f"does without the product ({word!r})"
+
+
 def _people_problems(text: str, facts: Facts) -> Iterable[str]:
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
@@ -174,7 +187,7 @@ def _name_problems(text: str, facts: Facts) -> Iterable[str]:
 
 
 _ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
-    _opener_problems, _claim_problems, _people_problems, _name_problems,
+    _opener_problems, _claim_problems, _reversal_problems, _people_problems, _name_problems,
 )  # fmt: skip
 
 
@@ -194,6 +207,18 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
 def _is_backed(words: str, facts: Facts) -> bool:
     found = WORD.findall(words)
     return bool(found) and all(stem(word) in facts.stems for word in found)
+
+
+def _words_after(openers: set[str], text: str) -> set[str]:
+    """Return the stems of the (up to two) content words that follow an opener within a phrase."""
+    found: set[str] = set()
+    for phrase in re.split(r"[.,;:!?–—]|\b(?:and|but|or)\b", text):
+        words = [word for word in WORD.findall(phrase) if word.casefold() not in ("a", "an", "the", "your", "any", "more")]
+        stems = [stem(word) for word in words]
+        for place, form in enumerate(stems):
+            if form in openers:
+                found |= set(stems[place + 1 : place + 3])
+    return found
 
 
 def _whole_word(text: str, start: int, end: int) -> str:

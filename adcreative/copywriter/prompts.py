@@ -13,7 +13,7 @@ import numpy as np
 
 from adcreative.copywriter.brief import Facts
 from adcreative.copywriter.rules import rule_pack
-from adcreative.copywriter.template import copy_slots, fill_slots, fits_slots
+from adcreative.copywriter.template import copy_slots, fill_slots, fits_slots, trade_of
 from adcreative.copywriter.vocabulary import field_of
 
 _TITLES = {"headline": "Headlines:", "description": "Descriptions:"}
@@ -47,7 +47,8 @@ def examples_prompt(kind: str) -> str:
 def brief_prompt(facts: Facts, kind: str) -> str:
     """Return the brief in the layout of the examples, up to the first line's dash."""
     about = facts.description if kind == "headline" and facts.description else facts.headline or facts.description
-    return "\n" + _block(facts.brand, facts.product, about, kind, [])
+    trade = trade_of(facts)
+    return "\n" + _block(facts.brand, trade["named"] if trade else facts.product, about, kind, [])
 
 
 def example_lines() -> list[str]:
@@ -69,7 +70,8 @@ def choose_starts(facts: Facts, kind: str, num_rows: int, rng: np.random.Generat
             if queue and len(chosen) < num_rows:
                 frame, pattern = queue.pop(0)
                 chosen.append(Start(frame, fill_slots(pattern, slots, rng)))
-    repeats = -(-num_rows // max(len(chosen), 1))  # more rows than first words: begin again, the draws will differ
+    chosen = chosen or [Start("open", "")]
+    repeats = -(-num_rows // len(chosen))  # more rows than first words: begin again, the draws will differ
     return (chosen * repeats)[:num_rows]
 
 

@@ -12,6 +12,10 @@ from adcreative.copywriter.brief import WORD, Facts, stem
 from adcreative.copywriter.rules import english_words, word_set
 
 _CLAUSE_MARK = re.compile(r"[,;:?!–—-]\s|\.\s|\?$")
+_PLURAL_SUBJECT = re.compile(
+    r"\b(\w{2,}s) (?:that |who |)(makes|gives|brings|is|does|lets|keeps|helps|feels|has|was|goes|needs|comes)\b", re.IGNORECASE
+)
+_UNFINISHED_MAKE = re.compile(r"\bmakes? (?:your |the |a )?\w+ (?:look|feel)$", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(a|an)\s+([a-z][a-z'’-]*)", re.IGNORECASE)
 _PLURAL_AFTER_ONE = re.compile(r"\b(?:a|an|every|each|another)\s+([a-z]+s)\b(?!\s+[a-z])", re.IGNORECASE)
 
@@ -24,6 +28,7 @@ def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
     yield from _ending_problems(text, words, kind)
     yield from _clause_problems(text, words)
     yield from _article_problems(text)
+    yield from _agreement_problems(text, words, facts)
     yield from _capital_problems(text, facts)
 
 
@@ -70,6 +75,20 @@ def _article_problems(text: str) -> Iterable[str]:
         bare = word.casefold()
         if not bare.endswith(("ss", "us", "is")) and bare[:-1] in english_words() and len(bare) > 3:
             yield f"has a plural after a singular article ({word})"
+
+
+def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[str]:
+    """Plural subject with a singular verb, an unfinished "makes your skin look", a brand with an article, "too small"."""
+    found = _PLURAL_SUBJECT.search(text)
+    if found and not found.group(1).endswith(("ss", "us", "is")):
+        yield f"has a plural with a singular verb ({found.group(0)})"
+    if _UNFINISHED_MAKE.search(text.rstrip(".!?")):
+        yield "ends in the middle"
+    if "too" in words and stem("too") not in facts.stems:
+        yield "says too much of something ('too')"
+    brand = re.escape(facts.brand)
+    if brand and re.search(rf"\b(the|a|an|your) {brand}(?=$|[.,!?])", text, re.IGNORECASE):
+        yield "has the brand with an article"
 
 
 def _capital_problems(text: str, facts: Facts) -> Iterable[str]:

@@ -133,11 +133,9 @@ def read_lines(content: str) -> list[str]:
         first, last = content.find(start), content.rfind(end)
         if 0 <= first < last:
             try:
-                found = _lines_in(json.loads(content[first : last + 1]))
+                return _lines_in(json.loads(content[first : last + 1]))
             except (json.JSONDecodeError, RecursionError):
                 continue
-            if found:
-                return found
     plain = [_BULLET.sub("", line).strip().strip('"“”') for line in content.splitlines() if "```" not in line]
     return [line for line in plain if line]
 

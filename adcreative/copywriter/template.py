@@ -52,7 +52,7 @@ class TemplateSource:
 
 def copy_slots(facts: Facts) -> dict[str, list[str]]:
     """Return what the brief offers for each slot; lists may be empty."""
-    trade = rule_pack("grammar")["categories"].get(facts.product.casefold()) if facts.is_english else None
+    trade = trade_of(facts)
     product = "" if trade else _short_product(facts.product)
     head = trade["head"] if trade else _head_noun(product)
     known = (product.casefold(), facts.brand.casefold(), facts.product.casefold())
@@ -65,10 +65,21 @@ def copy_slots(facts: Facts) -> dict[str, list[str]]:
         "subject": [trade["subject"] if trade else with_article(product)] if trade or product else [],
         "head": [head] if head else [],
         "a_head": [with_article(head)] if head else [],
+        "makes": ["make" if is_plural(head) else "makes"] if head else [],
         "noun": [_lower_first(chunk, facts) for chunk in nouns],
         "feature": [_lower_first(_short_product(chunk), facts) for chunk in nouns],
         "phrase": [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns],
     }
+
+
+def trade_of(facts: Facts) -> dict[str, str] | None:
+    """Return how to speak of a product that is only the name of a trade ("travel"), or None."""
+    return rule_pack("grammar")["categories"].get(facts.product.casefold()) if facts.is_english else None
+
+
+def is_plural(noun: str) -> bool:
+    """Say whether a noun looks plural; "glass", "bonus" and "basis" do not."""
+    return noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
 
 
 def _chunks(facts: Facts) -> Iterator[str]:
@@ -91,8 +102,7 @@ def with_article(product: str) -> str:
     """Return "a desk", "an oat drink", but "shoes" and "coffee": plurals and mass nouns go without."""
     words = product.casefold().split()
     head = words[-1]
-    is_plural = head.endswith("s") and not head.endswith(("ss", "us", "is"))
-    if is_plural or head in word_set("grammar", "mass_nouns") or words[0] in ("a", "an", "the", "your", "our"):
+    if is_plural(head) or head in word_set("grammar", "mass_nouns") or words[0] in ("a", "an", "the", "your", "our"):
         return product
     return ("an " if words[0][0] in "aeiou" else "a ") + product
 

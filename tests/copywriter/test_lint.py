@@ -91,6 +91,10 @@ REFUSED = (
     ("An muddy day on the hill", "wrong article"),
     ("Grip for a shoes", "plural after a singular article"),
     ("Run with the Mountain today", "stray capital"),
+    ("Shoes that makes you run", "plural with a singular verb"),
+    ("Trails for a day with the Fellrunner", "brand with an article"),
+    ("The hill is too muddy", "too much of something"),
+    ("A shoe that makes your feet feel", "ends in the middle"),
     ("Gripppppp the mud", "repeats one character"),
     ("Grip the m\ufffdd", "broken characters"),
     ("Grip the\nmud", "one clean line"),
@@ -130,6 +134,15 @@ def test_a_claim_of_the_brief_may_not_move_to_something_else() -> None:
     assert any("free" in problem for problem in check_copy("A free train for your week", brief, "headline"))
     assert any("two" in problem for problem in check_copy("Two weeks by train", brief, "headline"))
     assert check_copy("Grain-free snacks on your trip", brief, "headline") == ()
+
+
+def test_a_line_may_not_turn_the_brief_around() -> None:
+    brief = Brief("Sol", "sunscreen", "", "Sun care without the white cast", "No perfume, no rush.")
+    for line in ("Sunscreen with the white cast", "Sunscreen with a perfume"):
+        assert any("turns the brief around" in problem for problem in check_copy(line, brief, "headline")), line
+    assert any("does without the product" in p for p in check_copy("A day out without sunscreen", brief, "headline"))
+    for line in ("Sunny days without a white cast", "Sunscreen with no perfume", "Skip the rush and meet Sol"):
+        assert check_copy(line, brief, "headline") == (), line
 
 
 def test_a_personal_attribute_is_refused_even_when_the_brief_has_it() -> None:

@@ -108,11 +108,6 @@ def test_an_answer_that_is_no_json_object_fails_in_one_sentence(chat_server, sho
 )
 def test_an_answer_without_lines_is_an_error(chat_server, shoe_brief, answer: dict) -> None:
     chat_server.says(200, answer)
-    if '"lines": []' in json.dumps(answer).replace("\\", ""):
-        assert _source(chat_server.address).propose(shoe_brief, "headline", 3, seed=0) == [
-            '{"lines": []}'
-        ]  # the lint's business
-        return
     with pytest.raises(CopywriterError, match="answered without any line"):
         _source(chat_server.address).propose(shoe_brief, "headline", 3, seed=0)
 
@@ -130,7 +125,7 @@ def test_nonsense_is_dropped_by_the_lint_and_topped_up(chat_server, shoe_brief) 
 def test_a_server_that_is_down_is_replaced_by_the_grammar(shoe_brief, monkeypatch) -> None:
     monkeypatch.setattr("adcreative.copywriter.chat._SLICE_S", 1e9)
     source = _source("http://127.0.0.1:9/v1#m", max_attempts=2)
-    with pytest.raises(CopywriterError, match="at http://127.0.0.1:9/v1 did not answer after 2 attempts: ConnectionRefused"):
+    with pytest.raises(CopywriterError, match=r"127\.0\.0\.1:9/v1 did not answer after 2 attempts: ConnectionRefused"):
         source.propose(shoe_brief, "headline", 3, seed=0)
     with pytest.raises(CopywriterError, match="use --llm template"):
         source.propose(shoe_brief, "headline", 3, seed=0)
