@@ -47,7 +47,7 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def client(served: Served) -> Any:
     served.studio.round_s = 0.01
-    return gradio_client.Client(served.url, verbose=False)
+    return gradio_client.Client(served.url, verbose=False, httpx_kwargs={"timeout": 60})
 
 
 def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
@@ -89,7 +89,7 @@ def test_cancel_over_the_api(served: Served, client: Any) -> None:
             break
         time.sleep(0.05)
     assert "Stopping" in client.predict(api_name="/cancel")
-    assert job.result(timeout=10)[-1]["status"] == "stopped"
+    assert job.result(timeout=60)[-1]["status"] == "stopped"
 
 
 def test_refused_picture_over_the_api(client: Any, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_refused_picture_over_the_api(client: Any, tmp_path: Path) -> None:
 def test_too_large_upload_is_refused(served: Served) -> None:
     for megabytes, status in ((31, 413), (1, 200)):
         files = {"files": ("a.png", b"\0" * (megabytes * 1024 * 1024))}
-        assert httpx.post(f"{served.url}/gradio_api/upload", files=files).status_code == status
+        assert httpx.post(f"{served.url}/gradio_api/upload", files=files, timeout=60).status_code == status
 
 
 def test_picture_may_be_left_out_over_the_api(client: Any) -> None:
@@ -112,16 +112,16 @@ def test_picture_may_be_left_out_over_the_api(client: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/etc/passwd", __file__, "%2fetc%2fpasswd", "http://127.0.0.1:22"])
 def test_no_other_file_is_served(served: Served, path: str) -> None:
-    assert httpx.get(f"{served.url}/gradio_api/file={path}").status_code in (403, 404)
+    assert httpx.get(f"{served.url}/gradio_api/file={path}", timeout=60).status_code in (403, 404)
 
 
 def test_served_with_the_safe_settings(served: Served) -> None:
-    config = httpx.get(f"{served.url}/config").json()
+    config = httpx.get(f"{served.url}/config", timeout=60).json()
     assert "runs" not in config.get("footer_links", [])
     assert config["analytics_enabled"] is False
     assert safe_settings()["run_history"] is False
     assert safe_settings()["allowed_paths"] == []
-    page = httpx.get(served.url).text
+    page = httpx.get(served.url, timeout=60).text
     assert "fonts.googleapis" not in page
     assert "cdnjs" not in page
 
@@ -172,5 +172,5 @@ def test_loopback_is_recognised(host: str, expected: bool) -> None:
 
 def test_password_guards_page_and_api() -> None:
     served = Served(FakeStudio(), auth=("anna", "secret"))
-    assert httpx.get(f"{served.url}/config").status_code == 401
-    assert httpx.get(f"{served.url}/gradio_api/info").status_code == 401
+    assert httpx.get(f"{served.url}/config", timeout=60).status_code == 401
+    assert httpx.get(f"{served.url}/gradio_api/info", timeout=60).status_code == 401
