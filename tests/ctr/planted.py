@@ -61,14 +61,14 @@ def plant_market(
                 ad_name=f"ad {row}", file_name=f"{row}.png", headline=f"headline {row}", brand=f"brand {brand}",
                 category=category, platform="market", placement=["feed", "story"][row % 2], impressions=impressions,
                 clicks=int(rng.binomial(impressions, 1 / (1 + np.exp(-truth)))), row=row + 1,
-            )  # fmt: skip
+            )
         )
         features.append(
             CreativeFeatures(
                 image=image, look=look, text=text, body=_unit(rng, dims[1]), appeal=appeal,
                 face_codes=rng.normal(0, 1, (num_faces, 512)).astype(np.float32), face_attributes=attributes,
                 face_shares=np.full(num_faces, 0.1, np.float32),
-            )  # fmt: skip
+            )
         )
         truths.append(truth)
     return PlantedWorld(creatives, features, np.array(truths))
@@ -89,7 +89,7 @@ def plant_tests(num_tests: int, *, seed: int, extra_std: float = 0.1, text_dim: 
                 Creative(
                     headline=f"words {test} {arm}", test_id=f"t{test}", platform="upworthy", impressions=impressions,
                     clicks=clicks, row=len(creatives) + 1,
-                )  # fmt: skip
+                )
             )
             features.append(CreativeFeatures(text=_unit(rng, text_dim), appeal=appeal))
             truths.append(truth)

@@ -61,9 +61,9 @@ def test_attention_by_hand() -> None:
             projection.weight.copy_(torch.tensor([[1.0], [0.0]]))
         layer.to_output.weight.copy_(torch.tensor([[1.0, 0.0]]))
     attended = layer(torch.tensor([[2.0]]), torch.tensor([[[3.0]]]), torch.ones(1, 1))
-    assert float(attended) == pytest.approx(2.0 + 6.0 / math.sqrt(2.0) * 3.0, abs=1e-5)
+    assert float(attended.detach()) == pytest.approx(2.0 + 6.0 / math.sqrt(2.0) * 3.0, abs=1e-5)
     opposed = layer(torch.tensor([[2.0]]), torch.tensor([[[-3.0]]]), torch.ones(1, 1))
-    assert float(opposed) == 2.0  # a negative score weighs nothing
+    assert float(opposed.detach()) == 2.0  # a negative score weighs nothing
 
 
 def test_attention_weights_are_unnormalised_and_an_empty_history_returns_the_target() -> None:

@@ -73,9 +73,8 @@ class TestContract:
         world = plant_market(32, seed=5, dims=(16, 16))
         builder = FeatureBuilder.fit(world.creatives, world.features, np.arange(32))
         rows, outcomes = builder.encode(world.creatives, world.features), count_outcomes(world.creatives)
-        model = build_ctr_model(
-            name, builder.spec, CTRModelConfig(embedding_dim=8, dropout_prob=0, input_dropout_prob=0), generator=torch.Generator().manual_seed(0)
-        )
+        config = CTRModelConfig(embedding_dim=8, dropout_prob=0, input_dropout_prob=0)
+        model = build_ctr_model(name, builder.spec, config, generator=torch.Generator().manual_seed(0))
         observed = torch.logit((outcomes.clicks + 0.5) / (outcomes.impressions + 1))
         before = float(((model.eval()(rows) - observed) ** 2).mean())
         learn_by_heart(model, rows, outcomes)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from adcreative.ctr.calibration import Calibrator, Counts, DomainCalibration, fit_calibrator, log_likelihood
+
+
+def draw(
+    num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35
+) -> tuple[Counts, np.ndarray]:
+    """Logits that are off by a shift and a slope, rates that vary by tau around them, binomial clicks; and the true rates."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(-4, 0.6, num)
+    truth = special.expit(-4 + shift + slope * (logit + 4) + tau * rng.normal(size=num))
+    impressions = rng.integers(500, 5000, num).astype(float)
+    clicks = rng.binomial(impressions.astype(int), truth).astype(float)
+    return Counts(logit, np.zeros(num), impressions, clicks, np.zeros(num, int), np.arange(num)), truth
+
+
+def test_parameters_are_recovered() -> None:
+    counts, _ = draw(1500, seed=0)
+    fitted = fit_calibrator(counts, seed=0).domains[0]
+    assert fitted.slope == pytest.approx(0.7, abs=0.06)
+    assert fitted.intercept + fitted.slope * (-4 - fitted.centre) == pytest.approx(-3.6, abs=0.05)
+    assert fitted.extra_std == pytest.approx(0.35, abs=0.04)
+    assert fitted.skill > 0
+    assert fitted.num_rows == 1500
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_intervals_cover_true_rates_and_coverage_from_counts_agrees(seed: int) -> None:
+    counts, _ = draw(800, seed=seed)
+    calibrator = fit_calibrator(counts, seed=0)
+    fresh, truth = draw(3000, seed=seed + 10)
+    log_odds = calibrator.log_odds(fresh.logit, fresh.domain)
+    low, high = calibrator.interval(log_odds, calibrator.spread(fresh.spread, fresh.domain), fresh.domain)
+    assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.9, abs=0.03)
+    assert calibrator.coverage(fresh) == pytest.approx(0.9, abs=0.03)
+    tight = Calibrator((DomainCalibration(**{**vars(calibrator.domains[0]), "extra_std": 0.1}),) * 2)
+    assert tight.coverage(fresh) < 0.7  # the check can fail
+
+
+def test_intervals_cover_beta_binomial_rates() -> None:
+    """Another law than the one assumed: rates are Beta(3.43, 109.78) (the CreativeRanking prior), logits say nothing."""
+    rng = np.random.default_rng(3)
+    truth = rng.beta(3.43, 109.78, 2000)
+    impressions = rng.integers(300, 3000, 2000)
+    clicks = rng.binomial(impressions, truth)
+    counts = Counts(
+        rng.normal(-3.5, 0.1, 2000), np.zeros(2000), impressions.astype(float), clicks.astype(float),
+        np.zeros(2000, int), np.arange(2000),
+    )  # fmt: skip
+    calibrator = fit_calibrator(counts.rows(np.arange(1000)), seed=0)
+    held_out = counts.rows(np.arange(1000, 2000))
+    low, high = calibrator.interval(
+        calibrator.log_odds(held_out.logit, held_out.domain), held_out.spread, held_out.domain
+    )
+    assert 0.86 <= ((low <= truth[1000:]) & (truth[1000:] <= high)).mean() <= 0.95
+    assert calibrator.coverage(held_out) == pytest.approx(0.9, abs=0.03)
+
+
+def test_rates_are_right_on_average() -> None:
+    counts, _ = draw(1500, seed=4)
+    calibrator = fit_calibrator(counts, seed=0)
+    fresh, _ = draw(3000, seed=5)
+    rates = calibrator.rate(calibrator.log_odds(fresh.logit, fresh.domain), fresh.domain)
+    assert (rates * fresh.impressions).sum() / fresh.clicks.sum() == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_useless_logit_shows_no_skill_and_a_flat_slope() -> None:
+    counts, _ = draw(600, seed=6, slope=0.0)
+    fitted = fit_calibrator(counts, seed=0).domains[0]
+    assert fitted.slope < 0.12
+    assert fitted.skill < 0.01
+
+
+def test_few_groups_widen_the_interval() -> None:
+    counts, _ = draw(300, seed=7)
+    alone = fit_calibrator(counts, seed=0).domains[0].extra_std
+    two = replace(counts, group=np.arange(300) % 2)
+    assert fit_calibrator(two, seed=0).domains[0].extra_std > alone + 0.02
+
+
+def test_domains_are_fitted_apart_when_each_has_enough() -> None:
+    words, _ = draw(300, seed=8, tau=0.6)
+    pictures, _ = draw(300, seed=9, tau=0.1, shift=-0.5)
+    both = Counts(*(np.concatenate(pair) for pair in zip(vars(words).values(), vars(pictures).values(), strict=True)))
+    both = Counts(both.logit, both.spread, both.impressions, both.clicks, np.repeat([0, 1], 300), np.arange(600))
+    fitted = fit_calibrator(both, seed=0)
+    assert fitted.domains[0].extra_std == pytest.approx(0.6, abs=0.08)
+    assert fitted.domains[1].extra_std == pytest.approx(0.1, abs=0.06)
+    few = both.rows(np.r_[0:300, 300:320])
+    assert fit_calibrator(few, seed=0).domains[1].num_rows == 320  # too few pictures: the common fit
+
+
+def test_log_likelihood_equals_binomial_when_sigma_vanishes() -> None:
+    clicks, impressions, mean = np.array([3.0]), np.array([200.0]), np.array([-4.0])
+    expected = stats.binom.logpmf(3, 200, special.expit(-4.0)) - np.log(special.comb(200, 3))  # SciPy
+    assert log_likelihood(mean, np.zeros(1), clicks, impressions)[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_notes_round_trip() -> None:
+    calibrator = fit_calibrator(draw(100, seed=1)[0], seed=0)
+    assert Calibrator.from_dict(calibrator.as_dict()) == calibrator
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0, 5), st.integers(0, 1))
+def test_rates_stay_in_range_and_rise_with_the_logit(one: float, other: float, spread: float, domain: int) -> None:
+    shape = {"intercept": -4.0, "centre": -4.0, "typical_spread": 0.1, "skill": 0.1, "num_rows": 9}
+    calibrator = Calibrator(tuple(DomainCalibration(slope=s, extra_std=t, **shape) for s, t in ((0.5, 0.7), (2.0, 0.2))))  # type: ignore[arg-type]
+    logits, domains = np.array([min(one, other), max(one, other)]), np.array([domain, domain])
+    log_odds = calibrator.log_odds(logits, domains)
+    rates = calibrator.rate(log_odds, domains)
+    low, high = calibrator.interval(log_odds, np.full(2, spread), domains)
+    assert (low >= 0).all()
+    assert (low <= high).all()
+    assert (high <= 1).all()
+    assert ((rates >= 0) & (rates <= 1)).all()
+    assert rates[0] <= rates[1] + 1e-12
