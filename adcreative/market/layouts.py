@@ -130,7 +130,7 @@ def place_wide(width: float, height: float, num_faces: int, *, with_product: boo
     if num_faces == 0:
         product = (start, top, side)
     elif with_product and num_faces == 1:
-        product = (start - 0.30 * side, top + 0.46 * side, 0.54 * side)
+        product = (start - 0.40 * side, top + 0.50 * side, 0.52 * side)
     words_right = (product[0] if product else start) - 0.04 * width
     return Layout(
         portraits=tuple((start + k * (side + gap), top, side) for k in range(num_faces)),

@@ -14,7 +14,7 @@ from adcreative.market.measures import ExpressionSet
 
 POOL_FILE = "pool.safetensors"
 _MIXED_SHARE = 0.6
-_MIDDLE_SHARE = 0.45
+_SPREAD_SHARE, _ACTIVE_SHARE = 0.4, 0.6
 
 
 def load_face_pool(faces_dir: Path) -> np.ndarray:
@@ -59,13 +59,14 @@ class Casting:
         return ((1.0 - share) * self.codes[first] + share * self.codes[second]).astype(np.float32)
 
     def vary(self, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the same person [C] with another expression.
+        """Return the same person [C] with another expression; about 60 % of the directions take part.
 
-        strength = middle + (high - low) / 2 * N(0, 0.45), cut to 0.9 of the safe range, for every direction
+        strength = (high - low) / 2 * N(0, 0.4), cut to 0.9 of the safe range on its side of zero
         """
         if self.expressions is None:
             return code
         low, high = np.asarray(self.expressions.low), np.asarray(self.expressions.high)
-        share = np.clip(rng.normal(0.0, _MIDDLE_SHARE, size=low.shape), -0.9, 0.9)
-        strengths = (low + high) / 2.0 + (high - low) / 2.0 * share
+        strengths = rng.normal(0.0, _SPREAD_SHARE, size=low.shape) * (high - low) / 2.0
+        strengths *= rng.random(low.shape) < _ACTIVE_SHARE
+        strengths = np.clip(strengths, 0.9 * np.minimum(low, 0.0), 0.9 * np.maximum(high, 0.0))
         return self.expressions.apply(code[None], strengths[None].astype(np.float32))[0].astype(np.float32)
