@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,9 +55,16 @@ def extract(tools: Tools, creatives: Sequence[Creative], label: str) -> tuple[li
     return kept, features
 
 
-def extract_market(tools: Tools, num: int, *, market_seed: int, creative_seed: int) -> tuple[list[Creative], list[Any]]:
-    """Make a simulated market's creatives and their features, chunk by chunk, so that pictures do not pile up."""
-    market = load_market(market_seed)
+def extract_words(creatives: Sequence[Creative]) -> tuple[list[Creative], list[Any]]:
+    """Return the features of headline packages, for a worker process."""
+    torch.set_num_threads(1)
+    return extract(load_tools(), creatives, "headline tests")
+
+
+def extract_market(num: int, *, creative_seed: int) -> tuple[list[Creative], list[Any]]:
+    """Make creatives of the shipped market and their features, chunk by chunk, so that pictures do not pile up."""
+    torch.set_num_threads(1)
+    tools, market = load_tools(), load_market(SHIPPED_MARKET_SEED)
     kept: list[Creative] = []
     features: list[Any] = []
     chunk: list[Creative] = []
@@ -69,6 +78,18 @@ def extract_market(tools: Tools, num: int, *, market_seed: int, creative_seed: i
     return kept, features
 
 
+def fit_and_save(name: str, seed: int, table: tuple[list[Creative], list[Any]], held_out: list[Creative], out: Path) -> str:
+    """Fit one model, measure it on unseen headline tests, save it; return a line of figures."""
+    torch.set_num_threads(1)
+    tools = load_tools()
+    config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
+    predictor = Predictor.fit(*table, config, seed=seed, provenance=PROVENANCE)
+    predictor.notes["headline_tests"] = measure_headlines(tools, predictor, held_out)
+    predictor.notes["attribution"] = ATTRIBUTION
+    predictor.save(out / name)
+    return json.dumps({name: predictor.notes["metrics"], "headlines": predictor.notes["headline_tests"]})
+
+
 def measure_headlines(tools: Tools, predictor: Predictor, creatives: Sequence[Creative]) -> dict[str, Any]:
     """Return metrics on headline tests that no model has seen, with bootstrap intervals over tests."""
     kept, features = extract(tools, creatives, "held-out headline tests")
@@ -80,24 +101,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, help="packages-train.parquet of the Upworthy Research Archive")
     parser.add_argument("--out", type=Path, default=Path("data/weights"))
-    parser.add_argument("--num", type=int, default=4000, help="simulated creatives")
+    parser.add_argument("--num", type=int, default=2400, help="simulated creatives")
+    parser.add_argument("--workers", type=int, default=2, help="processes, one core each")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    tools = load_tools()
     packages = read_catalog(arguments.packages).creatives
-    parts = {part: [c for c in packages if part_of_test(c.test_id) == part] for part in ("calibrate", "held-out")}
-    words, word_features = extract(tools, parts["calibrate"], "headline tests")
-    ads, ad_features = extract_market(tools, arguments.num, market_seed=SHIPPED_MARKET_SEED, creative_seed=CREATIVE_SEED)
-    config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
-    for name, seed in (("predictor", 0), ("judge", 1000)):
-        predictor = Predictor.fit(
-            [*words, *ads], [*word_features, *ad_features], config, seed=seed, provenance=PROVENANCE,
-            progress=lambda done, total, name=name: print(f"{name}: epoch {done}/{total}", flush=True),
-        )  # fmt: skip
-        predictor.notes["headline_tests"] = measure_headlines(tools, predictor, parts["held-out"])
-        predictor.notes["attribution"] = ATTRIBUTION
-        predictor.save(arguments.out / name)
-        print(json.dumps({name: predictor.notes["metrics"], "headlines": predictor.notes["headline_tests"]}), flush=True)
+    calibrate, held_out = ([c for c in packages if part_of_test(c.test_id) == part] for part in ("calibrate", "held-out"))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.workers, mp_context=spawn) as pool:
+        share = -(-arguments.num // arguments.workers)
+        jobs = [pool.submit(extract_market, share, creative_seed=CREATIVE_SEED + k) for k in range(arguments.workers)]
+        jobs.append(pool.submit(extract_words, calibrate))
+        parts = [job.result() for job in jobs]
+        table = ([c for creatives, _ in parts for c in creatives], [f for _, features in parts for f in features])
+        fits = [
+            pool.submit(fit_and_save, name, seed, table, held_out, arguments.out)
+            for name, seed in (("predictor", 0), ("judge", 1000))
+        ]
+        for fit in fits:
+            print(fit.result(), flush=True)
 
 
 if __name__ == "__main__":
