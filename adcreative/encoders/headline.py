@@ -1,10 +1,11 @@
 """How appealing is a headline: MiniLM with its upper layers tuned on real headline tests, and a linear head.
 
-    score = w . mean over tokens of MiniLM(headline) + v . surface(headline) + b
+    score = sum over pooled states s of w_s . (mean over tokens of state s - its mean) / its scale + v . surface(headline) + b
 
-`surface` holds what an uncased model can't see (capitals, digits, punctuation, length). Scores are differences of natural-log
-click rate within a test: 0.1 more means about 10 % more clicks; 0 is the average headline of the training tests. Knows words
-only: not the picture, the audience, or the day. Trained by `headline_training`.
+The head reads several depths, not the last alone: what makes people click (wording, tone) sits in the middle layers, the
+last one was trained to forget it. `surface` holds what an uncased model can't see (capitals, digits, punctuation, length).
+Scores are differences of natural-log click rate within a test: 0.1 more means about 10 % more clicks; 0 is the average
+headline of the training tests. Knows words only: not the picture, the audience, or the day. Trained by `headline_training`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from adcreative.encoders import weights
 from adcreative.errors import ArtifactError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-FORMAT = 1
+FORMAT = 2
 KIND = "headline-model"
 MAX_TOKENS = 64
+POOLED_STATES = (2, 4, 5, 6)
 SURFACE_FEATURES = (
     "characters", "words", "capital_share", "title_case", "shouted_words", "digit", "question", "exclamation", "quote",
     "ellipsis", "full_stops", "commas", "ends_with_stop",
@@ -59,52 +61,75 @@ def surface_features(headline: str) -> np.ndarray:
 
 
 class HeadlineNet(nn.Module):
-    """MiniLM split into a frozen lower part and `num_tuned_layers` upper layers, with a linear head on both views."""
+    """MiniLM split into a frozen lower part and `num_tuned_layers` upper layers, with a linear head on several depths.
 
+    pooled_states: which hidden states the head reads, ascending; 0 is the embeddings, k what layer k gives. Those up to the
+    split come from the frozen part. Shapes: B rows, T tokens, S surface features, D width.
+    """
+
+    pool_mean: Tensor
+    pool_scale: Tensor
     surface_mean: Tensor
     surface_scale: Tensor
 
-    def __init__(self, minilm: nn.Module, num_tuned_layers: int = 3) -> None:
+    def __init__(
+        self, minilm: nn.Module, num_tuned_layers: int = 3, pooled_states: Sequence[int] = POOLED_STATES
+    ) -> None:
         super().__init__()
         layers: Any = minilm.encoder.layer  # type: ignore[union-attr]
-        split = len(layers) - num_tuned_layers
+        split, width = len(layers) - num_tuned_layers, int(minilm.config.hidden_size)  # type: ignore[union-attr,arg-type]
+        self.pooled_states = tuple(pooled_states)
         self.embeddings: Any = minilm.embeddings
         self.lower = nn.ModuleList(layers[:split]).requires_grad_(False)
         self.upper = nn.ModuleList(layers[split:])
         self.embeddings.requires_grad_(False)
-        self.head = nn.Linear(int(minilm.config.hidden_size), 1)  # type: ignore[union-attr,arg-type]
+        self.head = nn.Linear(width * len(self.pooled_states), 1)
         self.surface_head = nn.Linear(len(SURFACE_FEATURES), 1, bias=False)
+        self.register_buffer("pool_mean", torch.zeros(len(self.pooled_states), width))
+        self.register_buffer("pool_scale", torch.ones(len(self.pooled_states), 1))
         self.register_buffer("surface_mean", torch.zeros(len(SURFACE_FEATURES)))
         self.register_buffer("surface_scale", torch.ones(len(SURFACE_FEATURES)))
 
-    def encode_lower(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the hidden states [B, T, D] below the tuned layers; token_ids and mask are [B, T] int64."""
-        hidden = self.embeddings(input_ids=token_ids)
-        for layer in self.lower:
-            hidden = layer(hidden, _additive(mask, hidden))
-        return hidden
+    def encode_lower(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the hidden states [B, T, D] below the tuned layers, and the pooled frozen states [B, states, D]."""
+        hidden, pooled = self.embeddings(input_ids=token_ids), []
+        for depth in range(len(self.lower) + 1):
+            if depth > 0:
+                hidden = self.lower[depth - 1](hidden, _additive(mask, hidden))
+            if depth in self.pooled_states:
+                pooled.append(_pool(hidden, mask))
+        empty = hidden.new_zeros(len(hidden), 0, hidden.shape[2])
+        return hidden, torch.stack(pooled, 1) if pooled else empty
 
-    def encode_upper(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean token state [B, D] after the tuned layers."""
+    def encode_upper(self, hidden: Tensor, lower_pools: Tensor, mask: Tensor) -> Tensor:
+        """Return every pooled state [B, states, D], frozen ones first."""
+        pooled = list(lower_pools.unbind(1))
         additive = _additive(mask, hidden)
-        for layer in self.upper:
+        for depth, layer in enumerate(self.upper, start=len(self.lower) + 1):
             hidden = layer(hidden, additive)
-        weight = mask.unsqueeze(-1).to(hidden.dtype)  # [B, T, 1]
-        return (hidden * weight).sum(1) / weight.sum(1)  # [B, D]
+            if depth in self.pooled_states:
+                pooled.append(_pool(hidden, mask))
+        return torch.stack(pooled, 1)
 
-    def score_hidden(self, hidden: Tensor, mask: Tensor, surface: Tensor) -> Tensor:
-        """Return scores [B] from lower hidden states [B, T, D] and raw surface features [B, S]."""
+    def score_hidden(self, hidden: Tensor, lower_pools: Tensor, mask: Tensor, surface: Tensor) -> Tensor:
+        """Return scores [B] from what `encode_lower` gave and raw surface features [B, S]."""
         standardised = (surface - self.surface_mean) / self.surface_scale
-        pooled = self.encode_upper(hidden, mask)
-        return (self.head(pooled) + self.surface_head(standardised)).squeeze(-1)
+        pooled = (self.encode_upper(hidden, lower_pools, mask) - self.pool_mean) / self.pool_scale  # [B, states, D]
+        return (self.head(pooled.flatten(1)) + self.surface_head(standardised)).squeeze(-1)
 
     def forward(self, token_ids: Tensor, mask: Tensor, surface: Tensor) -> Tensor:
-        """Return scores [B]; rows do not influence each other."""
-        return self.score_hidden(self.encode_lower(token_ids, mask), mask, surface)
+        """Return scores [B]; token_ids and mask are [B, T] int64. Rows do not influence each other."""
+        return self.score_hidden(*self.encode_lower(token_ids, mask), mask, surface)
 
     def tuned_state(self) -> dict[str, Tensor]:
         """Return what differs from MiniLM: the upper layers, the heads and the scaling of the surface features."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith(("embeddings.", "lower."))}
+
+
+def _pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean state [B, D] over the tokens that mask [B, T] marks."""
+    weight = mask.unsqueeze(-1).to(hidden.dtype)  # [B, T, 1]
+    return (hidden * weight).sum(1) / weight.sum(1)
 
 
 def _additive(mask: Tensor, hidden: Tensor) -> Tensor:
@@ -144,7 +169,7 @@ class HeadlineModel:
         model_dir = weights.find_weight("headline") if model_dir is None else model_dir
         artifact = load_artifact(model_dir, kind=KIND, formats=(FORMAT,))
         minilm, tokenizer = read_minilm(weights.find_weight("minilm") if minilm_dir is None else minilm_dir)
-        net = HeadlineNet(minilm, int(artifact.manifest["num_tuned_layers"]))
+        net = HeadlineNet(minilm, int(artifact.manifest["num_tuned_layers"]), artifact.manifest["pooled_states"])
         tensors = {name: torch.from_numpy(array).float() for name, array in artifact.tensors.items()}
         try:
             missing, unknown = net.load_state_dict(tensors, strict=False)
@@ -199,5 +224,5 @@ class HeadlineModel:
 def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: Any) -> None:
     """Write the changed layers and the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
     tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.tuned_state().items()}
-    notes["num_tuned_layers"] = len(net.upper)
+    notes |= {"num_tuned_layers": len(net.upper), "pooled_states": list(net.pooled_states)}
     save_artifact(model_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,11 @@ def part_of_test(test_id: str) -> str:
     """Return which part of the split a test belongs to: "tune" (80 %), "calibrate" (10 %) or "held-out" (10 %)."""
     bucket = int(hashlib.sha256(f"headline-test:{test_id}".encode()).hexdigest()[:8], 16) % 10
     return PARTS[0] if bucket < 8 else PARTS[bucket - 7]
+
+
+def normalise_headline(headline: str) -> str:
+    """Return the words alone, lower case: two headlines that agree in this are the same headline to a reader."""
+    return " ".join(re.findall(r"\w+", headline.lower()))
 
 
 @dataclass(frozen=True)

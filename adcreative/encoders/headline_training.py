@@ -31,7 +31,7 @@ from torch import Tensor
 
 from adcreative.encoders import weights
 from adcreative.encoders.headline import MAX_TOKENS, HeadlineNet, read_minilm, surface_features
-from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores, read_headline_tests
+from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores, normalise_headline, read_headline_tests
 
 State = dict[str, Tensor]
 
@@ -49,8 +49,8 @@ class HeadlineTrainingConfig:
     weight_decay: float = 0.01
     overdispersion: float = 0.1
     average_decay: float = 0.985
-    ridge: float = 300.0
-    surface_scale: float = 0.3
+    ridge: float = 40_000.0
+    surface_scale: float = 0.6
 
 
 CONFIG = HeadlineTrainingConfig()
@@ -58,10 +58,14 @@ CONFIG = HeadlineTrainingConfig()
 
 @dataclass(frozen=True)
 class EncodedTests:
-    """Tests with the frozen part of the network already computed: hidden [tokens, D] float16 flat, rows start at offsets."""
+    """Tests with the frozen part of the network already computed.
+
+    hidden [tokens, D] float16 holds all arms one after the other, rows start at offsets; lower_pools [N, states, D].
+    """
 
     tests: HeadlineTests
     hidden: Tensor
+    lower_pools: Tensor
     offsets: np.ndarray
     surface: Tensor
 
@@ -69,8 +73,8 @@ class EncodedTests:
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets)
 
-    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Return hidden [B, T, D] float32, mask [B, T] and surface [B, S] of the arms `rows`."""
+    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return hidden [B, T, D] float32, lower_pools, mask [B, T] and surface [B, S] of the arms `rows`."""
         length = int(self.lengths[rows].max())
         hidden = torch.zeros(len(rows), length, self.hidden.shape[1])
         mask = torch.zeros(len(rows), length, dtype=torch.long)
@@ -78,7 +82,8 @@ class EncodedTests:
             begin, end = self.offsets[row], self.offsets[row + 1]
             hidden[place, : end - begin] = self.hidden[begin:end].float()
             mask[place, : end - begin] = 1
-        return hidden, mask, self.surface[torch.from_numpy(rows)]
+        row_idx = torch.from_numpy(rows)
+        return hidden, self.lower_pools[row_idx], mask, self.surface[row_idx]
 
 
 def encode_tests(tests: HeadlineTests, net: HeadlineNet, tokenizer: Any) -> EncodedTests:
@@ -86,7 +91,9 @@ def encode_tests(tests: HeadlineTests, net: HeadlineNet, tokenizer: Any) -> Enco
     tokens = tokenizer(list(tests.headlines), truncation=True, max_length=MAX_TOKENS)["input_ids"]
     lengths = np.array([len(ids) for ids in tokens])
     offsets = np.r_[0, np.cumsum(lengths)]
-    hidden = torch.zeros(int(offsets[-1]), net.head.in_features, dtype=torch.float16)
+    num_frozen, width = sum(depth <= len(net.lower) for depth in net.pooled_states), net.pool_mean.shape[1]
+    hidden = torch.zeros(int(offsets[-1]), width, dtype=torch.float16)
+    lower_pools = torch.zeros(len(lengths), num_frozen, width)
     order = np.argsort(lengths, kind="stable")
     with torch.inference_mode():
         for start in range(0, len(order), 64):
@@ -96,11 +103,11 @@ def encode_tests(tests: HeadlineTests, net: HeadlineNet, tokenizer: Any) -> Enco
             for place, row in enumerate(rows):
                 ids[place, : lengths[row]] = torch.tensor(tokens[row])
                 mask[place, : lengths[row]] = 1
-            block = net.encode_lower(ids, mask).half()
+            block, lower_pools[torch.from_numpy(rows)] = net.encode_lower(ids, mask)
             for place, row in enumerate(rows):
-                hidden[offsets[row] : offsets[row + 1]] = block[place, : lengths[row]]
+                hidden[offsets[row] : offsets[row + 1]] = block[place, : lengths[row]].half()
     surface = torch.from_numpy(np.stack([surface_features(text) for text in tests.headlines]))
-    return EncodedTests(tests, hidden, offsets, surface)
+    return EncodedTests(tests, hidden, lower_pools, offsets, surface)
 
 
 def score_encoded(net: HeadlineNet, encoded: EncodedTests) -> np.ndarray:
@@ -135,22 +142,31 @@ def multinomial_loss(scores: Tensor, log_impressions: Tensor, clicks: Tensor, te
     return -(clicks * log_probability).sum() / clicks.sum().clamp_min(1e-6)
 
 
+def pool_states(net: HeadlineNet, encoded: EncodedTests) -> Tensor:
+    """Return every pooled state [N, states, D] of every arm."""
+    net.eval()
+    pooled = torch.zeros(len(encoded.tests.headlines), *net.pool_mean.shape)
+    order = np.argsort(encoded.lengths, kind="stable")
+    with torch.inference_mode():
+        for start in range(0, len(order), 64):
+            rows = order[start : start + 64]
+            hidden, lower_pools, mask, _ = encoded.pad(rows)
+            pooled[torch.from_numpy(rows)] = net.encode_upper(hidden, lower_pools, mask)
+    return pooled
+
+
 def fit_ridge_head(net: HeadlineNet, encoded: EncodedTests, config: HeadlineTrainingConfig) -> None:
     """Set the heads to a ridge regression of within-test log rates on the untuned states, a near start for the tuning."""
     tests, num_tests = encoded.tests, len(encoded.tests.test_ids)
     mean, scale = encoded.surface.mean(0), encoded.surface.std(0).clamp_min(1e-3)
     net.surface_mean.copy_(mean)
     net.surface_scale.copy_(scale)
-    net.eval()
-    pooled = torch.zeros(len(tests.headlines), net.head.in_features)
-    order = np.argsort(encoded.lengths, kind="stable")
-    with torch.inference_mode():
-        for start in range(0, len(order), 64):
-            rows = order[start : start + 64]
-            hidden, mask, _ = encoded.pad(rows)
-            pooled[torch.from_numpy(rows)] = net.encode_upper(hidden, mask)
+    pooled = pool_states(net, encoded)  # [N, states, D]
+    net.pool_mean.copy_(pooled.mean(0))
+    net.pool_scale.copy_((pooled - net.pool_mean).square().mean((0, 2)).sqrt()[:, None])
+    pooled = (pooled - net.pool_mean) / net.pool_scale
     surface = ((encoded.surface - mean) / scale * config.surface_scale).numpy()
-    features = np.concatenate([pooled.numpy(), surface], 1).astype(np.float64)  # [N, D + S]
+    features = np.concatenate([pooled.flatten(1).numpy(), surface], 1).astype(np.float64)  # [N, states D + S]
     target = np.log((tests.clicks + 0.5) / (tests.impressions + 1))
     weight = 1 / (1 / (tests.clicks + 0.5) + config.overdispersion)
     total = np.bincount(tests.test_idx, weight, num_tests)
@@ -206,7 +222,7 @@ def start_seed(net: HeadlineNet, config: HeadlineTrainingConfig, num_steps: int)
 
     def factor(step: int) -> float:
         warmup = max(num_steps // 10, 1)
-        return min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / num_steps, 1))))
+        return min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / max(num_steps, 1), 1))))
 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     return SeedRun(optimizer, scheduler, {k: v.clone() for k, v in net.tuned_state().items()})
@@ -264,8 +280,8 @@ def set_scale(net: HeadlineNet, calibrate: EncodedTests, tune: EncodedTests, ove
 
 def without_shared_headlines(tune: HeadlineTests, others: list[HeadlineTests]) -> HeadlineTests:
     """Drop the tests that show a headline which another part also shows: a headline may be tested twice."""
-    elsewhere = {text for part in others for text in part.headlines}
-    shared = np.array([text in elsewhere for text in tune.headlines], bool)
+    elsewhere = {normalise_headline(text) for part in others for text in part.headlines}
+    shared = np.array([normalise_headline(text) in elsewhere for text in tune.headlines], bool)
     return tune.select(np.bincount(tune.test_idx, shared, len(tune.test_ids)) == 0)
 
 
