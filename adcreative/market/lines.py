@@ -133,6 +133,5 @@ def _upper_first(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Close up doubled stops and blanks that a slot may leave."""
-    text = re.sub(r"([?!.])\.", r"\1", text)
-    return re.sub(r"\s+", " ", text).strip()
+    """Drop the stop that a frame adds behind a slot which brings its own."""
+    return re.sub(r"([?!.])\.", r"\1", text)

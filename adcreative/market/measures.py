@@ -41,9 +41,10 @@ class HeadlineScorer(Protocol):
 class ExpressionSet(Protocol):
     """Edits of face codes (`stylegan.directions.DirectionSet`): strengths [P, K] within low..high [K]."""
 
-    low: np.ndarray
-    high: np.ndarray
-
+    @property
+    def low(self) -> np.ndarray: ...
+    @property
+    def high(self) -> np.ndarray: ...
     def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray: ...
 
 

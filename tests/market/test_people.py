@@ -38,9 +38,10 @@ def test_a_pool_without_codes_is_refused(tmp_path: Path, tensors: dict[str, np.n
         load_face_pool(tmp_path)
 
 
-def test_one_person_is_no_cast():
-    with pytest.raises(ConfigError, match=r"face_codes must be \[N, C\].*got \[1, 4\]"):
-        Casting(np.ones((1, 4)))
+@pytest.mark.parametrize(("codes", "shape"), [(np.ones((1, 4)), r"\[1, 4\]"), (np.ones(4), r"\[4\]")])
+def test_one_person_is_no_cast(codes: np.ndarray, shape: str):
+    with pytest.raises(ConfigError, match=rf"face_codes must be \[N, C\].*got {shape}"):
+        Casting(codes)
 
 
 def test_people_stay_between_two_of_the_pool(face_codes: np.ndarray):
