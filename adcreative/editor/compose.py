@@ -45,7 +45,7 @@ AGREEMENT_DEVIATIONS = 1.0
 class FaceRegion:
     """Where one face may change: its square, landmarks and mask.
 
-    points [468, 2]: landmarks in the square's frame. ring [N, 2]: the mask's outline there, which never moves. box: the part
+    points [N, 2]: traced points in the square's frame, the mesh first. ring [M, 2]: the mask's outline there, which never moves. box: the part
     of the picture that the square touches. grid [h, w, 2]: the frame coordinates of its pixels. mask [h, w, 1] float32: 0
     outside, 1 well inside. fade [h, w, 1]: the share of a move that is carried out, 0 before the mask ends. light
     [MASK_SIZE, MASK_SIZE, 2], in the frame: how far brightness and colour may change, 1 at eyes and mouth, less on skin, 0 on
@@ -65,7 +65,7 @@ class FaceRegion:
 @dataclass(frozen=True)
 class FaceChange:
     """What the generator did to the aligned crop [S, S, 3] uint8: its renders, as inverted and as edited, of the same size, and
-    their landmarks [468, 2]."""
+    their traced points [N, 2], in the order of the region's."""
 
     crop_u8: np.ndarray
     inverted_u8: np.ndarray
@@ -74,9 +74,13 @@ class FaceChange:
     edited_points: np.ndarray
 
 
-def open_region(landmarks_px: np.ndarray, alignment: Alignment, height: int, width: int) -> FaceRegion:
-    """Draw the mask of one face: the mesh's face oval, grown by 16 % so that jaw and mouth have room, with a soft edge."""
-    points = alignment.to_aligned(landmarks_px)
+def open_region(points: np.ndarray, alignment: Alignment, height: int, width: int) -> FaceRegion:
+    """Draw the mask of one face: the mesh's face oval, grown by 16 % so that jaw and mouth have room, with a soft edge.
+
+    Args:
+        points: [N, 2] traced points in the square's frame, the 468 of the mesh first.
+        alignment: the face's square. height, width: size of the picture.
+    """
     oval = points[list(FACE_OVAL)]
     outline = np.clip(_grown(oval, OVAL_GROWTH), 0.02, 0.98)
     box = alignment.bounding_box(height, width)
@@ -90,7 +94,7 @@ def open_region(landmarks_px: np.ndarray, alignment: Alignment, height: int, wid
     skin = _smooth_edge(_draw_polygon(_grown(oval, LIGHT_GROWTH)), FEATHER)
     parts = np.max([_draw_polygon(_grown(points[list(part)], PART_GROWTH)) for part in (LEFT_EYE, RIGHT_EYE, LIPS)], axis=0)
     parts_blurred = gaussian_filter(parts, sigma=FEATHER * MASK_SIZE / 2)[:, :, None]
-    light = skin * (np.float32([SKIN_LIGHT, SKIN_COLOUR]) * (1.0 - parts_blurred) + parts_blurred)
+    light = skin * (np.array([SKIN_LIGHT, SKIN_COLOUR], dtype=np.float32) * (1.0 - parts_blurred) + parts_blurred)
     return FaceRegion(alignment, points, ring, box, grid, mask, fade, light)
 
 

@@ -13,6 +13,8 @@ from adcreative.errors import CreativeError
 from stylegan.directions import DirectionSet
 from stylegan.errors import ShapeError
 
+TRACE_SIZE = 256
+
 
 @dataclass(frozen=True)
 class RenderedFaces:
@@ -51,11 +53,13 @@ class FaceEditSession:
         self.image_u8, self.faces = image_u8, tuple(faces)
         self._codec, self._directions, self._analyzer = codec, directions, analyzer
         height, width = image_u8.shape[:2]
-        self._regions = [open_region(face.landmarks_px, face.alignment, height, width) for face in faces]
+        self._regions = [open_region(self._face_points(face), face.alignment, height, width) for face in faces]
         self._crops = self._aligned(image_u8)
         self.codes = codec.encode(self._crops)  # [F, C]
         self._inverted = codec.render(self.codes)
-        self._inverted_points = [self._points(render) for render in self._inverted]
+        self._inverted_points = [
+            self._points(render, otherwise=region.points) for render, region in zip(self._inverted, self._regions, strict=True)
+        ]
 
     def render(self, strengths: np.ndarray) -> RenderedFaces:
         """Render candidates and look at the result.
@@ -93,9 +97,9 @@ class FaceEditSession:
         renders = self._codec.render(self._directions.apply(self.codes[edited_rows], strengths[edited_rows]))
         picture_f32 = self.image_u8.astype(np.float32)
         for row, edited_u8 in zip(edited_rows, renders, strict=True):
-            change = FaceChange(
-                self._crops[row], self._inverted[row], edited_u8, self._inverted_points[row], self._points(edited_u8)
-            )
+            before = self._inverted_points[row]
+            after = self._points(edited_u8, otherwise=before)
+            change = FaceChange(self._crops[row], self._inverted[row], edited_u8, before, after)
             paste_change(picture_f32, self._regions[row], change)
         return picture_f32.round().astype(np.uint8)
 
@@ -130,6 +134,14 @@ class FaceEditSession:
     def _aligned(self, image_u8: np.ndarray) -> list[np.ndarray]:
         return [face.alignment.crop(image_u8, self._codec.size) for face in self.faces]
 
-    def _points(self, render_u8: np.ndarray) -> np.ndarray:
-        """Return a render's landmarks [468, 2] in the square's frame, 0..1."""
-        return self._analyzer.locate_aligned(render_u8).points[:, :2].astype(np.float64) / render_u8.shape[0]
+    def _face_points(self, face: FaceInPicture) -> np.ndarray:
+        """Trace a face of the picture, [478, 2]; on a crop, so that it compares with renders."""
+        traced = self._analyzer.trace_aligned(face.alignment.crop(self.image_u8, TRACE_SIZE))
+        if traced is None:
+            raise CreativeError("A face cannot be edited: it is not seen when cropped.", "Leave it out of the session.")
+        return traced
+
+    def _points(self, render_u8: np.ndarray, *, otherwise: np.ndarray) -> np.ndarray:
+        """Trace a render [478, 2]; `otherwise` when the mesh sees no face in it, so that nothing moves."""
+        traced = self._analyzer.trace_aligned(render_u8)
+        return otherwise if traced is None else traced

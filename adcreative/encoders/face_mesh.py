@@ -25,6 +25,9 @@ EYE_CROP_SPAN = 2.3
 LEFT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 RIGHT_EYE = (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398)
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+# the eye contour of the iris network, lower lid from the outer corner, then upper lid, by the mesh's numbers
+LEFT_CONTOUR = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
+RIGHT_CONTOUR = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398)
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
@@ -54,6 +57,16 @@ class FaceLandmarks:
     @property
     def right_eye(self) -> np.ndarray:
         return self.points[list(RIGHT_EYE_CORNERS), :2].mean(axis=0)
+
+
+def trace_points(landmarks: FaceLandmarks, eyes: tuple[Eye, Eye]) -> np.ndarray:
+    """Return the mesh with the lids as the iris network sees them, and five points of each iris after it, [478, 2].
+
+    The mesh alone hardly follows closing lids and does not know where the eyes look.
+    """
+    points = landmarks.points[:, :2].copy()
+    points[list(LEFT_CONTOUR)], points[list(RIGHT_CONTOUR)] = eyes[0].contour, eyes[1].contour
+    return np.concatenate([points, eyes[0].iris, eyes[1].iris])
 
 
 class FaceMesh:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from adcreative.encoders.blazeface import BlazeFace, Detection
 from adcreative.encoders.face_attributes import ATTRIBUTES, measure_attributes
-from adcreative.encoders.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh
+from adcreative.encoders.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
 from adcreative.encoders.weights import find_weight
 from stylegan.alignment import Alignment
 from stylegan.checkpoints import FaceModel
@@ -92,6 +92,17 @@ class FaceAnalyzer:
         """Return the mesh of one aligned crop, in the crop's pixels."""
         whole = np.diag([float(crop_u8.shape[1]), float(crop_u8.shape[0]), 1.0])
         return self._mesh.find_landmarks(crop_u8, whole @ _mesh_square())
+
+    def trace_aligned(self, crop_u8: np.ndarray) -> np.ndarray | None:
+        """Return the points of one aligned crop that an edit may move, [478, 2] float64 with the square as 0..1.
+
+        The mesh, its lids refined, then the irises (`face_mesh.trace_points`); None when no face is seen.
+        """
+        landmarks = self.locate_aligned(crop_u8)
+        if landmarks.confidence < MIN_CONFIDENCE:
+            return None
+        points = trace_points(landmarks, self._mesh.find_eyes(crop_u8, landmarks))
+        return points.astype(np.float64) / [crop_u8.shape[1], crop_u8.shape[0]]
 
     def _describe(self, image_u8: np.ndarray, detection: Detection) -> FaceInPicture | None:
         """Place the mesh twice (from the detector's box, then from the mesh's own square) and measure the face."""
