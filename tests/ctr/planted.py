@@ -58,15 +58,27 @@ def plant_market(
         impressions = int(rng.integers(800, 6000))
         creatives.append(
             Creative(
-                ad_name=f"ad {row}", file_name=f"{row}.png", headline=f"headline {row}", brand=f"brand {brand}",
-                category=category, platform="market", placement=["feed", "story"][row % 2], impressions=impressions,
-                clicks=int(rng.binomial(impressions, 1 / (1 + np.exp(-truth)))), row=row + 1,
+                ad_name=f"ad {row}",
+                file_name=f"{row}.png",
+                headline=f"headline {row}",
+                brand=f"brand {brand}",
+                category=category,
+                platform="market",
+                placement=["feed", "story"][row % 2],
+                impressions=impressions,
+                clicks=int(rng.binomial(impressions, 1 / (1 + np.exp(-truth)))),
+                row=row + 1,
             )
         )
         features.append(
             CreativeFeatures(
-                image=image, look=look, text=text, body=_unit(rng, dims[1]), appeal=appeal,
-                face_codes=rng.normal(0, 1, (num_faces, 512)).astype(np.float32), face_attributes=attributes,
+                image=image,
+                look=look,
+                text=text,
+                body=_unit(rng, dims[1]),
+                appeal=appeal,
+                face_codes=rng.normal(0, 1, (num_faces, 512)).astype(np.float32),
+                face_attributes=attributes,
                 face_shares=np.full(num_faces, 0.1, np.float32),
             )
         )
@@ -87,8 +99,12 @@ def plant_tests(num_tests: int, *, seed: int, extra_std: float = 0.1, text_dim: 
             clicks = int(rng.binomial(impressions, 1 / (1 + np.exp(-truth))))
             creatives.append(
                 Creative(
-                    headline=f"words {test} {arm}", test_id=f"t{test}", platform="upworthy", impressions=impressions,
-                    clicks=clicks, row=len(creatives) + 1,
+                    headline=f"words {test} {arm}",
+                    test_id=f"t{test}",
+                    platform="upworthy",
+                    impressions=impressions,
+                    clicks=clicks,
+                    row=len(creatives) + 1,
                 )
             )
             features.append(CreativeFeatures(text=_unit(rng, text_dim), appeal=appeal))

@@ -11,9 +11,7 @@ from scipy import special, stats
 from adcreative.ctr.calibration import Calibrator, Counts, DomainCalibration, fit_calibrator, log_likelihood
 
 
-def draw(
-    num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35
-) -> tuple[Counts, np.ndarray]:
+def draw(num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35) -> tuple[Counts, np.ndarray]:
     """Logits that are off by a shift and a slope, rates that vary by tau around them, binomial clicks; and the true rates."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(-4, 0.6, num)
@@ -58,9 +56,7 @@ def test_intervals_cover_beta_binomial_rates() -> None:
     )  # fmt: skip
     calibrator = fit_calibrator(counts.rows(np.arange(1000)), seed=0)
     held_out = counts.rows(np.arange(1000, 2000))
-    low, high = calibrator.interval(
-        calibrator.log_odds(held_out.logit, held_out.domain), held_out.spread, held_out.domain
-    )
+    low, high = calibrator.interval(calibrator.log_odds(held_out.logit, held_out.domain), held_out.spread, held_out.domain)
     assert 0.86 <= ((low <= truth[1000:]) & (truth[1000:] <= high)).mean() <= 0.95
     assert calibrator.coverage(held_out) == pytest.approx(0.9, abs=0.03)
 

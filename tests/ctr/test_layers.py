@@ -88,14 +88,17 @@ def test_attention_ignores_order_and_masked_items() -> None:
 def test_quadratic_layer_equals_its_naive_twin_and_its_folded_form(num_rows: int) -> None:
     network = QuadraticNetwork(5, num_layers=3, num_rows=num_rows, dropout_prob=0.1, generator=seeded())
     x = torch.randn(7, 5, generator=seeded(1))
+    with torch.no_grad():  # nothing at its neutral start
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=seeded(2)))
     for _ in range(3):
-        network(x)  # moves the running statistics off their start
+        network(x)
     network.eval()
     expected = x
     for layer in network.layers:
         expected = naive_quadratic(layer, expected)  # type: ignore[arg-type]
-    torch.testing.assert_close(network(x), expected)
-    torch.testing.assert_close(network.fold()(x), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network.fold()(x), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_dropout_is_repeatable_keeps_the_mean_and_leaves_the_global_seed_alone() -> None:

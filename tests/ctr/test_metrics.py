@@ -37,6 +37,7 @@ def test_pairs_by_hand() -> None:
 def test_predicted_ties_count_half_and_observed_ties_not_at_all() -> None:
     creatives = [arm(10, headline="a"), arm(50, headline="b"), arm(50, headline="c")]
     assert evaluate_predictions(creatives, np.full(3, 0.02))["pairwise_accuracy"] == 0.5
+    assert evaluate_predictions(creatives, np.array([0.01, 0.05, 0.03]))["pairwise_accuracy"] == 1.0
 
 
 def test_pairs_are_within_tests_only() -> None:
@@ -116,6 +117,9 @@ def test_bootstrap_draws_groups_and_brackets_the_figure() -> None:
         assert low < high, name
         if name not in ("ece", "ndcg_at_10"):  # biased upwards, or of a maximum: no bracket promised
             assert low <= metrics[name] <= high, name
+    upside_down = [arm(10 + a + 10 * t, 1000, f"t{t}", headline=str(a)) for t in range(5) for a in range(2)]
+    within = np.array([0.5 - 0.1 * t + 0.01 * a for t in range(5) for a in range(2)])  # right inside tests, wrong across
+    assert bootstrap_metrics(upside_down, within, seed=0, num_draws=20)["pairwise_accuracy"] == (1.0, 1.0)
     assert bootstrap_metrics([], np.zeros(0), seed=0)["spearman"] is None
 
 

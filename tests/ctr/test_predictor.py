@@ -243,9 +243,7 @@ class TestRefusals:
 def test_progress_covers_all_members(world: PlantedWorld) -> None:
     told: list[tuple[int, int]] = []
     tests = plant_tests(60, seed=2)
-    Predictor.fit(
-        tests.creatives, tests.features, SMALL, seed=0, progress=lambda done, most: told.append((done, most))
-    )
+    Predictor.fit(tests.creatives, tests.features, SMALL, seed=0, progress=lambda done, most: told.append((done, most)))
     assert told == sorted(told)
     assert {most for _, most in told} == {2 * SMALL.training.num_epochs}
 

@@ -48,9 +48,9 @@ def test_binomial_weight_of_a_group_is_capped() -> None:
 
 
 def test_within_group_loss_by_hand() -> None:
-    """Two arms of equal impressions, rates 1 : 3; clicks 2 and 6: -2 ln(1/4) - 6 ln(3/4); a lone row adds nothing."""
-    counts = outcomes([100.0, 100.0, 50.0], [2.0, 6.0, 9.0], [0, 0, 1])
-    logits = torch.logit(torch.tensor([0.1, 0.3, 0.5]))
+    """Two arms, rates 3 : 3 with impressions 1 : 3; clicks 2 and 6: -2 ln(1/4) - 6 ln(3/4); a lone row adds nothing."""
+    counts = outcomes([100.0, 300.0, 50.0], [2.0, 6.0, 9.0], [0, 0, 1])
+    logits = torch.logit(torch.tensor([0.3, 0.3, 0.5]))
     loss, clicks = within_group_loss(logits, counts, within_group_variance=0.0)
     assert float(loss) == pytest.approx(-2 * math.log(0.25) - 6 * math.log(0.75), rel=1e-5)
     assert float(clicks) == 8.0

@@ -76,9 +76,9 @@ class TestContract:
         config = CTRModelConfig(embedding_dim=8, dropout_prob=0, input_dropout_prob=0)
         model = build_ctr_model(name, builder.spec, config, generator=torch.Generator().manual_seed(0))
         observed = torch.logit((outcomes.clicks + 0.5) / (outcomes.impressions + 1))
-        before = float(((model.eval()(rows) - observed) ** 2).mean())
+        before = float(((model.eval()(rows).detach() - observed) ** 2).mean())
         learn_by_heart(model, rows, outcomes)
-        after = float(((model.eval()(rows) - observed) ** 2).mean())
+        after = float(((model.eval()(rows).detach() - observed) ** 2).mean())
         assert after < (before * 1.05 if name == "mean_rate" else before * 0.05)
 
     def test_absent_fields_are_not_read(self, name: str, builder: FeatureBuilder, batch: FeatureBatch) -> None:
@@ -141,9 +141,7 @@ def test_appeal_raises_the_wide_logit_whatever_is_learnt(builder: FeatureBuilder
     assert bool((wide(more) > wide(batch)).all())
 
 
-def test_history_matters_and_folding_and_kept_memory_change_nothing(
-    builder: FeatureBuilder, batch: FeatureBatch
-) -> None:
+def test_history_matters_and_folding_and_kept_memory_change_nothing(builder: FeatureBuilder, batch: FeatureBatch) -> None:
     model = build("qin", builder)
     assert isinstance(model, CreativeQIN)
     for _ in range(2):
