@@ -80,8 +80,13 @@ def _article_problems(text: str) -> Iterable[str]:
 def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[str]:
     """Plural subject with a singular verb, an unfinished "makes your skin look", a brand with an article, "too small"."""
     found = _PLURAL_SUBJECT.search(text)
-    if found and not found.group(1).endswith(("ss", "us", "is")):
+    brand_words = facts.brand.casefold().split()
+    if found and not found.group(1).endswith(("ss", "us", "is")) and found.group(1).casefold() not in brand_words:
         yield f"has a plural with a singular verb ({found.group(0)})"
+    noun = (WORD.findall(re.split(r" (?:with|for) ", facts.product)[0]) or [""])[-1]
+    is_plural = noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
+    if is_plural and re.search(rf"\b(a|an|one) (?:[\w-]+ ){{0,3}}{re.escape(noun)}\b", text, re.IGNORECASE):
+        yield f"has a plural after a singular article ({noun})"
     if _UNFINISHED_MAKE.search(text.rstrip(".!?")):
         yield "ends in the middle"
     if "too" in words and stem("too") not in facts.stems:

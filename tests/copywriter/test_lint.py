@@ -91,6 +91,8 @@ REFUSED = (
     ("An muddy day on the hill", "wrong article"),
     ("Grip for a shoes", "plural after a singular article"),
     ("Run with the Mountain today", "stray capital"),
+    ("A pair of legs and a new shoes to wear", "plural after a singular article"),
+    ("Looking for a new running shoes?", "plural after a singular article"),
     ("Shoes that makes you run", "plural with a singular verb"),
     ("Trails for a day with the Fellrunner", "brand with an article"),
     ("The hill is too muddy", "too much of something"),
@@ -164,6 +166,11 @@ def test_limits_follow_platform_and_placement() -> None:
     assert length_limit(Brief(platform="research"), "headline") == 60  # "research" is not "search"
     assert check_copy(line, Brief("A", platform="meta"), "headline") == ()
     assert any("30 are allowed" in problem for problem in check_copy(line, Brief("A", platform="google"), "headline"))
+
+
+def test_a_brand_that_looks_plural_is_one_brand() -> None:
+    brief = Brief("Bright Paws", "dog food", "", "Dinner is ready", "")
+    assert check_copy("Bright Paws brings dinner to your dog", brief, "headline") == ()
 
 
 def test_words_to_avoid_are_refused(shoe_brief: Brief) -> None:

@@ -46,6 +46,8 @@ def test_the_brief_travels_as_data_that_cannot_close_its_marks(chat_server) -> N
     assert "CANARY" not in message
     packed = message.split("<brief>\n")[1].split("\n</brief>")[0]
     assert json.loads(packed)["brand"] == "A < B > C"
+    assert "<" not in packed
+    assert ">" not in packed
 
 
 def test_a_rate_limit_is_waited_out(chat_server, shoe_brief) -> None:
