@@ -69,9 +69,7 @@ def pack_manifest(manifest: Mapping[str, Any]) -> bytes:
     try:
         return (json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
     except (TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"the manifest cannot be written as JSON ({error}); use finite numbers and plain types"
-        ) from error
+        raise ArtifactError(f"the manifest cannot be written as JSON ({error}); use finite numbers and plain types") from error
 
 
 def build_manifest(

@@ -202,7 +202,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 @app.command("app")
 def app_command(
-    host: Annotated[str, typer.Option(help="Address to bind; anything but 127.0.0.1 needs --auth.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to bind; use --auth with anything but 127.0.0.1.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 7860,
     model: Model = None,
     auth: Annotated[str | None, typer.Option(help="user:password.")] = None,

@@ -1,14 +1,14 @@
 """Errors of the adcreative package. Every message is one sentence: what was expected, what came, what to do.
 
-    AdCreativeError                     the CLI prints the sentence and exits with 2
-    |-- CatalogError(ValueError)        the folder or table as a whole cannot be used
-    |-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of failures.csv
-    |-- ConfigError(ValueError)         an option or a configuration file is wrong
-    |-- WeightsError(FileNotFoundError) a named weight is not here and cannot be had
-    |-- ArtifactError(ValueError)       a model folder is incomplete, of another version, or changed
-    |-- FeatureError(ValueError)        features cannot be built or do not fit the model
-    |-- TrainingError(ValueError)       the data cannot be learnt from
-    `-- CopywriterError(RuntimeError)   the language model failed and no fallback was allowed
+AdCreativeError                     the CLI prints the sentence and exits with 2
+|-- CatalogError(ValueError)        the folder or table as a whole cannot be used
+|-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of failures.csv
+|-- ConfigError(ValueError)         an option or a configuration file is wrong
+|-- WeightsError(FileNotFoundError) a named weight is not here and cannot be had
+|-- ArtifactError(ValueError)       a model folder is incomplete, of another version, or changed
+|-- FeatureError(ValueError)        features cannot be built or do not fit the model
+|-- TrainingError(ValueError)       the data cannot be learnt from
+`-- CopywriterError(RuntimeError)   the language model failed and no fallback was allowed
 """
 
 

@@ -240,9 +240,7 @@ def pool_fields(creative: Creative, features: CreativeFeatures) -> dict[str, np.
     }
 
 
-def select_history(
-    creatives: Sequence[Creative], earlier: Sequence[Creative], length: int
-) -> tuple[np.ndarray, np.ndarray]:
+def select_history(creatives: Sequence[Creative], earlier: Sequence[Creative], length: int) -> tuple[np.ndarray, np.ndarray]:
     """Choose for each creative its brand's last `length` history items.
 
     An item counts when the brand is the same and not empty, the test is another (or none), and it did not start later: with
@@ -258,9 +256,7 @@ def select_history(
     return _pad(chosen, length)
 
 
-def select_earlier_rows(
-    creatives: Sequence[Creative], is_training: np.ndarray, length: int
-) -> tuple[np.ndarray, np.ndarray]:
+def select_earlier_rows(creatives: Sequence[Creative], is_training: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     """As `select_history` within one table: a row sees rows of its brand that come before it, by date_start, then by order."""
     chosen: list[list[int]] = [[] for _ in creatives]
     for brand, positions in _positions_by_brand(creatives).items():

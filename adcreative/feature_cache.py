@@ -59,9 +59,7 @@ class FeatureCache:
 def picture_key(image_u8: np.ndarray, *encoder_hashes: str) -> str:
     """Return the key of a picture [H, W, 3] uint8: its size, its pixels, and what will look at it."""
     shape = repr(image_u8.shape).encode()
-    return hash_bytes(
-        b"picture", str(FORMAT).encode(), shape, image_u8.tobytes(), *(h.encode() for h in encoder_hashes)
-    )
+    return hash_bytes(b"picture", str(FORMAT).encode(), shape, image_u8.tobytes(), *(h.encode() for h in encoder_hashes))
 
 
 def words_key(text: str, *encoder_hashes: str) -> str:

@@ -31,6 +31,7 @@ class ImageTextEncoder(Protocol):
     def content_hash(self) -> str: ...
     def encode_images(self, images_u8: list[np.ndarray]) -> np.ndarray:
         """Return [B, Di] float32."""
+
     def encode_texts(self, texts: list[str]) -> np.ndarray:
         """Return [B, Dt] float32."""
 

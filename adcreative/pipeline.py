@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,14 @@ def train(
         if should_stop():
             return RunSummary(path=out, done=0, failed=0, stopped=True)
         predictor = Predictor.fit(
-            creatives, features, config, seed=model_seed, provenance=dict.fromkeys(MODALITIES, "measured"),
-            progress=lambda done, total, name=name: progress(f"fitting the {name}", done, total), should_stop=should_stop,
-        )  # fmt: skip
+            creatives,
+            features,
+            config,
+            seed=model_seed,
+            provenance=dict.fromkeys(MODALITIES, "measured"),
+            progress=partial(progress, f"fitting the {name}"),
+            should_stop=should_stop,
+        )
         predictor.save(out / name)
     failures = [*catalog.failures, *failures]
     write_failures(out / "failures.csv", failures)
@@ -294,8 +300,9 @@ def demo(
 ) -> RunSummary:
     """Make a folder of simulated ads in `out`/creatives, optimize it into `out`, and hold the result against the planted truth.
 
-    The ads come from the simulated market that the shipped predictor learnt; `seed` draws other ads of it. The truth is read from the final pixels and words after the run, written to `out`/truth.json and stated in the report; a
-    real account has no such column.
+    The ads come from the simulated market that the shipped predictor learnt; `seed` draws other ads of it. The truth is
+    read from the final pixels and words after the run, written to `out`/truth.json and stated in the report; a real account
+    has no such column.
     """
     from adcreative.run_output import realised_uplift
     from adcreative.tools import load_market

@@ -71,9 +71,7 @@ def load_face_model(model_dir: Path) -> FaceModel:
         tensors = load_file(weights_path)
         for prefix, module in (("generator.", generator), ("encoder.", encoder)):
             state = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
-            module.load_state_dict(
-                {k: t.float() if t.is_floating_point() else t for k, t in state.items()}, strict=True
-            )
+            module.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in state.items()}, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{weights_path} does not fit its manifest: {error}") from error
     unknown = [k for k in tensors if not k.startswith(("generator.", "encoder."))]

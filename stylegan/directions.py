@@ -44,9 +44,7 @@ class DirectionSet:
     def __post_init__(self) -> None:
         num = len(self.names)
         if self.vectors.ndim != 2 or not self.vectors.shape[0] == num == len(self.low) == len(self.high):
-            raise ShapeError(
-                f"{num} names need vectors [{num}, C], low [{num}], high [{num}]; got {self.vectors.shape}"
-            )
+            raise ShapeError(f"{num} names need vectors [{num}, C], low [{num}], high [{num}]; got {self.vectors.shape}")
 
     def index(self, name: str) -> int:
         """Return the row of `name`.

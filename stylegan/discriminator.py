@@ -42,9 +42,7 @@ class Discriminator(nn.Module):
         while resolution > 4:
             here, below = channels[resolution], channels[resolution // 2]
             self.blocks.append(
-                nn.ModuleList(
-                    [EqualConv(here, here, 3), EqualConv(here, below, 3), EqualConv(here, below, 1, linear=True)]
-                )
+                nn.ModuleList([EqualConv(here, here, 3), EqualConv(here, below, 3), EqualConv(here, below, 1, linear=True)])
             )
             resolution //= 2
         self.last_conv = EqualConv(channels[4] + 1, channels[4], 3)
@@ -52,7 +50,8 @@ class Discriminator(nn.Module):
 
     def forward(self, images_f32: Tensor) -> Tensor:
         features = self.from_rgb(images_f32)
-        for conv, down, skip in self.blocks:  # type: ignore[misc]
+        for block in self.blocks:
+            conv, down, skip = block.children()
             halved = F.avg_pool2d(features, 2)
             features = (F.avg_pool2d(down(conv(features)), 2) + skip(halved)) / math.sqrt(2.0)
         deviation = features.float().std(dim=0, unbiased=False).mean().to(features.dtype)

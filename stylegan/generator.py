@@ -83,19 +83,19 @@ class MappingNetwork(nn.Module):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        self.num_rows, self.w_dim, self.normalize_z = config.mapping_rows, config.w_dim, config.normalize_z
+        self.num_rows, self.z_dim, self.w_dim = config.mapping_rows, config.z_dim, config.w_dim
+        self.normalize_z = config.normalize_z
         out_dims = [config.w_dim] * (config.num_mapping_layers - 1) + [config.w_dim * config.mapping_rows]
         in_dims = [config.z_dim, *out_dims[:-1]]
         self.layers = nn.ModuleList(
-            EqualLinear(i, o, lr_multiplier=config.mapping_lr_multiplier)
-            for i, o in zip(in_dims, out_dims, strict=True)
+            EqualLinear(i, o, lr_multiplier=config.mapping_lr_multiplier) for i, o in zip(in_dims, out_dims, strict=True)
         )
         self.register_buffer("w_avg", torch.zeros(config.mapping_rows, config.w_dim))
         self.w_avg: Tensor
 
     def forward(self, z: Tensor) -> Tensor:
-        if z.ndim != 2 or z.shape[1] != self.layers[0].weight.shape[1]:
-            raise ShapeError(f"expected z [B, {self.layers[0].weight.shape[1]}], got {list(z.shape)}")
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise ShapeError(f"expected z [B, {self.z_dim}], got {list(z.shape)}")
         hidden = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8) if self.normalize_z else z
         for i, layer in enumerate(self.layers):
             hidden = layer(hidden)
@@ -107,9 +107,7 @@ class MappingNetwork(nn.Module):
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, fixed noise, bias, scaled leaky ReLU."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, config: GeneratorConfig, *, size: int, upsample: bool
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, config: GeneratorConfig, *, size: int, upsample: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.affine = EqualLinear(config.w_dim, in_channels, bias_init=1.0)

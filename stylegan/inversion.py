@@ -82,14 +82,11 @@ def invert(
     def loss(w_plus: Tensor) -> Tensor:
         image = synthesis(w_plus)
         distances = [
-            (a - b).square().sum(dim=1).mean()
-            for a, b in zip(_features(face_model, image), target_features, strict=True)
+            (a - b).square().sum(dim=1).mean() for a, b in zip(_features(face_model, image), target_features, strict=True)
         ]
         drift = (w_plus - start).square().mean()
         return (
-            2 * (image - image_f32).abs().mean()
-            + config.feature_weight * torch.stack(distances).sum()
-            + config.w_drift * drift
+            2 * (image - image_f32).abs().mean() + config.feature_weight * torch.stack(distances).sum() + config.w_drift * drift
         )
 
     error_encoder = error(start)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stylegan.encoder import FaceEncoder
-from stylegan.generator import MappingNetwork
+from stylegan.generator import EqualLinear, MappingNetwork
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class GaussianPrior:
     def write_into(self, mapping: MappingNetwork, encoder: FaceEncoder) -> None:
         """Fold the prior and the encoder's last layer into a one-layer mapping network, in place."""
         (layer,) = mapping.layers
+        assert isinstance(layer, EqualLinear)
         weight = encoder.to_rows.weight @ self.factor  # [R * w_dim, Z]
         bias = encoder.to_rows.weight @ self.mean + encoder.to_rows.bias
         layer.weight.copy_(weight / layer.weight_gain)

@@ -72,7 +72,8 @@ def split_faces(image_paths: list[Path]) -> tuple[list[Path], list[Path]]:
 
     The side a face falls on depends on its content alone, so it never changes when files are added or renamed.
     """
-    train_paths, held_out_paths = [], []
+    train_paths: list[Path] = []
+    held_out_paths: list[Path] = []
     for path in sorted(image_paths):
         digest = int(hashlib.sha256(path.read_bytes()).hexdigest()[:8], 16)
         (held_out_paths if digest % 10 == 0 else train_paths).append(path)
@@ -151,16 +152,19 @@ class FaceModelTrainer:
             mapping_lr_multiplier=1.0, mapping_rows=2 * (config.size.bit_length() - 1) - 2,
             channels={r: c for r, c in CHANNELS.items() if r <= config.size},
         )  # fmt: skip
-        self.generator = Generator(generator_config).to(memory_format=torch.channels_last)
+        self.generator = Generator(generator_config)
         for conv in self.generator.synthesis.convs:
             conv.noise_strength.requires_grad_(False)
-        self.encoder = FaceEncoder(
-            EncoderConfig(size=config.size, num_rows=generator_config.num_rows, w_dim=config.w_dim)
-        ).to(memory_format=torch.channels_last)
+        self.encoder = FaceEncoder(EncoderConfig(size=config.size, num_rows=generator_config.num_rows, w_dim=config.w_dim)).to(
+            memory_format=torch.channels_last
+        )
         load_backbone(self.encoder.backbone, backbone_state)
         nn.init.normal_(self.encoder.to_rows.weight, std=0.044)
         nn.init.zeros_(self.encoder.to_rows.bias)
-        self.perceptual = PerceptualDistance(backbone_state).to(memory_format=torch.channels_last)
+        self.perceptual = PerceptualDistance(backbone_state)
+        networks: tuple[nn.Module, ...] = (self.generator, self.encoder, self.perceptual)
+        for network in networks:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema_encoder = copy.deepcopy(self.encoder).eval().requires_grad_(False)
         self.ema_synthesis = copy.deepcopy(self.generator.synthesis).eval().requires_grad_(False)
         backbone_ids = {id(p) for p in self.encoder.backbone.parameters()}
@@ -176,7 +180,8 @@ class FaceModelTrainer:
         )
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         channels = {r: c for r, c in DISCRIMINATOR_CHANNELS.items() if r <= config.size}
-        self.discriminator = Discriminator(size=config.size, channels=channels).to(memory_format=torch.channels_last)
+        self.discriminator = Discriminator(size=config.size, channels=channels)
+        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
         self.rng = torch.Generator().manual_seed(config.seed)
         self.num_images_seen = 0

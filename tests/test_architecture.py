@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "adcreative.feature_builder": RECORDS | {"adcreative.features", "adcreative.artifacts"},
     "adcreative.feature_extraction": RECORDS
     | {"adcreative.catalog", "adcreative.encoders", "adcreative.features", "adcreative.feature_cache"},
-    "adcreative.ctr": RECORDS | {"adcreative.ctr", "adcreative.features", "adcreative.feature_builder", "adcreative.artifacts", "adcreative.catalog"},
+    "adcreative.ctr": RECORDS
+    | {"adcreative.ctr", "adcreative.features", "adcreative.feature_builder", "adcreative.artifacts", "adcreative.catalog"},
     "adcreative.copywriter": RECORDS | {"adcreative.copywriter", "adcreative.encoders"},
     "adcreative.editor": RECORDS
     | {

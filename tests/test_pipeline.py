@@ -115,7 +115,7 @@ def test_stop_keeps_what_is_done(ad_folder: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_direction_is_refused(ad_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no direction named 'sex'; known: .*smile"):
+    with pytest.raises(ConfigError, match=r"no direction named 'sex'; known: .*smile"):
         pipeline.optimize(ad_folder, tmp_path, directions=["sex"])
 
 

@@ -1,15 +1,15 @@
 """Click-rate prediction: features in, calibrated rate with interval, evidence and reasons out.
 
-    ctr/
-    |-- config.py       frozen configurations; no torch
-    |-- layers.py       initialisation, dropout, adaptive sparse target attention, quadratic network
-    |-- embedding.py    a FeatureBatch as field vectors; the wide (linear) path
-    |-- qin.py          CreativeQIN for creatives, ChallengeQIN as published
-    |-- zoo.py          every network by name: one literal dict
-    |-- training.py     losses, batches, early stopping
-    |-- calibration.py  logits -> rates with intervals, fitted on held-out groups
-    |-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
-    |-- evidence.py     provenance grades and drift: what a number rests on
-    |-- fitting.py      split, train the ensemble, calibrate, measure
-    `-- predictor.py    builder + ensemble + calibrator + evidence = one artefact
+ctr/
+|-- config.py       frozen configurations; no torch
+|-- layers.py       initialisation, dropout, adaptive sparse target attention, quadratic network
+|-- embedding.py    a FeatureBatch as field vectors; the wide (linear) path
+|-- qin.py          CreativeQIN for creatives, ChallengeQIN as published
+|-- zoo.py          every network by name: one literal dict
+|-- training.py     losses, batches, early stopping
+|-- calibration.py  logits -> rates with intervals, fitted on held-out groups
+|-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
+|-- evidence.py     provenance grades and drift: what a number rests on
+|-- fitting.py      split, train the ensemble, calibrate, measure
+`-- predictor.py    builder + ensemble + calibrator + evidence = one artefact
 """

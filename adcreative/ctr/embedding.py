@@ -24,9 +24,7 @@ _TABLE_STD = 0.05
 class FieldEmbedding(nn.Module):
     """Fields as vectors: FeatureBatch of B -> [B, F, D]."""
 
-    def __init__(
-        self, spec: FeatureSpec, embedding_dim: int, input_dropout_prob: float, *, generator: torch.Generator
-    ) -> None:
+    def __init__(self, spec: FeatureSpec, embedding_dim: int, input_dropout_prob: float, *, generator: torch.Generator) -> None:
         super().__init__()
         self.embedding_dim = embedding_dim
         self.projections = nn.ModuleDict(
@@ -72,10 +70,7 @@ class WidePath(nn.Module):
         )
         self.offsets = nn.Parameter(torch.zeros(len(FIELDS)))
         self.tables = nn.ModuleDict(
-            {
-                name: build_table(spec.vocab_sizes[name], 1, std=0.0, generator=generator)
-                for name in CATEGORICAL_FIELDS
-            }
+            {name: build_table(spec.vocab_sizes[name], 1, std=0.0, generator=generator) for name in CATEGORICAL_FIELDS}
         )
         self.dropout = SeededDropout(input_dropout_prob, generator)
         self.has_appeal = spec.widths["appeal"] > 0

@@ -88,11 +88,7 @@ def render_evidence(
     if not is_skilled:
         parts.append("on held-out creatives of this kind it did no better than the mean rate")
     embeddings = {"picture": features.image, "words": features.text}
-    far = [
-        name
-        for name, value in embeddings.items()
-        if value is not None and name in drifts and drifts[name].is_far(value)
-    ]
+    far = [name for name, value in embeddings.items() if value is not None and name in drifts and drifts[name].is_far(value)]
     if far:
         parts.append(f"{_join(far)} far from anything it was trained on")
     values = ((name, getattr(creative, name)) for name in CATEGORICAL_FIELDS)
@@ -105,9 +101,7 @@ def render_evidence(
     return "; ".join(parts) + "."
 
 
-def _render_grades(
-    creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]
-) -> list[str]:
+def _render_grades(creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]) -> list[str]:
     has = {
         "words": features.text is not None or features.body is not None or features.appeal is not None,
         "picture": features.image is not None or features.look is not None,

@@ -192,9 +192,7 @@ def _train_members(
 
         parts = (splits[0], splits[1])
         own_watch = Watch(tell, watch.should_stop)
-        summary = train_model(
-            member, batch, outcomes, parts, config=config.training, seed=member_seed, watch=own_watch
-        )
+        summary = train_model(member, batch, outcomes, parts, config=config.training, seed=member_seed, watch=own_watch)
         summaries.append(summary)
         members.append(member)
     return members, summaries
@@ -232,9 +230,7 @@ def _describe_training(
         "num_tests": len({c.test_id for c in creatives if c.test_id}),
         "clicks": sum(c.clicks or 0 for c in creatives),
         "impressions": sum(c.impressions or 0 for c in creatives),
-        "split": {
-            name: len(rows) for name, rows in zip(("train", "validation", "calibration", "test"), splits, strict=True)
-        },
+        "split": {name: len(rows) for name, rows in zip(("train", "validation", "calibration", "test"), splits, strict=True)},
         "best_epochs": [summary.best_epoch for summary in summaries],
         "validation_losses": [list(summary.validation_losses) for summary in summaries],
         "num_fields": len(FIELDS),

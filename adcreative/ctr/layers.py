@@ -87,7 +87,7 @@ class SparseTargetAttention(nn.Module):
 class QuadraticLayer(nn.Module):
     """One layer of the quadratic network; width X in and out.
 
-        H = Dropout(W x + b) as [R, X];  z = x * sum_r H_r;  output = x + Dropout(PReLU(BatchNorm(z)))
+    H = Dropout(W x + b) as [R, X];  z = x * sum_r H_r;  output = x + Dropout(PReLU(BatchNorm(z)))
     """
 
     def __init__(self, width: int, num_rows: int, dropout_prob: float, *, generator: torch.Generator) -> None:
@@ -131,9 +131,7 @@ class FoldedQuadraticLayer(nn.Module):
 class QuadraticNetwork(nn.Module):
     """L quadratic layers of one width; the order of interaction doubles with each."""
 
-    def __init__(
-        self, width: int, *, num_layers: int, num_rows: int, dropout_prob: float, generator: torch.Generator
-    ) -> None:
+    def __init__(self, width: int, *, num_layers: int, num_rows: int, dropout_prob: float, generator: torch.Generator) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             QuadraticLayer(width, num_rows, dropout_prob, generator=generator) for _ in range(num_layers)

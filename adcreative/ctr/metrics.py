@@ -99,9 +99,7 @@ def pool_arms(creatives: Sequence[Creative], ctr: np.ndarray) -> Arms:
     counts = np.array(list(sums.values()), np.float64).reshape(-1, 3)
     tests = [key[0] if len(key) == 2 else key[2] for key in sums]
     groups = [_group_name(key) for key in sums]
-    return Arms(
-        counts[:, 0], counts[:, 1], np.clip(counts[:, 2] / counts[:, 0], 0, 1), _number(tests), _number(groups)
-    )
+    return Arms(counts[:, 0], counts[:, 1], np.clip(counts[:, 2] / counts[:, 0], 0, 1), _number(tests), _number(groups))
 
 
 def list_pairs(arms: Arms) -> tuple[np.ndarray, np.ndarray]:

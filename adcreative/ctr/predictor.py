@@ -41,9 +41,9 @@ History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 class Predictor:
     """Predicts click rates of creatives with intervals, reasons and evidence.
 
-        predictor = Predictor.fit(creatives, features, PredictorConfig(), seed=0)
-        predictor.save(Path("model"))
-        Predictor.load(Path("model")).predict(creatives, features)[0].ctr
+    predictor = Predictor.fit(creatives, features, PredictorConfig(), seed=0)
+    predictor.save(Path("model"))
+    Predictor.load(Path("model")).predict(creatives, features)[0].ctr
     """
 
     def __init__(
@@ -172,8 +172,7 @@ class Predictor:
             builder = FeatureBuilder.from_state(manifest["builder"], _with_prefix(tensors, "builder."))
             calibrator = Calibrator.from_dict(manifest["calibration"])
             drifts = {
-                name: Drift(tensors[f"reference.{name}"], threshold)
-                for name, threshold in manifest["drift_thresholds"].items()
+                name: Drift(tensors[f"reference.{name}"], threshold) for name, threshold in manifest["drift_thresholds"].items()
             }
             members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
             notes = manifest["notes"]
@@ -229,9 +228,7 @@ class Predictor:
         ranked = []
         for row in range(len(batch)):
             order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
-            ranked.append(
-                tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON)
-            )
+            ranked.append(tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON))
         return ranked
 
     def _encode(
@@ -276,8 +273,7 @@ class _KeptHistory:
     def __init__(self, builder: FeatureBuilder, members: Sequence[nn.Module], history: AccountHistory) -> None:
         self.items, self.log_rate = builder.encode_history(history)
         self.memories: list[Memory | None] = [
-            member.encode_memory(self.items, self.log_rate) if isinstance(member, CreativeQIN) else None
-            for member in members
+            member.encode_memory(self.items, self.log_rate) if isinstance(member, CreativeQIN) else None for member in members
         ]
 
 
@@ -298,9 +294,7 @@ def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np
     return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
 
 
-def _load_member(
-    config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int
-) -> nn.Module:
+def _load_member(config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int) -> nn.Module:
     """Rebuild one network of the ensemble; strict."""
     member = build_ctr_model(config.model_name, builder.spec, config.model, generator=torch.Generator().manual_seed(0))
     state = {name: torch.from_numpy(values.copy()) for name, values in _with_prefix(tensors, f"member{number}.").items()}

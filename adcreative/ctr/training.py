@@ -193,9 +193,7 @@ def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Op
     )
 
 
-def _draw_batches(
-    train_idx: np.ndarray, outcomes: Outcomes, batch_size: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
+def _draw_batches(train_idx: np.ndarray, outcomes: Outcomes, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Yield shuffled batches of whole tests and of random handfuls (16) of a brand's rows, so that rows meet their peers."""
     rows = rng.permutation(train_idx)
     group, is_test = outcomes.group.numpy()[rows], outcomes.is_test.numpy()[rows]
@@ -211,7 +209,8 @@ def _draw_batches(
             batches.append([])
         batches[-1].append(units[number])
     if len(batches) > 1 and sum(map(len, batches[-1])) < batch_size // 4:
-        batches[-2] += batches.pop()
+        remainder = batches.pop()
+        batches[-1] += remainder
     for batch in batches:
         yield np.concatenate(batch)
 

@@ -46,9 +46,7 @@ CTR_MODELS: Mapping[str, Callable[..., nn.Module]] = {
 }
 
 
-def build_ctr_model(
-    name: str, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator
-) -> nn.Module:
+def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> nn.Module:
     """Build the network registered as `name`: FeatureBatch -> logits [B], randomly initialised from `generator`.
 
     Raises:

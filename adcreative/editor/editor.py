@@ -1,7 +1,7 @@
 """Edit one creative: search faces and words, look at the finalists again, ask the judge, deliver the edit or keep the ad.
 
-    open (opening.py) -> search (search.py) -> compose, extract and score the finalists again (finalists.py) ->
-    verdict of a second model (judge.py) -> EditOutcome
+    open, probe the faces (opening.py, response.py) -> search (search.py) -> compose, extract and score the finalists
+    (finalists.py) -> verdict of a second model (judge.py) -> EditOutcome
 
 Every rate in the result comes from final pixels and words, never from the search's own estimates. Loads no torch by itself;
 models come in through EditorTools.
@@ -20,7 +20,7 @@ from adcreative.editor.finalists import Finalist, pick_finalist, score_finalists
 from adcreative.editor.genome import GeneSpace
 from adcreative.editor.judge import Verdict, give_verdict
 from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
-from adcreative.editor.opening import OpenCreative, open_creative, write_lines
+from adcreative.editor.opening import OpenCreative, measure_space, open_creative, write_lines
 from adcreative.editor.search import Progress, SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CreativeError
@@ -63,13 +63,10 @@ def edit_creative(
     config, started_s = config or EditorConfig(), time.monotonic()
     opened = open_creative(creative, tools, config)
     lines, note = write_lines(creative, opened.features, tools, config, should_stop)
-    space = GeneSpace(
-        num_faces=len(opened.face_rows), low=tools.directions.low, high=tools.directions.high,
-        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions),
-    )  # fmt: skip
+    space, response = measure_space(opened, lines, tools)
     scorer = CandidateScorer(
-        creative, opened.features, space=space, lines=lines, predictor=tools.predictor, session=opened.session,
-        face_rows=opened.face_rows, risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
+        creative, opened.features, space=space, lines=lines, predictor=tools.predictor, response=response,
+        risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
     )  # fmt: skip
     rng = np.random.default_rng(config.seed)
     found = search_edits(scorer, space, config.search_config(), rng=rng, progress=progress, should_stop=should_stop)

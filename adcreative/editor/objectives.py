@@ -1,13 +1,8 @@
 """What a candidate is worth inside the search: batches of genomes in, scores against the unedited creative out.
 
-Faces are rendered, re-encoded and measured for the whole population at once; words come from tables made before the search;
-the picture embedding and the look stay the original's in here, and are seen anew when finalists are composed (editor.py).
-An edit enters as a difference, as it does when it is pasted back into the picture:
-
-    candidate = seen in the original + (rendered with the edit - rendered without)
-
-so that what inversion loses is not counted as an effect of the edit, and the unedited candidate is the original exactly.
-Everything it needs is a Protocol; no torch here. Shapes: P population, F faces, K directions, C code width, A attributes.
+Faces come from the picture's measured answer to each direction (response.py), words from tables made before the search, so
+that a candidate costs one row of a predictor's batch. The unedited candidate is the original exactly. Everything it needs is
+a Protocol; no torch here. Shapes: P population, F faces, K directions, C code width, A attributes.
 """
 
 from __future__ import annotations
@@ -20,6 +15,7 @@ import numpy as np
 
 from adcreative.creative import Creative, Prediction
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.response import FaceResponse
 from adcreative.errors import CreativeError
 
 if TYPE_CHECKING:
@@ -28,18 +24,8 @@ if TYPE_CHECKING:
 SHARED_ERROR = 0.9  # assumed correlation of an ensemble's errors on two versions of one creative, when members are not told
 
 
-class RenderedFaces(Protocol):
-    """Faces as seen again in rendered pixels: codes [P, F, C], attributes [P, F, A], NaN where no face was seen."""
-
-    codes: np.ndarray
-    attributes: np.ndarray
-
-
 class FaceSession(Protocol):
     """One picture with its faces ready for editing (face_edit.FaceEditSession)."""
-
-    def render(self, strengths: np.ndarray) -> Any:
-        """Render strengths [P, F, K] and look at the result: RenderedFaces."""
 
     def compose(self, strengths: np.ndarray) -> np.ndarray:
         """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
@@ -149,8 +135,7 @@ class CandidateScorer:
     """Score genomes of one creative; the object that search.search_edits calls.
 
     Args:
-        features: of the creative as it is. lines: what the line genes index. session: None when no face may be edited.
-        face_rows: [F] rows of features.face_codes that the session's faces are.
+        features: of the creative as it is. lines: what the line genes index. response: None when no face may be edited.
         risk_aversion: k of lower bound = mean - k * std. identity_floor: below it an edit is not allowed.
         word_size: how much of an edit's size one changed line is, in standard deviations of a face direction.
     """
@@ -163,78 +148,64 @@ class CandidateScorer:
         space: GeneSpace,
         lines: Lines,
         predictor: ClickPredictor,
-        session: FaceSession | None = None,
-        face_rows: Sequence[int] = (),
+        response: FaceResponse | None = None,
         risk_aversion: float = 1.0,
         identity_floor: float = 0.0,
         word_size: float = 0.5,
     ) -> None:
         self.creative, self.features, self.space, self.lines = creative, features, space, lines
-        self._predictor, self._session, self._rows = predictor, session, np.array(face_rows, dtype=np.int64)
+        self._predictor, self._response = predictor, response
         self._risk_aversion, self._identity_floor, self._word_size = risk_aversion, identity_floor, word_size
-        self._rendered: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, genomes: list[Individual]) -> list[CandidateScore]:
         """Return one score per genome, in order."""
         strengths, line_idx = self.space.strengths(genomes), self.space.lines(genomes)  # [P, F, K], [P, 2]
-        self._render_unseen(strengths)
-        candidates = [self._candidate(s, int(h), int(d)) for s, (h, d) in zip(strengths, line_idx, strict=True)]
+        seen = self._seen(strengths)
+        identity = self._identity(seen)
         creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d)) for h, d in line_idx]
-        mean, std = predict_uplift(self._predictor, creatives, [self.features, *(f for f, _ in candidates)])
+        features = [self._with_words(one, int(h), int(d)) for one, (h, d) in zip(seen, line_idx, strict=True)]
+        mean, std = predict_uplift(self._predictor, creatives, [self.features, *features])
         is_edited = [bool(s.any() or i.any()) for s, i in zip(strengths, line_idx, strict=True)]
         sizes = measure_size(strengths, line_idx, word_size=self._word_size)
         return [
-            self._score(float(mean[i]), float(std[i]), identity=candidates[i][1], size=float(sizes[i]))
+            self._score(float(mean[i]), float(std[i]), identity=float(identity[i]), size=float(sizes[i]))
             if is_edited[i]
             else CandidateScore(uplift_mean=0.0, uplift_std=0.0, uplift_low=0.0, identity=1.0, size=0.0)
             for i in range(len(genomes))
         ]
 
     def _score(self, mean: float, std: float, *, identity: float, size: float) -> CandidateScore:
-        is_usable = np.isfinite([mean, std, identity]).all()
+        is_usable = np.isfinite([mean, std]).all()
         return CandidateScore(
             uplift_mean=mean if is_usable else 0.0,
             uplift_std=std if is_usable else 0.0,
             uplift_low=mean - self._risk_aversion * std if is_usable else 0.0,
-            identity=identity if np.isfinite(identity) else -1.0,
+            identity=identity,
             size=size,
             violation=max(0.0, self._identity_floor - identity) if is_usable else 2.0,
         )
 
-    def _render_unseen(self, strengths: np.ndarray) -> None:
-        """Render each distinct face edit once, all of a generation in one call, the unedited faces with the first."""
-        if self._session is None or self.space.num_faces == 0:
-            return
-        wanted = {edit.tobytes(): edit for edit in (np.zeros_like(strengths[0]), *strengths)}
-        unseen = {key: edit for key, edit in wanted.items() if key not in self._rendered}
-        if unseen:
-            rendered = self._session.render(np.stack(list(unseen.values())).astype(np.float32))
-            self._rendered.update(zip(unseen, zip(rendered.codes, rendered.attributes, strict=True), strict=True))
+    def _seen(self, strengths: np.ndarray) -> list[CreativeFeatures]:
+        """Return the creative's features with the faces edited, the words still its own."""
+        if self._response is None:
+            return [self.features] * len(strengths)
+        return self._response.apply(self.features, strengths)
 
-    def _candidate(self, strengths: np.ndarray, headline_idx: int, description_idx: int) -> tuple[Any, float]:
-        """Return the candidate's features and the identity kept by its least recognisable face."""
-        features, identity = self._with_words(headline_idx, description_idx), 1.0
-        edited = np.flatnonzero(strengths.any(axis=1))  # faces that this candidate changes
-        if not edited.size:
-            return features, identity
-        codes, attributes = self._rendered[strengths.tobytes()]
-        base_codes, base_attributes = self._rendered[np.zeros_like(strengths).tobytes()]
-        identity = float(cosine_similarity(codes[edited], base_codes[edited]).min())
-        if not np.isfinite(attributes[edited]).all():
-            identity = float("nan")  # no face is seen in the rendering: not allowed, whatever it scores
-        rows = self._rows[edited]
-        all_codes, all_attributes = features.face_codes.copy(), features.face_attributes.copy()
-        all_codes[rows] += codes[edited] - base_codes[edited]
-        all_attributes[rows] += np.nan_to_num(attributes[edited] - base_attributes[edited])
-        return replace(features, face_codes=all_codes, face_attributes=all_attributes), identity
+    def _identity(self, seen: Sequence[CreativeFeatures]) -> np.ndarray:
+        """Return [P]: cosine of each face's code to the original's, of the least recognisable face; 1 without faces."""
+        if self._response is None:
+            return np.ones(len(seen))
+        rows = self._response.face_rows
+        codes = np.stack([one.face_codes[rows] for one in seen])  # [P, F, C]
+        return cosine_similarity(codes, self.features.face_codes[None, rows]).min(axis=1)
 
-    def _with_words(self, headline_idx: int, description_idx: int) -> Any:
+    def _with_words(self, seen: CreativeFeatures, headline_idx: int, description_idx: int) -> CreativeFeatures:
         changes: dict[str, Any] = {}
         if headline_idx:
             changes |= _of_headline(self.lines.headline_features[headline_idx])
         if description_idx:
             changes |= _of_description(self.lines.description_features[description_idx])
-        return replace(self.features, **changes) if changes else self.features
+        return replace(seen, **changes) if changes else seen
 
 
 def with_line_features(lines: Lines, features: CreativeFeatures) -> list[CreativeFeatures]:

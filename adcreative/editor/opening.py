@@ -1,4 +1,4 @@
-"""Before the search: see what is in a creative, open its editable faces, and have lines written to choose from."""
+"""Before the search: see what is in a creative, open its faces, have lines written, measure what edits do to the picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
+from adcreative.editor.genome import GeneSpace
 from adcreative.editor.objectives import FaceSession, Lines, encode_lines, predict_uplift, with_line_features
+from adcreative.editor.response import FaceResponse, measure_response
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CopywriterError, CreativeError
 
@@ -65,6 +67,22 @@ def _editable_rows(creative: Creative, faces: Sequence[Any], config: EditorConfi
         else:
             rows.append(row)
     return rows, refused
+
+
+def measure_space(opened: OpenCreative, lines: Lines, tools: EditorTools) -> tuple[GeneSpace, FaceResponse | None]:
+    """Return what the search may change, and how the picture answers to it; directions that lose a face are left out."""
+    low, high, response = np.asarray(tools.directions.low), np.asarray(tools.directions.high), None
+    if opened.session is not None:
+        response = measure_response(
+            opened.creative, opened.features, opened.session, tools.extractor,
+            face_rows=opened.face_rows, low=low, high=high,
+        )  # fmt: skip
+        low, high = response.limits(low, high)
+    space = GeneSpace(
+        num_faces=len(opened.face_rows), low=low, high=high,
+        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions),
+    )  # fmt: skip
+    return space, response
 
 
 def write_lines(

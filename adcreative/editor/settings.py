@@ -60,7 +60,7 @@ class EditorConfig:
     algorithm: str = "nsga2"
     pick: str = "knee"
     risk_aversion: float = 1.0
-    identity_floor: float = 0.6
+    identity_floor: float = 0.9
     max_faces: int = 3
     num_headlines: int = 8
     num_descriptions: int = 4

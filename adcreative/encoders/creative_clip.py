@@ -197,9 +197,7 @@ def _load_checkpoint(name: str, found: Path) -> CreativeClip:
     location = f"local-dir:{found}" if found.is_dir() else architecture
     try:
         with _quiet():
-            model = open_clip.create_model(
-                location, pretrained=None if found.is_dir() else str(found), require_pretrained=True
-            )
+            model = open_clip.create_model(location, pretrained=None if found.is_dir() else str(found), require_pretrained=True)
             tokenizer = open_clip.get_tokenizer(location)
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ArtifactError(f'cannot read "{name}" from {found}: {error}') from error

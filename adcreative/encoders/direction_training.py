@@ -150,7 +150,7 @@ def main() -> None:
     names, regressors = fit_regressors(measured, codes[: len(train_paths)], train_paths, captions)
     directions = separate_directions(codes, regressors, len(OFFERED))
     deviations = measured.values.std(axis=0)
-    held_out = codec.encode(decode_image(read_faces(held_out_paths, size=codec.size)))
+    held_out = codec.encode([*decode_image(read_faces(held_out_paths, size=codec.size))])
     table = {}
     for k, name in enumerate(OFFERED):
         table[name] = measure_direction(k, directions, held_out, deviations, codec, analyzer)

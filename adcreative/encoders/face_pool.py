@@ -81,7 +81,7 @@ def main() -> None:
     with (arguments.faces / "metadata.csv").open() as file:
         captions = {row["file_name"]: row["captions"] for row in csv.DictReader(file)}
     train_paths, _ = split_faces(list(arguments.faces.glob("*.jpg")))
-    codes = codec.encode(decode_image(read_faces(adult_paths(train_paths, captions), size=codec.size)))
+    codes = codec.encode([*decode_image(read_faces(adult_paths(train_paths, captions), size=codec.size))])
     candidates = mix_codes(codes, 2 * arguments.num, rng=np.random.default_rng(0))
     candidates = candidates[is_usable(analyzer.measure_aligned(codec.render(candidates)))][: arguments.num]
     if arguments.sheet:

@@ -30,6 +30,7 @@ MIN_SIDE_PX = 32.0
 MAX_YAW_DEGREES = 40.0
 MAX_OUTSIDE_FRACTION = 0.35
 SAME_FACE_SHARE = 0.25
+MAX_PASSES, SETTLED_SHARE = 5, 0.06
 RENDER_BATCH = 16
 
 
@@ -105,13 +106,9 @@ class FaceAnalyzer:
         return points.astype(np.float64) / [crop_u8.shape[1], crop_u8.shape[0]]
 
     def _describe(self, image_u8: np.ndarray, detection: Detection) -> FaceInPicture | None:
-        """Place the mesh twice (from the detector's box, then from the mesh's own square) and measure the face."""
-        first = self._mesh.find_landmarks(image_u8, _detection_square(detection))
-        if first.confidence < MIN_CONFIDENCE and detection.score < SURE_DETECTION:
-            return None
+        """Place the mesh in the detector's box, then in the square it finds itself, and measure the face."""
         try:
-            landmarks = self._mesh.find_landmarks(image_u8, _alignment_of(first).matrix() @ _mesh_square())
-            alignment = _alignment_of(landmarks)
+            landmarks, alignment = self._settle(image_u8, detection)
         except ShapeError:
             return None
         if landmarks.confidence < MIN_CONFIDENCE and detection.score < SURE_DETECTION:
@@ -128,6 +125,18 @@ class FaceAnalyzer:
             alignment=alignment,
             refusal=_refusal(image_u8.shape, landmarks, alignment, attributes),
         )
+
+    def _settle(self, image_u8: np.ndarray, detection: Detection) -> tuple[FaceLandmarks, Alignment]:
+        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes."""
+        landmarks = self._mesh.find_landmarks(image_u8, _detection_square(detection))
+        alignment = _alignment_of(landmarks)
+        for _ in range(MAX_PASSES):
+            before = alignment
+            landmarks = self._mesh.find_landmarks(image_u8, before.matrix() @ _mesh_square())
+            alignment = _alignment_of(landmarks)
+            if landmarks.confidence < MIN_CONFIDENCE or _change(before, alignment) < SETTLED_SHARE:
+                break
+        return landmarks, alignment
 
 
 class FaceCodec:
@@ -185,6 +194,12 @@ def _detection_square(detection: Detection) -> np.ndarray:
     square[:2, 0], square[:2, 1] = right, (-right[1], right[0])
     square[:2, 2] = np.array([(x0 + x1) / 2, (y0 + y1) / 2]) - square[:2, 0] / 2 - square[:2, 1] / 2
     return square
+
+
+def _change(before: Alignment, after: Alignment) -> float:
+    """Return how far the square moved or grew, as a share of its side."""
+    apart = float(np.hypot(*np.subtract(before.centre, after.centre)))
+    return max(apart, abs(before.side_px - after.side_px)) / before.side_px
 
 
 def _is_same_face(face: FaceInPicture, other: FaceInPicture) -> bool:

@@ -72,9 +72,7 @@ class HeadlineNet(nn.Module):
     surface_mean: Tensor
     surface_scale: Tensor
 
-    def __init__(
-        self, minilm: nn.Module, num_tuned_layers: int = 3, pooled_states: Sequence[int] = POOLED_STATES
-    ) -> None:
+    def __init__(self, minilm: nn.Module, num_tuned_layers: int = 3, pooled_states: Sequence[int] = POOLED_STATES) -> None:
         super().__init__()
         layers: Any = minilm.encoder.layer  # type: ignore[union-attr]
         split, width = len(layers) - num_tuned_layers, int(minilm.config.hidden_size)  # type: ignore[union-attr,arg-type]
@@ -144,9 +142,7 @@ def read_minilm(minilm_dir: Path) -> tuple[nn.Module, Any]:
 
     transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(str(minilm_dir), local_files_only=True)
-    model = BertModel.from_pretrained(
-        str(minilm_dir), local_files_only=True, attn_implementation="sdpa"
-    )
+    model = BertModel.from_pretrained(str(minilm_dir), local_files_only=True, attn_implementation="sdpa")
     return model.eval(), tokenizer
 
 

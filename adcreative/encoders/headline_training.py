@@ -132,7 +132,7 @@ def effective_clicks(tests: HeadlineTests, overdispersion: float) -> np.ndarray:
 def multinomial_loss(scores: Tensor, log_impressions: Tensor, clicks: Tensor, test_idx: Tensor) -> Tensor:
     """Return the mean negative log-likelihood of a click over tests; all arguments [N], test_idx numbered from 0.
 
-        P(arm a | test) = impressions_a exp(score_a) / sum over arms b of the test of impressions_b exp(score_b)
+    P(arm a | test) = impressions_a exp(score_a) / sum over arms b of the test of impressions_b exp(score_b)
     """
     logits = scores + log_impressions
     num_tests = int(test_idx.max()) + 1

@@ -22,8 +22,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
 from adcreative.editor.finalists import compose_edit
-from adcreative.editor.genome import GeneSpace
-from adcreative.editor.opening import open_creative
+from adcreative.editor.opening import measure_space, open_creative
 from adcreative.errors import CreativeError
 
 ALGORITHMS = ("nsga2", "adsee", "hill-climbing", "random")
@@ -192,10 +191,7 @@ def measure_hacking(
     """
     outcome = edit_creative(creative, tools=tools, config=config)
     opened = open_creative(creative, tools, config)
-    space = GeneSpace(
-        num_faces=len(opened.face_rows), low=tools.directions.low, high=tools.directions.high,
-        num_headlines=len(outcome.lines.headlines), num_descriptions=len(outcome.lines.descriptions),
-    )  # fmt: skip
+    space, _ = measure_space(opened, outcome.lines, tools)
     start, curve = _log_odds(market.true_ctr(creative)), []
     for leader in outcome.search.leaders:
         final = compose_edit(opened, leader, space, outcome.lines).creative

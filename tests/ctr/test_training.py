@@ -99,6 +99,14 @@ def test_batches_hold_whole_tests_and_every_row_once(world: PlantedWorld) -> Non
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
 
 
+@pytest.mark.parametrize("num_tests", [16, 17, 33, 34, 35])
+def test_a_small_remainder_joins_the_batch_before(num_tests: int) -> None:
+    counts, rows = count_outcomes(plant_tests(num_tests, seed=0).creatives), np.arange(4 * num_tests)
+    batches = list(_draw_batches(rows, counts, 64, np.random.default_rng(0)))  # 16 tests a batch
+    assert np.array_equal(np.sort(np.concatenate(batches)), rows)
+    assert min(map(len, batches)) >= 16
+
+
 def test_modality_dropout_never_empties_a_row(batch: FeatureBatch) -> None:
     config = replace(TrainingConfig(), modality_dropout_prob=0.5)
     dropped = _drop_modalities(batch, config, np.random.default_rng(0))

@@ -49,33 +49,19 @@ def codes_of(attributes: np.ndarray) -> np.ndarray:
 
 @dataclass
 class FakeSession:
-    """Linear faces; `num_renders` counts rendered candidates, `blind_to` makes the mesh lose strong edits of a direction."""
+    """Faces whose attributes are moved by strengths; `num_composed` counts pictures, `blind_to` loses a face to a direction."""
 
     image_u8: np.ndarray
     rows: Sequence[int]
-    num_renders: int = 0
+    num_composed: int = 0
     blind_to: int | None = None
 
-    @property
-    def _base(self) -> np.ndarray:
-        return attributes_in(self.image_u8)[list(self.rows)]
-
-    def _moved(self, strengths: np.ndarray) -> np.ndarray:
-        moved = np.broadcast_to(self._base, (*strengths.shape[:-1], NUM_ATTRIBUTES)).copy()
-        moved[..., : strengths.shape[-1]] += strengths
-        return moved
-
-    def render(self, strengths: np.ndarray) -> Any:
-        self.num_renders += len(strengths)
-        moved = self._moved(strengths)
-        attributes = moved.copy()
-        if self.blind_to is not None:
-            attributes[np.abs(strengths[..., self.blind_to]) > 0.5] = np.nan
-        return SimpleNamespace(codes=codes_of(moved) + 0.3, attributes=attributes)  # 0.3: what inversion gets wrong
-
     def compose(self, strengths: np.ndarray) -> np.ndarray:
+        self.num_composed += 1
         attributes = attributes_in(self.image_u8)
-        attributes[list(self.rows)] = self._moved(strengths)
+        attributes[list(self.rows), : strengths.shape[1]] += strengths
+        if self.blind_to is not None and (strengths[:, self.blind_to] > 0.5).any():
+            return ad_picture(attributes[:-1])
         return ad_picture(attributes)
 
     def control(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from tests.editor.fakes import (
     FakeCopywriter,
     FakeExtractor,
     FakePredictor,
+    FakeSession,
     ad_picture,
     attributes_in,
     bumpy_surface,
@@ -107,18 +108,32 @@ def test_a_gain_that_only_the_predictor_sees_is_not_delivered() -> None:
     np.testing.assert_array_equal(outcome.image_u8, fake_ad().image_u8)
 
 
-def test_a_gain_that_vanishes_in_final_pixels_is_not_delivered() -> None:
-    tools = fake_tools(lambda f: -3.0 + float(f.face_attributes[:, 0].sum()), copywriter=None)
-    session = tools.open_session
+def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None:
+    class Together(FakeSession):  # one direction alone raises smile, as the probes see; two or more together lower it
+        def compose(self, strengths: np.ndarray) -> np.ndarray:
+            image_u8 = super().compose(strengths)
+            if np.count_nonzero(strengths[0]) > 1:
+                image_u8[0, 0] = 60
+            return image_u8
 
-    def deaf(image_u8: np.ndarray, faces: Any, tools: Any) -> Any:  # renders move, the composed picture does not
-        opened = session(image_u8, faces, tools)
-        opened.compose = lambda strengths: opened.image_u8.copy()
-        return opened
-
-    outcome = edit_creative(fake_ad(), tools=replace(tools, open_session=deaf), config=QUICK)
+    tools = fake_tools(
+        lambda f: -3.0 + float(f.face_attributes[0, :3].sum()), copywriter=None,
+        open_session=lambda image_u8, faces, tools: Together(image_u8, [face.row for face in faces]),
+    )  # fmt: skip
+    outcome = edit_creative(fake_ad(1), tools=tools, config=replace(QUICK, pick="best", num_finalists=1))
+    assert outcome.search.best.score.uplift_low > 1.0
     assert outcome.result.status == "kept"
     assert "on final pixels and words" in outcome.result.reason
+
+
+def test_a_direction_that_loses_a_face_is_left_out() -> None:
+    tools = fake_tools(
+        lambda f: -3.0 + float(f.face_attributes[:, 0].sum() + 0.1 * f.face_attributes[:, 1].sum()), copywriter=None,
+        open_session=lambda image_u8, faces, tools: FakeSession(image_u8, [face.row for face in faces], blind_to=0),
+    )  # fmt: skip
+    result = edit_creative(fake_ad(), tools=tools, config=QUICK).result
+    assert result.status == "edited"
+    assert all(edit.strength <= 0.0 for edit in result.edits if edit.direction == NAMES[0])
 
 
 def test_words_only() -> None:

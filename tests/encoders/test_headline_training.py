@@ -36,7 +36,9 @@ def planted_tests(num_tests: int = 60) -> HeadlineTests:
     impressions = np.full(num_tests * 3, 3000.0)
     clicks = rng.binomial(3000, rates).astype(float)
     ids = tuple(f"test-{i}" for i in range(num_tests))
-    return HeadlineTests(ids, np.repeat(np.arange(num_tests), 3), tuple(headlines), impressions, clicks, np.zeros(num_tests * 3))
+    return HeadlineTests(
+        ids, np.repeat(np.arange(num_tests), 3), tuple(headlines), impressions, clicks, np.zeros(num_tests * 3)
+    )
 
 
 def tiny_net() -> HeadlineNet:

@@ -1,4 +1,4 @@
-"""A small generator and encoder with random weights: enough for shapes, files and gradients; never presented as a face model."""
+"""A small generator and encoder with random weights: enough for shapes, files and gradients."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_round_trip_is_the_same_model_in_half_precision(tiny_face_model: FaceMod
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="expected manifest.json and model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"expected manifest\.json and model.safetensors"):
         load_face_model(tmp_path)
 
 
