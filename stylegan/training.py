@@ -155,9 +155,7 @@ class FaceModelTrainer:
         self.generator = Generator(generator_config)
         for conv in self.generator.synthesis.convs:
             conv.noise_strength.requires_grad_(False)
-        self.encoder = FaceEncoder(EncoderConfig(size=config.size, num_rows=generator_config.num_rows, w_dim=config.w_dim)).to(
-            memory_format=torch.channels_last
-        )
+        self.encoder = FaceEncoder(EncoderConfig(size=config.size, num_rows=generator_config.num_rows, w_dim=config.w_dim))
         load_backbone(self.encoder.backbone, backbone_state)
         nn.init.normal_(self.encoder.to_rows.weight, std=0.044)
         nn.init.zeros_(self.encoder.to_rows.bias)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adcreative.editor.objectives import Extractor, FaceSession
     from adcreative.features import CreativeFeatures
 
+SAME_PLACE = 0.05  # cosine; the codes of two people differ by far more
 PROBE_SHARE = 0.6  # of a direction's safe range; answers are nearly linear, see above
 
 
@@ -135,17 +136,26 @@ def _shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tuple[int, 
 def _difference(
     before: CreativeFeatures, after: CreativeFeatures | CreativeError, rows: np.ndarray
 ) -> dict[str, np.ndarray] | None:
-    """Return what changed, faces matched by their codes; None when a face of `rows` is not there or not readable."""
+    """Return what changed in `rows`; None when one of these faces is not there or not readable any more."""
     if isinstance(after, CreativeError) or len(after.face_codes) != len(before.face_codes):
         return None
-    kept = np.flatnonzero(np.isfinite(after.face_codes).all(axis=1))
-    if len(kept) < len(rows):
-        return None
-    a, b = before.face_codes[rows], after.face_codes[kept]
-    norms = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)[None]
-    _, matched = linear_sum_assignment(-(a @ b.T) / np.maximum(norms, 1e-12))
-    attributes = after.face_attributes[kept[matched]] - before.face_attributes[rows]
-    difference = {"codes": b[matched] - a, "attributes": attributes}
-    difference["image"] = after.image - before.image if before.image is not None else np.zeros(0)
-    difference["look"] = after.look - before.look if before.look is not None else np.zeros(0)
+    matched = _matched(before.face_codes, after.face_codes)[rows]
+    difference = {
+        "codes": after.face_codes[matched] - before.face_codes[rows],
+        "attributes": after.face_attributes[matched] - before.face_attributes[rows],
+        "image": after.image - before.image if before.image is not None else np.zeros(0),
+        "look": after.look - before.look if before.look is not None else np.zeros(0),
+    }
     return difference if all(np.isfinite(values).all() for values in difference.values()) else None
+
+
+def _matched(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return for each face [F] which one it is afterwards: faces are ordered by size, which an edit may change.
+
+    The assignment with the largest sum of code cosines, where staying in place counts SAME_PLACE more; a refused face (NaN)
+    counts as unlike every other.
+    """
+    a, b = np.nan_to_num(before), np.nan_to_num(after)
+    norms = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)[None]
+    likeness = np.divide(a @ b.T, norms, out=np.zeros_like(norms), where=norms > 0) + SAME_PLACE * np.eye(len(a))
+    return linear_sum_assignment(-likeness)[1]

@@ -8,15 +8,18 @@ from typing import Any
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, save_headline_net
 from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests, evaluate_scores
 
+CROSS_VALIDATED = "all tests, five-fold (heads fitted without the test and any test sharing a headline)"
+
 
 def export_model(
-    model_dir: Path, net: HeadlineNet, tokenizer: Any, held_out: HeadlineTests, config: dict[str, Any]
+    model_dir: Path, net: HeadlineNet, held_out: HeadlineTests, notes: dict[str, Any]
 ) -> dict[str, dict[str, float]]:
-    """Save the network, judge the saved file on the held-out tests, write the card; returns the figures."""
-    save_headline_net(model_dir, net, config=config, attribution=ATTRIBUTION)
+    """Save the network, judge the saved file on the held-out tests, write the card; returns the held-out figures."""
+    notes = {"attribution": ATTRIBUTION, **notes}
+    save_headline_net(model_dir, net, **notes)
     figures = evaluate_model(HeadlineModel.load(model_dir), held_out)
-    save_headline_net(model_dir, net, config=config, attribution=ATTRIBUTION, held_out=figures)
-    (model_dir / "README.md").write_text(model_card(figures))
+    save_headline_net(model_dir, net, **notes, held_out=figures)
+    (model_dir / "README.md").write_text(model_card({**figures, CROSS_VALIDATED: notes["cross_validated"]}, len(net.upper)))
     return figures
 
 
@@ -29,7 +32,7 @@ def evaluate_model(model: HeadlineModel, tests: HeadlineTests) -> dict[str, dict
     }
 
 
-def model_card(figures: dict[str, dict[str, float]]) -> str:
+def model_card(figures: dict[str, dict[str, float]], num_tuned_layers: int) -> str:
     """Return the README.md of the model folder."""
     rows = []
     for name, found in figures.items():
@@ -40,24 +43,31 @@ def model_card(figures: dict[str, dict[str, float]]) -> str:
             cells.append(f"{found[key]:.3f} ({found[f'{key}_low']:.3f} to {found[f'{key}_high']:.3f})")
         rows.append(f"| {' | '.join(cells)} |")
     table = "\n".join(rows)
+    stored = f"The last {num_tuned_layers} layers are tuned and stored too." if num_tuned_layers else "No layer is changed."
     return f"""# headline
 
-Scores the appeal of an English headline: MiniLM (all-MiniLM-L6-v2, Apache-2.0, not included here) with its last three layers
-tuned and a linear head. A difference of 0.1 means about 10 % more clicks within a test; 0 is the average headline.
-Only the changed layers and the head are stored, as fp16 safetensors. Made by `adcreative.encoders.headline_training`.
+Scores the appeal of an English headline: MiniLM (all-MiniLM-L6-v2, Apache-2.0, not included here) and a linear head on the
+mean token states of several depths and on a few surface features. {stored}
+A difference of 0.1 means about 10 % more clicks within a test; 0 is the average headline.
+Made by `adcreative.encoders.headline_training`; fp16 safetensors.
 
 ## How good it is
 
 Pairs of different headlines of one test, packages sharing a headline pooled; the share in which the headline that was clicked
-more has the higher score. Significant pairs: two-proportion |z| > 1.96. Held-out tests only (one in ten, by hash of the test
-id; no tuning test shares a headline with them). In brackets: 95 % bootstrap intervals over tests.
+more has the higher score. Significant pairs: two-proportion |z| > 1.96. Held-out: one test in ten, by hash of the test id; no
+test the model was fitted on shares a headline with them. In brackets: 95 % bootstrap intervals over tests. Guessing gives 0.5.
 
-| weeks | tests | pairs | all pairs | significant | significant pairs |
+| held-out tests | tests | pairs | all pairs | significant | significant pairs |
 |---|---|---|---|---|---|
 {table}
 
-The archive's maintainers report imbalanced randomisation from 25 June 2013 to 10 January 2014, hence the second row. Guessing
-gives 0.5. The score's one scale was fitted on the calibration tests (another tenth).
+The archive's maintainers report imbalanced randomisation from 25 June 2013 to 10 January 2014, hence the second row. The
+five-fold row judges the recipe, with the head refitted in each fold, on ten times as many pairs. The score's one scale was
+fitted on the calibration tests (another tenth).
+
+What was tried, on 30 % of the tuning tests kept apart (significant pairs): a head on the last state alone 0.694; the last
+three layers tuned from there, three epochs 0.717; the head on states 2, 4, 5, 6 0.743; layers tuned from that, one epoch
+0.731; random Fourier features instead of the linear head 0.736; averages of these at most 0.738.
 
 ## Data and licence
 
@@ -67,6 +77,6 @@ source. The weights are under Apache-2.0.
 ## Limits
 
 One American news site, 2013 to 2015, curiosity headlines, English. It has not seen product ads, other languages or today's
-taste, and reads the headline only. A score orders variants for a test; it doesn't replace one. Headlines that win clicks may be
-clickbait: what it likes is not what a brand should say without a look.
+taste, and reads the headline only. A score orders variants for a test; it doesn't replace one. Headlines that win clicks may
+be clickbait: what it likes is not what a brand should say without a look.
 """

@@ -130,7 +130,7 @@ def build_pairs(tests: HeadlineTests) -> Pairs:
     firsts, seconds = [], []
     starts = np.flatnonzero(np.r_[True, np.diff(tests.test_idx) != 0, True])
     for begin, end in itertools.pairwise(starts):
-        left, right = np.triu_indices(end - begin, 1)
+        left, right = np.triu_indices(int(end - begin), 1)
         firsts.append(begin + left)
         seconds.append(begin + right)
     first, second = np.concatenate(firsts), np.concatenate(seconds)

@@ -115,7 +115,7 @@ def test_faces_are_matched_by_their_codes() -> None:
 
     ad = fake_ad(2)
     ad.image_u8[1, 5] = 228  # the faces differ
-    response, features, session = measured(ad, extractor=Swapped())
+    response, _, _ = measured(ad, extractor=Swapped())
     plain, _, _ = measured(ad)
     np.testing.assert_allclose(response.codes, plain.codes, atol=1e-5)
     np.testing.assert_allclose(response.attributes, plain.attributes, atol=1e-5)
