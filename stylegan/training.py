@@ -261,8 +261,8 @@ class FaceModelTrainer:
         for ema, live in ((self.ema_encoder, self.encoder), (self.ema_synthesis, self.generator.synthesis)):
             for ema_tensor, tensor in zip(ema.parameters(), live.parameters(), strict=True):
                 ema_tensor.lerp_(tensor, 1 - decay)
-            for ema_tensor, tensor in zip(ema.buffers(), live.buffers(), strict=True):
-                ema_tensor.copy_(tensor)
+            for ema_buffer, buffer in zip(ema.buffers(), live.buffers(), strict=True):
+                ema_buffer.copy_(buffer)
 
 
 @torch.no_grad()

@@ -104,3 +104,4 @@ def test_the_vocabulary_is_the_briefs_and_its_fields() -> None:
     assert {"Paws", "grain-free", "tail", "happy"} <= set(words)
     assert not {"cook", "can't", "they", "best"} & set(words)
     assert field_of(read_facts(Brief())) is None
+    assert field_of(read_facts(Brief("Roamly", "weekend train trips"))) == "travel"  # "train" is also a stem of "training"

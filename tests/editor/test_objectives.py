@@ -78,7 +78,7 @@ def test_only_the_sessions_rows_change() -> None:
     seen: list[np.ndarray] = []
     ad = fake_ad(3)
     watch = FakePredictor(lambda features: seen.append(features.face_attributes) or 0.0)  # type: ignore[func-returns-value]
-    scorer(ad, predictor=watch, face_rows=(0, 2), session=FakeSession(ad.image_u8, (0, 2)))([genome({NUM_DIRECTIONS: 1.5})])
+    scorer(ad, (0, 2), predictor=watch)([genome({NUM_DIRECTIONS: 1.5})])
     before, after = seen
     np.testing.assert_array_equal(after[:2], before[:2])
     assert after[2, 0] == pytest.approx(1.5)

@@ -30,7 +30,7 @@ def eye(middle_x: float, gap: float = 10.0, iris: tuple[float, float] = (0.0, 0.
     upper = np.stack([np.linspace(-15, 15, 9)[1:-1], [-gap / 2] * 7], axis=1)
     contour = np.concatenate([lower, upper])
     contour[:, 0] *= -1 if mirrored else 1
-    return Eye(contour + [middle_x, 0], np.array([[middle_x + iris[0], iris[1]]] * 5))
+    return Eye(contour + np.array([middle_x, 0]), np.array([[middle_x + iris[0], iris[1]]] * 5))
 
 
 def measure(points: np.ndarray, gap: float = 10.0, iris: tuple[float, float] = (0.0, 0.0)) -> dict[str, float]:

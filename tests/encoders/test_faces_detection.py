@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,7 +81,7 @@ def test_levels_reach_from_the_smallest_face_to_the_whole_picture(longer_px: int
     sides = level_sides(longer_px, 192)
     assert sides[-1] == 192
     assert max(sides) <= MAX_LEVEL_PX
-    assert all(small < large <= 2 * small for large, small in zip(sides, sides[1:], strict=False))
+    assert all(small < large <= 2 * small for large, small in itertools.pairwise(sides))
     assert 24 * sides[0] / longer_px >= 9.9 or sides[0] == MAX_LEVEL_PX
 
 
@@ -88,4 +90,4 @@ def test_tiles_cover_a_level_with_overlap(length: int) -> None:
     starts = _tile_starts(length, 192)
     assert starts[0] == 0
     assert starts[-1] + 192 >= length
-    assert all(b - a <= 150 for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= 150 for a, b in itertools.pairwise(starts))
