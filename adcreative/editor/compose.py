@@ -45,7 +45,8 @@ AGREEMENT_DEVIATIONS = 1.0
 class FaceRegion:
     """Where one face may change: its square, landmarks and mask.
 
-    points [N, 2]: traced points in the square's frame, the mesh first. ring [M, 2]: the mask's outline there, which never moves. box: the part
+    points [N, 2]: traced points in the square's frame, the mesh first. ring [M, 2]: the mask's outline there, which never
+    moves. box: the part
     of the picture that the square touches. grid [h, w, 2]: the frame coordinates of its pixels. mask [h, w, 1] float32: 0
     outside, 1 well inside. fade [h, w, 1]: the share of a move that is carried out, 0 before the mask ends. light
     [MASK_SIZE, MASK_SIZE, 2], in the frame: how far brightness and colour may change, 1 at eyes and mouth, less on skin, 0 on
