@@ -14,4 +14,6 @@
     face_edit   faces of one picture, inverted and edited in the generator
     compose     the edit carried back into the picture
     editor      edit_creative: all of the above in order
+
+Importing editor.editor loads no torch.
 """
