@@ -23,6 +23,7 @@ from deap import base
 from adcreative.errors import ConfigError
 
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
+MIN_STRENGTH = 0.2  # a weaker change of a face is invisible, so it is left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +157,12 @@ class GeneSpace:
         return Individual([*rng.uniform(low, high), *bits, *lines])
 
     def strengths(self, genomes: list[Individual]) -> np.ndarray:
-        """Return what is applied to the faces, [P, F, K]: active strengths in steps of 0.01, zero where the bit is 0."""
+        """Return what is applied to the faces, [P, F, K]: active strengths in steps of 0.01; 0 where inactive or below 0.2."""
         genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
         values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
         low, high = self.bounds()
-        applied = np.where(bits > 0.5, np.clip(np.round(values / STRENGTH_STEP) * STRENGTH_STEP, low, high), 0.0)
+        stepped = np.clip(np.round(values / STRENGTH_STEP) * STRENGTH_STEP, low, high)
+        applied = np.where((bits > 0.5) & (np.abs(stepped) > MIN_STRENGTH - 1e-9), stepped, 0.0)
         return applied.reshape(len(genomes), self.num_faces, self.num_directions) + 0.0  # no negative zero
 
     def lines(self, genomes: list[Individual]) -> np.ndarray:

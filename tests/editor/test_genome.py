@@ -33,7 +33,7 @@ def test_the_genome_of_zeros_is_the_creative_as_it_was() -> None:
 
 
 def test_only_active_strengths_are_applied_in_steps_within_the_range() -> None:
-    genome = Individual([-1.005, 0.4999, 0.123, -0.002, 1, 1, 0, 1, 2, 0])
+    genome = Individual([-1.005, 0.4999, 0.423, -0.19, 1, 1, 0, 1, 2, 0])
     assert space().strengths([genome]).tolist() == [[[-1.0, 0.5], [0.0, 0.0]]]
     assert space().lines([genome]).tolist() == [[2, 0]]
 
