@@ -58,7 +58,7 @@ class EditorConfig:
     generations: int = 10
     seed: int = 0
     algorithm: str = "nsga2"
-    pick: str = "knee"
+    pick: str = "best"
     risk_aversion: float = 1.0
     identity_floor: float = 0.9
     max_faces: int = 3

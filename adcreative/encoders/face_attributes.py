@@ -43,7 +43,6 @@ def measure_attributes(points: np.ndarray, eyes: tuple[Eye, Eye]) -> np.ndarray:
     gaps, gazes, weights = zip(*(_measure_eye(eye) for eye in eyes), strict=True)
     share = np.array(weights) / sum(weights)
     gaze = (np.stack(gazes) * share[:, None]).sum(axis=0)
-    yaw = np.degrees(np.arctan2(axes[0, 2], axes[0, 0]))
     pitch = np.degrees(np.arcsin(np.clip(axes[2, 1], -1.0, 1.0))) - NEUTRAL_PITCH_DEGREES
     roll = np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
     values = [
@@ -51,7 +50,7 @@ def measure_attributes(points: np.ndarray, eyes: tuple[Eye, Eye]) -> np.ndarray:
         np.linalg.norm(face[13] - face[14]) / mouth_width,
         float(np.dot(gaps, share)),
         *gaze,
-        yaw,
+        head_yaw(points),
         pitch,
         roll,
     ]
@@ -64,6 +63,12 @@ def head_axes(points: np.ndarray) -> np.ndarray:
     inward = np.cross(across, points[152] - points[10])
     x_axis, z_axis = across / np.linalg.norm(across), inward / np.linalg.norm(inward)
     return np.stack([x_axis, np.cross(z_axis, x_axis), z_axis])
+
+
+def head_yaw(points: np.ndarray) -> float:
+    """Return how far the head is turned to the picture's right, in degrees."""
+    axes = head_axes(points)
+    return float(np.degrees(np.arctan2(axes[0, 2], axes[0, 0])))
 
 
 def _measure_eye(eye: Eye) -> tuple[float, np.ndarray, float]:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from adcreative.encoders.blazeface import BlazeFace, Detection
-from adcreative.encoders.face_attributes import ATTRIBUTES, measure_attributes
+from adcreative.encoders.face_attributes import ATTRIBUTES, head_yaw, measure_attributes
 from adcreative.encoders.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
 from adcreative.encoders.weights import find_weight
 from stylegan.alignment import Alignment
@@ -127,10 +127,15 @@ class FaceAnalyzer:
         )
 
     def _settle(self, image_u8: np.ndarray, detection: Detection) -> tuple[FaceLandmarks, Alignment]:
-        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes."""
+        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes.
+
+        A head turned away is left as first seen: half a face gives a narrower square each time.
+        """
         landmarks = self._mesh.find_landmarks(image_u8, _detection_square(detection))
         alignment = _alignment_of(landmarks)
         for _ in range(MAX_PASSES):
+            if abs(head_yaw(landmarks.points)) > MAX_YAW_DEGREES:
+                break
             before = alignment
             landmarks = self._mesh.find_landmarks(image_u8, before.matrix() @ _mesh_square())
             alignment = _alignment_of(landmarks)

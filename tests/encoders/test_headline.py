@@ -26,6 +26,7 @@ from adcreative.encoders.headline import (
 )
 from adcreative.errors import ArtifactError, WeightsError
 
+BUFFERS = {"pool_mean", "pool_scale", "surface_mean", "surface_scale"}
 HEADLINES = [
     "Short one",
     "You Won't Believe What This 5-Year-Old Did Next",
@@ -60,7 +61,12 @@ def test_states_equal_minilms_own_forward(model: HeadlineModel) -> None:
     with torch.inference_mode():
         states = minilm(**batch).last_hidden_state
         expected = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        found = model.net.encode_upper(model.net.encode_lower(batch["input_ids"], mask), mask)
+        pooled = model.net.encode_upper(*model.net.encode_lower(batch["input_ids"], mask), mask)  # [B, states, D]
+        every_state = minilm(**batch, output_hidden_states=True).hidden_states
+        found = pooled[:, -1]
+    for place, depth in enumerate(model.net.pooled_states):
+        mean = (every_state[depth] * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        torch.testing.assert_close(pooled[:, place], mean, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
@@ -76,7 +82,7 @@ def test_score_is_the_formula_of_the_docstring(model: HeadlineModel) -> None:
     token_ids = torch.tensor(ids)
     with torch.inference_mode():
         mask = torch.ones_like(token_ids)
-        pooled = model.net.encode_upper(model.net.encode_lower(token_ids, mask), mask)[0]
+        pooled = model.net.encode_upper(*model.net.encode_lower(token_ids, mask), mask)[0].flatten()
         surface = torch.from_numpy(surface_features(HEADLINES[0]))
         expected = pooled @ model.net.head.weight[0] + surface @ model.net.surface_head.weight[0]
     assert model.score(HEADLINES[:1])[0] == pytest.approx(float(expected), abs=1e-5)
@@ -105,12 +111,21 @@ def test_surface_features_see_what_an_uncased_model_does_not() -> None:
     assert np.abs(surface_features("A. " * 5000)).max() <= 10
 
 
+@pytest.mark.parametrize("num_tuned_layers", [0, 3, 6])
+def test_where_the_network_is_split_changes_nothing(num_tuned_layers: int, model: HeadlineModel) -> None:
+    minilm, tokenizer = read_minilm(weights.find_weight("minilm"))
+    net = HeadlineNet(minilm, num_tuned_layers)
+    net.head.load_state_dict(model.net.head.state_dict())
+    net.surface_head.load_state_dict(model.net.surface_head.state_dict())
+    assert np.array_equal(HeadlineModel(net, tokenizer, "").score(HEADLINES[:2]), model.score(HEADLINES[:2]))
+
+
 def test_only_the_upper_layers_and_heads_learn(model: HeadlineModel) -> None:
     minilm, _ = read_minilm(weights.find_weight("minilm"))
     net = HeadlineNet(minilm, 2)
     learning = {name.split(".")[0] for name, parameter in net.named_parameters() if parameter.requires_grad}
     assert learning == {"upper", "head", "surface_head"}
-    assert {name.split(".")[0] for name in net.tuned_state()} == learning | {"surface_mean", "surface_scale"}
+    assert {name.split(".")[0] for name in net.tuned_state()} == learning | BUFFERS
 
 
 def test_saved_and_loaded_twice_is_bit_equal(saved_dir: Path, model: HeadlineModel, tmp_path: Path) -> None:
@@ -124,14 +139,14 @@ def test_saved_and_loaded_twice_is_bit_equal(saved_dir: Path, model: HeadlineMod
 
 def test_lower_layers_are_not_stored(saved_dir: Path) -> None:
     stored = load_artifact(saved_dir, kind=KIND, formats=(FORMAT,)).tensors
-    assert {name.split(".")[0] for name in stored} == {"upper", "head", "surface_head", "surface_mean", "surface_scale"}
+    assert {name.split(".")[0] for name in stored} == {"upper", "head", "surface_head"} | BUFFERS
 
 
 def rewrite(saved_dir: Path, target_dir: Path, change: dict[str, np.ndarray | None], **notes: Any) -> Path:
     """Save the artefact again with tensors replaced or, for None, left out."""
     artifact = load_artifact(saved_dir, kind=KIND, formats=(FORMAT,))
     tensors = {k: v for k, v in (artifact.tensors | change).items() if v is not None}
-    notes = {"num_tuned_layers": artifact.manifest["num_tuned_layers"], **notes}
+    notes = {key: artifact.manifest[key] for key in ("num_tuned_layers", "pooled_states")} | notes
     save_artifact(target_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
     return target_dir
 
@@ -175,6 +190,7 @@ def test_a_minilm_folder_elsewhere_can_be_given(saved_dir: Path, tmp_path: Path)
 def test_shipped_model_is_at_least_as_good_as_promised() -> None:
     model = HeadlineModel.load()
     assert np.isfinite(model.score(HEADLINES)).all()
-    held_out = json.loads((weights.find_weight("headline") / "manifest.json").read_text())["held_out"]["all weeks"]
-    assert held_out["pairwise_accuracy_significant"] >= 0.68
-    assert held_out["pairwise_accuracy"] >= 0.58
+    manifest = json.loads((weights.find_weight("headline") / "manifest.json").read_text())
+    for found in (manifest["held_out"]["all weeks"], manifest["cross_validated"]):
+        assert found["pairwise_accuracy_significant"] >= 0.70
+        assert found["pairwise_accuracy"] >= 0.59

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from adcreative.encoders import headline, weights
 from adcreative.encoders import headline_training as training
-from adcreative.encoders import weights
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_minilm
 from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores
 
@@ -46,7 +46,7 @@ def tiny_net() -> HeadlineNet:
     config = BertConfig(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=128
     )
-    return HeadlineNet(BertModel(config).eval(), 1).eval()
+    return HeadlineNet(BertModel(config).eval(), 1, (0, 1, 2)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +138,10 @@ def test_an_epoch_lowers_the_loss_and_repeats_exactly(encoded: training.EncodedT
 def test_scale_is_found_and_the_mean_becomes_zero(encoded: training.EncodedTests) -> None:
     net = tiny_net()
     training.fit_ridge_head(net, encoded, CONFIG)
-    first = training.set_scale(net, encoded, encoded, CONFIG.overdispersion)
-    assert training.set_scale(net, encoded, encoded, CONFIG.overdispersion) == pytest.approx(1.0, abs=0.02)
-    assert first != pytest.approx(1.0, abs=0.02)
+    training.set_scale(net, encoded, encoded, CONFIG.overdispersion)
+    for linear in (net.head, net.surface_head):
+        linear.weight.data.mul_(2)
+    assert training.set_scale(net, encoded, encoded, CONFIG.overdispersion) == pytest.approx(0.5, abs=0.01)
     assert training.score_encoded(net, encoded).mean() == pytest.approx(0.0, abs=1e-5)
 
 
@@ -176,8 +177,9 @@ def tiny_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: ob
         model.load_state_dict(state)
         return model, tokenizer
 
-    for module in (training, __import__("adcreative.encoders.headline", fromlist=["headline"])):
+    for module in (training, headline):
         monkeypatch.setattr(module, "read_minilm", read_tiny)
+    monkeypatch.setattr(training, "HeadlineNet", lambda minilm, num_tuned: HeadlineNet(minilm, num_tuned, (0, 1, 2)))
     return tmp_path / "p.parquet"
 
 
@@ -196,7 +198,7 @@ def test_script_exports_a_model_that_knows_the_planted_words(
 ) -> None:
     monkeypatch.setattr(training, "CONFIG", CONFIG)
     out, model_dir = tmp_path / "run", tmp_path / "model"
-    arguments = [str(tiny_training), "--out", str(out), "--minilm", ".", "--seeds", "0", "--epochs", "2"]
+    arguments = [str(tiny_training), "--out", str(out), "--minilm", ".", "--seeds", "0", "--epochs", "2", "--tuned-layers", "1"]
     training.main([*arguments, "--export", str(model_dir)])
     model = HeadlineModel.load(model_dir)
     scores = model.score([f"the river {word} walk street 7" for word in GOOD + BAD])
