@@ -256,11 +256,16 @@ def test_a_creative_that_cannot_be_read_is_an_error() -> None:
 
 
 def test_finalists_below_the_identity_floor_are_dropped() -> None:
-    outcome = edit_creative(fake_ad(), tools=fake_tools(copywriter=None), config=replace(QUICK, identity_floor=0.999))
-    if outcome.result.status == "edited":
-        assert outcome.result.identity_similarity >= 0.999
-    else:
-        assert outcome.result.identity_similarity == 1.0
+    class Stranger(FakeSession):
+        def identity(self, strengths: np.ndarray) -> float:
+            return 0.4 if strengths.any() else 1.0
+
+    tools = fake_tools(
+        copywriter=None, open_session=lambda image_u8, faces, tools: Stranger(image_u8, [face.row for face in faces])
+    )
+    result = edit_creative(fake_ad(), tools=tools, config=QUICK).result
+    assert (result.status, result.identity_similarity) == ("kept", 1.0)
+    assert "no edit that the search found is usable in the finished picture" in result.reason
 
 
 def test_the_knee_is_smaller_and_keeps_most_of_the_gain() -> None:
