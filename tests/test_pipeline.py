@@ -49,8 +49,8 @@ def test_score_writes_one_row_per_creative(ad_folder: Path, tmp_path: Path) -> N
 def test_studio_and_score_give_the_same_number(ad_folder: Path, tmp_path: Path) -> None:
     """App and CLI share every step: same bytes, same rate (a brand without history on either side)."""
     (tmp_path / "ads").mkdir()
-    name = next(ad_folder.glob("*.*g")).name
-    shutil.copy(ad_folder / name, tmp_path / "ads" / name)
+    name = next((ad_folder / "images").glob("*.*g")).name
+    shutil.copy(ad_folder / "images" / name, tmp_path / "ads" / name)
     (tmp_path / "ads" / "metadata.csv").write_text(f"file_name,headline,brand\n{name},Sleep better tonight,Somnia\n")
     pipeline.score(tmp_path / "ads", tmp_path / "scores.csv")
     with (tmp_path / "scores.csv").open() as file:

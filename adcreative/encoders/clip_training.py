@@ -108,6 +108,11 @@ class TowerOutputs:
     right: Tensor
     held_out: Tensor
 
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether a held-out picture has a text; a very small data set may have none."""
+        return bool(self.right[self.held_out].any())
+
 
 def encode_towers(data: CaptionedPictures, clip: CreativeClip, cache_path: Path) -> TowerOutputs:
     """Run both towers without projections; pictures are kept in `cache_path`, keyed by their names."""
@@ -276,7 +281,7 @@ def _card(notes: dict[str, Any]) -> str:
         "one space. The towers are frozen and not included. Trained by `adcreative.encoders.clip_training`.",
         "",
         "Data: SFHQ and SFHQ-T2I synthetic faces with captions (MIT, copyright David Beniaguev; nobody in them exists)"
-        + (",\nads rendered by the project's own market simulator with their headlines" if "ads" in notes["held_out"] else "")
+        + (f",\n{notes['num_ads']} ads rendered by the project's own market simulator with their headlines" if notes["num_ads"] else "")
         + (f",\n{notes['num_words']} headlines (words only) of {ATTRIBUTION}" if notes["num_words"] else "")
         + ".\nLicence of the maps: Apache-2.0.",
         "",
@@ -339,7 +344,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     every_tenth_word = torch.arange(len(all_words)) % 10 == 0
     notes = {
         "num_words": len(words),
-        "held_out": {name: evaluate_retrieval(projections, part) for name, part in parts.items()},
+        "num_ads": len(parts["ads"].pictures) if "ads" in parts else 0,
+        "held_out": {name: evaluate_retrieval(projections, part) for name, part in parts.items() if part.can_be_judged},
         "kept_variance": {
             "pictures": kept_variance(projections.picture, joined.pictures, joined.held_out),
             "words": kept_variance(projections.text, all_words, every_tenth_word),

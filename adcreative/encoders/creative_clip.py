@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,10 @@ FORMAT = 1
 KIND = "clip-projections"
 PICTURE_HEAD, TEXT_HEAD = "visual.head.proj.weight", "text.proj.weight"
 MAX_CHARACTERS = 2000
+# What open_clip and torch raise on a checkpoint that is damaged, of another size, or no checkpoint (open_clip asserts sizes).
+_UNREADABLE = (
+    OSError, RuntimeError, ValueError, KeyError, AttributeError, AssertionError, SafetensorError, pickle.UnpicklingError,
+)  # fmt: skip
 _LENGTH_STEP = 8
 _TEXT_ROWS = 8
 
@@ -199,7 +204,7 @@ def _load_checkpoint(name: str, found: Path) -> CreativeClip:
         with _quiet():
             model = open_clip.create_model(location, pretrained=None if found.is_dir() else str(found), require_pretrained=True)
             tokenizer = open_clip.get_tokenizer(location)
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise ArtifactError(f'cannot read "{name}" from {found}: {error}') from error
     files = sorted(found.glob("*")) if found.is_dir() else [found]
     hashes = [weights.hash_file(file) for file in files if file.is_file()]

@@ -36,9 +36,9 @@ def new_trainer(backbone_state: dict[str, torch.Tensor], **changes: object) -> F
 
 
 def test_reconstruction_improves(backbone_state: dict[str, torch.Tensor], faces: torch.Tensor) -> None:
-    trainer = new_trainer(backbone_state)
+    trainer = new_trainer(backbone_state, num_images=4000, generator_lr=1e-2, batch_size=8)
     first = np.mean([trainer.step(faces)["l1"] for _ in range(5)])
-    for _ in range(40):
+    for _ in range(50):
         trainer.step(faces)
     last = np.mean([trainer.step(faces)["l1"] for _ in range(5)])
     assert last < 0.9 * first
