@@ -281,7 +281,7 @@ def _card(notes: dict[str, Any]) -> str:
         "one space. The towers are frozen and not included. Trained by `adcreative.encoders.clip_training`.",
         "",
         "Data: SFHQ and SFHQ-T2I synthetic faces with captions (MIT, copyright David Beniaguev; nobody in them exists)"
-        + (f",\n{notes['num_ads']} ads rendered by the project's own market simulator with their headlines" if notes["num_ads"] else "")
+        + (f",\n{notes['num_ads']} ads of the project's own market simulator with their headlines" if notes["num_ads"] else "")
         + (f",\n{notes['num_words']} headlines (words only) of {ATTRIBUTION}" if notes["num_words"] else "")
         + ".\nLicence of the maps: Apache-2.0.",
         "",

@@ -155,6 +155,9 @@ def test_damaged_folder_and_misfitting_file_are_refused(tmp_path: Path, tiny_dir
         CreativeClip.load(LARGE, tmp_path)  # a configuration without weights must not become a random model
     with pytest.raises(ArtifactError, match=f'cannot read "{LARGE}" from'):
         CreativeClip.load(LARGE, tiny_dir / "open_clip_model.safetensors")
+    (tmp_path / "no-checkpoint.bin").write_bytes(b"not a checkpoint")
+    with pytest.raises(ArtifactError, match=f'cannot read "{LARGE}" from'):
+        CreativeClip.load(LARGE, tmp_path / "no-checkpoint.bin")
 
 
 def write_projections(folder: Path, tensors: dict[str, np.ndarray]) -> Path:
