@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
 
-from adcreative.encoders.face_mesh import FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE
+from adcreative.encoders.face_mesh import FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE, SKULL
 from stylegan.alignment import Alignment, Box, sample
 
 FIELD_SIZE = 128
@@ -30,7 +30,7 @@ MASK_SIZE = 256
 OVAL_GROWTH = 1.16
 FADE_GROWTH = (1.0, 1.16)
 LIGHT_GROWTH, PART_GROWTH = 0.97, 1.25
-FEATHER = 0.035
+FEATHER = 0.05
 FADE = 0.16
 SKIN_LIGHT, SKIN_COLOUR = 0.6, 0.2
 NUM_RING_POINTS = 48
@@ -119,15 +119,15 @@ def paste_render(picture_f32: np.ndarray, region: FaceRegion, render_u8: np.ndar
 
 
 def _without_drift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return how each point moved [N, 2], without what is only a shift, turn or scaling of them all (least squares).
+    """Return how each point moved [N, 2], without the shift, turn and scaling that fit the skull's points best.
 
-    The square is tied to the eyes and the mouth, so such a drift is the generator's inaccuracy; the neck would not follow it.
+    The square is tied to eyes and mouth, so a skull that drifts is a matter of framing; the neck would not follow it.
     """
-    a = before - before.mean(axis=0)
-    b = after - after.mean(axis=0)
-    as_complex, target = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
-    fitted = as_complex * (np.vdot(as_complex, target) / np.vdot(as_complex, as_complex))
-    rest = target - fitted
+    start, end = before[:, 0] + 1j * before[:, 1], after[:, 0] + 1j * after[:, 1]
+    skull = list(SKULL)
+    centred, target = start[skull] - start[skull].mean(), end[skull] - end[skull].mean()
+    turn = np.vdot(centred, target) / np.vdot(centred, centred)
+    rest = end - end[skull].mean() - turn * (start - start[skull].mean())
     return np.stack([rest.real, rest.imag], axis=1)
 
 

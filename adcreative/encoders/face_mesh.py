@@ -25,6 +25,8 @@ EYE_CROP_SPAN = 2.3
 LEFT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 RIGHT_EYE = (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398)
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+# points that no expression moves: eye corners, bridge of the nose, forehead, temples, before the ears
+SKULL = (33, 133, 362, 263, 168, 6, 197, 195, 10, 151, 9, 8, 127, 356, 234, 454, 93, 323, 21, 251)
 # the eye contour of the iris network, lower lid from the outer corner, then upper lid, by the mesh's numbers
 LEFT_CONTOUR = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
 RIGHT_CONTOUR = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398)

@@ -1,0 +1,252 @@
+"""Paste-back: the mask is a promise, zero is zero, the picture's own pixels move, light is added only where it belongs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage import data
+
+from adcreative.editor import compose
+from adcreative.editor.compose import FaceChange, FaceRegion, open_region, paste_change, paste_render
+from adcreative.editor.face_edit import FaceEditSession
+from adcreative.encoders.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from adcreative.encoders.weights import embedded_dir
+from adcreative.errors import CreativeError
+from stylegan.checkpoints import load_face_model
+from stylegan.directions import DirectionSet
+from stylegan.errors import DirectionError, ShapeError
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    return np.ascontiguousarray(data.astronaut()[:300, 60:380])
+
+
+@pytest.fixture(scope="module")
+def face(analyzer: FaceAnalyzer, portrait: np.ndarray) -> FaceInPicture:
+    (found,) = analyzer.analyze(portrait)
+    return found
+
+
+@pytest.fixture(scope="module")
+def crop(face: FaceInPicture, portrait: np.ndarray) -> np.ndarray:
+    return face.alignment.crop(portrait, 128)
+
+
+@pytest.fixture(scope="module")
+def region(analyzer: FaceAnalyzer, face: FaceInPicture, portrait: np.ndarray, crop: np.ndarray) -> FaceRegion:
+    points = analyzer.trace_aligned(crop)
+    assert points is not None
+    return open_region(points, face.alignment, *portrait.shape[:2])
+
+
+@pytest.fixture(scope="module")
+def session(analyzer: FaceAnalyzer, portrait: np.ndarray, face: FaceInPicture) -> FaceEditSession:
+    codec = FaceCodec(load_face_model(embedded_dir("faces")))
+    return FaceEditSession(portrait, [face], codec, DirectionSet.load(embedded_dir("directions")), analyzer)
+
+
+def strengths_of(session: FaceEditSession, **named: float) -> np.ndarray:
+    """[F, K] zeros but for the named directions, on every face."""
+    directions = session._directions
+    strengths = np.zeros((len(session.faces), len(directions.names)), dtype=np.float32)
+    for name, value in named.items():
+        strengths[:, directions.index(name)] = value
+    return strengths
+
+
+def applied(portrait: np.ndarray, region: FaceRegion, change: FaceChange) -> np.ndarray:
+    picture_f32 = portrait.astype(np.float32)
+    paste_change(picture_f32, region, change)
+    return picture_f32
+
+
+def full_mask(region: FaceRegion, portrait: np.ndarray) -> np.ndarray:
+    mask = np.zeros(portrait.shape[:2], dtype=np.float32)
+    x0, y0, x1, y1 = region.box
+    mask[y0:y1, x0:x1] = region.mask[:, :, 0]
+    return mask
+
+
+def test_mask_covers_the_face_softly_and_nothing_else(region: FaceRegion, portrait: np.ndarray, face: FaceInPicture) -> None:
+    mask = full_mask(region, portrait)
+    assert mask.min() == 0.0
+    assert mask.max() == 1.0
+    x, y = face.landmarks_px.T
+    for number in (33, 263, 61, 291, 1, 13):  # eyes, mouth, nose
+        assert mask[int(y[number]), int(x[number])] > 0.9
+    assert mask[int(y[152]), int(x[152])] > 0.0  # the chin may move
+    assert mask[:, 0].max() == mask[0].max() == 0.0
+    assert 0.05 < (mask > 0).mean() < 0.25
+    assert np.abs(np.diff(mask, axis=1)).max() < 0.3
+
+
+def test_no_change_leaves_the_picture_as_it_is(region: FaceRegion, portrait: np.ndarray, crop: np.ndarray) -> None:
+    still = FaceChange(crop, crop, crop, region.points, region.points)
+    np.testing.assert_array_equal(applied(portrait, region, still), portrait)
+
+
+def test_points_that_move_carry_the_pictures_own_pixels(
+    region: FaceRegion, portrait: np.ndarray, crop: np.ndarray, analyzer: FaceAnalyzer
+) -> None:
+    lips = list(compose.LIPS)
+    middle = region.points[lips].mean(axis=0)
+    nearness = np.exp(-((region.points - middle) ** 2).sum(axis=1, keepdims=True) / (2 * 0.1**2))
+    moved = region.points + nearness * [0.0, 0.03]  # the mouth goes down by 3 % of the square
+    grid = compose._frame_grid(128)
+    field = compose.sample(compose._field(moved, moved - region.points, region.ring), grid)
+    edited = compose.sample(crop.astype(np.float32), grid - field).clip(0, 255).astype(np.uint8)
+    result = applied(portrait, region, FaceChange(crop, crop, edited, region.points, moved))
+    outside = full_mask(region, portrait) == 0.0
+    np.testing.assert_array_equal(result[outside], portrait[outside])
+    before, after = (analyzer.analyze(p.round().astype(np.uint8))[0].landmarks_px for p in (portrait * 1.0, result))
+    down = (after - before)[lips, 1].mean() - (after - before)[list(compose.LEFT_EYE + compose.RIGHT_EYE), 1].mean()
+    assert down == pytest.approx(0.03 * region.alignment.side_px, rel=0.45)
+    # moved, not blended: the mouth is as sharp as it was
+    x, y = before[lips].mean(axis=0).astype(int)
+    shift = round(0.03 * region.alignment.side_px)
+    was = portrait[y - 12 : y + 12, x - 20 : x + 20].astype(float)
+    now = result[y - 12 + shift : y + 12 + shift, x - 20 : x + 20]
+    assert np.abs(np.diff(now, axis=0)).mean() > 0.8 * np.abs(np.diff(was, axis=0)).mean()
+
+
+def test_light_appears_at_the_mouth_and_not_as_a_tint(region: FaceRegion, portrait: np.ndarray, crop: np.ndarray) -> None:
+    x, y = (region.points[list(compose.LIPS)].mean(axis=0) * 128).astype(int)
+    bright = crop.copy()
+    bright[y - 4 : y + 4, x - 9 : x + 9] = np.clip(bright[y - 4 : y + 4, x - 9 : x + 9].astype(int) + 60, 0, 255)
+    local = applied(portrait, region, FaceChange(crop, crop, bright, region.points, region.points)) - portrait
+    px, py = region.alignment.to_picture(np.array([[x, y]]), 128)[0].astype(int)
+    assert local[py - 2 : py + 2, px - 4 : px + 4].mean() > 15
+    tinted = np.clip(crop.astype(int) + np.array([40, 0, -40]), 0, 255).astype(np.uint8)
+    tint = applied(portrait, region, FaceChange(crop, crop, tinted, region.points, region.points)) - portrait
+    assert np.abs(tint).mean() < 0.25 * np.abs(local).max()
+    assert np.abs(tint).mean() < 1.0
+
+
+def test_where_the_inversion_saw_something_else_light_is_withheld(
+    region: FaceRegion, portrait: np.ndarray, crop: np.ndarray
+) -> None:
+    x, y = (region.points[list(compose.LIPS)].mean(axis=0) * 128).astype(int)
+    window = (slice(y - 6, y + 6), slice(x - 12, x + 12))
+    other, bright = crop.copy(), crop.copy()
+    other[window] = 10  # the inversion has a dark hole where the picture has lips
+    bright[window] = np.minimum(crop[window], 195) + 60
+    elsewhere = other.copy()
+    elsewhere[window] = 70
+    likely = applied(portrait, region, FaceChange(crop, crop, bright, region.points, region.points)) - portrait
+    doubtful = applied(portrait, region, FaceChange(crop, other, elsewhere, region.points, region.points)) - portrait
+    assert np.abs(doubtful).sum() < 0.75 * np.abs(likely).sum()
+
+
+def test_a_common_drift_of_all_points_is_no_edit(region: FaceRegion) -> None:
+    turn = np.array([[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]]) * 1.07
+    drifted = region.points @ turn.T + [0.03, -0.05]
+    np.testing.assert_allclose(compose._without_drift(region.points, drifted), 0.0, atol=1e-9)
+    lengths = np.linalg.norm(compose._limited(np.array([[0.001, 0.0], [0.0, 5.0], [0.0, 0.0]])), axis=1)
+    assert lengths[0] == pytest.approx(0.001, rel=1e-3)
+    assert lengths[1] <= compose.MAX_MOVE
+    assert lengths[2] == 0.0
+
+
+def test_a_render_replaces_the_face_inside_its_mask(region: FaceRegion, portrait: np.ndarray) -> None:
+    picture_f32 = portrait.astype(np.float32)
+    paste_render(picture_f32, region, np.full((128, 128, 3), 200, dtype=np.uint8))
+    mask = full_mask(region, portrait)
+    np.testing.assert_array_equal(picture_f32[mask == 0.0], portrait[mask == 0.0])
+    np.testing.assert_allclose(picture_f32[mask == 1.0], 200.0, atol=1e-2)
+
+
+def test_zero_strengths_give_the_original_bit_for_bit(session: FaceEditSession, portrait: np.ndarray) -> None:
+    composed = session.compose(strengths_of(session))
+    np.testing.assert_array_equal(composed, portrait)
+    assert composed is not session.image_u8
+    assert session.identity(strengths_of(session)) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("named", [{"smile": 2.0}, {"smile": -2.0}, {"head_yaw": 2.0, "mouth_open": 1.0}])
+def test_an_edit_is_visible_inside_the_mask_and_nowhere_else(
+    session: FaceEditSession, portrait: np.ndarray, named: dict[str, float]
+) -> None:
+    composed = session.compose(strengths_of(session, **named))
+    changed = (composed != portrait).any(axis=2)
+    assert not changed[~session.mask()].any()
+    assert changed[session.mask()].mean() > 0.3
+    assert np.abs(composed.astype(int) - portrait).max() > 25
+    assert session.identity(strengths_of(session, **named)) > 0.9
+    np.testing.assert_array_equal(composed, session.compose(strengths_of(session, **named)))
+
+
+def test_smile_moves_the_smile_of_the_composed_picture(session: FaceEditSession, analyzer: FaceAnalyzer) -> None:
+    smiles = [analyzer.analyze(session.compose(strengths_of(session, smile=s)))[0].attributes["smile"] for s in (-2, 0, 2)]
+    assert smiles[0] < smiles[1] - 0.04
+    assert smiles[2] > smiles[1] + 0.04
+
+
+def test_renders_are_measured_and_encoded_again(session: FaceEditSession) -> None:
+    candidates = np.stack([strengths_of(session, smile=s) for s in (-2.0, 0.0, 2.0)])
+    seen = session.render(candidates)
+    assert seen.codes.shape == (3, 1, session.codes.shape[1])
+    assert seen.attributes.shape == (3, 1, len(ATTRIBUTES))
+    smile = seen.attributes[:, 0, ATTRIBUTES.index("smile")]
+    assert smile[0] < smile[1] < smile[2]
+    alone = session.render(candidates[2:])
+    np.testing.assert_allclose(alone.codes[0], seen.codes[2], atol=0.05)
+    # codes are those of the pixels, not the ones asked for
+    assert np.abs(seen.codes[1, 0] - session.codes[0]).max() > 0.01
+
+
+def test_control_shows_the_inversion_inside_the_mask(session: FaceEditSession, portrait: np.ndarray) -> None:
+    control = session.control()
+    np.testing.assert_array_equal(control[~session.mask()], portrait[~session.mask()])
+    assert np.abs(control.astype(int) - portrait)[session.mask()].mean() > 2.0
+
+
+def test_two_faces_are_edited_apart(session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray) -> None:
+    pair = np.concatenate([portrait, portrait[:, ::-1]], axis=1)
+    faces = analyzer.analyze(pair)
+    assert len(faces) == 2
+    both = FaceEditSession(pair, faces, session._codec, session._directions, analyzer)
+    strengths = strengths_of(both, smile=2.0)
+    strengths[1] = 0.0
+    changed = (both.compose(strengths) != pair).any(axis=2)
+    x = int(faces[1].alignment.centre[0])
+    half = slice(0, 320) if x < 320 else slice(320, 640)
+    assert not changed[:, half].any()
+    assert changed.any()
+
+
+def test_a_render_without_a_face_moves_nothing(
+    session: FaceEditSession, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
+    composed = session.compose(strengths_of(session, smile=2.0))
+    assert np.abs(composed.astype(int) - portrait).max() < 2 * compose.MAX_LIGHT
+
+
+def test_wrong_strengths_and_refused_faces_are_refused(
+    session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray
+) -> None:
+    num = len(session._directions.names)
+    with pytest.raises(ShapeError, match=rf"expected strengths \[P, 1, {num}\], got \[1, {num}\]"):
+        session.render(np.zeros((1, num)))
+    with pytest.raises(ShapeError, match=rf"expected strengths \[1, {num}\], got \[2, {num}\]"):
+        session.compose(np.zeros((2, num)))
+    with pytest.raises(DirectionError, match="outside its safe range"):
+        session.compose(strengths_of(session, smile=50.0))
+    small = analyzer.analyze(np.ascontiguousarray(portrait[95:, 40:]))  # the forehead is missing
+    refused = next(f for f in small if f.refusal)
+    with pytest.raises(CreativeError, match="A face cannot be edited: face is cut off"):
+        FaceEditSession(portrait, [refused], session._codec, session._directions, analyzer)
+
+
+def test_a_face_that_the_mesh_loses_is_refused(
+    session: FaceEditSession, portrait: np.ndarray, face: FaceInPicture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
+    with pytest.raises(CreativeError, match="it is not seen when cropped"):
+        FaceEditSession(portrait, [face], session._codec, session._directions, session._analyzer)
