@@ -40,6 +40,7 @@ NUISANCE_WORDS = {
 PROBE = 1.5
 STRENGTHS = (-4.0, -3.0, -PROBE, 0.0, PROBE, 3.0, 4.0)
 MIN_IDENTITY = 0.8
+MAX_STRENGTH = 2.0  # beyond it, eyes and mouths look wrong before any measure says so
 EFFECTS = "effect_in_deviations_from_-1.5_to_+1.5"
 MIN_MOVED_SHARE = 0.9
 RIDGE = 0.1
@@ -158,8 +159,8 @@ def main() -> None:
     kept = [k for k, name in enumerate(OFFERED) if passes(table[name], name)]
     DirectionSet(
         names=tuple(OFFERED[k] for k in kept), vectors=directions[kept],
-        low=np.array([table[OFFERED[k]]["low"] for k in kept], dtype=np.float32),
-        high=np.array([table[OFFERED[k]]["high"] for k in kept], dtype=np.float32),
+        low=np.array([max(table[OFFERED[k]]["low"], -MAX_STRENGTH) for k in kept], dtype=np.float32),
+        high=np.array([min(table[OFFERED[k]]["high"], MAX_STRENGTH) for k in kept], dtype=np.float32),
         table={"shipped": {OFFERED[k]: table[OFFERED[k]] for k in kept}, "held_still": names,
                "measured_and_not_shipped": {n: table[n] for n in OFFERED if OFFERED.index(n) not in kept}},
     ).save(arguments.out)  # fmt: skip
