@@ -135,6 +135,15 @@ def test_an_epoch_lowers_the_loss_and_repeats_exactly(encoded: training.EncodedT
     assert torch.equal(results[0][1], results[1][1])
 
 
+def test_running_average_lies_between_the_start_and_the_live_weights(encoded: training.EncodedTests) -> None:
+    net = tiny_net()
+    start = net.tuned_state()["head.weight"].clone()
+    run = training.start_seed(net, CONFIG, 12)
+    training.train_epoch(net, encoded, CONFIG, run, 0)
+    moved, averaged = (state["head.weight"] - start for state in (net.tuned_state(), run.average))
+    assert 0 < averaged.norm() < moved.norm()
+
+
 def test_scale_is_found_and_the_mean_becomes_zero(encoded: training.EncodedTests) -> None:
     net = tiny_net()
     training.fit_ridge_head(net, encoded, CONFIG)
@@ -142,6 +151,7 @@ def test_scale_is_found_and_the_mean_becomes_zero(encoded: training.EncodedTests
     for linear in (net.head, net.surface_head):
         linear.weight.data.mul_(2)
     assert training.set_scale(net, encoded, encoded, CONFIG.overdispersion) == pytest.approx(0.5, abs=0.01)
+    assert training.set_scale(net, encoded, encoded, CONFIG.overdispersion) == pytest.approx(1.0, abs=0.01)
     assert training.score_encoded(net, encoded).mean() == pytest.approx(0.0, abs=1e-5)
 
 
