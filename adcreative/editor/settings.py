@@ -50,7 +50,8 @@ class EditorConfig:
     population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
     return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std. identity_floor:
     least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the copywriter. num_finalists: how
-    many edits are composed and scored again. min_uplift: log-odds that predictor and judge must promise together.
+    many edits are composed and scored again. min_uplift: log-odds that predictor and judge must promise
+    together; less than 0.02 was noise on simulated ads.
     require_consent: edit no face of a creative without consent_id.
     """
 
@@ -65,7 +66,7 @@ class EditorConfig:
     num_headlines: int = 8
     num_descriptions: int = 4
     num_finalists: int = 5
-    min_uplift: float = 0.0
+    min_uplift: float = 0.02
     require_consent: bool = False
 
     def __post_init__(self) -> None:

@@ -239,6 +239,8 @@ def main() -> None:
     parser.add_argument("--population", type=int, default=EditorConfig.population_size)
     parser.add_argument("--generations", type=int, default=EditorConfig.generations)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--copywriter", default="template", help="who writes lines: template, smollm2, ...")
+    parser.add_argument("--no-words", action="store_true", help="edit faces only")
     parser.add_argument("--out", type=Path, default=None, help="JSON with rows and trials")
     arguments = parser.parse_args()
 
@@ -247,8 +249,10 @@ def main() -> None:
     from adcreative.tools import load_market, load_model, load_tools
 
     torch.set_num_threads(1)
-    tools, trials = load_tools("template"), []
+    tools, trials = load_tools(arguments.copywriter), []
     config = EditorConfig(seed=arguments.seed, population_size=arguments.population, generations=arguments.generations)
+    if arguments.no_words:
+        config = replace(config, num_headlines=0, num_descriptions=0)
     for market_seed in arguments.markets:
         started_s, market = time.monotonic(), load_market(market_seed)
         if arguments.train:
@@ -257,7 +261,8 @@ def main() -> None:
         else:
             predictor, judge = load_model(None)
         print(f"market {market_seed}: models ready after {time.monotonic() - started_s:.0f} s", flush=True)
-        ads = [c for c in market.make_creatives(2 * arguments.num, seed=2, results=False) if c.has_image][: arguments.num]
+        fresh = market.make_creatives(4 * arguments.num, seed=2, results=False)
+        ads = [ad for ad in fresh if ad.has_image and (ad.consent_id or not arguments.no_words)][: arguments.num]
         trials += run_trials(
             ads, market, tools.editor_tools(predictor, judge, None), config, arguments.algorithms,
             log=lambda line: print(line, flush=True),

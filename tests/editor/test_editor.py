@@ -136,6 +136,13 @@ def test_a_direction_that_loses_a_face_is_left_out() -> None:
     assert all(edit.strength <= 0.0 for edit in result.edits if edit.direction == NAMES[0])
 
 
+def test_a_gain_too_small_to_matter_is_not_delivered() -> None:
+    tools = fake_tools(lambda f: -3.0 + 0.03 * (f.appeal or 0.0), copywriter=FakeCopywriter())
+    outcome = edit_creative(Creative(headline="Shoes"), tools=tools, config=QUICK)
+    assert outcome.result.status == "kept"
+    assert "not more than the +2.0 % asked for" in outcome.result.reason
+
+
 def test_words_only() -> None:
     ad = Creative(headline="Shoes", description="Good.", brand="Acme")
     outcome = edit_creative(ad, tools=fake_tools(lambda f: -3 + (f.appeal or 0.0)), config=QUICK)
@@ -151,7 +158,7 @@ def test_words_only() -> None:
 
 def test_descriptions_are_searched_too() -> None:
     ad = Creative(headline="Shoes", description="Good.")
-    tools = fake_tools(lambda f: -3 + 0.01 * float(f.body[0]), copywriter=FakeCopywriter((), ("So good.", "Very, very good.")))
+    tools = fake_tools(lambda f: -3 + 0.02 * float(f.body[0]), copywriter=FakeCopywriter((), ("So good.", "Very, very good.")))
     result = edit_creative(ad, tools=tools, config=QUICK).result
     assert (result.headline_edited, result.description_edited) == ("Shoes", "Very, very good.")
     assert [edit.direction for edit in result.edits] == ["description"]
