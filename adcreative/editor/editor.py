@@ -113,8 +113,10 @@ def _result(
     is its own control."""
     creative = opened.creative
     final, features = (delivered.creative, delivered.features) if delivered else (creative, opened.features)
-    before, after = tools.predictor.predict([creative, final], [opened.features, features])
-    judge_before, judge_after = tools.judge.predict([creative, final], [opened.features, features])
+    before, judge_before = (model.predict([creative], [opened.features])[0] for model in (tools.predictor, tools.judge))
+    after, judge_after = before, judge_before
+    if delivered:
+        after, judge_after = (model.predict([final], [features])[0] for model in (tools.predictor, tools.judge))
     edits = _edits(opened, delivered, tools) if delivered else ()
     num_faces = len({edit.face for edit in edits if edit.face >= 0})
     return EditResult(
