@@ -80,15 +80,19 @@ def load_model(model_dir: Path | None = None) -> tuple[Predictor, Predictor]:
     """Load a predictor and its judge from a folder written by `train`, or the shipped pair.
 
     Raises:
-        ArtifactError: the folder does not hold both.
+        ArtifactError: the folder does not hold both, or they were fitted with other encoders than are loaded here.
     """
     if model_dir is None:
-        return Predictor.load(embedded_dir("predictor")), Predictor.load(embedded_dir("judge"))
-    model_dir = Path(model_dir)
-    missing = [name for name in ("predictor", "judge") if not (model_dir / name).is_dir()]
-    if missing:
-        raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
-    return Predictor.load(model_dir / "predictor"), Predictor.load(model_dir / "judge")
+        folders = [embedded_dir("predictor"), embedded_dir("judge")]
+    else:
+        folders = [Path(model_dir) / "predictor", Path(model_dir) / "judge"]
+        missing = [folder.name for folder in folders if not folder.is_dir()]
+        if missing:
+            raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
+    predictor, judge = (Predictor.load(folder) for folder in folders)
+    for model in (predictor, judge):
+        model.check_encoders(load_tools().extractor.hashes)
+    return predictor, judge
 
 
 def load_market(seed: int) -> Market:

@@ -28,13 +28,6 @@ def scaled_leaky_relu(features: Tensor, bias: Tensor) -> Tensor:
     return F.leaky_relu(features + bias.reshape(shape), 0.2) * ACTIVATION_GAIN
 
 
-def blur_kernel(*, gain: float) -> Tensor:
-    """Return the separable [1, 3, 3, 1] low-pass kernel, [4, 4], that sums to `gain`."""
-    taps = torch.tensor(BLUR_TAPS)
-    kernel = taps[:, None] * taps[None, :]
-    return kernel * (gain / kernel.sum())
-
-
 def blur(features: Tensor, *, gain: float, pad: tuple[int, int]) -> Tensor:
     """Low-pass filter every channel, as two one-dimensional passes.
 

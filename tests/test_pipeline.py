@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -143,3 +145,38 @@ def test_train_needs_enough(ad_folder: Path, tmp_path: Path) -> None:
 def test_models_lists_every_weight() -> None:
     names = {row["name"] for row in pipeline.models()}
     assert {"faces", "predictor", "judge", "headline", "minilm", "smollm2-135m"} <= names
+
+
+def test_a_model_fitted_with_other_encoders_is_refused(tmp_path: Path) -> None:
+    """Numbers from other encoders mean something else; nothing in them would show it."""
+    from adcreative.errors import ArtifactError
+    from adcreative.tools import load_model
+
+    shipped = load_model()
+    for name, model in zip(("predictor", "judge"), shipped, strict=True):
+        model = copy.deepcopy(model)
+        hashes = dict.fromkeys(model.config.encoder_hashes, "0" * 64)
+        model.config = dataclasses.replace(model.config, encoder_hashes=hashes)
+        model.__dict__.pop("content_hash", None)
+        model.save(tmp_path / name)
+    with pytest.raises(ArtifactError, match=r"the predictor was fitted with .* 000000000000, here it is"):
+        load_model(tmp_path)
+
+
+def test_realised_uplift_is_read_from_what_is_delivered(ad_folder: Path, run: Path) -> None:
+    from adcreative.catalog import read_catalog
+    from adcreative.run_output import realised_uplift
+
+    class LengthTruth:
+        """A planted rate that is the length of the headline."""
+
+        def true_ctr(self, creative: Creative) -> float:
+            return len(creative.headline) / 1000
+
+    rows = results(run)
+    truth = realised_uplift(LengthTruth(), read_catalog(ad_folder).creatives, rows, run)  # type: ignore[arg-type]
+    before = np.mean([len(str(row["headline_original"])) for row in rows]) / 1000
+    after = np.mean([len(str(row["headline_edited"])) for row in rows]) / 1000
+    assert truth["mean_true_original"] == pytest.approx(before)
+    assert truth["mean_true_delivered"] == pytest.approx(after)
+    assert f"{truth['num_worse']} of {len(rows)} became worse" in truth["sentence"]

@@ -11,7 +11,7 @@ attribute in at least 90 % of held-out faces and moves no other offered attribut
 from __future__ import annotations
 
 import argparse
-import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from adcreative.encoders.face_attributes import ATTRIBUTES
+from adcreative.encoders.face_captions import read_caption_words
 from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
 from adcreative.encoders.weights import embedded_dir
 from stylegan.checkpoints import load_face_model
@@ -74,25 +75,26 @@ def measure_codes(codes: np.ndarray, codec: FaceCodec, analyzer: FaceAnalyzer) -
     return MeasuredFaces(encoded, values)
 
 
-def caption_labels(face_paths: list[Path], captions: dict[str, str], words: tuple[tuple[str, ...], ...]) -> np.ndarray:
-    """Return +1, -1 or NaN (captions say nothing) per face; whole words only, so that "woman" is not "man"."""
+def caption_labels(
+    face_paths: list[Path], said: Mapping[str, frozenset[str]], sides: tuple[tuple[str, ...], tuple[str, ...]]
+) -> np.ndarray:
+    """Return per face +1 (its words name the first side), -1 (the second), or NaN (neither, or both)."""
     labels = np.full(len(face_paths), np.nan)
     for i, path in enumerate(face_paths):
-        said = set(captions.get(path.name, "").replace("|", " ").replace("-", " ").lower().split())
-        plus, minus = (bool(said & set(side)) for side in words)
+        plus, minus = (not said.get(path.name, frozenset()).isdisjoint(side) for side in sides)
         if plus != minus:
             labels[i] = 1.0 if plus else -1.0
     return labels
 
 
 def fit_regressors(
-    measured: MeasuredFaces, codes: np.ndarray, face_paths: list[Path], captions: dict[str, str]
+    measured: MeasuredFaces, codes: np.ndarray, face_paths: list[Path], said: Mapping[str, frozenset[str]]
 ) -> tuple[list[str], np.ndarray]:
     """Return the names and regressors [A, C] of offered attributes, then nuisances."""
     names = [*OFFERED, *(name for name in MEASURES if name not in OFFERED)]
     rows = [fit_regressor(measured.codes, measured.values[:, MEASURES.index(name)], ridge=RIDGE) for name in names]
-    for name, words in NUISANCE_WORDS.items():
-        labels = caption_labels(face_paths, captions, words)
+    for name, sides in NUISANCE_WORDS.items():
+        labels = caption_labels(face_paths, said, sides)
         known = np.isfinite(labels)
         rows.append(fit_regressor(codes[known], labels[known], ridge=0.5))
         names.append(name)
@@ -139,8 +141,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     codec, analyzer = FaceCodec(load_face_model(embedded_dir("faces"))), FaceAnalyzer()
-    with (arguments.faces / "metadata.csv").open() as file:
-        captions = {row["file_name"]: row["captions"] for row in csv.DictReader(file)}
+    words = read_caption_words(arguments.faces)
     train_paths, held_out_paths = split_faces(list(arguments.faces.glob("*.jpg")))
     images = decode_image(read_faces(train_paths, size=codec.size))
     codes = codec.encode([*images, *images[:, :, ::-1]])
@@ -148,7 +149,7 @@ def main() -> None:
     seen = np.isfinite(values).all(axis=1)
     print(f"{len(codes)} codes, {seen.mean():.1%} rendered with a face", flush=True)
     measured = MeasuredFaces(codes[seen], values[seen])
-    names, regressors = fit_regressors(measured, codes[: len(train_paths)], train_paths, captions)
+    names, regressors = fit_regressors(measured, codes[: len(train_paths)], train_paths, words)
     directions = separate_directions(codes, regressors, len(OFFERED))
     deviations = measured.values.std(axis=0)
     held_out = codec.encode([*decode_image(read_faces(held_out_paths, size=codec.size))])

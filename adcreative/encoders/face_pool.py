@@ -10,7 +10,7 @@ is nobody's face; the mesh must see it, nearly frontal. What a measure cannot se
 from __future__ import annotations
 
 import argparse
-import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from adcreative.encoders.face_attributes import ATTRIBUTES
+from adcreative.encoders.face_captions import read_caption_words
 from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
 from adcreative.encoders.weights import embedded_dir
 from stylegan.checkpoints import load_face_model
@@ -32,11 +33,11 @@ MAX_YAW_DEGREES = 15.0
 SHEET_COLUMNS = 10
 
 
-def adult_paths(face_paths: list[Path], captions: dict[str, str]) -> list[Path]:
+def adult_paths(face_paths: list[Path], words: Mapping[str, frozenset[str]]) -> list[Path]:
     """Return the faces whose captions name an adult and no child."""
     kept = []
     for path in face_paths:
-        said = set(captions.get(path.name, "").replace("|", " ").replace("-", " ").lower().split())
+        said = words.get(path.name, frozenset())
         if said & ADULT_WORDS and not said & CHILD_WORDS:
             kept.append(path)
     return kept
@@ -78,10 +79,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     codec, analyzer = FaceCodec(load_face_model(embedded_dir("faces"))), FaceAnalyzer()
-    with (arguments.faces / "metadata.csv").open() as file:
-        captions = {row["file_name"]: row["captions"] for row in csv.DictReader(file)}
     train_paths, _ = split_faces(list(arguments.faces.glob("*.jpg")))
-    codes = codec.encode([*decode_image(read_faces(adult_paths(train_paths, captions), size=codec.size))])
+    codes = codec.encode(
+        [*decode_image(read_faces(adult_paths(train_paths, read_caption_words(arguments.faces)), size=codec.size))]
+    )
     candidates = mix_codes(codes, 2 * arguments.num, rng=np.random.default_rng(0))
     candidates = candidates[is_usable(analyzer.measure_aligned(codec.render(candidates)))][: arguments.num]
     if arguments.sheet:

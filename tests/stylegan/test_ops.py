@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylegan.ops import blur, blur_kernel, modulated_conv2d, scaled_leaky_relu, upsample2x
+from stylegan.ops import BLUR_TAPS, blur, modulated_conv2d, scaled_leaky_relu, upsample2x
+
+
+def blur_kernel(*, gain: float) -> Tensor:
+    """The two-dimensional [1, 3, 3, 1] kernel, [4, 4], that sums to `gain`."""
+    taps = torch.tensor(BLUR_TAPS)
+    kernel = taps[:, None] * taps[None, :]
+    return kernel * (gain / kernel.sum())
 
 
 def slow_upfirdn(image: Tensor, kernel: Tensor, *, up: int, pad: tuple[int, int]) -> Tensor:
