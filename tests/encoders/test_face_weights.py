@@ -15,7 +15,7 @@ from adcreative.encoders.face_pool import adult_paths, is_usable, mix_codes
 
 @pytest.fixture
 def faces_dir(tmp_path: Path) -> Path:
-    rows = ["a.jpg,old man|man smiling", "b.jpg,Woman red-lipstick", "c.jpg,young child irish", "d.jpg,", "e.jpg,man|woman"]
+    rows = ["a.jpg,old man|man smiling", "b.jpg,Woman red-lipstick", "c.jpg,young man irish", "d.jpg,", "e.jpg,man|woman"]
     (tmp_path / "metadata.csv").write_text("file_name,captions\n" + "\n".join(rows) + "\n")
     return tmp_path
 
@@ -29,7 +29,7 @@ def test_captions_become_whole_lower_case_words(faces_dir: Path) -> None:
 def test_labels_take_a_side_only_when_captions_do(faces_dir: Path) -> None:
     paths = [faces_dir / f"{name}.jpg" for name in "abcdef"]
     labels = caption_labels(paths, read_caption_words(faces_dir), (("woman", "female"), ("man", "male")))
-    np.testing.assert_array_equal(labels, [-1, 1, np.nan, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(labels, [-1, 1, -1, np.nan, np.nan, np.nan])
 
 
 def test_only_adults_are_cast(faces_dir: Path) -> None:
