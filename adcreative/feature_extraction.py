@@ -46,14 +46,14 @@ class HeadlineScorer(Protocol):
 
 
 class FaceFinder(Protocol):
-    """Faces of a picture, largest first; see `encoders.faces.FaceAnalyzer`."""
+    """Faces of a picture, largest first; see `stylegan.faces.FaceAnalyzer`."""
 
     def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
         """Return faces with box_xyxy_px, attributes, alignment and refusal."""
 
 
 class FaceEncoding(Protocol):
-    """Aligned faces as codes; see `encoders.faces.FaceCodec`. `size` is the side of the crops it works on, in pixels."""
+    """Aligned faces as codes; see `stylegan.faces.FaceCodec`. `size` is the side of the crops it works on, in pixels."""
 
     @property
     def size(self) -> int: ...

@@ -15,7 +15,7 @@ from adcreative.copywriter import Copywriter, build_copywriter
 from adcreative.ctr.predictor import Predictor
 from adcreative.editor.settings import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
-from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
+from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
@@ -24,6 +24,7 @@ from adcreative.feature_extraction import FeatureExtractor
 from adcreative.market import Market
 from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet
+from stylegan.faces import FaceAnalyzer, FaceCodec
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def cache_dir() -> Path:
 
 @lru_cache(maxsize=1)
 def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
-    clip, headline_model, analyzer = CreativeClip.load(), HeadlineModel.load(), FaceAnalyzer()
+    clip, headline_model, analyzer = CreativeClip.load(), HeadlineModel.load(), load_face_analyzer()
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
     directions = DirectionSet.load(embedded_dir("directions"))
     extractor = FeatureExtractor(clip, headline_model, analyzer, codec, cache=FeatureCache(cache_dir() / "features"))

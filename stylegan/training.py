@@ -1,13 +1,15 @@
 """Train the embedded face model: encoder and generator together, then an adversarial stage, then the sampling prior.
 
     python -m stylegan.training DATA --out RUN_DIR [--backbone efficientnet-lite0.pth] [--minutes M]
+    python -m stylegan.training DATA --out RUN_DIR --start data/weights/faces --adversarial-from 0 [--minutes M]
     python -m stylegan.training DATA --out RUN_DIR --export data/weights/faces
 
 Loss of the reconstruction stage:  2 * L1(x, G(E(x) + noise)) + 0.35 * perceptual(x, G(...)), both weighted four times
 as much in the middle of the face as at the border,
 where `perceptual` is the squared distance of channel-normalised features of the frozen EfficientNet-Lite0 (the idea of
-LPIPS, Zhang et al. 2018, without its learned weights). The adversarial stage adds the non-saturating loss with R1
-(Karras et al. 2020) on reconstructions and on samples of the prior.
+LPIPS, Zhang et al. 2018, without its learned weights). The adversarial stage adds the hinge loss of a discriminator on the
+same frozen features (Sauer et al. 2021), on reconstructions and on samples of the prior. `--start` begins with the weights
+of a finished model instead of random ones.
 
 Resumable: state is written atomically every few minutes; starting the same command again goes on. Every tenth face by
 file hash is held out and never trained on.
@@ -31,15 +33,14 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylegan.checkpoints import save_face_model
-from stylegan.discriminator import Discriminator, augment
+from stylegan.checkpoints import FaceModel, load_face_model, save_face_model
+from stylegan.discriminator import ProjectedDiscriminator, generator_loss, hinge_loss
 from stylegan.encoder import BACKBONE, EncoderConfig, FaceEncoder
 from stylegan.generator import Generator, GeneratorConfig
 from stylegan.images import decode_image, encode_image
 from stylegan.prior import fit_prior
 
 CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
-DISCRIMINATOR_CHANNELS = {4: 192, 8: 192, 16: 128, 32: 96, 64: 48, 128: 24}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class TrainingConfig:
     freeze_norm_from: int = 78_000
     adversarial_from: int = 1_000_000_000
     adversarial_weight: float = 0.05
-    r1_weight: float = 2.0
+    prior_samples: int = 8
     save_every_s: float = 100.0
     seed: int = 0
 
@@ -98,14 +99,20 @@ class PerceptualDistance(nn.Module):
         load_backbone(self.network, backbone_state)
         self.network.eval().requires_grad_(False)
 
-    def features(self, images_f32: Tensor) -> list[Tensor]:
-        return [F.normalize(level, dim=1) for level in self.network(images_f32)]
+    @property
+    def feature_channels(self) -> list[int]:
+        return self.network.feature_info.channels()  # type: ignore[union-attr, operator]
 
-    def forward(self, images_f32: Tensor, targets_f32: Tensor) -> Tensor:
-        with torch.no_grad():
-            target_features = self.features(targets_f32)
-        pairs = zip(self.features(images_f32), target_features, strict=True)
-        return torch.stack([(face_weight(a.shape[-1])[0] * (a - b).square().sum(dim=1)).mean() for a, b in pairs]).sum()
+    def features(self, images_f32: Tensor) -> list[Tensor]:
+        """Features of [B, 3, H, W], at strides 2, 4, 8 and 16."""
+        return self.network(images_f32)
+
+    def forward(self, features: list[Tensor], target_features: list[Tensor]) -> Tensor:
+        distances = []
+        for ours, theirs in zip(features, target_features, strict=True):
+            squared = (F.normalize(ours, dim=1) - F.normalize(theirs, dim=1)).square().sum(dim=1)
+            distances.append((face_weight(ours.shape[-1])[0] * squared).mean())
+        return torch.stack(distances).sum()
 
 
 def face_weight(size: int) -> Tensor:
@@ -177,10 +184,9 @@ class FaceModelTrainer:
             betas=(0.5, 0.99),
         )
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
-        channels = {r: c for r, c in DISCRIMINATOR_CHANNELS.items() if r <= config.size}
-        self.discriminator = Discriminator(size=config.size, channels=channels)
-        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.discriminator = ProjectedDiscriminator(self.perceptual.feature_channels)
         self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
+        self.recent_codes = torch.zeros(0, self.encoder.config.code_dim)
         self.rng = torch.Generator().manual_seed(config.seed)
         self.num_images_seen = 0
         self.log: list[dict[str, float]] = []
@@ -191,14 +197,23 @@ class FaceModelTrainer:
             for name in ("generator", "encoder", "ema_encoder", "ema_synthesis", "discriminator", "optimizer",
                          "discriminator_optimizer")
         }  # fmt: skip
-        return {**modules, "rng": self.rng.get_state(), "num_images_seen": self.num_images_seen, "log": self.log}
+        counters = {"rng": self.rng.get_state(), "num_images_seen": self.num_images_seen, "log": self.log}
+        return {**modules, "recent_codes": self.recent_codes, **counters}
 
     def load_state(self, state: dict[str, object]) -> None:
         for name in ("generator", "encoder", "ema_encoder", "ema_synthesis", "discriminator", "optimizer",
                      "discriminator_optimizer"):  # fmt: skip
             getattr(self, name).load_state_dict(state[name])
+        self.recent_codes = state["recent_codes"]  # type: ignore[assignment]
         self.rng.set_state(state["rng"])  # type: ignore[arg-type]
         self.num_images_seen, self.log = int(state["num_images_seen"]), list(state["log"])  # type: ignore[call-overload]
+
+    def start_from(self, model: FaceModel) -> None:
+        """Take the weights of a finished model of the same sizes, live and averaged."""
+        for encoder in (self.encoder, self.ema_encoder):
+            encoder.load_state_dict(model.encoder.state_dict())
+        for synthesis in (self.generator.synthesis, self.ema_synthesis):
+            synthesis.load_state_dict(model.generator.synthesis.state_dict())
 
     def step(self, faces: Tensor) -> dict[str, float]:
         """Train on one batch drawn from `faces` [N, 3, H, W]; return the losses."""
@@ -215,12 +230,17 @@ class FaceModelTrainer:
         w_plus = self.encoder.expand(code + noise)
         images = self.synthesize(w_plus)
         l1 = (face_weight(config.size) * (images - targets).abs()).mean()
-        perceptual = self.perceptual(images, targets)
+        with torch.no_grad():
+            target_features = self.perceptual.features(targets)
+        features = self.perceptual.features(images)
+        perceptual = self.perceptual(features, target_features)
         loss = 2 * l1 + self.config.perceptual_weight * perceptual
         losses = {"l1": l1.item(), "perceptual": perceptual.item()}
         if self.num_images_seen >= config.adversarial_from:
-            losses |= self.step_discriminator(targets, images.detach())
-            fooled = F.softplus(-self.judge(augment(images, generator=self.rng))).mean()
+            samples = self.synthesize(self.encoder.expand(self.sample_codes(code.detach())))
+            fake = [torch.cat(pair) for pair in zip(features, self.perceptual.features(samples), strict=True)]
+            losses |= self.step_discriminator(target_features, [level.detach() for level in fake])
+            fooled = generator_loss(self.discriminator(fake))
             loss = loss + config.adversarial_weight * fooled
             losses["fooled"] = fooled.item()
         self.optimizer.zero_grad(set_to_none=True)
@@ -235,24 +255,19 @@ class FaceModelTrainer:
         with torch.autocast("cpu", torch.bfloat16):
             return self.generator.synthesize(w_plus).float()
 
-    def judge(self, images: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return self.discriminator(images.contiguous(memory_format=torch.channels_last)).float()
+    def sample_codes(self, codes: Tensor) -> Tensor:
+        """Draw codes of new faces: normal, with the mean and the covariance of the last 1,024 codes seen."""
+        self.recent_codes = torch.cat([self.recent_codes, codes])[-1024:]
+        mean = self.recent_codes.mean(dim=0)
+        weights = torch.randn(self.config.prior_samples, len(self.recent_codes), generator=self.rng)
+        return mean + weights @ (self.recent_codes - mean) / len(self.recent_codes) ** 0.5
 
-    def step_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, float]:
-        real_logit = self.judge(augment(real, generator=self.rng))
-        fake_logit = self.judge(augment(fake, generator=self.rng))
-        loss = F.softplus(-real_logit).mean() + F.softplus(fake_logit).mean()
-        penalty = torch.zeros(())
-        if (self.num_images_seen // self.config.batch_size) % 16 == 0:
-            leaf = augment(real[:8], generator=self.rng).requires_grad_(True)
-            (gradient,) = torch.autograd.grad(self.discriminator(leaf).sum(), leaf, create_graph=True)
-            penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
-            loss = loss + self.config.r1_weight * 0.5 * 16 * penalty
+    def step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> dict[str, float]:
+        loss = hinge_loss(self.discriminator(real), self.discriminator(fake))
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_optimizer.step()
-        return {"real_logit": real_logit.mean().item(), "fake_logit": fake_logit.mean().item()}
+        return {"hinge": loss.item()}
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -305,11 +320,23 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long; start again to go on")
     parser.add_argument("--num-images", type=int, default=TrainingConfig.num_images)
     parser.add_argument("--adversarial-from", type=int, default=TrainingConfig.adversarial_from)
+    parser.add_argument("--freeze-norm-from", type=int, default=TrainingConfig.freeze_norm_from)
+    parser.add_argument("--adversarial-weight", type=float, default=TrainingConfig.adversarial_weight)
+    parser.add_argument("--generator-lr", type=float, default=TrainingConfig.generator_lr)
+    parser.add_argument("--encoder-lr", type=float, default=TrainingConfig.encoder_lr)
+    parser.add_argument("--start", type=Path, help="face model to begin with, when the run has no state yet")
     parser.add_argument("--export", type=Path, help="do not train: write the run's face model into this folder")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    config = TrainingConfig(num_images=arguments.num_images, adversarial_from=arguments.adversarial_from)
+    config = TrainingConfig(
+        num_images=arguments.num_images,
+        adversarial_from=arguments.adversarial_from,
+        adversarial_weight=arguments.adversarial_weight,
+        freeze_norm_from=arguments.freeze_norm_from,
+        generator_lr=arguments.generator_lr,
+        encoder_lr=arguments.encoder_lr,
+    )
     arguments.out.mkdir(parents=True, exist_ok=True)
     backbone_path = arguments.backbone or installed_backbone_path()
     trainer = FaceModelTrainer(config, torch.load(backbone_path, map_location="cpu", weights_only=True))
@@ -317,6 +344,8 @@ def main() -> None:
     if state_path.exists():
         trainer.load_state(torch.load(state_path, map_location="cpu", weights_only=True))
         print(f"continuing at {trainer.num_images_seen} images", flush=True)
+    elif arguments.start is not None:
+        trainer.start_from(load_face_model(arguments.start))
     train_paths, held_out_paths = split_faces([*arguments.data.glob("*.jpg"), *arguments.data.glob("*.png")])
     train, held_out = read_faces(train_paths, size=config.size), read_faces(held_out_paths, size=config.size)
     if arguments.export:

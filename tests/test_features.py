@@ -194,7 +194,7 @@ class TestExtraction:
         assert hash_of(WithModel(model)) == "abc"
 
     def test_attribute_names_are_those_of_the_analyzer(self) -> None:
-        from adcreative.encoders.face_attributes import ATTRIBUTES
+        from stylegan.face_attributes import ATTRIBUTES
 
         assert FACE_ATTRIBUTES == ATTRIBUTES
 

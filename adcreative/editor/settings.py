@@ -10,23 +10,31 @@ import numpy as np
 
 from adcreative.editor.objectives import ClickPredictor, Extractor, FaceSession
 from adcreative.editor.search import SearchConfig
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, CreativeError
 
 PICKS = ("knee", "best")
 
 
 class FaceFinder(Protocol):
-    """Finds faces in a picture, largest first (encoders.faces.FaceAnalyzer)."""
+    """Finds faces in a picture, largest first (stylegan.faces.FaceAnalyzer)."""
 
     def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
         """Return the faces; `.refusal` is a sentence for those that cannot be edited."""
 
 
 def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> FaceSession:
-    """Open the embedded face editor on a picture."""
-    from adcreative.editor.face_edit import FaceEditSession
+    """Open the embedded face editor on a picture.
 
-    return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
+    Raises:
+        CreativeError: one of the faces cannot be edited.
+    """
+    from stylegan.errors import InversionError
+    from stylegan.photo import FaceEditSession
+
+    try:
+        return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
+    except InversionError as error:
+        raise CreativeError(f"{error}.", "Leave that face out.") from error
 
 
 @dataclass(frozen=True, kw_only=True)

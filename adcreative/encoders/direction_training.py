@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from adcreative.encoders.face_attributes import ATTRIBUTES
 from adcreative.encoders.face_captions import read_caption_words
-from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
+from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet, fit_regressor, separate_directions
+from stylegan.face_attributes import ATTRIBUTES
+from stylegan.faces import FaceAnalyzer, FaceCodec
 from stylegan.images import decode_image
 from stylegan.training import read_faces, split_faces
 
@@ -140,7 +141,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/weights/directions"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    codec, analyzer = FaceCodec(load_face_model(embedded_dir("faces"))), FaceAnalyzer()
+    codec, analyzer = FaceCodec(load_face_model(embedded_dir("faces"))), load_face_analyzer()
     words = read_caption_words(arguments.faces)
     train_paths, held_out_paths = split_faces(list(arguments.faces.glob("*.jpg")))
     images = decode_image(read_faces(train_paths, size=codec.size))

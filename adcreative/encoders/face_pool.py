@@ -18,11 +18,12 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from adcreative.encoders.face_attributes import ATTRIBUTES
 from adcreative.encoders.face_captions import read_caption_words
-from adcreative.encoders.faces import FaceAnalyzer, FaceCodec
+from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from stylegan.checkpoints import load_face_model
+from stylegan.face_attributes import ATTRIBUTES
+from stylegan.faces import FaceCodec
 from stylegan.images import decode_image
 from stylegan.training import read_faces, split_faces
 
@@ -78,7 +79,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/weights/faces/pool.safetensors"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    codec, analyzer = FaceCodec(load_face_model(embedded_dir("faces"))), FaceAnalyzer()
+    codec, analyzer = FaceCodec(load_face_model(embedded_dir("faces"))), load_face_analyzer()
     train_paths, _ = split_faces(list(arguments.faces.glob("*.jpg")))
     codes = codec.encode(
         [*decode_image(read_faces(adult_paths(train_paths, read_caption_words(arguments.faces)), size=codec.size))]

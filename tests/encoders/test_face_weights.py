@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from adcreative.encoders.direction_training import EFFECTS, MIN_MOVED_SHARE, caption_labels, passes, row_cosine
-from adcreative.encoders.face_attributes import ATTRIBUTES
 from adcreative.encoders.face_captions import read_caption_words
 from adcreative.encoders.face_pool import adult_paths, is_usable, mix_codes
+from stylegan.face_attributes import ATTRIBUTES
 
 
 @pytest.fixture

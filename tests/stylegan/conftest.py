@@ -1,12 +1,15 @@
-"""A small generator and encoder with random weights: enough for shapes, files and gradients."""
+"""A small generator and encoder with random weights, the real face networks, and one public-domain portrait."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from skimage import data
 
 from stylegan.checkpoints import FaceModel
 from stylegan.encoder import EncoderConfig, FaceEncoder
+from stylegan.faces import FaceAnalyzer, FaceInPicture
 from stylegan.generator import Generator, GeneratorConfig
 
 
@@ -19,3 +22,19 @@ def tiny_face_model() -> FaceModel:
     encoder = FaceEncoder(EncoderConfig(size=32, num_rows=8, w_dim=16, code_dim=12, level_width=4))
     generator = Generator(config)
     return FaceModel(generator.eval().requires_grad_(False), encoder.eval().requires_grad_(False), {})
+
+
+@pytest.fixture(scope="session")
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    return np.ascontiguousarray(data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def portrait(analyzer: FaceAnalyzer, astronaut: np.ndarray) -> FaceInPicture:
+    (face,) = analyzer.analyze(astronaut)
+    return face

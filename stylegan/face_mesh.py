@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adcreative.encoders.tflite import TfliteModel
 from stylegan.alignment import crop_affine, transform_points
+from stylegan.tflite import TfliteModel
 
 NUM_POINTS = 468
 LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS = (33, 133), (362, 263)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adcreative.encoders.tflite import TfliteModel
+from stylegan.tflite import TfliteModel
 
 MIN_SCORE = 0.4
 BLEND_OVERLAP = 0.3

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adcreative.editor.compose import FaceChange, open_region, paste_change, paste_render
-from adcreative.encoders.faces import FaceAnalyzer, FaceCodec, FaceInPicture
-from adcreative.errors import CreativeError
 from stylegan.directions import DirectionSet
-from stylegan.errors import ShapeError
+from stylegan.errors import InversionError, ShapeError
+from stylegan.faces import FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.paste import FaceChange, open_region, paste_change, paste_render
 
 TRACE_SIZE = 256
 
@@ -45,11 +44,11 @@ class FaceEditSession:
         """Cut out and invert the faces.
 
         Raises:
-            CreativeError: a face was refused by the analyzer.
+            InversionError: a face was refused by the analyzer.
         """
         for face in faces:
             if face.refusal is not None:
-                raise CreativeError(f"A face cannot be edited: {face.refusal}.", "Leave it out of the session.")
+                raise InversionError(f"a face cannot be edited: {face.refusal}")
         self.image_u8, self.faces = image_u8, tuple(faces)
         self._codec, self._directions, self._analyzer = codec, directions, analyzer
         height, width = image_u8.shape[:2]
@@ -138,7 +137,7 @@ class FaceEditSession:
         """Trace a face of the picture, [478, 2]; on a crop, so that it compares with renders."""
         traced = self._analyzer.trace_aligned(face.alignment.crop(self.image_u8, TRACE_SIZE))
         if traced is None:
-            raise CreativeError("A face cannot be edited: it is not seen when cropped.", "Leave it out of the session.")
+            raise InversionError("a face cannot be edited: it is not seen when cropped")
         return traced
 
     def _points(self, render_u8: np.ndarray, *, otherwise: np.ndarray) -> np.ndarray:

@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw
 from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
 
-from adcreative.encoders.face_mesh import FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE, SKULL
 from stylegan.alignment import Alignment, Box, sample
+from stylegan.face_mesh import FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE, SKULL
 
 FIELD_SIZE = 128
 MASK_SIZE = 256

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from adcreative.encoders import faces
-from adcreative.encoders.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan import faces
 from stylegan.checkpoints import FaceModel
 from stylegan.encoder import EncoderConfig, FaceEncoder
+from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
 from stylegan.generator import Generator, GeneratorConfig
 
 HEAD = (130, 0, 330, 200)  # the astronaut's head and some air, x0, y0, x1, y1

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from skimage import data
 
-from adcreative.editor import compose
-from adcreative.editor.compose import FaceChange, FaceRegion, open_region, paste_change, paste_render
-from adcreative.editor.face_edit import FaceEditSession
-from adcreative.encoders.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
 from adcreative.encoders.weights import embedded_dir
-from adcreative.errors import CreativeError
+from stylegan import paste
 from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet
-from stylegan.errors import DirectionError, ShapeError
+from stylegan.errors import DirectionError, InversionError, ShapeError
+from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render
+from stylegan.photo import FaceEditSession
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +93,18 @@ def test_no_change_leaves_the_picture_as_it_is(region: FaceRegion, portrait: np.
 def test_points_that_move_carry_the_pictures_own_pixels(
     region: FaceRegion, portrait: np.ndarray, crop: np.ndarray, analyzer: FaceAnalyzer
 ) -> None:
-    lips = list(compose.LIPS)
+    lips = list(paste.LIPS)
     middle = region.points[lips].mean(axis=0)
     nearness = np.exp(-((region.points - middle) ** 2).sum(axis=1, keepdims=True) / (2 * 0.1**2))
     moved = region.points + nearness * [0.0, 0.03]  # the mouth goes down by 3 % of the square
-    grid = compose._frame_grid(128)
-    field = compose.sample(compose._field(moved, moved - region.points, region.ring), grid)
-    edited = compose.sample(crop.astype(np.float32), grid - field).clip(0, 255).astype(np.uint8)
+    grid = paste._frame_grid(128)
+    field = paste.sample(paste._field(moved, moved - region.points, region.ring), grid)
+    edited = paste.sample(crop.astype(np.float32), grid - field).clip(0, 255).astype(np.uint8)
     result = applied(portrait, region, FaceChange(crop, crop, edited, region.points, moved))
     outside = full_mask(region, portrait) == 0.0
     np.testing.assert_array_equal(result[outside], portrait[outside])
     before, after = (analyzer.analyze(p.round().astype(np.uint8))[0].landmarks_px for p in (portrait * 1.0, result))
-    down = (after - before)[lips, 1].mean() - (after - before)[list(compose.LEFT_EYE + compose.RIGHT_EYE), 1].mean()
+    down = (after - before)[lips, 1].mean() - (after - before)[list(paste.LEFT_EYE + paste.RIGHT_EYE), 1].mean()
     assert down == pytest.approx(0.03 * region.alignment.side_px, rel=0.45)
     # moved, not blended: the mouth is as sharp as it was
     x, y = before[lips].mean(axis=0).astype(int)
@@ -116,7 +115,7 @@ def test_points_that_move_carry_the_pictures_own_pixels(
 
 
 def test_light_appears_at_the_mouth_and_not_as_a_tint(region: FaceRegion, portrait: np.ndarray, crop: np.ndarray) -> None:
-    x, y = (region.points[list(compose.LIPS)].mean(axis=0) * 128).astype(int)
+    x, y = (region.points[list(paste.LIPS)].mean(axis=0) * 128).astype(int)
     bright = crop.copy()
     bright[y - 4 : y + 4, x - 9 : x + 9] = np.clip(bright[y - 4 : y + 4, x - 9 : x + 9].astype(int) + 60, 0, 255)
     local = applied(portrait, region, FaceChange(crop, crop, bright, region.points, region.points)) - portrait
@@ -131,7 +130,7 @@ def test_light_appears_at_the_mouth_and_not_as_a_tint(region: FaceRegion, portra
 def test_where_the_inversion_saw_something_else_light_is_withheld(
     region: FaceRegion, portrait: np.ndarray, crop: np.ndarray
 ) -> None:
-    x, y = (region.points[list(compose.LIPS)].mean(axis=0) * 128).astype(int)
+    x, y = (region.points[list(paste.LIPS)].mean(axis=0) * 128).astype(int)
     window = (slice(y - 6, y + 6), slice(x - 12, x + 12))
     other, bright = crop.copy(), crop.copy()
     other[window] = 10  # the inversion has a dark hole where the picture has lips
@@ -146,10 +145,10 @@ def test_where_the_inversion_saw_something_else_light_is_withheld(
 def test_a_common_drift_of_all_points_is_no_edit(region: FaceRegion) -> None:
     turn = np.array([[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]]) * 1.07
     drifted = region.points @ turn.T + [0.03, -0.05]
-    np.testing.assert_allclose(compose._without_drift(region.points, drifted), 0.0, atol=1e-9)
-    lengths = np.linalg.norm(compose._limited(np.array([[0.001, 0.0], [0.0, 5.0], [0.0, 0.0]])), axis=1)
+    np.testing.assert_allclose(paste._without_drift(region.points, drifted), 0.0, atol=1e-9)
+    lengths = np.linalg.norm(paste._limited(np.array([[0.001, 0.0], [0.0, 5.0], [0.0, 0.0]])), axis=1)
     assert lengths[0] == pytest.approx(0.001, rel=1e-3)
-    assert lengths[1] <= compose.MAX_MOVE
+    assert lengths[1] <= paste.MAX_MOVE
     assert lengths[2] == 0.0
 
 
@@ -225,7 +224,7 @@ def test_a_render_without_a_face_moves_nothing(
 ) -> None:
     monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
     composed = session.compose(strengths_of(session, smile=2.0))
-    assert np.abs(composed.astype(int) - portrait).max() < 2 * compose.MAX_LIGHT
+    assert np.abs(composed.astype(int) - portrait).max() < 2 * paste.MAX_LIGHT
 
 
 def test_wrong_strengths_and_refused_faces_are_refused(
@@ -240,7 +239,7 @@ def test_wrong_strengths_and_refused_faces_are_refused(
         session.compose(strengths_of(session, smile=50.0))
     small = analyzer.analyze(np.ascontiguousarray(portrait[95:, 40:]))  # the forehead is missing
     refused = next(f for f in small if f.refusal)
-    with pytest.raises(CreativeError, match="A face cannot be edited: face is cut off"):
+    with pytest.raises(InversionError, match="a face cannot be edited: face is cut off"):
         FaceEditSession(portrait, [refused], session._codec, session._directions, analyzer)
 
 
@@ -248,5 +247,5 @@ def test_a_face_that_the_mesh_loses_is_refused(
     session: FaceEditSession, portrait: np.ndarray, face: FaceInPicture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
-    with pytest.raises(CreativeError, match="it is not seen when cropped"):
+    with pytest.raises(InversionError, match="it is not seen when cropped"):
         FaceEditSession(portrait, [face], session._codec, session._directions, session._analyzer)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adcreative.encoders.blazeface import (
+from stylegan.blazeface import (
     MAX_LEVEL_PX,
     _tile_starts,
     anchor_centres,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adcreative.encoders.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Eye
+from stylegan.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Eye
 
 ATTRIBUTES = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch", "head_roll")
 NEUTRAL_PITCH_DEGREES = -6.6
