@@ -5,6 +5,8 @@ ctr/
 |-- layers.py       initialisation, dropout, adaptive sparse target attention, quadratic network
 |-- embedding.py    a FeatureBatch as field vectors; the wide (linear) path
 |-- qin.py          CreativeQIN for creatives, ChallengeQIN as published
+|-- serving.py      ChallengeQIN folded and with kept histories, for many candidates of one account
+|-- reference.py    state dict of the authors' network -> ChallengeQIN
 |-- zoo.py          every network by name: one literal dict
 |-- training.py     losses, batches, early stopping
 |-- calibration.py  logits -> rates with intervals, fitted on held-out groups

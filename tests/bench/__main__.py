@@ -10,6 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.serving import serving_figures
+
 
 def seconds_of(arguments: list[str]) -> float:
     """Return the wall time of the fastest of three runs of a whole command."""
@@ -44,7 +46,7 @@ def main() -> None:
     cold, warm = scoring_seconds()
     figures = {
         "help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1),
-        "score_cold_ads_per_s": round(32 / cold, 1), "score_warm_over_cold": round(cold / warm, 1),
+        "score_cold_ads_per_s": round(32 / cold, 1), "score_warm_over_cold": round(cold / warm, 1), **serving_figures(),
     }  # fmt: skip
     print(json.dumps(figures, indent=1))
 

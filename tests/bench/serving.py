@@ -1,0 +1,53 @@
+"""How much faster the serving form of QIN scores the candidates of one history than the training form in eval mode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from adcreative.ctr.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.ctr.serving import ServingQIN
+
+NUM_CANDIDATES, HISTORY_LENGTH = 256, 64
+
+
+def draw_items(num: int, config: ChallengeConfig, generator: torch.Generator) -> ChallengeItems:
+    """Return random items, ids [num]."""
+    return ChallengeItems(
+        torch.randint(1, config.num_items, (num,), generator=generator),
+        torch.randint(0, config.num_tags, (num, 5), generator=generator),
+        torch.randn(num, config.item_embedding_dim, generator=generator),
+    )
+
+
+def serving_figures(repeats: int = 3) -> dict[str, float]:
+    """Return rows a second of the training form and ratios of the serving form, history encoded each time and kept."""
+    generator, config = torch.Generator().manual_seed(0), ChallengeConfig()
+    network = ChallengeQIN(config, generator=generator).eval()
+    serving = ServingQIN(network)
+    candidates, history = draw_items(NUM_CANDIDATES, config, generator), draw_items(HISTORY_LENGTH, config, generator)
+    levels = torch.randint(1, config.num_levels, (NUM_CANDIDATES, 2), generator=generator)
+    batch = ChallengeItems(*(part.expand(NUM_CANDIDATES, *part.shape) for part in vars(history).values()))
+    with torch.no_grad():
+        plain_s = _fastest(lambda: network(levels, candidates, batch), repeats)
+    cold_s = _fastest(lambda: serving.score(levels, candidates, history), repeats)
+    serving.score(levels, candidates, history, account="bench")
+    kept_s = _fastest(lambda: serving.score(levels, candidates, history, account="bench"), repeats)
+    return {
+        "qin_training_form_rows_per_s": round(NUM_CANDIDATES / plain_s),
+        "qin_serving_over_training_form": round(plain_s / cold_s, 1),
+        "qin_serving_kept_over_training_form": round(plain_s / kept_s, 1),
+    }
+
+
+def _fastest(call: Callable[[], Tensor], repeats: int) -> float:
+    call()
+    times = []
+    for _ in range(repeats):
+        started_s = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started_s)
+    return min(times)
