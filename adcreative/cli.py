@@ -29,6 +29,7 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, or one CSV or parquet file.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over instead of continuing an earlier run.")]
+Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 
 
@@ -142,6 +143,7 @@ def optimize(
     generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None,
     llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
+    consent: Consent = None,
     restart: Restart = False,
 ) -> None:
     """Search edits of faces and words for each creative, re-render, re-score and judge them.
@@ -153,7 +155,7 @@ def optimize(
     with _verb() as (progress, should_stop):
         summary = pipeline.optimize(
             data, out, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
-            directions=direction, restart=restart, progress=progress, should_stop=should_stop,
+            directions=direction, consent=consent, restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     _finish(summary, "creatives optimized")
 
@@ -206,6 +208,7 @@ def app_command(
     port: Annotated[int, typer.Option(help="Port.")] = 7860,
     model: Model = None,
     auth: Annotated[str | None, typer.Option(help="user:password.")] = None,
+    consent: Consent = None,
 ) -> None:
     """Open the web app on this machine.
 
@@ -215,7 +218,7 @@ def app_command(
 
     with _verb() as (progress, _):
         progress("loading models", 0, 1)
-        studio = pipeline.Studio(model)
+        studio = pipeline.Studio(model, consent=consent)
     pipeline.launch_app(studio, host=host, port=port, auth=auth)
 
 

@@ -17,6 +17,7 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 NUMBER_COLUMNS = ("impressions", "clicks", "spend")
 COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
+SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture in which nobody real is shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,7 @@ class EditResult:
 
     status is "edited", "kept" or "failed". ctr_original: as uploaded; ctr_control: faces inverted, nothing edited, re-rendered;
     ctr_edited: re-scored from the final pixels and words; ctr_edited_judge: a second model's opinion of the same.
+    consent_id: what the creative names, whether or not it permitted the edit.
     """
 
     file_name: str
@@ -138,6 +140,7 @@ class EditResult:
     model_hash: str = ""
     evidence: str = ""
     reason: str = ""
+    consent_id: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""

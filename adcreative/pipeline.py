@@ -18,6 +18,7 @@ from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.provenance.consent import read_consents
 from adcreative.run_log import RunLog
 from adcreative.studio import Studio, launch_app
 
@@ -202,6 +203,7 @@ def optimize(
     generations: int | None = None,
     copywriter: str = "smollm2",
     directions: Sequence[str] | None = None,
+    consent: Path | None = None,
     notes: Notes = _no_notes,
     restart: bool = False,
     progress: Progress = _silent,
@@ -209,10 +211,13 @@ def optimize(
 ) -> RunSummary:
     """Search edits of faces and words for each creative; write results.jsonl, images, report.html and failures.csv into `out`.
 
-    A killed run goes on after the last finished creative. `notes(results)` gives what else the report's settings say.
+    Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
+    "synthetic-person"; the others are left as they are, and their row says why. A killed run goes on after the last finished
+    creative. `notes(results)` gives what else the report's settings say.
 
     Raises:
         ConfigError: `out` holds a run with other settings, or a direction is unknown.
+        ProvenanceError: the consent file cannot be used.
     """
     from adcreative.editor.settings import EditorConfig
     from adcreative.run_output import optimize_row, write_run_report
@@ -221,13 +226,14 @@ def optimize(
     data, out = Path(data), Path(out)
     sizes = {"population_size": population, "generations": generations}
     config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
+    consents = read_consents(consent)
     catalog = _read(data)
     tools, models_of_run = load_tools(copywriter), load_model(model)
-    editor_tools = tools.editor_tools(*models_of_run, directions)
+    editor_tools = tools.editor_tools(*models_of_run, directions, consents)
     settings = {
         "verb": "optimize", "data": str(data.resolve()), "predictor": models_of_run[0].content_hash,
         "judge": models_of_run[1].content_hash, "copywriter": copywriter,
-        "directions": list(editor_tools.directions.names), **asdict(config),
+        "directions": list(editor_tools.directions.names), "consents": consents.content_hash, **asdict(config),
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     stopped = False

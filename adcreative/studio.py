@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.provenance.consent import read_consents
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -23,12 +24,15 @@ class Studio:
 
     Args:
         model_dir: a folder written by `pipeline.train`; the shipped model when None.
+        consent: consent records (TOML or JSON); without them only faces marked "synthetic-person" are edited.
     """
 
-    def __init__(self, model_dir: Path | None = None) -> None:
+    def __init__(self, model_dir: Path | None = None, *, consent: Path | None = None) -> None:
         from adcreative.tools import load_model, load_tools
 
+        self._consents = read_consents(consent)
         self._tools = load_tools()
+        self._consents.check_directions(self._tools.directions.names)
         self._predictor, self._judge = load_model(model_dir)
 
     @property
@@ -64,13 +68,16 @@ class Studio:
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> EditOutcome:
-        """Search an edit of one creative; progress(generation, generations, best lower bound of uplift in log-odds)."""
+        """Search an edit of one creative, of its faces only with consent.
+
+        progress(generation, generations, best lower bound of uplift in log-odds).
+        """
         from adcreative.editor.editor import EditorConfig, edit_creative
         from adcreative.tools import load_tools
 
         sizes = {"population_size": population_size, "generations": generations}
         config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
-        editor_tools = load_tools(copywriter).editor_tools(self._predictor, self._judge, directions)
+        editor_tools = load_tools(copywriter).editor_tools(self._predictor, self._judge, directions, self._consents)
         return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
 
 

@@ -22,6 +22,7 @@ from adcreative.errors import ArtifactError, ConfigError
 from adcreative.feature_cache import FeatureCache
 from adcreative.feature_extraction import FeatureExtractor
 from adcreative.market import Market
+from adcreative.provenance.consent import ConsentBook
 from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet
 from stylegan.faces import FaceAnalyzer, FaceCodec
@@ -39,19 +40,23 @@ class Tools:
     extractor: FeatureExtractor
     copywriter: Copywriter
 
-    def editor_tools(self, predictor: Predictor, judge: Predictor, names: Sequence[str] | None) -> EditorTools:
-        """Bundle for the editor, with the allowed directions only.
+    def editor_tools(
+        self, predictor: Predictor, judge: Predictor, names: Sequence[str] | None, consents: ConsentBook | None = None
+    ) -> EditorTools:
+        """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
 
         Raises:
-            ConfigError: a name is not a shipped direction.
+            ConfigError: a name, here or in a consent record, is not a shipped direction.
         """
         unknown = [name for name in names or () if name not in self.directions.names]
         if unknown:
             raise ConfigError(f"no direction named {unknown[0]!r}; known: {', '.join(self.directions.names)}")
+        consents = consents or ConsentBook()
+        consents.check_directions(self.directions.names)
         directions = self.directions if names is None else self.directions.select(list(names))
         return EditorTools(
             extractor=self.extractor, predictor=predictor, judge=judge, analyzer=self.analyzer, codec=self.codec,
-            directions=directions, copywriter=self.copywriter,
+            directions=directions, copywriter=self.copywriter, consents=consents,
         )  # fmt: skip
 
 

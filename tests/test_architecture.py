@@ -30,11 +30,12 @@ MAY_IMPORT = {
     | {"adcreative.catalog", "adcreative.encoders", "adcreative.features", "adcreative.feature_cache"},
     "adcreative.ctr": RECORDS
     | {"adcreative.ctr", "adcreative.features", "adcreative.feature_builder", "adcreative.artifacts", "adcreative.catalog"},
+    "adcreative.provenance": RECORDS | {"adcreative.provenance"},
     "adcreative.copywriter": RECORDS | {"adcreative.copywriter", "adcreative.encoders"},
     "adcreative.editor": RECORDS
     | {
         "adcreative.editor", "adcreative.catalog", "adcreative.copywriter", "adcreative.ctr", "adcreative.encoders",
-        "adcreative.features", "adcreative.feature_extraction", "stylegan",
+        "adcreative.features", "adcreative.feature_extraction", "adcreative.provenance", "stylegan",
     },
     "adcreative.market": RECORDS | {"adcreative.market", "adcreative.catalog", "adcreative.encoders", "stylegan"},
     "adcreative.report": RECORDS | {"adcreative.report"},

@@ -20,7 +20,7 @@ from adcreative.editor.finalists import Finalist, pick_finalist, score_finalists
 from adcreative.editor.genome import GeneSpace
 from adcreative.editor.judge import Verdict, give_verdict
 from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
-from adcreative.editor.opening import OpenCreative, measure_space, open_creative, write_lines
+from adcreative.editor.opening import OpenCreative, measure_space, open_creative, permitted_tools, write_lines
 from adcreative.editor.search import Progress, SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CreativeError
@@ -61,7 +61,8 @@ def edit_creative(
         CreativeError: the creative cannot be read.
     """
     config, started_s = config or EditorConfig(), time.monotonic()
-    opened = open_creative(creative, tools, config)
+    tools, permission = permitted_tools(creative, tools, config)
+    opened = open_creative(creative, tools, config, permission)
     lines, note = write_lines(creative, opened.features, tools, config, should_stop)
     space, response = measure_space(opened, lines, tools)
     scorer = CandidateScorer(
@@ -76,6 +77,8 @@ def edit_creative(
     delivered = winner if verdict is not None and verdict.is_delivered else None
     control_u8 = opened.session.control() if opened.session is not None else None
     reasons = [verdict.reason if verdict is not None else _why_no_finalist(space, found), note]
+    if opened.faces.found and not permission.is_granted:
+        reasons.append(f"faces were left as they are: {permission.refusal}")
     if not found.is_complete:
         reasons.append(f"stopped early, after {len(found.leaders)} of {config.generations + 1} generations")
     result = replace(
@@ -129,7 +132,7 @@ def _result(
         ctr_edited_judge=judge_after.ctr,
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
-        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=after.evidence,
+        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=after.evidence, consent_id=creative.consent_id,
     )  # fmt: skip
 
 

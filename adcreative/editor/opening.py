@@ -15,6 +15,7 @@ from adcreative.editor.objectives import FaceSession, Lines, encode_lines, predi
 from adcreative.editor.response import FaceResponse, measure_response
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CopywriterError, CreativeError
+from adcreative.provenance.consent import Permission
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,27 @@ class OpenCreative:
     faces: FaceReport
 
 
-def open_creative(creative: Creative, tools: EditorTools, config: EditorConfig) -> OpenCreative:
+def permitted_tools(creative: Creative, tools: EditorTools, config: EditorConfig) -> tuple[EditorTools, Permission]:
+    """Return the tools with only those directions that the creative's consent record allows, and what it said."""
+    if not config.require_consent or not tools.directions.names:
+        return tools, Permission(is_granted=True)
+    permission = tools.consents.permit(creative, tools.today())
+    names = permission.allowed(tools.directions.names)
+    if permission.directions is None or list(tools.directions.names) == names:
+        return tools, permission
+    if not names:
+        asked, allowed = ", ".join(tools.directions.names), ", ".join(permission.directions)
+        refusal = f'consent record "{creative.consent_id}" allows {allowed}, and this run edits {asked or "no face"}'
+        permission = Permission(is_granted=False, refusal=refusal)
+    return replace(tools, directions=tools.directions.select(names)), permission
+
+
+def open_creative(
+    creative: Creative, tools: EditorTools, config: EditorConfig, permission: Permission | None = None
+) -> OpenCreative:
     """Extract a creative's features and open a session on the faces that may be edited.
+
+    `permission` comes with `tools` from `permitted_tools`; it is asked for when left out.
 
     Raises:
         CreativeError: the picture cannot be read, or nothing can be extracted.
@@ -40,7 +60,8 @@ def open_creative(creative: Creative, tools: EditorTools, config: EditorConfig) 
     if isinstance(features, CreativeError):
         raise features
     faces = list(tools.analyzer.analyze(image_u8)) if image_u8 is not None else []
-    rows, refused = _editable_rows(creative, faces, config)
+    permission = permission or permitted_tools(creative, tools, config)[1]
+    rows, refused = _editable_rows(permission, faces, config)
     if not len(tools.directions.names):  # no direction allowed
         rows = []
     session = None
@@ -52,11 +73,10 @@ def open_creative(creative: Creative, tools: EditorTools, config: EditorConfig) 
     )  # fmt: skip
 
 
-def _editable_rows(creative: Creative, faces: Sequence[Any], config: EditorConfig) -> tuple[list[int], list[str]]:
+def _editable_rows(permission: Permission, faces: Sequence[Any], config: EditorConfig) -> tuple[list[int], list[str]]:
     """Return indices of faces to edit, and a reason for each other face."""
-    if config.require_consent and not creative.consent_id:
-        sentence = "the creative has no consent_id, and faces are edited only with the consent of who is shown"
-        return [], [sentence] * len(faces)
+    if not permission.is_granted:
+        return [], [permission.refusal] * len(faces)
     rows: list[int] = []
     refused: list[str] = []
     for row, face in enumerate(faces):

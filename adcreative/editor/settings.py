@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from adcreative.editor.objectives import ClickPredictor, Extractor, FaceSession
 from adcreative.editor.search import SearchConfig
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.provenance.consent import ConsentBook
 
 PICKS = ("knee", "best")
 
@@ -39,7 +41,10 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorT
 
 @dataclass(frozen=True, kw_only=True)
 class EditorTools:
-    """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words."""
+    """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words.
+
+    consents: who permits which face edits; the empty book permits synthetic persons only. today: the clock they are held to.
+    """
 
     extractor: Extractor
     predictor: ClickPredictor
@@ -49,6 +54,8 @@ class EditorTools:
     directions: Any
     copywriter: Any = None
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
+    consents: ConsentBook = field(default_factory=ConsentBook)
+    today: Callable[[], date] = date.today
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +67,7 @@ class EditorConfig:
     least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the copywriter. num_finalists: how
     many edits are composed and scored again. min_uplift: log-odds that predictor and judge must promise
     together; less than 0.02 was noise on simulated ads.
-    require_consent: edit no face of a creative without consent_id.
+    require_consent: edit only faces that a consent record, or the mark "synthetic-person", permits.
     """
 
     population_size: int = 24
@@ -75,7 +82,7 @@ class EditorConfig:
     num_descriptions: int = 4
     num_finalists: int = 5
     min_uplift: float = 0.02
-    require_consent: bool = False
+    require_consent: bool = True
 
     def __post_init__(self) -> None:
         faults = []

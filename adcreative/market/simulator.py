@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.catalog.images import picture
-from adcreative.creative import Creative
+from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import ConfigError
 from adcreative.market.folder import check_truth_path, save_picture, write_metadata, write_truth
 from adcreative.market.measures import ExpressionSet, FacePainter, FaceReader, HeadlineScorer, measure_picture
@@ -216,5 +216,5 @@ def _build_creative(plan: AdPlan, image_u8: np.ndarray | None) -> Creative:
         test_id=plan.test_id,
         date_start=plan.date_start.isoformat(),
         date_end=plan.date_end.isoformat(),
-        consent_id="generated-person" if len(plan.face_codes) else "",
+        consent_id=SYNTHETIC_PERSON if len(plan.face_codes) else "",
     )

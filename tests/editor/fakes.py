@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.creative import Creative, Prediction
+from adcreative.creative import SYNTHETIC_PERSON, Creative, Prediction
 from adcreative.editor.editor import EditorTools
 from adcreative.errors import CreativeError
 from adcreative.features import FACE_ATTRIBUTES, CreativeFeatures
@@ -26,7 +26,16 @@ VECTORS = np.random.default_rng(5).standard_normal((NUM_DIRECTIONS, CODE_DIM)) /
 
 
 def fake_directions(num: int = NUM_DIRECTIONS, reach: float = 2.0) -> SimpleNamespace:
-    return SimpleNamespace(names=NAMES[:num], low=np.full(num, -reach), high=np.full(num, reach))
+    return named_directions(NAMES[:num], reach)
+
+
+def named_directions(names: Sequence[str], reach: float) -> SimpleNamespace:
+    """Directions as the editor sees them; `select` gives those with these names."""
+    num = len(names)
+    return SimpleNamespace(
+        names=tuple(names), low=np.full(num, -reach), high=np.full(num, reach),
+        select=lambda chosen: named_directions(chosen, reach),
+    )  # fmt: skip
 
 
 def ad_picture(attributes: np.ndarray) -> np.ndarray:
@@ -158,4 +167,5 @@ def fake_tools(surface: Any = bumpy_surface, judge: Any = None, **changes: Any) 
 
 def fake_ad(num_faces: int = 2, **changes: Any) -> Creative:
     image_u8 = ad_picture(np.zeros((num_faces, NUM_ATTRIBUTES)))
-    return Creative(**{"file_name": "ad.png", "image_u8": image_u8, "headline": "Shoes", "brand": "Acme", **changes})
+    values = {"file_name": "ad.png", "image_u8": image_u8, "headline": "Shoes", "brand": "Acme", "consent_id": SYNTHETIC_PERSON}
+    return Creative(**{**values, **changes})

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from adcreative.creative import Creative, Edit
 from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
 from adcreative.errors import ConfigError, CopywriterError, CreativeError
 from adcreative.features import CreativeFeatures
+from adcreative.provenance.consent import ConsentBook, ConsentRecord
 from tests.editor.fakes import (
     NAMES,
     FakeAnalyzer,
@@ -210,13 +212,53 @@ def test_only_the_largest_faces_are_edited() -> None:
     assert {edit.face for edit in result.edits} <= {-1, 0, 1}
 
 
-def test_consent_is_asked_for_when_required() -> None:
-    config = replace(QUICK, require_consent=True)
-    refused = edit_creative(fake_ad(), tools=fake_tools(), config=config).result
-    assert refused.faces.edited == 0
-    assert all("no consent_id" in reason for reason in refused.faces.refused)
-    assert len(refused.faces.refused) == 2
-    assert edit_creative(fake_ad(consent_id="c-7"), tools=fake_tools(), config=config).result.faces.edited == 2
+def book(**changes: Any) -> ConsentBook:
+    record = ConsentRecord(**{"consent_id": "c-7", "person": "Ada", "edits": ("all",), "expires": "2027-01-31", **changes})
+    return ConsentBook(records={"c-7": record}, source="consents.toml")
+
+
+def test_without_consent_the_words_are_edited_and_the_faces_are_not() -> None:
+    result = edit_creative(fake_ad(consent_id=""), tools=fake_tools(), config=QUICK).result
+    assert (result.status, result.headline_edited, result.faces.edited) == ("edited", "Dry feet all day", 0)
+    assert all("no consent_id" in reason for reason in result.faces.refused)
+    assert len(result.faces.refused) == 2
+    assert result.reason.count("faces were left as they are: the creative has no consent_id") == 1
+
+
+def test_consent_is_not_asked_for_when_the_setting_says_so() -> None:
+    config = replace(QUICK, require_consent=False)
+    assert edit_creative(fake_ad(consent_id=""), tools=fake_tools(), config=config).result.faces.edited == 2
+
+
+def test_a_record_permits_until_its_last_day() -> None:
+    for day, edited in ((date(2027, 1, 31), 2), (date(2027, 2, 1), 0)):
+        tools = fake_tools(consents=book(), today=lambda day=day: day)
+        result = edit_creative(fake_ad(consent_id="c-7"), tools=tools, config=QUICK).result
+        assert (result.faces.edited, result.consent_id) == (edited, "c-7")
+    assert 'consent record "c-7" expired on 2027-01-31, and today is 2027-02-01' in result.reason
+
+
+def test_only_edits_in_the_record_are_searched() -> None:
+    seen = []
+
+    def open_session(image_u8: np.ndarray, faces: Any, tools: Any) -> FakeSession:
+        seen.append(tools.directions.names)
+        return FakeSession(image_u8, [face.row for face in faces])
+
+    tools = fake_tools(
+        consents=book(edits=(NAMES[2], NAMES[0])), today=lambda: date(2026, 6, 1), open_session=open_session
+    )  # fmt: skip
+    outcome = edit_creative(fake_ad(consent_id="c-7"), tools=tools, config=QUICK)
+    assert seen == [(NAMES[0], NAMES[2])]
+    assert {edit.direction for edit in outcome.result.edits if edit.face >= 0} <= {NAMES[0], NAMES[2]}
+    assert outcome.result.faces.edited == 2
+
+
+def test_a_record_that_allows_none_of_the_asked_edits_is_a_refusal() -> None:
+    tools = fake_tools(consents=book(edits=("brightness",)), today=lambda: date(2026, 6, 1))
+    result = edit_creative(fake_ad(consent_id="c-7"), tools=tools, config=QUICK).result
+    assert result.faces.edited == 0
+    assert 'consent record "c-7" allows brightness, and this run edits' in result.faces.refused[0]
 
 
 @pytest.mark.parametrize(("population_size", "generations"), [(1, 0), (1, 3), (2, 0)])
