@@ -39,6 +39,7 @@ MAY_IMPORT = {
     },
     "adcreative.market": RECORDS | {"adcreative.market", "adcreative.catalog", "adcreative.encoders", "stylegan"},
     "adcreative.report": RECORDS | {"adcreative.report"},
+    "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog"},
 }  # fmt: skip
 DOORS = ("adcreative.cli", "apps")
 DOORS_MAY_IMPORT = RECORDS | {"adcreative", "adcreative.pipeline", "adcreative.report", "adcreative.catalog.images", "apps"}

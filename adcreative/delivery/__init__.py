@@ -1,0 +1,11 @@
+"""After the edit: plan the test, hand the variants over, read the results, and learn from them.
+
+    variants      the arms of a run: one original and one edited ad per test, with names that can be joined back
+    sequential    the anytime-valid comparison of two click rates
+    test_plan     impressions and days a predicted uplift needs before it can be seen
+    read_out      winner, loser or go on; safe to ask every day
+    export        variants as Google Ads Editor CSV, Meta bulk sheet or AdCP manifests
+    loop          platform results joined to variants in a DuckDB file; predicted against real; the next training table
+
+Nothing here loads torch.
+"""
