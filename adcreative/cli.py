@@ -144,6 +144,8 @@ def optimize(
     llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
     consent: Consent = None,
+    c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
+    c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
     restart: Restart = False,
 ) -> None:
     """Search edits of faces and words for each creative, re-render, re-score and judge them.
@@ -155,7 +157,8 @@ def optimize(
     with _verb() as (progress, should_stop):
         summary = pipeline.optimize(
             data, out, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
-            directions=direction, consent=consent, restart=restart, progress=progress, should_stop=should_stop,
+            directions=direction, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key),
+            restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     _finish(summary, "creatives optimized")
 

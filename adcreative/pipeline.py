@@ -19,6 +19,7 @@ from adcreative.catalog.tables import failed_creative, write_failures, write_row
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.provenance.consent import read_consents
+from adcreative.provenance.signing import SigningConfig
 from adcreative.run_log import RunLog
 from adcreative.studio import Studio, launch_app
 
@@ -204,6 +205,7 @@ def optimize(
     copywriter: str = "smollm2",
     directions: Sequence[str] | None = None,
     consent: Path | None = None,
+    signing: SigningConfig | None = None,
     notes: Notes = _no_notes,
     restart: bool = False,
     progress: Progress = _silent,
@@ -212,7 +214,8 @@ def optimize(
     """Search edits of faces and words for each creative; write results.jsonl, images, report.html and failures.csv into `out`.
 
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
-    "synthetic-person"; the others are left as they are, and their row says why. A killed run goes on after the last finished
+    "synthetic-person"; the others are left as they are, and their row says why. Edited pictures say so
+    in their metadata, have a sidecar, and with `signing` a C2PA manifest. A killed run goes on after the last finished
     creative. `notes(results)` gives what else the report's settings say.
 
     Raises:
@@ -244,7 +247,7 @@ def optimize(
                 break
             if creative.row in log.rows:
                 continue
-            row = optimize_row(creative, editor_tools, config, out, should_stop)
+            row = optimize_row(creative, editor_tools, config, out, should_stop, signing)
             if stopped := should_stop():
                 break
             log.append(row)
@@ -264,6 +267,15 @@ def optimize(
     return RunSummary(
         path=out / "report.html", done=len(results), failed=len(failures), stopped=stopped, warnings=tuple(catalog.warnings)
     )
+
+
+def signing_config(certificate: Path | None, key: Path | None) -> SigningConfig | None:
+    """Return how pictures are signed, or None when neither file is given. Raises ConfigError when only one is."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("signing needs both files: --c2pa-certificate and --c2pa-key")
+    return SigningConfig(certificate=certificate, key=key)
 
 
 def evaluate(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from adcreative.catalog.images import picture, read_image
 from adcreative.catalog.tables import failed_creative
@@ -21,6 +20,8 @@ from adcreative.errors import CreativeError
 from adcreative.feature_builder import AccountHistory
 from adcreative.feature_extraction import FeatureExtractor
 from adcreative.market import Market
+from adcreative.provenance.export import export_picture
+from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 
 RATE_CHUNK = 512
@@ -58,7 +59,12 @@ def predict_rates(predictor: Predictor, creatives: Sequence[Creative], features:
 
 
 def optimize_row(
-    creative: Creative, tools: EditorTools, config: EditorConfig, out: Path, should_stop: Callable[[], bool]
+    creative: Creative,
+    tools: EditorTools,
+    config: EditorConfig,
+    out: Path,
+    should_stop: Callable[[], bool],
+    signing: SigningConfig | None = None,
 ) -> dict[str, Any]:
     """Edit one creative, save its pictures, and return its line of results.jsonl; a failure becomes a line too."""
     started_s = time.monotonic()
@@ -71,24 +77,38 @@ def optimize_row(
         )  # fmt: skip
         return {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
     row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
-    return {**row, **_save_images(creative, outcome, out)}
+    models = {"predictor": tools.predictor.content_hash, "judge": tools.judge.content_hash}
+    models |= getattr(tools.extractor, "hashes", {})
+    return {**row, **_save_images(creative, outcome, out, models, signing)}
 
 
-def _save_images(creative: Creative, outcome: EditOutcome, out: Path) -> dict[str, str]:
-    """Write original, control and edited pictures losslessly; return their paths relative to `out`."""
-    stem = f"{creative.row:05d}-{Path(creative.file_name).stem or 'words'}"[:80]
+def _save_images(
+    creative: Creative, outcome: EditOutcome, out: Path, models: Mapping[str, str], signing: SigningConfig | None
+) -> dict[str, str]:
+    """Write original, control and edited pictures losslessly, each saying whether a model made parts of it, and the sidecar
+    of the edited one; return their paths relative to `out`."""
+    has_face_edit = any(edit.face >= 0 for edit in outcome.result.edits)
+    is_edited = {"original": False, "control": True, "edited": has_face_edit}
+    stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
     pictures = {"original": picture(creative), "control": outcome.control_u8, "edited": outcome.image_u8}
-    (out / "images").mkdir(parents=True, exist_ok=True)
     paths = {}
     for kind, image_u8 in pictures.items():
         if image_u8 is None:
             continue
         name = f"images/{stem}.{kind}.png"
-        temporary = out / f"{name}.tmp"
-        Image.fromarray(image_u8).save(temporary, format="PNG", compress_level=3)
-        os.replace(temporary, out / name)
+        result = outcome.result.as_dict() if kind == "edited" else None
+        export_picture(
+            out / name, image_u8, is_edited=is_edited[kind], original_path=creative.image_path, result=result, models=models,
+            signing=signing if kind == "edited" else None,
+        )  # fmt: skip
         paths[f"{kind}_image"] = name
     return paths
+
+
+def safe_stem(file_name: str) -> str:
+    """Return a file name's stem as every file system takes it: letters, digits, "-" and "_", at most 80 bytes."""
+    stem = re.sub(r"[^\w-]+", "-", Path(file_name).stem).strip("-")
+    return stem.encode()[:80].decode(errors="ignore") or "words"
 
 
 def write_run_report(

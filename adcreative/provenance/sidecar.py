@@ -1,0 +1,123 @@
+"""The JSON file beside an exported picture: what was done, with what, on whose consent, and who approved it.
+
+A platform that re-encodes pictures drops what is inside them; this file stays. Field names digital_source_type, ai_tool and
+human_oversight follow AdCP's provenance.json. Names of people are not in it: the consent record's id is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adcreative import __version__
+from adcreative.provenance.errors import ProvenanceError
+from adcreative.provenance.marks import read_source_type
+
+FORMAT = 1
+SUFFIX = ".provenance.json"
+
+
+def sidecar_path(picture_path: Path) -> Path:
+    """Return where the sidecar of a picture lies: ad.edited.png has ad.edited.png.provenance.json."""
+    return picture_path.with_name(picture_path.name + SUFFIX)
+
+
+def build_sidecar(
+    result: Mapping[str, Any], picture_path: Path, *, models: Mapping[str, str], source_type: str = ""
+) -> dict[str, Any]:
+    """Build the content of a sidecar.
+
+    Args:
+        result: a row of results.jsonl (EditResult.as_dict()).
+        picture_path: the exported picture, already written; its hash is taken.
+        models: name to sha256 of every model that took part.
+        source_type: what the picture itself states; read from it when left out.
+    """
+    texts = {name: {"original": result[f"{name}_original"], "delivered": result[f"{name}_edited"]} for name in _WORDS}
+    return {
+        "format": FORMAT,
+        "picture": picture_path.name,
+        "picture_sha256": hashlib.sha256(picture_path.read_bytes()).hexdigest(),
+        "original": result["file_name"],
+        "ad_name": result["ad_name"],
+        "digital_source_type": source_type or read_source_type(picture_path),
+        "ai_tool": {"name": "adcreative", "version": __version__},
+        "models": dict(sorted(models.items())),
+        "edits": [dict(edit) for edit in result["edits"]],
+        "words": {name: text for name, text in texts.items() if text["original"] or text["delivered"]},
+        "seed": result["seed"],
+        "consent_id": result.get("consent_id", ""),
+        "human_oversight": "none",
+        "human_approval": None,
+    }
+
+
+def write_sidecar(picture_path: Path, content: Mapping[str, Any]) -> Path:
+    """Write the sidecar of a picture in one step and return its path."""
+    path = sidecar_path(picture_path)
+    write_whole(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all.
+
+    Raises:
+        ProvenanceError: it cannot be written, such as when the disk is full; what was there before stays.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        remedy = "Free some space, or choose another place; the same command goes on where it was."
+        raise ProvenanceError(f"{path} cannot be written ({error.strerror or error}). {remedy}") from error
+
+
+def read_sidecar(picture_path: Path) -> dict[str, Any]:
+    """Read the sidecar of a picture.
+
+    Raises:
+        ProvenanceError: there is none, it is of another format, or the picture was changed since.
+    """
+    path = sidecar_path(picture_path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProvenanceError(f"{path.name} cannot be read ({error}). Export the picture again.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ProvenanceError(f"{path.name} is not a sidecar of format {FORMAT}. Export the picture again.")
+    if hashlib.sha256(picture_path.read_bytes()).hexdigest() != content.get("picture_sha256"):
+        raise ProvenanceError(f"{picture_path.name} was changed after its sidecar was written. Export the picture again.")
+    return content
+
+
+def approve_sidecar(picture_path: Path, *, by: str, at: datetime) -> dict[str, Any]:
+    """Note that a person approved the picture, and return the content.
+
+    Raises:
+        ProvenanceError: as `read_sidecar`, no name, or a time without a zone.
+    """
+    if not by.strip():
+        raise ProvenanceError("an approval needs the name of who approved.")
+    if at.tzinfo is None:
+        raise ProvenanceError(f"the time of an approval needs a zone, got {at.isoformat()}.")
+    content = read_sidecar(picture_path)
+    content |= {"human_approval": {"by": by.strip()[:200], "at": at.isoformat()}, "human_oversight": "selected"}
+    write_sidecar(picture_path, content)
+    return content
+
+
+_WORDS = ("headline", "description")
