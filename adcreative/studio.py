@@ -45,6 +45,12 @@ class Studio:
         """Model cards of the predictor and the judge."""
         return [self._predictor.card("predictor"), self._judge.card("judge")]
 
+    @property
+    def model_hashes(self) -> dict[str, str]:
+        """Name to hash of every model that takes part in an edit, for the sidecar of a picture."""
+        models = {"predictor": self._predictor.content_hash, "judge": self._judge.content_hash}
+        return models | dict(self._tools.extractor.hashes)
+
     def score_one(self, creative: Creative) -> Prediction:
         """Predict one creative.
 

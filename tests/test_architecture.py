@@ -30,7 +30,7 @@ MAY_IMPORT = {
     | {"adcreative.catalog", "adcreative.encoders", "adcreative.features", "adcreative.feature_cache"},
     "adcreative.ctr": RECORDS
     | {"adcreative.ctr", "adcreative.features", "adcreative.feature_builder", "adcreative.artifacts", "adcreative.catalog"},
-    "adcreative.provenance": RECORDS | {"adcreative.provenance"},
+    "adcreative.provenance": RECORDS | {"adcreative.provenance", "adcreative.__version__"},
     "adcreative.copywriter": RECORDS | {"adcreative.copywriter", "adcreative.encoders"},
     "adcreative.editor": RECORDS
     | {
@@ -42,7 +42,10 @@ MAY_IMPORT = {
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog"},
 }  # fmt: skip
 DOORS = ("adcreative.cli", "apps")
-DOORS_MAY_IMPORT = RECORDS | {"adcreative", "adcreative.pipeline", "adcreative.report", "adcreative.catalog.images", "apps"}
+DOORS_MAY_IMPORT = RECORDS | {
+    "adcreative", "adcreative.pipeline", "adcreative.report", "adcreative.catalog.images", "adcreative.provenance.export",
+    "apps",
+}  # fmt: skip
 # The joints: they wire rooms together and may import any of them.
 JOINTS = (
     "adcreative.pipeline",

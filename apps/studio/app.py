@@ -17,7 +17,7 @@ from adcreative.report.rendering import read_part
 from adcreative.report.words import direction_label
 
 from . import fragments
-from .handlers import COPYWRITERS, FACES_ALLOWED, FACES_LEFT, FORM_FIELDS, Handlers, Studio, Wish
+from .handlers import COPYWRITERS, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, Handlers, Studio, Wish
 from .launch import MAX_WAITING, private_dir, safe_settings, silence_network
 
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
@@ -119,8 +119,16 @@ def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
     """Step 3: what the search may do, and its two buttons."""
     _fragment(fragments.step(3, "Improve"))
     faces = gr.Radio(
-        [("May be edited: these people agreed, or are not real", FACES_ALLOWED), ("Must stay as they are", FACES_LEFT)],
+        [
+            ("May be edited: those shown agreed, see the consent record", FACES_ALLOWED),
+            ("May be edited: nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
+            ("Must stay as they are", FACES_LEFT),
+        ],
         label="Faces in this picture", elem_id="faces",
+    )  # fmt: skip
+    consent = gr.Textbox(
+        "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent",
+        info="Its consent_id in the file that the app was started with (--consent). Without a record, faces stay as they are.",
     )  # fmt: skip
     effort = gr.Radio(
         [("Quick look", "quick"), ("Normal", "normal"), ("Thorough", "thorough")], value="normal", label="How long to search"
@@ -136,7 +144,8 @@ def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
     with gr.Row():
         improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
-    wish: Fields = {"effort": effort, "faces": faces, "directions": directions, "copywriter": copywriter, "seed": seed}
+    wish: Fields = {"effort": effort, "faces": faces, "directions": directions, "copywriter": copywriter, "seed": seed,
+                    "consent_id": consent}  # fmt: skip
     return wish, improve, stop
 
 
@@ -169,7 +178,7 @@ def _wire_search(
         form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
         wish = Wish(
             effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
-            copywriter=values["copywriter"], seed=int(values["seed"] or 0),
+            copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
         )  # fmt: skip
         for screen in handlers.improve(request.session_hash or "", form, wish):
             yield screen.progress, screen.pair, screen.result, screen.download, screen.record

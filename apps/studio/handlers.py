@@ -11,7 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -20,11 +20,12 @@ import numpy as np
 from PIL import Image
 
 from adcreative.catalog.images import picture
-from adcreative.creative import Creative, EditResult, Prediction
+from adcreative.creative import SYNTHETIC_PERSON, Creative, EditResult, Prediction
 from adcreative.errors import AdCreativeError
+from adcreative.provenance.export import export_picture
 
 from . import fragments
-from .jobs import Job, JobBoard, JobState, ReportProgress, ShouldStop
+from .jobs import Job, JobBoard, ReportProgress, ShouldStop
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ EFFORTS: dict[str, dict[str, int | None]] = {
     "normal": {"population_size": None, "generations": None},
     "thorough": {"population_size": 40, "generations": 20},
 }
-FACES_ALLOWED, FACES_LEFT = "allowed", "leave"
+# "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
+FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 COPYWRITERS = ("smollm2", "template")
 Pair = tuple[Path, Path]
 
@@ -75,13 +77,17 @@ class Studio(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the user allows a search to do. faces is "allowed", "leave", or "" when the question was not answered."""
+    """What the user allows a search to do. faces is "allowed", "synthetic", "leave", or "" when the question was not answered.
+
+    consent_id names the record that "allowed" rests on; the pipeline looks it up and decides.
+    """
 
     effort: str = "normal"
     faces: str = ""
     directions: tuple[str, ...] = ()
     copywriter: str = COPYWRITERS[0]
     seed: int = 0
+    consent_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +138,7 @@ class Handlers:
     def improve(self, session: str, form: Mapping[str, str | None], wish: Wish) -> Iterator[Screen]:
         """Search an edit; yield the screen at each change. Closing the generator stops the search."""
         try:
-            creative = build_creative(form)
+            creative = with_consent(build_creative(form), wish)
             options = search_options(creative, wish, self.studio.direction_names)
             before = picture(creative)
         except AdCreativeError as error:
@@ -140,11 +146,10 @@ class Handlers:
             return
         job = Job(work=self._search(creative, options)).start()
         self.board.post(session, job)
-        state = JobState()
         try:
             for state in job.states():
                 yield Screen(progress=fragments.progress(state))
-            yield self._finish(session, job, state, before)
+            yield self._finish(session, job, before, creative.image_path)
         finally:
             job.stop()
             self.board.take_down(session, job)
@@ -167,7 +172,7 @@ class Handlers:
 
         return work
 
-    def _finish(self, session: str, job: Job, state: JobState, before: np.ndarray | None) -> Screen:
+    def _finish(self, session: str, job: Job, before: np.ndarray | None, original_path: Path | None) -> Screen:
         """Turn a job that has ended into the last screen."""
         try:
             outcome = job.result()
@@ -184,7 +189,11 @@ class Handlers:
         if result["status"] == "edited" and before is not None and outcome.image_u8 is not None:
             directory.mkdir(parents=True, mode=0o700)
             download = directory / f"{_safe_stem(result)}.edited.png"
-            Image.fromarray(outcome.image_u8).save(download, "PNG", compress_level=4)
+            is_edited = any(edit.face >= 0 for edit in outcome.result.edits)
+            export_picture(
+                download, outcome.image_u8, is_edited=is_edited, original_path=original_path, result=result,
+                models=getattr(self.studio, "model_hashes", {}),
+            )  # fmt: skip
             pair = _save_pair(before, outcome.image_u8, directory)
         shown = fragments.result(outcome, before, self.cards)
         return Screen(progress="", pair=pair, result=shown, download=download, record=result)
@@ -207,6 +216,12 @@ def build_creative(form: Mapping[str, str | None]) -> Creative:
     return Creative(image_path=Path(image_path) if image_path else None, file_name=file_name, **words)  # type: ignore[arg-type]
 
 
+def with_consent(creative: Creative, wish: Wish) -> Creative:
+    """Note on the creative what the user said about the faces in it; whether that suffices is the pipeline's to say."""
+    named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
+    return replace(creative, consent_id=named.get(wish.faces, ""))
+
+
 def search_options(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> dict[str, Any]:
     """Turn a wish into the options of a search. Faces are only touched when the user said that they may be.
 
@@ -220,9 +235,9 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
     unknown = [name for name in wish.directions if name not in known_directions]
     if unknown:
         raise AdCreativeError(f'no direction named "{unknown[0]}"; known: {", ".join(known_directions)}.')
-    if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_LEFT):
+    if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
         raise AdCreativeError("Please say first whether the faces in this picture may be edited (step 3).")
-    directions = wish.directions if creative.has_image and wish.faces == FACES_ALLOWED else ()
+    directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
     sizes = EFFORTS[wish.effort]
     return {"seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **sizes}
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from adcreative.catalog.images import read_image
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CreativeError
+from adcreative.provenance.marks import read_source_type
+from adcreative.provenance.sidecar import read_sidecar
 from apps.studio import fragments
 from apps.studio.handlers import EFFORTS, Handlers, Wish, build_creative, search_options
 from tests.apps.fakes import FakeStudio
@@ -124,6 +127,24 @@ def test_faces_are_only_touched_when_the_user_said_so(handlers: Handlers, studio
     list(handlers.improve("me", form, Wish(effort="quick", faces="leave", directions=("smile",))))
     list(handlers.improve("me", form, ALLOWED))
     assert [request["directions"] for request in studio.asked] == [(), ("smile",)]
+
+
+def test_what_was_said_about_the_faces_reaches_the_pipeline(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    form = {"image_path": str(image_path)}
+    for wish in (
+        replace(ALLOWED, consent_id=" c-17 "), replace(ALLOWED, faces="synthetic", consent_id="c-17"),
+        replace(ALLOWED, faces="leave", consent_id="c-17"), ALLOWED,
+    ):  # fmt: skip
+        list(handlers.improve("me", form, wish))
+    assert [request["creative"].consent_id for request in studio.asked] == ["c-17", "synthetic-person", "", ""]
+    assert [request["directions"] for request in studio.asked] == [("smile",), ("smile",), (), ("smile",)]
+
+
+def test_the_download_says_that_a_model_edited_it(handlers: Handlers, image_path: Path) -> None:
+    *_, last = handlers.improve("me", {"image_path": str(image_path)}, ALLOWED)
+    assert last.download is not None
+    assert read_source_type(last.download) == "compositeWithTrainedAlgorithmicMedia"
+    assert read_sidecar(last.download)["edits"][0]["direction"] == "smile"
 
 
 @pytest.mark.parametrize(

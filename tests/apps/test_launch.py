@@ -56,7 +56,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
     assert names == {
         "/score": form,
-        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed"],
+        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id"],
         "/cancel": [],
     }
 
