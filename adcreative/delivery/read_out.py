@@ -73,8 +73,8 @@ def read_out(
 ) -> ReadOut:  # fmt: skip
     """Compare every arm with `control` and say winner, loser or go on.
 
-    With days, an answer once given stays given and the interval only narrows (the intersection of all days so far). Without days
-    the split of the traffic is taken as constant over the test.
+    With days, an answer once given stays given and the interval only narrows (the intersection of all days so far).
+    Without days the split of the traffic is taken as constant over the test.
 
     Args:
         counts: rows of one test, any order; rows of the same arm and day are added up.
@@ -98,8 +98,8 @@ def read_out(
     arms = tuple(_read_arm(arm, table, control, corrected, effect_scale, planned_impressions) for arm in variants)
     totals = {arm: np.sum(list(days.values()), axis=0) for arm, days in table.items()}
     warnings = tuple(
-        f'"{arm}" had {int(totals[arm][0]):,} impressions and the control {int(totals[control][0]):,}: the platform did not split '
-        "the traffic evenly, so the audiences may differ. Use the platform's own split test."
+        f'"{arm}" had {int(totals[arm][0]):,} impressions and the control {int(totals[control][0]):,}: the platform did not '
+        "split the traffic evenly, so the audiences may differ. Use the platform's own split test."
         for arm in variants
         if min(totals[arm][0], totals[control][0]) < _MIN_SHARE * max(totals[arm][0], totals[control][0])
     )
@@ -116,7 +116,7 @@ def _add_up(counts: Sequence[ArmDay]) -> dict[str, dict[str, np.ndarray]]:
         if not 0 <= row.clicks <= row.impressions:
             raise ConfigError(f'arm "{row.arm}" has {row.clicks:,} clicks of {row.impressions:,} impressions; correct the row')
         days = table.setdefault(row.arm, {})
-        days[row.day] = days.get(row.day, np.zeros(2)) + (row.impressions, row.clicks)
+        days[row.day] = days.get(row.day, np.zeros(2)) + np.array((row.impressions, row.clicks))
     return table
 
 
@@ -139,9 +139,7 @@ def _read_arm(
         answer, note = "go on", "the arms changed order during the test; look for a change in ads or audience and start over"
         low, high = high, low
     elif answer == "go on" and planned is not None and impressions >= planned:
-        note = (
-            f"the planned {planned:,} impressions are reached without an answer; the difference is likely below the planned one"
-        )
+        note = f"the planned {planned:,} impressions are reached without an answer; the difference is likely smaller"
     elif not days:
         note = "no day on which both arms ran"
     else:
