@@ -4,7 +4,10 @@ ctr/
 |-- config.py       frozen configurations; no torch
 |-- layers.py       initialisation, dropout, adaptive sparse target attention, quadratic network
 |-- embedding.py    a FeatureBatch as field vectors; the wide (linear) path
+|-- challenge.py    sizes, items and embedding layer of the challenge data
 |-- qin.py          CreativeQIN for creatives, ChallengeQIN as published
+|-- din.py          DIN (KDD 2018) for creatives and as the challenge's baseline
+|-- autoint.py      AutoInt (CIKM 2019) in the form in which AdSEE used it
 |-- serving.py      ChallengeQIN folded and with kept histories, for many candidates of one account
 |-- reference.py    state dict of the authors' network -> ChallengeQIN
 |-- zoo.py          every network by name: one literal dict

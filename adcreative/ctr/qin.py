@@ -12,9 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from adcreative.ctr.challenge import ChallengeConfig as ChallengeConfig
+from adcreative.ctr.challenge import ChallengeEmbedding
+from adcreative.ctr.challenge import ChallengeItems as ChallengeItems
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.embedding import FieldEmbedding, WidePath
-from adcreative.ctr.layers import QuadraticNetwork, SparseTargetAttention, build_linear, build_table
+from adcreative.ctr.layers import QuadraticNetwork, SparseTargetAttention, build_linear
 from adcreative.features import FIELDS, FeatureBatch, FeatureSpec
 
 ROW_FIELDS = ("placement", "platform", "audience")
@@ -93,33 +96,7 @@ class CreativeQIN(nn.Module):
         return self
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChallengeConfig:
-    """Vocabularies and sizes of the challenge data MicroLens_1M_x1, and of the network that came second.
-
-    num_rows=3 is the authors' stable fallback.
-    """
-
-    num_items: int = 91_718
-    num_tags: int = 11_740
-    num_levels: int = 11
-    item_embedding_dim: int = 128
-    embedding_dim: int = 128
-    num_layers: int = 4
-    num_rows: int = 4
-    dropout_prob: float = 0.1
-
-
-@dataclass(frozen=True)
-class ChallengeItems:
-    """Items [..., ] as the challenge describes them: ids [...] int64, tags [..., 5] int64 (0 = pad), embeddings [..., 128]."""
-
-    ids: Tensor
-    tags: Tensor
-    embeddings: Tensor
-
-
-class ChallengeQIN(nn.Module):
+class ChallengeQIN(ChallengeEmbedding):
     """The published network: likes and views level of the row, target item, history of items -> logit.
 
         item e = [id ; mean of tags ; projected embedding];  u = [likes ; views]
@@ -131,29 +108,18 @@ class ChallengeQIN(nn.Module):
     """
 
     def __init__(self, config: ChallengeConfig, *, generator: torch.Generator) -> None:
-        super().__init__()
-        width, std = config.embedding_dim, 1e-4
-        self.item_table = build_table(config.num_items, width, std=std, generator=generator)
-        self.tag_table = build_table(config.num_tags, width, std=std, generator=generator)
-        self.likes_table = build_table(config.num_levels, width, std=std, generator=generator)
-        self.views_table = build_table(config.num_levels, width, std=std, generator=generator)
-        self.projection = build_linear(config.item_embedding_dim, width, generator=generator, bias=False)
-        self.attention = SparseTargetAttention(3 * width, 3 * width, generator=generator)
+        super().__init__(config, generator=generator)
+        width, total = config.item_dim, config.row_dim + 2 * config.item_dim
+        self.attention = SparseTargetAttention(width, width, generator=generator)
         self.quadratic = QuadraticNetwork(
-            8 * width, num_layers=config.num_layers, num_rows=config.num_rows, dropout_prob=config.dropout_prob,
+            total, num_layers=config.num_layers, num_rows=config.num_rows, dropout_prob=config.dropout_prob,
             generator=generator,
         )  # fmt: skip
-        self.head = build_linear(8 * width, 1, generator=generator)
-
-    def encode_items(self, items: ChallengeItems) -> Tensor:
-        """Return item vectors [..., 3D]; tags are averaged over those that are not padding."""
-        num_tags = (items.tags != 0).sum(dim=-1, keepdim=True).float()
-        tags = self.tag_table(items.tags).sum(dim=-2) / (num_tags + 1e-12)
-        return torch.cat([self.item_table(items.ids), tags, self.projection(items.embeddings)], dim=-1)
+        self.head = build_linear(total, 1, generator=generator)
 
     def forward(self, levels: Tensor, target: ChallengeItems, history: ChallengeItems) -> Tensor:
         """Return logits [B] for levels [B, 2] (likes, views), target items [B] and history items [B, T] (id 0 = pad)."""
-        row = torch.cat([self.likes_table(levels[:, 0]), self.views_table(levels[:, 1])], dim=1)  # [B, 2D]
+        row = self.encode_levels(levels)  # [B, 2D]
         vector = self.encode_items(target)  # [B, 3D]
         attended = self.attention(vector, self.encode_items(history), (history.ids > 0).float())
         return self.head(self.quadratic(torch.cat([row, vector, attended], dim=1)))[:, 0]

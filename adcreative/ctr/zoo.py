@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from adcreative.ctr.autoint import AutoIntCTR
 from adcreative.ctr.config import CTRModelConfig
+from adcreative.ctr.din import CreativeDIN
 from adcreative.ctr.embedding import WidePath
 from adcreative.ctr.qin import CreativeQIN
 from adcreative.errors import ConfigError
@@ -43,6 +45,8 @@ CTR_MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "mean_rate": MeanRate,
     "linear": LinearCTR,
     "qin": CreativeQIN,
+    "din": CreativeDIN,
+    "autoint": AutoIntCTR,
 }
 
 
