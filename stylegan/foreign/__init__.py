@@ -1,0 +1,8 @@
+"""Checkpoints and direction files of other projects, brought to ours without running their code.
+
+python -m stylegan.foreign IN OUT
+"""
+
+from stylegan.foreign.conversion import ConversionSummary, convert_weights
+
+__all__ = ["ConversionSummary", "convert_weights"]

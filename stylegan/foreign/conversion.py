@@ -1,0 +1,119 @@
+"""Convert a checkpoint of another project into a face-model folder, without trusting the file.
+
+The file is read in a process of its own (`reading_process.py`); this side starts it, waits, and loads only the safetensors
+it wrote. The folder appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylegan.checkpoints import load_face_model
+from stylegan.errors import CheckpointError
+from stylegan.foreign import reading_process
+
+TIMEOUT_S = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionSummary:
+    """What was converted.
+
+    path: the face-model folder. source_format: rosinality, nvlabs, tensorflow, e4e or safetensors. source_sha256: of the file
+    that was read. size_px: side of the generator's pictures. has_encoder: whether faces can be read as well as written.
+    warnings: what the file did not say and was therefore assumed. licence: a note to check before use.
+    """
+
+    path: Path
+    source_format: str
+    source_sha256: str
+    size_px: int
+    num_rows: int
+    num_parameters: int
+    has_encoder: bool
+    licence: str
+    warnings: tuple[str, ...]
+
+
+def convert_weights(source: Path, out_dir: Path, *, timeout_s: int = TIMEOUT_S) -> ConversionSummary:
+    """Convert `source` into the face-model folder `out_dir`, which `load_face_model` reads.
+
+    Args:
+        source: .pt of rosinality or e4e, .pkl of NVlabs (PyTorch or TensorFlow), .safetensors, or a face-model folder.
+        out_dir: must not exist, or be empty.
+        timeout_s: how long reading may take.
+    Raises:
+        CheckpointError: the source is missing, damaged, of another kind, incomplete, or asks to run code; nothing is written.
+    """
+    source, out_dir = Path(source), Path(out_dir)
+    if source.is_dir() and (source / "model.safetensors").is_file():
+        source = source / "model.safetensors"
+    if not source.is_file():
+        raise CheckpointError(f"{source} is not a file; expected .pt, .pkl, .safetensors or a face-model folder")
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        raise CheckpointError(f"{out_dir} exists and is not an empty folder; name a new one")
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    partial_dir = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
+    try:
+        read_apart(source, partial_dir, timeout_s=timeout_s)
+        model = load_face_model(partial_dir)
+        partial_dir.chmod(0o755)
+        os.replace(partial_dir, out_dir)
+    finally:
+        shutil.rmtree(partial_dir, ignore_errors=True)
+    networks = [model.generator] if model.stored_encoder is None else [model.generator, model.stored_encoder]
+    return ConversionSummary(
+        path=out_dir,
+        source_format=model.manifest["source"]["format"],
+        source_sha256=model.manifest["source"]["sha256"],
+        size_px=model.generator.config.size,
+        num_rows=model.generator.config.num_rows,
+        num_parameters=sum(p.numel() for network in networks for p in network.parameters()),
+        has_encoder=model.has_encoder,
+        licence=model.manifest["licence"],
+        warnings=tuple(model.manifest["notes"]),
+    )
+
+
+def read_apart(source: Path, out_dir: Path, *, timeout_s: int) -> None:
+    """Run the reading process on `source`; its sentence, if it has one, becomes the error.
+
+    Raises:
+        CheckpointError: the process failed, died or took too long.
+    """
+    package_root = Path(__file__).resolve().parents[2]
+    # -P: nothing in the working folder is imported; the package is found by its own path
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        reading_process.__name__,
+        str(source.resolve()),
+        str(out_dir.resolve()),
+        str(timeout_s),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(package_root), "CUDA_VISIBLE_DEVICES": ""}
+    try:
+        finished = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CheckpointError(
+            f"{source.name}: reading took longer than {timeout_s} s; the file is damaged or hostile"
+        ) from error
+    if finished.returncode == 0:
+        return
+    if finished.returncode == reading_process.FAILED:
+        raise CheckpointError(f"{source.name}: {json.loads(finished.stdout.splitlines()[-1])['error']}")
+    last_line = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+    raise CheckpointError(
+        f"{source.name}: the process that reads it ended with code {finished.returncode} ({last_line[:200]}); "
+        "the file is damaged, hostile or larger than the memory allows"
+    )

@@ -1,0 +1,131 @@
+"""Tell from a file's first bytes and its top-level names what it is, and hand it to the reader of that kind."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from stylegan.errors import CheckpointError
+from stylegan.foreign import e4e, nvlabs, own, rosinality, tensorflow
+from stylegan.foreign.converted import ConvertedWeights
+from stylegan.foreign.unpickling import read_pickle
+
+LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+NOT_WEIGHTS = {
+    b"version https://git-lfs": "is a Git LFS pointer, not the file itself; fetch it with: git lfs pull",
+    b"<": "is a web page, not weights; the download link needs a browser or a confirmation",
+    b"\x1f\x8b": "is a gzip archive; unpack it first",
+}
+
+
+def read_weights(path: Path) -> ConvertedWeights:
+    """Read any known checkpoint file; run in the reading process only.
+
+    Raises:
+        CheckpointError: the file is of another kind, damaged, incomplete or asks to run code.
+    """
+    with path.open("rb") as file:
+        start = file.read(64)
+    if not start:
+        raise CheckpointError("the file is empty; download it again")
+    for magic, problem in NOT_WEIGHTS.items():
+        if start.lstrip().startswith(magic):
+            raise CheckpointError(f"the file {problem}")
+    if start[8:9] == b"{":
+        return read_tensors(read_safetensors(path))
+    if start.startswith((b"PK\x03\x04", LEGACY_TORCH)):
+        return read_torch_content(read_torch_file(path))
+    if start[0] == 0x80:
+        return read_pickle_content(read_pickle(path))
+    raise CheckpointError(
+        "the file is neither a PyTorch checkpoint, nor a network pickle, nor safetensors; "
+        "expected .pt of rosinality or e4e, .pkl of NVlabs, or .safetensors"
+    )
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        CheckpointError: it is truncated or damaged.
+    """
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(f"the safetensors file is truncated or damaged ({error}); download it again") from error
+
+
+def read_torch_file(path: Path) -> object:
+    """Read a torch.save file with torch's own allow-list, plus `argparse.Namespace`, which training checkpoints hold.
+
+    Raises:
+        CheckpointError: it asks to run code, or is truncated or damaged.
+    """
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # torch raises many kinds for damaged files
+        found = re.search(r"GLOBAL ([\w.]+)|Trying to (?:load|call) \w+ ([\w.]+)|function ([\w.]+)", str(error))
+        name = next((g for g in found.groups() if g), None) if found else None
+        if name or "weights_only" in str(error):
+            raise CheckpointError(
+                f"the file asks for {name or 'code'} on loading, which no StyleGAN2 weights need; refused without running it"
+            ) from error
+        reason = str(error).split("\n")[0][:120]
+        raise CheckpointError(f"the file is truncated or damaged ({reason}); download it again") from error
+
+
+def read_pickle_content(content: object) -> ConvertedWeights:
+    """Read what a network pickle holds: a dict of modules (PyTorch) or the tuple G, D, Gs (TensorFlow)."""
+    if isinstance(content, tuple):
+        return tensorflow.read_networks(content)
+    if isinstance(content, Mapping):
+        return nvlabs.read_pickle_content(content)
+    raise CheckpointError(f"this pickle holds a {type(content).__name__}, expected the networks of a StyleGAN2 snapshot")
+
+
+def read_torch_content(content: object) -> ConvertedWeights:
+    """Read what a torch.save file holds, told by its top-level names."""
+    if isinstance(content, Tensor):
+        raise CheckpointError(f"the file holds one tensor {list(content.shape)}: an edit direction, not a network")
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"the file holds a {type(content).__name__}, expected a dict of weights")
+    if {"comp", "mean", "std"} <= content.keys():
+        raise CheckpointError("the file holds GANSpace components: edit directions, not a network")
+    if "state_dict" in content:
+        return e4e.read_checkpoint(content)
+    if "g_ema" in content or "g" in content:
+        return rosinality.read_checkpoint(content)
+    if content and all(isinstance(tensor, Tensor) for tensor in content.values()):
+        return read_tensors({str(name): tensor for name, tensor in content.items()})
+    raise CheckpointError(
+        f"the file has {_first_names(content)} at the top; expected g_ema (rosinality), state_dict (e4e) or tensors"
+    )
+
+
+def read_tensors(tensors: Mapping[str, Tensor]) -> ConvertedWeights:
+    """Read a bare state dict, told by the names of its tensors."""
+    if any(name.removeprefix("generator.") == "synthesis.const" for name in tensors):
+        return own.read_generator(tensors)
+    if "input.input" in tensors:
+        return rosinality.read_generator(tensors, None, what="rosinality generator")
+    if any(name.startswith("synthesis.") for name in tensors):
+        return nvlabs.read_generator(nvlabs.ModuleTree(dict(tensors)), what="NVlabs generator")
+    if any(name.startswith("encoder.") for name in tensors):
+        return e4e.read_checkpoint({"state_dict": tensors})
+    if any(name.startswith(("final_linear.", "b4.fc.", "final_conv.")) for name in tensors):
+        raise CheckpointError("the file holds a discriminator, not a generator")
+    raise CheckpointError(f"the file has tensors {_first_names(tensors)}: not a StyleGAN2 generator in any known names")
+
+
+def _first_names(names: Mapping[str, object]) -> str:
+    return ", ".join(sorted(map(str, names))[:5]) or "nothing"

@@ -1,0 +1,143 @@
+"""Generators in the names of NVlabs' PyTorch code: stylegan2-ada-pytorch, and the StyleGAN2 networks of the stylegan3 code.
+
+Kernels lie as in ours without flip or scale; the resampling filter has sum 1 and is compared, not copied. Settings that
+change the numbers but are no tensors (clamp, learning-rate multiplier) are read from the module's own attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from stylegan.errors import CheckpointError
+from stylegan.foreign.converted import ConvertedWeights, estimate_w_avg, generator_config
+from stylegan.foreign.tensor_table import TensorTable
+from stylegan.foreign.unpickling import PersistentObject
+from stylegan.generator import GeneratorConfig
+
+WHAT = "NVlabs checkpoint"
+ALIAS_FREE = re.compile(r"synthesis\.(input\.(freqs|phases|affine\.weight)|L\d+_.*)")
+
+
+@dataclass(frozen=True)
+class ModuleTree:
+    """A stored module without its code: tensors by dotted name, and the plain attributes of each sub-module."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def read_module(module: PersistentObject) -> ModuleTree:
+    """Walk a stored module's state to dotted names, as its `state_dict()` would give.
+
+    Raises:
+        CheckpointError: the state is not that of a torch module.
+    """
+    tree = ModuleTree()
+
+    def walk(node: object, prefix: str, depth: int) -> None:
+        state = node.state if isinstance(node, PersistentObject) else None
+        if not isinstance(state, Mapping) or depth > 16:
+            raise CheckpointError(f"{WHAT}: {prefix or 'the generator'} is not a stored torch module")
+        tree.attributes[prefix.removesuffix(".")] = {k: v for k, v in state.items() if not str(k).startswith("_")}
+        for kind in ("_parameters", "_buffers"):
+            tree.tensors.update({f"{prefix}{k}": t for k, t in (state.get(kind) or {}).items() if t is not None})
+        for name, child in (state.get("_modules") or {}).items():
+            if child is not None:
+                walk(child, f"{prefix}{name}.", depth + 1)
+
+    walk(module, "", 0)
+    return tree
+
+
+def read_pickle_content(content: Mapping[str, object]) -> ConvertedWeights:
+    """Read the dict of a network pickle: the averaged generator `G_ema`.
+
+    Raises:
+        CheckpointError: there is no G_ema, or it is not StyleGAN2's.
+    """
+    network = content.get("G_ema")
+    if not isinstance(network, PersistentObject):
+        found = ", ".join(sorted(map(str, content))) or "nothing"
+        raise CheckpointError(f"this pickle has no network G_ema (it has {found}); use a network snapshot, network-*.pkl")
+    return read_generator(read_module(network))
+
+
+def read_generator(tree: ModuleTree, *, source_format: str = "nvlabs", what: str = WHAT) -> ConvertedWeights:
+    """Convert a generator.
+
+    Args:
+        tree: from `read_module`; without attributes (a bare state dict) the published settings are assumed and noted.
+    """
+    if any(ALIAS_FREE.fullmatch(name) for name in tree.tensors):
+        raise CheckpointError("StyleGAN3 alias-free network: not supported; use a StyleGAN2 network")
+    table = TensorTable(tree.tensors, what=what)
+    config, notes = read_config(table, tree.attributes)
+    state: dict[str, Tensor] = {"synthesis.const": table.take("synthesis.b4.const", config.channels[4], 4, 4)}
+    for i in range(config.num_mapping_layers):
+        for part in ("weight", "bias"):
+            state[f"mapping.layers.{i}.{part}"] = table.take(f"mapping.fc{i}.{part}")
+    for j, side in enumerate(config.resolutions):
+        table.take_blur_kernel(f"synthesis.b{side}.resample_filter", gain=1.0)
+        for position in (0, 1) if j else (1,):
+            theirs, ours = f"synthesis.b{side}.conv{position}", f"synthesis.convs.{2 * j + position - 1}"
+            table.take_blur_kernel(f"{theirs}.resample_filter", gain=1.0)
+            below = config.channels[side if position else side // 2]
+            state[f"{ours}.weight"] = table.take(f"{theirs}.weight", config.channels[side], below, 3, 3)
+            for part in ("affine.weight", "affine.bias", "bias"):
+                state[f"{ours}.{part}"] = table.take(f"{theirs}.{part}")
+            state[f"{ours}.noise_strength"] = table.take(f"{theirs}.noise_strength").reshape(())
+            state[f"{ours}.noise_const"] = table.take(f"{theirs}.noise_const", side, side)
+        theirs, ours = f"synthesis.b{side}.torgb", f"synthesis.to_rgbs.{j}"
+        state[f"{ours}.weight"] = table.take(f"{theirs}.weight", 3, config.channels[side], 1, 1)
+        for part in ("affine.weight", "affine.bias", "bias"):
+            state[f"{ours}.{part}"] = table.take(f"{theirs}.{part}")
+    if "mapping.w_avg" in table:
+        state["mapping.w_avg"] = table.take("mapping.w_avg", 1, config.w_dim)
+    else:
+        state["mapping.w_avg"], note = estimate_w_avg(config, state)
+        notes.append(note)
+    table.check_empty()
+    return ConvertedWeights(source_format=source_format, config=config, generator_state=state, notes=tuple(notes))
+
+
+def read_config(table: TensorTable, attributes: Mapping[str, Mapping[str, Any]]) -> tuple[GeneratorConfig, list[str]]:
+    """Infer sizes from the shapes and the other settings from the attributes; also return what had to be assumed."""
+    notes = []
+    channels: dict[int, int] = {}
+    side = 4
+    while f"synthesis.b{side}.conv1.weight" in table:
+        channels[side] = table.size(f"synthesis.b{side}.conv1.weight", 0)
+        side *= 2
+    num_layers = 0
+    while f"mapping.fc{num_layers}.weight" in table:
+        num_layers += 1
+    if not channels or not num_layers:
+        raise CheckpointError(f"{table.what} has no StyleGAN2 generator: expected synthesis.b4.conv1 and mapping.fc0")
+    if "mapping.embed.weight" in table:
+        raise CheckpointError(f"{table.what} is a class-conditional network: not supported; use an unconditional one")
+    for name, known in attributes.items():
+        if known.get("architecture", "skip") != "skip" or known.get("activation", "lrelu") not in ("lrelu", "linear"):
+            raise CheckpointError(f"{table.what}: {name or 'generator'} is not StyleGAN2's skip generator with leaky ReLU")
+    if table.size("synthesis.b4.torgb.weight", 0) != 3:
+        raise CheckpointError(f"{table.what} writes {table.size('synthesis.b4.torgb.weight', 0)} image channels, expected 3")
+    clamps = {known["conv_clamp"] for known in attributes.values() if "conv_clamp" in known}
+    if len(clamps) > 1:
+        raise CheckpointError(f"{table.what} clamps its layers differently ({clamps}): not supported")
+    if not attributes:
+        notes.append("the file does not say whether activations are clamped (conv_clamp); none was assumed")
+    clamp = next(iter(clamps), None)
+    config = generator_config(
+        table.what,
+        channels,
+        z_dim=table.size("mapping.fc0.weight", 1),
+        w_dim=table.size(f"mapping.fc{num_layers - 1}.weight", 0),
+        num_mapping_layers=num_layers,
+        mapping_lr_multiplier=float(attributes.get("mapping.fc0", {}).get("bias_gain", 0.01)),
+        conv_clamp=None if clamp is None else float(clamp),
+    )
+    return config, notes
