@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adcreative.catalog import upworthy
+from adcreative.catalog.platform_columns import fold_column
+from adcreative.catalog.platforms import IGNORE, PlatformLayout, match_layout
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS
 
@@ -22,6 +24,7 @@ class Header:
 
     names: tuple[str, ...]
     is_upworthy: bool = False
+    layout: PlatformLayout | None = None  # an ad platform's export, whose cells it converts
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -31,9 +34,23 @@ def normalise_column(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.replace("\ufeff", "").strip().casefold())
 
 
-def read_header(names: Sequence[str], table_name: str) -> Header:
-    """Match a table's column names against the known ones; faults and warnings are whole sentences."""
-    spelled = [normalise_column(name) for name in names]
+def read_header(
+    names: Sequence[str], table_name: str, mapping: Mapping[str, str] | None = None, preamble: Sequence[str] = ()
+) -> Header:
+    """Match a table's column names against the known ones; faults and warnings are whole sentences.
+
+    mapping goes from column names to ours and before all else. A table that is not in our own words is tried as the export of
+    an ad platform.
+    """
+    given = {fold_column(name): column for name, column in (mapping or {}).items()}
+    spelled = [given.get(fold_column(name), normalise_column(name)).replace(IGNORE, "") for name in names]
+    is_ours = any(column in spelled for column in _NEEDED) and ("clicks" in spelled or "impressions" not in spelled)
+    layout = None if is_ours or upworthy.is_upworthy(spelled) else match_layout(names, mapping, preamble)
+    if layout:
+        note = f'{table_name}: clicks are taken from the column "{layout.clicks_column}".'
+        lacks_picture = not {"file_name", "headline"} & set(layout.names)
+        hint = f"{table_name} names no pictures; they are looked for under the names of the ads." if lacks_picture else ""
+        return Header(names=layout.names, layout=layout, warnings=(note, hint) if hint else (note,))
     is_upworthy = upworthy.is_upworthy(spelled)
     known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else COLUMNS
     faults: list[str] = []

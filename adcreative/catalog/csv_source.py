@@ -2,7 +2,8 @@
 
 One broken row must not swallow the rows behind it. An unclosed quotation mark makes the csv module read on until its
 field limit or the end of the file, so the lines of a record are kept until it is complete: when it turns out broken,
-only its first line is given up and reading resumes at the second.
+only its first line is given up and reading resumes at the second. Ad platforms write a title and the dates above the header:
+when the first line names no column that we know, the header is the line below it that names the most.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from adcreative.catalog.columns import normalise_column
+from adcreative.catalog.platform_columns import KNOWN, fold_column
 from adcreative.catalog.sources import RawRow
 from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import COLUMNS
@@ -23,6 +25,8 @@ from adcreative.errors import CatalogError
 _DELIMITERS = ",;\t|"
 _MAX_LINE_CHARS = 1_000_000
 _CHUNK_BYTES = 1 << 20
+_MAX_PREAMBLE_LINES = 15
+_MIN_HEADER_COLUMNS = 3  # known columns that make a line below the first one the header
 _UNCLOSED = (
     "a quotation mark is opened and not closed.",
     'Close it, and write a quotation mark inside a cell twice ("").',
@@ -30,24 +34,28 @@ _UNCLOSED = (
 
 
 class CsvSource:
-    """A delimited text file; encoding and delimiter are found by looking."""
+    """A delimited text file; encoding, delimiter and header line are found by looking.
 
-    def __init__(self, path: Path) -> None:
+    known: folded column names that the user's mapping adds to those we know. preamble holds the lines above the header.
+    """
+
+    def __init__(self, path: Path, known: frozenset[str] = frozenset()) -> None:
         self._path = path
         self._encoding, encoding_warning = detect_encoding(path)
         self.warnings: tuple[str, ...] = (encoding_warning,) if encoding_warning else ()
         with self._open() as file:
-            first_line = _read_first_line(file)
+            first_line, self.preamble, self._num_header_lines = _find_header(file, known)
         if not first_line.strip():
             raise CatalogError(f"{path.name} holds nothing but blank lines. Export it again.")
         if "\0" in first_line:
             raise CatalogError(f"{path.name} is not a text table. Save it as CSV (UTF-8).")
-        self._delimiter = detect_delimiter(first_line)
+        self._delimiter = detect_delimiter(first_line, known)
         self.header: tuple[str, ...] = tuple(next(csv.reader([first_line], delimiter=self._delimiter), []))
 
     def read_rows(self) -> Iterator[RawRow]:
         with self._open() as file:
-            _read_first_line(file)  # the header
+            for _ in range(self._num_header_lines):
+                _read_line(file)
             lines = _RecordLines(file)
             reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
             row = 0
@@ -151,22 +159,45 @@ def _can_decode(path: Path, encoding: str) -> bool:
     return True
 
 
-def detect_delimiter(header_line: str) -> str:
+def detect_delimiter(header_line: str, known: frozenset[str] = frozenset()) -> str:
     """Return the delimiter under which most header cells are known columns, then under which there are most cells."""
 
     def count(delimiter: str) -> tuple[int, int]:
         cells = next(csv.reader([header_line], delimiter=delimiter), [])
-        return sum(normalise_column(cell) in COLUMNS for cell in cells), len(cells)
+        return sum(_is_known(cell, known) for cell in cells), len(cells)
 
     return max(_DELIMITERS, key=count)  # the first of equals: comma
 
 
-def _read_first_line(file: IO[str]) -> str:
-    """Read up to the first line with text and return it; Excel's "sep=;" hint is passed over."""
-    while line := _read_line(file):
+def _is_known(cell: str, known: frozenset[str]) -> bool:
+    folded = fold_column(cell)
+    return normalise_column(cell) in COLUMNS or folded in KNOWN or folded in known
+
+
+def _find_header(file: IO[str], known: frozenset[str]) -> tuple[str, tuple[str, ...], int]:
+    """Return the header line, the lines above it, and how many lines of the file end with it.
+
+    Blank lines and Excel's "sep=;" hint are passed over.
+    """
+    lines: list[str] = []
+    ends: list[int] = []
+    num_read = 0
+    while len(lines) < _MAX_PREAMBLE_LINES and (line := _read_line(file)):
+        num_read += 1
         if line.strip() and not line.strip("\ufeff \r\n").casefold().startswith("sep="):
-            return line.strip("\r\n").removeprefix("\ufeff")
-    return ""
+            lines.append(line.strip("\r\n").removeprefix("\ufeff"))
+            ends.append(num_read)
+    if not lines:
+        return "", (), num_read
+
+    def count(line: str) -> int:
+        return max(sum(_is_known(c, known) for c in next(csv.reader([line], delimiter=d), [])) for d in _DELIMITERS)
+
+    best = 0
+    if count(lines[0]) < 2 and "\0" not in lines[0]:
+        counts = [count(line) for line in lines]
+        best = counts.index(max(counts)) if max(counts) >= _MIN_HEADER_COLUMNS else 0
+    return lines[best], tuple(lines[:best]), ends[best]
 
 
 def _read_line(file: IO[str]) -> str:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adcreative.catalog import upworthy
 from adcreative.catalog.columns import Header, read_header
+from adcreative.catalog.mapping import read_mapping
 from adcreative.catalog.paths import FOREIGN_PICTURE_SUFFIXES, PICTURE_SUFFIXES, PictureFolder
+from adcreative.catalog.platform_columns import fold_column
 from adcreative.catalog.rows import build_creative
 from adcreative.catalog.sources import SOURCES, RawRow, TableSource, open_source
 from adcreative.creative import Creative, FailedCreative
@@ -35,29 +38,35 @@ _IDENTITY_COLUMNS = (
 class Catalog:
     """Everything that was read: usable creatives, failed rows, and sentences the user should see.
 
-    root is the folder that file names are relative to.
+    root is the folder that file names are relative to. dropped counts, by reason, rows that are no ads, such as totals.
     """
 
     creatives: tuple[Creative, ...]
     failures: tuple[FailedCreative, ...]
     root: Path
     warnings: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_catalog(source: Path) -> Catalog:
+def read_catalog(source: Path, *, columns: Path | None = None) -> Catalog:
     """Read a folder, a table or a picture into memory (words and counts only, no pixels).
+
+    columns is a mapping file for tables whose columns have other names (see `mapping`).
 
     Raises:
         CatalogError: the path is missing, empty, of unknown kind, or has no usable column; all faults in one message.
     """
-    reader = CatalogReader(source)
+    reader = CatalogReader(source, columns=columns)
     creatives, failures = [], []
     for item in reader:
         if isinstance(item, Creative):
             creatives.append(item)
         else:
             failures.append(item)
-    return Catalog(creatives=tuple(creatives), failures=tuple(failures), root=reader.root, warnings=reader.warnings)
+    return Catalog(
+        creatives=tuple(creatives), failures=tuple(failures), root=reader.root, warnings=reader.warnings,
+        dropped=dict(reader.dropped),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +80,16 @@ class _Table:
 class CatalogReader:
     """Streams a catalogue: iterate for Creative and FailedCreative in row order, as often as wanted.
 
-    Memory holds one batch of a table and a 16-byte mark a row. `warnings` is complete once an iteration has ended.
+    Memory holds one batch of a table and a 16-byte mark a row. `warnings` and `dropped` (rows of an ad platform's export that
+    are no ads, counted by reason) are complete once an iteration has ended.
 
     Raises:
         CatalogError: on construction, or while iterating when a table turns out damaged or without rows.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, *, columns: Path | None = None) -> None:
         source = Path(source)
+        mapping = read_mapping(columns) if columns else {}
         if not source.exists():
             raise CatalogError(f"there is no file or folder at {source}. Check the path.")
         self.root = source if source.is_dir() else source.parent
@@ -91,7 +102,7 @@ class CatalogReader:
         else:
             try:
                 table_paths = find_metadata(source) if source.is_dir() else [source]
-                self._tables = _open_tables(table_paths, self.root)
+                self._tables = _open_tables(table_paths, self.root, mapping)
                 if not self._tables:
                     self._pictures = tuple(self._folder.list_pictures())
                     self._notes += _check_pictures(source, self._pictures)
@@ -99,6 +110,9 @@ class CatalogReader:
                 raise CatalogError(f"{source} cannot be read ({error.strerror or error}). Check the path.") from error
         self._reports_unlisted = source.is_dir()
         self._found: list[str] = []
+        self.dropped: Counter[str] = Counter()
+        self._num_ctr_off = 0
+        self._by_ad_name: dict[str, str] | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -106,7 +120,7 @@ class CatalogReader:
         return (*self._notes, *headers, *self._found)
 
     def __iter__(self) -> Iterator[Creative | FailedCreative]:
-        self._found = []
+        self._found, self.dropped, self._num_ctr_off = [], Counter(), 0
         if self._tables:
             yield from self._read_tables()
         for row, file_name in enumerate(self._pictures, start=1):
@@ -121,6 +135,8 @@ class CatalogReader:
                 row = first_row + raw.row  # unique across the tables of a folder
                 label = f"row {raw.row}" if len(self._tables) == 1 else f"{name} row {raw.row}"
                 item = self._build(table, raw, row, label)
+                if item is None:
+                    continue
                 if isinstance(item, Creative) and not table.header.is_upworthy:
                     item = seen.check(item, label)
                 seen.add_file(item.file_name)
@@ -128,13 +144,22 @@ class CatalogReader:
         if not row:
             names = ", ".join(table.path.relative_to(self.root).as_posix() for table in self._tables)
             raise CatalogError(f"{names} has a header but no rows. Add one row a creative.")
-        self._found += seen.warnings()
+        self._found += seen.warnings() + self._warn_dropped()
         if self._reports_unlisted:
             self._found += self._warn_unlisted(seen)
 
-    def _build(self, table: _Table, raw: RawRow, row: int, label: str) -> Creative | FailedCreative:
+    def _build(self, table: _Table, raw: RawRow, row: int, label: str) -> Creative | FailedCreative | None:
         if raw.fault:
             return FailedCreative(file_name="", ad_name="", problem=f"{label}: {raw.fault[0]}", remedy=raw.fault[1])
+        if table.header.layout:
+            converted = table.header.layout.convert(raw.cells)
+            if isinstance(converted, str):
+                self.dropped[converted] += 1
+                return None
+            self._num_ctr_off += converted["is_ctr_off"]
+            if not converted.get("file_name") and not converted.get("headline"):
+                converted["file_name"] = self._find_picture(str(converted.get("ad_name", "")))
+            return build_creative(converted, row, label, self._folder)
         cells: dict[str, Any] = {name: cell for name, cell in zip(table.header.names, raw.cells, strict=True) if name}
         if table.header.is_upworthy:
             cells = upworthy.rename_cells(cells)
@@ -143,6 +168,26 @@ class CatalogReader:
             with contextlib.suppress(CreativeError):  # an absolute path stays as it is, and build_creative refuses it
                 cells["file_name"] = table.prefix + self._folder.normalise(file_name.strip())
         return build_creative(cells, row, label, self._folder)
+
+    def _find_picture(self, ad_name: str) -> str:
+        """Return the picture whose name, with or without suffix, is the ad's name, or ""."""
+        if self._by_ad_name is None:
+            self._by_ad_name = {}
+            for name in self._folder.list_pictures():
+                for spelling in (PurePosixPath(name).stem, PurePosixPath(name).name):
+                    self._by_ad_name.setdefault(fold_column(spelling), name)
+        return self._by_ad_name.get(fold_column(ad_name), "")
+
+    def _warn_dropped(self) -> list[str]:
+        notes = []
+        if self.dropped:
+            counts = ", ".join(f"{number} x {reason}" for reason, number in sorted(self.dropped.items()))
+            notes.append(f"rows that are no ads were left out: {counts}.")
+        if self._num_ctr_off:
+            notes.append(
+                f"the click rate given in {self._num_ctr_off} rows does not fit their counts; it follows from the counts."
+            )
+        return notes
 
     def _warn_unlisted(self, seen: _SeenRows) -> list[str]:
         if not any("file_name" in table.header.names for table in self._tables):
@@ -228,17 +273,17 @@ def _list_metadata(folder: Path) -> list[Path]:
     return paths
 
 
-def _open_tables(paths: list[Path], root: Path) -> tuple[_Table, ...]:
+def _open_tables(paths: list[Path], root: Path, mapping: Mapping[str, str]) -> tuple[_Table, ...]:
     """Open every table; the faults of all of them are raised together."""
     tables, faults = [], []
     for path in paths:
         try:
-            source = open_source(path)
+            source = open_source(path, frozenset(fold_column(name) for name in mapping))
         except CatalogError as error:
             faults.append(str(error))
             continue
         prefix = path.parent.relative_to(root).as_posix()
-        header = read_header(source.header, path.relative_to(root).as_posix())
+        header = read_header(source.header, path.relative_to(root).as_posix(), mapping, getattr(source, "preamble", ()))
         tables.append(_Table(path=path, source=source, header=header, prefix="" if prefix == "." else f"{prefix}/"))
         faults += header.faults
     if faults:

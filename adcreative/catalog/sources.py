@@ -34,8 +34,8 @@ class TableSource(Protocol):
     def read_rows(self) -> Iterator[RawRow]: ...
 
 
-def open_source(path: Path) -> TableSource:
-    """Open a table by its suffix.
+def open_source(path: Path, known: frozenset[str] = frozenset()) -> TableSource:
+    """Open a table by its suffix; `known` are folded column names that the user's mapping adds to those we know.
 
     Raises:
         CatalogError: unknown suffix, unreadable file, empty file, or bytes of another kind than the suffix says.
@@ -52,24 +52,24 @@ def open_source(path: Path) -> TableSource:
         for start, kind in _FOREIGN_MAGIC.items():
             if magic.startswith(start):
                 raise CatalogError(f"{path.name} is not a {suffix[1:]} table but {kind}. Save it as CSV (UTF-8) and try again.")
-        return SOURCES[suffix](path)
+        return SOURCES[suffix](path, known)
     except OSError as error:
         raise CatalogError(f"{path.name} cannot be read ({error.strerror or error}). Check the file.") from error
 
 
-def _open_csv(path: Path) -> TableSource:
+def _open_csv(path: Path, known: frozenset[str]) -> TableSource:
     from adcreative.catalog.csv_source import CsvSource
 
-    return CsvSource(path)
+    return CsvSource(path, known)
 
 
-def _open_jsonl(path: Path) -> TableSource:
+def _open_jsonl(path: Path, known: frozenset[str]) -> TableSource:
     from adcreative.catalog.jsonl_source import JsonlSource
 
     return JsonlSource(path)
 
 
-def _open_parquet(path: Path) -> TableSource:
+def _open_parquet(path: Path, known: frozenset[str]) -> TableSource:
     from adcreative.catalog.parquet_source import ParquetSource  # brings pyarrow, so only when needed
 
     return ParquetSource(path)
@@ -84,7 +84,7 @@ _FOREIGN_MAGIC: Mapping[bytes, str] = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
-SOURCES: Mapping[str, Callable[[Path], TableSource]] = {
+SOURCES: Mapping[str, Callable[[Path, frozenset[str]], TableSource]] = {
     ".csv": _open_csv,
     ".tsv": _open_csv,
     ".jsonl": _open_jsonl,

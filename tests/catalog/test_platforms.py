@@ -1,0 +1,233 @@
+"""Exports of Meta Ads Manager and Google Ads, written by hand as the platforms write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adcreative.catalog import read_catalog
+from adcreative.catalog.mapping import read_mapping
+from adcreative.catalog.platforms import match_layout, read_amount, read_count, read_date
+from adcreative.catalog.results import read_results
+from adcreative.errors import CatalogError, ConfigError
+from tests.catalog.conftest import save_picture
+
+META = (
+    "\ufeffReporting starts,Reporting ends,Ad name,Ad delivery,Results,Ad set budget,Amount spent (EUR),Impressions,Reach,"
+    "CTR (link click-through rate),Link clicks,Clicks (all),CTR (all),Ad ID,Ad set name\n"
+    '2026-11-01,2026-11-07,Beach,active,12,By campaign,"1,234.50","12,345",9000,1.5,185,300,2.43,238500001,Women 25-34\n'
+    "2026-11-01,2026-11-07,Beach,active,8,Using campaign budget,80.2,4000,3000,1.25,50,61,1.525,238500002,Men 25-34\n"
+    "2026-11-01,2026-11-07,Kitchen,inactive,,Using campaign budget,,,,,,,,238500003,Women 25-34\n"
+    "2026-11-01,2026-11-07,Forest,active,2,20,10,1000,900,9.9,10,12,1.2,238500004,Women 25-34\n"
+    '2026-11-01,2026-11-07,,,20,,1324.7,"17,345",12000,1.4,245,373,2.1,,\n'
+)
+GOOGLE_LINES = (
+    "Ad report", '"November 1, 2026 - November 24, 2026"',
+    "Ad status\tCampaign\tAd group\tAd name\tHeadline 1\tDescription 1\tImpr.\tClicks\tCTR\tAvg. CPC\tCost\tCurrency code",
+    'Enabled\tBrand\tShoes\tRun\tRun far today\tLight shoes.\t"1,234,567"\t12,345\t1.00%\t0.40\t"4,938.00"\tUSD',
+    "Enabled\tBrand\tShoes\tWalk\tWalk on\tSoft shoes.\t10,000\t200\t2.00%\t0.40\t80.00\tUSD",
+    "Paused\tBrand\tShoes\tRest\tSit down\tNo shoes.\t0\t0\t--\t--\t0.00\tUSD",
+    "Total: Ads\t\t --\t --\t --\t --\t1,244,567\t12,545\t1.01%\t0.40\t5,018.00\tUSD",
+    "Total: Account\t\t --\t --\t --\t --\t1,244,567\t12,545\t1.01%\t0.40\t5,018.00\tUSD",
+)  # fmt: skip
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_meta_export(tmp_path: Path) -> None:
+    results = read_results(write(tmp_path / "meta.csv", META))
+    assert [(r.ad_name, r.ad_set, r.impressions, r.clicks, r.spend, r.currency) for r in results.rows] == [
+        ("Beach", "Women 25-34", 12345, 185, 1234.5, "EUR"),
+        ("Beach", "Men 25-34", 4000, 50, 80.2, "EUR"),
+        ("Forest", "Women 25-34", 1000, 10, 10.0, "EUR"),
+    ]
+    assert (results.rows[0].date_start, results.rows[0].date_end, results.rows[0].platform) == (
+        "2026-11-01",
+        "2026-11-07",
+        "meta",
+    )
+    assert results.rows[2].ctr == 0.01  # not the 9.9 of the export
+    assert results.dropped == {"total row": 1, "no delivery": 1}
+    text = " ".join(results.warnings)
+    assert 'the column "Link clicks"' in text
+    assert "1 x no delivery, 1 x total row" in text
+    assert "given in 1 rows does not fit" in text
+    assert "1 ad names stand in several rows" in text
+
+
+def test_google_export_with_title_dates_tabs_and_totals_in_utf16(tmp_path: Path) -> None:
+    results = read_results(write(tmp_path / "google.csv", "\r\n".join(GOOGLE_LINES), "utf-16"))
+    assert [(r.ad_name, r.impressions, r.clicks, r.spend) for r in results.rows] == [
+        ("Run", 1234567, 12345, 4938.0),
+        ("Walk", 10000, 200, 80.0),
+    ]
+    assert (results.rows[0].date_start, results.rows[0].date_end) == ("2026-11-01", "2026-11-24")
+    assert results.dropped == {"total row": 2, "no delivery": 1}
+    assert not [note for note in results.warnings if "does not fit" in note]
+
+
+LOCAL = {
+    "de": (
+        "Berichtsstart;Berichtsende;Anzeigenname;Impressionen;Link-Klicks;Klicks (alle);CTR (Link-Klickrate);"
+        "Ausgegebener Betrag (EUR);Name der Anzeigengruppe\n01.11.2026;07.11.2026;Strand;12.345;185;300;1,5;1.234,50;Frauen\n"
+    ),
+    "fr": (
+        "Début des rapports;Fin des rapports;Nom de la publicité;Impressions;Clics sur un lien;Clics (tous);"
+        "Montant dépensé (EUR);Nom de l’ensemble de publicités\n01/11/2026;07/11/2026;Strand;12\u202f345;185;300;"
+        "1\u202f234,50;Frauen\n"
+    ),
+    "es": (
+        "Inicio del informe;Fin del informe;Nombre del anuncio;Impresiones;Clics en el enlace;Clics (todos);"
+        "Importe gastado (EUR);Nombre del conjunto de anuncios\n2026-11-01;2026-11-07;Strand;12.345;185;300;1.234,50;Frauen\n"
+    ),
+    "ja": (
+        "レポート開始日,レポート終了日,広告の名前,インプレッション,リンクのクリック,"
+        "クリック（すべて）,消化金額 (EUR),広告セット名\n"
+        '2026/11/01,2026/11/07,Strand,"12,345",185,300,"1,234.50",Frauen\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("language", LOCAL)
+def test_localised_meta_headers(tmp_path: Path, language: str) -> None:
+    encoding = "cp1252" if language == "es" else "utf-8-sig"
+    row = read_results(write(tmp_path / "meta.csv", LOCAL[language], encoding)).rows[0]
+    assert (row.ad_name, row.impressions, row.clicks, row.spend, row.currency, row.ad_set, row.platform) == (
+        "Strand", 12345, 185, 1234.5, "EUR", "Frauen", "meta",
+    )  # fmt: skip
+    assert (row.date_start, row.date_end) == ("2026-11-01", "2026-11-07")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anzeigenbericht\n1. November 2026\nKampagne;Anzeigengruppe;Anzeige;Impr.;Klicks;CTR;Kosten\n"
+        "Marke;Schuhe;Lauf;1.234.567;12.345;1,00 %;4.938,00\nGesamt: Konto; --; --;1.234.567;12.345;1,00 %;4.938,00\n",
+        "Rapport\nCampagne;Groupe d'annonces;Annonce;Impr.;Clics;Taux de clics;Coût\n"
+        "Marke;Schuhe;Lauf;1 234 567;12 345;1,00 %;4 938,00\nTotal : Compte; --; --;1 234 567;12 345;1,00 %;4 938,00\n",
+        "Informe\nCampaña;Grupo de anuncios;Anuncio;Impr.;Clics;CTR;Coste\n"
+        "Marke;Schuhe;Lauf;1.234.567;12.345;1,00 %;4.938,00\nTotal: cuenta; --; --;1.234.567;12.345;1,00 %;4.938,00\n",
+        "広告レポート\nキャンペーン\t広告グループ\t広告\t表示回数\tクリック数\tクリック率\t費用\n"
+        "Marke\tSchuhe\tLauf\t1,234,567\t12,345\t1.00%\t4,938\n合計: アカウント\t --\t --\t1,234,567\t12,345\t1.00%\t4,938\n",
+    ],
+)
+def test_localised_google_exports(tmp_path: Path, text: str) -> None:
+    results = read_results(write(tmp_path / "google.csv", text))
+    row = results.rows[0]
+    assert (row.ad_name, row.ad_set, row.impressions, row.clicks, row.spend, row.platform) == (
+        "Lauf", "Schuhe", 1234567, 12345, 4938.0, "google",
+    )  # fmt: skip
+    assert results.dropped == {"total row": 1}
+    assert not [note for note in results.warnings if "does not fit" in note]
+
+
+def test_an_ad_may_be_called_total(tmp_path: Path) -> None:
+    text = "Ad name,Headline,Impr.,Clicks\nTotal comfort,Sleep,100,1\nTotal: the film,Watch it,100,2\nTotal,,200,3\n"
+    results = read_results(write(tmp_path / "google.csv", text))
+    assert [row.ad_name for row in results.rows] == ["Total comfort", "Total: the film"]
+
+
+def test_exports_become_creatives_with_pictures_found_by_name(tmp_path: Path) -> None:
+    save_picture(tmp_path / "pictures" / "beach.png")
+    catalog = read_catalog(write(tmp_path / "meta.csv", META))
+    assert [(c.file_name, c.audience, c.clicks, c.platform) for c in catalog.creatives] == [
+        ("pictures/beach.png", "Women 25-34", 185, "meta"),
+        ("pictures/beach.png", "Men 25-34", 50, "meta"),
+    ]
+    assert [failure.ad_name for failure in catalog.failures] == ["Kitchen", "Forest"]  # no such pictures
+    assert catalog.dropped == {"total row": 1}
+    assert any("left out: 1 x total row" in note for note in catalog.warnings)
+    google = read_catalog(write(tmp_path / "google.tsv", "\n".join(GOOGLE_LINES)))
+    first = google.creatives[0]
+    assert (first.headline, first.description, first.impressions) == ("Run far today", "Light shoes.", 1234567)
+    assert google.dropped == {"total row": 2}
+
+
+def test_our_own_tables_are_read_as_before(tmp_path: Path) -> None:
+    text = "headline,ad_name,impressions,clicks,Ad set name\nHi,,1000,10,x\n"
+    catalog = read_catalog(write(tmp_path / "ads.csv", text))
+    assert (catalog.creatives[0].clicks, catalog.creatives[0].platform, dict(catalog.dropped)) == (10, "", {})
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_a_mapping_names_columns_we_do_not_know(tmp_path: Path, suffix: str) -> None:
+    text = "Rapport\nReklam;Visningar;Klick;Alla klick;Text\nStrand;12 345;185;300;Sol\n;12 345;185;300;\n"
+    path = write(tmp_path / "svenska.csv", text)
+    with pytest.raises(CatalogError, match=r"svenska.csv: no columns for impressions.*--columns"):
+        read_results(path)
+    pairs = {"Reklam": "ad_name", "Visningar": "impressions", "Klick": "clicks", "Text": "headline"}
+    lines = "[columns]\n" + "".join(f'"{name}" = "{column}"\n' for name, column in pairs.items())
+    columns = write(tmp_path / f"mapping{suffix}", json.dumps(pairs) if suffix == ".json" else lines)
+    results = read_results(path, columns=columns)
+    assert (results.rows[0].ad_name, results.rows[0].impressions, results.rows[0].clicks) == ("Strand", 12345, 185)
+    assert results.dropped == {"no ad name": 1}
+    assert read_catalog(path, columns=columns).creatives[0].headline == "Sol"
+
+
+def test_a_mapping_decides_between_two_click_columns(tmp_path: Path) -> None:
+    columns = write(tmp_path / "m.json", '{"Clicks (all)": "clicks", "Reach": "ignore"}')
+    results = read_results(write(tmp_path / "meta.csv", META), columns=columns)
+    assert results.rows[0].clicks == 300
+    assert 'the column "Clicks (all)"' in results.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "m.toml",
+            '"Klick" = "clickz"\n"B" = 3',
+            r'"Klick" is mapped to \'clickz\'.*Did you mean "clicks"\?.*"B" is mapped to 3',
+        ),
+        ("m.toml", '"A" = "clicks"\n"B" = "clicks"', '"clicks" is mapped twice'),
+        ("m.json", "{", "is not valid TOML or JSON"),
+        ("m.json", "[]", "holds no pairs"),
+    ],
+)
+def test_wrong_mappings_are_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_mapping(write(tmp_path / name, text))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_mapping(tmp_path / "nowhere.toml")
+
+
+def test_impossible_rows_are_counted_not_guessed(tmp_path: Path) -> None:
+    text = "Ad name,Impressions,Link clicks\nA,100,200\nB,many,2\nC,100,\nD,100,1,9\n"
+    results = read_results(write(tmp_path / "meta.csv", text))
+    assert [(row.ad_name, row.clicks) for row in results.rows] == [("C", 0)]
+    assert results.dropped == {"impossible number": 2, "broken row": 1}
+    with pytest.raises(CatalogError, match=r"has no row with impressions \(1 x no delivery\)"):
+        read_results(write(tmp_path / "none.csv", "Ad name,Impressions,Link clicks\nA,0,0\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "comma", "amount"),
+    [
+        ("RM 800", False, 800.0), ("RM 1,234.50", False, 1234.5), ("1.234,50 €", True, 1234.5), ("1,25 %", True, 1.25),
+        ("1,234", False, 1234.0), ("1,234", True, 1.234), ("1.234", True, 1234.0), ("1.234", False, 1.234),
+        ("1.234.567", False, 1234567.0), ("12.34", True, 12.34), ("-5,5", False, -5.5), ("", False, None), ("abc", False, "abc"),
+    ],
+)  # fmt: skip
+def test_amounts(text: str, comma: bool, amount: object) -> None:
+    assert read_amount(text, decimal_comma=comma) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("1.234", 1234), ("1,234.00", 1234), ("12\u00a0345", 12345), ("7.0", 7), ("7", 7), ("1.5", "1.5"), ("x", "x"), ("", None)],
+)
+def test_counts(text: str, count: object) -> None:
+    assert read_count(text) == count
+
+
+def test_dates_and_unknown_headers() -> None:
+    assert [read_date(*pair) for pair in (("11/02/2026", "en"), ("11/02/2026", "fr"), ("someday", "en"))] == [
+        "2026-11-02", "2026-02-11", "someday",
+    ]  # fmt: skip
+    assert match_layout(["Ad name", "Impressions"]) is None
+    assert match_layout(["Day", "Impressions", "Clicks"]) is None
