@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from adcreative import __version__
+from adcreative.cli_provenance import add_commands
 from adcreative.errors import AdCreativeError
 
 app = typer.Typer(
@@ -223,6 +224,9 @@ def app_command(
         progress("loading models", 0, 1)
         studio = pipeline.Studio(model, consent=consent)
     pipeline.launch_app(studio, host=host, port=port, auth=auth)
+
+
+add_commands(app, _verb)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ and renamed, so two processes may share a folder. Entries hold face codes: they 
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,12 @@ from adcreative.artifacts import hash_bytes, write_atomically
 
 FORMAT = 1
 SUFFIX = ".features.npz"
+
+
+def cache_dir() -> Path:
+    """Where features are cached: $ADCREATIVE_CACHE, else the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
+    return Path(os.environ.get("ADCREATIVE_CACHE", default))
 
 
 class FeatureCache:

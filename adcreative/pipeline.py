@@ -18,6 +18,7 @@ from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.run_log import RunLog
@@ -27,7 +28,21 @@ if TYPE_CHECKING:
     from adcreative.feature_builder import AccountHistory
     from adcreative.tools import Tools
 
-__all__ = ["RunSummary", "Studio", "demo", "evaluate", "launch_app", "models", "optimize", "score", "train"]
+__all__ = [
+    "NOT_LEGAL_ADVICE",
+    "RunSummary",
+    "Studio",
+    "demo",
+    "disclosures",
+    "evaluate",
+    "launch_app",
+    "models",
+    "optimize",
+    "purge",
+    "score",
+    "signing_config",
+    "train",
+]
 
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
@@ -267,15 +282,6 @@ def optimize(
     return RunSummary(
         path=out / "report.html", done=len(results), failed=len(failures), stopped=stopped, warnings=tuple(catalog.warnings)
     )
-
-
-def signing_config(certificate: Path | None, key: Path | None) -> SigningConfig | None:
-    """Return how pictures are signed, or None when neither file is given. Raises ConfigError when only one is."""
-    if certificate is None and key is None:
-        return None
-    if certificate is None or key is None:
-        raise ConfigError("signing needs both files: --c2pa-certificate and --c2pa-key")
-    return SigningConfig(certificate=certificate, key=key)
 
 
 def evaluate(

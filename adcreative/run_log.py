@@ -1,18 +1,52 @@
 """An append-only record of a long run: one JSON object a line, fsynced, so that a killed run continues where it was.
 
-Knows nothing of what the lines mean. A run is identified by its settings: a log written under other settings is not
-continued but refused, with both remedies in the message.
+One process at a time writes it: the lock is the operating system's, so a killed process leaves none behind. Knows nothing of
+what the lines mean. A run is identified by its settings: a log written under other settings is not continued but refused, with
+both remedies in the message.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adcreative.errors import ConfigError
+from filelock import FileLock, Timeout
+
+from adcreative.errors import CatalogError, ConfigError
+
+
+def lock_run(path: Path) -> FileLock:
+    """Take the lock of the log at `path`, held until `unlock_run` or the end of the process.
+
+    Raises:
+        ConfigError: another process, or another run of this one, holds it.
+    """
+    lock = FileLock(path.with_name(f".{path.stem.lstrip('.')}.lock"), timeout=0, is_singleton=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise ConfigError(f"another process is writing {path}; wait until it has ended, or choose another --out") from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return lock
+
+
+def unlock_run(lock: FileLock) -> None:
+    """Give the lock back and remove its file; who waits on the removed file is told so by the lock itself."""
+    if lock.is_locked:
+        with contextlib.suppress(OSError):
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
+def _unwritable(path: Path, error: OSError) -> CatalogError:
+    remedy = "Free some space, or choose another place; the same command goes on where it was."
+    return CatalogError(f"{path} cannot be written ({error.strerror or error}). {remedy}")
 
 
 class RunLog:
@@ -23,14 +57,26 @@ class RunLog:
         settings: what must be equal for the run to be continued.
         restart: drop an earlier run instead of refusing it.
     Raises:
-        ConfigError: the file belongs to a run with other settings and `restart` is off.
+        ConfigError: the file belongs to a run with other settings and `restart` is off, or another process is writing it.
+        CatalogError: the disk is full, or the folder cannot be written.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], *, key_field: str, restart: bool = False) -> None:
         self.key_field = key_field
         self.path, self.settings_path = path, path.with_name(f"{path.stem}.run.json")
         self.rows: dict[Any, dict[str, Any]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = lock_run(path)
+        try:
+            self._open(settings, restart=restart)
+        except OSError as error:
+            unlock_run(self._lock)
+            raise _unwritable(path, error) from error
+        except BaseException:
+            unlock_run(self._lock)
+            raise
+
+    def _open(self, settings: Mapping[str, Any], *, restart: bool) -> None:
+        path = self.path
         wanted = json.loads(json.dumps(settings, sort_keys=True, default=str))
         if restart:
             self.remove()
@@ -45,7 +91,7 @@ class RunLog:
             self._read()
         else:
             self.settings_path.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n")
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
 
     def _read(self) -> None:
         """Read complete lines; cut off a last line that a kill left half-written."""
@@ -59,14 +105,27 @@ class RunLog:
             self.rows[entry[self.key_field]] = entry
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add one line and wait until it is on disk."""
-        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Add one line and wait until it is on disk; one that does not fit is taken back whole.
+
+        Raises:
+            CatalogError: the disk is full.
+        """
+        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(size)
+            raise _unwritable(self.path, error) from error
         self.rows[row[self.key_field]] = dict(row)
 
     def close(self) -> None:
         self._file.close()
+        unlock_run(self._lock)
 
     def remove(self) -> None:
         """Delete the log and its settings."""

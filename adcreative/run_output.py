@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from adcreative.errors import CreativeError
 from adcreative.feature_builder import AccountHistory
 from adcreative.feature_extraction import FeatureExtractor
 from adcreative.market import Market
+from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
@@ -120,7 +122,11 @@ def write_run_report(
 ) -> None:
     """Write report.html of a run folder."""
     cards = [model.card(name) for model, name in zip(models, ("predictor", "judge"), strict=True)]
-    write_report(out / "report.html", results, settings=settings, image_dir=out / "images", cards=cards, failures=failures)
+    duties = [one.as_dict() for one in disclosures_of_run(results, date.today())]
+    write_report(
+        out / "report.html", results, settings=settings, image_dir=out / "images", cards=cards, failures=failures,
+        disclosures=duties,
+    )  # fmt: skip
 
 
 def realised_uplift(

@@ -5,7 +5,6 @@ The one place that chooses the device and the number of threads; below it code f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,13 +18,16 @@ from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
-from adcreative.feature_cache import FeatureCache
+from adcreative.feature_cache import FeatureCache, cache_dir
 from adcreative.feature_extraction import FeatureExtractor
 from adcreative.market import Market
 from adcreative.provenance.consent import ConsentBook
 from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet
 from stylegan.faces import FaceAnalyzer, FaceCodec
+
+# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age
+FACE_DIRECTIONS = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch")
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,13 @@ class Tools:
             raise ConfigError(f"no direction named {unknown[0]!r}; known: {', '.join(self.directions.names)}")
         consents = consents or ConsentBook()
         consents.check_directions(self.directions.names)
-        directions = self.directions if names is None else self.directions.select(list(names))
+        if names is None:
+            names = [name for name in FACE_DIRECTIONS if name in self.directions.names]
+        directions = self.directions.select(list(names))
         return EditorTools(
             extractor=self.extractor, predictor=predictor, judge=judge, analyzer=self.analyzer, codec=self.codec,
             directions=directions, copywriter=self.copywriter, consents=consents,
         )  # fmt: skip
-
-
-def cache_dir() -> Path:
-    """Where features are cached: $ADCREATIVE_CACHE, else the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
-    return Path(os.environ.get("ADCREATIVE_CACHE", default))
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "adcreative.artifacts": RECORDS,
     "adcreative.catalog": RECORDS | {"adcreative.catalog"},
     "adcreative.encoders": RECORDS | {"adcreative.encoders", "adcreative.catalog", "adcreative.artifacts", "stylegan"},
+    "adcreative.purging": RECORDS | {"adcreative.feature_cache", "adcreative.provenance", "adcreative.run_log"},
     "adcreative.feature_cache": RECORDS | {"adcreative.artifacts"},
     "adcreative.features": RECORDS | {"adcreative.catalog", "adcreative.artifacts"},
     "adcreative.feature_builder": RECORDS | {"adcreative.features", "adcreative.artifacts"},
@@ -41,14 +42,15 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "apps")
+DOORS = ("adcreative.cli", "adcreative.cli_provenance", "apps")
 DOORS_MAY_IMPORT = RECORDS | {
-    "adcreative", "adcreative.pipeline", "adcreative.report", "adcreative.catalog.images", "adcreative.provenance.export",
-    "apps",
+    "adcreative", "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report", "adcreative.catalog.images",
+    "adcreative.provenance.export", "apps",
 }  # fmt: skip
 # The joints: they wire rooms together and may import any of them.
 JOINTS = (
     "adcreative.pipeline",
+    "adcreative.governance",
     "adcreative.studio",
     "adcreative.run_output",
     "adcreative.tools",

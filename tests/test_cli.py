@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from adcreative import __version__, pipeline
 from adcreative.cli import app
 
-VERBS = ("train", "score", "optimize", "evaluate", "demo", "models", "app")
+VERBS = ("train", "score", "optimize", "evaluate", "demo", "models", "app", "disclosures", "purge")
 runner = CliRunner()
 
 

@@ -266,3 +266,19 @@ def test_changed_box_ignores_compression_and_finds_the_edit(image_dir: Path) -> 
 def test_settings_are_flat_and_forget_the_users_folders() -> None:
     pairs = dict(flatten({"data": "/home/anna/clients/acme", "a": {"b_c": 0.25}, "none": None, "on": True, "list": [1, 2]}))
     assert pairs == {"data": "…/clients/acme", "a: b c": "0.25", "on": "yes", "list": "1, 2"}
+
+
+def test_disclosures_are_listed_and_called_no_advice(tmp_path: Path) -> None:
+    from datetime import date
+
+    from adcreative.provenance.disclosure import disclosures
+
+    duties = [one.as_dict() for one in disclosures(["all"], [{"face": 0}], date(2026, 11, 24))]
+    write_report(
+        tmp_path / "r.html", [], settings={}, image_dir=tmp_path, cards=(), failures=(), disclosures=duties
+    )  # fmt: skip
+    page = (tmp_path / "r.html").read_text()
+    assert "AI Act Art. 50(4)" in page
+    assert "not legal advice" in page
+    write_report(tmp_path / "r.html", [], settings={}, image_dir=tmp_path, cards=(), failures=())
+    assert "What may have to be disclosed" not in (tmp_path / "r.html").read_text()

@@ -77,6 +77,7 @@ def write_report(
     image_dir: Path,
     cards: Sequence[Mapping[str, Any]],
     failures: Sequence[FailedCreative],
+    disclosures: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write the report of a run to `path` and return it; an existing file is replaced in one step.
 
@@ -87,6 +88,7 @@ def write_report(
         image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
         cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
         failures: creatives that could not be used.
+        disclosures: what may have to be disclosed where (Disclosure.as_dict()).
     """
     path = Path(path)
     calibration = calibration_sentence(settings, cards)
@@ -105,6 +107,7 @@ def write_report(
         "model_cards": [_model_card(card) for card in cards],
         "limits": LIMITS,
         "failures": failures,
+        "disclosures": disclosures,
         "style": read_part("parts.css") + read_part("report.css"),
         "script": script,
         "script_hash": script_hash(script),

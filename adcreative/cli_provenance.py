@@ -1,0 +1,69 @@
+"""Command line for faces and law: disclosures and purge, on the same typer app as `cli`. No logic of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
+    """Add the commands to `app`; `verb` turns our errors into one line and exit code 2."""
+
+    @app.command()
+    def disclosures(
+        market: Annotated[list[str], typer.Option(help="eu, us-ny, meta, tiktok, google or all; repeat for several.")],
+        run: Annotated[Path | None, typer.Option(help="A folder that optimize wrote; default: faces and words edited.")] = None,
+        on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the ad runs; default: today.")] = None,
+        synthetic: Annotated[bool, typer.Option("--synthetic", help="The person shown does not exist.")] = False,
+        rules: Annotated[Path | None, typer.Option(help="Folder of YAML rules that replace or add to ours.")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ) -> None:
+        """List what the law of a place or a platform's rules may ask you to disclose. Not legal advice.
+
+        Example: adcreative disclosures --market eu --market meta --run improved/
+        """
+        from adcreative import pipeline
+
+        with verb():
+            found = pipeline.disclosures(
+                market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules
+            )  # fmt: skip
+        if as_json:
+            typer.echo(json.dumps([one.as_dict() for one in found], indent=1))
+            return
+        for one in found:
+            since = "since" if one.is_in_force else "from"
+            typer.echo(f"[ ] {one.market_name}: {one.title} ({one.level}, {since} {one.applies_from})")
+            typer.echo(f"    {one.duty}\n    What to do: {one.how}")
+            typer.echo(f"    Sources differ: {one.doubt}" if one.doubt else "", nl=bool(one.doubt))
+            typer.echo(f"    Checked on {one.checked_on}: {', '.join(one.sources)}")
+        if not found:
+            typer.echo("no rule of these markets is touched by these edits")
+        typer.echo(pipeline.NOT_LEGAL_ADVICE)
+
+    @app.command()
+    def purge(
+        run: Annotated[
+            Path | None, typer.Argument(help="Folder that optimize or demo wrote; left out: only the cache.")
+        ] = None,
+        consent_id: Annotated[str, typer.Option(help="Remove only the creatives that name this consent record.")] = "",
+        creative: Annotated[str, typer.Option(help="Remove only this creative (file_name or ad_name).")] = "",
+        keep_cache: Annotated[
+            bool, typer.Option("--keep-cache", help="Leave the feature cache, which holds face codes.")
+        ] = False,
+    ) -> None:
+        """Remove faces, face codes and caches: of one person, of one creative, or of a whole run folder.
+
+        Example: adcreative purge improved/ --consent-id c-17
+        """
+        from adcreative import pipeline
+
+        with verb():
+            summary = pipeline.purge(run, consent_id=consent_id, creative=creative, keep_cache=keep_cache)
+        for sentence in summary.sentences():
+            typer.echo(sentence)

@@ -1,0 +1,1 @@
+"""Disclosure rules, one YAML file a market: dated data with sources, read by `adcreative.provenance.disclosure`."""

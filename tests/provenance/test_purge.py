@@ -1,0 +1,197 @@
+"""Purge on run folders as `optimize` leaves them, built here without models; and the planted ways out of the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from adcreative import pipeline
+from adcreative.cli import app
+from adcreative.creative import Edit, EditResult
+from adcreative.errors import ConfigError
+from adcreative.feature_cache import FeatureCache
+from adcreative.provenance.export import export_picture
+from adcreative.run_log import RunLog
+
+PIXELS = np.full((64, 64, 3), 200, np.uint8)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureCache:
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
+    cache = FeatureCache(tmp_path / "cache" / "features")
+    for key in ("aa1", "bb2"):
+        cache.save(key, {"codes": np.zeros(3)})
+    return cache
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Three creatives: Ada's, Ada's with Bob, and one without faces."""
+    run = tmp_path / "run"
+    with RunLog(run / "results.jsonl", {"verb": "optimize", "seed": 0}, key_field="row") as log:
+        for row, consent_id in enumerate(("c-ada", "c-bob; c-ada", ""), start=1):
+            log.append(save(run, row, consent_id))
+    (run / "report.html").write_text("<html>faces</html>")
+    (run / "failures.csv").write_text("file_name,ad_name,problem,remedy\n")
+    return run
+
+
+def save(run: Path, row: int, consent_id: str) -> dict[str, Any]:
+    edits = (Edit(face=0, direction="smile", strength=1.0),)
+    result = EditResult(file_name=f"ad{row}.jpg", ad_name=f"Ad {row}", status="edited", edits=edits, consent_id=consent_id)
+    images = {}
+    for kind in ("original", "control", "edited"):
+        name = f"images/{row:05d}-ad{row}.{kind}.png"
+        export_picture(run / name, PIXELS, is_edited=True, result=result.as_dict() if kind == "edited" else None)
+        images[f"{kind}_image"] = name
+    return {"row": row, **result.as_dict(), **images}
+
+
+def rows(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_a_person_leaves_no_picture_no_edit_and_no_code(run: Path, cache: FeatureCache) -> None:
+    export_picture(run / "upload" / "final.jpg", PIXELS, is_edited=True, result=rows(run)[0])
+    summary = pipeline.purge(run, consent_id="c-ada")
+    assert files(run) == {
+        "results.jsonl", "results.run.json", "failures.csv", "images/00003-ad3.original.png", "images/00003-ad3.control.png",
+        "images/00003-ad3.edited.png", "images/00003-ad3.edited.png.provenance.json",
+    }  # fmt: skip
+    assert [row["status"] for row in rows(run)] == ["failed", "failed", "edited"]
+    assert rows(run)[0]["edits"] == []
+    assert rows(run)[0]["reason"] == "removed on request (purge)"
+    assert cache.load("aa1") is None
+    assert (summary.num_rows, summary.num_cached, len(summary.removed)) == (2, 2, 2 * 4 + 2 + 1)
+    again = pipeline.purge(run, consent_id="c-ada")
+    assert again.sentences() == ["nothing was left to remove"]
+
+
+def test_one_creative_by_name(run: Path, cache: FeatureCache) -> None:
+    pipeline.purge(run, creative="Ad 3", keep_cache=True)
+    assert not list(run.glob("images/00003*"))
+    assert len(list(run.glob("images/*.png"))) == 6
+    assert cache.load("aa1") is not None
+
+
+def test_a_purged_run_is_continued_without_editing_the_person_anew(run: Path, cache: FeatureCache) -> None:
+    pipeline.purge(run, consent_id="c-ada")
+    with RunLog(run / "results.jsonl", {"verb": "optimize", "seed": 0}, key_field="row") as log:
+        assert set(log.rows) == {1, 2, 3}
+
+
+def test_a_whole_run_goes_and_a_second_time_is_quiet(run: Path, cache: FeatureCache) -> None:
+    assert len(pipeline.purge(run).removed) == 9 + 3 + 4
+    assert not run.exists()
+    assert pipeline.purge(run).sentences() == ["nothing was left to remove"]
+
+
+def test_files_of_others_stay_and_are_named(run: Path, cache: FeatureCache) -> None:
+    (run / "notes.txt").write_text("mine")
+    (run / "images" / "plan.xlsx").write_text("mine")
+    (run / "creatives").mkdir()
+    (run / "creatives" / "ad.jpg").write_text("the user's own data")
+    summary = pipeline.purge(run)
+    assert files(run) == {"notes.txt", "images/plan.xlsx", "creatives/ad.jpg", "purged.json"}
+    assert any("notes.txt" in name for name in summary.left)
+    assert not pipeline.purge(run).removed
+
+
+@pytest.mark.parametrize("settings", [None, '{"verb": "score"}', "[]", "not json"])
+def test_a_folder_that_no_run_wrote_is_refused(tmp_path: Path, cache: FeatureCache, settings: str | None) -> None:
+    (tmp_path / "photos" / "images").mkdir(parents=True)
+    (tmp_path / "photos" / "images" / "me.png").write_text("x")
+    (tmp_path / "photos" / "results.jsonl").write_text("{}\n")
+    if settings is not None:
+        (tmp_path / "photos" / "results.run.json").write_text(settings)
+    for arguments in ({}, {"consent_id": "c-ada"}):
+        with pytest.raises(ConfigError, match="was not written by optimize or demo"):
+            pipeline.purge(tmp_path / "photos", **arguments)
+    assert len(files(tmp_path / "photos")) == 2 + (settings is not None)
+    assert cache.load("aa1") is not None
+
+
+def test_links_are_never_followed_out(run: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("a.png", "a.png.provenance.json", "victim.png"):
+        (outside / name).write_text(json.dumps({"format": 1, "consent_id": "c-ada"}))
+    os.symlink(outside, run / "images" / "deep")
+    os.symlink(outside / "victim.png", run / "images" / "link.png")
+    os.symlink(outside, run / "export")
+    before = files(outside)
+    pipeline.purge(run, consent_id="c-ada")
+    assert files(outside) == before
+    pipeline.purge(run)
+    assert files(outside) == before
+    assert not (run / "images").exists()
+    os.symlink(outside, tmp_path / "run2")
+    with pytest.raises(ConfigError, match="is a link"):
+        pipeline.purge(tmp_path / "run2")
+
+
+def test_images_as_a_link_and_rows_that_name_other_files(run: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    """A planted results.jsonl names files outside of images/, and images/ itself leads away."""
+    victim = tmp_path / "victim.png"
+    victim.write_text("x")
+    (run / "keep.png").write_text("x")
+    planted = [rows(run)[0] | {"edited_image": name} for name in ("../victim.png", str(victim), "keep.png")]
+    (run / "results.jsonl").write_text("".join(json.dumps(row | {"row": n}) + "\n" for n, row in enumerate(planted)))
+    pipeline.purge(run, consent_id="c-ada")
+    assert victim.exists()
+    assert (run / "keep.png").exists()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.png").write_text("x")
+    for path in (run / "images").iterdir():
+        path.unlink()
+    (run / "images").rmdir()
+    os.symlink(tmp_path / "elsewhere", run / "images")
+    pipeline.purge(run)
+    assert (tmp_path / "elsewhere" / "x.png").exists()
+
+
+def test_a_cache_that_is_a_link_is_left(cache: FeatureCache, tmp_path: Path) -> None:
+    os.rename(tmp_path / "cache" / "features", tmp_path / "real")
+    os.symlink(tmp_path / "real", tmp_path / "cache" / "features")
+    assert "a link" in pipeline.purge().left[0]
+    assert len(list((tmp_path / "real").rglob("*.npz"))) == 2
+
+
+def test_a_run_in_progress_is_not_purged(run: Path, cache: FeatureCache) -> None:
+    with (
+        RunLog(run / "results.jsonl", {"verb": "optimize", "seed": 0}, key_field="row"),
+        pytest.raises(ConfigError, match="another process is writing"),
+    ):
+        pipeline.purge(run)
+    assert (run / "report.html").exists()
+
+
+def test_whom_must_be_said_clearly(run: Path, cache: FeatureCache) -> None:
+    with pytest.raises(ConfigError, match="either a consent id or a creative"):
+        pipeline.purge(run, consent_id="c-ada", creative="Ad 1")
+    with pytest.raises(ConfigError, match="name the run folder"):
+        pipeline.purge(consent_id="c-ada")
+
+
+def test_from_the_command_line(run: Path, cache: FeatureCache) -> None:
+    result = CliRunner().invoke(app, ["purge", str(run), "--consent-id", "c-ada"])
+    assert result.exit_code == 0
+    assert "emptied 2 rows of results.jsonl" in result.output
+    assert "removed 2 entries of the feature cache" in result.output
+    result = CliRunner().invoke(app, ["disclosures", "--market", "eu", "--run", str(run), "--on", "2026-11-24"])
+    assert result.exit_code == 0, result.output
+    assert "AI Act Art. 50(4)" in result.output
+    assert "not legal advice" in result.output
+    wrong = CliRunner().invoke(app, ["disclosures", "--market", "mars"])
+    assert wrong.exit_code == 2
