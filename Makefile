@@ -33,7 +33,7 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces --export data/weights/faces
 	$(BIN)/python -m adcreative.encoders.face_pool $(DATA)/faces # then look: --sheet, --reject
-	$(BIN)/python -m adcreative.encoders.direction_training $(DATA)/faces
+	$(BIN)/python -m stylegan.direction_training $(DATA)/faces
 	$(BIN)/python -m adcreative.encoders.headline_training $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m adcreative.encoders.clip_training $(DATA)/faces
 	$(BIN)/python -m adcreative.ctr.shipped_training $(DATA)/upworthy/packages-train.parquet

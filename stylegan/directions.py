@@ -27,12 +27,44 @@ from stylegan.errors import CheckpointError, DirectionError, ShapeError
 FORMAT = 1
 
 
+@dataclass(frozen=True)
+class EditLimits:
+    """Which faces the directions were not made for.
+
+    covered_eyes [C + 1] float32: weights and, last, bias; codes @ weights + bias > 0 is a face whose eyes are covered
+    (sunglasses). max_error: mean absolute difference, 0..2, of a face and its inversion beyond which the face model does not
+    know what it sees.
+    """
+
+    covered_eyes: np.ndarray
+    max_error: float
+
+    def refusals(self, codes: np.ndarray, errors: np.ndarray) -> list[str | None]:
+        """Return per face why it should not be edited, one sentence, or None.
+
+        Args:
+            codes: [F, C]. errors: [F], of the inversions.
+        """
+        covered = codes @ self.covered_eyes[:-1] + self.covered_eyes[-1] > 0.0
+        refusals: list[str | None] = []
+        for is_covered, error in zip(covered, errors, strict=True):
+            if error > self.max_error:
+                refusals.append(
+                    f"face is unlike the photographs that the face model knows: it draws it with an error of {error:.2f}, "
+                    f"at most {self.max_error:.2f} can be edited"
+                )
+            else:
+                refusals.append("eyes are covered: a face with sunglasses is not edited" if is_covered else None)
+        return refusals
+
+
 @dataclass(frozen=True, kw_only=True)
 class DirectionSet:
     """K directions over face codes of width C.
 
     names: what each is for. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
-    high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card).
+    high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card). restricted:
+    names that are used only when asked for by name (age). limits: which faces they were not made for, where known.
     """
 
     names: tuple[str, ...]
@@ -40,6 +72,8 @@ class DirectionSet:
     low: np.ndarray
     high: np.ndarray
     table: Mapping[str, Any]
+    restricted: tuple[str, ...] = ()
+    limits: EditLimits | None = None
 
     def __post_init__(self) -> None:
         num = len(self.names)
@@ -62,7 +96,13 @@ class DirectionSet:
         return DirectionSet(
             names=tuple(names), vectors=self.vectors[rows], low=self.low[rows], high=self.high[rows],
             table={name: self.table.get(name, {}) for name in names},
+            restricted=tuple(name for name in names if name in self.restricted), limits=self.limits,
         )  # fmt: skip
+
+    @property
+    def unrestricted(self) -> DirectionSet:
+        """Those that need no switch."""
+        return self.select([name for name in self.names if name not in self.restricted])
 
     def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Move codes along the directions.
@@ -91,11 +131,15 @@ class DirectionSet:
         """Write `directions.safetensors` and `manifest.json` (names, ranges, table, hash)."""
         directions_dir.mkdir(parents=True, exist_ok=True)
         path = directions_dir / "directions.safetensors"
-        save_file({"vectors": np.ascontiguousarray(self.vectors, dtype=np.float32)}, path)
+        tensors = {"vectors": np.ascontiguousarray(self.vectors, dtype=np.float32)}
+        if self.limits is not None:
+            tensors["covered_eyes"] = np.ascontiguousarray(self.limits.covered_eyes, dtype=np.float32)
+        save_file(tensors, path)
         manifest = {
             "format": FORMAT, "kind": "face-directions", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "names": list(self.names), "low": [float(v) for v in self.low], "high": [float(v) for v in self.high],
-            "table": dict(self.table),
+            "table": dict(self.table), "restricted": list(self.restricted),
+            "max_error": None if self.limits is None else self.limits.max_error,
         }  # fmt: skip
         (directions_dir / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
@@ -114,10 +158,12 @@ class DirectionSet:
             raise CheckpointError(f"{manifest_path} is not face-directions of format {FORMAT}")
         if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
             raise CheckpointError(f"{path} differs from the hash in its manifest; restore or re-create it")
+        tensors = load_file(path)
+        limits = EditLimits(tensors["covered_eyes"], manifest["max_error"]) if "covered_eyes" in tensors else None
         return cls(
-            names=tuple(manifest["names"]), vectors=load_file(path)["vectors"],
+            names=tuple(manifest["names"]), vectors=tensors["vectors"], limits=limits,
             low=np.array(manifest["low"], dtype=np.float32), high=np.array(manifest["high"], dtype=np.float32),
-            table=manifest["table"],
+            table=manifest["table"], restricted=tuple(manifest.get("restricted", ())),
         )  # fmt: skip
 
 
@@ -151,9 +197,26 @@ def separate_directions(codes: np.ndarray, regressors: np.ndarray, num_wanted: i
     covariance = np.cov(codes, rowvar=False)
     spread = covariance @ regressors.T  # [C, A]
     steps = spread @ np.linalg.solve(regressors @ spread, np.eye(len(regressors))[:, :num_wanted])  # [C, num_wanted]
-    units = steps / np.linalg.norm(steps, axis=0)
-    deviations = np.sqrt(np.einsum("ck,cd,dk->k", units, covariance, units))
-    return (units * deviations).T.astype(np.float32)
+    return _in_deviations(steps.T, covariance)
+
+
+def raw_directions(codes: np.ndarray, regressors: np.ndarray) -> np.ndarray:
+    """Return one direction per regressor without holding anything still: S b, in deviations. For comparison.
+
+    Args:
+        codes: [N, C]. regressors: [A, C].
+    Returns:
+        [A, C].
+    """
+    covariance = np.cov(codes, rowvar=False)
+    return _in_deviations(regressors @ covariance, covariance)
+
+
+def _in_deviations(steps: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Scale rows [K, C] to one standard deviation of the codes along each."""
+    units = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    deviations = np.sqrt(np.einsum("kc,cd,kd->k", units, covariance, units))
+    return (units * deviations[:, None]).astype(np.float32)
 
 
 def sefa_directions(modulation_weight: np.ndarray, *, num_directions: int) -> np.ndarray:

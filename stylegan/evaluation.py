@@ -1,6 +1,8 @@
 """Measure a face model on the held-out faces of a folder: the figures of its model card.
 
-python -m stylegan.evaluation MODEL_DIR FACES [--invert 16] [--sheet samples.png]
+    python -m stylegan.evaluation MODEL_DIR FACES [--directions DIR] [--invert 16] [--sheet samples.png]
+
+Held out is every tenth face by file hash (`training.split_faces`), or all with `--all`, for faces that nobody trained on.
 """
 
 from __future__ import annotations
@@ -9,16 +11,22 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy.linalg import sqrtm
 from torch import Tensor
 
+from stylegan.appearance import PictureFeatures
 from stylegan.checkpoints import FaceModel, load_face_model
+from stylegan.directions import DirectionSet
+from stylegan.faces import FaceAnalyzer, FaceCodec
+from stylegan.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
 from stylegan.images import decode_image
 from stylegan.inversion import invert
-from stylegan.training import read_faces, split_faces
+from stylegan.training import installed_backbone_path, read_faces, split_faces
 
 
 @torch.inference_mode()
@@ -29,13 +37,116 @@ def encoder_error(face_model: FaceModel, faces: Tensor) -> float:
     return float(torch.stack(errors).sum() / faces.numel())
 
 
-def inversion_errors(face_model: FaceModel, faces: Tensor) -> dict[str, float]:
-    """Return mean errors after encoder, W+ optimisation and pivotal tuning, and the seconds a face takes."""
+def inversion_errors(face_model: FaceModel, faces: Tensor) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Return mean errors after encoder, W+ optimisation and pivotal tuning with the seconds a face takes, and the renders."""
     started_s = time.perf_counter()
     results = [invert(face_model, face[None]) for face in faces]
+    seconds = (time.perf_counter() - started_s) / len(faces)
     stages = ("error_encoder", "error_w_plus", "error_tuned")
     means = {stage: float(np.mean([getattr(result, stage) for result in results])) for stage in stages}
-    return {**means, "seconds_per_face": (time.perf_counter() - started_s) / len(faces)}
+    with torch.inference_mode():
+        renders = [decode_image(result.synthesis(result.w_plus))[0] for result in results]
+    return {**means, "faces": len(faces), "seconds_per_face": seconds}, renders
+
+
+def frechet_distance(left: np.ndarray, right: np.ndarray) -> float:
+    """Return |mean difference|^2 + trace(A + B - 2 (A B)^(1/2)) of features [N, D] (Heusel et al. 2017, eq. 6)."""
+    a, b = np.cov(left, rowvar=False), np.cov(right, rowvar=False)
+    root = sqrtm(a @ b)
+    return float(np.square(left.mean(axis=0) - right.mean(axis=0)).sum() + np.trace(a + b - 2.0 * np.real(root)))
+
+
+def sample_quality(face_model: FaceModel, train: Tensor, held_out: Tensor, *, truncation: float = 0.8) -> dict[str, float]:
+    """Return Fréchet distances of as many samples and real faces to the held-out ones, in EfficientNet-Lite0's last features.
+
+    Not comparable with published FIDs: another network, few pictures. Both figures use the same number of pictures, so the
+    second says what the first would be for perfect samples.
+    """
+    num, features = len(held_out), PictureFeatures(torch.load(installed_backbone_path(), weights_only=True))
+    z = torch.randn(num, face_model.generator.config.z_dim, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        samples = torch.cat([face_model.generator.synthesize(face_model.generator.map(b, truncation=truncation))
+                             for b in z.split(32)])  # fmt: skip
+
+    def describe(images: Tensor) -> np.ndarray:
+        last = features.compute(list(decode_image(images)))[:, -320 * 16 :]
+        return last.reshape(len(images), 320, 16).mean(axis=2)
+
+    reference = describe(held_out)
+    return {
+        "samples": frechet_distance(describe(samples), reference),
+        "reconstructions": frechet_distance(describe(rebuild(face_model, held_out)), reference),
+        "real_faces": frechet_distance(describe(train[:num]), reference),
+    }
+
+
+@torch.inference_mode()
+def rebuild(face_model: FaceModel, faces: Tensor) -> Tensor:
+    """Encode and render faces [N, 3, S, S]."""
+    return torch.cat([face_model.generator.synthesize(face_model.encoder(batch)) for batch in faces.split(32)])
+
+
+class IdentityMeter:
+    """Compares aligned crops by code cosine, bone distance and, where installed, dlib's face distance."""
+
+    def __init__(self, codec: FaceCodec) -> None:
+        self.codec, self.analyzer, self.recognizer = codec, FaceAnalyzer(), FaceRecognizer.installed()
+
+    def compare(self, left: list[np.ndarray], right: list[np.ndarray]) -> dict[str, Any]:
+        """Return mean measures over pairs of crops, and the share of pairs that dlib takes for one person (None without it)."""
+        ours, theirs = self.codec.encode(left), self.codec.encode(right)
+        cosine = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+        bones = [
+            bone_distance(self.analyzer.locate_aligned(a).points, self.analyzer.locate_aligned(b).points)
+            for a, b in zip(left, right, strict=True)
+        ]
+        row: dict[str, Any] = {"pairs": len(left), "code_cosine": float(cosine.mean()), "bone_distance": float(np.mean(bones))}
+        if self.recognizer is not None:
+            far = self.distances(left, right)
+            row |= {"face_distance": float(far.mean()), "same_person": float((far < SAME_PERSON_DISTANCE).mean())}
+        return row
+
+    def distances(self, left: list[np.ndarray], right: list[np.ndarray]) -> np.ndarray:
+        """Return dlib's distances of pairs, [N]."""
+        assert self.recognizer is not None
+        embed = self.recognizer.embed
+        return np.array([np.linalg.norm(embed(a) - embed(b)) for a, b in zip(left, right, strict=True)])
+
+
+def identity_figures(
+    face_model: FaceModel, faces: Tensor, inverted: list[np.ndarray], directions: DirectionSet | None
+) -> dict[str, Any]:
+    """Return how much identity inversion, edits and another person cost, and the code cosine at which a person is lost.
+
+    `floor`: walking from one face's code to another's, the cosine to the start below which dlib's distance of the renders
+    exceeds 0.6, as the 90th percentile over walks: nine walks in ten may go down to it and further.
+    """
+    codec = FaceCodec(face_model)
+    meter, originals = IdentityMeter(codec), list(decode_image(faces))
+    codes = codec.encode(originals)
+    renders = codec.render(codes)
+    figures: dict[str, Any] = {
+        "other_person": meter.compare(originals, [*originals[1:], originals[0]]),
+        "encoder": meter.compare(originals, renders),
+    }
+    if inverted:
+        figures["inversion"] = meter.compare(originals[: len(inverted)], inverted)
+    for k, name in enumerate(directions.names if directions else ()):
+        assert directions is not None
+        edited = codec.render(codes + directions.high[k] * directions.vectors[k])
+        figures[f"edit_{name}_{directions.high[k]:+.1f}"] = meter.compare(renders, edited)
+    if meter.recognizer is not None:
+        lost = []
+        for i in range(len(codes)):
+            steps = np.linspace(0, 1, 21, dtype=np.float32)[:, None]
+            walk = codec.render(codes[i] + steps * (codes[(i + 1) % len(codes)] - codes[i]))
+            far = meter.distances([walk[0]] * len(walk), walk) >= SAME_PERSON_DISTANCE
+            if far.any():
+                seen = codec.encode([walk[0], walk[int(far.argmax())]])
+                lost.append(float(seen[0] @ seen[1] / np.linalg.norm(seen[0]) / np.linalg.norm(seen[1])))
+        if lost:
+            figures["floor"] = {"walks": len(lost), "median": float(np.median(lost)), "p90": float(np.quantile(lost, 0.9))}
+    return figures
 
 
 @torch.inference_mode()
@@ -51,16 +162,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="folder with model.safetensors and manifest.json")
     parser.add_argument("faces", type=Path, help="folder of aligned faces; every tenth by file hash is used")
+    parser.add_argument("--all", action="store_true", help="use all faces of the folder, not every tenth")
     parser.add_argument("--invert", type=int, default=0, help="also invert so many held-out faces")
+    parser.add_argument("--quality", action="store_true", help="also the Fréchet distances and the identity figures")
+    parser.add_argument("--directions", type=Path, help="with --quality: also what these directions cost in identity")
     parser.add_argument("--sheet", type=Path, help="also write a sheet of 64 samples")
     arguments = parser.parse_args()
     face_model = load_face_model(arguments.model)
-    _, held_out_paths = split_faces([*arguments.faces.glob("*.jpg"), *arguments.faces.glob("*.png")])
-    faces = read_faces(held_out_paths, size=face_model.generator.config.size)
-    figures: dict[str, float | dict[str, float]] = {"held_out_faces": len(faces)}
-    figures["encoder_error"] = encoder_error(face_model, faces)
+    paths = [*arguments.faces.glob("*.jpg"), *arguments.faces.glob("*.png")]
+    train_paths, held_out_paths = ([], sorted(paths)) if arguments.all else split_faces(paths)
+    size = face_model.generator.config.size
+    faces = read_faces(held_out_paths, size=size)
+    figures: dict[str, Any] = {"held_out_faces": len(faces), "encoder_error": encoder_error(face_model, faces)}
+    inverted: list[np.ndarray] = []
     if arguments.invert:
-        figures["inversion"] = inversion_errors(face_model, faces[: arguments.invert])
+        figures["inversion"], inverted = inversion_errors(face_model, faces[: arguments.invert])
+    if arguments.quality:
+        train = read_faces(train_paths[: len(faces)], size=size)
+        if len(train):
+            figures["frechet_distance"] = sample_quality(face_model, train, faces)
+        directions = DirectionSet.load(arguments.directions) if arguments.directions else None
+        figures["identity"] = identity_figures(face_model, faces, inverted, directions)
     if arguments.sheet:
         save_samples(face_model, arguments.sheet)
     print(json.dumps(figures, indent=1))

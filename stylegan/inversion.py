@@ -27,10 +27,10 @@ from stylegan.generator import SynthesisNetwork
 class InversionConfig:
     """Steps and step sizes. w_drift: penalty on leaving the encoder's answer, which keeps edits working."""
 
-    w_steps: int = 100
-    tuning_steps: int = 80
+    w_steps: int = 60
+    tuning_steps: int = 300
     w_lr: float = 0.02
-    tuning_lr: float = 1e-3
+    tuning_lr: float = 2e-3
     w_drift: float = 0.02
     feature_weight: float = 0.25
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,28 @@ class RenderedFaces:
 
     codes: np.ndarray
     attributes: np.ndarray
+
+
+def refuse_unfit(
+    image_u8: np.ndarray, faces: Sequence[FaceInPicture], codec: FaceCodec, directions: DirectionSet
+) -> list[FaceInPicture]:
+    """Return the faces of a picture with a refusal on those that the directions were not made for.
+
+    The analyzer refuses by geometry; this looks at what the face model makes of a face: one with covered eyes, a drawing or
+    a statue that it cannot draw is refused.
+    """
+    if directions.limits is None or not faces:
+        return list(faces)
+    crops = [face.alignment.crop(image_u8, codec.size) for face in faces]
+    codes = codec.encode(crops)
+    refusals = directions.limits.refusals(codes, inversion_errors(crops, codec.render(codes)))
+    return [replace(f, refusal=f.refusal or refusal) for f, refusal in zip(faces, refusals, strict=True)]
+
+
+def inversion_errors(crops_u8: Sequence[np.ndarray], renders_u8: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean absolute difference of crops and their inversions, [F], on the scale -1..1 (0..2)."""
+    pairs = zip(crops_u8, renders_u8, strict=True)
+    return np.array([np.abs(a.astype(np.float32) - b).mean() / 127.5 for a, b in pairs], dtype=np.float32)
 
 
 class FaceEditSession:
@@ -59,6 +81,17 @@ class FaceEditSession:
         self._inverted_points = [
             self._points(render, otherwise=region.points) for render, region in zip(self._inverted, self._regions, strict=True)
         ]
+
+    def strengths(self, **named: float) -> np.ndarray:
+        """Return strengths [F, K]: the named directions on every face, zero for all others.
+
+        Raises:
+            DirectionError: a name that is not a direction.
+        """
+        row = np.zeros(len(self._directions.names), dtype=np.float32)
+        for name, value in named.items():
+            row[self._directions.index(name)] = value
+        return np.tile(row, (len(self.faces), 1))
 
     def render(self, strengths: np.ndarray) -> RenderedFaces:
         """Render candidates and look at the result.

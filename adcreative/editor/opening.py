@@ -13,7 +13,7 @@ from adcreative.creative import Creative, FaceReport
 from adcreative.editor.genome import GeneSpace
 from adcreative.editor.objectives import FaceSession, Lines, encode_lines, predict_uplift, with_line_features
 from adcreative.editor.response import FaceResponse, measure_response
-from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.editor.settings import EditorConfig, EditorTools, refuse_faces
 from adcreative.errors import CopywriterError, CreativeError
 from adcreative.provenance.consent import Permission
 
@@ -59,7 +59,9 @@ def open_creative(
     (features,) = tools.extractor.extract([creative])
     if isinstance(features, CreativeError):
         raise features
-    faces = list(tools.analyzer.analyze(image_u8)) if image_u8 is not None else []
+    faces: Sequence[Any] = []
+    if image_u8 is not None:
+        faces = refuse_faces(image_u8, tools.analyzer.analyze(image_u8), tools)
     permission = permission or permitted_tools(creative, tools, config)[1]
     rows, refused = _editable_rows(permission, faces, config)
     if not len(tools.directions.names):  # no direction allowed

@@ -39,6 +39,15 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorT
         raise CreativeError(f"{error}.", "Leave that face out.") from error
 
 
+def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> Sequence[Any]:
+    """Return the faces with a refusal on those that the directions were not made for (sunglasses, drawings)."""
+    if getattr(tools.directions, "limits", None) is None:
+        return faces
+    from stylegan.photo import refuse_unfit
+
+    return refuse_unfit(image_u8, faces, tools.codec, tools.directions)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EditorTools:
     """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words.

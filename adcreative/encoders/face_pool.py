@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from adcreative.encoders.face_captions import read_caption_words
+from stylegan.face_captions import read_caption_words
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from stylegan.checkpoints import load_face_model

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from stylegan.checkpoints import FaceModel
-from stylegan.evaluation import encoder_error, inversion_errors, save_samples
+from stylegan.evaluation import encoder_error, frechet_distance, inversion_errors, save_samples
 from stylegan.images import decode_image
 
 
@@ -21,10 +21,22 @@ def test_encoder_error_is_the_mean_over_all_faces(tiny_face_model: FaceModel) ->
 
 def test_inversion_starts_at_the_encoders_error(tiny_face_model: FaceModel) -> None:
     faces = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    figures = inversion_errors(tiny_face_model, faces)
+    figures, renders = inversion_errors(tiny_face_model, faces)
     assert figures["error_encoder"] == pytest.approx(encoder_error(tiny_face_model, faces), rel=1e-4)
     assert figures["error_tuned"] < figures["error_encoder"]
     assert figures["seconds_per_face"] > 0
+    assert np.abs(renders[0] / 127.5 - 1 - faces[0].permute(1, 2, 0).numpy()).mean() == pytest.approx(
+        figures["error_tuned"], abs=5e-3
+    )
+
+
+def test_frechet_distance_of_normal_clouds_is_the_published_formula() -> None:
+    """Diagonal covariances commute: |shift|^2 + sum (sqrt a - sqrt b)^2."""
+    rng = np.random.default_rng(0)
+    left = rng.normal(size=(200_000, 3)) * [1.0, 2.0, 3.0]
+    right = rng.normal(size=(200_000, 3)) * [2.0, 2.0, 1.0] + [0.0, 3.0, 0.0]
+    assert frechet_distance(left, right) == pytest.approx(9.0 + 1.0 + 0.0 + 4.0, rel=0.02)
+    assert frechet_distance(left, left) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_sheet_holds_64_different_samples(tiny_face_model: FaceModel, tmp_path: Path) -> None:

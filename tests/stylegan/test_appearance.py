@@ -1,0 +1,81 @@
+"""Pixel measures on drawn pictures with a known answer; probes on planted features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylegan.appearance import LEFT_CHEEK, PIXEL_MEASURES, RIGHT_CHEEK, fit_probe, measure_pixels
+from stylegan.errors import DirectionError
+from stylegan.face_mesh import FACE_OVAL
+
+
+@pytest.fixture
+def points() -> np.ndarray:
+    """A mesh whose oval is a circle in the middle of 128 px, cheeks left and right, everything else in the centre."""
+    mesh = np.full((468, 2), 64.0)
+    angle = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False) - np.pi / 2
+    mesh[list(FACE_OVAL)] = 64 + 30 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    mesh[list(LEFT_CHEEK)], mesh[list(RIGHT_CHEEK)] = (50.0, 70.0), (78.0, 70.0)
+    return mesh
+
+
+def measure(crop: np.ndarray, points: np.ndarray) -> dict[str, float]:
+    return dict(zip(PIXEL_MEASURES, measure_pixels(crop, points).tolist(), strict=True))
+
+
+def head(face: tuple[int, int, int], around: int) -> np.ndarray:
+    """A disc of one colour on a grey ground."""
+    y, x = np.mgrid[:128, :128]
+    crop = np.full((128, 128, 3), around, dtype=np.uint8)
+    crop[(x - 64) ** 2 + (y - 64) ** 2 <= 33**2] = face
+    return crop
+
+
+def test_measures_of_a_flat_disc_are_its_colours(points: np.ndarray) -> None:
+    values = measure(head((204, 153, 102), 51), points)
+    assert [values[name] for name in ("skin_red", "skin_green", "skin_blue")] == pytest.approx([0.8, 0.6, 0.4], abs=1e-3)
+    assert values["hair_lightness"] == pytest.approx(0.2, abs=1e-3)
+    assert values["light_side"] == pytest.approx(0.0, abs=1e-6)
+    assert values["brightness"] == pytest.approx(head((204, 153, 102), 51).mean() / 255, abs=1e-4)
+
+
+def test_light_from_the_right_is_positive(points: np.ndarray) -> None:
+    crop = head((150, 150, 150), 0)
+    crop[:, :64] //= 2
+    assert measure(crop, points)["light_side"] == pytest.approx(np.log(2.0), abs=0.01)
+    assert measure(crop[:, ::-1], points)["light_side"] == pytest.approx(-np.log(2.0), abs=0.01)
+
+
+def test_hair_that_lies_outside_the_crop_is_not_measured(points: np.ndarray) -> None:
+    far = 64 + (points - 64) * 3
+    assert np.isnan(measure_pixels(head((200, 200, 200), 50), far)[PIXEL_MEASURES.index("hair_lightness")])
+
+
+def test_a_probe_finds_the_planted_label_and_says_how_well() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.where(np.arange(120) % 3 == 0, 1.0, -1.0)
+    features = rng.normal(size=(120, 40)) * 30
+    features[:, 5] = labels * 100 + rng.normal(size=120)
+    groups = np.arange(120)
+    probe = fit_probe(features, labels, groups)
+    assert probe.auc > 0.95
+    assert probe.num_plus == 40
+    assert probe.score(features[labels > 0]).mean() > probe.score(features[labels < 0]).mean()
+    unrelated = fit_probe(np.delete(features, 5, axis=1), labels, groups)
+    assert unrelated.auc < 0.7
+    assert abs(unrelated.class_gap) < probe.class_gap
+
+
+def test_a_probe_keeps_the_pictures_of_one_face_in_one_fold() -> None:
+    """Features that only say which face it is: with a row split the copy of a face would give its label away."""
+    rng = np.random.default_rng(0)
+    face = np.repeat(np.eye(40), 2, axis=0) * 1000
+    labels = np.repeat(np.where(rng.uniform(size=40) < 0.5, 1.0, -1.0), 2)
+    assert fit_probe(face, labels, np.repeat(np.arange(40), 2)).auc < 0.7
+
+
+def test_a_probe_needs_faces_on_both_sides() -> None:
+    labels = np.array([1.0] * 9 + [-1.0] * 30)
+    with pytest.raises(DirectionError, match="ten faces on each side, got 9 and 30"):
+        fit_probe(np.zeros((39, 3)), labels, np.arange(39))
