@@ -13,6 +13,7 @@ ctr/
 |-- zoo.py          every network by name: one literal dict
 |-- training.py     losses, batches, early stopping
 |-- calibration.py  logits -> rates with intervals, fitted on held-out groups
+|-- mmctr_models.py, mmctr_training.py, mmctr_table.py   networks and baselines on the challenge data: schedules, run, table
 |-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
 |-- evidence.py     provenance grades and drift: what a number rests on
 |-- fitting.py      split, train the ensemble, calibrate, measure

@@ -84,6 +84,6 @@ class ChallengeEmbedding(nn.Module):
         return torch.cat([self.likes_table(levels[:, 0]), self.views_table(levels[:, 1])], dim=1)
 
     def embedding_weights(self) -> list[Tensor]:
-        """Return what the published embedding regulariser acts on: every table and the projection."""
-        layers = (self.item_table, self.tag_table, self.likes_table, self.views_table, self.projection)
-        return [layer.weight for layer in layers]
+        """Return what the published embedding regulariser acts on: every table that it has, and the projection."""
+        names = ("item_table", "tag_table", "likes_table", "views_table", "projection")
+        return [getattr(self, name).weight for name in names if hasattr(self, name)]

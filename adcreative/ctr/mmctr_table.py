@@ -1,0 +1,100 @@
+"""Figures of the challenge comparison: AUC with an interval over users, log-loss, untrained baselines, the table. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adcreative.artifacts import write_atomically
+from adcreative.catalog.mmctr import MmctrFile
+from adcreative.errors import TrainingError
+
+PRIOR_ROWS = 20.0
+NUM_RESAMPLES = 200
+COLUMNS = ("name", "auc", "auc_low", "auc_high", "log_loss", "num_parameters", "best_epoch", "epochs")
+
+
+def area_under_curve(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the chance that a clicked row scores above one that was not, ties counting half.
+
+    Args:
+        weights: [N] how often each row counts; all once when None.
+    Raises:
+        TrainingError: only one class is there, so that nothing can be ranked.
+    """
+    weights = np.ones(len(labels)) if weights is None else weights
+    _, place = np.unique(scores, return_inverse=True)
+    clicked, other = np.bincount(place, weights * (labels > 0)), np.bincount(place, weights * (labels <= 0))
+    if clicked.sum() == 0 or other.sum() == 0:
+        raise TrainingError("AUC needs rows with and without a click; the validation rows have one kind only")
+    below = np.cumsum(other) - other / 2
+    return float((clicked * below).sum() / (clicked.sum() * other.sum()))
+
+
+def log_loss(labels: np.ndarray, chances: np.ndarray) -> float:
+    """Return the mean natural log-loss of probabilities [N], clipped to 1e-7."""
+    clipped = np.clip(chances, 1e-7, 1 - 1e-7)
+    return float(-np.where(labels > 0, np.log(clipped), np.log1p(-clipped)).mean())
+
+
+def measure(labels: np.ndarray, chances: np.ndarray, users: np.ndarray, *, seed: int = 0) -> dict[str, float]:
+    """Return auc, its 95 % interval (auc_low, auc_high) from a bootstrap that draws whole users, and log_loss."""
+    names, member = np.unique(users, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(NUM_RESAMPLES):
+        counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[member]
+        if counts[labels > 0].sum() and counts[labels <= 0].sum():
+            draws.append(area_under_curve(labels, chances, counts))
+    auc = area_under_curve(labels, chances)
+    low, high = np.quantile(draws, (0.025, 0.975)) if draws else (auc, auc)
+    return {"auc": auc, "auc_low": float(low), "auc_high": float(high), "log_loss": log_loss(labels, chances)}
+
+
+def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]]:
+    """Return the lines of what needs no network: the mean rate, and popularity.
+
+    popularity = (clicks of the item + 20 * mean rate) / (rows of the item + 20), counted on the training rows
+    """
+    clicks, shown = np.zeros(train.num_items), np.zeros(train.num_items)
+    for rows in train.iter_batches(16_384):
+        clicks += np.bincount(rows.items, rows.labels, train.num_items)
+        shown += np.bincount(rows.items, minlength=train.num_items)
+    rate = clicks.sum() / shown.sum()
+    popularity = (clicks + PRIOR_ROWS * rate) / (shown + PRIOR_ROWS)
+    batches = [(rows.labels, rows.items, rows.users) for rows in valid.iter_batches(16_384)]
+    labels, items, users = (np.concatenate(values) for values in zip(*batches, strict=True))
+    nothing = {"num_parameters": 0, "best_epoch": 0, "epochs": 0}
+    return [
+        {"name": "mean_rate", **measure(labels, np.full(len(labels), rate), users), **nothing},
+        {"name": "popularity", **measure(labels, popularity[items], users), **nothing},
+    ]
+
+
+def render_table(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return the lines as a plain text table, best AUC last."""
+    ordered = sorted(lines, key=lambda line: line["auc"])
+    rows = [f"{'model':<12} {'AUC':>7} {'95 % interval':>17} {'log-loss':>9} {'parameters':>12} {'epochs':>7}"]
+    for line in ordered:
+        interval = f"{line['auc_low']:.4f} to {line['auc_high']:.4f}"
+        rows.append(
+            f"{line['name']:<12} {line['auc']:>7.4f} {interval:>17} {line['log_loss']:>9.4f} "
+            f"{line['num_parameters']:>12,} {line['best_epoch']:>3}/{line['epochs']}"
+        )
+    return "\n".join(rows)
+
+
+def write_table(out_dir: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write table.csv and table.json."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: line[name] for name in COLUMNS} for line in lines)
+    write_atomically(out_dir / "table.csv", text.getvalue().encode())
+    write_atomically(out_dir / "table.json", (json.dumps(list(lines), indent=1) + "\n").encode())
