@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from stylegan.checkpoints import FaceModel
 from stylegan.errors import ShapeError
-from stylegan.generator import Generator, GeneratorConfig
+from stylegan.generator import Generator, GeneratorConfig, SynthesisNetwork
+from tests.bench.plain_synthesis import plain_synthesis
 
 
 def test_row_numbers_match_their_consumers(tiny_face_model: FaceModel) -> None:
@@ -64,6 +65,22 @@ def test_constant_noise_reaches_the_picture(tiny_face_model: FaceModel) -> None:
     assert torch.equal(synthesis(w_plus), plain)  # strength zero
     synthesis.convs[2].noise_strength.data.fill_(0.5)
     assert not torch.allclose(synthesis(w_plus), plain)
+
+
+def test_gradients_equal_those_of_the_published_formula() -> None:
+    torch.manual_seed(2)
+    synthesis = SynthesisNetwork(GeneratorConfig(size=16, w_dim=6, channels={4: 5, 8: 4, 16: 3})).double()
+    for conv in synthesis.convs:
+        torch.nn.init.normal_(conv.noise_const)
+        torch.nn.init.normal_(conv.noise_strength)
+    w_plus = torch.randn(2, 6, 6, dtype=torch.float64, requires_grad=True)
+    target = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    inputs = [w_plus, *synthesis.parameters()]
+    found = torch.autograd.grad((synthesis(w_plus) * target).sum(), inputs)
+    expected = torch.autograd.grad((plain_synthesis(synthesis, w_plus) * target).sum(), inputs)
+    names = ["w_plus", *dict(synthesis.named_parameters())]
+    for name, ours, theirs in zip(names, found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def test_wrong_shapes_are_named(tiny_face_model: FaceModel) -> None:

@@ -4,42 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from stylegan.ops import BLUR_TAPS, blur, modulated_conv2d, scaled_leaky_relu, upsample2x
-
-
-def blur_kernel(*, gain: float) -> Tensor:
-    """The two-dimensional [1, 3, 3, 1] kernel, [4, 4], that sums to `gain`."""
-    taps = torch.tensor(BLUR_TAPS)
-    kernel = taps[:, None] * taps[None, :]
-    return kernel * (gain / kernel.sum())
-
-
-def slow_upfirdn(image: Tensor, kernel: Tensor, *, up: int, pad: tuple[int, int]) -> Tensor:
-    """Insert zeros, pad, correlate with the flipped kernel: Karras et al. 2020, literally."""
-    batch, channels, height, width = image.shape
-    stretched = torch.zeros(batch, channels, height * up, width * up, dtype=image.dtype)
-    stretched[:, :, ::up, ::up] = image
-    stretched = F.pad(stretched, (pad[0], pad[1], pad[0], pad[1]))
-    weight = kernel.flip(0, 1)[None, None].expand(channels, 1, -1, -1).to(image.dtype)
-    return F.conv2d(stretched, weight, groups=channels)
-
-
-def slow_modulated_conv2d(features: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool, upsample: bool) -> Tensor:
-    """One modulated, demodulated kernel per sample (Karras et al. 2020, eq. 1 and 3)."""
-    images = []
-    for image, sample_style in zip(features, style, strict=True):
-        kernel = weight * sample_style[None, :, None, None]
-        if demodulate:
-            kernel = kernel / (kernel.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        if upsample:
-            full = F.conv_transpose2d(image[None], kernel.transpose(0, 1), stride=2)
-            images.append(slow_upfirdn(full, blur_kernel(gain=4.0), up=1, pad=(1, 1)))
-        else:
-            images.append(F.conv2d(image[None], kernel, padding=weight.shape[-1] // 2))
-    return torch.cat(images)
+from stylegan.ops import blur, modulated_conv2d, scaled_leaky_relu, upsample2x
+from tests.bench import plain_synthesis as plain
 
 
 @pytest.fixture
@@ -50,13 +17,13 @@ def generator() -> torch.Generator:
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (5, 7)])
 def test_upsample_equals_zero_insertion_and_blur(size: tuple[int, int], generator: torch.Generator) -> None:
     image = torch.randn(2, 3, *size, generator=generator, dtype=torch.float64)
-    expected = slow_upfirdn(image, blur_kernel(gain=4.0), up=2, pad=(2, 1))
+    expected = plain.upfirdn(image, plain.blur_kernel(gain=4.0), up=2, pad=(2, 1))
     torch.testing.assert_close(upsample2x(image), expected)
 
 
 def test_blur_equals_the_two_dimensional_kernel(generator: torch.Generator) -> None:
     image = torch.randn(2, 3, 6, 5, generator=generator, dtype=torch.float64)
-    expected = slow_upfirdn(image, blur_kernel(gain=4.0).double(), up=1, pad=(1, 1))
+    expected = plain.upfirdn(image, plain.blur_kernel(gain=4.0).double(), up=1, pad=(1, 1))
     torch.testing.assert_close(blur(image, gain=4.0, pad=(1, 1)), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -71,7 +38,7 @@ def test_modulated_conv_equals_one_kernel_per_sample(
     features = torch.randn(3, 4, 6, 6, generator=generator, dtype=torch.float64)
     weight = torch.randn(5, 4, kernel_size, kernel_size, generator=generator, dtype=torch.float64)
     style = torch.randn(3, 4, generator=generator, dtype=torch.float64)
-    expected = slow_modulated_conv2d(features, weight, style, demodulate=demodulate, upsample=upsample)
+    expected = plain.modulated_conv2d(features, weight, style, demodulate=demodulate, upsample=upsample)
     found = modulated_conv2d(features, weight, style, demodulate=demodulate, upsample=upsample)
     assert found.shape[-1] == (12 if upsample else 6)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
