@@ -19,9 +19,13 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 
 FAILURE_COLUMNS = ("file_name", "ad_name", "problem", "remedy")
-# What Excel, LibreOffice and Google Sheets start a formula with, full-width forms included (OWASP "CSV injection").
-_STARTS_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-_WAS_ESCAPED = re.compile("'+[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# What Excel, LibreOffice and Google Sheets start a formula with, full-width and small forms and the minus sign included, also
+# behind white space and invisible characters, which some of them pass over (OWASP ASVS 5.0, 1.2.10, "CSV injection").
+_INVISIBLE = "\\s\\x00-\\x1f\\x7f-\\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
+_FORMULA = f"(?:[\\t\\r\\n\\x00]|[{_INVISIBLE}]*[{_SIGNS}])"
+_STARTS_FORMULA = re.compile(f"'*{_FORMULA}")
+_WAS_ESCAPED = re.compile(f"'+{_FORMULA}")
 
 
 def escape_cell(text: str) -> str:

@@ -21,8 +21,8 @@ from adcreative.errors import ConfigError
 
 PLAN_COLUMNS = (
     "test", "arm", "variant_id", "name", "campaign", "file_name", "headline", "description", "ctr_predicted",
-    "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking", "days", "days_peeking",
-    "expected_clicks", "warnings",
+    "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking",
+    "days", "days_peeking", "expected_clicks", "warnings",
 )  # fmt: skip
 _MIN_EFFECT_SCALE = 0.05
 
@@ -31,7 +31,7 @@ _MIN_EFFECT_SCALE = 0.05
 class PlanSettings:
     """What a plan is made for.
 
-    daily_impressions: of the whole campaign, split evenly over all arms. power: chance to see a true uplift of the planned size.
+    daily_impressions: of the whole campaign, split evenly over all arms. power: chance to see a true uplift of that size.
     level: chance of a wrong answer. baseline_ctr: the account's own click rate, in place of the predicted one, because a
     model of another market gets ratios better than levels. realised_share: the part of a predicted uplift to plan for; what
     `import-results` measured, else 1. max_days: longer is warned of, as audiences and seasons change. min_clicks: per arm.

@@ -1,0 +1,151 @@
+"""Exports: what the platforms take, within their limits, harmless in a spreadsheet, and read back unchanged."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adcreative.catalog.csv_source import CsvSource
+from adcreative.catalog.tables import escape_cell, unescape_cell, write_rows
+from adcreative.delivery.export import FORMATS, META_COLUMNS, RSA_COLUMNS, ExportSettings, count_letters, export_variants
+from adcreative.delivery.variants import find_variant_id, read_variants
+from adcreative.errors import CatalogError, ConfigError
+from tests.delivery.conftest import HOSTILE, result_row
+
+SETTINGS = ExportSettings(
+    url="https://example.com/sleep",
+    extra_headlines=("Sleep well", "Free returns", "x" * 31),
+    extra_descriptions=("Made for quiet nights.",),
+)
+ATTACKS = (
+    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "  =1+1", "\u00a0=1+1", "\u200b=1+1", "\ufeff=1+1",
+    "\u202e=1+1", "＝1+1", "＋1", "－1",
+    "＠SUM(A1)", "\ufe66 1", "\u2212 1", "\x00=1+1", "'=1+1", "''=1", "' =1", "\u3000@x", "=cmd|'/c calc'!A1",
+)  # fmt: skip
+
+
+def read_cells(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_planted_formulas_are_escaped_and_come_back(text: str) -> None:
+    assert escape_cell(text) == f"'{text}"
+    assert unescape_cell(escape_cell(text)) == text
+
+
+@pytest.mark.parametrize("text", ["plain", "'quoted'", "a=b", "5 - 3", "", "ünï", "''", "#1", "20 % off"])
+def test_harmless_texts_are_left_alone(text: str) -> None:
+    assert escape_cell(text) == text == unescape_cell(text)
+
+
+def test_a_hostile_results_table_reads_back_exactly(tmp_path: Path) -> None:
+    texts = [text for text in ATTACKS if not set(text) & {"\r", "\x00"}]
+    path = tmp_path / "results.csv"
+    write_rows(path, [{"headline": text, "brand": "x"} for text in texts], ("headline", "brand"))
+    assert [row["headline"][0] for row in read_cells(path)] == ["'"] * len(texts)
+    assert [row.cells[0] for row in CsvSource(path).read_rows()] == texts
+
+
+def test_google_editor_ads_respect_the_limits(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run_dir = make_run([result_row(1), result_row(2, headline_edited="Ein viel zu langer Titel für Google Ads")])
+    variants = read_variants(run_dir, "Spring")
+    result = export_variants(variants, tmp_path / "out" / "google.csv", format="google-editor", settings=SETTINGS)
+    rows = read_cells(result.path)
+    assert tuple(rows[0]) == RSA_COLUMNS
+    assert result.done == len(rows) == 3
+    edited = rows[1]
+    lines = [edited[f"Headline {n}"] for n in range(1, 16) if edited[f"Headline {n}"]]
+    assert lines == ["New line 1", "Sleep well", "Free returns", "Somnia", "Shop now"]
+    assert [edited[f"Description {n}"] for n in (1, 2, 3)] == ["Better words.", "Made for quiet nights.", "Sleep on it."]
+    assert (edited["Headline 1 position"], edited["Ad status"], edited["Campaign"]) == ("1", "Paused", "Spring")
+    assert find_variant_id(edited["Labels"]) == variants[1].variant_id
+    assert "39 letters, Google allows 30" in result.failures[0].problem
+    assert read_cells(tmp_path / "out" / "failures.csv")[0]["ad_name"] == variants[3].name
+
+
+def test_google_ads_without_enough_lines_or_without_other_words_are_left_out(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    bare = ExportSettings(url="https://example.com")
+    picture_only = result_row(1, headline_edited="Old line 1", description_edited="Plain words.")
+    variants = read_variants(make_run([picture_only, result_row(2, description_edited="", description_original="")]), "Spring")
+    with pytest.raises(CatalogError, match="none of the 4 variants fits google-editor: the edit changes the picture only"):
+        export_variants(variants, tmp_path / "g.csv", format="google-editor", settings=bare)
+    problems = [row["problem"] for row in read_cells(tmp_path / "failures.csv")]
+    assert "1 different descriptions of at most 90 letters, Google needs 2" in problems[2]
+    assert count_letters("日本語abc") == 9
+
+
+def test_meta_bulk_sheet_round_trips_hostile_words(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    variants = read_variants(make_run(), "@campaign")
+    result = export_variants(variants, tmp_path / "meta.csv", format="meta-bulk", settings=SETTINGS)
+    rows = read_cells(result.path)
+    assert tuple(rows[0]) == META_COLUMNS
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
+    assert unescape_cell(rows[3]["Title"]) == HOSTILE
+    back = [dict(zip(META_COLUMNS, row.cells, strict=True)) for row in CsvSource(result.path).read_rows()]
+    assert [(row["Title"], row["Campaign Name"], row["Ad Name"]) for row in back] == [
+        (v.creative.headline, "@campaign", v.name) for v in variants
+    ]
+    assert rows[1]["Call to Action"] == "SHOP_NOW"
+    for variant, row in zip(variants, rows, strict=True):
+        assert (tmp_path / "meta-images" / row["Image File Name"]).read_bytes() == variant.creative.image_path.read_bytes()  # type: ignore[union-attr]
+    assert any("Campaign Name, Title starts like a formula" in note for note in result.warnings)
+
+
+def test_meta_limits(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [result_row(1, headline_edited="x" * 256), result_row(2, headline_edited="y" * 50)]
+    variants = read_variants(make_run(rows), "Spring")
+    variants[2].creative.image_path.unlink()  # type: ignore[union-attr]
+    result = export_variants(variants, tmp_path / "meta.csv", format="meta-bulk", settings=SETTINGS)
+    assert [failure.problem for failure in result.failures] == [
+        "the headline has 256 letters, Meta allows 255.",
+        "its picture images/2.original.png is missing in the run.",
+    ]
+    assert any("the title has 50 letters; about 40 are shown" in note for note in result.warnings)
+
+
+def test_adcp_manifests(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    variants = read_variants(make_run(), "Spring")
+    settings = ExportSettings(url="https://example.com", image_url="https://cdn.example.com/ads/", human_oversight="selected")
+    result = export_variants(variants, tmp_path / "adcp.json", format="adcp", settings=settings)
+    creatives = json.loads(result.path.read_text())["creatives"]
+    assert [c["creative_id"] for c in creatives] == [v.variant_id for v in variants]
+    manifest = creatives[3]["manifest"]
+    assert manifest["format_kind"] == "responsive_creative"
+    assert manifest["assets"]["headlines"] == [{"asset_type": "text", "content": HOSTILE}]
+    image = manifest["assets"]["images_landscape"][0]
+    assert (image["width"], image["height"]) == (80, 64)
+    assert image["url"] == f"https://cdn.example.com/ads/{variants[3].name}.png"
+    assert manifest["provenance"]["digital_source_type"] == "composite_with_trained_algorithmic_media"
+    assert manifest["provenance"]["human_oversight"] == "selected"
+    assert "provenance" not in creatives[0]["manifest"]
+    assert result.warnings == ()
+    beside = export_variants(variants, tmp_path / "a.json", format="adcp", settings=SETTINGS)
+    assert "give --image-url" in beside.warnings[0]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_deterministic(make_run: Callable[..., Path], tmp_path: Path, format: str) -> None:
+    variants = read_variants(make_run(), "Spring")
+    first, second = (
+        export_variants(variants, tmp_path / name / "out", format=format, settings=SETTINGS).path.read_bytes() for name in "ab"
+    )
+    assert first == second
+
+
+def test_wrong_settings_are_named(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='there is no export format "tiktok"; known: google-editor, meta-bulk, adcp'):
+        export_variants(read_variants(make_run(), "s"), tmp_path / "x", format="tiktok", settings=SETTINGS)
+    with pytest.raises(ConfigError, match='the landing page is "javascript:alert'):
+        ExportSettings(url="javascript:alert(1)")
+    with pytest.raises(ConfigError, match="the image address is"):
+        ExportSettings(url="https://example.com", image_url="cdn")
+    with pytest.raises(ConfigError, match="human oversight"):
+        ExportSettings(url="https://example.com", human_oversight="full")
