@@ -18,6 +18,7 @@ times the multiplications, twice the time. Source: Karras et al. 2020 (StyleGAN2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
