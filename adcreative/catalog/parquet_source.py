@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adcreative.catalog.columns import read_header
+from adcreative.catalog.platform_columns import fold_column
 from adcreative.catalog.sources import RawRow
 from adcreative.errors import CatalogError
 
@@ -16,10 +17,10 @@ _BATCH_ROWS = 4096
 
 
 class ParquetSource:
-    """A .parquet file."""
+    """A .parquet file; `known` are folded column names that a mapping adds to those we know."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, known: frozenset[str] = frozenset()) -> None:
+        self._path, self._known = path, known
         self.warnings: tuple[str, ...] = ()
         try:
             with pq.ParquetFile(path) as file:
@@ -28,7 +29,8 @@ class ParquetSource:
             raise CatalogError(f"{path.name} is not a readable parquet file. Export it again.") from error
 
     def read_rows(self) -> Iterator[RawRow]:
-        wanted = [bool(name) for name in read_header(self.header, self._path.name).names]
+        names = read_header(self.header, self._path.name).names
+        wanted = [bool(name) or fold_column(raw) in self._known for name, raw in zip(names, self.header, strict=True)]
         columns = [name for name, is_wanted in zip(self.header, wanted, strict=True) if is_wanted]
         row = 0
         try:

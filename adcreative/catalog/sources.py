@@ -72,7 +72,7 @@ def _open_jsonl(path: Path, known: frozenset[str]) -> TableSource:
 def _open_parquet(path: Path, known: frozenset[str]) -> TableSource:
     from adcreative.catalog.parquet_source import ParquetSource  # brings pyarrow, so only when needed
 
-    return ParquetSource(path)
+    return ParquetSource(path, known)
 
 
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")

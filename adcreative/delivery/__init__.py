@@ -5,7 +5,8 @@
     test_plan     impressions and days a predicted uplift needs before it can be seen
     read_out      winner, loser or go on; safe to ask every day
     export        variants as Google Ads Editor CSV, Meta bulk sheet or AdCP manifests
-    loop          platform results joined to variants in a DuckDB file; predicted against real; the next training table
+    recalibration predicted against real, in figures
+    loop          platform results joined to variants in a DuckDB file, and the next training table
 
 Nothing here loads torch.
 """
