@@ -24,6 +24,7 @@ from adcreative.errors import CatalogError
 
 _DELIMITERS = ",;\t|"
 _MAX_LINE_CHARS = 1_000_000
+MAX_COLUMNS = 2_000
 _CHUNK_BYTES = 1 << 20
 _MAX_PREAMBLE_LINES = 15
 _MIN_HEADER_COLUMNS = 3  # known columns that make a line below the first one the header
@@ -50,7 +51,9 @@ class CsvSource:
         if "\0" in first_line:
             raise CatalogError(f"{path.name} is not a text table. Save it as CSV (UTF-8).")
         self._delimiter = detect_delimiter(first_line, known)
-        self.header: tuple[str, ...] = tuple(next(csv.reader([first_line], delimiter=self._delimiter), []))
+        self.header: tuple[str, ...] = tuple(_split(first_line, self._delimiter))
+        if len(self.header) > MAX_COLUMNS or len(first_line) == _MAX_LINE_CHARS:
+            raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
 
     def read_rows(self) -> Iterator[RawRow]:
         with self._open() as file:
@@ -163,7 +166,7 @@ def detect_delimiter(header_line: str, known: frozenset[str] = frozenset()) -> s
     """Return the delimiter under which most header cells are known columns, then under which there are most cells."""
 
     def count(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([header_line], delimiter=delimiter), [])
+        cells = _split(header_line, delimiter)
         return sum(_is_known(cell, known) for cell in cells), len(cells)
 
     return max(_DELIMITERS, key=count)  # the first of equals: comma
@@ -172,6 +175,16 @@ def detect_delimiter(header_line: str, known: frozenset[str] = frozenset()) -> s
 def _is_known(cell: str, known: frozenset[str]) -> bool:
     folded = fold_column(cell)
     return normalise_column(cell) in COLUMNS or folded in KNOWN or folded in known
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a header line, at most one more than is allowed; one too long for csv is one unknown cell."""
+    if line.count(delimiter) > 2 * MAX_COLUMNS:  # quotes may hide some, but not half of a header
+        return [""] * (MAX_COLUMNS + 1)
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])[: MAX_COLUMNS + 1]
+    except csv.Error:
+        return [""]
 
 
 def _find_header(file: IO[str], known: frozenset[str]) -> tuple[str, tuple[str, ...], int]:
@@ -191,7 +204,7 @@ def _find_header(file: IO[str], known: frozenset[str]) -> tuple[str, tuple[str, 
         return "", (), num_read
 
     def count(line: str) -> int:
-        return max(sum(_is_known(c, known) for c in next(csv.reader([line], delimiter=d), [])) for d in _DELIMITERS)
+        return max(sum(_is_known(cell, known) for cell in _split(line, d)) for d in _DELIMITERS)
 
     best = 0
     if count(lines[0]) < 2 and "\0" not in lines[0]:

@@ -21,6 +21,8 @@ from .handlers import COPYWRITERS, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, F
 from .launch import MAX_WAITING, private_dir, safe_settings, silence_network
 
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
+RESULTS = "results"
+NOT_UPLOADED = "Pictures are uploaded: addresses and paths of this machine are not read."
 PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
 Fields = dict[str, gr.blocks.Block]
 MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
@@ -35,8 +37,31 @@ class StudioPage(gr.Blocks):
 
 
 def uploaded_path(payload: FileData | None) -> str | None:
-    """Hand an upload's bytes on untouched: one reader decides for app, command line and API what a picture is."""
-    return None if payload is None else payload.path
+    """Hand an upload's bytes on untouched: one reader decides for app, command line and API what a picture is.
+
+    Gradio checks only payloads that call themselves files, so whoever calls the API could name any path of this machine:
+    a path is taken only when an upload put it there.
+    """
+    if payload is None or not payload.path:
+        return None
+    path, uploads = Path(payload.path).resolve(), private_dir().resolve()
+    if not path.is_relative_to(uploads) or path.is_relative_to(uploads / RESULTS):
+        raise gr.Error(NOT_UPLOADED, print_exception=False)
+    return str(path)
+
+
+def take_only_uploads(image: gr.Image) -> None:
+    """Keep Gradio from downloading a picture that a caller names by its address, and from reading files of this machine."""
+    move = image.async_move_resource_to_block_cache
+
+    async def move_upload(url_or_file_path: Any) -> str | None:
+        if isinstance(url_or_file_path, str) and "://" in url_or_file_path:
+            raise gr.Error(NOT_UPLOADED, print_exception=False)
+        return await move(url_or_file_path)
+
+    # set on the instance: a subclass would make Gradio write a .pyi beside us
+    image.async_move_resource_to_block_cache = move_upload  # type: ignore[method-assign]
+    image.preprocess = uploaded_path  # type: ignore[method-assign, assignment]
 
 
 def build_theme() -> gr.themes.Base:
@@ -65,7 +90,7 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
         notice: a warning shown on top of the page.
     """
     silence_network()
-    handlers = Handlers(studio=pipeline, result_dir=private_dir() / "results", cards=tuple(getattr(pipeline, "cards", ())))
+    handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         _fragment(fragments.header(notice))
         with gr.Row(elem_classes="ac-columns"):
@@ -97,7 +122,7 @@ def _bring(handlers: Handlers) -> tuple[Fields, gr.Button]:
         label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
         buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
     )  # fmt: skip
-    image.preprocess = uploaded_path  # type: ignore[method-assign, assignment]  # a subclass would make Gradio write a .pyi beside us
+    take_only_uploads(image)
     image_note = _fragment(elem_id="picture-note")
     headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
     with gr.Accordion("More about the ad (optional, makes the score better)", open=False):
