@@ -5,8 +5,8 @@
 Every attribute is measured on *rendered* faces (face mesh, pixels, probes), since rendered faces are what an edit changes.
 Sex, ethnicity and skin tone are measured to be held still: directions are made orthogonal to them (in the metric of the
 codes), their side effects stand in the table, and none is offered under such a name. Age is offered behind a switch only.
-A direction ships when strength +1 raises, against -1, its own attribute in at least 90 % of held-out faces and moves no
-other measured attribute more, in standard deviations. What a probe reads must move by half of what lies between faces with and
+A direction ships when strength +2 raises, against -2, its own attribute in at least 90 % of held-out faces and moves no
+other measured attribute more, in standard deviations; both are the ends of what is offered. What a probe reads must move by half of what lies between faces with and
 without it when strength goes from -2 to +2: less is a change that the probe sees and a person does not.
 """
 
@@ -46,7 +46,8 @@ MEASURES = (*ATTRIBUTES, *PIXEL_MEASURES, *PROBES)
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 MIN_IDENTITY = 0.8
 MAX_STRENGTH = 2.0  # beyond it, eyes and mouths look wrong before any measure says so
-EFFECTS = "effect_in_deviations_from_-1_to_+1"
+EFFECTS = "effect_in_deviations_from_-2_to_+2"
+PROBE = 2.0
 MIN_MOVED_SHARE = 0.9
 MIN_PROBE_AUC = 0.8
 MIN_CLASS_SHARE = 0.5
@@ -153,7 +154,7 @@ def measure_direction(
     """Measure what a direction does to faces: share moved, mean change of every measure in deviations, safe range."""
     grid = {s: meter.measure(codes + s * vector) for s in strengths}
     own = MEASURES.index(name)
-    change = (grid[1.0].values - grid[-1.0].values) / deviations
+    change = (grid[PROBE].values - grid[-PROBE].values) / deviations
     seen = np.isfinite(change[:, own])
     effects = {m: round(float(np.nanmean(change[:, i])), 3) for i, m in enumerate(MEASURES) if np.isfinite(change[:, i]).any()}
     row: dict[str, Any] = {
@@ -166,6 +167,8 @@ def measure_direction(
         identity = {s: float(row_cosine(grid[s].codes, grid[0.0].codes).mean()) for s in strengths}
         seen_share = {s: float(np.isfinite(grid[s].values[:, own]).mean()) for s in strengths}
         safe = [s for s in strengths if seen_share[s] >= 0.98 * seen_share[0.0] and identity[s] >= MIN_IDENTITY]
+        one_step = (grid[1.0].values - grid[-1.0].values)[:, own]
+        row["moved_share_from_-1_to_+1"] = round(float((one_step[np.isfinite(one_step)] > 0).mean()), 3)
         steps = {s: (grid[s].values - grid[0.0].values)[:, own] / deviations[own] for s in strengths}
         row |= {
             "own_effect_by_strength": {f"{s:+.0f}": round(float(np.nanmean(step)), 3) for s, step in steps.items()},
@@ -241,7 +244,7 @@ def main() -> None:
             steps = table[name]["own_effect_by_strength"]
             moved = (steps["+2"] - steps["-2"]) * deviations[MEASURES.index(name)]
             table[name]["share_of_class_gap"] = round(float(moved / probes[name].class_gap), 3)
-        unprojected = measure_direction(name, plain, held_out, deviations, meter, (-1.0, 1.0))
+        unprojected = measure_direction(name, plain, held_out, deviations, meter, (-PROBE, PROBE))
         table[name]["before_projection"] = {k: unprojected[k] for k in ("moved_share", "largest_other", EFFECTS)}
         print(name, "ships" if passes(table[name], name) else "does not ship", table[name], flush=True)
     kept = [name for name in offered if passes(table[name], name)]

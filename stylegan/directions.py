@@ -217,21 +217,3 @@ def _in_deviations(steps: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     units = steps / np.linalg.norm(steps, axis=1, keepdims=True)
     deviations = np.sqrt(np.einsum("kc,cd,kd->k", units, covariance, units))
     return (units * deviations[:, None]).astype(np.float32)
-
-
-def sefa_directions(modulation_weight: np.ndarray, *, num_directions: int) -> np.ndarray:
-    """Return the closed-form directions of SeFa: top eigenvectors of A^T A, sorted, sign fixed.
-
-    Args:
-        modulation_weight: [sum of C_in, w_dim], the affine weights of the chosen rows, stacked; rows are normalised here.
-        num_directions: how many, at most w_dim.
-    Returns:
-        [num_directions, w_dim], unit length; the entry of largest magnitude is positive.
-    Source:
-        Shen & Zhou 2021, eq. 4-6. Differs: `eigh` (sorted) and a fixed sign, so that two runs agree.
-    """
-    rows = modulation_weight / np.linalg.norm(modulation_weight, axis=1, keepdims=True).clip(min=1e-12)
-    _, vectors = np.linalg.eigh(rows.T @ rows)
-    directions = vectors[:, ::-1].T[:num_directions]
-    signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])
-    return (directions * signs[:, None]).astype(np.float32)

@@ -47,6 +47,7 @@ CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
 class TrainingConfig:
     """One training run. Learning rates fall from their value to a tenth along a cosine over `num_images`.
 
+    An encoder_lr of 0 trains the generator alone: a finished encoder, trained further on few faces, only learns them by heart.
     From `freeze_norm_from` on the encoder's batch norms use their running statistics, as they do when the model is used:
     without this stage some three in a hundred faces get a code ten times too long.
     """
@@ -172,17 +173,16 @@ class FaceModelTrainer:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema_encoder = copy.deepcopy(self.encoder).eval().requires_grad_(False)
         self.ema_synthesis = copy.deepcopy(self.generator.synthesis).eval().requires_grad_(False)
+        self.encoder.requires_grad_(config.encoder_lr > 0)
         backbone_ids = {id(p) for p in self.encoder.backbone.parameters()}
         heads = [p for p in self.encoder.parameters() if id(p) not in backbone_ids]
-        synthesis = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(
-            [
-                {"params": synthesis, "lr": config.generator_lr},
+        groups = [{"params": [p for p in self.generator.synthesis.parameters() if p.requires_grad], "lr": config.generator_lr}]
+        if config.encoder_lr > 0:
+            groups += [
                 {"params": heads, "lr": config.encoder_lr * 2},
                 {"params": list(self.encoder.backbone.parameters()), "lr": config.encoder_lr},
-            ],
-            betas=(0.5, 0.99),
-        )
+            ]
+        self.optimizer = torch.optim.Adam(groups, betas=(0.5, 0.99))
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.discriminator = ProjectedDiscriminator(self.perceptual.feature_channels)
         self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
@@ -224,7 +224,7 @@ class FaceModelTrainer:
             group["lr"] = base_lr * warmup * (0.1 + 0.9 * 0.5 * (1 + float(np.cos(np.pi * progress))))
         rows = torch.randint(faces.shape[0], (config.batch_size,), generator=self.rng)
         targets = jitter(faces[rows], generator=self.rng).contiguous(memory_format=torch.channels_last)
-        self.encoder.train(self.num_images_seen < config.freeze_norm_from)
+        self.encoder.train(config.encoder_lr > 0 and self.num_images_seen < config.freeze_norm_from)
         code = self.encoder.encode(targets)
         noise = torch.randn(code.shape, generator=self.rng) * config.code_noise
         w_plus = self.encoder.expand(code + noise)
@@ -322,8 +322,9 @@ def main() -> None:
     parser.add_argument("--adversarial-from", type=int, default=TrainingConfig.adversarial_from)
     parser.add_argument("--freeze-norm-from", type=int, default=TrainingConfig.freeze_norm_from)
     parser.add_argument("--adversarial-weight", type=float, default=TrainingConfig.adversarial_weight)
+    parser.add_argument("--code-noise", type=float, default=TrainingConfig.code_noise)
     parser.add_argument("--generator-lr", type=float, default=TrainingConfig.generator_lr)
-    parser.add_argument("--encoder-lr", type=float, default=TrainingConfig.encoder_lr)
+    parser.add_argument("--encoder-lr", type=float, default=TrainingConfig.encoder_lr, help="0 leaves the encoder as it is")
     parser.add_argument("--start", type=Path, help="face model to begin with, when the run has no state yet")
     parser.add_argument("--export", type=Path, help="do not train: write the run's face model into this folder")
     parser.add_argument("--threads", type=int, default=1)
@@ -334,6 +335,7 @@ def main() -> None:
         adversarial_from=arguments.adversarial_from,
         adversarial_weight=arguments.adversarial_weight,
         freeze_norm_from=arguments.freeze_norm_from,
+        code_noise=arguments.code_noise,
         generator_lr=arguments.generator_lr,
         encoder_lr=arguments.encoder_lr,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan.directions import DirectionSet, fit_regressor, sefa_directions, separate_directions
+from stylegan.directions import DirectionSet, EditLimits, fit_regressor, separate_directions
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
 
 
@@ -101,11 +101,15 @@ def test_load_refuses_what_it_does_not_know(tmp_path: Path) -> None:
         DirectionSet.load(tmp_path)
 
 
-def test_sefa_finds_the_direction_that_changes_most() -> None:
-    rng = np.random.default_rng(0)
-    basis = np.linalg.qr(rng.normal(size=(8, 8)))[0]
-    weight = rng.normal(size=(400, 8)) * np.array([5.0, 2.0, 1, 1, 1, 1, 1, 1]) @ basis.T
-    found = sefa_directions(weight, num_directions=2)
-    assert abs(found[0] @ basis[:, 0]) > 0.95
-    assert abs(found[1] @ basis[:, 1]) > 0.9
-    assert all(row[np.abs(row).argmax()] > 0 for row in found)
+def test_restricted_names_limits_and_ranges_survive_the_disk(tmp_path: Path) -> None:
+    limits = EditLimits(np.arange(7, dtype=np.float32), 0.25)
+    both = DirectionSet(names=("age", "smile"), vectors=np.eye(2, 6, dtype=np.float32), low=np.array([-2.0, -1.0]),
+                        high=np.array([2.0, 1.0]), table={}, restricted=("age",), limits=limits)  # fmt: skip
+    both.save(tmp_path)
+    loaded = DirectionSet.load(tmp_path)
+    assert loaded.restricted == ("age",)
+    assert loaded.unrestricted.names == ("smile",)
+    assert loaded.unrestricted.limits is not None
+    np.testing.assert_array_equal(loaded.unrestricted.limits.covered_eyes, np.arange(7))
+    assert loaded.unrestricted.limits.max_error == 0.25
+    assert loaded.select(["age"]).restricted == ("age",)

@@ -12,7 +12,7 @@ from stylegan.checkpoints import load_face_model
 from stylegan.directions import DirectionSet
 from stylegan.errors import DirectionError, InversionError, ShapeError
 from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
-from stylegan.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render
+from stylegan.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render, paste_seamless, seam
 from stylegan.photo import FaceEditSession
 
 
@@ -48,15 +48,6 @@ def region(analyzer: FaceAnalyzer, face: FaceInPicture, portrait: np.ndarray, cr
 def session(analyzer: FaceAnalyzer, portrait: np.ndarray, face: FaceInPicture) -> FaceEditSession:
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
     return FaceEditSession(portrait, [face], codec, DirectionSet.load(embedded_dir("directions")), analyzer)
-
-
-def strengths_of(session: FaceEditSession, **named: float) -> np.ndarray:
-    """[F, K] zeros but for the named directions, on every face."""
-    directions = session._directions
-    strengths = np.zeros((len(session.faces), len(directions.names)), dtype=np.float32)
-    for name, value in named.items():
-        strengths[:, directions.index(name)] = value
-    return strengths
 
 
 def applied(portrait: np.ndarray, region: FaceRegion, change: FaceChange) -> np.ndarray:
@@ -160,34 +151,69 @@ def test_a_render_replaces_the_face_inside_its_mask(region: FaceRegion, portrait
     np.testing.assert_allclose(picture_f32[mask == 1.0], 200.0, atol=1e-2)
 
 
+def test_seamless_keeps_the_renders_gradients_and_the_pictures_edge(region: FaceRegion, portrait: np.ndarray) -> None:
+    """A render that is the face itself, brighter: its light must vanish, its detail stay."""
+    itself = region.alignment.crop(portrait, 1024)
+    brighter = np.clip(itself.astype(int) + 40, 0, 255).astype(np.uint8)
+    picture_f32 = portrait.astype(np.float32)
+    paste_seamless(picture_f32, region, brighter)
+    mask = full_mask(region, portrait)
+    np.testing.assert_array_equal(picture_f32[mask == 0.0], portrait[mask == 0.0])
+    dark = (portrait < 200).all(axis=2) & (mask == 1.0)
+    assert np.abs(picture_f32[dark] - portrait[dark]).mean() < 6.0
+    pasted = portrait.astype(np.float32)
+    paste_render(pasted, region, brighter)
+    assert np.abs(pasted[dark] - portrait[dark]).mean() > 30.0
+
+
+def test_seam_measures_the_step_at_the_edge_alone() -> None:
+    ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 100, axis=0).repeat(3, axis=2)
+    mask = np.zeros((100, 100), dtype=bool)
+    mask[:, 50:] = True
+    lifted = ramp.copy()
+    lifted[:, 50:] += 2  # the step across the edge grows from 2 to 4
+    assert seam(ramp, lifted, mask) == pytest.approx(1.0)
+    inner = ramp.copy()
+    inner[:, 60:80] += 30
+    assert seam(ramp, inner, mask) == 0.0
+    flat = np.full_like(ramp, 9)
+    assert seam(flat, flat + np.uint8(1) * mask[:, :, None], mask) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["smile", "eyes_open", "head_yaw"])
+def test_an_edit_leaves_no_seam(session: FaceEditSession, portrait: np.ndarray, name: str) -> None:
+    for strength in (-2.0, 2.0):
+        assert abs(seam(portrait, session.compose(session.strengths(**{name: strength})), session.mask())) < 0.05
+
+
 def test_zero_strengths_give_the_original_bit_for_bit(session: FaceEditSession, portrait: np.ndarray) -> None:
-    composed = session.compose(strengths_of(session))
+    composed = session.compose(session.strengths())
     np.testing.assert_array_equal(composed, portrait)
     assert composed is not session.image_u8
-    assert session.identity(strengths_of(session)) == pytest.approx(1.0, abs=1e-4)
+    assert session.identity(session.strengths()) == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("named", [{"smile": 2.0}, {"smile": -2.0}, {"head_yaw": 2.0, "mouth_open": 1.0}])
 def test_an_edit_is_visible_inside_the_mask_and_nowhere_else(
     session: FaceEditSession, portrait: np.ndarray, named: dict[str, float]
 ) -> None:
-    composed = session.compose(strengths_of(session, **named))
+    composed = session.compose(session.strengths(**named))
     changed = (composed != portrait).any(axis=2)
     assert not changed[~session.mask()].any()
     assert changed[session.mask()].mean() > 0.3
     assert np.abs(composed.astype(int) - portrait).max() > 25
-    assert session.identity(strengths_of(session, **named)) > 0.9
-    np.testing.assert_array_equal(composed, session.compose(strengths_of(session, **named)))
+    assert session.identity(session.strengths(**named)) > 0.9
+    np.testing.assert_array_equal(composed, session.compose(session.strengths(**named)))
 
 
 def test_smile_moves_the_smile_of_the_composed_picture(session: FaceEditSession, analyzer: FaceAnalyzer) -> None:
-    smiles = [analyzer.analyze(session.compose(strengths_of(session, smile=s)))[0].attributes["smile"] for s in (-2, 0, 2)]
+    smiles = [analyzer.analyze(session.compose(session.strengths(smile=s)))[0].attributes["smile"] for s in (-2, 0, 2)]
     assert smiles[0] < smiles[1] - 0.04
     assert smiles[2] > smiles[1] + 0.04
 
 
 def test_renders_are_measured_and_encoded_again(session: FaceEditSession) -> None:
-    candidates = np.stack([strengths_of(session, smile=s) for s in (-2.0, 0.0, 2.0)])
+    candidates = np.stack([session.strengths(smile=s) for s in (-2.0, 0.0, 2.0)])
     seen = session.render(candidates)
     assert seen.codes.shape == (3, 1, session.codes.shape[1])
     assert seen.attributes.shape == (3, 1, len(ATTRIBUTES))
@@ -210,7 +236,7 @@ def test_two_faces_are_edited_apart(session: FaceEditSession, analyzer: FaceAnal
     faces = analyzer.analyze(pair)
     assert len(faces) == 2
     both = FaceEditSession(pair, faces, session._codec, session._directions, analyzer)
-    strengths = strengths_of(both, smile=2.0)
+    strengths = both.strengths(smile=2.0)
     strengths[1] = 0.0
     changed = (both.compose(strengths) != pair).any(axis=2)
     x = int(faces[1].alignment.centre[0])
@@ -223,7 +249,7 @@ def test_a_render_without_a_face_moves_nothing(
     session: FaceEditSession, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
-    composed = session.compose(strengths_of(session, smile=2.0))
+    composed = session.compose(session.strengths(smile=2.0))
     assert np.abs(composed.astype(int) - portrait).max() < 2 * paste.MAX_LIGHT
 
 
@@ -236,7 +262,7 @@ def test_wrong_strengths_and_refused_faces_are_refused(
     with pytest.raises(ShapeError, match=rf"expected strengths \[1, {num}\], got \[2, {num}\]"):
         session.compose(np.zeros((2, num)))
     with pytest.raises(DirectionError, match="outside its safe range"):
-        session.compose(strengths_of(session, smile=50.0))
+        session.compose(session.strengths(smile=50.0))
     small = analyzer.analyze(np.ascontiguousarray(portrait[95:, 40:]))  # the forehead is missing
     refused = next(f for f in small if f.refusal)
     with pytest.raises(InversionError, match="a face cannot be edited: face is cut off"):
