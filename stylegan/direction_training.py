@@ -6,8 +6,8 @@ Every attribute is measured on *rendered* faces (face mesh, pixels, probes), sin
 Sex, ethnicity and skin tone are measured to be held still: directions are made orthogonal to them (in the metric of the
 codes), their side effects stand in the table, and none is offered under such a name. Age is offered behind a switch only.
 A direction ships when strength +2 raises, against -2, its own attribute in at least 90 % of held-out faces and moves no
-other measured attribute more, in standard deviations; both are the ends of what is offered. What a probe reads must move by half of what lies between faces with and
-without it when strength goes from -2 to +2: less is a change that the probe sees and a person does not.
+other measured attribute more, in standard deviations; both are the ends of what is offered. What a probe reads must move by
+half of what lies between faces with and without it: less is a change that the probe sees and a person does not.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def main() -> None:
         low=np.array([max(table[name]["low"], -MAX_STRENGTH) for name in kept], dtype=np.float32),
         high=np.array([min(table[name]["high"], MAX_STRENGTH) for name in kept], dtype=np.float32),
         restricted=tuple(name for name in kept if name in RESTRICTED),
-        limits=limits,
+        limits=limits, regressors=regressors,
         table={"covered_eyes": limit_figures, "shipped": {name: table[name] for name in kept}, "held_still": names,
                "probes": {name: {"auc": round(p.auc, 3), "faces": p.num_plus} for name, p in probes.items()},
                "measured_and_not_shipped": {name: table[name] for name in offered if name not in kept}},

@@ -65,6 +65,7 @@ class DirectionSet:
     names: what each is for. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
     high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card). restricted:
     names that are used only when asked for by name (age). limits: which faces they were not made for, where known.
+    regressors [A, C]: of everything measured (table["held_still"]), so that a direction learnt later can leave it alone too.
     """
 
     names: tuple[str, ...]
@@ -74,6 +75,7 @@ class DirectionSet:
     table: Mapping[str, Any]
     restricted: tuple[str, ...] = ()
     limits: EditLimits | None = None
+    regressors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         num = len(self.names)
@@ -97,6 +99,7 @@ class DirectionSet:
             names=tuple(names), vectors=self.vectors[rows], low=self.low[rows], high=self.high[rows],
             table={name: self.table.get(name, {}) for name in names},
             restricted=tuple(name for name in names if name in self.restricted), limits=self.limits,
+            regressors=self.regressors,
         )  # fmt: skip
 
     @property
@@ -134,6 +137,8 @@ class DirectionSet:
         tensors = {"vectors": np.ascontiguousarray(self.vectors, dtype=np.float32)}
         if self.limits is not None:
             tensors["covered_eyes"] = np.ascontiguousarray(self.limits.covered_eyes, dtype=np.float32)
+        if self.regressors is not None:
+            tensors["regressors"] = np.ascontiguousarray(self.regressors, dtype=np.float32)
         save_file(tensors, path)
         manifest = {
             "format": FORMAT, "kind": "face-directions", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -162,6 +167,7 @@ class DirectionSet:
         limits = EditLimits(tensors["covered_eyes"], manifest["max_error"]) if "covered_eyes" in tensors else None
         return cls(
             names=tuple(manifest["names"]), vectors=tensors["vectors"], limits=limits,
+            regressors=tensors.get("regressors"),
             low=np.array(manifest["low"], dtype=np.float32), high=np.array(manifest["high"], dtype=np.float32),
             table=manifest["table"], restricted=tuple(manifest.get("restricted", ())),
         )  # fmt: skip
