@@ -4,8 +4,9 @@
     2. minimise  2 * L1(image, G(w_plus)) + feature distance + drift penalty  over w_plus
     3. hold w_plus, minimise the same over a copy of the synthesis weights (Roich et al. 2021, pivotal tuning)
 
-Each step can be skipped; the result says the error after each. The feature distance is taken in the encoder's own picture
-tower, which has seen faces; no other network is needed.
+Each step can be skipped; the result says the error after each. The feature distance is taken in the embedded encoder's own
+picture tower, which has seen faces; with a foreign generator it is a distance of blurred copies. Without an encoder (a
+generator-only checkpoint) the mean latent is the start.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylegan.checkpoints import FaceModel
+from stylegan.encoder import FaceEncoder
 from stylegan.errors import InversionError, ShapeError
 from stylegan.generator import SynthesisNetwork
 
@@ -71,7 +73,7 @@ def invert(
     if not bool(torch.isfinite(image_f32).all()) or float(image_f32.std()) < 1e-3:
         raise InversionError("the face picture is blank or holds invalid numbers; supply the aligned face itself")
     with torch.no_grad():
-        start = face_model.encoder(image_f32)
+        start = _first_guess(face_model, image_f32)
         target_features = _features(face_model, image_f32)
     synthesis = copy.deepcopy(face_model.generator.synthesis)
 
@@ -100,8 +102,21 @@ def invert(
     return InversionResult(w_plus, synthesis, error_encoder, error_w_plus, error(w_plus))
 
 
+def _first_guess(face_model: FaceModel, image_f32: Tensor) -> Tensor:
+    """Return the encoder's latent, or the mean one where there is no encoder, [1, R, w_dim]."""
+    if not face_model.has_encoder:
+        return face_model.generator.w_plus_avg.clone()
+    size = face_model.encoder.config.size
+    if image_f32.shape[-1] != size:
+        image_f32 = F.interpolate(image_f32, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return face_model.encoder(image_f32)
+
+
 def _features(face_model: FaceModel, image_f32: Tensor) -> list[Tensor]:
-    return [F.normalize(level, dim=1) for level in face_model.encoder.backbone(image_f32)[:2]]
+    """Return what the feature distance compares: channel-normalised features, or the picture at 1/2, 1/4 and 1/8 of its size."""
+    if isinstance(face_model.stored_encoder, FaceEncoder):
+        return [F.normalize(level, dim=1) for level in face_model.stored_encoder.backbone(image_f32)[:2]]
+    return [F.avg_pool2d(image_f32, factor) for factor in (2, 4, 8)]
 
 
 def _descend(

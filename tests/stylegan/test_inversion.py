@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stylegan.checkpoints import FaceModel
+from stylegan.encoder import EncoderConfig, FaceEncoder
 from stylegan.errors import InversionError, ShapeError
 from stylegan.inversion import InversionConfig, invert
 
@@ -30,6 +31,31 @@ def test_no_steps_is_the_encoder(tiny_face_model: FaceModel) -> None:
     result = invert(tiny_face_model, image, config=InversionConfig(w_steps=0, tuning_steps=0))
     assert torch.equal(result.w_plus, tiny_face_model.encoder(image))
     assert result.error_tuned == result.error_encoder
+
+
+def test_a_generator_without_encoder_starts_at_the_mean_face(tiny_face_model: FaceModel) -> None:
+    alone = FaceModel(tiny_face_model.generator, None, {})
+    image = target(tiny_face_model)
+    mean = tiny_face_model.generator.synthesize(tiny_face_model.generator.w_plus_avg).clamp(-1, 1)
+    config = InversionConfig(w_steps=60, tuning_steps=0, w_lr=0.1, w_drift=0.0)
+    result = invert(alone, image, config=config)
+    assert result.error_encoder == pytest.approx(float((mean - image).abs().mean()), rel=1e-4)
+    assert result.error_w_plus < 0.8 * result.error_encoder
+
+
+def test_an_encoder_of_another_size_gets_the_picture_at_its_size(tiny_face_model: FaceModel) -> None:
+    generator = tiny_face_model.generator
+    seen = []
+
+    class Half(FaceEncoder):
+        def forward(self, images_f32: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(images_f32.shape))
+            return super().forward(images_f32)
+
+    small = Half(EncoderConfig(size=16, num_rows=8, w_dim=16, code_dim=12, level_width=4)).eval()
+    model = FaceModel(generator, small, {})
+    invert(model, target(tiny_face_model), config=InversionConfig(w_steps=0, tuning_steps=0))
+    assert seen == [(1, 3, 16, 16)]
 
 
 def test_stops_when_asked(tiny_face_model: FaceModel) -> None:
