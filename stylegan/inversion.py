@@ -113,7 +113,7 @@ def _first_guess(face_model: FaceModel, image_f32: Tensor) -> Tensor:
 
 
 def _features(face_model: FaceModel, image_f32: Tensor) -> list[Tensor]:
-    """Return what the feature distance compares: channel-normalised features, or the picture at 1/2, 1/4 and 1/8 of its size."""
+    """Return what the feature distance compares: normalised features, or the picture at 1/2, 1/4 and 1/8 of its size."""
     if isinstance(face_model.stored_encoder, FaceEncoder):
         return [F.normalize(level, dim=1) for level in face_model.stored_encoder.backbone(image_f32)[:2]]
     return [F.avg_pool2d(image_f32, factor) for factor in (2, 4, 8)]
