@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from adcreative import __version__
+from adcreative.cli_delivery import add_commands as add_delivery_commands
 from adcreative.cli_provenance import add_commands
 from adcreative.errors import AdCreativeError
 
@@ -206,6 +207,26 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         typer.echo("  ".join(f"{key}={value}" for key, value in row.items()))
 
 
+@app.command("convert-weights")
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="IN", help=".pt (rosinality, e4e), .pkl (NVlabs) or .safetensors.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Face-model folder to write; must not exist.")],
+) -> None:
+    """Convert a StyleGAN2 or e4e checkpoint into a face-model folder, without running code of the file.
+
+    Example: adcreative convert-weights stylegan2-ffhq-config-f.pkl faces/
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, _):
+        progress("reading weights", 0, 1)
+        summary = pipeline.convert_weights(source, out)
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    parts = "generator and encoder" if summary.has_encoder else "generator"
+    typer.echo(f"{summary.source_format} {parts}, {summary.size_px} px: {summary.path}\nlicence: {summary.licence}")
+
+
 @app.command("app")
 def app_command(
     host: Annotated[str, typer.Option(help="Address to bind; use --auth with anything but 127.0.0.1.")] = "127.0.0.1",
@@ -227,6 +248,7 @@ def app_command(
 
 
 add_commands(app, _verb)
+add_delivery_commands(app, _verb)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.errors import ArtifactError, CatalogError, ConfigError, CreativeError
 from adcreative.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
@@ -27,18 +28,24 @@ from adcreative.studio import Studio, launch_app
 if TYPE_CHECKING:
     from adcreative.feature_builder import AccountHistory
     from adcreative.tools import Tools
+    from stylegan.foreign import ConversionSummary
 
 __all__ = [
     "NOT_LEGAL_ADVICE",
     "RunSummary",
     "Studio",
+    "convert_weights",
     "demo",
     "disclosures",
     "evaluate",
+    "export",
+    "import_results",
     "launch_app",
     "models",
     "optimize",
+    "plan_test",
     "purge",
+    "read_out",
     "score",
     "signing_config",
     "train",
@@ -317,6 +324,21 @@ def models() -> list[dict[str, Any]]:
     from adcreative.encoders.weights import weight_table
 
     return weight_table()
+
+
+def convert_weights(source: Path, out: Path) -> ConversionSummary:
+    """Convert a StyleGAN2 or e4e checkpoint of another project into a face-model folder, without running code of the file.
+
+    Raises:
+        ArtifactError: the file is of another kind, incomplete, damaged, or asks to run code; nothing is written.
+    """
+    from stylegan.errors import StyleGANError
+    from stylegan.foreign import convert_weights as convert
+
+    try:
+        return convert(Path(source), Path(out))
+    except StyleGANError as error:
+        raise ArtifactError(str(error)) from error
 
 
 def demo(

@@ -42,14 +42,16 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "adcreative.cli_provenance", "apps")
+DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_provenance", "apps")
 DOORS_MAY_IMPORT = RECORDS | {
-    "adcreative", "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report", "adcreative.catalog.images",
+    "adcreative", "adcreative.cli_delivery", "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report",
+    "adcreative.catalog.images",
     "adcreative.provenance.export", "apps",
 }  # fmt: skip
 # The joints: they wire rooms together and may import any of them.
 JOINTS = (
     "adcreative.pipeline",
+    "adcreative.campaign",
     "adcreative.governance",
     "adcreative.studio",
     "adcreative.run_output",

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from adcreative import __version__, pipeline
 from adcreative.cli import app
 
-VERBS = ("train", "score", "optimize", "evaluate", "demo", "models", "app", "disclosures", "purge")
+VERBS = ("train", "score", "optimize", "evaluate", "demo", "models", "app", "disclosures", "purge",
+         "plan-test", "read-out", "export", "import-results")  # fmt: skip
 runner = CliRunner()
 
 
@@ -24,8 +25,8 @@ def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "app"])
 def test_each_verb_is_a_function_of_the_pipeline(verb: str) -> None:
-    assert callable(getattr(pipeline, verb))
-    assert verb in pipeline.__all__
+    assert callable(getattr(pipeline, verb.replace("-", "_")))
+    assert verb.replace("-", "_") in pipeline.__all__
 
 
 def test_version() -> None:

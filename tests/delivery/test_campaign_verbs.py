@@ -1,0 +1,129 @@
+"""The verbs after the edit, through the command line: from a run to a plan, out to a platform, and back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from adcreative import pipeline
+from adcreative.catalog import read_catalog
+from adcreative.cli import app
+from adcreative.errors import ConfigError
+from tests.catalog.conftest import write_csv
+
+runner = CliRunner()
+
+
+def call(*arguments: object) -> tuple[int, str]:
+    result = runner.invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+def write_results(path: Path, plan: Path, clicks: dict[str, int]) -> Path:
+    """Write a Meta export by day, ten days of 3,000 impressions an arm, clicks a day by arm."""
+    arms = [arm for test in json.loads((plan / "plan.json").read_text())["tests"] for arm in test["arms"]]
+    rows = [
+        {"Reporting starts": f"2026-11-{day:02}", "Reporting ends": f"2026-11-{day:02}", "Ad name": arm["name"],
+         "Amount spent (EUR)": 9.5, "Impressions": "3,000", "Link clicks": clicks[arm["arm"]], "CTR (all)": 77}
+        for day in range(1, 11)
+        for arm in arms
+    ]  # fmt: skip
+    stranger = {**rows[0], "Ad name": "Another ad"}
+    total = {**rows[0], "Ad name": "", "Impressions": "123,000", "Link clicks": 999}
+    return write_csv(path, [*rows, stranger, total])
+
+
+def test_from_a_run_to_an_answer_and_to_the_next_training(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run, plan = make_run(), tmp_path / "plan"
+    code, output = call("plan-test", run, "--out", plan, "--campaign", "spring", "--daily-impressions", 20000)
+    assert code == 0
+    assert "2 comparisons planned" in output
+    assert "predicted +25.0%" in output
+    assert "warning: Summer-sale_edited_acv" in output
+
+    results = write_results(tmp_path / "results.csv", plan, {"control": 60, "edited": 90})
+    code, output = call("read-out", results, "--plan", plan, "--out", tmp_path / "read-out.json")
+    assert code == 0
+    assert output.count("edited: winner (+50.0%") == 2
+    assert 'such as "Another ad"' in output
+    tests = json.loads((tmp_path / "read-out.json").read_text())["tests"]
+    assert [(t["test"], t["arms"][0]["answer"], t["control_clicks"]) for t in tests] == [
+        ("00001", "winner", 600),
+        ("00002", "winner", 600),
+    ]
+
+    store = tmp_path / "account.duckdb"
+    code, output = call(
+        "import-results", results, "--db", store, "--run", run, "--campaign", "spring", "--training", tmp_path / "next"
+    )
+    assert code == 0
+    assert "40 rows taken" in output
+    assert "4 rows to train on" in output
+    assert "came true" in output
+    with store.with_suffix(".csv").open(newline="") as file:
+        outcomes = list(csv.DictReader(file))
+    assert {(row["arm"], row["ctr_real"]) for row in outcomes} == {("control", "0.02"), ("edited", "0.03")}
+    assert json.loads(store.with_suffix(".json").read_text())["clicks"] == 4 * 600 + 2 * 300 == 3000
+    assert [c.impressions for c in read_catalog(tmp_path / "next").creatives] == [30_000] * 4
+    before = store.with_suffix(".csv").read_bytes()
+    assert "nothing changed" in call("import-results", results, "--db", store)[1]
+    assert store.with_suffix(".csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("format", ["google-editor", "meta-bulk", "adcp"])
+def test_export_names_what_the_plan_names(make_run: Callable[..., Path], tmp_path: Path, format: str) -> None:
+    run, out = make_run(), tmp_path / "out" / "ads.txt"
+    call("plan-test", run, "--out", tmp_path, "--campaign", "spring", "--daily-impressions", 20000)
+    code, output = call(
+        "export", run, "--out", out, "--format", format, "--campaign", "spring", "--url", "https://example.com",
+        "--extra-headline", "Sleep well", "--extra-headline", "Free returns", "--extra-description", "For quiet nights.",
+    )  # fmt: skip
+    assert code == 0, output
+    content = out.read_text()
+    names = [arm["name"] for test in json.loads((tmp_path / "plan.json").read_text())["tests"] for arm in test["arms"]]
+    written = [name for name in names if name in content]
+    assert written == names[: 3 if format == "google-editor" else 4]  # one hostile headline is too long for Google
+
+
+def test_a_read_out_without_a_plan_needs_the_control(tmp_path: Path) -> None:
+    rows = [{"Ad name": name, "Impressions": 50_000, "Link clicks": x} for name, x in (("old", 1000), ("new", 1010))]
+    results = write_csv(tmp_path / "results.csv", rows)
+    summary = pipeline.read_out(results, tmp_path / "out.json", control="old")
+    assert summary.lines[0].startswith("new: go on (+1.0%, between -")
+    with pytest.raises(ConfigError, match=r"either the plan of the test .* or the name of its control"):
+        pipeline.read_out(results, tmp_path / "out.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["plan-test", "{tmp}", "--out", "p", "--campaign", "c", "--daily-impressions", "9"],
+            "not a folder written by optimize",
+        ),
+        (["read-out", "{tmp}/none.csv", "--control", "a", "--out", "r.json"], "there is no file at"),
+        (["read-out", "{tmp}/r.csv", "--plan", "{tmp}", "--out", "r.json"], "not a plan written by plan-test"),
+        (["import-results", "{tmp}/r.csv", "--db", "{tmp}/a.duckdb", "--run", "x"], "--run and --campaign belong together"),
+        (["import-results", "{tmp}/r.csv", "--db", "{tmp}/a.duckdb"], "belongs to a known variant"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    write_csv(tmp_path / "r.csv", [{"Ad name": "a", "Impressions": 10, "Link clicks": 1}])
+    code, output = call(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert code == 2
+    assert message in output.replace("\n", " ")
+    assert output.count("adcreative:") == 1
+
+
+def test_the_verbs_load_no_torch() -> None:
+    parts = ("test_plan", "read_out", "export", "loop", "recalibration", "joining")
+    imports = ", ".join(f"adcreative.delivery.{part}" for part in parts)
+    code = f"import sys, adcreative.campaign, {imports}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
