@@ -1,0 +1,141 @@
+"""Inputs that are small on disk and huge in memory, or slow on purpose: refused from the header, in a sentence, in time."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcreative.catalog import read_catalog
+from adcreative.catalog.images import decode_image
+from adcreative.errors import CatalogError, CreativeError
+
+
+@pytest.fixture(autouse=True)
+def _frugal() -> Iterator[None]:
+    """No bomb of this file may take more than five seconds or 200 MB."""
+    tracemalloc.start()
+    started_s = time.monotonic()
+    yield
+    assert time.monotonic() - started_s < 5
+    assert tracemalloc.get_traced_memory()[1] < 200e6
+    tracemalloc.stop()
+
+
+def png(width: int, height: int, *, payload: bytes = b"") -> bytes:
+    """A PNG whose header claims this size, with one small data chunk."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", payload or zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def jpeg_claiming(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "JPEG")
+    content = bytearray(buffer.getvalue())
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(("width", "height"), [(2**31 - 1, 2**31 - 1), (60_000, 60_000), (100_000, 500), (9_000, 9_000)])
+def test_a_huge_size_in_the_header_is_refused_before_decoding(width: int, height: int) -> None:
+    with pytest.raises(CreativeError, match="megapixels; at most 40 are read"):
+        decode_image(png(width, height))
+
+
+def test_a_real_decompression_bomb() -> None:
+    """90 megapixels of one colour in 88 KB."""
+    rows = zlib.compress(bytes(1 + 3 * 300), 9)
+    with pytest.raises(CreativeError, match="90 megapixels"):
+        decode_image(png(9_000, 10_000, payload=rows))
+
+
+def test_a_jpeg_that_lies_about_its_size() -> None:
+    with pytest.raises(CreativeError, match="megapixels"):
+        decode_image(jpeg_claiming(65_000, 65_000))
+
+
+def test_a_stream_longer_than_its_header_says_ends_at_its_size() -> None:
+    bomb = zlib.compress(bytes(40_000_000), 9)  # 40 MB behind a header of 64 x 64
+    assert decode_image(png(64, 64, payload=bomb)).shape == (64, 64, 3)
+
+
+def test_text_chunks_that_inflate_are_bounded() -> None:
+    body = b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9)
+    chunk = struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "PNG")
+    content = buffer.getvalue()
+    with pytest.raises(CreativeError, match=r"cannot be (read|decoded)"):
+        decode_image(content[:33] + chunk + content[33:])
+
+
+def test_of_an_animation_one_frame_is_read() -> None:
+    frames = [Image.new("P", (100, 100), n) for n in range(200)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    assert decode_image(buffer.getvalue()).shape == (100, 100, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("columns.csv", "headline" + "," * 1_000_000 + "\nhi there\n", "more than 2,000 columns"),
+        ("names.csv", ",".join(f"c{n}" for n in range(150_000)) + ",headline\nhi there\n", "more than 2,000 columns"),
+        ("one.csv", "h" * 900_000 + "\nhi there\n", "one.csv"),
+        (
+            "keys.jsonl",
+            "{" + ",".join(f'"k{n}":1' for n in range(60_000)) + ',"headline":"x"}\n',
+            "more than 500 different keys",
+        ),
+    ],
+)
+def test_tables_too_wide_are_one_sentence(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CatalogError, match=message) as caught:
+        read_catalog(tmp_path / name)
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cell.csv", 'headline,brand\n"' + "x" * 5_000_000 + '",b\nfine ad,b\n'),
+        ("line.csv", "headline,brand\nhi" + "," * 2_000_000 + "\nfine ad,b\n"),
+        ("digits.csv", "headline,clicks\nbad ad," + "9" * 100_000 + "\nfine ad,1\n"),
+        ("deep.jsonl", "[" * 200_000 + '\n{"headline":"fine ad"}\n'),
+        ("nested.jsonl", '{"headline":' + "[" * 90_000 + "]" * 90_000 + '}\n{"headline":"fine ad"}\n'),
+        ("long.jsonl", '{"headline":"' + "x" * 5_000_000 + '"}\n{"headline":"fine ad"}\n'),
+        ("number.jsonl", '{"headline":"bad ad","clicks":' + "9" * 100_000 + '}\n{"headline":"fine ad"}\n'),
+        ("quotes.csv", 'headline,brand\n"unclosed,b\n' + "".join(f"fine ad,{n}\n" for n in range(50))),
+    ],
+)
+def test_a_giant_cell_costs_its_row_only(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    catalog = read_catalog(tmp_path / name)
+    assert "fine ad" in {creative.headline for creative in catalog.creatives}
+    assert all(len(failure.problem) < 1_000 for failure in catalog.failures)
+    assert len(catalog.failures) == 1 or (name == "line.csv" and not catalog.failures)
+
+
+def test_a_cached_entry_with_a_pickle_is_not_read(tmp_path: Path) -> None:
+    from adcreative.feature_cache import FeatureCache
+
+    cache = FeatureCache(tmp_path)
+    path = tmp_path / "aa" / "aa1.features.npz"
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        np.savez(file, codes=np.array([{"a": 1}], dtype=object))
+    assert cache.load("aa1") is None
