@@ -22,6 +22,7 @@ from stylegan.errors import CheckpointError, ShapeError
 from stylegan.face_attributes import ATTRIBUTES, head_yaw, measure_attributes
 from stylegan.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
 from stylegan.images import decode_image, encode_image
+from stylegan.prepared import prepare_synthesis
 
 DETECTION_SPAN = 1.5
 MESH_SPAN, MESH_CENTRE_Y = 0.9, 0.53
@@ -183,6 +184,7 @@ class FaceCodec:
         self.size = face_model.encoder.config.size
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
+        self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
 
     @torch.inference_mode()
     def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
@@ -200,7 +202,7 @@ class FaceCodec:
         for batch in torch.as_tensor(codes, dtype=torch.float32, device=self._device).split(RENDER_BATCH):
             with torch.autocast(self._device.type, dtype=torch.bfloat16):
                 w_plus = self.face_model.encoder.expand(batch)
-                images.extend(decode_image(self.face_model.generator.synthesize(w_plus)))
+            images.extend(decode_image(self._synthesize(w_plus)))
         return images
 
     def _resized(self, crop_u8: np.ndarray) -> np.ndarray:

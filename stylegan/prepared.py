@@ -45,7 +45,10 @@ def prepare_synthesis(synthesis: SynthesisNetwork, dtype: torch.dtype = torch.fl
 
 
 class PreparedSynthesis:
-    """w_plus [B, R, w_dim] -> image [B, 3, size, size] float32, without gradients; use one thread at a time per object."""
+    """w_plus [B, R, w_dim] -> image [B, 3, size, size] float32, without gradients.
+
+    Safe to share between threads as long as no weight changes.
+    """
 
     def __init__(self, synthesis: SynthesisNetwork, dtype: torch.dtype) -> None:
         self.synthesis, self.dtype = synthesis, dtype

@@ -28,7 +28,7 @@ class WinogradConv:
         frequencies = torch.einsum("ia,ocab,jb->ijoc", transform, weight.double(), transform).float()
         self.out_channels = weight.shape[0]
         self._kernels = [kernel.contiguous() for kernel in frequencies.flatten(0, 1)]
-        self._packed = torch.backends.mkldnn.is_available()
+        self._packed = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
         if self._packed:
             self._kernels = [torch.ops.mkldnn._reorder_linear_weight(kernel, None) for kernel in self._kernels]
 

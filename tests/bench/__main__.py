@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.bench.serving import serving_figures
+from tests.bench.synthesis import synthesis_figures
 
 
 def seconds_of(arguments: list[str]) -> float:
@@ -47,6 +48,7 @@ def main() -> None:
     figures = {
         "help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1),
         "score_cold_ads_per_s": round(32 / cold, 1), "score_warm_over_cold": round(cold / warm, 1), **serving_figures(),
+        **synthesis_figures(256), **synthesis_figures(1024),
     }  # fmt: skip
     print(json.dumps(figures, indent=1))
 
