@@ -1,0 +1,151 @@
+"""Output folders under stress: two writers, a full disk, and a process that is killed again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adcreative.catalog.tables import write_rows
+from adcreative.creative import EditResult
+from adcreative.errors import AdCreativeError, CatalogError, ConfigError
+from adcreative.provenance.errors import ProvenanceError
+from adcreative.provenance.export import export_picture
+from adcreative.run_log import RunLog
+
+NUM_ROWS = 400
+# A run as `optimize` makes it: skip what is there, work, append.
+RUN = f"""
+import sys
+from pathlib import Path
+from adcreative.run_log import RunLog
+with RunLog(Path(sys.argv[1]), {{"verb": "optimize"}}, key_field="row") as log:
+    print("open", flush=True)
+    for row in range({NUM_ROWS}):
+        if row not in log.rows:
+            log.append({{"row": row, "text": "x" * (row % 7) * 1000}})
+"""
+
+
+def run(path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+
+
+def test_a_run_killed_in_a_loop_loses_no_row_and_writes_none_twice(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    rng, num_kills = np.random.default_rng(0), 0
+    for _ in range(30):
+        process = run(path)
+        assert process.stdout is not None
+        process.stdout.readline()
+        seen = path.stat().st_size
+        deadline_s = time.monotonic() + 10
+        while process.poll() is None and path.stat().st_size == seen and time.monotonic() < deadline_s:
+            pass  # wait for one new row at least, then a random moment
+        time.sleep(float(rng.uniform(0, 0.01)))
+        if num_kills < 4 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            num_kills += 1
+        if process.wait() == 0:
+            break
+    rows = [json.loads(line)["row"] for line in path.read_text().splitlines()]
+    assert num_kills >= 2
+    assert rows == list(range(NUM_ROWS))
+
+
+def test_two_processes_do_not_write_one_folder(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    with RunLog(path, {"verb": "optimize"}, key_field="row") as log:
+        log.append({"row": 0, "text": ""})
+        second = run(path)
+        said = second.communicate()[1]
+        assert second.returncode != 0
+        assert "another process is writing" in said
+        assert "choose another --out" in said
+        with pytest.raises(ConfigError, match="another process is writing"):
+            RunLog(path, {"verb": "optimize"}, key_field="row", restart=True)
+        log.append({"row": 1, "text": ""})
+    assert len(path.read_text().splitlines()) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["results.jsonl", "results.run.json"]  # the lock is gone
+    with RunLog(path, {"verb": "optimize"}, key_field="row") as log:
+        assert set(log.rows) == {0, 1}
+
+
+class FullDisk:
+    """A file on a disk that has room for `room` more bytes."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self.file, self.room = file, room
+
+    def write(self, content: bytes) -> int:
+        taken = min(len(content), self.room)
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= taken
+        return self.file.write(content[:taken])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("room", [0, 1, 20, 25])
+def test_a_row_that_does_not_fit_is_taken_back_and_written_later(tmp_path: Path, room: int) -> None:
+    path = tmp_path / "results.jsonl"
+    with RunLog(path, {}, key_field="row") as log:
+        log.append({"row": 1})
+        before = path.read_bytes()
+        real, log._file = log._file, FullDisk(log._file, room)  # type: ignore[assignment]
+        with pytest.raises(CatalogError, match=r"No space left.*Free some space.*goes on where it was"):
+            log.append({"row": 2, "text": "a longer line than the disk has room for"})
+        assert path.read_bytes() == before
+        assert 2 not in log.rows
+        log._file = real
+        log.append({"row": 2})
+    with RunLog(path, {}, key_field="row") as log:
+        assert set(log.rows) == {1, 2}
+
+
+def full(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_picture_that_does_not_fit_leaves_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, pixels = tmp_path / "images" / "a.png", np.zeros((64, 64, 3), np.uint8)
+    result = EditResult(file_name="a.jpg", status="edited").as_dict()
+    export_picture(path, pixels, is_edited=True, result=result)
+    before = {p.name: p.read_bytes() for p in path.parent.iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(ProvenanceError, match=r"a\.png cannot be written \(No space left"):
+            export_picture(path, pixels + 9, is_edited=True, result=result)
+        with pytest.raises(CatalogError, match="No space left"):
+            write_rows(tmp_path / "t.csv", [{"a": 1}], ["a"])
+        with pytest.raises(CatalogError, match="No space left"), RunLog(tmp_path / "r.jsonl", {}, key_field="row") as log:
+            log.append({"row": 1})
+    assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["r.jsonl", "r.run.json"]
+
+
+def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for attempt in (
+        lambda: RunLog(tmp_path / "file" / "results.jsonl", {}, key_field="row"),
+        lambda: export_picture(tmp_path / "file" / "a.png", np.zeros((64, 64, 3), np.uint8), is_edited=True),
+    ):
+        with pytest.raises(AdCreativeError, match="cannot be written"):
+            attempt()
+    with contextlib.suppress(OSError):
+        assert not (tmp_path / "file" / "results.jsonl").exists()
