@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from adcreative import pipeline
-from adcreative.creative import Creative
+from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import CatalogError, ConfigError
 
 SMALL = {"population": 6, "generations": 2, "copywriter": "template", "seed": 3}
@@ -180,3 +180,31 @@ def test_realised_uplift_is_read_from_what_is_delivered(ad_folder: Path, run: Pa
     assert truth["mean_true_original"] == pytest.approx(before)
     assert truth["mean_true_delivered"] == pytest.approx(after)
     assert f"{truth['num_worse']} of {len(rows)} became worse" in truth["sentence"]
+
+
+def test_faces_are_edited_with_consent_only_through_every_door(ad_folder: Path, tmp_path: Path) -> None:
+    """One picture with a face under four consents; the batch goes on, and each row says why its faces were left."""
+    with (ad_folder / "metadata.csv").open() as file:
+        shown = next(row for row in csv.DictReader(file) if row["consent_id"] == SYNTHETIC_PERSON)
+    (tmp_path / "ads").mkdir()
+    shutil.copy(ad_folder / shown["file_name"], tmp_path / "ads" / "face.jpg")
+    ids = ("", "c-old", "c-smile", SYNTHETIC_PERSON)
+    lines = [f"face.jpg,Sleep better tonight,place {n},{consent_id}" for n, consent_id in enumerate(ids)]
+    (tmp_path / "ads" / "metadata.csv").write_text("\n".join(["file_name,headline,placement,consent_id", *lines]) + "\n")
+    (tmp_path / "consents.toml").write_text(
+        '[[consent]]\nconsent_id = "c-old"\nperson = "A"\nedits = ["all"]\nexpires = 2020-01-01\n'
+        '[[consent]]\nconsent_id = "c-smile"\nperson = "A"\nedits = ["smile"]\nexpires = 2999-01-01\n'
+    )
+    pipeline.optimize(tmp_path / "ads", tmp_path / "out", consent=tmp_path / "consents.toml", **SMALL)
+    rows = results(tmp_path / "out")
+    refusals = ["; ".join(row["faces"]["refused"]) for row in rows]  # type: ignore[index]
+    assert "no consent_id" in refusals[0]
+    assert 'consent record "c-old" expired on 2020-01-01' in refusals[1]
+    assert refusals[2:] == ["", ""]
+    assert {edit["direction"] for edit in rows[2]["edits"] if edit["face"] >= 0} <= {"smile"}  # type: ignore[index, union-attr]
+    studio = pipeline.Studio(consent=tmp_path / "consents.toml")
+    for consent_id, refusal in zip(ids[:2], refusals[:2], strict=True):
+        creative = Creative(image_path=tmp_path / "ads" / "face.jpg", headline="Sleep better tonight", consent_id=consent_id)
+        outcome = studio.improve_one(creative, population_size=2, generations=0, copywriter="template")
+        assert "; ".join(outcome.result.faces.refused) == refusal
+        assert not any(edit.face >= 0 for edit in outcome.result.edits)
