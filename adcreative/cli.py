@@ -32,6 +32,7 @@ Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv,
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over instead of continuing an earlier run.")]
 Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
+Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of the table = our name.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 
 
@@ -105,7 +106,12 @@ def main(
 
 
 @app.command()
-def train(data: Data, out: Annotated[Path, typer.Option("--out", help="Model folder to write.")], seed: Seed = 0) -> None:
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    seed: Seed = 0,
+    columns: Columns = None,
+) -> None:
     """Fit the predictor and its judge to creatives with impressions and clicks.
 
     Example: adcreative train account/ --out model/
@@ -113,7 +119,7 @@ def train(data: Data, out: Annotated[Path, typer.Option("--out", help="Model fol
     from adcreative import pipeline
 
     with _verb() as (progress, should_stop):
-        summary = pipeline.train(data, out, seed=seed, progress=progress, should_stop=should_stop)
+        summary = pipeline.train(data, out, columns=columns, seed=seed, progress=progress, should_stop=should_stop)
     _finish(summary, "creatives learnt from")
 
 
@@ -123,6 +129,7 @@ def score(
     out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
     model: Model = None,
     restart: Restart = False,
+    columns: Columns = None,
 ) -> None:
     """Predict a click rate with interval, evidence and reasons for each creative.
 
@@ -131,7 +138,9 @@ def score(
     from adcreative import pipeline
 
     with _verb() as (progress, should_stop):
-        summary = pipeline.score(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
+        summary = pipeline.score(
+            data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop
+        )
     _finish(summary, "creatives scored")
 
 
@@ -149,6 +158,7 @@ def optimize(
     c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
     c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
     restart: Restart = False,
+    columns: Columns = None,
 ) -> None:
     """Search edits of faces and words for each creative, re-render, re-score and judge them.
 
@@ -158,7 +168,7 @@ def optimize(
 
     with _verb() as (progress, should_stop):
         summary = pipeline.optimize(
-            data, out, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
+            data, out, columns=columns, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
             directions=direction, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key),
             restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
@@ -166,7 +176,9 @@ def optimize(
 
 
 @app.command()
-def evaluate(data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None) -> None:
+def evaluate(
+    data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None, columns: Columns = None
+) -> None:
     """Measure a model on creatives with results that it was not trained on.
 
     Example: adcreative evaluate held-out.parquet --out metrics.json
@@ -174,7 +186,7 @@ def evaluate(data: Data, out: Annotated[Path, typer.Option("--out", help="JSON t
     from adcreative import pipeline
 
     with _verb() as (progress, should_stop):
-        metrics = pipeline.evaluate(data, out, model=model, progress=progress, should_stop=should_stop)
+        metrics = pipeline.evaluate(data, out, columns=columns, model=model, progress=progress, should_stop=should_stop)
     typer.echo(json.dumps(metrics, indent=1))
 
 

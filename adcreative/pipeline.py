@@ -84,13 +84,18 @@ def _no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-def _read(data: Path) -> Catalog:
-    """Read a catalogue with at least one usable creative."""
-    catalog = read_catalog(data)
+def _read(data: Path, columns: Path | None = None) -> Catalog:
+    """Read a catalogue with at least one usable creative; `columns` is a mapping file for its columns."""
+    catalog = read_catalog(data, columns=columns)
     if not catalog.creatives:
         first = f": {catalog.failures[0].problem} {catalog.failures[0].remedy}" if catalog.failures else ""
         raise CatalogError(f"nothing in {data} can be used ({len(catalog.failures)} rows failed){first}")
     return catalog
+
+
+def _columns_setting(columns: Path | None) -> dict[str, str]:
+    """Return what a run remembers of its mapping file: a run read through another one is another run."""
+    return {"columns": str(Path(columns).resolve())} if columns else {}
 
 
 def _failures_path(out: Path) -> Path:
@@ -105,7 +110,13 @@ def _with_results(catalog: Catalog, data: Path) -> list[Creative]:
 
 
 def train(
-    data: Path, out: Path, *, seed: int = 0, progress: Progress = _silent, should_stop: ShouldStop = _never
+    data: Path,
+    out: Path,
+    *,
+    columns: Path | None = None,
+    seed: int = 0,
+    progress: Progress = _silent,
+    should_stop: ShouldStop = _never,
 ) -> RunSummary:
     """Fit a predictor and a judge to creatives with impressions and clicks; write both into the folder `out`.
 
@@ -117,7 +128,7 @@ def train(
     from adcreative.tools import load_tools
 
     data, out = Path(data), Path(out)
-    catalog = _read(data)
+    catalog = _read(data, columns)
     wanted = _with_results(catalog, data)
     tools = load_tools()
     creatives, features, failures = _extract(tools, wanted, progress, should_stop)
@@ -179,6 +190,7 @@ def score(
     out: Path,
     *,
     model: Path | None = None,
+    columns: Path | None = None,
     restart: bool = False,
     progress: Progress = _silent,
     should_stop: ShouldStop = _never,
@@ -191,9 +203,9 @@ def score(
     from adcreative.tools import load_model, load_tools
 
     data, out = Path(data), Path(out)
-    catalog = _read(data)
+    catalog = _read(data, columns)
     tools, (predictor, _) = load_tools(), load_model(model)
-    settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash}
+    settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash, **_columns_setting(columns)}
     log_path = out.with_name(f".{out.name}.partial.jsonl")
     with RunLog(log_path, settings, key_field="row", restart=restart) as log:
         waiting = [creative for creative in catalog.creatives if creative.row not in log.rows]
@@ -221,6 +233,7 @@ def optimize(
     out: Path,
     *,
     model: Path | None = None,
+    columns: Path | None = None,
     seed: int = 0,
     population: int | None = None,
     generations: int | None = None,
@@ -252,13 +265,14 @@ def optimize(
     sizes = {"population_size": population, "generations": generations}
     config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
     consents = read_consents(consent)
-    catalog = _read(data)
+    catalog = _read(data, columns)
     tools, models_of_run = load_tools(copywriter), load_model(model)
     editor_tools = tools.editor_tools(*models_of_run, directions, consents)
     settings = {
         "verb": "optimize", "data": str(data.resolve()), "predictor": models_of_run[0].content_hash,
         "judge": models_of_run[1].content_hash, "copywriter": copywriter,
-        "directions": list(editor_tools.directions.names), "consents": consents.content_hash, **asdict(config),
+        "directions": list(editor_tools.directions.names), "consents": consents.content_hash,
+        **asdict(config), **_columns_setting(columns),
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     stopped = False
@@ -292,7 +306,13 @@ def optimize(
 
 
 def evaluate(
-    data: Path, out: Path, *, model: Path | None = None, progress: Progress = _silent, should_stop: ShouldStop = _never
+    data: Path,
+    out: Path,
+    *,
+    model: Path | None = None,
+    columns: Path | None = None,
+    progress: Progress = _silent,
+    should_stop: ShouldStop = _never,
 ) -> dict[str, Any]:
     """Measure a model on creatives with results that it was not trained on; write metrics.json.
 
@@ -304,7 +324,7 @@ def evaluate(
     from adcreative.tools import load_model, load_tools
 
     data, out = Path(data), Path(out)
-    catalog = _read(data)
+    catalog = _read(data, columns)
     wanted = _with_results(catalog, data)
     tools, (predictor, _) = load_tools(), load_model(model)
     creatives, features, failures = _extract(tools, wanted, progress, should_stop)

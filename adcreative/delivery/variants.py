@@ -15,12 +15,12 @@ from typing import Any
 
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
-from adcreative.errors import CatalogError
+from adcreative.errors import AdCreativeError, CatalogError
 
 CONTROL, EDITED = "control", "edited"
 _ID = re.compile(r"(?<![0-9a-z])acv[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE)
 _MAX_NAME_CHARS = 80
-_LOCAL_SETTINGS = ("data",)  # paths of one machine are no part of a run's identity
+_LOCAL_SETTINGS = ("data", "columns")  # paths of one machine are no part of a run's identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +111,9 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
 def _read_originals(settings: dict[str, Any]) -> dict[int, Creative]:
     """Return row -> creative of the run's catalogue, or nothing when it has moved."""
     try:
-        return {creative.row: creative for creative in read_catalog(Path(settings.get("data", ""))).creatives}
-    except CatalogError:
+        columns = Path(settings["columns"]) if settings.get("columns") else None
+        return {creative.row: creative for creative in read_catalog(Path(settings["data"]), columns=columns).creatives}
+    except (AdCreativeError, KeyError):
         return {}
 
 

@@ -127,3 +127,12 @@ def test_the_verbs_load_no_torch() -> None:
     imports = ", ".join(f"adcreative.delivery.{part}" for part in parts)
     code = f"import sys, adcreative.campaign, {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["train", "score", "optimize", "evaluate"])
+def test_every_verb_that_reads_a_table_takes_a_mapping(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "m.json").write_text('{"Klick": "clickz"}')
+    (tmp_path / "ads.csv").write_text("headline,impressions,Klick\nHi,1000,10\n")
+    code, output = call(verb, tmp_path / "ads.csv", "--out", tmp_path / "out", "--columns", tmp_path / "m.json")
+    assert code == 2
+    assert '"Klick" is mapped to' in output
