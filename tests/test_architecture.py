@@ -40,7 +40,7 @@ MAY_IMPORT = {
     },
     "adcreative.market": RECORDS | {"adcreative.market", "adcreative.catalog", "adcreative.encoders", "stylegan"},
     "adcreative.report": RECORDS | {"adcreative.report"},
-    "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog"},
+    "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
 DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_provenance", "apps")
 DOORS_MAY_IMPORT = RECORDS | {
@@ -51,6 +51,7 @@ DOORS_MAY_IMPORT = RECORDS | {
 # The joints: they wire rooms together and may import any of them.
 JOINTS = (
     "adcreative.pipeline",
+    "adcreative.benchmarking",
     "adcreative.campaign",
     "adcreative.governance",
     "adcreative.studio",

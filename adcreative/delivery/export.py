@@ -25,6 +25,7 @@ from adcreative.catalog.tables import atomic_file, escape_cell, write_failures, 
 from adcreative.creative import FailedCreative
 from adcreative.delivery.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.provenance.sidecar import copy_sidecar
 
 RSA_COLUMNS = (
     "Campaign", "Ad Group", "Ad type", *(f"Headline {n}" for n in range(1, 16)), "Headline 1 position",
@@ -228,6 +229,7 @@ def _copy_picture(variant: Variant, out: Path) -> str:
     try:
         _picture_dir(out).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(variant.creative.image_path, _picture_dir(out) / name)
+        copy_sidecar(variant.creative.image_path, _picture_dir(out) / name)
     except FileNotFoundError as error:
         remedy = "Run optimize again, or restore the run's images."
         raise CreativeError(f"its picture {variant.creative.file_name} is missing in the run.", remedy) from error

@@ -104,6 +104,16 @@ def read_sidecar(picture_path: Path) -> dict[str, Any]:
     return content
 
 
+def copy_sidecar(picture_path: Path, copy_path: Path) -> None:
+    """Give an unchanged copy of a picture its sidecar; a picture without one, such as an original, has none to give.
+
+    Raises:
+        ProvenanceError: as `read_sidecar` and `write_sidecar`.
+    """
+    if sidecar_path(picture_path).is_file():
+        write_sidecar(copy_path, read_sidecar(picture_path) | {"picture": copy_path.name})
+
+
 def approve_sidecar(picture_path: Path, *, by: str, at: datetime) -> dict[str, Any]:
     """Note that a person approved the picture, and return the content.
 

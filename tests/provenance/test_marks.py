@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from adcreative.catalog.images import read_image
 from adcreative.creative import Edit, EditResult
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.marks import EDITED, GENERATED, encode_picture, read_source_type, source_type_xmp
-from adcreative.provenance.sidecar import approve_sidecar, build_sidecar, read_sidecar, sidecar_path, write_sidecar
+from adcreative.provenance.sidecar import (
+    approve_sidecar,
+    build_sidecar,
+    copy_sidecar,
+    read_sidecar,
+    sidecar_path,
+    write_sidecar,
+)
 
 NOISE = np.random.default_rng(0).integers(0, 255, (70, 90, 3), dtype=np.uint8)
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -103,6 +111,19 @@ def test_the_sidecar_says_what_was_done_with_what_and_on_whose_consent(exported:
     assert (found["consent_id"], found["digital_source_type"], found["human_approval"]) == ("c-7", EDITED, None)
     assert found["models"] == {"faces": "f" * 64, "predictor": "p" * 64}
     assert found["ai_tool"]["version"]
+
+
+def test_a_copy_takes_its_sidecar_along(exported: Path, tmp_path: Path) -> None:
+    write_sidecar(exported, sidecar(exported))
+    copy_path = tmp_path / "upload" / "ad-1.png"
+    copy_path.parent.mkdir()
+    shutil.copyfile(exported, copy_path)
+    copy_sidecar(exported, copy_path)
+    assert read_sidecar(copy_path) == read_sidecar(exported) | {"picture": "ad-1.png"}
+    sidecar_path(exported).unlink()
+    sidecar_path(copy_path).unlink()
+    copy_sidecar(exported, copy_path)
+    assert not sidecar_path(copy_path).exists()
 
 
 def test_an_approval_is_noted_with_name_and_time(exported: Path) -> None:
