@@ -11,17 +11,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from stylegan.encoder import EncoderConfig, FaceEncoder
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator, GeneratorConfig
 from stylegan.ir_se50 import E4EConfig, E4EEncoder
+
+if TYPE_CHECKING:
+    from stylegan.encoder import FaceEncoder
 
 FORMAT = 1
 EMBEDDED, E4E = "embedded", "e4e"
@@ -104,6 +106,8 @@ def build_networks(manifest: Mapping[str, Any]) -> tuple[Generator, FaceEncoder 
         if kind is None:
             return generator, None
         if kind == EMBEDDED:
+            from stylegan.encoder import EncoderConfig, FaceEncoder  # brings timm, which the others do without
+
             return generator, FaceEncoder(EncoderConfig(**manifest["encoder"]))
         if kind == E4E:
             with torch.device("meta"):  # 1 GB of random numbers would be drawn only to be replaced

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -15,7 +12,7 @@ from torch import Tensor
 from stylegan.errors import CheckpointError
 from stylegan.foreign import e4e, nvlabs, own, rosinality, tensorflow
 from stylegan.foreign.converted import ConvertedWeights
-from stylegan.foreign.unpickling import read_pickle
+from stylegan.foreign.unpickling import load_tensors, read_pickle
 
 LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 NOT_WEIGHTS = {
@@ -41,7 +38,7 @@ def read_weights(path: Path) -> ConvertedWeights:
     if start[8:9] == b"{":
         return read_tensors(read_safetensors(path))
     if start.startswith((b"PK\x03\x04", LEGACY_TORCH)):
-        return read_torch_content(read_torch_file(path))
+        return read_torch_content(load_tensors(path))
     if start[0] == 0x80:
         return read_pickle_content(read_pickle(path))
     raise CheckpointError(
@@ -60,28 +57,6 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise CheckpointError(f"the safetensors file is truncated or damaged ({error}); download it again") from error
-
-
-def read_torch_file(path: Path) -> object:
-    """Read a torch.save file with torch's own allow-list, plus `argparse.Namespace`, which training checkpoints hold.
-
-    Raises:
-        CheckpointError: it asks to run code, or is truncated or damaged.
-    """
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # torch raises many kinds for damaged files
-        found = re.search(r"GLOBAL ([\w.]+)|Trying to (?:load|call) \w+ ([\w.]+)|function ([\w.]+)", str(error))
-        name = next((g for g in found.groups() if g), None) if found else None
-        if name or "weights_only" in str(error):
-            raise CheckpointError(
-                f"the file asks for {name or 'code'} on loading, which no StyleGAN2 weights need; refused without running it"
-            ) from error
-        reason = str(error).split("\n")[0][:120]
-        raise CheckpointError(f"the file is truncated or damaged ({reason}); download it again") from error
 
 
 def read_pickle_content(content: object) -> ConvertedWeights:

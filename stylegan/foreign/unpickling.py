@@ -7,8 +7,10 @@ Still meant for the reading process only (`reading_process.py`), never for the c
 
 from __future__ import annotations
 
+import argparse
 import io
 import pickle
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,6 +50,28 @@ class EasyDict(dict):
         """Ignore attributes; the items have arrived by themselves."""
 
 
+def load_tensors(file: Path | io.BytesIO) -> Any:
+    """Read a torch.save file with torch's own allow-list, plus `argparse.Namespace`, which training checkpoints hold.
+
+    Raises:
+        CheckpointError: it asks to run code, or is truncated or damaged.
+    """
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # torch raises many kinds for damaged files
+        found = re.search(r"(?:unsupported|global:) GLOBAL (\S+)|unrecognized function (.+)|instances of (.+)", str(error))
+        if found:
+            name = next(filter(None, found.groups()))
+            raise CheckpointError(
+                f"the file asks for {name} on loading, which no StyleGAN2 weights need; refused without running it"
+            ) from error
+        reason = str(error).rpartition("WeightsUnpickler error: ")[2].strip().split("\n")[0]
+        raise CheckpointError(f"the file is truncated or damaged ({reason[:120]}); download it again") from error
+
+
 def _persistent_object(meta: object) -> PersistentObject:
     if not isinstance(meta, Mapping) or meta.get("type") != "class":
         raise pickle.UnpicklingError("a persistent object is not a class instance")
@@ -57,7 +81,7 @@ def _persistent_object(meta: object) -> PersistentObject:
 def _load_storage(content: object) -> Any:
     if not isinstance(content, bytes):
         raise pickle.UnpicklingError("a tensor's storage is not bytes")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return load_tensors(io.BytesIO(content))
 
 
 def _rebuild_tensor(storage: Any, offset: int, size: Any, stride: Any, *_: object) -> torch.Tensor:

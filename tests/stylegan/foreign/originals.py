@@ -27,7 +27,7 @@ KERNEL = torch.tensor([1.0, 3.0, 3.0, 1.0]).outer(torch.tensor([1.0, 3.0, 3.0, 1
 
 def narrow_channels(size: int) -> dict[int, int]:
     """Different from one resolution to the next where the published ones are, and small."""
-    return {r: max(2, min(256 // r, 10)) for r in (2**p for p in range(2, int(math.log2(size)) + 1))}
+    return {r: max(1, min(256 // r, 10)) for r in (2**p for p in range(2, int(math.log2(size)) + 1))}
 
 
 def upfirdn(x: Tensor, kernel: Tensor, *, up: int, pad: tuple[int, int]) -> Tensor:
@@ -35,8 +35,9 @@ def upfirdn(x: Tensor, kernel: Tensor, *, up: int, pad: tuple[int, int]) -> Tens
     batch, channels, height, width = x.shape
     spread = x.new_zeros(batch, channels, height, up, width, up)
     spread[:, :, :, 0, :, 0] = x
-    padded = F.pad(spread.reshape(batch, channels, height * up, width * up), (pad[0], pad[1], pad[0], pad[1]))
-    return F.conv2d(padded, kernel.flip(0, 1)[None, None].expand(channels, 1, 4, 4), groups=channels)
+    planes = spread.reshape(batch * channels, 1, height * up, width * up)
+    filtered = F.conv2d(F.pad(planes, (pad[0], pad[1], pad[0], pad[1])), kernel.flip(0, 1)[None, None])
+    return filtered.reshape(batch, channels, *filtered.shape[2:])
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -51,7 +52,7 @@ def random_rosinality(size: int, *, depth: int, seed: int) -> dict[str, Tensor]:
     channels, state = narrow_channels(size), {}
 
     def normal(name: str, *shape: int, mean: float = 0.0, scale: float = 1.0) -> None:
-        state[name] = mean + scale * torch.randn(*shape, generator=rng)
+        state[name] = mean + scale * torch.randn(shape, generator=rng)
 
     def layer(name: str, out: int, below: int, taps: int, bias: tuple[int, ...]) -> None:
         normal(f"{name}.conv.weight", 1, out, below, taps, taps)
@@ -140,7 +141,7 @@ def random_nvlabs(size: int, *, depth: int, seed: int) -> dict[str, Tensor]:
     channels, state = narrow_channels(size), {}
 
     def normal(name: str, *shape: int, mean: float = 0.0, scale: float = 1.0) -> None:
-        state[name] = mean + scale * torch.randn(*shape, generator=rng)
+        state[name] = mean + scale * torch.randn(shape, generator=rng)
 
     for i in range(depth):
         normal(f"mapping.fc{i}.weight", W_DIM, W_DIM, scale=100.0)
@@ -336,7 +337,9 @@ def tensorflow_synthesis(variables: dict[str, np.ndarray], w_plus: Tensor) -> Te
         block = f"synthesis/{r}x{r}"
         x = styled(f"{block}/Conv0_up", x, w_plus[:, row], row, up=True)
         x = styled(f"{block}/Conv1", x, w_plus[:, row + 1], row + 1)
-        rgb = convolve(f"{block}/ToRGB", x, w_plus[:, row + 2], demodulate=False) + v[f"{block}/ToRGB/bias"][None, :, None, None]
+        rgb = (
+            convolve(f"{block}/ToRGB", x, w_plus[:, row + 2], demodulate=False) + v[f"{block}/ToRGB/bias"][None, :, None, None]
+        )
         image, row, r = upfirdn(image, KERNEL * 4, up=2, pad=(2, 1)) + rgb, row + 2, r * 2
     return image
 

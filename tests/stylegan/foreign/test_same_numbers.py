@@ -110,7 +110,9 @@ def test_every_rosinality_tensor_goes_there_and_back(size: int, tmp_path: Path) 
             if rest[2] == "noise_const":
                 back[f"noises.noise_{number}"] = tensor[None, None]
             elif rest[2] == "bias":
-                back[f"{layer}.activate.bias" if is_conv else f"{layer}.bias"] = tensor if is_conv else tensor[None, :, None, None]
+                back[f"{layer}.activate.bias" if is_conv else f"{layer}.bias"] = (
+                    tensor if is_conv else tensor[None, :, None, None]
+                )
             else:
                 leading = rest[2] in ("weight", "noise_strength")
                 back[f"{layer}.{names[rest[2]]}"] = tensor[None] if leading else tensor

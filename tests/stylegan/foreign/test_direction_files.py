@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stylegan.errors import CheckpointError, ShapeError
+from stylegan.foreign.direction_files import ForeignDirections, ganspace_coordinates, read_direction_file
+
+W_DIM, ROWS = 8, 4
+
+
+def ganspace_file(path: Path) -> dict[str, torch.Tensor]:
+    components = torch.linalg.qr(torch.randn(W_DIM, W_DIM, generator=torch.Generator().manual_seed(0)))[0][:3]
+    content = {"comp": components[:, None], "mean": torch.arange(8.0)[None], "std": torch.tensor([3.0, 2.0, 0.5])}
+    torch.save(content, path)
+    return content
+
+
+def test_a_boundary_for_one_w_moves_every_row_alike(tmp_path: Path) -> None:
+    boundary = torch.randn(1, W_DIM)
+    torch.save(boundary, tmp_path / "age.pt")
+    directions = read_direction_file(tmp_path / "age.pt", num_rows=ROWS)
+    w_plus = np.zeros((1, ROWS, W_DIM), dtype=np.float32)
+    moved = (w_plus.reshape(1, -1) + 2 * directions.vectors).reshape(w_plus.shape)
+    np.testing.assert_allclose(moved, w_plus + 2 * boundary.numpy())
+    assert (directions.names, directions.mean, directions.w_dim) == (("age",), None, W_DIM)
+    assert directions.unit.startswith("unit length per row")
+    digest = hashlib.sha256((tmp_path / "age.pt").read_bytes()).hexdigest()
+    assert directions.provenance == {"format": "interfacegan", "file": "age.pt", "sha256": digest}
+
+
+def test_a_boundary_for_w_plus_keeps_its_rows(tmp_path: Path) -> None:
+    boundary = torch.randn(1, ROWS, W_DIM)
+    torch.save(boundary, tmp_path / "pose.pt")
+    vectors = read_direction_file(tmp_path / "pose.pt", num_rows=ROWS).vectors
+    assert np.array_equal(vectors.reshape(1, ROWS, W_DIM), boundary.numpy())
+
+
+def test_ganspace_edit_is_the_published_one(tmp_path: Path) -> None:
+    """delta = (strength - coordinate) * component * deviation, on chosen rows; coordinate from row 0."""
+    content = ganspace_file(tmp_path / "ffhq_pca.pt")
+    directions = read_direction_file(tmp_path / "ffhq_pca.pt", num_rows=ROWS)
+    assert directions.names == ("ffhq_pca_0", "ffhq_pca_1", "ffhq_pca_2")
+    assert directions.unit.startswith("standard deviation")
+    w_plus = torch.randn(ROWS, W_DIM)
+    component, deviation = content["comp"][1, 0], content["std"][1]
+    coordinate = ((w_plus[0] - content["mean"][0]) * component).sum() / deviation
+    expected = torch.zeros(ROWS, W_DIM)
+    expected[1:3] = (5 - coordinate) * component * deviation
+    coordinates = ganspace_coordinates(directions.on_rows(1, 3), w_plus[:1].numpy())
+    np.testing.assert_allclose(coordinates[0, 1], coordinate, rtol=1e-4)
+    delta = (5 - coordinates[0, 1]) * directions.on_rows(1, 3).vectors[1].reshape(ROWS, W_DIM)
+    np.testing.assert_allclose(delta, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [(2, 2), (-1, 2), (0, ROWS + 1)])
+def test_rows_outside_the_latent(rows: tuple[int, int], tmp_path: Path) -> None:
+    ganspace_file(tmp_path / "pca.pt")
+    with pytest.raises(ShapeError, match=f"expected rows within 0..{ROWS}"):
+        read_direction_file(tmp_path / "pca.pt", num_rows=ROWS).on_rows(*rows)
+
+
+def test_coordinates_need_ganspace_directions() -> None:
+    directions = ForeignDirections(
+        names=("age",), vectors=np.zeros((1, 8), np.float32), num_rows=2, unit="", mean=None, provenance={}
+    )  # fmt: skip
+    with pytest.raises(ShapeError, match=r"expected w \[B, 4\] and GANSpace directions"):
+        ganspace_coordinates(directions, np.zeros((1, 4)))
+
+
+class Planted:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.mark}",)
+
+
+def test_planted_code_never_runs(tmp_path: Path) -> None:
+    torch.save({"comp": Planted(tmp_path / "it-ran")}, tmp_path / "age.pt")
+    with pytest.raises(CheckpointError, match="damaged or asks to run code"):
+        read_direction_file(tmp_path / "age.pt")
+    assert not (tmp_path / "it-ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (torch.ones(2, W_DIM), r"has shape \[2, 8\], expected a boundary"),
+        (torch.ones(1, 3, W_DIM), r"expected a boundary \[1, w_dim\] or \[1, 4, w_dim\]"),
+        (torch.full((1, W_DIM), float("nan")), "the boundary is not a tensor of finite numbers"),
+        ({"comp": torch.ones(3, 1, 8), "mean": torch.ones(1, 8), "std": torch.ones(2)}, "do not fit"),
+        ({"comp": 3, "mean": torch.ones(1, 8), "std": torch.ones(2)}, "comp is not a tensor"),
+        ({"g_ema": {}}, "holds g_ema, expected a boundary"),
+        ([1], "holds list, expected a boundary"),
+    ],
+)
+def test_other_content(content: Any, message: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "d.pt")
+    with pytest.raises(CheckpointError, match=message):
+        read_direction_file(tmp_path / "d.pt", num_rows=ROWS)
+
+
+def test_missing_file_and_pointer(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no direction file"):
+        read_direction_file(tmp_path / "age.pt")
+    (tmp_path / "age.pt").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(CheckpointError, match="Git LFS pointer"):
+        read_direction_file(tmp_path / "age.pt")
