@@ -191,6 +191,29 @@ def evaluate(
 
 
 @app.command()
+def benchmark(
+    name: Annotated[str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023).")] = "adsee",
+    data: Annotated[Path | None, typer.Option(help="Creatives with results; default: simulated markets.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for NAME.json and NAME.csv.")] = Path("benchmark"),
+    market: Annotated[list[int] | None, typer.Option(help="Seed of a simulated market; repeat for several.")] = None,
+    num: Annotated[int, typer.Option(min=1, help="Creatives of each simulated market.")] = 240,
+    seeds: Annotated[int, typer.Option(min=1, help="Splits by group, each with networks started anew.")] = 5,
+) -> None:
+    """Compare models, inputs and ways to pool faces, with intervals, on splits by group only.
+
+    Example: adcreative benchmark adsee --data account/ --out benchmark/
+    """
+    from adcreative import pipeline
+
+    with _verb() as (progress, should_stop):
+        found = pipeline.benchmark(
+            name, out, data=data, markets=market or (1, 2), num=num, num_seeds=seeds, progress=progress, should_stop=should_stop
+        )
+    typer.echo(found.table)
+    typer.echo(f"{found.num_creatives} creatives: {found.path}")
+
+
+@app.command()
 def demo(out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"), seed: Seed = 0) -> None:
     """Make a folder of simulated ads, optimize it, and compare the gain with the planted truth.
 

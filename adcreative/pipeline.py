@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative, write_failures, write_rows
@@ -34,6 +35,7 @@ __all__ = [
     "NOT_LEGAL_ADVICE",
     "RunSummary",
     "Studio",
+    "benchmark",
     "convert_weights",
     "demo",
     "disclosures",

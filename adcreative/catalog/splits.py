@@ -45,9 +45,7 @@ def split_groups(
     if any(fraction < 0 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-6:
         raise ConfigError(f"fractions must be 0 or more and add up to 1, got {tuple(fractions)}. Correct them.")
     num_needed = sum(fraction > 0 for fraction in fractions)
-    keys = [group_key(creative) for creative in creatives]
-    if len(set(keys)) < num_needed:
-        keys = [group_key(creative, by_brand=False) for creative in creatives]
+    keys = _group_keys(creatives, num_needed)
     groups = sorted(set(keys))
     if len(groups) < num_needed:
         raise CatalogError(
@@ -57,6 +55,34 @@ def split_groups(
     part_of = _assign_groups(groups, fractions, seed)
     parts = np.array([part_of[key] for key in keys], dtype=np.int64)
     return [np.flatnonzero(parts == part).astype(np.int64) for part in range(len(fractions))]
+
+
+def check_split(creatives: Sequence[Creative], parts: Sequence[np.ndarray]) -> None:
+    """Refuse a split that puts a group on two sides, as a split by row does: figures on it would be too good.
+
+    Raises:
+        CatalogError: a group is in two parts, or a row is in two parts or in none.
+    """
+    rows = np.concatenate([np.asarray(part, np.int64) for part in parts]) if parts else np.zeros(0, np.int64)
+    if not np.array_equal(np.sort(rows), np.arange(len(creatives))):
+        raise CatalogError(f"the parts hold {len(rows)} of {len(creatives)} rows or hold rows twice; use split_groups.")
+    keys = _group_keys(creatives, sum(len(part) > 0 for part in parts))
+    seen: dict[str, int] = {}
+    for number, part in enumerate(parts):
+        for row in part:
+            if seen.setdefault(keys[row], number) != number:
+                raise CatalogError(
+                    f"{keys[row]} is on two sides of the split, so what is judged was learnt from; split by group with "
+                    "split_groups, never by row."
+                )
+
+
+def _group_keys(creatives: Sequence[Creative], num_needed: int) -> list[str]:
+    """Return the group of each creative; ads in place of brands when there are fewer brands than parts."""
+    keys = [group_key(creative) for creative in creatives]
+    if len(set(keys)) < num_needed:
+        keys = [group_key(creative, by_brand=False) for creative in creatives]
+    return keys
 
 
 def _assign_groups(groups: Sequence[str], fractions: Sequence[float], seed: int) -> dict[str, int]:

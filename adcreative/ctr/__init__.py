@@ -15,6 +15,7 @@ ctr/
 |-- calibration.py  logits -> rates with intervals, fitted on held-out groups
 |-- mmctr_models.py, mmctr_training.py, mmctr_table.py   networks and baselines on the challenge data: schedules, run, table
 |-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
+|-- benchmark.py    AdSEE's tables: models, inputs, face pooling (face_pooling.py), with intervals
 |-- evidence.py     provenance grades and drift: what a number rests on
 |-- fitting.py      split, train the ensemble, calibrate, measure
 `-- predictor.py    builder + ensemble + calibrator + evidence = one artefact

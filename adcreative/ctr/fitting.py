@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from adcreative.catalog.splits import split_groups
+from adcreative.catalog.splits import check_split, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrator
 from adcreative.ctr.config import PredictorConfig
@@ -149,6 +149,7 @@ def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) ->
         raise TrainingError(f"the creatives form {len(keys)} groups (test_id, else brand, else name); {needed}")
     try:
         splits = split_groups(creatives, config.fractions, seed)
+        check_split(creatives, splits)
     except CatalogError as error:
         raise TrainingError(f"the creatives cannot be split by group ({error}); {needed}") from error
     for name, rows in zip(("training", "validation", "calibration", "test"), splits, strict=True):

@@ -1,0 +1,141 @@
+"""The verb `benchmark`, which `pipeline` hands on: published comparison tables on a catalogue or on simulated markets.
+
+Loads no torch until it is called.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.artifacts import write_atomically
+from adcreative.catalog import read_catalog
+from adcreative.config import did_you_mean
+from adcreative.creative import Creative
+from adcreative.errors import CatalogError, ConfigError, CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.tools import Tools
+
+__all__ = ["BENCHMARKS", "BenchmarkSummary", "benchmark"]
+
+BENCHMARKS = ("adsee",)
+CHUNK = 32
+MARKET_CREATIVE_SEED = 500
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSummary:
+    """The table as text, its lines as plain values, where they were written, and how many creatives they rest on."""
+
+    table: str
+    lines: list[dict[str, Any]]
+    path: Path
+    num_creatives: int
+
+
+def benchmark(
+    name: str,
+    out: Path,
+    *,
+    data: Path | None = None,
+    markets: Sequence[int] = (1, 2),
+    num: int = 240,
+    num_seeds: int = 5,
+    progress: Progress = lambda stage, done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> BenchmarkSummary:
+    """Fit and measure the networks and inputs of a published comparison; write NAME.json and NAME.csv into `out`.
+
+    Args:
+        name: "adsee", tables 2 and 3 of AdSEE (KDD 2023): see `ctr.benchmark`.
+        data: folder or table with impressions and clicks; None: simulated markets, whose clicks are planted.
+        markets: seeds of the simulated markets. num: creatives of each.
+        num_seeds: splits by group, each with a fresh start of every network.
+    Raises:
+        ConfigError: no such benchmark, or a number is out of range.
+        CatalogError: nothing in `data` has results.
+        TrainingError: too few groups, or stopped.
+    """
+    if name not in BENCHMARKS:
+        raise ConfigError(f'no benchmark named "{name}". {did_you_mean(name, BENCHMARKS)}')
+    if num_seeds < 1 or num < 1 or (data is None and not markets):
+        raise ConfigError(f"seeds, num and markets must be at least 1, got {num_seeds}, {num} and {len(markets)}.")
+    from adcreative.ctr.benchmark import compare_inputs, render_table
+    from adcreative.tools import load_tools
+
+    tools = load_tools()
+    if data is not None:
+        tables = [_read_table(tools, Path(data), progress, should_stop)]
+    else:
+        tables = [_simulate_table(tools, seed, num, progress, should_stop) for seed in markets]
+    lines = compare_inputs(
+        tables, seeds=range(num_seeds), progress=lambda done, total: progress("fitting", done, total), should_stop=should_stop
+    )
+    num_creatives = sum(len(creatives) for creatives, _ in tables)
+    source = str(data) if data is not None else f"simulated markets {', '.join(map(str, markets))}: no real clicks"
+    notes = {"benchmark": name, "data": source, "num_creatives": num_creatives, "num_seeds": num_seeds, "lines": lines}
+    path = Path(out) / f"{name}.json"
+    write_atomically(path, (json.dumps(notes, indent=1) + "\n").encode())
+    write_atomically(path.with_suffix(".csv"), _csv_of(lines).encode())
+    return BenchmarkSummary(table=render_table(lines), lines=lines, path=path, num_creatives=num_creatives)
+
+
+def _read_table(tools: Tools, data: Path, progress: Progress, should_stop: ShouldStop) -> tuple[list[Creative], list[Any]]:
+    found = [creative for creative in read_catalog(data).creatives if creative.has_results]
+    if not found:
+        raise CatalogError(f"no creative in {data} has both impressions and clicks; add these two columns")
+    return _extract(tools, iter(found), len(found), "reading creatives", progress, should_stop)
+
+
+def _simulate_table(
+    tools: Tools, seed: int, num: int, progress: Progress, should_stop: ShouldStop
+) -> tuple[list[Creative], list[Any]]:
+    from adcreative.tools import load_market
+
+    creatives = load_market(seed).iter_creatives(num, MARKET_CREATIVE_SEED + seed)
+    return _extract(tools, creatives, num, f"simulating market {seed}", progress, should_stop)
+
+
+def _extract(
+    tools: Tools, creatives: Any, total: int, stage: str, progress: Progress, should_stop: ShouldStop
+) -> tuple[list[Creative], list[Any]]:
+    """Return usable creatives without their pixels, and their features; a chunk at a time, so that memory stays flat."""
+    kept: list[Creative] = []
+    features: list[Any] = []
+    num_read = 0
+    while not should_stop() and (chunk := list(islice(creatives, CHUNK))):
+        for creative, result in zip(chunk, tools.extractor.extract(chunk), strict=True):
+            if not isinstance(result, CreativeError):
+                kept.append(replace(creative, image_u8=None))
+                features.append(result)
+        num_read += len(chunk)
+        progress(stage, num_read, total)
+    return kept, features
+
+
+def _csv_of(lines: Sequence[dict[str, Any]]) -> str:
+    """Return one row a line, nested figures as columns such as spearman_low and added_mae."""
+    rows = []
+    for line in lines:
+        row: dict[str, Any] = {}
+        for key, value in line.items():
+            nested = {key: value} if key != "added" else {f"added_{name}": figure for name, figure in value.items()}
+            for name, figure in nested.items():
+                parts = {"": figure} if not isinstance(figure, dict) else figure
+                row |= {name if part in ("", "value") else f"{name}_{part}": number for part, number in parts.items()}
+        rows.append(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
