@@ -42,7 +42,7 @@ def write_results(path: Path, plan: Path, clicks: dict[str, int]) -> Path:
 
 def test_from_a_run_to_an_answer_and_to_the_next_training(make_run: Callable[..., Path], tmp_path: Path) -> None:
     run, plan = make_run(), tmp_path / "plan"
-    code, output = call("plan-test", run, "--out", plan, "--campaign", "spring", "--daily-impressions", 20000)
+    code, output = call("plan-test", run, "--out", plan, "--campaign", "spring", "--daily-impressions", 20000, "--level", 0.01)
     assert code == 0
     assert "2 comparisons planned" in output
     assert "predicted +25.0%" in output
@@ -54,9 +54,9 @@ def test_from_a_run_to_an_answer_and_to_the_next_training(make_run: Callable[...
     assert output.count("edited: winner (+50.0%") == 2
     assert 'such as "Another ad"' in output
     tests = json.loads((tmp_path / "read-out.json").read_text())["tests"]
-    assert [(t["test"], t["arms"][0]["answer"], t["control_clicks"]) for t in tests] == [
-        ("00001", "winner", 600),
-        ("00002", "winner", 600),
+    assert [(t["test"], t["arms"][0]["answer"], t["control_clicks"], t["level"]) for t in tests] == [
+        ("00001", "winner", 600, 0.01),
+        ("00002", "winner", 600, 0.01),
     ]
 
     store = tmp_path / "account.duckdb"
