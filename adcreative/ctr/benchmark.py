@@ -101,7 +101,7 @@ def compare_inputs(
         progress: told (fits done, fits in all).
     Returns:
         name, model, pooling, num_fields, and for each of METRICS value, low, high (95 %), seed_std; `added` holds the same for
-        Spearman and MAE minus those of the same network on all inputs. None where a figure is undefined (one rate for all).
+        Spearman and MAE minus those of the same network on all inputs. None where a figure is undefined.
     Raises:
         TrainingError: too few groups, or stopped.
         ConfigError: no seed, or no variant.
@@ -178,18 +178,24 @@ class _Encoded:
 
 
 def measure_rates(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Return METRICS as [6] float64, NaN where undefined. MAPE is over rows with a click; NDCG is of one list, gain = rate."""
+    """Return METRICS as [6] float64, NaN where undefined.
+
+    MAPE is over rows with a click; NDCG is of one list, gain = observed rate. One predicted rate for all, as a network that
+    learnt nothing gives, knows no order: its correlations are 0.
+    """
     error = np.abs(predicted - observed)
     clicked = observed > 0
     correlation = spearman_correlation(predicted, observed)
     is_ranked = correlation is not None
+    if not is_ranked and np.ptp(observed) > 0:
+        correlation = 0.0
     found = [
         float(error.mean()),
         float((error[clicked] / observed[clicked]).mean()) if clicked.any() else None,
         ndcg(predicted, observed, 10),
         ndcg(predicted, observed, 50),
         correlation,
-        float(kendalltau(predicted, observed).statistic) if is_ranked else None,
+        float(kendalltau(predicted, observed).statistic) if is_ranked else correlation,
     ]
     return np.array([np.nan if value is None else value for value in found])
 

@@ -53,6 +53,8 @@ def test_figures_agree_with_scikit_learn_and_scipy() -> None:
     assert found["kendall"] == pytest.approx(np.mean(pairs))
     zero = measure_rates(np.array([0.02, 0.01]), np.array([0.0, 0.02]))
     assert zero[METRICS.index("mape")] == pytest.approx(0.5)  # a rate of zero has no relative error
+    assert measure_rates(np.full(9, 0.02), observed[:9])[4:].tolist() == [0.0, 0.0]  # one rate for all knows no order
+    assert np.isnan(measure_rates(predicted[:9], np.full(9, 0.02))[4:]).all()
 
 
 def test_planted_inputs_help(market: PlantedWorld) -> None:
@@ -67,7 +69,7 @@ def test_planted_inputs_help(market: PlantedWorld) -> None:
         Variant(name="linear, without words", model="linear", fields=benchmark._without(*benchmark.INPUTS["words"])),
     ]
     lines = lines_of(replace(market, creatives=creatives), *variants, seeds=(0,))
-    assert lines["mean rate"]["spearman"]["value"] is None  # type: ignore[index]
+    assert lines["mean rate"]["spearman"]["value"] == 0.0  # type: ignore[index]
     assert lines["linear, all"]["spearman"]["low"] > 0.5  # type: ignore[index]
     assert lines["linear, without words"]["added"]["spearman"]["high"] < -0.3  # type: ignore[index]
     assert lines["linear, all"]["added"]["mae"] == {"value": 0.0, "low": 0.0, "high": 0.0}  # type: ignore[index]
@@ -188,7 +190,7 @@ def test_a_split_by_row_flatters_and_is_refused(market: PlantedWorld, monkeypatc
             features.append(CreativeFeatures(image=image + rng.normal(0, 0.01, image.shape).astype(np.float32)))
     variant = Variant(name="linear", model="linear", fields=("image",))
     world = PlantedWorld(creatives, features, np.zeros(240))
-    honest = lines_of(world, variant, seeds=(0, 1))["linear"]["spearman"]["value"] or 0.0  # type: ignore[index]  # no order: 0
+    honest = lines_of(world, variant, seeds=(0, 1))["linear"]["spearman"]["value"]  # type: ignore[index]
     order = np.random.default_rng(1).permutation(240)
     by_row = [order[:140], order[140:180], order[180:]]
     with pytest.raises(CatalogError, match=r"brand b\d+ is on two sides of the split, so what is judged was learnt from"):
