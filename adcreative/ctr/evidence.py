@@ -25,10 +25,14 @@ DRIFT_QUANTILE = 0.99
 
 @dataclass(frozen=True)
 class Drift:
-    """Unit-length training embeddings reference [N, D] float16 of one modality, and the distance that is still usual."""
+    """Unit-length training embeddings reference [N, D] float16 of one modality, and the distance that is still usual.
+
+    chosen: which of the training embeddings they are, known only right after fitting.
+    """
 
     reference: np.ndarray
     threshold: float
+    chosen: np.ndarray | None = None
 
     def distance(self, embedding: np.ndarray) -> float:
         """Return the mean cosine distance (0..2) to the nearest NUM_NEIGHBOURS training embeddings."""
@@ -71,7 +75,7 @@ def fit_drift(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generat
         return None
     chosen = np.sort(rng.choice(len(train), min(len(train), MAX_REFERENCE_ROWS), replace=False))
     reference = _unit(train[chosen]).astype(np.float16)
-    return Drift(reference, 1e-4 + float(np.quantile(_distances(reference, held_out), DRIFT_QUANTILE)))
+    return Drift(reference, 1e-4 + float(np.quantile(_distances(reference, held_out), DRIFT_QUANTILE)), chosen)
 
 
 def render_evidence(

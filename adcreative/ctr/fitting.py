@@ -18,6 +18,7 @@ from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrat
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
 from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
+from adcreative.ctr.neighbours import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor, domain_of
 from adcreative.ctr.training import Outcomes, TrainingSummary, Watch, train_model
 from adcreative.ctr.zoo import build_ctr_model
@@ -26,6 +27,7 @@ from adcreative.feature_builder import FeatureBuilder, fold
 from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 
 ENOUGH_GROUPS = 200
+EMBEDDINGS = {"picture": "image", "words": "text"}
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
@@ -76,6 +78,11 @@ def fit_predictor(
         "metrics": measure(creatives, calibrator, counts, splits[3], seed),
     }
     drifts = _fit_drifts(features, splits, seed)
+    notes[NOTE] = {
+        name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], drifts[name])
+        for name, field in EMBEDDINGS.items()
+        if name in drifts
+    }
     return Predictor(builder, members, calibrator, config=config, drifts=drifts, notes=notes)
 
 
@@ -213,7 +220,7 @@ def _is_trained(builder: FeatureBuilder, field: str) -> bool:
 def _fit_drifts(features: Sequence[CreativeFeatures], splits: Sequence[np.ndarray], seed: int) -> dict[str, Drift]:
     rng = np.random.default_rng(seed)
     drifts = {}
-    for modality, name in (("picture", "image"), ("words", "text")):
+    for modality, name in EMBEDDINGS.items():
         train, held_out = (
             np.array([value for row in rows if (value := getattr(features[row], name)) is not None], np.float32)
             for rows in (splits[0], np.concatenate(splits[1:]))

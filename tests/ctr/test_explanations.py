@@ -1,0 +1,219 @@
+"""Why a rate is what it is: shares that add up, ablations, words, regions and neighbours, on planted predictors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adcreative.creative import Creative
+from adcreative.ctr.attribution import attribute
+from adcreative.ctr.evidence import Drift
+from adcreative.ctr.neighbours import NOTE, nearest_known
+from adcreative.ctr.perturbation import (
+    MAX_WORDS,
+    deletion_wins,
+    map_heat,
+    occlusion_drops,
+    read_words,
+    remove_words,
+    weigh_words,
+)
+from adcreative.ctr.predictor import AccountHistory, Predictor
+from adcreative.errors import CreativeError
+from adcreative.features import CreativeFeatures
+from tests.ctr.conftest import SMALL
+from tests.ctr.planted import PlantedWorld, plant_tests
+
+WORTH = {"free": 0.5, "sleep": 0.2, "never": -0.4, "body": 0.1}
+
+
+def read_planted(creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
+    """An encoder that sees the mean of each quarter of a picture, and adds up what words are worth."""
+    found: list[CreativeFeatures | CreativeError] = []
+    for c in creatives:
+        if not (c.has_words or c.has_image):
+            found.append(CreativeError("It has neither a picture nor words.", "Fill in one."))
+            continue
+        words = f"{c.headline} {c.body}".lower().split()
+        look = None
+        if c.image_u8 is not None:
+            h, w = (side // 2 for side in c.image_u8.shape[:2])
+            quarters = [c.image_u8[y : y + h, x : x + w].mean() for y in (0, h) for x in (0, w)]
+            look = np.array([*quarters, 0, 0], np.float32) / 255
+        appeal = sum(WORTH.get(word, 0.0) for word in words) if c.has_words else None
+        found.append(CreativeFeatures(look=look, appeal=appeal))
+    return found
+
+
+def score_corner(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+    """Log-odds: brightness of the upper left quarter, and the words."""
+    looks = [0.0 if one.look is None else float(one.look[0]) for one in features]
+    return np.array([-4 + 2 * look + (one.appeal or 0.0) for look, one in zip(looks, features, strict=True)])
+
+
+def test_shares_add_up_and_agree_with_the_exact_ablation(predictor: Predictor, world: PlantedWorld) -> None:
+    """Completeness, for ads with faces and for headlines; with what the model learnt, shares and ablations order alike."""
+    shares, ablations = [], []
+    for row in (0, 1, 2, 3, 500):
+        creative, features = world.creatives[row], world.features[row]
+        found = attribute(predictor, creative, features)
+        expected = predictor.predict_log_odds([creative], [features])[0][0]
+        assert found.log_odds == pytest.approx(expected, abs=1e-4)
+        assert abs(found.rest) < 0.01
+        assert found.base + sum(found.shares.values()) + found.rest == pytest.approx(found.log_odds, abs=1e-9)
+        assert sum(found.field_shares.values()) == pytest.approx(sum(found.shares.values()), abs=1e-6)
+        shares += found.shares.values()
+        ablations += [found.ablations[name] for name in found.shares]
+    assert "picture" not in attribute(predictor, world.creatives[500], world.features[500]).shares
+    assert max(map(abs, shares)) > 0.1
+    assert np.corrcoef(shares, ablations)[0, 1] > 0.8
+
+
+def test_an_ablation_is_the_prediction_without_the_part(predictor: Predictor, world: PlantedWorld) -> None:
+    creative, features = world.creatives[0], world.features[0]
+    found = attribute(predictor, creative, features)
+    mute = replace(features, text=None, body=None, appeal=None)
+    full, without = (predictor.predict_log_odds([creative], [one])[0][0] for one in (features, mute))
+    assert found.ablations["words"] == pytest.approx(full - without, abs=1e-4)
+
+
+def test_the_history_has_a_share(predictor: Predictor, world: PlantedWorld) -> None:
+    target, features = world.creatives[0], world.features[0]
+    same = [i for i in range(1, 480) if world.creatives[i].brand == target.brand][:4]
+    history = AccountHistory([world.creatives[i] for i in same], [world.features[i] for i in same])
+    found = attribute(predictor, target, features, history)
+    newcomer = predictor.predict_log_odds([target], [features])[0][0]
+    assert found.ablations["history"] == pytest.approx(found.log_odds - newcomer, abs=1e-4)
+    assert found.ablations["history"] != 0
+    assert found.base + sum(found.shares.values()) == pytest.approx(found.log_odds, abs=0.01)
+
+
+def test_words_get_what_their_removal_takes_away() -> None:
+    creative = Creative(
+        headline="Sleep free  tonight", primary_text="Never your body", image_u8=np.zeros((64, 64, 3), np.uint8)
+    )
+    (features,) = read_planted([creative])
+    assert isinstance(features, CreativeFeatures)
+    found = weigh_words(creative, features, read_planted, score_corner)
+    assert [(one.field, one.position, one.word) for one in found] == [
+        ("headline", 0, "Sleep"), ("headline", 1, "free"), ("headline", 2, "tonight"),
+        ("primary_text", 0, "Never"), ("primary_text", 1, "your"), ("primary_text", 2, "body"),
+    ]  # fmt: skip
+    assert [one.log_odds for one in found] == pytest.approx([0.2, 0.5, 0.0, -0.4, 0.0, 0.1])
+    assert remove_words(creative, [("headline", 0), ("headline", 2)]).headline == "free"
+
+
+def test_a_single_word_and_no_word_and_many_words() -> None:
+    alone = Creative(headline="free")
+    (features,) = read_planted([alone])
+    assert isinstance(features, CreativeFeatures)
+    assert [one.log_odds for one in weigh_words(alone, features, read_planted, score_corner)] == pytest.approx([0.5])
+    (mute,) = read_words([Creative()], features, read_planted)
+    assert mute.appeal is None
+    assert weigh_words(Creative(), CreativeFeatures(), read_planted, score_corner) == []
+    assert len(weigh_words(Creative(headline="free " * 200), features, read_planted, score_corner)) == MAX_WORDS
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 96), (80, 160), (400, 100)])
+def test_the_heat_lies_where_the_predictor_looks(height: int, width: int) -> None:
+    """White corner on black: nearly all of the map's mass is in the upper left quarter."""
+    image_u8 = np.zeros((height, width, 3), np.uint8)
+    image_u8[: height // 2, : width // 2] = 255
+    told: list[tuple[int, int]] = []
+    heat = map_heat(
+        Creative(headline="x"), image_u8, read_planted, score_corner, progress=lambda done, total: told.append((done, total))
+    )
+    assert max(heat.shape) == 8
+    assert heat.min() > -1e-6
+    corner = heat[: heat.shape[0] // 2, : heat.shape[1] // 2].sum()
+    assert corner > 0.8 * np.abs(heat).sum() > 0
+    assert told[-1][0] == told[-1][1] == 1 + (heat.shape[0] - 1) * (heat.shape[1] - 1)
+
+
+def test_a_picture_that_cannot_be_read_is_said() -> None:
+    def broken(creatives: Sequence[Creative]) -> list[CreativeError]:
+        return [CreativeError("It is broken.", "Mend it.") for _ in creatives]
+
+    with pytest.raises(CreativeError, match="It is broken"):
+        map_heat(Creative(), np.zeros((64, 64, 3), np.uint8), broken, score_corner)
+
+
+def test_deleting_the_top_words_and_regions_beats_random_ones() -> None:
+    """Faithfulness on the planted encoder: at least 80 % of random deletions lower the score less."""
+    rng = np.random.default_rng(0)
+    vocabulary = ["free", "sleep", "never", "body", "and", "the", "now", "you"]
+    wins = []
+    for _ in range(10):
+        creative = Creative(headline=" ".join(rng.permutation(vocabulary)))
+        (features,) = read_planted([creative])
+        assert isinstance(features, CreativeFeatures)
+        weights = [one.log_odds for one in weigh_words(creative, features, read_planted, score_corner)]
+
+        def drop(rows: Sequence[int], creative: Creative = creative, features: CreativeFeatures = features) -> float:
+            less = remove_words(creative, [("headline", row) for row in rows])
+            full, without = score_corner([creative, less], [features, *read_words([less], features, read_planted)])
+            return float(full - without)
+
+        wins.append(deletion_wins(weights, drop, num_deleted=2, num_draws=10, rng=rng))
+        assert deletion_wins([-w for w in weights], drop, num_deleted=2, num_draws=10, rng=rng) < wins[-1]
+    assert np.mean(wins) >= 0.8
+    image_u8 = rng.integers(0, 60, (96, 96, 3), dtype=np.uint8)
+    image_u8[:48, :48] += 150
+    heat = map_heat(Creative(), image_u8, read_planted, score_corner)
+    cells = [(y, x) for y in range(8) for x in range(8)]
+
+    def drop_cells(rows: Sequence[int]) -> float:
+        return float(occlusion_drops(Creative(), image_u8, [[cells[r] for r in rows]], read_planted, score_corner)[0])
+
+    assert deletion_wins(heat.ravel().tolist(), drop_cells, num_deleted=6, num_draws=10, rng=rng) >= 0.8
+
+
+def test_nearest_creatives_have_their_real_rates(predictor: Predictor, world: PlantedWorld) -> None:
+    """A training creative finds itself first; counts are its own."""
+    names = predictor.notes[NOTE]["picture"]["names"]
+    row = next(i for i, c in enumerate(world.creatives) if c.name == names[3])
+    found = nearest_known(predictor, world.features[row])
+    first = found["picture"][0]
+    assert (first.name, first.similarity) == (world.creatives[row].name, pytest.approx(1.0, abs=1e-3))
+    assert first.rate == pytest.approx((world.creatives[row].clicks or 0) / (world.creatives[row].impressions or 1))
+    similarities = [one.similarity for one in found["picture"]]
+    assert similarities == sorted(similarities, reverse=True)
+    assert len(found["words"]) == 5
+    assert "picture" not in nearest_known(predictor, world.features[500])
+
+
+def test_older_models_have_no_neighbours(predictor: Predictor, world: PlantedWorld) -> None:
+    notes = {name: value for name, value in predictor.notes.items() if name != NOTE}
+    older = Predictor(
+        predictor.builder,
+        predictor.members,
+        predictor.calibrator,
+        config=predictor.config,
+        drifts=predictor.drifts,
+        notes=notes,
+    )
+    assert nearest_known(older, world.features[0]) == {}
+    cut = dict(predictor.drifts) | {"picture": Drift(predictor.drifts["picture"].reference[:5], 0.1)}
+    odd = Predictor(
+        predictor.builder, predictor.members, predictor.calibrator, config=predictor.config, drifts=cut, notes=predictor.notes
+    )
+    assert "picture" not in nearest_known(odd, world.features[0])
+
+
+def test_neighbours_survive_saving_and_are_small(predictor: Predictor, tmp_path: object) -> None:
+    predictor.save(tmp_path / "model")  # type: ignore[operator]
+    loaded = Predictor.load(tmp_path / "model")  # type: ignore[operator]
+    assert loaded.notes[NOTE] == predictor.notes[NOTE]
+    most = sum(len(repr(values)) for rows in loaded.notes[NOTE].values() for values in rows.values())
+    num_rows = sum(len(rows["names"]) for rows in loaded.notes[NOTE].values())
+    assert most / num_rows * 2048 < 1_000_000  # two full lists of 1,024 stay under 1 MB
+
+
+def test_too_few_creatives_for_a_drift_check_leave_no_list() -> None:
+    tests = plant_tests(40, seed=2)
+    no_text = [replace(one, text=None) for one in tests.features]
+    bare = Predictor.fit(tests.creatives, no_text, replace(SMALL, num_members=1), seed=0)
+    assert bare.notes[NOTE] == {}
