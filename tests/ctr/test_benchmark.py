@@ -19,7 +19,7 @@ from adcreative.ctr.face_pooling import FaceAttention, attach_codes, pool_by_att
 from adcreative.ctr.zoo import build_ctr_model
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import CreativeFeatures
+from adcreative.features import FIELDS, CreativeFeatures
 from tests.ctr.planted import PlantedWorld, plant_market
 
 QUICK = TrainingConfig(num_epochs=12, batch_size=64, learning_rate=3e-3, embedding_learning_rate=1e-3)
@@ -96,6 +96,12 @@ def test_left_out_inputs_are_not_read(market: PlantedWorld) -> None:
     changed = replace(small, features=other)
     variant = Variant(name="v", model="qin", fields=benchmark._without(*benchmark.INPUTS["words"]), history=True)
     assert lines_of(small, variant, seeds=(0,)) == lines_of(changed, variant, seeds=(0,))
+    encoded = benchmark._Encoded(small.creatives, small.features, benchmark.split_by_group(small.creatives, 0))
+    words = [FIELDS.index(name) for name in benchmark.INPUTS["words"]]
+    for batch, is_there in ((encoded.with_history, True), (encoded._inputs(variant), False)):
+        assert batch.history is not None
+        assert bool(batch.history.items.present[:, words].any()) == is_there
+        assert bool(batch.present[:, words].any()) == is_there
     full = Variant(name="v", model="qin", history=True)
     assert lines_of(small, full, seeds=(0,)) != lines_of(changed, full, seeds=(0,))
 
