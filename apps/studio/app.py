@@ -1,14 +1,16 @@
 """The page: what stands where, and which button calls which handler.
 
-Every event that does something has a name and is an endpoint of the API: /score, /improve, /cancel. What only moves the page
-about is private. The model has one seat (concurrency_id "model") and a queue in order of arrival.
+Every event that does something has a name and is an endpoint of the API: /score, /improve, /cancel, /resume. What only moves
+the page about is private. The model has one seat (concurrency_id "model") and a queue in order of arrival.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -17,7 +19,7 @@ from adcreative.report.rendering import read_part
 from adcreative.report.words import direction_label
 
 from . import fragments
-from .handlers import COPYWRITERS, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, Handlers, Studio, Wish
+from .handlers import COPYWRITERS, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, Handlers, Screen, Studio, Wish
 from .launch import MAX_WAITING, private_dir, safe_settings, silence_network
 
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
@@ -25,6 +27,7 @@ RESULTS = "results"
 NOT_UPLOADED = "Pictures are uploaded: addresses and paths of this machine are not read."
 PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
 Fields = dict[str, gr.blocks.Block]
+MOVES: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 
 
@@ -91,7 +94,7 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
     """
     silence_network()
     handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
-    with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         _fragment(fragments.header(notice))
         with gr.Row(elem_classes="ac-columns"):
             with gr.Column(scale=5, min_width=320):
@@ -109,8 +112,9 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
             show_progress="minimal", **MODEL_SEAT,
         )  # fmt: skip
         outputs = [progress_shown, *results["api"], record]
-        _wire_search(handlers, {**form, **wish}, outputs, (improve_button, stop_button), results)
-        page.unload(_forget(handlers))
+        visitor = _visitor()
+        search = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
+        _wire_return(page, handlers, visitor, outputs, search)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 
@@ -193,27 +197,29 @@ def _wire_search(
     outputs: list[gr.components.Component],
     buttons: tuple[gr.Button, gr.Button],
     results: dict[str, Any],
-) -> None:
-    """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so."""
+) -> list[gr.blocks.Block]:
+    """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so.
+
+    Returns:
+        what `_begin` and `_settle` move.
+    """
     improve_button, stop_button = buttons
 
     def improve(
-        request: gr.Request, image_path: str | None = None, faces: str | None = None, **values: Any
+        request: gr.Request, image_path: str | None = None, faces: str | None = None, visitor: str | None = None, **values: Any
     ) -> Iterator[tuple[Any, ...]]:
         form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
         wish = Wish(
             effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
             copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
         )  # fmt: skip
-        for screen in handlers.improve(request.session_hash or "", form, wish):
-            yield screen.progress, screen.pair, screen.result, screen.download, screen.record
+        yield from map(_flat, handlers.improve(_owner(visitor, request), form, wish))
 
-    def cancel(request: gr.Request) -> str:
-        return handlers.cancel(request.session_hash or "")
+    def cancel(request: gr.Request, visitor: str | None = None) -> str:
+        return handlers.cancel(_owner(visitor, request))
 
-    begin: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     page = [improve_button, stop_button, *results["page"]]
-    improve_button.click(_begin, None, page, **begin).then(
+    improve_button.click(_begin, None, page, **MOVES).then(
         improve,
         None,
         outputs,
@@ -222,8 +228,54 @@ def _wire_search(
         show_progress="minimal",
         show_progress_on=outputs[0],
         **MODEL_SEAT,
-    ).then(_settle, outputs[-1], page, **begin)
-    stop_button.click(cancel, None, outputs[0], api_name="cancel", queue=False, show_progress="hidden")
+    ).then(_settle, outputs[-1], page, **MOVES)
+    stop_button.click(
+        cancel, None, outputs[0], inputs_kwargs={"visitor": inputs["visitor"]}, api_name="cancel", queue=False,
+        show_progress="hidden",
+    )  # fmt: skip
+    return page
+
+
+def _visitor() -> gr.BrowserState:
+    """Who this browser is to us: a random name kept in the browser, so that a closed page finds its search again."""
+    return gr.BrowserState(storage_key="adcreative-visitor")
+
+
+def _owner(visitor: str | None, request: gr.Request) -> str:
+    """Return whose search is meant; a name that we did not give is the session's instead."""
+    is_ours = isinstance(visitor, str) and re.fullmatch(r"[0-9a-f]{32}", visitor)
+    return visitor if is_ours else request.session_hash or ""
+
+
+def _flat(screen: Screen) -> tuple[Any, ...]:
+    return screen.progress, screen.pair, screen.result, screen.download, screen.record
+
+
+def _wire_return(
+    page: gr.Blocks, handlers: Handlers, visitor: gr.BrowserState, outputs: list[gr.components.Component],
+    moved: list[gr.blocks.Block],
+) -> None:  # fmt: skip
+    """A page that opens shows the visitor's search, if there is one; a page that closes leaves it for a while."""
+    visitors: dict[str, str] = {}  # session -> owner
+
+    def welcome(request: gr.Request, name: Any) -> list[Any]:
+        name = _owner(name, request)
+        name = name if len(name) == 32 else uuid4().hex
+        visitors[request.session_hash or ""] = name
+        return [name, *(_begin() if handlers.is_running(name) else [gr.skip()] * len(moved))]
+
+    def resume(request: gr.Request, visitor: str | None = None) -> Iterator[tuple[Any, ...]]:
+        yield from map(_flat, handlers.resume(_owner(visitor, request)))
+
+    def leave(request: gr.Request) -> None:
+        session = request.session_hash or ""
+        handlers.leave(visitors.pop(session, session))
+
+    page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
+        resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden",
+        concurrency_id="watch", concurrency_limit=16,
+    ).then(_settle, outputs[-1], moved, **MOVES)  # fmt: skip
+    page.unload(leave)
 
 
 def _fragment(value: str = "", **options: Any) -> gr.HTML:
@@ -247,13 +299,6 @@ def _settle(record: dict[str, Any] | None) -> list[dict[str, Any]]:
         before, after = record.get(f"{name}_original", ""), record.get(f"{name}_edited", "")
         texts.append(gr.update(value=after, visible=bool(after) and after != before))
     return [gr.update(interactive=True), gr.update(visible=False), *boxes, *texts]
-
-
-def _forget(handlers: Handlers) -> Any:
-    def forget(request: gr.Request) -> None:
-        handlers.forget(request.session_hash or "")
-
-    return forget
 
 
 def _style() -> str:

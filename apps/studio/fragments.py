@@ -69,14 +69,20 @@ def score(prediction: Prediction, cards: Sequence[dict[str, Any]]) -> str:
     )  # fmt: skip
 
 
-def progress(state: JobState) -> str:
-    """Show how far a search is, with the best score after each round as a small line."""
+def progress(state: JobState, *, is_waiting: bool = False) -> str:
+    """Show how far a search is, with the best score after each round as a small line; is_waiting: another one has the model."""
     best = state.best[-60:]
     low, high = (min(best), max(best)) if best else (0.0, 0.0)
     span = max(high - low, 1e-9)
     points = [f"{100 * idx / max(len(best) - 1, 1):.1f},{26 - 22 * (value - low) / span:.1f}" for idx, value in enumerate(best)]
     left = state.seconds_left
-    return _render("progress", state=state, points=" ".join(points), seconds_left=None if left is None else round(left))
+    return _render(
+        "progress",
+        state=state,
+        points=" ".join(points),
+        is_waiting=is_waiting,
+        seconds_left=None if left is None else round(left),
+    )
 
 
 def stopped(state: JobState) -> str:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement")
 PREVIEW_PX = 1280
+KEEP_S = 3600.0  # how long the search of a closed page is kept
 MAX_TEXT_CHARS = 10_000
 # name -> population and generations; None is what the command line uses, so that "normal" gives the same numbers there.
 EFFORTS: dict[str, dict[str, int | None]] = {
@@ -102,14 +103,28 @@ class Screen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search on the board: its job, which returns the last screen, and whether the model is free for it yet."""
+
+    job: Job[Screen]
+    begun: threading.Event
+
+
+@dataclass(frozen=True, kw_only=True)
 class Handlers:
-    """The buttons of one app. Two searches never share the model: the lock holds even while a stopped one winds down."""
+    """The buttons of one app. Two searches never share the model: the lock holds even while a stopped one winds down.
+
+    An owner is a visitor (or the session of an API client). A closed page does not end its search: who comes back within
+    `keep_s` finds it, running or done; after that it is stopped and its files are deleted.
+    """
 
     studio: Studio
     result_dir: Path
     cards: tuple[dict[str, Any], ...] = ()
-    board: JobBoard = field(default_factory=JobBoard)
+    keep_s: float = KEEP_S
+    board: JobBoard[Search] = field(default_factory=JobBoard)
     model_lock: threading.Lock = field(default_factory=threading.Lock)
+    away: dict[str, threading.Timer] = field(default_factory=dict)
 
     def inspect(self, image_path: str | None) -> str:
         """Say the size of an uploaded picture, or why it cannot be used."""
@@ -135,8 +150,8 @@ class Handlers:
             return fragments.breakdown(error), {"error": "internal error"}
         return fragments.score(prediction, self.cards), asdict(prediction)
 
-    def improve(self, session: str, form: Mapping[str, str | None], wish: Wish) -> Iterator[Screen]:
-        """Search an edit; yield the screen at each change. Closing the generator stops the search."""
+    def improve(self, owner: str, form: Mapping[str, str | None], wish: Wish) -> Iterator[Screen]:
+        """Search an edit; yield the screen at each change. Closing the generator leaves the search running for `resume`."""
         try:
             creative = with_consent(build_creative(form), wish)
             options = search_options(creative, wish, self.studio.direction_names)
@@ -144,47 +159,87 @@ class Handlers:
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
-        job = Job(work=self._search(creative, options)).start()
-        self.board.post(session, job)
-        try:
-            for state in job.states():
-                yield Screen(progress=fragments.progress(state))
-            yield self._finish(session, job, before, creative.image_path)
-        finally:
-            job.stop()
-            self.board.take_down(session, job)
+        begun = threading.Event()
+        job = Job(work=self._search(owner, creative, before, options, begun))
+        search = Search(job=job, begun=begun)
+        self.board.post(owner, job, search)
+        job.start()
+        yield from self._watch(search)
 
-    def cancel(self, session: str) -> str:
-        """Ask the session's search to stop."""
-        return fragments.note("Stopping …" if self.board.stop(session) else "Nothing is running.")
+    def resume(self, owner: str) -> Iterator[Screen]:
+        """Show the owner's search again, running or done, such as after the page was closed; an empty screen without one."""
+        self.come_back(owner)
+        search = self.board.find(owner)
+        if search is None or search.job.is_stopped:
+            yield Screen()
+            return
+        yield from self._watch(search)
 
-    def forget(self, session: str) -> None:
-        """Stop and delete everything of a session whose page was closed."""
-        self.board.stop(session)
-        shutil.rmtree(self._session_dir(session), ignore_errors=True)
+    def is_running(self, owner: str) -> bool:
+        search = self.board.find(owner)
+        return search is not None and not search.job.is_finished
 
-    def _search(self, creative: Creative, options: dict[str, Any]) -> Callable[[ReportProgress, ShouldStop], Outcome | None]:
-        def work(report: ReportProgress, should_stop: ShouldStop) -> Outcome | None:
-            with self.model_lock:
-                if should_stop():
-                    return None
-                return self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
+    def cancel(self, owner: str) -> str:
+        """Ask the owner's search to stop."""
+        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
+
+    def forget(self, owner: str) -> None:
+        """Stop the owner's search and delete everything of it."""
+        self.come_back(owner)
+        self.board.take_down(owner)
+        shutil.rmtree(self._owner_dir(owner), ignore_errors=True)
+
+    def leave(self, owner: str) -> None:
+        """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
+        self.come_back(owner)
+        timer = self.away[owner] = threading.Timer(self.keep_s, self.forget, [owner])
+        timer.daemon = True
+        timer.start()
+
+    def come_back(self, owner: str) -> None:
+        timer = self.away.pop(owner, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _watch(self, search: Search) -> Iterator[Screen]:
+        for state in search.job.states():
+            yield Screen(progress=fragments.progress(state, is_waiting=not search.begun.is_set()))
+        screen = search.job.result()
+        if search.job.is_stopped:
+            state = search.job.state
+            screen = Screen(progress=fragments.stopped(state), record={"status": "stopped", "rounds": state.done})
+        yield screen
+
+    def _search(
+        self,
+        owner: str,
+        creative: Creative,
+        before: np.ndarray | None,
+        options: dict[str, Any],
+        begun: threading.Event,
+    ) -> Callable[[ReportProgress, ShouldStop], Screen]:
+        """Return the work of a search: wait for the model, search, and make the last screen; a fault becomes a screen."""
+
+        def work(report: ReportProgress, should_stop: ShouldStop) -> Screen:
+            try:
+                with self.model_lock:
+                    begun.set()
+                    if should_stop():
+                        return Screen()
+                    outcome = self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
+                return Screen() if should_stop() else self._show(owner, outcome, before, creative.image_path)
+            except AdCreativeError as error:
+                return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
+            except Exception as error:
+                log.exception("a search failed")
+                return Screen(progress=fragments.breakdown(error), record={"status": "failed", "error": "internal error"})
 
         return work
 
-    def _finish(self, session: str, job: Job, before: np.ndarray | None, original_path: Path | None) -> Screen:
-        """Turn a job that has ended into the last screen."""
-        try:
-            outcome = job.result()
-        except AdCreativeError as error:
-            return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
-        except Exception as error:
-            log.exception("a search failed")
-            return Screen(progress=fragments.breakdown(error), record={"status": "failed", "error": "internal error"})
-        if job.is_stopped or outcome is None:
-            return Screen(progress=fragments.stopped(job.state), record={"status": "stopped", "rounds": job.state.done})
+    def _show(self, owner: str, outcome: Outcome, before: np.ndarray | None, original_path: Path | None) -> Screen:
+        """Write the pictures of an outcome and return the last screen."""
         result = outcome.result.as_dict()
-        directory = self._session_dir(session) / uuid4().hex[:12]
+        directory = self._owner_dir(owner) / uuid4().hex[:12]
         pair, download = None, None
         if result["status"] == "edited" and before is not None and outcome.image_u8 is not None:
             directory.mkdir(parents=True, mode=0o700)
@@ -198,8 +253,8 @@ class Handlers:
         shown = fragments.result(outcome, before, self.cards)
         return Screen(progress="", pair=pair, result=shown, download=download, record=result)
 
-    def _session_dir(self, session: str) -> Path:
-        return self.result_dir / re.sub(r"\W", "", session or "session")
+    def _owner_dir(self, owner: str) -> Path:
+        return self.result_dir / re.sub(r"\W", "", owner or "session")
 
 
 def build_creative(form: Mapping[str, str | None]) -> Creative:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
+Kept = TypeVar("Kept")
 ReportProgress = Callable[[int, int, float], None]
 ShouldStop = Callable[[], bool]
 
@@ -98,30 +99,37 @@ class Job(Generic[Result]):
             self._changed.set()
 
 
-class JobBoard:
-    """Which session has which job; a session has one at a time."""
+class JobBoard(Generic[Kept]):
+    """Who has which piece of work; one at a time each. It stays on the board when its page is closed, until taken down."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
+        self._kept: dict[str, tuple[Job, Kept]] = {}
         self._lock = threading.Lock()
 
-    def post(self, session: str, job: Job) -> None:
-        """Put a job on the board; an earlier one of the same session is asked to stop."""
+    def post(self, owner: str, job: Job, kept: Kept) -> None:
+        """Put a job and what belongs to it on the board; an earlier one of the same owner is asked to stop."""
         with self._lock:
-            earlier, self._jobs[session] = self._jobs.get(session), job
+            earlier, self._kept[owner] = self._kept.get(owner), (job, kept)
         if earlier is not None:
-            earlier.stop(wait_s=0)
+            earlier[0].stop(wait_s=0)
 
-    def take_down(self, session: str, job: Job) -> None:
+    def find(self, owner: str) -> Kept | None:
         with self._lock:
-            if self._jobs.get(session) is job:
-                del self._jobs[session]
+            entry = self._kept.get(owner)
+        return entry[1] if entry else None
 
-    def stop(self, session: str) -> bool:
-        """Ask the session's job to stop, without waiting; return whether there was one."""
+    def take_down(self, owner: str) -> None:
+        """Ask the owner's job to stop and forget it."""
         with self._lock:
-            job = self._jobs.get(session)
-        if job is None:
+            entry = self._kept.pop(owner, None)
+        if entry is not None:
+            entry[0].stop(wait_s=0)
+
+    def stop(self, owner: str) -> bool:
+        """Ask the owner's job to stop, without waiting; return whether one was running."""
+        with self._lock:
+            entry = self._kept.get(owner)
+        if entry is None or entry[0].is_finished:
             return False
-        job.stop(wait_s=0)
+        entry[0].stop(wait_s=0)
         return True

@@ -58,22 +58,27 @@ def test_seconds_left_follow_the_rounds_so_far() -> None:
     assert JobState(done=2, total=10, seconds=4.0).seconds_left == 16.0
 
 
-def test_board_stops_only_the_session_asked_for() -> None:
-    board, mine, yours = JobBoard(), Job(work=endless).start(), Job(work=endless).start()
-    board.post("me", mine)
-    board.post("you", yours)
+def test_board_stops_only_the_owner_asked_for() -> None:
+    board: JobBoard[str] = JobBoard()
+    mine, yours = Job(work=endless), Job(work=endless)
+    board.post("me", mine.start(), "mine")
+    board.post("you", yours.start(), "yours")
     assert board.stop("me")
     assert mine.stop(wait_s=5)
     assert not yours.is_finished
+    assert not board.stop("me")
     assert not board.stop("nobody")
-    board.take_down("you", yours)
-    assert not board.stop("you")
-    yours.stop()
+    assert (board.find("me"), board.find("you"), board.find("nobody")) == ("mine", "yours", None)
+    board.take_down("you")
+    assert yours.stop(wait_s=5)
+    assert board.find("you") is None
 
 
-def test_second_job_of_a_session_stops_the_first() -> None:
-    board, first = JobBoard(), Job(work=endless).start()
-    board.post("me", first)
-    board.post("me", Job(work=lambda report, should_stop: None).start())
+def test_second_job_of_an_owner_stops_the_first() -> None:
+    board: JobBoard[str] = JobBoard()
+    first = Job(work=endless).start()
+    board.post("me", first, "first")
+    board.post("me", Job(work=lambda report, should_stop: None).start(), "second")
     assert first.stop(wait_s=5)
+    assert board.find("me") == "second"
     assert threading.active_count() < 50

@@ -56,8 +56,9 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
     assert names == {
         "/score": form,
-        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id"],
-        "/cancel": [],
+        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "visitor"],
+        "/cancel": ["visitor"],
+        "/resume": ["visitor"],
     }
 
 

@@ -1,0 +1,199 @@
+"""The page in a real browser (Debian's Chromium, driven by Playwright), with a studio without models behind it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.fakes import FakeStudio
+
+gradio = pytest.importorskip("gradio")
+playwright_api = pytest.importorskip("playwright.sync_api")
+expect = playwright_api.expect
+expect.set_options(timeout=15_000)
+
+from tests.apps.test_launch import Served  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; install it with: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    served = Served(FakeStudio())
+    yield served
+    gradio.close_all()
+
+
+@pytest.fixture
+def studio(served: Served) -> FakeStudio:
+    """The studio behind the page, as quick as can be and with nothing asked of it yet."""
+    served.studio.round_s, served.studio.rounds_done, served.studio.status = 0.01, 0, "edited"
+    served.studio.asked.clear()
+    return served.studio
+
+
+class Visit:
+    """One browser window on the page, with every host that it asked."""
+
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.url, self.hosts = url, set[str]()
+        self.context.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        self.open()
+
+    def open(self) -> None:
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.page.goto(self.url)
+        self.page.get_by_role("button", name="Score it").wait_for()
+
+    def bring(self, path: Path | None, headline: str = "Coats for rain") -> None:
+        if path is not None:
+            self.page.locator("#picture input[type=file]").set_input_files(path)
+            self.page.locator("#picture-note").get_by_text("px, ready").wait_for()
+        self.page.get_by_label("Headline", exact=True).fill(headline)
+
+    def improve(self, effort: str = "Quick look") -> None:
+        self.page.get_by_label(effort).check()
+        self.page.get_by_role("button", name="Improve it").click()
+
+    def shoot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture
+def visit(browser: Any, served: Served, studio: FakeStudio) -> Iterator[Visit]:
+    visit = Visit(browser, served.url)
+    yield visit
+    visit.context.close()
+
+
+def test_score_says_number_interval_and_reasons(visit: Visit, image_path: Path) -> None:
+    visit.bring(image_path)
+    visit.page.get_by_role("button", name="Score it").click()
+    score = visit.page.locator("#score")
+    for text in ("1.52%", "1.09% – 2.04%", "words +12 %", "learnt from real headline tests"):
+        expect(score).to_contain_text(text)
+    visit.shoot("score")
+
+
+def test_improve_shows_rounds_then_before_and_after_and_asks_no_other_host(
+    visit: Visit, studio: FakeStudio, image_path: Path
+) -> None:
+    studio.round_s = 0.2
+    visit.bring(image_path)
+    visit.page.get_by_label("nobody real is shown").check()
+    visit.improve()
+    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    visit.shoot("progress")
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#slider img").first).to_be_visible()
+    sizes = visit.page.locator("#slider img").evaluate_all("images => images.map(i => [i.naturalWidth, i.naturalHeight])")
+    assert len(sizes) >= 2
+    assert {tuple(size) for size in sizes} == {(200, 300)}
+    visit.shoot("result")
+    assert visit.hosts == {visit.url.split("/")[2]}
+
+
+def test_picture_left_out_or_refused_is_said(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG broken")
+    visit.page.locator("#picture input[type=file]").set_input_files(path)
+    expect(visit.page.locator("#picture-note [role=alert]")).to_contain_text("That did not work yet")
+    visit.shoot("refused")
+
+
+def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: FakeStudio) -> None:
+    studio.round_s = 0.2
+    visit.bring(None)
+    visit.improve("Thorough")
+    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [2-9] of 20"))
+    visit.page.get_by_role("button", name="Stop", exact=True).click()
+    expect(visit.page.locator("#progress")).to_contain_text("Stopped after round")
+    done = studio.rounds_done
+    assert done < 15
+    expect(visit.page.get_by_role("button", name="Improve it")).to_be_enabled()
+    expect(visit.page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
+    time.sleep(0.5)
+    assert studio.rounds_done == done
+
+
+def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Visit, studio: FakeStudio) -> None:
+    studio.round_s, studio.most_at_once = 0.3, 0
+    visit.bring(None, "First coat")
+    visit.improve()
+    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    other = Visit(browser, visit.url)
+    other.bring(None, "Second coat")
+    other.improve()
+    expect(visit.page.locator("#result")).to_contain_text("First coat")
+    expect(other.page.locator("#result")).to_contain_text("Second coat")
+    expect(visit.page.locator("#result")).not_to_contain_text("Second coat")
+    assert studio.most_at_once == 1
+    other.context.close()
+
+
+def test_closed_tab_finds_its_search_again(visit: Visit, studio: FakeStudio) -> None:
+    studio.round_s = 0.3
+    visit.bring(None, "Rain coat")
+    visit.improve()
+    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    visit.page.close()
+    visit.open()
+    expect(visit.page.locator("#result")).to_contain_text("Rain coat")
+    assert len(studio.asked) == 1
+    visit.page.reload()
+    expect(visit.page.locator("#result")).to_contain_text("Rain coat")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_shows_everything_without_sideways_scrolling(
+    browser: Any, served: Served, studio: FakeStudio, image_path: Path, scheme: str
+) -> None:
+    visit = Visit(browser, served.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    visit.bring(image_path)
+    visit.page.get_by_role("button", name="Score it").click()
+    expect(visit.page.locator("#score")).to_contain_text("1.52%")
+    visit.page.get_by_label("nobody real is shown").check()
+    visit.improve()
+    expect(visit.page.locator("#slider img").first).to_be_visible()
+    visit.shoot(f"phone-{scheme}")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    visit.context.close()
+
+
+FOCUS = """() => { const e = document.activeElement;
+  return [e.tagName, e.type || '', e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText || ''].join('|') }"""
+UNNAMED = """() => [...document.querySelectorAll('input, textarea, select, button')]
+  .filter(e => e.offsetParent !== null && e.tabIndex >= 0)
+  .filter(e => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.title || e.labels?.length
+                 || e.innerText?.trim() || e.placeholder))
+  .map(e => e.outerHTML.slice(0, 160))"""
+
+
+def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit) -> None:
+    assert visit.page.evaluate(UNNAMED) == []
+    reached = set()
+    for _ in range(60):
+        visit.page.keyboard.press("Tab")
+        reached.add(visit.page.evaluate(FOCUS))
+    text = "\n".join(reached)
+    for name in ("Headline", "Score it", "Improve it", "Must stay", "Consent record", "More about the ad", "Fine tuning"):
+        assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"
