@@ -19,6 +19,7 @@ import typer
 
 from adcreative import __version__
 from adcreative.cli_delivery import add_commands as add_delivery_commands
+from adcreative.cli_explanation import add_commands as add_explanation_commands
 from adcreative.cli_provenance import add_commands
 from adcreative.errors import AdCreativeError
 
@@ -284,6 +285,7 @@ def app_command(
 
 add_commands(app, _verb)
 add_delivery_commands(app, _verb)
+add_explanation_commands(app, _verb)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ class Creative:
 class Prediction:
     """A click rate (0..1) with its 90 % interval, what it rests on, and why.
 
-    evidence is one sentence; reasons are ordered by size, each a short phrase such as "words +12 %".
+    evidence is one sentence; reasons are ordered by size, each a short phrase such as "words +12 %". enough_data is False
+    where the model did no better than the mean rate on held-out creatives of the kind: then say so instead of the numbers.
     """
 
     ctr: float
@@ -87,6 +88,7 @@ class Prediction:
     ctr_high: float
     evidence: str
     reasons: tuple[str, ...] = ()
+    enough_data: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import ArtifactError, CatalogError, ConfigError, CreativeError
+from adcreative.explaining import explain
 from adcreative.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
@@ -40,6 +41,7 @@ __all__ = [
     "demo",
     "disclosures",
     "evaluate",
+    "explain",
     "export",
     "import_results",
     "launch_app",

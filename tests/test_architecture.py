@@ -42,9 +42,10 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_provenance", "apps")
+DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_provenance", "apps")
 DOORS_MAY_IMPORT = RECORDS | {
-    "adcreative", "adcreative.cli_delivery", "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report",
+    "adcreative", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_provenance",
+    "adcreative.pipeline", "adcreative.report",
     "adcreative.catalog.images",
     "adcreative.provenance.export", "apps",
 }  # fmt: skip
@@ -53,6 +54,7 @@ JOINTS = (
     "adcreative.pipeline",
     "adcreative.benchmarking",
     "adcreative.campaign",
+    "adcreative.explaining",
     "adcreative.governance",
     "adcreative.studio",
     "adcreative.run_output",

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from adcreative import __version__, pipeline
 from adcreative.cli import app
 
-VERBS = ("train", "score", "optimize", "evaluate", "benchmark", "demo", "models", "app", "disclosures", "purge",
+VERBS = ("train", "score", "optimize", "evaluate", "explain", "benchmark", "demo", "models", "app", "disclosures", "purge",
          "plan-test", "read-out", "export", "import-results")  # fmt: skip
 runner = CliRunner()
 

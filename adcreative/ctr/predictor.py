@@ -125,11 +125,16 @@ class Predictor:
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
-        domain = int(features.image is not None or features.look is not None)
         return render_evidence(
             creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
-            drifts=self.drifts, builder=self.builder, is_skilled=self.calibrator.domains[domain].skill > 0,
+            drifts=self.drifts, builder=self.builder, is_skilled=self.is_skilled(features),
         )  # fmt: skip
+
+    def is_skilled(self, features: CreativeFeatures) -> bool:
+        """True when held-out creatives of this kind (with a picture, or words only) were predicted better than by their mean
+        rate."""
+        domain = int(features.image is not None or features.look is not None)
+        return self.calibrator.domains[domain].skill > 0
 
     def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
         """Refuse encoders other than those the model was fitted with.
@@ -213,6 +218,7 @@ class Predictor:
             Prediction(
                 ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
                 evidence=self.evidence_for(creative, features[row]), reasons=reasons[row],
+                enough_data=self.is_skilled(features[row]),
             )
             for row, creative in enumerate(creatives)
         ]  # fmt: skip

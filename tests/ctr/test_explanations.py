@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -186,20 +187,10 @@ def test_nearest_creatives_have_their_real_rates(predictor: Predictor, world: Pl
 
 
 def test_older_models_have_no_neighbours(predictor: Predictor, world: PlantedWorld) -> None:
-    notes = {name: value for name, value in predictor.notes.items() if name != NOTE}
-    older = Predictor(
-        predictor.builder,
-        predictor.members,
-        predictor.calibrator,
-        config=predictor.config,
-        drifts=predictor.drifts,
-        notes=notes,
-    )
+    older, odd = copy.copy(predictor), copy.copy(predictor)
+    older.notes = {name: value for name, value in predictor.notes.items() if name != NOTE}
     assert nearest_known(older, world.features[0]) == {}
-    cut = dict(predictor.drifts) | {"picture": Drift(predictor.drifts["picture"].reference[:5], 0.1)}
-    odd = Predictor(
-        predictor.builder, predictor.members, predictor.calibrator, config=predictor.config, drifts=cut, notes=predictor.notes
-    )
+    odd.drifts = predictor.drifts | {"picture": Drift(predictor.drifts["picture"].reference[:5], 0.1)}
     assert "picture" not in nearest_known(odd, world.features[0])
 
 

@@ -1,0 +1,49 @@
+"""A single rate explained on one page that opens offline: its parts, its words, the heat over its picture, its neighbours.
+
+Knows Pillow, numpy and plain values; reads no model. The heat is drawn over the grey picture: orange where a region raises the
+rate, blue where it lowers it, stronger where it does more; the strongest region of a picture has full colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.report.pictures import preview
+from adcreative.report.rendering import read_part, render_part
+
+RAISES_RGB, LOWERS_RGB = (214, 96, 0), (0, 92, 184)  # apart for colour-blind eyes as well
+MAX_OPACITY = 0.7
+METHODS = {
+    "share": "Integrated gradients over the field embeddings, from nothing known to this creative; shares add up.",
+    "ablation": "The model's log-odds minus those with the part masked: exact, but parts that interact need not add up.",
+    "words": "Leave-one-out: each word is removed, the words are read anew, and the log-odds are compared.",
+    "heat": "Occlusion: a window of 2 x 2 cells is filled with the picture's mean colour, everything is read anew, and the "
+    "log-odds are compared; a cell has the mean effect of the windows that cover it.",
+    "nearest": "Cosine similarity to creatives that the model was trained on, with the rates they had.",
+}  # fmt: skip
+
+
+def draw_heat(image_u8: np.ndarray, heat: np.ndarray) -> Image.Image:
+    """Draw a heat map [cells down, cells across] over a picture [H, W, 3] uint8; returns RGB of the picture's size."""
+    height, width = image_u8.shape[:2]
+    largest = float(np.abs(heat).max())
+    scaled = heat / largest if largest > 0 else np.zeros_like(heat)
+    smooth = np.asarray(Image.fromarray(scaled.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC))
+    opacity = MAX_OPACITY * np.clip(np.abs(smooth), 0, 1)[..., None]
+    colour = np.where(smooth[..., None] > 0, np.array(RAISES_RGB, np.float32), np.array(LOWERS_RGB, np.float32))
+    grey = np.asarray(Image.fromarray(image_u8).convert("L").convert("RGB"), np.float32)
+    return Image.fromarray((grey * (1 - opacity) + colour * opacity).round().astype(np.uint8))
+
+
+def render_explanation(explanation: Mapping[str, Any], picture: Image.Image | None, heat: Image.Image | None) -> str:
+    """Return the page of an explanation (see `adcreative.explaining`), pictures inside; it asks for nothing from anywhere."""
+    sizes = [abs(part["share_log_odds"]) for part in explanation["parts"]]
+    words = [abs(word["log_odds"]) for word in explanation["words"]]
+    return render_part(
+        "explanation.html.j2", one=explanation, picture=preview(picture), heat=preview(heat), methods=METHODS,
+        largest_share=max([*sizes, 1e-9]), largest_word=max([*words, 1e-9]), style=read_part("explanation.css"),
+    )  # fmt: skip
