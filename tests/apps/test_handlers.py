@@ -37,7 +37,7 @@ def test_score_shows_number_interval_evidence_and_reasons(handlers: Handlers) ->
     for text in ("1.52%", "1.09% – 2.04%", "words +12 %", "real headline tests", "Off by 0.1 points", "11 to 20"):
         assert text in shown, text
     assert record["ctr"] == 0.0152
-    assert {"ctr", "ctr_low", "ctr_high", "evidence", "reasons"} <= set(record)
+    assert {"ctr", "ctr_low", "ctr_high", "evidence", "reasons", "enough_data"} <= set(record)
 
 
 def test_nothing_brought_is_said_not_raised(handlers: Handlers) -> None:
