@@ -7,19 +7,22 @@ fits rates and intervals; test only measures. Every refusal comes before anythin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.model_selection import GroupKFold
 
 from adcreative.catalog.splits import check_split, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrator
+from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
 from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
 from adcreative.ctr.neighbours import NOTE, describe_known
-from adcreative.ctr.predictor import Predictor, domain_of
+from adcreative.ctr.predictor import Predictor, change_vectors, domain_of
 from adcreative.ctr.training import Outcomes, TrainingSummary, Watch, train_model
 from adcreative.ctr.zoo import build_ctr_model
 from adcreative.errors import CatalogError, TrainingError
@@ -27,9 +30,24 @@ from adcreative.feature_builder import FeatureBuilder, fold
 from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 
 ENOUGH_GROUPS = 200
+MIN_CHANGE_ROWS = 40
+NUM_FOLDS = 4
 EMBEDDINGS = {"picture": "image", "words": "text"}
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What training made and was made of, before calibration."""
+
+    builder: FeatureBuilder
+    members: list[torch.nn.Module]
+    features: Sequence[CreativeFeatures]
+    batch: FeatureBatch
+    outcomes: Outcomes
+    config: PredictorConfig
+    seed: int
 
 
 def fit_predictor(
@@ -70,6 +88,8 @@ def fit_predictor(
         outcomes.clicks.numpy().astype(float), domain_of(batch), outcomes.group.numpy(),
     )  # fmt: skip
     calibrator = fit_calibrator(counts.rows(_calibration_rows(counts, splits)), seed=seed)
+    fitted = _Trained(builder, members, features, batch, outcomes, config, seed)
+    changes = _fit_changes(fitted, calibrator, counts, splits, watch)
     trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
     notes = {
         "seed": seed,
@@ -83,7 +103,7 @@ def fit_predictor(
         for name, field in EMBEDDINGS.items()
         if name in drifts
     }
-    return Predictor(builder, members, calibrator, config=config, drifts=drifts, notes=notes)
+    return Predictor(builder, members, calibrator, config=config, changes=changes, drifts=drifts, notes=notes)
 
 
 def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> None:
@@ -176,6 +196,65 @@ def _calibration_rows(counts: Counts, splits: Sequence[np.ndarray]) -> np.ndarra
     if len(np.unique(counts.group[splits[2]])) >= ENOUGH_GROUPS:
         return splits[2]
     return np.sort(np.concatenate([splits[1], splits[2]]))
+
+
+def _fit_changes(
+    trained: _Trained, calibrator: Calibrator, counts: Counts, splits: Sequence[np.ndarray], watch: Watch
+) -> ChangeCalibration:
+    """Learn how far predicted changes come true, on creatives that the network asked had not seen, never on the test split.
+
+    With few groups held out, networks are fitted anew without a quarter of the groups at a time, so that every creative
+    speaks; creatives without a picture speak only where few have one.
+    """
+    held_out = _calibration_rows(counts, splits)
+    parts = [(held_out, trained.members)]
+    if len(np.unique(counts.group[held_out])) < ENOUGH_GROUPS:
+        parts = _cross_fit(trained, counts, splits, watch)
+    if sum((counts.domain[idx] == 1).sum() for idx, _ in parts) >= MIN_CHANGE_ROWS:
+        parts = [(idx[counts.domain[idx] == 1], members) for idx, members in parts]
+    idx = np.concatenate([rows for rows, _ in parts])
+    full, no_words, context = (
+        calibrator.log_odds(
+            np.concatenate([_mean_logits(members, hidden(trained.batch.rows(torch.from_numpy(r)))) for r, members in parts]),
+            counts.domain[idx],
+        )
+        for hidden in (lambda batch: batch, lambda batch: batch.without("words"), _context_only)
+    )
+    words_vectors, picture_vectors = change_vectors(trained.builder, [trained.features[row] for row in idx])
+    return fit_change_calibration(
+        HeldOutChanges(
+            full, full - no_words, no_words - context, counts.impressions[idx], counts.clicks[idx], counts.group[idx],
+            words_vectors, picture_vectors,
+        )
+    )  # fmt: skip
+
+
+def _context_only(batch: FeatureBatch) -> FeatureBatch:
+    return batch.without("words").without("picture").without("look").without("faces")
+
+
+def _mean_logits(members: Sequence[torch.nn.Module], batch: FeatureBatch) -> np.ndarray:
+    return np.mean([_logits(member, batch) for member in members], axis=0)
+
+
+def _cross_fit(
+    trained: _Trained, counts: Counts, splits: Sequence[np.ndarray], watch: Watch
+) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
+    """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split."""
+    rows = np.sort(np.concatenate(splits[:3]))
+    is_validation = np.isin(np.arange(len(counts.group)), splits[1])
+    config = replace(trained.config, num_members=1)
+    parts: list[tuple[np.ndarray, list[torch.nn.Module]]] = []
+    for number, (rest, fold_rows) in enumerate(GroupKFold(NUM_FOLDS).split(rows, groups=counts.group[rows])):
+        others = rows[rest]
+        own_splits = [others[~is_validation[others]], others[is_validation[others]]]
+        if len(own_splits[1]) and counts.clicks[own_splits[1]].sum():
+            members, _ = _train_members(
+                trained.builder, trained.batch, trained.outcomes, own_splits,
+                config=config, seed=trained.seed + 7919 * (number + 1), watch=Watch(None, watch.should_stop),
+            )  # fmt: skip
+            parts.append((rows[fold_rows], members))
+    return parts or [(_calibration_rows(counts, splits), trained.members)]
 
 
 def _train_members(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, s
 from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, render_evidence
 from adcreative.ctr.qin import CreativeQIN, Memory
@@ -30,7 +32,7 @@ from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBat
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 
-KIND, FORMAT = "predictor", 1
+KIND, FORMAT = "predictor", 2
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
@@ -53,11 +55,12 @@ class Predictor:
         calibrator: Calibrator,
         *,
         config: PredictorConfig,
+        changes: ChangeCalibration,
         drifts: Mapping[str, Drift],
         notes: Mapping[str, Any],
     ) -> None:
         """Put a predictor together; `notes` are what training wrote down: seed, grades, summary, metrics."""
-        self.builder, self.calibrator, self.config = builder, calibrator, config
+        self.builder, self.calibrator, self.config, self.changes = builder, calibrator, config, changes
         self.drifts, self.notes = dict(drifts), dict(notes)
         self.members = [m.fold() if isinstance(m, CreativeQIN) else m.eval() for m in members]
         self._memories: weakref.WeakKeyDictionary[AccountHistory, _KeptHistory] = weakref.WeakKeyDictionary()
@@ -123,6 +126,31 @@ class Predictor:
         domain = domain_of(batch)
         return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, memories)])
 
+    def predict_change(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what each other creative is worth against the first: expected change of log-odds and its deviation, [N-1].
+
+        Not the difference of two predicted rates: new words and a changed picture are believed as far as such changes came
+        true within groups (`changes.py`), and the deviation holds what they left unexplained beside the ensemble's
+        disagreement. What all members get wrong about the first creative cancels.
+        """
+        first, others = features[0], list(features[1:])
+        own_words = [one if _has_words_of(one, first) else _with_words_of(one, first) for one in others]
+        swapped = [row for row, (one, kept) in enumerate(zip(others, own_words, strict=True)) if one is not kept]
+        log_odds = self.predict_member_log_odds(
+            [*creatives, *(creatives[1 + row] for row in swapped)], [*features, *(own_words[row] for row in swapped)]
+        )  # [M, N + swapped]
+        total = log_odds[:, 1 : len(features)] - log_odds[:, :1]
+        picture = total.copy()
+        picture[:, swapped] = log_odds[:, len(features) :] - log_odds[:, :1]
+        change = self.changes.mean(total - picture, picture)
+        words_vectors, picture_vectors = change_vectors(self.builder, features)
+        unexplained = self.changes.variance(
+            squared_distance(words_vectors[1:], words_vectors[0]), squared_distance(picture_vectors[1:], picture_vectors[0])
+        )
+        return change.mean(axis=0), np.sqrt(change.var(axis=0) + unexplained)
+
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         return render_evidence(
@@ -176,6 +204,7 @@ class Predictor:
             config = build_config(PredictorConfig, manifest["config"], where=str(model_dir))
             builder = FeatureBuilder.from_state(manifest["builder"], _with_prefix(tensors, "builder."))
             calibrator = Calibrator.from_dict(manifest["calibration"])
+            changes = ChangeCalibration.from_dict(manifest["changes"])
             drifts = {
                 name: Drift(tensors[f"reference.{name}"], threshold) for name, threshold in manifest["drift_thresholds"].items()
             }
@@ -183,7 +212,7 @@ class Predictor:
             notes = manifest["notes"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"the parts of the predictor in {model_dir} do not fit together ({error}); re-fit") from error
-        predictor = cls(builder, members, calibrator, config=config, drifts=drifts, notes=notes)
+        predictor = cls(builder, members, calibrator, config=config, changes=changes, drifts=drifts, notes=notes)
         predictor.__dict__["content_hash"] = artifact.content_hash
         return predictor
 
@@ -266,6 +295,7 @@ class Predictor:
             "config": config_as_dict(self.config),
             "builder": builder_notes,
             "calibration": self.calibrator.as_dict(),
+            "changes": self.changes.as_dict(),
             "drift_thresholds": {name: drift.threshold for name, drift in self.drifts.items()},
             "notes": self.notes,
         }
@@ -294,6 +324,28 @@ def as_history(history: History) -> AccountHistory | None:
 def domain_of(batch: FeatureBatch) -> np.ndarray:
     """Return [N] int64 positions in calibration.DOMAINS: 1 with a picture, 0 with words only."""
     return (batch.present[:, _PICTURE_COLUMNS].sum(dim=1) > 0).long().numpy()
+
+
+def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the embeddings whose distance says how far a change goes: words (headline and body) and picture, [N, D] each."""
+
+    def rows(name: str) -> np.ndarray:
+        blank = np.zeros(builder.spec.widths.get(name, 0))
+        values = [getattr(one, name) for one in features]
+        return np.stack([blank if value is None or not blank.size else np.asarray(value) for value in values])
+
+    return np.concatenate([rows("text"), rows("body")], axis=1), rows("image")
+
+
+def _has_words_of(one: CreativeFeatures, first: CreativeFeatures) -> bool:
+    return all(
+        (a is b) or (a is not None and b is not None and np.array_equal(a, b))
+        for a, b in ((one.text, first.text), (one.body, first.body), (one.appeal, first.appeal))
+    )
+
+
+def _with_words_of(one: CreativeFeatures, first: CreativeFeatures) -> CreativeFeatures:
+    return replace(one, text=first.text, body=first.body, appeal=first.appeal)
 
 
 def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -3,8 +3,9 @@
     open, probe the faces (opening.py, response.py) -> search (search.py) -> compose, extract and score the finalists
     (finalists.py) -> verdict of a second model (judge.py) -> EditOutcome
 
-Every rate in the result comes from final pixels and words, never from the search's own estimates. Loads no torch by itself;
-models come in through EditorTools.
+Every rate in the result comes from final pixels and words, never from the search's own estimates; that of an edit is the
+original's, moved by what the model expects of the change (`predict_uplift`), so that rates and uplift say the same. Loads no
+torch by itself; models come in through EditorTools.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def edit_creative(
     if not found.is_complete:
         reasons.append(f"stopped early, after {len(found.leaders)} of {config.generations + 1} generations")
     result = replace(
-        _result(opened, delivered, control_u8, tools, config), evaluations=found.evaluations,
+        _result(opened, delivered, verdict, control_u8, tools, config), evaluations=found.evaluations,
         reason="; ".join(filter(None, reasons)), seconds=round(time.monotonic() - started_s, 3),
     )  # fmt: skip
     return EditOutcome(
@@ -108,6 +109,7 @@ def _why_no_finalist(space: GeneSpace, found: SearchResult) -> str:
 def _result(
     opened: OpenCreative,
     delivered: Finalist | None,
+    verdict: Verdict | None,
     control_u8: np.ndarray | None,
     tools: EditorTools,
     config: EditorConfig,
@@ -117,9 +119,10 @@ def _result(
     creative = opened.creative
     final, features = (delivered.creative, delivered.features) if delivered else (creative, opened.features)
     before, judge_before = (model.predict([creative], [opened.features])[0] for model in (tools.predictor, tools.judge))
-    after, judge_after = before, judge_before
-    if delivered:
-        after, judge_after = (model.predict([final], [features])[0] for model in (tools.predictor, tools.judge))
+    uplift, judged, evidence = 0.0, 0.0, before.evidence
+    if delivered and verdict:
+        uplift, judged = verdict.predicted, verdict.judged
+        evidence = tools.predictor.predict([final], [features])[0].evidence
     edits = _edits(opened, delivered, tools) if delivered else ()
     num_faces = len({edit.face for edit in edits if edit.face >= 0})
     return EditResult(
@@ -127,20 +130,31 @@ def _result(
         headline_original=creative.headline, headline_edited=final.headline,
         description_original=creative.description, description_edited=final.description,
         ctr_original=before.ctr, ctr_original_judge=judge_before.ctr,
-        ctr_control=before.ctr if control_u8 is None else _control_rate(creative, control_u8, tools),
-        ctr_edited=after.ctr, ctr_edited_low=after.ctr_low, ctr_edited_high=after.ctr_high,
-        ctr_edited_judge=judge_after.ctr,
+        ctr_control=before.ctr if control_u8 is None else _control_rate(opened, before.ctr, control_u8, tools),
+        ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
+        ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
-        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=after.evidence, consent_id=creative.consent_id,
+        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
     )  # fmt: skip
 
 
-def _control_rate(creative: Creative, control_u8: np.ndarray, tools: EditorTools) -> float | None:
+def move_rate(rate: float, change: float) -> float:
+    """Return a rate (0..1) whose log-odds are moved by `change`; a change of 0 returns it bit for bit."""
+    if change == 0.0 or not 0.0 < rate < 1.0:
+        return rate
+    odds = rate / (1.0 - rate) * float(np.exp(change))
+    return odds / (1.0 + odds)
+
+
+def _control_rate(opened: OpenCreative, rate: float, control_u8: np.ndarray, tools: EditorTools) -> float | None:
     """Score the picture with its faces inverted and not edited; None when nothing can be extracted from it."""
-    control = replace(creative, image_u8=control_u8)
+    control = replace(opened.creative, image_u8=control_u8)
     (features,) = tools.extractor.extract([control])
-    return None if isinstance(features, CreativeError) else tools.predictor.predict([control], [features])[0].ctr
+    if isinstance(features, CreativeError):
+        return None
+    change, _ = predict_uplift(tools.predictor, [opened.creative, control], [opened.features, features])
+    return move_rate(rate, float(change[0]))
 
 
 def _edits(opened: OpenCreative, delivered: Finalist, tools: EditorTools) -> tuple[Edit, ...]:

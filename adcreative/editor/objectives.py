@@ -116,16 +116,14 @@ def predict_uplift(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each.
 
-    With a predictor that tells its members' opinions (`predict_member_log_odds` [M, N]) the difference is taken inside each
-    member, so that what they all get wrong about the creative cancels. Else
+    A predictor that has learnt how far its changes come true says so itself (`predict_change`). Else
 
         var(difference) = s_0^2 + s_i^2 - 2 r s_0 s_i,   r = 0.9
     """
-    members = getattr(predictor, "predict_member_log_odds", None)
-    if members is not None:
-        log_odds = np.asarray(members(creatives, features), dtype=np.float64)  # [M, N]
-        change = log_odds[:, 1:] - log_odds[:, :1]
-        return change.mean(axis=0), change.std(axis=0)
+    predict_change = getattr(predictor, "predict_change", None)
+    if predict_change is not None:
+        mean, std = predict_change(creatives, features)
+        return np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
     mean, std = (np.asarray(part, dtype=np.float64) for part in predictor.predict_log_odds(creatives, features))
     variance = std[0] ** 2 + std[1:] ** 2 - 2 * SHARED_ERROR * std[0] * std[1:]
     return mean[1:] - mean[0], np.sqrt(np.maximum(variance, 0.0))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
+from adcreative.ctr.changes import ChangeCalibration, ChannelCalibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.fitting import check_trainable
 from adcreative.ctr.metrics import evaluate_predictions
@@ -101,6 +102,38 @@ def test_log_odds_agree_with_predictions_and_members(predictor: Predictor, world
     assert np.array_equal(np.argsort(rates), np.argsort(mean))
 
 
+def test_changes_are_channel_by_channel(predictor: Predictor, world: PlantedWorld) -> None:
+    """Words and picture each count with their own slope; a wider change is less certain; no change is exactly zero."""
+    ad, other = world.features[0], world.features[1]
+    new_words = replace(ad, text=other.text, body=other.body, appeal=other.appeal)
+    new_picture = replace(ad, image=other.image, look=other.look)
+    both = replace(new_words, image=other.image, look=other.look)
+    versions = [ad, ad, new_words, new_picture, both]
+    creatives = [world.creatives[0]] * len(versions)
+    slopes = {"words": ChannelCalibration(0.25, 0.3), "picture": ChannelCalibration(0.5, 0.2)}
+    believed = Predictor(
+        predictor.builder, predictor.members, predictor.calibrator, config=predictor.config,
+        changes=ChangeCalibration(slopes, 9, 3), drifts={}, notes=predictor.notes,
+    )  # fmt: skip
+    mean, std = believed.predict_change(creatives, versions)
+    log_odds = predictor.predict_member_log_odds(creatives, versions).mean(axis=0)
+    words, picture = log_odds[2] - log_odds[0], log_odds[3] - log_odds[0]
+    assert mean[0] == 0.0
+    assert std[0] == 0.0
+    assert mean[1] == pytest.approx(0.25 * words, abs=1e-5)
+    assert mean[2] == pytest.approx(0.5 * picture, abs=1e-5)
+    assert mean[3] == pytest.approx(0.25 * (log_odds[4] - log_odds[3]) + 0.5 * picture, abs=1e-5)
+    assert std[1] > 0.3 * np.linalg.norm(np.concatenate([ad.text - other.text, ad.body - other.body])) * 0.99  # type: ignore[operator]
+    assert std[3] > max(std[1], std[2])
+
+
+def test_believed_changes_are_learnt_from_groups(predictor: Predictor, world: PlantedWorld) -> None:
+    """In the planted world appeal and picture are what they are predicted to be, so most of a change is believed."""
+    assert predictor.changes.num_rows > 100
+    assert 0.6 < predictor.changes.channels["words"].slope <= 1.0
+    assert 0.3 < predictor.changes.channels["picture"].slope <= 1.0
+
+
 def test_reasons_are_exact_ablations(predictor: Predictor, world: PlantedWorld) -> None:
     """What "words +x %" says equals the ratio of two predictions: with words, and with words masked in the batch."""
     part = world.rows(np.arange(5))
@@ -152,8 +185,9 @@ def test_other_encoders_and_broken_features_are_refused(predictor: Predictor, wo
         predictor.predict(world.creatives[:1], [odd])
     config = replace(predictor.config, encoder_hashes={"clip": "a" * 64})
     strict = Predictor(
-        predictor.builder, predictor.members, predictor.calibrator, config=config, drifts={}, notes=predictor.notes
-    )
+        predictor.builder, predictor.members, predictor.calibrator, config=config, changes=predictor.changes, drifts={},
+        notes=predictor.notes,
+    )  # fmt: skip
     strict.check_encoders({"clip": "a" * 64, "faces": "x"})
     with pytest.raises(ArtifactError, match="the predictor was fitted with clip aaaaaaaaaaaa, here it is bbbbbbbbbbbb"):
         strict.check_encoders({"clip": "b" * 64})

@@ -93,13 +93,14 @@ def test_batch_equals_one_at_a_time() -> None:
 
 
 def test_risk_lowers_the_bound() -> None:
-    # Two members that agree about the creative and not about smiles.
-    class TwoMinds(FakePredictor):
-        def predict_member_log_odds(self, creatives: Any, features: Any) -> np.ndarray:
-            smiles = np.array([f.face_attributes[0, 0] for f in features])
-            return np.stack([5.0 + smiles, -5.0 + 2 * smiles])
+    class KnowsItsChanges(FakePredictor):
+        """Says itself what a smile is worth, and how far it may be wrong."""
 
-    (score,) = scorer(predictor=TwoMinds(bumpy_surface), risk_aversion=2.0)([genome({0: 1.0})])
+        def predict_change(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
+            smiles = np.array([f.face_attributes[0, 0] for f in features])
+            return 1.5 * (smiles[1:] - smiles[0]), 0.5 * (smiles[1:] - smiles[0])
+
+    (score,) = scorer(predictor=KnowsItsChanges(bumpy_surface), risk_aversion=2.0)([genome({0: 1.0})])
     assert score.uplift_mean == pytest.approx(1.5)
     assert score.uplift_std == pytest.approx(0.5)
     assert score.uplift_low == pytest.approx(0.5)

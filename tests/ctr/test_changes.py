@@ -1,0 +1,67 @@
+"""Planted slopes and variation come back; what cannot be known falls back to the prior."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adcreative.ctr.changes import (
+    PRIOR_SLOPE,
+    PRIOR_TAU,
+    ChangeCalibration,
+    HeldOutChanges,
+    fit_change_calibration,
+    squared_distance,
+)
+
+
+def world(*, slopes: tuple[float, float], taus: tuple[float, float], num: int = 1500, per_group: int = 5) -> HeldOutChanges:
+    """Creatives whose channels are worth `slopes` of what is predicted, and move by tau per unit of embedding distance."""
+    rng = np.random.default_rng(0)
+    group = np.arange(num) // per_group
+    words, picture = rng.normal(0, 0.2, num), rng.normal(0, 0.3, num)
+    context, luck = rng.normal(0, 0.5, num), rng.normal(0, 0.4, num)[group]
+    text, image = (rng.normal(size=(num, 8)) / np.sqrt(16) for _ in range(2))  # pairs lie at a squared distance near 1
+    unseen = text @ rng.normal(0, taus[0], 8) + image @ rng.normal(0, taus[1], 8)
+    truth = -4.0 + context + luck + slopes[0] * words + slopes[1] * picture + unseen
+    impressions = np.full(num, 20_000.0)
+    clicks = rng.binomial(20_000, 1 / (1 + np.exp(-truth))).astype(float)
+    return HeldOutChanges(-4.0 + context + words + picture, words, picture, impressions, clicks, group, text, image)
+
+
+def test_planted_slopes_come_back_whatever_the_groups_luck() -> None:
+    found = fit_change_calibration(world(slopes=(0.3, 0.9), taus=(0.0, 0.0)))
+    assert found.channels["words"].slope == pytest.approx(0.3, abs=0.04)
+    assert found.channels["picture"].slope == pytest.approx(0.9, abs=0.04)
+    assert (found.num_rows, found.num_groups) == (1500, 300)
+
+
+def test_planted_variation_comes_back_in_its_own_channel() -> None:
+    found = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.3, 0.05)))
+    assert found.channels["words"].tau == pytest.approx(0.3, rel=0.4)
+    assert found.channels["picture"].tau < 0.17
+    none = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.0, 0.0)))
+    assert none.channels["words"].tau < 0.06
+
+
+def test_nothing_held_out_gives_the_prior() -> None:
+    rows = world(slopes=(1.0, 1.0), taus=(0.0, 0.0), num=40, per_group=1)
+    found = fit_change_calibration(rows)
+    assert found.num_groups == 0
+    assert {(c.slope, c.tau) for c in found.channels.values()} == {(PRIOR_SLOPE, PRIOR_TAU)}
+
+
+def test_few_creatives_stay_near_the_prior_and_slopes_in_range() -> None:
+    few = fit_change_calibration(world(slopes=(-3.0, 5.0), taus=(0.0, 0.0), num=10))
+    assert 0.0 <= few.channels["words"].slope <= PRIOR_SLOPE
+    assert PRIOR_SLOPE <= few.channels["picture"].slope <= 1.0
+
+
+def test_mean_and_variance_are_the_formulas_and_survive_json() -> None:
+    found = fit_change_calibration(world(slopes=(0.3, 0.9), taus=(0.2, 0.1)))
+    again = ChangeCalibration.from_dict(found.as_dict())
+    assert again == found
+    words, picture = found.channels["words"], found.channels["picture"]
+    assert found.mean(np.array(1.0), np.array(2.0)) == pytest.approx(words.slope + 2 * picture.slope)
+    assert found.variance(np.array(0.5), np.array(2.0)) == pytest.approx(0.5 * words.tau**2 + 2 * picture.tau**2)
+    assert squared_distance(np.eye(2), np.array([1.0, 0.0])).tolist() == [0.0, 2.0]
