@@ -98,7 +98,13 @@ class FaceAnalyzer:
         Returns:
             A list, empty when there is no face. A detection that the mesh does not confirm is kept, refused, only when the
             detector is very sure of it; otherwise it is taken for a pattern.
+        Raises:
+            ShapeError: not [H, W, 3] uint8 with at least one pixel.
         """
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8 or not image_u8.size:
+            raise ShapeError(
+                f"expected a picture [H, W, 3] uint8, got {list(image_u8.shape)} {image_u8.dtype}; convert it to RGB first"
+            )
         faces: list[FaceInPicture] = []
         for detection in self._detector.detect(image_u8):
             face = self._describe(image_u8, detection)

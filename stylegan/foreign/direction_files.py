@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stylegan.checkpoints import file_sha256
+from stylegan.directions import DirectionSet
 from stylegan.errors import CheckpointError, ShapeError
 
 UNIT_LENGTH = "unit length per row: strength is a distance in W, as in InterFaceGAN"
@@ -53,6 +54,12 @@ class ForeignDirections:
         columns = slice(start * self.w_dim, stop * self.w_dim)
         vectors[:, columns] = self.vectors[:, columns]
         return replace(self, vectors=vectors)
+
+    def as_set(self, *, reach: float = 3.0) -> DirectionSet:
+        """Return them for `stylegan.photo`, with strengths of -reach..reach; nobody has measured a safer range here."""
+        ends = np.full(len(self.names), reach, dtype=np.float32)
+        table = {"unit": self.unit, "provenance": dict(self.provenance)}
+        return DirectionSet(names=self.names, vectors=self.vectors, low=-ends, high=ends, table=table)
 
 
 def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:

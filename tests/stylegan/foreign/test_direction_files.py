@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylegan.errors import CheckpointError, ShapeError
+from stylegan.errors import CheckpointError, DirectionError, ShapeError
 from stylegan.foreign.direction_files import ForeignDirections, ganspace_coordinates, read_direction_file
 
 W_DIM, ROWS = 8, 4
@@ -113,3 +113,12 @@ def test_missing_file_and_pointer(tmp_path: Path) -> None:
     (tmp_path / "age.pt").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(CheckpointError, match="Git LFS pointer"):
         read_direction_file(tmp_path / "age.pt")
+
+
+def test_a_foreign_direction_edits_like_any_other(tmp_path: Path) -> None:
+    torch.save(torch.ones(1, 4), tmp_path / "smile.pt")
+    directions = read_direction_file(tmp_path / "smile.pt", num_rows=2).as_set(reach=2.0)
+    edited = directions.apply(np.zeros((1, 8), np.float32), np.array([[1.5]]))
+    np.testing.assert_allclose(edited, 1.5)
+    with pytest.raises(DirectionError, match='"smile" is outside its safe range'):
+        directions.apply(np.zeros((1, 8), np.float32), np.array([[2.5]]))

@@ -1,0 +1,94 @@
+"""Pictures that are not what was hoped for: each is edited as it should be, or refused in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color, data, filters
+
+from adcreative.encoders.weights import embedded_dir
+from stylegan.checkpoints import load_face_model
+from stylegan.directions import DirectionSet
+from stylegan.errors import InversionError, ShapeError
+from stylegan.faces import FaceAnalyzer, FaceCodec
+from stylegan.photo import FaceEditSession, refuse_unfit
+
+
+@pytest.fixture(scope="module")
+def codec() -> FaceCodec:
+    return FaceCodec(load_face_model(embedded_dir("faces")))
+
+
+@pytest.fixture(scope="module")
+def directions() -> DirectionSet:
+    return DirectionSet.load(embedded_dir("directions"))
+
+
+def as_picture(grey: np.ndarray) -> np.ndarray:
+    return np.repeat((np.clip(grey, 0, 1) * 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def refusals(picture: np.ndarray, analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet) -> list[str | None]:
+    return [face.refusal for face in refuse_unfit(picture, analyzer.analyze(picture), codec, directions)]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((0, 64, 3), np.uint8),
+    ],
+    ids=["grey", "with alpha", "floats", "no pixels"],
+)
+def test_arrays_that_are_no_picture_are_refused(analyzer: FaceAnalyzer, picture: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match=r"expected a picture \[H, W, 3\] uint8, got .*convert it to RGB first"):
+        analyzer.analyze(picture)
+
+
+def test_a_photograph_and_its_grey_copy_are_edited(
+    analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet, astronaut: np.ndarray
+) -> None:
+    grey = as_picture(color.rgb2gray(astronaut))
+    assert refusals(astronaut, analyzer, codec, directions) == [None]
+    assert refusals(grey, analyzer, codec, directions) == [None]
+    session = FaceEditSession(grey, analyzer.analyze(grey), codec, directions, analyzer)
+    edited = session.compose(session.strengths(smile=2.0))
+    assert np.ptp(edited.astype(int), axis=2).max() < 40  # a grey face stays nearly grey
+
+
+def test_a_line_drawing_is_refused(
+    analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet, astronaut: np.ndarray
+) -> None:
+    drawing = as_picture(1.0 - 6.0 * filters.sobel(color.rgb2gray(astronaut)))
+    (refusal,) = refusals(drawing, analyzer, codec, directions)
+    assert refusal is not None
+    assert refusal.startswith("face is unlike the photographs that the face model knows: ")
+
+
+def test_a_refused_face_opens_no_session(
+    analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet, astronaut: np.ndarray
+) -> None:
+    drawing = as_picture(1.0 - 6.0 * filters.sobel(color.rgb2gray(astronaut)))
+    faces = refuse_unfit(drawing, analyzer.analyze(drawing), codec, directions)
+    with pytest.raises(InversionError, match="a face cannot be edited: face is unlike the photographs"):
+        FaceEditSession(drawing, faces, codec, directions, analyzer)
+
+
+def test_a_6000_px_picture_is_edited_in_full_size(
+    analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet, astronaut: np.ndarray
+) -> None:
+    large = np.asarray(Image.fromarray(astronaut[:260, :400]).resize((6000, 3900), Image.Resampling.BICUBIC))
+    (face,) = analyzer.analyze(large)
+    assert face.refusal is None
+    assert face.alignment.side_px > 2000
+    session = FaceEditSession(large, [face], codec, directions, analyzer)
+    edited = session.compose(session.strengths(smile=1.0))
+    assert edited.shape == large.shape
+    assert (edited != large).any()
+
+
+def test_no_face_is_no_error(analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet) -> None:
+    assert refusals(np.ascontiguousarray(data.coffee()), analyzer, codec, directions) == []
