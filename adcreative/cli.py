@@ -76,7 +76,7 @@ def _verb() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool
             yield report, lambda: stop_requested
     except AdCreativeError as error:
         console.print(f"adcreative: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(130 if stop_requested else 2) from error
     except KeyboardInterrupt as error:
         console.print("stopped; the same command goes on where it was")
         raise typer.Exit(130) from error
@@ -189,6 +189,7 @@ def evaluate(
     with _verb() as (progress, should_stop):
         metrics = pipeline.evaluate(data, out, columns=columns, model=model, progress=progress, should_stop=should_stop)
     typer.echo(json.dumps(metrics, indent=1))
+    typer.echo(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
 
 
 @app.command()

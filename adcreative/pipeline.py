@@ -7,7 +7,6 @@ take `progress(stage, done, total)` and `should_stop()`; results are on disk row
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
-from adcreative.catalog import Catalog, read_catalog
-from adcreative.catalog.tables import failed_creative, write_failures, write_rows
+from adcreative.catalog import read_catalog
+from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import ArtifactError, CatalogError, ConfigError, CreativeError
+from adcreative.errors import ArtifactError, CatalogError
+from adcreative.evaluating import evaluate
 from adcreative.explaining import explain
 from adcreative.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
+from adcreative.reading import extract_features, keep_with_results, read_usable
 from adcreative.run_log import RunLog
 from adcreative.studio import Studio, launch_app
 
@@ -88,15 +89,6 @@ def _no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-def _read(data: Path, columns: Path | None = None) -> Catalog:
-    """Read a catalogue with at least one usable creative; `columns` is a mapping file for its columns."""
-    catalog = read_catalog(data, columns=columns)
-    if not catalog.creatives:
-        first = f": {catalog.failures[0].problem} {catalog.failures[0].remedy}" if catalog.failures else ""
-        raise CatalogError(f"nothing in {data} can be used ({len(catalog.failures)} rows failed){first}")
-    return catalog
-
-
 def _columns_setting(columns: Path | None) -> dict[str, str]:
     """Return what a run remembers of its mapping file: a run read through another one is another run."""
     return {"columns": str(Path(columns).resolve())} if columns else {}
@@ -104,13 +96,6 @@ def _columns_setting(columns: Path | None) -> dict[str, str]:
 
 def _failures_path(out: Path) -> Path:
     return out.parent / "failures.csv"
-
-
-def _with_results(catalog: Catalog, data: Path) -> list[Creative]:
-    found = [creative for creative in catalog.creatives if creative.has_results]
-    if not found:
-        raise CatalogError(f"no creative in {data} has both impressions and clicks; add these two columns")
-    return found
 
 
 def train(
@@ -132,10 +117,10 @@ def train(
     from adcreative.tools import load_tools
 
     data, out = Path(data), Path(out)
-    catalog = _read(data, columns)
-    wanted = _with_results(catalog, data)
+    catalog = read_usable(data, columns)
+    wanted = keep_with_results(catalog, data)
     tools = load_tools()
-    creatives, features, failures = _extract(tools, wanted, progress, should_stop)
+    creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
     config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
     for name, model_seed in (("predictor", seed), ("judge", seed + 1000)):
         if should_stop():
@@ -155,27 +140,6 @@ def train(
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(catalog.warnings))
 
 
-def _extract(
-    tools: Tools, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
-) -> tuple[list[Creative], list[Any], list[FailedCreative]]:
-    """Return usable creatives with their features, and the failures; in chunks, so that memory stays flat."""
-    usable: list[Creative] = []
-    features: list[Any] = []
-    failures: list[FailedCreative] = []
-    for start in range(0, len(creatives), CHUNK):
-        if should_stop():
-            break
-        chunk = creatives[start : start + CHUNK]
-        for creative, result in zip(chunk, tools.extractor.extract(chunk), strict=True):
-            if isinstance(result, CreativeError):
-                failures.append(failed_creative(creative, result))
-            else:
-                usable.append(creative)
-                features.append(result)
-        progress("reading creatives", min(start + CHUNK, len(creatives)), len(creatives))
-    return usable, features, failures
-
-
 def _history(tools: Tools, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop) -> AccountHistory:
     """Return each brand's latest creatives with results: what a prediction may look back on."""
     from adcreative.feature_builder import AccountHistory
@@ -185,7 +149,7 @@ def _history(tools: Tools, creatives: Sequence[Creative], progress: Progress, sh
         if creative.has_results and creative.brand:
             by_brand.setdefault(creative.brand, []).append(creative)
     latest = [c for group in by_brand.values() for c in sorted(group, key=lambda c: c.date_start)[-HISTORY_PER_BRAND:]]
-    usable, features, _ = _extract(tools, latest, lambda *step: progress("reading the history", *step[1:]), should_stop)
+    usable, features, _ = extract_features(tools, latest, lambda *step: progress("reading the history", *step[1:]), should_stop)
     return AccountHistory(usable, features)
 
 
@@ -207,7 +171,7 @@ def score(
     from adcreative.tools import load_model, load_tools
 
     data, out = Path(data), Path(out)
-    catalog = _read(data, columns)
+    catalog = read_usable(data, columns)
     tools, (predictor, _) = load_tools(), load_model(model)
     settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash, **_columns_setting(columns)}
     log_path = out.with_name(f".{out.name}.partial.jsonl")
@@ -269,7 +233,7 @@ def optimize(
     sizes = {"population_size": population, "generations": generations}
     config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
     consents = read_consents(consent)
-    catalog = _read(data, columns)
+    catalog = read_usable(data, columns)
     tools, models_of_run = load_tools(copywriter), load_model(model)
     editor_tools = tools.editor_tools(*models_of_run, directions, consents)
     settings = {
@@ -307,40 +271,6 @@ def optimize(
     return RunSummary(
         path=out / "report.html", done=len(results), failed=len(failures), stopped=stopped, warnings=tuple(catalog.warnings)
     )
-
-
-def evaluate(
-    data: Path,
-    out: Path,
-    *,
-    model: Path | None = None,
-    columns: Path | None = None,
-    progress: Progress = _silent,
-    should_stop: ShouldStop = _never,
-) -> dict[str, Any]:
-    """Measure a model on creatives with results that it was not trained on; write metrics.json.
-
-    Returns:
-        n, pairwise_accuracy, pairwise_accuracy_significant, spearman, ndcg_at_10, log_loss, ece.
-    """
-    from adcreative.ctr.metrics import evaluate_predictions
-    from adcreative.run_output import predict_rates
-    from adcreative.tools import load_model, load_tools
-
-    data, out = Path(data), Path(out)
-    catalog = _read(data, columns)
-    wanted = _with_results(catalog, data)
-    tools, (predictor, _) = load_tools(), load_model(model)
-    creatives, features, failures = _extract(tools, wanted, progress, should_stop)
-    if should_stop():
-        raise ConfigError("stopped before all creatives were read; nothing was measured")
-    metrics = evaluate_predictions(creatives, predict_rates(predictor, creatives, features))
-    write_failures(_failures_path(out), [*catalog.failures, *failures])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    temporary.write_text(json.dumps(metrics, indent=1) + "\n")
-    os.replace(temporary, out)
-    return metrics
 
 
 def models() -> list[dict[str, Any]]:

@@ -88,7 +88,11 @@ class Calibrator:
         return special.expit(log_odds - _Z * sigma), special.expit(log_odds + _Z * sigma)
 
     def coverage(self, counts: Counts) -> float:
-        """Return the share of creatives whose clicks lie where a 90 % interval says, binomial noise accounted for.
+        """Return the share of creatives whose clicks lie where a 90 % interval says, binomial noise accounted for."""
+        return float(np.mean(self.covered(counts)))
+
+    def covered(self, counts: Counts) -> np.ndarray:
+        """Return [N] how far each creative's clicks lie where a 90 % interval says, 0..1; the mean is the coverage.
 
         For each row the predictive distribution of its clicks is formed (true rate uncertain, clicks binomial); a count is
         covered as far as its share of that distribution lies within the central 90 %. 0.9 is right, more is too wide.
@@ -102,7 +106,8 @@ class Calibrator:
         upto = stats.binom.cdf(clicks, impressions, rates) @ _DENSITY
         tail = (1 - LEVEL) / 2
         inside = np.clip(np.minimum(upto, 1 - tail) - np.maximum(below, tail), 0, None)
-        return float(np.mean(inside / np.maximum(upto - below, 1e-12)))
+        covered: np.ndarray = inside / np.maximum(upto - below, 1e-12)
+        return covered
 
     def as_dict(self) -> dict[str, Any]:
         return {"domains": [asdict(domain) for domain in self.domains]}

@@ -20,7 +20,7 @@ from adcreative.errors import FeatureError
 SIGNIFICANT_Z = 1.96
 NUM_BINS = 10
 METRICS = (
-    "n", "pairwise_accuracy", "pairwise_accuracy_significant", "spearman", "ndcg_at_10", "log_loss", "ece",
+    "n", "pairwise_accuracy", "pairwise_accuracy_significant", "spearman", "ndcg_at_10", "log_loss", "brier", "ece",
 )  # fmt: skip
 
 
@@ -43,8 +43,8 @@ def evaluate_predictions(creatives: Sequence[Creative], ctr: np.ndarray) -> dict
     Returns:
         n (creatives or pooled arms), pairwise_accuracy and pairwise_accuracy_significant (pairs within a test; a predicted
         tie counts half, an observed tie not at all; significant: two-proportion |z| > 1.96), spearman, ndcg_at_10 (one
-        list, gain = observed rate), log_loss (nats per impression), ece (0..1, ten bins of equal impressions). None where
-        nothing could be measured.
+        list, gain = observed rate), log_loss (nats per impression), brier (mean squared error per impression), ece (0..1,
+        ten bins of equal impressions). None where nothing could be measured.
     Raises:
         FeatureError: lengths differ, or a prediction is no probability.
     """
@@ -54,13 +54,16 @@ def evaluate_predictions(creatives: Sequence[Creative], ctr: np.ndarray) -> dict
 def bootstrap_metrics(
     creatives: Sequence[Creative], ctr: np.ndarray, *, seed: int, num_draws: int = 200, level: float = 0.9
 ) -> dict[str, tuple[float, float] | None]:
-    """Return an interval per metric by drawing whole groups (test, else brand, else creative) with replacement."""
+    """Return an interval per metric by drawing whole groups (test, else brand, else creative) with replacement.
+
+    With fewer than two groups nothing is known about how much another draw would differ: every interval is None.
+    """
     arms = pool_arms(creatives, ctr)
     rng = np.random.default_rng(seed)
     groups, place = np.unique(arms.group, return_inverse=True)
     members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(groups) else []
     draws: dict[str, list[float]] = {name: [] for name in METRICS if name != "n"}
-    for _ in range(num_draws if len(groups) else 0):
+    for _ in range(num_draws if len(groups) > 1 else 0):
         chosen = rng.integers(len(groups), size=len(groups))
         rows = np.concatenate([members[group] for group in chosen])
         copies = np.repeat(np.arange(len(chosen)), [len(members[group]) for group in chosen])
@@ -177,6 +180,8 @@ def _measure(arms: Arms) -> dict[str, Any]:
     metrics["spearman"] = spearman_correlation(arms.ctr, rates)
     metrics["ndcg_at_10"] = ndcg(arms.ctr, rates)
     metrics["log_loss"] = float(-nats.sum() / arms.impressions.sum())
+    squares = arms.clicks * (1 - arms.ctr) ** 2 + (arms.impressions - arms.clicks) * arms.ctr**2
+    metrics["brier"] = float(squares.sum() / arms.impressions.sum())
     metrics["ece"] = expected_calibration_error(arms)
     return metrics
 

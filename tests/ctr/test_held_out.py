@@ -1,0 +1,148 @@
+"""Held-out figures: intervals over groups, coverage by decile, and the verdict that refuses to flatter."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcreative.creative import Creative
+from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.held_out import BETTER, NOT_ENOUGH, count_held_out, draw_groups, measure_held_out
+from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
+from adcreative.ctr.predictor import Predictor
+from adcreative.report.plots import draw_evaluation
+from tests.ctr.planted import PlantedWorld, join, plant_market, plant_tests
+
+
+@pytest.fixture(scope="module")
+def fresh() -> PlantedWorld:
+    return join(plant_market(300, seed=60, num_brands=40), plant_tests(40, seed=61))
+
+
+@pytest.fixture(scope="module")
+def measured(predictor: Predictor, fresh: PlantedWorld) -> dict[str, object]:
+    return measure_held_out(predictor, fresh.creatives, fresh.features, seed=1)
+
+
+def test_every_figure_stands_with_its_interval(measured: dict, predictor: Predictor, fresh: PlantedWorld) -> None:  # type: ignore[type-arg]
+    rates = np.array([one.ctr for one in predictor.predict(fresh.creatives, fresh.features)])
+    for name, value in evaluate_predictions(fresh.creatives, rates).items():
+        assert measured[name] == pytest.approx(value, rel=1e-6), name  # the rates that predict gives, not others
+    for name in ("log_loss", "brier", "pairwise_accuracy", "spearman", "coverage", "log_loss_gain"):
+        low, high = measured["intervals"][name]
+        assert low < measured[name] < high, name
+    assert set(measured["intervals"]) >= {"ece", "ndcg_at_10", "pairwise_accuracy_significant"}
+    assert 0.8 < measured["coverage"] < 0.98
+    assert measured["verdict"] == BETTER
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+
+
+def test_bins_and_deciles_hold_everything_once(measured: dict, fresh: PlantedWorld) -> None:  # type: ignore[type-arg]
+    impressions = sum(c.impressions or 0 for c in fresh.creatives)
+    clicks = sum(c.clicks or 0 for c in fresh.creatives)
+    for name in ("reliability", "deciles"):
+        bins = measured[name]
+        assert len(bins) == 10
+        assert sum(one["n"] for one in bins) == len(fresh.creatives)
+        assert sum(one["impressions"] for one in bins) == impressions
+        assert sum(one["observed"] * one["impressions"] for one in bins) == pytest.approx(clicks)
+        predicted = [one["predicted"] for one in bins]
+        assert predicted == sorted(predicted)
+        assert all(one["observed_interval"][0] <= one["observed"] <= one["observed_interval"][1] for one in bins)
+    mean = np.average([one["coverage"] for one in measured["deciles"]], weights=[one["n"] for one in measured["deciles"]])
+    assert mean == pytest.approx(measured["coverage"])
+    error = sum(abs(one["predicted"] - one["observed"]) * one["impressions"] for one in measured["reliability"]) / impressions
+    assert error == pytest.approx(measured["ece"], rel=1e-6)
+
+
+def test_the_gain_is_that_over_the_mean_rate(measured: dict, fresh: PlantedWorld) -> None:  # type: ignore[type-arg]
+    clicks = sum(c.clicks or 0 for c in fresh.creatives)
+    impressions = sum(c.impressions or 0 for c in fresh.creatives)
+    rate = clicks / impressions
+    mean_loss = -(rate * math.log(rate) + (1 - rate) * math.log(1 - rate))
+    assert measured["log_loss_gain"] == pytest.approx(mean_loss - measured["log_loss"], abs=1e-9)
+
+
+def test_what_cannot_beat_the_mean_rate_is_not_enough_data(predictor: Predictor, fresh: PlantedWorld) -> None:
+    """The same model with its clicks shuffled among creatives, and on one group only."""
+    order = np.random.default_rng(0).permutation(300)
+    shuffled = [replace(fresh.creatives[i], clicks=fresh.creatives[j].clicks, impressions=fresh.creatives[j].impressions)
+                for i, j in zip(range(300), order, strict=True)]  # fmt: skip
+    found = measure_held_out(predictor, shuffled, fresh.features[:300])
+    assert found["verdict"] == NOT_ENOUGH
+    assert found["log_loss_gain"] < 0
+    alone = [replace(c, brand="one", test_id="") for c in fresh.creatives[:60]]
+    found = measure_held_out(predictor, alone, fresh.features[:60])
+    assert (found["num_groups"], found["verdict"]) == (1, NOT_ENOUGH)
+    assert set(found["intervals"].values()) == {None}
+    assert found["deciles"][0]["coverage_interval"] is None
+
+
+def test_a_few_creatives_and_a_test_of_one_arm_are_measured_as_far_as_they_go(
+    predictor: Predictor, fresh: PlantedWorld
+) -> None:
+    found = measure_held_out(predictor, [replace(fresh.creatives[300], test_id="lonely")], fresh.features[300:301])
+    assert (found["n"], found["pairwise_accuracy"], found["spearman"]) == (1, None, None)
+    assert len(found["deciles"]) == 1
+    assert found["verdict"] == NOT_ENOUGH
+    none_clicked = [replace(c, clicks=0) for c in fresh.creatives[:12]]
+    found = measure_held_out(predictor, none_clicked, fresh.features[:12])
+    assert found["verdict"] == NOT_ENOUGH
+    assert json.dumps(found, allow_nan=False)
+
+
+def test_too_narrow_intervals_are_seen(predictor: Predictor, fresh: PlantedWorld) -> None:
+    bold = copy.copy(predictor)
+    bold.calibrator = Calibrator(
+        tuple(replace(one, extra_std=0.001, typical_spread=0.0) for one in predictor.calibrator.domains)
+    )
+    found = measure_held_out(bold, fresh.creatives, fresh.features)
+    assert found["coverage"] < 0.8
+    assert found["intervals"]["coverage"][1] < 0.88
+
+
+def test_groups_are_drawn_whole_and_with_replacement() -> None:
+    draws = draw_groups(np.array([0, 0, 1, 2]), seed=3)
+    assert draws.shape[1] == 3
+    assert (draws.sum(axis=1) == 3).all()
+    assert draws.max() > 1
+    assert np.array_equal(draws, draw_groups(np.array([0, 0, 1, 2]), seed=3))
+
+
+def test_counts_are_those_of_the_creatives(predictor: Predictor, fresh: PlantedWorld) -> None:
+    part = fresh.rows(np.arange(290, 310))
+    counts = count_held_out(predictor, part.creatives, part.features)
+    assert counts.clicks.tolist() == [c.clicks for c in part.creatives]
+    assert counts.domain.tolist() == [1] * 10 + [0] * 10
+    expected, _ = predictor.predict_log_odds(part.creatives, part.features)
+    np.testing.assert_allclose(predictor.calibrator.log_odds(counts.logit, counts.domain), expected)
+
+
+def test_brier_by_hand_and_no_interval_of_one_group() -> None:
+    """25 of 100 clicked at 0.2: 0.25 * 0.64 + 0.75 * 0.04 = 0.19."""
+    lonely = [Creative(headline="a", test_id="t", impressions=100, clicks=25)]
+    assert evaluate_predictions(lonely, np.array([0.2]))["brier"] == pytest.approx(0.19)
+    assert set(bootstrap_metrics(lonely, np.array([0.2]), seed=0).values()) == {None}
+
+
+def test_the_picture_shows_both_plots(measured: dict) -> None:  # type: ignore[type-arg]
+    """Both colours are drawn, each in its half, and a measurement without intervals can be drawn too."""
+    pixels = np.asarray(Image.open(io.BytesIO(draw_evaluation(measured))).convert("RGB"), int)
+    assert pixels.shape[1] >= 1000
+
+    def count(colour: tuple[int, int, int]) -> list[int]:
+        near = np.abs(pixels - np.array(colour)).max(axis=2) < 30
+        return [int(half.sum()) for half in np.array_split(near, 2, axis=1)]
+
+    blue, orange = count((0, 92, 184)), count((214, 96, 0))
+    assert blue[0] > 300 > blue[1]
+    assert orange[1] > 300 > orange[0]
+    bare = [{**one, "observed_interval": None, "coverage_interval": None} for one in measured["deciles"][:1]]
+    assert draw_evaluation({**measured, "reliability": bare, "deciles": bare, "ece": None})
