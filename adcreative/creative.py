@@ -115,7 +115,8 @@ class EditResult:
 
     status is "edited", "kept" or "failed". ctr_original: as uploaded; ctr_control: faces inverted, nothing edited, re-rendered;
     ctr_edited: re-scored from the final pixels and words; ctr_edited_judge: a second model's opinion of the same.
-    consent_id: what the creative names, whether or not it permitted the edit.
+    consent_id: what the creative names, whether or not it permitted the edit. enough_data: as in Prediction; where it is False
+    the rates order candidates of one creative at best, and a report must not state them.
     """
 
     file_name: str
@@ -143,6 +144,7 @@ class EditResult:
     evidence: str = ""
     reason: str = ""
     consent_id: str = ""
+    enough_data: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""

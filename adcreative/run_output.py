@@ -27,6 +27,7 @@ from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 
 RATE_CHUNK = 512
+NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
 
 
 def score_rows(
@@ -42,7 +43,9 @@ def score_rows(
             rows.append({"row": creative.row, "failed": asdict(failed_creative(creative, features))})
             continue
         prediction = next(predictions)
-        rates = {name: round(getattr(prediction, name), 6) for name in ("ctr", "ctr_low", "ctr_high")}
+        rates: dict[str, Any] = {name: round(getattr(prediction, name), 6) for name in ("ctr", "ctr_low", "ctr_high")}
+        if not prediction.enough_data:
+            rates = {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
         rows.append(
             {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, **rates,
              "evidence": prediction.evidence, "reasons": "; ".join(prediction.reasons)}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import csv
 import json
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +20,7 @@ from adcreative import pipeline, tools
 from adcreative.catalog.tables import write_rows
 from adcreative.cli import app
 from adcreative.creative import Creative
+from adcreative.ctr.calibration import Calibrator
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, CreativeError
 from tests.ctr.conftest import SMALL
@@ -101,3 +105,20 @@ def test_creatives_that_cannot_be_read_are_listed_and_the_rest_is_measured(table
     metrics = pipeline.evaluate(table_path, tmp_path / "out" / "m.json")
     assert metrics["n"] == 240
     assert "It is broken." in (tmp_path / "out" / "failures.csv").read_text()
+
+
+def test_score_says_not_enough_data_in_place_of_a_number(
+    table_path: Path, tmp_path: Path, words_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the held-out check failed: with skill the same table has numbers."""
+    pipeline.score(table_path, tmp_path / "known.csv")
+    with (tmp_path / "known.csv").open() as file:
+        assert all(0 < float(row["ctr"]) < 1 for row in csv.DictReader(file))
+    blind = copy.copy(words_predictor)
+    blind.calibrator = Calibrator(tuple(replace(one, skill=-0.01) for one in words_predictor.calibrator.domains))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: (blind, blind))
+    pipeline.score(table_path, tmp_path / "scores.csv")
+    with (tmp_path / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["ctr"], row["ctr_low"], row["ctr_high"]) for row in rows} == {("not enough data", "", "")}
+    assert all("did no better than the mean rate" in row["evidence"] for row in rows)

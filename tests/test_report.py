@@ -282,3 +282,18 @@ def test_disclosures_are_listed_and_called_no_advice(tmp_path: Path) -> None:
     assert "not legal advice" in page
     write_report(tmp_path / "r.html", [], settings={}, image_dir=tmp_path, cards=(), failures=())
     assert "What may have to be disclosed" not in (tmp_path / "r.html").read_text()
+
+
+def test_no_rate_and_no_gain_is_stated_without_enough_data(image_dir: Path) -> None:
+    """A predictor that did no better than the mean rate: neither chart, table nor headline show a number of it."""
+    edited, kept = edited_row(enough_data=False), edited_row(enough_data=False, status="kept", file_name="k.png")
+    assert rates.measure_lift(edited, is_calibrated=True).missing == (rates.NOT_BETTER,)
+    assert rates.rate_rows(edited) == ()
+    assert rates.rate_rows(edited_row()) != ()
+    older = {name: value for name, value in edited_row().items() if name != "enough_data"}
+    assert rates.measure_lift(older, is_calibrated=True).missing == ()
+    page = report(image_dir, edited, kept)
+    assert page.count("not enough data</td>") == 2
+    assert "Not enough data: on held-out creatives" in page
+    for number in ("1.50%", "1.71%", "1.60%", "+14%"):
+        assert number not in page, number

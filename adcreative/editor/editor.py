@@ -136,6 +136,7 @@ def _result(
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
+        enough_data=before.enough_data,
     )  # fmt: skip
 
 

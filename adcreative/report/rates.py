@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+NOT_BETTER = "enough data (on held-out creatives of this kind the predictor did no better than the mean rate)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lift:
@@ -53,6 +55,11 @@ class RateChart:
         return round(100 * (rate - self.axis_low) / (self.axis_high - self.axis_low), 2)
 
 
+def has_enough_data(result: Mapping[str, Any]) -> bool:
+    """Return False where the predictor did no better than the mean rate on held-out creatives of the kind."""
+    return result.get("enough_data") is not False
+
+
 def control_rate(result: Mapping[str, Any]) -> float | None:
     """Return the control's rate; with no face edited there is nothing to invert, so the original is its own control."""
     control = result.get("ctr_control")
@@ -72,6 +79,8 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
         "the second model's rate after": result.get("ctr_edited_judge"),
         "the calibration of the predictor": is_calibrated or None,
     }
+    if not has_enough_data(result):
+        return Lift(missing=(NOT_BETTER,))
     missing = tuple(what for what, value in needed.items() if not value or math.isnan(value))
     if missing:
         return Lift(missing=missing)
@@ -86,9 +95,12 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
 def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
     """List the marks of one result: original, control, edited with its interval, and the second model's before and after.
 
-    A simulated market knows the truth: rows with ctr_true_original and ctr_true_edited get one more line.
+    Nothing is listed where there is not enough data to state a rate. A simulated market knows the truth: rows with
+    ctr_true_original and ctr_true_edited get one more line.
     """
-    rows = []
+    rows: list[RateRow] = []
+    if not has_enough_data(result):
+        return ()
     if result.get("ctr_original") is not None:
         rows.append(RateRow(label="Original", kind="original", rate=result["ctr_original"], note="as uploaded"))
     if result.get("status") == "failed":
