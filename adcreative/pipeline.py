@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.account import AccountView, read_account
 from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_LEGAL_ADVICE",
+    "AccountView",
     "RunSummary",
     "Studio",
     "benchmark",
@@ -50,6 +52,7 @@ __all__ = [
     "optimize",
     "plan_test",
     "purge",
+    "read_account",
     "read_out",
     "score",
     "signing_config",
@@ -122,10 +125,11 @@ def train(
     tools = load_tools()
     creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
     config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
+    fitted = {}
     for name, model_seed in (("predictor", seed), ("judge", seed + 1000)):
         if should_stop():
             return RunSummary(path=out, done=0, failed=0, stopped=True)
-        predictor = Predictor.fit(
+        fitted[name] = Predictor.fit(
             creatives,
             features,
             config,
@@ -134,7 +138,8 @@ def train(
             progress=partial(progress, f"fitting the {name}"),
             should_stop=should_stop,
         )
-        predictor.save(out / name)
+    for name, model_fitted in fitted.items():  # both or none: one without the other is no model
+        model_fitted.save(out / name)
     failures = [*catalog.failures, *failures]
     write_failures(out / "failures.csv", failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(catalog.warnings))
