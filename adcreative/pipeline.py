@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.account import AccountView, read_account
+from adcreative.ad_run import approve, check_words, note_event, read_events, save_run
 from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_LEGAL_ADVICE",
     "AccountView",
+    "AccountView",
     "RunSummary",
     "Studio",
+    "approve",
     "benchmark",
+    "check_words",
     "convert_weights",
     "demo",
     "disclosures",
@@ -49,11 +53,14 @@ __all__ = [
     "import_results",
     "launch_app",
     "models",
+    "note_event",
     "optimize",
     "plan_test",
     "purge",
     "read_account",
+    "read_events",
     "read_out",
+    "save_run",
     "score",
     "signing_config",
     "train",

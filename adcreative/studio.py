@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.provenance.consent import read_consents
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFace:
+    """One face of a picture: its box in pixels, and why it cannot be edited ("" when it can)."""
+
+    box_xyxy_px: tuple[float, float, float, float]
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class ChosenFaces:
+    """Finds the faces that another finder finds, and refuses those that were not chosen."""
+
+    finder: Any
+    chosen: frozenset[int]
+
+    def analyze(self, image_u8: np.ndarray) -> list[Any]:
+        faces = self.finder.analyze(image_u8)
+        is_open = [number in self.chosen or face.refusal is not None for number, face in enumerate(faces)]
+        return [f if ok else replace(f, refusal="it was not chosen") for f, ok in zip(faces, is_open, strict=True)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.finder, name)
 
 
 class Studio:
@@ -62,6 +90,24 @@ class Studio:
             raise features
         return self._predictor.predict([creative], [features])[0]
 
+    def find_faces(self, creative: Creative) -> list[FoundFace]:
+        """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        image_u8 = picture(creative)
+        found = [] if image_u8 is None else self._tools.analyzer.analyze(image_u8)
+        return [FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found]
+
+    def demo_ad(self, out: Path) -> Creative:
+        """Write one ad of the simulated market into the folder `out` and return it; nobody real is shown."""
+        from adcreative.catalog import read_catalog
+        from adcreative.tools import load_market
+
+        load_market(0).write_folder(out, 1, seed=1)
+        return read_catalog(out).creatives[0]
+
     def improve_one(
         self,
         creative: Creative,
@@ -71,19 +117,32 @@ class Studio:
         generations: int | None = None,
         copywriter: str = "smollm2",
         directions: Sequence[str] | None = None,
+        faces: Sequence[int] | None = None,
+        boldness: float = 1.0,
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> EditOutcome:
         """Search an edit of one creative, of its faces only with consent.
 
-        progress(generation, generations, best lower bound of uplift in log-odds).
+        Args:
+            faces: which faces may be edited, counted from the largest, 0 first; None: all.
+            boldness: how much of the safe range of each direction may be used, above 0 and at most 1.
+            progress: progress(generation, generations, best lower bound of uplift in log-odds).
+        Raises:
+            ConfigError: boldness is out of range, or a direction is unknown.
         """
         from adcreative.editor.editor import EditorConfig, edit_creative
         from adcreative.tools import load_tools
 
         sizes = {"population_size": population_size, "generations": generations}
         config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
+        if not 0 < boldness <= 1:
+            raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
         editor_tools = load_tools(copywriter).editor_tools(self._predictor, self._judge, directions, self._consents)
+        ranges = editor_tools.directions
+        ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
+        analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
+        editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
         return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
 
 

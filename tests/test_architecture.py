@@ -52,6 +52,8 @@ DOORS_MAY_IMPORT = RECORDS | {
 # The joints: they wire rooms together and may import any of them.
 JOINTS = (
     "adcreative.pipeline",
+    "adcreative.account",
+    "adcreative.ad_run",
     "adcreative.benchmarking",
     "adcreative.campaign",
     "adcreative.evaluating",

@@ -1,34 +1,39 @@
 """The page: what stands where, and which button calls which handler.
 
-Every event that does something has a name and is an endpoint of the API: /score, /improve, /cancel, /resume. What only moves
-the page about is private. The model has one seat (concurrency_id "model") and a queue in order of arrival.
+Every event that does something has a name and is an endpoint of the API: /demo, /score, /improve, /cancel, /resume, /choose,
+/forget here, those of the later steps in `step_pages`. What only moves the page about is private. The model has one seat
+(concurrency_id "model") and a queue in order of arrival.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import gradio as gr
-from gradio.data_classes import FileData
 
+from adcreative.errors import AdCreativeError
 from adcreative.report.rendering import read_part
 from adcreative.report.words import direction_label
 
 from . import fragments
-from .handlers import COPYWRITERS, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, Handlers, Screen, Studio, Wish
+from .handlers import Handlers, Screen, Studio
 from .launch import MAX_WAITING, private_dir, safe_settings, silence_network
+from .parts import MODEL_SEAT, MOVES, RESULTS, Fields, find_owner, fragment, take_only_uploads
+from .step_pages import build_account, build_steps
+from .steps import Steps
+from .wishes import COPYWRITERS, FACE_NAME, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, MIN_BOLDNESS, Wish
 
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
-RESULTS = "results"
-NOT_UPLOADED = "Pictures are uploaded: addresses and paths of this machine are not read."
+MAX_FACES, MAX_ALTERNATIVES = 12, 5
+# a click on a numbered dot of the map ticks the choice of that number, which the keyboard reaches by itself
+MAP_CLICKS = """element.addEventListener('click', (event) => {
+  const dot = event.target.closest('[data-edit]');
+  if (dot) document.querySelectorAll('#choice input')[Number(dot.dataset.edit)]?.click();
+});"""
 PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
-Fields = dict[str, gr.blocks.Block]
-MOVES: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 
 
 class StudioPage(gr.Blocks):
@@ -37,34 +42,6 @@ class StudioPage(gr.Blocks):
     def launch(self, *args: Any, **options: Any) -> Any:
         looks = {"theme": build_theme(), "css": str(read_part("parts.css")) + _style()}
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
-
-
-def uploaded_path(payload: FileData | None) -> str | None:
-    """Hand an upload's bytes on untouched: one reader decides for app, command line and API what a picture is.
-
-    Gradio checks only payloads that call themselves files, so whoever calls the API could name any path of this machine:
-    a path is taken only when an upload put it there.
-    """
-    if payload is None or not payload.path:
-        return None
-    path, uploads = Path(payload.path).resolve(), private_dir().resolve()
-    if not path.is_relative_to(uploads) or path.is_relative_to(uploads / RESULTS):
-        raise gr.Error(NOT_UPLOADED, print_exception=False)
-    return str(path)
-
-
-def take_only_uploads(image: gr.Image) -> None:
-    """Keep Gradio from downloading a picture that a caller names by its address, and from reading files of this machine."""
-    move = image.async_move_resource_to_block_cache
-
-    async def move_upload(url_or_file_path: Any) -> str | None:
-        if isinstance(url_or_file_path, str) and "://" in url_or_file_path:
-            raise gr.Error(NOT_UPLOADED, print_exception=False)
-        return await move(url_or_file_path)
-
-    # set on the instance: a subclass would make Gradio write a .pyi beside us
-    image.async_move_resource_to_block_cache = move_upload  # type: ignore[method-assign]
-    image.preprocess = uploaded_path  # type: ignore[method-assign, assignment]
 
 
 def build_theme() -> gr.themes.Base:
@@ -94,40 +71,85 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
     """
     silence_network()
     handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
+    steps = Steps(handlers=handlers)
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        _fragment(fragments.header(notice))
-        with gr.Row(elem_classes="ac-columns"):
-            with gr.Column(scale=5, min_width=320):
-                form, score_button = _bring(handlers)
-            with gr.Column(scale=6, min_width=320):
-                _fragment(fragments.step(2, "Score"))
-                score_shown = _fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
-                wish, improve_button, stop_button = _improve(handlers)
-                progress_shown = _fragment(elem_id="progress")
-        results = _results()
-        with gr.Accordion("Numbers for the record", open=False):
-            score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
-        score_button.click(
-            handlers.score, None, [score_shown, score_record], inputs_kwargs=form, api_name="score",
-            show_progress="minimal", **MODEL_SEAT,
-        )  # fmt: skip
-        outputs = [progress_shown, *results["api"], record]
         visitor = _visitor()
-        search = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
-        _wire_return(page, handlers, visitor, outputs, search)
+        fragment(fragments.header(notice))
+        with gr.Tabs():
+            with gr.Tab("One ad", id="ad"):
+                _build_ad(page, handlers, steps, visitor)
+            with gr.Tab("Your account", id="account"):
+                build_account(steps, visitor)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 
 
-def _bring(handlers: Handlers) -> tuple[Fields, gr.Button]:
-    """Step 1: the form, named as in FORM_FIELDS, and its button."""
-    _fragment(fragments.step(1, "Bring"))
+def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> None:
+    """Build the steps from an ad to an export, on one page."""
+    with gr.Row(elem_classes="ac-columns"):
+        with gr.Column(scale=5, min_width=320):
+            form, score_button, demo_button, image_note = _bring()
+        with gr.Column(scale=6, min_width=320):
+            fragment(fragments.step(2, "Score"))
+            score_shown = fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
+            wish, improve_button, stop_button = _improve(handlers)
+            progress_shown = fragment(elem_id="progress")
+    results = _results()
+    later_box, words = build_steps(steps, visitor)
+    results["page"] += [later_box, *words.values()]
+    with gr.Accordion("Numbers for the record", open=False):
+        score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
+    forget_button = gr.Button("Delete my ad and everything made of it", size="sm", elem_id="forget-button")
+    form["image_path"].change(  # type: ignore[attr-defined]
+        _show_faces(handlers), form["image_path"], [image_note, wish["face_names"]], **MOVES
+    )
+    demo_button.click(
+        _demo(handlers), None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_name="demo",
+        show_progress="minimal", **MODEL_SEAT,
+    )  # fmt: skip
+    score_button.click(
+        handlers.score, None, [score_shown, score_record], inputs_kwargs=form, api_name="score",
+        show_progress="minimal", **MODEL_SEAT,
+    )  # fmt: skip
+    outputs = [progress_shown, *results["api"], record]
+    moved = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
+    _wire_return(page, handlers, visitor, outputs, moved)
+    _wire_choice(handlers, visitor, outputs, results, moved)
+
+    def forget(request: gr.Request, visitor: str | None = None) -> str:
+        handlers.forget(find_owner(visitor, request))
+        return fragments.note("Deleted.")
+
+    forget_button.click(forget, None, progress_shown, inputs_kwargs={"visitor": visitor}, api_name="forget", queue=False).then(
+        None, js="() => window.location.reload()", **MOVES
+    )
+
+
+def _show_faces(handlers: Handlers) -> Any:
+    def show_faces(image_path: str | None) -> tuple[str, Any]:
+        shown, names = handlers.inspect(image_path)
+        return shown, gr.update(choices=names, value=names, visible=len(names) > 1)
+
+    return show_faces
+
+
+def _demo(handlers: Handlers) -> Any:
+    def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
+        form = handlers.demo(find_owner(visitor, request))
+        return [str(form["image_path"]), *(form[name] for name in FORM_FIELDS[1:])]
+
+    return demo
+
+
+def _bring() -> tuple[Fields, gr.Button, gr.Button, gr.HTML]:
+    """Step 1: the form, named as in FORM_FIELDS, its button, the button for an ad to try, and what is said of the picture."""
+    fragment(fragments.step(1, "Bring"))
     image = gr.Image(
         label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
         buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
     )  # fmt: skip
     take_only_uploads(image)
-    image_note = _fragment(elem_id="picture-note")
+    image_note = fragment(elem_id="picture-note")
     headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
     with gr.Accordion("More about the ad (optional, makes the score better)", open=False):
         primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)
@@ -139,14 +161,14 @@ def _bring(handlers: Handlers) -> tuple[Fields, gr.Button]:
             category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
             placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
     button = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
-    image.change(handlers.inspect, image, image_note, queue=False, api_visibility="private", show_progress="hidden")
+    demo = gr.Button("No ad at hand? Try ours", size="sm", elem_id="demo-button")
     values = (image, headline, primary_text, description, cta, brand, category, placement)
-    return dict(zip(FORM_FIELDS, values, strict=True)), button
+    return dict(zip(FORM_FIELDS, values, strict=True)), button, demo, image_note
 
 
 def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
     """Step 3: what the search may do, and its two buttons."""
-    _fragment(fragments.step(3, "Improve"))
+    fragment(fragments.step(3, "Improve"))
     faces = gr.Radio(
         [
             ("May be edited: those shown agreed, see the consent record", FACES_ALLOWED),
@@ -156,8 +178,13 @@ def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
         label="Faces in this picture", elem_id="faces",
     )  # fmt: skip
     consent = gr.Textbox(
-        "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent",
+        "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent", visible=False,
         info="Its consent_id in the file that the app was started with (--consent). Without a record, faces stay as they are.",
+    )  # fmt: skip
+    faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent, **MOVES)
+    face_names = gr.CheckboxGroup(
+        [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)], label="Which faces (none ticked: all)",
+        visible=False, elem_id="face-names",
     )  # fmt: skip
     effort = gr.Radio(
         [("Quick look", "quick"), ("Normal", "normal"), ("Thorough", "thorough")], value="normal", label="How long to search"
@@ -167,6 +194,10 @@ def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
         directions = gr.CheckboxGroup(
             [(direction_label(name).capitalize(), name) for name in names], value=list(names), label="Allowed on faces"
         )
+        boldness = gr.Slider(
+            MIN_BOLDNESS, 1, value=1, step=0.1, label="How bold", info="1 uses all of the range in which a face stays itself.",
+            elem_id="boldness",
+        )  # fmt: skip
         labels = ("Small language model: more ideas, slower", "Phrase templates: fast")
         copywriter = gr.Radio(list(zip(labels, COPYWRITERS, strict=True)), value=COPYWRITERS[0], label="Who writes the words")
         seed = gr.Number(0, label="Seed: the same seed finds the same edit", precision=0, minimum=0)
@@ -174,7 +205,7 @@ def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
         improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
     wish: Fields = {"effort": effort, "faces": faces, "directions": directions, "copywriter": copywriter, "seed": seed,
-                    "consent_id": consent}  # fmt: skip
+                    "consent_id": consent, "face_names": face_names, "boldness": boldness}  # fmt: skip
     return wish, improve, stop
 
 
@@ -185,10 +216,14 @@ def _results() -> dict[str, Any]:
             slider = gr.ImageSlider(label="Before and after", type="filepath", buttons=["fullscreen"], elem_id="slider")
             download = gr.DownloadButton("Download the edited picture (full quality)", variant="primary", elem_id="download")
         with gr.Column(scale=6, min_width=320):
-            shown = _fragment(elem_id="result")
-            headline = gr.Textbox(label="New headline, to copy", buttons=["copy"], interactive=False, visible=False)
-            description = gr.Textbox(label="New description, to copy", buttons=["copy"], interactive=False, visible=False)
-    return {"api": [slider, shown, download], "page": [box, picture_box, headline, description]}
+            shown = fragment(elem_id="result")
+            with gr.Accordion("Take another edit", open=False, visible=False, elem_id="others") as others:
+                edit_map = fragment(elem_id="map", js_on_load=MAP_CLICKS)
+                names = [fragments.name_alternative(number) for number in range(1, MAX_ALTERNATIVES + 1)]
+                choice = gr.Radio(names, label="Take instead", elem_id="choice")
+                take = gr.Button("Take this edit", elem_id="take-button")
+    return {"api": [slider, shown, download], "page": [box, picture_box, others, edit_map, choice], "choice": choice,
+            "take": take}  # fmt: skip
 
 
 def _wire_search(
@@ -212,11 +247,13 @@ def _wire_search(
         wish = Wish(
             effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
             copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
+            face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
+            boldness=float(values["boldness"] or 1),
         )  # fmt: skip
-        yield from map(_flat, handlers.improve(_owner(visitor, request), form, wish))
+        yield from map(_flat, handlers.improve(find_owner(visitor, request), form, wish))
 
     def cancel(request: gr.Request, visitor: str | None = None) -> str:
-        return handlers.cancel(_owner(visitor, request))
+        return handlers.cancel(find_owner(visitor, request))
 
     page = [improve_button, stop_button, *results["page"]]
     improve_button.click(_begin, None, page, **MOVES).then(
@@ -228,7 +265,7 @@ def _wire_search(
         show_progress="minimal",
         show_progress_on=outputs[0],
         **MODEL_SEAT,
-    ).then(_settle, outputs[-1], page, **MOVES)
+    ).then(_settle(handlers), [outputs[-1], inputs["visitor"]], page, **MOVES)
     stop_button.click(
         cancel, None, outputs[0], inputs_kwargs={"visitor": inputs["visitor"]}, api_name="cancel", queue=False,
         show_progress="hidden",
@@ -239,12 +276,6 @@ def _wire_search(
 def _visitor() -> gr.BrowserState:
     """Who this browser is to us: a random name kept in the browser, so that a closed page finds its search again."""
     return gr.BrowserState(storage_key="adcreative-visitor")
-
-
-def _owner(visitor: str | None, request: gr.Request) -> str:
-    """Return whose search is meant; a name that we did not give is the session's instead."""
-    is_ours = isinstance(visitor, str) and re.fullmatch(r"[0-9a-f]{32}", visitor)
-    return visitor if is_ours else request.session_hash or ""
 
 
 def _flat(screen: Screen) -> tuple[Any, ...]:
@@ -259,13 +290,13 @@ def _wire_return(
     visitors: dict[str, str] = {}  # session -> owner
 
     def welcome(request: gr.Request, name: Any) -> list[Any]:
-        name = _owner(name, request)
+        name = find_owner(name, request)
         name = name if len(name) == 32 else uuid4().hex
         visitors[request.session_hash or ""] = name
         return [name, *(_begin() if handlers.is_running(name) else [gr.skip()] * len(moved))]
 
     def resume(request: gr.Request, visitor: str | None = None) -> Iterator[tuple[Any, ...]]:
-        yield from map(_flat, handlers.resume(_owner(visitor, request)))
+        yield from map(_flat, handlers.resume(find_owner(visitor, request)))
 
     def leave(request: gr.Request) -> None:
         session = request.session_hash or ""
@@ -274,31 +305,51 @@ def _wire_return(
     page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
         resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden",
         concurrency_id="watch", concurrency_limit=16,
-    ).then(_settle, outputs[-1], moved, **MOVES)  # fmt: skip
+    ).then(_settle(handlers), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
     page.unload(leave)
 
 
-def _fragment(value: str = "", **options: Any) -> gr.HTML:
-    """Place for a fragment, with our style sheet alone."""
-    return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
+def _wire_choice(
+    handlers: Handlers, visitor: gr.BrowserState, outputs: list[gr.components.Component], results: dict[str, Any],
+    moved: list[gr.blocks.Block],
+) -> None:  # fmt: skip
+    """Take another edit than the one that was offered."""
+
+    def choose(request: gr.Request, choice: str | None = None, visitor: str | None = None) -> tuple[Any, ...]:
+        try:
+            return _flat(handlers.choose(find_owner(visitor, request), choice))
+        except AdCreativeError as error:
+            return fragments.problem(error), *[gr.skip()] * (len(outputs) - 1)
+
+    results["take"].click(
+        choose, None, outputs, inputs_kwargs={"choice": results["choice"], "visitor": visitor}, api_name="choose",
+        show_progress="minimal", **MODEL_SEAT,
+    ).then(_settle(handlers), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
 
 
 def _begin() -> list[dict[str, Any]]:
+    """Return the moves when a search begins: two buttons, then what `_settle` shows, hidden; the later texts stay."""
     hidden = gr.update(visible=False)
-    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, hidden]
+    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, gr.skip(), gr.skip(), hidden,
+            *[gr.skip()] * 7]  # fmt: skip
 
 
-def _settle(record: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Show what the finished search has to show, from its record."""
-    record = record or {}
-    has_result = record.get("status") in ("edited", "kept")
-    has_picture = record.get("status") == "edited" and bool(record.get("faces", {}).get("edited"))
-    boxes = [gr.update(visible=has_result), gr.update(visible=has_picture)]
-    texts = []
-    for name in ("headline", "description"):
-        before, after = record.get(f"{name}_original", ""), record.get(f"{name}_edited", "")
-        texts.append(gr.update(value=after, visible=bool(after) and after != before))
-    return [gr.update(interactive=True), gr.update(visible=False), *boxes, *texts]
+def _settle(handlers: Handlers) -> Any:
+    def settle(request: gr.Request, record: dict[str, Any] | None, visitor: str | None) -> list[Any]:
+        """Show what the finished search has to show, from its record."""
+        record, screen = record or {}, handlers.find_screen(find_owner(visitor, request))
+        has_result = record.get("status") in ("edited", "kept")
+        has_picture = record.get("status") == "edited" and bool(record.get("faces", {}).get("edited"))
+        choices = screen.choices if screen is not None else ()
+        texts = [record.get(f"{name}_edited") or "" for name in ("headline", "description")]
+        return [
+            gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
+            gr.update(visible=has_picture), gr.update(visible=len(choices) > 1), screen.alternatives if screen else "",
+            gr.update(choices=list(choices), value=None), gr.update(visible=record.get("status") == "edited"), *texts,
+            "", "", "", "", gr.update(value=None, visible=False),
+        ]  # fmt: skip
+
+    return settle
 
 
 def _style() -> str:

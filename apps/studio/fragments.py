@@ -5,7 +5,8 @@ The rate chart and the word comparison are the report's own, so that the app and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ def step(number: int, title: str, hint: str = "") -> str:
     return _render("step", number=number, title=title, hint=hint)
 
 
+def heading(title: str, hint: str = "") -> str:
+    return _render("heading", title=title, hint=hint)
+
+
 def note(text: str) -> str:
     return _render("note", text=text)
 
@@ -56,8 +61,59 @@ def breakdown(error: Exception) -> str:
     return _render("problem", title="Our fault", text=text)
 
 
-def score(prediction: Prediction, cards: Sequence[dict[str, Any]]) -> str:
-    """Show a rate with its interval, what it rests on and why."""
+def picture_note(size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None) -> str:
+    """Say a picture's size (width, height), and show each face found in it with its number; None: not looked for."""
+    image = None if image_u8 is None else Image.fromarray(image_u8)
+    cuts = [(face.refusal, pictures.closeup(image, _square(face.box_xyxy_px, size_px))) for face in faces or ()]
+    return _render("picture_note", size=size_px, faces=None if faces is None else cuts)
+
+
+def _square(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the square around a box, a fifth larger and inside a picture of this size (width, height)."""
+    left, top, right, bottom = box_xyxy_px
+    side = round(min(1.2 * max(right - left, bottom - top), *size_px))
+    x0, y0 = (
+        round(min(max((a + b - side) / 2, 0), full - side))
+        for a, b, full in ((left, right, size_px[0]), (top, bottom, size_px[1]))
+    )
+    return x0, y0, x0 + side, y0 + side
+
+
+def name_alternative(number: int) -> str:
+    return f"Edit {number}"
+
+
+def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]]) -> str:
+    """Draw the edits of a search as a map: how large the edit is, against the gain that is sure; and list them in words.
+
+    Args:
+        found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), size, headline,
+            edits. front: (size, uplift_low) of everything on the search's front.
+    """
+    if not found:
+        return ""
+    points = [(one.size, one.uplift_low) for one in found]
+    sizes, lows = zip(*points, *front, (0.0, 0.0), strict=True)
+    span_x, low_y, high_y = max(*sizes, 1e-9), min(lows), max(lows)
+
+    def place(size: float, low: float) -> tuple[str, str]:
+        return f"{40 + 340 * size / span_x:.1f}", f"{160 - 140 * (low - low_y) / max(high_y - low_y, 1e-9):.1f}"
+
+    rows = [
+        {
+            "name": name_alternative(number), "number": number, "place": place(one.size, one.uplift_low),
+            "gain": words.signed_percent(float(np.expm1(one.uplift))),
+            "sure": words.signed_percent(float(np.expm1(one.uplift_low))),
+            "likeness": words.describe_similarity(one.identity), "headline": one.headline,
+            "faces": words.describe_face_edits([asdict(edit) for edit in one.edits]),
+        }
+        for number, one in enumerate(found, 1)
+    ]  # fmt: skip
+    return _render("alternatives", rows=rows, front=[place(*point) for point in front], zero=place(0.0, 0.0))
+
+
+def score(prediction: Prediction, cards: Sequence[dict[str, Any]], checks: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Show a rate with its interval, what it rests on, why, and what the rules say of the words."""
     row = RateRow(
         label="Predicted", kind="edited", rate=prediction.ctr, low=prediction.ctr_low, high=prediction.ctr_high,
         note="with 90% interval",
@@ -65,7 +121,7 @@ def score(prediction: Prediction, cards: Sequence[dict[str, Any]]) -> str:
     per_thousand = (round(1000 * prediction.ctr_low), round(1000 * prediction.ctr_high))
     return _render(
         "score", prediction=prediction, chart=build_chart([row]), per_thousand=per_thousand,
-        calibration=calibration_sentence({}, cards),
+        calibration=calibration_sentence({}, cards), checks=checks,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -20,28 +20,18 @@ import numpy as np
 from PIL import Image
 
 from adcreative.catalog.images import picture
-from adcreative.creative import SYNTHETIC_PERSON, Creative, EditResult, Prediction
+from adcreative.creative import Creative, EditResult, Prediction
 from adcreative.errors import AdCreativeError
-from adcreative.provenance.export import export_picture
+from adcreative.pipeline import check_words, save_run
 
 from . import fragments
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
+from .wishes import FACE_NAME, FORM_FIELDS, Wish, build_creative, search_options, with_consent
 
 log = logging.getLogger(__name__)
 
-FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement")
 PREVIEW_PX = 1280
 KEEP_S = 3600.0  # how long the search of a closed page is kept
-MAX_TEXT_CHARS = 10_000
-# name -> population and generations; None is what the command line uses, so that "normal" gives the same numbers there.
-EFFORTS: dict[str, dict[str, int | None]] = {
-    "quick": {"population_size": 12, "generations": 4},
-    "normal": {"population_size": None, "generations": None},
-    "thorough": {"population_size": 40, "generations": 20},
-}
-# "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
-FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
-COPYWRITERS = ("smollm2", "template")
 Pair = tuple[Path, Path]
 
 
@@ -62,6 +52,8 @@ class Studio(Protocol):
     @property
     def direction_names(self) -> tuple[str, ...]: ...
     def score_one(self, creative: Creative) -> Prediction: ...
+    def find_faces(self, creative: Creative) -> Sequence[Any]: ...
+    def demo_ad(self, out: Path) -> Creative: ...
     def improve_one(
         self,
         creative: Creative,
@@ -71,43 +63,48 @@ class Studio(Protocol):
         generations: int | None,
         copywriter: str,
         directions: Sequence[str] | None,
+        faces: Sequence[int] | None,
+        boldness: float,
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> Outcome: ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the user allows a search to do. faces is "allowed", "synthetic", "leave", or "" when the question was not answered.
-
-    consent_id names the record that "allowed" rests on; the pipeline looks it up and decides.
-    """
-
-    effort: str = "normal"
-    faces: str = ""
-    directions: tuple[str, ...] = ()
-    copywriter: str = COPYWRITERS[0]
-    seed: int = 0
-    consent_id: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Screen:
-    """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record."""
+    """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
+
+    alternatives: the map of other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder
+    that the later steps work on; it never leaves this process, and neither do creative and outcome.
+    """
 
     progress: str = ""
     pair: Pair | None = None
     result: str = ""
     download: Path | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    alternatives: str = ""
+    choices: tuple[str, ...] = ()
+    run: Path | None = None
+    creative: Creative | None = None
+    outcome: Any = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Search:
-    """A search on the board: its job, which returns the last screen, and whether the model is free for it yet."""
+    """A search on the board: its job, which returns the last screen, whether the model is free for it yet, and the screen of
+    another edit that was taken instead."""
 
     job: Job[Screen]
     begun: threading.Event
+    chosen: Screen | None = None
+
+    @property
+    def screen(self) -> Screen | None:
+        """The last screen; None while the search runs, or when it was stopped."""
+        if not self.job.is_finished or self.job.is_stopped:
+            return None
+        return self.chosen or self.job.result()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,16 +123,38 @@ class Handlers:
     model_lock: threading.Lock = field(default_factory=threading.Lock)
     away: dict[str, threading.Timer] = field(default_factory=dict)
 
-    def inspect(self, image_path: str | None) -> str:
-        """Say the size of an uploaded picture, or why it cannot be used."""
+    def inspect(self, image_path: str | None) -> tuple[str, list[str]]:
+        """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
+
+        Returns:
+            a fragment, and a name for each face that can be edited, such as "Face 1".
+        """
         if not image_path:
-            return ""
+            return "", []
         try:
-            image_u8 = picture(Creative(image_path=Path(image_path)))
+            creative = Creative(image_path=Path(image_path))
+            image_u8 = picture(creative)
+            faces = self._find_faces(creative)
         except AdCreativeError as error:
-            return fragments.problem(error)
+            return fragments.problem(error), []
         height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
-        return fragments.note(f"{width} × {height} px, ready.")
+        names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
+        return fragments.picture_note((width, height), faces, image_u8), names
+
+    def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
+        """Return the faces of a picture, or None while a search has the model."""
+        if not self.model_lock.acquire(timeout=1.0):
+            return None
+        try:
+            return self.studio.find_faces(creative)
+        finally:
+            self.model_lock.release()
+
+    def demo(self, owner: str) -> dict[str, Any]:
+        """Return the form of an ad to try, named as in FORM_FIELDS."""
+        with self.model_lock:
+            creative = self.studio.demo_ad(self.owner_dir(owner) / "demo")
+        return {name: getattr(creative, name) for name in FORM_FIELDS}
 
     def score(self, *, image_path: str | None = None, **words: str | None) -> tuple[str, dict[str, Any]]:
         """Predict one creative: a fragment for the page, and the prediction as plain JSON."""
@@ -148,7 +167,8 @@ class Handlers:
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
-        return fragments.score(prediction, self.cards), asdict(prediction)
+        shown = fragments.score(prediction, self.cards, check_words(creative))
+        return shown, asdict(prediction)
 
     def improve(self, owner: str, form: Mapping[str, str | None], wish: Wish) -> Iterator[Screen]:
         """Search an edit; yield the screen at each change. Closing the generator leaves the search running for `resume`."""
@@ -187,7 +207,7 @@ class Handlers:
         """Stop the owner's search and delete everything of it."""
         self.come_back(owner)
         self.board.take_down(owner)
-        shutil.rmtree(self._owner_dir(owner), ignore_errors=True)
+        shutil.rmtree(self.owner_dir(owner), ignore_errors=True)
 
     def leave(self, owner: str) -> None:
         """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
@@ -204,7 +224,7 @@ class Handlers:
     def _watch(self, search: Search) -> Iterator[Screen]:
         for state in search.job.states():
             yield Screen(progress=fragments.progress(state, is_waiting=not search.begun.is_set()))
-        screen = search.job.result()
+        screen = search.screen or search.job.result()
         if search.job.is_stopped:
             state = search.job.state
             screen = Screen(progress=fragments.stopped(state), record={"status": "stopped", "rounds": state.done})
@@ -227,7 +247,7 @@ class Handlers:
                     if should_stop():
                         return Screen()
                     outcome = self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
-                return Screen() if should_stop() else self._show(owner, outcome, before, creative.image_path)
+                return Screen() if should_stop() else self._show(owner, creative, outcome, before)
             except AdCreativeError as error:
                 return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
             except Exception as error:
@@ -236,65 +256,60 @@ class Handlers:
 
         return work
 
-    def _show(self, owner: str, outcome: Outcome, before: np.ndarray | None, original_path: Path | None) -> Screen:
-        """Write the pictures of an outcome and return the last screen."""
+    def choose(self, owner: str, choice: str | None) -> Screen:
+        """Take another of the edits that the search found, after the same second opinion.
+
+        Raises:
+            AdCreativeError: no search, or no edit of that name.
+        """
+        search = self.board.find(owner)
+        screen = search.screen if search is not None else None
+        if search is None or screen is None or choice not in screen.choices or screen.creative is None:
+            raise AdCreativeError("There is no such edit to take; run a search first.")
+        with self.model_lock:
+            outcome = screen.outcome.choose(screen.choices.index(choice))
+        search.chosen = self._show(owner, screen.creative, outcome, picture(screen.creative))
+        return search.chosen
+
+    def find_screen(self, owner: str) -> Screen | None:
+        search = self.board.find(owner)
+        return search.screen if search is not None else None
+
+    def find_run(self, owner: str) -> tuple[Path, Creative]:
+        """Return the folder of the owner's edit, and the ad as it was brought.
+
+        Raises:
+            AdCreativeError: there is no edit yet.
+        """
+        screen = self.find_screen(owner)
+        if screen is None or screen.run is None or screen.creative is None:
+            raise AdCreativeError("There is no edit yet. Run a search first (step 3).")
+        return screen.run, screen.creative
+
+    def _show(self, owner: str, creative: Creative, outcome: Any, before: np.ndarray | None) -> Screen:
+        """Write the folder of an outcome and return the last screen."""
         result = outcome.result.as_dict()
-        directory = self._owner_dir(owner) / uuid4().hex[:12]
-        pair, download = None, None
-        if result["status"] == "edited" and before is not None and outcome.image_u8 is not None:
-            directory.mkdir(parents=True, mode=0o700)
-            download = directory / f"{_safe_stem(result)}.edited.png"
-            is_edited = any(edit.face >= 0 for edit in outcome.result.edits)
-            export_picture(
-                download, outcome.image_u8, is_edited=is_edited, original_path=original_path, result=result,
+        run = self.owner_dir(owner) / uuid4().hex[:12]
+        pair, download, is_edited = None, None, result["status"] == "edited"
+        if is_edited:
+            settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
+            row = save_run(
+                creative, outcome, run, stem=_safe_stem(result), settings=settings, cards=self.cards,
                 models=getattr(self.studio, "model_hashes", {}),
             )  # fmt: skip
-            pair = _save_pair(before, outcome.image_u8, directory)
-        shown = fragments.result(outcome, before, self.cards)
-        return Screen(progress="", pair=pair, result=shown, download=download, record=result)
+            if before is not None and outcome.image_u8 is not None:
+                download = run / row["edited_image"]
+                pair = _save_pair(before, outcome.image_u8, run / "preview")
+        alternatives = tuple(getattr(outcome, "alternatives", ()))
+        return Screen(
+            pair=pair, result=fragments.result(outcome, before, self.cards), download=download, record=result,
+            alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ())),
+            choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
+            run=run if is_edited else None, creative=creative, outcome=outcome,
+        )  # fmt: skip
 
-    def _owner_dir(self, owner: str) -> Path:
+    def owner_dir(self, owner: str) -> Path:
         return self.result_dir / re.sub(r"\W", "", owner or "session")
-
-
-def build_creative(form: Mapping[str, str | None]) -> Creative:
-    """Make a Creative of form values, named as in FORM_FIELDS; what is left out is empty.
-
-    Raises:
-        AdCreativeError: neither a picture nor a word.
-    """
-    image_path = form.get("image_path")
-    words = {name: (form.get(name) or "").strip()[:MAX_TEXT_CHARS] for name in FORM_FIELDS if name != "image_path"}
-    if not image_path and not (words["headline"] or words["primary_text"] or words["description"]):
-        raise AdCreativeError("There is nothing to look at yet. Upload a picture, write a headline, or both.")
-    file_name = Path(image_path).name if image_path else ""
-    return Creative(image_path=Path(image_path) if image_path else None, file_name=file_name, **words)  # type: ignore[arg-type]
-
-
-def with_consent(creative: Creative, wish: Wish) -> Creative:
-    """Note on the creative what the user said about the faces in it; whether that suffices is the pipeline's to say."""
-    named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
-    return replace(creative, consent_id=named.get(wish.faces, ""))
-
-
-def search_options(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> dict[str, Any]:
-    """Turn a wish into the options of a search. Faces are only touched when the user said that they may be.
-
-    Raises:
-        AdCreativeError: a picture came without an answer about its faces, or a value is not among the known ones.
-    """
-    if wish.effort not in EFFORTS:
-        raise AdCreativeError(f'effort must be one of {", ".join(EFFORTS)}, got "{wish.effort}".')
-    if wish.copywriter not in COPYWRITERS:
-        raise AdCreativeError(f'copywriter must be one of {", ".join(COPYWRITERS)}, got "{wish.copywriter}".')
-    unknown = [name for name in wish.directions if name not in known_directions]
-    if unknown:
-        raise AdCreativeError(f'no direction named "{unknown[0]}"; known: {", ".join(known_directions)}.')
-    if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
-        raise AdCreativeError("Please say first whether the faces in this picture may be edited (step 3).")
-    directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
-    sizes = EFFORTS[wish.effort]
-    return {"seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **sizes}
 
 
 def _safe_stem(result: dict[str, Any]) -> str:
@@ -305,6 +320,7 @@ def _safe_stem(result: dict[str, Any]) -> str:
 
 def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
     """Save both pictures at one preview size; the slider lays them over each other pixel by pixel."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     height, width = before.shape[:2]
     scale = min(1.0, PREVIEW_PX / max(height, width))
     size = (max(round(width * scale), 1), max(round(height * scale), 1))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
@@ -16,10 +18,31 @@ EVIDENCE = "Words: learnt from real headline tests."
 
 
 @dataclass(frozen=True)
+class FakeFace:
+    box_xyxy_px: tuple[float, float, float, float]
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class FakeAlternative:
+    uplift: float
+    uplift_low: float
+    size: float
+    headline: str
+    identity: float | None = 0.97
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True)
 class FakeOutcome:
     result: EditResult
     image_u8: np.ndarray | None
     control_u8: np.ndarray | None
+    alternatives: tuple[FakeAlternative, ...] = ()
+    front: tuple[tuple[float, float], ...] = ((0.3, 0.02), (0.8, 0.05))
+
+    def choose(self, index: int) -> FakeOutcome:
+        return replace(self, result=replace(self.result, headline_edited=self.alternatives[index].headline))
 
 
 @dataclass
@@ -43,6 +66,16 @@ class FakeStudio:
         picture(creative)
         return Prediction(ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=("words +12 %",))
 
+    def find_faces(self, creative: Creative) -> list[FakeFace]:
+        """Two faces that may be edited and one that may not, in every picture."""
+        box = (20.0, 30.0, 80.0, 100.0)
+        return [FakeFace(box), FakeFace(box), FakeFace(box, "it is turned away")] if picture(creative) is not None else []
+
+    def demo_ad(self, out: Path) -> Creative:
+        out.mkdir(parents=True, exist_ok=True)
+        Image.linear_gradient("L").convert("RGB").save(out / "demo.png")
+        return Creative(image_path=out / "demo.png", file_name="demo.png", headline="Try me today", brand="Demo")
+
     def improve_one(
         self,
         creative: Creative,
@@ -52,10 +85,15 @@ class FakeStudio:
         generations: int | None,
         copywriter: str,
         directions: Sequence[str] | None,
+        faces: Sequence[int] | None,
+        boldness: float,
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> FakeOutcome:
-        self.asked.append({"seed": seed, "population_size": population_size, "directions": directions, "creative": creative})
+        self.asked.append(
+            {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
+             "faces": faces, "boldness": boldness}
+        )  # fmt: skip
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -88,4 +126,10 @@ class FakeStudio:
             faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed, evidence=EVIDENCE,
             reason="" if self.status == "edited" else "the second model saw a loss",
         )  # fmt: skip
-        return FakeOutcome(result=result, image_u8=edited_u8, control_u8=image_u8)
+        found = tuple(
+            FakeAlternative(
+                uplift=0.1 + number / 50, uplift_low=0.05 + number / 50, size=number, headline=f"Words {number}", edits=edits
+            )
+            for number in (1, 2, 3)
+        )
+        return FakeOutcome(result=result, image_u8=edited_u8, control_u8=image_u8, alternatives=found)

@@ -15,7 +15,8 @@ from adcreative.errors import AdCreativeError, CreativeError
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar
 from apps.studio import fragments
-from apps.studio.handlers import EFFORTS, Handlers, Wish, build_creative, search_options
+from apps.studio.handlers import Handlers
+from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
 from tests.apps.fakes import FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -53,14 +54,25 @@ def test_unreadable_picture_is_said_with_its_remedy(handlers: Handlers, tmp_path
     path.write_bytes(b"\x89PNG broken")
     with pytest.raises(CreativeError) as caught:
         read_image(path)
-    for shown in (handlers.inspect(str(path)), handlers.score(image_path=str(path))[0]):
+    for shown in (handlers.inspect(str(path))[0], handlers.score(image_path=str(path))[0]):
         assert caught.value.remedy.split(".")[0] in shown
         assert 'role="alert"' in shown
 
 
 def test_inspect_reads_the_upright_size(handlers: Handlers, image_path: Path) -> None:
-    assert "200 × 300 px" in handlers.inspect(str(image_path))
-    assert handlers.inspect(None) == ""
+    assert "200 × 300 px" in handlers.inspect(str(image_path))[0]
+    assert handlers.inspect(None) == ("", [])
+
+
+def test_inspect_names_the_faces_that_can_be_edited(handlers: Handlers, image_path: Path) -> None:
+    shown, names = handlers.inspect(str(image_path))
+    assert names == ["Face 1", "Face 2"]
+    for text in ("3 faces found", "it is turned away", "data:image"):
+        assert text in shown
+    with handlers.model_lock:  # a search is running: the page does not wait for it
+        shown, names = handlers.inspect(str(image_path))
+    assert "200 × 300 px" in shown
+    assert not names
 
 
 def test_our_own_fault_shows_no_innards(handlers: Handlers, studio: FakeStudio) -> None:
@@ -102,7 +114,8 @@ def test_slider_pictures_have_one_size_and_the_download_keeps_every_pixel(handle
     expected[40:90, 60:120] //= 2
     np.testing.assert_array_equal(np.asarray(Image.open(last.download)), expected)
     assert last.download.name == "my-ad-1.edited.png"
-    assert last.download.parent.stat().st_mode & 0o077 == 0
+    assert last.run is not None
+    assert last.run.stat().st_mode & 0o077 == 0
 
 
 def test_kept_creative_offers_no_download(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:

@@ -55,11 +55,63 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     names = {name: [parameter["parameter_name"] for parameter in spec["parameters"]] for name, spec in endpoints.items()}
     form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
     assert names == {
+        "/demo": ["visitor"],
         "/score": form,
-        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "visitor"],
+        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness",
+                     "visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
-    }
+        "/choose": ["choice", "visitor"],
+        "/forget": ["visitor"],
+        "/check_words": ["headline", "description", "visitor"],
+        "/plan_test": ["campaign", "daily_impressions", "own_ctr_percent", "visitor"],
+        "/approve": ["name", "visitor"],
+        "/pack": ["campaign", "platform", "url", "visitor"],
+        "/account": ["results_path", "package_path", "visitor"],
+    }  # fmt: skip
+
+
+def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -> None:
+    client.predict(
+        image_path=gradio_client.handle_file(image_path), headline="Coats", effort="quick", faces="allowed",
+        face_names=["Face 2"], boldness=0.5, api_name="/improve",
+    )  # fmt: skip
+    assert client.predict("Edit 2", api_name="/choose")[-1]["headline_edited"] == "Words 2"
+    assert client.predict(headline="Coats for all", api_name="/check_words")[1].keys() == {"headline"}
+    plan = client.predict(campaign="autumn", daily_impressions=5000, api_name="/plan_test")[1]
+    names = [arm["name"] for arm in plan["tests"][0]["arms"]]
+    assert "approval" in client.predict(campaign="autumn", api_name="/pack")[2]["error"]
+    assert client.predict(name="Anna", api_name="/approve")[1]["by"] == "Anna"
+    shown, files, record = client.predict(campaign="autumn", api_name="/pack")
+    assert "files are ready" in shown
+    assert [Path(file).name for file in files] == record["files"]
+    results = tmp_path / "results.csv"
+    results.write_text("ad_name,impressions,clicks\n" + "".join(f"{name},5000,90\n" for name in names))
+    account = client.predict(
+        results_path=gradio_client.handle_file(results), package_path=gradio_client.handle_file(files[0]), api_name="/account"
+    )[1]
+    assert {ad["name"]: ad["ctr_predicted"] for ad in account["ads"]} == dict(zip(names, (0.0152, 0.0173), strict=True))
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_account_reads_uploads_only(served: Served, tmp_path: Path, is_declared: bool) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("ad_name,impressions,clicks\nsecret,5000,90\n")
+    for named in (str(path), f"file://{path}", "http://127.0.0.1:22/x"):
+        payload = {"path": named, **({"meta": {"_type": "gradio.FileData"}} if is_declared else {})}
+        posted = httpx.post(f"{served.url}/gradio_api/call/account", json={"data": [payload, None, None]}, timeout=60)
+        if posted.status_code == 200:
+            event = posted.json()["event_id"]
+            with httpx.stream("GET", f"{served.url}/gradio_api/call/account/{event}", timeout=60) as events:
+                said = events.read().decode()
+            assert "event: error" in said
+            assert "secret" not in said
+
+
+def test_demo_ad_fills_the_form(client: Any) -> None:
+    image, *words = client.predict(api_name="/demo")
+    assert Image.open(image if isinstance(image, str) else image["path"]).size == (256, 256)
+    assert words == ["Try me today", "", "", "", "Demo", "", ""]
 
 
 def test_score_over_the_api(client: Any, image_path: Path) -> None:

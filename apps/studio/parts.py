@@ -1,0 +1,57 @@
+"""Building blocks of the page: where a fragment stands, and uploads that are uploads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from .launch import private_dir
+
+RESULTS = "results"
+NOT_UPLOADED = "Files are uploaded: addresses and paths of this machine are not read."
+MOVES: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+Fields = dict[str, gr.blocks.Block]
+
+
+def fragment(value: str = "", **options: Any) -> gr.HTML:
+    """Place for a fragment, with our style sheet alone."""
+    return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
+
+
+def find_owner(visitor: str | None, request: gr.Request) -> str:
+    """Return whose search is meant; a name that we did not give is the session's instead."""
+    is_ours = isinstance(visitor, str) and re.fullmatch(r"[0-9a-f]{32}", visitor)
+    return visitor if visitor and is_ours else request.session_hash or ""
+
+
+def uploaded_path(payload: FileData | None) -> str | None:
+    """Hand an upload's bytes on untouched: one reader decides for app, command line and API what a file is.
+
+    Gradio checks only payloads that call themselves files, so whoever calls the API could name any path of this machine:
+    a path is taken only when an upload put it there.
+    """
+    if payload is None or not payload.path:
+        return None
+    path, uploads = Path(payload.path).resolve(), private_dir().resolve()
+    if not path.is_relative_to(uploads) or path.is_relative_to(uploads / RESULTS):
+        raise gr.Error(NOT_UPLOADED, print_exception=False)
+    return str(path)
+
+
+def take_only_uploads(component: gr.Image | gr.File) -> None:
+    """Keep Gradio from downloading a file that a caller names by its address, and from reading files of this machine."""
+    move = component.async_move_resource_to_block_cache
+
+    async def move_upload(url_or_file_path: Any) -> str | None:
+        if isinstance(url_or_file_path, str) and "://" in url_or_file_path:
+            raise gr.Error(NOT_UPLOADED, print_exception=False)
+        return await move(url_or_file_path)
+
+    # set on the instance: a subclass would make Gradio write a .pyi beside us
+    component.async_move_resource_to_block_cache = move_upload  # type: ignore[method-assign]
+    component.preprocess = uploaded_path  # type: ignore[method-assign, assignment]

@@ -1,0 +1,168 @@
+"""What the later steps do with an edit: check words, plan its test, approve it, pack it. Without Gradio, as `handlers`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import approve, check_words, export, note_event, plan_test, read_account, read_events
+
+from . import fragments, step_fragments
+from .handlers import Handlers
+
+log = logging.getLogger(__name__)
+
+PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-bulk.csv", "adcp": "adcp.json"}
+PACKAGE = "ad-package.zip"
+MAX_MEMBER_BYTES = 5 * 1024 * 1024
+MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
+Answer = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """The buttons after the search. Each works on the owner's edit as it is shown, and notes in its audit trail what it did."""
+
+    handlers: Handlers
+
+    def check(self, owner: str, headline: str | None, description: str | None) -> Answer:
+        """Hold new words against the rules, with the ad as it was brought for what may be claimed."""
+
+        def work() -> Answer:
+            _, creative = self.handlers.find_run(owner)
+            changed = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
+            found = check_words(changed, original=creative)
+            return step_fragments.word_checks(found), {kind: list(problems) for kind, problems in found.items()}
+
+        return _say_faults(work)
+
+    def plan(self, owner: str, campaign: str | None, daily_impressions: float | None, own_ctr_percent: float | None) -> Answer:
+        """Plan the test of the edit against the original."""
+
+        def work() -> Answer:
+            run, _ = self.handlers.find_run(owner)
+            name = _campaign(campaign)
+            rate = own_ctr_percent / 100 if own_ctr_percent else None
+            plan_test(run, run / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate)
+            plan = json.loads((run / "plan" / "plan.json").read_text(encoding="utf-8"))
+            note_event(run, "planned", campaign=name, daily_impressions=int(daily_impressions or 0))
+            return step_fragments.plan(plan), plan
+
+        return _say_faults(work)
+
+    def approve(self, owner: str, name: str | None) -> Answer:
+        """Note that a person approved the edit."""
+
+        def work() -> Answer:
+            run, _ = self.handlers.find_run(owner)
+            event = approve(run, by=name or "")
+            return step_fragments.approval(event), event
+
+        return _say_faults(work)
+
+    def pack(
+        self, owner: str, campaign: str | None, platform: str | None, url: str | None
+    ) -> tuple[str, list[Path] | None, dict[str, Any]]:
+        """Pack an approved edit: pictures in full quality, results table, report, sidecar, audit trail, platform's file."""
+        files: list[Path] = []
+
+        def work() -> Answer:
+            run, _ = self.handlers.find_run(owner)
+            if not any(event["event"] == "approved" for event in read_events(run)):
+                raise AdCreativeError("Nothing leaves without an approval: say who approves it first (step 6).")
+            name, warnings = _campaign(campaign), []
+            if platform:
+                path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
+                done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
+                warnings = list(done.warnings)
+            (run / "campaign.json").write_text(json.dumps({"campaign": name}, ensure_ascii=False), encoding="utf-8")
+            note_event(run, "packed", campaign=name, platform=platform or "")
+            files.extend([_zip(run), *_loose_files(run)])
+            record = {"files": [path.name for path in files], "warnings": warnings}
+            return step_fragments.packed(record["files"], warnings), record
+
+        shown, record = _say_faults(work)
+        return shown, files or None, record
+
+    def account(self, owner: str, results_path: str | None, package_path: str | None) -> Answer:
+        """Read a platform's export, and hold its results against the predictions of a package."""
+
+        def work() -> Answer:
+            if not results_path:
+                raise AdCreativeError("Upload the table that you exported from Meta Ads Manager or Google Ads.")
+            directory = self.handlers.owner_dir(owner) / "account"
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for earlier in directory.glob("account.*"):
+                earlier.unlink()
+            run, campaign = _unpack(Path(package_path), directory) if package_path else (None, "")
+            view = read_account(Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb")
+            return step_fragments.account(view), view.as_dict()
+
+        return _say_faults(work)
+
+
+def _say_faults(work: Callable[[], Answer]) -> Answer:
+    """Return what `work` returns, or the sentence that says why it could not."""
+    try:
+        return work()
+    except AdCreativeError as error:
+        return fragments.problem(error), {"error": str(error)}
+    except Exception as error:
+        log.exception("a step failed")
+        return fragments.breakdown(error), {"error": "internal error"}
+
+
+def _campaign(name: str | None) -> str:
+    name = (name or "").strip()[:200]
+    if not name:
+        raise AdCreativeError("Name the campaign first (step 5): results are joined back by it.")
+    return name
+
+
+def _loose_files(run: Path) -> list[Path]:
+    """Return what people open first, without unpacking: pictures with their sidecars, table, report, platform's file."""
+    wanted = [*sorted((run / "images").glob("*.edited.png*")), run / "results.csv", run / "report.html", run / "audit.jsonl"]
+    return [path for path in (*wanted, *sorted((run / "delivery").glob("*.*"))) if path.is_file()]
+
+
+def _zip(run: Path) -> Path:
+    """Write the whole run folder as a zip, previews left out and without paths of this machine."""
+    path = run / PACKAGE
+    path.unlink(missing_ok=True)
+    members = [member for member in sorted(run.rglob("*")) if member.is_file() and "preview" not in member.parts]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in members:
+            name = member.relative_to(run).as_posix()
+            if name == "results.run.json":
+                settings = json.loads(member.read_text(encoding="utf-8")) | {"data": ""}
+                archive.writestr(name, json.dumps(settings, ensure_ascii=False))
+            elif member != path:
+                archive.write(member, name)
+    return path
+
+
+def _unpack(package: Path, directory: Path) -> tuple[Path, str]:
+    """Take the three small files that identify a run out of a package; return its folder and campaign.
+
+    Raises:
+        AdCreativeError: not a package of ours.
+    """
+    run = directory / "package"
+    run.mkdir(exist_ok=True, mode=0o700)
+    try:
+        with zipfile.ZipFile(package) as archive:
+            for name in MEMBERS:
+                with archive.open(name) as file:
+                    content = file.read(MAX_MEMBER_BYTES + 1)
+                if len(content) > MAX_MEMBER_BYTES:
+                    raise AdCreativeError(f"{name} in the package is too large to be one of ours.")
+                (run / name).write_bytes(content)
+        return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError, OSError) as error:
+        raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 7 gave you.") from error

@@ -1,0 +1,87 @@
+"""What the form says, as records: the ad that was brought, and what a search may do with it. Knows no page and no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from adcreative.creative import SYNTHETIC_PERSON, Creative
+from adcreative.errors import AdCreativeError
+
+FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement")
+FACE_NAME = "Face"
+MIN_BOLDNESS = 0.1
+MAX_TEXT_CHARS = 10_000
+# name -> population and generations; None is what the command line uses, so that "normal" gives the same numbers there.
+EFFORTS: dict[str, dict[str, int | None]] = {
+    "quick": {"population_size": 12, "generations": 4},
+    "normal": {"population_size": None, "generations": None},
+    "thorough": {"population_size": 40, "generations": 20},
+}
+# "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
+FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
+COPYWRITERS = ("smollm2", "template")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the user allows a search to do. faces is "allowed", "synthetic", "leave", or "" when the question was not answered.
+
+    consent_id names the record that "allowed" rests on; the pipeline looks it up and decides. face_numbers are the chosen
+    faces, 1 the largest; none chosen means all. boldness is the part of each direction's safe range that may be used, 0.1 to 1.
+    """
+
+    effort: str = "normal"
+    faces: str = ""
+    directions: tuple[str, ...] = ()
+    copywriter: str = COPYWRITERS[0]
+    seed: int = 0
+    consent_id: str = ""
+    face_numbers: tuple[int, ...] = ()
+    boldness: float = 1.0
+
+
+def build_creative(form: Mapping[str, str | None]) -> Creative:
+    """Make a Creative of form values, named as in FORM_FIELDS; what is left out is empty.
+
+    Raises:
+        AdCreativeError: neither a picture nor a word.
+    """
+    image_path = form.get("image_path")
+    words = {name: (form.get(name) or "").strip()[:MAX_TEXT_CHARS] for name in FORM_FIELDS if name != "image_path"}
+    if not image_path and not (words["headline"] or words["primary_text"] or words["description"]):
+        raise AdCreativeError("There is nothing to look at yet. Upload a picture, write a headline, or both.")
+    file_name = Path(image_path).name if image_path else ""
+    return Creative(image_path=Path(image_path) if image_path else None, file_name=file_name, **words)  # type: ignore[arg-type]
+
+
+def with_consent(creative: Creative, wish: Wish) -> Creative:
+    """Note on the creative what the user said about the faces in it; whether that suffices is the pipeline's to say."""
+    named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
+    return replace(creative, consent_id=named.get(wish.faces, ""))
+
+
+def search_options(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> dict[str, Any]:
+    """Turn a wish into the options of a search. Faces are only touched when the user said that they may be.
+
+    Raises:
+        AdCreativeError: a picture came without an answer about its faces, or a value is not among the known ones.
+    """
+    if wish.effort not in EFFORTS:
+        raise AdCreativeError(f'effort must be one of {", ".join(EFFORTS)}, got "{wish.effort}".')
+    if wish.copywriter not in COPYWRITERS:
+        raise AdCreativeError(f'copywriter must be one of {", ".join(COPYWRITERS)}, got "{wish.copywriter}".')
+    unknown = [name for name in wish.directions if name not in known_directions]
+    if unknown:
+        raise AdCreativeError(f'no direction named "{unknown[0]}"; known: {", ".join(known_directions)}.')
+    if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
+        raise AdCreativeError("Please say first whether the faces in this picture may be edited (step 3).")
+    if not MIN_BOLDNESS <= wish.boldness <= 1:
+        raise AdCreativeError(f"boldness must be {MIN_BOLDNESS} to 1, got {wish.boldness}.")
+    directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
+    return {
+        "seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **EFFORTS[wish.effort],
+        "faces": tuple(number - 1 for number in wish.face_numbers) or None, "boldness": float(wish.boldness),
+    }  # fmt: skip

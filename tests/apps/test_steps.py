@@ -1,0 +1,155 @@
+"""The steps after the search, and the account, without a browser."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adcreative.pipeline import read_account
+from adcreative.provenance.sidecar import read_sidecar
+from apps.studio.handlers import Handlers
+from apps.studio.steps import PACKAGE, Steps
+from apps.studio.wishes import Wish
+from tests.apps.fakes import FakeStudio
+
+EVIL = "<script>alert(1)</script>"
+WISH = Wish(effort="quick", faces="synthetic", directions=("smile",), face_numbers=(2,), boldness=0.5)
+
+
+@pytest.fixture
+def studio() -> FakeStudio:
+    return FakeStudio()
+
+
+@pytest.fixture
+def steps(studio: FakeStudio, tmp_path: Path, image_path: Path) -> Steps:
+    """The steps of "me", who has searched an edit; "you" has not."""
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    return Steps(handlers=handlers)
+
+
+def find_run(steps: Steps) -> Path:
+    return steps.handlers.find_run("me")[0]
+
+
+def test_chosen_faces_and_boldness_reach_the_pipeline(steps: Steps, studio: FakeStudio) -> None:
+    assert [(asked["faces"], asked["boldness"]) for asked in studio.asked] == [((1,), 0.5)]
+    *_, refused = steps.handlers.improve("me", {"headline": "a"}, replace(WISH, boldness=7))
+    assert "boldness must be 0.1 to 1" in refused.progress
+
+
+def test_who_has_no_edit_is_told_so(steps: Steps) -> None:
+    for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna"), steps.pack("you", "a", "", ""),
+                      steps.check("you", "a", "b")):  # fmt: skip
+        assert "There is no edit yet" in shown
+
+
+def test_another_edit_can_be_taken(steps: Steps) -> None:
+    before = find_run(steps)
+    assert steps.handlers.find_screen("me").choices == ("Edit 1", "Edit 2", "Edit 3")  # type: ignore[union-attr]
+    steps.handlers.choose("me", "Edit 3")
+    assert steps.handlers.find_screen("me").record["headline_edited"] == "Words 3"  # type: ignore[union-attr]
+    assert find_run(steps) != before
+    assert [screen.record["headline_edited"] for screen in steps.handlers.resume("me")] == ["Words 3"]
+
+
+def test_words_are_held_against_the_rules(steps: Steps) -> None:
+    shown, found = steps.check("me", "Guaranteed cure for 99 % of all coats", "")
+    assert found["headline"]
+    assert "The headline" in shown
+    assert steps.check("me", "Coats", "")[1] == {"headline": []}
+
+
+def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
+    shown, plan = steps.plan("me", "autumn", 20_000, 2.0)
+    (test,) = plan["tests"]
+    assert test["baseline_ctr"] == 0.02
+    for text in (f"{test['days_peeking']:,}", f"{test['impressions_per_arm_peeking']:,}", test["arms"][1]["name"], "2.00%"):
+        assert text in shown
+    assert "Name the campaign first" in steps.plan("me", " ", 20_000, None)[0]
+    assert "daily impressions must be at least 1" in steps.plan("me", "autumn", 0, None)[0]
+
+
+def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
+    assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
+    assert "needs the name" in steps.approve("me", "  ")[0]
+    shown, event = steps.approve("me", f"Anna {EVIL}")
+    assert "<script" not in shown
+    sidecar = read_sidecar(find_run(steps) / "images" / "my-ad-1.edited.png")
+    assert sidecar["human_approval"] == {"by": f"Anna {EVIL}", "at": sidecar["human_approval"]["at"]}
+    assert sidecar["human_approval"]["at"].startswith(event["at"][:10])
+    assert steps.pack("me", "autumn", "", "")[1]
+
+
+def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_path: Path, image_path: Path) -> None:
+    steps.plan("me", "autumn", 20_000, None)
+    steps.approve("me", "Anna")
+    shown, files, _ = steps.pack("me", "autumn", "meta-bulk", "https://example.com/coats")
+    assert "files are ready" in shown
+    assert files is not None
+    names = {path.name for path in files}
+    assert {PACKAGE, "my-ad-1.edited.png", "my-ad-1.edited.png.provenance.json", "report.html", "meta-bulk.csv"} <= names
+    with zipfile.ZipFile(files[0]) as archive:
+        assert archive.read(f"original/{image_path.name}") == image_path.read_bytes()
+        assert not any(str(tmp_path).encode() in archive.read(name) for name in archive.namelist())
+        events = [json.loads(line)["event"] for line in archive.read("audit.jsonl").splitlines()]
+    assert events == ["made", "planned", "approved", "packed"]
+    assert "a full address" in steps.pack("me", "autumn", "meta-bulk", "javascript:alert(1)")[0]
+
+
+def test_account_ranks_ads_and_says_what_it_left_out(steps: Steps, tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    rows = [f"{EVIL},10000,250", "b,10000,400", "c,300,9", "d,0,0", "b,10000,300"]
+    path.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
+    shown, found = steps.account("me", str(path), None)
+    assert [(ad["name"], ad["clicks"], ad["enough_data"]) for ad in found["ads"]] == [
+        ("b", 700, True), (EVIL, 250, True), ("c", 9, False)
+    ]  # fmt: skip
+    assert sum(found["dropped"].values()) == 1
+    assert "too little data" in shown
+    assert "<script" not in shown
+    low, high = found["ads"][0]["ctr_low"], found["ads"][0]["ctr_high"]
+    assert low < 0.035 < high
+    assert high - low == pytest.approx(2 * 1.645 * (0.035 * 0.965 / 20_000) ** 0.5, rel=0.02)
+
+
+def test_account_compares_predictions_with_results(steps: Steps, tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    arms = steps.plan("me", "autumn", 20_000, None)[1]["tests"][0]["arms"]
+    steps.approve("me", "Anna")
+    files = steps.pack("me", "autumn", "", "")[1]
+    assert files is not None
+    path = tmp_path / "results.csv"
+    path.write_text("ad_name,impressions,clicks\n" + "".join(f"{arm['name']},10000,200\n" for arm in arms))
+    for _ in range(2):
+        shown, found = steps.account("me", str(path), str(files[0]))
+        assert {ad["ctr_predicted"] for ad in found["ads"]} == {0.0152, 0.0173}
+        assert found["figures"]["real_by_predicted"] == pytest.approx(400 / (10_000 * (0.0152 + 0.0173)))
+        assert "Did the predictions hold?" in shown
+        assert not any("imported before" in text for text in found["warnings"])
+
+
+def test_foreign_package_is_refused(steps: Steps, tmp_path: Path) -> None:
+    results, package = tmp_path / "results.csv", tmp_path / "package.zip"
+    results.write_text("ad_name,impressions,clicks\na,100,9\n")
+    package.write_bytes(b"PK not a zip")
+    assert "not a package" in steps.account("me", str(results), str(package))[0]
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("results.jsonl", b"0" * (6 * 1024 * 1024))
+        archive.writestr("../../evil.txt", b"x")
+    assert "too large" in steps.account("me", str(results), str(package))[0]
+    assert not list(tmp_path.rglob("evil.txt"))
+    assert "Upload the table" in steps.account("me", None, None)[0]
+
+
+def test_read_account_needs_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("ad_name,impressions,clicks\na,1000,0\n")
+    (ad,) = read_account(path).ads
+    assert (ad.ctr, ad.ctr_low, ad.enough_data) == (0.0, 0.0, False)
+    assert 0.0015 < ad.ctr_high < 0.003
