@@ -17,6 +17,10 @@ ctr/
 |-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
 |-- benchmark.py    AdSEE's tables: models, inputs, face pooling (face_pooling.py), with intervals
 |-- evidence.py     provenance grades and drift: what a number rests on
+|-- held_out.py     a predictor on creatives it has not seen: intervals over groups, deciles, verdict
+|-- attribution.py  why: shares of the log-odds that add up (integrated gradients), exact ablations
+|-- perturbation.py why: words by leave-one-out, regions of the picture by occlusion; how faithful that is
+|-- neighbours.py   why: the nearest training creatives with their rates
 |-- fitting.py      split, train the ensemble, calibrate, measure
 `-- predictor.py    builder + ensemble + calibrator + evidence = one artefact
 """

@@ -5,6 +5,8 @@
     pictures    previews as data URIs, and where two pictures differ
     rendering   the jinja2 environment (autoescaped) and the parts that the app shares
     page        write_report: the page itself
+    explanation one rate explained: the heat over its picture, and its page
+    plots       figures of an evaluation as PNG (matplotlib)
 
 Reads records and picture files; loads no torch and knows no model.
 """
