@@ -65,6 +65,7 @@ def read_account(results: Path, *, run: Path | None = None, campaign: str = "", 
     predicted, figures, warnings = {}, None, list(found.warnings)
     if run is not None and db is not None:
         warnings += [text for text in import_results(results, db, run=run, campaign=campaign).warnings if text not in warnings]
+        warnings = [text for text in warnings if "belong to no known variant" not in text]  # they are ranked here all the same
         figures = json.loads(db.with_suffix(".json").read_text(encoding="utf-8"))
         predicted = _predictions(db)
     ads = []

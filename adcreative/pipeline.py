@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_LEGAL_ADVICE",
     "AccountView",
-    "AccountView",
     "RunSummary",
     "Studio",
     "approve",

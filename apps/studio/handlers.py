@@ -97,6 +97,7 @@ class Search:
 
     job: Job[Screen]
     begun: threading.Event
+    upload: Path | None = None
     chosen: Screen | None = None
 
     @property
@@ -151,9 +152,9 @@ class Handlers:
             self.model_lock.release()
 
     def demo(self, owner: str) -> dict[str, Any]:
-        """Return the form of an ad to try, named as in FORM_FIELDS."""
+        """Return the form of an ad to try, named as in FORM_FIELDS; its picture counts as an upload."""
         with self.model_lock:
-            creative = self.studio.demo_ad(self.owner_dir(owner) / "demo")
+            creative = self.studio.demo_ad(self._demo_dir(owner))
         return {name: getattr(creative, name) for name in FORM_FIELDS}
 
     def score(self, *, image_path: str | None = None, **words: str | None) -> tuple[str, dict[str, Any]]:
@@ -181,7 +182,7 @@ class Handlers:
             return
         begun = threading.Event()
         job = Job(work=self._search(owner, creative, before, options, begun))
-        search = Search(job=job, begun=begun)
+        search = Search(job=job, begun=begun, upload=creative.image_path)
         self.board.post(owner, job, search)
         job.start()
         yield from self._watch(search)
@@ -204,10 +205,15 @@ class Handlers:
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
 
     def forget(self, owner: str) -> None:
-        """Stop the owner's search and delete everything of it."""
+        """Stop the owner's search and delete everything of it, the uploaded picture included."""
         self.come_back(owner)
+        search = self.board.find(owner)
         self.board.take_down(owner)
-        shutil.rmtree(self.owner_dir(owner), ignore_errors=True)
+        for directory in (self.owner_dir(owner), self._demo_dir(owner)):
+            shutil.rmtree(directory, ignore_errors=True)
+        uploads = self.result_dir.parent
+        if search is not None and search.upload is not None and search.upload.is_relative_to(uploads):
+            search.upload.unlink(missing_ok=True)
 
     def leave(self, owner: str) -> None:
         """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
@@ -307,6 +313,9 @@ class Handlers:
             choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
             run=run if is_edited else None, creative=creative, outcome=outcome,
         )  # fmt: skip
+
+    def _demo_dir(self, owner: str) -> Path:
+        return self.result_dir.with_name("demos") / self.owner_dir(owner).name
 
     def owner_dir(self, owner: str) -> Path:
         return self.result_dir / re.sub(r"\W", "", owner or "session")

@@ -11,6 +11,7 @@ from .parts import MOVES, Fields, find_owner, fragment, take_only_uploads
 from .steps import Steps
 
 QUICK: dict[str, Any] = {"concurrency_id": "steps", "concurrency_limit": 4, "show_progress": "minimal"}
+WORDS_HINT = "Copy them, or hold a wording of your own against the rules. The package keeps the words that were scored."
 PLATFORMS = [
     ("None: pictures, words and report only", ""), ("Google Ads Editor (CSV)", "google-editor"),
     ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
@@ -27,9 +28,12 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
         with gr.Row(elem_classes="ac-columns"):
             with gr.Column(scale=5, min_width=320):
                 words = _words(steps, visitor)
-                approved_by, approve_button, approved = _approve()
             with gr.Column(scale=6, min_width=320):
                 campaign, planned = _plan(steps, visitor)
+        with gr.Row(elem_classes="ac-columns"):
+            with gr.Column(scale=5, min_width=320):
+                approved_by, approve_button, approved = _approve()
+            with gr.Column(scale=6, min_width=320):
                 packed, files = _export(steps, visitor, campaign)
         record = gr.JSON(visible=False)
 
@@ -43,9 +47,9 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
 
 
 def _words(steps: Steps, visitor: gr.BrowserState) -> Fields:
-    fragment(fragments.step(4, "Words"))
-    headline = gr.Textbox("", label="New headline", buttons=["copy"], lines=2, max_length=10_000, elem_id="new-headline")
-    description = gr.Textbox("", label="New description", buttons=["copy"], lines=2, max_length=10_000)
+    fragment(fragments.step(4, "Words", WORDS_HINT))
+    headline = gr.Textbox("", label="New headline", lines=2, max_length=10_000, elem_id="new-headline")
+    description = gr.Textbox("", label="New description", lines=2, max_length=10_000)
     button = gr.Button("Check these words", elem_id="check-button")
     shown, record = fragment(elem_id="word-checks"), gr.JSON(visible=False)
 
@@ -62,7 +66,7 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     with gr.Row():
         campaign = gr.Textbox("", label="Campaign", placeholder="autumn", max_length=200, elem_id="campaign")
         daily = gr.Number(10_000, label="Impressions a day", precision=0, minimum=1)
-        rate = gr.Number(None, label="Your own click rate, %", info="Left empty: the predicted one.", minimum=0, maximum=100)
+        rate = gr.Number(0, label="Your own click rate, %", info="0: the predicted one.", minimum=0, maximum=100)
     button = gr.Button("Plan the test", elem_id="plan-button")
     shown, record = fragment(elem_id="plan"), gr.JSON(visible=False)
 

@@ -16,7 +16,7 @@ from tests.apps.fakes import FakeStudio
 gradio = pytest.importorskip("gradio")
 playwright_api = pytest.importorskip("playwright.sync_api")
 expect = playwright_api.expect
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=40_000)
 
 from tests.apps.test_launch import Served  # noqa: E402
 
@@ -59,7 +59,7 @@ class Visit:
 
     def open(self) -> None:
         self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(40_000)
         self.page.goto(self.url)
         self.page.get_by_role("button", name="Score it").wait_for()
 
@@ -179,6 +179,83 @@ def test_phone_shows_everything_without_sideways_scrolling(
     visit.context.close()
 
 
+def find_edit(visit: Visit, image_path: Path) -> None:
+    """Bring the picture, let an edit be searched, and wait for it."""
+    visit.bring(image_path)
+    visit.page.get_by_label("nobody real is shown").check()
+    visit.improve()
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#later-steps")).to_be_visible()
+
+
+def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_path: Path) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Try ours").click()
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("Try me today")
+    expect(page.locator("#picture-note")).to_contain_text("3 faces found")
+    page.get_by_label("nobody real is shown").check()
+    page.get_by_label("Face 2").uncheck()
+    visit.shoot("faces")
+    visit.improve()
+    expect(page.get_by_label("New headline")).to_have_value("Try me today today")
+    page.get_by_role("button", name="Check these words").click()
+    expect(page.locator("#word-checks li").first).to_be_visible()
+    page.get_by_role("button", name="Pack everything").click()
+    expect(page.locator("#packed")).to_contain_text("Nothing leaves without an approval")
+    page.get_by_label("Campaign").fill("autumn")
+    page.get_by_role("button", name="Plan the test").click()
+    expect(page.locator("#plan")).to_contain_text("days")
+    page.get_by_label("Approved by").fill("Anna")
+    page.get_by_role("button", name="Approve this edit").click()
+    expect(page.locator("#approval")).to_contain_text("Approved by Anna")
+    page.get_by_role("button", name="Pack everything").click()
+    expect(page.locator("#packed")).to_contain_text("files are ready")
+    expect(page.locator("#files")).to_contain_text("ad-package")
+    visit.shoot("steps")
+    with page.expect_download() as download:
+        page.locator("#files a").first.click()
+    package = tmp_path / "package.zip"
+    download.value.save_as(package)
+    names = page.locator("#plan code").all_inner_texts()
+    results = tmp_path / "results.csv"
+    others = ["Winter sale,20000,300", "Old banner,900,7", "Nothing shown,0,0"]
+    rows = [f"{names[0]},9000,140", f"{names[1]},9000,170", *others]
+    results.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
+    page.get_by_role("tab", name="Your account").click()
+    page.locator("#account-results input[type=file]").set_input_files(results)
+    page.locator("#account-package input[type=file]").set_input_files(package)
+    expect(page.locator("#account-package")).to_contain_text("package")
+    page.get_by_role("button", name="Read the results").click()
+    expect(page.locator("#account")).to_contain_text("Did the predictions hold?")
+    expect(page.locator("#account tbody tr").last).to_contain_text("too little data")
+    visit.shoot("account")
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    visit.shoot("account-phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert visit.hosts == {visit.url.split("/")[2]}
+
+
+def test_a_click_on_the_map_takes_another_edit(visit: Visit, image_path: Path) -> None:
+    find_edit(visit, image_path)
+    page = visit.page
+    page.get_by_role("button", name="Take another edit").click()
+    page.locator("#map [data-edit='2']").click()
+    expect(page.get_by_label("Edit 3", exact=True)).to_be_checked()
+    visit.shoot("map")
+    page.get_by_role("button", name="Take this edit").click()
+    expect(page.get_by_label("New headline")).to_have_value("Words 3")
+    page.reload()
+    expect(page.get_by_label("New headline")).to_have_value("Words 3")
+
+
+def test_everything_can_be_deleted(visit: Visit, image_path: Path) -> None:
+    find_edit(visit, image_path)
+    visit.page.get_by_role("button", name="Delete my ad").click()
+    expect(visit.page.locator("#later-steps")).to_be_hidden()
+    expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("")
+    expect(visit.page.locator("#result")).to_be_hidden()
+
+
 FOCUS = """() => { const e = document.activeElement;
   return [e.tagName, e.type || '', e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText || ''].join('|') }"""
 UNNAMED = """() => [...document.querySelectorAll('input, textarea, select, button')]
@@ -188,12 +265,16 @@ UNNAMED = """() => [...document.querySelectorAll('input, textarea, select, butto
   .map(e => e.outerHTML.slice(0, 160))"""
 
 
-def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit) -> None:
+def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path: Path) -> None:
+    find_edit(visit, image_path)
     assert visit.page.evaluate(UNNAMED) == []
+    visit.page.locator("body").click(position={"x": 2, "y": 2})
     reached = set()
-    for _ in range(60):
+    for _ in range(70):
         visit.page.keyboard.press("Tab")
         reached.add(visit.page.evaluate(FOCUS))
     text = "\n".join(reached)
-    for name in ("Headline", "Score it", "Improve it", "Must stay", "Consent record", "More about the ad", "Fine tuning"):
+    for name in ("Headline", "Score it", "Improve it", "nobody real", "More about the ad", "Fine tuning", "Quick look",
+                 "Download the edited", "Take another edit", "New headline", "Check these words", "Campaign", "Plan the test",
+                 "Approved by", "Approve this edit", "File for a platform", "Pack everything", "Delete my ad"):  # fmt: skip
         assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"
