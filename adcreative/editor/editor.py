@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adcreative.creative import Creative, Edit, EditResult
-from adcreative.editor.finalists import Finalist, pick_finalist, score_finalists
+from adcreative.editor.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
 from adcreative.editor.genome import GeneSpace
 from adcreative.editor.judge import Verdict, give_verdict
 from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
@@ -35,6 +35,8 @@ class EditOutcome:
 
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
     inverted and not edited. verdict: None when no edit reached the judge. search: front, log and leaders of the search.
+    alternatives: the finalists, largest lower bound first. choose: choose(index) delivers one of them instead, or keeps the
+    ad when it does not survive the same verdict; it holds the opened picture in memory.
     """
 
     result: EditResult
@@ -43,6 +45,13 @@ class EditOutcome:
     verdict: Verdict | None
     search: SearchResult = field(repr=False)
     lines: Lines = field(repr=False)
+    alternatives: tuple[Alternative, ...] = ()
+    choose: Callable[[int], EditOutcome] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def front(self) -> tuple[tuple[float, float], ...]:
+        """Size and lower bound of uplift (log-odds) of every edit on the search's front."""
+        return tuple((one.fitness.values[2], one.fitness.values[0]) for one in self.search.front)
 
 
 def edit_creative(
@@ -86,10 +95,28 @@ def edit_creative(
         _result(opened, delivered, verdict, control_u8, tools, config), evaluations=found.evaluations,
         reason="; ".join(filter(None, reasons)), seconds=round(time.monotonic() - started_s, 3),
     )  # fmt: skip
-    return EditOutcome(
+    ranked = sorted(finalists, key=lambda finalist: -finalist.low)
+    outcome = EditOutcome(
         result=result, image_u8=delivered.creative.image_u8 if delivered is not None else opened.image_u8,
         control_u8=control_u8, verdict=verdict, search=found, lines=lines,
+        alternatives=tuple(name_alternative(finalist, _edits(opened, finalist, tools)) for finalist in ranked),
+        choose=lambda idx: _deliver_other(outcome, ranked[idx], opened, tools, config),
     )  # fmt: skip
+    return outcome
+
+
+def _deliver_other(
+    outcome: EditOutcome, chosen: Finalist, opened: OpenCreative, tools: EditorTools, config: EditorConfig
+) -> EditOutcome:
+    """Return the outcome with another finalist in place of the one that was picked."""
+    verdict = _judge(opened, chosen, tools, config)
+    delivered = chosen if verdict.is_delivered else None
+    result = replace(
+        _result(opened, delivered, verdict, outcome.control_u8, tools, config), evaluations=outcome.result.evaluations,
+        reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds,
+    )  # fmt: skip
+    image_u8 = delivered.creative.image_u8 if delivered is not None else opened.image_u8
+    return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)
 
 
 def _judge(opened: OpenCreative, winner: Finalist, tools: EditorTools, config: EditorConfig) -> Verdict:

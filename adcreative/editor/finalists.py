@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.creative import Creative
+from adcreative.creative import Creative, Edit
 from adcreative.editor.genome import GeneSpace, Individual
 from adcreative.editor.judge import KNEE_SHARE, choose_finalists, pick_knee
 from adcreative.editor.objectives import Lines, predict_uplift
@@ -32,6 +32,28 @@ class Finalist:
     @property
     def size(self) -> float:
         return self.genome.fitness.values[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """What can be said of a finalist: uplift and uplift_low (log-odds, from final pixels and words), identity (-1..1; None
+    without an opened face), size (standard deviations), its words and its edits."""
+
+    uplift: float
+    uplift_low: float
+    identity: float | None
+    size: float
+    headline: str
+    description: str
+    edits: tuple[Edit, ...]
+
+
+def name_alternative(finalist: Finalist, edits: tuple[Edit, ...]) -> Alternative:
+    """Return the record of a finalist with these edits."""
+    return Alternative(
+        uplift=finalist.predicted, uplift_low=finalist.low, identity=finalist.identity, size=finalist.size,
+        headline=finalist.creative.headline, description=finalist.creative.description, edits=edits,
+    )  # fmt: skip
 
 
 def score_finalists(

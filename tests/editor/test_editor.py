@@ -69,6 +69,33 @@ def test_an_edit_is_found_and_every_field_is_filled() -> None:
     assert outcome.verdict.predicted == pytest.approx(true_uplift(outcome, ad))
 
 
+def test_another_finalist_can_be_chosen_and_meets_the_same_verdict() -> None:
+    ad = fake_ad()
+    outcome = edit_creative(ad, tools=fake_tools(), config=replace(QUICK, seed=3))
+    lows = [one.uplift_low for one in outcome.alternatives]
+    assert len(lows) > 1
+    assert lows == sorted(lows, reverse=True)
+    assert outcome.choose is not None
+    other = outcome.choose(len(lows) - 1)
+    chosen = outcome.alternatives[-1]
+    assert other.result.status == "edited"
+    assert (other.result.edits, other.result.headline_edited) == (chosen.edits, chosen.headline)
+    assert true_uplift(other, ad) == pytest.approx(chosen.uplift)
+    assert other.result.reason.startswith("chosen by hand")
+    assert other.alternatives == outcome.alternatives
+    assert chosen.size in [size for size, _ in outcome.front]
+
+
+def test_a_chosen_finalist_that_the_judge_refuses_is_not_delivered() -> None:
+    ad = fake_ad()
+    tools = fake_tools(judge=lambda features: -bumpy_surface(features))
+    outcome = edit_creative(ad, tools=tools, config=QUICK)
+    assert outcome.choose is not None
+    other = outcome.choose(0)
+    assert other.result.status == "kept"
+    assert other.result.edits == ()
+
+
 def test_edits_list_exactly_what_changed_in_the_picture() -> None:
     ad = fake_ad()
     outcome = edit_creative(ad, tools=fake_tools(), config=QUICK)
