@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
 
@@ -291,7 +290,6 @@ def _wire_return(
 
     def welcome(request: gr.Request, name: Any) -> list[Any]:
         name = find_owner(name, request)
-        name = name if len(name) == 32 else uuid4().hex
         visitors[request.session_hash or ""] = name
         return [name, *(_begin() if handlers.is_running(name) else [gr.skip()] * len(moved))]
 
@@ -299,8 +297,7 @@ def _wire_return(
         yield from map(_flat, handlers.resume(find_owner(visitor, request)))
 
     def leave(request: gr.Request) -> None:
-        session = request.session_hash or ""
-        handlers.leave(visitors.pop(session, session))
+        handlers.leave(visitors.pop(request.session_hash or "", find_owner(None, request)))
 
     page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
         resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,13 @@ def fragment(value: str = "", **options: Any) -> gr.HTML:
 
 
 def find_owner(visitor: str | None, request: gr.Request) -> str:
-    """Return whose search is meant; a name that we did not give is the session's instead."""
-    is_ours = isinstance(visitor, str) and re.fullmatch(r"[0-9a-f]{32}", visitor)
-    return visitor if visitor and is_ours else request.session_hash or ""
+    """Return whose search is meant, as 32 hexadecimal digits; without such a name, one made of the session's.
+
+    A page that is used before its name has arrived in the browser is given that same name, so nothing is lost between.
+    """
+    if isinstance(visitor, str) and re.fullmatch(r"[0-9a-f]{32}", visitor):
+        return visitor
+    return hashlib.sha256((request.session_hash or "").encode()).hexdigest()[:32]
 
 
 def uploaded_path(payload: FileData | None) -> str | None:
