@@ -176,6 +176,8 @@ def test_phone_shows_everything_without_sideways_scrolling(
     expect(visit.page.locator("#slider img").first).to_be_visible()
     visit.shoot(f"phone-{scheme}")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    for part in ("#picture", "#score", "#result", "#faces", "#plan-button", "#pack-button"):
+        assert visit.page.locator(part).bounding_box()["width"] > 300, f"{part} is squeezed"
     visit.context.close()
 
 
