@@ -31,6 +31,7 @@ from .wishes import FACE_NAME, FORM_FIELDS, Wish, build_creative, search_options
 log = logging.getLogger(__name__)
 
 PREVIEW_PX = 1280
+MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 Pair = tuple[Path, Path]
 
@@ -75,7 +76,7 @@ class Screen:
     """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
 
     alternatives: the map of other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder
-    that the later steps work on; it never leaves this process, and neither do creative and outcome.
+    that the later steps work on; it never leaves this process, and neither do creative and key (of the open outcome).
     """
 
     progress: str = ""
@@ -87,7 +88,7 @@ class Screen:
     choices: tuple[str, ...] = ()
     run: Path | None = None
     creative: Creative | None = None
-    outcome: Any = field(default=None, repr=False)
+    key: str = ""
 
 
 @dataclass(kw_only=True)
@@ -123,6 +124,7 @@ class Handlers:
     board: JobBoard[Search] = field(default_factory=JobBoard)
     model_lock: threading.Lock = field(default_factory=threading.Lock)
     away: dict[str, threading.Timer] = field(default_factory=dict)
+    outcomes: dict[str, Any] = field(default_factory=dict)
 
     def inspect(self, image_path: str | None) -> tuple[str, list[str]]:
         """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
@@ -207,8 +209,10 @@ class Handlers:
     def forget(self, owner: str) -> None:
         """Stop the owner's search and delete everything of it, the uploaded picture included."""
         self.come_back(owner)
-        search = self.board.find(owner)
+        search, screen = self.board.find(owner), self.find_screen(owner)
         self.board.take_down(owner)
+        if screen is not None:
+            self.outcomes.pop(screen.key, None)
         for directory in (self.owner_dir(owner), self._demo_dir(owner)):
             shutil.rmtree(directory, ignore_errors=True)
         uploads = self.result_dir.parent
@@ -273,7 +277,10 @@ class Handlers:
         if search is None or screen is None or choice not in screen.choices or screen.creative is None:
             raise AdCreativeError("There is no such edit to take; run a search first.")
         with self.model_lock:
-            outcome = screen.outcome.choose(screen.choices.index(choice))
+            opened = self.outcomes.get(screen.key)
+            if opened is None:
+                raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")
+            outcome = opened.choose(screen.choices.index(choice))
         search.chosen = self._show(owner, screen.creative, outcome, picture(screen.creative))
         return search.chosen
 
@@ -295,7 +302,11 @@ class Handlers:
     def _show(self, owner: str, creative: Creative, outcome: Any, before: np.ndarray | None) -> Screen:
         """Write the folder of an outcome and return the last screen."""
         result = outcome.result.as_dict()
-        run = self.owner_dir(owner) / uuid4().hex[:12]
+        key = uuid4().hex[:12]
+        self.outcomes[key] = outcome
+        while len(self.outcomes) > MAX_OPEN:
+            self.outcomes.pop(next(iter(self.outcomes)))
+        run = self.owner_dir(owner) / key
         pair, download, is_edited = None, None, result["status"] == "edited"
         if is_edited:
             settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
@@ -306,12 +317,12 @@ class Handlers:
             if before is not None and outcome.image_u8 is not None:
                 download = run / row["edited_image"]
                 pair = _save_pair(before, outcome.image_u8, run / "preview")
-        alternatives = tuple(getattr(outcome, "alternatives", ()))
+        alternatives = tuple(getattr(outcome, "alternatives", ())) if result["enough_data"] else ()
         return Screen(
             pair=pair, result=fragments.result(outcome, before, self.cards), download=download, record=result,
             alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ())),
             choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
-            run=run if is_edited else None, creative=creative, outcome=outcome,
+            run=run if is_edited else None, creative=creative, key=key,
         )  # fmt: skip
 
     def _demo_dir(self, owner: str) -> Path:

@@ -54,6 +54,7 @@ class FakeStudio:
     round_s: float = 0.01
     error: Exception | None = None
     status: str = "edited"
+    enough_data: bool = True
     asked: list[dict] = field(default_factory=list)
     rounds_done: int = 0
     at_once: int = 0
@@ -64,7 +65,14 @@ class FakeStudio:
         if self.error:
             raise self.error
         picture(creative)
-        return Prediction(ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=("words +12 %",))
+        return Prediction(
+            ctr=0.0152,
+            ctr_low=0.0109,
+            ctr_high=0.0204,
+            evidence=EVIDENCE,
+            reasons=("words +12 %",),
+            enough_data=self.enough_data,
+        )
 
     def find_faces(self, creative: Creative) -> list[FakeFace]:
         """Two faces that may be edited and one that may not, in every picture."""
@@ -123,7 +131,7 @@ class FakeStudio:
             file_name=creative.file_name, status=self.status, headline_original=creative.headline,
             headline_edited=f"{creative.headline} today", ctr_original=0.0152, ctr_original_judge=0.0149, ctr_control=0.0151,
             ctr_edited=0.0173, ctr_edited_low=0.0131, ctr_edited_high=0.0225, ctr_edited_judge=0.0162,
-            faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed, evidence=EVIDENCE,
+            faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed, enough_data=self.enough_data, evidence=EVIDENCE,
             reason="" if self.status == "edited" else "the second model saw a loss",
         )  # fmt: skip
         found = tuple(

@@ -41,6 +41,16 @@ def test_score_shows_number_interval_evidence_and_reasons(handlers: Handlers) ->
     assert {"ctr", "ctr_low", "ctr_high", "evidence", "reasons", "enough_data"} <= set(record)
 
 
+def test_no_number_is_shown_without_enough_data(handlers: Handlers, studio: FakeStudio) -> None:
+    studio.enough_data = False
+    shown, record = handlers.score(headline="Coats for rain")
+    assert "Not enough data" in shown
+    assert "%" not in shown.replace("90%", "")
+    assert record["enough_data"] is False
+    *_, last = handlers.improve("me", {"headline": "a"}, Wish(effort="quick"))
+    assert last.choices == ()
+
+
 def test_nothing_brought_is_said_not_raised(handlers: Handlers) -> None:
     shown, record = handlers.score(headline="   ")
     assert "nothing to look at" in shown

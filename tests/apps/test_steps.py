@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_account
 from adcreative.provenance.sidecar import read_sidecar
 from apps.studio.handlers import Handlers
@@ -56,6 +57,17 @@ def test_another_edit_can_be_taken(steps: Steps) -> None:
     assert steps.handlers.find_screen("me").record["headline_edited"] == "Words 3"  # type: ignore[union-attr]
     assert find_run(steps) != before
     assert [screen.record["headline_edited"] for screen in steps.handlers.resume("me")] == ["Words 3"]
+
+
+def test_old_searches_are_closed_but_their_edit_stays(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.studio.handlers.MAX_OPEN", 1)
+    list(steps.handlers.improve("you", {"headline": "Boots"}, WISH))
+    assert len(steps.handlers.outcomes) == 1
+    with pytest.raises(AdCreativeError, match="no longer open"):
+        steps.handlers.choose("me", "Edit 1")
+    assert steps.plan("me", "autumn", 20_000, None)[1]["tests"]
+    steps.handlers.forget("you")
+    assert not steps.handlers.outcomes
 
 
 def test_words_are_held_against_the_rules(steps: Steps) -> None:
