@@ -96,8 +96,11 @@ def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -
 @pytest.mark.parametrize("is_declared", [True, False])
 def test_account_reads_uploads_only(served: Served, tmp_path: Path, is_declared: bool) -> None:
     path = tmp_path / "results.csv"
-    path.write_text("ad_name,impressions,clicks\nsecret,5000,90\n")
-    for named in (str(path), f"file://{path}", "http://127.0.0.1:22/x"):
+    results = private_dir() / "results" / "somebody" / "results.csv"  # what another visitor made
+    results.parent.mkdir(parents=True, exist_ok=True)
+    for secret in (path, results):
+        secret.write_text("ad_name,impressions,clicks\nsecret,5000,90\n")
+    for named in (str(path), str(results), f"file://{path}", "http://127.0.0.1:22/x"):
         payload = {"path": named, **({"meta": {"_type": "gradio.FileData"}} if is_declared else {})}
         posted = httpx.post(f"{served.url}/gradio_api/call/account", json={"data": [payload, None, None]}, timeout=60)
         if posted.status_code == 200:
