@@ -7,7 +7,8 @@ Sex, ethnicity and skin tone are measured to be held still: directions are made 
 codes), their side effects stand in the table, and none is offered under such a name. Age is offered behind a switch only.
 A direction ships when strength +2 raises, against -2, its own attribute in at least 90 % of held-out faces and moves no
 other measured attribute more, in standard deviations; both are the ends of what is offered. What a probe reads must move by
-half of what lies between faces with and without it: less is a change that the probe sees and a person does not.
+half of what lies between faces with and without it. What passes all this and still shows nothing to the eye on the sheet is
+left out by name (--reject), and stays in the table.
 """
 
 from __future__ import annotations
@@ -208,6 +209,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("data/weights/faces"))
     parser.add_argument("--out", type=Path, default=Path("data/weights/directions"))
     parser.add_argument("--sheet", type=Path, help="also draw every shipped direction on three held-out faces")
+    parser.add_argument("--reject", nargs="*", default=[], help="names that the sheet shows not to deserve their name")
     parser.add_argument("--num-held-out", type=int, help="measure on so many held-out faces; default: all")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -247,7 +249,7 @@ def main() -> None:
         unprojected = measure_direction(name, plain, held_out, deviations, meter, (-PROBE, PROBE))
         table[name]["before_projection"] = {k: unprojected[k] for k in ("moved_share", "largest_other", EFFECTS)}
         print(name, "ships" if passes(table[name], name) else "does not ship", table[name], flush=True)
-    kept = [name for name in offered if passes(table[name], name)]
+    kept = [name for name in offered if passes(table[name], name) and name not in arguments.reject]
     if not kept:
         raise DirectionError("no direction passed its measurement; the face model is not good enough to edit with")
     rows = [offered.index(name) for name in kept]
@@ -259,7 +261,8 @@ def main() -> None:
         limits=limits, regressors=regressors,
         table={"covered_eyes": limit_figures, "shipped": {name: table[name] for name in kept}, "held_still": names,
                "probes": {name: {"auc": round(p.auc, 3), "faces": p.num_plus} for name, p in probes.items()},
-               "measured_and_not_shipped": {name: table[name] for name in offered if name not in kept}},
+               "measured_and_not_shipped": {name: table[name] for name in offered if name not in kept},
+               "rejected_by_eye": list(arguments.reject)},
     )  # fmt: skip
     directions.save(arguments.out)
     if arguments.sheet:

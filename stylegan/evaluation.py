@@ -28,6 +28,8 @@ from stylegan.images import decode_image
 from stylegan.inversion import invert
 from stylegan.training import installed_backbone_path, read_faces, split_faces
 
+NUM_IDENTITY_FACES = 64
+
 
 @torch.inference_mode()
 def encoder_error(face_model: FaceModel, faces: Tensor) -> float:
@@ -182,7 +184,7 @@ def main() -> None:
         if len(train):
             figures["frechet_distance"] = sample_quality(face_model, train, faces)
         directions = DirectionSet.load(arguments.directions) if arguments.directions else None
-        figures["identity"] = identity_figures(face_model, faces, inverted, directions)
+        figures["identity"] = identity_figures(face_model, faces[:NUM_IDENTITY_FACES], inverted, directions)
     if arguments.sheet:
         save_samples(face_model, arguments.sheet)
     print(json.dumps(figures, indent=1))
