@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright import sync_api as playwright_api
 
 from tests.apps.fakes import FakeStudio
 
 gradio = pytest.importorskip("gradio")
-playwright_api = pytest.importorskip("playwright.sync_api")
 expect = playwright_api.expect
 expect.set_options(timeout=40_000)
 
