@@ -238,6 +238,7 @@ def main() -> None:
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS))
     parser.add_argument("--population", type=int, default=EditorConfig.population_size)
     parser.add_argument("--generations", type=int, default=EditorConfig.generations)
+    parser.add_argument("--risk-aversion", type=float, default=EditorConfig.risk_aversion)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--copywriter", default="template", help="who writes lines: template, smollm2, ...")
     parser.add_argument("--no-words", action="store_true", help="edit faces only")
@@ -250,7 +251,10 @@ def main() -> None:
 
     torch.set_num_threads(1)
     tools, trials = load_tools(arguments.copywriter), []
-    config = EditorConfig(seed=arguments.seed, population_size=arguments.population, generations=arguments.generations)
+    config = EditorConfig(
+        seed=arguments.seed, population_size=arguments.population, generations=arguments.generations,
+        risk_aversion=arguments.risk_aversion,
+    )  # fmt: skip
     if arguments.no_words:
         config = replace(config, num_headlines=0, num_descriptions=0)
     for market_seed in arguments.markets:
