@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from stylegan.face_captions import read_caption_words
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from stylegan.checkpoints import load_face_model
 from stylegan.face_attributes import ATTRIBUTES
+from stylegan.face_captions import read_caption_words
 from stylegan.faces import FaceCodec
 from stylegan.images import decode_image
 from stylegan.training import read_faces, split_faces

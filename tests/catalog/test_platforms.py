@@ -210,7 +210,8 @@ def test_impossible_rows_are_counted_not_guessed(tmp_path: Path) -> None:
     [
         ("RM 800", False, 800.0), ("RM 1,234.50", False, 1234.5), ("1.234,50 €", True, 1234.5), ("1,25 %", True, 1.25),
         ("1,234", False, 1234.0), ("1,234", True, 1.234), ("1.234", True, 1234.0), ("1.234", False, 1.234),
-        ("1.234.567", False, 1234567.0), ("12.34", True, 12.34), ("-5,5", False, -5.5), ("", False, None), ("abc", False, "abc"),
+        ("1.234.567", False, 1234567.0), ("12.34", True, 12.34), ("-5,5", False, -5.5), ("", False, None),
+        ("abc", False, "abc"),
     ],
 )  # fmt: skip
 def test_amounts(text: str, comma: bool, amount: object) -> None:
