@@ -25,6 +25,7 @@ from safetensors.numpy import load_file, save_file
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
 
 FORMAT = 1
+PROTECTED = ("sex", "african", "asian", "irish", "age", "skin_red", "skin_green", "skin_blue")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class DirectionSet:
     names: what each is for. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
     high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card). restricted:
     names that are used only when asked for by name (age). limits: which faces they were not made for, where known.
-    regressors [A, C]: of everything measured (table["held_still"]), so that a direction learnt later can leave it alone too.
+    regressors [A, C]: of everything measured (table["held_still"]), so that a direction learnt later can
+    leave what is protected alone too.
     """
 
     names: tuple[str, ...]
@@ -101,6 +103,14 @@ class DirectionSet:
             restricted=tuple(name for name in names if name in self.restricted), limits=self.limits,
             regressors=self.regressors,
         )  # fmt: skip
+
+    @property
+    def protected_regressors(self) -> np.ndarray:
+        """Regressors of what is not ours to change (PROTECTED), [at most 8, C]; none where they are not known."""
+        if self.regressors is None:
+            return np.zeros((0, self.vectors.shape[1]), dtype=np.float32)
+        names = list(self.table["held_still"])
+        return self.regressors[[row for row, name in enumerate(names) if name in PROTECTED]]
 
     @property
     def unrestricted(self) -> DirectionSet:

@@ -5,8 +5,8 @@ text's direction in CLIP space; here that is a ridge regression over rendered fa
 
     score_i = picture_i . (t / |t|),   t = text(prompt) - text(neutral)
 
-and then the same conditional projection as for labelled directions, so that what those hold still (sex, ethnicity, skin tone,
-pose, light) is held still here too. It comes with the same table; whether the words were understood is for the table and the
+and then the same conditional projection as for labelled directions, with what is not ours to change (sex, ethnicity, skin tone,
+age) held still. It comes with the same table; whether the words were understood is for the table and the
 eye to say.
 """
 
@@ -50,7 +50,7 @@ def learn_text_direction(
 
     Args:
         prompt: what +1 should look more like. neutral: what it is compared with.
-        known: labelled directions of the same face model; what they hold still is held still here.
+        known: labelled directions of the same face model, which know what must be held still.
         num_samples: faces of the model's own prior to render; four in five are learnt from. progress: called (done, total).
     Returns:
         A set of one, named after the prompt, with strengths -2..2 and `table[prompt]`.
@@ -71,7 +71,7 @@ def learn_text_direction(
         if progress is not None:
             progress(min(start + 16, num_samples), num_samples)
     wanted = fit_regressor(codes[:num_train], scores[:num_train], ridge=RIDGE)
-    held_still = known.regressors if known is not None and known.regressors is not None else np.zeros((0, codes.shape[1]))
+    held_still = np.zeros((0, codes.shape[1])) if known is None else known.protected_regressors
     vector = separate_directions(codes[:num_train], np.concatenate([wanted[None], held_still]), 1)
     row = _measure(vector[0], codes[num_train:], codec, clip, aim, analyzer)
     ends = np.full(1, STRENGTHS[-1], dtype=np.float32)

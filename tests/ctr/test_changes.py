@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,9 @@ def world(*, slopes: tuple[float, float], taus: tuple[float, float], num: int = 
     words, picture = rng.normal(0, 0.2, num), rng.normal(0, 0.3, num)
     context, luck = rng.normal(0, 0.5, num), rng.normal(0, 0.4, num)[group]
     text, image = (rng.normal(size=(num, 8)) / np.sqrt(16) for _ in range(2))  # pairs lie at a squared distance near 1
-    unseen = text @ rng.normal(0, taus[0], 8) + image @ rng.normal(0, taus[1], 8)
+    weights = rng.normal(size=(2, 8))
+    weights *= np.sqrt(8) * np.array(taus)[:, None] / np.linalg.norm(weights, axis=1, keepdims=True)
+    unseen = text @ weights[0] + image @ weights[1]
     truth = -4.0 + context + luck + slopes[0] * words + slopes[1] * picture + unseen
     impressions = np.full(num, 20_000.0)
     clicks = rng.binomial(20_000, 1 / (1 + np.exp(-truth))).astype(float)
@@ -36,12 +40,20 @@ def test_planted_slopes_come_back_whatever_the_groups_luck() -> None:
     assert (found.num_rows, found.num_groups) == (1500, 300)
 
 
-def test_planted_variation_comes_back_in_its_own_channel() -> None:
-    found = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.3, 0.05)))
-    assert found.channels["words"].tau == pytest.approx(0.3, rel=0.4)
-    assert found.channels["picture"].tau < 0.17
+def test_planted_variation_comes_back_and_is_shared_where_it_cannot_be_told_apart() -> None:
+    found = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.3, 0.1)))
+    together = np.sqrt((0.3**2 + 0.1**2) / 2)
+    assert found.channels["words"].tau == pytest.approx(together, rel=0.2)
+    assert found.channels["picture"].tau == pytest.approx(together, rel=0.2)
     none = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.0, 0.0)))
-    assert none.channels["words"].tau < 0.06
+    assert none.channels["words"].tau < 0.05
+
+
+def test_a_channel_that_never_varies_keeps_its_prior_and_leaves_all_to_the_other() -> None:
+    rows = replace(world(slopes=(0.5, 0.5), taus=(0.3, 0.0)), picture_vectors=np.zeros((1500, 8)))
+    found = fit_change_calibration(rows)
+    assert found.channels["words"].tau == pytest.approx(0.3, rel=0.2)
+    assert found.channels["picture"].tau == PRIOR_TAU
 
 
 def test_nothing_held_out_gives_the_prior() -> None:
