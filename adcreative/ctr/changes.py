@@ -12,8 +12,9 @@ x: what a channel adds to the predicted log-odds (exact ablation). A change from
     var  = ensemble + tau_words^2 |text_i - text_0|^2 + tau_picture^2 |picture_i - picture_0|^2
 
 so that the further a change goes, the less is claimed to be known about it. Versions of an ad usually differ in words and
-picture at once and about equally far, so the data say how much is unexplained and not by which channel: each gets half, per its
-typical distance. Slopes are drawn towards 1/2 (a prior worth PRIOR_STD) and lie in 0..1; with no rows the prior speaks.
+picture at once and about equally far, so the data say how much is unexplained and not by which channel: words get three
+quarters of it (new words are new; an edited picture keeps its composition), per their typical distance. Slopes are drawn
+towards 1/2 (a prior worth PRIOR_STD) and lie in 0..1; with no rows the prior speaks.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 CHANNELS = ("words", "picture")
 PRIOR_SLOPE, PRIOR_STD = 0.5, 0.35
 PRIOR_TAU = 0.15
+WORDS_AND_PICTURE = np.array([0.75, 0.25])  # of what versions of an ad leave unexplained; an edit keeps most of its picture
 PRIOR_ROWS = 20.0
 MIN_CLICKS = 5.0
 
@@ -127,11 +129,13 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     distances = np.stack([np.square(centred(v[kept])).sum(axis=1) for v in (rows.words_vectors, rows.picture_vectors)], axis=1)
     typical = distances.mean(axis=0)
     is_seen = typical > 1e-6
-    shares = np.where(is_seen, distances / np.maximum(typical, 1e-6), 0.0).mean(axis=1) * 2 / max(is_seen.sum(), 1)
+    split = np.where(is_seen, WORDS_AND_PICTURE, 0.0)
+    split = split / max(split.sum(), 1e-9)
+    shares = (distances / np.maximum(typical, 1e-6)) @ split
     excess = np.square(residual) - noise * own_share
     prior = PRIOR_ROWS * PRIOR_TAU**2 * typical.sum()
     total = max(float((shares * excess).sum() + prior) / float(np.square(shares).sum() + PRIOR_ROWS), 0.0)
-    per_channel = np.where(is_seen, total / max(is_seen.sum(), 1) / np.maximum(typical, 1e-6), PRIOR_TAU**2)
+    per_channel = np.where(is_seen, total * split / np.maximum(typical, 1e-6), PRIOR_TAU**2)
     channels = {
         name: ChannelCalibration(float(slope), float(np.sqrt(square)))
         for name, slope, square in zip(CHANNELS, slopes, per_channel, strict=True)

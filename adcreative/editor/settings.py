@@ -72,8 +72,8 @@ class EditorConfig:
     """Settings of one edit.
 
     population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
-    return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 1.28 asks for nine
-    chances in ten. identity_floor: least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the
+    return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.6 asks for three
+    chances in four. identity_floor: least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the
     copywriter. num_finalists: how many edits are composed and scored again. min_uplift: log-odds that predictor and judge must
     promise together; less than 0.02 was noise on simulated ads.
     require_consent: edit only faces that a consent record, or the mark "synthetic-person", permits.
@@ -84,7 +84,7 @@ class EditorConfig:
     seed: int = 0
     algorithm: str = "nsga2"
     pick: str = "best"
-    risk_aversion: float = 1.28
+    risk_aversion: float = 0.6
     identity_floor: float = 0.9
     max_faces: int = 3
     num_headlines: int = 8

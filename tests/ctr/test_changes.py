@@ -42,9 +42,9 @@ def test_planted_slopes_come_back_whatever_the_groups_luck() -> None:
 
 def test_planted_variation_comes_back_and_is_shared_where_it_cannot_be_told_apart() -> None:
     found = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.3, 0.1)))
-    together = np.sqrt((0.3**2 + 0.1**2) / 2)
-    assert found.channels["words"].tau == pytest.approx(together, rel=0.2)
-    assert found.channels["picture"].tau == pytest.approx(together, rel=0.2)
+    total = 0.3**2 + 0.1**2
+    assert found.channels["words"].tau == pytest.approx(np.sqrt(0.75 * total), rel=0.2)
+    assert found.channels["picture"].tau == pytest.approx(np.sqrt(0.25 * total), rel=0.2)
     none = fit_change_calibration(world(slopes=(0.5, 0.5), taus=(0.0, 0.0)))
     assert none.channels["words"].tau < 0.05
 
