@@ -65,8 +65,10 @@ class Studio:
 
     @property
     def direction_names(self) -> tuple[str, ...]:
-        """Names of the face edits that may be allowed or forbidden."""
-        return self._tools.directions.names
+        """Names of the face edits that are offered: those still seen once a face is pasted back."""
+        from adcreative.tools import FACE_DIRECTIONS
+
+        return tuple(name for name in FACE_DIRECTIONS if name in self._tools.directions.names)
 
     @property
     def cards(self) -> list[dict[str, Any]]:

@@ -58,7 +58,10 @@ def test_studio_and_score_give_the_same_number(ad_folder: Path, tmp_path: Path) 
     with (tmp_path / "scores.csv").open() as file:
         (row,) = csv.DictReader(file)
     creative = Creative(image_path=tmp_path / "ads" / name, headline="Sleep better tonight", brand="Somnia")
-    assert pipeline.Studio().score_one(creative).ctr == pytest.approx(float(row["ctr"]), abs=1e-6)
+    studio = pipeline.Studio()
+    assert studio.score_one(creative).ctr == pytest.approx(float(row["ctr"]), abs=1e-6)
+    assert studio.direction_names[0] == "smile"
+    assert not {"brightness", "hair_lightness", "light_side", "age"} & set(studio.direction_names)  # lost when pasted back
 
 
 def test_words_only_and_broken_rows_are_scored_and_listed(tmp_path: Path) -> None:
