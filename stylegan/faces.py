@@ -183,11 +183,11 @@ class FaceAnalyzer:
 
 
 class FaceCodec:
-    """Aligned faces to face codes and back, through the embedded encoder and generator."""
+    """Aligned faces to face codes and back. size: side of the crops it encodes; render_size: of those it renders."""
 
     def __init__(self, face_model: FaceModel) -> None:
         self.face_model = face_model
-        self.size = face_model.encoder.config.size
+        self.size, self.render_size = face_model.encoder.config.size, face_model.generator.config.size
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
         self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)

@@ -75,8 +75,8 @@ class FaceEditSession:
         self._codec, self._directions, self._analyzer = codec, directions, analyzer
         height, width = image_u8.shape[:2]
         self._regions = [open_region(self._face_points(face), face.alignment, height, width) for face in faces]
-        self._crops = self._aligned(image_u8)
-        self.codes = codec.encode(self._crops)  # [F, C]
+        self._crops = [face.alignment.crop(image_u8, codec.render_size) for face in faces]
+        self.codes = codec.encode(self._aligned(image_u8))  # [F, C]
         self._inverted = codec.render(self.codes)
         self._inverted_points = [
             self._points(render, otherwise=region.points) for render, region in zip(self._inverted, self._regions, strict=True)

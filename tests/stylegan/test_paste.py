@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from skimage import data
@@ -275,3 +277,24 @@ def test_a_face_that_the_mesh_loses_is_refused(
     monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
     with pytest.raises(InversionError, match="it is not seen when cropped"):
         FaceEditSession(portrait, [face], session._codec, session._directions, session._analyzer)
+
+
+def test_an_encoder_smaller_than_its_generator_edits_too(
+    session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray, face: FaceInPicture
+) -> None:
+    """As e4e does: 256 px in, 1024 px out; here 64 and 128."""
+
+    class HalfCodec(FaceCodec):
+        def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
+            assert {crop.shape[0] for crop in aligned_u8} == {64}
+            return super().encode([crop.repeat(2, axis=0).repeat(2, axis=1) for crop in aligned_u8])
+
+        def _resized(self, crop_u8: np.ndarray) -> np.ndarray:
+            return crop_u8
+
+    half = HalfCodec(session._codec.face_model)
+    half.size = 64
+    small = FaceEditSession(portrait, [face], half, session._directions, analyzer)
+    composed = small.compose(small.strengths(smile=2.0))
+    assert (composed != portrait).any()
+    assert not (composed != portrait).any(axis=2)[~small.mask()].any()
