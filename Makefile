@@ -30,10 +30,10 @@ app: .venv/.installed
 
 # Trains every embedded weight from DATA (see data/README.md for where to get it); hours on two cores, resumable.
 train-embedded: .venv/.installed
-	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces
+	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces --minutes 600
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces --export runs/first
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --start runs/first --adversarial-from 0 --freeze-norm-from 0 \
-		--encoder-lr 0 --generator-lr 8e-4 --code-noise 0.2 --num-images 46000
+		--encoder-lr 0 --generator-lr 8e-4 --code-noise 0.2 --num-images 46000 --minutes 600
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --encoder-lr 0 --export data/weights/faces
 	$(BIN)/python -m adcreative.encoders.face_pool $(DATA)/faces # then look: --sheet, --reject
 	$(BIN)/python -m stylegan.direction_training $(DATA)/faces

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.account import AccountView, read_account
-from adcreative.ad_run import approve, check_words, note_event, read_events, save_run
+from adcreative.ad_run import Outcome, approve, check_words, note_event, read_events, save_run
 from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_LEGAL_ADVICE",
     "AccountView",
+    "Outcome",
     "RunSummary",
     "Studio",
     "approve",

@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from adcreative.catalog.images import picture
-from adcreative.creative import Creative, EditResult, Prediction
+from adcreative.creative import Creative, Prediction
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_words, save_run
+from adcreative.pipeline import Outcome, check_words, save_run
 
 from . import fragments
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
@@ -34,17 +34,6 @@ PREVIEW_PX = 1280
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 Pair = tuple[Path, Path]
-
-
-class Outcome(Protocol):
-    """What an edit search returns."""
-
-    @property
-    def result(self) -> EditResult: ...
-    @property
-    def image_u8(self) -> np.ndarray | None: ...
-    @property
-    def control_u8(self) -> np.ndarray | None: ...
 
 
 class Studio(Protocol):
