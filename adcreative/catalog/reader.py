@@ -103,6 +103,8 @@ class CatalogReader:
             try:
                 table_paths = find_metadata(source) if source.is_dir() else [source]
                 self._tables = _open_tables(table_paths, self.root, mapping)
+                if self._tables and (picture_dir := getattr(self._tables[0].source, "picture_dir", None)):
+                    self._folder = PictureFolder(picture_dir)
                 if not self._tables:
                     self._pictures = tuple(self._folder.list_pictures())
                     self._notes += _check_pictures(source, self._pictures)

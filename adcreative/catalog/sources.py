@@ -41,6 +41,8 @@ def open_source(path: Path, known: frozenset[str] = frozenset()) -> TableSource:
         CatalogError: unknown suffix, unreadable file, empty file, or bytes of another kind than the suffix says.
     """
     suffix = path.suffix.casefold()
+    if (ranking := _open_creative_ranking(path)) is not None:
+        return ranking
     if suffix not in SOURCES:
         hint = "Save the sheet as CSV (UTF-8)." if suffix in _SHEETS else did_you_mean(suffix, SOURCES)
         raise CatalogError(f'{path.name} has the suffix "{suffix}", which is not a table we read. {hint}')
@@ -53,6 +55,15 @@ def open_source(path: Path, known: frozenset[str] = frozenset()) -> TableSource:
             if magic.startswith(start):
                 raise CatalogError(f"{path.name} is not a {suffix[1:]} table but {kind}. Save it as CSV (UTF-8) and try again.")
         return SOURCES[suffix](path, known)
+    except OSError as error:
+        raise CatalogError(f"{path.name} cannot be read ({error.strerror or error}). Check the file.") from error
+
+
+def _open_creative_ranking(path: Path) -> TableSource | None:
+    from adcreative.catalog.creative_ranking import CreativeRankingSource, is_creative_ranking
+
+    try:
+        return CreativeRankingSource(path) if is_creative_ranking(path) else None
     except OSError as error:
         raise CatalogError(f"{path.name} cannot be read ({error.strerror or error}). Check the file.") from error
 
