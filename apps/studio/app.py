@@ -1,8 +1,8 @@
 """The page: what stands where, and which button calls which handler.
 
 Every event that does something has a name and is an endpoint of the API: /demo, /score, /improve, /cancel, /resume, /choose,
-/forget here, those of the later steps in `step_pages`. What only moves the page about is private. The model has one seat
-(concurrency_id "model") and a queue in order of arrival.
+/forget here, those of the later steps in `step_pages`. What only moves the page about is private. Whoever needs the model waits
+for its one seat (`seat`), in order of arrival; a search waits there and not in Gradio's queue, which forgets a closed page.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from adcreative.report.words import direction_label
 
 from . import fragments
 from .handlers import Handlers, Screen, Studio
-from .launch import MAX_WAITING, private_dir, safe_settings, silence_network
-from .parts import MODEL_SEAT, MOVES, RESULTS, Fields, find_owner, fragment, take_only_uploads
+from .launch import private_dir, safe_settings, silence_network
+from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, find_owner, fragment, take_only_uploads
+from .seat import MAX_WAITING
 from .step_pages import build_account, build_steps
 from .steps import Steps
 from .wishes import COPYWRITERS, FACE_NAME, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, MIN_BOLDNESS, Wish
@@ -263,7 +264,7 @@ def _wire_search(
         api_name="improve",
         show_progress="minimal",
         show_progress_on=outputs[0],
-        **MODEL_SEAT,
+        **WATCHING,
     ).then(_settle(handlers), [outputs[-1], inputs["visitor"]], page, **MOVES)
     stop_button.click(
         cancel, None, outputs[0], inputs_kwargs={"visitor": inputs["visitor"]}, api_name="cancel", queue=False,
@@ -300,8 +301,7 @@ def _wire_return(
         handlers.leave(visitors.pop(request.session_hash or "", find_owner(None, request)))
 
     page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
-        resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden",
-        concurrency_id="watch", concurrency_limit=16,
+        resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden", **WATCHING
     ).then(_settle(handlers), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
     page.unload(leave)
 

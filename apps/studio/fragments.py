@@ -125,8 +125,8 @@ def score(prediction: Prediction, cards: Sequence[dict[str, Any]], checks: Mappi
     )  # fmt: skip
 
 
-def progress(state: JobState, *, is_waiting: bool = False) -> str:
-    """Show how far a search is, with the best score after each round as a small line; is_waiting: another one has the model."""
+def progress(state: JobState, *, num_ahead: int = 0) -> str:
+    """Show how far a search is, with the best score after each round as a small line; num_ahead: who has the model before it."""
     best = state.best[-60:]
     low, high = (min(best), max(best)) if best else (0.0, 0.0)
     span = max(high - low, 1e-9)
@@ -136,7 +136,7 @@ def progress(state: JobState, *, is_waiting: bool = False) -> str:
         "progress",
         state=state,
         points=" ".join(points),
-        is_waiting=is_waiting,
+        num_ahead=num_ahead,
         seconds_left=None if left is None else round(left),
     )
 

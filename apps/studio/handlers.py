@@ -26,6 +26,7 @@ from adcreative.pipeline import Outcome, check_words, save_run
 
 from . import fragments
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
+from .seat import ModelSeat, Ticket
 from .wishes import FACE_NAME, FORM_FIELDS, Wish, build_creative, search_options, with_consent
 
 log = logging.getLogger(__name__)
@@ -82,11 +83,11 @@ class Screen:
 
 @dataclass(kw_only=True)
 class Search:
-    """A search on the board: its job, which returns the last screen, whether the model is free for it yet, and the screen of
+    """A search on the board: its job, which returns the last screen, its place in the line for the model, and the screen of
     another edit that was taken instead."""
 
     job: Job[Screen]
-    begun: threading.Event
+    ticket: Ticket
     upload: Path | None = None
     chosen: Screen | None = None
 
@@ -100,7 +101,7 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Handlers:
-    """The buttons of one app. Two searches never share the model: the lock holds even while a stopped one winds down.
+    """The buttons of one app. Two searches never share the model: the seat is taken even while a stopped one winds down.
 
     An owner is a visitor (or the session of an API client). A closed page does not end its search: who comes back within
     `keep_s` finds it, running or done; after that it is stopped and its files are deleted.
@@ -111,7 +112,7 @@ class Handlers:
     cards: tuple[dict[str, Any], ...] = ()
     keep_s: float = KEEP_S
     board: JobBoard[Search] = field(default_factory=JobBoard)
-    model_lock: threading.Lock = field(default_factory=threading.Lock)
+    seat: ModelSeat = field(default_factory=ModelSeat)
     away: dict[str, threading.Timer] = field(default_factory=dict)
     outcomes: dict[str, Any] = field(default_factory=dict)
 
@@ -135,16 +136,12 @@ class Handlers:
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""
-        if not self.model_lock.acquire(timeout=1.0):
-            return None
-        try:
-            return self.studio.find_faces(creative)
-        finally:
-            self.model_lock.release()
+        with self.seat.quick(timeout_s=1.0) as has_model:
+            return self.studio.find_faces(creative) if has_model else None
 
     def demo(self, owner: str) -> dict[str, Any]:
         """Return the form of an ad to try, named as in FORM_FIELDS; its picture counts as an upload."""
-        with self.model_lock:
+        with self.seat.quick():
             creative = self.studio.demo_ad(self._demo_dir(owner))
         return {name: getattr(creative, name) for name in FORM_FIELDS}
 
@@ -152,7 +149,7 @@ class Handlers:
         """Predict one creative: a fragment for the page, and the prediction as plain JSON."""
         try:
             creative = build_creative({"image_path": image_path, **words})
-            with self.model_lock:
+            with self.seat.quick():
                 prediction = self.studio.score_one(creative)
         except AdCreativeError as error:
             return fragments.problem(error), {"error": str(error)}
@@ -168,12 +165,12 @@ class Handlers:
             creative = with_consent(build_creative(form), wish)
             options = search_options(creative, wish, self.studio.direction_names)
             before = picture(creative)
+            ticket = self.seat.join()
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
-        begun = threading.Event()
-        job = Job(work=self._search(owner, creative, before, options, begun))
-        search = Search(job=job, begun=begun, upload=creative.image_path)
+        job = Job(work=self._search(owner, creative, before, options, ticket))
+        search = Search(job=job, ticket=ticket, upload=creative.image_path)
         self.board.post(owner, job, search)
         job.start()
         yield from self._watch(search)
@@ -222,7 +219,7 @@ class Handlers:
 
     def _watch(self, search: Search) -> Iterator[Screen]:
         for state in search.job.states():
-            yield Screen(progress=fragments.progress(state, is_waiting=not search.begun.is_set()))
+            yield Screen(progress=fragments.progress(state, num_ahead=self.seat.ahead(search.ticket)))
         screen = search.screen or search.job.result()
         if search.job.is_stopped:
             state = search.job.state
@@ -235,15 +232,14 @@ class Handlers:
         creative: Creative,
         before: np.ndarray | None,
         options: dict[str, Any],
-        begun: threading.Event,
+        ticket: Ticket,
     ) -> Callable[[ReportProgress, ShouldStop], Screen]:
         """Return the work of a search: wait for the model, search, and make the last screen; a fault becomes a screen."""
 
         def work(report: ReportProgress, should_stop: ShouldStop) -> Screen:
             try:
-                with self.model_lock:
-                    begun.set()
-                    if should_stop():
+                with self.seat.hold(ticket, should_stop=should_stop) as has_model:
+                    if not has_model or should_stop():
                         return Screen()
                     outcome = self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
                 return Screen() if should_stop() else self._show(owner, creative, outcome, before)
@@ -265,7 +261,7 @@ class Handlers:
         screen = search.screen if search is not None else None
         if search is None or screen is None or choice not in screen.choices or screen.creative is None:
             raise AdCreativeError("There is no such edit to take; run a search first.")
-        with self.model_lock:
+        with self.seat.quick():
             opened = self.outcomes.get(screen.key)
             if opened is None:
                 raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")

@@ -16,11 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .seat import MAX_WAITING
+
 if TYPE_CHECKING:
     from .handlers import Studio
 
 MAX_UPLOAD = "30mb"
-MAX_WAITING = 32
 EXPOSED = (
     "This page can be reached from other computers and asks for no password: anyone who finds it can use it and see what it "
     "shows. Start it with --auth user:password, or on 127.0.0.1."
@@ -56,6 +57,7 @@ def safe_settings() -> dict[str, Any]:
         "ssr_mode": False,
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
+        "max_threads": 4 * MAX_WAITING,  # each open page that watches a search keeps one waiting
         "enable_monitoring": False,
         "mcp_server": False,
         "pwa": False,

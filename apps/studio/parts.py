@@ -11,11 +11,13 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from .launch import private_dir
+from .seat import MAX_WAITING
 
 RESULTS = "results"
 NOT_UPLOADED = "Files are uploaded: addresses and paths of this machine are not read."
 MOVES: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+WATCHING: dict[str, Any] = {"concurrency_id": "watch", "concurrency_limit": 2 * MAX_WAITING}
 Fields = dict[str, gr.blocks.Block]
 
 

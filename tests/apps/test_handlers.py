@@ -16,6 +16,7 @@ from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar
 from apps.studio import fragments
 from apps.studio.handlers import Handlers
+from apps.studio.seat import MAX_WAITING
 from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
 from tests.apps.fakes import FakeStudio
 
@@ -79,7 +80,7 @@ def test_inspect_names_the_faces_that_can_be_edited(handlers: Handlers, image_pa
     assert names == ["Face 1", "Face 2"]
     for text in ("3 faces found", "it is turned away", "data:image"):
         assert text in shown
-    with handlers.model_lock:  # a search is running: the page does not wait for it
+    with handlers.seat.hold(handlers.seat.join()):  # a search is running: the page does not wait for it
         shown, names = handlers.inspect(str(image_path))
     assert "200 × 300 px" in shown
     assert not names
@@ -260,3 +261,38 @@ def test_two_searches_never_share_the_model(handlers: Handlers, studio: FakeStud
 def test_session_name_cannot_leave_the_result_folder(handlers: Handlers, image_path: Path, tmp_path: Path) -> None:
     list(handlers.improve("../../../x", {"image_path": str(image_path)}, ALLOWED))
     assert {path.parts[0] for path in (p.relative_to(handlers.result_dir) for p in handlers.result_dir.iterdir())} == {"x"}
+
+
+def test_a_search_that_waits_survives_its_closed_page(handlers: Handlers, studio: FakeStudio) -> None:
+    studio.round_s = 0.1
+    first = handlers.improve("first", {"headline": "a"}, Wish(effort="quick"))
+    next(first)
+    second = handlers.improve("second", {"headline": "b"}, Wish(effort="quick"))
+    assert "Waiting for the search before yours" in next(second).progress
+    second.close()  # the page is closed before the search has begun
+    assert len(studio.asked) == 1
+    *_, last = handlers.resume("second")
+    assert last.record["headline_edited"] == "b today"
+
+
+def test_a_thousand_searches_are_refused_beyond_the_end_of_the_line(handlers: Handlers, studio: FakeStudio) -> None:
+    studio.round_s = 0.02
+    before = threading.active_count()
+    shown = [next(handlers.improve(f"v{number}", {"headline": "a"}, Wish(effort="quick"))) for number in range(1000)]
+    assert threading.active_count() - before <= MAX_WAITING + 1
+    refused = [screen for screen in shown if screen.record.get("status") == "refused"]
+    assert 1000 - MAX_WAITING - 20 <= len(refused) <= 1000 - MAX_WAITING - 1
+    assert "press the button again in a few minutes" in refused[0].progress
+    for number in range(1000):
+        handlers.cancel(f"v{number}")
+
+
+def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeStudio) -> None:
+    with handlers.seat.quick():
+        screens = handlers.improve("me", {"headline": "a"}, Wish(effort="quick"))
+        next(screens)
+        handlers.cancel("me")
+        *_, last = screens
+    assert last.record == {"status": "stopped", "rounds": 0}
+    assert not studio.asked
+    assert handlers.score(headline="a")[1]["ctr"] == 0.0152

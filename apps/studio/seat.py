@@ -1,0 +1,97 @@
+"""Who has the model: one at a time, in order of arrival. Knows no page and no model.
+
+A search takes its place in the line when its button is pressed, before any thread of the page waits, so it keeps that place when
+its page is closed. Short questions (a score, a face finder) go before searches that have not begun. The line has an end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from adcreative.errors import AdCreativeError
+
+MAX_WAITING = 32
+_LOOK_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True, order=True)
+class Ticket:
+    """A place in the line: quick ones first, then by number."""
+
+    is_long: bool
+    number: int
+
+
+def never() -> bool:
+    return False
+
+
+class ModelSeat:
+    """One seat and its line of at most `max_waiting` searches."""
+
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self.max_waiting = max_waiting
+        self._changed = threading.Condition()
+        self._line: set[Ticket] = set()
+        self._sitting: Ticket | None = None
+        self._number = 0
+
+    def join(self, *, is_quick: bool = False) -> Ticket:
+        """Take a place in the line; who takes one must come to `hold` with it.
+
+        Raises:
+            AdCreativeError: as many searches are waiting as may wait.
+        """
+        with self._changed:
+            if not is_quick and sum(ticket.is_long for ticket in self._line) >= self.max_waiting:
+                raise AdCreativeError(
+                    f"{self.max_waiting} searches are waiting already, and no more may. Nothing of yours was lost: "
+                    "press the button again in a few minutes."
+                )
+            self._number += 1
+            ticket = Ticket(not is_quick, self._number)
+            self._line.add(ticket)
+            return ticket
+
+    def ahead(self, ticket: Ticket) -> int:
+        """Return how many are served before this one, who has the seat now included."""
+        with self._changed:
+            return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))
+
+    @contextmanager
+    def hold(
+        self, ticket: Ticket, *, should_stop: Callable[[], bool] = never, timeout_s: float | None = None
+    ) -> Iterator[bool]:
+        """Wait for one's turn and keep the seat inside the block; False when it was given up waiting."""
+        has_seat = self._wait(ticket, should_stop, timeout_s)
+        try:
+            yield has_seat
+        finally:
+            if has_seat:
+                with self._changed:
+                    self._sitting = None
+                    self._changed.notify_all()
+
+    @contextmanager
+    def quick(self, timeout_s: float | None = None) -> Iterator[bool]:
+        """Join as a short question and hold."""
+        with self.hold(self.join(is_quick=True), timeout_s=timeout_s) as has_seat:
+            yield has_seat
+
+    def _wait(self, ticket: Ticket, should_stop: Callable[[], bool], timeout_s: float | None) -> bool:
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._changed:
+            try:
+                while self._sitting is not None or min(self._line) != ticket:
+                    if should_stop() or (until_s is not None and time.monotonic() >= until_s):
+                        return False
+                    self._changed.wait(_LOOK_AGAIN_S)
+                self._sitting = ticket
+                return True
+            finally:
+                self._line.discard(ticket)
+                self._changed.notify_all()

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from adcreative.errors import AdCreativeError
+from apps.studio.seat import ModelSeat
+
+
+def test_order_of_arrival_but_short_questions_first() -> None:
+    seat, served = ModelSeat(), []
+    sitting = seat.join()
+
+    def come(name: str, ticket: object) -> None:
+        with seat.hold(ticket) as has_seat:  # type: ignore[arg-type]
+            assert has_seat
+            served.append(name)
+
+    with seat.hold(sitting):
+        tickets = [("a", seat.join()), ("b", seat.join()), ("c", seat.join()), ("quick", seat.join(is_quick=True))]
+        threads = [threading.Thread(target=come, args=one) for one in reversed(tickets)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05)
+        assert [seat.ahead(ticket) for _, ticket in tickets] == [2, 3, 4, 1]
+        assert served == []
+    for thread in threads:
+        thread.join()
+    assert served == ["quick", "a", "b", "c"]
+
+
+def test_the_line_has_an_end_and_who_gives_up_leaves_it() -> None:
+    seat = ModelSeat(max_waiting=2)
+    with seat.quick():
+        first, second = seat.join(), seat.join()
+        with pytest.raises(AdCreativeError, match="2 searches are waiting already"):
+            seat.join()
+        with seat.hold(first, should_stop=lambda: True) as has_seat:
+            assert not has_seat
+        assert seat.join() > second
+        with seat.quick(timeout_s=0.01) as has_seat:
+            assert not has_seat
+
+
+def test_an_error_frees_the_seat() -> None:
+    seat = ModelSeat()
+    with pytest.raises(ValueError, match="broken"), seat.quick():
+        raise ValueError("broken")
+    with seat.quick(timeout_s=0.01) as has_seat:
+        assert has_seat
