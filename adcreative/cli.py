@@ -1,98 +1,45 @@
 """Command line: one typer command per verb of `pipeline`, no logic of its own.
 
-Exit codes: 0 done (failures, if any, are listed in failures.csv), 2 nothing could be done, 130 stopped by Ctrl-C (start the
-same command again to go on). `--help` loads no torch.
+Progress, errors and exit codes are in `cli_progress`. `--help` loads no torch.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from adcreative import __version__
 from adcreative.cli_delivery import add_commands as add_delivery_commands
 from adcreative.cli_explanation import add_commands as add_explanation_commands
+from adcreative.cli_progress import EXIT_CODES, finish, verb
 from adcreative.cli_provenance import add_commands
-from adcreative.errors import AdCreativeError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Score ad creatives with an interval and reasons, search edits of faces and words, and check the gain.",
+    epilog=EXIT_CODES,
 )  # fmt: skip
 
 Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, or one CSV or parquet file.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Start over instead of continuing an earlier run.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start over; otherwise an earlier run at --out is continued.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Only continue; refuse when there is no run at --out.")]
+Limit = Annotated[int | None, typer.Option(help="Only the first N creatives; more of them later with the same --out.")]
+Workers = Annotated[int | None, typer.Option(help="Processes, each with its own models; 1 if not given, with Ray all cores.")]
+Engine = Annotated[str, typer.Option(help="local, or ray: the cluster at RAY_ADDRESS, else one on this machine.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long; write nothing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
 Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of the table = our name.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
-
-
-@contextmanager
-def _verb() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool]]]:
-    """Yield (progress, should_stop) with a progress bar; turn our errors into one line and exit code 2.
-
-    The first Ctrl-C asks the verb to stop at the next safe point, the second ends the program.
-    """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    stop_requested = False
-
-    def request_stop(signum: int, frame: Any) -> None:
-        nonlocal stop_requested
-        if stop_requested:
-            raise KeyboardInterrupt
-        stop_requested = True
-        console.print("stopping after this creative; press Ctrl-C again to stop at once")
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TimeRemainingColumn())  # fmt: skip
-    previous = signal.signal(signal.SIGINT, request_stop)
-    try:
-        with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
-            task = bar.add_task("loading models", total=None)
-
-            def report(stage: str, done: int, total: int) -> None:
-                bar.update(task, description=stage, completed=done, total=total)
-
-            yield report, lambda: stop_requested
-    except AdCreativeError as error:
-        console.print(f"adcreative: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(130 if stop_requested else 2) from error
-    except KeyboardInterrupt as error:
-        console.print("stopped; the same command goes on where it was")
-        raise typer.Exit(130) from error
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _finish(summary: Any, noun: str) -> None:
-    """Print where the result is, and warnings; exit with 130 when the run was stopped."""
-    for warning in summary.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    if summary.stopped:
-        typer.echo(f"stopped after {summary.done} {noun}; the same command goes on where it was")
-        raise typer.Exit(130)
-    failed = f", {summary.failed} failed (see failures.csv)" if summary.failed else ""
-    typer.echo(f"{summary.done} {noun}{failed}: {summary.path}")
 
 
 @app.callback(invoke_without_command=True)
@@ -112,6 +59,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
     seed: Seed = 0,
     columns: Columns = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fit the predictor and its judge to creatives with impressions and clicks.
 
@@ -119,18 +67,24 @@ def train(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, should_stop):
+    with verb(as_json) as (progress, should_stop):
         summary = pipeline.train(data, out, columns=columns, seed=seed, progress=progress, should_stop=should_stop)
-    _finish(summary, "creatives learnt from")
+    finish(summary, "creatives learnt from", as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def score(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
     model: Model = None,
-    restart: Restart = False,
     columns: Columns = None,
+    limit: Limit = None,
+    resume: Resume = False,
+    restart: Restart = False,
+    workers: Workers = None,
+    engine: Engine = "local",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Predict a click rate with interval, evidence and reasons for each creative.
 
@@ -138,14 +92,17 @@ def score(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, should_stop):
-        summary = pipeline.score(
-            data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop
+    with verb(as_json) as (progress, should_stop):
+        batch = pipeline.BatchConfig(
+            limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
-    _finish(summary, "creatives scored")
+        summary = pipeline.score(
+            data, out, columns=columns, model=model, batch=batch, progress=progress, should_stop=should_stop
+        )
+    finish(summary, "creatives scored", as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def optimize(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for results, images and report.")],
@@ -158,8 +115,14 @@ def optimize(
     consent: Consent = None,
     c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
     c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
-    restart: Restart = False,
     columns: Columns = None,
+    limit: Limit = None,
+    resume: Resume = False,
+    restart: Restart = False,
+    workers: Workers = None,
+    engine: Engine = "local",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search edits of faces and words for each creative, re-render, re-score and judge them.
 
@@ -167,13 +130,16 @@ def optimize(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, should_stop):
+    with verb(as_json) as (progress, should_stop):
+        batch = pipeline.BatchConfig(
+            limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
+        )
         summary = pipeline.optimize(
             data, out, columns=columns, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
             directions=direction, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key),
-            restart=restart, progress=progress, should_stop=should_stop,
+            batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
-    _finish(summary, "creatives optimized")
+    finish(summary, "creatives optimized", as_json=as_json)
 
 
 @app.command()
@@ -186,7 +152,7 @@ def evaluate(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, should_stop):
+    with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(data, out, columns=columns, model=model, progress=progress, should_stop=should_stop)
     typer.echo(json.dumps(metrics, indent=1))
     typer.echo(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
@@ -207,7 +173,7 @@ def benchmark(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, should_stop):
+    with verb() as (progress, should_stop):
         found = pipeline.benchmark(
             name, out, data=data, markets=market or (1, 2), num=num, num_seeds=seeds, progress=progress, should_stop=should_stop
         )
@@ -216,16 +182,18 @@ def benchmark(
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"), seed: Seed = 0) -> None:
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"), seed: Seed = 0, as_json: AsJson = False
+) -> None:
     """Make a folder of simulated ads, optimize it, and compare the gain with the planted truth.
 
     Example: adcreative demo --out demo
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, should_stop):
+    with verb(as_json) as (progress, should_stop):
         summary = pipeline.demo(out, seed=seed, progress=progress, should_stop=should_stop)
-    _finish(summary, "creatives optimized")
+    finish(summary, "creatives optimized", as_json=as_json)
 
 
 @app.command()
@@ -255,7 +223,7 @@ def convert_weights(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, _):
+    with verb() as (progress, _):
         progress("reading weights", 0, 1)
         summary = pipeline.convert_weights(source, out)
     for warning in summary.warnings:
@@ -271,6 +239,8 @@ def app_command(
     model: Model = None,
     auth: Annotated[str | None, typer.Option(help="user:password.")] = None,
     consent: Consent = None,
+    c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
+    c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
 ) -> None:
     """Open the web app on this machine.
 
@@ -278,15 +248,17 @@ def app_command(
     """
     from adcreative import pipeline
 
-    with _verb() as (progress, _):
+    with verb() as (progress, _):
         progress("loading models", 0, 1)
-        studio = pipeline.Studio(model, consent=consent)
+        studio = pipeline.Studio(
+            model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key)
+        )  # fmt: skip
     pipeline.launch_app(studio, host=host, port=port, auth=auth)
 
 
-add_commands(app, _verb)
-add_delivery_commands(app, _verb)
-add_explanation_commands(app, _verb)
+add_commands(app, verb)
+add_delivery_commands(app, verb)
+add_explanation_commands(app, verb)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ AdCreativeError                     the CLI prints the sentence and exits with 2
 |-- ArtifactError(ValueError)       a model folder is incomplete, of another version, or changed
 |-- FeatureError(ValueError)        features cannot be built or do not fit the model
 |-- TrainingError(ValueError)       the data cannot be learnt from
-`-- CopywriterError(RuntimeError)   the language model failed and no fallback was allowed
+|-- CopywriterError(RuntimeError)   the language model failed and no fallback was allowed
+`-- EngineError(RuntimeError)       a worker process died, or the cluster cannot be reached
 """
 
 
@@ -50,3 +51,7 @@ class TrainingError(AdCreativeError, ValueError):
 
 class CopywriterError(AdCreativeError, RuntimeError):
     """The language model failed and no fallback was allowed."""
+
+
+class EngineError(AdCreativeError, RuntimeError):
+    """A worker process died, or the cluster cannot be reached."""

@@ -8,41 +8,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.account import AccountView, read_account
-from adcreative.ad_run import Outcome, approve, check_words, note_event, read_events, save_run
+from adcreative.account import NEEDED_COLUMNS, AccountView, ColumnView, read_account, read_columns
+from adcreative.ad_run import Outcome, approve, check_approved, check_words, note_event, read_events, save_run
+from adcreative.batching import RunSummary
 from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
-from adcreative.catalog.tables import write_failures, write_rows
-from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import ArtifactError, CatalogError
+from adcreative.catalog.tables import write_failures
+from adcreative.engines import BatchConfig
+from adcreative.errors import ArtifactError
 from adcreative.evaluating import evaluate
 from adcreative.explaining import explain
 from adcreative.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.reading import extract_features, keep_with_results, read_usable
-from adcreative.run_log import RunLog
+from adcreative.scoring import SCORE_COLUMNS
+from adcreative.scoring import score as score_folder
 from adcreative.studio import Studio, launch_app
 
 if TYPE_CHECKING:
-    from adcreative.feature_builder import AccountHistory
-    from adcreative.tools import Tools
     from stylegan.foreign import ConversionSummary
 
 __all__ = [
+    "NEEDED_COLUMNS",
     "NOT_LEGAL_ADVICE",
+    "SCORE_COLUMNS",
     "AccountView",
+    "BatchConfig",
+    "ColumnView",
     "Outcome",
     "RunSummary",
     "Studio",
     "approve",
     "benchmark",
+    "check_approved",
     "check_words",
     "convert_weights",
     "demo",
@@ -58,6 +62,7 @@ __all__ = [
     "plan_test",
     "purge",
     "read_account",
+    "read_columns",
     "read_events",
     "read_out",
     "save_run",
@@ -69,22 +74,8 @@ __all__ = [
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
-SCORE_COLUMNS = ("file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "evidence", "reasons")
-CHUNK = 32
-HISTORY_PER_BRAND = 16
 SHIPPED_MARKET_SEED = 0
 MODALITIES = ("words", "picture", "faces", "context")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
-    """What a verb did: where the result is, how many rows it has, how many creatives failed, whether it was stopped."""
-
-    path: Path
-    done: int
-    failed: int
-    stopped: bool = False
-    warnings: tuple[str, ...] = ()
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -97,15 +88,6 @@ def _never() -> bool:
 
 def _no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {}
-
-
-def _columns_setting(columns: Path | None) -> dict[str, str]:
-    """Return what a run remembers of its mapping file: a run read through another one is another run."""
-    return {"columns": str(Path(columns).resolve())} if columns else {}
-
-
-def _failures_path(out: Path) -> Path:
-    return out.parent / "failures.csv"
 
 
 def train(
@@ -152,60 +134,27 @@ def train(
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(catalog.warnings))
 
 
-def _history(tools: Tools, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop) -> AccountHistory:
-    """Return each brand's latest creatives with results: what a prediction may look back on."""
-    from adcreative.feature_builder import AccountHistory
-
-    by_brand: dict[str, list[Creative]] = {}
-    for creative in creatives:
-        if creative.has_results and creative.brand:
-            by_brand.setdefault(creative.brand, []).append(creative)
-    latest = [c for group in by_brand.values() for c in sorted(group, key=lambda c: c.date_start)[-HISTORY_PER_BRAND:]]
-    usable, features, _ = extract_features(tools, latest, lambda *step: progress("reading the history", *step[1:]), should_stop)
-    return AccountHistory(usable, features)
-
-
 def score(
     data: Path,
     out: Path,
     *,
     model: Path | None = None,
     columns: Path | None = None,
-    restart: bool = False,
+    batch: BatchConfig | None = None,
     progress: Progress = _silent,
     should_stop: ShouldStop = _never,
 ) -> RunSummary:
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and failures.csv beside it.
 
-    Rows are kept in a log beside `out` until all are done; a killed run goes on from there.
-    """
-    from adcreative.run_output import score_rows
-    from adcreative.tools import load_model, load_tools
+    Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
+    through (workers, engine, limit, dry run); the rows do not depend on it.
 
-    data, out = Path(data), Path(out)
-    catalog = read_usable(data, columns)
-    tools, (predictor, _) = load_tools(), load_model(model)
-    settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash, **_columns_setting(columns)}
-    log_path = out.with_name(f".{out.name}.partial.jsonl")
-    with RunLog(log_path, settings, key_field="row", restart=restart) as log:
-        waiting = [creative for creative in catalog.creatives if creative.row not in log.rows]
-        history = _history(tools, catalog.creatives, progress, should_stop)
-        for start in range(0, len(waiting), CHUNK):
-            if should_stop():
-                return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
-            for row in score_rows(tools.extractor, predictor, waiting[start : start + CHUNK], history):
-                log.append(row)
-            progress("scoring", len(log.rows), len(catalog.creatives))
-    rows = [log.rows[creative.row] for creative in catalog.creatives]
-    failures = [*catalog.failures, *(FailedCreative(**row["failed"]) for row in rows if "failed" in row)]
-    scored = [{name: row[name] for name in SCORE_COLUMNS} for row in rows if "failed" not in row]
-    write_failures(_failures_path(out), failures)
-    if scored:
-        write_rows(out, scored, SCORE_COLUMNS)
-    log.remove()
-    if not scored:
-        raise CatalogError(f"none of the {len(failures)} creatives could be scored; {_failures_path(out)} says why")
-    return RunSummary(path=out, done=len(scored), failed=len(failures), warnings=tuple(catalog.warnings))
+    Raises:
+        ConfigError: `out` holds the log of a run with other settings, or the catalogue was changed since that began.
+        CatalogError: nothing in `data` can be used, or the disk is full.
+        EngineError: a worker process died, or the cluster cannot be reached.
+    """
+    return score_folder(data, out, model=model, columns=columns, batch=batch, progress=progress, should_stop=should_stop)
 
 
 def optimize(
@@ -222,7 +171,7 @@ def optimize(
     consent: Path | None = None,
     signing: SigningConfig | None = None,
     notes: Notes = _no_notes,
-    restart: bool = False,
+    batch: BatchConfig | None = None,
     progress: Progress = _silent,
     should_stop: ShouldStop = _never,
 ) -> RunSummary:
@@ -231,57 +180,24 @@ def optimize(
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
     "synthetic-person"; the others are left as they are, and their row says why. Edited pictures say so
     in their metadata, have a sidecar, and with `signing` a C2PA manifest. A killed run goes on after the last finished
-    creative. `notes(results)` gives what else the report's settings say.
+    creative. `notes(results)` gives what else the report's settings say; `batch` as for `score`.
 
     Raises:
-        ConfigError: `out` holds a run with other settings, or a direction is unknown.
+        ConfigError: `out` holds a run with other settings or of another catalogue, or a direction is unknown.
         ProvenanceError: the consent file cannot be used.
+        CatalogError, EngineError: as `score`.
     """
     from adcreative.editor.settings import EditorConfig
-    from adcreative.run_output import optimize_row, write_run_report
-    from adcreative.tools import load_model, load_tools
+    from adcreative.optimizing import optimize as optimize_folder
 
-    data, out = Path(data), Path(out)
     sizes = {"population_size": population, "generations": generations}
-    config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
-    consents = read_consents(consent)
-    catalog = read_usable(data, columns)
-    tools, models_of_run = load_tools(copywriter), load_model(model)
-    editor_tools = tools.editor_tools(*models_of_run, directions, consents)
-    settings = {
-        "verb": "optimize", "data": str(data.resolve()), "predictor": models_of_run[0].content_hash,
-        "judge": models_of_run[1].content_hash, "copywriter": copywriter,
-        "directions": list(editor_tools.directions.names), "consents": consents.content_hash,
-        **asdict(config), **_columns_setting(columns),
+    job = {
+        "model": model and Path(model).absolute(), "copywriter": copywriter, "consents": read_consents(consent),
+        "directions": None if directions is None else tuple(directions), "signing": signing,
+        "config": EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None}),  # type: ignore[arg-type]
     }  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
-    stopped = False
-    with RunLog(out / "results.jsonl", settings, key_field="row", restart=restart) as log:
-        for number, creative in enumerate(catalog.creatives):
-            progress("optimizing", number, len(catalog.creatives))
-            if stopped := should_stop():
-                break
-            if creative.row in log.rows:
-                continue
-            row = optimize_row(creative, editor_tools, config, out, should_stop, signing)
-            if stopped := should_stop():
-                break
-            log.append(row)
-        results = [log.rows[creative.row] for creative in catalog.creatives if creative.row in log.rows]
-    failures = [
-        *catalog.failures,
-        *(
-            FailedCreative(file_name=r["file_name"], ad_name=r["ad_name"], problem=r["reason"], remedy=r["remedy"])
-            for r in results
-            if r["status"] == "failed"
-        ),
-    ]
-    write_failures(out / "failures.csv", failures)
-    write_run_report(out, results, {**settings, **notes(results)}, models_of_run, failures)
-    if results and all(result["status"] == "failed" for result in results):
-        raise CatalogError(f"none of the {len(results)} creatives could be edited; {out / 'failures.csv'} says why")
-    return RunSummary(
-        path=out / "report.html", done=len(results), failed=len(failures), stopped=stopped, warnings=tuple(catalog.warnings)
+    return optimize_folder(
+        data, out, job, columns=columns, batch=batch or BatchConfig(), notes=notes, progress=progress, should_stop=should_stop
     )
 
 

@@ -2,7 +2,7 @@
 
 One process at a time writes it: the lock is the operating system's, so a killed process leaves none behind. Knows nothing of
 what the lines mean. A run is identified by its settings: a log written under other settings is not continued but refused, with
-both remedies in the message.
+both remedies in the message. Memory holds a key and a place in the file for each line, never the lines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def lock_run(path: Path) -> FileLock:
     except Timeout as error:
         raise ConfigError(f"another process is writing {path}; wait until it has ended, or choose another --out") from error
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     return lock
 
 
@@ -44,84 +44,138 @@ def unlock_run(lock: FileLock) -> None:
         lock.release()
 
 
-def _unwritable(path: Path, error: OSError) -> CatalogError:
+def unwritable(path: Path, error: OSError) -> CatalogError:
+    """Return the sentence for a place that cannot be written: a full disk, a quota, no permission."""
     remedy = "Free some space, or choose another place; the same command goes on where it was."
     return CatalogError(f"{path} cannot be written ({error.strerror or error}). {remedy}")
 
 
+class LoggedRows(Mapping[Any, dict[str, Any]]):
+    """The lines of a log by key, in the order in which they were written, each read from disk when it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.places = path, dict[Any, int]()
+
+    def __getitem__(self, key: Any) -> dict[str, Any]:
+        place = self.places[key]
+        with self.path.open("rb") as file:
+            file.seek(place)
+            return dict(json.loads(file.readline()))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.places
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class RowsInOrder(Sequence[dict[str, Any]]):
+    """Some lines of a log as a sequence; each is read from disk whenever it is looked at."""
+
+    def __init__(self, rows: Mapping[Any, dict[str, Any]], keys: Sequence[Any]) -> None:
+        self.rows, self.keys = rows, keys
+
+    def __getitem__(self, number: Any) -> Any:
+        return RowsInOrder(self.rows, self.keys[number]) if isinstance(number, slice) else self.rows[self.keys[number]]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
 class RunLog:
-    """Lines of one run, keyed by their field `key_field`; `rows` holds what is already there.
+    """Lines of one run, keyed by their field `key_field`; `rows` reads what is already there.
 
     Args:
         path: the .jsonl file; its settings lie beside it as `<stem>.run.json`.
         settings: what must be equal for the run to be continued.
         restart: drop an earlier run instead of refusing it.
     Raises:
-        ConfigError: the file belongs to a run with other settings and `restart` is off, or another process is writing it.
+        ConfigError: the file belongs to a run with other settings and `restart` is off, a line of it is damaged, or another
+            process is writing it.
         CatalogError: the disk is full, or the folder cannot be written.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], *, key_field: str, restart: bool = False) -> None:
         self.key_field = key_field
-        self.path, self.settings_path = path, path.with_name(f"{path.stem}.run.json")
-        self.rows: dict[Any, dict[str, Any]] = {}
+        self.path, self.settings_path = path, _settings_path(path)
+        self.rows = LoggedRows(path)
         self._lock = lock_run(path)
         try:
             self._open(settings, restart=restart)
         except OSError as error:
             unlock_run(self._lock)
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         except BaseException:
             unlock_run(self._lock)
             raise
 
     def _open(self, settings: Mapping[str, Any], *, restart: bool) -> None:
-        path = self.path
-        wanted = json.loads(json.dumps(settings, sort_keys=True, default=str))
         if restart:
             self.remove()
-        if path.exists():
-            found = json.loads(self.settings_path.read_text()) if self.settings_path.exists() else None
-            if found != wanted:
-                changed = sorted(k for k in {*wanted, *(found or {})} if (found or {}).get(k) != wanted.get(k))
-                raise ConfigError(
-                    f"{path} belongs to a run with other settings ({', '.join(changed)}); "
-                    "choose another --out, or start over with --restart"
-                )
-            self._read()
+        if self.path.exists():
+            check_settings(self.path, settings)
+            self._index()
         else:
+            wanted = _plain_settings(settings)
             self.settings_path.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n")
-        self._file = path.open("ab", buffering=0)
+        self._file = self.path.open("ab", buffering=0)
 
-    def _read(self) -> None:
-        """Read complete lines; cut off a last line that a kill left half-written."""
-        content = self.path.read_bytes()
-        complete = content[: content.rfind(b"\n") + 1]
-        if len(complete) < len(content):
+    def _index(self) -> None:
+        """Note where each line is; cut off a last line that a kill left half-written."""
+        self.rows.places, place = read_places(self.path, self.key_field)
+        if place < self.path.stat().st_size:
             with self.path.open("r+b") as file:
-                file.truncate(len(complete))
-        for line in complete.decode("utf-8").splitlines():
-            entry = json.loads(line)
-            self.rows[entry[self.key_field]] = entry
+                file.truncate(place)
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add one line and wait until it is on disk; one that does not fit is taken back whole.
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """Add lines and wait until they are on disk; when they do not fit, all of them are taken back.
 
         Raises:
             CatalogError: the disk is full.
         """
-        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        lines = [(json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows]
         size = os.fstat(self._file.fileno()).st_size
         try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:])
+            for line in lines:
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:])
             os.fsync(self._file.fileno())
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.truncate(size)
-            raise _unwritable(self.path, error) from error
-        self.rows[row[self.key_field]] = dict(row)
+            raise unwritable(self.path, error) from error
+        for row, line in zip(rows, lines, strict=True):
+            self.rows.places[row[self.key_field]] = size
+            size += len(line)
+
+    def sort(self) -> None:
+        """Bring the lines into the order of their keys, in one step: workers end in any order, the file does not show it.
+
+        Raises:
+            CatalogError: the disk is full; the file is as it was.
+        """
+        keys = sorted(self.rows.places)
+        if keys == list(self.rows.places):
+            return
+        draft_path = self.path.with_name(f".{self.path.name}.part")
+        try:
+            with self.path.open("rb") as old, draft_path.open("wb") as draft:
+                for key in keys:
+                    old.seek(self.rows.places[key])
+                    draft.write(old.readline())
+                draft.flush()
+                os.fsync(draft.fileno())
+            draft_path.replace(self.path)
+        except OSError as error:
+            draft_path.unlink(missing_ok=True)
+            raise unwritable(self.path, error) from error
+        self._file.close()
+        self._file = self.path.open("ab", buffering=0)
+        self._index()
 
     def close(self) -> None:
         self._file.close()
@@ -137,3 +191,49 @@ class RunLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse the log at `path` when it was written under other settings; reads only.
+
+    Raises:
+        ConfigError: it was; the settings that differ are named.
+    """
+    wanted, settings_path = _plain_settings(settings), _settings_path(path)
+    found = json.loads(settings_path.read_text()) if settings_path.exists() else None
+    if found != wanted:
+        changed = sorted(k for k in {*wanted, *(found or {})} if (found or {}).get(k) != wanted.get(k))
+        raise ConfigError(
+            f"{path} belongs to a run with other settings ({', '.join(changed)}); "
+            "choose another --out, or start over with --restart"
+        )
+
+
+def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
+    """Return where each whole line of a log starts, by key, and where the last of them ends; reads only.
+
+    Raises:
+        ConfigError: a line in the middle is damaged, which no killed run leaves behind.
+    """
+    places: dict[Any, int] = {}
+    place = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                places[json.loads(line)[key_field]] = place
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigError(
+                    f"line {number} of {path} is damaged; choose another --out, or start over with --restart"
+                ) from error
+            place += len(line)
+    return places, place
+
+
+def _settings_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.run.json")
+
+
+def _plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(settings, sort_keys=True, default=str)))

@@ -67,11 +67,12 @@ def optimize_row(
     creative: Creative,
     tools: EditorTools,
     config: EditorConfig,
-    out: Path,
+    out: Path | None,
     should_stop: Callable[[], bool],
     signing: SigningConfig | None = None,
 ) -> dict[str, Any]:
-    """Edit one creative, save its pictures, and return its line of results.jsonl; a failure becomes a line too."""
+    """Edit one creative, save its pictures in `out` (None: nowhere), and return its line of results.jsonl; a failure becomes a
+    line too."""
     started_s = time.monotonic()
     try:
         outcome = edit_creative(creative, tools=tools, config=config, should_stop=should_stop)
@@ -82,6 +83,8 @@ def optimize_row(
         )  # fmt: skip
         return {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
     row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
+    if out is None:
+        return row
     models = {"predictor": tools.predictor.content_hash, "judge": tools.judge.content_hash}
     models |= getattr(tools.extractor, "hashes", {})
     return {**row, **_save_images(creative, outcome, out, models, signing)}

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "adcreative.creative": set(),
     "adcreative.errors": set(),
     "adcreative.run_log": RECORDS,
+    "adcreative.engines": RECORDS,
     "adcreative.config": RECORDS,
     "adcreative.artifacts": RECORDS,
     "adcreative.catalog": RECORDS | {"adcreative.catalog"},
@@ -42,10 +43,11 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_provenance", "apps")
+DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_progress",
+         "adcreative.cli_provenance", "apps")  # fmt: skip
 DOORS_MAY_IMPORT = RECORDS | {
-    "adcreative", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_provenance",
-    "adcreative.pipeline", "adcreative.report",
+    "adcreative", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_progress",
+    "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report",
     "adcreative.catalog.images",
     "adcreative.provenance.export", "apps",
 }  # fmt: skip
@@ -54,16 +56,23 @@ JOINTS = (
     "adcreative.pipeline",
     "adcreative.account",
     "adcreative.ad_run",
+    "adcreative.batching",
     "adcreative.benchmarking",
     "adcreative.campaign",
     "adcreative.evaluating",
     "adcreative.explaining",
+    "adcreative.faithfulness",
+    "adcreative.optimizing",
     "adcreative.reading",
+    "adcreative.scoring",
     "adcreative.governance",
+    "adcreative.model_card",
     "adcreative.studio",
     "adcreative.run_output",
     "adcreative.tools",
+    "adcreative.wording",
     "adcreative.shipped_training",
+    "adcreative.word_gradients",
 )
 
 

@@ -1,0 +1,141 @@
+"""How a command shows what it is doing, how it is stopped, and with which exit code it ends. Loads no torch.
+
+Progress, warnings and errors go to stderr; stdout holds the result, with --json as one JSON object. On a terminal there is a
+bar; elsewhere, such as in the log of a night, a line now and then.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from adcreative.errors import AdCreativeError
+
+EXIT_CODES = (
+    "Exit codes: 0 done (creatives that failed are in failures.csv); 2 nothing could be done, or the run had to end (wrong "
+    "option, unusable folder, full disk, missing weight): one sentence on stderr says why; 130 stopped by Ctrl-C or SIGTERM. "
+    "After any of them, and after a kill, the same command goes on where it was."
+)
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class Pace:
+    """Rate and time left of one stage, from what was done since it began; what an earlier run had done does not count."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.stage, self.first_done, self.started_s = "", 0, 0.0
+
+    def describe(self, stage: str, done: int, total: int) -> str:
+        """Return such as "21.3/s, 1 h 15 min left", or "" before anything is done."""
+        if stage != self.stage:
+            self.stage, self.first_done, self.started_s = stage, done, self.clock()
+        num, passed_s = done - self.first_done, self.clock() - self.started_s
+        if num <= 0 or passed_s <= 0:
+            return ""
+        rate = num / passed_s
+        said = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
+        return f"{said}, {duration((total - done) / rate)} left" if total > done else said
+
+
+def duration(seconds: float) -> str:
+    """Return such as "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+@contextmanager
+def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool]]]:
+    """Yield (progress, should_stop); turn our errors into one line and exit code 2.
+
+    The first Ctrl-C, or SIGTERM, asks the verb to stop at the next safe point, the second ends the program. as_json: the line
+    is also printed as {"error": ..., "exit_code": 2}.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    stop_requested = False
+
+    def request_stop(signum: int, frame: Any) -> None:
+        nonlocal stop_requested
+        if stop_requested:
+            raise KeyboardInterrupt
+        stop_requested = True
+        console.print("stopping after this creative; press Ctrl-C again to stop at once")
+
+    console, pace = Console(stderr=True), Pace()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("{task.fields[pace]}"))  # fmt: skip
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    task = bar.add_task("loading models", total=None, pace="")
+    printed_s, printed_stage = 0.0, ""
+
+    def report(stage: str, done: int, total: int) -> None:
+        nonlocal printed_s, printed_stage
+        said = pace.describe(stage, done, total)
+        bar.update(task, description=stage, completed=done, total=total, pace=said)
+        now_s = time.monotonic()
+        if bar.disable and (stage != printed_stage or now_s - printed_s >= SECONDS_BETWEEN_LINES):
+            printed_s, printed_stage = now_s, stage
+            print(f"{stage}: {done} of {total}{', ' * bool(said)}{said}", file=sys.stderr, flush=True)
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(signum, request_stop) for signum in signals]
+    try:
+        with bar:
+            yield report, lambda: stop_requested
+    except AdCreativeError as error:
+        console.print(f"adcreative: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        exit_code = 130 if stop_requested else 2
+        if as_json:
+            typer.echo(json.dumps({"error": str(error), "exit_code": exit_code}))
+        raise typer.Exit(exit_code) from error
+    except KeyboardInterrupt as error:
+        console.print("stopped; the same command goes on where it was")
+        raise typer.Exit(130) from error
+    finally:
+        for signum, handler in zip(signals, previous, strict=True):
+            signal.signal(signum, handler)
+
+
+def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
+    """Print where the result is, and warnings; exit with 130 when the run was stopped."""
+    exit_code = 130 if summary.stopped else 0
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if as_json:
+        typer.echo(json.dumps({**asdict(summary), "exit_code": exit_code}, default=str))
+    elif summary.stopped:
+        typer.echo(f"stopped after {summary.done} {noun}; the same command goes on where it was")
+    elif summary.forecast:
+        typer.echo(_describe_forecast(summary.forecast, summary.path))
+    else:
+        failed = f", {summary.failed} failed (see failures.csv)" if summary.failed else ""
+        typer.echo(f"{summary.done} {noun}{failed}: {summary.path}")
+    if exit_code:
+        raise typer.Exit(exit_code)
+
+
+def _describe_forecast(forecast: Any, path: Path) -> str:
+    said = [f"{forecast.to_do} creatives to do, {forecast.already_done} done before, {forecast.unusable} that cannot be used."]
+    if forecast.first_problem:
+        said.append(f"The first of these: {forecast.first_problem}")
+    if forecast.seconds is not None:
+        each = f"{forecast.seconds_each:.2g} s each, measured on {forecast.num_measured}"
+        said.append(f"About {duration(forecast.seconds)} ({each}, nothing cached).")
+    return " ".join([*said, f"Nothing was written; the result would be {path}."])

@@ -1,0 +1,237 @@
+"""Where the work of a batch is done: in this process, in processes of this machine, or on a Ray cluster.
+
+A Job is loaded once in each worker and applied to one item after another; what it returns comes back to one writer, here, in
+the order in which it is ready. Nothing is scheduled by us: `concurrent.futures` and Ray hand out the items, and Ray repeats
+those of a worker that died. Only a few items are under way at any time, so memory does not grow with the batch. Knows no
+creatives, no models and no files; `ray` (the extra of that name) is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from adcreative.config import did_you_mean
+from adcreative.errors import AdCreativeError, ConfigError, CreativeError, EngineError
+
+ShouldStop = Callable[[], bool]
+Rows = list[dict[str, Any]]
+Apply = Callable[[Any], Rows]
+RETRIES = 3  # how often Ray gives an item to another worker when one dies of it or under it
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Job(Protocol):
+    """Work that travels to a worker: picklable and small."""
+
+    def load(self, should_stop: ShouldStop) -> Apply:
+        """Load what the work needs, once a worker, and return the function from an item to its rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchConfig:
+    """How a batch is worked through. What is computed does not depend on it.
+
+    restart: drop an earlier run at the same place. resume: refuse to begin a new run; without it an earlier run is continued,
+    and a new one begun where there is none. limit: the first creatives of the catalogue only; the same run may go on later
+    with more. workers: processes, 1 = this one; None = 1, or with Ray as many as the cluster has cores; a script that asks
+    for several needs `if __name__ == "__main__":`. engine: a key of ENGINES. dry_run: read and check everything, write
+    nothing.
+    """
+
+    restart: bool = False
+    resume: bool = False
+    limit: int | None = None
+    workers: int | None = None
+    engine: str = "local"
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.restart and self.resume:
+            raise ConfigError("--resume goes on with a run and --restart drops it; give one of them.")
+        for name in ("limit", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"--{name} must be at least 1, got {value}.")
+        if self.engine not in ENGINES:
+            raise ConfigError(f'no engine named "{self.engine}". {did_you_mean(self.engine, ENGINES)}')
+        if self.engine == "ray":
+            import_ray()  # fails before the long work, not after an hour of it
+
+
+def apply_job(job: Job, items: Iterable[Any], config: BatchConfig, should_stop: ShouldStop) -> Iterator[Rows]:
+    """Yield the rows of each item as soon as they are ready; when told to stop, those under way and no more.
+
+    Raises:
+        AdCreativeError: whatever the job raised in a worker, under its own class.
+        EngineError: a worker process died, or the cluster cannot be reached.
+    """
+    return ENGINES[config.engine](job, items, config.workers, should_stop)
+
+
+def _apply_local(job: Job, items: Iterable[Any], workers: int | None, should_stop: ShouldStop) -> Iterator[Rows]:
+    if workers and workers > 1:
+        yield from _apply_in_processes(job, items, workers, should_stop)
+        return
+    apply = job.load(should_stop)
+    for item in items:
+        if should_stop():
+            break
+        yield apply(item)
+
+
+def _apply_in_processes(job: Job, items: Iterable[Any], workers: int, should_stop: ShouldStop) -> Iterator[Rows]:
+    """Use `workers` processes, each with its own copy of what the job loads and its share of the cores."""
+    threads = max(1, len(os.sched_getaffinity(0)) // workers) if hasattr(os, "sched_getaffinity") else 1
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare_process, initargs=(job, os.getpid(), threads),
+    )  # fmt: skip
+    waiting: set[Future[Rows | _Refusal]] = set()
+    try:
+        for item in items:
+            if should_stop():
+                break
+            waiting.add(pool.submit(_apply_in_process, item))
+            if len(waiting) >= 2 * workers:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from map(_rows_of, done)
+        while waiting:
+            if should_stop():
+                waiting = {future for future in waiting if not future.cancel()}
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED, timeout=1.0)
+            yield from map(_rows_of, done)
+    except BrokenProcessPool as error:
+        raise EngineError(
+            "a worker process died, perhaps for want of memory; the same command goes on where it was. "
+            "Try fewer --workers, or --engine ray, which gives the work of a dead worker to another."
+        ) from error
+    except BaseException:  # an error, the second Ctrl-C, or a caller that looks no further: nobody waits for these workers
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """An error of ours on its way out of a worker: the class and the sentence, which is all that anybody sees."""
+
+    kind: type[AdCreativeError]
+    sentence: str
+
+
+def _rows_of(future: Future[Rows | _Refusal]) -> Rows:
+    return _unpack(future.result())
+
+
+def _unpack(answer: Rows | _Refusal) -> Rows:
+    if isinstance(answer, _Refusal):
+        raise answer.kind(answer.sentence)
+    return answer
+
+
+class _Worker:
+    """A job in its worker process. It is loaded at the first item, where an error can be answered."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.loaded: Apply | None = None
+
+    def apply(self, item: Any) -> Rows | _Refusal:
+        try:
+            if self.loaded is None:
+                self.loaded = self.job.load(lambda: False)
+            return self.loaded(item)
+        except AdCreativeError as error:
+            return _Refusal(AdCreativeError if isinstance(error, CreativeError) else type(error), str(error))
+
+
+_worker: _Worker | None = None  # of a process that _apply_in_processes started
+
+
+def _prepare_process(job: Job, parent_id: int, threads: int) -> None:
+    """Ctrl-C is the parent's affair; the cores are shared out before torch starts; nobody outlives a parent that was killed."""
+    global _worker
+    _worker = _Worker(job)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(min(threads, int(os.environ.get(name) or threads)))
+    threading.Thread(target=_follow_parent, args=(parent_id,), daemon=True).start()
+
+
+def _follow_parent(parent_id: int) -> None:
+    while os.getppid() == parent_id:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _apply_in_process(item: Any) -> Rows | _Refusal:
+    assert _worker is not None  # the initializer has run
+    return _worker.apply(item)
+
+
+def import_ray() -> Any:
+    """Return the module `ray`, with its usage statistics off.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise ConfigError('--engine ray needs the extra "ray": pip install "adcreative[ray]"') from error
+
+
+def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_stop: ShouldStop) -> Iterator[Rows]:
+    """Use actors of a Ray cluster: the running one named by RAY_ADDRESS, or a new one on this machine.
+
+    Ray places the actors, starts those that died again and repeats the item they were at.
+    """
+    ray = import_ray()
+    from ray.util import ActorPool
+
+    is_ours, actors = not ray.is_initialized(), list[Any]()
+    try:
+        if is_ours:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
+        num_workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        worker = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=RETRIES)(_Worker)
+        actors += [worker.remote(job) for _ in range(num_workers)]
+        pool = ActorPool(actors)
+        for item in items:
+            while not pool.has_free():
+                yield _unpack(pool.get_next_unordered())
+            if should_stop():
+                break
+            pool.submit(lambda actor, one: actor.apply.remote(one), item)
+        while pool.has_next():
+            yield _unpack(pool.get_next_unordered())
+    except ConnectionError as error:
+        raise EngineError(f"no Ray cluster answers at {os.environ.get('RAY_ADDRESS', 'this machine')} ({error})") from error
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise EngineError(f"Ray gave up ({reason}); the same command goes on where it was.") from error
+    finally:
+        for actor in actors:
+            ray.kill(actor)
+        if is_ours and ray.is_initialized():
+            ray.shutdown()
+
+
+ENGINES: Mapping[str, Callable[[Job, Iterable[Any], int | None, ShouldStop], Iterator[Rows]]] = {
+    "local": _apply_local,
+    "ray": _apply_on_ray,
+}
