@@ -19,7 +19,7 @@ FIELD_LIMITS = {"brand": 60, "product": 120, "tone": 60, "headline": 200, "descr
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _INFLECTIONS = (("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("ly", ("",)))
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？؟;；])\s*|\n+")
+_SENTENCE_END = re.compile(r"((?<=[.!?。！？؟;；])(?!\d)\s*|\n+)")  # with what stands between; "2.4 mm" stays whole
 # zero-width and direction controls hide text from readers; ZWNJ and ZWJ stay, Persian and emoji need them
 _INVISIBLE = re.compile(
     r"[\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
@@ -80,7 +80,7 @@ def read_facts(brief: Brief) -> Facts:
     fields: dict[str, str] = {}
     ignored: list[str] = []
     for name, limit in FIELD_LIMITS.items():
-        fields[name], left_out = _clean_field(getattr(brief, name), limit)
+        fields[name], left_out = clean_field(getattr(brief, name), limit)
         ignored += left_out
     text = " ".join(fields[name] for name in ("brand", "product", "headline", "description"))
     words = WORD.findall(text)
@@ -149,19 +149,19 @@ def is_known_word(word: str) -> bool:
     return False
 
 
-def _clean_field(text: str, limit: int) -> tuple[str, list[str]]:
-    """Return the usable text of one field, and the sentences left out of it."""
-    raw = text[: 8 * limit]
-    kept, left_out = [], []
+def clean_field(text: str, limit: int) -> tuple[str, list[str]]:
+    """Return the usable text of one field, cut to `limit` characters, and the sentences that were left out of it."""
+    kept, left_out = "", []
     patterns = [compiled(pattern) for pattern in rule_pack("injection")["patterns"]]
-    for sentence in _SENTENCE_END.split(raw):
+    pieces = _SENTENCE_END.split(text[: 8 * limit])
+    for sentence, gap in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
         plain = clean_text(sentence)
         folded = unicodedata.normalize("NFKC", plain)
         if any(pattern.search(folded) for pattern in patterns):
             left_out.append(plain[:200])
         elif plain:
-            kept.append(plain)
-    return _cut(" ".join(kept), limit), left_out
+            kept += plain + (" " if gap else "")
+    return _cut(kept.strip(), limit), left_out
 
 
 def _cut(text: str, limit: int) -> str:

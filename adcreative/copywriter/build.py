@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from adcreative.copywriter.candidates import Copywriter
 from adcreative.copywriter.template import TemplateSource
 from adcreative.copywriter.writer import LintedCopywriter, with_template_fallback
@@ -9,6 +11,7 @@ from adcreative.errors import ConfigError
 
 ENGINES = {
     "smollm2": "SmolLM2-135M-Instruct, embedded; English only",
+    "smollm2-tuned": "the same with the shipped adapter, tuned on real headline tests (see its model card)",
     "template": "the template grammar, no language model",
     "http://... or https://...": "an OpenAI-compatible chat server; add #model-name to choose its model",
     "a folder, a .gguf file or owner/name": "a causal language model for transformers, local or from the hub",
@@ -19,21 +22,35 @@ def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> C
     """Build the copywriter named by `spec`.
 
     Args:
-        spec: "smollm2", "template", the address of an OpenAI-compatible server (http://host:port/v1#model), a local model
-            folder or GGUF file, or a hub id ("owner/name").
+        spec: "smollm2", "smollm2-tuned", "template", the address of an OpenAI-compatible server (http://host:port/v1#model), a
+            local model folder, adapter folder or GGUF file, or a hub id ("owner/name").
         allow_fallback: when the engine fails or writes too few clean lines, the template grammar adds some, marked as such.
     Raises:
         ConfigError: `spec` is none of these.
     """
-    spec = spec.strip()
-    if spec == "template":
+    spec, kind = spec.strip(), kind_of_engine(spec)
+    if kind == "template":
         return LintedCopywriter(TemplateSource(), fallback=None)
-    if spec.startswith(("http://", "https://")):
+    if kind == "server":
         from adcreative.copywriter.server import ServerSource
 
         return with_template_fallback(ServerSource.from_address(spec), allow_fallback=allow_fallback)
-    if spec == "smollm2" or "/" in spec or "\\" in spec or spec.endswith(".gguf"):
-        from adcreative.copywriter.local_llm import LocalSource
+    from adcreative.copywriter.local_llm import LocalSource
 
-        return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback)
+    return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback)
+
+
+def kind_of_engine(spec: str) -> Literal["template", "server", "local"]:
+    """Return what kind of engine `spec` names.
+
+    Raises:
+        ConfigError: none; the message lists the known ones.
+    """
+    spec = spec.strip()
+    if spec == "template":
+        return "template"
+    if spec.startswith(("http://", "https://")):
+        return "server"
+    if spec in ("smollm2", "smollm2-tuned") or "/" in spec or "\\" in spec or spec.endswith(".gguf"):
+        return "local"
     raise ConfigError(f"no copywriter named {spec!r}; known: {'; '.join(ENGINES)}.")

@@ -9,8 +9,12 @@ false claim kept costs the advertiser.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import Any
+
+import regex
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
@@ -39,7 +43,7 @@ def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
     problems += _mark_problems(text, facts)
     problems += _number_problems(text, facts)
     problems += _repeat_problems(text, facts, kind)
-    problems += [f"uses {word!r}, which the brand avoids" for word in brief.avoid if _contains_word(text, word)]
+    problems += [f"uses {word!r}, which the brand avoids" for word in _used(brief.avoid, text)]
     if facts.is_english:
         for rule in _ENGLISH_RULES:
             problems += rule(text, facts)
@@ -47,14 +51,42 @@ def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(problems))
 
 
+def check_sentence(text: str, facts: Facts, avoid: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what is wrong with one sentence of a longer text, apart from claims and numbers; empty when it may stand there."""
+    problems = [*_mark_problems(text, facts), *(f"uses {word!r}, which the brand avoids" for word in _used(avoid, text))]
+    if facts.is_english:
+        problems += [
+            *_opener_problems(text, facts),
+            *_people_problems(text, facts, speaks_of_things=True),
+            *sentence_problems(text, facts, "sentence"),
+        ]
+    return tuple(dict.fromkeys(problems))
+
+
 def length_limit(brief: Brief, kind: str) -> int:
     """Return the longest line, in characters, for the brief's platform and placement."""
+    return int(_limits(brief)[kind])
+
+
+def text_length(text: str, brief: Brief) -> int:
+    """Return how long `text` is for the brief's platform.
+
+    A character is what a reader sees as one (a grapheme cluster, UAX 29), so that vowel signs and joined emoji do not count
+    apart; where the platform counts display width, East Asian wide and full-width ones (UAX 11) count as two.
+    """
+    graphemes = regex.findall(r"\X", text)
+    if _limits(brief)["counts"] != "width":
+        return len(graphemes)
+    return sum(2 if any(unicodedata.east_asian_width(one) in "WF" for one in cluster) else 1 for cluster in graphemes)
+
+
+def _limits(brief: Brief) -> dict[str, Any]:
     pack = rule_pack("limits")
     where = f"{brief.platform} {brief.placement}".casefold()
     for platform, aliases in pack["aliases"].items():
         if any(re.search(rf"\b{re.escape(alias)}\b", where) for alias in aliases):
-            return int(pack["platforms"][platform][kind])
-    return int(pack["default"][kind])
+            return dict(pack["platforms"][platform])
+    return dict(pack["default"])
 
 
 def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.7) -> bool:
@@ -72,9 +104,9 @@ def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.
 
 
 def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterable[str]:
-    limit = length_limit(brief, kind)
-    if len(text) > limit:
-        yield f"has {len(text)} characters; {limit} are allowed"
+    limit, length = length_limit(brief, kind), text_length(text, brief)
+    if length > limit:
+        yield f"has {length} characters{' by the platform' * (length != len(text))}; {limit} are allowed"
     if "\n" in text or text != text.strip():
         yield "is not one clean line"
     words = WORD.findall(text)
@@ -82,6 +114,9 @@ def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterabl
         yield f"has {len(words)} words; at least {_MIN_WORDS[kind]} are needed"
     if not words:
         yield "has no words"
+    code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here
+    if code and code.group(0).casefold() not in f"{facts.brand} {facts.product}".casefold():
+        yield f"has the code {code.group(0)!r}"
     capitals = [word for word in words if len(word) > 1 and word.isupper() and word not in facts.names]
     if capitals:
         yield f"shouts {capitals[0]!r} in capitals"
@@ -103,13 +138,13 @@ def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
 
 def _number_problems(text: str, facts: Facts) -> Iterable[str]:
     for number in re.findall(r"\d+(?:[.,:/]\d+)*", text):
-        if number not in facts.numbers or (facts.is_english and not _in_context(number, text, facts)):
+        if number not in facts.numbers or (facts.is_english and not in_context(number, text, facts)):
             yield f"has the number {number}, which the brief does not contain"
     if facts.is_english:
         for word in WORD.findall(text):
             for part in re.split("-", word.casefold()):
                 is_number = part in word_set("language", "number_words")
-                if is_number and not (_is_backed(word, facts) and _in_context(word, text, facts)):
+                if is_number and not (_is_backed(word, facts) and in_context(word, text, facts)):
                     yield f"has the number {part!r}, which the brief does not contain"
 
 
@@ -132,7 +167,8 @@ def _opener_problems(text: str, facts: Facts) -> Iterable[str]:
             yield f"leaks the task ({found.group(0).strip()!r})"
 
 
-def _claim_problems(text: str, facts: Facts) -> Iterable[str]:
+def claim_problems(text: str, facts: Facts) -> Iterable[str]:
+    """Yield the claims of rules/claims.yaml in `text` that the brief does not back."""
     for group in rule_pack("claims")["groups"]:
         for found in _unbacked(group["patterns"], text, facts, needs_context=group.get("needs_context", False)):
             yield f"claims {found!r} ({group['name']}), which the brief does not contain"
@@ -151,7 +187,8 @@ def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
             yield f"does without the product ({word!r})"
 
 
-def _people_problems(text: str, facts: Facts) -> Iterable[str]:
+def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[str]:
+    """speaks_of_things: "they" are the shoes, so who speaks is not asked."""
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
     if compiled(personal["addressed"]).search(text):
@@ -164,7 +201,7 @@ def _people_problems(text: str, facts: Facts) -> Iterable[str]:
             yield "uses before/after language"
     for found_text in _unbacked(pack["harm"]["patterns"], text, facts):
         yield f"has an unpleasant word ({found_text!r})"
-    for found_text in _unbacked(pack["speaker"]["patterns"], text, facts):
+    for found_text in () if speaks_of_things else _unbacked(pack["speaker"]["patterns"], text, facts):
         yield f"speaks as somebody else ({found_text!r})"
 
 
@@ -187,7 +224,7 @@ def _name_problems(text: str, facts: Facts) -> Iterable[str]:
 
 
 _ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
-    _opener_problems, _claim_problems, _reversal_problems, _people_problems, _name_problems,
+    _opener_problems, claim_problems, _reversal_problems, _people_problems, _name_problems,
 )  # fmt: skip
 
 
@@ -199,7 +236,7 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
             is_compound = whole != found.group(0) and _is_backed(whole, facts)
             is_backed = _is_backed(found.group(0), facts)
             if needs_context and is_backed:
-                is_backed = _in_context(found.group(0), text, facts)
+                is_backed = in_context(found.group(0), text, facts)
             if not is_compound and not is_backed:
                 yield found.group(0)
 
@@ -230,15 +267,17 @@ def _whole_word(text: str, start: int, end: int) -> str:
     return text[start:end]
 
 
-def _in_context(words: str, text: str, facts: Facts) -> bool:
+def in_context(words: str, text: str, facts: Facts) -> bool:
     """Say whether the last of `words` has a neighbour in `text` that it also has in the brief, or has no neighbour at all."""
     wanted = stem((WORD.findall(words) or [words])[-1])
     pairs = [pair for pair in neighbours(text) if wanted in pair]
     return not pairs or any(pair in facts.pairs for pair in pairs)
 
 
-def _contains_word(text: str, word: str) -> bool:
-    return bool(word.strip()) and re.search(rf"(?<!\w){re.escape(word.strip())}(?!\w)", text, re.IGNORECASE) is not None
+def _used(words: Iterable[str], text: str) -> list[str]:
+    """Return those of `words` (or phrases) that stand in `text` whole, case ignored."""
+    wanted = [word.strip() for word in words if word.strip()]
+    return [word for word in wanted if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)]
 
 
 def _letters(text: str) -> str:

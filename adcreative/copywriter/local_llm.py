@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from adcreative.copywriter.adapter import is_adapter_folder, merge_adapter
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
@@ -24,12 +27,13 @@ from adcreative.copywriter.gguf_cache import load_language_model
 from adcreative.copywriter.lint import KINDS, is_near_duplicate
 from adcreative.copywriter.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.rules import word_set
-from adcreative.copywriter.vocabulary import build_trie
+from adcreative.copywriter.vocabulary import borrowed_out_of_place, build_trie
 from adcreative.encoders.weights import find_weight
 from adcreative.errors import CopywriterError
 
 EMBEDDED = "smollm2"
-_WEIGHT = "smollm2-135m"
+TUNED = "smollm2-tuned"
+_WEIGHT, _ADAPTER_WEIGHT = "smollm2-135m", "copywriter"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +44,9 @@ class LocalConfig:
     brief_bonus is what each of the first two words shared with the brief adds when lines are ordered.
     """
 
-    rows_per_line: float = 2.5
-    min_rows: int = 8
-    max_rows: int = 20
+    rows_per_line: float = 4.0
+    min_rows: int = 12
+    max_rows: int = 24
     headline_temperature: float = 0.75
     description_temperature: float = 0.65
     top_p: float = 0.9
@@ -64,15 +68,20 @@ class LocalConfig:
 
 
 class LocalSource:
-    """A LineSource over one language model; loads it once, at the first proposal, and is safe to share between threads."""
+    """A LineSource over one language model; loads it once, at the first proposal, and is safe to share between threads.
+
+    spec: "smollm2", "smollm2-tuned" (with the shipped adapter), a folder with an adapter for SmolLM2 (see post_training), or
+    another model's folder, .gguf file or hub id.
+    """
 
     def __init__(self, spec: str = EMBEDDED, config: LocalConfig | None = None, cache_dir: Path | None = None) -> None:
-        self.engine = EMBEDDED if spec == EMBEDDED else Path(spec).name.removesuffix(".gguf")
+        self.engine = spec if spec in (EMBEDDED, TUNED) else Path(spec).name.removesuffix(".gguf")
         self._spec, self._config = spec, config or LocalConfig()
-        self._cache_dir = cache_dir or _default_cache_dir()
-        self._is_small = spec == EMBEDDED
+        self._cache_dir = cache_dir or default_cache_dir()
+        self._is_adapted = spec == TUNED or is_adapter_folder(Path(spec))
+        self.is_small = spec == EMBEDDED or self._is_adapted
         self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._loaded: LoadedModel | None = None
 
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
@@ -84,27 +93,43 @@ class LocalSource:
                 embedded model does not know.
         """
         facts = read_facts(brief)
-        if self._is_small and not facts.is_english:
-            raise CopywriterError("the embedded SmolLM2 knows English only, and the brief is in another language")
+        self.check_language(facts)
         if num_lines < 1 or (should_stop is not None and should_stop()):
             return []
-        try:
-            with self._lock, torch.inference_mode():
-                loaded = self._load()
-                starts, rows = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
-                texts = [start.finish(loaded.decode(row.token_ids), kind) for start, row in zip(starts, rows, strict=True)]
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise CopywriterError(f"the language model {self.engine!r} ran out of memory: {error}") from error
+        with self.loaded() as loaded:
+            starts, rows = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
+            texts = [start.finish(loaded.decode(row.token_ids), kind) for start, row in zip(starts, rows, strict=True)]
         return self._ordered(texts, rows, facts)
 
-    def _load(self) -> _Loaded:
+    def check_language(self, facts: Facts) -> None:
+        """Raise a CopywriterError when the embedded model does not know the language of the words."""
+        if self.is_small and not facts.is_english:
+            raise CopywriterError("the embedded SmolLM2 knows English only, and the brief is in another language")
+
+    @contextmanager
+    def loaded(self) -> Iterator[LoadedModel]:
+        """Hold the model, loaded, for this thread alone.
+
+        Raises:
+            CopywriterError: it cannot be had or loaded, or memory runs out, here or in the block.
+        """
+        try:
+            with self._lock, torch.inference_mode():
+                yield self._load()
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise CopywriterError(f"the language model {self.engine!r} ran out of memory: {error}") from error
+
+    def _load(self) -> LoadedModel:
         if self._loaded is None:
-            source = find_weight(_WEIGHT) if self._is_small else self._spec
-            self._loaded = _Loaded(*load_language_model(source, self._cache_dir))
+            source = find_weight(_WEIGHT) if self.is_small else self._spec
+            model, tokenizer = load_language_model(source, self._cache_dir)
+            if self._is_adapted:
+                merge_adapter(model, find_weight(_ADAPTER_WEIGHT) if self._spec == TUNED else Path(self._spec))
+            self._loaded = LoadedModel(model, tokenizer)
         return self._loaded
 
     def _sample(
-        self, loaded: _Loaded, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
+        self, loaded: LoadedModel, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
     ) -> tuple[list[Start], list[SampledRow]]:
         config = self._config
         num_rows = min(max(round(config.rows_per_line * num_lines), config.min_rows), config.max_rows)
@@ -115,7 +140,7 @@ class LocalSource:
         prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
         rows = prompt.sample(
             [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
-            gate=loaded.gate(facts, kind, is_small=self._is_small),
+            gate=loaded.gate(facts, kind, is_small=self.is_small),
             stop_ids=loaded.stop_ids(kind),
             config=config.sampling(kind),
             generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
@@ -128,17 +153,20 @@ class LocalSource:
         leaks = example_lines()
         scored = []
         for place, (text, row) in enumerate(zip(texts, rows, strict=True)):
-            if row.is_finished and row.mean_log_prob >= self._config.min_log_prob and not is_near_duplicate(text, leaks):
-                bonus = self._config.brief_bonus * min(num_shared_words(text, facts), 2)
-                scored.append((-(row.mean_log_prob + bonus), place, text))
+            if not row.is_finished or row.mean_log_prob < self._config.min_log_prob or is_near_duplicate(text, leaks):
+                continue
+            if self.is_small and borrowed_out_of_place(text, facts) is not None:
+                continue
+            bonus = self._config.brief_bonus * min(num_shared_words(text, facts), 2)
+            scored.append((-(row.mean_log_prob + bonus), place, text))
         return [text for _, _, text in sorted(scored)]
 
 
-class _Loaded:
+class LoadedModel:
     """The model with its tokenizer, and the prompts and masks that are worth keeping."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._model, self._tokenizer = model, tokenizer
+        self.model, self._tokenizer = model, tokenizer
         self._examples: dict[str, SharedPrompt] = {}
         self._open_gate: OpenGate | None = None
         eos = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
@@ -158,15 +186,21 @@ class _Loaded:
 
     def examples(self, kind: str) -> SharedPrompt:
         if kind not in self._examples:
-            self._examples[kind] = SharedPrompt(self._model, self.encode(examples_prompt(kind)))
+            self._examples[kind] = SharedPrompt(self.model, self.encode(examples_prompt(kind)))
         return self._examples[kind]
+
+    @property
+    def vocabulary_size(self) -> int:
+        return int(self.model.config.get_text_config().vocab_size)
 
     def gate(self, facts: Facts, kind: str, *, is_small: bool) -> TokenGate:
         """Return the vocabulary for the small model; larger ones may use every token that is not a control token."""
-        size = int(self._model.config.get_text_config().vocab_size)
-        if is_small:
-            return build_trie(facts, kind, self.encode, size)
+        return build_trie(facts, kind, self.encode, self.vocabulary_size) if is_small else self.open_gate()
+
+    def open_gate(self) -> OpenGate:
+        """Return the gate that shuts out control tokens only."""
         if self._open_gate is None:
+            size = self.vocabulary_size
             allowed = torch.ones(size, dtype=torch.bool)
             allowed[[token for token in self._tokenizer.all_special_ids if token < size]] = False
             allowed[len(self._tokenizer) :] = False
@@ -180,6 +214,7 @@ def num_shared_words(text: str, facts: Facts) -> int:
     return len({stem(word) for word in WORD.findall(text) if word.casefold() not in function_words} & facts.parts)
 
 
-def _default_cache_dir() -> Path:
+def default_cache_dir() -> Path:
+    """Return where dequantised models are kept: $ADCREATIVE_CACHE, else adcreative/ in the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
     return Path(os.environ.get("ADCREATIVE_CACHE", default))

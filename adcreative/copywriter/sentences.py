@@ -17,6 +17,7 @@ _PLURAL_SUBJECT = re.compile(
 )
 _UNFINISHED_MAKE = re.compile(r"\bmakes? (?:your |the |a )?\w+ (?:look|feel)$", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(a|an)\s+([a-z][a-z'’-]*)", re.IGNORECASE)
+_NOUN_AFTER_ONE = re.compile(r"\b(?:a|an)\s+(?:(?!little\b|bit\b)[a-z-]+\s+){0,2}?([a-z-]+)(?=[.,;:?!]|$)", re.IGNORECASE)
 _PLURAL_AFTER_ONE = re.compile(r"\b(?:a|an|every|each|another)\s+([a-z]+s)\b(?!\s+[a-z])", re.IGNORECASE)
 
 
@@ -71,6 +72,9 @@ def _article_problems(text: str) -> Iterable[str]:
             vowel = True
         if (article.casefold() == "an") != vowel and len(bare) > 1:
             yield f"has the wrong article ({article} {word})"
+    for word in _NOUN_AFTER_ONE.findall(text):
+        if word.casefold() in word_set("grammar", "mass_nouns") - word_set("language", "countable_too"):
+            yield f"has an article before something that is not counted ({word})"
     for word in _PLURAL_AFTER_ONE.findall(text):
         bare = word.casefold()
         if not bare.endswith(("ss", "us", "is")) and bare[:-1] in english_words() and len(bare) > 3:

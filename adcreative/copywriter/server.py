@@ -79,10 +79,28 @@ class ServerSource:
         Raises:
             CopywriterError: the server cannot be used, or answers without a single line.
         """
+        num_asked = min(2 * num_lines, _MAX_LINES)
+        return self.ask_lines(
+            _SYSTEM, build_request(brief, kind, num_asked), max_tokens=60 * num_asked + 100, seed=seed, should_stop=should_stop
+        )
+
+    def ask_lines(
+        self, system: str, request: str, *, max_tokens: int, seed: int, should_stop: ShouldStop | None = None
+    ) -> list[str]:
+        """Send one request with the JSON schema of a list of texts and return the texts; none when stopped.
+
+        Raises:
+            CopywriterError: the server cannot be used, or answers without a single text.
+        """
         try:
             if not self._model:
                 self._model = self._client.first_model(should_stop)
-            answer = self._ask(self._body(brief, kind, min(2 * num_lines, _MAX_LINES), seed), should_stop)
+            messages = [{"role": "system", "content": system}, {"role": "user", "content": request}]
+            body = {
+                "model": self._model, "messages": messages, "temperature": self._client.config.temperature,
+                "max_tokens": max_tokens, "seed": seed % 2**31,
+            }  # fmt: skip
+            answer = self._ask(body, should_stop)
         except StoppedError:
             return []
         lines = read_lines(_content(answer))
@@ -101,30 +119,22 @@ class ServerSource:
                 self._takes_schema = False
         return self._client.complete(body, should_stop)
 
-    def _body(self, brief: Brief, kind: str, num_lines: int, seed: int) -> dict[str, Any]:
-        return {
-            "model": self._model,
-            "messages": [
-                {"role": "system", "content": _SYSTEM},
-                {"role": "user", "content": build_request(brief, kind, num_lines)},
-            ],
-            "temperature": self._client.config.temperature,
-            "max_tokens": 60 * num_lines + 100,
-            "seed": seed % 2**31,
-        }
-
 
 def build_request(brief: Brief, kind: str, num_lines: int) -> str:
     """Return the user message: the task, then the cleaned brief as JSON in which no mark can be closed."""
     facts = read_facts(brief)
-    data = {name: getattr(facts, name) for name in ("brand", "product", "tone", "headline", "description")}
-    packed = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
+    packed = pack_data({name: getattr(facts, name) for name in ("brand", "product", "tone", "headline", "description")})
     language = "" if facts.is_english else f" Write in the language of the brief ({brief.language})."
     return (
         f"Write {num_lines} different ad {kind}s of at most {length_limit(brief, kind)} characters each, in frames such as "
         f"benefit, question, how-to, urgency without a false deadline, curiosity.{language} They must not repeat the "
         f"client's own {kind}.\n<brief>\n{packed}\n</brief>"
     )
+
+
+def pack_data(data: dict[str, Any]) -> str:
+    """Return JSON without angle brackets, so that no mark around it can be closed from inside."""
+    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def read_lines(content: str) -> list[str]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from adcreative.copywriter.brief import WORD, Facts, stem, stems_of
+from adcreative.copywriter.lint import in_context
 from adcreative.copywriter.rules import english_words, rule_pack, word_set
 
 Encode = Callable[[str], list[int]]
@@ -33,8 +34,10 @@ class WordTrie:
         for text in [f" {word}" for word in words] + list(marks):
             path = tuple(encode(text))
             self._add(path)
-            if text.strip() in repeatable or not text.strip().isalpha():
-                self._repeatable[path[0]] = True
+            word = text.strip()
+            if word in repeatable or word[:1].isdigit() or not any(character.isalpha() for character in word):
+                self._repeatable[list(path)] = True
+            self._repeatable[list(path[1:])] = True  # inside a word: the end of one may be the end of another
         self._masks: dict[tuple[int, ...], Tensor] = {}
 
     def _add(self, path: tuple[int, ...]) -> None:
@@ -43,7 +46,7 @@ class WordTrie:
         self._ends.add(path)
 
     def repeatable(self) -> Tensor:
-        """Return [V] bool: tokens that a line may use again, those of function words and marks."""
+        """Return [V] bool: tokens that a line may use again: function words, marks, numbers, and the insides of words."""
         return self._repeatable
 
     def step(self, node: tuple[int, ...], token: int) -> tuple[int, ...]:
@@ -82,6 +85,28 @@ def allowed_words(facts: Facts) -> list[str]:
 def build_trie(facts: Facts, kind: str, encode: Encode, vocabulary_size: int) -> WordTrie:
     """Return the trie for one brief and kind of line; no comma and no full stop, after which small models drift."""
     return WordTrie(allowed_words(facts), _MARKS[kind], encode, vocabulary_size)
+
+
+def borrowed_out_of_place(text: str, facts: Facts) -> str | None:
+    """Return a word that `text` has from the brief's sentences alone and puts beside other words than the brief does, or None.
+
+    "Gentle on skin and on the river" is no river cruise: a small model takes such words for the subject.
+    """
+    at_home = _subject_stems(field_of(facts)) | {
+        part for word in WORD.findall(f"{facts.brand} {facts.product}") for part in stems_of(word)
+    }
+    for word in WORD.findall(text):
+        if not stems_of(word) & at_home and not in_context(word, text, facts):
+            return str(word)
+    return None
+
+
+@cache
+def _subject_stems(field: str | None) -> frozenset[str]:
+    words = word_set("vocabulary", "general") | word_set("language", "function_words")
+    if field is not None:
+        words |= frozenset(rule_pack("vocabulary")["fields"][field]["words"].split())
+    return frozenset(stem(word) for word in words)
 
 
 def field_of(facts: Facts) -> str | None:

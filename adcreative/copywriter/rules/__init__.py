@@ -13,7 +13,9 @@ from typing import Any
 
 import yaml
 
-PACKS = ("claims", "grammar", "injection", "language", "limits", "people", "prompts", "vocabulary")
+PACKS = (
+    "claims", "grammar", "injection", "language", "limits", "people", "product_families", "products", "prompts", "vocabulary",
+)  # fmt: skip
 
 
 @cache

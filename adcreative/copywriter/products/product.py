@@ -1,0 +1,131 @@
+"""A product as a record of attributes, and what of it may be used. The words of a record are data, as those of a brief are.
+
+A cell that talks to a language model is left out whole, name and value; the number of attributes and their lengths are capped.
+No torch here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from adcreative.copywriter.brief import NUMBER, WORD, Brief, Facts, clean_field, read_facts, stem
+from adcreative.copywriter.rules import rule_pack, word_set
+
+MAX_ATTRIBUTES, MAX_NAME_CHARS, MAX_VALUE_CHARS, MAX_SEARCH_TERMS = 40, 60, 160, 40
+_TOKEN = re.compile(rf"{WORD.pattern}|{NUMBER.pattern}")
+_HYPHEN = re.compile(r"(?<=\w)[-–](?=\w)")
+
+Attribute = tuple[str, str]
+Tokens = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is sold, as a shop's table has it. title is the kind of thing ("tote bag"); search_terms are what people look for.
+
+    attributes are (name, value) pairs; values "yes" and "no" say whether the name applies. avoid lists the brand's words.
+    """
+
+    title: str
+    brand: str = ""
+    category: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    search_terms: tuple[str, ...] = ()
+    language: str = "en"
+    avoid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProductFacts:
+    """The usable part of a Product: cleaned words, and what a description may take from them.
+
+    facts are those of a brief with the same words, tokens the stems and numbers of the whole record, ignored what was left
+    out because it talks to a language model.
+    """
+
+    title: str
+    brand: str
+    attributes: tuple[Attribute, ...]
+    search_terms: tuple[str, ...]
+    facts: Facts
+    tokens: frozenset[str] = field(repr=False)
+    ignored: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Brand and title, as one speaks of the product."""
+        return f"{self.brand} {self.title}".strip()
+
+    @property
+    def is_english(self) -> bool:
+        return self.facts.is_english
+
+
+@lru_cache(maxsize=4096)
+def read_product_facts(product: Product) -> ProductFacts:
+    """Return what may be used of `product`: capped, cleaned, without planted instructions."""
+    title, ignored = clean_field(product.title, 120)
+    brand, left_out = clean_field(product.brand, 60)
+    ignored += left_out
+    attributes: list[Attribute] = []
+    for raw_name, raw_value in product.attributes[:MAX_ATTRIBUTES]:
+        name, bad_name = clean_field(raw_name, MAX_NAME_CHARS)
+        value, bad_value = clean_field(raw_value, MAX_VALUE_CHARS)
+        ignored += bad_name + bad_value
+        if name and value and not bad_name and not bad_value:
+            attributes.append((name, value))
+    terms = [clean_field(term, MAX_NAME_CHARS) for term in product.search_terms[:MAX_SEARCH_TERMS]]
+    said = [f"{name} {value}" for name, value in attributes]
+    brief = Brief(
+        brand=brand, product=title, headline=product.category[:120], description=". ".join(said), language=product.language,
+        avoid=product.avoid,
+    )  # fmt: skip
+    whole = " . ".join([brand, title, product.category[:120], *said])
+    return ProductFacts(
+        title=title,
+        brand=brand,
+        attributes=tuple(attributes),
+        search_terms=tuple(term for term, bad in terms if term and not bad),
+        facts=read_facts(brief),
+        tokens=frozenset(tokenize(whole)),
+        ignored=tuple(ignored),
+        avoid=product.avoid,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def tokenize(text: str) -> Tokens:
+    """Return stems and numbers in order: hyphens separate, spellings of one unit are one token ("500ml" is 500, ml)."""
+    units = _units()
+    found = []
+    for token in _TOKEN.findall(_HYPHEN.sub(" ", text)):
+        folded = token.casefold()
+        found.append(units.get(folded) or (folded if folded[0].isdigit() else stem(folded)))
+    return tuple(found)
+
+
+def content(tokens: Tokens) -> Tokens:
+    """Return the tokens that are not function words."""
+    return tuple(token for token in tokens if token not in _function_stems())
+
+
+def flag_of(value: str) -> bool | None:
+    """Return True or False for a value that only says whether its name applies, None for any other."""
+    folded = value.casefold().strip(" .")
+    if folded in word_set("products", "true_values"):
+        return True
+    return False if folded in word_set("products", "false_values") else None
+
+
+@lru_cache(maxsize=1)
+def _units() -> dict[str, str]:
+    return {word: unit for unit, words in rule_pack("products")["units"].items() for word in (unit, *words.split())}
+
+
+@lru_cache(maxsize=1)
+def _function_stems() -> frozenset[str]:
+    """Stems of function words; "one" counts things and stays."""
+    return frozenset(stem(word) for word in word_set("language", "function_words") - {"one", "no", "not"})
