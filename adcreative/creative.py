@@ -102,11 +102,28 @@ class FaceReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One change: face index (-1 for words), direction (or "headline", "description"), strength (standard deviations)."""
+    """One change: face index (-1 for words and the whole picture), direction, strength (standard deviations).
+
+    Besides a face's directions: "headline", "description", "cta" (strength 0), a look such as "exposure", "scene" (its number).
+    """
 
     face: int
     direction: str
     strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRecord:
+    """How a search went. hypervolume: of the front after each generation. rendered: candidates scored again from final pixels.
+
+    rank_correlation: Spearman's, of those candidates' bounds before and after (None: too few). elite_changes: generations after
+    which that put another candidate first.
+    """
+
+    hypervolume: tuple[float, ...] = ()
+    rendered: int = 0
+    rank_correlation: float | None = None
+    elite_changes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +144,8 @@ class EditResult:
     headline_edited: str = ""
     description_original: str = ""
     description_edited: str = ""
+    cta_original: str = ""
+    cta_edited: str = ""
     ctr_original: float | None = None
     ctr_original_judge: float | None = None
     ctr_control: float | None = None
@@ -145,6 +164,7 @@ class EditResult:
     reason: str = ""
     consent_id: str = ""
     enough_data: bool = True
+    search: SearchRecord = SearchRecord()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""

@@ -1,7 +1,7 @@
-"""Edit one creative: search faces and words, look at the finalists again, ask the judge, deliver the edit or keep the ad.
+"""Edit one creative: search faces, words, look and scene, see the finalists again, ask the judge, deliver the edit or keep it.
 
-    open, probe the faces (opening.py, response.py) -> search (search.py) -> compose, extract and score the finalists
-    (finalists.py) -> verdict of a second model (judge.py) -> EditOutcome
+    open, probe the picture (opening.py, response.py) -> search (search.py), the elite rendered (elite.py, composing.py)
+    -> compose, extract and score the finalists (finalists.py) -> verdict of a second model (judge.py) -> EditOutcome
 
 Every rate in the result comes from final pixels and words, never from the search's own estimates; that of an edit is the
 original's, moved by what the model expects of the change (`predict_uplift`), so that rates and uplift say the same. Loads no
@@ -16,10 +16,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from adcreative.creative import Creative, Edit, EditResult
+from adcreative.creative import Creative, Edit, EditResult, SearchRecord
+from adcreative.editor.composing import PixelScorer
 from adcreative.editor.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
 from adcreative.editor.genome import GeneSpace
 from adcreative.editor.judge import Verdict, give_verdict
+from adcreative.editor.look import LOOKS
 from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
 from adcreative.editor.opening import OpenCreative, measure_space, open_creative, permitted_tools, write_lines
 from adcreative.editor.search import Progress, SearchResult, search_edits
@@ -72,7 +74,7 @@ def edit_creative(
     """
     config, started_s = config or EditorConfig(), time.monotonic()
     tools, permission = permitted_tools(creative, tools, config)
-    opened = open_creative(creative, tools, config, permission)
+    opened = open_creative(creative, tools, config, permission, should_stop)
     lines, note = write_lines(creative, opened.features, tools, config, should_stop)
     space, response = measure_space(opened, lines, tools)
     scorer = CandidateScorer(
@@ -80,7 +82,10 @@ def edit_creative(
         risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
     )  # fmt: skip
     rng = np.random.default_rng(config.seed)
-    found = search_edits(scorer, space, config.search_config(), rng=rng, progress=progress, should_stop=should_stop)
+    found = search_edits(
+        scorer, space, config.search_config(), rng=rng, progress=progress, should_stop=should_stop,
+        render=PixelScorer(opened, lines, scorer, tools.extractor) if response is not None else None,
+    )  # fmt: skip
     finalists = score_finalists(opened, found, space, lines, tools, config)
     winner = pick_finalist(finalists, config)
     verdict = _judge(opened, winner, tools, config) if winner is not None else None
@@ -92,7 +97,7 @@ def edit_creative(
     if not found.is_complete:
         reasons.append(f"stopped early, after {len(found.leaders)} of {config.generations + 1} generations")
     result = replace(
-        _result(opened, delivered, verdict, control_u8, tools, config), evaluations=found.evaluations,
+        _result(opened, delivered, verdict, control_u8, tools, config), evaluations=found.evaluations, search=_record(found),
         reason="; ".join(filter(None, reasons)), seconds=round(time.monotonic() - started_s, 3),
     )  # fmt: skip
     ranked = sorted(finalists, key=lambda finalist: -finalist.low)
@@ -113,7 +118,7 @@ def _deliver_other(
     delivered = chosen if verdict.is_delivered else None
     result = replace(
         _result(opened, delivered, verdict, outcome.control_u8, tools, config), evaluations=outcome.result.evaluations,
-        reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds,
+        reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds, search=outcome.result.search,
     )  # fmt: skip
     image_u8 = delivered.creative.image_u8 if delivered is not None else opened.image_u8
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)
@@ -156,6 +161,7 @@ def _result(
         file_name=creative.file_name, ad_name=creative.ad_name, status="edited" if delivered else "kept",
         headline_original=creative.headline, headline_edited=final.headline,
         description_original=creative.description, description_edited=final.description,
+        cta_original=creative.cta, cta_edited=final.cta,
         ctr_original=before.ctr, ctr_original_judge=judge_before.ctr,
         ctr_control=before.ctr if control_u8 is None else _control_rate(opened, before.ctr, control_u8, tools),
         ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
@@ -193,7 +199,20 @@ def _edits(opened: OpenCreative, delivered: Finalist, tools: EditorTools) -> tup
         for name, strength in zip(tools.directions.names, strengths, strict=True)
         if strength
     ]
-    for kind in ("headline", "description"):
+    looks = zip(LOOKS, delivered.look, strict=False)
+    edits += [Edit(face=-1, direction=name, strength=round(float(strength), 4)) for name, strength in looks if strength]
+    if delivered.genome[-1]:
+        edits.append(Edit(face=-1, direction="scene", strength=delivered.genome[-1]))
+    for kind in ("headline", "description", "cta"):
         if getattr(delivered.creative, kind) != getattr(opened.creative, kind):
             edits.append(Edit(face=-1, direction=kind, strength=0.0))
     return tuple(edits)
+
+
+def _record(found: SearchResult) -> SearchRecord:
+    """Return what a result says of its search."""
+    correlation = found.rank_correlation
+    return SearchRecord(
+        hypervolume=tuple(round(volume, 6) for volume in found.hypervolume), rendered=len(found.pairs),
+        rank_correlation=None if correlation is None else round(correlation, 4), elite_changes=found.elite_changes,
+    )  # fmt: skip

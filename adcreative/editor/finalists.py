@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from adcreative.creative import Creative, Edit
+from adcreative.editor.composing import compose_creative
 from adcreative.editor.genome import GeneSpace, Individual
 from adcreative.editor.judge import KNEE_SHARE, choose_finalists, pick_knee
 from adcreative.editor.objectives import Lines, predict_uplift
@@ -19,13 +20,17 @@ from adcreative.errors import CreativeError
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
-    """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores."""
+    """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores.
+
+    strengths [F, K] of the faces, look [L] of the whole picture.
+    """
 
     genome: Individual
     creative: Creative
     features: Any
     strengths: np.ndarray
     identity: float | None
+    look: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predicted: float = 0.0
     low: float = 0.0
 
@@ -90,17 +95,12 @@ def score_finalists(
 
 def compose_edit(opened: OpenCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
     """Return a genome's edit with its final pixels and words; its features are not extracted and its scores not set."""
-    strengths, (headline_idx, description_idx) = space.strengths([genome])[0], space.lines([genome])[0]
-    edited = lines.apply(opened.creative, int(headline_idx), int(description_idx))
+    strengths, edited = space.strengths([genome])[0], compose_creative(opened, genome, space, lines)
     identity = None
     if opened.session is not None:
-        identity = 1.0
-        if strengths.any():
-            identity = float(opened.session.identity(strengths.astype(np.float32)))
-            edited = replace(edited, image_u8=opened.session.compose(strengths.astype(np.float32)))
-    if edited.image_u8 is None and opened.image_u8 is not None:
-        edited = replace(edited, image_u8=opened.image_u8)
-    return Finalist(genome=genome, creative=edited, features=None, strengths=strengths, identity=identity)
+        identity = float(opened.session.identity(strengths.astype(np.float32))) if strengths.any() else 1.0
+    look = space.looks([genome])[0]
+    return Finalist(genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, look=look)
 
 
 def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:

@@ -2,19 +2,19 @@
 
 A genome is a flat list of numbers, so that DEAP's selection and archives take it as it is:
 
-    [ strength per face and direction | active bit per face and direction | headline index | description index ]
+    [ strength per face and direction, then per look | active bit of each | headline | description | button | scene ]
 
 A strength counts only where its bit is 1 (Deb & Goyal 1996 call such mixed genomes GeneAS); the bits keep edits sparse, and
-a strength that was switched off comes back unchanged when its bit does. Index 0 is the creative's own line, so the genome
-of zeros is the creative as it was. Knows nothing of pictures, models or torch.
+a strength that was switched off comes back unchanged when its bit does. The last four are indices; 0 is the creative's own
+line, button or scene, so the genome of zeros is the creative as it was. Knows nothing of pictures, models or torch.
 
-Shapes: P population, G genes, F faces, K directions.
+Shapes: P population, G genes, F faces, K directions, L looks, S = F * K + L strengths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ from deap import base
 from adcreative.errors import ConfigError
 
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
-MIN_STRENGTH = 0.2  # a weaker change of a face is invisible, so it is left out
+MIN_STRENGTH = 0.2  # a weaker change of a face, or of the look, is invisible, so it is left out
+CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
+CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,8 @@ class GeneSpace:
     """The box a genome lives in.
 
     num_faces: faces that may be edited. low, high [K]: safe range of each direction, in standard deviations, with
-    low <= 0 <= high. num_headlines, num_descriptions: lines to choose from, the creative's own one included.
+    low <= 0 <= high. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
+    own included. look_low, look_high [L]: range of each look (look.LOOKS), empty when the look stays as it is.
     """
 
     num_faces: int
@@ -99,21 +102,26 @@ class GeneSpace:
     high: np.ndarray
     num_headlines: int = 1
     num_descriptions: int = 1
+    num_buttons: int = 1
+    num_scenes: int = 1
+    look_low: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    look_high: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        low, high = np.asarray(self.low, dtype=np.float64), np.asarray(self.high, dtype=np.float64)
-        if low.ndim != 1 or low.shape != high.shape or not ((low <= 0) & (high >= 0)).all():
+        for name, low_name, high_name in (("directions", "low", "high"), ("looks", "look_low", "look_high")):
+            low, high = (np.asarray(getattr(self, one), dtype=np.float64) for one in (low_name, high_name))
+            if low.ndim != 1 or low.shape != high.shape or not ((low <= 0) & (high >= 0)).all():
+                raise ConfigError(
+                    f"{name} need low [K] <= 0 <= high [K], got low {low.tolist()} and high {high.tolist()}; "
+                    "the unedited picture has to lie inside the range."
+                )
+            object.__setattr__(self, low_name, low)
+            object.__setattr__(self, high_name, high)
+        if self.num_faces < 0 or min(self.num_choices) < 1:
+            counts = ", ".join(f"num_{kind}s={num}" for kind, num in zip(CHOICES, self.num_choices, strict=True))
             raise ConfigError(
-                f"directions need low [K] <= 0 <= high [K], got low {low.tolist()} and high {high.tolist()}; "
-                "the unedited face has to lie inside the range."
+                f"a gene space needs num_faces >= 0 and at least one of each choice, got num_faces={self.num_faces}, {counts}."
             )
-        if self.num_faces < 0 or self.num_headlines < 1 or self.num_descriptions < 1:
-            raise ConfigError(
-                f"a gene space needs num_faces >= 0 and at least one line of each kind, got num_faces={self.num_faces}, "
-                f"num_headlines={self.num_headlines}, num_descriptions={self.num_descriptions}."
-            )
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
 
     @property
     def num_directions(self) -> int:
@@ -121,55 +129,76 @@ class GeneSpace:
 
     @property
     def num_strengths(self) -> int:
-        """F * K: how many strengths, and how many bits, a genome has."""
-        return self.num_faces * self.num_directions
+        """S: how many strengths, and how many bits, a genome has."""
+        return self.num_faces * self.num_directions + len(self.look_low)
 
     @property
     def num_genes(self) -> int:
-        return 2 * self.num_strengths + 2
+        return 2 * self.num_strengths + len(CHOICES)
 
     @property
-    def num_choices(self) -> tuple[int, int]:
-        return self.num_headlines, self.num_descriptions
+    def num_choices(self) -> tuple[int, int, int, int]:
+        return self.num_headlines, self.num_descriptions, self.num_buttons, self.num_scenes
 
     @property
     def is_single(self) -> bool:
         """Whether nothing can be changed, so that the unedited creative is the only candidate."""
-        return self.num_strengths == 0 and self.num_choices == (1, 1)
+        return self.num_strengths == 0 and max(self.num_choices) == 1
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return lower and upper bound of every strength gene, [F * K] each."""
-        return np.tile(self.low, self.num_faces), np.tile(self.high, self.num_faces)
+        """Return lower and upper bound of every strength gene, [S] each."""
+        low, high = np.tile(self.low, self.num_faces), np.tile(self.high, self.num_faces)
+        return np.concatenate([low, self.look_low]), np.concatenate([high, self.look_high])
 
     def original(self) -> Individual:
         """Return the genome of the creative as it was."""
         return Individual(np.zeros(self.num_genes))
 
     def sample(self, *, rng: np.random.Generator, active_share: float | None = None) -> Individual:
-        """Draw a genome: strengths and lines uniform, each bit 1 with probability `active_share`.
+        """Draw a genome: strengths and choices uniform, each bit 1 with probability `active_share`.
 
         None draws the share too, uniformly, so that samples range from sparse to dense.
         """
         low, high = self.bounds()
         share = rng.random() if active_share is None else active_share
         bits = (rng.random(self.num_strengths) < share).astype(np.float64)
-        lines = [float(rng.integers(num)) for num in self.num_choices]
-        return Individual([*rng.uniform(low, high), *bits, *lines])
+        choices = [float(rng.integers(num)) for num in self.num_choices]
+        return Individual([*rng.uniform(low, high), *bits, *choices])
 
-    def strengths(self, genomes: list[Individual]) -> np.ndarray:
-        """Return what is applied to the faces, [P, F, K]: active strengths in steps of 0.01; 0 where inactive or below 0.2."""
+    def amounts(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return what is applied, [P, S]: active strengths in steps of 0.01; 0 where inactive or below 0.2."""
         genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
         values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
         low, high = self.bounds()
         stepped = np.clip(np.round(values / STRENGTH_STEP) * STRENGTH_STEP, low, high)
         applied = np.where((bits > 0.5) & (np.abs(stepped) > MIN_STRENGTH - 1e-9), stepped, 0.0)
-        return applied.reshape(len(genomes), self.num_faces, self.num_directions) + 0.0  # no negative zero
+        return applied + 0.0  # no negative zero
 
-    def lines(self, genomes: list[Individual]) -> np.ndarray:
-        """Return indices of headline and description, [P, 2] int."""
-        return np.array([genome[-2:] for genome in genomes], dtype=np.int64).reshape(len(genomes), 2)
+    def strengths(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return what is applied to the faces, [P, F, K], as `amounts`."""
+        num = self.num_faces * self.num_directions
+        return self.amounts(genomes)[:, :num].reshape(len(genomes), self.num_faces, self.num_directions)
+
+    def looks(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return what is applied to the whole picture, [P, L], as `amounts`."""
+        return self.amounts(genomes)[:, self.num_faces * self.num_directions :]
+
+    def choices(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return indices of headline, description, button and scene, [P, 4] int."""
+        num = len(CHOICES)
+        return np.array([genome[-num:] for genome in genomes], dtype=np.int64).reshape(len(genomes), num)
+
+    def changes_picture(self, genome: Individual) -> bool:
+        """Return whether pixels change, not words and button alone."""
+        return bool(self.amounts([genome]).any() or genome[-1])
+
+    def distance(self, first: Individual, second: Individual) -> float:
+        """Return how far apart two edits are, in standard deviations; infinite when a choice differs."""
+        if first[-len(CHOICES) :] != second[-len(CHOICES) :]:
+            return float("inf")
+        a, b = self.amounts([first, second])
+        return float(np.linalg.norm(a - b))
 
     def key(self, genome: Individual) -> tuple[float, ...]:
         """Return what the genome means; genomes with equal keys are the same candidate."""
-        strengths = self.strengths([genome]).ravel()
-        return (*np.round(strengths / STRENGTH_STEP).tolist(), *genome[-2:])
+        return (*np.round(self.amounts([genome])[0] / STRENGTH_STEP).tolist(), *genome[-len(CHOICES) :])

@@ -72,16 +72,9 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
     order = [pick_knee(lows, sizes), *np.argsort(-np.array(lows), kind="stable")]
     chosen: list[Individual] = []
     for idx in order:
-        if len(chosen) < num_finalists and all(_is_distinct(useful[idx], other, space) for other in chosen):
+        if len(chosen) < num_finalists and all(space.distance(useful[idx], other) > MIN_DISTANCE for other in chosen):
             chosen.append(useful[idx])
     return chosen
-
-
-def _is_distinct(first: Individual, second: Individual, space: GeneSpace) -> bool:
-    if first[-2:] != second[-2:]:
-        return True
-    a, b = space.strengths([first, second])
-    return float(np.linalg.norm(a - b)) > MIN_DISTANCE
 
 
 def shrink_uplift(predicted: float, judged: float) -> float:

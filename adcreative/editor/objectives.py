@@ -1,6 +1,6 @@
 """What a candidate is worth inside the search: batches of genomes in, scores against the unedited creative out.
 
-Faces come from the picture's measured answer to each direction (response.py), words from tables made before the search, so
+Faces, look and scene come from the picture's measured answers (response.py), words from tables made before the search, so
 that a candidate costs one row of a predictor's batch. The unedited candidate is the original exactly. Everything it needs is
 a Protocol; no torch here. Shapes: P population, F faces, K directions, C code width, A attributes.
 """
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.response import FaceResponse
+from adcreative.editor.genome import CHOICE_SIZES, CandidateScore, GeneSpace, Individual
+from adcreative.editor.response import PictureResponse
 from adcreative.errors import CreativeError
 
 if TYPE_CHECKING:
     from adcreative.features import CreativeFeatures
 
+BUTTON_STD = 0.1  # log-odds that a new button leaves unexplained, assumed: changes.py calibrates words and picture only
 SHARED_ERROR = 0.9  # assumed correlation of an ensemble's errors on two versions of one creative, when members are not told
 
 
@@ -32,6 +33,9 @@ class FaceSession(Protocol):
 
     def control(self) -> np.ndarray:
         """Return the full picture with each face replaced by its unedited inversion."""
+
+    def mask(self) -> np.ndarray:
+        """Return which pixels an edit may change, [H, W] bool."""
 
     def identity(self, strengths: np.ndarray) -> float:
         """Return how much the faces are still themselves, -1..1."""
@@ -59,30 +63,34 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Lines to choose from, the creative's own first, with what the encoders make of them.
+    """Lines and buttons to choose from, the creative's own first, with what the encoders make of the lines.
 
-    The features are those of the words alone; None for an own line that has no words.
+    The features are those of the words alone; None for an own line that has no words. A button is a category, not a text.
     """
 
     headlines: tuple[str, ...]
     descriptions: tuple[str, ...]
     headline_features: tuple[CreativeFeatures | None, ...]
     description_features: tuple[CreativeFeatures | None, ...]
+    buttons: tuple[str, ...] = ()
 
-    def apply(self, creative: Creative, headline_idx: int, description_idx: int) -> Creative:
-        """Return the creative with these lines."""
-        return replace(creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx])
+    def apply(self, creative: Creative, headline_idx: int, description_idx: int, button_idx: int = 0) -> Creative:
+        """Return the creative with these lines and this button."""
+        return replace(
+            creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx],
+            cta=self.buttons[button_idx] if button_idx else creative.cta,
+        )  # fmt: skip
 
     def ordered(self, headline_worth: np.ndarray, description_worth: np.ndarray) -> Lines:
         """Return the same lines, the creative's own still first, the others by their worth, the largest first."""
         heads = [0, *(1 + np.argsort(-headline_worth, kind="stable"))]
         descs = [0, *(1 + np.argsort(-description_worth, kind="stable"))]
-        return Lines(
-            headlines=tuple(self.headlines[i] for i in heads),
+        return replace(
+            self, headlines=tuple(self.headlines[i] for i in heads),
             headline_features=tuple(self.headline_features[i] for i in heads),
             descriptions=tuple(self.descriptions[i] for i in descs),
             description_features=tuple(self.description_features[i] for i in descs),
-        )
+        )  # fmt: skip
 
 
 def encode_lines(creative: Creative, headlines: Sequence[str], descriptions: Sequence[str], extractor: Extractor) -> Lines:
@@ -119,23 +127,27 @@ def predict_uplift(
     A predictor that has learnt how far its changes come true says so itself (`predict_change`). Else
 
         var(difference) = s_0^2 + s_i^2 - 2 r s_0 s_i,   r = 0.9
+
+    No predictor has learnt how far a new button comes true, so BUTTON_STD^2 is added to the variance where it differs.
     """
     predict_change = getattr(predictor, "predict_change", None)
     if predict_change is not None:
-        mean, std = predict_change(creatives, features)
-        return np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
-    mean, std = (np.asarray(part, dtype=np.float64) for part in predictor.predict_log_odds(creatives, features))
-    variance = std[0] ** 2 + std[1:] ** 2 - 2 * SHARED_ERROR * std[0] * std[1:]
-    return mean[1:] - mean[0], np.sqrt(np.maximum(variance, 0.0))
+        mean, std = (np.asarray(part, dtype=np.float64) for part in predict_change(creatives, features))
+        variance = std**2
+    else:
+        all_means, stds = (np.asarray(part, dtype=np.float64) for part in predictor.predict_log_odds(creatives, features))
+        mean = all_means[1:] - all_means[0]
+        variance = stds[0] ** 2 + stds[1:] ** 2 - 2 * SHARED_ERROR * stds[0] * stds[1:]
+    has_new_button = np.array([one.cta != creatives[0].cta for one in creatives[1:]], dtype=np.float64)
+    return mean, np.sqrt(np.maximum(variance + BUTTON_STD**2 * has_new_button, 0.0))
 
 
 class CandidateScorer:
     """Score genomes of one creative; the object that search.search_edits calls.
 
     Args:
-        features: of the creative as it is. lines: what the line genes index. response: None when no face may be edited.
-        risk_aversion: k of lower bound = mean - k * std. identity_floor: below it an edit is not allowed.
-        word_size: how much of an edit's size one changed line is, in standard deviations of a face direction.
+        features: of the creative as it is. lines: what the line and button genes index. response: None when the picture stays
+            as it is. risk_aversion: k of lower bound = mean - k * std. identity_floor: below it an edit is not allowed.
     """
 
     def __init__(
@@ -146,25 +158,32 @@ class CandidateScorer:
         space: GeneSpace,
         lines: Lines,
         predictor: ClickPredictor,
-        response: FaceResponse | None = None,
+        response: PictureResponse | None = None,
         risk_aversion: float = 1.0,
         identity_floor: float = 0.0,
-        word_size: float = 0.5,
     ) -> None:
         self.creative, self.features, self.space, self.lines = creative, features, space, lines
         self._predictor, self._response = predictor, response
-        self._risk_aversion, self._identity_floor, self._word_size = risk_aversion, identity_floor, word_size
+        self._risk_aversion, self._identity_floor = risk_aversion, identity_floor
 
     def __call__(self, genomes: list[Individual]) -> list[CandidateScore]:
-        """Return one score per genome, in order."""
-        strengths, line_idx = self.space.strengths(genomes), self.space.lines(genomes)  # [P, F, K], [P, 2]
-        seen = self._seen(strengths)
+        """Return one score per genome, in order, from the picture's measured answers."""
+        choices = self.space.choices(genomes)  # [P, 4]
+        seen = [self.features] * len(genomes)
+        if self._response is not None:
+            strengths, looks = self.space.strengths(genomes), self.space.looks(genomes)  # [P, F, K], [P, L]
+            seen = self._response.apply(self.features, strengths, looks, choices[:, 3])
+        return self.score_seen(genomes, seen)
+
+    def score_seen(self, genomes: list[Individual], seen: Sequence[CreativeFeatures]) -> list[CandidateScore]:
+        """Return one score per genome, in order; `seen` are the features of each one's picture, words come from the table."""
+        amounts, choices = self.space.amounts(genomes), self.space.choices(genomes)  # [P, S], [P, 4]
         identity = self._identity(seen)
-        creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d)) for h, d in line_idx]
-        features = [self._with_words(one, int(h), int(d)) for one, (h, d) in zip(seen, line_idx, strict=True)]
+        creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d), int(b)) for h, d, b, _ in choices]
+        features = [self._with_words(one, int(h), int(d)) for one, (h, d, _, _) in zip(seen, choices, strict=True)]
         mean, std = predict_uplift(self._predictor, creatives, [self.features, *features])
-        is_edited = [bool(s.any() or i.any()) for s, i in zip(strengths, line_idx, strict=True)]
-        sizes = measure_size(strengths, line_idx, word_size=self._word_size)
+        is_edited = np.hstack([amounts != 0.0, choices != 0]).any(axis=1)  # [P]
+        sizes = measure_size(self.space.strengths(genomes), self.space.looks(genomes), choices)
         return [
             self._score(float(mean[i]), float(std[i]), identity=float(identity[i]), size=float(sizes[i]))
             if is_edited[i]
@@ -183,19 +202,14 @@ class CandidateScorer:
             violation=max(0.0, self._identity_floor - identity) if is_usable else 2.0,
         )
 
-    def _seen(self, strengths: np.ndarray) -> list[CreativeFeatures]:
-        """Return the creative's features with the faces edited, the words still its own."""
-        if self._response is None:
-            return [self.features] * len(strengths)
-        return self._response.apply(self.features, strengths)
-
     def _identity(self, seen: Sequence[CreativeFeatures]) -> np.ndarray:
         """Return [P]: cosine of each face's code to the original's, of the least recognisable face; 1 without faces."""
-        if self._response is None:
+        before = self.features.face_codes
+        rows = np.flatnonzero(np.isfinite(before).all(axis=1))
+        if self._response is None or not len(rows):
             return np.ones(len(seen))
-        rows = self._response.face_rows
-        codes = np.stack([one.face_codes[rows] for one in seen])  # [P, F, C]
-        return cosine_similarity(codes, self.features.face_codes[None, rows]).min(axis=1)
+        codes = np.stack([one.face_codes[rows] for one in seen])  # [P, A, C]
+        return cosine_similarity(codes, before[None, rows]).min(axis=1)
 
     def _with_words(self, seen: CreativeFeatures, headline_idx: int, description_idx: int) -> CreativeFeatures:
         changes: dict[str, Any] = {}
@@ -221,9 +235,14 @@ def _of_description(seen: CreativeFeatures | None) -> dict[str, Any]:
     return {"body": seen.body} if seen is not None else {}
 
 
-def measure_size(strengths: np.ndarray, line_idx: np.ndarray, *, word_size: float) -> np.ndarray:
-    """Return the size of edits [P]: the length of each face's strengths, summed over faces, plus word_size per new line."""
-    return np.sqrt((strengths**2).sum(axis=2)).sum(axis=1) + word_size * (line_idx > 0).sum(axis=1)
+def measure_size(strengths: np.ndarray, looks: np.ndarray, choices: np.ndarray) -> np.ndarray:
+    """Return the size of edits [P]: the length of each face's strengths, summed over faces, and of the look, plus CHOICE_SIZES.
+
+    Args:
+        strengths [P, F, K], looks [P, L]. choices [P, 4]: indices, 0 for the creative's own.
+    """
+    of_faces = np.sqrt((strengths**2).sum(axis=2)).sum(axis=1)
+    return of_faces + np.sqrt((looks**2).sum(axis=1)) + (choices > 0) @ np.array(CHOICE_SIZES)
 
 
 def cosine_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:

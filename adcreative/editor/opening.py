@@ -1,4 +1,5 @@
-"""Before the search: see what is in a creative, open its faces, have lines written, measure what edits do to the picture."""
+"""Before the search: see what is in a creative, open its faces, have lines written and scenes painted, measure what edits do
+to the picture."""
 
 from __future__ import annotations
 
@@ -11,8 +12,19 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.genome import GeneSpace
+from adcreative.editor.look import LOOKS, LookEditor
 from adcreative.editor.objectives import FaceSession, Lines, encode_lines, predict_uplift, with_line_features
-from adcreative.editor.response import FaceResponse, measure_response
+from adcreative.editor.operators import cross_lines
+from adcreative.editor.protection import protect
+from adcreative.editor.response import (
+    PROBE_SHARE,
+    FaceResponse,
+    PictureResponse,
+    WholeResponse,
+    measure_response,
+    measure_whole,
+)
+from adcreative.editor.scene import Scenes, paint_scenes
 from adcreative.editor.settings import EditorConfig, EditorTools, refuse_faces
 from adcreative.errors import CopywriterError, CreativeError
 from adcreative.provenance.consent import Permission
@@ -20,7 +32,10 @@ from adcreative.provenance.consent import Permission
 
 @dataclass(frozen=True, kw_only=True)
 class OpenCreative:
-    """A creative ready to be edited: what was seen in it, which rows of its faces the session edits, which were refused."""
+    """A creative ready to be edited: what was seen in it, which rows of its faces the session edits, which were refused.
+
+    look: None when the look stays as it is. scenes: None when the scene does.
+    """
 
     creative: Creative
     image_u8: np.ndarray | None
@@ -28,6 +43,8 @@ class OpenCreative:
     session: FaceSession | None
     face_rows: tuple[int, ...]
     faces: FaceReport
+    look: LookEditor | None = None
+    scenes: Scenes | None = None
 
 
 def permitted_tools(creative: Creative, tools: EditorTools, config: EditorConfig) -> tuple[EditorTools, Permission]:
@@ -46,9 +63,13 @@ def permitted_tools(creative: Creative, tools: EditorTools, config: EditorConfig
 
 
 def open_creative(
-    creative: Creative, tools: EditorTools, config: EditorConfig, permission: Permission | None = None
+    creative: Creative,
+    tools: EditorTools,
+    config: EditorConfig,
+    permission: Permission | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> OpenCreative:
-    """Extract a creative's features and open a session on the faces that may be edited.
+    """Extract a creative's features, open a session on the faces that may be edited, and paint scenes if a painter is there.
 
     `permission` comes with `tools` from `permitted_tools`; it is asked for when left out.
 
@@ -69,9 +90,19 @@ def open_creative(
     session = None
     if image_u8 is not None and rows:
         session = tools.open_session(image_u8, [faces[row] for row in rows], tools)
+    look, scenes = None, None
+    if image_u8 is not None and (config.edit_look or tools.scene_painter is not None):
+        boxes = [face.box_xyxy_px for face in faces]
+        protection = protect(image_u8, boxes, session.mask() if session is not None else None)
+        look = LookEditor(image_u8, protection) if config.edit_look else None
+        if tools.scene_painter is not None:
+            scenes = paint_scenes(
+                creative, image_u8, protection, tools.scene_painter, num_scenes=config.num_scenes, seed=config.seed,
+                prompt=config.scene_prompt, should_stop=should_stop,
+            )  # fmt: skip
     return OpenCreative(
         creative=creative, image_u8=image_u8, features=features, session=session, face_rows=tuple(rows),
-        faces=FaceReport(found=len(faces), refused=tuple(refused)),
+        faces=FaceReport(found=len(faces), refused=tuple(refused)), look=look, scenes=scenes,
     )  # fmt: skip
 
 
@@ -91,28 +122,67 @@ def _editable_rows(permission: Permission, faces: Sequence[Any], config: EditorC
     return rows, refused
 
 
-def measure_space(opened: OpenCreative, lines: Lines, tools: EditorTools) -> tuple[GeneSpace, FaceResponse | None]:
-    """Return what the search may change, and how the picture answers to it; directions that lose a face are left out."""
-    low, high, response = np.asarray(tools.directions.low), np.asarray(tools.directions.high), None
+def measure_space(opened: OpenCreative, lines: Lines, tools: EditorTools) -> tuple[GeneSpace, PictureResponse | None]:
+    """Return what the search may change, and how the picture answers to it; what loses a face is left out.
+
+    The answer is None when the picture stays as it is.
+    """
+    low, high = np.asarray(tools.directions.low), np.asarray(tools.directions.high)
+    look_low, look_high = np.zeros(0), np.zeros(0)
+    faces: FaceResponse | None = None
     if opened.session is not None:
-        response = measure_response(
+        faces = measure_response(
             opened.creative, opened.features, opened.session, tools.extractor,
             face_rows=opened.face_rows, low=low, high=high,
         )  # fmt: skip
-        low, high = response.limits(low, high)
+        low, high = faces.limits(low, high)
+    looks = _measure_looks(opened, tools)
+    if looks is not None and opened.look is not None:
+        look_low, look_high = looks.limits(opened.look.low, opened.look.high)
+    opened_scenes, scenes = _measure_scenes(opened, tools)
     space = GeneSpace(
-        num_faces=len(opened.face_rows), low=low, high=high,
-        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions),
+        num_faces=len(opened.face_rows), low=low, high=high, look_low=look_low, look_high=look_high,
+        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
+        num_scenes=1 + opened_scenes,
     )  # fmt: skip
-    return space, response
+    is_fixed = faces is None and looks is None and scenes is None
+    return space, None if is_fixed else PictureResponse(faces=faces, looks=looks, scenes=scenes)
+
+
+def _measure_looks(opened: OpenCreative, tools: EditorTools) -> WholeResponse | None:
+    """Return the picture's answers to each look on either side; None when the look stays as it is."""
+    look, image_u8 = opened.look, opened.image_u8
+    if look is None or image_u8 is None:
+        return None
+
+    def compose(idx: int, strength: float) -> np.ndarray:
+        return look.apply(image_u8, np.where(np.arange(len(LOOKS)) == idx, strength, 0.0))
+
+    probes = PROBE_SHARE * np.stack([look.low, look.high])
+    return measure_whole(opened.creative, opened.features, compose, tools.extractor, probes=probes)
+
+
+def _measure_scenes(opened: OpenCreative, tools: EditorTools) -> tuple[int, WholeResponse | None]:
+    """Return how many scenes there are beside the picture's own, and its answers to them."""
+    scenes, image_u8 = opened.scenes, opened.image_u8
+    if scenes is None or image_u8 is None:
+        return 0, None
+    num = len(scenes.pictures)
+    answers = measure_whole(
+        opened.creative, opened.features, lambda idx, _: scenes.paste(image_u8, idx + 1), tools.extractor,
+        probes=np.stack([np.zeros(num), np.ones(num)]),
+    )  # fmt: skip
+    return num, answers
 
 
 def write_lines(
     creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
 ) -> tuple[Lines, str]:
-    """Return the lines to choose from, the creative's own first, the others by predicted rate; and a note for the user.
+    """Return the lines and buttons to choose from, the creative's own first, the others by predicted rate; and a note for the
+    user.
 
-    A line is only replaced where there is one: words are not added to a creative that has none.
+    New lines are the copywriter's, and what comes of crossing two of them; those pass the lint too. A line or button is only
+    replaced where there is one: nothing is added to a creative that has none.
     """
     headlines: tuple[str, ...] = ()
     descriptions: tuple[str, ...] = ()
@@ -120,7 +190,7 @@ def write_lines(
     num_descriptions = config.num_descriptions if creative.description else 0
     note = ""
     if tools.copywriter is not None and num_headlines + num_descriptions:
-        from adcreative.copywriter import Brief
+        from adcreative.copywriter import Brief, check_copy
 
         brief = Brief(
             brand=creative.brand, product=creative.category, headline=creative.headline,
@@ -133,7 +203,39 @@ def write_lines(
             descriptions = tuple(written.descriptions)[:num_descriptions]
         except CopywriterError as error:
             note = f"no new words: {error}"
-    return _ranked(encode_lines(creative, headlines, descriptions, tools.extractor), creative, features, tools), note
+
+        def crossed(lines: tuple[str, ...], kind: str) -> tuple[str, ...]:
+            rng = np.random.default_rng(config.seed)
+            return cross_lines(lines, config.num_crossed, rng=rng, is_fit=lambda line: not check_copy(line, brief, kind))
+
+        headlines += crossed(headlines, "headline")
+        descriptions += crossed(descriptions, "description")
+    buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
+    lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
+    return _ranked(lines, creative, features, tools), note
+
+
+def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple[str, ...]:
+    """Return the creative's own button and up to num_buttons others that its platform allows; empty when it has none.
+
+    Only buttons that the predictor saw in training are offered: of others it knows nothing.
+    """
+    if not creative.cta or not num_buttons:
+        return ()
+    from adcreative.copywriter.buttons import allowed_buttons
+
+    known = known_buttons(predictor)
+    own = creative.cta.strip().casefold()
+    others = [one for one in allowed_buttons(creative.platform, creative.placement) if one.casefold() != own]
+    if known is not None:
+        others = [one for one in others if one.casefold() in known]
+    return (creative.cta, *others[:num_buttons]) if others else ()
+
+
+def known_buttons(predictor: Any) -> frozenset[str] | None:
+    """Return the buttons of a predictor's training data, folded; None when it does not say."""
+    builder = getattr(predictor, "builder", None)
+    return frozenset(builder.vocabularies["cta"]) if builder is not None else None
 
 
 def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools) -> Lines:

@@ -6,11 +6,14 @@ the formulas are written here instead, on arrays, and nothing is modified in pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from adcreative.editor.genome import GeneSpace, Individual
+
+CLAUSE_ENDS = ",:;.!?–—、。,:"
+MAX_CHILDREN_TRIED = 60  # crossed lines that are asked about
 
 
 def simulated_binary_crossover(
@@ -76,7 +79,7 @@ def mate(
     pairs_first, lines_first = np.array(first[: 2 * num]).reshape(2, num), np.array(first[2 * num :])
     pairs_second, lines_second = np.array(second[: 2 * num]).reshape(2, num), np.array(second[2 * num :])
     swap = rng.random(num) < 0.5
-    a, b = np.where(swap, pairs_second, pairs_first), np.where(swap, pairs_first, pairs_second)  # [2, F*K] each
+    a, b = np.where(swap, pairs_second, pairs_first), np.where(swap, pairs_first, pairs_second)  # [2, S] each
     blended_a, blended_b = simulated_binary_crossover(a[0], b[0], low, high, eta=eta, rng=rng)
     both = (a[1] > 0.5) & (b[1] > 0.5)
     a[0], b[0] = np.where(both, blended_a, a[0]), np.where(both, blended_b, b[0])
@@ -85,10 +88,10 @@ def mate(
 
 
 def mutate(space: GeneSpace, genome: Individual, *, eta: float, rng: np.random.Generator) -> Individual:
-    """Return a changed genome: polynomial mutation of strengths, flipped bits, lines drawn anew.
+    """Return a changed genome: polynomial mutation of strengths, flipped bits, choices drawn anew.
 
     On average two strengths move and half a bit flips, each with equal chances (Deb & Goyal 1996 advise about one gene); a
-    strength that is switched on starts anywhere in its range. A line changes with probability 0.2.
+    strength that is switched on starts anywhere in its range. A line, button or scene changes with probability 0.2.
     """
     num, (low, high) = space.num_strengths, space.bounds()
     genes = np.array(genome)
@@ -98,11 +101,11 @@ def mutate(space: GeneSpace, genome: Individual, *, eta: float, rng: np.random.G
     flips = rng.random(num) < 0.5 / max(num, 1)
     values = np.where(flips & (bits < 0.5), rng.uniform(low, high), values)
     bits = np.where(flips, 1.0 - bits, bits)
-    lines = [
-        reset_index(int(gene), choices, probability=0.2, rng=rng)
-        for gene, choices in zip(genes[-2:], space.num_choices, strict=True)
+    chosen = [
+        reset_index(int(gene), num_choices, probability=0.2, rng=rng)
+        for gene, num_choices in zip(genes[2 * num :], space.num_choices, strict=True)
     ]
-    return Individual([*values, *bits, *lines])
+    return Individual([*values, *bits, *chosen])
 
 
 def reset_index(index: int, num_choices: int, *, probability: float, rng: np.random.Generator) -> int:
@@ -110,6 +113,48 @@ def reset_index(index: int, num_choices: int, *, probability: float, rng: np.ran
     if num_choices < 2 or rng.random() >= probability:
         return index
     return int((index + rng.integers(1, num_choices)) % num_choices)
+
+
+def cross_lines(
+    lines: Sequence[str], num_children: int, *, rng: np.random.Generator, is_fit: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """Return up to num_children new lines, each the head of one line and the tail of another.
+
+    Cut and splice, at places that mean the same in both: a word that both have, or a clause boundary (a comma, colon, dash or
+    full stop) that both have. So a child may be shorter or longer than its parents, and every word of it has a neighbour that
+    it had before, but for the two at the cut.
+
+    Args:
+        lines: parents. is_fit: asked of each child before it is used; a child that repeats a line is not asked about.
+    Source:
+        Goldberg, Korb & Deb 1989, "Messy genetic algorithms", cut and splice; that both are cut at corresponding places is the
+        homologous crossover of Langdon 2000.
+    """
+    known = {" ".join(line.split()).casefold() for line in lines}
+    tokens = [line.split() for line in lines]
+    children = [
+        " ".join([*first[: i + 1], *second[j + 1 :]])
+        for a, first in enumerate(tokens)
+        for b, second in enumerate(tokens)
+        if a != b
+        for i in range(len(first) - 1)
+        for j in range(len(second) - 1)
+        if _is_same_place(first[i], second[j])
+    ]
+    found: list[str] = []
+    for idx in rng.permutation(len(children))[:MAX_CHILDREN_TRIED]:
+        if len(found) == num_children:
+            break
+        child = children[idx]
+        if child.casefold() not in known and is_fit(child):
+            known.add(child.casefold())
+            found.append(child)
+    return tuple(found)
+
+
+def _is_same_place(first: str, second: str) -> bool:
+    ends = first[-1] in CLAUSE_ENDS, second[-1] in CLAUSE_ENDS
+    return all(ends) or (not any(ends) and first.casefold() == second.casefold())
 
 
 def crowded_tournament(individuals: Sequence[Individual], num_selected: int, *, rng: np.random.Generator) -> list[Individual]:

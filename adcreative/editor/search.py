@@ -4,14 +4,15 @@
     outcome = search_edits(score, space, config, rng=rng)    # the same loop with budget, cache, archives and a log
 
 Every algorithm spends population_size x (generations + 1) candidate evaluations and has the unedited creative as its first
-candidate, so that algorithms compare at equal cost and none can end below the start. Knows genomes and scores; knows no
-pictures, models or torch. Sources: Deb, Pratap, Agarwal & Meyarivan 2002 (NSGA-II); DEAP's selection, archives and logbook.
+candidate, so that algorithms compare at equal cost and none can end below the start. With a second, dearer scorer the
+candidates that may lead are scored by it too (elite.py), and only those can lead. Knows genomes and scores; knows no pictures,
+models or torch. Sources: Deb, Pratap, Agarwal & Meyarivan 2002 (NSGA-II); DEAP's selection, archives and logbook.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,7 +21,8 @@ from deap import base, tools
 from deap.benchmarks.tools import hypervolume
 
 from adcreative.editor import operators
-from adcreative.editor.baselines import AdSEESearch, HillClimbing, RandomSearch
+from adcreative.editor.baselines import NEEDS_CMAES, AdSEESearch, CMAESSearch, HillClimbing, RandomSearch, has_cmaes
+from adcreative.editor.elite import Elite, rank_correlation
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
 from adcreative.editor.surrogate import ScoreSurrogate
 from adcreative.errors import ConfigError
@@ -36,7 +38,8 @@ class SearchConfig:
     """Budget and settings of a search.
 
     algorithm: a name in ALGORITHMS. proposal_share: part of NSGA-II's children that the surrogate proposes; 0 is the plain
-    algorithm. crossover_eta, mutation_eta: distribution indices; larger stays nearer to the parents.
+    algorithm. crossover_eta, mutation_eta: distribution indices; larger stays nearer to the parents. num_rendered: most
+    candidates that are scored from final pixels after each generation.
     """
 
     population_size: int = 24
@@ -46,6 +49,7 @@ class SearchConfig:
     crossover_rate: float = 0.9
     crossover_eta: float = 5.0
     mutation_eta: float = 2.0
+    num_rendered: int = 2
 
     def __post_init__(self) -> None:
         faults = []
@@ -55,6 +59,8 @@ class SearchConfig:
             faults.append(f"generations must be at least 0, got {self.generations}")
         if self.algorithm not in ALGORITHMS:
             faults.append(_unknown(self.algorithm))
+        if self.algorithm == "cma-es" and not has_cmaes():
+            faults.append(NEEDS_CMAES)
         if faults:
             raise ConfigError("; ".join(faults))
 
@@ -70,7 +76,8 @@ class SearchResult:
 
     front: non-dominated candidates of all that were scored, the largest lower bound first. leaders: the best candidate so
     far after each generation. evaluations counts candidates asked for, distinct those that differed. is_complete is False
-    when the search was cancelled.
+    when the search was cancelled. pairs: (bound from measured answers, bound from final pixels) of each rendered candidate;
+    elite_changes: generations after which rendering put another candidate first.
     """
 
     front: tuple[Individual, ...]
@@ -79,6 +86,18 @@ class SearchResult:
     evaluations: int
     distinct: int
     is_complete: bool
+    pairs: tuple[tuple[float, float], ...] = ()
+    elite_changes: int = 0
+
+    @property
+    def rank_correlation(self) -> float | None:
+        """Spearman's correlation of the two bounds of rendered candidates, None with fewer than three."""
+        return rank_correlation(self.pairs)
+
+    @property
+    def hypervolume(self) -> tuple[float, ...]:
+        """The front's hypervolume after each generation."""
+        return tuple(self.logbook.select("hypervolume"))
 
     @property
     def best(self) -> Individual:
@@ -164,6 +183,7 @@ def search_edits(
     config: SearchConfig,
     *,
     rng: np.random.Generator,
+    render: Scorer | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> SearchResult:
@@ -171,33 +191,35 @@ def search_edits(
 
     Args:
         score: returns one score per candidate of a batch, in order; called once a generation with unseen candidates only.
+        render: the same from final pixels, asked about the few that may lead; None when `score` is exact.
         progress: progress(generation, generations, best lower bound so far, which never falls), after each generation.
         should_stop: asked between generations; True ends the search with what was found. The first population is always
             scored, so that a result exists.
     """
     algorithm: SearchAlgorithm = ALGORITHMS[config.algorithm](space, config, rng=rng)
-    front, best = tools.ParetoFront(), tools.HallOfFame(1)
+    elite = Elite(space, render, num_rendered=config.num_rendered)
     logbook, leaders = tools.Logbook(), []
-    scores: dict[tuple[float, ...], CandidateScore] = {}
     evaluations, is_complete = 0, True
     for generation in range(config.generations + 1):
         if generation and should_stop is not None and should_stop():
             is_complete = False
             break
         candidates = algorithm.ask()
-        _score_unseen(candidates, score, space, scores)
+        elite.score(candidates, score)
         evaluations += len(candidates)
         algorithm.tell(candidates)
-        front.update(_distinct(candidates, space))
-        best.update(candidates)
-        leaders.append(best[0])
-        logbook.record(generation=generation, evaluations=evaluations, distinct=len(scores), **_statistics(front, best[0]))
+        leaders.append(elite.leader)
+        logbook.record(
+            generation=generation, evaluations=evaluations, distinct=elite.num_scored, rendered=len(elite.pairs),
+            rank_correlation=rank_correlation(elite.pairs), elite_changes=elite.num_changes,
+            **_statistics(elite.front, elite.leader),
+        )  # fmt: skip
         if progress is not None:
-            progress(generation, config.generations, best[0].fitness.values[0])
-    members = tuple(individual for individual in front if individual.fitness.violation == 0.0)
+            progress(generation, config.generations, elite.leader.fitness.values[0])
+    members = tuple(individual for individual in elite.settled_front() if individual.fitness.violation == 0.0)
     return SearchResult(
-        front=members, leaders=tuple(leaders), logbook=logbook, evaluations=evaluations, distinct=len(scores),
-        is_complete=is_complete,
+        front=members, leaders=tuple(leaders), logbook=logbook, evaluations=evaluations, distinct=elite.num_scored,
+        is_complete=is_complete, pairs=tuple(elite.pairs), elite_changes=elite.num_changes,
     )  # fmt: skip
 
 
@@ -207,24 +229,12 @@ def _unknown(name: str) -> str:
     return f'no search algorithm named "{name}"; known: {", ".join(ALGORITHMS)}.{hint}'
 
 
-def _score_unseen(
-    candidates: list[Individual], score: Scorer, space: GeneSpace, scores: dict[tuple[float, ...], CandidateScore]
-) -> None:
-    """Give each candidate its score, asking the scorer only for genomes whose meaning is new."""
-    keys = [space.key(candidate) for candidate in candidates]
-    unseen = {key: candidate for key, candidate in zip(keys, candidates, strict=True) if key not in scores}
-    if unseen:
-        scores.update(zip(unseen, score(list(unseen.values())), strict=True))
-    for key, candidate in zip(keys, candidates, strict=True):
-        candidate.receive(scores[key])
-
-
 def _distinct(candidates: list[Individual], space: GeneSpace) -> list[Individual]:
     """Return the candidates without repeats of the same meaning, the first of each."""
     return list({space.key(candidate): candidate for candidate in reversed(candidates)}.values())[::-1]
 
 
-def _statistics(front: tools.ParetoFront, leader: Individual) -> dict[str, float]:
+def _statistics(front: Iterable[Individual], leader: Individual) -> dict[str, float]:
     """Return one generation's figures; hypervolume is against no uplift, identity -1 and the largest size on the front."""
     allowed = [individual for individual in front if individual.fitness.violation == 0.0]
     useful = [individual for individual in allowed if individual.fitness.values[0] > 0.0]
@@ -238,4 +248,5 @@ ALGORITHMS: Mapping[str, Callable[..., SearchAlgorithm]] = {
     "adsee": AdSEESearch,
     "random": RandomSearch,
     "hill-climbing": HillClimbing,
+    "cma-es": CMAESSearch,
 }

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from adcreative.editor.objectives import ClickPredictor, Extractor, FaceSession
+from adcreative.editor.scene import ScenePainter
 from adcreative.editor.search import SearchConfig
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.provenance.consent import ConsentBook
@@ -50,7 +51,8 @@ def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools)
 
 @dataclass(frozen=True, kw_only=True)
 class EditorTools:
-    """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words.
+    """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words; no
+    scene_painter: the ground of a picture stays as it is.
 
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the clock they are held to.
     """
@@ -62,6 +64,7 @@ class EditorTools:
     codec: Any
     directions: Any
     copywriter: Any = None
+    scene_painter: ScenePainter | None = None
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
     consents: ConsentBook = field(default_factory=ConsentBook)
     today: Callable[[], date] = date.today
@@ -74,8 +77,11 @@ class EditorConfig:
     population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
     return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.6 asks for three
     chances in four. identity_floor: least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the
-    copywriter. num_finalists: how many edits are composed and scored again. min_uplift: log-odds that predictor and judge must
-    promise together; less than 0.02 was noise on simulated ads.
+    copywriter; num_crossed: lines of each kind made by crossing them; num_buttons: other buttons to choose from. edit_look:
+    exposure, warmth, contrast, saturation and crop are searched too. num_scenes, scene_prompt: grounds painted before the
+    search when there is a painter, and what it is asked for ("": a plain one for the category). num_rendered: candidates of a
+    generation that are scored again from final pixels and words. num_finalists: how many edits are composed and scored again.
+    min_uplift: log-odds that predictor and judge must promise together; less than 0.02 was noise on simulated ads.
     require_consent: edit only faces that a consent record, or the mark "synthetic-person", permits.
     """
 
@@ -89,6 +95,12 @@ class EditorConfig:
     max_faces: int = 3
     num_headlines: int = 8
     num_descriptions: int = 4
+    num_crossed: int = 4
+    num_buttons: int = 4
+    edit_look: bool = False
+    num_scenes: int = 3
+    scene_prompt: str = ""
+    num_rendered: int = 2
     num_finalists: int = 5
     min_uplift: float = 0.02
     require_consent: bool = True
@@ -103,12 +115,16 @@ class EditorConfig:
             faults.append(f"risk_aversion and min_uplift must not be negative, got {self.risk_aversion} and {self.min_uplift}")
         if not -1 <= self.identity_floor <= 1:
             faults.append(f"identity_floor is a cosine and must be -1 to 1, got {self.identity_floor}")
-        if min(self.max_faces, self.num_headlines, self.num_descriptions) < 0:
-            faults.append("max_faces, num_headlines and num_descriptions must not be negative")
+        counts = ("max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_scenes", "num_rendered")
+        if negative := [name for name in counts if getattr(self, name) < 0]:
+            faults.append(f"{', '.join(negative)} must not be negative")
         if faults:
             raise ConfigError("; ".join(faults) + ".")
         self.search_config()
 
     def search_config(self) -> SearchConfig:
         """Return the search's part. Raises ConfigError when it is wrong."""
-        return SearchConfig(population_size=self.population_size, generations=self.generations, algorithm=self.algorithm)
+        return SearchConfig(
+            population_size=self.population_size, generations=self.generations, algorithm=self.algorithm,
+            num_rendered=self.num_rendered,
+        )  # fmt: skip

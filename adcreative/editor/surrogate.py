@@ -1,10 +1,10 @@
-"""A cheap model of the scores so far, which proposes candidates: a cubic in each strength, one effect per line.
+"""A cheap model of the scores so far, which proposes candidates: a cubic in each strength, one effect per choice.
 
-    bound(genome) ~ w . phi(genome),   phi = (t, t^2, t^3 per strength, one 0/1 per other line),   t = strength / reach
+    bound(genome) ~ w . phi(genome),   phi = (t, t^2, t^3 per strength, one 0/1 per other choice),   t = strength / reach
     w ~ N(0, scale^2 I),  noise ~ N(0, v scale^2),  v re-estimated from the residuals
 
 A proposal draws w from the posterior (Thompson sampling) and returns the genome that is best under it for a random price of
-size: each strength and line separately, since phi has no products. So proposals spread along the front, and are boldest
+size: each strength and choice separately, since phi has no products. So proposals spread along the front, and are boldest
 where least is known. What products do is left to crossover and selection.
 
 Sources: Bishop 2006, eq. 3.50-3.54 (posterior); Thompson 1933; Jin 2011, "Surrogate-assisted evolutionary computation".
@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from adcreative.editor.genome import GeneSpace, Individual
+from adcreative.editor.genome import CHOICE_SIZES, GeneSpace, Individual
 
 GRID = 40  # strengths tried between low and high when a proposal is made
 MAX_PRICE = 0.5  # largest price of one standard deviation of size, in typical uplifts
-LINE_SIZE = 0.5  # size of a changed line, as in objectives.CandidateScorer
 ROUNDS = 3  # of re-estimating the noise
 
 
@@ -33,7 +32,7 @@ class ScoreSurrogate:
         low, high = space.bounds()
         self._reach = np.maximum(np.maximum(high, -low), 1e-9)
         steps = np.linspace(0.0, 1.0, GRID + 1)
-        self._grid = np.hstack([np.zeros((len(low), 1)), low[:, None] + steps * (high - low)[:, None]])  # [F*K, GRID+2]
+        self._grid = np.hstack([np.zeros((len(low), 1)), low[:, None] + steps * (high - low)[:, None]])  # [S, GRID+2]
 
     def add(self, candidates: list[Individual]) -> None:
         """Learn from scored candidates; those that are not allowed at all (no face seen) tell nothing."""
@@ -54,8 +53,8 @@ class ScoreSurrogate:
     def _encode(self, genomes: list[Individual]) -> np.ndarray:
         """Return phi [N, D]."""
         t = self.space.strengths(genomes).reshape(len(genomes), -1) / self._reach
-        lines = self.space.lines(genomes)
-        chosen = [np.eye(num)[lines[:, i]][:, 1:] for i, num in enumerate(self.space.num_choices)]
+        choices = self.space.choices(genomes)
+        chosen = [np.eye(num)[choices[:, i]][:, 1:] for i, num in enumerate(self.space.num_choices)]
         return np.hstack([t, t**2, t**3, *chosen])
 
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
@@ -69,15 +68,15 @@ class ScoreSurrogate:
         return mean, np.linalg.cholesky(np.linalg.inv(precision))
 
     def _best(self, weights: np.ndarray, price: float) -> Individual:
-        """Return argmax of w . phi - price * size, strength by strength and line by line."""
+        """Return argmax of w . phi - price * size, strength by strength and choice by choice."""
         num = self.space.num_strengths
         t = self._grid / self._reach[:, None]
         first, second, third = weights[: 3 * num].reshape(3, num, 1)
-        worth = first * t + second * t**2 + third * t**3 - price * np.abs(self._grid)  # [F*K, GRID+2]
+        worth = first * t + second * t**2 + third * t**3 - price * np.abs(self._grid)  # [S, GRID+2]
         strengths = self._grid[np.arange(num), worth.argmax(axis=1)] if num else np.zeros(0)
-        start, lines = 3 * num, []
-        for num_lines in self.space.num_choices:
-            effects = weights[start : start + num_lines - 1] - price * LINE_SIZE
-            lines.append(float(np.concatenate([[0.0], effects]).argmax()))
-            start += num_lines - 1
-        return Individual([*strengths, *(strengths != 0.0), *lines])
+        start, chosen = 3 * num, []
+        for num_choices, size in zip(self.space.num_choices, CHOICE_SIZES, strict=True):
+            effects = weights[start : start + num_choices - 1] - price * size
+            chosen.append(float(np.concatenate([[0.0], effects]).argmax()))
+            start += num_choices - 1
+        return Individual([*strengths, *(strengths != 0.0), *chosen])

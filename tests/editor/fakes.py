@@ -76,6 +76,11 @@ class FakeSession:
     def control(self) -> np.ndarray:
         return self.image_u8.copy()
 
+    def mask(self) -> np.ndarray:
+        mask = np.zeros(self.image_u8.shape[:2], dtype=bool)
+        mask[list(self.rows)] = True
+        return mask
+
     def identity(self, strengths: np.ndarray) -> float:
         return float(1.0 - 0.05 * np.linalg.norm(strengths, axis=1).max())
 
@@ -134,7 +139,8 @@ class FakeAnalyzer:
         self.refusals = refusals or {}
 
     def analyze(self, image_u8: np.ndarray) -> list[Any]:
-        return [SimpleNamespace(row=f, refusal=self.refusals.get(f)) for f in range(int(image_u8[15, 15, 0]))]
+        num_faces = int(image_u8[15, 15, 0])
+        return [SimpleNamespace(row=f, refusal=self.refusals.get(f), box_xyxy_px=(0, f, 8, f + 1)) for f in range(num_faces)]
 
 
 class FakeCopywriter:

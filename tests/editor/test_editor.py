@@ -33,7 +33,7 @@ from tests.editor.fakes import (
     fake_tools,
 )
 
-QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5)
+QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5, seed=3)
 
 
 def true_uplift(outcome: EditOutcome, ad: Creative, surface: Any = bumpy_surface) -> float:
@@ -149,10 +149,15 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
         lambda f: -3.0 + float(f.face_attributes[0, :3].sum()), copywriter=None,
         open_session=lambda image_u8, faces, tools: Together(image_u8, [face.row for face in faces]),
     )  # fmt: skip
-    outcome = edit_creative(fake_ad(1), tools=tools, config=replace(QUICK, pick="best", num_finalists=1))
-    assert outcome.search.best.score.uplift_low > 1.0
-    assert outcome.result.status == "kept"
-    assert "on final pixels and words" in outcome.result.reason
+    config = replace(QUICK, pick="best", num_finalists=1)
+    blind = edit_creative(fake_ad(1), tools=tools, config=replace(config, num_rendered=0))
+    assert blind.search.best.score.uplift_low > 1.0
+    assert blind.result.status == "kept"
+    assert "on final pixels and words" in blind.result.reason
+    seen = edit_creative(fake_ad(1), tools=tools, config=config)  # rendering tells the search itself
+    assert any(rendered < -5.0 < 0.0 < measured for measured, rendered in seen.search.pairs)
+    assert seen.search.elite_changes > 0
+    assert seen.search.best.score.uplift_low == max([0.0, *(rendered for _, rendered in seen.search.pairs)])
 
 
 def test_a_direction_that_loses_a_face_is_left_out() -> None:

@@ -27,19 +27,19 @@ def scored(low: float, identity: float = 1.0, size: float = 0.0, violation: floa
 
 def test_the_genome_of_zeros_is_the_creative_as_it_was() -> None:
     genome = space().original()
-    assert len(genome) == space().num_genes == 2 * 4 + 2
+    assert len(genome) == space().num_genes == 2 * 4 + 4
     assert not space().strengths([genome]).any()
-    assert space().lines([genome]).tolist() == [[0, 0]]
+    assert space().choices([genome]).tolist() == [[0, 0, 0, 0]]
 
 
 def test_only_active_strengths_are_applied_in_steps_within_the_range() -> None:
-    genome = Individual([-1.005, 0.4999, 0.423, -0.19, 1, 1, 0, 1, 2, 0])
+    genome = Individual([-1.005, 0.4999, 0.423, -0.19, 1, 1, 0, 1, 2, 0, 1, 0])
     assert space().strengths([genome]).tolist() == [[[-1.0, 0.5], [0.0, 0.0]]]
-    assert space().lines([genome]).tolist() == [[2, 0]]
+    assert space().choices([genome]).tolist() == [[2, 0, 1, 0]]
 
 
 def test_key_is_the_meaning_not_the_hidden_strengths() -> None:
-    one, other = Individual([0.5, 0.9, 0, 0, 1, 0, 0, 0, 1, 0]), Individual([0.5001, -0.3, 0, 0, 1, 0, 0, 0, 1, 0])
+    one, other = Individual([0.5, 0.9, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]), Individual([0.5001, -0.3, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0])
     assert space().key(one) == space().key(other)
     assert space().key(one) != space().key(space().original())
 
@@ -47,7 +47,7 @@ def test_key_is_the_meaning_not_the_hidden_strengths() -> None:
 def test_samples_cover_the_space_and_repeat_with_the_seed() -> None:
     samples = [space().sample(rng=np.random.default_rng(seed)) for seed in range(60)]
     assert samples[7] == space().sample(rng=np.random.default_rng(7))
-    assert {line for line, _ in space().lines(samples)} == {0, 1, 2}
+    assert {line for line, *_ in space().choices(samples)} == {0, 1, 2}
     num_active = (space().strengths(samples) != 0).sum(axis=(1, 2))
     assert {0, 1, 2, 3, 4} == set(num_active)
 
@@ -58,8 +58,28 @@ def test_a_space_without_faces_and_lines_is_single() -> None:
     assert space(num_faces=0).strengths([space(num_faces=0).original()]).shape == (1, 0, 2)
 
 
+def test_looks_follow_the_faces_and_count_as_the_picture() -> None:
+    looks = {"look_low": np.array([-1.0, 0.0]), "look_high": np.array([1.0, 0.5])}
+    one = GeneSpace(num_faces=1, low=LOW, high=HIGH, num_scenes=2, **looks)
+    genome = Individual([0.5, 0.0, -0.7, 0.9, 1, 0, 1, 1, 0, 0, 0, 0])
+    assert one.strengths([genome]).tolist() == [[[0.5, 0.0]]]
+    assert one.looks([genome])[0] == pytest.approx([-0.7, 0.5])  # within the range
+    assert one.changes_picture(genome)
+    assert not one.changes_picture(Individual([*genome[:4], 0, 0, 0, 0, 1, 0, 0, 0]))
+    assert one.changes_picture(Individual([0.0] * 11 + [1.0]))
+    assert not GeneSpace(num_faces=0, low=LOW, high=HIGH, **looks).is_single
+    with pytest.raises(ConfigError, match="looks need low"):
+        GeneSpace(num_faces=0, low=LOW, high=HIGH, look_low=np.array([0.2]), look_high=np.array([1.0]))
+
+
+def test_distance_is_in_standard_deviations_and_infinite_between_choices() -> None:
+    one, other = Individual([0.5, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]), Individual([0.9, 0.3, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0])
+    assert space().distance(one, other) == pytest.approx(0.5)
+    assert space().distance(one, Individual([*one[:-1], 1])) == float("inf")
+
+
 def test_a_range_without_zero_is_refused() -> None:
-    with pytest.raises(ConfigError, match="unedited face has to lie inside the range"):
+    with pytest.raises(ConfigError, match="unedited picture has to lie inside the range"):
         GeneSpace(num_faces=1, low=np.array([0.5]), high=np.array([1.0]))
 
 

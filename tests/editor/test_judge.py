@@ -15,7 +15,7 @@ POSITIVE = st.floats(1e-3, 3.0)
 
 
 def edit(strength: float, low: float, size: float, *, headline: int = 0, violation: float = 0.0) -> Individual:
-    one = Individual([strength, 0.0, 1, 0, headline, 0])
+    one = Individual([strength, 0.0, 1, 0, headline, 0, 0, 0])
     one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=size, violation=violation))
     return one
 

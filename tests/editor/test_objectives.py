@@ -11,6 +11,7 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.editor.genome import GeneSpace, Individual
 from adcreative.editor.objectives import (
+    BUTTON_STD,
     CandidateScorer,
     Lines,
     cosine_similarity,
@@ -18,7 +19,7 @@ from adcreative.editor.objectives import (
     measure_size,
     predict_uplift,
 )
-from adcreative.editor.response import measure_response
+from adcreative.editor.response import PictureResponse, measure_response
 from tests.editor.fakes import (
     HEADLINES,
     NUM_DIRECTIONS,
@@ -40,7 +41,9 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
     response = measure_response(
         ad, features, FakeSession(ad.image_u8, rows), FakeExtractor(), face_rows=rows, low=SPACE.low, high=SPACE.high
     )
-    parts = {"space": SPACE, "lines": lines, "predictor": FakePredictor(bumpy_surface), "response": response}
+    parts = {
+        "space": SPACE, "lines": lines, "predictor": FakePredictor(bumpy_surface), "response": PictureResponse(faces=response),
+    }  # fmt: skip
     return CandidateScorer(ad, features, **{**parts, **changes})
 
 
@@ -49,7 +52,7 @@ def genome(strengths: dict[int, float], headline: int = 0) -> Individual:
     genes = np.zeros(SPACE.num_genes)
     for idx, strength in strengths.items():
         genes[idx], genes[num + idx] = strength, 1.0
-    genes[-2] = headline
+    genes[-4] = headline
     return Individual(genes)
 
 
@@ -127,10 +130,18 @@ def test_a_predictor_that_answers_nonsense_is_not_followed() -> None:
     assert np.isfinite(score.uplift_low)
 
 
-def test_size_counts_faces_and_lines() -> None:
+def test_size_counts_faces_look_and_choices() -> None:
     strengths = np.zeros((1, 2, 3))
     strengths[0, 0], strengths[0, 1] = (3.0, 4.0, 0.0), (0.0, 0.0, 2.0)
-    assert measure_size(strengths, np.array([[1, 2]]), word_size=0.5).tolist() == [8.0]
+    assert measure_size(strengths, np.array([[0.6, -0.8]]), np.array([[1, 2, 1, 0]])).tolist() == [9.25]
+    assert measure_size(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.array([[0, 0, 0, 2]])).tolist() == [1.5]
+
+
+def test_a_new_button_is_not_believed_for_sure() -> None:
+    ad, predictor = fake_ad(cta="Shop now"), FakePredictor(lambda f: 0.0)
+    (seen,) = FakeExtractor().extract([ad])
+    _, std = predict_uplift(predictor, [ad, ad, replace(ad, cta="Learn more")], [seen] * 3)
+    assert std.tolist() == [0.0, BUTTON_STD]
 
 
 def test_cosine_similarity_of_zero_is_zero() -> None:
@@ -154,6 +165,9 @@ class TestLines:
         lines = encode_lines(ad, ["Buy shoes"], ["Better."], FakeExtractor())
         assert lines.apply(ad, 1, 0) == replace(ad, headline="Buy shoes")
         assert lines.apply(ad, 0, 1) == replace(ad, description="Better.")
+        with_buttons = replace(lines, buttons=("Shop now", "Learn more"))
+        assert with_buttons.apply(ad, 1, 0, 1) == replace(ad, headline="Buy shoes", cta="Learn more")
+        assert with_buttons.ordered(np.zeros(1), np.zeros(1)).buttons == ("Shop now", "Learn more")
 
     def test_ordered_keeps_the_own_line_first(self) -> None:
         lines = encode_lines(fake_ad(), ["a", "b", "c"], (), FakeExtractor())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
 from adcreative.editor.operators import (
+    cross_lines,
     crowded_tournament,
     mate,
     mutate,
@@ -21,14 +22,17 @@ from adcreative.editor.operators import (
 )
 
 LOW, HIGH = np.array([-1.5, -2.0, 0.0]), np.array([2.0, 0.5, 1.0])
-SPACE = GeneSpace(num_faces=2, low=LOW, high=HIGH, num_headlines=4, num_descriptions=2)
+SPACE = GeneSpace(
+    num_faces=2, low=LOW, high=HIGH, num_headlines=4, num_descriptions=2, num_buttons=3, num_scenes=2,
+    look_low=np.array([-1.0, 0.0]), look_high=np.array([1.0, 0.5]),
+)  # fmt: skip
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 def is_inside(genome: Individual) -> bool:
     num, (low, high) = SPACE.num_strengths, SPACE.bounds()
     values, bits = np.array(genome[:num]), np.array(genome[num : 2 * num])
-    lines_fit = all(line in range(n) for line, n in zip(genome[-2:], SPACE.num_choices, strict=True))
+    lines_fit = all(line in range(n) for line, n in zip(genome[-4:], SPACE.num_choices, strict=True))
     return bool(((values >= low) & (values <= high)).all() and np.isin(bits, (0.0, 1.0)).all() and lines_fit)
 
 
@@ -99,8 +103,8 @@ def test_uniform_crossover_only_exchanges(seed: int) -> None:
 def test_mate_keeps_a_strength_with_its_bit() -> None:
     # Each parent is active where the other is not: whatever is active in a child has its own parent's strength.
     space = GeneSpace(num_faces=1, low=np.full(4, -1.0), high=np.full(4, 1.0))
-    first = Individual([0.5, 0.5, -0.9, -0.9, 1, 1, 0, 0, 0, 0])
-    second = Individual([-0.9, -0.9, 0.5, 0.5, 0, 0, 1, 1, 0, 0])
+    first = Individual([0.5, 0.5, -0.9, -0.9, 1, 1, 0, 0, 0, 0, 0, 0])
+    second = Individual([-0.9, -0.9, 0.5, 0.5, 0, 0, 1, 1, 0, 0, 0, 0])
     rng = np.random.default_rng(1)
     for _ in range(20):
         for child in mate(space, first, second, eta=2.0, rng=rng):
@@ -145,3 +149,24 @@ def test_operators_leave_the_global_generators_alone() -> None:
     child, _ = mate(SPACE, SPACE.sample(rng=rng), SPACE.sample(rng=rng), eta=2.0, rng=rng)
     mutate(SPACE, child, eta=2.0, rng=rng)
     assert random.random() == expected
+
+
+def test_lines_cross_at_a_word_or_a_clause_that_both_have() -> None:
+    lines = ("Dry feet in the rain, all day", "Run in any weather, all year", "Boots")
+    found = cross_lines(lines, 9, rng=np.random.default_rng(0), is_fit=lambda line: True)
+    assert set(found) == {
+        "Dry feet in any weather, all year", "Run in the rain, all day",  # at "in"
+        "Dry feet in the rain, all year", "Run in any weather, all day",  # at the comma, or at "all"
+    }  # fmt: skip
+    assert len(found) == 4  # each once, and none of the parents
+
+
+def test_crossed_lines_are_asked_about_and_counted() -> None:
+    lines = ("Dry feet in the rain, all day", "Run in any weather, all year")
+    fit = cross_lines(lines, 9, rng=np.random.default_rng(0), is_fit=lambda line: line.startswith("Run"))
+    assert set(fit) == {"Run in the rain, all day", "Run in any weather, all day"}
+    assert len(cross_lines(lines, 1, rng=np.random.default_rng(0), is_fit=lambda line: True)) == 1
+    assert cross_lines(lines, 4, rng=np.random.default_rng(5), is_fit=lambda line: True) == cross_lines(
+        lines, 4, rng=np.random.default_rng(5), is_fit=lambda line: True
+    )
+    assert cross_lines((), 4, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()

@@ -22,7 +22,7 @@ SPACE = GeneSpace(num_faces=2, low=np.full(3, -2.0), high=np.full(3, 2.0), num_h
 def hill(genomes: list[Individual], space: GeneSpace = SPACE) -> list[CandidateScore]:
     """A smooth hill with a ridge between directions; identity falls with size."""
     scores = []
-    for s, (headline, _) in zip(space.strengths(genomes), space.lines(genomes), strict=True):
+    for s, (headline, *_) in zip(space.strengths(genomes), space.choices(genomes), strict=True):
         low = float((0.5 * s[:, 0] - 0.3 * s[:, 0] ** 2 - 0.2 * (s[:, 1] - s[:, 0]) ** 2 + 0.1 * s[:, 2]).sum())
         low += 0.2 * (headline == 2) + 0.1 * float(np.sin(3 * s).sum())
         size = float(np.linalg.norm(s, axis=1).sum()) + 0.5 * (headline > 0)

@@ -14,7 +14,7 @@ def taught(num_samples: int) -> ScoreSurrogate:
     """bound = s0 - s0^2 / 2 - s1^2 + 0.5 for headline 2: best at s0 = 1, s1 = 0, headline 2."""
     rng, surrogate = np.random.default_rng(0), ScoreSurrogate(SPACE)
     samples = [SPACE.sample(rng=rng) for _ in range(num_samples)]
-    for one, (s,), (headline, _) in zip(samples, SPACE.strengths(samples), SPACE.lines(samples), strict=True):
+    for one, (s,), (headline, *_) in zip(samples, SPACE.strengths(samples), SPACE.choices(samples), strict=True):
         low = float(s[0] - s[0] ** 2 / 2 - s[1] ** 2 + 0.5 * (headline == 2))
         one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=0))
     surrogate.add(samples)
@@ -28,7 +28,7 @@ def test_proposals_end_at_the_optimum_and_shrink_with_the_price() -> None:
     assert np.median(strengths[:, 0]) > 0.6
     assert np.abs(strengths[:, 1]).max() < 0.2
     assert strengths[:, 0].std() > 0.05  # different prices
-    assert {headline for headline, _ in SPACE.lines(proposals)} <= {0, 2}
+    assert {headline for headline, *_ in SPACE.choices(proposals)} <= {0, 2}
 
 
 def test_little_knowledge_means_bold_proposals() -> None:
