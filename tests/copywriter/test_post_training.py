@@ -1,0 +1,433 @@
+"""Post-training in small: the stages on a tiny random model, their losses, resuming, the adapter, the data, the measures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("trl")
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+
+from adcreative.copywriter import Brief, build_copywriter, local_llm
+from adcreative.copywriter.adapter import is_adapter_folder, merge_adapter
+from adcreative.copywriter.local_llm import LocalSource
+from adcreative.copywriter.post_training import (
+    CONFIGS,
+    Model,
+    PostTrainingConfig,
+    build_trainer,
+    dpo,
+    pretrain,
+    save_adapter,
+    sft,
+)
+from adcreative.copywriter.post_training_card import likelihood_figures
+from adcreative.copywriter.post_training_data import (
+    approved_lines,
+    line_prompt,
+    preference_pairs,
+    read_approved,
+    read_corpus,
+    read_preferences,
+    read_tests,
+    win_probability,
+)
+from adcreative.copywriter.post_training_measures import (
+    is_malformed,
+    is_repetitive,
+    length_matched_wins,
+    line_likelihoods,
+    perplexity,
+    preference_accuracy,
+    ratio_interval,
+    sample_lines,
+)
+from adcreative.encoders.headline_tests import HeadlineTests, part_of_test
+from adcreative.errors import CopywriterError, TrainingError
+
+WORDS = ["make", "a", "day", "trail", "run", "for", "shoes", "mud"]
+TINY = {"batch_examples": 2, "rank": 2, "lora_alpha": 4, "is_bf16": False, "save_steps": 2, "max_steps": 4, "tuned_share": 0.5}
+
+
+@pytest.fixture
+def tiny(tiny_model_dir: Path) -> Model:
+    return AutoModelForCausalLM.from_pretrained(tiny_model_dir).eval(), AutoTokenizer.from_pretrained(tiny_model_dir)
+
+
+def tiny_config(stage: str, **changes: Any) -> PostTrainingConfig:
+    return replace(CONFIGS[stage], **{**TINY, "learning_rate": 0.05, **changes})
+
+
+def pair_rows(num_rows: int = 8) -> list[dict[str, str]]:
+    rng = np.random.default_rng(0)
+    draw = lambda: " " + " ".join(rng.choice(WORDS, rng.integers(2, 6)))  # noqa: E731
+    return [{"prompt": "make a trail\n-", "chosen": draw(), "rejected": draw()} for _ in range(num_rows)]
+
+
+def line_rows() -> list[dict[str, str]]:
+    return [{"prompt": row["prompt"], "completion": row["chosen"]} for row in pair_rows()]
+
+
+def first_loss(trainer: Any) -> tuple[torch.Tensor, dict[str, Any]]:
+    batch = trainer.data_collator([trainer.train_dataset[place] for place in range(2)])
+    return trainer.compute_loss(trainer.model, dict(batch)), batch
+
+
+def test_dpo_loss_is_ln_2_before_the_first_step(tiny: Model, tmp_path: Path) -> None:
+    loss, _ = first_loss(build_trainer("dpo", pair_rows(), tmp_path, tiny_config("dpo", chosen_weight=0.0), base=tiny))
+    assert loss.item() == pytest.approx(math.log(2), abs=1e-6)
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_no_gradient_comes_from_predicting_the_prompt(stage: str, tiny: Model, tmp_path: Path) -> None:
+    rows = line_rows() if stage == "sft" else pair_rows()
+    trainer = build_trainer(stage, rows, tmp_path, tiny_config(stage), base=tiny)
+    kept: list[torch.Tensor] = []
+
+    def keep(_module: object, _inputs: object, hidden: torch.Tensor) -> torch.Tensor:
+        # the last states: what stands at a position decides the next token's loss and nothing else
+        kept.append(hidden.detach().requires_grad_() if not kept else hidden)
+        return kept[-1]
+
+    trainer.model.get_base_model().model.norm.register_forward_hook(keep)
+    loss, batch = first_loss(trainer)
+    loss.backward()
+    is_answer = batch["completion_mask"][:, 1:].bool() if "completion_mask" in batch else batch["labels"][:, 1:] != -100
+    gradient = kept[0].grad[:, :-1].abs().sum(-1)  # type: ignore[union-attr]
+    assert float(gradient[~is_answer].max()) == 0.0
+    assert float(gradient[is_answer].min()) > 0.0
+    prompt_tokens = tiny[1](rows[0]["prompt"])["input_ids"]
+    assert (~is_answer[:, : len(prompt_tokens) - 1]).all()
+    assert is_answer[:, len(prompt_tokens) - 1].all()
+
+
+def test_pretraining_learns_every_token(tiny: Model, tmp_path: Path) -> None:
+    trainer = build_trainer("pretrain", [{"text": "make a day for mud"}] * 4, tmp_path, tiny_config("pretrain"), base=tiny)
+    _, batch = first_loss(trainer)
+    assert bool((batch["labels"] != -100).all())
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_the_sparse_head_gives_what_trls_own_head_gives(stage: str, tiny_model_dir: Path, tmp_path: Path, monkeypatch) -> None:
+    from adcreative.copywriter import post_training_head
+
+    rows = line_rows() if stage == "sft" else pair_rows()
+    found = []
+    for use in (True, False):
+        if not use:
+            monkeypatch.setattr(post_training_head, "use_sparse_head", lambda model: None)
+        base = AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
+        trainer = build_trainer(stage, rows, tmp_path / str(use), tiny_config(stage), base=base)
+        _, batch = first_loss(trainer)
+        labels = batch["labels"] if "labels" in batch else batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+        outputs = trainer.model(batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels, fused_lm_head=True)
+        outputs.loss.backward()
+        gradients = [p.grad.clone() for p in trainer.model.parameters() if p.grad is not None]
+        found.append((outputs, gradients))
+    (sparse, sparse_gradients), (dense, dense_gradients) = found
+    asked = [name for name in ("loss", "log_probs", "entropy", "mean_logits", "is_top1", "label_mask") if name in dense]
+    assert len(asked) == (5 if stage == "sft" else 6)
+    for name in asked:
+        torch.testing.assert_close(sparse[name], dense[name])
+    for left, right in zip(sparse_gradients, dense_gradients, strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_each_stage_goes_on_from_the_one_before_and_dpo_is_measured_from_there(tiny_model_dir: Path, tmp_path: Path) -> None:
+    def load() -> Model:
+        return AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
+
+    one = pretrain([{"text": "make a day"}] * 4, tmp_path / "1", tiny_config("pretrain", max_steps=1), base=load())
+    two = sft(line_rows(), tmp_path / "2", tiny_config("sft"), start=one, base=load())
+    trainer = build_trainer("dpo", pair_rows(), tmp_path / "3", tiny_config("dpo", chosen_weight=0.0), start=two, base=load())
+    loss, _ = first_loss(trainer)
+    assert loss.item() == pytest.approx(math.log(2), abs=1e-6)
+    three = dpo(pair_rows(), tmp_path / "3", tiny_config("dpo", chosen_weight=0.0), start=two, base=load())
+    states = [load_file(folder / "adapter_model.safetensors") for folder in (one, two, three)]
+    assert states[0].keys() == states[1].keys() == states[2].keys()
+    for before, after in ((states[0], states[1]), (states[1], states[2])):
+        assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert all(".layers.1." in name for name in states[0])  # the upper half of two layers
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+class KillAfter(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            raise Killed
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "dpo"])
+def test_a_killed_stage_ends_as_if_it_had_not_been(stage: str, tiny_model_dir: Path, tmp_path: Path) -> None:
+    rows = {"pretrain": [{"text": row["chosen"]} for row in pair_rows()], "sft": line_rows(), "dpo": pair_rows()}[stage]
+    run = {"pretrain": pretrain, "sft": sft, "dpo": dpo}[stage]
+
+    def load() -> Model:
+        return AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
+
+    start = sft(line_rows(), tmp_path / "start", tiny_config("sft", seed=3), base=load())
+    whole = run(rows, tmp_path / "whole", tiny_config(stage), start=start, base=load())
+    trainer = build_trainer(stage, rows, tmp_path / "cut", tiny_config(stage), start=start, base=load())
+    trainer.add_callback(KillAfter(3))
+    with pytest.raises(Killed):
+        trainer.train()
+    assert not (tmp_path / "cut" / "adapter").exists()
+    again = run(rows, tmp_path / "cut", tiny_config(stage), start=start, base=load())
+    left, right = (load_file(folder / "adapter_model.safetensors") for folder in (whole, again))
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    history = json.loads((tmp_path / "cut" / "trainer_state.json").read_text())
+    assert history["global_step"] == 4
+
+
+def test_a_folder_with_another_training_is_refused(tiny: Model, tmp_path: Path) -> None:
+    build_trainer("sft", line_rows(), tmp_path, tiny_config("sft"), base=tiny)
+    with pytest.raises(TrainingError, match=r"holds a training with another learning_rate, seed; give a new --out"):
+        build_trainer("sft", line_rows(), tmp_path, tiny_config("sft", learning_rate=0.1, seed=1), base=tiny)
+    with pytest.raises(TrainingError, match=r"another data, rows"):
+        build_trainer("sft", line_rows()[:4], tmp_path, tiny_config("sft"), base=tiny)
+
+
+@pytest.fixture
+def adapter(tiny_model_dir: Path, tmp_path: Path) -> Path:
+    base = AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
+    trainer = build_trainer("sft", line_rows(), tmp_path / "run", tiny_config("sft"), base=base)
+    generator = torch.Generator().manual_seed(0)
+    for name, parameter in trainer.model.named_parameters():
+        if "lora_" in name:  # float16 values, so that the file holds exactly what the model has
+            parameter.data = torch.randn(parameter.shape, generator=generator).half().float()
+    save_adapter(trainer.model, tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def test_a_saved_adapter_gives_the_same_logits_merged_and_through_peft(tiny_model_dir: Path, adapter: Path) -> None:
+    ids = torch.tensor([[3, 4, 5, 6, 7]])
+    base, merged = (AutoModelForCausalLM.from_pretrained(tiny_model_dir) for _ in range(2))
+    plain = base(ids).logits.detach().clone()
+    merge_adapter(merged, adapter)
+    through_peft = PeftModel.from_pretrained(base, str(adapter))(ids).logits
+    torch.testing.assert_close(merged(ids).logits, through_peft, atol=1e-5, rtol=1e-5)
+    assert float((merged(ids).logits - plain).abs().max()) > 0.01
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert is_adapter_folder(adapter)
+    assert not is_adapter_folder(tiny_model_dir)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"use_dora": True}, r"not plain LoRA \(use_dora\)"), ({"peft_type": "IA3"}, "not plain LoRA"), (None, "cannot be read")],
+)
+def test_what_is_not_plain_lora_is_refused(change: dict[str, Any] | None, message: str, tiny: Model, adapter: Path) -> None:
+    path = adapter / "adapter_config.json"
+    path.write_text("{" if change is None else json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CopywriterError, match=message):
+        merge_adapter(tiny[0], adapter)
+
+
+def test_an_adapter_for_another_model_is_refused(adapter: Path) -> None:
+    with pytest.raises(CopywriterError, match=r"was made for another model: .* has no place"):
+        merge_adapter(torch.nn.Linear(2, 2), adapter)
+
+
+def test_the_copywriter_loads_with_an_adapter_folder(tiny: Model, adapter: Path, monkeypatch) -> None:
+    monkeypatch.setattr(local_llm, "load_language_model", lambda source, cache_dir: tiny)
+    monkeypatch.setattr(local_llm, "find_weight", lambda name: adapter if name == "copywriter" else Path("base.gguf"))
+    before = {name: tensor.clone() for name, tensor in tiny[0].state_dict().items()}
+    for spec, engine in (("smollm2-tuned", "smollm2-tuned"), (str(adapter), "adapter")):
+        tiny[0].load_state_dict(before)
+        source = LocalSource(spec)
+        with source.loaded():
+            changed = [name for name, tensor in tiny[0].state_dict().items() if not torch.equal(tensor, before[name])]
+        assert changed
+        assert all(".layers.1." in name for name in changed)
+        assert (source.engine, source.is_small) == (engine, True)
+    assert build_copywriter("smollm2-tuned").engine == "smollm2-tuned"
+    assert not LocalSource("smollm2")._is_adapted
+
+
+def make_tests() -> HeadlineTests:
+    """Two tests: the first with a clear winner, a clear loser and noise between; the second with nothing to tell apart."""
+    headlines = ("Win", "Middle", "Lose", "Same", "Same too")
+    clicks = np.array([300.0, 200.0, 100.0, 50.0, 51.0])
+    return HeadlineTests(("a", "b"), np.array([0, 0, 0, 1, 1]), headlines, np.full(5, 5000.0), clicks, np.zeros(5, np.int64))
+
+
+def test_pairs_are_well_separated_and_limited_per_arm() -> None:
+    pairs = preference_pairs(make_tests(), ["p-", "q-"], min_probability=0.95)
+    assert [(row["prompt"], row["chosen"], row["rejected"]) for row in pairs] == [
+        ("p-", " Win", " Lose"), ("p-", " Middle", " Lose"), ("p-", " Win", " Middle")
+    ]  # fmt: skip
+    assert len(preference_pairs(make_tests(), ["p-", "q-"], min_probability=0.95, max_uses=1)) == 1 + 1 - 1
+    assert preference_pairs(make_tests(), ["p-", "q-"], min_probability=0.5)[-1]["prompt"] == "q-"
+
+
+def test_the_approved_line_is_the_winner_of_a_decided_test() -> None:
+    assert approved_lines(make_tests(), ["p-", "q-"]) == [{"prompt": "p-", "completion": " Win"}]
+
+
+def test_win_probability_agrees_with_draws_from_the_posterior() -> None:
+    rng = np.random.default_rng(0)
+    clicks, impressions = np.array([60.0, 45.0, 60.0]), np.array([3000.0, 3000.0, 3000.0])
+    draws = rng.beta(clicks + 0.5, impressions - clicks + 0.5, size=(200_000, 3))
+    found = win_probability(clicks, impressions, np.array([0, 1, 0]), np.array([1, 0, 2]))
+    assert found == pytest.approx([(draws[:, 0] > draws[:, 1]).mean(), (draws[:, 1] > draws[:, 0]).mean(), 0.5], abs=3e-3)
+
+
+def write_archive(path: Path, num_tests: int = 60) -> Path:
+    rows = []
+    for test in range(num_tests):
+        for arm, clicks in enumerate((90, 30)):
+            rows.append({"clickability_test_id": f"t{test}", "headline": f"Headline {arm} of {test}", "impressions": 3000,
+                         "clicks": clicks, "test_week": 201330 if test == 0 else 201440, "excerpt": "Pass it on.",
+                         "lede": f"<p>Story&nbsp;{test}, told <b>well</b>.</p>" if test % 2 else ""})  # fmt: skip
+    frame = pd.DataFrame(rows)
+    shared = next(f"t{test}" for test in range(num_tests) if part_of_test(f"t{test}") == "held-out")
+    is_first = frame.clickability_test_id == next(f"t{t}" for t in range(1, num_tests) if part_of_test(f"t{t}") == "tune")
+    frame.loc[is_first, "headline"] = frame.loc[frame.clickability_test_id == shared, "headline"].to_numpy()
+    frame.to_parquet(path)
+    return path
+
+
+def test_nothing_of_another_part_is_trained_on(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "packages.parquet")
+    tests, prompts = read_tests(path, "tune")
+    held_out, _ = read_tests(path, "held-out")
+    assert {part_of_test(name) for name in tests.test_ids} == {"tune"}
+    assert not set(tests.headlines) & set(held_out.headlines)
+    all_tune = {f"t{test}" for test in range(60) if part_of_test(f"t{test}") == "tune"}
+    assert len(all_tune - set(tests.test_ids)) == (2 if part_of_test("t0") == "tune" else 1)  # shared words; doubtful weeks
+    by_test = dict(zip(tests.test_ids, prompts, strict=True))
+    odd, even = (next(name for name in tests.test_ids if int(name[1:]) % 2 == rest) for rest in (1, 0))
+    assert by_test[odd] == f"About: Story {odd[1:]}, told well .\nHeadlines:\n-"
+    assert by_test[even] == "Headlines:\n-"  # a standing phrase under every test is not about it
+    assert len(read_preferences(path)) == len(read_approved(path)) == len(tests.test_ids)
+    assert {row["text"] for row in read_corpus(path)} == set(tests.headlines)
+
+
+def test_a_brands_own_files_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "approved.jsonl"
+    path.write_text(json.dumps({"brand": "Halden", "product": "jacket", "line": "Stay dry"}) + "\n\n")
+    prompt = line_prompt(Brief(brand="Halden", product="jacket"))
+    assert read_approved(path) == [{"prompt": prompt, "completion": " Stay dry"}]
+    assert prompt == "Brand: Halden\nProduct: jacket\nHeadlines:\n-"
+    path.write_text(json.dumps({"chosen": "Stay dry", "rejected": "Dry 雨"}, ensure_ascii=False), encoding="utf-8")
+    assert read_preferences(path) == [{"prompt": "Headlines:\n-", "chosen": " Stay dry", "rejected": " Dry 雨"}]
+    (tmp_path / "corpus.txt").write_text("One\nparagraph.\n\n\nAnother.\n")
+    assert read_corpus(tmp_path / "corpus.txt") == [{"text": "One paragraph."}, {"text": "Another."}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{", "line 1 of .* is not JSON"), (b'{"brand": "A"}', "line 1 of .* has no chosen and no rejected; fields: chosen"),
+     (b"[1]", "has no chosen"), (b"", "holds nothing to learn from"), (b"\xff", "cannot be read as UTF-8")],
+)  # fmt: skip
+def test_a_file_that_cannot_be_learnt_from_is_one_sentence(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_bytes(content)
+    with pytest.raises(TrainingError, match=message):
+        read_preferences(tmp_path / "pairs.jsonl")
+
+
+def test_a_test_file_without_tests_of_a_part_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no test in the part 'held-out'"):
+        read_tests(write_one_test(tmp_path / "one.parquet"), "held-out")
+
+
+def write_one_test(path: Path) -> Path:
+    name = next(f"t{test}" for test in range(60) if part_of_test(f"t{test}") == "tune")
+    columns = {"clickability_test_id": name, "headline": ["A b", "C d"], "impressions": 100, "clicks": [1, 2]}
+    pd.DataFrame(columns).to_parquet(path)
+    return path
+
+
+def test_likelihoods_are_those_of_one_line_at_a_time(tiny: Model) -> None:
+    model, tokenizer = tiny
+    prompts, lines = ["make a trail\n-", "run\n-", "-"], ["make a day", "mud for shoes run", "trail"]
+    found = line_likelihoods(model, tokenizer, prompts, lines)
+    for place, (prompt, line) in enumerate(zip(prompts, lines, strict=True)):
+        before, after = tokenizer(prompt)["input_ids"], [*tokenizer(" " + line)["input_ids"], tokenizer.eos_token_id]
+        log_probs = model(torch.tensor([before + after])).logits.log_softmax(-1)[0]
+        expected = sum(float(log_probs[len(before) - 1 + step, token]) for step, token in enumerate(after))
+        assert found.total[place] == pytest.approx(expected, abs=1e-4)
+        assert found.num_tokens[place] == len(after)
+
+
+def test_accuracy_gain_and_perplexity_are_what_their_names_say() -> None:
+    tests = make_tests()
+    right, wrong = np.array([3.0, 2, 1, 0, 0]), np.array([1.0, 2, 3, 0, 0])
+    assert preference_accuracy(tests, right).value == 1.0
+    assert preference_accuracy(tests, np.zeros(5)).value == 0.5
+    assert preference_accuracy(tests, right, wrong).value == 1.0
+    from adcreative.copywriter.post_training_measures import LineLikelihoods
+
+    likelihoods = LineLikelihoods(np.full(5, -2.0 * math.log(7)), np.full(5, 2))
+    assert perplexity(tests, likelihoods).value == pytest.approx(7.0)
+    tuned = LineLikelihoods(likelihoods.total + right, likelihoods.num_tokens)
+    figures = likelihood_figures(tests, likelihoods, tuned)
+    assert figures["accuracy"]["all"]["log_ratio"]["tuned"]["value"] == 1.0
+    assert figures["accuracy"]["all"]["per_token"]["gain"]["value"] == 0.5
+    assert figures["perplexity"]["tuned"]["value"] < 7.0
+
+
+def test_the_interval_covers_the_value_and_narrows_with_more_tests() -> None:
+    rng = np.random.default_rng(0)
+    hits = rng.integers(0, 2, 400).astype(float)
+    few, many = ratio_interval(hits[:40], np.ones(40)), ratio_interval(hits, np.ones(400))
+    assert few.low <= few.value <= few.high
+    assert many.high - many.low < few.high - few.low
+
+
+def test_only_lines_of_like_length_are_compared() -> None:
+    short, long = "x" * 20, "y" * 40
+    assert length_matched_wins([short, long], np.array([1.0, 9.0]), ["z" * 19], np.array([2.0])) == (0.0, 1)
+    assert length_matched_wins([long], np.array([2.0]), ["z" * 38, "w" * 44], np.array([2.0, 1.0])) == (1.5, 2)
+
+
+def test_sampled_lines_are_seeded(tiny: Model) -> None:
+    from adcreative.copywriter.decoding import SamplingConfig
+
+    draw = lambda seed: sample_lines(*tiny, "make a\n-", 3, seed=seed, config=SamplingConfig(max_new_tokens=6))  # noqa: E731
+    assert draw(1) == draw(1) != draw(2)
+    assert all("<" not in line for line, _ in draw(1))
+
+
+@pytest.mark.parametrize(
+    ("line", "repetitive", "malformed"),
+    [
+        ("Turn the office down", False, False),
+        ("It is what it is", False, False),
+        ("The the shoe for mud", True, False),
+        ("A shoe for you and a shoe for me", True, False),
+        ("Mud runs on mud and more mud", True, False),
+        ("He said \"no", False, True),
+        ("He said \"no\" to mud", False, False),
+        ("(Almost done", False, True),
+        ("A day for the", False, True),
+        ("What is it for?", False, False),
+        ("Mud,", False, True),
+        ("One two three,", False, True),
+        (", and then mud", False, True),
+        ("Some mud . Really", False, True),
+    ],
+)  # fmt: skip
+def test_faults_of_a_line(line: str, repetitive: bool, malformed: bool) -> None:
+    assert is_repetitive(line) is repetitive
+    assert is_malformed(line) is malformed
+    assert is_malformed(line, is_finished=False)
