@@ -23,9 +23,10 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.sidecar import approve_sidecar
+from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 
-__all__ = ["approve", "check_words", "note_event", "read_events", "save_run"]
+__all__ = ["approve", "check_approved", "check_words", "note_event", "read_events", "save_run"]
 
 RESULT_COLUMNS = (
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
@@ -47,7 +48,7 @@ class Outcome(Protocol):
 
 def save_run(
     creative: Creative, outcome: Outcome, out: Path, *, stem: str, settings: Mapping[str, Any],
-    cards: Sequence[Mapping[str, Any]] = (), models: Mapping[str, str] | None = None,
+    cards: Sequence[Mapping[str, Any]] = (), models: Mapping[str, str] | None = None, signing: SigningConfig | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Write one outcome as a run folder `out` and return its line of results.jsonl.
 
@@ -55,6 +56,7 @@ def save_run(
         stem: what its pictures are called, such as "autumn" for images/autumn.edited.png.
         settings: what it was made with; part of the ids of its variants.
         cards: model cards for the report. models: name to hash of every model that took part, for the sidecar.
+        signing: who signs the pictures; they are not signed without it.
     """
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     result = outcome.result.as_dict()
@@ -68,6 +70,7 @@ def save_run(
         export_picture(
             out / name, image_u8, is_edited={"original": False, "control": True}.get(kind, has_face_edit),
             original_path=creative.image_path, result=result if kind == "edited" else None, models=models or {},
+            signing=signing,
         )  # fmt: skip
         row[f"{kind}_image"] = name
     settings = {"verb": "studio", **settings, "data": str(_write_original(creative, out / "original").resolve())}
@@ -96,11 +99,14 @@ def _write_original(creative: Creative, directory: Path) -> Path:
     return directory
 
 
-def approve(run: Path, *, by: str, at: datetime | None = None) -> dict[str, Any]:
+def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None) -> dict[str, Any]:
     """Note in a run of one ad that a person approved it, in the picture's sidecar and in the audit trail; return the event.
 
+    Args:
+        markets: where it will run, as `disclosures` knows them; the duties that were on that list are noted with it.
     Raises:
-        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: the picture was changed since it was made.
+        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: the picture was changed since it was made, or a
+            market is unknown.
     """
     at = at or datetime.now().astimezone()
     if not by.strip():
@@ -109,9 +115,23 @@ def approve(run: Path, *, by: str, at: datetime | None = None) -> dict[str, Any]
     row = json.loads(lines[0]) if lines else {"status": "missing"}
     if row["status"] != "edited":
         raise ConfigError("there is no edited ad to approve; run a search first")
+    duties = disclosures_of_run([row], at.date(), list(markets)) if markets else []
     if row["edited_image"]:
         approve_sidecar(run / row["edited_image"], by=by, at=at)
-    return note_event(run, "approved", at=at, by=by.strip()[:200])
+    acknowledged = {"markets": list(markets), "disclosures": [duty.rule_id for duty in duties]} if markets else {}
+    return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged)
+
+
+def check_approved(run: Path) -> dict[str, Any]:
+    """Return the latest approval of a run of one ad.
+
+    Raises:
+        ConfigError: nobody approved it.
+    """
+    approvals = [event for event in read_events(run) if event["event"] == "approved"]
+    if not approvals:
+        raise ConfigError("nobody approved this edit yet; nothing leaves without an approval")
+    return approvals[-1]
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:
@@ -129,11 +149,14 @@ def read_events(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
-def check_words(creative: Creative, *, original: Creative | None = None) -> dict[str, tuple[str, ...]]:
+def check_words(
+    creative: Creative, *, original: Creative | None = None, brief: str = "", avoid: Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """Hold an ad's headline and description against the rules of the copywriter.
 
     Args:
         original: the ad that new words may take facts from; None: the ad stands for itself, its own claims are not questioned.
+        brief: what the user said the words may be about; facts of it may be used. avoid: words that may not be.
     Returns:
         "headline" and "description", where there is one, to its problems; no problem means that it may run.
     """
@@ -149,11 +172,11 @@ def check_words(creative: Creative, *, original: Creative | None = None) -> dict
         description = f"{creative.primary_text} {other}".strip()
         if original is not None:
             product, headline = original.category, original.headline
-            description = original.description or original.primary_text
+            description = f"{brief} {original.description or original.primary_text}".strip()
         is_old = original is not None and text == getattr(original, kind)
-        brief = Brief(
+        told = Brief(
             brand=creative.brand, product=product, headline=headline, description=description, platform=creative.platform,
-            placement=creative.placement,
+            placement=creative.placement, avoid=tuple(avoid),
         )  # fmt: skip
-        found[kind] = () if is_old else check_copy(text, brief, kind)
+        found[kind] = () if is_old else check_copy(text, told, kind)
     return found

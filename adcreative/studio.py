@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +16,12 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.provenance.consent import read_consents
+from adcreative.provenance.signing import SigningConfig
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
+
+RATES = ("ctr", "ctr_low", "ctr_high")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,20 @@ class FoundFace:
 
     box_xyxy_px: tuple[float, float, float, float]
     refusal: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderScores:
+    """The creatives of a folder with their row of the results table, those that failed with the reason, and what was dropped.
+
+    Rates of a row are numbers in 0..1, or None where there is not enough data.
+    """
+
+    scored: tuple[tuple[Creative, dict[str, Any]], ...]
+    failed: tuple[dict[str, str], ...]
+    path: Path
+    dropped: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,11 +71,15 @@ class Studio:
     Args:
         model_dir: a folder written by `pipeline.train`; the shipped model when None.
         consent: consent records (TOML or JSON); without them only faces marked "synthetic-person" are edited.
+        signing: who signs exported pictures (C2PA); they are not signed without it.
     """
 
-    def __init__(self, model_dir: Path | None = None, *, consent: Path | None = None) -> None:
+    def __init__(
+        self, model_dir: Path | None = None, *, consent: Path | None = None, signing: SigningConfig | None = None
+    ) -> None:
         from adcreative.tools import load_model, load_tools
 
+        self.signing, self._model_dir = signing, model_dir
         self._consents = read_consents(consent)
         self._tools = load_tools()
         self._consents.check_directions(self._tools.directions.names)
@@ -81,6 +103,13 @@ class Studio:
         models = {"predictor": self._predictor.content_hash, "judge": self._judge.content_hash}
         return models | dict(self._tools.extractor.hashes)
 
+    @property
+    def weights(self) -> list[dict[str, Any]]:
+        """Name, purpose, licence and sha256 of every weight that is present, and so takes part."""
+        from adcreative.encoders.weights import weight_table
+
+        return [row for row in weight_table() if row["present"]]
+
     def score_one(self, creative: Creative) -> Prediction:
         """Predict one creative.
 
@@ -91,6 +120,77 @@ class Studio:
         if isinstance(features, CreativeError):
             raise features
         return self._predictor.predict([creative], [features])[0]
+
+    def score_folder(
+        self, folder: Path, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
+    ) -> FolderScores | None:
+        """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
+
+        Raises:
+            CatalogError: nothing in the folder can be scored.
+        """
+        from adcreative.catalog import read_catalog
+        from adcreative.catalog.tables import unescape_cell
+        from adcreative.pipeline import score
+
+        summary = score(folder, out, model=self._model_dir, restart=True, progress=progress, should_stop=should_stop)
+        if summary.stopped:
+            return None
+        catalog = read_catalog(folder)
+        with out.open(encoding="utf-8-sig", newline="") as file:
+            rows = [{name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+        waiting, scored = iter(catalog.creatives), []
+        for row in rows:  # in the order of the catalogue, less those that failed
+            names = row["file_name"], row["ad_name"]
+            creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
+            scored.append((creative, {**row, **{name: float(row[name]) if row[name] else None for name in RATES}}))
+        failures = out.with_name("failures.csv")
+        with failures.open(encoding="utf-8-sig", newline="") as file:
+            failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
+        return FolderScores(
+            scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)
+        )
+
+    def explain_one(
+        self, creative: Creative, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
+    ) -> Any:
+        """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        from adcreative.explaining import explain
+
+        return explain(creative, out, model=self._model_dir, progress=progress, should_stop=should_stop)
+
+    def write_lines(
+        self,
+        creative: Creative,
+        kind: str,
+        *,
+        seed: int = 0,
+        copywriter: str = "smollm2",
+        brief: str = "",
+        avoid: Sequence[str] = (),
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[str]:
+        """Yield new lines of `kind` ("headline" or "description") that pass the rules, one after another."""
+        from adcreative.tools import load_tools
+        from adcreative.wording import Briefed, write_lines
+
+        writer = Briefed(load_tools(copywriter).copywriter, brief, tuple(avoid))
+        return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
+
+    def reword_one(self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str) -> EditOutcome:
+        """Put other words on an edit, and hold it against both models again; "kept" when they see no gain.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        from adcreative.wording import reword
+
+        tools = self._tools.editor_tools(self._predictor, self._judge, None, self._consents)
+        return reword(creative, outcome, headline, description, tools)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.
@@ -121,6 +221,8 @@ class Studio:
         directions: Sequence[str] | None = None,
         faces: Sequence[int] | None = None,
         boldness: float = 1.0,
+        brief: str = "",
+        avoid: Sequence[str] = (),
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> EditOutcome:
@@ -129,12 +231,14 @@ class Studio:
         Args:
             faces: which faces may be edited, counted from the largest, 0 first; None: all.
             boldness: how much of the safe range of each direction may be used, above 0 and at most 1.
+            brief: what the new words should be about, in plain words; facts may be taken from it. avoid: words not to be used.
             progress: progress(generation, generations, best lower bound of uplift in log-odds).
         Raises:
             ConfigError: boldness is out of range, or a direction is unknown.
         """
         from adcreative.editor.editor import EditorConfig, edit_creative
         from adcreative.tools import load_tools
+        from adcreative.wording import Briefed
 
         sizes = {"population_size": population_size, "generations": generations}
         config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
@@ -144,6 +248,8 @@ class Studio:
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
+        if editor_tools.copywriter is not None and (brief or avoid):
+            editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid)))
         editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
         return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
 

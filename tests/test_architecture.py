@@ -71,6 +71,7 @@ JOINTS = (
     "adcreative.run_output",
     "adcreative.tools",
     "adcreative.wording",
+    "adcreative.wording",
     "adcreative.shipped_training",
     "adcreative.word_gradients",
 )

@@ -15,25 +15,23 @@ import gradio as gr
 
 from adcreative.errors import AdCreativeError
 from adcreative.report.rendering import read_part
-from adcreative.report.words import direction_label
 
-from . import fragments
+from . import fragments, step_fragments
+from .account_page import build_account
+from .ad_page import build_bring, build_improve, build_results
+from .folder import Folders
+from .folder_page import build_folder
 from .handlers import Handlers, Screen, Studio
 from .launch import private_dir, safe_settings, silence_network
-from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, find_owner, fragment, take_only_uploads
+from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, find_owner, fragment
 from .seat import MAX_WAITING
-from .step_pages import build_account, build_steps
+from .step_pages import NUM_LATER_TEXTS, build_steps, nothing_yet
 from .steps import Steps
-from .wishes import COPYWRITERS, FACE_NAME, FACES_ALLOWED, FACES_LEFT, FACES_SYNTHETIC, FORM_FIELDS, MIN_BOLDNESS, Wish
+from .why import Why
+from .wishes import FACE_NAME, FORM_FIELDS, Wish
+from .words import Words
 
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
-MAX_FACES, MAX_ALTERNATIVES = 12, 5
-# a click on a numbered dot of the map ticks the choice of that number, which the keyboard reaches by itself
-MAP_CLICKS = """element.addEventListener('click', (event) => {
-  const dot = event.target.closest('[data-edit]');
-  if (dot) document.querySelectorAll('#choice input')[Number(dot.dataset.edit)]?.click();
-});"""
-PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
 
 
 class StudioPage(gr.Blocks):
@@ -71,31 +69,36 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
     """
     silence_network()
     handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
-    steps = Steps(handlers=handlers)
+    steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         visitor = _visitor()
         fragment(fragments.header(notice))
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("One ad", id="ad"):
-                _build_ad(page, handlers, steps, visitor)
+                form = _build_ad(page, handlers, steps, folders, visitor)
+            with gr.Tab("Many ads", id="folder"):
+                build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
                 build_account(steps, visitor)
+        with gr.Accordion("Models used here, and their licences", open=False, elem_id="licences"):
+            fragment(step_fragments.weights(getattr(pipeline, "weights", ())))
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 
 
-def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> None:
-    """Build the steps from an ad to an export, on one page."""
+def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folders, visitor: gr.BrowserState) -> Fields:
+    """Build the steps from an ad to an export, on one page; return the form of the ad."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
-            form, score_button, demo_button, image_note = _bring()
+            form, score_button, demo_button, image_note = build_bring()
         with gr.Column(scale=6, min_width=320):
             fragment(fragments.step(2, "Score"))
             score_shown = fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
-            wish, improve_button, stop_button = _improve(handlers)
+            _build_why(Why(handlers=handlers), form, visitor)
+            wish, improve_button, stop_button = build_improve(handlers)
             progress_shown = fragment(elem_id="progress")
-    results = _results()
-    later_box, words = build_steps(steps, visitor)
+    results = build_results()
+    later_box, words, use_words = build_steps(steps, Words(handlers=handlers), visitor)
     results["page"] += [later_box, *words.values()]
     with gr.Accordion("Numbers for the record", open=False):
         score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
@@ -115,14 +118,33 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     moved = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
     _wire_return(page, handlers, visitor, outputs, moved)
     _wire_choice(handlers, visitor, outputs, results, moved)
+    use_words(outputs, _flat, _settle(handlers), moved)
 
     def forget(request: gr.Request, visitor: str | None = None) -> str:
+        folders.forget(find_owner(visitor, request))
         handlers.forget(find_owner(visitor, request))
         return fragments.note("Deleted.")
 
     forget_button.click(forget, None, progress_shown, inputs_kwargs={"visitor": visitor}, api_name="forget", queue=False).then(
         None, js="() => window.location.reload()", **MOVES
     )
+    return form
+
+
+def _build_why(why: Why, form: Fields, visitor: gr.BrowserState) -> None:
+    """Step 2, what the number rests on: a heat map and what each word does, when asked for."""
+    button = gr.Button("Why this number? Show the heat map", size="sm", elem_id="why-button")
+    shown, record = fragment(elem_id="why"), gr.JSON(visible=False)
+    page = gr.File(label="The whole explanation, as a page", interactive=False, visible=False, elem_id="why-page")
+
+    def explain(request: gr.Request, visitor: str | None = None, **form: Any) -> Iterator[tuple[Any, ...]]:
+        for shown, path, record in why.explain(find_owner(visitor, request), form):
+            yield shown, str(path) if path else None, record
+
+    button.click(
+        explain, None, [shown, page, record], inputs_kwargs={**form, "visitor": visitor}, api_name="explain",
+        show_progress="hidden", **WATCHING,
+    ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)  # fmt: skip
 
 
 def _show_faces(handlers: Handlers) -> Any:
@@ -139,91 +161,6 @@ def _demo(handlers: Handlers) -> Any:
         return [str(form["image_path"]), *(form[name] for name in FORM_FIELDS[1:])]
 
     return demo
-
-
-def _bring() -> tuple[Fields, gr.Button, gr.Button, gr.HTML]:
-    """Step 1: the form, named as in FORM_FIELDS, its button, the button for an ad to try, and what is said of the picture."""
-    fragment(fragments.step(1, "Bring"))
-    image = gr.Image(
-        label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
-        buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
-    )  # fmt: skip
-    take_only_uploads(image)
-    image_note = fragment(elem_id="picture-note")
-    headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
-    with gr.Accordion("More about the ad (optional, makes the score better)", open=False):
-        primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)
-        description = gr.Textbox("", label="Description", lines=2, max_length=10_000)
-        with gr.Row():
-            cta = gr.Textbox("", label="Button (call to action)", placeholder="Shop now", max_length=200)
-            brand = gr.Textbox("", label="Brand", max_length=200)
-        with gr.Row():
-            category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
-            placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
-    button = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
-    demo = gr.Button("No ad at hand? Try ours", size="sm", elem_id="demo-button")
-    values = (image, headline, primary_text, description, cta, brand, category, placement)
-    return dict(zip(FORM_FIELDS, values, strict=True)), button, demo, image_note
-
-
-def _improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
-    """Step 3: what the search may do, and its two buttons."""
-    fragment(fragments.step(3, "Improve"))
-    faces = gr.Radio(
-        [
-            ("May be edited: those shown agreed, see the consent record", FACES_ALLOWED),
-            ("May be edited: nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
-            ("Must stay as they are", FACES_LEFT),
-        ],
-        label="Faces in this picture", elem_id="faces",
-    )  # fmt: skip
-    consent = gr.Textbox(
-        "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent", visible=False,
-        info="Its consent_id in the file that the app was started with (--consent). Without a record, faces stay as they are.",
-    )  # fmt: skip
-    faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent, **MOVES)
-    face_names = gr.CheckboxGroup(
-        [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)], label="Which faces (none ticked: all)",
-        visible=False, elem_id="face-names",
-    )  # fmt: skip
-    effort = gr.Radio(
-        [("Quick look", "quick"), ("Normal", "normal"), ("Thorough", "thorough")], value="normal", label="How long to search"
-    )  # fmt: skip
-    names = handlers.studio.direction_names
-    with gr.Accordion("Fine tuning", open=False):
-        directions = gr.CheckboxGroup(
-            [(direction_label(name).capitalize(), name) for name in names], value=list(names), label="Allowed on faces"
-        )
-        boldness = gr.Slider(
-            MIN_BOLDNESS, 1, value=1, step=0.1, label="How bold", info="1 uses all of the range in which a face stays itself.",
-            elem_id="boldness",
-        )  # fmt: skip
-        labels = ("Small language model: more ideas, slower", "Phrase templates: fast")
-        copywriter = gr.Radio(list(zip(labels, COPYWRITERS, strict=True)), value=COPYWRITERS[0], label="Who writes the words")
-        seed = gr.Number(0, label="Seed: the same seed finds the same edit", precision=0, minimum=0)
-    with gr.Row():
-        improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
-        stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
-    wish: Fields = {"effort": effort, "faces": faces, "directions": directions, "copywriter": copywriter, "seed": seed,
-                    "consent_id": consent, "face_names": face_names, "boldness": boldness}  # fmt: skip
-    return wish, improve, stop
-
-
-def _results() -> dict[str, Any]:
-    """Where a search's result appears; hidden until there is one."""
-    with gr.Row(visible=False, elem_id="results", elem_classes="ac-columns") as box:
-        with gr.Column(scale=5, min_width=320, visible=False) as picture_box:
-            slider = gr.ImageSlider(label="Before and after", type="filepath", buttons=["fullscreen"], elem_id="slider")
-            download = gr.DownloadButton("Download the edited picture (full quality)", variant="primary", elem_id="download")
-        with gr.Column(scale=6, min_width=320):
-            shown = fragment(elem_id="result")
-            with gr.Accordion("Take another edit", open=False, visible=False, elem_id="others") as others:
-                edit_map = fragment(elem_id="map", js_on_load=MAP_CLICKS)
-                names = [fragments.name_alternative(number) for number in range(1, MAX_ALTERNATIVES + 1)]
-                choice = gr.Radio(names, label="Take instead", elem_id="choice")
-                take = gr.Button("Take this edit", elem_id="take-button")
-    return {"api": [slider, shown, download], "page": [box, picture_box, others, edit_map, choice], "choice": choice,
-            "take": take}  # fmt: skip
 
 
 def _wire_search(
@@ -248,7 +185,7 @@ def _wire_search(
             effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
             copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
             face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
-            boldness=float(values["boldness"] or 1),
+            boldness=float(values["boldness"] or 1), brief=values["brief"] or "", avoid=values["avoid"] or "",
         )  # fmt: skip
         yield from map(_flat, handlers.improve(find_owner(visitor, request), form, wish))
 
@@ -318,17 +255,24 @@ def _wire_choice(
         except AdCreativeError as error:
             return fragments.problem(error), *[gr.skip()] * (len(outputs) - 1)
 
+    def pick(request: gr.Request, dot: gr.EventData, visitor: str | None = None) -> tuple[Any, ...]:
+        return choose(request, fragments.name_alternative(int(dot.index) + 1), visitor)
+
+    settle = _settle(handlers)
     results["take"].click(
         choose, None, outputs, inputs_kwargs={"choice": results["choice"], "visitor": visitor}, api_name="choose",
         show_progress="minimal", **MODEL_SEAT,
-    ).then(_settle(handlers), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
+    ).then(settle, [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
+    results["map"].select(
+        pick, None, outputs, inputs_kwargs={"visitor": visitor}, api_visibility="private", show_progress="minimal", **MODEL_SEAT
+    ).then(settle, [outputs[-1], visitor], moved, **MOVES)
 
 
 def _begin() -> list[dict[str, Any]]:
     """Return the moves when a search begins: two buttons, then what `_settle` shows, hidden; the later texts stay."""
     hidden = gr.update(visible=False)
     return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, gr.skip(), gr.skip(), hidden,
-            *[gr.skip()] * 7]  # fmt: skip
+            *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
 
 
 def _settle(handlers: Handlers) -> Any:
@@ -343,7 +287,7 @@ def _settle(handlers: Handlers) -> Any:
             gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
             gr.update(visible=has_picture), gr.update(visible=len(choices) > 1), screen.alternatives if screen else "",
             gr.update(choices=list(choices), value=None), gr.update(visible=record.get("status") == "edited"), *texts,
-            "", "", "", "", gr.update(value=None, visible=False),
+            *nothing_yet(),
         ]  # fmt: skip
 
     return settle

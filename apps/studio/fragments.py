@@ -83,12 +83,12 @@ def name_alternative(number: int) -> str:
     return f"Edit {number}"
 
 
-def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]]) -> str:
+def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], taken: int | None = None) -> str:
     """Draw the edits of a search as a map: how large the edit is, against the gain that is sure; and list them in words.
 
     Args:
         found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), size, headline,
-            edits. front: (size, uplift_low) of everything on the search's front.
+            edits. front: (size, uplift_low) of everything on the search's front. taken: the number of the edit shown now.
     """
     if not found:
         return ""
@@ -109,7 +109,7 @@ def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]]) -> 
         }
         for number, one in enumerate(found, 1)
     ]  # fmt: skip
-    return _render("alternatives", rows=rows, front=[place(*point) for point in front], zero=place(0.0, 0.0))
+    return _render("alternatives", rows=rows, taken=taken, front=[place(*point) for point in front], zero=place(0.0, 0.0))
 
 
 def score(prediction: Prediction, cards: Sequence[dict[str, Any]], checks: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -126,7 +126,7 @@ def score(prediction: Prediction, cards: Sequence[dict[str, Any]], checks: Mappi
 
 
 def progress(state: JobState, *, num_ahead: int = 0) -> str:
-    """Show how far a search is, with the best score after each round as a small line; num_ahead: who has the model before it."""
+    """Show how far a search is, with the best score after each round as a small line; num_ahead: who has the model first."""
     best = state.best[-60:]
     low, high = (min(best), max(best)) if best else (0.0, 0.0)
     span = max(high - low, 1e-9)

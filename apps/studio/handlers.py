@@ -27,7 +27,7 @@ from adcreative.pipeline import Outcome, check_words, save_run
 from . import fragments
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
 from .seat import ModelSeat, Ticket
-from .wishes import FACE_NAME, FORM_FIELDS, Wish, build_creative, search_options, with_consent
+from .wishes import FACE_NAME, FORM_FIELDS, MAX_TEXT_CHARS, Wish, build_creative, search_options, with_consent
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,10 @@ class Studio(Protocol):
     def score_one(self, creative: Creative) -> Prediction: ...
     def find_faces(self, creative: Creative) -> Sequence[Any]: ...
     def demo_ad(self, out: Path) -> Creative: ...
+    def write_lines(self, creative: Creative, kind: str, **asked: Any) -> Iterator[str]: ...
+    def reword_one(self, creative: Creative, outcome: Any, *, headline: str, description: str) -> Any: ...
+    def score_folder(self, folder: Path, out: Path, **watched: Any) -> Any: ...
+    def explain_one(self, creative: Creative, out: Path, **watched: Any) -> Any: ...
     def improve_one(
         self,
         creative: Creative,
@@ -56,6 +60,8 @@ class Studio(Protocol):
         directions: Sequence[str] | None,
         faces: Sequence[int] | None,
         boldness: float,
+        brief: str,
+        avoid: Sequence[str],
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> Outcome: ...
@@ -66,7 +72,8 @@ class Screen:
     """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
 
     alternatives: the map of other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder
-    that the later steps work on; it never leaves this process, and neither do creative and key (of the open outcome).
+    that the later steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish
+    (what was asked for).
     """
 
     progress: str = ""
@@ -79,6 +86,7 @@ class Screen:
     run: Path | None = None
     creative: Creative | None = None
     key: str = ""
+    wish: Wish = field(default_factory=Wish)
 
 
 @dataclass(kw_only=True)
@@ -169,7 +177,7 @@ class Handlers:
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
-        job = Job(work=self._search(owner, creative, before, options, ticket))
+        job = Job(work=self._search(owner, creative, before, options, ticket, wish))
         search = Search(job=job, ticket=ticket, upload=creative.image_path)
         self.board.post(owner, job, search)
         job.start()
@@ -233,6 +241,7 @@ class Handlers:
         before: np.ndarray | None,
         options: dict[str, Any],
         ticket: Ticket,
+        wish: Wish,
     ) -> Callable[[ReportProgress, ShouldStop], Screen]:
         """Return the work of a search: wait for the model, search, and make the last screen; a fault becomes a screen."""
 
@@ -242,7 +251,7 @@ class Handlers:
                     if not has_model or should_stop():
                         return Screen()
                     outcome = self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
-                return Screen() if should_stop() else self._show(owner, creative, outcome, before)
+                return Screen() if should_stop() else self.show(owner, creative, outcome, before, wish)
             except AdCreativeError as error:
                 return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
             except Exception as error:
@@ -257,16 +266,43 @@ class Handlers:
         Raises:
             AdCreativeError: no search, or no edit of that name.
         """
-        search = self.board.find(owner)
-        screen = search.screen if search is not None else None
-        if search is None or screen is None or choice not in screen.choices or screen.creative is None:
+        screen = self.find_screen(owner)
+        if screen is None or choice not in screen.choices:
             raise AdCreativeError("There is no such edit to take; run a search first.")
+        number = screen.choices.index(choice)
+        return self._replace(owner, lambda outcome: outcome.choose(number))
+
+    def use_words(self, owner: str, headline: str | None, description: str | None) -> Screen:
+        """Put words of the user's own on the edit, scored again and shown to the second model.
+
+        Raises:
+            AdCreativeError: no edit, or both models see no gain any more; the edit then keeps the words it had.
+        """
+        _, creative = self.find_run(owner)
+        words = {
+            "headline": (headline or "").strip()[:MAX_TEXT_CHARS],
+            "description": (description or "").strip()[:MAX_TEXT_CHARS],
+        }
+
+        def reword(outcome: Any) -> Any:
+            reworded = self.studio.reword_one(creative, outcome, **words)
+            if reworded.result.status != "edited":
+                raise AdCreativeError(f"The edit keeps the words it had: {reworded.result.reason}.")
+            return reworded
+
+        return self._replace(owner, reword)
+
+    def _replace(self, owner: str, change: Callable[[Any], Any]) -> Screen:
+        """Show what `change` makes of the owner's open outcome in place of it."""
+        search, screen = self.board.find(owner), self.find_screen(owner)
+        if search is None or screen is None or screen.creative is None:
+            raise AdCreativeError("There is no edit yet. Run a search first (step 3).")
+        opened = self.outcomes.get(screen.key)
+        if opened is None:
+            raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")
         with self.seat.quick():
-            opened = self.outcomes.get(screen.key)
-            if opened is None:
-                raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")
-            outcome = opened.choose(screen.choices.index(choice))
-        search.chosen = self._show(owner, screen.creative, outcome, picture(screen.creative))
+            outcome = change(opened)
+        search.chosen = self.show(owner, screen.creative, outcome, picture(screen.creative), screen.wish)
         return search.chosen
 
     def find_screen(self, owner: str) -> Screen | None:
@@ -284,7 +320,7 @@ class Handlers:
             raise AdCreativeError("There is no edit yet. Run a search first (step 3).")
         return screen.run, screen.creative
 
-    def _show(self, owner: str, creative: Creative, outcome: Any, before: np.ndarray | None) -> Screen:
+    def show(self, owner: str, creative: Creative, outcome: Any, before: np.ndarray | None, wish: Wish) -> Screen:
         """Write the folder of an outcome and return the last screen."""
         result = outcome.result.as_dict()
         key = uuid4().hex[:12]
@@ -297,7 +333,7 @@ class Handlers:
             settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
             row = save_run(
                 creative, outcome, run, stem=_safe_stem(result), settings=settings, cards=self.cards,
-                models=getattr(self.studio, "model_hashes", {}),
+                models=getattr(self.studio, "model_hashes", {}), signing=getattr(self.studio, "signing", None),
             )  # fmt: skip
             if before is not None and outcome.image_u8 is not None:
                 download = run / row["edited_image"]
@@ -305,9 +341,9 @@ class Handlers:
         alternatives = tuple(getattr(outcome, "alternatives", ())) if result["enough_data"] else ()
         return Screen(
             pair=pair, result=fragments.result(outcome, before, self.cards), download=download, record=result,
-            alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ())),
+            alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ()), _find_taken(alternatives, result)),
             choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
-            run=run if is_edited else None, creative=creative, key=key,
+            run=run if is_edited else None, creative=creative, key=key, wish=wish,
         )  # fmt: skip
 
     def _demo_dir(self, owner: str) -> Path:
@@ -333,3 +369,13 @@ def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
     for image_u8, path in zip((before, after), paths, strict=True):
         Image.fromarray(image_u8).resize(size, Image.Resampling.LANCZOS).save(path, "JPEG", quality=93, subsampling=0)
     return paths
+
+
+def _find_taken(alternatives: Sequence[Any], result: Mapping[str, Any]) -> int | None:
+    """Return which of the alternatives the result is, counted from 1, or None."""
+    for number, one in enumerate(alternatives, 1):
+        words = {"headline": one.headline, "description": getattr(one, "description", result["description_edited"])}
+        has_words = all(text == result[f"{kind}_edited"] for kind, text in words.items())
+        if result["status"] == "edited" and has_words and [asdict(edit) for edit in one.edits] == result["edits"]:
+            return number
+    return None

@@ -18,6 +18,7 @@ NOT_UPLOADED = "Files are uploaded: addresses and paths of this machine are not 
 MOVES: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 WATCHING: dict[str, Any] = {"concurrency_id": "watch", "concurrency_limit": 2 * MAX_WAITING}
+QUICK: dict[str, Any] = {"concurrency_id": "steps", "concurrency_limit": 4, "show_progress": "minimal"}
 Fields = dict[str, gr.blocks.Block]
 
 
@@ -50,6 +51,11 @@ def uploaded_path(payload: FileData | None) -> str | None:
     return str(path)
 
 
+def uploaded_paths(payload: Any) -> list[str]:
+    """Hand several uploads on, each as `uploaded_path`."""
+    return [path for path in map(uploaded_path, getattr(payload, "root", payload) or ()) if path is not None]
+
+
 def take_only_uploads(component: gr.Image | gr.File) -> None:
     """Keep Gradio from downloading a file that a caller names by its address, and from reading files of this machine."""
     move = component.async_move_resource_to_block_cache
@@ -61,4 +67,5 @@ def take_only_uploads(component: gr.Image | gr.File) -> None:
 
     # set on the instance: a subclass would make Gradio write a .pyi beside us
     component.async_move_resource_to_block_cache = move_upload  # type: ignore[method-assign]
-    component.preprocess = uploaded_path  # type: ignore[method-assign, assignment]
+    is_single = getattr(component, "file_count", "single") == "single"
+    component.preprocess = uploaded_path if is_single else uploaded_paths  # type: ignore[method-assign, assignment]

@@ -1,7 +1,7 @@
 """Who has the model: one at a time, in order of arrival. Knows no page and no model.
 
-A search takes its place in the line when its button is pressed, before any thread of the page waits, so it keeps that place when
-its page is closed. Short questions (a score, a face finder) go before searches that have not begun. The line has an end.
+A search takes its place in the line when its button is pressed, before any thread of the page waits, so it keeps that place
+when its page is closed. Short questions (a score, a face finder) go before searches that have not begun. The line has an end.
 """
 
 from __future__ import annotations

@@ -7,12 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adcreative.pipeline import AccountView
+from PIL import Image
+
+from adcreative.creative import Creative
+from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView
+from adcreative.report.pictures import preview
 from adcreative.report.rendering import build_environment
+
+from .jobs import JobState
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
-MAX_LINES = 200
+MAX_LINES, HEAT_PX = 200, 640
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -20,8 +26,60 @@ def _render(macro: str, **values: Any) -> str:
     return str(getattr(module, macro)(**values))
 
 
-def word_checks(found: Mapping[str, Sequence[str]]) -> str:
-    return _render("word_checks", checks=found)
+def word_checks(found: Mapping[str, Sequence[str]], *, is_taken: bool = False) -> str:
+    """Show what the rules say of words; is_taken: they stand on the edit now."""
+    return _render("word_checks", checks=found, is_taken=is_taken)
+
+
+def writing(num_lines: int, *, is_done: bool = False) -> str:
+    """Say how many lines the language model has written so far."""
+    return _render("writing", num_lines=num_lines, is_done=is_done)
+
+
+def explaining(state: JobState, num_ahead: int) -> str:
+    """Say how far the explanation is."""
+    return _render("explaining", state=state, num_ahead=num_ahead)
+
+
+def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
+    """Show why an ad has its rate: heat over its picture, what its words and its parts do."""
+    heat = None
+    if one["heat"] is not None and heat_path.is_file():
+        with Image.open(heat_path) as image:
+            heat = preview(image.convert("RGB"), HEAT_PX)
+    largest = max([abs(word["log_odds"]) for word in one["strongest_words"]], default=1.0)
+    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), methods=one["methods"])
+
+
+def duties(found: Sequence[Mapping[str, Any]]) -> str:
+    """List what may have to be disclosed."""
+    return _render("duties", duties=found, advice=NOT_LEGAL_ADVICE)
+
+
+def weights(rows: Sequence[Mapping[str, Any]]) -> str:
+    """List the weights that take part, each with its purpose and licence."""
+    return _render("weights", rows=rows)
+
+
+def columns(view: ColumnView) -> str:
+    """Show the first rows of an export, and say whether its columns are known."""
+    return _render("columns", view=view, missing=[name for name in NEEDED_COLUMNS if not view.found[name]])
+
+
+def folder_progress(state: JobState) -> str:
+    return _render("folder_progress", state=state)
+
+
+def folder(
+    ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
+    warnings: Sequence[str],
+) -> str:  # fmt: skip
+    """Show many ads, the best first, and what could not be scored or was left out."""
+    best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
+    return _render(
+        "folder", ranked=ranked[:MAX_LINES], num_hidden=max(len(ranked) - MAX_LINES, 0), failed=failed[:MAX_LINES],
+        dropped=dropped, warnings=warnings, best=max(best, 1e-9),
+    )  # fmt: skip
 
 
 def plan(content: Mapping[str, Any]) -> str:
@@ -32,7 +90,7 @@ def plan(content: Mapping[str, Any]) -> str:
 
 def approval(event: Mapping[str, Any]) -> str:
     at = datetime.fromisoformat(event["at"])
-    return _render("approval", by=event["by"], at=at.strftime("%-d %B %Y, %H:%M"))
+    return _render("approval", by=event["by"], at=at.strftime("%-d %B %Y, %H:%M"), markets=event.get("markets", []))
 
 
 def packed(names: Sequence[str], warnings: Sequence[str]) -> str:
@@ -45,9 +103,26 @@ def account(view: AccountView) -> str:
     rates = [rate for ad in points for rate in (ad.ctr_predicted or 0.0, ad.ctr_high)]
     return _render(
         "account", view=view, ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
-        best=max((ad.ctr_high for ad in view.ads), default=1.0), top=max(rates, default=0.0),
+        top=max(rates, default=0.0),
         points=[_place(ad, max(rates)) for ad in points], axes=PLOT_PX,
+        drift=None if view.drift is None else _draw_drift(view.drift.series),
     )  # fmt: skip
+
+
+def _draw_drift(series: Sequence[tuple[float, int, int]]) -> str:
+    """Return the points of a line, 100 wide and 30 high, through the rates of at most 30 stretches of equal length."""
+    if len(series) < 2:
+        return ""
+    span = series[-1][0] or 1.0
+    bins: dict[int, list[float]] = {}
+    for age, shown, clicked in series:
+        counts = bins.setdefault(min(int(30 * age / span), 29), [0.0, 0.0])
+        counts[0] += shown
+        counts[1] += clicked
+    rates = {place: clicked / shown for place, (shown, clicked) in bins.items()}
+    low, high = min(rates.values()), max(rates.values())
+    height = max(high - low, 1e-12)
+    return " ".join(f"{100 * place / 29:.1f},{28 - 26 * (rate - low) / height:.1f}" for place, rate in sorted(rates.items()))
 
 
 def _place(ad: Any, top: float) -> dict[str, Any]:

@@ -1,64 +1,111 @@
-"""The page after the search: words, test plan, approval, export; and the page of an account."""
+"""The page after the search: words, test plan, approval, export."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from . import fragments
-from .parts import MOVES, Fields, find_owner, fragment, take_only_uploads
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment
 from .steps import Steps
+from .words import KINDS, Words
 
-QUICK: dict[str, Any] = {"concurrency_id": "steps", "concurrency_limit": 4, "show_progress": "minimal"}
-WORDS_HINT = "Copy them, or hold a wording of your own against the rules. The package keeps the words that were scored."
+WORDS_HINT = "Keep them, have others written, or write your own: used words are scored again before they go into the package."
+MARKETS = [
+    ("European Union", "eu"), ("New York", "us-ny"), ("Meta (Facebook, Instagram)", "meta"), ("TikTok", "tiktok"),
+    ("Google", "google"),
+]  # fmt: skip
+NUM_LATER_TEXTS = 12
 PLATFORMS = [
     ("None: pictures, words and report only", ""), ("Google Ads Editor (CSV)", "google-editor"),
     ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
 ]  # fmt: skip
 
 
-def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fields]:
+def nothing_yet() -> list[Any]:
+    """Return what a new edit makes of everything of the one before: the values of build_steps' boxes after the two texts."""
+    hidden = gr.update(value=None, visible=False)
+    return ["", "", gr.update(choices=[], value=None, visible=False), "", "", [], False, "", "", hidden]
+
+
+def build_steps(steps: Steps, words: Words, visitor: gr.BrowserState) -> tuple[gr.Column, Fields, Callable[..., None]]:
     """Build steps 4 to 7, hidden until there is an edit.
 
     Returns:
-        the box to show; the text boxes for the new words, then what a new edit makes stale: fragments, and the list of files.
+        the box to show; the text boxes for the new words, then what a new edit makes stale; and a function that wires the
+        button for words of one's own to what it changes on the page.
     """
     with gr.Column(visible=False, elem_id="later-steps") as box:
         with gr.Row(elem_classes="ac-columns"):
             with gr.Column(scale=5, min_width=320):
-                words = _words(steps, visitor)
+                texts, use = _words(words, visitor)
             with gr.Column(scale=6, min_width=320):
                 campaign, planned = _plan(steps, visitor)
         with gr.Row(elem_classes="ac-columns"):
             with gr.Column(scale=5, min_width=320):
-                approved_by, approve_button, approved = _approve()
+                approval = _approve(steps, visitor)
             with gr.Column(scale=6, min_width=320):
                 packed, files = _export(steps, visitor, campaign)
-        record = gr.JSON(visible=False)
-
-    def approve(request: gr.Request, name: str = "", visitor: str | None = None) -> Any:
-        return steps.approve(find_owner(visitor, request), name)
-
-    approve_button.click(
-        approve, None, [approved, record], inputs_kwargs={"name": approved_by, "visitor": visitor}, api_name="approve", **QUICK
-    )
-    return box, words | {"planned": planned, "approved": approved, "packed": packed, "files": files}
+    later = {**texts, "planned": planned, **approval, "packed": packed, "files": files}
+    return box, later, use
 
 
-def _words(steps: Steps, visitor: gr.BrowserState) -> Fields:
+def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[..., None]]:
     fragment(fragments.step(4, "Words", WORDS_HINT))
     headline = gr.Textbox("", label="New headline", lines=2, max_length=10_000, elem_id="new-headline")
-    description = gr.Textbox("", label="New description", lines=2, max_length=10_000)
-    button = gr.Button("Check these words", elem_id="check-button")
+    description = gr.Textbox("", label="New description", lines=2, max_length=10_000, elem_id="new-description")
+    with gr.Row():
+        check_button = gr.Button("Check these words", elem_id="check-button")
+        use_button = gr.Button("Use these words", elem_id="use-button")
     shown, record = fragment(elem_id="word-checks"), gr.JSON(visible=False)
+    with gr.Row(equal_height=True):
+        kind = gr.Radio(
+            [("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Have others written"
+        )
+        write_button = gr.Button("Write more", elem_id="write-button")
+    written = fragment(elem_id="written")
+    lines = gr.Radio([], label="Written for you (choosing one puts it above)", visible=False, elem_id="lines")
+    seed, lines_record = gr.State(0), gr.JSON(visible=False)
 
     def check(request: gr.Request, headline: str = "", description: str = "", visitor: str | None = None) -> Any:
-        return steps.check(find_owner(visitor, request), headline, description)
+        return words.check(find_owner(visitor, request), headline, description)
+
+    def write(request: gr.Request, kind: str = KINDS[0], seed: int = 0, visitor: str | None = None) -> Iterator[Any]:
+        for note, found, record in words.write(find_owner(visitor, request), kind, int(seed or 0)):
+            yield note, gr.update(choices=found, value=None, visible=bool(found)), record
 
     fields: Fields = {"headline": headline, "description": description}
-    button.click(check, None, [shown, record], inputs_kwargs={**fields, "visitor": visitor}, api_name="check_words", **QUICK)
-    return {**fields, "shown": shown}
+    check_button.click(
+        check, None, [shown, record], inputs_kwargs={**fields, "visitor": visitor}, api_name="check_words", **QUICK
+    )
+    write_button.click(lambda seed: seed + 1000, seed, seed, **MOVES).then(
+        write, None, [written, lines, lines_record], inputs_kwargs={"kind": kind, "seed": seed, "visitor": visitor},
+        api_name="write_words", show_progress="hidden", **WATCHING,
+    )  # fmt: skip
+
+    def put(line: str, kind: str) -> list[Any]:
+        return [line if kind == name else gr.skip() for name in KINDS]
+
+    lines.input(put, [lines, kind], [headline, description], **MOVES)
+
+    def wire_use(outputs: list[Any], flat: Callable[..., Any], settle: Callable[..., Any], moved: list[Any]) -> None:
+        def use(request: gr.Request, headline: str = "", description: str = "", visitor: str | None = None) -> Any:
+            said, screen = words.use(find_owner(visitor, request), headline, description)
+            return (said, screen is not None, *(flat(screen) if screen is not None else [gr.skip()] * len(outputs)))
+
+        def settle_words(request: gr.Request, is_taken: bool, record: Any, visitor: str | None, said: str) -> Any:
+            moves = settle(request, record, visitor) if is_taken else [gr.skip()] * len(moved)
+            return [said if component is shown else move for component, move in zip(moved, moves, strict=True)]
+
+        is_taken = gr.State(False)
+        use_button.click(
+            use, None, [shown, is_taken, *outputs], inputs_kwargs={**fields, "visitor": visitor}, api_name="use_words",
+            show_progress="minimal", **MODEL_SEAT,
+        ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)  # fmt: skip
+
+    return {**fields, "shown": shown, "written": written, "lines": lines}, wire_use
 
 
 def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
@@ -81,11 +128,32 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     return campaign, shown
 
 
-def _approve() -> tuple[gr.Textbox, gr.Button, gr.HTML]:
+def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
     fragment(fragments.step(6, "Approve"))
+    markets = gr.CheckboxGroup(MARKETS, label="Where will it run?", elem_id="markets")
+    listed = fragment(elem_id="duties")
+    is_read = gr.Checkbox(False, label="I have read the list above and will disclose where it says so", elem_id="is-read")
     name = gr.Textbox("", label="Approved by", placeholder="Your name", max_length=200, elem_id="approved-by")
     button = gr.Button("Approve this edit, today", elem_id="approve-button")
-    return name, button, fragment(elem_id="approval")
+    shown, record, duties = fragment(elem_id="approval"), gr.JSON(visible=False), gr.JSON(visible=False)
+
+    def disclosures(request: gr.Request, markets: list[str] | None = None, visitor: str | None = None) -> Any:
+        return steps.disclosures(find_owner(visitor, request), markets)
+
+    def approve(
+        request: gr.Request, name: str = "", markets: list[str] | None = None, is_read: bool = False, visitor: str | None = None
+    ) -> Any:
+        return steps.approve(find_owner(visitor, request), name, markets, is_read)
+
+    markets.input(
+        disclosures, None, [listed, duties], inputs_kwargs={"markets": markets, "visitor": visitor}, api_name="disclosures",
+        **QUICK,
+    ).then(lambda: False, None, is_read, **MOVES)  # fmt: skip
+    button.click(
+        approve, None, [shown, record],
+        inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "visitor": visitor}, api_name="approve", **QUICK,
+    )  # fmt: skip
+    return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown}
 
 
 def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File]:
@@ -105,29 +173,3 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tup
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
     return shown, files
-
-
-def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
-    """Build the page of an account: bring its results, see which ads work and how the predictions held."""
-    with gr.Row(elem_classes="ac-columns"):
-        with gr.Column(scale=4, min_width=320):
-            fragment(fragments.heading("Your account's results", "As exported: totals and empty rows may stay in."))
-            results = gr.File(label="Results (CSV of Meta Ads Manager or Google Ads)", height=140, elem_id="account-results")
-            package = gr.File(
-                label="Package of an edit (optional): compares what was predicted", height=140, elem_id="account-package"
-            )
-            for upload in (results, package):
-                take_only_uploads(upload)
-            button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
-        with gr.Column(scale=7, min_width=320):
-            shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="account")
-            with gr.Accordion("Numbers for the record", open=False):
-                record = gr.JSON(label="Account")
-
-    def account(
-        request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None
-    ) -> Any:
-        return steps.account(find_owner(visitor, request), results_path, package_path)
-
-    inputs: Fields = {"results_path": results, "package_path": package, "visitor": visitor}
-    button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)

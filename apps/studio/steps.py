@@ -1,17 +1,27 @@
-"""What the later steps do with an edit: check words, plan its test, approve it, pack it. Without Gradio, as `handlers`."""
+"""What the later steps do with an edit: plan its test, approve it, pack it; and the account. Without Gradio, as `handlers`."""
 
 from __future__ import annotations
 
 import json
 import logging
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import approve, check_words, export, note_event, plan_test, read_account, read_events
+from adcreative.pipeline import (
+    ColumnView,
+    approve,
+    check_approved,
+    disclosures,
+    export,
+    note_event,
+    plan_test,
+    read_account,
+    read_columns,
+)
 
 from . import fragments, step_fragments
 from .handlers import Handlers
@@ -31,17 +41,6 @@ class Steps:
 
     handlers: Handlers
 
-    def check(self, owner: str, headline: str | None, description: str | None) -> Answer:
-        """Hold new words against the rules, with the ad as it was brought for what may be claimed."""
-
-        def work() -> Answer:
-            _, creative = self.handlers.find_run(owner)
-            changed = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
-            found = check_words(changed, original=creative)
-            return step_fragments.word_checks(found), {kind: list(problems) for kind, problems in found.items()}
-
-        return _say_faults(work)
-
     def plan(self, owner: str, campaign: str | None, daily_impressions: float | None, own_ctr_percent: float | None) -> Answer:
         """Plan the test of the edit against the original."""
 
@@ -56,12 +55,28 @@ class Steps:
 
         return _say_faults(work)
 
-    def approve(self, owner: str, name: str | None) -> Answer:
-        """Note that a person approved the edit."""
+    def disclosures(self, owner: str, markets: Sequence[str] | None) -> Answer:
+        """List what may have to be disclosed where the edit will run."""
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
-            event = approve(run, by=name or "")
+            if not markets:
+                return fragments.note("Say first where it will run."), {"disclosures": []}
+            found = [one.as_dict() for one in disclosures(list(markets), run=run)]
+            return step_fragments.duties(found), {"disclosures": found}
+
+        return _say_faults(work)
+
+    def approve(self, owner: str, name: str | None, markets: Sequence[str] | None, is_read: bool | None) -> Answer:
+        """Note that a person approved the edit for these markets, and read what may have to be disclosed there."""
+
+        def work() -> Answer:
+            run, _ = self.handlers.find_run(owner)
+            if not markets:
+                raise AdCreativeError("Say where it will run: what must be disclosed depends on it.")
+            if not is_read:
+                raise AdCreativeError("Read the list of disclosures and tick that you will disclose where it says so.")
+            event = approve(run, by=name or "", markets=list(markets))
             return step_fragments.approval(event), event
 
         return _say_faults(work)
@@ -74,8 +89,10 @@ class Steps:
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
-            if not any(event["event"] == "approved" for event in read_events(run)):
-                raise AdCreativeError("Nothing leaves without an approval: say who approves it first (step 6).")
+            try:
+                check_approved(run)
+            except AdCreativeError as error:
+                raise AdCreativeError("Nothing leaves without an approval: say who approves it first (step 6).") from error
             name, warnings = _campaign(campaign), []
             if platform:
                 path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
@@ -90,8 +107,27 @@ class Steps:
         shown, record = _say_faults(work)
         return shown, files or None, record
 
-    def account(self, owner: str, results_path: str | None, package_path: str | None) -> Answer:
-        """Read a platform's export, and hold its results against the predictions of a package."""
+    def columns(self, results_path: str | None) -> tuple[str, ColumnView | None]:
+        """Look at the columns of an export: what to say of them, and the columns to choose from."""
+        found: list[ColumnView] = []
+
+        def work() -> Answer:
+            if not results_path:
+                return "", {}
+            found.append(read_columns(Path(results_path)))
+            return step_fragments.columns(found[0]), {}
+
+        shown, _ = _say_faults(work)
+        return shown, found[0] if found else None
+
+    def account(
+        self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None
+    ) -> Answer:
+        """Read a platform's export, and hold its results against the predictions of a package.
+
+        Args:
+            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export; empty: as we know them.
+        """
 
         def work() -> Answer:
             if not results_path:
@@ -100,11 +136,29 @@ class Steps:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for earlier in directory.glob("account.*"):
                 earlier.unlink()
+            mapping = _write_mapping(columns or {}, directory / "columns.json")
             run, campaign = _unpack(Path(package_path), directory) if package_path else (None, "")
-            view = read_account(Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb")
+            view = read_account(
+                Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping
+            )
             return step_fragments.account(view), view.as_dict()
 
         return _say_faults(work)
+
+
+def _write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:
+    """Write what the user chose as a mapping file; None when nothing was chosen.
+
+    Raises:
+        AdCreativeError: one column was chosen for two things.
+    """
+    chosen = {ours: theirs for ours, theirs in columns.items() if theirs}
+    if len(set(chosen.values())) < len(chosen):
+        raise AdCreativeError("One column stands for two things. Choose another one for each of them.")
+    if not chosen:
+        return None
+    path.write_text(json.dumps({theirs: ours for ours, theirs in chosen.items()}, ensure_ascii=False), encoding="utf-8")
+    return path
 
 
 def _say_faults(work: Callable[[], Answer]) -> Answer:

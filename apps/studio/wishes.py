@@ -14,6 +14,7 @@ FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "
 FACE_NAME = "Face"
 MIN_BOLDNESS = 0.1
 MAX_TEXT_CHARS = 10_000
+MAX_BRIEF_CHARS = 400
 # name -> population and generations; None is what the command line uses, so that "normal" gives the same numbers there.
 EFFORTS: dict[str, dict[str, int | None]] = {
     "quick": {"population_size": 12, "generations": 4},
@@ -31,6 +32,7 @@ class Wish:
 
     consent_id names the record that "allowed" rests on; the pipeline looks it up and decides. face_numbers are the chosen
     faces, 1 the largest; none chosen means all. boldness is the part of each direction's safe range that may be used, 0.1 to 1.
+    brief says in plain words what the new words should be about; avoid lists words, parted by commas, that they may not use.
     """
 
     effort: str = "normal"
@@ -41,6 +43,12 @@ class Wish:
     consent_id: str = ""
     face_numbers: tuple[int, ...] = ()
     boldness: float = 1.0
+    brief: str = ""
+    avoid: str = ""
+
+    @property
+    def avoided(self) -> tuple[str, ...]:
+        return tuple(filter(None, (word.strip()[:60] for word in self.avoid.split(","))))[:50]
 
 
 def build_creative(form: Mapping[str, str | None]) -> Creative:
@@ -84,4 +92,5 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
     return {
         "seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **EFFORTS[wish.effort],
         "faces": tuple(number - 1 for number in wish.face_numbers) or None, "boldness": float(wish.boldness),
+        "brief": " ".join(wish.brief.split())[:MAX_BRIEF_CHARS], "avoid": wish.avoided,
     }  # fmt: skip

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
+from adcreative.explaining import ExplanationSummary
+from adcreative.studio import FolderScores
 
 EVIDENCE = "Words: learnt from real headline tests."
 
@@ -84,6 +87,59 @@ class FakeStudio:
         Image.linear_gradient("L").convert("RGB").save(out / "demo.png")
         return Creative(image_path=out / "demo.png", file_name="demo.png", headline="Try me today", brand="Demo")
 
+    def write_lines(self, creative: Creative, kind: str, **asked: object) -> Iterator[str]:
+        """Three lines, one after another."""
+        self.asked.append({"kind": kind, **asked})
+        for number in (1, 2, 3):
+            time.sleep(self.round_s)
+            yield f"Written {kind} {number}"
+
+    def reword_one(self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str) -> FakeOutcome:
+        """Words with "worse" in them have no gain."""
+        status = "kept" if "worse" in headline else "edited"
+        result = replace(
+            outcome.result, status=status, headline_edited=headline, description_edited=description,
+            reason="words written by hand; no gain",
+        )  # fmt: skip
+        return replace(outcome, result=result)
+
+    def score_folder(
+        self, folder: Path, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
+    ) -> FolderScores | None:
+        """Every picture 1.52 %, in the order of their names; one called "thin" has too little data."""
+        scored = []
+        creatives = read_catalog(folder).creatives
+        for number, creative in enumerate(creatives, 1):
+            if should_stop():
+                return None
+            time.sleep(self.round_s)
+            progress("scoring", number, len(creatives))
+            rate = None if "thin" in creative.file_name else 0.0152 + 0.001 * number
+            row = {"ctr": rate, "ctr_low": rate and 0.9 * rate, "ctr_high": rate and 1.1 * rate, "reasons": "words +12 %"}
+            scored.append((creative, row))
+        out.write_text("file_name,ctr\n")
+        failed = ({"file_name": "broken.png", "ad_name": "", "problem": "It is damaged.", "remedy": "Save it again."},)
+        return FolderScores(scored=tuple(scored), failed=failed, path=out)
+
+    def explain_one(
+        self, creative: Creative, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
+    ) -> ExplanationSummary:
+        out.mkdir(parents=True, exist_ok=True)
+        Image.linear_gradient("L").convert("RGB").save(out / "heat.png")
+        for number in range(1, 4):
+            time.sleep(self.round_s)
+            progress("covering regions", number, 3)
+        (out / "explanation.html").write_text("<p>why</p>")
+        word = {"field": "headline", "word": creative.headline or "none", "log_odds": 0.1, "change": 0.105}
+        explanation = {
+            "heat": {"strongest": -0.07}, "strongest_words": [word], "parts": [{"part": "words", "share": 0.05}], "methods": {},
+        }  # fmt: skip
+        return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
+
+    @property
+    def weights(self) -> list[dict]:
+        return [{"name": "clip", "purpose": "sees pictures", "licence": "Apache-2.0", "sha256": "ab" * 32}]
+
     def improve_one(
         self,
         creative: Creative,
@@ -95,12 +151,14 @@ class FakeStudio:
         directions: Sequence[str] | None,
         faces: Sequence[int] | None,
         boldness: float,
+        brief: str,
+        avoid: Sequence[str],
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> FakeOutcome:
         self.asked.append(
             {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
-             "faces": faces, "boldness": boldness}
+             "faces": faces, "boldness": boldness, "brief": brief, "avoid": avoid}
         )  # fmt: skip
         with self._lock:
             self.at_once += 1

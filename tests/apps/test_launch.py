@@ -57,17 +57,27 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     assert names == {
         "/demo": ["visitor"],
         "/score": form,
+        "/explain": [*form, "visitor"],
         "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness",
-                     "visitor"],
+                     "brief", "avoid", "visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
         "/choose": ["choice", "visitor"],
         "/forget": ["visitor"],
         "/check_words": ["headline", "description", "visitor"],
+        "/write_words": ["kind", "visitor"],
+        "/use_words": ["headline", "description", "visitor"],
         "/plan_test": ["campaign", "daily_impressions", "own_ctr_percent", "visitor"],
-        "/approve": ["name", "visitor"],
+        "/disclosures": ["markets", "visitor"],
+        "/approve": ["name", "markets", "is_read", "visitor"],
         "/pack": ["campaign", "platform", "url", "visitor"],
-        "/account": ["results_path", "package_path", "visitor"],
+        "/score_folder": ["upload_paths", "visitor"],
+        "/resume_folder": ["visitor"],
+        "/cancel_folder": ["visitor"],
+        "/take_ad": ["name", "visitor"],
+        "/columns": ["results_path"],
+        "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
+                     "day_column"],
     }  # fmt: skip
 
 
@@ -81,7 +91,11 @@ def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -
     plan = client.predict(campaign="autumn", daily_impressions=5000, api_name="/plan_test")[1]
     names = [arm["name"] for arm in plan["tests"][0]["arms"]]
     assert "approval" in client.predict(campaign="autumn", api_name="/pack")[2]["error"]
-    assert client.predict(name="Anna", api_name="/approve")[1]["by"] == "Anna"
+    assert "where it will run" in client.predict(name="Anna", api_name="/approve")[1]["error"]
+    assert client.predict(markets=["eu"], api_name="/disclosures")[1]["disclosures"]
+    assert "tick" in client.predict(name="Anna", markets=["eu"], api_name="/approve")[1]["error"]
+    approval = client.predict(name="Anna", markets=["eu"], is_read=True, api_name="/approve")[1]
+    assert (approval["by"], approval["markets"]) == ("Anna", ["eu"])
     shown, files, record = client.predict(campaign="autumn", api_name="/pack")
     assert "files are ready" in shown
     assert [Path(file).name for file in files] == record["files"]

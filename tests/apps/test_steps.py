@@ -15,6 +15,7 @@ from adcreative.provenance.sidecar import read_sidecar
 from apps.studio.handlers import Handlers
 from apps.studio.steps import PACKAGE, Steps
 from apps.studio.wishes import Wish
+from apps.studio.words import Words
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
@@ -45,8 +46,9 @@ def test_chosen_faces_and_boldness_reach_the_pipeline(steps: Steps, studio: Fake
 
 
 def test_who_has_no_edit_is_told_so(steps: Steps) -> None:
-    for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna"), steps.pack("you", "a", "", ""),
-                      steps.check("you", "a", "b")):  # fmt: skip
+    for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna", ["eu"], True),
+                      steps.pack("you", "a", "", ""),
+                      Words(handlers=steps.handlers).check("you", "a", "b"), steps.disclosures("you", ["eu"])):  # fmt: skip
         assert "There is no edit yet" in shown
 
 
@@ -71,10 +73,11 @@ def test_old_searches_are_closed_but_their_edit_stays(steps: Steps, monkeypatch:
 
 
 def test_words_are_held_against_the_rules(steps: Steps) -> None:
-    shown, found = steps.check("me", "Guaranteed cure for 99 % of all coats", "")
+    words = Words(handlers=steps.handlers)
+    shown, found = words.check("me", "Guaranteed cure for 99 % of all coats", "")
     assert found["headline"]
     assert "The headline" in shown
-    assert steps.check("me", "Coats", "")[1] == {"headline": []}
+    assert words.check("me", "Coats", "")[1] == {"headline": []}
 
 
 def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
@@ -89,8 +92,8 @@ def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
 
 def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
     assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
-    assert "needs the name" in steps.approve("me", "  ")[0]
-    shown, event = steps.approve("me", f"Anna {EVIL}")
+    assert "needs the name" in steps.approve("me", "  ", ["eu"], True)[0]
+    shown, event = steps.approve("me", f"Anna {EVIL}", ["eu"], True)
     assert "<script" not in shown
     sidecar = read_sidecar(find_run(steps) / "images" / "my-ad-1.edited.png")
     assert sidecar["human_approval"] == {"by": f"Anna {EVIL}", "at": sidecar["human_approval"]["at"]}
@@ -100,7 +103,7 @@ def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
 
 def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_path: Path, image_path: Path) -> None:
     steps.plan("me", "autumn", 20_000, None)
-    steps.approve("me", "Anna")
+    steps.approve("me", "Anna", ["eu"], True)
     shown, files, _ = steps.pack("me", "autumn", "meta-bulk", "https://example.com/coats")
     assert "files are ready" in shown
     assert files is not None
@@ -133,7 +136,7 @@ def test_account_ranks_ads_and_says_what_it_left_out(steps: Steps, tmp_path: Pat
 def test_account_compares_predictions_with_results(steps: Steps, tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
     arms = steps.plan("me", "autumn", 20_000, None)[1]["tests"][0]["arms"]
-    steps.approve("me", "Anna")
+    steps.approve("me", "Anna", ["eu"], True)
     files = steps.pack("me", "autumn", "", "")[1]
     assert files is not None
     path = tmp_path / "results.csv"

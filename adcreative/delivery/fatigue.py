@@ -1,0 +1,115 @@
+"""Does an ad tire? The click rate of a creative over its age, from rows of a platform's export by day.
+
+    clicks ~ Binomial(impressions, p),   logit p = a + b * age in weeks
+
+fitted by Newton's method; the spread beyond the binomial (weekdays, auctions) is estimated from the residuals and widens the
+interval (quasi-likelihood, McCullagh & Nelder 1989, section 4.5), never below the binomial's own. An ad "falls" when the whole
+90 % interval of its weekly change is below 0: of twenty steady ads, one is called falling by chance. It says that the rate
+fell, not why: season and audience fall with it. Loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from adcreative.catalog.results import ResultRow
+
+MIN_PERIODS, MIN_DAYS, MIN_CLICKS = 5, 7, 30
+LEVEL = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fatigue:
+    """how the odds of a click on one ad change a week, relative (-0.1: falls by a tenth), with its 90 % interval.
+
+    change, low and high are None when there is too little data; `missing` then says what is missing. series holds
+    (age in days, impressions, clicks) of every period, oldest first.
+    """
+
+    name: str
+    age_days: int
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    missing: str = ""
+    series: tuple[tuple[float, int, int], ...] = ()
+
+    @property
+    def is_falling(self) -> bool:
+        return self.high is not None and self.high < 0
+
+    @property
+    def is_rising(self) -> bool:
+        return self.low is not None and self.low > 0
+
+
+def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[Fatigue, ...]:
+    """Measure each ad, the surest fall first, those with too little data last.
+
+    Args:
+        rows: of an export; rows of one ad and one span of days are added up.
+        together: take all rows as one ad of this name, which gives the drift of the account.
+    """
+    periods: dict[str, dict[float, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for row in rows:
+        day = _middle_day(row)
+        if day is not None:
+            counts = periods[together or row.ad_name][day]
+            counts[0] += row.impressions
+            counts[1] += row.clicks
+        else:
+            periods[together or row.ad_name]
+    found = [_measure(name, days) for name, days in periods.items()]
+    return tuple(sorted(found, key=lambda one: (one.high is None, one.high or 0.0, one.name)))
+
+
+def _middle_day(row: ResultRow) -> float | None:
+    """Return the middle of the days that a row covers, as a number of days; None without a date we can read."""
+    try:
+        start = date.fromisoformat(row.date_start)
+        end = date.fromisoformat(row.date_end) if row.date_end else start
+    except ValueError:
+        return None
+    return (start.toordinal() + max(end, start).toordinal()) / 2
+
+
+def _measure(name: str, days: Mapping[float, Sequence[int]]) -> Fatigue:
+    if not days:
+        return Fatigue(name=name, age_days=0, missing="no dates")
+    first = min(days)
+    series = tuple((day - first, days[day][0], days[day][1]) for day in sorted(days))
+    age, clicks = round(series[-1][0]), sum(period[2] for period in series)
+    for too_little, missing in (
+        (len(series) < MIN_PERIODS or age < MIN_DAYS, f"{len(series)} periods over {age} days"),
+        (clicks < MIN_CLICKS, f"{clicks} clicks"),
+    ):
+        if too_little:
+            return Fatigue(name=name, age_days=age, missing=missing, series=series)
+    change, low, high = (float(np.expm1(slope)) for slope in fit_trend(series))
+    return Fatigue(name=name, age_days=age, change=change, low=low, high=high, series=series)
+
+
+def fit_trend(series: Sequence[tuple[float, int, int]]) -> tuple[float, float, float]:
+    """Fit the slope of log-odds a week to (age in days, impressions, clicks); return it and its 90 % interval."""
+    from scipy.stats import t
+
+    age, shown, clicked = (np.array(column, dtype=np.float64) for column in zip(*series, strict=True))
+    design = np.stack([np.ones_like(age), (age - np.average(age, weights=shown)) / 7], axis=1)  # [T, 2]
+    share = (clicked.sum() + 0.5) / (shown.sum() + 1)
+    weights = np.array([np.log(share / (1 - share)), 0.0])
+    for _ in range(50):
+        rate = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        information = design.T @ (design * (shown * rate * (1 - rate))[:, None])  # [2, 2]
+        step = np.linalg.solve(information, design.T @ (clicked - shown * rate))
+        weights = weights + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    variance = np.maximum(shown * rate * (1 - rate), 1e-12)
+    spread = max(float(((clicked - shown * rate) ** 2 / variance).sum()) / (len(age) - 2), 1.0)
+    reach = t.ppf(0.5 + LEVEL / 2, len(age) - 2) * np.sqrt(spread * np.linalg.inv(information)[1, 1])
+    return float(weights[1]), float(weights[1] - reach), float(weights[1] + reach)

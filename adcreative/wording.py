@@ -1,0 +1,110 @@
+"""Words of an edit beyond the search: what a brief asks for, new lines one after another, and a wording of the user's own.
+
+Loads no torch by itself; models come in through EditorTools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from adcreative.creative import Creative, Edit
+from adcreative.errors import CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.copywriter import Brief, CopyCandidates
+    from adcreative.editor.editor import EditOutcome
+    from adcreative.editor.settings import EditorTools
+
+LINES_AT_ONCE, MAX_ROUNDS = 2, 8
+_WORDS = ("headline", "description")
+
+
+@dataclass(frozen=True)
+class Briefed:
+    """A copywriter that is also told what the user asks for: `text` may be taken facts from, `avoid` may not be said."""
+
+    copywriter: Any
+    text: str = ""
+    avoid: tuple[str, ...] = ()
+
+    def write(
+        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
+    ) -> CopyCandidates:
+        told = replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
+        written: CopyCandidates = self.copywriter.write(told, num_headlines, num_descriptions, seed, should_stop=should_stop)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.copywriter, name)
+
+
+def brief_of(creative: Creative) -> Brief:
+    """Return what the copywriter is told of an ad."""
+    from adcreative.copywriter import Brief
+
+    return Brief(
+        brand=creative.brand, product=creative.category, headline=creative.headline,
+        description=creative.description or creative.primary_text, platform=creative.platform, placement=creative.placement,
+    )  # fmt: skip
+
+
+def write_lines(
+    creative: Creative,
+    copywriter: Any,
+    kind: str,
+    *,
+    num: int = 6,
+    seed: int = 0,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[str]:
+    """Yield up to `num` different lines of `kind` ("headline" or "description") that pass the rules, each when it is there.
+
+    Raises:
+        CopywriterError: the engine cannot write and has no fallback.
+    """
+    brief, given = brief_of(creative), {getattr(creative, kind)}
+    wanted = (LINES_AT_ONCE, 0) if kind == "headline" else (0, LINES_AT_ONCE)
+    for number in range(MAX_ROUNDS):
+        written = copywriter.write(brief, *wanted, seed + number, should_stop=should_stop)
+        for line in written.lines:
+            if len(given) > num or (should_stop is not None and should_stop()):
+                return
+            if line not in given:
+                given.add(line)
+                yield line
+
+
+def reword(creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools) -> EditOutcome:
+    """Return the outcome with other words on its picture, scored from final pixels and words and shown to the second model.
+
+    The status of its result is "kept" when the two models do not agree on a gain; the reason says so.
+
+    Raises:
+        CreativeError: the picture cannot be read.
+    """
+    from adcreative.editor.editor import move_rate
+    from adcreative.editor.judge import give_verdict
+    from adcreative.editor.objectives import predict_uplift
+    from adcreative.editor.settings import EditorConfig
+
+    config, final = EditorConfig(), replace(creative, image_u8=outcome.image_u8, headline=headline, description=description)
+    features = tools.extractor.extract([creative, final])
+    for one in features:
+        if isinstance(one, CreativeError):
+            raise one
+    mean, std = predict_uplift(tools.predictor, [creative, final], features)
+    judged, _ = predict_uplift(tools.judge, [creative, final], features)
+    uplift, low = float(mean[0]), float(mean[0] - config.risk_aversion * std[0])
+    verdict = give_verdict(predicted=uplift, low=low, judged=float(judged[0]), min_uplift=config.min_uplift)
+    before, judge_before = (model.predict([creative], features[:1])[0] for model in (tools.predictor, tools.judge))
+    words = [Edit(face=-1, direction=kind, strength=0.0) for kind in _WORDS if getattr(final, kind) != getattr(creative, kind)]
+    result = replace(
+        outcome.result, status="edited" if verdict.is_delivered else "kept", headline_edited=headline,
+        description_edited=description, ctr_edited=move_rate(before.ctr, uplift),
+        ctr_edited_low=move_rate(before.ctr_low, uplift), ctr_edited_high=move_rate(before.ctr_high, uplift),
+        ctr_edited_judge=move_rate(judge_before.ctr, float(judged[0])), reason=f"words written by hand; {verdict.reason}",
+        edits=(*(edit for edit in outcome.result.edits if edit.face >= 0), *words),
+    )  # fmt: skip
+    return replace(outcome, result=result, verdict=verdict)

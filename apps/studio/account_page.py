@@ -1,0 +1,65 @@
+"""The page of an account: bring its results, see which ads work, which tire, and how the predictions held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from . import fragments
+from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
+from .steps import Steps
+
+COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ads that tire)"}
+
+
+def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
+    """Build the page; an export with unknown columns opens the choice of columns."""
+    with gr.Row(elem_classes="ac-columns"):
+        with gr.Column(scale=4, min_width=320):
+            fragment(fragments.heading("Your account's results", "As exported: totals and empty rows may stay in."))
+            results = gr.File(label="Results (CSV of Meta Ads Manager or Google Ads)", height=140, elem_id="account-results")
+            looked = fragment(elem_id="account-columns")
+            with gr.Accordion("Which column is which", open=False, visible=False, elem_id="mapping") as mapping:
+                chosen: Fields = {
+                    f"{ours}_column": gr.Dropdown([], label=label, elem_id=f"column-{ours}") for ours, label in COLUMNS.items()
+                }
+            package = gr.File(
+                label="Package of an edit (optional): compares what was predicted", height=140, elem_id="account-package"
+            )
+            for upload in (results, package):
+                take_only_uploads(upload)
+            button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
+        with gr.Column(scale=7, min_width=320):
+            shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="account")
+            with gr.Accordion("Numbers for the record", open=False):
+                record = gr.JSON(label="Account")
+
+    def columns(results_path: str | None = None) -> list[Any]:
+        said, view = steps.columns(results_path)
+        if view is None:
+            return [said, gr.update(visible=False), *[gr.update(choices=[], value=None)] * len(COLUMNS)]
+        choices = ["", *dict.fromkeys(name for name in view.header if name.strip())]
+        dropdowns = [
+            gr.update(choices=choices, value=view.found[ours] if view.found[ours] in choices else "") for ours in COLUMNS
+        ]
+        return [said, gr.update(visible=True, open=not view.is_known), *dropdowns]
+
+    def account(
+        request: gr.Request,
+        results_path: str | None = None,
+        package_path: str | None = None,
+        visitor: str | None = None,
+        ad_name_column: str | None = None,
+        impressions_column: str | None = None,
+        clicks_column: str | None = None,
+        day_column: str | None = None,
+    ) -> Any:
+        chosen = dict(zip(COLUMNS, (ad_name_column, impressions_column, clicks_column, day_column), strict=True))
+        return steps.account(find_owner(visitor, request), results_path, package_path, chosen)
+
+    results.change(
+        columns, None, [looked, mapping, *chosen.values()], inputs_kwargs={"results_path": results}, api_name="columns", **QUICK
+    )
+    inputs: Fields = {"results_path": results, "package_path": package, "visitor": visitor, **chosen}
+    button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)

@@ -1,0 +1,130 @@
+"""Many ads at once: bring them, score them like the command `score`, rank them. Without Gradio, as `handlers`."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import AdCreativeError
+
+from . import fragments, step_fragments
+from .handlers import Handlers
+from .jobs import Job, JobBoard, ReportProgress, ShouldStop
+from .uploads import gather
+from .wishes import FORM_FIELDS
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderScreen:
+    """What is shown of a folder: a fragment, the table to download, names of the ads that can be taken on, and the record."""
+
+    shown: str = ""
+    table: Path | None = None
+    names: tuple[str, ...] = ()
+    record: dict[str, Any] = field(default_factory=dict)
+    forms: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """The buttons of the page for many ads. A folder waits for the model like a search, and is found again after its page
+    was closed."""
+
+    handlers: Handlers
+    board: JobBoard[Job[FolderScreen]] = field(default_factory=JobBoard)
+
+    def score(self, owner: str, uploads: Sequence[str | Path] | None) -> Iterator[FolderScreen]:
+        """Score what was uploaded; yield a screen at each change."""
+        directory = self.handlers.owner_dir(owner) / "folder"
+        earlier = self.board.find(owner)
+        if earlier is not None and not earlier.is_finished:
+            yield FolderScreen(shown=fragments.note("Your ads are being scored already. Stop that first."))
+            return
+        try:
+            shutil.rmtree(directory, ignore_errors=True)
+            left_out = gather([Path(path) for path in uploads or ()], directory / "ads")
+            ticket = self.handlers.seat.join()
+        except AdCreativeError as error:
+            yield FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
+            return
+
+        def work(report: ReportProgress, should_stop: ShouldStop) -> FolderScreen:
+            try:
+                with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+                    found = None
+                    if has_model:
+                        found = self.handlers.studio.score_folder(
+                            directory / "ads", directory / "scores.csv",
+                            progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop,
+                        )  # fmt: skip
+                if found is None:
+                    return FolderScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})
+                return self._show(found, left_out)
+            except AdCreativeError as error:
+                return FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
+            except Exception as error:
+                log.exception("scoring a folder failed")
+                return FolderScreen(shown=fragments.breakdown(error), record={"error": "internal error"})
+
+        job = Job(work=work)
+        self.board.post(owner, job, job)
+        job.start()
+        yield from self._watch(job)
+
+    def resume(self, owner: str) -> Iterator[FolderScreen]:
+        """Show the owner's ads again, being scored or done; an empty screen without any."""
+        job = self.board.find(owner)
+        if job is None:
+            yield FolderScreen()
+        else:
+            yield from self._watch(job)
+
+    def cancel(self, owner: str) -> str:
+        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
+
+    def take(self, owner: str, name: str | None) -> dict[str, Any]:
+        """Return the form of one of the ads, named as in FORM_FIELDS.
+
+        Raises:
+            AdCreativeError: no such ad.
+        """
+        screen = self.find_screen(owner)
+        if name not in screen.names:
+            raise AdCreativeError("Choose one of the ads in the list first.")
+        return screen.forms[screen.names.index(name)]
+
+    def find_screen(self, owner: str) -> FolderScreen:
+        """Return what the owner's scored folder shows; an empty screen while it is being scored, or without one."""
+        job = self.board.find(owner)
+        return job.result() if job is not None and job.is_finished else FolderScreen()
+
+    def forget(self, owner: str) -> None:
+        self.board.take_down(owner)
+
+    def _watch(self, job: Job[FolderScreen]) -> Iterator[FolderScreen]:
+        for state in job.states():
+            yield FolderScreen(shown=step_fragments.folder_progress(state))
+        yield job.result()
+
+    def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
+        """Rank the ads, best first, those without a number last."""
+        ranked = sorted(found.scored, key=lambda pair: (pair[1]["ctr"] is None, -(pair[1]["ctr"] or 0.0)))
+        names = tuple(f"{place}. {creative.name[:80]}" for place, (creative, _) in enumerate(ranked, 1))
+        forms = tuple(
+            {
+                name: (str(creative.image_path) if creative.image_path else None)
+                if name == "image_path" else getattr(creative, name)
+                for name in FORM_FIELDS
+            }
+            for creative, _ in ranked
+        )  # fmt: skip
+        dropped = {**found.dropped, **left_out}
+        record = {"ads": [row for _, row in ranked], "failed": list(found.failed), "dropped": dropped}
+        shown = step_fragments.folder(ranked, found.failed, dropped, found.warnings)
+        return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms)

@@ -1,0 +1,85 @@
+"""The page for many ads: bring pictures, a table or a zip, see them ranked, take one on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from adcreative.errors import AdCreativeError
+
+from . import fragments
+from .folder import Folders, FolderScreen
+from .parts import MODEL_SEAT, MOVES, WATCHING, Fields, find_owner, fragment, take_only_uploads
+from .wishes import FORM_FIELDS
+
+HINT = (
+    "Pictures alone, or with a table (CSV) of their words: columns file_name, headline, primary_text, description, cta, brand, "
+    "category. A zip of both will do."
+)
+
+
+def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs) -> None:
+    """Build the page; `form` is that of one ad, which the button "Improve this one" fills."""
+    with gr.Row(elem_classes="ac-columns"):
+        with gr.Column(scale=4, min_width=320):
+            fragment(fragments.heading("Many ads at once", HINT))
+            uploads = gr.File(label="Pictures, table or zip", file_count="multiple", height=180, elem_id="folder-uploads")
+            take_only_uploads(uploads)
+            button = gr.Button("Score them all", variant="primary", size="lg", elem_id="folder-button")
+            stop = gr.Button("Stop scoring", variant="stop", size="sm", elem_id="folder-stop")
+        with gr.Column(scale=7, min_width=320):
+            shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="folder")
+            table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, elem_id="folder-table")
+            with gr.Row(visible=False, equal_height=True) as take_box:
+                names = gr.Dropdown([], label="Take one of them on", elem_id="folder-names")
+                take = gr.Button("Improve this one", elem_id="folder-take")
+            record = gr.JSON(visible=False)
+    outputs = [shown, table, record]
+
+    def flat(screens: Iterator[FolderScreen]) -> Iterator[Any]:
+        for screen in screens:
+            yield screen.shown, str(screen.table) if screen.table else None, screen.record
+
+    def score_folder(request: gr.Request, upload_paths: list[str] | None = None, visitor: str | None = None) -> Iterator[Any]:
+        yield from flat(folders.score(find_owner(visitor, request), upload_paths))
+
+    def resume_folder(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
+        for screen in folders.resume(find_owner(visitor, request)):
+            yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
+
+    def cancel_folder(request: gr.Request, visitor: str | None = None) -> str:
+        return folders.cancel(find_owner(visitor, request))
+
+    def settle(request: gr.Request, visitor: str | None) -> list[Any]:
+        found = folders.find_screen(find_owner(visitor, request))
+        return [
+            gr.update(visible=found.table is not None), gr.update(visible=bool(found.names)),
+            gr.update(choices=list(found.names), value=found.names[0] if found.names else None),
+        ]  # fmt: skip
+
+    def take_ad(request: gr.Request, name: str | None = None, visitor: str | None = None) -> list[Any]:
+        try:
+            values = folders.take(find_owner(visitor, request), name)
+        except AdCreativeError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return [values[field] for field in FORM_FIELDS]
+
+    settled = [table, take_box, names]
+    button.click(
+        score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor}, api_name="score_folder",
+        show_progress="hidden", **WATCHING,
+    ).then(settle, visitor, settled, **MOVES)  # fmt: skip
+    page.load(
+        resume_folder, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume_folder", show_progress="hidden",
+        **WATCHING,
+    ).then(settle, visitor, settled, **MOVES)  # fmt: skip
+    stop.click(
+        cancel_folder, None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_folder", queue=False,
+        show_progress="hidden",
+    )  # fmt: skip
+    take.click(
+        take_ad, None, list(form.values()), inputs_kwargs={"name": names, "visitor": visitor}, api_name="take_ad",
+        show_progress="minimal", **MODEL_SEAT,
+    ).then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES)  # fmt: skip

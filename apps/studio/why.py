@@ -1,0 +1,61 @@
+"""Why an ad has the rate it has: heat map, words, parts. Without Gradio, as `handlers`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import AdCreativeError
+
+from . import fragments, step_fragments
+from .handlers import Handlers
+from .jobs import Job, ReportProgress, ShouldStop
+from .wishes import build_creative
+
+log = logging.getLogger(__name__)
+Answer = tuple[str, Path | None, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """The button beside the score."""
+
+    handlers: Handlers
+
+    def explain(self, owner: str, form: dict[str, Any]) -> Iterator[Answer]:
+        """Explain the score of an ad; yield a fragment, the page to download and the record at each change."""
+        out = self.handlers.owner_dir(owner) / "why"
+        try:
+            creative = build_creative(form)
+            ticket = self.handlers.seat.join()
+        except AdCreativeError as error:
+            yield fragments.problem(error), None, {"error": str(error)}
+            return
+
+        def work(report: ReportProgress, should_stop: ShouldStop) -> Answer:
+            try:
+                with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+                    summary = None
+                    if has_model:
+                        summary = self.handlers.studio.explain_one(
+                            creative, out, progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop
+                        )  # fmt: skip
+                if summary is None or summary.stopped:
+                    return "", None, {"status": "stopped"}
+                return step_fragments.explanation(summary.explanation, out / "heat.png"), summary.path, summary.explanation
+            except AdCreativeError as error:
+                return fragments.problem(error), None, {"error": str(error)}
+            except Exception as error:
+                log.exception("explaining failed")
+                return fragments.breakdown(error), None, {"error": "internal error"}
+
+        job = Job(work=work).start()
+        try:
+            for state in job.states():
+                yield step_fragments.explaining(state, self.handlers.seat.ahead(ticket)), None, {}
+        finally:
+            job.stop(wait_s=0)  # a closed page needs no answer
+        yield job.result()

@@ -1,0 +1,85 @@
+"""Step 4, words: new lines one after another, rules, and a wording of the user's own. Without Gradio, as `handlers`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adcreative.creative import Creative
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import check_words
+
+from . import fragments, step_fragments
+from .handlers import Handlers, Screen
+
+log = logging.getLogger(__name__)
+
+KINDS = ("headline", "description")
+Lines = tuple[str, list[str], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """The buttons of step 4. Each works on the owner's edit as it is shown."""
+
+    handlers: Handlers
+
+    def check(self, owner: str, headline: str | None, description: str | None) -> tuple[str, dict[str, Any]]:
+        """Hold new words against the rules, with the ad as it was brought, and the brief, for what may be claimed."""
+        try:
+            found = self._find_problems(owner, headline, description)
+        except AdCreativeError as error:
+            return fragments.problem(error), {"error": str(error)}
+        return step_fragments.word_checks(found), {kind: list(problems) for kind, problems in found.items()}
+
+    def write(self, owner: str, kind: str | None, seed: int) -> Iterator[Lines]:
+        """Stream lines from the language model: a note, the lines so far, and the record, at each new line."""
+        lines: list[str] = []
+        try:
+            if kind not in KINDS:
+                raise AdCreativeError(f'kind must be "headline" or "description", got "{kind}".')
+            _, creative = self.handlers.find_run(owner)
+            screen = self.handlers.find_screen(owner)
+            wish = screen.wish if screen is not None else replace(Screen().wish)
+            if not getattr(creative, kind):
+                raise AdCreativeError(f"The ad has no {kind} to write another one for.")
+            yield step_fragments.writing(0), [], {"lines": []}
+            source = self.handlers.studio.write_lines(
+                creative, kind, seed=seed, copywriter=wish.copywriter, brief=wish.brief, avoid=wish.avoided
+            )
+            while True:
+                with self.handlers.seat.quick():
+                    line = next(source, None)
+                if line is None:
+                    break
+                lines.append(line)
+                yield step_fragments.writing(len(lines)), list(lines), {"lines": list(lines)}
+        except AdCreativeError as error:
+            yield fragments.problem(error), lines, {"error": str(error)}
+            return
+        except Exception as error:
+            log.exception("writing lines failed")
+            yield fragments.breakdown(error), lines, {"error": "internal error"}
+            return
+        yield step_fragments.writing(len(lines), is_done=True), lines, {"lines": lines}
+
+    def use(self, owner: str, headline: str | None, description: str | None) -> tuple[str, Screen | None]:
+        """Put these words on the edit: what to say of it, and the new screen; None when the edit stays as it is."""
+        try:
+            found = self._find_problems(owner, headline, description)
+            screen = self.handlers.use_words(owner, headline, description)
+        except AdCreativeError as error:
+            return fragments.problem(error), None
+        except Exception as error:
+            log.exception("rewording failed")
+            return fragments.breakdown(error), None
+        return step_fragments.word_checks(found, is_taken=True), screen
+
+    def _find_problems(self, owner: str, headline: str | None, description: str | None) -> dict[str, tuple[str, ...]]:
+        _, creative = self.handlers.find_run(owner)
+        screen = self.handlers.find_screen(owner)
+        changed: Creative = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
+        asked = {} if screen is None else {"brief": screen.wish.brief, "avoid": screen.wish.avoided}
+        return check_words(changed, original=creative, **asked)
