@@ -71,7 +71,6 @@ JOINTS = (
     "adcreative.run_output",
     "adcreative.tools",
     "adcreative.wording",
-    "adcreative.wording",
     "adcreative.shipped_training",
     "adcreative.word_gradients",
 )
