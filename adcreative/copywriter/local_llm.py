@@ -8,7 +8,6 @@ model finds them and how much they are about the brief.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
-from adcreative.copywriter.gguf_cache import load_language_model
 from adcreative.copywriter.lint import KINDS, is_near_duplicate
 from adcreative.copywriter.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.rules import word_set
 from adcreative.copywriter.vocabulary import build_trie
+from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
 from adcreative.encoders.weights import find_weight
 from adcreative.errors import CopywriterError
 
@@ -69,7 +68,7 @@ class LocalSource:
     def __init__(self, spec: str = EMBEDDED, config: LocalConfig | None = None, cache_dir: Path | None = None) -> None:
         self.engine = EMBEDDED if spec == EMBEDDED else Path(spec).name.removesuffix(".gguf")
         self._spec, self._config = spec, config or LocalConfig()
-        self._cache_dir = cache_dir or _default_cache_dir()
+        self._cache_dir = cache_dir or default_cache_dir()
         self._is_small = spec == EMBEDDED
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
@@ -178,8 +177,3 @@ def num_shared_words(text: str, facts: Facts) -> int:
     """Return how many content words of `text` are also in the brief."""
     function_words = word_set("language", "function_words")
     return len({stem(word) for word in WORD.findall(text) if word.casefold() not in function_words} & facts.parts)
-
-
-def _default_cache_dir() -> Path:
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
-    return Path(os.environ.get("ADCREATIVE_CACHE", default))

@@ -9,7 +9,7 @@ import numpy as np
 
 from adcreative.creative import Creative, Edit
 from adcreative.editor.genome import GeneSpace, Individual
-from adcreative.editor.judge import KNEE_SHARE, choose_finalists, pick_knee
+from adcreative.editor.judge import KNEE_SHARE, choose_finalists, pick_knee, pool_opinions
 from adcreative.editor.objectives import Lines, predict_uplift
 from adcreative.editor.opening import OpenCreative
 from adcreative.editor.search import SearchResult
@@ -19,7 +19,10 @@ from adcreative.errors import CreativeError
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
-    """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores."""
+    """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores.
+
+    predicted, low: mean and lower bound of predictor and judge together; judged: the judge alone.
+    """
 
     genome: Individual
     creative: Creative
@@ -28,6 +31,7 @@ class Finalist:
     identity: float | None
     predicted: float = 0.0
     low: float = 0.0
+    judged: float = 0.0
 
     @property
     def size(self) -> float:
@@ -64,7 +68,7 @@ def score_finalists(
     tools: EditorTools,
     config: EditorConfig,
 ) -> list[Finalist]:
-    """Compose the finalists of a search, extract them from final pixels and words, and score them anew.
+    """Compose the finalists of a search, extract them from final pixels and words, and score them anew with two models.
 
     One that cannot be extracted any more, or whose faces are below the identity floor, is dropped.
     """
@@ -79,12 +83,15 @@ def score_finalists(
     if not finalists:
         return []
     creatives = [opened.creative, *(finalist.creative for finalist in finalists)]
-    mean, std = predict_uplift(tools.predictor, creatives, [opened.features, *(f.features for f in finalists)])
+    features = [opened.features, *(f.features for f in finalists)]
+    opinions = [predict_uplift(model, creatives, features) for model in (tools.predictor, tools.judge)]
+    means, stds = (np.stack(part) for part in zip(*opinions, strict=True))
+    mean, std = pool_opinions(means, stds)
     low = mean - config.risk_aversion * std
     return [
-        replace(finalist, predicted=float(p), low=float(bound))
-        for finalist, p, bound in zip(finalists, mean, low, strict=True)
-        if np.isfinite(bound)
+        replace(finalist, predicted=float(mean[i]), low=float(low[i]), judged=float(means[1, i]))
+        for i, finalist in enumerate(finalists)
+        if np.isfinite(low[i])
     ]
 
 
@@ -104,7 +111,7 @@ def compose_edit(opened: OpenCreative, genome: Individual, space: GeneSpace, lin
 
 
 def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:
-    """Return the finalist to put before the judge: the knee, or the best, of those with a positive lower bound.
+    """Return the finalist to put before the auditor: the knee, or the best, of those with a positive lower bound.
 
     When none has one, the best of all, for the verdict to say so; None when there is no finalist.
     """

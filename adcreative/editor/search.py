@@ -22,6 +22,7 @@ from deap.benchmarks.tools import hypervolume
 from adcreative.editor import operators
 from adcreative.editor.baselines import AdSEESearch, HillClimbing, RandomSearch
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.stopping import StoppingRule
 from adcreative.editor.surrogate import ScoreSurrogate
 from adcreative.errors import ConfigError
 
@@ -36,7 +37,8 @@ class SearchConfig:
     """Budget and settings of a search.
 
     algorithm: a name in ALGORITHMS. proposal_share: part of NSGA-II's children that the surrogate proposes; 0 is the plain
-    algorithm. crossover_eta, mutation_eta: distribution indices; larger stays nearer to the parents.
+    algorithm. crossover_eta, mutation_eta: distribution indices; larger stays nearer to the parents. patience: generations in
+    which the prediction may rise without a second opinion following (`stopping.py`).
     """
 
     population_size: int = 24
@@ -46,6 +48,7 @@ class SearchConfig:
     crossover_rate: float = 0.9
     crossover_eta: float = 5.0
     mutation_eta: float = 2.0
+    patience: int = 4
 
     def __post_init__(self) -> None:
         faults = []
@@ -70,7 +73,8 @@ class SearchResult:
 
     front: non-dominated candidates of all that were scored, the largest lower bound first. leaders: the best candidate so
     far after each generation. evaluations counts candidates asked for, distinct those that differed. is_complete is False
-    when the search was cancelled.
+    when the search was cancelled, is_stopped True when its own rule ended it; the logbook's "second" is what the second
+    opinion said of each leader.
     """
 
     front: tuple[Individual, ...]
@@ -79,6 +83,7 @@ class SearchResult:
     evaluations: int
     distinct: int
     is_complete: bool
+    is_stopped: bool = False
 
     @property
     def best(self) -> Individual:
@@ -164,6 +169,7 @@ def search_edits(
     config: SearchConfig,
     *,
     rng: np.random.Generator,
+    second_opinion: Scorer | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> SearchResult:
@@ -171,6 +177,8 @@ def search_edits(
 
     Args:
         score: returns one score per candidate of a batch, in order; called once a generation with unseen candidates only.
+        second_opinion: scores the leader of each generation by a model that does not guide the search; the search ends when
+            its own prediction rises and that does not.
         progress: progress(generation, generations, best lower bound so far, which never falls), after each generation.
         should_stop: asked between generations; True ends the search with what was found. The first population is always
             scored, so that a result exists.
@@ -179,7 +187,7 @@ def search_edits(
     front, best = tools.ParetoFront(), tools.HallOfFame(1)
     logbook, leaders = tools.Logbook(), []
     scores: dict[tuple[float, ...], CandidateScore] = {}
-    evaluations, is_complete = 0, True
+    evaluations, is_complete, is_stopped, rule = 0, True, False, StoppingRule(config.patience)
     for generation in range(config.generations + 1):
         if generation and should_stop is not None and should_stop():
             is_complete = False
@@ -191,13 +199,20 @@ def search_edits(
         front.update(_distinct(candidates, space))
         best.update(candidates)
         leaders.append(best[0])
-        logbook.record(generation=generation, evaluations=evaluations, distinct=len(scores), **_statistics(front, best[0]))
+        figures = _statistics(front, best[0])
+        if second_opinion is not None:
+            (told,) = second_opinion([best[0]])
+            figures["second"] = told.uplift_mean
+            is_stopped = rule.update(scores[space.key(best[0])].uplift_mean, told.uplift_mean)
+        logbook.record(generation=generation, evaluations=evaluations, distinct=len(scores), **figures)
         if progress is not None:
             progress(generation, config.generations, best[0].fitness.values[0])
+        if is_stopped:
+            break
     members = tuple(individual for individual in front if individual.fitness.violation == 0.0)
     return SearchResult(
         front=members, leaders=tuple(leaders), logbook=logbook, evaluations=evaluations, distinct=len(scores),
-        is_complete=is_complete,
+        is_complete=is_complete, is_stopped=is_stopped,
     )  # fmt: skip
 
 

@@ -52,12 +52,15 @@ def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools)
 class EditorTools:
     """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words.
 
+    predictor searches, predictor and judge choose among what it found, the auditor reports on the choice (`judge.py`).
+
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the clock they are held to.
     """
 
     extractor: Extractor
     predictor: ClickPredictor
     judge: ClickPredictor
+    auditor: ClickPredictor
     analyzer: FaceFinder
     codec: Any
     directions: Any
