@@ -60,15 +60,20 @@ def train(
     seed: Seed = 0,
     columns: Columns = None,
     as_json: AsJson = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
+    ] = False,
 ) -> None:
-    """Fit the predictor and its judge to creatives with impressions and clicks.
+    """Fit predictor, judge and auditor to creatives with impressions and clicks, on top of the shipped ones.
 
     Example: adcreative train account/ --out model/
     """
     from adcreative import pipeline
 
     with verb(as_json) as (progress, should_stop):
-        summary = pipeline.train(data, out, columns=columns, seed=seed, progress=progress, should_stop=should_stop)
+        summary = pipeline.train(
+            data, out, columns=columns, seed=seed, from_scratch=from_scratch, progress=progress, should_stop=should_stop
+        )
     finish(summary, "creatives learnt from", as_json=as_json)
 
 

@@ -131,7 +131,8 @@ class EditResult:
     """What the editor did to one creative; field names are the contract of results.jsonl.
 
     status is "edited", "kept" or "failed". ctr_original: as uploaded; ctr_control: faces inverted, nothing edited, re-rendered;
-    ctr_edited: re-scored from the final pixels and words; ctr_edited_judge: a second model's opinion of the same.
+    ctr_edited: expected by all three models from the final pixels and words; ctr_edited_judge: what the second model, who
+    helped to choose, says of the same; ctr_edited_auditor: what the third says, who did not.
     consent_id: what the creative names, whether or not it permitted the edit. enough_data: as in Prediction; where it is False
     the rates order candidates of one creative at best, and a report must not state them.
     """
@@ -148,11 +149,13 @@ class EditResult:
     cta_edited: str = ""
     ctr_original: float | None = None
     ctr_original_judge: float | None = None
+    ctr_original_auditor: float | None = None
     ctr_control: float | None = None
     ctr_edited: float | None = None
     ctr_edited_low: float | None = None
     ctr_edited_high: float | None = None
     ctr_edited_judge: float | None = None
+    ctr_edited_auditor: float | None = None
     identity_similarity: float | None = None
     faces: FaceReport = FaceReport()
     edits: tuple[Edit, ...] = ()

@@ -48,7 +48,7 @@ def evaluate(
         raise CatalogError(f"{out} is a folder; name the JSON file to write, such as {out / 'metrics.json'}")
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
-    tools, (predictor, _) = load_tools(), load_model(model)
+    tools, predictor = load_tools(), load_model(model).predictor
     creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
     if should_stop():
         raise ConfigError("stopped before all creatives were read; nothing was measured and nothing was written")

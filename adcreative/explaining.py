@@ -71,7 +71,7 @@ def explain(
     if out.is_file():
         raise CatalogError(f"{out} is a file; the explanation needs a folder. Choose another place.")
     image_u8 = picture(creative)
-    extractor, (predictor, _) = load_tools().extractor, load_model(model)
+    extractor, predictor = load_tools().extractor, load_model(model).predictor
 
     def tell(done: int, total: int) -> None:
         progress("covering regions", done, total)

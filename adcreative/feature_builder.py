@@ -75,8 +75,12 @@ class FeatureBuilder:
         train_idx: np.ndarray,
         *,
         history_length: int = 6,
+        ignored_categories: Sequence[str] = (),
     ) -> FeatureBuilder:
         """Fit scalers, vocabularies and the base rate on the rows `train_idx` only.
+
+        Args:
+            ignored_categories: categorical fields that get no vocabulary, so that they stay masked.
 
         Raises:
             FeatureError: lengths differ, no training row has results, or a feature holds NaN or has an odd width.
@@ -85,6 +89,7 @@ class FeatureBuilder:
         rows = [int(row) for row in train_idx]
         means, stds = _fit_scalers([creatives[row] for row in rows], [features[row] for row in rows])
         vocabularies = _fit_vocabularies([creatives[row] for row in rows])
+        vocabularies |= dict.fromkeys(ignored_categories, ())
         base_log_odds, log_variance = _fit_rates([creatives[row] for row in rows])
         base_rate = 1.0 / (1.0 + np.exp(-base_log_odds))
         spec = FeatureSpec(
@@ -232,6 +237,8 @@ def pool_fields(creative: Creative, features: CreativeFeatures) -> dict[str, np.
         "look": features.look,
         "text": features.text,
         "body": features.body,
+        "wording": features.wording,
+        "body_wording": features.body_wording,
         "appeal": None if features.appeal is None else np.array([features.appeal], np.float32),
         "face_mean": codes.mean(axis=0) if len(codes) else None,
         "face_max": codes.max(axis=0) if len(codes) else None,

@@ -17,7 +17,7 @@ import numpy as np
 
 from adcreative.artifacts import hash_bytes, write_atomically
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".features.npz"
 
 

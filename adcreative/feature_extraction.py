@@ -36,13 +36,16 @@ class ImageTextEncoder(Protocol):
         """Return [B, Dt] float32."""
 
 
-class HeadlineScorer(Protocol):
-    """Appeal of headlines, natural-log units."""
+class LineReader(Protocol):
+    """Appeal and wording of lines (`encoders.headline.HeadlineModel`)."""
 
     @property
     def content_hash(self) -> str: ...
-    def score(self, headlines: list[str]) -> np.ndarray:
-        """Return [B] float32."""
+    def read(self, headlines: list[str]) -> np.ndarray:
+        """Return [B, 1 + Dw] float32: appeal in natural-log units, then the wording."""
+
+    def read_wording(self, lines: list[str]) -> np.ndarray:
+        """Return [B, Dw] float32: how other lines are worded."""
 
 
 class FaceFinder(Protocol):
@@ -67,7 +70,7 @@ class FeatureExtractor:
     def __init__(
         self,
         clip: ImageTextEncoder,
-        headline_model: HeadlineScorer,
+        headline_model: LineReader,
         analyzer: FaceFinder,
         codec: FaceEncoding,
         cache: FeatureCache | None = None,
@@ -110,12 +113,13 @@ class FeatureExtractor:
             if image_u8 is not None:
                 images[row] = image_u8
         seen = dict(zip(images, self._read_pictures(list(images.values())), strict=True))
-        headlines = {creative.headline for creative in creatives}
-        words = headlines | {creative.body for creative in creatives}
-        embeddings = self._read_words(self.clip.content_hash, words, self.clip.encode_texts)
-        appeals = self._read_words(self.headline_model.content_hash, headlines, self.headline_model.score)
+        headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
+        embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)
+        model_hash = self.headline_model.content_hash
+        readings = self._read_words(f"{model_hash} headline", headlines, self.headline_model.read)
+        wordings = self._read_words(f"{model_hash} wording", bodies, self.headline_model.read_wording)
         return [
-            errors[row] if row in errors else _assemble(creative, seen.get(row), embeddings, appeals)
+            errors[row] if row in errors else _assemble(creative, seen.get(row), embeddings, readings, wordings)
             for row, creative in enumerate(creatives)
         ]
 
@@ -226,11 +230,14 @@ def _assemble(
     creative: Creative,
     seen: dict[str, np.ndarray] | None,
     embeddings: dict[str, np.ndarray],
-    appeals: dict[str, np.ndarray],
+    readings: dict[str, np.ndarray],
+    wordings: dict[str, np.ndarray],
 ) -> CreativeFeatures:
     return CreativeFeatures(
         text=embeddings.get(creative.headline),
-        appeal=float(appeals[creative.headline]) if creative.headline else None,
+        appeal=float(readings[creative.headline][0]) if creative.headline else None,
+        wording=readings[creative.headline][1:] if creative.headline else None,
         body=embeddings.get(creative.body),
+        body_wording=wordings.get(creative.body),
         **(seen or {}),
     )

@@ -20,15 +20,17 @@ from adcreative.errors import FeatureError
 LOOK_STATS = ("brightness", "contrast", "saturation", "warmth", "face_share", "aspect")
 FACE_ATTRIBUTES = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch", "head_roll")
 DENSE_FIELDS = (
-    "image", "look", "text", "body", "appeal", "face_mean", "face_max", "face_attributes", "face_count",
+    "image", "look", "text", "body", "wording", "body_wording", "appeal", "face_mean", "face_max", "face_attributes",
+    "face_count",
 )  # fmt: skip
 CATEGORICAL_FIELDS = ("category", "brand", "placement", "platform", "audience", "cta")
 FIELDS = DENSE_FIELDS + CATEGORICAL_FIELDS
+WORD_FIELDS: Mapping[str, tuple[str, ...]] = {"headline": ("text", "wording", "appeal"), "body": ("body", "body_wording")}
 MODALITIES: Mapping[str, tuple[str, ...]] = {
     "picture": ("image",),
     "look": ("look",),
     "faces": ("face_mean", "face_max", "face_attributes", "face_count"),
-    "words": ("text", "body", "appeal"),
+    "words": ("text", "body", "wording", "body_wording", "appeal"),
     "context": CATEGORICAL_FIELDS,
 }
 
@@ -37,7 +39,8 @@ MODALITIES: Mapping[str, tuple[str, ...]] = {
 class CreativeFeatures:
     """What the encoders saw in one creative; None where there was nothing to see.
 
-    image [Di] and text, body [Dt]: embeddings. look [6]: LOOK_STATS. appeal: headline model's score, natural-log units.
+    image [Di] and text, body [Dt]: embeddings of meaning. wording, body_wording [Dw]: how it is said, from an early layer and
+    the surface of the line (see `encoders.headline`). look [6]: LOOK_STATS. appeal: headline model's score, natural-log units.
     Faces, F of them, largest first: face_codes [F, 512], face_attributes [F, 8] in the order of FACE_ATTRIBUTES, face_shares
     [F] of the picture's area. A refused face (too small, turned away, cut off) still counts and keeps its share and measured
     attributes, but its code row is NaN: it is masked, since inverting such a face gives a code of something else.
@@ -47,10 +50,16 @@ class CreativeFeatures:
     look: np.ndarray | None = None
     text: np.ndarray | None = None
     body: np.ndarray | None = None
+    wording: np.ndarray | None = None
+    body_wording: np.ndarray | None = None
     appeal: float | None = None
     face_codes: np.ndarray = field(default_factory=lambda: np.zeros((0, 512), np.float32))
     face_attributes: np.ndarray = field(default_factory=lambda: np.zeros((0, len(FACE_ATTRIBUTES)), np.float32))
     face_shares: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def with_words_of(self, other: CreativeFeatures, parts: Iterable[str] = ("headline", "body")) -> CreativeFeatures:
+        """Return the same picture with another creative's words: those of the parts of an ad that are named."""
+        return replace(self, **{name: getattr(other, name) for part in parts for name in WORD_FIELDS[part]})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ class OptimizeJob:
 
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
-            tools = load_tools(self.copywriter).editor_tools(*load_model(self.model), self.directions, self.consents)
+            tools = load_tools(self.copywriter).editor_tools(load_model(self.model), self.directions, self.consents)
         if self.is_rehearsal:
             extractor: Any = copy.copy(tools.extractor)
             extractor.cache = None
@@ -94,9 +94,9 @@ def optimize(
     reader = open_catalog(data, columns)
     survey = survey_catalog(reader, data, batch.limit)
     models = load_model(job.model)
-    directions = load_tools(job.copywriter).editor_tools(*models, job.directions, job.consents).directions.names
+    directions = load_tools(job.copywriter).editor_tools(models, job.directions, job.consents).directions.names
     settings = {
-        "verb": "optimize", "data": str(data.resolve()), "predictor": models[0].content_hash, "judge": models[1].content_hash,
+        "verb": "optimize", "data": str(data.resolve()), **models.hashes,
         "copywriter": job.copywriter, "directions": list(directions), "consents": job.consents.content_hash,
         **asdict(job.config), **({"columns": str(Path(columns).resolve())} if columns else {}),
     }  # fmt: skip

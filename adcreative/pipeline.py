@@ -96,17 +96,21 @@ def train(
     *,
     columns: Path | None = None,
     seed: int = 0,
+    from_scratch: bool = False,
     progress: Progress = _silent,
     should_stop: ShouldStop = _never,
 ) -> RunSummary:
-    """Fit a predictor and a judge to creatives with impressions and clicks; write both into the folder `out`.
+    """Fit predictor, judge and auditor to creatives with impressions and clicks; write all three into the folder `out`.
+
+    They go on from the shipped ones (transfer learning): what an account's few results do not say stays as it was learnt from
+    many simulated accounts and real headline tests. `from_scratch` uses these results alone.
 
     Raises:
         CatalogError: nothing usable in `data`.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
     from adcreative.ctr.predictor import Predictor, PredictorConfig
-    from adcreative.tools import load_tools
+    from adcreative.tools import Judges, load_model, load_tools
 
     data, out = Path(data), Path(out)
     catalog = read_usable(data, columns)
@@ -115,19 +119,21 @@ def train(
     creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
     config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
     fitted = {}
-    for name, model_seed in (("predictor", seed), ("judge", seed + 1000)):
+    shipped = None if from_scratch else load_model(None)
+    for number, name in enumerate(Judges._fields):
         if should_stop():
             return RunSummary(path=out, done=0, failed=0, stopped=True)
         fitted[name] = Predictor.fit(
             creatives,
             features,
             config,
-            seed=model_seed,
+            seed=seed + 1000 * number,
             provenance=dict.fromkeys(MODALITIES, "measured"),
+            start=None if shipped is None else shipped[number],
             progress=partial(progress, f"fitting the {name}"),
             should_stop=should_stop,
         )
-    for name, model_fitted in fitted.items():  # both or none: one without the other is no model
+    for name, model_fitted in fitted.items():  # all or none: one without the others is no model
         model_fitted.save(out / name)
     failures = [*catalog.failures, *failures]
     write_failures(out / "failures.csv", failures)

@@ -25,6 +25,7 @@ from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
+from adcreative.tools import Judges
 
 RATE_CHUNK = 512
 NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
@@ -85,8 +86,8 @@ def optimize_row(
     row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
     if out is None:
         return row
-    models = {"predictor": tools.predictor.content_hash, "judge": tools.judge.content_hash}
-    models |= getattr(tools.extractor, "hashes", {})
+    roles = {"predictor": tools.predictor, "judge": tools.judge, "auditor": tools.auditor}
+    models = {name: model.content_hash for name, model in roles.items()} | dict(getattr(tools.extractor, "hashes", {}))
     return {**row, **_save_images(creative, outcome, out, models, signing)}
 
 
@@ -123,11 +124,11 @@ def write_run_report(
     out: Path,
     results: Sequence[dict[str, Any]],
     settings: dict[str, Any],
-    models: tuple[Predictor, Predictor],
+    models: Judges,
     failures: Sequence[FailedCreative],
 ) -> None:
     """Write report.html of a run folder."""
-    cards = [model.card(name) for model, name in zip(models, ("predictor", "judge"), strict=True)]
+    cards = [model.card(name) for name, model in models._asdict().items()]
     duties = [one.as_dict() for one in disclosures_of_run(results, date.today())]
     write_report(
         out / "report.html", results, settings=settings, image_dir=out / "images", cards=cards, failures=failures,

@@ -61,7 +61,7 @@ class ScoreJob:
 
         check_seen(self.data)
         with disk_faults(self.out):
-            extractor, (predictor, _) = load_tools().extractor, load_model(self.model)
+            extractor, predictor = load_tools().extractor, load_model(self.model).predictor
         if self.is_rehearsal:
             extractor = copy.copy(extractor)
             extractor.cache = None
@@ -126,7 +126,7 @@ def score(
     started_s, data, out, batch = time.monotonic(), Path(data), Path(out), batch or BatchConfig()
     reader = open_catalog(data, columns)
     survey = survey_catalog(reader, data, batch.limit)
-    predictor, _ = load_model(model)
+    predictor = load_model(model).predictor
     settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash}
     settings |= {"columns": str(Path(columns).resolve())} if columns else {}
     log_path = out.with_name(f".{out.name}.partial.jsonl")

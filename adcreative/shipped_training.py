@@ -1,10 +1,11 @@
-"""Train the shipped predictor and its judge: words from real headline tests, pictures and faces from the simulated market.
+"""Train the shipped predictor, judge and auditor: words from real headline tests, pictures and faces from simulated markets.
 
     python -m adcreative.shipped_training packages-train.parquet [--out data/weights]
 
+Each of the three learns from markets of its own, so that they do not share the luck of their data, and from many of them:
+what holds in all is what an account that none has seen can be told. They know no brand, and read a brand's history instead.
 The headline tests used here are the "calibrate" part, which the headline model has never seen, so that its score is weighed
-as it deserves; the "held-out" part is used only to measure. Both models see the same creatives, split and started from
-different seeds. Features are cached, so that a run that was stopped goes on quickly.
+as it deserves; the "held-out" part is used only to measure. Features are cached, so that a stopped run goes on quickly.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,8 @@ from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
 from adcreative.ctr.predictor import Predictor, PredictorConfig
 from adcreative.encoders.headline_tests import ATTRIBUTION, part_of_test
 from adcreative.errors import CreativeError
-from adcreative.pipeline import SHIPPED_MARKET_SEED
 from adcreative.run_output import predict_rates
-from adcreative.tools import Tools, load_market, load_tools
+from adcreative.tools import Judges, Tools, load_market, load_tools
 
 PROVENANCE = {
     "words": "measured: real headline tests of Upworthy, 2013-2015, and simulated ads",
@@ -36,6 +37,7 @@ PROVENANCE = {
     "faces": "simulated: ads of our market simulator, no real clicks",
     "context": "simulated: ads of our market simulator, no real clicks",
 }
+FIRST_MARKET = 100  # seeds below it are left to demonstrations, tests and benchmarks: no shipped model has seen them
 MARKET_SCALE = 0.5
 CREATIVE_SEED = 100
 CHUNK = 64
@@ -61,28 +63,36 @@ def extract_words(creatives: Sequence[Creative]) -> tuple[list[Creative], list[A
     return extract(load_tools(), creatives, "headline tests")
 
 
-def extract_market(num: int, *, creative_seed: int) -> tuple[list[Creative], list[Any]]:
-    """Make creatives of the shipped market and their features, chunk by chunk, so that pictures do not pile up."""
+def extract_market(seed: int, num: int) -> tuple[list[Creative], list[Any]]:
+    """Make creatives of a market and their features, chunk by chunk, so that pictures do not pile up.
+
+    Brands and tests get the market's number: the same name in another market is another account.
+    """
     torch.set_num_threads(1)
-    tools, market = load_tools(), load_market(SHIPPED_MARKET_SEED)
+    tools, market = load_tools(), load_market(seed)
     kept: list[Creative] = []
     features: list[Any] = []
-    chunk: list[Creative] = []
-    for number, creative in enumerate(market.iter_creatives(num, creative_seed, scale=MARKET_SCALE), 1):
-        chunk.append(creative)
-        if len(chunk) == CHUNK or number == num:
-            more, their_features = extract(tools, chunk, f"market {number}/{num}")
-            kept += more
-            features += their_features
-            chunk = []
+    for start, chunk in enumerate(batched(market.iter_creatives(num, CREATIVE_SEED, scale=MARKET_SCALE), CHUNK)):
+        more, their_features = extract(tools, chunk, f"market {seed}, part {start + 1}")
+        kept += [
+            replace(one, brand=f"{one.brand} {seed}", test_id=f"{seed}-{one.test_id}" if one.test_id else "") for one in more
+        ]
+        features += their_features
     return kept, features
+
+
+def batched(creatives: Iterable[Creative], size: int) -> Iterator[list[Creative]]:
+    """Yield lists of `size` creatives, the last one shorter (itertools.batched of Python 3.12)."""
+    iterator = iter(creatives)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
 def fit_and_save(name: str, seed: int, table: tuple[list[Creative], list[Any]], held_out: list[Creative], out: Path) -> str:
     """Fit one model, measure it on unseen headline tests, save it; return a line of figures."""
     torch.set_num_threads(1)
     tools = load_tools()
-    config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
+    config = PredictorConfig(encoder_hashes=tools.extractor.hashes, ignored_categories=("brand",))
     predictor = Predictor.fit(*table, config, seed=seed, provenance=PROVENANCE)
     predictor.notes["headline_tests"] = measure_headlines(tools, predictor, held_out)
     predictor.notes["attribution"] = ATTRIBUTION
@@ -101,22 +111,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, help="packages-train.parquet of the Upworthy Research Archive")
     parser.add_argument("--out", type=Path, default=Path("data/weights"))
-    parser.add_argument("--num", type=int, default=2400, help="simulated creatives")
+    parser.add_argument("--markets", type=int, default=12, help="simulated markets per model")
+    parser.add_argument("--num", type=int, default=150, help="creatives per market")
     parser.add_argument("--workers", type=int, default=2, help="processes, one core each")
     arguments = parser.parse_args()
     packages = read_catalog(arguments.packages).creatives
     calibrate, held_out = ([c for c in packages if part_of_test(c.test_id) == part] for part in ("calibrate", "held-out"))
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=spawn) as pool:
-        share = -(-arguments.num // arguments.workers)
-        jobs = [pool.submit(extract_market, share, creative_seed=CREATIVE_SEED + k) for k in range(arguments.workers)]
-        jobs.append(pool.submit(extract_words, calibrate))
-        parts = [job.result() for job in jobs]
-        table = ([c for creatives, _ in parts for c in creatives], [f for _, features in parts for f in features])
-        fits = [
-            pool.submit(fit_and_save, name, seed, table, held_out, arguments.out)
-            for name, seed in (("predictor", 0), ("judge", 1000))
-        ]
+        words = pool.submit(extract_words, calibrate)
+        jobs = {
+            name: [pool.submit(extract_market, FIRST_MARKET + row * arguments.markets + k, arguments.num)
+                   for k in range(arguments.markets)]
+            for row, name in enumerate(Judges._fields)
+        }  # fmt: skip
+        fits = []
+        for row, (name, parts) in enumerate(jobs.items()):
+            tables = [words.result(), *(part.result() for part in parts)]
+            table = ([c for creatives, _ in tables for c in creatives], [f for _, features in tables for f in features])
+            fits.append(pool.submit(fit_and_save, name, 1000 * row, table, held_out, arguments.out))
         for fit in fits:
             print(fit.result(), flush=True)
 

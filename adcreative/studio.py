@@ -83,7 +83,8 @@ class Studio:
         self._consents = read_consents(consent)
         self._tools = load_tools()
         self._consents.check_directions(self._tools.directions.names)
-        self._predictor, self._judge = load_model(model_dir)
+        self._judges = load_model(model_dir)
+        self._predictor = self._judges.predictor
 
     @property
     def direction_names(self) -> tuple[str, ...]:
@@ -94,14 +95,13 @@ class Studio:
 
     @property
     def cards(self) -> list[dict[str, Any]]:
-        """Model cards of the predictor and the judge."""
-        return [self._predictor.card("predictor"), self._judge.card("judge")]
+        """Model cards of the three models that look at an edit."""
+        return [model.card(name) for name, model in self._judges._asdict().items()]
 
     @property
     def model_hashes(self) -> dict[str, str]:
         """Name to hash of every model that takes part in an edit, for the sidecar of a picture."""
-        models = {"predictor": self._predictor.content_hash, "judge": self._judge.content_hash}
-        return models | dict(self._tools.extractor.hashes)
+        return self._judges.hashes | dict(self._tools.extractor.hashes)
 
     @property
     def weights(self) -> list[dict[str, Any]]:
@@ -182,14 +182,14 @@ class Studio:
         return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
 
     def reword_one(self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str) -> EditOutcome:
-        """Put other words on an edit, and hold it against both models again; "kept" when they see no gain.
+        """Put other words on an edit, and hold it against all three models again; "kept" when they see no gain.
 
         Raises:
             CreativeError: its picture cannot be read.
         """
         from adcreative.wording import reword
 
-        tools = self._tools.editor_tools(self._predictor, self._judge, None, self._consents)
+        tools = self._tools.editor_tools(self._judges, None, self._consents)
         return reword(creative, outcome, headline, description, tools)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
@@ -244,7 +244,7 @@ class Studio:
         config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
-        editor_tools = load_tools(copywriter).editor_tools(self._predictor, self._judge, directions, self._consents)
+        editor_tools = load_tools(copywriter).editor_tools(self._judges, directions, self._consents)
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from adcreative.copywriter import Copywriter, build_copywriter
 from adcreative.ctr.predictor import Predictor
@@ -42,9 +43,7 @@ class Tools:
     extractor: FeatureExtractor
     copywriter: Copywriter
 
-    def editor_tools(
-        self, predictor: Predictor, judge: Predictor, names: Sequence[str] | None, consents: ConsentBook | None = None
-    ) -> EditorTools:
+    def editor_tools(self, judges: Judges, names: Sequence[str] | None, consents: ConsentBook | None = None) -> EditorTools:
         """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
 
         Raises:
@@ -59,8 +58,8 @@ class Tools:
             names = [name for name in FACE_DIRECTIONS if name in self.directions.names]
         directions = self.directions.select(list(names))
         return EditorTools(
-            extractor=self.extractor, predictor=predictor, judge=judge, analyzer=self.analyzer, codec=self.codec,
-            directions=directions, copywriter=self.copywriter, consents=consents,
+            extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
+            copywriter=self.copywriter, consents=consents,
         )  # fmt: skip
 
 
@@ -79,24 +78,37 @@ def load_tools(copywriter: str = "template") -> Tools:
     return Tools(*_encoders(), build_copywriter(copywriter))
 
 
+class Judges(NamedTuple):
+    """The three models of a run: one searches, two choose, the third reports on what they chose."""
+
+    predictor: Predictor
+    judge: Predictor
+    auditor: Predictor
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hash of each by its role."""
+        return {name: model.content_hash for name, model in self._asdict().items()}
+
+
 @lru_cache(maxsize=4)
-def load_model(model_dir: Path | None = None) -> tuple[Predictor, Predictor]:
-    """Load a predictor and its judge from a folder written by `train`, or the shipped pair.
+def load_model(model_dir: Path | None = None) -> Judges:
+    """Load predictor, judge and auditor from a folder written by `train`, or the shipped ones.
 
     Raises:
-        ArtifactError: the folder does not hold both, or they were fitted with other encoders than are loaded here.
+        ArtifactError: the folder does not hold all three, or they were fitted with other encoders than are loaded here.
     """
     if model_dir is None:
-        folders = [embedded_dir("predictor"), embedded_dir("judge")]
+        folders = [embedded_dir(name) for name in Judges._fields]
     else:
-        folders = [Path(model_dir) / "predictor", Path(model_dir) / "judge"]
+        folders = [Path(model_dir) / name for name in Judges._fields]
         missing = [folder.name for folder in folders if not folder.is_dir()]
         if missing:
             raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
-    predictor, judge = (Predictor.load(folder) for folder in folders)
-    for model in (predictor, judge):
+    judges = Judges(*(Predictor.load(folder) for folder in folders))
+    for model in judges:
         model.check_encoders(load_tools().extractor.hashes)
-    return predictor, judge
+    return judges
 
 
 def load_market(seed: int) -> Market:

@@ -77,16 +77,15 @@ def write_lines(
 
 
 def reword(creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools) -> EditOutcome:
-    """Return the outcome with other words on its picture, scored from final pixels and words and shown to the second model.
+    """Return the outcome with other words on its picture, held against all three models from final pixels and words.
 
-    The status of its result is "kept" when the two models do not agree on a gain; the reason says so.
+    The status of its result is "kept" when they do not agree on a gain; the reason says so.
 
     Raises:
         CreativeError: the picture cannot be read.
     """
     from adcreative.editor.editor import move_rate
-    from adcreative.editor.judge import give_verdict
-    from adcreative.editor.objectives import predict_uplift
+    from adcreative.editor.panel import ask_choosers, audit
     from adcreative.editor.settings import EditorConfig
 
     config, final = EditorConfig(), replace(creative, image_u8=outcome.image_u8, headline=headline, description=description)
@@ -94,17 +93,19 @@ def reword(creative: Creative, outcome: EditOutcome, headline: str, description:
     for one in features:
         if isinstance(one, CreativeError):
             raise one
-    mean, std = predict_uplift(tools.predictor, [creative, final], features)
-    judged, _ = predict_uplift(tools.judge, [creative, final], features)
-    uplift, low = float(mean[0]), float(mean[0] - config.risk_aversion * std[0])
-    verdict = give_verdict(predicted=uplift, low=low, judged=float(judged[0]), min_uplift=config.min_uplift)
-    before, judge_before = (model.predict([creative], features[:1])[0] for model in (tools.predictor, tools.judge))
+    (opinion,) = ask_choosers([creative, final], features, tools, config)
+    verdict = audit([creative, final], features, opinion, tools, config)
+    before, judge_before, auditor_before = (
+        model.predict([creative], features[:1])[0] for model in (tools.predictor, tools.judge, tools.auditor)
+    )
+    uplift = verdict.expected
     words = [Edit(face=-1, direction=kind, strength=0.0) for kind in _WORDS if getattr(final, kind) != getattr(creative, kind)]
     result = replace(
         outcome.result, status="edited" if verdict.is_delivered else "kept", headline_edited=headline,
         description_edited=description, ctr_edited=move_rate(before.ctr, uplift),
         ctr_edited_low=move_rate(before.ctr_low, uplift), ctr_edited_high=move_rate(before.ctr_high, uplift),
-        ctr_edited_judge=move_rate(judge_before.ctr, float(judged[0])), reason=f"words written by hand; {verdict.reason}",
+        ctr_edited_judge=move_rate(judge_before.ctr, verdict.judged),
+        ctr_edited_auditor=move_rate(auditor_before.ctr, verdict.audited), reason=f"words written by hand; {verdict.reason}",
         edits=(*(edit for edit in outcome.result.edits if edit.face >= 0), *words),
     )  # fmt: skip
     return replace(outcome, result=result, verdict=verdict)

@@ -55,9 +55,12 @@ class FakeHeadlines:
     content_hash: str = "headline-1"
     seen: list[str] = field(default_factory=list)
 
-    def score(self, headlines: list[str]) -> np.ndarray:
+    def read(self, headlines: list[str]) -> np.ndarray:
         self.seen += headlines
-        return np.array([len(text) / 100 for text in headlines], np.float32)
+        return np.array([[len(text) / 100, text.count("o"), 1.0] for text in headlines], np.float32)
+
+    def read_wording(self, lines: list[str]) -> np.ndarray:
+        return np.array([[text.count("o"), 2.0] for text in lines], np.float32)
 
 
 class FakeAlignment:

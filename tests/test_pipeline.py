@@ -156,7 +156,7 @@ def test_a_model_fitted_with_other_encoders_is_refused(tmp_path: Path) -> None:
     from adcreative.tools import load_model
 
     shipped = load_model()
-    for name, model in zip(("predictor", "judge"), shipped, strict=True):
+    for name, model in shipped._asdict().items():
         model = copy.deepcopy(model)
         hashes = dict.fromkeys(model.config.encoder_hashes, "0" * 64)
         model.config = dataclasses.replace(model.config, encoder_hashes=hashes)

@@ -4,7 +4,7 @@
     candidates.py   CopyCandidates, LineSource, Copywriter
     build.py        build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
     writer.py       LintedCopywriter: source -> lint -> top-up; in-memory cache
-    local_llm.py    a causal language model through transformers; prompts.py, decoding.py and gguf_cache.py serve it
+    local_llm.py    a causal language model through transformers; prompts.py and decoding.py serve it
     server.py       an OpenAI-compatible chat server
     template.py     the template grammar
     lint.py         check_copy; sentences.py holds its grammar rules, rules/ the dated rule packs

@@ -8,7 +8,6 @@ model finds them and how much they are about the brief.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +22,11 @@ from adcreative.copywriter.adapter import is_adapter_folder, merge_adapter
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
-from adcreative.copywriter.gguf_cache import load_language_model
 from adcreative.copywriter.lint import KINDS, is_near_duplicate
 from adcreative.copywriter.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.rules import word_set
 from adcreative.copywriter.vocabulary import borrowed_out_of_place, build_trie
+from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
 from adcreative.encoders.weights import find_weight
 from adcreative.errors import CopywriterError
 
@@ -212,9 +211,3 @@ def num_shared_words(text: str, facts: Facts) -> int:
     """Return how many content words of `text` are also in the brief."""
     function_words = word_set("language", "function_words")
     return len({stem(word) for word in WORD.findall(text) if word.casefold() not in function_words} & facts.parts)
-
-
-def default_cache_dir() -> Path:
-    """Return where dequantised models are kept: $ADCREATIVE_CACHE, else adcreative/ in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
-    return Path(os.environ.get("ADCREATIVE_CACHE", default))

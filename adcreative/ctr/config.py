@@ -68,7 +68,9 @@ class PredictorConfig:
 
     model_name: a name of the zoo. num_members: networks of the ensemble, one seed each. fractions: train, validation (early
     stopping), calibration, test (never seen until measured), by group. encoder_hashes: what the features were made with,
-    name -> content hash; kept in the artefact so that other encoders can be refused.
+    name -> content hash; kept in the artefact so that other encoders can be refused. ignored_categories: categorical fields
+    that are not learnt by heart; a model made for accounts that it has not seen should know no brand, and read the brand's
+    history instead. transfer_rate: part of the learning rates that is used where training starts from another predictor.
     """
 
     model_name: str = "qin"
@@ -80,9 +82,13 @@ class PredictorConfig:
     model: CTRModelConfig = CTRModelConfig()
     training: TrainingConfig = TrainingConfig()
     encoder_hashes: dict[str, str] = field(default_factory=dict)
+    ignored_categories: tuple[str, ...] = ()
+    transfer_rate: float = 0.3
 
     def __post_init__(self) -> None:
         if self.num_members < 1:
             raise ConfigError(f"num_members must be at least 1, got {self.num_members}.")
         if len(self.fractions) != 4 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
             raise ConfigError(f"fractions must be four positive shares that sum to 1, got {self.fractions}.")
+        if not 0 < self.transfer_rate <= 1:
+            raise ConfigError(f"transfer_rate must be in 0..1 (0 excluded), got {self.transfer_rate}.")

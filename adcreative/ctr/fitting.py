@@ -48,6 +48,7 @@ class _Trained:
     outcomes: Outcomes
     config: PredictorConfig
     seed: int
+    start: Predictor | None
 
 
 def fit_predictor(
@@ -57,6 +58,7 @@ def fit_predictor(
     *,
     seed: int,
     provenance: Mapping[str, str] | None = None,
+    start: Predictor | None = None,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Predictor:
@@ -66,6 +68,8 @@ def fit_predictor(
         creatives, features: one of each; creatives without results are left out.
         seed: decides the split and, with the member's number, each network; same seed, same predictor.
         provenance: modality -> "measured", "simulated" or "none", optionally "grade: phrase" (see `evidence.py`).
+        start: a predictor to go on from (transfer learning): its encoding and, member by member, its weights, moved to the
+            base rate of these creatives. What few rows do not contradict stays as it was learnt elsewhere.
         progress: told (epochs done, most epochs of all members).
     Raises:
         TrainingError: too few creatives, groups or clicks, results that cannot be, no difference to learn, or stopped.
@@ -77,18 +81,22 @@ def fit_predictor(
     creatives, features = [creatives[row] for row in rows], [features[row] for row in rows]
     check_trainable(creatives, config)
     splits = _split(creatives, config, seed)
-    builder = FeatureBuilder.fit(creatives, features, splits[0])
+    if start is None:
+        builder = FeatureBuilder.fit(creatives, features, splits[0], ignored_categories=config.ignored_categories)
+    else:
+        config, builder = _continue_config(config, start), start.builder
     is_training = np.isin(np.arange(len(creatives)), splits[0])
     batch, outcomes = builder.encode_table(creatives, features, is_training), count_outcomes(creatives)
     watch = Watch(progress, should_stop)
-    members, summaries = _train_members(builder, batch, outcomes, splits, config=config, seed=seed, watch=watch)
+    fitted = _Trained(builder, [], features, batch, outcomes, config, seed, start)
+    members, summaries = _train_members(fitted, splits, config=config, seed=seed, watch=watch)
+    fitted.members.extend(members)
     logits = np.stack([_logits(member, batch) for member in members])
     counts = Counts(
         logits.mean(axis=0), logits.std(axis=0), outcomes.impressions.numpy().astype(float),
         outcomes.clicks.numpy().astype(float), domain_of(batch), outcomes.group.numpy(),
     )  # fmt: skip
     calibrator = fit_calibrator(counts.rows(_calibration_rows(counts, splits)), seed=seed)
-    fitted = _Trained(builder, members, features, batch, outcomes, config, seed)
     changes = _fit_changes(fitted, calibrator, counts, splits, watch)
     trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
     notes = {
@@ -250,17 +258,36 @@ def _cross_fit(
         own_splits = [others[~is_validation[others]], others[is_validation[others]]]
         if len(own_splits[1]) and counts.clicks[own_splits[1]].sum():
             members, _ = _train_members(
-                trained.builder, trained.batch, trained.outcomes, own_splits,
-                config=config, seed=trained.seed + 7919 * (number + 1), watch=Watch(None, watch.should_stop),
+                trained, own_splits, config=config, seed=trained.seed + 7919 * (number + 1),
+                watch=Watch(None, watch.should_stop),
             )  # fmt: skip
             parts.append((rows[fold_rows], members))
     return parts or [(_calibration_rows(counts, splits), trained.members)]
 
 
+def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConfig:
+    """Return the settings of a fit that goes on from `start`: its networks, smaller steps."""
+    rates = ("learning_rate", "embedding_learning_rate", "wide_learning_rate")
+    slower = {name: getattr(config.training, name) * config.transfer_rate for name in rates}
+    return replace(
+        config, model_name=start.config.model_name, model=start.config.model,
+        ignored_categories=start.config.ignored_categories, training=replace(config.training, **slower),
+    )  # fmt: skip
+
+
+def _start_from(member: torch.nn.Module, start: Predictor, number: int, trained: _Trained, train_idx: np.ndarray) -> None:
+    """Give a network the weights of one of `start`'s, and move its bias to the base rate of the training rows."""
+    member.load_state_dict(start.members[number % len(start.members)].state_dict())
+    idx = torch.from_numpy(train_idx)
+    counts = trained.outcomes.rows(idx)
+    rates = torch.sigmoid(torch.from_numpy(_logits(member.eval(), trained.batch.rows(idx))))
+    expected = float((counts.impressions.double() * rates).sum())
+    with torch.no_grad():
+        member.get_parameter("wide.bias").add_(float(np.log((float(counts.clicks.sum()) + 0.5) / (expected + 0.5))))
+
+
 def _train_members(
-    builder: FeatureBuilder,
-    batch: FeatureBatch,
-    outcomes: Outcomes,
+    trained: _Trained,
     splits: Sequence[np.ndarray],
     *,
     config: PredictorConfig,
@@ -271,7 +298,9 @@ def _train_members(
     for number in range(config.num_members):
         member_seed = seed * 1000 + number
         generator = torch.Generator().manual_seed(member_seed)
-        member = build_ctr_model(config.model_name, builder.spec, config.model, generator=generator)
+        member = build_ctr_model(config.model_name, trained.builder.spec, config.model, generator=generator)
+        if trained.start is not None:
+            _start_from(member, trained.start, number, trained, splits[0])
 
         def tell(done: int, most: int, number: int = number) -> None:
             if watch.progress is not None:
@@ -279,10 +308,20 @@ def _train_members(
 
         parts = (splits[0], splits[1])
         own_watch = Watch(tell, watch.should_stop)
-        summary = train_model(member, batch, outcomes, parts, config=config.training, seed=member_seed, watch=own_watch)
+        summary = train_model(
+            member, trained.batch, trained.outcomes, parts, config=config.training, seed=member_seed, watch=own_watch
+        )
         summaries.append(summary)
-        members.append(member)
+        members.append(_rounded(member))
     return members, summaries
+
+
+@torch.no_grad()
+def _rounded(member: torch.nn.Module) -> torch.nn.Module:
+    """Round weights to float16, in which they are saved, before anything is calibrated on what they say."""
+    for tensor in member.state_dict().values():
+        tensor.copy_(tensor.half())
+    return member
 
 
 @torch.no_grad()

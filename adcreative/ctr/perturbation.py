@@ -68,7 +68,7 @@ def read_words(creatives: Sequence[Creative], features: CreativeFeatures, extrac
     """Return `features` with the words of each creative read anew; no words left: they are absent."""
     found = extract([replace(creative, image_path=None, image_u8=None) for creative in creatives])
     words = [CreativeFeatures() if isinstance(one, CreativeError) else one for one in found]
-    return [replace(features, text=one.text, body=one.body, appeal=one.appeal) for one in words]
+    return [features.with_words_of(one) for one in words]
 
 
 def map_heat(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,11 @@ from adcreative.ctr.qin import CreativeQIN, Memory
 from adcreative.ctr.zoo import build_ctr_model
 from adcreative.errors import ArtifactError
 from adcreative.feature_builder import AccountHistory, FeatureBuilder
-from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+from adcreative.features import FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 
-KIND, FORMAT = "predictor", 2
+KIND, FORMAT = "predictor", 3
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
@@ -74,6 +73,7 @@ class Predictor:
         *,
         seed: int,
         provenance: Mapping[str, str] | None = None,
+        start: Predictor | None = None,
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Predictor:
@@ -82,7 +82,7 @@ class Predictor:
 
         return fit_predictor(
             creatives, features, config or PredictorConfig(),
-            seed=seed, provenance=provenance, progress=progress, should_stop=should_stop,
+            seed=seed, provenance=provenance, start=start, progress=progress, should_stop=should_stop,
         )  # fmt: skip
 
     def predict(
@@ -136,7 +136,7 @@ class Predictor:
         disagreement. What all members get wrong about the first creative cancels.
         """
         first, others = features[0], list(features[1:])
-        own_words = [one if _has_words_of(one, first) else _with_words_of(one, first) for one in others]
+        own_words = [one if _has_words_of(one, first) else one.with_words_of(first) for one in others]
         swapped = [row for row, (one, kept) in enumerate(zip(others, own_words, strict=True)) if one is not kept]
         log_odds = self.predict_member_log_odds(
             [*creatives, *(creatives[1 + row] for row in swapped)], [*features, *(own_words[row] for row in swapped)]
@@ -289,7 +289,7 @@ class Predictor:
         builder_notes, builder_tensors = self.builder.state()
         tensors = {f"builder.{name}": values for name, values in builder_tensors.items()}
         for number, member in enumerate(self.members):
-            tensors |= {f"member{number}.{name}": t.numpy() for name, t in member.state_dict().items()}
+            tensors |= {f"member{number}.{name}": t.half().numpy() for name, t in member.state_dict().items()}
         tensors |= {f"reference.{name}": drift.reference for name, drift in self.drifts.items()}
         notes = {
             "config": config_as_dict(self.config),
@@ -340,12 +340,8 @@ def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]
 def _has_words_of(one: CreativeFeatures, first: CreativeFeatures) -> bool:
     return all(
         (a is b) or (a is not None and b is not None and np.array_equal(a, b))
-        for a, b in ((one.text, first.text), (one.body, first.body), (one.appeal, first.appeal))
+        for a, b in ((getattr(one, name), getattr(first, name)) for part in WORD_FIELDS.values() for name in part)
     )
-
-
-def _with_words_of(one: CreativeFeatures, first: CreativeFeatures) -> CreativeFeatures:
-    return replace(one, text=first.text, body=first.body, appeal=first.appeal)
 
 
 def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
@@ -355,6 +351,6 @@ def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np
 def _load_member(config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int) -> nn.Module:
     """Rebuild one network of the ensemble; strict."""
     member = build_ctr_model(config.model_name, builder.spec, config.model, generator=torch.Generator().manual_seed(0))
-    state = {name: torch.from_numpy(values.copy()) for name, values in _with_prefix(tensors, f"member{number}.").items()}
+    state = {name: torch.from_numpy(values).float() for name, values in _with_prefix(tensors, f"member{number}.").items()}
     member.load_state_dict(state, strict=True)
     return member

@@ -1,11 +1,11 @@
 """Edit one creative: search faces, words, look and scene, see the finalists again, ask the judge, deliver the edit or keep it.
 
     open, probe the picture (opening.py, response.py) -> search (search.py), the elite rendered (elite.py, composing.py)
-    -> compose, extract and score the finalists (finalists.py) -> verdict of a second model (judge.py) -> EditOutcome
+    -> compose, extract and score the finalists with two models (finalists.py) -> verdict of a third (judge.py) -> EditOutcome
 
 Every rate in the result comes from final pixels and words, never from the search's own estimates; that of an edit is the
-original's, moved by what the model expects of the change (`predict_uplift`), so that rates and uplift say the same. Loads no
-torch by itself; models come in through EditorTools.
+original's, moved by what the three models together let expect of the change, so that rates and uplift say the same. Loads
+no torch by itself; models come in through EditorTools.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from adcreative.creative import Creative, Edit, EditResult, SearchRecord
 from adcreative.editor.composing import PixelScorer
 from adcreative.editor.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
 from adcreative.editor.genome import GeneSpace
-from adcreative.editor.judge import Verdict, give_verdict
+from adcreative.editor.judge import Verdict
 from adcreative.editor.look import LOOKS
 from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
 from adcreative.editor.opening import OpenCreative, measure_space, open_creative, permitted_tools, write_lines
+from adcreative.editor.panel import audit
 from adcreative.editor.search import Progress, SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CreativeError
@@ -36,7 +37,7 @@ class EditOutcome:
     """An edit and its evidence.
 
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
-    inverted and not edited. verdict: None when no edit reached the judge. search: front, log and leaders of the search.
+    inverted and not edited. verdict: None when no edit reached the auditor. search: front, log and leaders of the search.
     alternatives: the finalists, largest lower bound first. choose: choose(index) delivers one of them instead, or keeps the
     ad when it does not survive the same verdict; it holds the opened picture in memory.
     """
@@ -77,23 +78,31 @@ def edit_creative(
     opened = open_creative(creative, tools, config, permission, should_stop)
     lines, note = write_lines(creative, opened.features, tools, config, should_stop)
     space, response = measure_space(opened, lines, tools)
-    scorer = CandidateScorer(
-        creative, opened.features, space=space, lines=lines, predictor=tools.predictor, response=response,
-        risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
+    scorer, second_opinion = (
+        CandidateScorer(
+            creative, opened.features, space=space, lines=lines, predictor=model, response=response,
+            risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
+        )
+        for model in (tools.predictor, tools.judge)
     )  # fmt: skip
-    rng = np.random.default_rng(config.seed)
     found = search_edits(
-        scorer, space, config.search_config(), rng=rng, progress=progress, should_stop=should_stop,
+        scorer, space, config.search_config(), rng=np.random.default_rng(config.seed), second_opinion=second_opinion,
         render=PixelScorer(opened, lines, scorer, tools.extractor) if response is not None else None,
+        progress=progress, should_stop=should_stop,
     )  # fmt: skip
     finalists = score_finalists(opened, found, space, lines, tools, config)
     winner = pick_finalist(finalists, config)
-    verdict = _judge(opened, winner, tools, config) if winner is not None else None
+    verdict = _audit(opened, winner, tools, config) if winner is not None else None
     delivered = winner if verdict is not None and verdict.is_delivered else None
     control_u8 = opened.session.control() if opened.session is not None else None
     reasons = [verdict.reason if verdict is not None else _why_no_finalist(space, found), note]
     if opened.faces.found and not permission.is_granted:
         reasons.append(f"faces were left as they are: {permission.refusal}")
+    if found.is_stopped:
+        reasons.append(
+            f"the search ended itself after {len(found.leaders)} of {config.generations + 1} generations, since what it "
+            "predicted went on rising and the second model's opinion did not"
+        )
     if not found.is_complete:
         reasons.append(f"stopped early, after {len(found.leaders)} of {config.generations + 1} generations")
     result = replace(
@@ -114,7 +123,7 @@ def _deliver_other(
     outcome: EditOutcome, chosen: Finalist, opened: OpenCreative, tools: EditorTools, config: EditorConfig
 ) -> EditOutcome:
     """Return the outcome with another finalist in place of the one that was picked."""
-    verdict = _judge(opened, chosen, tools, config)
+    verdict = _audit(opened, chosen, tools, config)
     delivered = chosen if verdict.is_delivered else None
     result = replace(
         _result(opened, delivered, verdict, outcome.control_u8, tools, config), evaluations=outcome.result.evaluations,
@@ -124,10 +133,9 @@ def _deliver_other(
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)
 
 
-def _judge(opened: OpenCreative, winner: Finalist, tools: EditorTools, config: EditorConfig) -> Verdict:
-    """Ask the second model about the same final pixels and words, and weigh both answers."""
-    judged, _ = predict_uplift(tools.judge, [opened.creative, winner.creative], [opened.features, winner.features])
-    return give_verdict(predicted=winner.predicted, low=winner.low, judged=float(judged[0]), min_uplift=config.min_uplift)
+def _audit(opened: OpenCreative, winner: Finalist, tools: EditorTools, config: EditorConfig) -> Verdict:
+    pair = [opened.creative, winner.creative]
+    return audit(pair, [opened.features, winner.features], winner.opinion, tools, config)
 
 
 def _why_no_finalist(space: GeneSpace, found: SearchResult) -> str:
@@ -150,10 +158,12 @@ def _result(
     is its own control."""
     creative = opened.creative
     final, features = (delivered.creative, delivered.features) if delivered else (creative, opened.features)
-    before, judge_before = (model.predict([creative], [opened.features])[0] for model in (tools.predictor, tools.judge))
-    uplift, judged, evidence = 0.0, 0.0, before.evidence
+    before, judge_before, auditor_before = (
+        model.predict([creative], [opened.features])[0] for model in (tools.predictor, tools.judge, tools.auditor)
+    )
+    uplift, judged, audited, evidence = 0.0, 0.0, 0.0, before.evidence
     if delivered and verdict:
-        uplift, judged = verdict.predicted, verdict.judged
+        uplift, judged, audited = verdict.expected, verdict.judged, verdict.audited
         evidence = tools.predictor.predict([final], [features])[0].evidence
     edits = _edits(opened, delivered, tools) if delivered else ()
     num_faces = len({edit.face for edit in edits if edit.face >= 0})
@@ -162,10 +172,11 @@ def _result(
         headline_original=creative.headline, headline_edited=final.headline,
         description_original=creative.description, description_edited=final.description,
         cta_original=creative.cta, cta_edited=final.cta,
-        ctr_original=before.ctr, ctr_original_judge=judge_before.ctr,
+        ctr_original=before.ctr, ctr_original_judge=judge_before.ctr, ctr_original_auditor=auditor_before.ctr,
         ctr_control=before.ctr if control_u8 is None else _control_rate(opened, before.ctr, control_u8, tools),
         ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
         ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
+        ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,

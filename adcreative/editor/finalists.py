@@ -11,8 +11,9 @@ from adcreative.creative import Creative, Edit
 from adcreative.editor.composing import compose_creative
 from adcreative.editor.genome import GeneSpace, Individual
 from adcreative.editor.judge import KNEE_SHARE, choose_finalists, pick_knee
-from adcreative.editor.objectives import Lines, predict_uplift
+from adcreative.editor.objectives import Lines
 from adcreative.editor.opening import OpenCreative
+from adcreative.editor.panel import Opinion, ask_choosers
 from adcreative.editor.search import SearchResult
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CreativeError
@@ -22,7 +23,8 @@ from adcreative.errors import CreativeError
 class Finalist:
     """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores.
 
-    strengths [F, K] of the faces, look [L] of the whole picture.
+    strengths [F, K] of the faces, look [L] of the whole picture. predicted, low: mean and lower bound of predictor and judge
+    together; judged: the judge alone.
     """
 
     genome: Individual
@@ -33,6 +35,11 @@ class Finalist:
     look: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predicted: float = 0.0
     low: float = 0.0
+    judged: float = 0.0
+
+    @property
+    def opinion(self) -> Opinion:
+        return Opinion(self.predicted, self.low, self.judged)
 
     @property
     def size(self) -> float:
@@ -69,7 +76,7 @@ def score_finalists(
     tools: EditorTools,
     config: EditorConfig,
 ) -> list[Finalist]:
-    """Compose the finalists of a search, extract them from final pixels and words, and score them anew.
+    """Compose the finalists of a search, extract them from final pixels and words, and score them anew with two models.
 
     One that cannot be extracted any more, or whose faces are below the identity floor, is dropped.
     """
@@ -84,12 +91,12 @@ def score_finalists(
     if not finalists:
         return []
     creatives = [opened.creative, *(finalist.creative for finalist in finalists)]
-    mean, std = predict_uplift(tools.predictor, creatives, [opened.features, *(f.features for f in finalists)])
-    low = mean - config.risk_aversion * std
+    features = [opened.features, *(f.features for f in finalists)]
+    opinions = ask_choosers(creatives, features, tools, config)
     return [
-        replace(finalist, predicted=float(p), low=float(bound))
-        for finalist, p, bound in zip(finalists, mean, low, strict=True)
-        if np.isfinite(bound)
+        replace(finalist, predicted=opinion.chosen, low=opinion.low, judged=opinion.judged)
+        for finalist, opinion in zip(finalists, opinions, strict=True)
+        if np.isfinite(opinion.low)
     ]
 
 
@@ -104,7 +111,7 @@ def compose_edit(opened: OpenCreative, genome: Individual, space: GeneSpace, lin
 
 
 def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:
-    """Return the finalist to put before the judge: the knee, or the best, of those with a positive lower bound.
+    """Return the finalist to put before the auditor: the knee, or the best, of those with a positive lower bound.
 
     When none has one, the best of all, for the verdict to say so; None when there is no finalist.
     """

@@ -1,11 +1,12 @@
-"""From a front to one edit, and whether it is delivered: knee, finalists, and a second model's say.
+"""From a front to one edit, and whether it is delivered: knee, finalists, and what three judges say.
 
-The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so the winner of the
-search is not believed by the model that picked it alone. A second predictor, of another seed and split, scores the same
-final pixels and words; the two answers p and j are shrunk by how far they disagree:
+The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so nothing is believed
+by the model that picked it. Three models of other seeds, splits and data look at the same final pixels and words: predictor
+and judge choose together (`pool_opinions`), the auditor, who had no part in the choice, reports. The two answers, c of those
+who chose and a of the auditor, are shrunk by how far they disagree:
 
-    expected = m * max(0, 1 - v / m^2),   m = (p + j) / 2,   v = (p - j)^2 / 4   (estimated variance of that mean)
-             = 2 p j / (p + j)            the harmonic mean, when both are positive; 0 when one is not
+    expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
+             = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 when one is not
 
 which is the positive-part shrinkage of James & Stein 1961 towards no effect, for the mean of two measurements. Knows scores;
 no pictures, models or torch.
@@ -28,13 +29,14 @@ MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standa
 class Verdict:
     """Whether an edit is delivered. All uplifts are changes of log-odds, measured on final pixels and words.
 
-    predicted, low: the predictor's mean and lower bound; judged: the judge's mean; expected: both, shrunk as above.
-    reason: one sentence, for the user.
+    chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited: the third's
+    mean; expected: those who chose and the third, shrunk as above: the figure to report. reason: one sentence, for the user.
     """
 
-    predicted: float
+    chosen: float
     low: float
     judged: float
+    audited: float
     expected: float
     is_delivered: bool
     reason: str
@@ -77,39 +79,52 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
     return chosen
 
 
-def shrink_uplift(predicted: float, judged: float) -> float:
-    """Return what to expect of an uplift that one model predicted, and a second judged; 0 unless both see a gain."""
-    if predicted <= 0.0 or judged <= 0.0:
+def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of several models' predicted changes, [J, N] each -> [N].
+
+        mean = average of the means,   variance = average of the variances + variance of the means
+
+    the moments of their equal mixture: what one model does not know the others do not know either (all see the same kind of
+    data), and where they contradict each other less is known.
+    """
+    return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
+
+
+def shrink_uplift(chosen: float, audited: float) -> float:
+    """Return what to expect of an uplift that was chosen by one opinion and is audited by another; 0 unless both are gains."""
+    if chosen <= 0.0 or audited <= 0.0:
         return 0.0
-    return 2.0 * predicted * judged / (predicted + judged)
+    return 2.0 * chosen * audited / (chosen + audited)
 
 
-def give_verdict(*, predicted: float, low: float, judged: float, min_uplift: float = 0.0) -> Verdict:
-    """Decide whether an edit is delivered: its lower bound and the judge's uplift are positive, and what is expected of
-    both is above min_uplift."""
-    expected = shrink_uplift(predicted, judged)
+def give_verdict(*, chosen: float, low: float, judged: float, audited: float, min_uplift: float = 0.0) -> Verdict:
+    """Decide whether an edit is delivered: the lower bound of those who chose and the auditor's uplift are positive, and what
+    is expected of both is above min_uplift."""
+    expected = shrink_uplift(chosen, audited)
     if low <= 0.0:
         reason = (
-            f"on final pixels and words the best edit's predicted uplift ({as_percent(predicted)}) is not certain, its "
+            f"on final pixels and words the best edit's predicted uplift ({as_percent(chosen)}) is not certain, its "
             f"lower bound is {as_percent(low)}"
         )
-    elif judged <= 0.0:
+    elif audited <= 0.0:
         reason = (
-            f"the predictor expects {as_percent(predicted)} from the best edit, the judge {as_percent(judged)}, "
-            "so the gain does not survive a second opinion"
+            f"the two models that chose expect {as_percent(chosen)} from the best edit, the third {as_percent(audited)}, "
+            "so the gain does not survive another opinion"
         )
     elif expected <= min_uplift:
         reason = (
-            f"predictor ({as_percent(predicted)}) and judge ({as_percent(judged)}) together let expect "
+            f"those who chose ({as_percent(chosen)}) and the third model ({as_percent(audited)}) together let expect "
             f"{as_percent(expected)}, not more than the {as_percent(min_uplift)} asked for"
         )
     else:
         reason = (
-            f"the predictor expects {as_percent(predicted)} (at least {as_percent(low)}), the judge "
-            f"{as_percent(judged)}; together {as_percent(expected)} odds of a click"
+            f"two models chose it and expect {as_percent(chosen)} (at least {as_percent(low)}), a third that had no part in "
+            f"the choice {as_percent(audited)}; together {as_percent(expected)} odds of a click"
         )
-    is_delivered = low > 0.0 and judged > 0.0 and expected > min_uplift
-    return Verdict(predicted=predicted, low=low, judged=judged, expected=expected, is_delivered=is_delivered, reason=reason)
+    return Verdict(
+        chosen=chosen, low=low, judged=judged, audited=audited, expected=expected,
+        is_delivered=low > 0.0 and audited > 0.0 and expected > min_uplift, reason=reason,
+    )  # fmt: skip
 
 
 def as_percent(log_odds: float) -> str:

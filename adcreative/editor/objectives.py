@@ -212,27 +212,18 @@ class CandidateScorer:
         return cosine_similarity(codes, before[None, rows]).min(axis=1)
 
     def _with_words(self, seen: CreativeFeatures, headline_idx: int, description_idx: int) -> CreativeFeatures:
-        changes: dict[str, Any] = {}
-        if headline_idx:
-            changes |= _of_headline(self.lines.headline_features[headline_idx])
-        if description_idx:
-            changes |= _of_description(self.lines.description_features[description_idx])
-        return replace(seen, **changes) if changes else seen
+        headline = self.lines.headline_features[headline_idx] if headline_idx else None
+        body = self.lines.description_features[description_idx] if description_idx else None
+        for words, part in ((headline, "headline"), (body, "body")):
+            seen = seen if words is None else seen.with_words_of(words, (part,))
+        return seen
 
 
 def with_line_features(lines: Lines, features: CreativeFeatures) -> list[CreativeFeatures]:
     """Return the creative's features with each new headline, then with each new description, in the order of `lines`."""
-    changes = [_of_headline(seen) for seen in lines.headline_features[1:]]
-    changes += [_of_description(seen) for seen in lines.description_features[1:]]
-    return [replace(features, **change) for change in changes]
-
-
-def _of_headline(seen: CreativeFeatures | None) -> dict[str, Any]:
-    return {"text": seen.text, "appeal": seen.appeal} if seen is not None else {}
-
-
-def _of_description(seen: CreativeFeatures | None) -> dict[str, Any]:
-    return {"body": seen.body} if seen is not None else {}
+    heads, bodies = lines.headline_features[1:], lines.description_features[1:]
+    seen = [(one, "headline") for one in heads] + [(one, "body") for one in bodies]
+    return [features.with_words_of(one, (part,)) if one is not None else features for one, part in seen]
 
 
 def measure_size(strengths: np.ndarray, looks: np.ndarray, choices: np.ndarray) -> np.ndarray:

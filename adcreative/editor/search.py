@@ -24,6 +24,7 @@ from adcreative.editor import operators
 from adcreative.editor.baselines import NEEDS_CMAES, AdSEESearch, CMAESSearch, HillClimbing, RandomSearch, has_cmaes
 from adcreative.editor.elite import Elite, rank_correlation
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.stopping import StoppingRule
 from adcreative.editor.surrogate import ScoreSurrogate
 from adcreative.errors import ConfigError
 
@@ -39,7 +40,8 @@ class SearchConfig:
 
     algorithm: a name in ALGORITHMS. proposal_share: part of NSGA-II's children that the surrogate proposes; 0 is the plain
     algorithm. crossover_eta, mutation_eta: distribution indices; larger stays nearer to the parents. num_rendered: most
-    candidates that are scored from final pixels after each generation.
+    candidates that are scored from final pixels after each generation. patience: generations in which the prediction may rise
+    without a second opinion following (`stopping.py`).
     """
 
     population_size: int = 24
@@ -50,6 +52,7 @@ class SearchConfig:
     crossover_eta: float = 5.0
     mutation_eta: float = 2.0
     num_rendered: int = 2
+    patience: int = 4
 
     def __post_init__(self) -> None:
         faults = []
@@ -76,7 +79,8 @@ class SearchResult:
 
     front: non-dominated candidates of all that were scored, the largest lower bound first. leaders: the best candidate so
     far after each generation. evaluations counts candidates asked for, distinct those that differed. is_complete is False
-    when the search was cancelled. pairs: (bound from measured answers, bound from final pixels) of each rendered candidate;
+    when the search was cancelled, is_stopped True when its own rule ended it; the logbook's "second" is what the second
+    opinion said of each leader. pairs: (bound from measured answers, bound from final pixels) of each rendered candidate;
     elite_changes: generations after which rendering put another candidate first.
     """
 
@@ -86,6 +90,7 @@ class SearchResult:
     evaluations: int
     distinct: int
     is_complete: bool
+    is_stopped: bool = False
     pairs: tuple[tuple[float, float], ...] = ()
     elite_changes: int = 0
 
@@ -184,6 +189,7 @@ def search_edits(
     *,
     rng: np.random.Generator,
     render: Scorer | None = None,
+    second_opinion: Scorer | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> SearchResult:
@@ -192,6 +198,8 @@ def search_edits(
     Args:
         score: returns one score per candidate of a batch, in order; called once a generation with unseen candidates only.
         render: the same from final pixels, asked about the few that may lead; None when `score` is exact.
+        second_opinion: scores the leader of each generation by a model that does not guide the search; the search ends when
+            its own prediction rises and that does not.
         progress: progress(generation, generations, best lower bound so far, which never falls), after each generation.
         should_stop: asked between generations; True ends the search with what was found. The first population is always
             scored, so that a result exists.
@@ -199,7 +207,7 @@ def search_edits(
     algorithm: SearchAlgorithm = ALGORITHMS[config.algorithm](space, config, rng=rng)
     elite = Elite(space, render, num_rendered=config.num_rendered)
     logbook, leaders = tools.Logbook(), []
-    evaluations, is_complete = 0, True
+    evaluations, is_complete, is_stopped, rule = 0, True, False, StoppingRule(config.patience)
     for generation in range(config.generations + 1):
         if generation and should_stop is not None and should_stop():
             is_complete = False
@@ -209,17 +217,23 @@ def search_edits(
         evaluations += len(candidates)
         algorithm.tell(candidates)
         leaders.append(elite.leader)
+        figures = _statistics(elite.front, elite.leader)
+        if second_opinion is not None:
+            (told,), score_of_leader = second_opinion([elite.leader]), elite.leader.score
+            figures["second"] = told.uplift_mean
+            is_stopped = rule.update(score_of_leader.uplift_mean if score_of_leader else 0.0, told.uplift_mean)
         logbook.record(
             generation=generation, evaluations=evaluations, distinct=elite.num_scored, rendered=len(elite.pairs),
-            rank_correlation=rank_correlation(elite.pairs), elite_changes=elite.num_changes,
-            **_statistics(elite.front, elite.leader),
+            rank_correlation=rank_correlation(elite.pairs), elite_changes=elite.num_changes, **figures,
         )  # fmt: skip
         if progress is not None:
             progress(generation, config.generations, elite.leader.fitness.values[0])
+        if is_stopped:
+            break
     members = tuple(individual for individual in elite.settled_front() if individual.fitness.violation == 0.0)
     return SearchResult(
         front=members, leaders=tuple(leaders), logbook=logbook, evaluations=evaluations, distinct=elite.num_scored,
-        is_complete=is_complete, pairs=tuple(elite.pairs), elite_changes=elite.num_changes,
+        is_complete=is_complete, is_stopped=is_stopped, pairs=tuple(elite.pairs), elite_changes=elite.num_changes,
     )  # fmt: skip
 
 

@@ -54,12 +54,15 @@ class EditorTools:
     """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words; no
     scene_painter: the ground of a picture stays as it is.
 
+    predictor searches, predictor and judge choose among what it found, the auditor reports on the choice (`judge.py`).
+
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the clock they are held to.
     """
 
     extractor: Extractor
     predictor: ClickPredictor
     judge: ClickPredictor
+    auditor: ClickPredictor
     analyzer: FaceFinder
     codec: Any
     directions: Any

@@ -1,11 +1,14 @@
-"""How appealing is a headline: a linear head on MiniLM, fitted to real headline tests; upper layers may be tuned too.
+"""How appealing is a headline: a linear head on what two frozen language models make of it, fitted to real headline tests.
 
-    score = sum over pooled states s of w_s . (mean over tokens of state s - its mean) / its scale + v . surface(headline) + b
+    score = sum over pooled states s of w_s . (mean over tokens of state s - its mean) / its scale
+            + v . (mean over tokens of a middle layer of SmolLM2 - its mean) / its scale + u . surface(headline) + b
 
-The head reads several depths, not the last alone: what makes people click (wording, tone) sits in the middle layers, the
-last one was trained to forget it. `surface` holds what an uncased model can't see (capitals, digits, punctuation, length).
-Scores are differences of natural-log click rate within a test: 0.1 more means about 10 % more clicks; 0 is the average
-headline of the training tests. Knows words only: not the picture, the audience, or the day. Trained by `headline_training`.
+The head reads several depths of MiniLM, not the last alone: what makes people click (wording, tone) sits in the middle
+layers, the last one was trained to forget it. A causal model that was taught to write knows more of tone than one that was
+taught to compare, so a middle layer of SmolLM2 is read too. `surface` holds what an uncased model can't see (capitals, digits,
+punctuation, length). Scores are differences of natural-log click rate within a test: 0.1 more means about 10 % more clicks; 0
+is the average headline of the training tests. Knows words only: not the picture, the audience, or the day. Trained by
+`headline_training`.
 """
 
 from __future__ import annotations
@@ -21,19 +24,21 @@ from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.encoders import weights
-from adcreative.errors import ArtifactError
+from adcreative.errors import ArtifactError, CopywriterError, WeightsError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-FORMAT = 2
+FORMAT = 3
 KIND = "headline-model"
 MAX_TOKENS = 64
 POOLED_STATES = (2, 4, 5, 6)
+LANGUAGE_LAYERS = 18
 SURFACE_FEATURES = (
     "characters", "words", "capital_share", "title_case", "shouted_words", "digit", "question", "exclamation", "quote",
     "ellipsis", "full_stops", "commas", "ends_with_stop",
 )  # fmt: skip
 _BATCH_ROWS = 8
 _LENGTH_STEP = 8
+_MAX_CHARACTERS = 2000  # the tokenizers read at most MAX_TOKENS: of a text of any length this is more than enough
 
 
 def surface_features(headline: str) -> np.ndarray:
@@ -61,78 +66,68 @@ def surface_features(headline: str) -> np.ndarray:
 
 
 class HeadlineNet(nn.Module):
-    """MiniLM split into a frozen lower part and `num_tuned_layers` upper layers, with a linear head on several depths.
+    """Both language models, frozen, and the linear heads on what they make of a headline.
 
-    pooled_states: which hidden states the head reads, ascending; 0 is the embeddings, k what layer k gives. Those up to the
-    split come from the frozen part. Shapes: B rows, T tokens, S surface features, D width.
+    minilm: a BERT encoder; pooled_states: which of its hidden states are read, ascending; 0 is the embeddings, k what layer k
+    gives. language: a causal decoder without its output layer, cut after the layer whose state is read.
+    Shapes: B rows, T tokens (of the model in question), S surface features, D and E the models' widths.
     """
 
     pool_mean: Tensor
     pool_scale: Tensor
+    language_mean: Tensor
+    language_scale: Tensor
     surface_mean: Tensor
     surface_scale: Tensor
 
-    def __init__(self, minilm: nn.Module, num_tuned_layers: int = 0, pooled_states: Sequence[int] = POOLED_STATES) -> None:
+    def __init__(self, minilm: nn.Module, language: nn.Module, pooled_states: Sequence[int] = POOLED_STATES) -> None:
         super().__init__()
-        layers: Any = minilm.encoder.layer  # type: ignore[union-attr]
-        split, width = len(layers) - num_tuned_layers, int(minilm.config.hidden_size)  # type: ignore[union-attr,arg-type]
+        width, language_width = (int(one.config.hidden_size) for one in (minilm, language))  # type: ignore[union-attr,arg-type]
         self.pooled_states = tuple(pooled_states)
-        self.embeddings: Any = minilm.embeddings
-        self.lower = nn.ModuleList(layers[:split]).requires_grad_(False)
-        self.upper = nn.ModuleList(layers[split:])
-        self.embeddings.requires_grad_(False)
+        self.minilm, self.language = minilm.requires_grad_(False), language.requires_grad_(False)
         self.head = nn.Linear(width * len(self.pooled_states), 1)
+        self.language_head = nn.Linear(language_width, 1, bias=False)
         self.surface_head = nn.Linear(len(SURFACE_FEATURES), 1, bias=False)
         self.register_buffer("pool_mean", torch.zeros(len(self.pooled_states), width))
         self.register_buffer("pool_scale", torch.ones(len(self.pooled_states), 1))
+        self.register_buffer("language_mean", torch.zeros(language_width))
+        self.register_buffer("language_scale", torch.ones(language_width))
         self.register_buffer("surface_mean", torch.zeros(len(SURFACE_FEATURES)))
         self.register_buffer("surface_scale", torch.ones(len(SURFACE_FEATURES)))
 
-    def encode_lower(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the hidden states [B, T, D] below the tuned layers, and the pooled frozen states [B, states, D]."""
-        hidden, pooled = self.embeddings(input_ids=token_ids), []
-        for depth in range(len(self.lower) + 1):
-            if depth > 0:
-                hidden = self.lower[depth - 1](hidden, _additive(mask, hidden))
-            if depth in self.pooled_states:
-                pooled.append(_pool(hidden, mask))
-        empty = hidden.new_zeros(len(hidden), 0, hidden.shape[2])
-        return hidden, torch.stack(pooled, 1) if pooled else empty
+    def pool_minilm(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the mean over tokens of each state that is read [B, states, D]; token_ids and mask [B, T] int64."""
+        states = self.minilm(input_ids=token_ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        return torch.stack([_mean_state(states[depth], mask) for depth in self.pooled_states], dim=1)
 
-    def encode_upper(self, hidden: Tensor, lower_pools: Tensor, mask: Tensor) -> Tensor:
-        """Return every pooled state [B, states, D], frozen ones first."""
-        pooled = list(lower_pools.unbind(1))
-        additive = _additive(mask, hidden)
-        for depth, layer in enumerate(self.upper, start=len(self.lower) + 1):
-            hidden = layer(hidden, additive)
-            if depth in self.pooled_states:
-                pooled.append(_pool(hidden, mask))
-        return torch.stack(pooled, 1)
+    def pool_language(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the mean over tokens but the first, a start mark, of the last state [B, E]; padding is on the right, where a
+        causal model does not look."""
+        words = mask.clone()
+        words[:, 0] = 0
+        return _mean_state(self.language(input_ids=token_ids, use_cache=False).last_hidden_state, words)
 
-    def score_hidden(self, hidden: Tensor, lower_pools: Tensor, mask: Tensor, surface: Tensor) -> Tensor:
-        """Return scores [B] from what `encode_lower` gave and raw surface features [B, S]."""
-        standardised = (surface - self.surface_mean) / self.surface_scale
-        pooled = (self.encode_upper(hidden, lower_pools, mask) - self.pool_mean) / self.pool_scale  # [B, states, D]
-        return (self.head(pooled.flatten(1)) + self.surface_head(standardised)).squeeze(-1)
+    def score_minilm(self, pooled: Tensor) -> Tensor:
+        """Return what MiniLM's states [B, states, D] add to the score, [B], the constant included."""
+        return self.head(((pooled - self.pool_mean) / self.pool_scale).flatten(1))[:, 0]
 
-    def forward(self, token_ids: Tensor, mask: Tensor, surface: Tensor) -> Tensor:
-        """Return scores [B]; token_ids and mask are [B, T] int64. Rows do not influence each other."""
-        return self.score_hidden(*self.encode_lower(token_ids, mask), mask, surface)
+    def score_language(self, pooled: Tensor) -> Tensor:
+        """Return what the language model's state [B, E] adds to the score, [B]."""
+        return self.language_head((pooled - self.language_mean) / self.language_scale)[:, 0]
 
-    def tuned_state(self) -> dict[str, Tensor]:
-        """Return what differs from MiniLM: the upper layers, the heads and the scaling of the surface features."""
-        return {k: v for k, v in self.state_dict().items() if not k.startswith(("embeddings.", "lower."))}
+    def score_surface(self, surface: Tensor) -> Tensor:
+        """Return what the surface [B, S] adds to the score, [B]."""
+        return self.surface_head((surface - self.surface_mean) / self.surface_scale)[:, 0]
+
+    def fitted_state(self) -> dict[str, Tensor]:
+        """Return what is ours: the heads and the scaling of what they read."""
+        return {k: v for k, v in self.state_dict().items() if not k.startswith(("minilm.", "language."))}
 
 
-def _pool(hidden: Tensor, mask: Tensor) -> Tensor:
+def _mean_state(hidden: Tensor, mask: Tensor) -> Tensor:
     """Return the mean state [B, D] over the tokens that mask [B, T] marks."""
     weight = mask.unsqueeze(-1).to(hidden.dtype)  # [B, T, 1]
-    return (hidden * weight).sum(1) / weight.sum(1)
-
-
-def _additive(mask: Tensor, hidden: Tensor) -> Tensor:
-    """Turn [B, T] ones and zeros into [B, 1, 1, T] zeros and a very small number, what the attention adds to its logits."""
-    return (1.0 - mask[:, None, None, :].to(hidden.dtype)) * torch.finfo(hidden.dtype).min
+    return (hidden * weight).sum(1) / weight.sum(1).clamp_min(1)
 
 
 def read_minilm(minilm_dir: Path) -> tuple[nn.Module, Any]:
@@ -146,12 +141,30 @@ def read_minilm(minilm_dir: Path) -> tuple[nn.Module, Any]:
     return model.eval(), tokenizer
 
 
-class HeadlineModel:
-    """Scores headlines. Holds the network, its tokenizer and the hash of its weights."""
+def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[nn.Module, Any]:
+    """Read a causal language model up to a layer, without its output layer and last norm, and its tokenizer; eval mode.
 
-    def __init__(self, net: HeadlineNet, tokenizer: Any, content_hash: str) -> None:
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
+
+    try:
+        model, tokenizer = load_language_model(source, default_cache_dir())
+    except CopywriterError as error:
+        raise WeightsError(f"the headline model needs the language model SmolLM2-135M: {error}") from error
+    decoder: Any = model.model
+    decoder.layers = decoder.layers[:num_layers]
+    decoder.norm = nn.Identity()
+    return decoder.eval(), tokenizer
+
+
+class HeadlineModel:
+    """Scores headlines. Holds the network, its tokenizers and the hash of its weights."""
+
+    def __init__(self, net: HeadlineNet, tokenizer: Any, language_tokenizer: Any, content_hash: str) -> None:
         self.net = net.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
+        self.tokenizer, self.language_tokenizer = tokenizer, language_tokenizer
         self.content_hash = content_hash
 
     @classmethod
@@ -159,66 +172,112 @@ class HeadlineModel:
         """Load the model from a folder written by `save_headline_net`; None means the embedded ones.
 
         Raises:
-            WeightsError: the folder or MiniLM is not on this machine.
+            WeightsError: the folder or one of the language models is not on this machine.
             ArtifactError: a file is missing or damaged, the hash differs, or the format is unknown.
         """
         model_dir = weights.find_weight("headline") if model_dir is None else model_dir
         artifact = load_artifact(model_dir, kind=KIND, formats=(FORMAT,))
         minilm, tokenizer = read_minilm(weights.find_weight("minilm") if minilm_dir is None else minilm_dir)
-        net = HeadlineNet(minilm, int(artifact.manifest["num_tuned_layers"]), artifact.manifest["pooled_states"])
+        language, language_tokenizer = read_language(
+            weights.find_weight("smollm2-135m"), int(artifact.manifest["language_layers"])
+        )
+        net = HeadlineNet(minilm, language, artifact.manifest["pooled_states"])
         tensors = {name: torch.from_numpy(array).float() for name, array in artifact.tensors.items()}
         try:
             missing, unknown = net.load_state_dict(tensors, strict=False)
         except RuntimeError as error:
             raise ArtifactError(f"the headline model in {model_dir} does not fit its manifest: {error}") from error
-        absent = [name for name in missing if not name.startswith(("embeddings.", "lower."))]
+        absent = [name for name in missing if not name.startswith(("minilm.", "language."))]
         if unknown or absent:
             raise ArtifactError(f"the headline model in {model_dir} misses {absent[:3]} and has no place for {unknown[:3]}.")
-        return cls(net, tokenizer, str(artifact.manifest["sha256"])[:16])
+        return cls(net, tokenizer, language_tokenizer, str(artifact.manifest["sha256"])[:16])
 
-    def tokenize(self, headlines: Sequence[str]) -> list[list[int]]:
-        """Return token ids per headline, at most MAX_TOKENS, [CLS] first and [SEP] last."""
-        encoded: list[list[int]] = self.tokenizer(list(headlines), truncation=True, max_length=MAX_TOKENS)["input_ids"]
+    def tokenize(self, lines: Sequence[str]) -> list[list[int]]:
+        """Return MiniLM's token ids per line, at most MAX_TOKENS, [CLS] first and [SEP] last."""
+        cut = [text[:_MAX_CHARACTERS] for text in lines]
+        encoded: list[list[int]] = self.tokenizer(cut, truncation=True, max_length=MAX_TOKENS)["input_ids"]
         return encoded
+
+    def tokenize_language(self, lines: Sequence[str]) -> list[list[int]]:
+        """Return the language model's token ids per line, at most MAX_TOKENS, a start mark first."""
+        start = self.language_tokenizer.bos_token_id
+        cut = [text[:_MAX_CHARACTERS] for text in lines]
+        return [[start, *ids[: MAX_TOKENS - 1]] for ids in self.language_tokenizer(cut, add_special_tokens=False)["input_ids"]]
 
     def score(self, headlines: Sequence[str]) -> np.ndarray:
         """Return [B] float32, natural-log click-rate differences; a blank text scores 0 (nothing is known about it).
 
-        A headline's score does not depend on the others in the call: texts are sorted by length and computed in blocks of
-        one fixed shape per length.
+        A row does not depend on the others in the call: texts are computed in blocks of one fixed shape per length.
         """
-        unique = sorted({text for text in headlines if text.strip()})
-        if not unique:
-            return np.zeros(len(headlines), np.float32)
-        # the tokenizer reads at most MAX_TOKENS: of a text of any length its first 2,000 characters are more than enough
-        tokens = self.tokenize([text[:2000] for text in unique])
-        padded = np.array([-(-len(ids) // _LENGTH_STEP) * _LENGTH_STEP for ids in tokens])
-        scores = np.zeros(len(unique), np.float32)
-        for length in np.unique(padded):
-            rows = np.flatnonzero(padded == length)
-            for start in range(0, len(rows), _BATCH_ROWS):
-                block = rows[start : start + _BATCH_ROWS]
-                scores[block] = self._score_block([tokens[i] for i in block], [unique[i] for i in block], int(length))
-        found = dict(zip(unique, scores, strict=True))
-        return np.array([found.get(text, 0.0) for text in headlines], np.float32)
+        return self.read(headlines)[:, 0]
 
-    def _score_block(self, tokens: list[list[int]], texts: list[str], length: int) -> np.ndarray:
-        token_ids = torch.zeros(_BATCH_ROWS, length, dtype=torch.long)
-        mask = torch.zeros(_BATCH_ROWS, length, dtype=torch.long)
-        mask[:, 0] = 1  # an unused row still has one token, so that its softmax is defined
-        surface = torch.zeros(_BATCH_ROWS, len(SURFACE_FEATURES))
-        for row, (ids, text) in enumerate(zip(tokens, texts, strict=True)):
-            token_ids[row, : len(ids)] = torch.tensor(ids)
-            mask[row, : len(ids)] = 1
-            surface[row] = torch.from_numpy(surface_features(text))
-        device = self.net.head.weight.device
+    def read(self, headlines: Sequence[str]) -> np.ndarray:
+        """Return [B, 1 + W] float32: the score, then the wording, as `read_wording`; a blank text is all zeros."""
+        lines = sorted({text for text in headlines if text.strip()})
+        pooled, surface = self.pool_minilm(lines), self._surface(lines)
         with torch.inference_mode():
-            block = self.net(token_ids.to(device), mask.to(device), surface.to(device))
-        return block[: len(texts)].cpu().numpy()
+            scores = self.net.score_minilm(pooled) + self.net.score_language(self.pool_language(lines))
+            scores = (scores + self.net.score_surface(surface)).cpu().numpy()
+        return _spread(headlines, lines, np.concatenate([scores[:, None], self._wording(pooled, surface)], axis=1))
+
+    def read_wording(self, lines: Sequence[str]) -> np.ndarray:
+        """Return [B, W] float32: how a line is said rather than what it is about; a blank text is all zeros.
+
+        MiniLM's first pooled state, an early layer's mean over tokens, and the surface features, both standardised; W = 397.
+        """
+        unique = sorted({text for text in lines if text.strip()})
+        return _spread(lines, unique, self._wording(self.pool_minilm(unique), self._surface(unique)))
+
+    def pool_minilm(self, lines: Sequence[str]) -> Tensor:
+        """Return MiniLM's pooled states [B, states, D] of lines that are not blank."""
+        return self._in_blocks(self.tokenize(lines), self.net.pool_minilm, self.net.pool_mean)
+
+    def pool_language(self, lines: Sequence[str]) -> Tensor:
+        """Return the language model's pooled state [B, E] of lines that are not blank."""
+        return self._in_blocks(self.tokenize_language(lines), self.net.pool_language, self.net.language_mean)
+
+    def _in_blocks(self, tokens: list[list[int]], pool: Any, like: Tensor) -> Tensor:
+        """Apply `pool` to rows of equal padded length, _BATCH_ROWS at a time; results [B, *like.shape]."""
+        results = like.new_zeros(len(tokens), *like.shape)
+        padded = np.array([-(-len(ids) // _LENGTH_STEP) * _LENGTH_STEP for ids in tokens], np.int64)
+        with torch.inference_mode():
+            for length in np.unique(padded):
+                rows = np.flatnonzero(padded == length)
+                for start in range(0, len(rows), _BATCH_ROWS):
+                    block = rows[start : start + _BATCH_ROWS]
+                    token_ids = torch.zeros(_BATCH_ROWS, int(length), dtype=torch.long, device=like.device)
+                    mask = torch.zeros_like(token_ids)
+                    mask[:, 0] = 1  # an unused row still has one token, so that its softmax is defined
+                    for place, row in enumerate(block):
+                        token_ids[place, : len(tokens[row])] = torch.tensor(tokens[row])
+                        mask[place, : len(tokens[row])] = 1
+                    results[torch.from_numpy(block)] = pool(token_ids, mask)[: len(block)]
+        return results
+
+    def _surface(self, lines: Sequence[str]) -> Tensor:
+        rows = [surface_features(text) for text in lines]
+        return torch.from_numpy(np.array(rows, np.float32).reshape(-1, len(SURFACE_FEATURES))).to(self.net.surface_mean.device)
+
+    def _wording(self, pooled: Tensor, surface: Tensor) -> np.ndarray:
+        parts = (
+            ((pooled - self.net.pool_mean) / self.net.pool_scale)[:, 0],
+            (surface - self.net.surface_mean) / self.net.surface_scale,
+        )
+        return torch.cat(parts, dim=1).cpu().numpy()
+
+
+def _spread(texts: Sequence[str], unique: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    """Return the row of each text [B, W]; zeros for one that is not among `unique`."""
+    place = {text: row for row, text in enumerate(unique)}
+    spread = np.zeros((len(texts), rows.shape[1]), np.float32)
+    for row, text in enumerate(texts):
+        if text in place:
+            spread[row] = rows[place[text]]
+    return spread
 
 
 def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: Any) -> None:
-    """Write the tuned layers and the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
-    tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.tuned_state().items()}
-    notes |= {"num_tuned_layers": len(net.upper), "pooled_states": list(net.pooled_states)}
+    """Write the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
+    tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.fitted_state().items()}
+    notes |= {"pooled_states": list(net.pooled_states), "language_layers": len(net.language.layers)}  # type: ignore[arg-type]
     save_artifact(model_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)

@@ -160,7 +160,8 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),
     "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),
     "predictor": _ours("predictor", "click rate: the shipped predictor"),
-    "judge": _ours("judge", "click rate: a second predictor with another seed and split, for second opinions"),
+    "judge": _ours("judge", "click rate: a second predictor, of another seed and other data, which helps to choose"),
+    "auditor": _ours("auditor", "click rate: a third predictor, of another seed and other data, which reports on the choice"),
     "ViT-B-32/laion2b_s34b_b79k": WeightSource(
         name="ViT-B-32/laion2b_s34b_b79k",
         kind="folder",

@@ -93,7 +93,7 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
 
 
 def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
-    """List the marks of one result: original, control, edited with its interval, and the second model's before and after.
+    """List the marks of one result: original, control, edited with its interval, and the other models' before and after.
 
     Nothing is listed where there is not enough data to state a rate. A simulated market knows the truth: rows with
     ctr_true_original and ctr_true_edited get one more line.
@@ -117,6 +117,9 @@ def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
         start = result.get("ctr_original_judge")
         note = "before → after" if start is not None else "after"
         rows.append(RateRow(label="Second model", kind="judge", rate=result["ctr_edited_judge"], start=start, note=note))
+    if result.get("ctr_edited_auditor") is not None:
+        start, note = result.get("ctr_original_auditor"), "had no part in choosing"
+        rows.append(RateRow(label="Third model", kind="judge", rate=result["ctr_edited_auditor"], start=start, note=note))
     if result.get("ctr_true_edited") is not None:
         start, note = result.get("ctr_true_original"), "simulated market only"
         rows.append(RateRow(label="Planted truth", kind="truth", rate=result["ctr_true_edited"], start=start, note=note))

@@ -217,16 +217,17 @@ def render_table(rows: Sequence[UpliftRow]) -> str:
     return "\n".join(lines)
 
 
-def fit_pair(creatives: Sequence[Creative], extractor: Any, *, seed: int = 0) -> tuple[Any, Any]:
-    """Fit a predictor and a judge to creatives with results: other seeds, so other splits and starts."""
+def fit_judges(creatives: Sequence[Creative], extractor: Any, *, start: Any = None, seed: int = 0) -> Any:
+    """Fit predictor, judge and auditor to creatives with results, as `train` does: on top of `start`, or on nothing."""
     from adcreative.ctr.predictor import Predictor, PredictorConfig
+    from adcreative.tools import Judges
 
     seen = zip(creatives, extractor.extract(creatives), strict=True)
     kept = [(creative, features) for creative, features in seen if not isinstance(features, CreativeError)]
     known, features = [creative for creative, _ in kept], [one for _, one in kept]
     config = PredictorConfig(encoder_hashes=extractor.hashes)
-    first, second = (Predictor.fit(known, features, config, seed=seed + offset) for offset in (0, 1000))
-    return first, second
+    starts = start or (None, None, None)
+    return Judges(*(Predictor.fit(known, features, config, seed=seed + 1000 * k, start=one) for k, one in enumerate(starts)))
 
 
 def main() -> None:
@@ -241,6 +242,7 @@ def main() -> None:
     parser.add_argument("--risk-aversion", type=float, default=EditorConfig.risk_aversion)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--copywriter", default="template", help="who writes lines: template, smollm2, ...")
+    parser.add_argument("--from-scratch", action="store_true", help="fit to the market alone, not on top of the shipped models")
     parser.add_argument("--no-words", action="store_true", help="edit faces only")
     parser.add_argument("--out", type=Path, default=None, help="JSON with rows and trials")
     arguments = parser.parse_args()
@@ -261,14 +263,14 @@ def main() -> None:
         started_s, market = time.monotonic(), load_market(market_seed)
         if arguments.train:
             account = market.make_creatives(arguments.train, seed=1)
-            predictor, judge = fit_pair(account, tools.extractor)
+            judges = fit_judges(account, tools.extractor, start=None if arguments.from_scratch else load_model(None))
         else:
-            predictor, judge = load_model(None)
+            judges = load_model(None)
         print(f"market {market_seed}: models ready after {time.monotonic() - started_s:.0f} s", flush=True)
         fresh = market.make_creatives(4 * arguments.num, seed=2, results=False)
         ads = [ad for ad in fresh if ad.has_image and (ad.consent_id or not arguments.no_words)][: arguments.num]
         trials += run_trials(
-            ads, market, tools.editor_tools(predictor, judge, None), config, arguments.algorithms,
+            ads, market, tools.editor_tools(judges, None), config, arguments.algorithms,
             log=lambda line: print(line, flush=True),
         )  # fmt: skip
         rows = tabulate(trials)

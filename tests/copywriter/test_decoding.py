@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from adcreative.copywriter.brief import Brief, read_facts  # noqa: E402
 from adcreative.copywriter.decoding import OpenGate, SamplingConfig, SharedPrompt, _draw  # noqa: E402
-from adcreative.copywriter.gguf_cache import load_language_model  # noqa: E402
 from adcreative.copywriter.vocabulary import WordTrie, allowed_words, field_of  # noqa: E402
+from adcreative.encoders.gguf_cache import load_language_model  # noqa: E402
 
 SIZE = 14
 

@@ -162,9 +162,10 @@ def bumpy_surface(features: CreativeFeatures) -> float:
     return float(value)
 
 
-def fake_tools(surface: Any = bumpy_surface, judge: Any = None, **changes: Any) -> EditorTools:
+def fake_tools(surface: Any = bumpy_surface, judge: Any = None, auditor: Any = None, **changes: Any) -> EditorTools:
     parts: dict[str, Any] = {
         "extractor": FakeExtractor(), "predictor": FakePredictor(surface), "judge": FakePredictor(judge or surface),
+        "auditor": FakePredictor(auditor or judge or surface),
         "analyzer": FakeAnalyzer(), "codec": None, "directions": fake_directions(), "copywriter": FakeCopywriter(),
         "open_session": lambda image_u8, faces, tools: FakeSession(image_u8, [face.row for face in faces]),
     }  # fmt: skip

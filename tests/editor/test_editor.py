@@ -66,7 +66,7 @@ def test_an_edit_is_found_and_every_field_is_filled() -> None:
     assert result.evidence == "a formula"
     assert "together" in result.reason
     assert outcome.verdict is not None
-    assert outcome.verdict.predicted == pytest.approx(true_uplift(outcome, ad))
+    assert outcome.verdict.chosen == pytest.approx(true_uplift(outcome, ad))
 
 
 def test_another_finalist_can_be_chosen_and_meets_the_same_verdict() -> None:
@@ -86,9 +86,9 @@ def test_another_finalist_can_be_chosen_and_meets_the_same_verdict() -> None:
     assert chosen.size in [size for size, _ in outcome.front]
 
 
-def test_a_chosen_finalist_that_the_judge_refuses_is_not_delivered() -> None:
+def test_a_chosen_finalist_that_the_auditor_refuses_is_not_delivered() -> None:
     ad = fake_ad()
-    tools = fake_tools(judge=lambda features: -bumpy_surface(features))
+    tools = fake_tools(judge=bumpy_surface, auditor=lambda features: -bumpy_surface(features))
     outcome = edit_creative(ad, tools=tools, config=QUICK)
     assert outcome.choose is not None
     other = outcome.choose(0)
@@ -126,14 +126,18 @@ def test_a_gain_that_only_the_predictor_sees_is_not_delivered() -> None:
     def hacked(f: CreativeFeatures) -> float:  # a bump far out that no training picture had
         return -3.0 + 2.0 * float((f.face_attributes[:, 0] > 1.2).any())
 
-    def judge(f: CreativeFeatures) -> float:
+    def sober(f: CreativeFeatures) -> float:
         return -3.0 - 0.2 * float(np.abs(f.face_attributes).sum())
 
-    outcome = edit_creative(fake_ad(), tools=fake_tools(hacked, judge), config=QUICK)
+    outcome = edit_creative(fake_ad(), tools=fake_tools(hacked, judge=hacked, auditor=sober), config=QUICK)
     assert outcome.result.status == "kept"
-    assert outcome.verdict.predicted > 1.9
+    assert outcome.verdict.chosen > 1.9
     assert outcome.verdict.expected == 0.0
-    assert "does not survive a second opinion" in outcome.result.reason
+    assert "does not survive another opinion" in outcome.result.reason
+    tools = fake_tools(hacked, judge=lambda f: -6.0 - hacked(f), auditor=hacked)
+    doubtful = edit_creative(fake_ad(), tools=tools, config=QUICK)
+    assert doubtful.result.status == "kept"
+    assert "is not certain" in doubtful.result.reason
     np.testing.assert_array_equal(outcome.image_u8, fake_ad().image_u8)
 
 

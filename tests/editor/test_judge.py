@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.judge import choose_finalists, give_verdict, pick_knee, shrink_uplift
+from adcreative.editor.judge import choose_finalists, give_verdict, pick_knee, pool_opinions, shrink_uplift
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
 POSITIVE = st.floats(1e-3, 3.0)
@@ -60,16 +60,28 @@ def test_agreement_is_believed_and_contradiction_is_not() -> None:
     assert shrink_uplift(0.4, 0.0) == shrink_uplift(0.4, -0.5) == shrink_uplift(-0.1, 0.5) == 0.0
 
 
+def test_pooled_opinions_are_the_moments_of_their_mixture() -> None:
+    rng = np.random.default_rng(0)
+    means, stds = np.array([[0.3, -0.1], [0.1, 0.5]]), np.array([[0.1, 0.2], [0.05, 0.4]])
+    mean, std = pool_opinions(means, stds)
+    which = rng.integers(2, size=400_000)
+    for column in range(2):
+        drawn = rng.normal(means[which, column], stds[which, column])
+        assert mean[column] == pytest.approx(drawn.mean(), abs=2e-3)
+        assert std[column] == pytest.approx(drawn.std(), abs=2e-3)
+
+
 def test_verdicts_say_why() -> None:
-    ok = give_verdict(predicted=0.3, low=0.2, judged=0.25)
+    ok = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25)
     assert ok.is_delivered
+    assert ok.expected == shrink_uplift(0.3, 0.25)
     assert "together +31.4 % odds" in ok.reason
-    unsure = give_verdict(predicted=0.3, low=-0.1, judged=0.25)
+    unsure = give_verdict(chosen=0.3, low=-0.1, judged=0.28, audited=0.25)
     assert not unsure.is_delivered
     assert "is not certain, its lower bound is -9.5 %" in unsure.reason
-    alone = give_verdict(predicted=0.3, low=0.2, judged=-0.05)
+    alone = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=-0.05)
     assert not alone.is_delivered
-    assert "does not survive a second opinion" in alone.reason
-    small = give_verdict(predicted=0.3, low=0.2, judged=0.02, min_uplift=0.05)
+    assert "does not survive another opinion" in alone.reason
+    small = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.02, min_uplift=0.05)
     assert not small.is_delivered
     assert "not more than the +5.1 % asked for" in small.reason

@@ -1,4 +1,4 @@
-"""Training of the headline model: the likelihood, the batches, the start, resuming; on a tiny network and planted words."""
+"""Training of the headline model: the likelihood, the heads, the scale, going on; on small networks and planted words."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import BertConfig, BertModel
 
-from adcreative.encoders import headline, weights
 from adcreative.encoders import headline_training as training
-from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_minilm
+from adcreative.encoders import weights
+from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_language, read_minilm
 from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores
 
 GOOD, BAD = ("free", "puppy", "secret"), ("report", "budget", "quarterly")
-CONFIG = replace(
-    training.HeadlineTrainingConfig(), seeds=(0, 1), num_epochs=2, batch_arms=32, num_tuned_layers=1, layer_lr=1e-3,
-    head_lr=1e-2, ridge=10.0,
-)  # fmt: skip
+CONFIG = training.HeadlineTrainingConfig(ridge=10.0)
 
 
 def planted_tests(num_tests: int = 60) -> HeadlineTests:
@@ -41,22 +37,16 @@ def planted_tests(num_tests: int = 60) -> HeadlineTests:
     )
 
 
-def tiny_net() -> HeadlineNet:
-    torch.manual_seed(0)
-    config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=128
-    )
-    return HeadlineNet(BertModel(config).eval(), 1, (0, 1, 2)).eval()
+@pytest.fixture(scope="module")
+def model() -> HeadlineModel:
+    minilm, tokenizer = read_minilm(weights.find_weight("minilm"))
+    language, language_tokenizer = read_language(weights.find_weight("smollm2-135m"), 1)
+    return HeadlineModel(HeadlineNet(minilm, language), tokenizer, language_tokenizer, "")
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> object:
-    return read_minilm(weights.find_weight("minilm"))[1]
-
-
-@pytest.fixture(scope="module")
-def encoded(tokenizer: object) -> training.EncodedTests:
-    return training.encode_tests(planted_tests(), tiny_net(), tokenizer)
+def seen(model: HeadlineModel) -> training.ReadHeadlines:
+    return training.read_headlines(model, planted_tests().headlines)
 
 
 def test_loss_is_the_multinomial_likelihood_of_a_naive_loop() -> None:
@@ -75,15 +65,6 @@ def test_loss_is_the_multinomial_likelihood_of_a_naive_loop() -> None:
     assert float(found) == pytest.approx(expected / clicks.sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize("size", [1e3, 1e4])
-def test_loss_and_gradient_stay_finite_for_huge_scores(size: float) -> None:
-    scores = torch.tensor([size, -size, 0.0, 0.0], requires_grad=True)
-    loss = training.multinomial_loss(scores, torch.zeros(4), torch.tensor([0.0, 3.0, 1.0, 0.0]), torch.tensor([0, 0, 1, 1]))
-    loss.backward()
-    assert torch.isfinite(loss)
-    assert torch.isfinite(scores.grad).all()
-
-
 def test_loss_ignores_what_a_whole_test_shares() -> None:
     scores, zeros, clicks = torch.randn(4), torch.zeros(4), torch.tensor([3.0, 1.0, 2.0, 0.0])
     test_idx = torch.tensor([0, 0, 1, 1])
@@ -98,61 +79,25 @@ def test_effective_clicks_are_clicks_without_overdispersion_and_bounded_with_it(
     assert np.bincount(tests.test_idx, training.effective_clicks(tests, 0.1)).max() < 3 / 0.1
 
 
-def test_batches_hold_each_arm_once_and_tests_whole(encoded: training.EncodedTests) -> None:
-    batches = training.make_batches(encoded, 20, np.random.default_rng(0))
-    assert sorted(np.concatenate(batches).tolist()) == list(range(180))
-    for rows in batches:
-        names, counts = np.unique(encoded.tests.test_idx[rows], return_counts=True)
-        assert (counts == 3).all()
-        assert len(names) <= 8
+def test_heads_order_planted_words_and_agree_with_the_ridge(model: HeadlineModel, seen: training.ReadHeadlines) -> None:
+    tests = planted_tests()
+    training.fit_heads(model.net, seen, tests, CONFIG)
+    scores = training.score_seen(model.net, seen).numpy()
+    assert evaluate_scores(tests, scores, num_resamples=2)["pairwise_accuracy_significant"] > 0.9
+    features = training.head_features(model.net, seen, CONFIG)
+    slopes = training.fit_slopes(features, tests, ridge=CONFIG.ridge, overdispersion=CONFIG.overdispersion)
+    np.testing.assert_allclose(scores - scores.mean(), features @ slopes - (features @ slopes).mean(), atol=1e-3)
 
 
-def test_padded_rows_score_like_each_alone(encoded: training.EncodedTests) -> None:
-    net = tiny_net()
-    together = training.score_encoded(net, encoded)[:10]
-    with torch.inference_mode():
-        alone = [float(net.score_hidden(*encoded.pad(np.array([row])))) for row in range(10)]
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-
-
-def test_ridge_start_already_orders_planted_words(encoded: training.EncodedTests) -> None:
-    net = tiny_net()
-    training.fit_ridge_head(net, encoded, CONFIG)
-    scores = training.score_encoded(net, encoded)
-    assert evaluate_scores(encoded.tests, scores, num_resamples=2)["pairwise_accuracy_significant"] > 0.7
-
-
-def test_an_epoch_lowers_the_loss_and_repeats_exactly(encoded: training.EncodedTests) -> None:
-    results = []
-    for _ in range(2):
-        net = tiny_net()
-        training.fit_ridge_head(net, encoded, CONFIG)
-        run = training.start_seed(net, CONFIG, 24)
-        losses = [training.train_epoch(net, encoded, CONFIG, run, 0) for _ in range(2)]
-        results.append((losses, net.tuned_state()["head.weight"].clone()))
-        assert losses[1] < losses[0]
-    assert results[0][0] == results[1][0]
-    assert torch.equal(results[0][1], results[1][1])
-
-
-def test_running_average_lies_between_the_start_and_the_live_weights(encoded: training.EncodedTests) -> None:
-    net = tiny_net()
-    start = net.tuned_state()["head.weight"].clone()
-    run = training.start_seed(net, CONFIG, 12)
-    training.train_epoch(net, encoded, CONFIG, run, 0)
-    moved, averaged = (state["head.weight"] - start for state in (net.tuned_state(), run.average))
-    assert 0 < averaged.norm() < moved.norm()
-
-
-def test_scale_is_found_and_the_mean_becomes_zero(encoded: training.EncodedTests) -> None:
-    net = tiny_net()
-    training.fit_ridge_head(net, encoded, CONFIG)
-    training.set_scale(net, encoded, encoded, CONFIG.overdispersion)
-    for linear in (net.head, net.surface_head):
+def test_scale_is_found_and_the_mean_becomes_zero(model: HeadlineModel, seen: training.ReadHeadlines) -> None:
+    tests, net = planted_tests(), model.net
+    training.fit_heads(net, seen, tests, CONFIG)
+    training.set_scale(net, (seen, tests), seen, CONFIG.overdispersion)
+    for linear in (net.head, net.language_head, net.surface_head):
         linear.weight.data.mul_(2)
-    assert training.set_scale(net, encoded, encoded, CONFIG.overdispersion) == pytest.approx(0.5, abs=0.01)
-    assert training.set_scale(net, encoded, encoded, CONFIG.overdispersion) == pytest.approx(1.0, abs=0.01)
-    assert training.score_encoded(net, encoded).mean() == pytest.approx(0.0, abs=1e-5)
+    assert training.set_scale(net, (seen, tests), seen, CONFIG.overdispersion) == pytest.approx(0.5, abs=0.01)
+    assert training.set_scale(net, (seen, tests), seen, CONFIG.overdispersion) == pytest.approx(1.0, abs=0.01)
+    assert float(training.score_seen(net, seen).mean()) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_tests_that_share_a_headline_with_another_part_are_dropped() -> None:
@@ -163,9 +108,34 @@ def test_tests_that_share_a_headline_with_another_part_are_dropped() -> None:
     assert kept.test_ids == ("test-2", "test-3", "test-4", "test-5")
 
 
-@pytest.fixture
-def tiny_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: object) -> Path:
-    """A parquet of planted tests, and the tiny network in MiniLM's place."""
+def test_a_stopped_reading_goes_on_and_a_cache_of_other_headlines_is_not_used(
+    model: HeadlineModel, seen: training.ReadHeadlines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, cache = planted_tests().headlines, tmp_path / "states"
+    monkeypatch.setattr(training, "CHUNK", 50)
+    asked: list[int] = []
+    pool = model.pool_minilm
+
+    def stop_at_third(chunk: list[str]) -> torch.Tensor:
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(len(chunk))
+        return pool(chunk)
+
+    monkeypatch.setattr(model, "pool_minilm", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        training.read_headlines(model, lines, cache)
+    asked.clear()
+    monkeypatch.setattr(model, "pool_minilm", lambda chunk: asked.append(len(chunk)) or pool(chunk))
+    continued = training.read_headlines(model, lines, cache)
+    assert asked == [50, 30]
+    torch.testing.assert_close(continued.minilm, seen.minilm)
+    torch.testing.assert_close(continued.language, seen.language)
+    training.read_headlines(model, lines[:60], cache)
+    assert asked == [50, 30, 50, 10]
+
+
+def test_script_exports_a_model_that_knows_the_planted_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tests = planted_tests()
     table = pd.DataFrame(
         {
@@ -176,44 +146,12 @@ def tiny_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: ob
         }
     )
     table.to_parquet(tmp_path / "p.parquet")
-    torch.manual_seed(0)
-    config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=128
-    )
-    state = BertModel(config).state_dict()
-
-    def read_tiny(_: Path) -> tuple[BertModel, object]:
-        model = BertModel(config).eval()
-        model.load_state_dict(state)
-        return model, tokenizer
-
-    for module in (training, headline):
-        monkeypatch.setattr(module, "read_minilm", read_tiny)
-    monkeypatch.setattr(training, "HeadlineNet", lambda minilm, num_tuned: HeadlineNet(minilm, num_tuned, (0, 1, 2)))
-    return tmp_path / "p.parquet"
-
-
-def test_a_stopped_training_goes_on_where_it_was(tiny_training: Path, tmp_path: Path) -> None:
-    whole = training.Training(tiny_training, tmp_path / "whole", Path(), CONFIG).fit()
-    stopped = training.Training(tiny_training, tmp_path / "stopped", Path(), CONFIG)
-    stopped.fit_seed(0)
-    state = torch.load(tmp_path / "stopped" / "seed0.pt", weights_only=True)
-    assert state["epoch"] == 2
-    continued = training.Training(tiny_training, tmp_path / "stopped", Path(), CONFIG).fit()
-    assert all(torch.equal(whole[name], continued[name]) for name in whole)
-
-
-def test_script_exports_a_model_that_knows_the_planted_words(
-    tiny_training: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(training, "CONFIG", CONFIG)
-    out, model_dir = tmp_path / "run", tmp_path / "model"
-    arguments = [str(tiny_training), "--out", str(out), "--minilm", ".", "--seeds", "0", "--epochs", "2", "--tuned-layers", "1"]
-    training.main([*arguments, "--export", str(model_dir)])
-    model = HeadlineModel.load(model_dir)
+    monkeypatch.setattr(training, "read_language", lambda source: read_language(source, 1))
+    training.main([str(tmp_path / "p.parquet"), "--export", str(tmp_path / "model")])
+    model = HeadlineModel.load(tmp_path / "model")
     scores = model.score([f"the river {word} walk street 7" for word in GOOD + BAD])
     assert scores[:3].min() > scores[3:].max()
-    card = (model_dir / "README.md").read_text()
+    card = (tmp_path / "model" / "README.md").read_text()
     assert "CC BY 4.0" in card
     assert "| all weeks | " in card
-    assert "held-out" in (out / "log.txt").read_text()

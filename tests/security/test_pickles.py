@@ -91,7 +91,7 @@ def test_a_face_model_folder_with_a_pickle(sentinel: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("file_name", ["pytorch_model.bin", "model.safetensors"])
 def test_a_language_model_folder_with_a_pickle_or_code(sentinel: Path, tmp_path: Path, file_name: str) -> None:
-    from adcreative.copywriter.gguf_cache import load_language_model
+    from adcreative.encoders.gguf_cache import load_language_model
     from adcreative.errors import CopywriterError
 
     folder = tmp_path / "llm"

@@ -29,6 +29,12 @@ _BROKEN = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 _log = logging.getLogger(__name__)
 
 
+def default_cache_dir() -> Path:
+    """Where dequantised models are kept: $ADCREATIVE_CACHE, else the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
+    return Path(os.environ.get("ADCREATIVE_CACHE", default))
+
+
 def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load from a GGUF file, a folder in transformers' format, or a hub id; float32, ready for inference.
 
