@@ -31,9 +31,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
 from adcreative.copywriter.adapter import CONFIG_FILE, WEIGHTS_FILE
-from adcreative.encoders.gguf_cache import load_language_model
 from adcreative.copywriter.local_llm import default_cache_dir
 from adcreative.copywriter.post_training_data import Example, read_approved, read_corpus, read_preferences
+from adcreative.encoders.gguf_cache import load_language_model
 from adcreative.encoders.weights import find_weight, hash_file
 from adcreative.errors import TrainingError
 

@@ -84,7 +84,8 @@ class EditorConfig:
     exposure, warmth, contrast, saturation and crop are searched too. num_scenes, scene_prompt: grounds painted before the
     search when there is a painter, and what it is asked for ("": a plain one for the category). num_rendered: candidates of a
     generation that are scored again from final pixels and words. num_finalists: how many edits are composed and scored again.
-    min_uplift: log-odds that predictor and judge must promise together; less than 0.02 was noise on simulated ads.
+    patience: generations in which the prediction may rise without the judge's following, before the search ends itself.
+    min_uplift: log-odds that the models must promise together; less than 0.02 was noise on simulated ads.
     require_consent: edit only faces that a consent record, or the mark "synthetic-person", permits.
     """
 
@@ -105,6 +106,7 @@ class EditorConfig:
     scene_prompt: str = ""
     num_rendered: int = 2
     num_finalists: int = 5
+    patience: int = 4
     min_uplift: float = 0.02
     require_consent: bool = True
 
@@ -129,5 +131,5 @@ class EditorConfig:
         """Return the search's part. Raises ConfigError when it is wrong."""
         return SearchConfig(
             population_size=self.population_size, generations=self.generations, algorithm=self.algorithm,
-            num_rendered=self.num_rendered,
+            patience=self.patience, num_rendered=self.num_rendered,
         )  # fmt: skip

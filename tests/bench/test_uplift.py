@@ -10,7 +10,16 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.editor.editor import EditorConfig
 from adcreative.features import CreativeFeatures
-from tests.bench.uplift import Trial, measure_hacking, measure_uplift, render_table, run_trials, tabulate
+from tests.bench.uplift import (
+    Trial,
+    average_curves,
+    measure_hacking,
+    measure_uplift,
+    render_curve,
+    render_table,
+    run_trials,
+    tabulate,
+)
 from tests.editor.fakes import FakeExtractor, bumpy_surface, fake_ad, fake_tools
 
 CONFIG = EditorConfig(population_size=16, generations=5, identity_floor=0.0)
@@ -71,7 +80,14 @@ def test_intervals_hold_the_mean_and_pair_the_creatives() -> None:
 
 def test_hacking_curve_ends_at_what_was_found() -> None:
     curve = measure_hacking(fake_ad(), FormulaMarket(), fake_tools(), CONFIG)
-    predicted, true = np.array(curve).T
+    predicted, second, true = np.array(curve).T
     assert len(curve) == 6
     assert (np.diff(predicted) >= 0).all()
     np.testing.assert_allclose(predicted, true, atol=0.1)  # pixels are rounded
+    np.testing.assert_allclose(second, predicted, atol=0.1)  # the judge is the same formula
+
+
+def test_a_curve_that_ended_early_goes_on_at_its_last_point() -> None:
+    mean = average_curves([[(0.1, 0.1, 0.1)], [(0.3, 0.1, 0.1), (0.5, 0.1, -0.1)]])
+    np.testing.assert_allclose(mean, [[0.2, 0.1, 0.1], [0.3, 0.1, 0.0]])
+    assert "| 1 | +35.0 % | +10.5 % | +0.0 % |" in render_curve(mean)

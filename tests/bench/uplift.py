@@ -1,10 +1,11 @@
 """Realised uplift: what edits are worth in a market whose true rates are known, per search algorithm, at equal budgets.
 
-    python -m tests.bench.uplift --markets 1 2 3 --num 8 --out uplift.json
+    python -m tests.bench.uplift --out uplift.json                    ten markets that no shipped model has seen
+    python -m tests.bench.uplift --train 400                          the same after training on 400 ads of each market
+    python -m tests.bench.uplift --curve 6 --generations 30           predicted against true uplift over generations
 
-For each market a predictor and a judge are fitted to creatives with results, as an account would; other creatives of the same
-market are then edited by each algorithm, and the planted truth tells what was delivered. A kept creative counts as uplift 0.
-Intervals are 95 % bootstrap intervals over creatives, paired across algorithms.
+Creatives of each market are edited by each algorithm, and the planted truth tells what was delivered. A kept creative counts
+as uplift 0. Intervals are 95 % bootstrap intervals over creatives, paired across algorithms.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from adcreative.editor.finalists import compose_edit
 from adcreative.editor.opening import measure_space, open_creative
 from adcreative.errors import CreativeError
 
-ALGORITHMS = ("nsga2", "adsee", "hill-climbing", "random")
+ALGORITHMS = ("nsga2", "adsee", "cma-es", "hill-climbing", "random")
+MARKETS = tuple(range(1, 11))
 NUM_RESAMPLES = 2000
 Log = Callable[[str], None]
 
@@ -69,7 +71,8 @@ class Interval:
 class UpliftRow:
     """One line of the table.
 
-    true, predicted, expected: mean relative uplift over all creatives, kept ones as 0; expected is shrunk by the judge.
+    true, predicted, expected: mean relative uplift over all creatives, kept ones as 0; predicted is what the result says (all
+    three models), expected the same of the verdict.
     realised: true over predicted. times_random: true uplift over random search's. worse_share: of delivered creatives, those
     whose true rate fell.
     """
@@ -184,19 +187,37 @@ def _ratio(above: np.ndarray, below: np.ndarray, picks: np.ndarray) -> Interval:
 
 def measure_hacking(
     creative: Creative, market: KnowsTruth, tools: EditorTools, config: EditorConfig
-) -> list[tuple[float, float]]:
-    """Return (predicted, true) uplift in log-odds of the best candidate after each generation, composed at full size.
+) -> list[tuple[float, float, float]]:
+    """Return (predicted, second opinion, true) uplift in log-odds of the best candidate after each generation.
 
-    When the first goes on rising and the second does not, the search has begun to exploit its predictor.
+    Predicted and second opinion are the search's and the judge's means; the truth is that of the candidate composed at full
+    size. When the first goes on rising and the last does not, the search has begun to exploit its predictor.
     """
     outcome = edit_creative(creative, tools=tools, config=config)
     opened = open_creative(creative, tools, config)
     space, _ = measure_space(opened, outcome.lines, tools)
-    start, curve = _log_odds(market.true_ctr(creative)), []
-    for leader in outcome.search.leaders:
-        final = compose_edit(opened, leader, space, outcome.lines).creative
-        curve.append((leader.fitness.values[0], _log_odds(market.true_ctr(final)) - start))
+    start, truths, curve = _log_odds(market.true_ctr(creative)), {}, []
+    for leader, second in zip(outcome.search.leaders, outcome.search.logbook.select("second"), strict=True):
+        key = space.key(leader)
+        if key not in truths:
+            truths[key] = _log_odds(market.true_ctr(compose_edit(opened, leader, space, outcome.lines).creative)) - start
+        curve.append((leader.score.uplift_mean if leader.score else 0.0, second, truths[key]))
     return curve
+
+
+def average_curves(curves: Sequence[Sequence[tuple[float, float, float]]]) -> np.ndarray:
+    """Return the mean curve [G, 3]; one that ended early goes on at its last point, since that is what it delivers."""
+    longest = max(len(curve) for curve in curves)
+    return np.mean([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves], axis=0)
+
+
+def render_curve(mean: np.ndarray) -> str:
+    """Return the mean curve as a Markdown table, in percent of the odds."""
+    lines = ["| generation | predicted | second opinion | true |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {number} | " + " | ".join(f"{100 * np.expm1(v):+.1f} %" for v in row) + " |" for number, row in enumerate(mean)
+    ]
+    return "\n".join(lines)
 
 
 def _log_odds(rate: float) -> float:
@@ -230,49 +251,58 @@ def fit_judges(creatives: Sequence[Creative], extractor: Any, *, start: Any = No
     return Judges(*(Predictor.fit(known, features, config, seed=seed + 1000 * k, start=one) for k, one in enumerate(starts)))
 
 
-def main() -> None:
-    """Run the experiment and print the table; trials are written as they come."""
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markets", type=int, nargs="+", default=[1, 2, 3], help="seeds of planted truths")
+    parser.add_argument("--markets", type=int, nargs="+", default=list(MARKETS), help="seeds of planted truths")
     parser.add_argument("--num", type=int, default=8, help="creatives edited per market")
-    parser.add_argument("--train", type=int, default=400, help="creatives with results per market; 0: the shipped models")
+    parser.add_argument("--train", type=int, default=0, help="creatives with results per market; 0: the shipped models")
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS))
     parser.add_argument("--population", type=int, default=EditorConfig.population_size)
     parser.add_argument("--generations", type=int, default=EditorConfig.generations)
     parser.add_argument("--risk-aversion", type=float, default=EditorConfig.risk_aversion)
+    parser.add_argument("--patience", type=int, default=EditorConfig.patience)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--copywriter", default="template", help="who writes lines: template, smollm2, ...")
     parser.add_argument("--from-scratch", action="store_true", help="fit to the market alone, not on top of the shipped models")
     parser.add_argument("--no-words", action="store_true", help="edit faces only")
+    parser.add_argument(
+        "--curve", type=int, default=0, help="creatives per market for the curve over generations, nothing else"
+    )
     parser.add_argument("--out", type=Path, default=None, help="JSON with rows and trials")
-    arguments = parser.parse_args()
+    return parser.parse_args()
 
+
+def main() -> None:
+    """Run the experiment and print the table; trials are written as they come."""
     import torch
 
     from adcreative.tools import load_market, load_model, load_tools
 
+    arguments = parse_arguments()
     torch.set_num_threads(1)
-    tools, trials = load_tools(arguments.copywriter), []
+    tools, trials, curves = load_tools(arguments.copywriter), [], []
     config = EditorConfig(
         seed=arguments.seed, population_size=arguments.population, generations=arguments.generations,
-        risk_aversion=arguments.risk_aversion,
+        risk_aversion=arguments.risk_aversion, patience=arguments.patience,
     )  # fmt: skip
     if arguments.no_words:
         config = replace(config, num_headlines=0, num_descriptions=0)
     for market_seed in arguments.markets:
-        started_s, market = time.monotonic(), load_market(market_seed)
+        started_s, market, judges = time.monotonic(), load_market(market_seed), load_model(None)
         if arguments.train:
             account = market.make_creatives(arguments.train, seed=1)
-            judges = fit_judges(account, tools.extractor, start=None if arguments.from_scratch else load_model(None))
-        else:
-            judges = load_model(None)
+            judges = fit_judges(account, tools.extractor, start=None if arguments.from_scratch else judges)
         print(f"market {market_seed}: models ready after {time.monotonic() - started_s:.0f} s", flush=True)
-        fresh = market.make_creatives(4 * arguments.num, seed=2, results=False)
-        ads = [ad for ad in fresh if ad.has_image and (ad.consent_id or not arguments.no_words)][: arguments.num]
-        trials += run_trials(
-            ads, market, tools.editor_tools(judges, None), config, arguments.algorithms,
-            log=lambda line: print(line, flush=True),
-        )  # fmt: skip
+        num = arguments.curve or arguments.num
+        fresh = market.make_creatives(4 * num, seed=2, results=False)
+        ads = [ad for ad in fresh if ad.has_image and (ad.consent_id or not arguments.no_words)][:num]
+        editor_tools = tools.editor_tools(judges, None)
+        if arguments.curve:
+            curves += [measure_hacking(ad, market, editor_tools, config) for ad in ads]
+            print(render_curve(average_curves(curves)), flush=True)
+            continue
+        trials += run_trials(ads, market, editor_tools, config, arguments.algorithms, log=lambda line: print(line, flush=True))
         rows = tabulate(trials)
         print(render_table(rows), flush=True)
         if arguments.out is not None:

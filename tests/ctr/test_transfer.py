@@ -1,4 +1,4 @@
-"""Training that goes on from another predictor: what few rows do not contradict stays, the base rate follows, files are equal."""
+"""Training that goes on from another predictor: what few rows do not contradict stays, the base rate follows."""
 
 from __future__ import annotations
 
