@@ -21,6 +21,7 @@ from adcreative.features import (
     CATEGORICAL_FIELDS,
     DENSE_FIELDS,
     FIELDS,
+    SQUARED_FIELDS,
     CreativeFeatures,
     FeatureBatch,
     FeatureSpec,
@@ -93,7 +94,7 @@ class FeatureBuilder:
         base_log_odds, log_variance = _fit_rates([creatives[row] for row in rows])
         base_rate = 1.0 / (1.0 + np.exp(-base_log_odds))
         spec = FeatureSpec(
-            widths={name: len(means[name]) for name in DENSE_FIELDS},
+            widths={name: len(means[name]) * (2 if name in SQUARED_FIELDS else 1) for name in DENSE_FIELDS},
             vocab_sizes={name: len(vocabularies[name]) + 1 for name in CATEGORICAL_FIELDS},
             base_log_odds=base_log_odds,
             appeal_scale=float(stds["appeal"][0]) if len(stds["appeal"]) else 0.0,
@@ -190,14 +191,21 @@ class FeatureBuilder:
     def _scale(
         self, name: str, values: Sequence[np.ndarray | None], creatives: Sequence[Creative]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return ([B, width] standardised and clipped, zero where absent; [B] bool present)."""
-        width = self.spec.widths[name]
+        """Return ([B, width] standardised and clipped, zero where absent; [B] bool present).
+
+        A squared field holds x and (x^2 - 1) / sqrt(2): a measure that pays most at some middle value, as a smile may, is
+        then linear in what the network reads.
+        """
+        width = len(self.means[name])
         is_there = np.array([value is not None for value in values], bool) & (width > 0)
         scaled = np.zeros((len(values), width), np.float32)
         rows = np.flatnonzero(is_there).tolist()
         if rows:
             raw = _stack(name, [values[row] for row in rows], [creatives[row] for row in rows], width)
             scaled[rows] = np.clip((raw - self.means[name]) / self.stds[name], -CLIP, CLIP)
+        if name in SQUARED_FIELDS:
+            squares = np.minimum((np.square(scaled) - 1.0) / np.sqrt(2.0), CLIP) * is_there[:, None]
+            scaled = np.concatenate([scaled, squares], axis=1, dtype=np.float32)
         return scaled, is_there
 
     def _log_rates(self, creatives: Sequence[Creative]) -> np.ndarray:

@@ -25,6 +25,8 @@ DENSE_FIELDS = (
 )  # fmt: skip
 CATEGORICAL_FIELDS = ("category", "brand", "placement", "platform", "audience", "cta")
 FIELDS = DENSE_FIELDS + CATEGORICAL_FIELDS
+FACE_NAMES = ("face_codes", "face_attributes", "face_shares")
+SQUARED_FIELDS = ("look", "face_attributes")  # read with their squares
 WORD_FIELDS: Mapping[str, tuple[str, ...]] = {"headline": ("text", "wording", "appeal"), "body": ("body", "body_wording")}
 MODALITIES: Mapping[str, tuple[str, ...]] = {
     "picture": ("image",),
@@ -60,6 +62,10 @@ class CreativeFeatures:
     def with_words_of(self, other: CreativeFeatures, parts: Iterable[str] = ("headline", "body")) -> CreativeFeatures:
         """Return the same picture with another creative's words: those of the parts of an ad that are named."""
         return replace(self, **{name: getattr(other, name) for part in parts for name in WORD_FIELDS[part]})
+
+    def with_faces_of(self, other: CreativeFeatures) -> CreativeFeatures:
+        """Return the same picture and words with another creative's faces."""
+        return replace(self, **{name: getattr(other, name) for name in FACE_NAMES})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,18 +3,20 @@
 A predictor that is calibrated across accounts may still overrate what one changed line does: rates differ mostly by brand,
 placement and picture. An edit moves only the rest, so that is calibrated apart, on held-out creatives of one test or brand:
 
-    observed_i - predicted context_i  =  group_g + s_words x_words,i + s_picture x_picture,i + r_i
+    observed_i - predicted context_i  =  group_g + s_words x_words,i + s_picture x_picture,i + s_faces x_faces,i + r_i
     var(r_i)  =  tau_words^2 |text_i - mean text_g|^2 + tau_picture^2 |picture_i - mean picture_g|^2 + binomial noise_i
 
 x: what a channel adds to the predicted log-odds (exact ablation). A change from creative 0 to i is then worth
 
-    mean = s_words dx_words + s_picture dx_picture
+    mean = s_words dx_words + s_picture dx_picture + s_faces dx_faces
     var  = ensemble + tau_words^2 |text_i - text_0|^2 + tau_picture^2 |picture_i - picture_0|^2
 
 so that the further a change goes, the less is claimed to be known about it. Versions of an ad usually differ in words and
 picture at once and about equally far, so the data say how much is unexplained and not by which channel: words get three
 quarters of it (new words are new; an edited picture keeps its composition), per their typical distance. Slopes are drawn
-towards 1/2 (a prior worth PRIOR_STD) and lie in 0..1; with no rows the prior speaks.
+towards 1/2 (a prior worth PRIOR_STD) and lie in 0..1; with no rows the prior speaks. Faces have a slope of their own, since
+what is learnt of expressions may be truer than what is learnt of whole pictures, and share the picture's tau: a face is part
+of how far a picture moves.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-CHANNELS = ("words", "picture")
+CHANNELS = ("words", "picture", "faces")
 PRIOR_SLOPE, PRIOR_STD = 0.5, 0.35
 PRIOR_TAU = 0.15
 WORDS_AND_PICTURE = np.array([0.75, 0.25])  # of what versions of an ad leave unexplained; an edit keeps most of its picture
@@ -49,9 +51,10 @@ class ChangeCalibration:
     num_rows: int
     num_groups: int
 
-    def mean(self, words: np.ndarray, picture: np.ndarray) -> np.ndarray:
-        """Return the expected change in log-odds for predicted changes of the two channels, any shape."""
-        return self.channels["words"].slope * words + self.channels["picture"].slope * picture
+    def mean(self, words: np.ndarray, picture: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Return the expected change in log-odds for predicted changes of the channels, any shape."""
+        believed = {name: channel.slope for name, channel in self.channels.items()}
+        return believed["words"] * words + believed["picture"] * picture + believed["faces"] * faces
 
     def variance(self, words_distance: np.ndarray, picture_distance: np.ndarray) -> np.ndarray:
         """Return the variance [N] of what the channels leave unexplained; distances are squared, see `squared_distance`."""
@@ -72,13 +75,15 @@ class ChangeCalibration:
 class HeldOutChanges:
     """Held-out creatives, N of them, as the fit wants them.
 
-    log_odds: predicted, calibrated. words, picture: what each channel adds to it. impressions, clicks: counts. group: [N] int.
+    log_odds: predicted, calibrated. words, picture, faces: what each channel adds to it. impressions, clicks: counts. group:
+    [N] int.
     words_vectors [N, Dt], picture_vectors [N, Di]: embeddings, zeros where there is nothing.
     """
 
     log_odds: np.ndarray
     words: np.ndarray
     picture: np.ndarray
+    faces: np.ndarray
     impressions: np.ndarray
     clicks: np.ndarray
     group: np.ndarray
@@ -107,7 +112,7 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
         return ChangeCalibration(prior, 0, 0)
     clicks, impressions = rows.clicks[kept] + 0.5, rows.impressions[kept] + 1.0
     noise = 1.0 / clicks + 1.0 / (impressions - clicks)
-    context = rows.log_odds[kept] - rows.words[kept] - rows.picture[kept]
+    context = rows.log_odds[kept] - rows.words[kept] - rows.picture[kept] - rows.faces[kept]
     left = np.log(clicks / (impressions - clicks)) - context
     weight = 1.0 / (noise + PRIOR_TAU**2)
 
@@ -119,9 +124,9 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
         means = totals / np.bincount(place, weight)[:, None]
         return (columns - means[place]).reshape(values.shape)
 
-    design = centred(np.stack([rows.words[kept], rows.picture[kept]], axis=1))
+    design = centred(np.stack([rows.words[kept], rows.picture[kept], rows.faces[kept]], axis=1))
     target = centred(left)
-    gram = design.T @ (weight[:, None] * design) + np.eye(2) / PRIOR_STD**2
+    gram = design.T @ (weight[:, None] * design) + np.eye(len(CHANNELS)) / PRIOR_STD**2
     slopes = np.linalg.solve(gram, design.T @ (weight * target) + PRIOR_SLOPE / PRIOR_STD**2)
     slopes = np.clip(slopes, 0.0, 1.0)
     residual = target - design @ slopes
@@ -135,9 +140,10 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     excess = np.square(residual) - noise * own_share
     prior = PRIOR_ROWS * PRIOR_TAU**2 * typical.sum()
     total = max(float((shares * excess).sum() + prior) / float(np.square(shares).sum() + PRIOR_ROWS), 0.0)
-    per_channel = np.where(is_seen, total * split / np.maximum(typical, 1e-6), PRIOR_TAU**2)
+    by_distance = np.where(is_seen, total * split / np.maximum(typical, 1e-6), PRIOR_TAU**2)
+    squares = (*by_distance, by_distance[1])
     channels = {
         name: ChannelCalibration(float(slope), float(np.sqrt(square)))
-        for name, slope, square in zip(CHANNELS, slopes, per_channel, strict=True)
+        for name, slope, square in zip(CHANNELS, slopes, squares, strict=True)
     }
     return ChangeCalibration(channels, len(kept), num_groups)

@@ -221,24 +221,28 @@ def _fit_changes(
     if sum((counts.domain[idx] == 1).sum() for idx, _ in parts) >= MIN_CHANGE_ROWS:
         parts = [(idx[counts.domain[idx] == 1], members) for idx, members in parts]
     idx = np.concatenate([rows for rows, _ in parts])
-    full, no_words, context = (
+    full, no_words, no_faces, context = (
         calibrator.log_odds(
-            np.concatenate([_mean_logits(members, hidden(trained.batch.rows(torch.from_numpy(r)))) for r, members in parts]),
+            np.concatenate(
+                [_mean_logits(members, _without(trained.batch.rows(torch.from_numpy(r)), names)) for r, members in parts]
+            ),
             counts.domain[idx],
         )
-        for hidden in (lambda batch: batch, lambda batch: batch.without("words"), _context_only)
+        for names in ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
     )
     words_vectors, picture_vectors = change_vectors(trained.builder, [trained.features[row] for row in idx])
     return fit_change_calibration(
         HeldOutChanges(
-            full, full - no_words, no_words - context, counts.impressions[idx], counts.clicks[idx], counts.group[idx],
+            full, full - no_words, no_faces - context, no_words - no_faces, counts.impressions[idx], counts.clicks[idx], counts.group[idx],
             words_vectors, picture_vectors,
         )
     )  # fmt: skip
 
 
-def _context_only(batch: FeatureBatch) -> FeatureBatch:
-    return batch.without("words").without("picture").without("look").without("faces")
+def _without(batch: FeatureBatch, modalities: Sequence[str]) -> FeatureBatch:
+    for name in modalities:
+        batch = batch.without(name)
+    return batch
 
 
 def _mean_logits(members: Sequence[torch.nn.Module], batch: FeatureBatch) -> np.ndarray:

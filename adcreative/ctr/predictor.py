@@ -27,13 +27,14 @@ from adcreative.ctr.qin import CreativeQIN, Memory
 from adcreative.ctr.zoo import build_ctr_model
 from adcreative.errors import ArtifactError
 from adcreative.feature_builder import AccountHistory, FeatureBuilder
-from adcreative.features import FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
+from adcreative.features import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 
 KIND, FORMAT = "predictor", 3
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
+WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
 
 History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
@@ -136,20 +137,30 @@ class Predictor:
         disagreement. What all members get wrong about the first creative cancels.
         """
         first, others = features[0], list(features[1:])
-        own_words = [one if _has_words_of(one, first) else one.with_words_of(first) for one in others]
-        swapped = [row for row, (one, kept) in enumerate(zip(others, own_words, strict=True)) if one is not kept]
-        log_odds = self.predict_member_log_odds(
-            [*creatives, *(creatives[1 + row] for row in swapped)], [*features, *(own_words[row] for row in swapped)]
-        )  # [M, N + swapped]
-        total = log_odds[:, 1 : len(features)] - log_odds[:, :1]
-        picture = total.copy()
-        picture[:, swapped] = log_odds[:, len(features) :] - log_odds[:, :1]
-        change = self.changes.mean(total - picture, picture)
+        own_words = [one if has_equal(one, first, WORD_NAMES) else one.with_words_of(first) for one in others]
+        own_faces = [one if has_equal(one, first, FACE_NAMES) else one.with_faces_of(first) for one in own_words]
+        log_odds = self._predict_distinct(list(creatives[1:]), [others, own_words, own_faces])  # 3 of [M, N-1]
+        start = self.predict_member_log_odds(creatives[:1], [first])  # [M, 1]
+        full, no_words, picture = (part - start for part in log_odds)
+        change = self.changes.mean(full - no_words, picture, no_words - picture)
         words_vectors, picture_vectors = change_vectors(self.builder, features)
         unexplained = self.changes.variance(
             squared_distance(words_vectors[1:], words_vectors[0]), squared_distance(picture_vectors[1:], picture_vectors[0])
         )
         return change.mean(axis=0), np.sqrt(change.var(axis=0) + unexplained)
+
+    def _predict_distinct(
+        self, creatives: Sequence[Creative], versions: Sequence[Sequence[CreativeFeatures]]
+    ) -> list[np.ndarray]:
+        """Return members' log-odds [M, N] of each version of the N creatives' features; what is one object is asked once."""
+        rows: dict[tuple[int, int], int] = {}
+        places = [[rows.setdefault((number, id(one)), len(rows)) for number, one in enumerate(version)] for version in versions]
+        asked: list[tuple[Creative, CreativeFeatures]] = [(creatives[0], versions[0][0])] * len(rows)
+        for version, row_of in zip(versions, places, strict=True):
+            for creative, one, row in zip(creatives, version, row_of, strict=True):
+                asked[row] = (creative, one)
+        log_odds = self.predict_member_log_odds([creative for creative, _ in asked], [one for _, one in asked])
+        return [log_odds[:, row_of] for row_of in places]
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
@@ -337,10 +348,11 @@ def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]
     return np.concatenate([rows("text"), rows("body")], axis=1), rows("image")
 
 
-def _has_words_of(one: CreativeFeatures, first: CreativeFeatures) -> bool:
+def has_equal(one: CreativeFeatures, other: CreativeFeatures, names: Sequence[str]) -> bool:
+    """True when both creatives' features of these names are the same."""
     return all(
-        (a is b) or (a is not None and b is not None and np.array_equal(a, b))
-        for a, b in ((getattr(one, name), getattr(first, name)) for part in WORD_FIELDS.values() for name in part)
+        a is b or (a is not None and b is not None and np.array_equal(a, b, equal_nan=True))
+        for a, b in ((getattr(one, name), getattr(other, name)) for name in names)
     )
 
 

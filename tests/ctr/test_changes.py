@@ -17,26 +17,29 @@ from adcreative.ctr.changes import (
 )
 
 
-def world(*, slopes: tuple[float, float], taus: tuple[float, float], num: int = 1500, per_group: int = 5) -> HeldOutChanges:
+def world(*, slopes: tuple[float, ...], taus: tuple[float, float], num: int = 1500, per_group: int = 5) -> HeldOutChanges:
     """Creatives whose channels are worth `slopes` of what is predicted, and move by tau per unit of embedding distance."""
     rng = np.random.default_rng(0)
     group = np.arange(num) // per_group
-    words, picture = rng.normal(0, 0.2, num), rng.normal(0, 0.3, num)
+    words, picture, faces = rng.normal(0, 0.2, num), rng.normal(0, 0.3, num), rng.normal(0, 0.1, num)
     context, luck = rng.normal(0, 0.5, num), rng.normal(0, 0.4, num)[group]
     text, image = (rng.normal(size=(num, 8)) / np.sqrt(16) for _ in range(2))  # pairs lie at a squared distance near 1
     weights = rng.normal(size=(2, 8))
     weights *= np.sqrt(8) * np.array(taus)[:, None] / np.linalg.norm(weights, axis=1, keepdims=True)
     unseen = text @ weights[0] + image @ weights[1]
-    truth = -4.0 + context + luck + slopes[0] * words + slopes[1] * picture + unseen
+    worth = slopes[0] * words + slopes[1] * picture + (slopes[2] if len(slopes) > 2 else 0.0) * faces
+    truth = -4.0 + context + luck + worth + unseen
     impressions = np.full(num, 20_000.0)
     clicks = rng.binomial(20_000, 1 / (1 + np.exp(-truth))).astype(float)
-    return HeldOutChanges(-4.0 + context + words + picture, words, picture, impressions, clicks, group, text, image)
+    predicted = -4.0 + context + words + picture + faces
+    return HeldOutChanges(predicted, words, picture, faces, impressions, clicks, group, text, image)
 
 
 def test_planted_slopes_come_back_whatever_the_groups_luck() -> None:
-    found = fit_change_calibration(world(slopes=(0.3, 0.9), taus=(0.0, 0.0)))
+    found = fit_change_calibration(world(slopes=(0.3, 0.9, 0.6), taus=(0.0, 0.0)))
     assert found.channels["words"].slope == pytest.approx(0.3, abs=0.04)
     assert found.channels["picture"].slope == pytest.approx(0.9, abs=0.04)
+    assert found.channels["faces"].slope == pytest.approx(0.6, abs=0.08)
     assert (found.num_rows, found.num_groups) == (1500, 300)
 
 

@@ -105,12 +105,14 @@ def test_log_odds_agree_with_predictions_and_members(predictor: Predictor, world
 def test_changes_are_channel_by_channel(predictor: Predictor, world: PlantedWorld) -> None:
     """Words and picture each count with their own slope; a wider change is less certain; no change is exactly zero."""
     ad, other = world.features[0], world.features[1]
-    new_words = replace(ad, text=other.text, body=other.body, appeal=other.appeal)
+    new_words, new_faces = ad.with_words_of(other), ad.with_faces_of(other)
     new_picture = replace(ad, image=other.image, look=other.look)
     both = replace(new_words, image=other.image, look=other.look)
-    versions = [ad, ad, new_words, new_picture, both]
+    versions = [ad, ad, new_words, new_picture, both, new_faces]
+    versions += [both.with_faces_of(other), new_picture.with_faces_of(other)]
     creatives = [world.creatives[0]] * len(versions)
-    slopes = {"words": ChannelCalibration(0.25, 0.3), "picture": ChannelCalibration(0.5, 0.2)}
+    channels = {"words": (0.25, 0.3), "picture": (0.5, 0.2), "faces": (0.75, 0.2)}
+    slopes = {name: ChannelCalibration(*pair) for name, pair in channels.items()}
     believed = Predictor(
         predictor.builder, predictor.members, predictor.calibrator, config=predictor.config,
         changes=ChangeCalibration(slopes, 9, 3), drifts={}, notes=predictor.notes,
@@ -123,6 +125,9 @@ def test_changes_are_channel_by_channel(predictor: Predictor, world: PlantedWorl
     assert mean[1] == pytest.approx(0.25 * words, abs=1e-5)
     assert mean[2] == pytest.approx(0.5 * picture, abs=1e-5)
     assert mean[3] == pytest.approx(0.25 * (log_odds[4] - log_odds[3]) + 0.5 * picture, abs=1e-5)
+    assert mean[4] == pytest.approx(0.75 * (log_odds[5] - log_odds[0]), abs=1e-5)
+    by_channel = [0.25 * (log_odds[6] - log_odds[7]), 0.5 * (log_odds[3] - log_odds[0]), 0.75 * (log_odds[7] - log_odds[3])]
+    assert mean[5] == pytest.approx(sum(by_channel), abs=1e-5)
     assert std[1] > 0.3 * np.linalg.norm(np.concatenate([ad.text - other.text, ad.body - other.body])) * 0.99  # type: ignore[operator]
     assert std[3] > max(std[1], std[2])
 
