@@ -15,6 +15,7 @@ import typer
 
 from adcreative import __version__
 from adcreative.cli_delivery import add_commands as add_delivery_commands
+from adcreative.cli_description import add_commands as add_description_commands
 from adcreative.cli_explanation import add_commands as add_explanation_commands
 from adcreative.cli_progress import EXIT_CODES, finish, verb
 from adcreative.cli_provenance import add_commands
@@ -259,6 +260,7 @@ def app_command(
 add_commands(app, verb)
 add_delivery_commands(app, verb)
 add_explanation_commands(app, verb)
+add_description_commands(app, verb)
 
 
 if __name__ == "__main__":

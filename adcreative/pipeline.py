@@ -19,6 +19,7 @@ from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import write_failures
+from adcreative.describing import describe
 from adcreative.engines import BatchConfig
 from adcreative.errors import ArtifactError
 from adcreative.evaluating import evaluate
@@ -50,6 +51,7 @@ __all__ = [
     "check_words",
     "convert_weights",
     "demo",
+    "describe",
     "disclosures",
     "evaluate",
     "explain",

@@ -43,10 +43,12 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_progress",
+DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
+         "adcreative.cli_progress",
          "adcreative.cli_provenance", "apps")  # fmt: skip
 DOORS_MAY_IMPORT = RECORDS | {
-    "adcreative", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_progress",
+    "adcreative", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
+    "adcreative.cli_progress",
     "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report",
     "adcreative.catalog.images",
     "adcreative.provenance.export", "apps",
@@ -59,6 +61,7 @@ JOINTS = (
     "adcreative.batching",
     "adcreative.benchmarking",
     "adcreative.campaign",
+    "adcreative.describing",
     "adcreative.evaluating",
     "adcreative.explaining",
     "adcreative.faithfulness",
