@@ -50,7 +50,7 @@ DOORS_MAY_IMPORT = RECORDS | {
     "adcreative", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
     "adcreative.cli_progress",
     "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report",
-    "adcreative.catalog.images",
+    "adcreative.cli", "adcreative.catalog.images",
     "adcreative.provenance.export", "apps",
 }  # fmt: skip
 # The joints: they wire rooms together and may import any of them.
