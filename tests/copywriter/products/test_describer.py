@@ -74,6 +74,14 @@ def test_sentences_without_support_go_and_what_is_missing_is_said() -> None:
     assert found.raw == (f"{GOOD} It has a marble top.",)
 
 
+@pytest.mark.parametrize("sentence", ["It is 45 tall.", "600.", "It is 45 cm and 45 cm tall."])
+def test_a_number_alone_and_a_value_said_twice_are_left_out(sentence: str) -> None:
+    found = _describer([f"The Pell desk lamp is made of oak. {sentence}"]).describe(LAMP, seed=0)
+    assert found.dropped[0][0] == sentence
+    assert sentence not in found.text
+    assert found.statement.recall == 1.0
+
+
 def test_without_fallback_the_engine_stands_alone() -> None:
     found = _describer([GOOD], allow_fallback=False).describe(LAMP, seed=0)
     assert (found.text, found.engine) == (GOOD, "scripted")
