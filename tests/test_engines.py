@@ -367,7 +367,7 @@ class TestRay:
         variables = {
             "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "FAKE_TRACE": str(folder / "trace"), "FAKE_DELAY_S": "0.02",
             "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000",
-            "RAY_worker_register_timeout_seconds": "120", "RAY_enable_metrics_collection": "0",
+            "RAY_worker_register_timeout_seconds": "120", "RAY_worker_niceness": "0",
         }  # fmt: skip
         with pytest.MonkeyPatch.context() as patched:
             for name, value in variables.items():
@@ -378,6 +378,8 @@ class TestRay:
             node = {"num_cpus": 1, "object_store_memory": 80_000_000}
             cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
             cluster.add_node(**node)
+            for name in variables:
+                patched.delenv(name)  # they are for the workers
             ray.init(address=cluster.address, log_to_driver=False)
             assert len([node for node in ray.nodes() if node["Alive"]]) == 2
             yield folder / "trace"
