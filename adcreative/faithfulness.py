@@ -9,6 +9,7 @@ themselves that are compared. Intervals (95 %) draw whole creatives. Loads no to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,8 @@ def judge_words(
         read: Any = features
         found = {LEAVE_ONE_OUT: weigh_words(creative, read, extractor.extract, score, ("headline",))}
         if has_gradients(extractor):
-            every = integrate_words(creative, read, predictor, extractor)
-            found[GRADIENTS] = [word for word in every if word.field == "headline"]
+            alone = replace(creative, primary_text="", description="")  # the body stays in `read`
+            found[GRADIENTS] = integrate_words(alone, read, predictor, extractor)
 
         def drops(sets: Sequence[Sequence[int]], creative: Creative = creative, read: Any = read) -> np.ndarray:
             shorter = [remove_words(creative, [("headline", place) for place in places]) for places in sets]

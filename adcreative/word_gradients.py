@@ -30,7 +30,7 @@ from adcreative.feature_builder import CLIP
 from adcreative.feature_extraction import FeatureExtractor
 from adcreative.features import CreativeFeatures, FeatureBatch
 
-NUM_STEPS = 32
+NUM_STEPS = 20
 HEADLINE = ("headline",)
 BODY = ("primary_text", "description")
 
