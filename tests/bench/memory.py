@@ -1,8 +1,9 @@
 """python -m tests.bench.memory: does the memory of `score` grow with the folder?
 
 Scores 2,000 creatives with the real models (20 pictures and 50 headlines, so that the encoders see each once and the feature
-cache gives the rest), reads the resident set while it runs, and fits a line to the second half: what a creative leaves behind
-once all is loaded.
+cache gives the rest), reads the resident set while it runs, and fits a line to the second half: what a creative leaves
+behind once all is loaded. The look over the whole folder before the first creative is weighed by itself, on folders of 2,000
+and 12,000.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,19 @@ def write_folder(folder: Path, num: int) -> None:
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
 
 
+def survey_kib(num: int) -> float:
+    """Return what looking over a folder of `num` creatives takes at most, in KiB of Python memory."""
+    from adcreative.batching import open_catalog, survey_catalog
+
+    with tempfile.TemporaryDirectory() as name:
+        write_folder(Path(name) / "ads", num)
+        tracemalloc.start()
+        survey_catalog(open_catalog(Path(name) / "ads", None), Path(name))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return peak / 1024
+
+
 def memory_figures(num: int = 2000) -> dict[str, Any]:
     """Return the slope in KiB a creative and what it means at 100,000, beside the level and the time."""
     with tempfile.TemporaryDirectory() as name:
@@ -61,7 +76,9 @@ def memory_figures(num: int = 2000) -> dict[str, Any]:
         seconds = time.perf_counter() - started_s
     done, kib = np.array([sample for sample in samples if sample[0] >= num // 2], float).T
     slope = float(np.polyfit(done, kib, 1)[0])
+    survey = (survey_kib(12_000) - survey_kib(2000)) / 10_000
     return {
+        "survey_memory_kib_per_creative": round(survey, 2), "survey_memory_mib_at_100000": round(survey * MANY / 1024),
         "score_memory_kib_per_creative": round(slope, 2), "score_memory_mib_more_at_100000": round(slope * MANY / 1024, 1),
         "score_memory_mib_at_end": round(float(kib[-1]) / 1024), "score_memory_seconds": round(seconds, 1),
     }  # fmt: skip
