@@ -19,8 +19,8 @@ def add_commands(app: typer.Typer, verb: Callable[..., Any]) -> None:
         data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or parquet: one product a row, a column title.")],
         out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
         llm: Annotated[
-            str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")
-        ] = "smollm2",
+            str, typer.Option(help="template, smollm2 (drafts), a model folder, or http://… (OpenAI-compatible).")
+        ] = "template",
         seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
         max_chars: Annotated[int | None, typer.Option(help="Longest description; 500 if not given.")] = None,
         rank_by: Annotated[str, typer.Option(help="record: what is said of it; predictor: the predicted rate too.")] = "record",

@@ -39,7 +39,7 @@ def describe(
     data: Path,
     out: Path,
     *,
-    llm: str = "smollm2",
+    llm: str = "template",
     seed: int = 0,
     max_chars: int | None = None,
     rank_by: str = "record",
@@ -56,6 +56,8 @@ def describe(
     beside `out` until all are done; a killed run goes on from there.
 
     Args:
+        llm: as for `build_copywriter`. The embedded SmolLM2 gives values to the wrong part ("6 mm in weight"), which
+            no check here sees: read its texts before they run.
         rank_by: "record" ranks candidates by coverage and unsupported claims, "predictor" by the predicted rate too.
         model: folder written by `train`, for "predictor"; None is the shipped one.
         brand_kit: a brand manifest (see copywriter.brand_kit): words to avoid, and the brand where a row has none.
