@@ -4,6 +4,9 @@
 
 DIN is FuxiCTR's own class with its own loader for long histories (both in its wheel). QIN is not in the wheel: its layers
 stand here as published, on FuxiCTR's embedding, loss, optimiser and training step. One thread each, no loader processes.
+
+In float64 the two give one AUC. In float32 they part by rounding, and where logits pass 17: FuxiCTR takes the logarithm of a
+probability that is then exactly 1, which costs 100 and sends no gradient.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from adcreative.ctr.qin import ChallengeQIN
 from adcreative.ctr.reference import load_reference_state
 from tests.bench.mmctr_data import World
 
-REGULARIZER, RATE = 1e-6, 5e-3
+REGULARIZER, RATE, AUC_BATCH = 1e-6, 2e-3, 128
 _FIELDS = "embedding_layer.embedding_layer."
 
 
@@ -272,27 +275,56 @@ def race_figures(name: str, folder: Path, world: World, *, num_steps: int, batch
     }  # fmt: skip
 
 
-def auc_figures(name: str, folder: Path, world: World, *, seeds: range, num_steps: int, dropout_prob: float) -> dict[str, Any]:
-    """Return the AUC of both per seed after `num_steps` batches of 128 at a width of 8, and the largest difference."""
+def auc_pairs(name: str, folder: Path, world: World, *, seeds: range, num_steps: int) -> np.ndarray:
+    """Return the AUC of ours, of theirs, and of ours from weights changed by 1e-7 of themselves, [seeds, 3], without dropout.
+
+    The third says how far rounding alone carries a training of this length.
+    """
     config = ChallengeConfig(
         num_items=world.num_items, num_tags=world.num_tags, item_embedding_dim=world.embedding_dim, embedding_dim=8,
-        projected_dim=16 if name == "din" else None, num_layers=2, num_rows=2, dropout_prob=dropout_prob,
+        projected_dim=16 if name == "din" else None, num_layers=2, num_rows=2, dropout_prob=0.0,
     )  # fmt: skip
-    pairs = []
+    found = []
     for seed in seeds:
-        rivals = Rivals(name, config, ([32, 16], [64, 32]), folder, world, batch_size=128, seed=seed)
+        rivals = Rivals(name, config, ([32, 16], [64, 32]), folder, world, batch_size=AUC_BATCH, seed=seed)
         rivals.race(num_steps)
-        pairs.append(rivals.aucs())
-    ours, theirs = (np.array(side) for side in zip(*pairs, strict=True))
-    return {
-        f"{name}_auc": [round(float(a), 5) for a in ours], f"{name}_fuxictr_auc": [round(float(a), 5) for a in theirs],
-        f"{name}_auc_difference_mean": round(float((ours - theirs).mean()), 5),
-        f"{name}_auc_difference_largest": round(float(np.abs(ours - theirs).max()), 5),
-        f"{name}_auc_spread_over_seeds": round(float(ours.std(ddof=1)), 5) if len(ours) > 1 else None,
-    }  # fmt: skip
+        nudged = Rivals(name, config, ([32, 16], [64, 32]), folder, world, batch_size=AUC_BATCH, seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for weight in nudged.ours.network.parameters():
+                weight.mul_(1 + 1e-7 * torch.randn(weight.shape, generator=generator))
+        for rows in nudged.our_rows:
+            nudged.ours._train_step(rows)
+        labels, chances, _ = nudged.ours.predict()
+        found.append((*rivals.aucs(), area_under_curve(labels, chances)))
+    return np.array(found)
 
 
-def fuxictr_figures(*, num_seeds: int = 3, auc_steps: int = 120, race_steps: int = 5) -> dict[str, Any]:
+def auc_figures(name: str, folder: Path, world: World, *, seeds: range, num_steps: int) -> dict[str, Any]:
+    """Return AUC per seed in float64, where the two must agree, and in float32 beside what rounding alone does."""
+    figures: dict[str, Any] = {}
+    to_float, default = torch.Tensor.float, torch.get_default_dtype()
+    for kind in (torch.float64, torch.float32):
+        torch.set_default_dtype(kind)
+        if kind is torch.float64:  # FuxiCTR casts its inputs and labels by .float()
+            torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+        try:
+            ours, theirs, nudged = auc_pairs(name, folder, world, seeds=seeds, num_steps=num_steps).T
+        finally:
+            torch.Tensor.float = to_float  # type: ignore[method-assign]
+            torch.set_default_dtype(default)
+        prefix = f"{name}_{str(kind).removeprefix('torch.')}"
+        figures |= {
+            f"{prefix}_auc": ours.round(5).tolist(), f"{prefix}_fuxictr_auc": theirs.round(5).tolist(),
+            f"{prefix}_auc_difference_mean": round(float((ours - theirs).mean()), 5),
+            f"{prefix}_auc_difference_largest": round(float(np.abs(ours - theirs).max()), 5),
+            f"{prefix}_auc_difference_by_rounding": round(float(np.abs(ours - nudged).max()), 5),
+            f"{prefix}_auc_deviation_over_seeds": round(float(ours.std(ddof=1)), 5),
+        }  # fmt: skip
+    return figures
+
+
+def fuxictr_figures(*, num_seeds: int = 3, auc_steps: int = 100, race_steps: int = 5) -> dict[str, Any]:
     """Return all figures, or one line that says what to install."""
     try:
         import fuxictr  # noqa: F401
@@ -302,15 +334,13 @@ def fuxictr_figures(*, num_seeds: int = 3, auc_steps: int = 120, race_steps: int
     pa.set_cpu_count(1)
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
-        learnt, full = World(num_items=800, embedding_dim=16, history_lengths=(4, 16)), World(
-            embedding_dim=128, history_lengths=(1, 64))  # fmt: skip
-        learnt.write(Path(name) / "learnt", 128 * auc_steps, 6_000)
+        learnt = World(num_items=800, embedding_dim=16, embedding_scale=0.25, history_lengths=(4, 16))
+        full = World(embedding_dim=128, history_lengths=(1, 64))
+        learnt.write(Path(name) / "learnt", AUC_BATCH * auc_steps, 6_000)
         full.write(Path(name) / "full", 256 * race_steps, 100)
         for network in ("din", "qin"):
             figures |= race_figures(network, Path(name) / "full", full, num_steps=race_steps)
-            figures |= auc_figures(
-                network, Path(name) / "learnt", learnt, seeds=range(num_seeds), num_steps=auc_steps, dropout_prob=0.0
-            )
+            figures |= auc_figures(network, Path(name) / "learnt", learnt, seeds=range(num_seeds), num_steps=auc_steps)
     return {f"fuxictr_{key}" if not key.startswith("fuxictr") else key: value for key, value in figures.items()}
 
 
