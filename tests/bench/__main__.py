@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.bench.ctr_training import ctr_training_figures
+from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
 from tests.bench.memory import memory_figures
 from tests.bench.serving import serving_figures
@@ -53,7 +54,7 @@ def main() -> None:
         "score_cold_ads_per_s": round(32 / cold, 1), "score_warm_over_cold": round(cold / warm, 1), **serving_figures(),
         **synthesis_figures(256), **synthesis_figures(1024), **ctr_training_figures(), **fuxictr_figures(),
     }  # fmt: skip
-    figures |= memory_figures()
+    figures |= memory_figures() | editing_figures()
     print(json.dumps(figures, indent=1))
 
 
