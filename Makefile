@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo test lint bench app train-embedded clean
+.PHONY: demo test lint bench docs app train-embedded clean
 
 .venv/.installed: pyproject.toml requirements-embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -24,6 +24,9 @@ lint: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m tests.bench
+
+docs: .venv/.installed
+	$(BIN)/python -m adcreative.cli_docs
 
 app: .venv/.installed
 	$(BIN)/adcreative app

@@ -83,7 +83,7 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
         found["clicks"] = layout.clicks_column
     else:
         for ours in found:
-            known = {spelling for names in BY_LANGUAGE.values() for spelling, name in names.items() if name == ours}
+            known = {spelling for names in BY_LANGUAGE.values() for spelling, (name, _) in names.items() if name == ours}
             found[ours] = next((name for name in source.header if fold_column(name) in known), "")
     rows = []
     for raw in source.read_rows():

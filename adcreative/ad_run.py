@@ -30,8 +30,8 @@ __all__ = ["approve", "check_approved", "check_words", "note_event", "read_event
 
 RESULT_COLUMNS = (
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
-    "description_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low", "ctr_edited_high",
-    "ctr_edited_judge", "identity_similarity", "seed", "consent_id", "reason",
+    "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
+    "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "seed", "consent_id", "reason",
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def save_run(
     """
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     result = outcome.result.as_dict()
-    has_face_edit = any(edit.face >= 0 for edit in outcome.result.edits)
+    has_face_edit = any(edit.face >= 0 or edit.direction == "scene" for edit in outcome.result.edits)
     row = {"row": 1, **result, "remedy": ""}
     images = {"original": picture(creative), "control": outcome.control_u8, "edited": outcome.image_u8}
     for kind, image_u8 in images.items():

@@ -35,7 +35,7 @@ class Artifact:
     content_hash: str
 
 
-def hash_bytes(*parts: bytes) -> str:
+def hash_bytes(*parts: bytes | memoryview) -> str:
     """Return the hex sha256 over `parts`, each preceded by its length, so that no two lists of parts collide."""
     digest = hashlib.sha256()
     for part in parts:
@@ -44,15 +44,19 @@ def hash_bytes(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def write_atomically(path: Path, payload: bytes) -> None:
-    """Write `payload` to `path` so that a reader, or a killed writer, never leaves or sees half a file."""
+def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True) -> None:
+    """Write `payload` to `path` so that a reader, or a killed writer, never leaves or sees half a file.
+
+    is_durable: wait until the disk has it; without it a file may be empty or gone after a power cut.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -15,6 +15,7 @@ import typer
 
 from adcreative import __version__
 from adcreative.cli_delivery import add_commands as add_delivery_commands
+from adcreative.cli_description import add_commands as add_description_commands
 from adcreative.cli_explanation import add_commands as add_explanation_commands
 from adcreative.cli_progress import EXIT_CODES, finish, verb
 from adcreative.cli_provenance import add_commands
@@ -117,6 +118,8 @@ def optimize(
     generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None,
     llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
+    look: Annotated[bool, typer.Option("--look", help="Let exposure, warmth, contrast, saturation and crop change.")] = False,
+    scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
     consent: Consent = None,
     c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
     c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
@@ -142,6 +145,7 @@ def optimize(
         summary = pipeline.optimize(
             data, out, columns=columns, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
             directions=direction, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key),
+            look=look, scene_model=scene_model,
             batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creatives optimized", as_json=as_json)
@@ -264,6 +268,7 @@ def app_command(
 add_commands(app, verb)
 add_delivery_commands(app, verb)
 add_explanation_commands(app, verb)
+add_description_commands(app, verb)
 
 
 if __name__ == "__main__":

@@ -51,5 +51,6 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
         for part in found["parts"]:
             typer.echo(f"  {part['part']}: {part['share']:+.1%} of the odds ({part['ablation']:+.1%} by leaving it out)")
         for word in found["strongest_words"]:
-            typer.echo(f"  “{word['word']}”: {word['change']:+.1%}")
+            slope = "" if word["gradient"] is None else f" ({word['gradient']:+.1%} by gradients)"
+            typer.echo(f"  “{word['word']}”: {word['change']:+.1%}{slope}")
         typer.echo(str(summary.path))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import write_atomically
-from adcreative.catalog.tables import write_failures
+from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.reading import extract_features, keep_with_results, read_usable
 
@@ -30,16 +30,17 @@ def evaluate(
     progress: Progress = lambda stage, done, total: None,
     should_stop: ShouldStop = lambda: False,
 ) -> dict[str, Any]:
-    """Measure a model on creatives with results that it was not trained on; write `out` (JSON) and a PNG of the same name.
+    """Measure a model on creatives with results that it was not trained on; write `out` (JSON), and of the same name a PNG and
+    a CSV with one row a creative: rates, interval, whether it covered, and what the prediction rests on.
 
     Returns:
         n, pairwise_accuracy, pairwise_accuracy_significant, spearman, ndcg_at_10, log_loss, brier, ece, coverage,
-        log_loss_gain, their intervals over groups, reliability, deciles, num_groups and verdict: see
-        `ctr.held_out.measure_held_out`. None where nothing could be measured.
+        log_loss_gain, their intervals over groups, reliability, deciles, deciles_off, drift, evidence, num_groups and verdict:
+        see `ctr.held_out.measure_held_out`. None where nothing could be measured.
     Raises:
         CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped.
     """
-    from adcreative.ctr.held_out import measure_held_out
+    from adcreative.ctr.held_out import describe_rows, measure_held_out
     from adcreative.report.plots import draw_evaluation
     from adcreative.tools import load_model, load_tools
 
@@ -58,8 +59,9 @@ def evaluate(
         raise CatalogError(f"none of the {len(failures)} creatives with results could be read; {failures_path} says why")
     progress("measuring", 0, 1)
     metrics = measure_held_out(predictor, creatives, features)
-    picture = draw_evaluation(metrics)
+    rows, picture = describe_rows(predictor, creatives, features), draw_evaluation(metrics)
     write_failures(failures_path, [*catalog.failures, *failures])
+    write_rows(out.with_suffix(".csv"), rows, tuple(rows[0]))
     write_atomically(out.with_suffix(".png"), picture)
     write_atomically(out, (json.dumps(metrics, indent=1) + "\n").encode())
     return metrics

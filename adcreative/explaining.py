@@ -56,8 +56,8 @@ def explain(
 ) -> ExplanationSummary:
     """Explain the rate of one creative; write heat.png (with a picture), explanation.json and explanation.html into `out`.
 
-    The heat map is made by occlusion, words are weighed by leaving each out, parts by integrated gradients and by exact
-    ablation; the nearest training creatives stand beside them with their rates.
+    The heat map is made by occlusion, words are weighed by leaving each out and by integrated gradients over their tokens,
+    parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates.
 
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words.
@@ -121,10 +121,15 @@ def explain_rate(
     words = weigh_words(creative, features, extractor.extract, score)
     heat, shown_u8 = None, None
     if image_u8 is not None:
-        shown_u8 = _shrink(image_u8)
-        heat = map_heat(creative, shown_u8, partial(_extract_unkept, extractor), score, progress=progress)
+        shown_u8 = shrink(image_u8)
+        heat = map_heat(creative, shown_u8, partial(extract_unkept, extractor), score, progress=progress)
     nearest = nearest_known(predictor, features)
-    weighed = [{**asdict(word), "change": _change(word.log_odds)} for word in words]
+    gradients = _integrate_words(creative, features, predictor, extractor, earlier)
+    weighed = []
+    for word in words:
+        slope = gradients.get((word.field, word.position))
+        gradient = {"gradient_log_odds": slope, "gradient": None if slope is None else _change(slope)}
+        weighed.append({**asdict(word), "change": _change(word.log_odds), **gradient})
     parts = [
         {
             "part": name, "share_log_odds": share, "share": _change(share),
@@ -154,7 +159,19 @@ def _methods() -> dict[str, str]:
     return dict(METHODS)
 
 
-def _extract_unkept(extractor: FeatureExtractor, creatives: Sequence[Creative]) -> Sequence[Any]:
+def _integrate_words(
+    creative: Creative, features: Any, predictor: Predictor, extractor: FeatureExtractor, earlier: Any
+) -> dict[tuple[str, int], float]:
+    """Return (field, position) -> what the word adds by integrated gradients; empty for encoders without token embeddings."""
+    from adcreative.word_gradients import has_gradients, integrate_words
+
+    if not has_gradients(extractor):
+        return {}
+    found = integrate_words(creative, features, predictor, extractor, earlier)
+    return {(word.field, word.position): word.log_odds for word in found}
+
+
+def extract_unkept(extractor: FeatureExtractor, creatives: Sequence[Creative]) -> Sequence[Any]:
     """Read occluded pictures without leaving them in the cache, where each would take the place of a real one."""
     from adcreative.feature_extraction import FeatureExtractor
 
@@ -164,7 +181,7 @@ def _extract_unkept(extractor: FeatureExtractor, creatives: Sequence[Creative]) 
     return extractor.extract(creatives)
 
 
-def _shrink(image_u8: np.ndarray) -> np.ndarray:
+def shrink(image_u8: np.ndarray) -> np.ndarray:
     """Return the picture with a long side of MAX_SIDE_PX at most: dozens of copies of it are read."""
     image = Image.fromarray(image_u8)
     image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)

@@ -1,24 +1,30 @@
 """Content-addressed store on disk for what encoders found, so that the same picture is never encoded twice.
 
 A key is the sha256 of the content and of everything that shaped the answer (encoder hashes, format version): a changed
-picture, word or weight is another key, so an entry is never wrong, only unused. Entries are written to a temporary file
-and renamed, so two processes may share a folder. Entries hold face codes: they stay local, and `purge` removes them all.
+picture, word or weight is another key, so an entry is never wrong, only unused. A picture is known by its pixels, and a
+picture file also by its bytes, so that a known file need not be decoded. An entry is its sha256, then safetensors; it is
+written to a temporary file and renamed, so two processes may share a folder, and one that a power cut damaged is not read.
+Entries hold face codes: they stay local, and `purge` removes them all.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as read_tensors
+from safetensors.numpy import save as pack_tensors
 
 from adcreative.artifacts import hash_bytes, write_atomically
 
 FORMAT = 2
-SUFFIX = ".features.npz"
+SUFFIX = ".features"
+_OLDER_SUFFIX = ".features.npz"  # format 1; no longer read, still purged
+_DIGEST_BYTES = 32
 
 
 def cache_dir() -> Path:
@@ -39,24 +45,26 @@ class FeatureCache:
             payload = self._path(key).read_bytes()
         except FileNotFoundError:
             return None
+        digest, packed = payload[:_DIGEST_BYTES], payload[_DIGEST_BYTES:]
+        if hashlib.sha256(packed).digest() != digest:
+            return None
         try:
-            with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+            return read_tensors(packed)
+        except SafetensorError:
             return None
 
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Save `arrays` under `key`; the last of two writers wins, and both wrote the same."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        write_atomically(self._path(key), buffer.getvalue())
+        packed = pack_tensors({name: np.asarray(array, order="C") for name, array in arrays.items()})
+        write_atomically(self._path(key), hashlib.sha256(packed).digest() + packed, is_durable=False)
 
     def purge(self) -> int:
         """Remove every entry, and nothing else in the folder; return how many there were."""
         removed = 0
-        for path in sorted(self.cache_dir.glob(f"??/*{SUFFIX}")):
-            path.unlink(missing_ok=True)
-            removed += 1
+        for suffix in (SUFFIX, _OLDER_SUFFIX):
+            for path in sorted(self.cache_dir.glob(f"??/*{suffix}")):
+                path.unlink(missing_ok=True)
+                removed += 1
         return removed
 
     def _path(self, key: str) -> Path:
@@ -66,7 +74,13 @@ class FeatureCache:
 def picture_key(image_u8: np.ndarray, *encoder_hashes: str) -> str:
     """Return the key of a picture [H, W, 3] uint8: its size, its pixels, and what will look at it."""
     shape = repr(image_u8.shape).encode()
-    return hash_bytes(b"picture", str(FORMAT).encode(), shape, image_u8.tobytes(), *(h.encode() for h in encoder_hashes))
+    pixels = np.ascontiguousarray(image_u8).reshape(-1).data
+    return hash_bytes(b"picture", str(FORMAT).encode(), shape, pixels, *(h.encode() for h in encoder_hashes))
+
+
+def file_key(content: bytes, *reader_hashes: str) -> str:
+    """Return the key of a picture file by its bytes, and of what will decode it and look at it."""
+    return hash_bytes(b"file", str(FORMAT).encode(), content, *(h.encode() for h in reader_hashes))
 
 
 def words_key(text: str, *encoder_hashes: str) -> str:

@@ -7,17 +7,19 @@ CreativeError in its place; the others go on. Pictures are handled a few at a ti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from adcreative.catalog.images import picture
+from adcreative.catalog.images import DECODER, decode_image, picture, read_image_bytes
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
-from adcreative.feature_cache import FeatureCache, picture_key, words_key
+from adcreative.feature_cache import FeatureCache, file_key, picture_key, words_key
 from adcreative.features import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 
 CHUNK = 16
+MAX_KEYED_BYTES = 64_000_000  # larger files are known by their pixels only
 LOOK_SIDE_PX = 256
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -64,6 +66,15 @@ class FaceEncoding(Protocol):
         """Return [B, 512] float32."""
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A creative's picture: its keys, that of the pixels last, and its pixels or what the cache knows of it, or both."""
+
+    keys: list[str]
+    image_u8: np.ndarray | None = None
+    entry: dict[str, np.ndarray] | None = None
+
+
 class FeatureExtractor:
     """Reads creatives with a set of encoders; the same pixels and words are never encoded twice when there is a cache."""
 
@@ -101,18 +112,18 @@ class FeatureExtractor:
 
     def _extract_chunk(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
         errors: dict[int, CreativeError] = {}
-        images: dict[int, np.ndarray] = {}
+        opened: dict[int, _Opened] = {}
         for row, creative in enumerate(creatives):
             try:
-                image_u8 = picture(creative)
-                if image_u8 is None and not creative.has_words:
+                found = self._open_picture(creative)
+                if found is None and not creative.has_words:
                     raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
             except CreativeError as error:
                 errors[row] = error
                 continue
-            if image_u8 is not None:
-                images[row] = image_u8
-        seen = dict(zip(images, self._read_pictures(list(images.values())), strict=True))
+            if found is not None:
+                opened[row] = found
+        seen = dict(zip(opened, self._read_pictures(list(opened.values())), strict=True))
         headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
         embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)
         model_hash = self.headline_model.content_hash
@@ -123,19 +134,35 @@ class FeatureExtractor:
             for row, creative in enumerate(creatives)
         ]
 
-    def _read_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-        """Return image, look, face_codes, face_attributes, face_shares per picture."""
+    def _open_picture(self, creative: Creative) -> _Opened | None:
+        """Return what the cache knows of the creative's picture, else its pixels; None when it has only words.
+
+        A file is read once: what is saved under the key of its bytes was decoded from these bytes.
+        """
         hashes = (hash_of(self.clip), hash_of(self.analyzer), hash_of(self.codec))
-        keys = [picture_key(image_u8, *hashes) if self.cache else "" for image_u8 in images_u8]
-        found = [self.cache.load(key) if self.cache else None for key in keys]
-        missing = [row for row, entry in enumerate(found) if entry is None]
-        if missing:
-            encoded = self._encode_pictures([images_u8[row] for row in missing])
-            for row, entry in zip(missing, encoded, strict=True):
-                found[row] = entry
-                if self.cache:
-                    self.cache.save(keys[row], entry)
-        return [entry for entry in found if entry is not None]
+        path, content, keys = creative.image_path if creative.image_u8 is None else None, None, []
+        if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
+            keys.append(file_key(content, DECODER, *hashes))
+            if (entry := self.cache.load(keys[0])) is not None:
+                return _Opened(keys, entry=entry)
+        image_u8 = picture(creative) if path is None or content is None else decode_image(content, path.name)
+        if image_u8 is None:
+            return None
+        keys.append(picture_key(image_u8, *hashes))
+        return _Opened(keys, image_u8=image_u8, entry=self.cache.load(keys[-1]) if self.cache else None)
+
+    def _read_pictures(self, opened: list[_Opened]) -> list[dict[str, np.ndarray]]:
+        """Return image, look, face_codes, face_attributes, face_shares per picture; equal pictures are encoded once."""
+        missing = {one.keys[-1]: one.image_u8 for one in opened if one.entry is None and one.image_u8 is not None}
+        encoded = dict(zip(missing, self._encode_pictures(list(missing.values())), strict=True)) if missing else {}
+        entries = []
+        for one in opened:
+            entry = encoded[one.keys[-1]] if one.entry is None else one.entry
+            if self.cache and one.image_u8 is not None:
+                for key in one.keys[:-1] if one.entry is not None else one.keys:
+                    self.cache.save(key, entry)
+            entries.append(entry)
+        return entries
 
     def _encode_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
         embeddings = self.clip.encode_images(images_u8)
@@ -193,7 +220,8 @@ def look_stats(image_u8: np.ndarray, boxes_xyxy_px: Sequence[Any] = ()) -> np.nd
     step = max(1, min(height, width) // LOOK_SIDE_PX)
     pixels = image_u8[step // 2 :: step, step // 2 :: step].reshape(-1, 3).astype(np.float32) / 255.0
     luma = pixels @ _LUMA
-    high, low = pixels.max(axis=1), pixels.min(axis=1)
+    red, green, blue = pixels.T
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     saturation = (high - low) / np.maximum(high, 1e-6)
     share = sum(_area_inside(box, height, width) for box in boxes_xyxy_px) / (height * width)
     stats = {

@@ -60,7 +60,9 @@ class OptimizeJob:
 
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
-            tools = load_tools(self.copywriter).editor_tools(load_model(self.model), self.directions, self.consents)
+            tools = load_tools(self.copywriter).editor_tools(
+                load_model(self.model), self.directions, self.consents, self.config.scene_model
+            )
         if self.is_rehearsal:
             extractor: Any = copy.copy(tools.extractor)
             extractor.cache = None

@@ -19,6 +19,7 @@ from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import write_failures
+from adcreative.describing import describe
 from adcreative.engines import BatchConfig
 from adcreative.errors import ArtifactError
 from adcreative.evaluating import evaluate
@@ -50,6 +51,7 @@ __all__ = [
     "check_words",
     "convert_weights",
     "demo",
+    "describe",
     "disclosures",
     "evaluate",
     "explain",
@@ -176,6 +178,8 @@ def optimize(
     directions: Sequence[str] | None = None,
     consent: Path | None = None,
     signing: SigningConfig | None = None,
+    look: bool = False,
+    scene_model: str = "",
     notes: Notes = _no_notes,
     batch: BatchConfig | None = None,
     progress: Progress = _silent,
@@ -186,7 +190,9 @@ def optimize(
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
     "synthetic-person"; the others are left as they are, and their row says why. Edited pictures say so
     in their metadata, have a sidecar, and with `signing` a C2PA manifest. A killed run goes on after the last finished
-    creative. `notes(results)` gives what else the report's settings say; `batch` as for `score`.
+    creative. `look` lets exposure, warmth, contrast, saturation and crop of the whole picture change too, and `scene_model`
+    (folder or hub id of a diffusers inpainting pipeline) its ground. `notes(results)` gives what else
+    the report's settings say; `batch` as for `score`.
 
     Raises:
         ConfigError: `out` holds a run with other settings or of another catalogue, or a direction is unknown.
@@ -200,7 +206,10 @@ def optimize(
     job = {
         "model": model and Path(model).absolute(), "copywriter": copywriter, "consents": read_consents(consent),
         "directions": None if directions is None else tuple(directions), "signing": signing,
-        "config": EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None}),  # type: ignore[arg-type]
+        "config": EditorConfig(
+            seed=seed, edit_look=look, scene_model=scene_model,
+            **{name: size for name, size in sizes.items() if size is not None},  # type: ignore[arg-type]
+        ),
     }  # fmt: skip
     return optimize_folder(
         data, out, job, columns=columns, batch=batch or BatchConfig(), notes=notes, progress=progress, should_stop=should_stop

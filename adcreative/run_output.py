@@ -96,7 +96,7 @@ def _save_images(
 ) -> dict[str, str]:
     """Write original, control and edited pictures losslessly, each saying whether a model made parts of it, and the sidecar
     of the edited one; return their paths relative to `out`."""
-    has_face_edit = any(edit.face >= 0 for edit in outcome.result.edits)
+    has_face_edit = any(edit.face >= 0 or edit.direction == "scene" for edit in outcome.result.edits)
     is_edited = {"original": False, "control": True, "edited": has_face_edit}
     stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
     pictures = {"original": picture(creative), "control": outcome.control_u8, "edited": outcome.image_u8}
@@ -152,8 +152,9 @@ def realised_uplift(
         creative = by_row[result["row"]]
         edited_u8 = read_image(out / result["edited_image"]) if result["edited_image"] else None
         delivered = replace(
-            creative, headline=result["headline_edited"], description=result["description_edited"], image_u8=edited_u8
-        )
+            creative, headline=result["headline_edited"], description=result["description_edited"],
+            cta=result.get("cta_edited", creative.cta), image_u8=edited_u8,
+        )  # fmt: skip
         true_rates = {"true_original": market.true_ctr(creative), "true_delivered": market.true_ctr(delivered)}
         rows.append({"file_name": result["file_name"], "status": result["status"], **true_rates})
     before = float(np.mean([row["true_original"] for row in rows])) if rows else 0.0

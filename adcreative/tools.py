@@ -17,6 +17,7 @@ from adcreative.editor.settings import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
+from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.feature_cache import FeatureCache, cache_dir
@@ -43,11 +44,17 @@ class Tools:
     extractor: FeatureExtractor
     copywriter: Copywriter
 
-    def editor_tools(self, judges: Judges, names: Sequence[str] | None, consents: ConsentBook | None = None) -> EditorTools:
+    def editor_tools(
+        self,
+        judges: Judges,
+        names: Sequence[str] | None,
+        consents: ConsentBook | None = None,
+        scene_model: str = "",
+    ) -> EditorTools:
         """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
 
         Raises:
-            ConfigError: a name, here or in a consent record, is not a shipped direction.
+            ConfigError: a name, here or in a consent record, is not a shipped direction, or the scene model cannot be loaded.
         """
         unknown = [name for name in names or () if name not in self.directions.names]
         if unknown:
@@ -60,6 +67,7 @@ class Tools:
         return EditorTools(
             extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
             copywriter=self.copywriter, consents=consents,
+            scene_painter=_load_painter(scene_model) if scene_model else None,
         )  # fmt: skip
 
 
@@ -70,6 +78,11 @@ def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, D
     directions = DirectionSet.load(embedded_dir("directions"))
     extractor = FeatureExtractor(clip, headline_model, analyzer, codec, cache=FeatureCache(cache_dir() / "features"))
     return clip, headline_model, analyzer, codec, directions, extractor
+
+
+@lru_cache(maxsize=1)
+def _load_painter(scene_model: str) -> InpaintingModel:
+    return InpaintingModel.load(scene_model)
 
 
 @lru_cache(maxsize=4)

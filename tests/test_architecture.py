@@ -43,12 +43,14 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_progress",
+DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
+         "adcreative.cli_progress",
          "adcreative.cli_provenance", "apps")  # fmt: skip
 DOORS_MAY_IMPORT = RECORDS | {
-    "adcreative", "adcreative.cli_delivery", "adcreative.cli_explanation", "adcreative.cli_progress",
+    "adcreative", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
+    "adcreative.cli_progress",
     "adcreative.cli_provenance", "adcreative.pipeline", "adcreative.report",
-    "adcreative.catalog.images",
+    "adcreative.cli", "adcreative.catalog.images",
     "adcreative.provenance.export", "apps",
 }  # fmt: skip
 # The joints: they wire rooms together and may import any of them.
@@ -59,6 +61,7 @@ JOINTS = (
     "adcreative.batching",
     "adcreative.benchmarking",
     "adcreative.campaign",
+    "adcreative.describing",
     "adcreative.evaluating",
     "adcreative.explaining",
     "adcreative.faithfulness",

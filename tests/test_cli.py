@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from adcreative import __version__, pipeline
 from adcreative.cli import app
+from adcreative.cli_progress import Pace, duration
 
 VERBS = ("train", "score", "optimize", "evaluate", "explain", "benchmark", "demo", "models", "app", "disclosures", "purge",
          "plan-test", "read-out", "export", "import-results")  # fmt: skip
@@ -83,3 +85,53 @@ def test_models_lists_licences() -> None:
     result = runner.invoke(app, ["models"])
     assert result.exit_code == 0
     assert "licence=Apache-2.0" in result.output
+
+
+def test_json_says_what_went_wrong_and_stdout_holds_nothing_else(tmp_path: Path) -> None:
+    arguments = ["score", str(tmp_path / "nowhere"), "--out", str(tmp_path / "s.csv"), "--json"]
+    finished = subprocess.run([sys.executable, "-m", "adcreative.cli", *arguments], capture_output=True, text=True)
+    told = json.loads(finished.stdout)
+    assert (finished.returncode, told["exit_code"]) == (2, 2)
+    assert "nowhere" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--resume", "--restart"], "give one of them"),
+        (["--engine", "slurm"], 'no engine named "slurm"'),
+        (["--limit", "0"], "--limit must be at least 1, got 0"),
+    ],
+)
+def test_flags_that_cannot_be_are_refused(flags: list[str], message: str, tmp_path: Path) -> None:
+    for verb in ("score", "optimize"):
+        result = runner.invoke(app, [verb, str(tmp_path), "--out", str(tmp_path / "out"), *flags])
+        assert result.exit_code == 2
+        assert message in result.output
+
+
+def test_exit_codes_are_in_the_help() -> None:
+    for arguments in (["--help"], ["score", "--help"], ["optimize", "--help"]):
+        said = " ".join(runner.invoke(app, arguments).output.split())
+        assert "Exit codes: 0 done" in said
+        assert "130 stopped by Ctrl-C or SIGTERM" in said
+
+
+def test_the_pace_counts_what_was_done_since_the_stage_began() -> None:
+    now_s = 100.0
+    pace = Pace(lambda: now_s)
+    assert pace.describe("scoring", 500, 1000) == ""  # an earlier run's 500
+    now_s = 110.0
+    assert pace.describe("scoring", 600, 1000) == "10.0/s, 40 s left"
+    assert pace.describe("fitting", 0, 9) == ""
+    now_s = 170.0
+    assert pace.describe("fitting", 3, 9) == "20.0 s each, 2 min left"
+    assert pace.describe("fitting", 9, 9) == "6.7 s each"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (119, "119 s"), (150, "2 min"), (3590, "1 h 00 min"), (11100, "3 h 05 min"), (187200, "2 d 4 h")],
+)
+def test_durations_are_read_at_a_glance(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -71,7 +72,14 @@ def test_it_prints_and_writes_all_figures_with_intervals_and_a_picture(table_pat
     assert f"{printed['verdict']}: {out}" in result.stderr
     with Image.open(tmp_path / "out" / "metrics.png") as picture:
         assert picture.format == "PNG"
-    assert sorted(path.name for path in out.parent.iterdir()) == ["failures.csv", "metrics.json", "metrics.png"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["failures.csv", "metrics.csv", "metrics.json", "metrics.png"]
+    with (out.parent / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 240
+    assert {row["grade"] for row in rows} <= {"measured", "extrapolated"}
+    assert np.mean([float(row["covered"]) for row in rows]) == pytest.approx(printed["coverage"], abs=1e-3)
+    assert sum(printed["evidence"]["rows"].values()) == 240
+    assert set(printed["drift"]) == {"words", "context"}
 
 
 def test_stopped_by_ctrl_c_is_exit_code_130_and_leaves_nothing(

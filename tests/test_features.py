@@ -11,7 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from adcreative import feature_extraction
+from adcreative.catalog.images import decode_image
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError, FeatureError
 from adcreative.feature_builder import (
@@ -215,6 +218,48 @@ class TestCache:
             for name in vars(a):
                 np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
+    def test_a_known_file_is_not_decoded_and_a_changed_one_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path, cache = tmp_path / "ad.png", FeatureCache(tmp_path / "cache")
+        Image.fromarray(picture(2)).save(path)
+        (seen,) = build_extractor(cache).extract([Creative(image_path=path)])
+        decoded = []
+        monkeypatch.setattr(feature_extraction, "decode_image", lambda *file: decoded.append(file) or decode_image(*file))
+        moved = tmp_path / "moved.png"
+        moved.write_bytes(path.read_bytes())
+        (again,) = build_extractor(cache).extract([Creative(image_path=moved)])
+        assert isinstance(seen, CreativeFeatures)
+        assert isinstance(again, CreativeFeatures)
+        np.testing.assert_array_equal(seen.image, again.image)
+        assert decoded == []
+        Image.fromarray(picture(3)).save(path)
+        extractor = build_extractor(cache)
+        (changed,) = extractor.extract([Creative(image_path=path)])
+        assert isinstance(changed, CreativeFeatures)
+        assert changed.image is not None
+        assert changed.image.tolist() != seen.image.tolist()  # type: ignore[union-attr]
+        assert (len(decoded), extractor.clip.num_images) == (1, 1)  # type: ignore[attr-defined]
+
+    def test_the_same_pixels_are_known_from_memory_and_from_a_file_of_any_size(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cache = FeatureCache(tmp_path / "cache")
+        creatives = [Creative(image_path=tmp_path / name) for name in ("a.png", "b.bmp")]
+        build_extractor(cache).extract([Creative(image_u8=picture(2))])
+        for creative in creatives:
+            Image.fromarray(picture(2)).save(creative.image_path)
+        monkeypatch.setattr(feature_extraction, "MAX_KEYED_BYTES", 1000)  # the BMP has more
+        extractor = build_extractor(cache)
+        assert all(isinstance(one, CreativeFeatures) for one in extractor.extract(creatives))
+        assert extractor.clip.num_images == 0  # type: ignore[attr-defined]
+
+    def test_one_picture_in_several_creatives_is_encoded_once(self) -> None:
+        extractor = build_extractor()
+        found = extractor.extract([Creative(image_u8=picture(i % 2), headline=f"h{i}") for i in range(6)])
+        assert extractor.clip.num_images == 2  # type: ignore[attr-defined]
+        images = [one.image.tolist() for one in found]  # type: ignore[union-attr]
+        assert images == [images[0], images[1]] * 3
+        assert images[0] != images[1]
+
     def test_another_encoder_pixel_or_word_is_another_entry(self, tmp_path: Path) -> None:
         build_extractor(FeatureCache(tmp_path)).extract([Creative(image_u8=picture(0), headline="one")])
         other = build_extractor(FeatureCache(tmp_path), clip_hash="clip-2")
@@ -229,10 +274,18 @@ class TestCache:
 
     def test_damaged_entries_are_written_anew(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path)
+        cache.save("cd56", {"appeal": np.float32(0.5), "nan": np.array([[1.0, np.nan]]).T})
+        kept = cache.load("cd56")
+        assert kept is not None
+        assert (kept["appeal"].shape, float(kept["appeal"]), kept["nan"].shape) == ((), 0.5, (2, 1))
+        assert np.isnan(kept["nan"][1, 0])
+        cache.purge()
         cache.save("ab12", {"x": np.arange(3)})
-        (path,) = tmp_path.rglob("*.npz")
-        path.write_bytes(path.read_bytes()[:20])
-        assert cache.load("ab12") is None
+        (path,) = tmp_path.rglob("*.features")
+        whole = path.read_bytes()
+        for damaged in (b"", whole[:20], whole[:-1], whole[:-1] + b"\xff"):
+            path.write_bytes(damaged)
+            assert cache.load("ab12") is None
         cache.save("ab12", {"x": np.arange(3)})
         loaded = cache.load("ab12")
         assert loaded is not None
@@ -244,7 +297,9 @@ class TestCache:
         for key in ("ab1", "ab2", "cd3"):
             cache.save(key, {"x": np.zeros(1)})
         (tmp_path / "ab" / "notes.txt").write_text("mine")
-        assert cache.purge() == 3
+        (tmp_path / "ab" / "ab3.features.npz").write_bytes(b"of an older version")
+        assert cache.purge() == 4
+        assert not list(tmp_path.rglob("*.features*"))
         assert cache.load("ab1") is None
         assert (tmp_path / "ab" / "notes.txt").exists()
         assert FeatureCache(tmp_path / "never made").purge() == 0
@@ -263,7 +318,7 @@ class TestCache:
                 seen += 1
         assert [writer.exitcode for writer in writers] == [0, 0]
         assert seen > 0
-        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ab.features.npz"]
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ab.features"]
 
 
 def _write_often(folder: Path) -> None:

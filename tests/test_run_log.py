@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from adcreative.errors import ConfigError
-from adcreative.run_log import RunLog
+from adcreative.run_log import RowsInOrder, RunLog
 
 
 def test_rows_survive_a_new_process(tmp_path: Path) -> None:
@@ -50,3 +51,47 @@ def test_unicode_stays_readable(tmp_path: Path) -> None:
     with RunLog(tmp_path / "r.jsonl", {}, key_field="row") as log:
         log.append({"row": 1, "headline": "läuft 🚀 مرحبا"})
     assert "läuft 🚀 مرحبا" in (tmp_path / "r.jsonl").read_text(encoding="utf-8")
+
+
+def test_rows_of_one_append_are_there_together_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with RunLog(path, {}, key_field="row") as log:
+        log.append({"row": 3}, {"row": 1, "text": "ü"}, {"row": 2})
+        assert [log.rows[row] for row in (1, 2, 3)] == [{"row": 1, "text": "ü"}, {"row": 2}, {"row": 3}]
+        with pytest.raises(TypeError):
+            log.append({"row": 4}, {"row": {1}})
+        assert list(log.rows) == [3, 1, 2]
+        assert len(path.read_text().splitlines()) == 3
+
+
+def test_sorting_brings_the_lines_into_order_and_the_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with RunLog(path, {}, key_field="row") as log:
+        log.append({"row": 3}, {"row": 1}, {"row": 2})
+        log.sort()
+        log.append({"row": 4, "text": "after"})
+        assert [json.loads(line)["row"] for line in path.read_text().splitlines()] == [1, 2, 3, 4]
+        assert log.rows[4]["text"] == "after"
+        part = RowsInOrder(log.rows, [4, 2, 1])
+        assert [row["row"] for row in part] == [4, 2, 1]
+        assert [row["row"] for row in part[1:]] == [2, 1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.jsonl", "r.run.json"]
+
+
+def test_memory_holds_places_not_lines(tmp_path: Path) -> None:
+    with RunLog(tmp_path / "r.jsonl", {}, key_field="row") as log:
+        tracemalloc.start()
+        for row in range(300):
+            log.append({"row": row, "text": "x" * 10_000})
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert held < 300 * 400
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with RunLog(path, {}, key_field="row") as log:
+        log.append({"row": 1}, {"row": 2})
+    path.write_bytes(b"\0" * 11 + path.read_bytes()[10:])
+    with pytest.raises(ConfigError, match=r"line 1 of .*r\.jsonl is damaged"):
+        RunLog(path, {}, key_field="row")

@@ -13,10 +13,13 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+import PIL
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from adcreative.creative import Creative
@@ -25,6 +28,7 @@ from adcreative.errors import CreativeError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MIN_SIDE_PX = 64
 MAX_PIXELS = 40_000_000
+DECODER = f"1, Pillow {PIL.__version__}"  # changes whenever a file may give other pixels
 _MAX_FILE_BYTES = 500_000_000
 _KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _DECODER_ERRORS = (
@@ -60,7 +64,24 @@ def read_image(path: Path) -> np.ndarray:
         CreativeError: missing, empty, not a picture, damaged, another format, under 64 px a side, or over 40
             megapixels.
     """
-    path = Path(path)
+    with _open_file(Path(path)) as file:
+        return _decode(file, Path(path).name)
+
+
+def read_image_bytes(path: Path, max_bytes: int) -> bytes | None:
+    """Read a picture file whole, for `decode_image`; None when it has more than `max_bytes`, so that `read_image` is better.
+
+    Raises:
+        CreativeError: missing, no file, empty, or over 500 MB.
+    """
+    with _open_file(Path(path)) as file:
+        content = file.read(max_bytes + 1)
+    return content if len(content) <= max_bytes else None
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a picture file that is there, is a file and has a possible size."""
     try:
         num_bytes = path.stat().st_size
         if not path.is_file():
@@ -71,7 +92,7 @@ def read_image(path: Path) -> np.ndarray:
             problem = f'"{path.name}" has {num_bytes / 1e6:.0f} MB; at most {_MAX_FILE_BYTES / 1e6:.0f} MB are read.'
             raise CreativeError(problem, "Export it smaller.")
         with path.open("rb") as file:
-            return _decode(file, path.name)
+            yield file
     except OSError as error:
         problem = f'"{path.name}" cannot be read ({error.strerror or error}).'
         raise CreativeError(problem, "Check that the file is there and may be read.") from error

@@ -22,6 +22,7 @@ from adcreative.errors import CatalogError
 
 HISTORY_LENGTH, NUM_TAGS = 64, 5
 BUFFER_ROWS = 131_072
+READ_BYTES = 1 << 20
 ROW_COLUMNS = {"user_id": "int", "item_seq": "list of int", "likes_level": "int", "views_level": "int", "item_id": "int"}
 LABEL_COLUMN = {"label": "number"}
 ITEM_COLUMNS = {"item_id": "int", "item_tags": "list of int", "item_emb_d128": "list of number"}
@@ -29,7 +30,7 @@ ITEM_COLUMNS = {"item_id": "int", "item_tags": "list of int", "item_emb_d128": "
 
 @dataclass(frozen=True, eq=False)
 class MmctrRows:
-    """N rows: users [N] int64, history [N, T] int64 (0 = padding, newest last), levels [N, 2] int64 (likes, views),
+    """N rows: users [N] int64, history [N, T] int32 (0 = padding, newest last), levels [N, 2] int64 (likes, views),
     items [N] int64, labels [N] float32 (0 or 1)."""
 
     users: np.ndarray
@@ -41,8 +42,8 @@ class MmctrRows:
     def __len__(self) -> int:
         return len(self.items)
 
-    def rows(self, idx: np.ndarray) -> MmctrRows:
-        """Return the rows `idx`."""
+    def rows(self, idx: np.ndarray | slice) -> MmctrRows:
+        """Return the rows `idx`; views of these for a slice."""
         return MmctrRows(*(values[idx] for values in vars(self).values()))
 
 
@@ -85,7 +86,7 @@ class MmctrFile:
         order = np.arange(self._num_groups) if rng is None else rng.permutation(self._num_groups)
         waiting: list[MmctrRows] = []
         num_waiting = 0
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=READ_BYTES) as file:  # not a row group at once
             columns = [*ROW_COLUMNS, *LABEL_COLUMN]
             for group in order.tolist():
                 for batch in file.iter_batches(batch_size=16_384, row_groups=[group], columns=columns):
@@ -95,12 +96,12 @@ class MmctrFile:
                         rows = _shuffled(_join(waiting), rng)
                         whole = num_waiting // batch_size * batch_size
                         for start in range(0, whole, batch_size):
-                            yield rows.rows(np.arange(start, start + batch_size))
+                            yield rows.rows(slice(start, start + batch_size))
                         waiting, num_waiting = [rows.rows(np.arange(whole, num_waiting))], num_waiting - whole
         if num_waiting:
             rows = _shuffled(_join(waiting), rng)
             for start in range(0, num_waiting, batch_size):
-                yield rows.rows(np.arange(start, min(start + batch_size, num_waiting)))
+                yield rows.rows(slice(start, min(start + batch_size, num_waiting)))
 
     def _read(self, batch: pa.RecordBatch) -> MmctrRows:
         users, likes, views, items = (
@@ -110,6 +111,7 @@ class MmctrFile:
         labels = _numbers(batch, "label", self.path).astype(np.float32)
         self._check_range("item_id", items, self.num_items)
         self._check_range("item_seq", history, self.num_items)
+        history = history.astype(np.int32)  # most of a buffer is history
         levels = np.stack([likes, views], axis=1)
         self._check_range("likes_level and views_level", levels, self.num_levels)
         if not np.isin(labels, (0.0, 1.0)).all():

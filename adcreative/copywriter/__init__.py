@@ -1,9 +1,11 @@
 """Headlines and descriptions for an ad, from a brief: written by an engine, passed by a lint.
 
     brief.py        Brief (the user's words), Facts (what may be used of them)
-    candidates.py   CopyCandidates, LineSource, Copywriter
+    candidates.py   CopyCandidates, FreshLine, LineSource, StreamingSource, Copywriter
     build.py        build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
-    writer.py       LintedCopywriter: source -> lint -> top-up; in-memory cache
+    writer.py       LintedCopywriter: source -> lint -> top-up; in-memory cache; lines as they come
+    brand_kit.py    a brand manifest: words to use and avoid, tone, disclaimers
+    products/       product descriptions from attributes
     local_llm.py    a causal language model through transformers; prompts.py and decoding.py serve it
     server.py       an OpenAI-compatible chat server
     template.py     the template grammar

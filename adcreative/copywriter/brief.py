@@ -31,7 +31,8 @@ class Brief:
     """What to write about, in the user's own words; every field may be empty.
 
     headline and description are the words of the ad as it is; product says what is sold; tone is a word or two. platform and
-    placement decide the length limits. avoid lists words of the brand kit that may not be used.
+    placement decide the length limits. avoid and use list words of the brand kit: those that may not be said, and those that
+    may be and are liked. disclaimers must stand under each description; see brand_kit.
     """
 
     brand: str = ""
@@ -43,6 +44,8 @@ class Brief:
     platform: str = ""
     placement: str = ""
     avoid: tuple[str, ...] = ()
+    use: tuple[str, ...] = ()
+    disclaimers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Facts:
     stems are the stems of whole words (see `stem`): what claims are checked against, so that "grain-free" does not allow
     "free"; parts adds the parts of hyphenated words; pairs are neighbours in a phrase, so that "two minutes" does not allow
     "two weeks". names are the words as the brief writes them, numbers the digit groups. ignored holds the sentences that
-    were left out because they talk to a language model. is_english decides which rules and engines apply.
+    were left out because they talk to a language model. liked are the brand's words to use. is_english decides which rules
+    and engines apply.
     """
 
     brand: str
@@ -68,6 +72,7 @@ class Facts:
     has_emoji: bool
     is_english: bool
     ignored: tuple[str, ...]
+    liked: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -83,7 +88,8 @@ def read_facts(brief: Brief) -> Facts:
         fields[name], left_out = clean_field(getattr(brief, name), limit)
         ignored += left_out
     text = " ".join(fields[name] for name in ("brand", "product", "headline", "description"))
-    words = WORD.findall(text)
+    liked = [clean_field(word, FIELD_LIMITS["tone"])[0] for word in brief.use]
+    words = WORD.findall(" ".join([text, *liked]))
     copy_words = " ".join(fields[name] for name in ("product", "headline", "description"))
     return Facts(
         **fields,
@@ -93,6 +99,7 @@ def read_facts(brief: Brief) -> Facts:
         numbers=frozenset(NUMBER.findall(text)),
         pairs=frozenset(pair for name in ("brand", "product", "headline", "description") for pair in neighbours(fields[name])),
         has_emoji=has_emoji(text),
+        liked=tuple(word for word in liked if word),
         is_english=brief.language.lower().startswith("en") and _is_english(WORD.findall(copy_words)),
         ignored=tuple(ignored),
     )  # fmt: skip

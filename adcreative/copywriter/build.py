@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from adcreative.copywriter.candidates import Copywriter
 from adcreative.copywriter.template import TemplateSource
 from adcreative.copywriter.writer import LintedCopywriter, with_template_fallback
 from adcreative.errors import ConfigError
@@ -18,7 +17,7 @@ ENGINES = {
 }
 
 
-def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> Copywriter:
+def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> LintedCopywriter:
     """Build the copywriter named by `spec`.
 
     Args:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from adcreative.copywriter.brief import Brief
 
@@ -43,6 +43,15 @@ class CopyCandidates:
         return self.engines[self.lines.index(line)]
 
 
+@dataclass(frozen=True)
+class FreshLine:
+    """A clean line the moment it is there; the final candidates may hold a better one in its place."""
+
+    text: str
+    kind: str
+    engine: str
+
+
 class LineSource(Protocol):
     """Proposes raw lines; what is wrong with them is the lint's business."""
 
@@ -56,6 +65,18 @@ class LineSource(Protocol):
         Raises:
             CopywriterError: the engine cannot write.
         """
+
+
+@runtime_checkable
+class StreamingSource(Protocol):
+    """A LineSource that hands out lines while others are still being written."""
+
+    engine: str
+
+    def stream(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> Generator[str, None, list[str]]:
+        """Yield lines as they are finished; return what `propose` returns."""
 
 
 class Copywriter(Protocol):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from adcreative.copywriter.candidates import ShouldStop
@@ -151,10 +154,16 @@ def _read(response: Any) -> str:
 
 
 def _retry_after(headers: Message) -> float | None:
+    """Return seconds to wait; the header holds seconds or a date (RFC 9110, 10.2.3)."""
+    value = headers.get("Retry-After", "")
     try:
-        return max(float(headers.get("Retry-After", "")), 0.0)
+        seconds = float(value)
     except ValueError:
-        return None
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
 def _describe(error: Exception) -> str:

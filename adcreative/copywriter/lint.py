@@ -43,7 +43,7 @@ def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
     problems += _mark_problems(text, facts)
     problems += _number_problems(text, facts)
     problems += _repeat_problems(text, facts, kind)
-    problems += [f"uses {word!r}, which the brand avoids" for word in _used(brief.avoid, text)]
+    problems += [f"uses {word!r}, which the brand avoids" for word in used_words(brief.avoid, text)]
     if facts.is_english:
         for rule in _ENGLISH_RULES:
             problems += rule(text, facts)
@@ -53,7 +53,7 @@ def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
 
 def check_sentence(text: str, facts: Facts, avoid: Iterable[str] = ()) -> tuple[str, ...]:
     """Return what is wrong with one sentence of a longer text, apart from claims and numbers; empty when it may stand there."""
-    problems = [*_mark_problems(text, facts), *(f"uses {word!r}, which the brand avoids" for word in _used(avoid, text))]
+    problems = [*_mark_problems(text, facts), *(f"uses {word!r}, which the brand avoids" for word in used_words(avoid, text))]
     if facts.is_english:
         problems += [
             *_opener_problems(text, facts),
@@ -274,7 +274,7 @@ def in_context(words: str, text: str, facts: Facts) -> bool:
     return not pairs or any(pair in facts.pairs for pair in pairs)
 
 
-def _used(words: Iterable[str], text: str) -> list[str]:
+def used_words(words: Iterable[str], text: str) -> list[str]:
     """Return those of `words` (or phrases) that stand in `text` whole, case ignored."""
     wanted = [word.strip() for word in words if word.strip()]
     return [word for word in wanted if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)]

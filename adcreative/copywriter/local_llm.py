@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +43,9 @@ class LocalConfig:
     brief_bonus is what each of the first two words shared with the brief adds when lines are ordered.
     """
 
-    rows_per_line: float = 4.0
+    rows_per_line: float = 3.0
     min_rows: int = 12
-    max_rows: int = 24
+    max_rows: int = 20
     headline_temperature: float = 0.75
     description_temperature: float = 0.65
     top_p: float = 0.9
@@ -91,14 +91,38 @@ class LocalSource:
             CopywriterError: the model cannot be had or loaded, memory ran out, or the brief is in a language that the
                 embedded model does not know.
         """
+        events = self.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop)
+        while True:
+            try:
+                next(events)
+            except StopIteration as end:
+                lines: list[str] = end.value
+                return lines
+
+    def stream(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> Generator[str, None, list[str]]:
+        """Yield usable rows as each is finished; return all of them, best first. Other threads may write in between.
+
+        Raises:
+            CopywriterError: as `propose`.
+        """
         facts = read_facts(brief)
         self.check_language(facts)
         if num_lines < 1 or (should_stop is not None and should_stop()):
             return []
         with self.loaded() as loaded:
-            starts, rows = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
-            texts = [start.finish(loaded.decode(row.token_ids), kind) for start, row in zip(starts, rows, strict=True)]
-        return self._ordered(texts, rows, facts)
+            starts, events = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
+        scored: list[tuple[float, int, str]] = []
+        while True:
+            with self.loaded() as loaded:
+                place, row = next(events, (-1, None))
+            if row is None:
+                return [text for _, _, text in sorted(scored)]
+            text = starts[place].finish(loaded.decode(row.token_ids), kind)
+            if (score := self._score(text, row, facts)) is not None:
+                scored.append((-score, place, text))
+                yield text
 
     def check_language(self, facts: Facts) -> None:
         """Raise a CopywriterError when the embedded model does not know the language of the words."""
@@ -113,7 +137,7 @@ class LocalSource:
             CopywriterError: it cannot be had or loaded, or memory runs out, here or in the block.
         """
         try:
-            with self._lock, torch.inference_mode():
+            with self._lock:
                 yield self._load()
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise CopywriterError(f"the language model {self.engine!r} ran out of memory: {error}") from error
@@ -129,7 +153,7 @@ class LocalSource:
 
     def _sample(
         self, loaded: LoadedModel, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
-    ) -> tuple[list[Start], list[SampledRow]]:
+    ) -> tuple[list[Start], Iterator[tuple[int, SampledRow]]]:
         config = self._config
         num_rows = min(max(round(config.rows_per_line * num_lines), config.min_rows), config.max_rows)
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
@@ -137,7 +161,7 @@ class LocalSource:
         rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), digest])
         starts = choose_starts(facts, kind, num_rows, rng) if facts.is_english else [Start("open", "")] * num_rows
         prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
-        rows = prompt.sample(
+        events = prompt.stream(
             [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
             gate=loaded.gate(facts, kind, is_small=self.is_small),
             stop_ids=loaded.stop_ids(kind),
@@ -145,20 +169,15 @@ class LocalSource:
             generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
             should_stop=should_stop,
         )
-        return starts, rows
+        return starts, events
 
-    def _ordered(self, texts: list[str], rows: list[SampledRow], facts: Facts) -> list[str]:
-        """Drop what is unfinished, unlikely or an example come back; order the rest, best first."""
-        leaks = example_lines()
-        scored = []
-        for place, (text, row) in enumerate(zip(texts, rows, strict=True)):
-            if not row.is_finished or row.mean_log_prob < self._config.min_log_prob or is_near_duplicate(text, leaks):
-                continue
-            if self.is_small and borrowed_out_of_place(text, facts) is not None:
-                continue
-            bonus = self._config.brief_bonus * min(num_shared_words(text, facts), 2)
-            scored.append((-(row.mean_log_prob + bonus), place, text))
-        return [text for _, _, text in sorted(scored)]
+    def _score(self, text: str, row: SampledRow, facts: Facts) -> float | None:
+        """Return how good a line seems, larger is better; None for what is unfinished, unlikely, off the subject or a leak."""
+        if not row.is_finished or row.mean_log_prob < self._config.min_log_prob or is_near_duplicate(text, example_lines()):
+            return None
+        if self.is_small and borrowed_out_of_place(text, facts) is not None:
+            return None
+        return row.mean_log_prob + self._config.brief_bonus * min(num_shared_words(text, facts), 2)
 
 
 class LoadedModel:

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from adcreative.copywriter.brief import Brief, read_facts
+from adcreative.copywriter.brief import Brief, clean_field, read_facts
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.chat import ChatClient, ChatConfig, RefusedError, StoppedError
 from adcreative.copywriter.lint import length_limit
@@ -123,7 +123,12 @@ class ServerSource:
 def build_request(brief: Brief, kind: str, num_lines: int) -> str:
     """Return the user message: the task, then the cleaned brief as JSON in which no mark can be closed."""
     facts = read_facts(brief)
-    packed = pack_data({name: getattr(facts, name) for name in ("brand", "product", "tone", "headline", "description")})
+    data: dict[str, Any] = {name: getattr(facts, name) for name in ("brand", "product", "tone", "headline", "description")}
+    if facts.liked:
+        data["words_to_use"] = list(facts.liked)
+    if brief.avoid:
+        data["words_to_avoid"] = [clean_field(word, 60)[0] for word in brief.avoid]
+    packed = pack_data(data)
     language = "" if facts.is_english else f" Write in the language of the brief ({brief.language})."
     return (
         f"Write {num_lines} different ad {kind}s of at most {length_limit(brief, kind)} characters each, in frames such as "

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Generator, Iterator
 
 from adcreative.copywriter.brief import Brief, clean_text, read_facts
-from adcreative.copywriter.candidates import CopyCandidates, LineSource, ShouldStop
-from adcreative.copywriter.lint import KINDS, check_copy, is_near_duplicate
+from adcreative.copywriter.candidates import CopyCandidates, FreshLine, LineSource, ShouldStop, StreamingSource
+from adcreative.copywriter.lint import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
 from adcreative.copywriter.template import TemplateSource
 from adcreative.errors import CopywriterError
 
@@ -44,38 +45,74 @@ class LintedCopywriter:
             CopywriterError: the engine failed and there is no fallback.
             ValueError: a wanted number is negative.
         """
+        events = self.stream(brief, num_headlines, num_descriptions, seed, should_stop)
+        (result,) = (event for event in events if isinstance(event, CopyCandidates))
+        return result
+
+    def stream(
+        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: ShouldStop | None = None
+    ) -> Iterator[FreshLine | CopyCandidates]:
+        """Yield clean lines as they come, and at the end the CopyCandidates that `write` returns.
+
+        What comes early is not always kept: the best lines are chosen once all are there. Lines from memory come at once.
+        """
         if num_headlines < 0 or num_descriptions < 0:
             raise ValueError(f"numbers of lines must be 0 or more, got {num_headlines} and {num_descriptions}")
         key = (brief, num_headlines, num_descriptions, seed)
         with self._lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
-                return self._cache[key]
+                remembered = self._cache[key]
+            else:
+                remembered = None
+        if remembered is not None:
+            yield remembered
+            return
         draft = _Draft(brief)
         for kind, num_lines in zip(KINDS, (num_headlines, num_descriptions), strict=True):
-            self._fill(draft, kind, num_lines, seed, should_stop)
+            yield from self._fill(draft, kind, num_lines, seed, should_stop)
         result = draft.finished()
         if not result.is_cancelled:
             with self._lock:
                 self._cache[key] = result
                 while len(self._cache) > _CACHE_SIZE:
                     self._cache.popitem(last=False)
-        return result
+        yield result
 
-    def _fill(self, draft: _Draft, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None) -> None:
+    def _fill(self, draft: _Draft, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None) -> Iterator[FreshLine]:
         """Take lines of one kind from the source, then from the fallback, until there are enough."""
         for source in (self._source, self._fallback):
             if source is None or draft.num_lines(kind) >= num_lines or draft.is_cancelled:
                 continue
             try:
-                lines = source.propose(draft.brief, kind, num_lines, seed=seed, should_stop=should_stop)
+                if isinstance(source, StreamingSource):
+                    lines = yield from _fresh(source, draft.brief, kind, num_lines, seed, should_stop)
+                else:
+                    lines = source.propose(draft.brief, kind, num_lines, seed=seed, should_stop=should_stop)
             except CopywriterError as error:
                 if self._fallback is None:
                     raise
                 draft.note(f"{source.engine} failed, so the template grammar wrote instead: {error}")
                 continue
-            draft.take(lines, kind, num_lines, source.engine)
+            taken = draft.take(lines, kind, num_lines, source.engine)
+            if not isinstance(source, StreamingSource):
+                yield from (FreshLine(line, kind, source.engine) for line in taken)
             draft.is_cancelled = should_stop is not None and should_stop()
+
+
+def _fresh(
+    source: StreamingSource, brief: Brief, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
+) -> Generator[FreshLine, None, list[str]]:
+    """Yield the clean ones of a source's lines as they come; return all of them, best first."""
+    events = source.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop)
+    while True:
+        try:
+            text = clean_text(next(events))
+        except StopIteration as end:
+            lines: list[str] = end.value
+            return lines
+        if not check_copy(text, brief, kind):
+            yield FreshLine(text, kind, source.engine)
 
 
 class _Draft:
@@ -99,19 +136,37 @@ class _Draft:
         if sentence not in self._notes:
             self._notes.append(sentence)
 
-    def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> None:
-        """Accept clean, new lines until there are `num_lines`; remember why the others were dropped."""
-        for line in lines:
+    def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> list[str]:
+        """Accept clean, new lines until there are `num_lines`, those with the brand's words first; return them.
+
+        Why the others were dropped is remembered.
+        """
+        taken: list[str] = []
+        liked = read_facts(self.brief).liked
+        for line in sorted(lines, key=lambda line: not used_words(liked, line)):
             text = clean_text(line)
             if self.num_lines(kind) >= num_lines:
-                return
+                break
             problems = check_copy(text, self.brief, kind)
             if not problems and is_near_duplicate(text, [other for other, _ in self._accepted[kind]]):
                 problems = ("says the same as another candidate",)
             if problems:
                 self._dropped.append((text[:300], "; ".join(problems)))
             else:
-                self._accepted[kind].append((text, engine))
+                self._accepted[kind].append((self._with_disclaimers(text, kind), engine))
+                taken.append(self._accepted[kind][-1][0])
+        return taken
+
+    def _with_disclaimers(self, text: str, kind: str) -> str:
+        """Put the brand's disclaimers under a description where they fit; a note says so where they don't."""
+        missing = [one for one in self.brief.disclaimers if kind == "description" and one not in text]
+        if not missing:
+            return text
+        longer = " ".join([text, *missing])
+        if text_length(longer, self.brief) <= length_limit(self.brief, kind):
+            return longer
+        self.note(f"show elsewhere in the ad, since it is too long for its description: {' '.join(missing)}")
+        return text
 
     def finished(self) -> CopyCandidates:
         headlines, descriptions = (self._accepted[kind] for kind in KINDS)

@@ -13,7 +13,8 @@ ctr/
 |-- zoo.py          every network by name: one literal dict
 |-- training.py     losses, batches, early stopping
 |-- calibration.py  logits -> rates with intervals, fitted on held-out groups
-|-- mmctr_models.py, mmctr_training.py, mmctr_table.py   networks and baselines on the challenge data: schedules, run, table
+|-- mmctr_models.py, mmctr_batches.py, mmctr_training.py, mmctr_table.py   networks and baselines on the challenge data
+|-- processes.py    batch norm, dropout and sums over the processes of one training
 |-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
 |-- benchmark.py    AdSEE's tables: models, inputs, face pooling (face_pooling.py), with intervals
 |-- evidence.py     provenance grades and drift: what a number rests on

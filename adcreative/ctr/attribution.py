@@ -14,13 +14,14 @@ Knows predictors, no pixels and no words. Source: Sundararajan et al. 2017, thro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from adcreative.creative import Creative
+from adcreative.ctr.calibration import DomainCalibration
 from adcreative.ctr.predictor import History, Predictor, as_history, domain_of
 from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 
@@ -80,6 +81,24 @@ def _without(batch: FeatureBatch, part: str, inputs: tuple[Tensor, ...]) -> tupl
     return batch.without(part).present, *inputs[1:]
 
 
+def calibrated_log_odds(predictor: Predictor, batch: FeatureBatch) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """Return a function of dense inputs, field -> [S, width], that take the place of those of a batch of one row, to
+    calibrated log-odds [S]; gradients pass through it."""
+    fit = predictor.calibrator.domains[int(domain_of(batch)[0])]
+
+    def log_odds(dense: Mapping[str, Tensor]) -> Tensor:
+        num_rows = len(next(iter(dense.values())))
+        rows = batch.rows(torch.zeros(num_rows, dtype=torch.int64))
+        moved = replace(rows, dense={**rows.dense, **dense})
+        return _calibrate(fit, [member(moved) for member in predictor.members])
+
+    return log_odds
+
+
+def _calibrate(fit: DomainCalibration, logits: Sequence[Tensor]) -> Tensor:
+    return fit.intercept + fit.slope * (torch.stack(list(logits)).mean(dim=0) - fit.centre)
+
+
 def _log_odds_of(predictor: Predictor, batch: FeatureBatch) -> Callable[..., Tensor]:
     """Return a function of presence [S, F] and strength of the history [S, 1] to calibrated log-odds [S], of one row."""
     fit = predictor.calibrator.domains[int(domain_of(batch)[0])]
@@ -90,7 +109,6 @@ def _log_odds_of(predictor: Predictor, batch: FeatureBatch) -> Callable[..., Ten
         if rows.history is not None and history_strength:
             history = replace(rows.history, mask=rows.history.mask * history_strength[0])
         moved = replace(rows, present=present, history=history)
-        logits = torch.stack([member(moved) for member in predictor.members]).mean(dim=0)
-        return fit.intercept + fit.slope * (logits - fit.centre)
+        return _calibrate(fit, [member(moved) for member in predictor.members])
 
     return log_odds

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from adcreative.ctr.layers import build_linear, build_table
 
@@ -45,11 +46,22 @@ class ChallengeConfig:
 
 @dataclass(frozen=True)
 class ChallengeItems:
-    """Items [..., ] as the challenge describes them: ids [...] int64, tags [..., 5] int64 (0 = pad), embeddings [..., 128]."""
+    """Items [..., ] as the challenge describes them: ids [...] int64, tags [..., 5] int64 (0 = pad), embeddings [..., 128].
+
+    Where the same items come again and again, ids [U], tags and embeddings may hold each once; place [...] then says which
+    of the U stands where, and the items are of the shape of `place`.
+    """
 
     ids: Tensor
     tags: Tensor
     embeddings: Tensor
+    place: Tensor | None = None
+
+    @property
+    def mask(self) -> Tensor:
+        """1 for a real item, 0 for padding, [...] float32."""
+        mask = (self.ids > 0).float()
+        return mask if self.place is None else mask[self.place]
 
 
 class ChallengeEmbedding(nn.Module):
@@ -72,6 +84,11 @@ class ChallengeEmbedding(nn.Module):
 
     def encode_items(self, items: ChallengeItems) -> Tensor:
         """Return item vectors [..., E]; tags are averaged over those that are not padding."""
+        vectors = self.encode_once(items)
+        return vectors if items.place is None else F.embedding(items.place, vectors)
+
+    def encode_once(self, items: ChallengeItems) -> Tensor:
+        """Return the vectors of the ids as they are held, [U, E] where `place` says what stands where."""
         return torch.cat([self.item_table(items.ids), self.encode_tags(items.tags), self.projection(items.embeddings)], dim=-1)
 
     def encode_tags(self, tags: Tensor) -> Tensor:

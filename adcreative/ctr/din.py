@@ -18,11 +18,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from adcreative.ctr.challenge import ChallengeConfig, ChallengeEmbedding, ChallengeItems
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.embedding import FieldEmbedding, WidePath
-from adcreative.ctr.layers import SeededDropout, build_linear
+from adcreative.ctr.layers import SeededDropout, SharedBatchNorm, build_linear
 from adcreative.ctr.qin import ROW_FIELDS, TARGET_FIELDS
 from adcreative.features import FIELDS, FeatureBatch, FeatureSpec
 
@@ -78,28 +79,48 @@ class InterestAttention(nn.Module):
         dropout_prob: float = 0.0, generator: torch.Generator,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.extra_dim = extra_dim
         widths = [4 * item_dim + extra_dim, *hidden_dims]
         self.linears = nn.ModuleList(build_linear(a, b, generator=generator) for a, b in itertools.pairwise(widths))
         self.activations = nn.ModuleList(Dice(width) if activation == "dice" else nn.ReLU() for width in hidden_dims)
         self.dropout = SeededDropout(dropout_prob, generator)
         self.to_weight = build_linear(widths[-1], 1, generator=generator)
 
-    def weights(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Return [B, T] for target [B, E], items [B, T, E], mask [B, T] and extra [B, T, X]; 0 where masked."""
-        candidate = target[:, None].expand_as(items)
-        parts = [candidate, items, candidate - items, candidate * items, *([] if extra is None else [extra])]
-        values = torch.cat(parts, dim=-1)
-        for linear, activation in zip(self.linears, self.activations, strict=True):
-            values = linear(values)
-            values = activation(values, mask) if isinstance(activation, Dice) else activation(values)
-            values = self.dropout(values)
-        return self.to_weight(values)[..., 0] * mask
-
     def forward(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Return the weighted sum [B, E + X] of items and extras."""
-        weights = self.weights(target, items, mask, extra)
-        pooled = items if extra is None else torch.cat([items, extra], dim=-1)
-        return torch.einsum("bt,bte->be", weights, pooled * mask[..., None])
+        """Return [B, E + X] for target [B, E], items [B, T, E], mask [B, T] (1 = real) and extra [B, T, X]."""
+        place = torch.arange(mask.numel(), device=mask.device).view(mask.shape)
+        return self.attend(target, items.flatten(0, 1), place, mask, None if extra is None else extra.flatten(0, 1))
+
+    def attend(self, target: Tensor, vectors: Tensor, place: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Return the weighted sum [B, E + X] of items and extras for a history that points at vectors [U, E] and extra [U, X].
+
+        Only real items are computed on, and of the first layer only what depends on the pair: with W = [W_v W_e W_d W_p W_x],
+            W z_j + b = (W_v + W_d) v + b + (W_e - W_d) e_j + W_x extra_j + W_p (v * e_j)
+        is formed once a row, once an item, and once a pair.
+
+        Args:
+            place: [B, T] int64, which of the U vectors stands there. mask: [B, T], 1 = real.
+        """
+        row, column = mask.nonzero(as_tuple=True)  # N real pairs
+        idx = place[row, column]
+        first, width = self.linears[0], target.shape[1]
+        of_target, of_item, of_difference, of_product, of_extra = first.weight.split([width] * 4 + [self.extra_dim], dim=1)
+        once = F.linear(vectors, of_item - of_difference)  # [U, H]
+        if extra is not None:
+            once = once + F.linear(extra, of_extra)
+            vectors_and_extra = torch.cat([vectors, extra], dim=1)
+        else:
+            vectors_and_extra = vectors
+        product = F.embedding(idx, vectors) * F.embedding(row, target)  # [N, E]
+        values = F.linear(product, of_product) + F.embedding(idx, once)
+        values = values + F.embedding(row, F.linear(target, of_target + of_difference, first.bias))
+        for number, activation in enumerate(self.activations):
+            values = self.dropout(activation(values if number == 0 else self.linears[number](values)))
+        weights = self.to_weight(values)[:, 0]
+        offsets = F.pad(mask.count_nonzero(dim=1).cumsum(dim=0), (1, 0))[:-1]
+        return F.embedding_bag(
+            idx, vectors_and_extra, offsets, mode="sum", per_sample_weights=weights.to(vectors_and_extra.dtype)
+        )
 
 
 class CreativeDIN(nn.Module):
@@ -129,7 +150,7 @@ class CreativeDIN(nn.Module):
         interest = target.new_zeros(len(batch), target.shape[1] + 1)
         if (history := batch.history) is not None:
             items = self.fields(history.items, drop_inputs=False)[:, _TARGET_IDX].flatten(1)  # [M, E]
-            interest = self.attention(target, items[history.idx], history.mask, history.log_rate[history.idx])
+            interest = self.attention.attend(target, items, history.idx, history.mask, history.log_rate)
         values = torch.cat([interest, target, row], dim=1)
         for linear, activation in zip(self.linears, self.activations, strict=True):
             values = self.dropout(activation(linear(values)))
@@ -144,16 +165,19 @@ class ChallengeDIN(ChallengeEmbedding):
         dropout 0.1, no softmax.
     """
 
-    def __init__(self, config: ChallengeConfig = BASELINE, *, generator: torch.Generator) -> None:
+    def __init__(
+        self, config: ChallengeConfig = BASELINE, *, attention_dims: Sequence[int] = BASELINE_ATTENTION_DIMS,
+        hidden_dims: Sequence[int] = BASELINE_HIDDEN_DIMS, generator: torch.Generator,
+    ) -> None:  # fmt: skip
         super().__init__(config, generator=generator)
         self.attention = InterestAttention(
-            config.item_dim, hidden_dims=BASELINE_ATTENTION_DIMS, activation="relu", dropout_prob=config.dropout_prob,
+            config.item_dim, hidden_dims=attention_dims, activation="relu", dropout_prob=config.dropout_prob,
             generator=generator,
         )  # fmt: skip
         layers: list[nn.Module] = []
         width = config.row_dim + 2 * config.item_dim
-        for hidden in BASELINE_HIDDEN_DIMS:
-            layers += [build_linear(width, hidden, generator=generator), nn.BatchNorm1d(hidden), nn.ReLU()]
+        for hidden in hidden_dims:
+            layers += [build_linear(width, hidden, generator=generator), SharedBatchNorm(hidden), nn.ReLU()]
             layers.append(SeededDropout(config.dropout_prob, generator))
             width = hidden
         self.hidden = nn.Sequential(*layers)
@@ -162,5 +186,9 @@ class ChallengeDIN(ChallengeEmbedding):
     def forward(self, levels: Tensor, target: ChallengeItems, history: ChallengeItems) -> Tensor:
         """Return logits [B]; see `ChallengeQIN.forward`."""
         vector = self.encode_items(target)
-        interest = self.attention(vector, self.encode_items(history), (history.ids > 0).float())
+        vectors, place = self.encode_once(history), history.place
+        if place is None:
+            interest = self.attention(vector, vectors, history.mask)
+        else:
+            interest = self.attention.attend(vector, vectors, place, history.mask)
         return self.head(self.hidden(torch.cat([self.encode_levels(levels), vector, interest], dim=1)))[:, 0]

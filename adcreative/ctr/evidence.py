@@ -1,7 +1,9 @@
 """What a predicted rate rests on: where each modality was learnt, and how far a creative is from what was learnt from.
 
-A grade says what stands behind a modality: "measured" (real clicks), "simulated" (a market of our own making), "none". Drift
-is the mean cosine distance to the nearest training embeddings, against what held-out creatives of the same kind show.
+A grade says what stands behind a modality: "measured" (real clicks), "simulated" (a market of our own making), "none". For one
+creative a measured modality that is far from the training data, or a category that was not in it, is "extrapolated"; the
+creative's own grade is the weakest of what it has. Drift is the mean cosine distance to the nearest training embeddings,
+against what held-out creatives of the same kind show.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from adcreative.feature_builder import FeatureBuilder, fold
 from adcreative.features import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
 
 GRADES = ("measured", "simulated", "none")
+ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first
+GRADED = ("words", "picture", "faces", "context")
 _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": "never seen in training"}
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
@@ -36,7 +40,11 @@ class Drift:
 
     def distance(self, embedding: np.ndarray) -> float:
         """Return the mean cosine distance (0..2) to the nearest NUM_NEIGHBOURS training embeddings."""
-        return float(_distances(self.reference, embedding[None])[0])
+        return float(self.distances(embedding[None])[0])
+
+    def distances(self, embeddings: np.ndarray) -> np.ndarray:
+        """Return those of embeddings [N, D], [N]."""
+        return _distances(self.reference, embeddings)
 
     def is_far(self, embedding: np.ndarray) -> bool:
         """True when the creative is farther from the training data than 99 % of held-out creatives were."""
@@ -91,31 +99,63 @@ def render_evidence(
     parts = _render_grades(creative, features, grades)
     if not is_skilled:
         parts.append("on held-out creatives of this kind it did no better than the mean rate")
-    embeddings = {"picture": features.image, "words": features.text}
-    far = [name for name, value in embeddings.items() if value is not None and name in drifts and drifts[name].is_far(value)]
+    far = [name for name, value in _embeddings_of(features).items() if name in drifts and drifts[name].is_far(value)]
     if far:
         parts.append(f"{_join(far)} far from anything it was trained on")
-    values = ((name, getattr(creative, name)) for name in CATEGORICAL_FIELDS)
-    unseen = [
-        f'{name} "{value[:40]}"' for name, value in values if value.strip() and fold(value) not in builder.vocabularies[name]
-    ]
+    unseen = [f'{name} "{value[:40]}"' for name, value in unseen_categories(creative, builder).items()]
     if unseen:
         verb = "was" if len(unseen) == 1 else "were"
         parts.append(f"{_join(unseen)} {verb} not in the training data, so trust the order more than the level")
     return "; ".join(parts) + "."
 
 
-def _render_grades(creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]) -> list[str]:
+def grade_row(
+    creative: Creative,
+    features: CreativeFeatures,
+    *,
+    grades: Mapping[str, Sequence[str]],
+    drifts: Mapping[str, Drift],
+    builder: FeatureBuilder,
+) -> dict[str, str]:
+    """Return modality -> one of ROW_GRADES for what the creative has ("words", "picture", "faces", "context"), and "row" -> the
+    weakest of them; "none" for a creative that has nothing.
+
+    Args:
+        grades: modality -> (grade, phrase), as `parse_provenance` gives them and a predictor notes them.
+    """
+    found = {modality: grades[modality][0] for modality in _modalities_of(creative, features)}
+    far = {name for name, value in _embeddings_of(features).items() if name in drifts and drifts[name].is_far(value)}
+    if unseen_categories(creative, builder):
+        far.add("context")
+    found |= {name: "extrapolated" for name in far if found.get(name) == "measured"}
+    return {**found, "row": max(found.values(), key=ROW_GRADES.index, default="none")}
+
+
+def _modalities_of(creative: Creative, features: CreativeFeatures) -> list[str]:
     has = {
         "words": features.text is not None or features.body is not None or features.appeal is not None,
         "picture": features.image is not None or features.look is not None,
         "faces": len(features.face_shares) > 0,
         "context": any(getattr(creative, name).strip() for name in CATEGORICAL_FIELDS),
     }
+    return [modality for modality, is_there in has.items() if is_there]
+
+
+def _embeddings_of(features: CreativeFeatures) -> dict[str, np.ndarray]:
+    found = {"picture": features.image, "words": features.text}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def unseen_categories(creative: Creative, builder: FeatureBuilder) -> dict[str, str]:
+    """Return column -> value of the categories that training did not have."""
+    values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS}
+    return {name: value for name, value in values.items() if value.strip() and fold(value) not in builder.vocabularies[name]}
+
+
+def _render_grades(creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]) -> list[str]:
     by_phrase: dict[str, list[str]] = {}
-    for modality, is_there in has.items():
-        if is_there:
-            by_phrase.setdefault(grades[modality][1], []).append(modality)
+    for modality in _modalities_of(creative, features):
+        by_phrase.setdefault(grades[modality][1], []).append(modality)
     return [f"{_join(names)}: {phrase}" for phrase, names in by_phrase.items()] or ["nothing to go by"]
 
 

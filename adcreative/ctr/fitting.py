@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from adcreative.catalog.splits import check_split, split_groups
 from adcreative.creative import Creative
-from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrator
+from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrator, match_coverage, replace_logits
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
@@ -96,8 +96,12 @@ def fit_predictor(
         logits.mean(axis=0), logits.std(axis=0), outcomes.impressions.numpy().astype(float),
         outcomes.clicks.numpy().astype(float), domain_of(batch), outcomes.group.numpy(),
     )  # fmt: skip
-    calibrator = fit_calibrator(counts.rows(_calibration_rows(counts, splits)), seed=seed)
-    changes = _fit_changes(fitted, calibrator, counts, splits, watch)
+    parts = _cross_fit(fitted, counts, splits, watch)
+    unseen = replace_logits(counts, [(rows, _mean_logits(nets, batch.rows(torch.from_numpy(rows)))) for rows, nets in parts])
+    calibrator = fit_calibrator(unseen, seed=seed)
+    if len(np.unique(unseen.group)) >= ENOUGH_GROUPS:
+        calibrator = match_coverage(calibrator, unseen)
+    changes = _fit_changes(fitted, calibrator, counts, parts)
     trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
     notes = {
         "seed": seed,
@@ -195,29 +199,13 @@ def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) ->
     return splits
 
 
-def _calibration_rows(counts: Counts, splits: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the calibration split, with the validation split when it has few groups.
-
-    A handful of tests or brands says too little about the luck that they share; validation rows were used for nothing but
-    the number of epochs.
-    """
-    if len(np.unique(counts.group[splits[2]])) >= ENOUGH_GROUPS:
-        return splits[2]
-    return np.sort(np.concatenate([splits[1], splits[2]]))
-
-
 def _fit_changes(
-    trained: _Trained, calibrator: Calibrator, counts: Counts, splits: Sequence[np.ndarray], watch: Watch
+    trained: _Trained, calibrator: Calibrator, counts: Counts, parts: Sequence[tuple[np.ndarray, list[torch.nn.Module]]]
 ) -> ChangeCalibration:
     """Learn how far predicted changes come true, on creatives that the network asked had not seen, never on the test split.
 
-    With few groups held out, networks are fitted anew without a quarter of the groups at a time, so that every creative
-    speaks; creatives without a picture speak only where few have one.
+    Creatives without a picture speak only where few have one.
     """
-    held_out = _calibration_rows(counts, splits)
-    parts = [(held_out, trained.members)]
-    if len(np.unique(counts.group[held_out])) < ENOUGH_GROUPS:
-        parts = _cross_fit(trained, counts, splits, watch)
     if sum((counts.domain[idx] == 1).sum() for idx, _ in parts) >= MIN_CHANGE_ROWS:
         parts = [(idx[counts.domain[idx] == 1], members) for idx, members in parts]
     idx = np.concatenate([rows for rows, _ in parts])
@@ -252,7 +240,10 @@ def _mean_logits(members: Sequence[torch.nn.Module], batch: FeatureBatch) -> np.
 def _cross_fit(
     trained: _Trained, counts: Counts, splits: Sequence[np.ndarray], watch: Watch
 ) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
-    """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split."""
+    """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split.
+
+    A tenth of the groups would tell level, variation and slopes badly, since a group shares its luck; so every group speaks.
+    """
     rows = np.sort(np.concatenate(splits[:3]))
     is_validation = np.isin(np.arange(len(counts.group)), splits[1])
     config = replace(trained.config, num_members=1)
@@ -266,7 +257,7 @@ def _cross_fit(
                 watch=Watch(None, watch.should_stop),
             )  # fmt: skip
             parts.append((rows[fold_rows], members))
-    return parts or [(_calibration_rows(counts, splits), trained.members)]
+    return parts or [(np.sort(np.concatenate([splits[1], splits[2]])), trained.members)]
 
 
 def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConfig:

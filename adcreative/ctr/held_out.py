@@ -15,12 +15,14 @@ import torch
 
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Counts
+from adcreative.ctr.evidence import GRADED, ROW_GRADES, grade_row, unseen_categories
 from adcreative.ctr.fitting import count_outcomes
 from adcreative.ctr.metrics import NUM_BINS, bootstrap_metrics, evaluate_predictions
 from adcreative.ctr.predictor import Predictor, domain_of
 from adcreative.features import CreativeFeatures
 
 CHUNK_ROWS = 512
+PROMISED = (0.88, 0.92)  # coverage that a 90 % interval may have
 NUM_DRAWS = 400
 TAIL = 0.05
 NOT_ENOUGH = "not enough data"
@@ -58,8 +60,9 @@ def measure_held_out(
         beside the metrics: coverage (share of creatives whose clicks lie in the 90 % interval, binomial noise accounted for),
         log_loss_gain (nats per impression under the log-loss of these creatives' own mean rate), intervals (metric -> 90 %
         interval over groups; None with fewer than two groups), reliability (bins of equal impressions: predicted and observed
-        rate), deciles (of predicted rate: the same and coverage), num_groups, and verdict: "better than the mean rate" when
-        the interval of log_loss_gain lies above 0, else "not enough data".
+        rate), deciles (of predicted rate: the same and coverage), deciles_off (how many of them have a coverage whose interval
+        leaves PROMISED out), drift and evidence (see `summarise_evidence`), num_groups, and verdict: "better than the mean
+        rate" when the interval of log_loss_gain lies above 0, else "not enough data".
     """
     counts = count_held_out(predictor, creatives, features)
     log_odds = predictor.calibrator.log_odds(counts.logit, counts.domain)
@@ -81,9 +84,83 @@ def measure_held_out(
     metrics["intervals"] = {name: None if pair is None else list(pair) for name, pair in intervals.items()}
     metrics["reliability"] = [_bin(rows, counts, rates, draws, None) for rows in equal_impressions if len(rows)]
     metrics["deciles"] = [_bin(rows, counts, rates, draws, covered) for rows in by_decile if len(rows)]
+    metrics["deciles_off"] = sum(map(_is_off, metrics["deciles"]))
+    metrics |= summarise_evidence(predictor, creatives, features)
     metrics["num_groups"] = int(draws.shape[1])
     metrics["verdict"] = BETTER if is_better else NOT_ENOUGH
     return metrics
+
+
+def describe_rows(
+    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+) -> list[dict[str, Any]]:
+    """Return one row per creative: counts, predicted rate with interval, observed rate, how far it is covered, grades.
+
+    covered is 0..1 (see `Calibrator.covered`); grade is the row's, grade_words and so on those of what it has, "" for the rest.
+    """
+    counts = count_held_out(predictor, creatives, features)
+    calibrator = predictor.calibrator
+    log_odds = calibrator.log_odds(counts.logit, counts.domain)
+    rates = calibrator.rate(log_odds, counts.domain)
+    low, high = calibrator.interval(log_odds, calibrator.spread(counts.spread, counts.domain), counts.domain)
+    chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
+    covered = np.concatenate([calibrator.covered(counts.rows(rows)) for rows in chunks])
+    described = []
+    for row, grades in enumerate(_grade(predictor, creatives, features)):
+        impressions, clicks = int(counts.impressions[row]), int(counts.clicks[row])
+        described.append({
+            "name": creatives[row].name, "test_id": creatives[row].test_id, "impressions": impressions, "clicks": clicks,
+            **{name: round(float(value), 6) for name, value in (("observed", clicks / impressions), ("ctr", rates[row]),
+               ("ctr_low", low[row]), ("ctr_high", high[row]), ("covered", covered[row]))},
+            "grade": grades["row"], **{f"grade_{name}": grades.get(name, "") for name in GRADED},
+        })  # fmt: skip
+    return described
+
+
+def summarise_evidence(
+    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+) -> dict[str, Any]:
+    """Return how far the creatives are from the training data, and what the predictions rest on.
+
+    Returns:
+        drift: "picture" and "words" -> n (creatives that have one), far (share beyond what 99 % of held-out creatives showed;
+        0.01 is as usual), distance (median, cosine) and usual (that limit); "context" -> n and far (share with a category that
+        training did not have). evidence: "rows" -> grade -> number of creatives; "words", "picture", "faces", "context" ->
+        grade (that of training), source (a phrase), n, and extrapolated (how many creatives).
+    """
+    graded = _grade(predictor, creatives, features)
+    drift: dict[str, Any] = {}
+    for modality, name in (("picture", "image"), ("words", "text")):
+        values = [value for one in features if (value := getattr(one, name)) is not None]
+        if values and modality in predictor.drifts:
+            check = predictor.drifts[modality]
+            distances = check.distances(np.asarray(values, np.float32))
+            drift[modality] = {
+                "n": len(values), "far": float((distances > check.threshold).mean()), "distance": float(np.median(distances)),
+                "usual": check.threshold,
+            }  # fmt: skip
+    has_context = [row for row, grades in enumerate(graded) if "context" in grades]
+    if has_context:
+        unseen = [bool(unseen_categories(creatives[row], predictor.builder)) for row in has_context]
+        drift["context"] = {"n": len(has_context), "far": float(np.mean(unseen))}
+    evidence: dict[str, Any] = {"rows": {name: sum(one["row"] == name for one in graded) for name in ROW_GRADES}}
+    for name in GRADED:
+        grade, source = predictor.notes["grades"][name]
+        own = [one[name] for one in graded if name in one]
+        evidence[name] = {"grade": grade, "source": source, "n": len(own), "extrapolated": own.count("extrapolated")}
+    return {"drift": drift, "evidence": evidence}
+
+
+def _grade(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[dict[str, str]]:
+    return [
+        grade_row(one, read, grades=predictor.notes["grades"], drifts=predictor.drifts, builder=predictor.builder)
+        for one, read in zip(creatives, features, strict=True)
+    ]
+
+
+def _is_off(decile: dict[str, Any]) -> bool:
+    interval = decile["coverage_interval"]
+    return interval is not None and (interval[1] < PROMISED[0] or interval[0] > PROMISED[1])
 
 
 def draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:

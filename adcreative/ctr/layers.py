@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.processes import place_among_shares, sum_over_shares
+
 
 def build_linear(in_dim: int, out_dim: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
     """Build a linear layer with Xavier-normal weights drawn from `generator` and zero bias."""
@@ -33,7 +35,11 @@ def build_table(num_rows: int, dim: int, *, std: float, generator: torch.Generat
 
 
 class SeededDropout(nn.Module):
-    """Dropout whose masks come from the generator it was built with, so that training touches no global seed."""
+    """Dropout whose masks come from the generator it was built with, so that training touches no global seed.
+
+    An entry is dropped when its 16 random bits, read as a number, are below prob * 2^16: a quarter of the cost of a float
+    each. With several processes each draws the mask of the whole batch and uses its rows (see `processes`).
+    """
 
     def __init__(self, prob: float, generator: torch.Generator) -> None:
         super().__init__()
@@ -42,8 +48,35 @@ class SeededDropout(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         if not self.training or self.prob == 0:
             return values
-        keep = torch.rand(values.shape, generator=self.generator).to(values.device) >= self.prob
-        return values * keep / (1 - self.prob)
+        start, total = place_among_shares(len(values))
+        per_row = values[:1].numel() if len(values) else 0
+        words = torch.empty((total * per_row + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
+        bits = words.view(torch.int16)[start * per_row : (start + len(values)) * per_row].view(values.shape)
+        is_dropped = bits < round(self.prob * 2**16) - 2**15
+        return (values / (1 - self.prob)).masked_fill(is_dropped.to(values.device), 0.0)
+
+
+class SharedBatchNorm(nn.BatchNorm1d):
+    """Batch norm over [B, X] whose statistics are those of the whole batch, however many processes share it.
+
+    With one process it is `nn.BatchNorm1d`. (torch's SyncBatchNorm has no CPU form.)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        num_rows = place_among_shares(len(input))[1]
+        if not self.training or num_rows == len(input) or self.running_mean is None or self.running_var is None:
+            return super().forward(input)
+        values = input.float() if input.dtype == torch.bfloat16 else input
+        mean = sum_over_shares(values.sum(dim=0)) / num_rows
+        variance = sum_over_shares((values - mean).square().sum(dim=0)) / num_rows
+        with torch.no_grad():
+            momentum = 0.1 if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance * num_rows / (num_rows - 1), momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        normed = (values - mean) / torch.sqrt(variance + self.eps) * self.weight + self.bias
+        return normed.to(input.dtype)
 
 
 class SparseTargetAttention(nn.Module):
@@ -80,8 +113,15 @@ class SparseTargetAttention(nn.Module):
         return self.to_output(pooled) + target
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
-        """Attend from target [B, E_t] to items [B, T, E] under mask [B, T]; return [B, E_t]."""
-        return self.attend(target, *self.encode_items(items), mask)
+        """Attend from target [B, E_t] to items [B, T, E] under mask [B, T]; return [B, E_t].
+
+        Keys and values are linear in the items, so neither is formed: 2 E multiplications an item instead of 2 E a.
+            q . W_k s_j = (W_k^T q) . s_j,    sum_j weight_j W_v s_j = W_v sum_j weight_j s_j
+        """
+        query = self.to_query(target) @ self.to_key.weight / math.sqrt(self.attention_dim)  # [B, E]
+        weights = F.relu(torch.einsum("be,bte->bt", query, items) * mask)
+        pooled = torch.einsum("bt,bte->be", weights, items)
+        return self.to_output(self.to_value(pooled)) + target
 
 
 class QuadraticLayer(nn.Module):
@@ -94,7 +134,7 @@ class QuadraticLayer(nn.Module):
         super().__init__()
         self.num_rows = num_rows
         self.to_rows = build_linear(width, width * num_rows, generator=generator)
-        self.norm = nn.BatchNorm1d(width)
+        self.norm = SharedBatchNorm(width)
         self.activation = nn.PReLU()
         self.dropout = SeededDropout(dropout_prob, generator)
 

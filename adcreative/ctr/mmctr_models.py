@@ -111,7 +111,7 @@ class PartsMLP(ChallengeEmbedding):
             return self.encode_tags(target.tags)
         if part == "embedding":
             return self.projection(target.embeddings)
-        mask = (history.ids > 0).float()[..., None]
+        mask = history.mask[..., None]
         return (self.encode_items(history) * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1.0)
 
 

@@ -6,12 +6,21 @@ DATA holds train.parquet, valid.parquet and item_info.parquet (see `catalog.mmct
 DIR/NAME/state.pt, replaced atomically after each epoch and every --save-every steps; the same command goes on from there and
 ends with the same weights. DIR/NAME/ then holds the weights of the best epoch as an artefact, DIR/table.csv and .json the
 comparison. Progress and figures are printed and appended to DIR/log.txt.
+
+Several processes or GPUs train the same network, each on its share of every batch:
+
+    accelerate launch --multi_gpu --num_processes 2 -m adcreative.ctr.mmctr_training DATA --out DIR ...     GPUs
+    torchrun --nproc_per_node 2 -m adcreative.ctr.mmctr_training DATA --out DIR ...                        CPUs
+
+(`accelerate launch --cpu` starts one process, whatever it is told; the first line of the log says how many there are)
+and `--precision bf16` computes in mixed precision (weights, batch norm's sums and the optimiser stay in float32).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -22,14 +31,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from accelerate import Accelerator, PartialState
+from accelerate.utils import gather_object
+from torch import Tensor
 from torch.nn import functional as F
 
 from adcreative.artifacts import save_artifact
 from adcreative.catalog.mmctr import MmctrFile, MmctrItems, MmctrRows, read_items
-from adcreative.ctr.challenge import ChallengeEmbedding, ChallengeItems
+from adcreative.ctr.challenge import ChallengeEmbedding
+from adcreative.ctr.mmctr_batches import BatchBuilder
 from adcreative.ctr.mmctr_models import MODELS, Entry, Schedule, find_entry
 from adcreative.ctr.mmctr_table import area_under_curve, log_loss, measure, measure_untrained, render_table, write_table
+from adcreative.ctr.processes import shared_batch
 from adcreative.errors import AdCreativeError, ConfigError, TrainingError
 
 SEED = 20242025
@@ -72,36 +85,49 @@ class RunState:
 
 
 class ChallengeTraining:
-    """One network's training, resumable at any saved step.
+    """One network's training, resumable at any saved step, by any number of processes.
 
-    training = ChallengeTraining("qin", data, Path("runs/qin"), entry.schedule)
+    training = ChallengeTraining("qin", data, Path("runs/qin"))
     result = training.fit()                    # goes on from DIR/state.pt when there is one
+
+    Processes read the same batches and take a share each; batch norm, dropout masks and gradients are those of the whole
+    batch, so the number of processes changes the weights by rounding only, and may change between a kill and the resumption.
 
     Args:
         run_dir: where state.pt and the finished weights go.
+        entry: network and sizes; those that `name` stands for when None.
+        schedule: the entry's when None.
         save_every: steps between saves within an epoch; 0 saves after epochs only.
+        precision: "no" or "bf16", as accelerate names them; what `accelerate launch` was told, else "no", when None.
     Raises:
         ConfigError: run_dir holds a training with other settings.
     """
 
     def __init__(
-        self, name: str, data: ChallengeData, run_dir: Path, schedule: Schedule | None = None, *, seed: int = SEED,
-        save_every: int = 200, device: str = "cpu", log: Log = print,
+        self, name: str, data: ChallengeData, run_dir: Path, schedule: Schedule | None = None, *, entry: Entry | None = None,
+        seed: int = SEED, save_every: int = 200, device: str = "cpu", precision: str | None = None, log: Log = print,
     ) -> None:  # fmt: skip
-        self.name, self.data, self.run_dir, self.seed, self.log = name, data, Path(run_dir), seed, log
-        self.save_every, self.device = save_every, torch.device(device)
-        entry = data.entry(name)
+        self.name, self.data, self.run_dir, self.seed, self.save_every = name, data, Path(run_dir), seed, save_every
+        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
+        self.device = self.accelerator.device
+        self.log = log if self.accelerator.is_main_process else _say_nothing
+        entry = entry or data.entry(name)
         self.schedule = schedule or entry.schedule
         self.config = entry.config
         self.generator = torch.Generator().manual_seed(seed)
-        self.network = entry.build(entry.config, generator=self.generator).to(self.device)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.schedule.learning_rate)
+        self.network = entry.build(entry.config, generator=self.generator)
+        self.model = self.accelerator.prepare(self.network)  # moves the network, spreads it, casts within its forward
+        self.batches = BatchBuilder(data.items, self.device)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.schedule.learning_rate, fused=True)
         self.state = RunState(learning_rate=self.schedule.learning_rate)
         self.best_weights: dict[str, Tensor] = {}
         self.settings = {
             "model": name, "seed": seed, "config": asdict(self.config), "schedule": asdict(self.schedule),
-            "num_train": data.train.num_rows, "num_valid": data.valid.num_rows,
+            "precision": self.accelerator.mixed_precision, "num_train": data.train.num_rows, "num_valid": data.valid.num_rows,
         }  # fmt: skip
+        self.log(
+            f"{name}: {self.accelerator.num_processes} processes, {self.device}, precision {self.accelerator.mixed_precision}"
+        )
         self._resume()
 
     def fit(self, *, max_steps: int | None = None) -> dict[str, Any] | None:
@@ -123,9 +149,10 @@ class ChallengeTraining:
             "num_parameters": sum(p.numel() for p in self.network.parameters()),
         }
         result |= {"name": self.name, "best_epoch": self.state.best_epoch, "epochs": self.state.epoch}
-        tensors = {name: tensor.cpu().numpy() for name, tensor in self.best_weights.items()}
-        notes = {"settings": self.settings, "metrics": result, "history": self.state.history}
-        save_artifact(self.run_dir, kind=f"challenge {self.name}", format_version=1, tensors=tensors, notes=notes)
+        if self.accelerator.is_main_process:
+            tensors = {name: tensor.cpu().numpy() for name, tensor in self.best_weights.items()}
+            notes = {"settings": self.settings, "metrics": result, "history": self.state.history}
+            save_artifact(self.run_dir, kind=f"challenge {self.name}", format_version=1, tensors=tensors, notes=notes)
         return result
 
     @property
@@ -134,14 +161,16 @@ class ChallengeTraining:
         return self.state.epoch >= self.schedule.max_epochs or self.state.failures >= self.schedule.patience
 
     def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return labels, probabilities and users [N] of the validation rows."""
+        """Return labels, probabilities and users [N] of the validation rows; processes take the batches by turns."""
         self.network.eval()
-        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        parts: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
         with torch.no_grad():
-            for rows in self.data.valid.iter_batches(1024):
-                chance = torch.sigmoid(self._logits(rows)).double().cpu().numpy()
-                parts.append((rows.labels, chance, rows.users))
-        labels, chances, users = (np.concatenate(values) for values in zip(*parts, strict=True))
+            for number, rows in enumerate(self.data.valid.iter_batches(1024)):
+                if number % self.accelerator.num_processes == self.accelerator.process_index:
+                    chance = torch.sigmoid(self.network(*self.batches.build(rows)).double()).cpu().numpy()
+                    parts.append((number, rows.labels, chance, rows.users))
+        parts = sorted(gather_object(parts), key=lambda part: part[0])
+        labels, chances, users = (np.concatenate(values) for values in list(zip(*parts, strict=True))[1:])
         return labels, chances, users
 
     def _train_epoch(self, steps_left: int | None) -> int | None:
@@ -154,7 +183,7 @@ class ChallengeTraining:
             if steps_left == 0:
                 self._save()
                 return -1
-            if len(rows) > 1:  # batch norm needs two
+            if len(rows) > max(1, self.accelerator.num_processes - 1):  # batch norm needs two, each process one
                 self._train_step(rows)
             self.state.step += 1
             steps_left = None if steps_left is None else steps_left - 1
@@ -166,15 +195,20 @@ class ChallengeTraining:
         return steps_left
 
     def _train_step(self, rows: MmctrRows) -> None:
+        num_processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        share = rows.rows(slice(len(rows) * rank // num_processes, len(rows) * (rank + 1) // num_processes))
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        labels = torch.from_numpy(rows.labels).to(self.device)
-        loss = F.binary_cross_entropy_with_logits(self._logits(rows), labels)
-        if not bool(torch.isfinite(loss)):
+        with shared_batch():
+            logits = self.model(*self.batches.build(share))
+            loss = F.binary_cross_entropy_with_logits(logits, self.batches.labels(share), reduction="sum") / len(rows)
+            self.accelerator.backward(loss * num_processes)  # gradients are averaged over processes
+        batch_loss = float(self.accelerator.reduce(loss.detach(), "sum"))
+        if not math.isfinite(batch_loss):
             raise TrainingError(f"the loss of {self.name} is not finite; lower the learning rate, or take num_rows 3 for QIN")
-        self.state.loss_sum += float(loss.detach())
-        (loss + embedding_penalty(self.network, self.schedule.embedding_regularizer)).backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.max_gradient_norm)
+        self.state.loss_sum += batch_loss
+        add_penalty_gradient(self.network, self.schedule.embedding_regularizer)
+        self.accelerator.clip_grad_norm_(self.network.parameters(), self.schedule.max_gradient_norm)
         self.optimizer.step()
 
     def _finish_epoch(self) -> None:
@@ -200,15 +234,9 @@ class ChallengeTraining:
             f"best {state.best_auc:.6f} next rate {state.learning_rate:.2g}"
         )
 
-    def _logits(self, rows: MmctrRows) -> Tensor:
-        levels = torch.from_numpy(rows.levels).to(self.device)
-        return self.network(levels, self._gather(rows.items), self._gather(rows.history))
-
-    def _gather(self, ids: np.ndarray) -> ChallengeItems:
-        parts = (ids, self.data.items.tags[ids], self.data.items.embeddings[ids])
-        return ChallengeItems(*(torch.from_numpy(part).to(self.device) for part in parts))
-
     def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
         payload = {
             "settings": json.dumps(self.settings, sort_keys=True), "run": asdict(self.state),
             "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best_weights,
@@ -230,9 +258,18 @@ class ChallengeTraining:
         self.log(f"{self.name}: going on in epoch {self.state.epoch + 1} after step {self.state.step}")
 
 
-def embedding_penalty(network: ChallengeEmbedding, regularizer: float) -> Tensor:
-    """Return regularizer / 2 * sum of squares over all embedding weights, whole tables, as FuxiCTR adds it to the loss."""
-    return regularizer / 2 * torch.stack([weight.square().sum() for weight in network.embedding_weights()]).sum()
+def add_penalty_gradient(network: ChallengeEmbedding, regularizer: float) -> None:
+    """Add to the gradients that of regularizer / 2 * sum of squares over all embedding weights, whole tables.
+
+    FuxiCTR adds the term to the loss; its gradient is the weights, which costs one pass over the tables.
+    """
+    for weight in network.embedding_weights():
+        penalty = weight.detach()
+        weight.grad = regularizer * penalty if weight.grad is None else weight.grad.add_(penalty, alpha=regularizer)
+
+
+def _say_nothing(line: str) -> None:
+    """The log of every process but the first."""
 
 
 def save_state(path: Path, payload: Mapping[str, Any]) -> None:
@@ -251,28 +288,30 @@ def save_state(path: Path, payload: Mapping[str, Any]) -> None:
 
 
 def compare(
-    data_dir: Path, out_dir: Path, names: Sequence[str], *, changes: Mapping[str, Any] | None = None, seed: int = SEED,
-    save_every: int = 200, device: str = "cpu", log: Log = print,
+    data_dir: Path, out_dir: Path, names: Sequence[str], *, changes: Mapping[str, Any] | None = None, log: Log = print,
+    **options: Any,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Train the networks `names`, measure them and the untrained baselines, write the table, and return its lines.
 
     Args:
         changes: fields of `Schedule` that replace the published ones.
+        options: seed, save_every, device and precision of `ChallengeTraining`.
     Raises:
         CatalogError, ConfigError, TrainingError: as the parts.
     """
     data = ChallengeData.open(data_dir)
     trainings = [(name, replace(data.entry(name).schedule, **(changes or {}))) for name in names]  # names are checked first
     lines = measure_untrained(data.train, data.valid)
-    write_table(out_dir, lines)
+    process = PartialState(cpu=options.get("device", "cpu") == "cpu")
+    if process.is_main_process:
+        write_table(out_dir, lines)
     for name, schedule in trainings:
-        training = ChallengeTraining(
-            name, data, out_dir / name, schedule, seed=seed, save_every=save_every, device=device, log=log
-        )
-        result = training.fit()
+        result = ChallengeTraining(name, data, out_dir / name, schedule, log=log, **options).fit()
         assert result is not None  # no step limit was given
         lines.append(result)
-        write_table(out_dir, lines)
+        if process.is_main_process:
+            write_table(out_dir, lines)
+    process.wait_for_everyone()
     return lines
 
 
@@ -282,14 +321,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for states, weights and the table")
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="NAME", help=f"of {', '.join(MODELS)}")
     parser.add_argument("--max-epochs", type=int, help="default: published")
-    parser.add_argument("--batch-size", type=int, help="default: published")
+    parser.add_argument("--batch-size", type=int, help="default: published; over all processes together")
     parser.add_argument("--learning-rate", type=float, help="default: published")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--save-every", type=int, default=200, help="steps between saves of the state")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--precision", choices=("no", "bf16"), help="default: that of accelerate launch, else no")
     arguments = parser.parse_args(argv)
     names = ("max_epochs", "batch_size", "learning_rate")
     changes = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    options = {name: getattr(arguments, name) for name in ("seed", "save_every", "device", "precision")}
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     def log(line: str) -> None:
@@ -298,13 +339,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             file.write(line + "\n")
 
     try:
-        lines = compare(
-            arguments.data, arguments.out, arguments.models, changes=changes, seed=arguments.seed,
-            save_every=arguments.save_every, device=arguments.device, log=log,
-        )  # fmt: skip
+        lines = compare(arguments.data, arguments.out, arguments.models, changes=changes, log=log, **options)
     except AdCreativeError as error:
         sys.exit(f"mmctr_training: {error}")
-    print(render_table(lines))
+    if PartialState().is_main_process:
+        print(render_table(lines))
 
 
 if __name__ == "__main__":

@@ -38,12 +38,14 @@ class WordWeight:
     log_odds: float
 
 
-def weigh_words(creative: Creative, features: CreativeFeatures, extract: Extract, score: Score) -> list[WordWeight]:
-    """Weigh each word by leaving it out; in reading order, at most MAX_WORDS words.
+def weigh_words(
+    creative: Creative, features: CreativeFeatures, extract: Extract, score: Score, fields: Sequence[str] = WORD_FIELDS
+) -> list[WordWeight]:
+    """Weigh each word of some fields by leaving it out; in reading order, at most MAX_WORDS words.
 
     Words are what white space separates. The picture's features are kept.
     """
-    places = [(field, k, word) for field in WORD_FIELDS for k, word in enumerate(getattr(creative, field).split())][:MAX_WORDS]
+    places = [(field, k, word) for field in fields for k, word in enumerate(getattr(creative, field).split())][:MAX_WORDS]
     if not places:
         return []
     shorter = [remove_words(creative, [(field, k)]) for field, k, _ in places]
@@ -143,29 +145,39 @@ def cell_edges(image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return down, across
 
 
+def top_ranked(weights: Sequence[float], num: int) -> list[int]:
+    """Return the `num` positions, rising, that an explanation ranks highest: those that raise the score most or those that
+    lower it most, whichever add up to more."""
+    values = np.asarray(weights)
+    order = np.argsort(-values, kind="stable")
+    up, down = order[:num], order[len(order) - num :]
+    return sorted((up if values[up].sum() >= -values[down].sum() else down).tolist())
+
+
 def deletion_wins(
-    weights: Sequence[float],
-    drop: Callable[[Sequence[int]], float],
+    weights: Sequence[Sequence[float]],
+    drops: Callable[[Sequence[Sequence[int]]], np.ndarray],
     *,
     num_deleted: int,
     num_draws: int,
     rng: np.random.Generator,
-) -> float:
-    """Measure faithfulness: how often deleting the top-ranked items lowers the score more than deleting random others.
+) -> list[float]:
+    """Measure faithfulness: how often deleting the top-ranked items moves the score more than deleting random others.
 
     Args:
-        weights: one per item (word or cell), the explanation that is judged.
-        drop: positions deleted together -> log-odds lost.
+        weights: one list per explanation that is judged, one weight per item (word or cell); all face the same random sets.
+        drops: lists of positions that are deleted together -> log-odds lost, one for each list.
     Returns:
-        share (0..1) of `num_draws` random sets of the same size, other than the top one, that lower it less; a tie counts half.
+        per explanation the share (0..1) of `num_draws` random sets of the same size, other than the top one, that move the
+        score less, up or down; a tie counts half.
     """
-    top = sorted(np.argsort(-np.asarray(weights), kind="stable")[:num_deleted].tolist())
-    lost = drop(top)
-    wins = 0.0
-    for _ in range(num_draws):
-        chosen = top
-        while chosen == top and num_deleted < len(weights):
-            chosen = sorted(rng.choice(len(weights), num_deleted, replace=False).tolist())
-        other = drop(chosen)
-        wins += 1.0 if lost > other else 0.5 if lost == other else 0.0
-    return wins / num_draws
+    num_items = len(weights[0])
+    top = [top_ranked(one, num_deleted) for one in weights]
+    chosen = [sorted(rng.choice(num_items, num_deleted, replace=False).tolist()) for _ in range(num_draws)]
+    moved = np.abs(drops([*top, *chosen]))
+    shares = []
+    for number, positions in enumerate(top):
+        others = np.array([moved[len(top) + k] for k, one in enumerate(chosen) if one != positions])
+        wins = (moved[number] > others) + 0.5 * (moved[number] == others)
+        shares.append(float(wins.mean()) if len(wins) else 0.5)
+    return shares

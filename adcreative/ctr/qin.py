@@ -121,5 +121,5 @@ class ChallengeQIN(ChallengeEmbedding):
         """Return logits [B] for levels [B, 2] (likes, views), target items [B] and history items [B, T] (id 0 = pad)."""
         row = self.encode_levels(levels)  # [B, 2D]
         vector = self.encode_items(target)  # [B, 3D]
-        attended = self.attention(vector, self.encode_items(history), (history.ids > 0).float())
+        attended = self.attention(vector, self.encode_items(history), history.mask)
         return self.head(self.quadratic(torch.cat([row, vector, attended], dim=1)))[:, 0]

@@ -128,9 +128,10 @@ def _build_arms(
     key = json.dumps([result["row"], content], sort_keys=True, ensure_ascii=False)
     arms = []
     for arm, kind, image in ((CONTROL, "original", "original_image"), (EDITED, "edited", "edited_image")):
+        button = result.get("cta_edited") if arm == EDITED else ""  # runs of earlier versions have none
         creative = Creative(
-            **fields, file_name=result.get(image) or "", headline=result[f"headline_{kind}"],
-            description=result[f"description_{kind}"],
+            **{**fields, **({"cta": button} if button else {})}, file_name=result.get(image) or "",
+            headline=result[f"headline_{kind}"], description=result[f"description_{kind}"],
             image_path=run_dir / result[image] if result.get(image) else None,
         )  # fmt: skip
         variant_id = build_variant_id(run_hash, campaign, f"{arm}\0{key}")

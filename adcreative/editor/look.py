@@ -80,7 +80,7 @@ def tightest_crop(protected_xyxy_px: tuple[int, int, int, int], height: int, wid
     x_start = min(max((width - crop_width) / 2, right - crop_width, 0.0), left, width - crop_width)
     y_start = min(max((height - crop_height) / 2, bottom - crop_height, 0.0), top, height - crop_height)
     x0, y0 = int(np.floor(x_start)), int(np.floor(y_start))
-    return x0, y0, min(width, int(np.ceil(x0 + crop_width))), min(height, int(np.ceil(y0 + crop_height)))
+    return x0, y0, min(width, int(np.ceil(x_start + crop_width))), min(height, int(np.ceil(y_start + crop_height)))
 
 
 def warm(image_u8: np.ndarray, strength: float) -> np.ndarray:

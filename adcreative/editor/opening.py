@@ -201,6 +201,7 @@ def write_lines(
             written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
             headlines = tuple(written.headlines)[:num_headlines]
             descriptions = tuple(written.descriptions)[:num_descriptions]
+            note = "; ".join(written.notes)
         except CopywriterError as error:
             note = f"no new words: {error}"
 

@@ -81,8 +81,9 @@ class EditorConfig:
     return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.6 asks for three
     chances in four. identity_floor: least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the
     copywriter; num_crossed: lines of each kind made by crossing them; num_buttons: other buttons to choose from. edit_look:
-    exposure, warmth, contrast, saturation and crop are searched too. num_scenes, scene_prompt: grounds painted before the
-    search when there is a painter, and what it is asked for ("": a plain one for the category). num_rendered: candidates of a
+    exposure, warmth, contrast, saturation and crop are searched too. scene_model: the painter's folder or hub id, for
+    those who load it; num_scenes, scene_prompt: grounds painted before the search when there is a painter, and what it is
+    asked for ("": a plain one for the category). num_rendered: candidates of a
     generation that are scored again from final pixels and words. num_finalists: how many edits are composed and scored again.
     patience: generations in which the prediction may rise without the judge's following, before the search ends itself.
     min_uplift: log-odds that the models must promise together; less than 0.02 was noise on simulated ads.
@@ -103,6 +104,7 @@ class EditorConfig:
     num_buttons: int = 4
     edit_look: bool = False
     num_scenes: int = 3
+    scene_model: str = ""
     scene_prompt: str = ""
     num_rendered: int = 2
     num_finalists: int = 5

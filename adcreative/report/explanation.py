@@ -21,6 +21,8 @@ METHODS = {
     "share": "Integrated gradients over the field embeddings, from nothing known to this creative; shares add up.",
     "ablation": "The model's log-odds minus those with the part masked: exact, but parts that interact need not add up.",
     "words": "Leave-one-out: each word is removed, the words are read anew, and the log-odds are compared.",
+    "gradients": "Integrated gradients over the word embeddings, from blank tokens to these words; what letters, digits and "
+    "length add is not in it.",
     "heat": "Occlusion: a window of 2 x 2 cells is filled with the picture's mean colour, everything is read anew, and the "
     "log-odds are compared; a cell has the mean effect of the windows that cover it.",
     "nearest": "Cosine similarity to creatives that the model was trained on, with the rates they had.",

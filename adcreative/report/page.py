@@ -58,6 +58,7 @@ class CreativeCard:
     texts: tuple[words.TextChange, ...]
     face_lines: tuple[str, ...]
     faces: str
+    search: str
     refused: tuple[str, ...]
     similarity: str
     covers_original: bool
@@ -133,9 +134,9 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
     status = str(row.get("status"))
     lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
     low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
-    after = {key: row.get(f"{key}_edited") or row.get(f"{key}_original") or "" for key in words.WORD_DIRECTIONS}
+    after = {key: row.get(f"{key}_edited") or row.get(f"{key}_original") or "" for key in words.WORD_LABELS}
     texts = tuple(
-        words.compare_texts(key.capitalize(), row.get(f"{key}_original") or "", after[key]) for key in words.WORD_DIRECTIONS
+        words.compare_texts(label, row.get(f"{key}_original") or "", after[key]) for key, label in words.WORD_LABELS.items()
     )
     faces = row.get("faces") or {}
     return CreativeCard(
@@ -148,6 +149,7 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         texts=tuple(text for text in texts if text.before or text.after),
         face_lines=words.describe_face_edits(row.get("edits") or ()),
         faces=words.describe_faces(faces),
+        search=words.describe_search(row.get("search")),
         refused=tuple(str(reason) for reason in faces.get("refused", ())),
         similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
         covers_original=None not in (low, high, original) and low <= original <= high,  # type: ignore[operator]

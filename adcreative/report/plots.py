@@ -1,4 +1,5 @@
-"""Figures of an evaluation as one PNG: predicted against observed rates, and coverage of the intervals by decile.
+"""Figures of an evaluation as one PNG: predicted against observed rates, coverage of the intervals by decile, ranking within
+tests and across creatives, and how far the creatives are from what the model learnt.
 
 Knows plain values only. Drawn by matplotlib on its own canvas, without windows or global state.
 """
@@ -13,6 +14,10 @@ import numpy as np
 
 LEVEL = 0.9
 PROMISED = (0.88, 0.92)
+RANKING: Mapping[str, tuple[str, float | None]] = {  # metric -> what it is called, and what guessing gives
+    "pairwise_accuracy": ("pairs of a test", 0.5), "pairwise_accuracy_significant": ("pairs that differ", 0.5),
+    "spearman": ("rank correlation", 0.0), "ndcg_at_10": ("NDCG@10", None),
+}  # fmt: skip
 INK, SOFT = "#1c1b19", "#9a948a"
 RATE_COLOUR, COVERAGE_COLOUR = "#005cb8", "#d66000"
 
@@ -22,10 +27,12 @@ def draw_evaluation(metrics: Mapping[str, Any]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.6), dpi=120, layout="constrained")
-    reliability, coverage = figure.subplots(1, 2)
+    figure = Figure(figsize=(10, 8.4), dpi=120, layout="constrained")
+    (reliability, coverage), (ranking, evidence) = figure.subplots(2, 2, height_ratios=(4.6, 3.4))
     _draw_reliability(reliability, metrics["reliability"])
     _draw_coverage(coverage, metrics["deciles"])
+    _draw_ranking(ranking, metrics)
+    _draw_evidence(evidence, metrics["drift"], metrics["evidence"])
     ece = metrics["ece"]
     figure.suptitle(
         f"{metrics['n']} creatives in {metrics['num_groups']} groups: {metrics['verdict']}"
@@ -64,6 +71,35 @@ def _draw_coverage(axes: Any, deciles: Sequence[Mapping[str, Any]]) -> None:
     axes.set(xlabel="decile of predicted rate", ylabel="clicks inside the 90 % interval, %", title="Do intervals cover?",
              ylim=(0, 104), xticks=places)  # fmt: skip
     axes.legend(frameon=False, fontsize=9, loc="lower left")
+
+
+def _draw_ranking(axes: Any, metrics: Mapping[str, Any]) -> None:
+    """Draw what could be measured of RANKING with its interval; half, or none, is chance."""
+    known = [(name, label, chance) for name, (label, chance) in RANKING.items() if metrics[name] is not None]
+    places = np.arange(len(known))
+    values = [metrics[name] for name, _, _ in known]
+    bars = _bars(values, [metrics["intervals"].get(name) for name, _, _ in known]) if known else None
+    axes.errorbar(values, places, xerr=bars, fmt="o", color=RATE_COLOUR, capsize=3, markersize=5)
+    chances = [(place, chance) for place, (_, _, chance) in zip(places, known, strict=True) if chance is not None]
+    axes.plot(
+        [chance for _, chance in chances], [place for place, _ in chances], "|", color=SOFT, markersize=22, label="chance"
+    )
+    labels = [label for _, label, _ in known]
+    axes.set(yticks=places, yticklabels=labels, xlim=(min([0.0, *values]), 1), ylim=(len(known), -0.6),
+             title="Is the order right?")  # fmt: skip
+    if chances:
+        axes.legend(frameon=False, fontsize=9, loc="lower right")
+
+
+def _draw_evidence(axes: Any, drift: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
+    """Draw the share of creatives far from the training data, by modality, and say what predictions rest on."""
+    names = list(drift)
+    axes.barh(np.arange(len(names)), [100 * drift[name]["far"] for name in names], color=COVERAGE_COLOUR, height=0.5)
+    axes.set(yticks=np.arange(len(names)), yticklabels=names, xlim=(0, 100), ylim=(max(len(names), 1) - 0.4, -0.6),
+             xlabel="creatives far from the training data, %", title="Does it know such creatives?")  # fmt: skip
+    rows = "rows: " + (", ".join(f"{number} {grade}" for grade, number in evidence["rows"].items() if number) or "none")
+    learnt = [f"{name}: {one['grade']}" for name, one in evidence.items() if name != "rows" and one["n"]]
+    axes.text(0.98, 0.95, "\n".join([*learnt, rows]), transform=axes.transAxes, ha="right", va="top", fontsize=9, color=INK)
 
 
 def _bars(values: Sequence[float], intervals: Sequence[Sequence[float] | None]) -> np.ndarray:

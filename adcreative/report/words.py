@@ -28,7 +28,11 @@ DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
     "brightness": ("brightness", "brighter", "darker"),
     "contrast": ("contrast", "more contrast", "less contrast"),
     "warmth": ("warmth", "warmer colours", "cooler colours"),
+    "exposure": ("exposure", "brighter", "darker"),
+    "saturation": ("saturation", "stronger colours", "paler colours"),
+    "crop": ("crop", "cropped closer", "cropped closer"),
 }
+WORD_LABELS: Mapping[str, str] = {"headline": "Headline", "description": "Description", "cta": "Button"}
 WORD_DIRECTIONS = ("headline", "description")
 
 
@@ -115,6 +119,8 @@ def direction_label(name: str) -> str:
 
 def describe_edit(direction: str, strength: float) -> str:
     """Say one picture edit, such as "more smile (smile +1.2, clear)"."""
+    if direction == "scene":
+        return f"another background (number {strength:.0f})"
     size = "slight" if abs(strength) < 0.5 else "clear" if abs(strength) < 1.5 else "strong"
     label = direction_label(direction)
     number = f"{strength:+.1f}".replace("-", "\N{MINUS SIGN}")
@@ -128,11 +134,23 @@ def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Say what was done to the picture, one line per face and one for the picture as a whole; word edits are left out."""
     by_face: dict[int, list[str]] = {}
     for edit in edits:
-        if edit["direction"] in WORD_DIRECTIONS:
+        if edit["direction"] in WORD_LABELS:
             continue
         by_face.setdefault(int(edit["face"]), []).append(describe_edit(edit["direction"], float(edit["strength"])))
     return tuple(
         f"{'Picture' if face < 0 else f'Face {face + 1}'}: {', '.join(phrases)}" for face, phrases in sorted(by_face.items())
+    )
+
+
+def describe_search(record: Mapping[str, Any] | None) -> str:
+    """Say how far the search's quick scores held on final pixels; empty when nothing was rendered."""
+    if not record or not record.get("rendered"):
+        return ""
+    rendered, changes, correlation = record["rendered"], record.get("elite_changes", 0), record.get("rank_correlation")
+    alike = "" if correlation is None else f" Quick and final scores ranked them alike to {correlation:.2f} (Spearman)."
+    return (
+        f"{rendered} leading candidate{'s were' if rendered > 1 else ' was'} scored again from final pixels, which changed who "
+        f"led {changes} time{'' if changes == 1 else 's'}.{alike}"
     )
 
 

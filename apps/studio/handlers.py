@@ -376,6 +376,6 @@ def _find_taken(alternatives: Sequence[Any], result: Mapping[str, Any]) -> int |
     for number, one in enumerate(alternatives, 1):
         words = {"headline": one.headline, "description": getattr(one, "description", result["description_edited"])}
         has_words = all(text == result[f"{kind}_edited"] for kind, text in words.items())
-        if result["status"] == "edited" and has_words and [asdict(edit) for edit in one.edits] == result["edits"]:
+        if result["status"] == "edited" and has_words and [asdict(edit) for edit in one.edits] == list(result["edits"]):
             return number
     return None

@@ -60,7 +60,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
         check_button = gr.Button("Check these words", elem_id="check-button")
         use_button = gr.Button("Use these words", elem_id="use-button")
     shown, record = fragment(elem_id="word-checks"), gr.JSON(visible=False)
-    with gr.Row(equal_height=True):
+    with gr.Row(elem_classes="ac-line-up"):
         kind = gr.Radio(
             [("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Have others written"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def test_picture_left_out_or_refused_is_said(visit: Visit, tmp_path: Path) -> No
 
 
 def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: FakeStudio) -> None:
-    studio.round_s = 0.2
+    studio.round_s = 1.0
     visit.bring(None)
     visit.improve("Thorough")
     expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [2-9] of 20"))
@@ -208,6 +209,11 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_role("button", name="Plan the test").click()
     expect(page.locator("#plan")).to_contain_text("days")
     page.get_by_label("Approved by").fill("Anna")
+    page.get_by_label("European Union").check()
+    expect(page.locator("#duties")).to_contain_text("not legal advice")
+    page.get_by_role("button", name="Approve this edit").click()
+    expect(page.locator("#approval")).to_contain_text("tick that you will disclose")
+    page.get_by_label("I have read the list above").check()
     page.get_by_role("button", name="Approve this edit").click()
     expect(page.locator("#approval")).to_contain_text("Approved by Anna")
     page.get_by_role("button", name="Pack everything").click()
@@ -242,12 +248,106 @@ def test_a_click_on_the_map_takes_another_edit(visit: Visit, image_path: Path) -
     page = visit.page
     page.get_by_role("button", name="Take another edit").click()
     page.locator("#map [data-edit='2']").click()
-    expect(page.get_by_label("Edit 3", exact=True)).to_be_checked()
+    expect(page.get_by_label("New headline")).to_have_value("Words 3")
+    expect(page.locator("#map .ac-taken")).to_have_attribute("data-edit", "2")
     visit.shoot("map")
+    page.get_by_label("Edit 2", exact=True).check()  # the same without a mouse
     page.get_by_role("button", name="Take this edit").click()
-    expect(page.get_by_label("New headline")).to_have_value("Words 3")
+    expect(page.get_by_label("New headline")).to_have_value("Words 2")
     page.reload()
-    expect(page.get_by_label("New headline")).to_have_value("Words 3")
+    expect(page.get_by_label("New headline")).to_have_value("Words 2")
+
+
+def test_words_are_written_one_after_another_and_own_words_are_scored_again(
+    visit: Visit, studio: FakeStudio, image_path: Path
+) -> None:
+    page = visit.page
+    page.locator("#brief textarea").fill("Free returns.")
+    find_edit(visit, image_path)
+    studio.round_s = 0.6
+    page.get_by_role("button", name="Write more").click()
+    expect(page.locator("#lines")).to_contain_text("Written headline 1")
+    expect(page.locator("#lines")).not_to_contain_text("Written headline 3", timeout=300)
+    expect(page.locator("#lines")).to_contain_text("Written headline 3")
+    assert studio.asked[-1]["brief"] == "Free returns."
+    page.get_by_label("Written headline 2").check()
+    expect(page.get_by_label("New headline")).to_have_value("Written headline 2")
+    page.get_by_role("button", name="Use these words").click()
+    expect(page.locator("#word-checks")).to_contain_text("These words are on the edit now")
+    expect(page.locator("#result")).to_contain_text("Written headline 2")
+    visit.shoot("words")
+    page.get_by_label("New headline").fill("much worse words")
+    page.get_by_role("button", name="Use these words").click()
+    expect(page.locator("#word-checks")).to_contain_text("The edit keeps the words it had")
+    expect(page.locator("#result")).to_contain_text("Written headline 2")
+
+
+def test_the_heat_map_is_shown_beside_the_score(visit: Visit, image_path: Path) -> None:
+    visit.bring(image_path)
+    visit.page.get_by_role("button", name="Why this number").click()
+    expect(visit.page.locator("#why img")).to_be_visible()
+    expect(visit.page.locator("#why")).to_contain_text("orange raises")
+    visit.shoot("why")
+
+
+def test_a_search_that_waits_is_found_again_by_its_closed_tab(browser: Any, visit: Visit, studio: FakeStudio) -> None:
+    studio.round_s = 0.5
+    visit.bring(None, "First coat")
+    visit.improve()
+    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    other = Visit(browser, visit.url)
+    other.bring(None, "Second coat")
+    other.improve()
+    expect(other.page.locator("#progress")).to_contain_text("Waiting for the search before yours")
+    other.page.close()
+    assert len(studio.asked) == 1
+    other.open()
+    expect(other.page.locator("#result")).to_contain_text("Second coat")
+    assert len(studio.asked) == 2
+    other.context.close()
+
+
+def test_many_ads_are_ranked_and_one_is_taken_on(visit: Visit, image_path: Path, tmp_path: Path) -> None:
+    page = visit.page
+    with zipfile.ZipFile(tmp_path / "ads.zip", "w") as archive:
+        for name in ("one.jpg", "two.jpg", "thin.jpg", "../evil.jpg"):
+            archive.write(image_path, name)
+        archive.writestr("metadata.csv", "file_name,headline\none.jpg,Coats\ntwo.jpg,Boots\nthin.jpg,Hats\n")
+    page.get_by_role("tab", name="Many ads").click()
+    page.locator("#folder-uploads input[type=file]").set_input_files(tmp_path / "ads.zip")
+    expect(page.locator("#folder-uploads")).to_contain_text("ads")
+    page.get_by_role("button", name="Score them all").click()
+    expect(page.locator("#folder tbody tr").first).to_contain_text("Boots")
+    expect(page.locator("#folder tbody tr").last).to_contain_text("not enough data")
+    for text in ("It is damaged", "a path that leads elsewhere"):
+        expect(page.locator("#folder")).to_contain_text(text)
+    expect(page.locator("#folder-table")).to_contain_text("scores")
+    visit.shoot("folder")
+    page.get_by_role("button", name="Improve this one").click()
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("Boots")
+    expect(page.locator("#picture-note")).to_contain_text("px, ready")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("tab", name="Many ads").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_unknown_columns_are_asked_for(visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    results = tmp_path / "export.csv"
+    days = [f"Coat;2026-01-{day:02};5000;{150 - 6 * day}" for day in range(1, 15)]
+    results.write_text("\n".join(["Werbemittel;Datum;Einblendungen;Besuche", *days, "Total;;70000;1500"]))
+    page.get_by_role("tab", name="Your account").click()
+    page.locator("#account-results input[type=file]").set_input_files(results)
+    expect(page.locator("#account-columns")).to_contain_text("Some columns are not known")
+    for ours, theirs in (("ad_name", "Werbemittel"), ("impressions", "Einblendungen"), ("clicks", "Besuche")):
+        page.locator(f"#column-{ours} input").click()
+        page.get_by_role("option", name=theirs).click()
+    visit.shoot("columns")
+    page.get_by_role("button", name="Read the results").click()
+    expect(page.locator("#account")).to_contain_text("Do ads tire?")
+    expect(page.locator("#account")).to_contain_text("falling")
+    expect(page.locator("#account")).to_contain_text("1 × total row")
+    visit.shoot("fatigue")
 
 
 def test_everything_can_be_deleted(visit: Visit, image_path: Path) -> None:
@@ -272,11 +372,13 @@ def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path
     assert visit.page.evaluate(UNNAMED) == []
     visit.page.locator("body").click(position={"x": 2, "y": 2})
     reached = set()
-    for _ in range(70):
+    for _ in range(90):
         visit.page.keyboard.press("Tab")
         reached.add(visit.page.evaluate(FOCUS))
     text = "\n".join(reached)
     for name in ("Headline", "Score it", "Improve it", "nobody real", "More about the ad", "Fine tuning", "Quick look",
-                 "Download the edited", "Take another edit", "New headline", "Check these words", "Campaign", "Plan the test",
-                 "Approved by", "Approve this edit", "File for a platform", "Pack everything", "Delete my ad"):  # fmt: skip
+                 "Download as a draft", "Take another edit", "New headline", "Check these words", "Use these words",
+                 "Write more", "Why this number", "Brief", "European Union", "I have read", "Campaign", "Plan the test",
+                 "Many ads", "Models used here", "Approved by", "Approve this edit", "File for a platform", "Pack everything",
+                 "Delete my ad"):  # fmt: skip
         assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"

@@ -168,3 +168,50 @@ def test_read_account_needs_no_run(tmp_path: Path) -> None:
     (ad,) = read_account(path).ads
     assert (ad.ctr, ad.ctr_low, ad.enough_data) == (0.0, 0.0, False)
     assert 0.0015 < ad.ctr_high < 0.003
+
+
+def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
+    assert "where it will run" in steps.approve("me", "Anna", [], True)[0]
+    assert "tick that you will disclose" in steps.approve("me", "Anna", ["eu"], False)[0]
+    assert "no disclosure rules for" in steps.approve("me", "Anna", ["atlantis"], True)[0]
+    assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
+    shown, listed = steps.disclosures("me", ["eu", "meta"])
+    assert "not legal advice" in shown
+    event = steps.approve("me", "Anna", ["eu", "meta"], True)[1]
+    assert event["disclosures"] == [duty["rule_id"] for duty in listed["disclosures"]]
+    assert event["markets"] == ["eu", "meta"]
+    assert steps.pack("me", "autumn", "", "")[1]
+    steps.handlers.choose("me", "Edit 2")  # another edit: nobody approved that one
+    assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
+
+
+def test_unknown_columns_are_shown_and_chosen(steps: Steps, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(f"Werbemittel,Datum,Einblendungen,Besuche\n{EVIL},2026-01-01,1000,50\nb,2026-01-02,1000,40\n")
+    shown, view = steps.columns(str(path))
+    assert view is not None
+    assert (view.is_known, view.found["day"], view.found["impressions"]) == (False, "Datum", "")
+    assert "Some columns are not known" in shown
+    assert "<script" not in shown
+    assert "no columns for impressions" in steps.account("me", str(path), None)[0]
+    chosen = {"ad_name": "Werbemittel", "impressions": "Einblendungen", "clicks": "Besuche", "day": "Datum"}
+    assert [ad["clicks"] for ad in steps.account("me", str(path), None, chosen)[1]["ads"]] == [50, 40]
+    assert "One column stands for two things" in steps.account("me", str(path), None, {**chosen, "clicks": "Datum"})[0]
+    path.write_text("ad_name,impressions,clicks\na,1000,50\n")
+    assert "columns are known" in steps.columns(str(path))[0]
+    assert steps.columns(None) == ("", None)
+
+
+def test_ads_that_tire_are_told_from_those_with_too_little_data(steps: Steps, tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    days = [f"2026-01-{day:02}" for day in range(1, 22)]
+    rows = [f"tired,{day},4000,{round(120 * 0.93**number)}" for number, day in enumerate(days)]
+    rows += [f"steady,{day},4000,80" for day in days] + ["new,2026-01-20,4000,90"]
+    path.write_text("\n".join(["ad_name,day,impressions,clicks", *rows]))
+    shown, found = steps.account("me", str(path), None)
+    ages = {one["name"]: one for one in found["fatigue"]}
+    assert ages["tired"]["high"] < 0 < ages["steady"]["high"]
+    assert ages["new"]["change"] is None
+    assert found["drift"]["name"] == "all ads"
+    for text in ("falling", "no clear trend", "1 period over 0 days", "Do ads tire?"):
+        assert text in shown

@@ -10,6 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.ctr_training import ctr_training_figures
+from tests.bench.editing import editing_figures
+from tests.bench.fuxictr import fuxictr_figures
+from tests.bench.memory import memory_figures
 from tests.bench.serving import serving_figures
 from tests.bench.synthesis import synthesis_figures
 
@@ -48,8 +52,9 @@ def main() -> None:
     figures = {
         "help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1),
         "score_cold_ads_per_s": round(32 / cold, 1), "score_warm_over_cold": round(cold / warm, 1), **serving_figures(),
-        **synthesis_figures(256), **synthesis_figures(1024),
+        **synthesis_figures(256), **synthesis_figures(1024), **ctr_training_figures(), **fuxictr_figures(),
     }  # fmt: skip
+    figures |= memory_figures() | editing_figures()
     print(json.dumps(figures, indent=1))
 
 

@@ -129,7 +129,7 @@ def run_trials(
 
 def _trial(algorithm: str, creative: Creative, outcome: EditOutcome, market: KnowsTruth) -> Trial:
     result, is_edited = outcome.result, outcome.result.status == "edited"
-    final = replace(creative, headline=result.headline_edited, description=result.description_edited)
+    final = replace(creative, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited)
     before, after = market.true_ctr(creative), market.true_ctr(final, outcome.image_u8)
     return Trial(
         algorithm=algorithm, name=creative.name, status=result.status,

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from adcreative.copywriter.brief import Brief, read_facts  # noqa: E402
 from adcreative.copywriter.decoding import OpenGate, SamplingConfig, SharedPrompt, _draw  # noqa: E402
-from adcreative.copywriter.vocabulary import WordTrie, allowed_words, field_of  # noqa: E402
+from adcreative.copywriter.vocabulary import WordTrie, allowed_words, borrowed_out_of_place, field_of  # noqa: E402
 from adcreative.encoders.gguf_cache import load_language_model  # noqa: E402
 
 SIZE = 14
@@ -95,6 +95,19 @@ def test_words_of_several_tokens_can_only_be_finished() -> None:
     assert trie.mask(trie.step((), 5)).nonzero().flatten().tolist() == [5, 6, 7, 10]
     assert trie.may_stop(trie.step((), 5))
     assert trie.step(trie.step((), 5), 6) == ()
+
+
+def test_a_subword_inside_a_word_may_come_again() -> None:
+    tokens = {" washable": [5, 6], " reusable": [7, 6], " 2.4 mm": [8, 9, 9]}
+    trie = WordTrie(["washable", "reusable", "2.4 mm"], [], lambda text: tokens[text], 12)
+    assert trie.repeatable().nonzero().flatten().tolist() == [6, 8, 9]
+
+
+def test_words_borrowed_from_the_brief_stand_as_they_do_there() -> None:
+    facts = read_facts(Brief("Peaken", "fitness", "", "Built for bodies with a job and a family", "Gentle on the river."))
+    assert borrowed_out_of_place("Ready for a job?", facts) == "job"
+    assert borrowed_out_of_place("A workout for a job and a family", facts) is None
+    assert borrowed_out_of_place("Time for a new workout", facts) is None
 
 
 def test_the_vocabulary_is_the_briefs_and_its_fields() -> None:

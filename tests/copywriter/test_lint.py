@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from adcreative.copywriter import Brief, check_copy
+from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.lint import is_near_duplicate, length_limit
 from adcreative.copywriter.rules import PACKS, compiled, english_words, rule_pack
 
@@ -216,6 +217,32 @@ def test_every_rule_pack_is_dated_and_compiles() -> None:
             compiled(text)
     assert "mud" in english_words()
     assert "london" not in english_words()
+
+
+def test_every_rule_says_where_it_is_from() -> None:
+    packs = [rule_pack(name) for name in PACKS]
+    rules = [*packs, *rule_pack("claims")["groups"], *rule_pack("limits")["platforms"].values()]
+    rules += [rule for rule in rule_pack("people").values() if isinstance(rule, dict)]
+    for rule in rules:
+        said = str(rule.get("source", "house"))
+        addresses = rule.get("url", [])
+        is_house = "house" in said or "written for this project" in said
+        assert is_house or addresses, rule.get("name", said)
+        for address in [addresses] if isinstance(addresses, str) else addresses:
+            assert address.startswith("https://"), address
+
+
+def test_an_article_stands_before_what_can_be_counted() -> None:
+    brief = Brief("Honeyleaf", "skin care", "", "Care for dry hands", "")
+    assert any("is not counted (care)" in problem for problem in check_copy("How about a skin care?", brief, "headline"))
+    for line in ("Ready for a skin care routine?", "Time for a little skin care"):
+        assert not any("is not counted" in problem for problem in check_copy(line, brief, "headline")), line
+
+
+def test_measures_of_a_brief_stay_whole() -> None:
+    brief = Brief("Pell", "phone case", "", "Slim case", "A case 2.4 mm thin. Soft to hold.Easy to wipe.")
+    assert "2.4" in read_facts(brief).numbers
+    assert read_facts(brief).description == brief.description
 
 
 def _strings_under(value: object, key: str) -> list[str]:

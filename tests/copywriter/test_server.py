@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -58,6 +60,24 @@ def test_a_rate_limit_is_waited_out(chat_server, shoe_brief) -> None:
     assert _source(chat_server.address, waits).propose(shoe_brief, "headline", 3, seed=0) == LINES
     assert sum(waits) == pytest.approx(1.5 + 1.0)
     assert len(chat_server.requests) == 3
+
+
+def test_a_rate_limit_may_name_a_date(chat_server, shoe_brief) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+    chat_server.says(429, Retry_After=until)
+    chat_server.writes(json.dumps({"lines": LINES}))
+    waits: list[float] = []
+    assert _source(chat_server.address, waits).propose(shoe_brief, "headline", 3, seed=0) == LINES
+    assert 1.0 < sum(waits) <= 3.1
+
+
+@pytest.mark.parametrize("value", ["soon", "nan", "inf", "-5", "Thu, 99 Foo 2026 00:00:00 GMT"])
+def test_an_odd_retry_after_is_passed_over(chat_server, shoe_brief, value: str) -> None:
+    chat_server.says(429, Retry_After=value)
+    chat_server.writes(json.dumps({"lines": LINES}))
+    waits: list[float] = []
+    assert _source(chat_server.address, waits).propose(shoe_brief, "headline", 3, seed=0) == LINES
+    assert sum(waits) == pytest.approx(0.5)
 
 
 def test_retry_after_is_capped(chat_server, shoe_brief) -> None:

@@ -82,6 +82,18 @@ def test_nan_features_are_named_and_nothing_is_written(broken: str, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("_planted")
+def test_nan_features_end_an_evaluation_before_anything_is_written(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor = SimpleNamespace(extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives])
+    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: (predictor, predictor))
+    write_rows(tmp_path / "ads.csv", ads(20, lambda i: 20 + i % 9), COLUMNS)
+    with pytest.raises(FeatureError, match=r'creative "ad 0": appeal holds NaN or infinite values; extract it again'):
+        pipeline.evaluate(tmp_path / "ads.csv", tmp_path / "out" / "metrics.json")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_judge_that_fails_leaves_no_lonely_predictor(
     predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

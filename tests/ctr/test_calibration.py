@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from adcreative.ctr.calibration import Calibrator, Counts, DomainCalibration, fit_calibrator, log_likelihood
+from adcreative.ctr.calibration import (
+    Calibrator,
+    Counts,
+    DomainCalibration,
+    fit_calibrator,
+    log_likelihood,
+    match_coverage,
+    replace_logits,
+)
 
 
 def draw(num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35) -> tuple[Counts, np.ndarray]:
@@ -59,6 +67,45 @@ def test_intervals_cover_beta_binomial_rates() -> None:
     low, high = calibrator.interval(calibrator.log_odds(held_out.logit, held_out.domain), held_out.spread, held_out.domain)
     assert 0.86 <= ((low <= truth[1000:]) & (truth[1000:] <= high)).mean() <= 0.95
     assert calibrator.coverage(held_out) == pytest.approx(0.9, abs=0.03)
+
+
+def heavy(num: int, seed: int) -> tuple[Counts, np.ndarray]:
+    """As `draw`, with residuals of a law with two widths: most creatives vary little, a tenth a lot."""
+    rng = np.random.default_rng(seed)
+    counts, _ = draw(num, seed=seed, tau=0.0)
+    width = np.where(rng.random(num) < 0.1, 1.5, 0.12)
+    truth = special.expit(-3.6 + 0.7 * (counts.logit + 4) + width * rng.normal(size=num))
+    impressions = np.full(num, 20_000.0)
+    return replace(counts, impressions=impressions, clicks=rng.binomial(20_000, truth).astype(float)), truth
+
+
+def test_matched_intervals_cover_where_the_assumed_law_is_wrong() -> None:
+    counts, _ = heavy(1200, 20)
+    fresh, truth = heavy(4000, 21)
+    fitted = fit_calibrator(counts, seed=0)
+    matched = match_coverage(fitted, counts)
+
+    def covers(calibrator: Calibrator) -> float:
+        low, high = calibrator.interval(calibrator.log_odds(fresh.logit, fresh.domain), fresh.spread, fresh.domain)
+        return float(((low <= truth) & (truth <= high)).mean())
+
+    assert covers(fitted) > 0.92
+    assert covers(matched) == pytest.approx(0.9, abs=0.02)
+    assert matched.coverage(counts) == pytest.approx(0.9, abs=0.005)
+    assert matched.domains[1] == fitted.domains[1]  # no creative of that kind: left as it was
+
+
+def test_unseen_logits_take_the_place_of_flattering_ones() -> None:
+    """Rows a network learnt by heart: calibrated on those logits the interval is too narrow, on replaced ones it covers."""
+    counts, _ = draw(900, seed=30)
+    by_heart = replace(counts, logit=special.logit((counts.clicks + 0.5) / (counts.impressions + 1)))
+    halves = np.array_split(np.random.default_rng(0).permutation(900), 2)
+    honest = replace_logits(by_heart, [(rows, counts.logit[rows]) for rows in halves])
+    assert np.array_equal(np.sort(honest.group), np.arange(900))
+    assert np.array_equal(honest.logit, counts.logit[honest.group])
+    fresh, _ = draw(2000, seed=31)
+    assert fit_calibrator(by_heart, seed=0).coverage(fresh) < 0.8
+    assert fit_calibrator(honest, seed=0).coverage(fresh) == pytest.approx(0.9, abs=0.03)
 
 
 def test_rates_are_right_on_average() -> None:

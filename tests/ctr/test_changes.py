@@ -76,7 +76,8 @@ def test_mean_and_variance_are_the_formulas_and_survive_json() -> None:
     found = fit_change_calibration(world(slopes=(0.3, 0.9), taus=(0.2, 0.1)))
     again = ChangeCalibration.from_dict(found.as_dict())
     assert again == found
-    words, picture = found.channels["words"], found.channels["picture"]
-    assert found.mean(np.array(1.0), np.array(2.0)) == pytest.approx(words.slope + 2 * picture.slope)
+    words, picture, faces = (found.channels[name] for name in ("words", "picture", "faces"))
+    believed = found.mean(np.array(1.0), np.array(2.0), np.array(3.0))
+    assert believed == pytest.approx(words.slope + 2 * picture.slope + 3 * faces.slope)
     assert found.variance(np.array(0.5), np.array(2.0)) == pytest.approx(0.5 * words.tau**2 + 2 * picture.tau**2)
     assert squared_distance(np.eye(2), np.array([1.0, 0.0])).tolist() == [0.0, 2.0]

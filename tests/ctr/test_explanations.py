@@ -20,6 +20,7 @@ from adcreative.ctr.perturbation import (
     occlusion_drops,
     read_words,
     remove_words,
+    top_ranked,
     weigh_words,
 )
 from adcreative.ctr.predictor import AccountHistory, Predictor
@@ -142,34 +143,54 @@ def test_a_picture_that_cannot_be_read_is_said() -> None:
         map_heat(Creative(), np.zeros((64, 64, 3), np.uint8), broken, score_corner)
 
 
+def test_the_top_ranked_push_the_same_way() -> None:
+    assert top_ranked([0.1, -0.5, 0.3, -0.4], 2) == [1, 3]
+    assert top_ranked([0.1, -0.2, 0.3, -0.1], 2) == [0, 2]
+    assert top_ranked([0.0, 0.0], 1) == [0]
+
+
 def test_deleting_the_top_words_and_regions_beats_random_ones() -> None:
-    """Faithfulness on the planted encoder: at least 80 % of random deletions lower the score less."""
+    """Faithfulness on the planted encoder: at least 80 % of random deletions move the score less; made-up weights lose."""
     rng = np.random.default_rng(0)
     vocabulary = ["free", "sleep", "never", "body", "and", "the", "now", "you"]
-    wins = []
-    for _ in range(10):
+    wins, made_up = [], []
+    for _ in range(20):
         creative = Creative(headline=" ".join(rng.permutation(vocabulary)))
         (features,) = read_planted([creative])
         assert isinstance(features, CreativeFeatures)
         weights = [one.log_odds for one in weigh_words(creative, features, read_planted, score_corner)]
 
-        def drop(rows: Sequence[int], creative: Creative = creative, features: CreativeFeatures = features) -> float:
-            less = remove_words(creative, [("headline", row) for row in rows])
-            full, without = score_corner([creative, less], [features, *read_words([less], features, read_planted)])
-            return float(full - without)
+        def drops(
+            sets: Sequence[Sequence[int]], creative: Creative = creative, features: CreativeFeatures = features
+        ) -> object:
+            less = [remove_words(creative, [("headline", row) for row in rows]) for rows in sets]
+            log_odds = score_corner([creative, *less], [features, *read_words(less, features, read_planted)])
+            return log_odds[0] - log_odds[1:]
 
-        wins.append(deletion_wins(weights, drop, num_deleted=2, num_draws=10, rng=rng))
-        assert deletion_wins([-w for w in weights], drop, num_deleted=2, num_draws=10, rng=rng) < wins[-1]
+        true, false = deletion_wins([weights, rng.permutation(weights).tolist()], drops, num_deleted=2, num_draws=10, rng=rng)  # type: ignore[arg-type]
+        wins.append(true)
+        made_up.append(false)
     assert np.mean(wins) >= 0.8
+    assert 0.2 < np.mean(made_up) < 0.8
     image_u8 = rng.integers(0, 60, (96, 96, 3), dtype=np.uint8)
     image_u8[:48, :48] += 150
     heat = map_heat(Creative(), image_u8, read_planted, score_corner)
     cells = [(y, x) for y in range(8) for x in range(8)]
 
-    def drop_cells(rows: Sequence[int]) -> float:
-        return float(occlusion_drops(Creative(), image_u8, [[cells[r] for r in rows]], read_planted, score_corner)[0])
+    def drop_cells(sets: Sequence[Sequence[int]]) -> np.ndarray:
+        return occlusion_drops(Creative(), image_u8, [[cells[r] for r in rows] for rows in sets], read_planted, score_corner)
 
-    assert deletion_wins(heat.ravel().tolist(), drop_cells, num_deleted=6, num_draws=10, rng=rng) >= 0.8
+    assert deletion_wins([heat.ravel().tolist()], drop_cells, num_deleted=6, num_draws=10, rng=rng)[0] >= 0.8
+
+
+def test_a_tie_counts_half_and_all_items_are_no_contest() -> None:
+    rng = np.random.default_rng(0)
+    same = deletion_wins([[1.0, 0.0, 0.0]], lambda sets: np.ones(len(sets)), num_deleted=1, num_draws=8, rng=rng)
+    assert same == [0.5]
+    assert deletion_wins([[1.0, 0.5]], lambda sets: np.ones(len(sets)), num_deleted=2, num_draws=8, rng=rng) == [0.5]
+    down = deletion_wins([[0.1, -2.0, 0.1]], lambda sets: np.array([-1.0 if s == [1] else 0.1 for s in sets]),
+                         num_deleted=1, num_draws=8, rng=rng)  # fmt: skip
+    assert down == [1.0]
 
 
 def test_nearest_creatives_have_their_real_rates(predictor: Predictor, world: PlantedWorld) -> None:

@@ -14,11 +14,11 @@ from PIL import Image
 
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
-from adcreative.ctr.held_out import BETTER, NOT_ENOUGH, count_held_out, draw_groups, measure_held_out
+from adcreative.ctr.held_out import BETTER, NOT_ENOUGH, count_held_out, describe_rows, draw_groups, measure_held_out
 from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
 from adcreative.ctr.predictor import Predictor
 from adcreative.report.plots import draw_evaluation
-from tests.ctr.planted import PlantedWorld, join, plant_market, plant_tests
+from tests.ctr.planted import TEXT_DIM, PlantedWorld, join, plant_market, plant_tests
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,37 @@ def test_a_few_creatives_and_a_test_of_one_arm_are_measured_as_far_as_they_go(
     assert json.dumps(found, allow_nan=False)
 
 
+def test_drift_and_grades_say_what_the_figures_rest_on(predictor: Predictor, fresh: PlantedWorld) -> None:
+    """Words far from the training data are extrapolated, simulated pictures stay simulated, an unseen category is counted."""
+    far = np.zeros(TEXT_DIM, np.float32)
+    far[0] = -1.0
+    creatives = [replace(fresh.creatives[300], category="umbrellas"), *fresh.creatives[301:310], *fresh.creatives[:10]]
+    features = [*fresh.features[300:310], *fresh.features[:10]]
+    usual = measure_held_out(predictor, creatives, features)
+    assert (usual["evidence"]["picture"]["grade"], usual["evidence"]["words"]["grade"]) == ("simulated", "measured")
+    assert usual["evidence"]["rows"] == {"measured": 9, "extrapolated": 1, "simulated": 10, "none": 0}
+    known = measure_held_out(predictor, [fresh.creatives[300], *creatives[1:]], features)
+    assert usual["drift"]["context"]["far"] == pytest.approx(known["drift"]["context"]["far"] + 1 / 20)
+    bold = copy.copy(predictor)
+    bold.drifts = {**predictor.drifts, "words": replace(predictor.drifts["words"], threshold=0.0)}
+    found = measure_held_out(bold, creatives, [replace(one, text=far) for one in features])
+    assert found["drift"]["words"]["far"] == 1.0
+    assert found["drift"]["words"]["distance"] > usual["drift"]["words"]["distance"]
+    assert found["evidence"]["rows"] == {"measured": 0, "extrapolated": 10, "simulated": 10, "none": 0}
+    assert found["evidence"]["words"]["extrapolated"] == 20
+
+
+def test_rows_have_the_rates_of_predict_and_their_grades(predictor: Predictor, fresh: PlantedWorld) -> None:
+    part = fresh.rows(np.arange(295, 305))
+    rows = describe_rows(predictor, part.creatives, part.features)
+    predictions = predictor.predict(part.creatives, part.features)
+    assert [row["ctr"] for row in rows] == pytest.approx([one.ctr for one in predictions], abs=1e-6)
+    assert [row["ctr_high"] for row in rows] == pytest.approx([one.ctr_high for one in predictions], abs=1e-6)
+    assert {row["grade"] for row in rows[:5]} == {"simulated"}
+    assert rows[9]["grade_picture"] == ""
+    assert rows[0]["observed"] == pytest.approx(rows[0]["clicks"] / rows[0]["impressions"], abs=1e-6)
+
+
 def test_too_narrow_intervals_are_seen(predictor: Predictor, fresh: PlantedWorld) -> None:
     bold = copy.copy(predictor)
     bold.calibrator = Calibrator(
@@ -106,6 +137,7 @@ def test_too_narrow_intervals_are_seen(predictor: Predictor, fresh: PlantedWorld
     found = measure_held_out(bold, fresh.creatives, fresh.features)
     assert found["coverage"] < 0.8
     assert found["intervals"]["coverage"][1] < 0.88
+    assert found["deciles_off"] >= 5
 
 
 def test_groups_are_drawn_whole_and_with_replacement() -> None:
@@ -144,5 +176,7 @@ def test_the_picture_shows_both_plots(measured: dict) -> None:  # type: ignore[t
     blue, orange = count((0, 92, 184)), count((214, 96, 0))
     assert blue[0] > 300 > blue[1]
     assert orange[1] > 300 > orange[0]
+    low = pixels[pixels.shape[0] * 3 // 5 :]
+    assert (np.abs(low[:, : low.shape[1] // 2] - np.array((0, 92, 184))).max(axis=2) < 30).sum() > 100  # ranking
     bare = [{**one, "observed_interval": None, "coverage_interval": None} for one in measured["deciles"][:1]]
     assert draw_evaluation({**measured, "reliability": bare, "deciles": bare, "ece": None})

@@ -14,11 +14,10 @@ from sklearn.metrics import roc_auc_score
 from adcreative.artifacts import load_artifact
 from adcreative.ctr.mmctr_models import MODELS, PARTS, Schedule, find_entry
 from adcreative.ctr.mmctr_table import area_under_curve, log_loss, measure
-from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining, compare, embedding_penalty, main
+from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining, add_penalty_gradient, compare, main
 from adcreative.errors import ConfigError, TrainingError
 from tests.catalog.mmctr_files import write_data
-
-QUICK = Schedule(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)
+from tests.ctr.narrow_models import QUICK, narrow_entries
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +33,8 @@ def data(folder: Path) -> ChallengeData:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same networks, narrow."""
-    for name, width in (("qin", 8), ("din", 8), ("autoint", 4), ("target_only", 8), ("history", 8)):
-        entry = MODELS[name]
-        narrow = type(entry.config)(embedding_dim=width, projected_dim=8 if name != "qin" else None, num_layers=2, num_rows=2)
-        monkeypatch.setitem(MODELS, name, type(entry)(narrow, entry.schedule, entry.build))  # type: ignore[arg-type]
+    for name, entry in narrow_entries().items():
+        monkeypatch.setitem(MODELS, name, entry)  # type: ignore[arg-type]
 
 
 def train(
@@ -111,8 +108,12 @@ def test_rate_halves_after_each_failure_and_training_ends_with_the_best_weights(
 def test_regulariser_is_half_of_all_squares_and_shrinks_rows_no_batch_has(data: ChallengeData, tmp_path: Path) -> None:
     training = train(data, tmp_path, schedule=Schedule(batch_size=128, embedding_regularizer=0.5, max_epochs=1))
     names = ("item_table", "tag_table", "likes_table", "views_table", "projection")
-    squares = sum(float(getattr(training.network, name).weight.detach().square().sum()) for name in names)
-    assert float(embedding_penalty(training.network, 0.5).detach()) == pytest.approx(0.25 * squares, rel=1e-5)
+    weights = [getattr(training.network, name).weight for name in names]
+    expected = torch.autograd.grad(sum(0.25 * weight.square().sum() for weight in weights), weights)
+    weights[0].grad = torch.ones_like(weights[0])  # of the loss; the others have none yet
+    add_penalty_gradient(training.network, 0.5)
+    for weight, penalty, before in zip(weights, expected, (1.0, 0.0, 0.0, 0.0, 0.0), strict=True):
+        torch.testing.assert_close(weight.grad, penalty + before)
     unseen = training.network.likes_table.weight
     with torch.no_grad():
         unseen[0] = 1.0  # level 0 never occurs
@@ -182,11 +183,11 @@ def test_one_modality_alone_sees_nothing_else(data: ChallengeData, part: str, tm
     with torch.no_grad():
         for weight in network.embedding_weights():
             weight.normal_(generator=torch.Generator().manual_seed(0))
-        plain = training._logits(rows)
+        plain = network(*training.batches.build(rows))
         other = next(iter(data.train.iter_batches(40)))
         swapped = {"levels": ["levels"], "history": ["history"]}.get(part, ["items"])
         for name in ("levels", "items", "history"):
-            changed = training._logits(type(rows)(**{**vars(rows), name: vars(other)[name]}))
+            changed = network(*training.batches.build(type(rows)(**{**vars(rows), name: vars(other)[name]})))
             assert torch.equal(changed, plain) == (name not in swapped), name
 
 

@@ -150,7 +150,8 @@ class FakeCopywriter:
         self.headlines, self.descriptions = headlines, descriptions
 
     def write(self, brief: Any, num_headlines: int, num_descriptions: int, seed: int, should_stop: Any = None) -> Any:
-        return SimpleNamespace(headlines=self.headlines[:num_headlines], descriptions=self.descriptions[:num_descriptions])
+        headlines, descriptions = self.headlines[:num_headlines], self.descriptions[:num_descriptions]
+        return SimpleNamespace(headlines=headlines, descriptions=descriptions, notes=())
 
 
 def bumpy_surface(features: CreativeFeatures) -> float:

@@ -335,6 +335,17 @@ def test_copywriter_failure_costs_the_words_only() -> None:
     assert "no new words: the server is down." in outcome.result.reason
 
 
+def test_what_the_copywriter_notes_reaches_the_reason() -> None:
+    class Noting(FakeCopywriter):
+        def write(self, *args: Any, **kwargs: Any) -> Any:
+            written = super().write(*args, **kwargs)
+            written.notes = ("the embedded model knows English only",)
+            return written
+
+    outcome = edit_creative(fake_ad(), tools=fake_tools(copywriter=Noting()), config=QUICK)
+    assert "the embedded model knows English only" in outcome.result.reason
+
+
 def test_a_creative_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(CreativeError, match="the picture is black"):
         edit_creative(Creative(image_u8=np.zeros((64, 64, 3), np.uint8)), tools=fake_tools(), config=QUICK)

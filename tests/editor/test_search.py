@@ -183,3 +183,23 @@ def test_the_search_costs_less_than_two_milliseconds_per_candidate() -> None:
     started_s = time.process_time()  # CPU time: other programs share the machine
     result = search.search_edits(hill, SPACE, SearchConfig(population_size=40, generations=10), rng=np.random.default_rng(0))
     assert (time.process_time() - started_s) / result.evaluations < 0.002
+
+
+def test_cma_es_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "has_cmaes", lambda: False)
+    with pytest.raises(ConfigError, match=r'needs the package cmaes; install it with: pip install "adcreative\[bench\]"'):
+        SearchConfig(algorithm="cma-es")
+
+
+def test_cma_es_converges_on_a_smooth_hill_and_uses_choices() -> None:
+    space = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
+
+    def score(genomes: list[Individual]) -> list[CandidateScore]:
+        s, heads = space.strengths(genomes)[:, 0], space.choices(genomes)[:, 0]
+        low = 1.0 - (s[:, 0] - 1.2) ** 2 - (s[:, 1] + 0.5) ** 2 + 0.3 * (heads == 2)
+        return [CandidateScore(uplift_mean=v, uplift_std=0, uplift_low=v, identity=1, size=0) for v in low]
+
+    config = SearchConfig(algorithm="cma-es", population_size=12, generations=30)
+    best = search_edits(score, space, config, rng=np.random.default_rng(0)).best
+    assert best.fitness.values[0] > 1.28
+    np.testing.assert_allclose(space.strengths([best])[0, 0], [1.2, -0.5], atol=0.1)

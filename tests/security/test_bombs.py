@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import pickle
 import struct
 import time
 import tracemalloc
@@ -134,8 +136,14 @@ def test_a_cached_entry_with_a_pickle_is_not_read(tmp_path: Path) -> None:
     from adcreative.feature_cache import FeatureCache
 
     cache = FeatureCache(tmp_path)
-    path = tmp_path / "aa" / "aa1.features.npz"
+    path = tmp_path / "aa" / "aa1.features"
     path.parent.mkdir()
-    with path.open("wb") as file:
-        np.savez(file, codes=np.array([{"a": 1}], dtype=object))
-    assert cache.load("aa1") is None
+    for planted in (pickle.dumps({"codes": 1}), _npz_with_a_pickle()):
+        path.write_bytes(hashlib.sha256(planted).digest() + planted)
+        assert cache.load("aa1") is None
+
+
+def _npz_with_a_pickle() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, codes=np.array([{"a": 1}], dtype=object))
+    return buffer.getvalue()

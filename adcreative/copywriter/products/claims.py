@@ -91,6 +91,15 @@ def read_statement(text: str, product: ProductFacts, lexicon: Lexicon) -> Statem
     )
 
 
+def bare_numbers(sentence: str, product: ProductFacts) -> list[str]:
+    """Return numbers of the record that stand without the word that follows them there: "It measures 38."."""
+    if not product.is_english:
+        return []
+    tokens, pairs = (*tokenize(sentence), ""), _pairs_of(product)
+    measured = {first for first, _ in pairs if _is_number(first)}
+    return [first for first, second in pairwise(tokens) if first in measured and (first, second) not in pairs]
+
+
 def split_sentences(text: str) -> list[str]:
     """Cut at the ends of sentences; "1.5 m" stays whole."""
     return [part.strip() for part in _SENTENCE.split(text) if part.strip()]

@@ -20,7 +20,7 @@ import numpy as np
 from adcreative.copywriter.brief import clean_text
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.lint import check_sentence, is_near_duplicate
-from adcreative.copywriter.products.claims import Lexicon, Statement, read_statement, split_sentences
+from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
 from adcreative.copywriter.products.sentences import TemplateDescriptions, join_that_fit, other_language, sentences_for
 from adcreative.copywriter.rules import rule_pack
@@ -174,6 +174,7 @@ class ProductDescriber:
                 unsupported = read_statement(sentence, product, self._lexicon).unsupported
                 faults = [f"{claim!r} is not in the record" for claim in unsupported]
                 faults += check_sentence(sentence, product.facts, product.avoid)
+                faults += [f"has the number {one} alone" for one in bare_numbers(sentence, product)]
                 faults += [f"says {value!r} twice" for _, value in product.attributes if sentence.count(value) > 1]
                 if not faults and is_near_duplicate(sentence, kept):
                     faults = ["says it again"]

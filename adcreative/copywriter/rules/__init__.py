@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 PACKS = (
-    "claims", "grammar", "injection", "language", "limits", "people", "product_families", "products", "prompts", "vocabulary",
+    "buttons", "claims", "grammar", "injection", "language", "limits", "people", "product_families", "products", "prompts",
+    "vocabulary",
 )  # fmt: skip
 
 

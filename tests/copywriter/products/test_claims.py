@@ -49,6 +49,7 @@ def test_rates_counted_by_hand() -> None:
         ("It is not dishwasher safe.", ("dishwasher safe",), 0),
         ("The bag weighs 38 kg.", (), 1),  # the number is known, the unit is not
         ("It has three pockets.", (), 2),
+        ("It has 7 pockets.", (), 2),
         ("A guaranteed bag.", (), 1),
         ("A soft bag.", (), 1),  # a property that the record does not have
         ("Made for your day.", (), 0),

@@ -57,6 +57,17 @@ def test_ranking_prefers_coverage_and_never_a_false_claim() -> None:
     assert lying_sells.rank([LYING, GOOD, BETTER], facts)[-1] == LYING
 
 
+def test_the_score_by_hand() -> None:
+    """2 of 4 attributes; then one false claim beside them; then 9 keywords in a row after 13 words."""
+    facts = read_product_facts(LAMP)
+    assert score_text(GOOD, facts, LEXICON, max_chars=500) == pytest.approx(0.5)
+    assert score_text(GOOD, facts, LEXICON, max_chars=500, appeal=0.5) == pytest.approx(0.65)
+    assert score_text(GOOD, facts, LEXICON, max_chars=40) == pytest.approx(0.5 - (len(GOOD) / 40 - 1))
+    assert score_text(f"{GOOD} It has marble.", facts, LEXICON, max_chars=500) == pytest.approx(0.5 - 2 / 3)
+    stuffed = f"{GOOD} Pell desk lamp oak lumens dimmable material brightness height."
+    assert score_text(stuffed, facts, LEXICON, max_chars=500) == pytest.approx(0.5 - 2 * 9 / 22 - 0.5)
+
+
 def test_the_predictor_decides_between_equals() -> None:
     other = "Pell made this desk lamp of oak, 45 cm tall."
     prefers_other = _describer([], scorer=lambda texts, _: np.array([0.2 if text == other else 0.0 for text in texts]))
@@ -72,6 +83,14 @@ def test_sentences_without_support_go_and_what_is_missing_is_said() -> None:
     assert (found.statement.recall, found.statement.unsupported) == (1.0, ())
     assert found.dropped == (("It has a marble top.", "'marbl' is not in the record; 'top' is not in the record"),)
     assert found.raw == (f"{GOOD} It has a marble top.",)
+
+
+@pytest.mark.parametrize("sentence", ["It is 45 tall.", "600.", "It is 45 cm and 45 cm tall."])
+def test_a_number_alone_and_a_value_said_twice_are_left_out(sentence: str) -> None:
+    found = _describer([f"The Pell desk lamp is made of oak. {sentence}"]).describe(LAMP, seed=0)
+    assert found.dropped[0][0] == sentence
+    assert sentence not in found.text
+    assert found.statement.recall == 1.0
 
 
 def test_without_fallback_the_engine_stands_alone() -> None:

@@ -1,0 +1,117 @@
+"""Measure shipped click predictors on data they have not seen, and write their cards: README.md, evaluation.json, plots.
+
+    python -m adcreative.model_card data/weights/predictor data/weights/judge --data packages-train.parquet
+
+Headline tests are the held-out part of the archive, simulated ads are fresh ads of the shipped market, faithfulness is measured
+on some of both. Every figure of a card comes from this run or from the model's own manifest; nothing is written before all is
+measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from adcreative.artifacts import write_atomically
+from adcreative.catalog import read_catalog
+from adcreative.creative import Creative
+from adcreative.ctr.held_out import measure_held_out
+from adcreative.ctr.predictor import Predictor
+from adcreative.encoders.headline_tests import part_of_test
+from adcreative.errors import CatalogError
+from adcreative.faithfulness import judge_heat, judge_words
+from adcreative.pipeline import SHIPPED_MARKET_SEED
+from adcreative.report.model_card import render_model_card
+from adcreative.report.plots import draw_evaluation
+from adcreative.shipped_training import MARKET_SCALE, extract, extract_market
+from adcreative.tools import Tools, load_market, load_tools
+
+HEADLINES, ADS = "held-out headline tests", "simulated ads"
+PICTURES = {HEADLINES: "headlines.png", ADS: "simulated.png"}
+ADS_SEED = 7000
+COMMAND = "python -m adcreative.model_card"
+
+Table = tuple[list[Creative], list[Any]]
+
+
+def facts_of(predictor: Predictor) -> dict[str, Any]:
+    """Return what the model says of itself, as plain values: kind, grades, training, changes, attribution, hash."""
+    notes = predictor.notes
+    return {
+        "num_members": len(predictor.members), "model_name": predictor.config.model_name, "seed": notes["seed"],
+        "grades": {name: tuple(pair) for name, pair in notes["grades"].items()}, "training": notes["training"],
+        "changes": predictor.changes.as_dict(), "attribution": notes.get("attribution", ""),
+        "content_hash": predictor.content_hash,
+    }  # fmt: skip
+
+
+def write_card(
+    folder: Path, predictor: Predictor, measured: dict[str, Any], faithfulness: dict[str, Any], command: str
+) -> None:
+    """Write README.md, evaluation.json and a plot for each data set into the model's folder, beside the weights."""
+    pictures = {data: PICTURES[data] for data in measured}
+    drawn = {pictures[data]: draw_evaluation(found) for data, found in measured.items()}
+    card = render_model_card(
+        folder.name, facts=facts_of(predictor), measured=measured, faithfulness=faithfulness, pictures=pictures, command=command
+    )
+    figures = {"content_hash": predictor.content_hash, "measured": measured, "faithfulness": faithfulness}
+    for file_name, picture in drawn.items():
+        write_atomically(folder / file_name, picture)
+    write_atomically(folder / "evaluation.json", (json.dumps(figures, indent=1) + "\n").encode())
+    write_atomically(folder / "README.md", card.encode())
+
+
+def judge_reasons(tools: Tools, predictor: Predictor, headlines: Sequence[Creative], num_ads: int) -> dict[str, Any]:
+    """Return faithfulness on headlines and on `num_ads` fresh ads; see `adcreative.faithfulness`."""
+    found: dict[str, Any] = dict(judge_words(headlines, tools.extractor, predictor, seed=0)) if headlines else {}
+    if num_ads:
+        ads = list(load_market(SHIPPED_MARKET_SEED).iter_creatives(num_ads, ADS_SEED + 1, scale=MARKET_SCALE))
+        found |= judge_heat(ads, tools.extractor, predictor, seed=0)
+    return found
+
+
+def pick(creatives: Sequence[Creative], num: int) -> list[Creative]:
+    """Return `num` creatives spread evenly over the list."""
+    step = max(1, len(creatives) // max(num, 1))
+    return list(creatives[::step][:num])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", help="model folders, such as data/weights/predictor")
+    parser.add_argument("--data", type=Path, required=True, help="packages-train.parquet of the Upworthy Research Archive")
+    parser.add_argument("--ads", type=int, default=600, help="simulated ads to measure on; 0: none")
+    parser.add_argument(
+        "--reasons", type=int, nargs=2, default=(100, 60), help="headlines and ads to judge reasons on; 0 0: none"
+    )
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    predictors = {folder: Predictor.load(folder) for folder in given.folders}  # before the long work
+    tools = load_tools()
+    for predictor in predictors.values():
+        predictor.check_encoders(tools.extractor.hashes)
+    held_out = [c for c in read_catalog(given.data).creatives if part_of_test(c.test_id) == "held-out"]
+    if not held_out:
+        raise SystemExit(str(CatalogError(f"{given.data} holds no held-out headline test; give the archive's packages.")))
+    tables: dict[str, Table] = {HEADLINES: extract(tools, held_out, HEADLINES)}
+    if given.ads:
+        tables[ADS] = extract_market(given.ads, creative_seed=ADS_SEED)
+    headlines, num_ads = pick(held_out, given.reasons[0]), given.reasons[1]
+    command = f"{COMMAND} {' '.join(map(str, given.folders))} --data packages-train.parquet"
+    for folder, predictor in predictors.items():
+        measured = {name: measure_held_out(predictor, *table) for name, table in tables.items()}
+        reasons = judge_reasons(tools, predictor, headlines if given.reasons[0] else [], num_ads)
+        write_card(folder, predictor, measured, reasons, command)
+        print(
+            json.dumps({folder.name: {name: found["coverage"] for name, found in measured.items()}, "reasons": reasons}),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What each word adds to a rate, by integrated gradients over its tokens, from blank tokens to the words as they are.
+
+    weight of word w = sum over its tokens k of  (e_k - e_blank) . integral over t in 0..1 of
+                       d log-odds(e_blank + t (e - e_blank)) / d e_k
+
+e are word embeddings of the text towers: the one whose vector the predictor reads, and for a headline also that of the appeal
+model; both move together. Everything else of the creative, and what the appeal model counts in the letters, stays as it is.
+All weights of a field together are the log-odds minus those with blank tokens in its place (completeness). A gradient says
+what the network makes of a word where it stands; what happens without it is `ctr.perturbation.weigh_words`, the exact check.
+Source: Sundararajan et al. 2017, through captum.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.creative import Creative
+from adcreative.ctr.attribution import calibrated_log_odds
+from adcreative.ctr.perturbation import MAX_WORDS, WORD_FIELDS, WordWeight
+from adcreative.ctr.predictor import History, Predictor, as_history
+from adcreative.encoders.creative_clip import CreativeClip
+from adcreative.encoders.headline import HeadlineModel, surface_features
+from adcreative.feature_builder import CLIP
+from adcreative.feature_extraction import FeatureExtractor
+from adcreative.features import CreativeFeatures, FeatureBatch
+
+NUM_STEPS = 20
+HEADLINE = ("headline",)
+BODY = ("primary_text", "description")
+
+
+@dataclass(frozen=True)
+class _Tower:
+    """A text tower on one text: the dense field [N, width] that `encode` gives for ids [N, T], the text's ids and blank ids
+    [1, T], which word each token belongs to (-1: none), and the embeddings."""
+
+    field: str
+    token_ids: Tensor
+    blank_ids: Tensor
+    owner: list[int]
+    embeddings: nn.Embedding
+    encode: Callable[[Tensor], Tensor]
+
+
+def has_gradients(extractor: Any) -> bool:
+    """True when the encoders of words are networks of ours, through which a gradient can pass."""
+    return isinstance(getattr(extractor, "clip", None), CreativeClip) and isinstance(
+        getattr(extractor, "headline_model", None), HeadlineModel
+    )
+
+
+def integrate_words(
+    creative: Creative,
+    features: CreativeFeatures,
+    predictor: Predictor,
+    extractor: FeatureExtractor,
+    history: History = (),
+) -> list[WordWeight]:
+    """Return the weight of each word in reading order, at most MAX_WORDS; words that a tower cuts off weigh 0.
+
+    Args:
+        extractor: one for which `has_gradients` holds, the one that made `features`.
+    Raises:
+        FeatureError: as `Predictor.predict`.
+    """
+    batch = predictor.builder.encode([creative], [features], as_history(history))
+    weights: list[WordWeight] = []
+    for fields in (HEADLINE, BODY):
+        places = [(field, k, word) for field in fields for k, word in enumerate(getattr(creative, field).split())]
+        words = [word for _, _, word in places]
+        if not words:
+            continue
+        towers = [_clip_tower(extractor.clip, words, "text" if fields == HEADLINE else "body")]
+        if fields == HEADLINE:
+            towers.append(_headline_tower(extractor.headline_model, creative.headline, words))
+        found = _integrate(predictor, batch, towers, len(words))
+        weights += [WordWeight(field=f, position=k, word=w, log_odds=x) for (f, k, w), x in zip(places, found, strict=True)]
+    return sorted(weights, key=lambda one: (WORD_FIELDS.index(one.field), one.position))[:MAX_WORDS]
+
+
+def _integrate(predictor: Predictor, batch: FeatureBatch, towers: Sequence[_Tower], num_words: int) -> list[float]:
+    from captum.attr import LayerIntegratedGradients
+
+    weights = [0.0] * num_words
+    towers = [tower for tower in towers if predictor.builder.spec.widths[tower.field]]  # the others count for nothing
+    if not towers:
+        return weights
+    log_odds_of = calibrated_log_odds(predictor, batch)
+
+    def log_odds(*token_ids: Tensor) -> Tensor:
+        pairs = zip(towers, token_ids, strict=True)
+        return log_odds_of({tower.field: _scale(predictor, tower.field, tower.encode(ids)) for tower, ids in pairs})
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Multiple layers provided", UserWarning)  # none of them reads another
+        integrated = LayerIntegratedGradients(log_odds, [tower.embeddings for tower in towers]).attribute(
+            tuple(tower.token_ids for tower in towers), tuple(tower.blank_ids for tower in towers),
+            n_steps=NUM_STEPS, method="gausslegendre",
+        )  # fmt: skip
+    for tower, by_token in zip(towers, integrated, strict=True):
+        for word, weight in zip(tower.owner, by_token[0].sum(dim=-1).tolist(), strict=True):
+            if word >= 0:
+                weights[word] += weight
+    return weights
+
+
+def _scale(predictor: Predictor, name: str, raw: Tensor) -> Tensor:
+    """Standardise [N, width] as the feature builder does."""
+    mean, std = (torch.from_numpy(values[name]) for values in (predictor.builder.means, predictor.builder.stds))
+    return ((raw - mean) / std).clamp(-CLIP, CLIP)
+
+
+def _clip_tower(clip: Any, words: Sequence[str], field: str) -> _Tower:
+    token_ids = clip.tokenizer([" ".join(words)])
+    token_ids = token_ids[:, : int((token_ids != 0).sum())]
+    counts = [int((clip.tokenizer([word]) != 0).sum()) - 2 for word in words]  # all tokenizers put one before, one behind
+    embeddings = max((part for part in clip.model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
+    owner = _owners(counts, token_ids.shape[1])
+
+    def encode(ids: Tensor) -> Tensor:
+        vectors: Tensor = clip.model.encode_text(ids, normalize=True)
+        return vectors.float()
+
+    return _Tower(field, token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+
+
+def _headline_tower(headline_model: Any, headline: str, words: Sequence[str]) -> _Tower:
+    net, tokenizer = headline_model.net, headline_model.tokenizer
+    token_ids = torch.tensor(headline_model.tokenize([headline]))
+    counts = [len(ids) for ids in tokenizer(list(words), add_special_tokens=False)["input_ids"]]
+    owner, surface = _owners(counts, token_ids.shape[1]), torch.from_numpy(surface_features(headline))
+
+    def encode(ids: Tensor) -> Tensor:
+        scores: Tensor = net(ids, torch.ones_like(ids), surface.expand(len(ids), -1))
+        return scores.unsqueeze(1)
+
+    embeddings: Any = net.embeddings.word_embeddings
+    return _Tower("appeal", token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+
+
+def _owners(counts: Sequence[int], num_tokens: int) -> list[int]:
+    """Return the word of each token when words have `counts` tokens between a first and a last one that belong to none."""
+    owner = [-1, *(word for word, count in enumerate(counts) for _ in range(count))][: num_tokens - 1]
+    return owner + [-1] * (num_tokens - len(owner))
+
+
+def _blank(token_ids: Tensor, owner: Sequence[int], embeddings: nn.Embedding) -> Tensor:
+    blank_ids = token_ids.clone()
+    blank_ids[0, torch.tensor(owner) >= 0] = embeddings.padding_idx or 0
+    return blank_ids

@@ -1,0 +1,106 @@
+"""Many ads at once, and what strangers pack into archives."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from adcreative.errors import AdCreativeError
+from apps.studio.folder import Folders
+from apps.studio.handlers import Handlers
+from apps.studio.uploads import gather
+from tests.apps.fakes import FakeStudio
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+
+
+def pack(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_archive_writes_nothing_outside_and_no_link(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = pack(
+        tmp_path / "a.zip",
+        {"../evil.png": b"x", "/abs.png": b"x", "C:\\win.png": b"x", "a\\..\\..\\b.png": b"x", "run.exe": b"x",
+         "__MACOSX/._a.png": b"x", "a/b/c/d/e.png": b"x", "ads/good.png": b"x"},
+    )  # fmt: skip
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    left_out = gather([path], tmp_path / "out" / "ads")
+    assert [p.relative_to(tmp_path).as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file()] == [
+        "out/ads/ads/good.png"
+    ]
+    assert left_out == {"a path that leads elsewhere": 5, "neither a picture nor a table": 1, "hidden": 1, "a link": 1}
+    assert not (tmp_path / "evil.png").exists()
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.studio.uploads.MAX_BYTES", 3_000_000)
+    bomb = pack(tmp_path / "bomb.zip", {f"{number}.png": b"0" * 1_000_000 for number in range(9)})
+    with pytest.raises(AdCreativeError, match="larger than 2 MB"):
+        gather([bomb], tmp_path / "a")
+    monkeypatch.setattr("apps.studio.uploads.MAX_MEMBER_BYTES", 1000)
+    assert gather([pack(tmp_path / "b.zip", {"big.png": b"0" * 2000, "ok.png": b"0"})], tmp_path / "b") == {"too large": 1}
+    monkeypatch.setattr("apps.studio.uploads.MAX_FILES", 2)
+    with pytest.raises(AdCreativeError, match="more than 2 files"):
+        gather([pack(tmp_path / "c.zip", {f"{number}.png": b"x" for number in range(3)})], tmp_path / "c")
+
+
+@pytest.mark.parametrize("content", [b"PK not a zip", b""])
+def test_what_is_no_archive_is_said(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    with pytest.raises(AdCreativeError, match="damaged or no zip"):
+        gather([path], tmp_path / "out")
+
+
+def test_one_table_is_read_and_two_are_asked_about(tmp_path: Path, image_path: Path) -> None:
+    (tmp_path / "words.csv").write_text("file_name,headline\nx.jpg,a\n")
+    (tmp_path / "more.csv").write_text("file_name,headline\nx.jpg,a\n")
+    assert gather([tmp_path / "words.csv", image_path, image_path], tmp_path / "one") == {}
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["metadata.csv", "my ad (1)-2.jpg", "my ad (1).jpg"]
+    with pytest.raises(AdCreativeError, match=r"several tables \(more.csv and words.csv\)"):
+        gather([tmp_path / "words.csv", tmp_path / "more.csv"], tmp_path / "two")
+    with pytest.raises(AdCreativeError, match="no picture and no table"):
+        gather([], tmp_path / "none")
+
+
+def test_ads_are_ranked_and_one_is_taken_on(folders: Folders, image_path: Path, tmp_path: Path) -> None:
+    content = image_path.read_bytes()
+    table = f"file_name,headline\n1.jpg,Coats\n2.jpg,{EVIL}\nthin.jpg,Hats\n".encode()
+    path = pack(tmp_path / "a.zip", {"1.jpg": content, "2.jpg": content, "thin.jpg": content, "metadata.csv": table})
+    *_, last = folders.score("me", [path])
+    assert [row["ctr"] is None for row in last.record["ads"]] == [False, False, True]
+    assert last.names == ("1. 2.jpg", "2. 1.jpg", "3. thin.jpg")
+    assert "<script" not in last.shown
+    assert "It is damaged." in last.shown
+    assert folders.take("me", "2. 1.jpg")["headline"] == "Coats"
+    assert Path(folders.take("me", "2. 1.jpg")["image_path"]).read_bytes() == content
+    with pytest.raises(AdCreativeError, match="Choose one of the ads"):
+        folders.take("you", "2. 1.jpg")
+    assert [screen.names for screen in folders.resume("me")][-1] == last.names
+    assert [screen.shown for screen in folders.resume("you")] == [""]
+
+
+def test_scoring_stops_when_asked_and_says_what_is_wrong(folders: Folders, image_path: Path) -> None:
+    folders.handlers.studio.round_s = 0.2  # type: ignore[attr-defined]
+    screens = folders.score("me", [image_path] * 20)
+    next(screens)
+    assert "being scored already" in next(folders.score("me", [image_path])).shown
+    assert "Stopping" in folders.cancel("me")
+    *_, last = screens
+    assert last.record == {"status": "stopped"}
+    assert "no picture" in next(folders.score("me", None)).shown

@@ -1,0 +1,85 @@
+"""Step 4 (words) and the explanation beside the score, without a browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adcreative.provenance.signing import SigningConfig
+from apps.studio.handlers import Handlers
+from apps.studio.why import Why
+from apps.studio.wishes import Wish
+from apps.studio.words import Words
+from tests.apps.fakes import FakeStudio
+
+WISH = Wish(effort="quick", faces="synthetic", directions=("smile",), brief="Free  returns.", avoid="cheap, best ,")
+
+
+@pytest.fixture
+def words(tmp_path: Path, image_path: Path) -> Words:
+    studio = FakeStudio()
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    return Words(handlers=handlers)
+
+
+def test_the_brief_and_the_words_to_avoid_reach_the_search(words: Words) -> None:
+    (asked,) = words.handlers.studio.asked  # type: ignore[attr-defined]
+    assert (asked["brief"], asked["avoid"]) == ("Free returns.", ("cheap", "best"))
+
+
+def test_facts_of_the_brief_may_be_claimed_and_avoided_words_may_not(words: Words) -> None:
+    claims = " ".join(words.check("me", "Coats with free returns", "")[1]["headline"])
+    assert "free" not in claims
+    assert any("cheap" in problem for problem in words.check("me", "Coats for cheap days out", "")[1]["headline"])
+
+
+def test_lines_come_one_after_another(words: Words) -> None:
+    counts = [len(lines) for _, lines, _ in words.write("me", "headline", 0)]
+    assert counts == [0, 1, 2, 3, 3]
+    assert words.handlers.studio.asked[-1]["brief"] == "Free  returns."  # type: ignore[attr-defined]
+    assert "no description" in next(words.write("me", "description", 0))[0]
+    assert "kind must be" in next(words.write("me", "poem", 0))[0]
+    assert "no edit yet" in next(words.write("you", "headline", 0))[0]
+
+
+def test_own_words_are_scored_again_and_must_be_approved_anew(words: Words) -> None:
+    before = words.handlers.find_run("me")[0]
+    shown, screen = words.use("me", "Coats for wet days", "")
+    assert "on the edit now" in shown
+    assert screen is not None
+    assert screen.record["headline_edited"] == "Coats for wet days"
+    assert words.handlers.find_run("me")[0] != before  # another folder, that nobody approved
+    shown, screen = words.use("me", "worse", "")
+    assert "The edit keeps the words it had" in shown
+    assert screen is None
+    assert words.handlers.find_screen("me").record["headline_edited"] == "Coats for wet days"  # type: ignore[union-attr]
+
+
+def test_signing_reaches_the_pictures(words: Words, image_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "adcreative.ad_run.export_picture",
+        lambda path, image_u8, **options: seen.append(options["signing"]) or path.parent.mkdir(exist_ok=True),
+    )
+    config = object.__new__(SigningConfig)
+    words.handlers.studio.signing = config  # type: ignore[attr-defined]
+    screens = list(words.handlers.improve("you", {"image_path": str(image_path), "headline": "Coats"}, WISH))
+    assert screens
+    assert seen == [config] * 3
+
+
+def test_the_explanation_is_streamed_and_its_faults_are_said(words: Words, image_path: Path) -> None:
+    why = Why(handlers=words.handlers)
+    *progress, (shown, path, record) = why.explain("me", {"image_path": str(image_path), "headline": "<b>Coats"})
+    assert any("Covering region" in text for text, *_ in progress)
+    assert "data:image" in shown
+    assert "&lt;b&gt;Coats" in shown
+    assert path is not None
+    assert path.name == "explanation.html"
+    assert record["parts"]
+    assert "nothing to look at" in next(why.explain("me", {}))[0]
+    broken = replace(words.handlers, studio=object())
+    assert "broke on our side" in list(Why(handlers=broken).explain("me", {"headline": "a"}))[-1][0]

@@ -1,0 +1,77 @@
+"""Looks change what they name, cut nothing that is protected, and leave the picture alone at zero."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adcreative.editor.look import LOOKS, MAX_CROP, SAFE_MARGIN, LookEditor, tightest_crop, warm
+from adcreative.editor.protection import Protection
+from adcreative.feature_extraction import look_stats
+from adcreative.features import LOOK_STATS
+
+
+def picture(height: int = 60, width: int = 80) -> np.ndarray:
+    return np.random.default_rng(0).integers(60, 190, (height, width, 3), dtype=np.uint8)
+
+
+def free(height: int = 60, width: int = 80) -> Protection:
+    return Protection(np.zeros((height, width), dtype=bool))
+
+
+def look(**strengths: float) -> np.ndarray:
+    return np.array([strengths.get(name, 0.0) for name in LOOKS])
+
+
+def stat(image_u8: np.ndarray, name: str) -> float:
+    return float(look_stats(image_u8)[LOOK_STATS.index(name)])
+
+
+def test_no_look_is_the_picture_itself() -> None:
+    image_u8 = picture()
+    assert LookEditor(image_u8, free()).apply(image_u8, look()) is image_u8
+
+
+@pytest.mark.parametrize("name", ["exposure", "warmth", "contrast", "saturation"])
+def test_each_look_moves_what_it_names_both_ways(name: str) -> None:
+    measured = {"exposure": "brightness"}.get(name, name)
+    image_u8 = picture()
+    editor = LookEditor(image_u8, free())
+    down, up = (stat(editor.apply(image_u8, look(**{name: s})), measured) for s in (-1.0, 1.0))
+    assert down < stat(image_u8, measured) - 0.01 < up - 0.02
+    assert editor.apply(image_u8, look(**{name: 1.0})).shape == image_u8.shape
+
+
+def test_warmth_keeps_the_luma_of_grey() -> None:
+    grey = np.full((4, 4, 3), 128, np.uint8)
+    for strength in (-1.0, 1.0):
+        assert stat(warm(grey, strength), "brightness") == pytest.approx(128 / 255, abs=1.5 / 255)
+
+
+def test_a_crop_keeps_size_and_shape_and_what_is_protected() -> None:
+    image_u8, mask = picture(), np.zeros((60, 80), dtype=bool)
+    mask[10:20, 12:20] = True
+    editor = LookEditor(image_u8, Protection(mask))
+    assert editor.high[LOOKS.index("crop")] == 1.0
+    for strength in (0.2, 0.5, 1.0):
+        x0, y0, x1, y1 = editor.crop_box(strength, 60, 80)
+        assert x0 <= 12 - SAFE_MARGIN * 80
+        assert y0 <= 10 - SAFE_MARGIN * 60
+        assert x1 >= 20 + SAFE_MARGIN * 80
+        assert (x1 - x0) / 80 == pytest.approx(1 - MAX_CROP * strength, abs=2 / 80)
+        assert (x1 - x0) / (y1 - y0) == pytest.approx(80 / 60, abs=0.06)
+    assert editor.apply(image_u8, look(crop=1.0)).shape == image_u8.shape
+
+
+def test_what_reaches_the_edge_forbids_the_crop() -> None:
+    mask = np.zeros((60, 80), dtype=bool)
+    mask[5, 0], mask[5, 79] = True, True
+    editor = LookEditor(picture(), Protection(mask))
+    assert editor.low.tolist() == [-1, -1, -1, -1, 0]
+    assert editor.high.tolist() == [1, 1, 1, 1, 0]
+
+
+def test_the_tightest_crop_is_central_when_it_may_be() -> None:
+    assert tightest_crop((50, 50, 50, 50), 100, 100) == (7, 7, 93, 93)  # floor and ceiling of 7.5 and 92.5
+    assert tightest_crop((0, 40, 10, 60), 100, 100)[0] == 0
+    assert tightest_crop((90, 40, 100, 60), 100, 100)[2] == 100

@@ -1,0 +1,180 @@
+"""Look, scene and button in edit_creative: off unless asked for, measured like faces, true to the final pixels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adcreative.creative import SYNTHETIC_PERSON, Creative
+from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
+from adcreative.editor.opening import offer_buttons
+from adcreative.features import CreativeFeatures
+from tests.editor.fakes import FakeAnalyzer, FakePredictor, fake_ad, fake_tools
+
+QUICK = EditorConfig(population_size=12, generations=5, seed=3, identity_floor=-1.0)
+SIDE = 48
+
+
+class NoFaces(FakeAnalyzer):
+    def analyze(self, image_u8: np.ndarray) -> list[Any]:
+        return []
+
+
+class Extractor:
+    """Sees brightness and redness of the whole picture, and no faces."""
+
+    def extract(self, creatives: Any) -> list[CreativeFeatures]:
+        return [self._one(creative) for creative in creatives]
+
+    def _one(self, creative: Creative) -> CreativeFeatures:
+        look = None
+        if creative.image_u8 is not None:
+            mean = creative.image_u8.astype(np.float32).mean(axis=(0, 1)) / 255
+            look = np.array([mean.mean(), mean[0] - mean[2]], np.float32)
+        return CreativeFeatures(look=look, text=np.ones(4, np.float32) if creative.headline else None)
+
+
+class Painter:
+    """Paints grounds of a few greys, the brightest last."""
+
+    content_hash = "painter"
+
+    def paint(self, image_u8: np.ndarray, mask: np.ndarray, prompt: str, num_pictures: int, **_: Any) -> list[np.ndarray]:
+        return [np.full_like(image_u8, grey) for grey in (60, 110, 230)[:num_pictures]]
+
+
+def picture() -> np.ndarray:
+    image_u8 = np.full((SIDE, SIDE, 3), 100, np.uint8)
+    image_u8[20:28, 20:28] = (200, 40, 40)
+    return image_u8
+
+
+def tools(surface: Any, **changes: Any) -> EditorTools:
+    judge = changes.pop("judge_model", FakePredictor(surface))
+    parts: dict[str, Any] = {"extractor": Extractor(), "analyzer": NoFaces(), "copywriter": None, **changes}
+    return replace(fake_tools(surface, **parts), judge=judge)
+
+
+def bright(features: CreativeFeatures) -> float:
+    return -3.0 + 2.0 * float(features.look[0]) if features.look is not None else -3.0
+
+
+def ad(**changes: Any) -> Creative:
+    return Creative(**{"file_name": "ad.png", "image_u8": picture(), "headline": "Shoes", **changes})
+
+
+def run(config: EditorConfig = QUICK, surface: Any = bright, creative: Creative | None = None, **changes: Any) -> EditOutcome:
+    return edit_creative(creative or ad(), tools=tools(surface, **changes), config=config)
+
+
+def test_by_default_nothing_outside_the_faces_changes() -> None:
+    np.testing.assert_array_equal(run().image_u8, picture())
+    faces = edit_creative(fake_ad(), tools=fake_tools(), config=replace(QUICK, identity_floor=0.5))
+    changed = (faces.image_u8 != fake_ad().image_u8).any(axis=2)
+    assert changed[:2].any()
+    assert not changed[2:].any()  # a fake face is one of the first two rows
+
+
+def test_a_look_that_helps_is_found_and_named() -> None:
+    outcome = run(replace(QUICK, edit_look=True))
+    assert outcome.result.status == "edited"
+    assert outcome.image_u8.mean() > picture().mean() + 5
+    assert any(edit.direction == "exposure" and edit.strength > 0.5 for edit in outcome.result.edits)
+    assert all(edit.face == -1 for edit in outcome.result.edits)
+    before, after = Extractor().extract([ad(), ad(image_u8=outcome.image_u8)])
+    assert outcome.verdict.predicted == pytest.approx(bright(after) - bright(before), abs=1e-6)
+
+
+def test_measured_answers_rank_like_final_pixels_and_the_log_says_so() -> None:
+    record = run(replace(QUICK, edit_look=True, num_rendered=4)).result.search
+    assert record.rendered > 4
+    assert record.rank_correlation > 0.8
+    assert len(record.hypervolume) == 6
+
+
+def test_a_scene_is_chosen_behind_what_is_protected() -> None:
+    outcome = run(scene_painter=Painter())
+    assert any(edit.direction == "scene" and edit.strength == 3.0 for edit in outcome.result.edits)
+    np.testing.assert_array_equal(outcome.image_u8[20:28, 20:28], picture()[20:28, 20:28])  # the thing stays
+    assert outcome.image_u8[0, 0, 0] == 230
+    np.testing.assert_array_equal(run().image_u8, picture())  # no painter, no scene
+
+
+def test_look_and_scene_go_together() -> None:
+    outcome = run(replace(QUICK, edit_look=True, generations=12), scene_painter=Painter())
+    assert {"scene"} < {edit.direction for edit in outcome.result.edits}
+    assert outcome.image_u8.mean() > run(scene_painter=Painter()).image_u8.mean()
+
+
+class Buttons(FakePredictor):
+    """Knows three buttons, one of them worth much."""
+
+    builder = SimpleNamespace(vocabularies={"cta": ("shop now", "learn more", "sign up")})
+
+    def predict_log_odds(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
+        mean, std = super().predict_log_odds(creatives, features)
+        return mean + np.array([0.5 * (one.cta == "Sign up") for one in creatives]), std
+
+
+def test_a_better_button_is_found_where_there_is_one() -> None:
+    predictor = Buttons(lambda f: -3.0)
+    outcome = run(creative=ad(cta="Shop now"), predictor=predictor, judge_model=predictor)
+    assert (outcome.result.cta_original, outcome.result.cta_edited) == ("Shop now", "Sign up")
+    assert [edit.direction for edit in outcome.result.edits] == ["cta"]
+    np.testing.assert_array_equal(outcome.image_u8, picture())
+    without = run(creative=ad(), predictor=predictor, judge_model=predictor)
+    assert (without.result.status, without.result.cta_edited) == ("kept", "")
+
+
+def test_only_buttons_that_platform_and_predictor_know_are_offered() -> None:
+    predictor = Buttons(lambda f: 0.0)
+    assert offer_buttons(ad(cta="shop now", platform="meta"), predictor, 4) == ("shop now", "Learn more", "Sign up")
+    assert offer_buttons(ad(cta="Shop now", platform="meta"), predictor, 1) == ("Shop now", "Learn more")
+    assert offer_buttons(ad(cta="Shop now", platform="rsa"), predictor, 4) == ()  # search ads have no button
+    assert offer_buttons(ad(), predictor, 4) == ()
+    assert offer_buttons(ad(cta="Shop now"), predictor, 0) == ()
+
+
+@pytest.mark.parametrize(("population_size", "generations"), [(1, 0), (1, 3)])
+def test_tiny_budgets_and_every_face_refused(population_size: int, generations: int) -> None:
+    config = replace(QUICK, population_size=population_size, generations=generations, edit_look=True)
+    refused = FakeAnalyzer({0: "too small", 1: "cut off"})
+    outcome = edit_creative(fake_ad(), tools=fake_tools(analyzer=refused), config=config)
+    assert outcome.result.evaluations == population_size * (generations + 1)
+    assert outcome.result.faces.refused == ("too small", "cut off")
+    assert outcome.result.reason
+
+
+def test_cancelled_while_scenes_are_painted_leaves_a_result() -> None:
+    class Stopped(Painter):
+        def paint(self, *args: Any, should_stop: Any = None, **kwargs: Any) -> list[np.ndarray]:
+            assert should_stop()
+            return []
+
+    outcome = edit_creative(ad(), tools=tools(bright, scene_painter=Stopped()), config=QUICK, should_stop=lambda: True)
+    assert outcome.result.status == "kept"
+    assert len(outcome.search.leaders) == 1
+
+
+SCRIPT = "from tests.editor.test_whole_picture import summarise; print(summarise())"
+
+
+def summarise() -> str:
+    config = replace(QUICK, edit_look=True, identity_floor=0.5)
+    outcome = run(config, scene_painter=Painter())
+    faces = edit_creative(replace(fake_ad(), consent_id=SYNTHETIC_PERSON), tools=fake_tools(), config=config)
+    return str([(list(one.search.front), one.search.pairs, one.result.edits) for one in (outcome, faces)])
+
+
+def test_same_seed_same_front_and_edit_in_another_process() -> None:
+    environment, root = {**os.environ, "PYTHONHASHSEED": "11"}, Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root, env=environment)
+    assert done.stdout.strip() == summarise()

@@ -1,0 +1,189 @@
+"""The example at the end of each command's help runs as it is written, in a folder that holds what the examples name.
+
+No list of commands here: a new command is run too, and fails without an example. Verbs, predictor and files are real; encoders,
+fitting, search and the web server are replaced, so that all of them take seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import create_autospec
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from adcreative import pipeline, tools
+from adcreative.cli import app
+from adcreative.cli_docs import CommandDoc, command_docs
+from adcreative.copywriter import build_copywriter, products
+from adcreative.creative import COLUMNS, EditResult
+from adcreative.ctr import benchmark, fitting
+from adcreative.ctr.predictor import Predictor
+from adcreative.encoders.weights import embedded_dir
+from adcreative.feature_extraction import FeatureExtractor
+from tests.catalog.conftest import write_csv
+from tests.delivery.conftest import result_row
+from tests.delivery.test_campaign_verbs import write_results
+from tests.stylegan.foreign import originals
+
+COMMANDS = command_docs()[1:]
+
+
+class FakeEncoders:
+    """Unit vectors and appeals drawn from the content; no faces."""
+
+    content_hash, size = "fake", 8
+
+    def encode_images(self, images_u8: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack([_vector(image_u8.tobytes()) for image_u8 in images_u8])
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([_vector(text.encode()) for text in texts])
+
+    def score(self, headlines: Sequence[str]) -> np.ndarray:
+        return np.array([_vector(line.encode())[0] for line in headlines], np.float32)
+
+    def analyze(self, image_u8: np.ndarray) -> list[Any]:
+        return []
+
+    def encode(self, aligned: Sequence[np.ndarray]) -> np.ndarray:
+        return np.zeros((len(aligned), 512), np.float32)
+
+
+def _vector(content: bytes) -> np.ndarray:
+    drawn = np.random.default_rng(list(hashlib.sha256(content).digest()[:8])).normal(size=256).astype(np.float32)
+    return drawn / np.linalg.norm(drawn)
+
+
+@pytest.fixture(scope="module")
+def model() -> tuple[Predictor, Predictor]:
+    """The shipped pair, asked to take other encoders."""
+    pair = [Predictor.load(embedded_dir(name)) for name in ("predictor", "judge")]
+    return pair[0], pair[1]
+
+
+@pytest.fixture(autouse=True)
+def launched(model: tuple[Predictor, Predictor], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Replace what takes long; the value is what stands for the web server."""
+    encoders = FakeEncoders()
+    extractor = FeatureExtractor(encoders, encoders, encoders, encoders)
+    editor_tools = SimpleNamespace(
+        extractor=extractor, predictor=model[0], judge=model[1], directions=SimpleNamespace(names=("smile",))
+    )
+    loaded = SimpleNamespace(extractor=extractor, copywriter=build_copywriter("template"), editor_tools=lambda *_: editor_tools)
+    vars(loaded).update(dict.fromkeys(("clip", "headline_model", "analyzer", "codec"), encoders))
+    loaded.directions = editor_tools.directions
+    build_describer = products.build_describer
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(tools, "load_tools", lambda *_: loaded)
+    monkeypatch.setattr(tools, "load_model", lambda *_: model)
+    monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
+    monkeypatch.setattr(fitting, "fit_predictor", lambda *_, **__: model[0])
+    monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
+    monkeypatch.setattr("adcreative.run_output.edit_creative", _keep)
+    monkeypatch.setattr(products, "build_describer", lambda llm, **options: build_describer("template", **options))
+    server = create_autospec(pipeline.launch_app)
+    monkeypatch.setattr(pipeline, "launch_app", server)
+    return server
+
+
+class FakeMarket:
+    def write_folder(self, folder: Path, num: int, **_: Any) -> None:
+        _write_creatives(folder, num)
+
+    def true_ctr(self, creative: Any) -> float:
+        return 0.02
+
+
+def _line() -> dict[str, Any]:
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6, "seed_std": 0.0}
+    figures = dict.fromkeys(benchmark.METRICS, figure)
+    return {"name": "all", "model": "autoint", "pooling": "mean", "num_fields": 3, **figures,
+            "added": {"spearman": figure, "mae": figure}}  # fmt: skip
+
+
+def _keep(creative: Any, **_: Any) -> SimpleNamespace:
+    values = result_row(
+        creative.row, file_name=creative.file_name, ad_name=creative.ad_name, status="kept", edits=(), edited_image=""
+    )
+    known = {name: value for name, value in values.items() if name in EditResult.__dataclass_fields__}
+    return SimpleNamespace(result=EditResult(**known), control_u8=None, image_u8=None)
+
+
+def _write_creatives(folder: Path, num: int) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, rows = np.random.default_rng(0), []
+    for number in range(num):
+        name = f"ad{number}.png"
+        Image.fromarray(rng.integers(0, 255, (64, 80, 3)).astype(np.uint8)).save(folder / name)
+        rows.append({"file_name": name, "ad_name": f"Ad {number}", "headline": f"Sleep better {number}", "brand": "Somnia",
+                     "test_id": f"t{number // 2}", "impressions": 5000, "clicks": int(rng.integers(40, 160))})  # fmt: skip
+    return write_csv(folder / "metadata.csv", rows)
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the examples name: creatives, a run, a plan, results, a picture, products, weights."""
+    from adcreative.provenance.export import export_picture
+    from adcreative.run_log import RunLog
+
+    root = tmp_path_factory.mktemp("workshop")
+    for name in ("account", "ads"):
+        _write_creatives(root / name, 12)
+    pd.read_csv(root / "account" / "metadata.csv").reindex(columns=list(COLUMNS)).drop(columns="file_name").to_parquet(
+        root / "held-out.parquet"
+    )
+    shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
+    write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
+    with RunLog(root / "improved" / "results.jsonl", {"verb": "optimize", "data": str(root / "ads")}, key_field="row") as log:
+        for number in (1, 2):
+            row = result_row(number, consent_id="c-17")
+            for kind in ("original", "edited"):
+                row[f"{kind}_image"] = f"images/{number:05d}-ad{number}.{kind}.png"
+                export_picture(root / "improved" / row[f"{kind}_image"], np.full((64, 80, 3), 90, np.uint8), is_edited=True)
+            log.append(row)
+    pipeline.plan_test(root / "improved", root / "plan", campaign="spring", daily_impressions=20000)
+    write_results(root / "results.csv", root / "plan", {"control": 60, "edited": 90})
+    state = originals.random_rosinality(16, depth=2, seed=0)
+    weights = root / "stylegan2-ffhq-config-f.pkl"
+    originals.save_rosinality(weights, state, torch.ones(originals.W_DIM), is_training_state=False)
+    return root
+
+
+@pytest.mark.parametrize("doc", COMMANDS, ids=lambda doc: doc.name)
+def test_the_example_runs_as_it_is_written(
+    doc: CommandDoc, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launched: Any
+) -> None:
+    assert doc.example, f"the help of {doc.name} ends in no example"
+    folder = tmp_path / "folder"
+    shutil.copytree(workshop, folder)
+    run_settings = folder / "improved" / "results.run.json"
+    run_settings.write_text(run_settings.read_text().replace(str(workshop), str(folder)))
+    program, *arguments = shlex.split(doc.example)
+    monkeypatch.chdir(folder)
+    before = _listing(folder)
+    if "--out" in arguments and (old := folder / arguments[arguments.index("--out") + 1]).is_dir():
+        shutil.rmtree(old)  # the workshop holds it for another example
+    result = CliRunner().invoke(app, arguments, prog_name=program)
+    assert result.exit_code == 0, result.output
+    assert _listing(folder) != before or result.output.strip() or launched.called
+
+
+def _listing(folder: Path) -> set[tuple[Path, int]]:
+    return {(path, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def test_no_command_is_left_out() -> None:
+    assert {doc.name.split()[1] for doc in COMMANDS} == {
+        info.name or (info.callback and info.callback.__name__.replace("_", "-")) for info in app.registered_commands
+    }

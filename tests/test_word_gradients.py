@@ -1,0 +1,120 @@
+"""Integrated gradients over tokens, on real towers of a few random layers: they add up, and they find the planted word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from adcreative import word_gradients
+from adcreative.creative import Creative
+from adcreative.ctr.predictor import Predictor
+from adcreative.features import CreativeFeatures
+from adcreative.word_gradients import has_gradients, integrate_words
+from tests.ctr.conftest import SMALL
+from tests.ctr.planted import TEXT_DIM, plant_tests
+
+VOCABULARY = {"[pad]": 0, "[cls]": 1, "[sep]": 2}
+
+
+def to_ids(text: str) -> list[int]:
+    """One token a word, two for a word with a hyphen."""
+    return [VOCABULARY.setdefault(part, len(VOCABULARY)) for part in text.lower().replace("-", " - ").split() if part]
+
+
+class TextModel(nn.Module):
+    """A text tower: the mean of embeddings through a tanh layer, as a unit vector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.table, self.layer = nn.Embedding(60, 12, padding_idx=0), nn.Linear(12, TEXT_DIM)
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, generator=generator)
+
+    def encode_text(self, ids: torch.Tensor, normalize: bool = True) -> torch.Tensor:
+        vector = torch.tanh(self.layer(self.table(ids).mean(dim=1)))
+        return vector / vector.norm(dim=1, keepdim=True)
+
+
+class HeadlineNetLike(nn.Module):
+    """Score: the sum of a planted worth per token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embeddings = nn.Module()
+        self.embeddings.word_embeddings = nn.Embedding(60, 3)
+        nn.init.zeros_(self.embeddings.word_embeddings.weight)
+        with torch.no_grad():
+            self.embeddings.word_embeddings.weight[VOCABULARY.setdefault("free", len(VOCABULARY))] = 0.3
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, surface: torch.Tensor) -> torch.Tensor:
+        return self.embeddings.word_embeddings(ids).sum(dim=(1, 2))
+
+
+def clip_tokens(texts: list[str]) -> torch.Tensor:
+    """Padded to ten tokens, as open_clip pads to its context; the last one kept is the end."""
+    rows = [[1, *to_ids(text)[:8], 2] for text in texts]
+    return torch.tensor([row + [0] * (10 - len(row)) for row in rows])
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    world = plant_tests(40, seed=2)
+    features = [replace(one, body=None if one.text is None else one.text[::-1].copy()) for one in world.features]
+    return Predictor.fit(world.creatives, features, replace(SMALL, num_members=1), seed=0)
+
+
+@pytest.fixture
+def extractor(monkeypatch: pytest.MonkeyPatch) -> Any:
+    clip = SimpleNamespace(model=TextModel(), tokenizer=clip_tokens)
+    headline = SimpleNamespace(
+        net=HeadlineNetLike(), tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts],
+        tokenizer=lambda words, add_special_tokens: {"input_ids": [to_ids(word) for word in words]},
+    )  # fmt: skip
+    monkeypatch.setattr(word_gradients, "CreativeClip", SimpleNamespace)
+    monkeypatch.setattr(word_gradients, "HeadlineModel", SimpleNamespace)
+    return SimpleNamespace(clip=clip, headline_model=headline)
+
+
+def read(extractor: Any, headline: str) -> CreativeFeatures:
+    with torch.no_grad():
+        text = extractor.clip.model.encode_text(clip_tokens([headline]))[0].numpy()
+        ids = torch.tensor([[1, *to_ids(headline), 2]])
+        appeal = float(extractor.headline_model.net(ids, torch.ones_like(ids), torch.zeros(1)))
+    return CreativeFeatures(text=text, appeal=appeal)
+
+
+def test_weights_add_up_and_the_planted_word_is_first(predictor: Predictor, extractor: Any) -> None:
+    assert has_gradients(extractor)
+    creative = Creative(headline="try it free to-day now")
+    features = read(extractor, creative.headline)
+    found = integrate_words(creative, features, predictor, extractor)
+    assert [word.word for word in found] == ["try", "it", "free", "to-day", "now"]
+    assert max(found, key=lambda word: word.log_odds).word == "free"
+    blank = torch.tensor([[1, 0, 0, 0, 0, 0, 0, 0, 2, 0]])[:, :9]
+    with torch.no_grad():
+        text = extractor.clip.model.encode_text(blank)[0].numpy()
+    nothing = replace(features, text=text, appeal=0.0)
+    full, base = predictor.predict_log_odds([creative] * 2, [features, nothing])[0]
+    assert sum(word.log_odds for word in found) == pytest.approx(full - base, abs=0.02)
+
+
+def test_words_of_both_fields_in_reading_order_and_cut_words_weigh_nothing(predictor: Predictor, extractor: Any) -> None:
+    creative = Creative(headline="free now", primary_text="one two three four five six seven eight", description="nine")
+    features = replace(read(extractor, creative.headline), body=np.ones(TEXT_DIM, np.float32))
+    found = integrate_words(creative, features, predictor, extractor)
+    assert [(word.field, word.position) for word in found][:3] == [("headline", 0), ("headline", 1), ("primary_text", 0)]
+    assert found[-1].word == "nine"
+    assert found[-1].log_odds == 0.0
+    assert all(word.log_odds != 0 for word in found[2:-1])
+    assert integrate_words(Creative(file_name="a.png"), CreativeFeatures(), predictor, extractor) == []
+
+
+def test_other_encoders_have_no_gradients() -> None:
+    assert not has_gradients(SimpleNamespace(extract=None))
