@@ -3,8 +3,8 @@
     weight of word w = sum over its tokens k of  (e_k - e_blank) . integral over t in 0..1 of
                        d log-odds(e_blank + t (e - e_blank)) / d e_k
 
-e are word embeddings of the text towers: the one whose vector the predictor reads, and for a headline also that of the appeal
-model; both move together. Everything else of the creative, and what the appeal model counts in the letters, stays as it is.
+e are word embeddings of the text towers: the one whose vector the predictor reads, and those of the headline model; all move
+together. Everything else of the creative, and what the headline model counts in the letters, stays as it is.
 All weights of a field together are the log-odds minus those with blank tokens in its place (completeness). A gradient says
 what the network makes of a word where it stands; what happens without it is `ctr.perturbation.weigh_words`, the exact check.
 Source: Sundararajan et al. 2017, through captum.
@@ -37,15 +37,14 @@ BODY = ("primary_text", "description")
 
 @dataclass(frozen=True)
 class _Tower:
-    """A text tower on one text: the dense field [N, width] that `encode` gives for ids [N, T], the text's ids and blank ids
-    [1, T], which word each token belongs to (-1: none), and the embeddings."""
+    """A text tower on one text: what `encode` adds to dense fields, raw [N, width] each, for ids [N, T]; the text's ids and
+    blank ids [1, T], which word each token belongs to (-1: none), and the embeddings."""
 
-    field: str
     token_ids: Tensor
     blank_ids: Tensor
     owner: list[int]
     embeddings: nn.Embedding
-    encode: Callable[[Tensor], Tensor]
+    encode: Callable[[Tensor], dict[str, Tensor]]
 
 
 def has_gradients(extractor: Any) -> bool:
@@ -76,9 +75,11 @@ def integrate_words(
         words = [word for _, _, word in places]
         if not words:
             continue
-        towers = [_clip_tower(extractor.clip, words, "text" if fields == HEADLINE else "body")]
+        towers, model = [_clip_tower(extractor.clip, words, "text" if fields == HEADLINE else "body")], extractor.headline_model
         if fields == HEADLINE:
-            towers.append(_headline_tower(extractor.headline_model, creative.headline, words))
+            towers += [_minilm_tower(model, words, "wording", "appeal"), _language_tower(model, words)]
+        else:
+            towers.append(_minilm_tower(model, words, "body_wording"))
         found = _integrate(predictor, batch, towers, len(words))
         weights += [WordWeight(field=f, position=k, word=w, log_odds=x) for (f, k, w), x in zip(places, found, strict=True)]
     return sorted(weights, key=lambda one: (WORD_FIELDS.index(one.field), one.position))[:MAX_WORDS]
@@ -87,15 +88,19 @@ def integrate_words(
 def _integrate(predictor: Predictor, batch: FeatureBatch, towers: Sequence[_Tower], num_words: int) -> list[float]:
     from captum.attr import LayerIntegratedGradients
 
-    weights = [0.0] * num_words
-    towers = [tower for tower in towers if predictor.builder.spec.widths[tower.field]]  # the others count for nothing
+    weights, widths = [0.0] * num_words, predictor.builder.spec.widths
+    log_odds_of = calibrated_log_odds(predictor, batch)
+    towers = [tower for tower in towers if any(widths[name] for name in tower.encode(tower.token_ids))]  # others count not
     if not towers:
         return weights
-    log_odds_of = calibrated_log_odds(predictor, batch)
 
     def log_odds(*token_ids: Tensor) -> Tensor:
-        pairs = zip(towers, token_ids, strict=True)
-        return log_odds_of({tower.field: _scale(predictor, tower.field, tower.encode(ids)) for tower, ids in pairs})
+        fields: dict[str, Tensor] = {}
+        for tower, ids in zip(towers, token_ids, strict=True):
+            for name, part in tower.encode(ids).items():
+                if widths[name]:
+                    fields[name] = fields[name] + part if name in fields else part
+        return log_odds_of({name: _scale(predictor, name, raw) for name, raw in fields.items()})
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Multiple layers provided", UserWarning)  # none of them reads another
@@ -123,25 +128,41 @@ def _clip_tower(clip: Any, words: Sequence[str], field: str) -> _Tower:
     embeddings = max((part for part in clip.model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
     owner = _owners(counts, token_ids.shape[1])
 
-    def encode(ids: Tensor) -> Tensor:
-        vectors: Tensor = clip.model.encode_text(ids, normalize=True)
-        return vectors.float()
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        return {field: clip.model.encode_text(ids, normalize=True).float()}
 
-    return _Tower(field, token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
 
 
-def _headline_tower(headline_model: Any, headline: str, words: Sequence[str]) -> _Tower:
-    net, tokenizer = headline_model.net, headline_model.tokenizer
-    token_ids = torch.tensor(headline_model.tokenize([headline]))
-    counts = [len(ids) for ids in tokenizer(list(words), add_special_tokens=False)["input_ids"]]
-    owner, surface = _owners(counts, token_ids.shape[1]), torch.from_numpy(surface_features(headline))
+def _minilm_tower(model: Any, words: Sequence[str], wording: str, appeal: str = "") -> _Tower:
+    """Return the headline model's MiniLM, which gives a line's wording and, for a headline, its part of the appeal."""
+    net, line = model.net, " ".join(words)
+    token_ids, surface = torch.tensor(model.tokenize([line])), torch.from_numpy(surface_features(line))[None]
+    counts = [len(ids) for ids in model.tokenizer(list(words), add_special_tokens=False)["input_ids"]]
+    owner = _owners(counts, token_ids.shape[1])
 
-    def encode(ids: Tensor) -> Tensor:
-        scores: Tensor = net(ids, torch.ones_like(ids), surface.expand(len(ids), -1))
-        return scores.unsqueeze(1)
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        pooled = net.pool_minilm(ids, torch.ones_like(ids))
+        parts = {wording: net.wording(pooled, surface.expand(len(ids), -1))}
+        return parts | ({appeal: (net.score_minilm(pooled) + net.score_surface(surface))[:, None]} if appeal else {})
 
-    embeddings: Any = net.embeddings.word_embeddings
-    return _Tower("appeal", token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+    embeddings: Any = net.minilm.embeddings.word_embeddings
+    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+
+
+def _language_tower(model: Any, words: Sequence[str]) -> _Tower:
+    """Return the headline model's causal model, which gives its part of the appeal."""
+    net, tokenizer = model.net, model.language_tokenizer
+    token_ids = torch.tensor(model.tokenize_language([" ".join(words)]))
+    spaced = [word if number == 0 else f" {word}" for number, word in enumerate(words)]
+    counts = [len(ids) for ids in tokenizer(spaced, add_special_tokens=False)["input_ids"]]
+    owner = _owners(counts, token_ids.shape[1] + 1)[:-1]  # nothing stands behind the last word
+
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        return {"appeal": net.score_language(net.pool_language(ids, torch.ones_like(ids)))[:, None]}
+
+    embeddings: Any = net.language.embed_tokens
+    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
 
 
 def _owners(counts: Sequence[int], num_tokens: int) -> list[int]:

@@ -43,24 +43,50 @@ class TextModel(nn.Module):
 
 
 class HeadlineNetLike(nn.Module):
-    """Score: the sum of a planted worth per token."""
+    """Score: the sum of a planted worth per token, half of it seen by each model; wording: its embedding's mean."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.embeddings = nn.Module()
-        self.embeddings.word_embeddings = nn.Embedding(60, 3)
-        nn.init.zeros_(self.embeddings.word_embeddings.weight)
-        with torch.no_grad():
-            self.embeddings.word_embeddings.weight[VOCABULARY.setdefault("free", len(VOCABULARY))] = 0.3
+        self.minilm, self.language = nn.Module(), nn.Module()
+        self.minilm.embeddings = nn.Module()
+        self.minilm.embeddings.word_embeddings = self._table()
+        self.language.embed_tokens = self._table()
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, surface: torch.Tensor) -> torch.Tensor:
-        return self.embeddings.word_embeddings(ids).sum(dim=(1, 2))
+    @staticmethod
+    def _table() -> nn.Embedding:
+        table = nn.Embedding(60, 3)
+        nn.init.zeros_(table.weight)
+        with torch.no_grad():
+            table.weight[VOCABULARY.setdefault("free", len(VOCABULARY))] = 0.15
+        return table
+
+    def pool_minilm(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.minilm.embeddings.word_embeddings(ids)[:, None]
+
+    def pool_language(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.language.embed_tokens(ids)
+
+    def score_minilm(self, pooled: torch.Tensor) -> torch.Tensor:
+        return pooled.sum(dim=(1, 2, 3))
+
+    def score_language(self, pooled: torch.Tensor) -> torch.Tensor:
+        return pooled.sum(dim=(1, 2))
+
+    def score_surface(self, surface: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(1)
+
+    def wording(self, pooled: torch.Tensor, surface: torch.Tensor) -> torch.Tensor:
+        return pooled.mean(dim=(1, 2))
 
 
 def clip_tokens(texts: list[str]) -> torch.Tensor:
     """Padded to ten tokens, as open_clip pads to its context; the last one kept is the end."""
     rows = [[1, *to_ids(text)[:8], 2] for text in texts]
     return torch.tensor([row + [0] * (10 - len(row)) for row in rows])
+
+
+def tokenize_words(words: list[str], add_special_tokens: bool) -> dict[str, list[list[int]]]:
+    return {"input_ids": [to_ids(word) for word in words]}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +101,8 @@ def extractor(monkeypatch: pytest.MonkeyPatch) -> Any:
     clip = SimpleNamespace(model=TextModel(), tokenizer=clip_tokens)
     headline = SimpleNamespace(
         net=HeadlineNetLike(), tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts],
-        tokenizer=lambda words, add_special_tokens: {"input_ids": [to_ids(word) for word in words]},
+        tokenize_language=lambda texts: [[1, *to_ids(text)] for text in texts], tokenizer=tokenize_words,
+        language_tokenizer=tokenize_words,
     )  # fmt: skip
     monkeypatch.setattr(word_gradients, "CreativeClip", SimpleNamespace)
     monkeypatch.setattr(word_gradients, "HeadlineModel", SimpleNamespace)
@@ -85,8 +112,8 @@ def extractor(monkeypatch: pytest.MonkeyPatch) -> Any:
 def read(extractor: Any, headline: str) -> CreativeFeatures:
     with torch.no_grad():
         text = extractor.clip.model.encode_text(clip_tokens([headline]))[0].numpy()
-        ids = torch.tensor([[1, *to_ids(headline), 2]])
-        appeal = float(extractor.headline_model.net(ids, torch.ones_like(ids), torch.zeros(1)))
+        net, ids = extractor.headline_model.net, torch.tensor([[1, *to_ids(headline), 2]])
+        appeal = float(net.score_minilm(net.pool_minilm(ids, ids)) + net.score_language(net.pool_language(ids, ids)))
     return CreativeFeatures(text=text, appeal=appeal)
 
 

@@ -221,8 +221,8 @@ def _fit_changes(
     words_vectors, picture_vectors = change_vectors(trained.builder, [trained.features[row] for row in idx])
     return fit_change_calibration(
         HeldOutChanges(
-            full, full - no_words, no_faces - context, no_words - no_faces, counts.impressions[idx], counts.clicks[idx], counts.group[idx],
-            words_vectors, picture_vectors,
+            full, full - no_words, no_faces - context, no_words - no_faces, counts.impressions[idx], counts.clicks[idx],
+            counts.group[idx], words_vectors, picture_vectors,
         )
     )  # fmt: skip
 

@@ -119,6 +119,11 @@ class HeadlineNet(nn.Module):
         """Return what the surface [B, S] adds to the score, [B]."""
         return self.surface_head((surface - self.surface_mean) / self.surface_scale)[:, 0]
 
+    def wording(self, pooled: Tensor, surface: Tensor) -> Tensor:
+        """Return how a line is said [B, D + S]: MiniLM's first pooled state and the surface, both standardised."""
+        early = (pooled[:, 0] - self.pool_mean[0]) / self.pool_scale[0]
+        return torch.cat([early, (surface - self.surface_mean) / self.surface_scale], dim=1)
+
     def fitted_state(self) -> dict[str, Tensor]:
         """Return what is ours: the heads and the scaling of what they read."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith(("minilm.", "language."))}
@@ -218,7 +223,9 @@ class HeadlineModel:
         with torch.inference_mode():
             scores = self.net.score_minilm(pooled) + self.net.score_language(self.pool_language(lines))
             scores = (scores + self.net.score_surface(surface)).cpu().numpy()
-        return _spread(headlines, lines, np.concatenate([scores[:, None], self._wording(pooled, surface)], axis=1))
+        return _spread(
+            headlines, lines, np.concatenate([scores[:, None], self.net.wording(pooled, surface).cpu().numpy()], axis=1)
+        )
 
     def read_wording(self, lines: Sequence[str]) -> np.ndarray:
         """Return [B, W] float32: how a line is said rather than what it is about; a blank text is all zeros.
@@ -226,7 +233,7 @@ class HeadlineModel:
         MiniLM's first pooled state, an early layer's mean over tokens, and the surface features, both standardised; W = 397.
         """
         unique = sorted({text for text in lines if text.strip()})
-        return _spread(lines, unique, self._wording(self.pool_minilm(unique), self._surface(unique)))
+        return _spread(lines, unique, self.net.wording(self.pool_minilm(unique), self._surface(unique)).cpu().numpy())
 
     def pool_minilm(self, lines: Sequence[str]) -> Tensor:
         """Return MiniLM's pooled states [B, states, D] of lines that are not blank."""
@@ -257,13 +264,6 @@ class HeadlineModel:
     def _surface(self, lines: Sequence[str]) -> Tensor:
         rows = [surface_features(text) for text in lines]
         return torch.from_numpy(np.array(rows, np.float32).reshape(-1, len(SURFACE_FEATURES))).to(self.net.surface_mean.device)
-
-    def _wording(self, pooled: Tensor, surface: Tensor) -> np.ndarray:
-        parts = (
-            ((pooled - self.net.pool_mean) / self.net.pool_scale)[:, 0],
-            (surface - self.net.surface_mean) / self.net.surface_scale,
-        )
-        return torch.cat(parts, dim=1).cpu().numpy()
 
 
 def _spread(texts: Sequence[str], unique: Sequence[str], rows: np.ndarray) -> np.ndarray:
