@@ -43,7 +43,7 @@ def editing_figures() -> dict[str, Any]:
     extractor = tools.extractor
     cache, extractor.cache = extractor.cache, None  # every picture is encoded, as on the first run
     try:
-        bundle = tools.editor_tools(*load_model(None), None)
+        bundle = tools.editor_tools(load_model(None), None)
         ad = ad_with_two_faces(market, bundle)
         return {**evaluation_figures(ad, bundle), **search_figures(ad, bundle)}
     finally:
