@@ -20,6 +20,7 @@ from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrat
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
+from adcreative.ctr.linear_start import fit_wide_path
 from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
 from adcreative.ctr.neighbours import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor, change_vectors, domain_of
@@ -270,17 +271,6 @@ def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConf
     )  # fmt: skip
 
 
-def _start_from(member: torch.nn.Module, start: Predictor, number: int, trained: _Trained, train_idx: np.ndarray) -> None:
-    """Give a network the weights of one of `start`'s, and move its bias to the base rate of the training rows."""
-    member.load_state_dict(start.members[number % len(start.members)].state_dict())
-    idx = torch.from_numpy(train_idx)
-    counts = trained.outcomes.rows(idx)
-    rates = torch.sigmoid(torch.from_numpy(_logits(member.eval(), trained.batch.rows(idx))))
-    expected = float((counts.impressions.double() * rates).sum())
-    with torch.no_grad():
-        member.get_parameter("wide.bias").add_(float(np.log((float(counts.clicks.sum()) + 0.5) / (expected + 0.5))))
-
-
 def _train_members(
     trained: _Trained,
     splits: Sequence[np.ndarray],
@@ -295,7 +285,11 @@ def _train_members(
         generator = torch.Generator().manual_seed(member_seed)
         member = build_ctr_model(config.model_name, trained.builder.spec, config.model, generator=generator)
         if trained.start is not None:
-            _start_from(member, trained.start, number, trained, splits[0])
+            member.load_state_dict(trained.start.members[number % len(trained.start.members)].state_dict())
+        if hasattr(member, "wide"):
+            scale = 1.0 if trained.start is None else config.transfer_rate
+            rng = np.random.default_rng([seed, number])
+            fit_wide_path(member.eval(), trained.batch, trained.outcomes, splits[0], rng=rng, scale=scale)
 
         def tell(done: int, most: int, number: int = number) -> None:
             if watch.progress is not None:
