@@ -85,7 +85,7 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
         for ours in found:
             known = {spelling for names in BY_LANGUAGE.values() for spelling, (name, _) in names.items() if name == ours}
             found[ours] = next((name for name in source.header if fold_column(name) in known), "")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for raw in source.read_rows():
         if len(rows) == num_rows:
             break

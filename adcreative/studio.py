@@ -131,9 +131,10 @@ class Studio:
         """
         from adcreative.catalog import read_catalog
         from adcreative.catalog.tables import unescape_cell
-        from adcreative.pipeline import score
+        from adcreative.pipeline import BatchConfig, score
 
-        summary = score(folder, out, model=self._model_dir, restart=True, progress=progress, should_stop=should_stop)
+        batch = BatchConfig(restart=True)
+        summary = score(folder, out, model=self._model_dir, batch=batch, progress=progress, should_stop=should_stop)
         if summary.stopped:
             return None
         catalog = read_catalog(folder)

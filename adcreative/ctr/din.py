@@ -103,8 +103,9 @@ class InterestAttention(nn.Module):
         """
         row, column = mask.nonzero(as_tuple=True)  # N real pairs
         idx = place[row, column]
-        first, width = self.linears[0], target.shape[1]
-        of_target, of_item, of_difference, of_product, of_extra = first.weight.split([width] * 4 + [self.extra_dim], dim=1)
+        weight, bias = (self.linears[0].get_parameter(name) for name in ("weight", "bias"))
+        width = target.shape[1]
+        of_target, of_item, of_difference, of_product, of_extra = weight.split([width] * 4 + [self.extra_dim], dim=1)
         once = F.linear(vectors, of_item - of_difference)  # [U, H]
         if extra is not None:
             once = once + F.linear(extra, of_extra)
@@ -113,7 +114,7 @@ class InterestAttention(nn.Module):
             vectors_and_extra = vectors
         product = F.embedding(idx, vectors) * F.embedding(row, target)  # [N, E]
         values = F.linear(product, of_product) + F.embedding(idx, once)
-        values = values + F.embedding(row, F.linear(target, of_target + of_difference, first.bias))
+        values = values + F.embedding(row, F.linear(target, of_target + of_difference, bias))
         for number, activation in enumerate(self.activations):
             values = self.dropout(activation(values if number == 0 else self.linears[number](values)))
         weights = self.to_weight(values)[:, 0]

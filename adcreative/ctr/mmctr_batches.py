@@ -29,11 +29,11 @@ class BatchBuilder:
     def build(self, rows: MmctrRows) -> tuple[Tensor, ChallengeItems, ChallengeItems]:
         """Return the inputs; columns in which every history of the batch is padding are left out, so T may be smaller."""
         targets, levels = (torch.from_numpy(part).to(self.device) for part in (rows.items, rows.levels))
-        is_used = (rows.history > 0).any(axis=0)
+        is_used: np.ndarray = np.asarray(np.count_nonzero(rows.history, axis=0) > 0)
         is_used[-1] = True
         history = rows.history[:, is_used]
-        is_met: np.ndarray = np.zeros(len(self.tags), bool)
-        is_met[history] = True
+        is_met = np.zeros(len(self.tags), np.uint8)
+        is_met[history] = 1
         ids = np.flatnonzero(is_met)
         number = np.empty(len(self.tags), np.int64)
         number[ids] = np.arange(len(ids))

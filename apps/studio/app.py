@@ -31,6 +31,7 @@ from .why import Why
 from .wishes import FACE_NAME, FORM_FIELDS, Wish
 from .words import Words
 
+NUM_MOVES = 8 + NUM_LATER_TEXTS  # two buttons, what a result shows, the later steps
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
 
 
@@ -232,14 +233,15 @@ def _wire_return(
         return [name, *(_begin() if handlers.is_running(name) else [gr.skip()] * len(moved))]
 
     def resume(request: gr.Request, visitor: str | None = None) -> Iterator[tuple[Any, ...]]:
-        yield from map(_flat, handlers.resume(find_owner(visitor, request)))
+        for screen in handlers.resume(find_owner(visitor, request)):
+            yield _flat(screen) if screen != Screen() else (gr.skip(),) * len(outputs)
 
     def leave(request: gr.Request) -> None:
         handlers.leave(visitors.pop(request.session_hash or "", find_owner(None, request)))
 
     page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
         resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden", **WATCHING
-    ).then(_settle(handlers), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
+    ).then(_settle(handlers, is_return=True), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
     page.unload(leave)
 
 
@@ -275,10 +277,15 @@ def _begin() -> list[dict[str, Any]]:
             *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
 
 
-def _settle(handlers: Handlers) -> Any:
+def _settle(handlers: Handlers, *, is_return: bool = False) -> Any:
+    """Return the moves when a search has ended; is_return: when a page was opened, which may find nothing to show."""
+
     def settle(request: gr.Request, record: dict[str, Any] | None, visitor: str | None) -> list[Any]:
         """Show what the finished search has to show, from its record."""
-        record, screen = record or {}, handlers.find_screen(find_owner(visitor, request))
+        owner = find_owner(visitor, request)
+        record, screen = record or {}, handlers.find_screen(owner)
+        if handlers.is_running(owner) or (is_return and screen is None):
+            return [gr.skip()] * NUM_MOVES  # a page that opens slowly must not hide what belongs to a search begun since
         has_result = record.get("status") in ("edited", "kept")
         has_picture = record.get("status") == "edited" and bool(record.get("faces", {}).get("edited"))
         choices = screen.choices if screen is not None else ()

@@ -89,7 +89,7 @@ class Folders:
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
 
     def take(self, owner: str, name: str | None) -> dict[str, Any]:
-        """Return the form of one of the ads, named as in FORM_FIELDS.
+        """Return the form of one of the ads, named as in FORM_FIELDS; its picture counts as an upload.
 
         Raises:
             AdCreativeError: no such ad.
@@ -97,7 +97,12 @@ class Folders:
         screen = self.find_screen(owner)
         if name not in screen.names:
             raise AdCreativeError("Choose one of the ads in the list first.")
-        return screen.forms[screen.names.index(name)]
+        form = dict(screen.forms[screen.names.index(name)])
+        if form["image_path"]:
+            directory = self.handlers.lent_dir(owner)
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            form["image_path"] = str(shutil.copy(form["image_path"], directory))
+        return form
 
     def find_screen(self, owner: str) -> FolderScreen:
         """Return what the owner's scored folder shows; an empty screen while it is being scored, or without one."""

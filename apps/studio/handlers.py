@@ -35,6 +35,7 @@ PREVIEW_PX = 1280
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 Pair = tuple[Path, Path]
+Tell = Callable[[str, int, int], None]
 
 
 class Studio(Protocol):
@@ -45,10 +46,12 @@ class Studio(Protocol):
     def score_one(self, creative: Creative) -> Prediction: ...
     def find_faces(self, creative: Creative) -> Sequence[Any]: ...
     def demo_ad(self, out: Path) -> Creative: ...
-    def write_lines(self, creative: Creative, kind: str, **asked: Any) -> Iterator[str]: ...
+    def write_lines(
+        self, creative: Creative, kind: str, *, seed: int, copywriter: str, brief: str, avoid: Sequence[str]
+    ) -> Iterator[str]: ...
     def reword_one(self, creative: Creative, outcome: Any, *, headline: str, description: str) -> Any: ...
-    def score_folder(self, folder: Path, out: Path, **watched: Any) -> Any: ...
-    def explain_one(self, creative: Creative, out: Path, **watched: Any) -> Any: ...
+    def score_folder(self, folder: Path, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
+    def explain_one(self, creative: Creative, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
     def improve_one(
         self,
         creative: Creative,
@@ -150,7 +153,7 @@ class Handlers:
     def demo(self, owner: str) -> dict[str, Any]:
         """Return the form of an ad to try, named as in FORM_FIELDS; its picture counts as an upload."""
         with self.seat.quick():
-            creative = self.studio.demo_ad(self._demo_dir(owner))
+            creative = self.studio.demo_ad(self.lent_dir(owner))
         return {name: getattr(creative, name) for name in FORM_FIELDS}
 
     def score(self, *, image_path: str | None = None, **words: str | None) -> tuple[str, dict[str, Any]]:
@@ -207,7 +210,7 @@ class Handlers:
         self.board.take_down(owner)
         if screen is not None:
             self.outcomes.pop(screen.key, None)
-        for directory in (self.owner_dir(owner), self._demo_dir(owner)):
+        for directory in (self.owner_dir(owner), self.lent_dir(owner)):
             shutil.rmtree(directory, ignore_errors=True)
         uploads = self.result_dir.parent
         if search is not None and search.upload is not None and search.upload.is_relative_to(uploads):
@@ -346,7 +349,8 @@ class Handlers:
             run=run if is_edited else None, creative=creative, key=key, wish=wish,
         )  # fmt: skip
 
-    def _demo_dir(self, owner: str) -> Path:
+    def lent_dir(self, owner: str) -> Path:
+        """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
         return self.result_dir.with_name("demos") / self.owner_dir(owner).name
 
     def owner_dir(self, owner: str) -> Path:

@@ -13,6 +13,7 @@ from adcreative.pipeline import check_words
 
 from . import fragments, step_fragments
 from .handlers import Handlers, Screen
+from .wishes import Wish
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Words:
                 raise AdCreativeError(f'kind must be "headline" or "description", got "{kind}".')
             _, creative = self.handlers.find_run(owner)
             screen = self.handlers.find_screen(owner)
-            wish = screen.wish if screen is not None else replace(Screen().wish)
+            wish = screen.wish if screen is not None else Wish()
             if not getattr(creative, kind):
                 raise AdCreativeError(f"The ad has no {kind} to write another one for.")
             yield step_fragments.writing(0), [], {"lines": []}
@@ -81,5 +82,5 @@ class Words:
         _, creative = self.handlers.find_run(owner)
         screen = self.handlers.find_screen(owner)
         changed: Creative = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
-        asked = {} if screen is None else {"brief": screen.wish.brief, "avoid": screen.wish.avoided}
-        return check_words(changed, original=creative, **asked)
+        wish = screen.wish if screen is not None else Wish()
+        return check_words(changed, original=creative, brief=wish.brief, avoid=wish.avoided)

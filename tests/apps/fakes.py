@@ -58,6 +58,7 @@ class FakeStudio:
     error: Exception | None = None
     status: str = "edited"
     enough_data: bool = True
+    stay_after: int | None = None  # a search stays at this round until it is None again, or the search is stopped
     asked: list[dict] = field(default_factory=list)
     rounds_done: int = 0
     at_once: int = 0
@@ -171,6 +172,8 @@ class FakeStudio:
                 self.rounds_done += 1
                 if progress:
                     progress(round_number, generations or 10, 0.01 * round_number)
+                while self.stay_after == round_number and not (should_stop and should_stop()):
+                    time.sleep(0.02)
             if self.error:
                 raise self.error
             return self._outcome(creative, directions, seed)

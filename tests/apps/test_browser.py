@@ -45,6 +45,7 @@ def served() -> Iterator[Served]:
 def studio(served: Served) -> FakeStudio:
     """The studio behind the page, as quick as can be and with nothing asked of it yet."""
     served.studio.round_s, served.studio.rounds_done, served.studio.status = 0.01, 0, "edited"
+    served.studio.stay_after = None
     served.studio.asked.clear()
     return served.studio
 
@@ -122,14 +123,14 @@ def test_picture_left_out_or_refused_is_said(visit: Visit, tmp_path: Path) -> No
 
 
 def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: FakeStudio) -> None:
-    studio.round_s = 1.0
+    studio.stay_after = 2
     visit.bring(None)
     visit.improve("Thorough")
-    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [2-9] of 20"))
+    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 20")
     visit.page.get_by_role("button", name="Stop", exact=True).click()
     expect(visit.page.locator("#progress")).to_contain_text("Stopped after round")
     done = studio.rounds_done
-    assert done < 15
+    assert done <= 3
     expect(visit.page.get_by_role("button", name="Improve it")).to_be_enabled()
     expect(visit.page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
     time.sleep(0.5)
@@ -137,13 +138,15 @@ def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: Fak
 
 
 def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Visit, studio: FakeStudio) -> None:
-    studio.round_s, studio.most_at_once = 0.3, 0
+    studio.stay_after, studio.most_at_once = 2, 0
     visit.bring(None, "First coat")
     visit.improve()
-    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 4")
     other = Visit(browser, visit.url)
     other.bring(None, "Second coat")
     other.improve()
+    expect(other.page.locator("#progress")).to_contain_text("Waiting for the search before yours")
+    studio.stay_after = None
     expect(visit.page.locator("#result")).to_contain_text("First coat")
     expect(other.page.locator("#result")).to_contain_text("Second coat")
     expect(visit.page.locator("#result")).not_to_contain_text("Second coat")
@@ -152,12 +155,15 @@ def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Vis
 
 
 def test_closed_tab_finds_its_search_again(visit: Visit, studio: FakeStudio) -> None:
-    studio.round_s = 0.3
+    studio.stay_after = 2
     visit.bring(None, "Rain coat")
     visit.improve()
-    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 4")
     visit.page.close()
     visit.open()
+    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 4")
+    expect(visit.page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    studio.stay_after = None
     expect(visit.page.locator("#result")).to_contain_text("Rain coat")
     assert len(studio.asked) == 1
     visit.page.reload()
@@ -291,10 +297,10 @@ def test_the_heat_map_is_shown_beside_the_score(visit: Visit, image_path: Path) 
 
 
 def test_a_search_that_waits_is_found_again_by_its_closed_tab(browser: Any, visit: Visit, studio: FakeStudio) -> None:
-    studio.round_s = 0.5
+    studio.stay_after = 2
     visit.bring(None, "First coat")
     visit.improve()
-    expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
+    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 4")
     other = Visit(browser, visit.url)
     other.bring(None, "Second coat")
     other.improve()
@@ -302,6 +308,8 @@ def test_a_search_that_waits_is_found_again_by_its_closed_tab(browser: Any, visi
     other.page.close()
     assert len(studio.asked) == 1
     other.open()
+    expect(other.page.locator("#progress")).to_contain_text("Waiting for the search before yours")
+    studio.stay_after = None
     expect(other.page.locator("#result")).to_contain_text("Second coat")
     assert len(studio.asked) == 2
     other.context.close()

@@ -88,7 +88,9 @@ def test_ads_are_ranked_and_one_is_taken_on(folders: Folders, image_path: Path, 
     assert "<script" not in last.shown
     assert "It is damaged." in last.shown
     assert folders.take("me", "2. 1.jpg")["headline"] == "Coats"
-    assert Path(folders.take("me", "2. 1.jpg")["image_path"]).read_bytes() == content
+    taken = Path(folders.take("me", "2. 1.jpg")["image_path"])
+    assert taken.read_bytes() == content
+    assert not taken.is_relative_to(folders.handlers.result_dir)  # results are never read as uploads
     with pytest.raises(AdCreativeError, match="Choose one of the ads"):
         folders.take("you", "2. 1.jpg")
     assert [screen.names for screen in folders.resume("me")][-1] == last.names
