@@ -2,8 +2,8 @@
 
     python -m adcreative.shipped_training packages-train.parquet [--out data/weights]
 
-Each of the three learns from markets of its own, so that they do not share the luck of their data, and from many of them:
-what holds in all is what an account that none has seen can be told. They know no brand, and read a brand's history instead.
+They learn from many markets: what holds in all is what an account that none has seen can be told. Each leaves out another
+third of the markets, so that they do not share all the luck of their data. They know no brand, and read its history instead.
 The headline tests used here are the "calibrate" part, which the headline model has never seen, so that its score is weighed
 as it deserves; the "held-out" part is used only to measure. Features are cached, so that a stopped run goes on quickly.
 """
@@ -81,6 +81,11 @@ def extract_market(seed: int, num: int) -> tuple[list[Creative], list[Any]]:
     return kept, features
 
 
+def left_out(jobs: Sequence[Any], row: int) -> list[Any]:
+    """Return the jobs without every third one, starting at `row`: what model number `row` learns from."""
+    return [job for number, job in enumerate(jobs) if number % len(Judges._fields) != row]
+
+
 def batched(creatives: Iterable[Creative], size: int) -> Iterator[list[Creative]]:
     """Yield lists of `size` creatives, the last one shorter (itertools.batched of Python 3.12)."""
     iterator = iter(creatives)
@@ -111,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, help="packages-train.parquet of the Upworthy Research Archive")
     parser.add_argument("--out", type=Path, default=Path("data/weights"))
-    parser.add_argument("--markets", type=int, default=12, help="simulated markets per model")
+    parser.add_argument("--markets", type=int, default=36, help="simulated markets, of which each model leaves out a third")
     parser.add_argument("--num", type=int, default=150, help="creatives per market")
     parser.add_argument("--workers", type=int, default=2, help="processes, one core each")
     arguments = parser.parse_args()
@@ -120,15 +125,11 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=spawn) as pool:
         words = pool.submit(extract_words, calibrate)
-        jobs = {
-            name: [pool.submit(extract_market, FIRST_MARKET + row * arguments.markets + k, arguments.num)
-                   for k in range(arguments.markets)]
-            for row, name in enumerate(Judges._fields)
-        }  # fmt: skip
+        jobs = [pool.submit(extract_market, FIRST_MARKET + k, arguments.num) for k in range(arguments.markets)]
         fits = []
-        for row, (name, parts) in enumerate(jobs.items()):
-            tables = [words.result(), *(part.result() for part in parts)]
-            table = ([c for creatives, _ in tables for c in creatives], [f for _, features in tables for f in features])
+        for row, name in enumerate(Judges._fields):
+            parts = [words.result(), *(job.result() for job in left_out(jobs, row))]
+            table = ([c for creatives, _ in parts for c in creatives], [f for _, features in parts for f in features])
             fits.append(pool.submit(fit_and_save, name, 1000 * row, table, held_out, arguments.out))
         for fit in fits:
             print(fit.result(), flush=True)

@@ -10,13 +10,14 @@ x: what a channel adds to the predicted log-odds (exact ablation). A change from
 
     mean = s_words dx_words + s_picture dx_picture + s_faces dx_faces
     var  = ensemble + tau_words^2 |text_i - text_0|^2 + tau_picture^2 |picture_i - picture_0|^2
+                    + tau_faces^2 |attributes_i - attributes_0|^2
 
 so that the further a change goes, the less is claimed to be known about it. Versions of an ad usually differ in words and
 picture at once and about equally far, so the data say how much is unexplained and not by which channel: words get three
 quarters of it (new words are new; an edited picture keeps its composition), per their typical distance. Slopes are drawn
-towards 1/2 (a prior worth PRIOR_STD) and lie in 0..1; with no rows the prior speaks. Faces have a slope of their own, since
-what is learnt of expressions may be truer than what is learnt of whole pictures, and share the picture's tau: a face is part
-of how far a picture moves.
+towards 1/2 (a prior worth PRIOR_STD) and lie in 0..MAX_SLOPE; with no rows the prior speaks. Faces have a slope of their own,
+since what is learnt of expressions may be truer, or less true, than what is learnt of whole pictures; what an expression does
+beyond the prediction is too small to be seen in counts and is assumed: FACE_TAU per deviation of an attribute.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ import numpy as np
 CHANNELS = ("words", "picture", "faces")
 PRIOR_SLOPE, PRIOR_STD = 0.5, 0.35
 PRIOR_TAU = 0.15
+MAX_SLOPE = 1.5  # rates are drawn together for whole creatives, by more than changes inside a group deserve
+FACE_TAU = 0.02
 WORDS_AND_PICTURE = np.array([0.75, 0.25])  # of what versions of an ad leave unexplained; an edit keeps most of its picture
 PRIOR_ROWS = 20.0
 MIN_CLICKS = 5.0
@@ -37,7 +40,7 @@ MIN_CLICKS = 5.0
 
 @dataclass(frozen=True)
 class ChannelCalibration:
-    """slope 0..1 of a channel's predicted change, and tau: log-odds that it leaves unexplained per unit of distance."""
+    """slope 0..MAX_SLOPE of a channel's predicted change, and tau: log-odds that it leaves unexplained per unit of distance."""
 
     slope: float
     tau: float
@@ -56,10 +59,10 @@ class ChangeCalibration:
         believed = {name: channel.slope for name, channel in self.channels.items()}
         return believed["words"] * words + believed["picture"] * picture + believed["faces"] * faces
 
-    def variance(self, words_distance: np.ndarray, picture_distance: np.ndarray) -> np.ndarray:
+    def variance(self, words_distance: np.ndarray, picture_distance: np.ndarray, faces_distance: np.ndarray) -> np.ndarray:
         """Return the variance [N] of what the channels leave unexplained; distances are squared, see `squared_distance`."""
-        taus = (self.channels["words"].tau, self.channels["picture"].tau)
-        return taus[0] ** 2 * words_distance + taus[1] ** 2 * picture_distance
+        distances = {"words": words_distance, "picture": picture_distance, "faces": faces_distance}
+        return np.sum([self.channels[name].tau ** 2 * distance for name, distance in distances.items()], axis=0)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -108,7 +111,7 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     _, place = np.unique(place, return_inverse=True)
     num_groups = int(place.max()) + 1 if len(place) else 0
     if not num_groups:
-        prior = {name: ChannelCalibration(PRIOR_SLOPE, PRIOR_TAU) for name in CHANNELS}
+        prior = {name: ChannelCalibration(PRIOR_SLOPE, FACE_TAU if name == "faces" else PRIOR_TAU) for name in CHANNELS}
         return ChangeCalibration(prior, 0, 0)
     clicks, impressions = rows.clicks[kept] + 0.5, rows.impressions[kept] + 1.0
     noise = 1.0 / clicks + 1.0 / (impressions - clicks)
@@ -128,7 +131,7 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     target = centred(left)
     gram = design.T @ (weight[:, None] * design) + np.eye(len(CHANNELS)) / PRIOR_STD**2
     slopes = np.linalg.solve(gram, design.T @ (weight * target) + PRIOR_SLOPE / PRIOR_STD**2)
-    slopes = np.clip(slopes, 0.0, 1.0)
+    slopes = np.clip(slopes, 0.0, MAX_SLOPE)
     residual = target - design @ slopes
     own_share = 1.0 - weight / np.bincount(place, weight)[place]  # what centring leaves of a row's own variance
     distances = np.stack([np.square(centred(v[kept])).sum(axis=1) for v in (rows.words_vectors, rows.picture_vectors)], axis=1)
@@ -141,7 +144,7 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     prior = PRIOR_ROWS * PRIOR_TAU**2 * typical.sum()
     total = max(float((shares * excess).sum() + prior) / float(np.square(shares).sum() + PRIOR_ROWS), 0.0)
     by_distance = np.where(is_seen, total * split / np.maximum(typical, 1e-6), PRIOR_TAU**2)
-    squares = (*by_distance, by_distance[1])
+    squares = (*by_distance, FACE_TAU**2)
     channels = {
         name: ChannelCalibration(float(slope), float(np.sqrt(square)))
         for name, slope, square in zip(CHANNELS, slopes, squares, strict=True)

@@ -33,7 +33,8 @@ class CTRModelConfig:
 class TrainingConfig:
     """How a network is fitted.
 
-    Learning rates: of the networks' core, of weights on wide embeddings, of the small parts of the linear path.
+    Learning rates: of the networks' core, of weights on wide embeddings, of the small parts of the linear path, which
+    starts where `linear_start` puts it and is only refined.
     within_group_weight: of the multinomial term (order inside a test or brand) against the binomial one (level).
     group_variance, within_group_variance: variance of log rates beyond the features, between groups and inside one; they cap
     the weight of large counts.
@@ -42,9 +43,9 @@ class TrainingConfig:
 
     num_epochs: int = 20
     batch_size: int = 256
-    learning_rate: float = 1e-3
-    embedding_learning_rate: float = 5e-5
-    wide_learning_rate: float = 1e-2
+    learning_rate: float = 3e-4
+    embedding_learning_rate: float = 1e-5
+    wide_learning_rate: float = 2e-4
     weight_decay: float = 0.05
     patience: int = 4
     within_group_weight: float = 1.0

@@ -143,10 +143,8 @@ class Predictor:
         start = self.predict_member_log_odds(creatives[:1], [first])  # [M, 1]
         full, no_words, picture = (part - start for part in log_odds)
         change = self.changes.mean(full - no_words, picture, no_words - picture)
-        words_vectors, picture_vectors = change_vectors(self.builder, features)
-        unexplained = self.changes.variance(
-            squared_distance(words_vectors[1:], words_vectors[0]), squared_distance(picture_vectors[1:], picture_vectors[0])
-        )
+        vectors = (*change_vectors(self.builder, features), face_vectors(self.builder, features))
+        unexplained = self.changes.variance(*(squared_distance(one[1:], one[0]) for one in vectors))
         return change.mean(axis=0), np.sqrt(change.var(axis=0) + unexplained)
 
     def _predict_distinct(
@@ -346,6 +344,17 @@ def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]
         return np.stack([blank if value is None or not blank.size else np.asarray(value) for value in values])
 
     return np.concatenate([rows("text"), rows("body")], axis=1), rows("image")
+
+
+def face_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]) -> np.ndarray:
+    """Return the mean attributes of each creative's faces in the builder's deviations, [N, A]; zeros where there is no face."""
+    mean, std = builder.means["face_attributes"], builder.stds["face_attributes"]
+    rows = np.zeros((len(features), len(mean)))
+    for row, one in enumerate(features):
+        seen = one.face_attributes[np.isfinite(one.face_attributes).all(axis=1)]
+        if len(seen) and len(mean):
+            rows[row] = (seen.mean(axis=0) - mean) / std
+    return rows
 
 
 def has_equal(one: CreativeFeatures, other: CreativeFeatures, names: Sequence[str]) -> bool:

@@ -109,15 +109,15 @@ class HeadlineNet(nn.Module):
 
     def score_minilm(self, pooled: Tensor) -> Tensor:
         """Return what MiniLM's states [B, states, D] add to the score, [B], the constant included."""
-        return self.head(((pooled - self.pool_mean) / self.pool_scale).flatten(1))[:, 0]
+        return _weigh(((pooled - self.pool_mean) / self.pool_scale).flatten(1), self.head.weight) + self.head.bias
 
     def score_language(self, pooled: Tensor) -> Tensor:
         """Return what the language model's state [B, E] adds to the score, [B]."""
-        return self.language_head((pooled - self.language_mean) / self.language_scale)[:, 0]
+        return _weigh((pooled - self.language_mean) / self.language_scale, self.language_head.weight)
 
     def score_surface(self, surface: Tensor) -> Tensor:
         """Return what the surface [B, S] adds to the score, [B]."""
-        return self.surface_head((surface - self.surface_mean) / self.surface_scale)[:, 0]
+        return _weigh((surface - self.surface_mean) / self.surface_scale, self.surface_head.weight)
 
     def wording(self, pooled: Tensor, surface: Tensor) -> Tensor:
         """Return how a line is said [B, D + S]: MiniLM's first pooled state and the surface, both standardised."""
@@ -127,6 +127,11 @@ class HeadlineNet(nn.Module):
     def fitted_state(self) -> dict[str, Tensor]:
         """Return what is ours: the heads and the scaling of what they read."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith(("minilm.", "language."))}
+
+
+def _weigh(inputs: Tensor, weight: Tensor) -> Tensor:
+    """Return inputs [B, K] times weight [1, K], summed row by row: a matrix product's rounding would depend on the batch."""
+    return (inputs * weight).sum(dim=1)
 
 
 def _mean_state(hidden: Tensor, mask: Tensor) -> Tensor:
@@ -200,14 +205,15 @@ class HeadlineModel:
     def tokenize(self, lines: Sequence[str]) -> list[list[int]]:
         """Return MiniLM's token ids per line, at most MAX_TOKENS, [CLS] first and [SEP] last."""
         cut = [text[:_MAX_CHARACTERS] for text in lines]
-        encoded: list[list[int]] = self.tokenizer(cut, truncation=True, max_length=MAX_TOKENS)["input_ids"]
+        encoded: list[list[int]] = self.tokenizer(cut, truncation=True, max_length=MAX_TOKENS)["input_ids"] if cut else []
         return encoded
 
     def tokenize_language(self, lines: Sequence[str]) -> list[list[int]]:
         """Return the language model's token ids per line, at most MAX_TOKENS, a start mark first."""
         start = self.language_tokenizer.bos_token_id
         cut = [text[:_MAX_CHARACTERS] for text in lines]
-        return [[start, *ids[: MAX_TOKENS - 1]] for ids in self.language_tokenizer(cut, add_special_tokens=False)["input_ids"]]
+        encoded = self.language_tokenizer(cut, add_special_tokens=False)["input_ids"] if cut else []
+        return [[start, *ids[: MAX_TOKENS - 1]] for ids in encoded]
 
     def score(self, headlines: Sequence[str]) -> np.ndarray:
         """Return [B] float32, natural-log click-rate differences; a blank text scores 0 (nothing is known about it).

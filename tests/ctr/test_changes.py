@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from adcreative.ctr.changes import (
+    FACE_TAU,
+    MAX_SLOPE,
     PRIOR_SLOPE,
     PRIOR_TAU,
     ChangeCalibration,
@@ -63,13 +65,13 @@ def test_nothing_held_out_gives_the_prior() -> None:
     rows = world(slopes=(1.0, 1.0), taus=(0.0, 0.0), num=40, per_group=1)
     found = fit_change_calibration(rows)
     assert found.num_groups == 0
-    assert {(c.slope, c.tau) for c in found.channels.values()} == {(PRIOR_SLOPE, PRIOR_TAU)}
+    assert {(c.slope, c.tau) for c in found.channels.values()} == {(PRIOR_SLOPE, PRIOR_TAU), (PRIOR_SLOPE, FACE_TAU)}
 
 
 def test_few_creatives_stay_near_the_prior_and_slopes_in_range() -> None:
     few = fit_change_calibration(world(slopes=(-3.0, 5.0), taus=(0.0, 0.0), num=10))
     assert 0.0 <= few.channels["words"].slope <= PRIOR_SLOPE
-    assert PRIOR_SLOPE <= few.channels["picture"].slope <= 1.0
+    assert PRIOR_SLOPE <= few.channels["picture"].slope <= MAX_SLOPE
 
 
 def test_mean_and_variance_are_the_formulas_and_survive_json() -> None:
@@ -79,5 +81,6 @@ def test_mean_and_variance_are_the_formulas_and_survive_json() -> None:
     words, picture, faces = (found.channels[name] for name in ("words", "picture", "faces"))
     believed = found.mean(np.array(1.0), np.array(2.0), np.array(3.0))
     assert believed == pytest.approx(words.slope + 2 * picture.slope + 3 * faces.slope)
-    assert found.variance(np.array(0.5), np.array(2.0)) == pytest.approx(0.5 * words.tau**2 + 2 * picture.tau**2)
+    unexplained = found.variance(np.array(0.5), np.array(2.0), np.array(3.0))
+    assert unexplained == pytest.approx(0.5 * words.tau**2 + 2 * picture.tau**2 + 3 * FACE_TAU**2)
     assert squared_distance(np.eye(2), np.array([1.0, 0.0])).tolist() == [0.0, 2.0]
