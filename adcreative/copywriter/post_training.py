@@ -136,7 +136,9 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
     common = {"train_dataset": Dataset.from_list(ordered), "processing_class": tokenizer}
     peft_model = _with_adapter(model, config, start)
     if stage == "dpo":
-        losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, config.chosen_weight]} if config.chosen_weight else {}
+        losses: dict[str, Any] = (
+            {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, config.chosen_weight]} if config.chosen_weight else {}
+        )
         trainer: Any = DPOTrainer(model=peft_model, args=DPOConfig(**settings, beta=config.beta, **losses), **common)
     else:
         arguments = SFTConfig(**settings, completion_only_loss=stage == "sft", packing=False)
