@@ -42,6 +42,11 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m stylegan.direction_training $(DATA)/faces
 	$(BIN)/python -m adcreative.encoders.headline_training $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m adcreative.encoders.clip_training $(DATA)/faces
+	$(BIN)/python -m adcreative.copywriter.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
+	$(BIN)/python -m adcreative.copywriter.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
+		--start runs/lora/sft/adapter
+	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
+		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
 	$(BIN)/python -m adcreative.ctr.shipped_training $(DATA)/upworthy/packages-train.parquet
 
 clean:

@@ -165,7 +165,7 @@ def _check_replaceable(artifact_dir: Path, kind: str) -> str:
 def _parse_manifest(path: Path, payload: bytes) -> dict[str, Any]:
     try:
         manifest = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} is no JSON ({error}); copy the folder again or re-fit") from error
     if not isinstance(manifest, dict):
         raise ArtifactError(f"{path} holds a {type(manifest).__name__}, an object is needed; re-fit")

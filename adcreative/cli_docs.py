@@ -68,7 +68,9 @@ def command_docs() -> tuple[CommandDoc, ...]:
 
 def _describe(command: Any, name: str, context: Any) -> CommandDoc:
     purpose, _, example = (command.help or "").partition(EXAMPLE)
-    arguments, options, synopsis = [], [], [name]
+    arguments: list[tuple[str, str]] = []
+    options: list[tuple[str, str]] = []
+    synopsis = [name]
     for parameter in command.get_params(context):
         if (record := parameter.get_help_record(context)) is None:
             continue

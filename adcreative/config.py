@@ -104,7 +104,7 @@ def _read_toml(path: Path, section: str) -> dict[str, Any]:
             values: Any = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line.") from error
     for part in filter(None, section.split(".")):
         if part not in values:

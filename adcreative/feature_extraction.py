@@ -19,11 +19,13 @@ from adcreative.feature_cache import FeatureCache, file_key, picture_key, words_
 from adcreative.features import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 
 CHUNK = 16
+WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
 MAX_KEYED_BYTES = 64_000_000  # larger files are known by their pixels only
 LOOK_SIDE_PX = 256
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 Progress = Callable[[int, int], None]
+Words = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]  # embeddings, readings, wordings by text
 
 
 class ImageTextEncoder(Protocol):
@@ -104,13 +106,24 @@ class FeatureExtractor:
             progress: told (creatives done, creatives in all) after each chunk.
         """
         results: list[CreativeFeatures | CreativeError] = []
-        for start in range(0, len(creatives), CHUNK):
-            results += self._extract_chunk(creatives[start : start + CHUNK])
-            if progress is not None:
-                progress(len(results), len(creatives))
+        for first in range(0, len(creatives), WORDS_CHUNK):
+            part = creatives[first : first + WORDS_CHUNK]
+            words = self._read_words_of(part)
+            for start in range(0, len(part), CHUNK):
+                results += self._extract_chunk(part[start : start + CHUNK], words)
+                if progress is not None:
+                    progress(len(results), len(creatives))
         return results
 
-    def _extract_chunk(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
+    def _read_words_of(self, creatives: Sequence[Creative]) -> Words:
+        headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
+        embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)
+        model_hash = self.headline_model.content_hash
+        readings = self._read_words(f"{model_hash} headline", headlines, self.headline_model.read)
+        wordings = self._read_words(f"{model_hash} wording", bodies, self.headline_model.read_wording)
+        return embeddings, readings, wordings
+
+    def _extract_chunk(self, creatives: Sequence[Creative], words: Words) -> list[CreativeFeatures | CreativeError]:
         errors: dict[int, CreativeError] = {}
         opened: dict[int, _Opened] = {}
         for row, creative in enumerate(creatives):
@@ -124,13 +137,8 @@ class FeatureExtractor:
             if found is not None:
                 opened[row] = found
         seen = dict(zip(opened, self._read_pictures(list(opened.values())), strict=True))
-        headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
-        embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)
-        model_hash = self.headline_model.content_hash
-        readings = self._read_words(f"{model_hash} headline", headlines, self.headline_model.read)
-        wordings = self._read_words(f"{model_hash} wording", bodies, self.headline_model.read_wording)
         return [
-            errors[row] if row in errors else _assemble(creative, seen.get(row), embeddings, readings, wordings)
+            errors[row] if row in errors else _assemble(creative, seen.get(row), *words)
             for row, creative in enumerate(creatives)
         ]
 

@@ -96,18 +96,22 @@ class _Scorer:
             by_brand: dict[str, list[Creative]] = {}
             for creative in earlier:
                 by_brand.setdefault(fold_brand(creative), []).append(creative)
-            found = [pair for brand, ones in by_brand.items() for pair in self._read_brand(brand, ones).values()]
+            self._read_brands(by_brand)
+            found = [pair for brand in by_brand for pair in self._features[brand].values()]
+            while len(self._features) > MAX_BRANDS_KEPT:
+                self._features.popitem(last=False)
             self._history = rows, AccountHistory([one for one, _ in found], [features for _, features in found])
         return self._history[1]
 
-    def _read_brand(self, brand: str, creatives: Sequence[Creative]) -> dict[int, tuple[Creative, Any]]:
-        if brand not in self._features:
-            extracted = zip(creatives, self.extractor.extract(creatives), strict=True)
-            self._features[brand] = {one.row: (one, f) for one, f in extracted if not isinstance(f, CreativeError)}
-            while len(self._features) > MAX_BRANDS_KEPT:
-                self._features.popitem(last=False)
-        self._features.move_to_end(brand)
-        return self._features[brand]
+    def _read_brands(self, by_brand: dict[str, list[Creative]]) -> None:
+        """Extract the features of the brands not yet known, all in one go, and mark all of them as seen last."""
+        new = [one for brand, ones in by_brand.items() if brand not in self._features for one in ones]
+        extracted = iter(self.extractor.extract(new))
+        for brand, creatives in by_brand.items():
+            if brand not in self._features:
+                pairs = [(one, next(extracted)) for one in creatives]
+                self._features[brand] = {one.row: (one, f) for one, f in pairs if not isinstance(f, CreativeError)}
+            self._features.move_to_end(brand)
 
 
 def score(

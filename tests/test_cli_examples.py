@@ -37,6 +37,7 @@ from tests.delivery.test_campaign_verbs import write_results
 from tests.stylegan.foreign import originals
 
 COMMANDS = command_docs()[1:]
+WORDING_DIM = 397  # what the shipped predictor was fitted with
 
 
 class FakeEncoders:
@@ -50,8 +51,11 @@ class FakeEncoders:
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([_vector(text.encode()) for text in texts])
 
-    def score(self, headlines: Sequence[str]) -> np.ndarray:
-        return np.array([_vector(line.encode())[0] for line in headlines], np.float32)
+    def read(self, headlines: Sequence[str]) -> np.ndarray:
+        return np.stack([_vector(line.encode(), 1 + WORDING_DIM) for line in headlines])
+
+    def read_wording(self, lines: Sequence[str]) -> np.ndarray:
+        return np.stack([_vector(line.encode(), WORDING_DIM) for line in lines])
 
     def analyze(self, image_u8: np.ndarray) -> list[Any]:
         return []
@@ -60,26 +64,23 @@ class FakeEncoders:
         return np.zeros((len(aligned), 512), np.float32)
 
 
-def _vector(content: bytes) -> np.ndarray:
-    drawn = np.random.default_rng(list(hashlib.sha256(content).digest()[:8])).normal(size=256).astype(np.float32)
+def _vector(content: bytes, width: int = 256) -> np.ndarray:
+    drawn = np.random.default_rng(list(hashlib.sha256(content).digest()[:8])).normal(size=width).astype(np.float32)
     return drawn / np.linalg.norm(drawn)
 
 
 @pytest.fixture(scope="module")
-def model() -> tuple[Predictor, Predictor]:
-    """The shipped pair, asked to take other encoders."""
-    pair = [Predictor.load(embedded_dir(name)) for name in ("predictor", "judge")]
-    return pair[0], pair[1]
+def model() -> tools.Judges:
+    """The shipped models, asked to take other encoders."""
+    return tools.Judges(*(Predictor.load(embedded_dir(name)) for name in tools.Judges._fields))
 
 
 @pytest.fixture(autouse=True)
-def launched(model: tuple[Predictor, Predictor], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def launched(model: tools.Judges, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Replace what takes long; the value is what stands for the web server."""
     encoders = FakeEncoders()
     extractor = FeatureExtractor(encoders, encoders, encoders, encoders)
-    editor_tools = SimpleNamespace(
-        extractor=extractor, predictor=model[0], judge=model[1], directions=SimpleNamespace(names=("smile",))
-    )
+    editor_tools = SimpleNamespace(extractor=extractor, directions=SimpleNamespace(names=("smile",)), **model._asdict())
     loaded = SimpleNamespace(extractor=extractor, copywriter=build_copywriter("template"), editor_tools=lambda *_: editor_tools)
     vars(loaded).update(dict.fromkeys(("clip", "headline_model", "analyzer", "codec"), encoders))
     loaded.directions = editor_tools.directions

@@ -167,6 +167,13 @@ class TestExtraction:
             for name in ("image", "look", "text", "face_codes", "face_attributes"):
                 np.testing.assert_array_equal(getattr(alone, name), getattr(result, name))
 
+    def test_words_of_many_creatives_go_to_the_encoder_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        extractor, calls = build_extractor(), []
+        encode_texts = extractor.clip.encode_texts
+        monkeypatch.setattr(extractor.clip, "encode_texts", lambda texts: calls.append(len(texts)) or encode_texts(texts))
+        extractor.extract([Creative(headline=f"headline {i}") for i in range(feature_extraction.WORDS_CHUNK + 2)])
+        assert calls == [feature_extraction.WORDS_CHUNK, 2]
+
     def test_only_headlines_are_scored(self) -> None:
         extractor = build_extractor()
         extractor.extract([Creative(headline="a", description="long text"), Creative(headline="a")])

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from adcreative.studio import ChosenFaces
+from adcreative.catalog.tables import write_failures, write_rows
+from adcreative.creative import FailedCreative
+from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary
+from adcreative.studio import ChosenFaces, Studio
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,25 @@ def test_faces_that_were_not_chosen_are_refused_and_keep_their_place() -> None:
     faces = chosen.analyze(np.zeros((4, 4, 3), np.uint8))
     assert [face.refusal for face in faces] == ["it was not chosen", None, "it is turned away"]
     assert chosen.name == "finder"
+
+
+def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table has no row for a creative that failed, and escaped cells; numbers are missing where there is no data."""
+    ads = tmp_path / "ads"
+    ads.mkdir()
+    (ads / "metadata.csv").write_text("ad_name,headline\na,One\nb,Two\n'=c,Three\n")
+
+    def score(data: Path, out: Path, *, batch: BatchConfig, **others: object) -> RunSummary:
+        assert batch.restart
+        rows = [{"ad_name": "a", "ctr": 0.02, "ctr_low": 0.01, "ctr_high": 0.03}, {"ad_name": "=c"}]
+        write_rows(out, rows, SCORE_COLUMNS)
+        write_failures(out.with_name("failures.csv"), [FailedCreative(file_name="", ad_name="b", problem="p", remedy="r")])
+        return RunSummary(path=out, done=2, failed=1)
+
+    monkeypatch.setattr("adcreative.pipeline.score", score)
+    studio = object.__new__(Studio)
+    studio._model_dir = None
+    found = studio.score_folder(ads, tmp_path / "scores.csv", progress=lambda *step: None, should_stop=lambda: False)
+    assert found is not None
+    assert [(creative.headline, row["ctr"]) for creative, row in found.scored] == [("One", 0.02), ("Three", None)]
+    assert [row["ad_name"] for row in found.failed] == ["b"]

@@ -31,7 +31,7 @@ def read_mapping(path: Path) -> dict[str, str]:
         content = json.loads(text) if path.suffix.casefold() == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path of the mapping file.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f'{path.name} is not valid TOML or JSON ({error}). Write lines such as "Klicks" = "clicks".'
         ) from error

@@ -21,12 +21,15 @@ import argparse
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -133,7 +136,9 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
     common = {"train_dataset": Dataset.from_list(ordered), "processing_class": tokenizer}
     peft_model = _with_adapter(model, config, start)
     if stage == "dpo":
-        losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, config.chosen_weight]} if config.chosen_weight else {}
+        losses: dict[str, Any] = (
+            {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, config.chosen_weight]} if config.chosen_weight else {}
+        )
         trainer: Any = DPOTrainer(model=peft_model, args=DPOConfig(**settings, beta=config.beta, **losses), **common)
     else:
         arguments = SFTConfig(**settings, completion_only_loss=stage == "sft", packing=False)
@@ -180,21 +185,21 @@ def _run(trainer: Any, out_dir: Path) -> Path:
 
 
 def save_adapter(peft_model: Any, folder: Path) -> None:
-    """Write the adapter as peft's two files, weights as float16, and a manifest with their hash."""
+    """Write the adapter that was trained; see `write_adapter`."""
     import peft
-    from safetensors.torch import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
     state = peft.get_peft_model_state_dict(peft_model, adapter_name="default")
-    tensors = {name: tensor.detach().cpu().half().contiguous() for name, tensor in state.items()}
-    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    lora = peft_model.peft_config["default"]
-    lora.base_model_name_or_path, lora.inference_mode = BASE_NAME, True
-    lora.save_pretrained(str(folder))
-    written = json.loads((folder / CONFIG_FILE).read_text())
-    (folder / CONFIG_FILE).write_text(
-        json.dumps({**written, "target_modules": sorted(written["target_modules"])}, indent=2) + "\n"
-    )
+    write_adapter(state, peft_model.peft_config["default"].to_dict(), folder)
+
+
+def write_adapter(tensors: Mapping[str, Tensor], config: Mapping[str, Any], folder: Path) -> None:
+    """Write an adapter as peft's two files, weights as float16, and a manifest with their hash; no path of this machine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: tensor.detach().cpu().half().contiguous() for name, tensor in tensors.items()}
+    (folder / WEIGHTS_FILE).write_bytes(save({name: halves[name] for name in sorted(halves)}, metadata={"format": "pt"}))
+    plain = {**config, "base_model_name_or_path": BASE_NAME, "inference_mode": True}
+    plain["target_modules"] = sorted(plain["target_modules"])  # a set in peft, in another order every time
+    (folder / CONFIG_FILE).write_text(json.dumps(plain, indent=2, default=str) + "\n")
     manifest = {"kind": "copywriter-adapter", "format": 1, "file": WEIGHTS_FILE, "sha256": hash_file(folder / WEIGHTS_FILE)}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.torch import load_file
 
 from adcreative.copywriter.adapter import CONFIG_FILE, WEIGHTS_FILE, merge_adapter
 from adcreative.copywriter.decoding import SamplingConfig
-from adcreative.copywriter.post_training import BASE_NAME, load_base
+from adcreative.copywriter.post_training import BASE_NAME, load_base, write_adapter
 from adcreative.copywriter.post_training_data import read_tests
 from adcreative.copywriter.post_training_measures import (
     Interval,
@@ -29,8 +29,8 @@ from adcreative.copywriter.post_training_measures import (
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
 
-SAMPLING = SamplingConfig(max_new_tokens=32, temperature=0.8, top_p=0.9)
-NUM_BRIEFS, LINES_PER_BRIEF = 60, 12
+SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
+NUM_BRIEFS, LINES_PER_BRIEF = 40, 10
 WRITERS = ("base", "tuned")
 
 
@@ -40,8 +40,9 @@ Draft = tuple[str, bool]  # a line, and whether it came to an end
 def evaluate_and_export(
     parquet_path: Path, adapter: Path, export: Path | None, *, part: str = "held-out", num_briefs: int = NUM_BRIEFS
 ) -> dict[str, Any]:
-    """Return every figure of the card; with `export`, copy the adapter there and write the card beside it.
+    """Return every figure of the card; with `export`, write the adapter there and its card beside it.
 
+    adapter: a stage's adapter, or one of its checkpoints.
     part: which part of the split; anything but "held-out" is for trying things out.
     """
     tests, prompts = read_tests(parquet_path, part)
@@ -53,7 +54,7 @@ def evaluate_and_export(
     for name in WRITERS:  # the adapter is merged into the weights between the two
         if name == "tuned":
             merge_adapter(model, adapter)
-        likelihoods[name] = line_likelihoods(model, tokenizer, arm_prompts, tests.headlines)
+        likelihoods[name] = line_likelihoods(model, tokenizer, arm_prompts, tests.headlines, is_bf16=True)
         drafts[name] = [
             sample_lines(model, tokenizer, prompt, LINES_PER_BRIEF, seed=place, config=SAMPLING)
             for place, prompt in enumerate(prompts[:num_briefs])
@@ -61,11 +62,10 @@ def evaluate_and_export(
     figures = likelihood_figures(tests, likelihoods["base"], likelihoods["tuned"]) | draft_figures(drafts, tests)
     figures["lines"] = {name: [line for rows in drafts[name][:8] for line, _ in rows[:2]] for name in WRITERS}
     if export is not None:
-        export.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS_FILE, CONFIG_FILE, "manifest.json"):
-            shutil.copy(adapter / name, export / name)
+        write_adapter(load_file(adapter / WEIGHTS_FILE), json.loads((adapter / CONFIG_FILE).read_text()), export)
         (export / "figures.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-        (export / "README.md").write_text(card(figures))
+        notes = export / "NOTES.md"
+        (export / "README.md").write_text(card(figures, notes.read_text() if notes.is_file() else ""))
     return figures
 
 
@@ -130,8 +130,8 @@ def _faults(groups: list[list[Draft]]) -> dict[str, Any]:
     }
 
 
-def card(figures: dict[str, Any]) -> str:
-    """Return the README.md of the adapter's folder, but for what a reader found (NOTES.md, added to it by hand)."""
+def card(figures: dict[str, Any], notes: str = "") -> str:
+    """Return the README.md of the adapter's folder; notes is what somebody who read its lines has to say (NOTES.md there)."""
     show = lambda figure: str(Interval(**figure))  # noqa: E731
     names = {
         "per_token": "log-likelihood per token", "total": "log-likelihood, summed",
@@ -152,7 +152,7 @@ def card(figures: dict[str, Any]) -> str:
         base_name=BASE_NAME, attribution=ATTRIBUTION, accuracy=accuracy, faults=faults, tests=figures["tests"],
         base_perplexity=show(figures["perplexity"]["base"]), tuned_perplexity=show(figures["perplexity"]["tuned"]),
         win_rate=show(figures["win_rate"]), pairs=figures["matched_pairs"], briefs=figures["briefs"],
-        lines=figures["lines_per_brief"],
+        lines=figures["lines_per_brief"], notes=f"{notes.strip()}\n\n" if notes.strip() else "",
     )  # fmt: skip
 
 
@@ -187,11 +187,11 @@ adapter learnt what that model learnt; it is no new evidence about readers.
 {faults}
 
 Repetitive: a word twice in a row, three words in a row twice, or a content word three times. Malformed, a stand-in for a
-grammar check: not ended within 32 tokens, under two words, ends in a comma, dash or a word that wants another, unclosed quote
+grammar check: not ended within 28 tokens, under two words, ends in a comma, dash or a word that wants another, unclosed quote
 or bracket, space before a mark. Both are deterministic and blind to nonsense that is well formed; the last row has the same
 rules on real headlines.
 
-## Data and licence
+{notes}## Data and licence
 
 {attribution}; training part of the split, without the doubtful weeks (25 June 2013 to 10 January 2014) and without tests that
 share a headline with another part. Use of the adapter must name that source. The adapter is under Apache-2.0, as its base is.

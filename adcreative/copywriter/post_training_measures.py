@@ -52,9 +52,17 @@ class LineLikelihoods:
 
 @torch.inference_mode()
 def line_likelihoods(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], lines: Sequence[str]
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    lines: Sequence[str],
+    *,
+    is_bf16: bool = False,
 ) -> LineLikelihoods:
-    """Return the likelihood of lines [N], each after the prompt [N] beside it; the prompt's own tokens do not count."""
+    """Return the likelihood of lines [N], each after the prompt [N] beside it; the prompt's own tokens do not count.
+
+    is_bf16: run the layers in bfloat16, twice as fast; totals then differ by some hundredths of a nat a token.
+    """
     rows = []
     for prompt, line in zip(prompts, lines, strict=True):
         before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
@@ -72,7 +80,8 @@ def line_likelihoods(
             ids[row, : len(before) + len(answer)] = torch.tensor(before + answer)
             mask[row, : len(before) + len(answer)] = 1
             is_answer[row, len(before) : len(before) + len(answer)] = True
-        hidden = model.base_model(ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]  # [B, W - 1, D]
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
+            hidden = model.base_model(ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]  # [B, W - 1, D]
         wanted = is_answer[:, 1:]
         logits = model.get_output_embeddings()(hidden[wanted]).float()  # [tokens, V]
         log_probs = -torch.nn.functional.cross_entropy(logits, ids[:, 1:][wanted], reduction="none")

@@ -25,7 +25,7 @@ def read_plan(path: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
         arms = [arm["variant_id"] for test in plan["tests"] for arm in test["arms"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path} is not a plan written by plan-test. Give its plan.json.") from error
     if not arms:
         raise ConfigError(f"{path} plans no test. Make it again with plan-test.")

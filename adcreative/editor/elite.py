@@ -4,7 +4,9 @@ Most candidates are scored from measured answers (response.py), which adds up wh
 those whose rank could change the outcome are rendered: the best not yet rendered whose bound, corrected by how far earlier
 ones came out, could still pass the leader's. A rendered score replaces the other one wherever that candidate is kept, and
 only rendered candidates lead. How the two scores rank alike (Spearman), and how often rendering changed who is first, is kept
-for the log. Knows genomes and scores; no pictures, models or torch.
+for the log; so that this speaks of all candidates and not of the best alone, which differ little, a few of the first
+generation are rendered whatever their rank, evenly from the best to the worst. Knows genomes and scores; no pictures, models
+or torch.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from scipy import stats
 
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
 
+MIN_GAIN = 1e-3  # log-odds; who leads by less does not change the outcome
 MIN_PAIRS = 3  # fewer rendered candidates say nothing about how far others will come out
 
 Scorer = Callable[[list[Individual]], list[CandidateScore]]
@@ -25,8 +28,10 @@ Scorer = Callable[[list[Individual]], list[CandidateScore]]
 class Elite:
     """Scores of all candidates so far, their front, and the leader among those whose score is exact."""
 
-    def __init__(self, space: GeneSpace, render: Scorer | None, *, num_rendered: int) -> None:
+    def __init__(self, space: GeneSpace, render: Scorer | None, *, num_rendered: int, num_spread: int = 0) -> None:
+        """num_rendered: most that are rendered a generation; num_spread: how many of the first one are, whatever their rank."""
         self.space, self._render, self._num_rendered = space, render, num_rendered if render is not None else 0
+        self._num_spread = num_spread if self._num_rendered else 0
         self.pairs: list[tuple[float, float]] = []
         self.num_changes = 0
         self._scores: dict[tuple[float, ...], CandidateScore] = {}
@@ -68,7 +73,7 @@ class Elite:
         return front
 
     def _render_contenders(self) -> None:
-        contenders = self._contenders()
+        contenders = list(dict.fromkeys([*self._contenders(), *self._spread()]))
         if self._render is None or not contenders:
             return
         expected_first = self.space.key(self._best(self._scores))
@@ -81,6 +86,13 @@ class Elite:
                 member.receive(rendered)
         self.num_changes += self.space.key(self.leader) != expected_first
 
+    def _spread(self) -> list[tuple[float, ...]]:
+        """Return keys of the first generation from the best to the worst, evenly; nothing later."""
+        num, self._num_spread = self._num_spread, 0
+        able = [key for key, score in self._scores.items() if key not in self._exact and score.violation == 0.0]
+        ranked = sorted(able, key=lambda key: -self._scores[key].uplift_low)
+        return [ranked[idx] for idx in np.unique(np.linspace(0, len(ranked) - 1, num).round().astype(int))] if ranked else []
+
     def _contenders(self) -> list[tuple[float, ...]]:
         """Return the keys to render, the best bound first: those that could still pass the leader, as earlier ones came out.
 
@@ -92,7 +104,8 @@ class Elite:
         if len(self.pairs) >= MIN_PAIRS:
             gain = np.array([rendered - measured for measured, rendered in self.pairs])
             slack = float(gain.mean() + gain.std())
-        best = max((self._scores[key].uplift_low for key in self._exact if not self._scores[key].violation), default=0.0)
+        allowed = [self._scores[key].uplift_low for key in self._exact if not self._scores[key].violation]
+        best = max(allowed, default=0.0) + MIN_GAIN
         able = [
             key
             for key, score in self._scores.items()

@@ -28,6 +28,7 @@ from adcreative.editor.stopping import StoppingRule
 from adcreative.editor.surrogate import ScoreSurrogate
 from adcreative.errors import ConfigError
 
+NUM_SPREAD = 6  # candidates of the first generation that are rendered whatever their rank
 MAX_RETRIES = 8  # how often a child that was seen before is mutated again
 
 Scorer = Callable[[list[Individual]], list[CandidateScore]]
@@ -205,7 +206,7 @@ def search_edits(
             scored, so that a result exists.
     """
     algorithm: SearchAlgorithm = ALGORITHMS[config.algorithm](space, config, rng=rng)
-    elite = Elite(space, render, num_rendered=config.num_rendered)
+    elite = Elite(space, render, num_rendered=config.num_rendered, num_spread=NUM_SPREAD)
     logbook, leaders = tools.Logbook(), []
     evaluations, is_complete, is_stopped, rule = 0, True, False, StoppingRule(config.patience)
     for generation in range(config.generations + 1):

@@ -155,6 +155,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
         "iris", "faces: iris and eye contour of an eye crop", "iris_landmark.tflite",
         "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f", 2640568,
     ),
+    "copywriter": _ours("copywriter", "copywriter: an adapter that tunes SmolLM2 on real headline tests"),
     "faces": _ours("faces", "faces: StyleGAN2-style generator and encoder, 128 px"),
     "directions": _ours("directions", "faces: measured edit directions"),
     "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),

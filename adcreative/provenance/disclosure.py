@@ -165,10 +165,12 @@ def _read_packs(texts: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     for name, text in texts:
         try:
             pack = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ProvenanceError(f"{name} is not valid YAML: {' '.join(str(error).split())}. Correct that line.") from error
         if not isinstance(pack, dict) or not {"market", "name", "rules"} <= set(pack):
             raise ProvenanceError(f"{name} must have market, name and rules.")
+        if not isinstance(pack["rules"], list) or not all(isinstance(rule, dict) for rule in pack["rules"]):
+            raise ProvenanceError(f"{name}: rules must be a list of tables with id, title and more.")
         for rule in pack["rules"]:
             _check_rule(name, rule)
         packs[str(pack["market"])] = {"aliases": [], **pack}
@@ -180,6 +182,8 @@ def _check_rule(name: str, rule: Mapping[str, Any]) -> None:
     if missing:
         raise ProvenanceError(f"{name}: rule {rule.get('id', '?')} has no {', '.join(missing)}.")
     when = rule["when"]
+    if not isinstance(when, dict):
+        when = {}
     if rule["level"] not in LEVELS or when.get("edited") not in _EDITED or when.get("person") not in _PERSONS:
         raise ProvenanceError(
             f"{name}: rule {rule['id']} needs level {'/'.join(LEVELS)}, when.edited {'/'.join(_EDITED)} and when.person "

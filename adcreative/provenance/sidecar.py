@@ -95,7 +95,7 @@ def read_sidecar(picture_path: Path) -> dict[str, Any]:
     path = sidecar_path(picture_path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProvenanceError(f"{path.name} cannot be read ({error}). Export the picture again.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ProvenanceError(f"{path.name} is not a sidecar of format {FORMAT}. Export the picture again.")

@@ -19,7 +19,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
-from adcreative.copywriter import Brief, build_copywriter, local_llm
+from adcreative.copywriter import Brief, build_copywriter, local_llm, post_training
 from adcreative.copywriter.adapter import is_adapter_folder, merge_adapter
 from adcreative.copywriter.local_llm import LocalSource
 from adcreative.copywriter.post_training import (
@@ -175,7 +175,7 @@ class KillAfter(TrainerCallback):
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "sft", "dpo"])
-def test_a_killed_stage_ends_as_if_it_had_not_been(stage: str, tiny_model_dir: Path, tmp_path: Path) -> None:
+def test_a_killed_stage_ends_as_if_it_had_not_been(stage: str, tiny_model_dir: Path, tmp_path: Path, monkeypatch) -> None:
     rows = {"pretrain": [{"text": row["chosen"]} for row in pair_rows()], "sft": line_rows(), "dpo": pair_rows()}[stage]
     run = {"pretrain": pretrain, "sft": sft, "dpo": dpo}[stage]
 
@@ -189,7 +189,20 @@ def test_a_killed_stage_ends_as_if_it_had_not_been(stage: str, tiny_model_dir: P
     with pytest.raises(Killed):
         trainer.train()
     assert not (tmp_path / "cut" / "adapter").exists()
+    steps: list[int] = []
+
+    class Count(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            steps.append(state.global_step)
+
+    def build_counted(*arguments: Any, **options: Any) -> Any:
+        counted = build_trainer(*arguments, **options)
+        counted.add_callback(Count())
+        return counted
+
+    monkeypatch.setattr(post_training, "build_trainer", build_counted)
     again = run(rows, tmp_path / "cut", tiny_config(stage), start=start, base=load())
+    assert steps == [3, 4]  # the checkpoint is from step 2
     left, right = (load_file(folder / "adapter_model.safetensors") for folder in (whole, again))
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)

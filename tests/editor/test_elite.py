@@ -7,7 +7,7 @@ import pytest
 
 from adcreative.editor.elite import Elite, rank_correlation
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.search import SearchConfig, search_edits
+from adcreative.editor.search import NUM_SPREAD, SearchConfig, search_edits
 from tests.editor.test_search import SPACE, hill
 
 ONE = GeneSpace(num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=2)
@@ -38,7 +38,7 @@ class Pixels:
 
 
 def test_only_those_that_could_lead_are_rendered_best_first_and_within_the_limit() -> None:
-    pixels, elite = Pixels(), Elite(ONE, None, num_rendered=2)
+    pixels = Pixels()
     elite = Elite(ONE, pixels, num_rendered=2)
     elite.score([ONE.original(), candidate(-1.0), candidate(0.3), candidate(1.0), candidate(0.7)], measured)
     assert pixels.asked == [1.0, 0.7]
@@ -102,10 +102,29 @@ def test_a_search_with_rendering_logs_it_and_reports_rendered_bounds_only() -> N
     config = SearchConfig(population_size=12, generations=6)
     plain = search_edits(hill, SPACE, config, rng=np.random.default_rng(0))
     result = search_edits(hill, SPACE, config, rng=np.random.default_rng(0), render=pixels)
-    assert result.logbook.select("rendered")[-1] == len(result.pairs) <= 2 * 7
+    assert result.logbook.select("rendered")[-1] == len(result.pairs) <= 2 * 7 + NUM_SPREAD
     assert all(rendered == pytest.approx(measured / 2) for measured, rendered in result.pairs)
     assert result.rank_correlation == pytest.approx(1.0)
     assert result.best.fitness.values[0] == max([0.0, *(rendered for _, rendered in result.pairs)])
     assert len(result.hypervolume) == 7
     assert plain.pairs == ()
     assert plain.rank_correlation is None
+
+
+def test_a_few_of_the_first_generation_are_rendered_whatever_their_rank() -> None:
+    pixels = Pixels()
+    elite = Elite(ONE, pixels, num_rendered=1, num_spread=3)
+    first = [candidate(strength) for strength in (-1.0, -0.6, 0.3, 0.5, 1.0)]
+    elite.score([ONE.original(), *first], measured)
+    assert pixels.asked == [1.0, 0.3, -1.0]
+    elite.score([candidate(-0.9)], measured)
+    assert pixels.asked == [1.0, 0.3, -1.0]
+
+
+def test_who_leads_by_next_to_nothing_is_not_rendered() -> None:
+    pixels = Pixels()
+    elite = Elite(ONE, pixels, num_rendered=1)
+    elite.score([ONE.original(), candidate(0.5)], measured)
+    elite.score([candidate(0.5004)], lambda genomes: [scored(0.5004)])
+    elite.score([candidate(0.51)], measured)
+    assert pixels.asked == [0.5, 0.51]

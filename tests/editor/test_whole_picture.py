@@ -60,7 +60,7 @@ def picture() -> np.ndarray:
 def tools(surface: Any, **changes: Any) -> EditorTools:
     judge = changes.pop("judge_model", FakePredictor(surface))
     parts: dict[str, Any] = {"extractor": Extractor(), "analyzer": NoFaces(), "copywriter": None, **changes}
-    return replace(fake_tools(surface, **parts), judge=judge)
+    return replace(fake_tools(surface, **parts), judge=judge, auditor=judge)
 
 
 def bright(features: CreativeFeatures) -> float:
@@ -90,7 +90,7 @@ def test_a_look_that_helps_is_found_and_named() -> None:
     assert any(edit.direction == "exposure" and edit.strength > 0.5 for edit in outcome.result.edits)
     assert all(edit.face == -1 for edit in outcome.result.edits)
     before, after = Extractor().extract([ad(), ad(image_u8=outcome.image_u8)])
-    assert outcome.verdict.predicted == pytest.approx(bright(after) - bright(before), abs=1e-6)
+    assert outcome.verdict.chosen == pytest.approx(bright(after) - bright(before), abs=1e-6)
 
 
 def test_measured_answers_rank_like_final_pixels_and_the_log_says_so() -> None:

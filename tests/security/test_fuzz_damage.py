@@ -1,0 +1,51 @@
+"""A fixed number of damaged files for every reader, by chance (`fuzz_readers`) and led by coverage (`fuzz_with_atheris`)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.security.fuzz_readers import READERS, run_cases, try_bytes
+
+ROOT = Path(__file__).parents[2]
+NUM_CASES, NUM_GUIDED_CASES = 150, 1000
+DEEP = {
+    "mapping": ("a.json", b"[" * 100_000), "consents": ("a.json", b"[" * 100_000), "sidecar": ("a.json", b"[" * 100_000),
+    "brand kit": ("a.json", b"[" * 100_000), "plan": ("a.json", b"[" * 100_000), "artifact": ("a.json", b"[" * 100_000),
+    "jsonl": ("a.jsonl", b"[" * 100_000), "config": ("a.toml", b"a = " + b"[" * 5_000), "rules": ("a.yaml", b"[" * 5_000),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", READERS)
+def test_damage_gives_a_result_or_one_of_our_errors(name: str) -> None:
+    num_read, num_refused = run_cases(name, NUM_CASES, seed=1)
+    assert num_read + num_refused == NUM_CASES
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_nesting_without_end_is_refused(name: str, tmp_path: Path) -> None:
+    file_name, content = DEEP[name]
+    assert not try_bytes(READERS[name], file_name, content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    ["rules:", "rules: 3", "rules: [a]", "rules: {a: b}", "rules: [{id: a, when: x}]", "rules: [2026-99-99]",
+     "rules: [{id: a, title: t, level: check, duty: d, how: h, applies_from: 2026-08-02, checked_on: 2026-11-01, sources: [x], "
+     "when: 3}]"],
+)  # fmt: skip
+def test_disclosure_rules_of_another_shape_are_refused(rules: str, tmp_path: Path) -> None:
+    assert not try_bytes(READERS["rules"], "a.yaml", f"market: eu\nname: EU\n{rules}\n".encode(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mapping", "results", "consents", "rules"])
+def test_damage_led_by_coverage(name: str) -> None:
+    pytest.importorskip("atheris")
+    command = [sys.executable, "-m", "tests.security.fuzz_with_atheris", name, f"-runs={NUM_GUIDED_CASES}", "-seed=1"]
+    finished = subprocess.run([*command, "-rss_limit_mb=4096"], capture_output=True, text=True, cwd=ROOT)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert f"Done {NUM_GUIDED_CASES} " in finished.stderr
