@@ -2,9 +2,9 @@
 
     python -m adcreative.model_card data/weights/predictor data/weights/judge --data packages-train.parquet
 
-Headline tests are the held-out part of the archive, simulated ads are fresh ads of the shipped market, faithfulness is measured
-on some of both. Every figure of a card comes from this run or from the model's own manifest; nothing is written before all is
-measured.
+Headline tests are the held-out part of the archive, simulated ads come from markets that no shipped model has seen,
+faithfulness is measured on some of both. Every figure of a card comes from this run or from the model's own manifest; nothing
+is written before all is measured.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.headline_tests import part_of_test
 from adcreative.errors import CatalogError
 from adcreative.faithfulness import judge_heat, judge_words
-from adcreative.pipeline import SHIPPED_MARKET_SEED
 from adcreative.report.model_card import render_model_card
 from adcreative.report.plots import draw_evaluation
 from adcreative.shipped_training import MARKET_SCALE, extract, extract_market
@@ -33,7 +32,8 @@ from adcreative.tools import Tools, load_market, load_tools
 
 HEADLINES, ADS = "held-out headline tests", "simulated ads"
 PICTURES = {HEADLINES: "headlines.png", ADS: "simulated.png"}
-ADS_SEED = 7000
+FIRST_MARKET, ADS_PER_MARKET = 20, 60
+REASONS_SEED = 7000
 COMMAND = "python -m adcreative.model_card"
 
 Table = tuple[list[Creative], list[Any]]
@@ -70,9 +70,15 @@ def judge_reasons(tools: Tools, predictor: Predictor, headlines: Sequence[Creati
     """Return faithfulness on headlines and on `num_ads` fresh ads; see `adcreative.faithfulness`."""
     found: dict[str, Any] = dict(judge_words(headlines, tools.extractor, predictor, seed=0)) if headlines else {}
     if num_ads:
-        ads = list(load_market(SHIPPED_MARKET_SEED).iter_creatives(num_ads, ADS_SEED + 1, scale=MARKET_SCALE))
+        ads = list(load_market(FIRST_MARKET).iter_creatives(num_ads, REASONS_SEED, scale=MARKET_SCALE))
         found |= judge_heat(ads, tools.extractor, predictor, seed=0)
     return found
+
+
+def extract_ads(num: int) -> Table:
+    """Return about `num` ads of unseen markets with their features, ADS_PER_MARKET of each."""
+    parts = [extract_market(FIRST_MARKET + k, min(ADS_PER_MARKET, num)) for k in range(max(1, num // ADS_PER_MARKET))]
+    return [one for creatives, _ in parts for one in creatives], [one for _, features in parts for one in features]
 
 
 def pick(creatives: Sequence[Creative], num: int) -> list[Creative]:
@@ -100,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(str(CatalogError(f"{given.data} holds no held-out headline test; give the archive's packages.")))
     tables: dict[str, Table] = {HEADLINES: extract(tools, held_out, HEADLINES)}
     if given.ads:
-        tables[ADS] = extract_market(given.ads, creative_seed=ADS_SEED)
+        tables[ADS] = extract_ads(given.ads)
     headlines, num_ads = pick(held_out, given.reasons[0]), given.reasons[1]
     command = f"{COMMAND} {' '.join(map(str, given.folders))} --data packages-train.parquet"
     for folder, predictor in predictors.items():

@@ -76,7 +76,7 @@ __all__ = [
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
-SHIPPED_MARKET_SEED = 0
+DEMO_MARKET_SEED = 0
 MODALITIES = ("words", "picture", "faces", "context")
 
 
@@ -243,7 +243,7 @@ def demo(
 ) -> RunSummary:
     """Make a folder of simulated ads in `out`/creatives, optimize it into `out`, and hold the result against the planted truth.
 
-    The ads come from the simulated market that the shipped predictor learnt; `seed` draws other ads of it. The truth is
+    The ads come from a simulated market that no shipped model has seen; `seed` draws other ads of it. The truth is
     read from the final pixels and words after the run, written to `out`/truth.json and stated in the report; a real account
     has no such column.
     """
@@ -251,7 +251,7 @@ def demo(
     from adcreative.tools import load_market
 
     out = Path(out)
-    market, creative_dir = load_market(SHIPPED_MARKET_SEED), out / "creatives"
+    market, creative_dir = load_market(DEMO_MARKET_SEED), out / "creatives"
     if not (creative_dir / "metadata.csv").exists():
         progress("rendering ads", 0, num)
         market.write_folder(creative_dir, num, seed=seed + 1, truth_path=out / "planted-truth.json")

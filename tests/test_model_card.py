@@ -90,7 +90,7 @@ def test_all_models_are_measured_on_both_kinds_of_data(
     monkeypatch.setattr(model_card, "load_tools", lambda: type("T", (), {"extractor": type("E", (), {"hashes": {}})}))
     table = (fresh.creatives[:80], fresh.features[:80])
     monkeypatch.setattr(model_card, "extract", lambda tools, creatives, label: table)
-    monkeypatch.setattr(model_card, "extract_market", lambda num, *, creative_seed: (fresh.creatives[80:], fresh.features[80:]))
+    monkeypatch.setattr(model_card, "extract_market", lambda seed, num: (fresh.creatives[80:], fresh.features[80:]))
     main([str(tmp_path / "predictor"), "--data", str(tmp_path / "ads.csv"), "--reasons", "0", "0"])
     card = (tmp_path / "predictor" / "README.md").read_text()
     assert f"| figure | {HEADLINES} | {ADS} |" in card
