@@ -40,14 +40,14 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --encoder-lr 0 --export data/weights/faces
 	$(BIN)/python -m adcreative.encoders.face_pool $(DATA)/faces # then look: --sheet, --reject
 	$(BIN)/python -m stylegan.direction_training $(DATA)/faces
-	$(BIN)/python -m adcreative.encoders.headline_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m adcreative.encoders.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
 	$(BIN)/python -m adcreative.encoders.clip_training $(DATA)/faces
 	$(BIN)/python -m adcreative.copywriter.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
 	$(BIN)/python -m adcreative.copywriter.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
 		--start runs/lora/sft/adapter
 	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
-	$(BIN)/python -m adcreative.ctr.shipped_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m adcreative.shipped_training $(DATA)/upworthy/packages-train.parquet
 
 clean:
 	rm -rf demo dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
