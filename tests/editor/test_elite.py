@@ -125,6 +125,6 @@ def test_who_leads_by_next_to_nothing_is_not_rendered() -> None:
     pixels = Pixels()
     elite = Elite(ONE, pixels, num_rendered=1)
     elite.score([ONE.original(), candidate(0.5)], measured)
-    elite.score([candidate(0.5004)], lambda genomes: [scored(0.5004)])
+    elite.score([candidate(0.52)], lambda genomes: [scored(0.5004)])
     elite.score([candidate(0.51)], measured)
     assert pixels.asked == [0.5, 0.51]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from adcreative.editor import protection
 from adcreative.editor.protection import FACE_MARGIN, protect, salient_mask, text_mask
 
 
@@ -44,6 +46,12 @@ def test_a_thing_as_bright_as_its_ground_is_found_by_its_colour() -> None:
     image_u8[20:28, 20:28] = (200, 60, 40)  # a luma of 99
     assert protect(image_u8).mask[20:28, 20:28].all()
     assert protect(image_u8).mask.mean() < 0.3
+
+
+def test_text_is_protected_where_nothing_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protection, "salient_mask", lambda image_u8: np.zeros(image_u8.shape[:2], dtype=bool))
+    ink = (ad(text=True) != ad()).any(axis=2)
+    assert protect(ad(text=True)).mask[ink].mean() > 0.97
 
 
 def test_faces_keep_a_margin_and_the_frame_holds_everything() -> None:
