@@ -165,7 +165,7 @@ def test_a_cache_that_is_a_link_is_left(cache: FeatureCache, tmp_path: Path) -> 
     os.rename(tmp_path / "cache" / "features", tmp_path / "real")
     os.symlink(tmp_path / "real", tmp_path / "cache" / "features")
     assert "a link" in pipeline.purge().left[0]
-    assert len(list((tmp_path / "real").rglob("*.npz"))) == 2
+    assert len(list((tmp_path / "real").rglob("*.features"))) == 2
 
 
 def test_a_run_in_progress_is_not_purged(run: Path, cache: FeatureCache) -> None:
