@@ -13,6 +13,7 @@ is the average headline of the training tests. Knows words only: not the picture
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +101,11 @@ class HeadlineNet(nn.Module):
         states = self.minilm(input_ids=token_ids, attention_mask=mask, output_hidden_states=True).hidden_states
         return torch.stack([_mean_state(states[depth], mask) for depth in self.pooled_states], dim=1)
 
+    def pool_early(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the first of the states that `pool_minilm` returns, [B, 1, D], without computing the layers above it."""
+        hidden = _cut_encoder(self.minilm, self.pooled_states[0])(input_ids=token_ids, attention_mask=mask).last_hidden_state
+        return _mean_state(hidden, mask)[:, None]
+
     def pool_language(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """Return the mean over tokens but the first, a start mark, of the last state [B, E]; padding is on the right, where a
         causal model does not look."""
@@ -132,6 +138,14 @@ class HeadlineNet(nn.Module):
 def _weigh(inputs: Tensor, weight: Tensor) -> Tensor:
     """Return inputs [B, K] times weight [1, K], summed row by row: a matrix product's rounding would depend on the batch."""
     return (inputs * weight).sum(dim=1)
+
+
+def _cut_encoder(minilm: nn.Module, num_layers: int) -> nn.Module:
+    """Return the encoder with its first layers only, on the same weights."""
+    cut, encoder = copy.copy(minilm), copy.copy(minilm.encoder)
+    encoder._modules = {**encoder._modules, "layer": encoder.layer[:num_layers]}  # type: ignore[index,operator]
+    cut._modules = {**cut._modules, "encoder": encoder}
+    return cut
 
 
 def _mean_state(hidden: Tensor, mask: Tensor) -> Tensor:
@@ -239,7 +253,8 @@ class HeadlineModel:
         MiniLM's first pooled state, an early layer's mean over tokens, and the surface features, both standardised; W = 397.
         """
         unique = sorted({text for text in lines if text.strip()})
-        return _spread(lines, unique, self.net.wording(self.pool_minilm(unique), self._surface(unique)).cpu().numpy())
+        early = self._in_blocks(self.tokenize(unique), self.net.pool_early, self.net.pool_mean[:1])
+        return _spread(lines, unique, self.net.wording(early, self._surface(unique)).cpu().numpy())
 
     def pool_minilm(self, lines: Sequence[str]) -> Tensor:
         """Return MiniLM's pooled states [B, states, D] of lines that are not blank."""
