@@ -1,4 +1,4 @@
-"""One edited ad as a run folder, with its audit trail; and one ad's words held against the rules. Loads no torch.
+"""One edited ad as a run folder, the audit trail of any run, and one ad's words held against the rules. Loads no torch.
 
 The folder is what `optimize` writes (results.jsonl, results.run.json, images, report.html), so that plan_test, export and
 import_results read it. Who did what to it is in audit.jsonl, one line an event, never rewritten.
@@ -7,9 +7,10 @@ import_results read it. Who did what to it is in audit.jsonl, one line an event,
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
 from adcreative.errors import ConfigError
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
-from adcreative.provenance.sidecar import approve_sidecar
+from adcreative.provenance.sidecar import approve_sidecar, read_sidecar, sidecar_path
 from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 
@@ -33,6 +34,9 @@ RESULT_COLUMNS = (
     "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
     "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "seed", "consent_id", "reason",
 )  # fmt: skip
+_APPROVED = (
+    "row", "status", "file_name", "edited_image", "headline_edited", "description_edited", "cta_edited", "edits", "consent_id",
+)  # fmt: skip  # what an approval covers: all that an edit delivers, and on whose consent
 
 
 class Outcome(Protocol):
@@ -100,38 +104,61 @@ def _write_original(creative: Creative, directory: Path) -> Path:
 
 
 def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None) -> dict[str, Any]:
-    """Note in a run of one ad that a person approved it, in the picture's sidecar and in the audit trail; return the event.
+    """Note that a person approved the edits of a run, of one ad or of many, in the sidecars of the pictures and in the audit
+    trail; return the event. It covers the edits as they are now: whatever is edited later needs an approval of its own.
 
     Args:
-        markets: where it will run, as `disclosures` knows them; the duties that were on that list are noted with it.
+        markets: where they will run, as `disclosures` knows them; the duties that were on that list are noted with it.
     Raises:
-        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: the picture was changed since it was made, or a
-            market is unknown.
+        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed since it was made (nothing is
+            noted then), or a market is unknown.
     """
     at = at or datetime.now().astimezone()
     if not by.strip():
         raise ConfigError("an approval needs the name of who approves")
-    lines = (run / "results.jsonl").read_text(encoding="utf-8").splitlines() if (run / "results.jsonl").is_file() else []
-    row = json.loads(lines[0]) if lines else {"status": "missing"}
-    if row["status"] != "edited":
+    edits, rows_hash = _read_edits(run)
+    if not edits:
         raise ConfigError("there is no edited ad to approve; run a search first")
-    duties = disclosures_of_run([row], at.date(), list(markets)) if markets else []
-    if row["edited_image"]:
-        approve_sidecar(run / row["edited_image"], by=by, at=at)
+    duties = disclosures_of_run(edits, at.date(), list(markets)) if markets else []
+    pictures = [run / row["edited_image"] for row in edits if row["edited_image"]]
+    pictures = [path for path in pictures if path.is_file() and sidecar_path(path).is_file()]
+    for path in pictures:
+        read_sidecar(path)
+    for path in pictures:
+        approve_sidecar(path, by=by, at=at)
     acknowledged = {"markets": list(markets), "disclosures": [duty.rule_id for duty in duties]} if markets else {}
-    return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged)
+    covered = {"num_edits": len(edits), "edits_sha256": rows_hash}
+    return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged, **covered)
 
 
 def check_approved(run: Path) -> dict[str, Any]:
-    """Return the latest approval of a run of one ad.
+    """Return the latest approval of the edits of a run, of one ad or of many.
 
     Raises:
-        ConfigError: nobody approved it.
+        ConfigError: nobody approved them as they are now.
     """
     approvals = [event for event in read_events(run) if event["event"] == "approved"]
+    remedy = "look at report.html and say who approves: --approved-by NAME (approved_by in Python)"
     if not approvals:
-        raise ConfigError("nobody approved this edit yet; nothing leaves without an approval")
+        raise ConfigError(f"nobody approved the edits of {run.name} yet, and nothing leaves without an approval; {remedy}")
+    if approvals[-1].get("edits_sha256") != _read_edits(run)[1]:
+        raise ConfigError(f"the edits of {run.name} are others than {approvals[-1]['by']} approved; {remedy}")
     return approvals[-1]
+
+
+def _read_edits(run: Path) -> tuple[list[dict[str, Any]], str]:
+    """Return what the edited ads of a run deliver, by row, and the hash of it."""
+    edits = sorted(_edited_rows(run), key=lambda row: int(row["row"]))
+    return edits, hashlib.sha256(json.dumps(edits, sort_keys=True).encode()).hexdigest()
+
+
+def _edited_rows(run: Path) -> Iterator[dict[str, Any]]:
+    path = run / "results.jsonl"
+    if path.is_file():
+        with path.open(encoding="utf-8") as lines:
+            for row in map(json.loads, filter(str.strip, lines)):
+                if row["status"] == "edited":
+                    yield {name: row.get(name, "") for name in _APPROVED}
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,21 +123,43 @@ def _say(arm: Any) -> str:
 
 
 def export(
-    run: Path, out: Path, *, format: str, campaign: str, settings: ExportSettings | None = None, **options: Any
-) -> CampaignSummary:
+    run: Path, out: Path, *, format: str, campaign: str, settings: ExportSettings | None = None,
+    approved_by: str | None = None, markets: Sequence[str] = (), **options: Any,
+) -> CampaignSummary:  # fmt: skip
     """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; failures.csv lies beside.
 
-    `options` are the fields of ExportSettings (url is needed) when `settings` is not given.
+    Nothing leaves without an approval: of the app, of an earlier export, or the one that `approved_by` records in the run's
+    audit trail. `options` are the fields of ExportSettings (url is needed) when `settings` is not given; human_oversight is
+    then "selected", since somebody approved.
 
+    Args:
+        approved_by: name of the person who looked at the edits of this run and lets them out.
+        markets: where they will run, as `disclosures` knows them; noted with the approval.
     Raises:
-        CatalogError: no edits in `run`, or none fits the platform. ConfigError: an unknown format or a wrong address.
+        CatalogError: no edits in `run`, or none fits the platform. ConfigError: an unknown format, a wrong address, nobody
+            approved the edits, or `markets` without `approved_by`. ProvenanceError: as `ad_run.approve`.
     """
-    from adcreative.delivery.export import ExportSettings, export_variants
+    from adcreative.ad_run import approve, check_approved
+    from adcreative.delivery.export import ExportSettings, check_format, export_variants
     from adcreative.delivery.variants import read_variants
 
-    settings = settings or ExportSettings(**options)
-    result = export_variants(read_variants(Path(run), campaign), Path(out), format=format, settings=settings)
-    return CampaignSummary(path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings)
+    run = Path(run)
+    settings = settings or ExportSettings(**{"human_oversight": "selected", **options})
+    check_format(format)
+    variants = read_variants(run, campaign)
+    if markets and approved_by is None:
+        raise ConfigError("the markets belong to an approval: --market needs --approved-by NAME (approved_by in Python)")
+    lines = []
+    if approved_by is None:
+        check_approved(run)
+    else:
+        event = approve(run, by=approved_by, markets=markets)
+        duties = f"; to be disclosed there: {', '.join(event['disclosures']) or 'nothing'}" if markets else ""
+        lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
+    result = export_variants(variants, Path(out), format=format, settings=settings)
+    return CampaignSummary(
+        path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings, lines=tuple(lines)
+    )
 
 
 def import_results(

@@ -72,11 +72,20 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
         extra_headline: Annotated[list[str] | None, typer.Option(help="Standing headline for Google; repeat.")] = None,
         extra_description: Annotated[list[str] | None, typer.Option(help="Standing description for Google; repeat.")] = None,
         image_url: Annotated[str, typer.Option(help="For adcp: address the pictures will lie under.")] = "",
-        human_oversight: Annotated[str, typer.Option(help="For adcp: none, prompt_only, selected, edited, directed.")] = "none",
+        human_oversight: Annotated[
+            str, typer.Option(help="For adcp: none, prompt_only, selected, edited, directed.")
+        ] = "selected",
+        approved_by: Annotated[
+            str | None, typer.Option(help="Who looked at the edits and approves them; needed until someone did.")
+        ] = None,
+        market: Annotated[list[str] | None, typer.Option(help="Where they will run, as in disclosures; repeat.")] = None,
     ) -> None:
-        """Write originals and edits of a run as an upload file, every ad paused and named with its variant id.
+        """Write originals and approved edits of a run as an upload file, every ad paused and named with its variant id.
+
+        The approval is noted in the run's audit.jsonl and beside its pictures; without one nothing leaves.
 
         Example: adcreative export improved/ --format meta-bulk --campaign spring --url https://example.com --out meta.csv
+        --approved-by "Ada Example" --market eu
         """
         from adcreative import pipeline
 
@@ -84,7 +93,7 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
             summary = pipeline.export(
                 run, out, format=format, campaign=campaign, url=url, ad_group=ad_group,
                 extra_headlines=tuple(extra_headline or ()), extra_descriptions=tuple(extra_description or ()),
-                image_url=image_url, human_oversight=human_oversight,
+                image_url=image_url, human_oversight=human_oversight, approved_by=approved_by, markets=tuple(market or ()),
             )  # fmt: skip
         _print(summary, "ads written")
 

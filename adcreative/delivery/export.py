@@ -84,8 +84,7 @@ def export_variants(variants: Sequence[Variant], out: Path, *, format: str, sett
     Raises:
         ConfigError: unknown format. CatalogError: every variant was left out, or the file cannot be written.
     """
-    if format not in FORMATS:
-        raise ConfigError(f'there is no export format "{format}"; known: {", ".join(FORMATS)}')
+    check_format(format)
     out = Path(out)
     build, write = FORMATS[format]
     rows, failures, warnings = [], [], []
@@ -103,6 +102,12 @@ def export_variants(variants: Sequence[Variant], out: Path, *, format: str, sett
         raise CatalogError(f"none of the {len(variants)} variants fits {format}: {failures[0].problem} {failures[0].remedy}")
     write(out, rows)
     return Export(path=out, done=len(rows), failures=tuple(failures), warnings=tuple(warnings))
+
+
+def check_format(format: str) -> None:
+    """Raise ConfigError unless `format` is one of FORMATS."""
+    if format not in FORMATS:
+        raise ConfigError(f'there is no export format "{format}"; known: {", ".join(FORMATS)}')
 
 
 def count_letters(text: str) -> int:

@@ -16,6 +16,8 @@ from adcreative import pipeline
 from adcreative.catalog import read_catalog
 from adcreative.cli import app
 from adcreative.errors import ConfigError
+from adcreative.provenance.errors import ProvenanceError
+from adcreative.provenance.sidecar import build_sidecar, read_sidecar, write_sidecar
 from tests.catalog.conftest import write_csv
 
 runner = CliRunner()
@@ -84,12 +86,63 @@ def test_export_names_what_the_plan_names(make_run: Callable[..., Path], tmp_pat
     code, output = call(
         "export", run, "--out", out, "--format", format, "--campaign", "spring", "--url", "https://example.com",
         "--extra-headline", "Sleep well", "--extra-headline", "Free returns", "--extra-description", "For quiet nights.",
+        "--approved-by", "Ada Example",
     )  # fmt: skip
     assert code == 0, output
     content = out.read_text()
     names = [arm["name"] for test in json.loads((tmp_path / "plan.json").read_text())["tests"] for arm in test["arms"]]
     written = [name for name in names if name in content]
     assert written == names[: 3 if format == "google-editor" else 4]  # one hostile headline is too long for Google
+
+
+def test_nothing_is_exported_without_an_approval(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run, out = make_run(), tmp_path / "out" / "ads.csv"
+    asked = ("export", run, "--out", out, "--format", "meta-bulk", "--campaign", "spring", "--url", "https://example.com")
+    for refused, why in ((asked, "nobody approved the edits of run yet"), ((*asked, "--market", "eu"), "belong to an approval"),
+                         ((*asked, "--approved-by", " "), "needs the name"),
+                         ((*asked, "--approved-by", "Ada", "--market", "atlantis"), "no disclosure rules")):  # fmt: skip
+        code, output = call(*refused)
+        assert (code, output.count("adcreative:"), out.exists(), pipeline.read_events(run)) == (2, 1, False, [])
+        assert why in output
+        assert "--approved-by" in output or "Ada" in refused or " " in refused
+    code, output = call(*asked, "--approved-by", "Ada Example", "--market", "eu", "--market", "meta")
+    assert code == 0, output
+    assert "2 edits approved by Ada Example; to be disclosed there: " in output
+    (event,) = pipeline.read_events(run)
+    assert (event["event"], event["by"], event["markets"], event["num_edits"]) == (
+        "approved", "Ada Example", ["eu", "meta"], 2
+    )  # fmt: skip
+    assert event["disclosures"]
+    out.unlink()
+    assert call(*asked)[0] == 0
+    assert out.is_file()
+    assert len(pipeline.read_events(run)) == 1
+
+
+def test_an_approval_covers_what_was_there_and_no_more(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run, options = make_run(), {"format": "meta-bulk", "campaign": "spring", "url": "https://example.com"}
+    picture = run / "images" / "1.edited.png"
+    rows = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+    write_sidecar(picture, build_sidecar(rows[0], picture, models={}, source_type="composite"))
+    pipeline.export(run, tmp_path / "a.csv", approved_by="Ada", **options)
+    assert read_sidecar(picture)["human_approval"]["by"] == "Ada"
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (rows[1], rows[0], *rows[2:])))
+    pipeline.export(run, tmp_path / "b.csv", **options)  # several processes write rows in any order
+    rows[1]["headline_edited"] = "Words that nobody saw"
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(ConfigError, match=r"the edits of run are others than Ada approved; .* --approved-by NAME"):
+        pipeline.export(run, tmp_path / "c.csv", **options)
+    picture.write_bytes(picture.read_bytes() + b"x")
+    with pytest.raises(ProvenanceError, match=r"1.edited.png was changed"):
+        pipeline.export(run, tmp_path / "c.csv", approved_by="Ben", **options)
+    assert [event["by"] for event in pipeline.read_events(run)] == ["Ada"]
+
+
+def test_an_approved_edit_says_that_a_person_chose_it(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run, options = make_run(), {"format": "adcp", "campaign": "spring", "url": "https://example.com", "approved_by": "Ada"}
+    for asked, said in (({}, "selected"), ({"human_oversight": "directed"}, "directed")):
+        summary = pipeline.export(run, tmp_path / "a.json", **options, **asked)
+        assert json.loads(summary.path.read_text())["creatives"][1]["manifest"]["provenance"]["human_oversight"] == said
 
 
 def test_a_read_out_without_a_plan_needs_the_control(tmp_path: Path) -> None:
