@@ -117,13 +117,19 @@ class SearchRecord:
     """How a search went. hypervolume: of the front after each generation. rendered: candidates scored again from final pixels.
 
     rank_correlation: Spearman's, of those candidates' bounds before and after (None: too few). elite_changes: generations after
-    which that put another candidate first.
+    which that put another candidate first. front: (size in standard deviations, lower bound of uplift in log-odds) of the edits
+    on it, the smallest first; delivered: the same of the edit that was delivered, as the search saw it. curve: (predicted
+    uplift, second model's opinion of it) of the leader after each generation, log-odds. stopped_itself: by its own rule.
     """
 
     hypervolume: tuple[float, ...] = ()
     rendered: int = 0
     rank_correlation: float | None = None
     elite_changes: int = 0
+    front: tuple[tuple[float, float], ...] = ()
+    delivered: tuple[float, float] | None = None
+    curve: tuple[tuple[float, float], ...] = ()
+    stopped_itself: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

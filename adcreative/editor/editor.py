@@ -19,7 +19,7 @@ import numpy as np
 from adcreative.creative import Creative, Edit, EditResult, SearchRecord
 from adcreative.editor.composing import PixelScorer
 from adcreative.editor.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
-from adcreative.editor.genome import GeneSpace
+from adcreative.editor.genome import GeneSpace, Individual
 from adcreative.editor.judge import Verdict
 from adcreative.editor.look import LOOKS
 from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
@@ -30,6 +30,8 @@ from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.errors import CreativeError
 
 __all__ = ["EditOutcome", "EditorConfig", "EditorTools", "edit_creative"]
+
+MAX_FRONT = 60  # edits of a front that a result lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +108,9 @@ def edit_creative(
     if not found.is_complete:
         reasons.append(f"stopped early, after {len(found.leaders)} of {config.generations + 1} generations")
     result = replace(
-        _result(opened, delivered, verdict, control_u8, tools, config), evaluations=found.evaluations, search=_record(found),
-        reason="; ".join(filter(None, reasons)), seconds=round(time.monotonic() - started_s, 3),
+        _result(opened, delivered, verdict, control_u8, tools, config), evaluations=found.evaluations,
+        search=_record(found, delivered), reason="; ".join(filter(None, reasons)),
+        seconds=round(time.monotonic() - started_s, 3),
     )  # fmt: skip
     ranked = sorted(finalists, key=lambda finalist: -finalist.low)
     outcome = EditOutcome(
@@ -127,7 +130,7 @@ def _deliver_other(
     delivered = chosen if verdict.is_delivered else None
     result = replace(
         _result(opened, delivered, verdict, outcome.control_u8, tools, config), evaluations=outcome.result.evaluations,
-        reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds, search=outcome.result.search,
+        reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds, search=_record(outcome.search, delivered),
     )  # fmt: skip
     image_u8 = delivered.creative.image_u8 if delivered is not None else opened.image_u8
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)
@@ -220,10 +223,23 @@ def _edits(opened: OpenCreative, delivered: Finalist, tools: EditorTools) -> tup
     return tuple(edits)
 
 
-def _record(found: SearchResult) -> SearchRecord:
-    """Return what a result says of its search."""
+def _record(found: SearchResult, delivered: Finalist | None) -> SearchRecord:
+    """Return what a result says of its search; of a front larger than MAX_FRONT, edits spread evenly over the sizes."""
     correlation = found.rank_correlation
+    front = sorted({_place(member) for member in found.front})
+    spread = np.linspace(0, len(front) - 1, min(len(front), MAX_FRONT)).round().astype(int)
+    seconds = found.logbook.select("second")
+    opinions = [(one.score.uplift_mean if one.score else 0.0, said) for one, said in zip(found.leaders, seconds, strict=True)]
     return SearchRecord(
         hypervolume=tuple(round(volume, 6) for volume in found.hypervolume), rendered=len(found.pairs),
         rank_correlation=None if correlation is None else round(correlation, 4), elite_changes=found.elite_changes,
+        front=tuple(front[idx] for idx in spread), delivered=None if delivered is None else _place(delivered.genome),
+        curve=tuple((round(predicted, 4), round(said, 4)) for predicted, said in opinions if said is not None),
+        stopped_itself=found.is_stopped,
     )  # fmt: skip
+
+
+def _place(edit: Individual) -> tuple[float, float]:
+    """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as the search saw it."""
+    low, _, size = edit.fitness.values
+    return round(size, 4) + 0.0, round(low, 4) + 0.0  # no -0.0

@@ -15,8 +15,17 @@ from typing import Any
 
 from adcreative.creative import FailedCreative
 from adcreative.report import pictures, words
-from adcreative.report.rates import Lift, RateChart, build_chart, impressions_per_arm, measure_lift, rate_rows
+from adcreative.report.rates import (
+    Lift,
+    RateChart,
+    build_chart,
+    has_enough_data,
+    impressions_per_arm,
+    measure_lift,
+    rate_rows,
+)
 from adcreative.report.rendering import build_environment, flatten, read_part, script_hash
+from adcreative.report.search_plots import SearchPlots, plot_search
 from adcreative.report.summary import calibration_sentence, summarise
 
 MAX_CARDS = 100
@@ -68,6 +77,7 @@ class CreativeCard:
     after: pictures.Preview | None = None
     control: pictures.Preview | None = None
     closeups: Closeups | None = None
+    search_plots: SearchPlots | None = None
 
 
 def write_report(
@@ -171,9 +181,14 @@ def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, im
                 "before": pictures.preview(read["original"]),
                 "after": pictures.preview(read["edited"]) if row.get("status") == "edited" else None,
                 "control": pictures.preview(read["control"], 320),
+                "search_plots": plot_search(row) if _may_state_gains(row, card.lift, calibration) else None,
                 "closeups": Closeups(before=before, control=control, after=after) if before and after else None,
             }
         )
+
+
+def _may_state_gains(row: Mapping[str, Any], lift: Lift, calibration: str) -> bool:
+    return not lift.missing if row.get("status") == "edited" else has_enough_data(row) and bool(calibration)
 
 
 def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,11 @@ def has_enough_data(result: Mapping[str, Any]) -> bool:
     return result.get("enough_data") is not False
 
 
+def is_rate(value: float | None) -> bool:
+    """Return whether a rate is known and above 0; a figure that is not a number counts as unknown."""
+    return bool(value) and not math.isnan(value or 0.0)
+
+
 def control_rate(result: Mapping[str, Any]) -> float | None:
     """Return the control's rate; with no face edited there is nothing to invert, so the original is its own control."""
     control = result.get("ctr_control")
@@ -81,7 +86,7 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
     }
     if not has_enough_data(result):
         return Lift(missing=(NOT_BETTER,))
-    missing = tuple(what for what, value in needed.items() if not value or math.isnan(value))
+    missing = tuple(what for what, value in needed.items() if not is_rate(value))
     if missing:
         return Lift(missing=missing)
     edited = float(result["ctr_edited"])

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from adcreative.report.rates import Lift, control_rate, measure_lift
+from adcreative.report.rates import Lift, control_rate, is_rate, measure_lift
 from adcreative.report.words import percent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Counts and means over a run. The means are over the `num_shown` edited creatives whose lift may be shown."""
+    """Counts and means over a run. The means are over the `num_shown` edited creatives whose lift may be shown; the third
+    model's, over the `num_audited` of them of which it was asked."""
 
     num_creatives: int
     num_edited: int
@@ -30,8 +31,12 @@ class Summary:
     ctr_after: float | None = None
     ctr_judge_before: float | None = None
     ctr_judge_after: float | None = None
+    num_audited: int = 0
+    ctr_auditor_before: float | None = None
+    ctr_auditor_after: float | None = None
     mean_lift: float | None = None
     mean_lift_by_judge: float | None = None
+    mean_lift_by_auditor: float | None = None
     mean_true_lift: float | None = None
     missing: tuple[str, ...] = ()
     evidence: str = ""
@@ -90,7 +95,16 @@ def summarise(results: Sequence[Mapping[str, Any]], *, num_failures: int, calibr
         "mean_lift": fmean(lift.over_original or 0.0 for _, lift in shown),
         "mean_lift_by_judge": fmean(lift.by_judge or 0.0 for _, lift in shown),
     }
+    audited = [
+        (float(row["ctr_original_auditor"]), float(row["ctr_edited_auditor"]))
+        for row in rows
+        if is_rate(row.get("ctr_original_auditor")) and is_rate(row.get("ctr_edited_auditor"))
+    ]
+    if audited:
+        means["ctr_auditor_before"] = fmean(before for before, _ in audited)
+        means["ctr_auditor_after"] = fmean(after for _, after in audited)
+        means["mean_lift_by_auditor"] = fmean(after / before - 1 for before, after in audited)
     known = [row for row in rows if row.get("ctr_true_original") and row.get("ctr_true_edited") is not None]
     if known:
         means["mean_true_lift"] = fmean(row["ctr_true_edited"] / row["ctr_true_original"] - 1 for row in known)
-    return Summary(**{**vars(counts), **means, "num_shown": len(shown)})
+    return Summary(**{**vars(counts), **means, "num_shown": len(shown), "num_audited": len(audited)})

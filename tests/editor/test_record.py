@@ -1,0 +1,65 @@
+"""What a result says of its search: the front, the edit delivered from it, the curve, and who ended it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adcreative.editor import editor
+from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
+from adcreative.features import CreativeFeatures
+from tests.editor.fakes import fake_ad, fake_tools
+
+QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5, seed=3)
+
+
+@pytest.fixture(scope="module")
+def outcome() -> EditOutcome:
+    return edit_creative(fake_ad(), tools=fake_tools(), config=QUICK)
+
+
+def test_a_result_carries_the_front_the_delivered_edit_and_the_curve(outcome: EditOutcome) -> None:
+    record = outcome.result.search
+    assert set(record.front) == {(round(size, 4), round(low, 4)) for size, low in outcome.front}
+    assert list(record.front) == sorted(record.front)
+    assert record.delivered in record.front
+    assert len(record.curve) == QUICK.generations + 1
+    assert record.curve[-1][0] == pytest.approx(outcome.search.best.score.uplift_mean, abs=1e-4)
+    assert [second for _, second in record.curve] == pytest.approx(outcome.search.logbook.select("second"), abs=1e-4)
+    assert record.stopped_itself is False
+    written = json.loads(json.dumps(outcome.result.as_dict()))["search"]
+    assert tuple(map(tuple, written["front"])) == record.front
+
+
+def test_a_large_front_is_thinned_evenly_over_its_sizes(outcome: EditOutcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(editor, "MAX_FRONT", 3)
+    few = edit_creative(fake_ad(), tools=fake_tools(), config=QUICK).result.search.front
+    whole = outcome.result.search.front
+    assert len(whole) > 3
+    assert few == (whole[0], whole[round((len(whole) - 1) / 2)], whole[-1])
+
+
+def test_the_edit_chosen_by_hand_is_the_one_marked(outcome: EditOutcome) -> None:
+    last = outcome.alternatives[-1]
+    other = outcome.choose(len(outcome.alternatives) - 1).result
+    assert other.search.front == outcome.result.search.front
+    assert other.status == "edited"
+    assert other.search.delivered[0] == round(last.size, 4) != outcome.result.search.delivered[0]
+
+
+def test_a_search_that_ended_itself_says_so_and_a_kept_ad_marks_nothing() -> None:
+    def hacked(f: CreativeFeatures) -> float:
+        return -3.0 + float(f.face_attributes[:, :5].sum())
+
+    def sober(f: CreativeFeatures) -> float:
+        return -3.0 - 0.1 * float(np.square(f.face_attributes).sum())
+
+    config = replace(EditorConfig(), population_size=6, generations=25, num_headlines=0, num_descriptions=0)
+    result = edit_creative(fake_ad(), tools=fake_tools(hacked, judge=sober), config=config).result
+    assert result.search.stopped_itself is True
+    assert len(result.search.curve) < 26
+    assert result.status == "kept"
+    assert result.search.delivered is None
