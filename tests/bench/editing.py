@@ -29,7 +29,7 @@ from adcreative.editor.opening import measure_space, open_creative, write_lines
 
 POPULATION, GENERATIONS = 60, 40
 NUM_ONE_BY_ONE = 6
-STAGES = ("open_creative", "write_lines", "measure_space", "search_edits", "score_finalists", "_judge", "_control_rate")
+STAGES = ("open_creative", "write_lines", "measure_space", "search_edits", "score_finalists", "_audit", "_control_rate")
 
 
 def editing_figures() -> dict[str, Any]:
@@ -88,7 +88,7 @@ def evaluation_figures(ad: Creative, tools: EditorTools) -> dict[str, float]:
 
 def search_figures(ad: Creative, tools: EditorTools) -> dict[str, Any]:
     """Return seconds of a 60x40 search from opening to verdict, what was rendered, and the share of each stage."""
-    config = EditorConfig(population_size=POPULATION, generations=GENERATIONS)
+    config = EditorConfig(population_size=POPULATION, generations=GENERATIONS, patience=GENERATIONS)  # to the end
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with stage_seconds() as spent:
         outcome = edit_creative(ad, tools=tools, config=config)
@@ -99,7 +99,8 @@ def search_figures(ad: Creative, tools: EditorTools) -> dict[str, Any]:
     return {
         "edit_60x40_cpu_s": round(cpu_s, 1), "edit_60x40_wall_s": round(wall_s, 1),
         "edit_60x40_share_of_stages": {name.lstrip("_"): round(seconds / cpu_s, 3) for name, seconds in spent.items()},
-        "edit_60x40_rendered": record.rendered, "edit_60x40_rank_correlation": record.rank_correlation,
+        "edit_60x40_evaluations": outcome.result.evaluations, "edit_60x40_rendered": record.rendered,
+        "edit_60x40_rank_correlation": record.rank_correlation,
         "edit_60x40_elite_changes": record.elite_changes,
     }  # fmt: skip
 
