@@ -105,7 +105,8 @@ def train(
     """Fit predictor, judge and auditor to creatives with impressions and clicks; write all three into the folder `out`.
 
     They go on from the shipped ones (transfer learning): what an account's few results do not say stays as it was learnt from
-    many simulated accounts and real headline tests. `from_scratch` uses these results alone.
+    many simulated accounts and real headline tests. `from_scratch` uses these results alone, and so does an installation whose
+    encoders are others than the shipped models read (a warning says so).
 
     Raises:
         CatalogError: nothing usable in `data`.
@@ -120,8 +121,13 @@ def train(
     tools = load_tools()
     creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
     config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
-    fitted = {}
-    shipped = None if from_scratch else load_model(None)
+    fitted, shipped, warnings = {}, None, list(catalog.warnings)
+    if not from_scratch:
+        try:
+            shipped = load_model(None)
+        except ArtifactError as error:
+            warnings.append(f"learnt from these results alone: {error}")
+    told = "measured" if shipped is None else "measured: own results, on top of what the shipped models learnt"
     for number, name in enumerate(Judges._fields):
         if should_stop():
             return RunSummary(path=out, done=0, failed=0, stopped=True)
@@ -130,7 +136,7 @@ def train(
             features,
             config,
             seed=seed + 1000 * number,
-            provenance=dict.fromkeys(MODALITIES, "measured"),
+            provenance=dict.fromkeys(MODALITIES, told),
             start=None if shipped is None else shipped[number],
             progress=partial(progress, f"fitting the {name}"),
             should_stop=should_stop,
@@ -139,7 +145,7 @@ def train(
         model_fitted.save(out / name)
     failures = [*catalog.failures, *failures]
     write_failures(out / "failures.csv", failures)
-    return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(catalog.warnings))
+    return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
 
 
 def score(

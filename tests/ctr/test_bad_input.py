@@ -73,7 +73,7 @@ def test_nan_features_are_named_and_nothing_is_written(broken: str, tmp_path: Pa
         return [replace(one, **{broken: nan}) if int(c.headline.split()[1]) % 2 else one  # type: ignore[arg-type]
                 for c, one in zip(creatives, found, strict=True)]  # fmt: skip
 
-    extractor = SimpleNamespace(extract=read_nan, hashes={})
+    extractor = SimpleNamespace(extract=read_nan, hashes={"clip": "a" * 64})
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
     write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=rf'creative "ad \d+": {broken} holds NaN or infinite values; extract it again'):
@@ -87,7 +87,7 @@ def test_nan_features_end_an_evaluation_before_anything_is_written(
 ) -> None:
     extractor = SimpleNamespace(extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives])
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: (predictor, predictor))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(predictor, predictor, predictor))
     write_rows(tmp_path / "ads.csv", ads(20, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=r'creative "ad 0": appeal holds NaN or infinite values; extract it again'):
         pipeline.evaluate(tmp_path / "ads.csv", tmp_path / "out" / "metrics.json")
@@ -160,7 +160,7 @@ def test_an_unseen_category_scores_as_an_unknown_one_and_is_said(predictor: Pred
 def test_a_model_that_is_not_what_it_was_is_refused_before_anything_is_written(
     harm: str, message: str, predictor: Predictor, tmp_path: Path
 ) -> None:
-    for name in ("predictor", "judge"):
+    for name in tools.Judges._fields:
         predictor.save(tmp_path / "model" / name)
     folder = tmp_path / "model" / "predictor"
     manifest = json.loads((folder / "manifest.json").read_text())
