@@ -63,7 +63,7 @@ def score_rows(extractor: Any, predictor: Any, creatives: Sequence[Creative], hi
         rows.append(
             {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, "ctr": rate,
              "ctr_low": rate / 2,
-             "ctr_high": 2 * rate, "evidence": f"fake, {len(earlier)} earlier", "reasons": creative.headline}
+             "ctr_high": 2 * rate, "grade": "none", "evidence": f"fake, {len(earlier)} earlier", "reasons": creative.headline}
         )  # fmt: skip
     return rows
 
@@ -103,7 +103,9 @@ def modules() -> dict[str, Any]:
     """Return the modules that stand in for ours, by name."""
     tools: Any = ModuleType("adcreative.tools")
     tools.load_tools = lambda copywriter="template": SimpleNamespace(extractor=Extractor(), editor_tools=editor_tools)
-    tools.load_model = lambda model=None: (SimpleNamespace(content_hash="p"), SimpleNamespace(content_hash="j"))
+    models = {name: SimpleNamespace(content_hash=name[0]) for name in ("predictor", "judge", "auditor")}
+    hashes = {name: model.content_hash for name, model in models.items()}
+    tools.load_model = lambda model=None: SimpleNamespace(**models, hashes=hashes)
     run_output: Any = ModuleType("adcreative.run_output")
     run_output.score_rows, run_output.optimize_row, run_output.write_run_report = score_rows, optimize_row, write_run_report
     builder: Any = ModuleType("adcreative.feature_builder")

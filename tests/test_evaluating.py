@@ -49,7 +49,7 @@ def _planted(monkeypatch: pytest.MonkeyPatch, tests_world: PlantedWorld, words_p
         return [by_headline.get(c.headline, CreativeError("It is broken.", "Mend it.")) for c in creatives]
 
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract)))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: (words_predictor, words_predictor))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(words_predictor, words_predictor, words_predictor))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_score_says_not_enough_data_in_place_of_a_number(
         assert all(0 < float(row["ctr"]) < 1 for row in csv.DictReader(file))
     blind = copy.copy(words_predictor)
     blind.calibrator = Calibrator(tuple(replace(one, skill=-0.01) for one in words_predictor.calibrator.domains))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: (blind, blind))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(blind, blind, blind))
     pipeline.score(table_path, tmp_path / "scores.csv")
     with (tmp_path / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))

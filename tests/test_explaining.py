@@ -67,7 +67,7 @@ def corner_predictor() -> Predictor:
 @pytest.fixture(autouse=True)
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract)))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: (corner_predictor, corner_predictor))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(corner_predictor, corner_predictor, corner_predictor))
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_no_rate_is_stated_without_skill(corner_predictor: Predictor, monkeypatc
     blind = copy.copy(corner_predictor)
     domains = corner_predictor.calibrator.domains
     blind.calibrator = Calibrator(tuple(dataclasses.replace(one, skill=0.0) for one in domains))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: (blind, blind))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(blind, blind, blind))
     result = CliRunner().invoke(app, ["explain", "--headline", "free", "--out", str(tmp_path / "why")])
     assert "not enough data" in result.output
     found = json.loads((tmp_path / "why" / "explanation.json").read_text())

@@ -49,7 +49,9 @@ def draw_levels(num: int) -> torch.Tensor:
 def plain_logits(
     network: ChallengeQIN, levels: torch.Tensor, candidates: ChallengeItems, history: ChallengeItems
 ) -> torch.Tensor:
-    batch = ChallengeItems(*(part.expand(len(levels), *part.shape) for part in vars(history).values()))
+    batch = ChallengeItems(
+        *(None if part is None else part.expand(len(levels), *part.shape) for part in vars(history).values())
+    )
     return network(levels, candidates, batch).detach()
 
 
