@@ -105,7 +105,8 @@ def _plot_front(record: Mapping[str, Any], rate: float | None) -> SearchPlot | N
     return SearchPlot(
         title="The front", x_title="size of the edit (standard deviations)", y_title="lower bound of the gain", said=said,
         x_ticks=tuple(Tick(at=place(at, 0.0)[0], label=f"{at:.6g}") for at in _multiples(*x_ends, x_step)),
-        y_ticks=_gain_ticks(y_ends, y_step, place), zero=place(0.0, 0.0)[1], **_frame(FRONT_WIDTH),
+        y_ticks=_gain_ticks(y_ends, y_step, place), zero=place(0.0, 0.0)[1],
+        left=LEFT, right=LEFT + FRONT_WIDTH, top=TOP, bottom=TOP + HEIGHT,
         dots=tuple(place(*point) for point in front), marked=place(*delivered[0]) if delivered else None,
     )  # fmt: skip
 
@@ -128,7 +129,8 @@ def _plot_curve(record: Mapping[str, Any], result: Mapping[str, Any]) -> SearchP
         f"{signed_percent(predicted[-1])}, the second model's opinion from {signed_percent(followed[0])} to "
         f"{signed_percent(followed[-1])}",
         x_ticks=tuple(Tick(at=place(at, 0.0)[0], label=f"{at:.0f}") for at in _multiples(*x_ends, x_step)),
-        y_ticks=_gain_ticks(y_ends, y_step, place), zero=place(1.0, 0.0)[1], **_frame(CURVE_WIDTH),
+        y_ticks=_gain_ticks(y_ends, y_step, place), zero=place(1.0, 0.0)[1],
+        left=LEFT, right=LEFT + CURVE_WIDTH, top=TOP, bottom=TOP + HEIGHT,
         lines=(
             PlotLine(kind="predicted", label="predicted", points=lines[0], label_at=heights[0]),
             PlotLine(kind="second", label="second model", points=lines[1], label_at=heights[1]),
@@ -207,10 +209,6 @@ class _Placer:
         across = (x - self.x_ends[0]) / (self.x_ends[1] - self.x_ends[0])
         up = (y - self.y_ends[0]) / (self.y_ends[1] - self.y_ends[0])
         return round(LEFT + self.width * across, 2), round(TOP + HEIGHT * (1.0 - up), 2)
-
-
-def _frame(width: float) -> dict[str, float]:
-    return {"left": LEFT, "right": LEFT + width, "top": TOP, "bottom": TOP + HEIGHT}
 
 
 def _apart(first: float, second: float) -> Point:
