@@ -14,6 +14,7 @@ from adcreative.errors import CreativeError
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief, CopyCandidates
+    from adcreative.copywriter.candidates import FreshLine
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.settings import EditorTools
 
@@ -32,9 +33,17 @@ class Briefed:
     def write(
         self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
     ) -> CopyCandidates:
-        told = replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
+        told = self._told(brief)
         written: CopyCandidates = self.copywriter.write(told, num_headlines, num_descriptions, seed, should_stop=should_stop)
         return written
+
+    def stream(
+        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
+    ) -> Iterator[FreshLine | CopyCandidates]:
+        return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
+
+    def _told(self, brief: Brief) -> Brief:
+        return replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.copywriter, name)
@@ -61,19 +70,39 @@ def write_lines(
 ) -> Iterator[str]:
     """Yield up to `num` different lines of `kind` ("headline" or "description") that pass the rules, each when it is there.
 
+    A copywriter that has `stream` is asked for all lines in one go and heard line by line; another for a few at a time.
+
     Raises:
         CopywriterError: the engine cannot write and has no fallback.
     """
-    brief, given = brief_of(creative), {getattr(creative, kind)}
-    wanted = (LINES_AT_ONCE, 0) if kind == "headline" else (0, LINES_AT_ONCE)
+    from adcreative.copywriter.candidates import FreshLine
+    from adcreative.copywriter.lint import is_near_duplicate
+
+    brief, original = brief_of(creative), getattr(creative, kind)
+    at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
+    wanted = (at_once, 0) if kind == "headline" else (0, at_once)
+    given: list[str] = []
     for number in range(MAX_ROUNDS):
-        written = copywriter.write(brief, *wanted, seed + number, should_stop=should_stop)
-        for line in written.lines:
-            if len(given) > num or (should_stop is not None and should_stop()):
-                return
-            if line not in given:
-                given.add(line)
-                yield line
+        for event in _stream(copywriter, brief, *wanted, seed + number, should_stop):
+            for line in (event.text,) if isinstance(event, FreshLine) else event.lines:
+                if len(given) >= num or (should_stop is not None and should_stop()):
+                    return
+                if line != original and not is_near_duplicate(line, given):
+                    given.append(line)
+                    yield line
+
+
+def _can_stream(copywriter: Any) -> bool:
+    return hasattr(copywriter.copywriter if isinstance(copywriter, Briefed) else copywriter, "stream")
+
+
+def _stream(
+    copywriter: Any, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None
+) -> Iterator[FreshLine | CopyCandidates]:
+    """Yield what a copywriter's `stream` does; of one that has none, only the candidates at the end."""
+    write = copywriter.stream if _can_stream(copywriter) else copywriter.write
+    events = write(brief, num_headlines, num_descriptions, seed, should_stop=should_stop)
+    yield from events if _can_stream(copywriter) else (events,)
 
 
 def reword(creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools) -> EditOutcome:
