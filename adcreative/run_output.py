@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from adcreative.catalog.images import picture, read_image
 from adcreative.catalog.tables import failed_creative
 from adcreative.creative import Creative, EditResult, FailedCreative
+from adcreative.ctr.evidence import grade_row
 from adcreative.ctr.predictor import Predictor
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
 from adcreative.errors import CreativeError
@@ -34,10 +36,12 @@ NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
 def score_rows(
     extractor: FeatureExtractor, predictor: Predictor, creatives: Sequence[Creative], history: AccountHistory
 ) -> list[dict[str, Any]]:
-    """Return one row per creative, in order: its prediction, or what failed."""
+    """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed."""
     extracted = extractor.extract(creatives)
     good = [(c, f) for c, f in zip(creatives, extracted, strict=True) if not isinstance(f, CreativeError)]
     predictions = iter(predictor.predict([c for c, _ in good], [f for _, f in good], history) if good else [])
+    known = {"grades": predictor.notes["grades"], "drifts": predictor.drifts, "builder": predictor.builder}
+    grade_of = partial(grade_row, **known)
     rows: list[dict[str, Any]] = []
     for creative, features in zip(creatives, extracted, strict=True):
         if isinstance(features, CreativeError):
@@ -49,7 +53,8 @@ def score_rows(
             rates = {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
         rows.append(
             {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, **rates,
-             "evidence": prediction.evidence, "reasons": "; ".join(prediction.reasons)}
+             "grade": grade_of(creative, features)["row"], "evidence": prediction.evidence,
+             "reasons": "; ".join(prediction.reasons)}
         )  # fmt: skip
     return rows
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from adcreative.feature_builder import AccountHistory
     from adcreative.feature_extraction import FeatureExtractor
 
-SCORE_COLUMNS = ("file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "evidence", "reasons")
+SCORE_COLUMNS = ("file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "grade", "evidence", "reasons")
 MAX_BRANDS_KEPT = 256
 NUM_MEASURED = 8
 
@@ -133,6 +133,7 @@ def score(
     predictor = load_model(model).predictor
     settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash}
     settings |= {"columns": str(Path(columns).resolve())} if columns else {}
+    settings["fields"] = list(SCORE_COLUMNS)  # a row written by another version is not continued
     log_path = out.with_name(f".{out.name}.partial.jsonl")
     job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute())
     as_items = _item_maker(survey.history, chunk_size(survey.num_creatives, batch))

@@ -1,0 +1,51 @@
+"""What a score says of one creative beside its rate."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative, Prediction
+from adcreative.ctr.evidence import ROW_GRADES, Drift
+from adcreative.errors import CreativeError
+from adcreative.features import CATEGORICAL_FIELDS, CreativeFeatures
+from adcreative.run_output import score_rows
+from adcreative.scoring import SCORE_COLUMNS
+
+EAST, NORTH = np.eye(2, dtype=np.float32)
+GRADES = {"words": ["measured", "real clicks"], "picture": ["simulated", "market"], "faces": ["none", "never"],
+          "context": ["measured", "real clicks"], "look": ["simulated", "market"]}  # fmt: skip
+
+
+def score(creative: Creative, features: Any) -> dict[str, Any]:
+    """Score one creative with a predictor that knows words to the east and the platform "meta"."""
+    predictor = SimpleNamespace(
+        notes={"grades": GRADES},
+        drifts={"words": Drift(np.tile(EAST, (5, 1)), 0.1)},
+        builder=SimpleNamespace(vocabularies={name: {"meta": 1} for name in CATEGORICAL_FIELDS}),
+        predict=lambda creatives, *_: [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence="e") for _ in creatives],
+    )
+    extractor = SimpleNamespace(extract=lambda creatives: [features])
+    (row,) = score_rows(extractor, predictor, [creative], ())  # type: ignore[arg-type]
+    return row
+
+
+def test_a_score_is_graded_by_the_weakest_thing_it_rests_on() -> None:
+    near, far = CreativeFeatures(text=EAST, appeal=0.1), CreativeFeatures(text=NORTH, appeal=0.1)
+    pictured = CreativeFeatures(text=EAST, appeal=0.1, image=EAST)
+    asked = [
+        (Creative(headline="x", platform="meta"), near, "measured"),
+        (Creative(headline="x"), far, "extrapolated"),
+        (Creative(headline="x", platform="elsewhere"), near, "extrapolated"),
+        (Creative(headline="x"), pictured, "simulated"),
+        (Creative(), CreativeFeatures(), "none"),
+    ]
+    assert [score(creative, features)["grade"] for creative, features, _ in asked] == [grade for *_, grade in asked]
+    assert {grade for *_, grade in asked} == set(ROW_GRADES)
+    assert set(SCORE_COLUMNS) <= set(score(*asked[0][:2]))
+
+
+def test_what_cannot_be_read_has_no_grade() -> None:
+    assert "grade" not in score(Creative(row=3), CreativeError("It cannot be read.", "Look at it."))
