@@ -40,8 +40,7 @@ def score_rows(
     extracted = extractor.extract(creatives)
     good = [(c, f) for c, f in zip(creatives, extracted, strict=True) if not isinstance(f, CreativeError)]
     predictions = iter(predictor.predict([c for c, _ in good], [f for _, f in good], history) if good else [])
-    known = {"grades": predictor.notes["grades"], "drifts": predictor.drifts, "builder": predictor.builder}
-    grade_of = partial(grade_row, **known)
+    grade_of = partial(grade_row, grades=predictor.notes["grades"], drifts=predictor.drifts, builder=predictor.builder)
     rows: list[dict[str, Any]] = []
     for creative, features in zip(creatives, extracted, strict=True):
         if isinstance(features, CreativeError):

@@ -131,7 +131,7 @@ def score(
     reader = open_catalog(data, columns)
     survey = survey_catalog(reader, data, batch.limit)
     predictor = load_model(model).predictor
-    settings = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash}
+    settings: dict[str, Any] = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash}
     settings |= {"columns": str(Path(columns).resolve())} if columns else {}
     settings["fields"] = list(SCORE_COLUMNS)  # a row written by another version is not continued
     log_path = out.with_name(f".{out.name}.partial.jsonl")

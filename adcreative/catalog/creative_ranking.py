@@ -31,7 +31,9 @@ def is_creative_ranking(path: Path) -> bool:
 class CreativeRankingSource:
     """One list; holds a sum for every picture of a product. picture_dir is where its pictures are."""
 
-    header = ("test_id", "file_name", "ad_name", "platform", "date_start", "date_end", "impressions", "clicks")
+    header: tuple[str, ...] = (
+        "test_id", "file_name", "ad_name", "platform", "date_start", "date_end", "impressions", "clicks",
+    )  # fmt: skip
 
     def __init__(self, path: Path) -> None:
         self._path = path

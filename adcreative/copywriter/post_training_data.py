@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,7 +160,8 @@ def _answer(line: str) -> str:
 
 
 def _row_prompt(row: Example) -> str:
-    return line_prompt(Brief(**{name: row.get(name, "") for name in BRIEF_FIELDS}))
+    fields: dict[str, Any] = {name: row.get(name, "") for name in BRIEF_FIELDS}
+    return line_prompt(Brief(**fields))
 
 
 def _not_empty(examples: list[Example], path: Path) -> list[Example]:

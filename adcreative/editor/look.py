@@ -72,9 +72,9 @@ def tightest_crop(protected_xyxy_px: tuple[int, int, int, int], height: int, wid
 
     It lies as near to the frame's middle as the protected box lets it.
     """
-    left, top, right, bottom = protected_xyxy_px
-    left, right = max(0.0, left - SAFE_MARGIN * width), min(float(width), right + SAFE_MARGIN * width)
-    top, bottom = max(0.0, top - SAFE_MARGIN * height), min(float(height), bottom + SAFE_MARGIN * height)
+    x0, y0, x1, y1 = protected_xyxy_px
+    left, right = max(0.0, x0 - SAFE_MARGIN * width), min(float(width), x1 + SAFE_MARGIN * width)
+    top, bottom = max(0.0, y0 - SAFE_MARGIN * height), min(float(height), y1 + SAFE_MARGIN * height)
     share = max(1.0 - MAX_CROP, (right - left) / width, (bottom - top) / height)
     crop_width, crop_height = share * width, share * height
     x_start = min(max((width - crop_width) / 2, right - crop_width, 0.0), left, width - crop_width)

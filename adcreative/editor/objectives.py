@@ -182,7 +182,7 @@ class CandidateScorer:
         creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d), int(b)) for h, d, b, _ in choices]
         features = [self._with_words(one, int(h), int(d)) for one, (h, d, _, _) in zip(seen, choices, strict=True)]
         mean, std = predict_uplift(self._predictor, creatives, [self.features, *features])
-        is_edited = np.hstack([amounts != 0.0, choices != 0]).any(axis=1)  # [P]
+        is_edited = np.asarray(np.hstack([amounts != 0.0, choices != 0]).any(axis=1))  # [P]
         sizes = measure_size(self.space.strengths(genomes), self.space.looks(genomes), choices)
         return [
             self._score(float(mean[i]), float(std[i]), identity=float(identity[i]), size=float(sizes[i]))

@@ -142,8 +142,9 @@ def _weigh(inputs: Tensor, weight: Tensor) -> Tensor:
 
 def _cut_encoder(minilm: nn.Module, num_layers: int) -> nn.Module:
     """Return the encoder with its first layers only, on the same weights."""
-    cut, encoder = copy.copy(minilm), copy.copy(minilm.encoder)
-    encoder._modules = {**encoder._modules, "layer": encoder.layer[:num_layers]}  # type: ignore[index,operator]
+    cut, encoder = copy.copy(minilm), copy.copy(minilm.get_submodule("encoder"))
+    layers: Any = encoder.get_submodule("layer")
+    encoder._modules = {**encoder._modules, "layer": layers[:num_layers]}
     cut._modules = {**cut._modules, "encoder": encoder}
     return cut
 
@@ -242,10 +243,9 @@ class HeadlineModel:
         pooled, surface = self.pool_minilm(lines), self._surface(lines)
         with torch.inference_mode():
             scores = self.net.score_minilm(pooled) + self.net.score_language(self.pool_language(lines))
-            scores = (scores + self.net.score_surface(surface)).cpu().numpy()
-        return _spread(
-            headlines, lines, np.concatenate([scores[:, None], self.net.wording(pooled, surface).cpu().numpy()], axis=1)
-        )
+            scores = scores + self.net.score_surface(surface)
+            rows = torch.cat([scores[:, None], self.net.wording(pooled, surface)], dim=1)
+        return _spread(headlines, lines, rows.cpu().numpy())
 
     def read_wording(self, lines: Sequence[str]) -> np.ndarray:
         """Return [B, W] float32: how a line is said rather than what it is about; a blank text is all zeros.
