@@ -67,7 +67,7 @@ def corner_predictor() -> Predictor:
 @pytest.fixture(autouse=True)
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract)))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(corner_predictor, corner_predictor, corner_predictor))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(*[corner_predictor] * 3))
 
 
 @pytest.fixture
