@@ -3,9 +3,12 @@
     weight of word w = sum over its tokens k of  (e_k - e_blank) . integral over t in 0..1 of
                        d log-odds(e_blank + t (e - e_blank)) / d e_k
 
-e are word embeddings of the text towers: the one whose vector the predictor reads, and those of the headline model; all move
-together. Everything else of the creative, and what the headline model counts in the letters, stays as it is.
-All weights of a field together are the log-odds minus those with blank tokens in its place (completeness). A gradient says
+e are word embeddings of the MiniLM towers: the one whose vector the predictor reads, and the headline model's; both move
+together. The headline model's causal model is no place for gradients (its states are ruled by a few huge numbers, and a blank
+changes all that follows), so its part, which is a sum term of the appeal, is taken exactly: the appeal with all words minus
+that without the word, times d log-odds / d appeal. Everything else of the creative, and what the headline model counts in the
+letters, stays as it is.
+The integrated parts of a field together are its log-odds minus those with blank tokens (completeness). A gradient says
 what the network makes of a word where it stands; what happens without it is `ctr.perturbation.weigh_words`, the exact check.
 Source: Sundararajan et al. 2017, through captum.
 """
@@ -77,10 +80,14 @@ def integrate_words(
             continue
         towers, model = [_clip_tower(extractor.clip, words, "text" if fields == HEADLINE else "body")], extractor.headline_model
         if fields == HEADLINE:
-            towers += [_minilm_tower(model, words, "wording", "appeal"), _language_tower(model, words)]
+            towers.append(_minilm_tower(model, words, "wording", "appeal"))
         else:
             towers.append(_minilm_tower(model, words, "body_wording"))
         found = _integrate(predictor, batch, towers, len(words))
+        if fields == HEADLINE and features.appeal is not None:
+            parts = _language_parts(model, words)
+            slope = _appeal_slope(predictor, batch, features.appeal)
+            found = [weight + slope * part for weight, part in zip(found, parts, strict=True)]
         weights += [WordWeight(field=f, position=k, word=w, log_odds=x) for (f, k, w), x in zip(places, found, strict=True)]
     return sorted(weights, key=lambda one: (WORD_FIELDS.index(one.field), one.position))[:MAX_WORDS]
 
@@ -150,19 +157,22 @@ def _minilm_tower(model: Any, words: Sequence[str], wording: str, appeal: str = 
     return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
 
 
-def _language_tower(model: Any, words: Sequence[str]) -> _Tower:
-    """Return the headline model's causal model, which gives its part of the appeal."""
-    net, tokenizer = model.net, model.language_tokenizer
-    token_ids = torch.tensor(model.tokenize_language([" ".join(words)]))
-    spaced = [word if number == 0 else f" {word}" for number, word in enumerate(words)]
-    counts = [len(ids) for ids in tokenizer(spaced, add_special_tokens=False)["input_ids"]]
-    owner = _owners(counts, token_ids.shape[1] + 1)[:-1]  # nothing stands behind the last word
+@torch.no_grad()
+def _language_parts(model: Any, words: Sequence[str]) -> list[float]:
+    """Return what the causal model's part of the appeal loses without each word."""
+    lines = [" ".join(words), *(" ".join((*words[:k], *words[k + 1 :])) or " " for k in range(len(words)))]
+    scores = model.net.score_language(model.pool_language(lines)).tolist()
+    return [scores[0] - without for without in scores[1:]]
 
-    def encode(ids: Tensor) -> dict[str, Tensor]:
-        return {"appeal": net.score_language(net.pool_language(ids, torch.ones_like(ids)))[:, None]}
 
-    embeddings: Any = net.language.embed_tokens
-    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+def _appeal_slope(predictor: Predictor, batch: FeatureBatch, appeal: float) -> float:
+    """Return d log-odds / d appeal at the creative as it is."""
+    if not predictor.builder.spec.widths["appeal"]:
+        return 0.0
+    value = torch.tensor([[appeal]], requires_grad=True)
+    log_odds = calibrated_log_odds(predictor, batch)({"appeal": _scale(predictor, "appeal", value)})
+    (slope,) = torch.autograd.grad(log_odds.sum(), value)
+    return float(slope)
 
 
 def _owners(counts: Sequence[int], num_tokens: int) -> list[int]:

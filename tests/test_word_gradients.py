@@ -99,10 +99,14 @@ def predictor() -> Predictor:
 @pytest.fixture
 def extractor(monkeypatch: pytest.MonkeyPatch) -> Any:
     clip = SimpleNamespace(model=TextModel(), tokenizer=clip_tokens)
+    net = HeadlineNetLike()
+
+    def pool_language(lines: list[str]) -> torch.Tensor:
+        return torch.stack([net.language.embed_tokens(torch.tensor([1, *to_ids(line)])).sum(dim=0)[None] for line in lines])
+
     headline = SimpleNamespace(
-        net=HeadlineNetLike(), tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts],
-        tokenize_language=lambda texts: [[1, *to_ids(text)] for text in texts], tokenizer=tokenize_words,
-        language_tokenizer=tokenize_words,
+        net=net, tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts], tokenizer=tokenize_words,
+        pool_language=pool_language,
     )  # fmt: skip
     monkeypatch.setattr(word_gradients, "CreativeClip", SimpleNamespace)
     monkeypatch.setattr(word_gradients, "HeadlineModel", SimpleNamespace)
