@@ -266,7 +266,7 @@ class TestKilled:
         ads, rng = write_ads(tmp_path / "ads", 60, broken=[11]), np.random.default_rng(workers)
         out, num_kills = tmp_path / "s.csv", 0
         for attempt in range(40):
-            run = start("score", ads, "--out", out, "--workers", workers, FAKE_DELAY_S=0.02)
+            run = start("score", ads, "--out", out, "--workers", workers, FAKE_DELAY_S=0.1 if attempt < 6 else 0.0)
             if attempt < 6:
                 time.sleep(float(rng.uniform(0.2, 2.5)))
                 num_kills += run.poll() is None
@@ -282,7 +282,7 @@ class TestKilled:
     def test_optimize_killed_in_a_loop(self, tmp_path: Path) -> None:
         ads, rng, num_kills = write_ads(tmp_path / "ads", 30), np.random.default_rng(3), 0
         for attempt in range(40):
-            run = start("optimize", ads, "--out", tmp_path / "out", FAKE_DELAY_S=0.03)
+            run = start("optimize", ads, "--out", tmp_path / "out", FAKE_DELAY_S=0.15 if attempt < 5 else 0.0)
             if attempt < 5:
                 time.sleep(float(rng.uniform(0.2, 2.0)))
                 num_kills += run.poll() is None

@@ -70,6 +70,9 @@ class Studio(Protocol):
     ) -> Outcome: ...
 
 
+CANCEL_WAIT_S = 2.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Screen:
     """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
@@ -200,8 +203,16 @@ class Handlers:
         return search is not None and not search.job.is_finished
 
     def cancel(self, owner: str) -> str:
-        """Ask the owner's search to stop."""
-        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
+        """Ask the owner's search to stop, and say what is so shortly after.
+
+        The answer may reach the page after the search's own last word; told that it has ended, both say the same.
+        """
+        if not self.board.stop(owner):
+            return fragments.note("Nothing is running.")
+        search = self.board.find(owner)
+        if search is not None and search.job.stop(wait_s=CANCEL_WAIT_S):
+            return fragments.stopped(search.job.state)
+        return fragments.note("Stopping …")
 
     def forget(self, owner: str) -> None:
         """Stop the owner's search and delete everything of it, the uploaded picture included."""

@@ -194,7 +194,7 @@ def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) ->
     for screen in screens:
         if "Round 2" in screen.progress:
             break
-    assert "Stopping" in handlers.cancel("me")
+    assert "Stop" in handlers.cancel("me")
     *_, last = screens
     done = studio.rounds_done
     assert last.record["status"] == "stopped"

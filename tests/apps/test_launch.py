@@ -158,7 +158,7 @@ def test_cancel_over_the_api(served: Served, client: Any) -> None:
         if job.outputs():
             break
         time.sleep(0.05)
-    assert "Stopping" in client.predict(api_name="/cancel")
+    assert "Stop" in client.predict(api_name="/cancel")
     assert job.result(timeout=60)[-1]["status"] == "stopped"
 
 
