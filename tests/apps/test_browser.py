@@ -349,7 +349,7 @@ def test_unknown_columns_are_asked_for(visit: Visit, tmp_path: Path) -> None:
     expect(page.locator("#account-columns")).to_contain_text("Some columns are not known")
     for ours, theirs in (("ad_name", "Werbemittel"), ("impressions", "Einblendungen"), ("clicks", "Besuche")):
         page.locator(f"#column-{ours} input").click()
-        page.get_by_role("option", name=theirs).click()
+        page.locator(f"#column-{ours}").get_by_role("option", name=theirs).click()
     visit.shoot("columns")
     page.get_by_role("button", name="Read the results").click()
     expect(page.locator("#account")).to_contain_text("Do ads tire?")
