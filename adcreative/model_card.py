@@ -108,7 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.ads:
         tables[ADS] = extract_ads(given.ads)
     headlines, num_ads = pick(held_out, given.reasons[0]), given.reasons[1]
-    command = f"{COMMAND} {' '.join(map(str, given.folders))} --data packages-train.parquet"
+    command = (
+        f"{COMMAND} {' '.join(map(str, given.folders))} --data packages-train.parquet --ads {given.ads} "
+        f"--reasons {given.reasons[0]} {given.reasons[1]}"
+    )
     for folder, predictor in predictors.items():
         measured = {name: measure_held_out(predictor, *table) for name, table in tables.items()}
         reasons = judge_reasons(tools, predictor, headlines if given.reasons[0] else [], num_ads)
