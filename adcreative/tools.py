@@ -92,7 +92,7 @@ def load_tools(copywriter: str = "template") -> Tools:
 
 
 class Judges(NamedTuple):
-    """The three models of a run: one searches, two choose, the third reports on what they chose."""
+    """The three models of a run: two guide the search and choose, the third reports on what they chose."""
 
     predictor: Predictor
     judge: Predictor

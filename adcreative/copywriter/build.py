@@ -15,6 +15,7 @@ ENGINES = {
     "http://... or https://...": "an OpenAI-compatible chat server; add #model-name to choose its model",
     "a folder, a .gguf file or owner/name": "a causal language model for transformers, local or from the hub",
 }
+MOST_LINES = {"headline": 8, "description": 4}  # asked of a language model for one ad: the local one takes a second a line
 
 
 def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> LintedCopywriter:
@@ -23,7 +24,8 @@ def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> L
     Args:
         spec: "smollm2", "smollm2-tuned", "template", the address of an OpenAI-compatible server (http://host:port/v1#model), a
             local model folder, adapter folder or GGUF file, or a hub id ("owner/name").
-        allow_fallback: when the engine fails or writes too few clean lines, the template grammar adds some, marked as such.
+        allow_fallback: when the engine fails, writes too few clean lines, or more than MOST_LINES are wanted of a language
+            model, the template grammar adds some, marked as such.
     Raises:
         ConfigError: `spec` is none of these.
     """
@@ -33,10 +35,10 @@ def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> L
     if kind == "server":
         from adcreative.copywriter.server import ServerSource
 
-        return with_template_fallback(ServerSource.from_address(spec), allow_fallback=allow_fallback)
+        return with_template_fallback(ServerSource.from_address(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)
     from adcreative.copywriter.local_llm import LocalSource
 
-    return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback)
+    return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)
 
 
 def kind_of_engine(spec: str) -> Literal["template", "server", "local"]:

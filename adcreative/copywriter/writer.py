@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, read_facts
 from adcreative.copywriter.candidates import CopyCandidates, FreshLine, LineSource, ShouldStop, StreamingSource
@@ -25,9 +25,10 @@ class LintedCopywriter:
     notes say why; without one, a failing engine raises.
     """
 
-    def __init__(self, source: LineSource, *, fallback: LineSource | None) -> None:
+    def __init__(self, source: LineSource, *, fallback: LineSource | None, most_lines: Mapping[str, int] | None = None) -> None:
+        """most_lines: by kind, asked of a source whose lines cost something; the fallback writes the others. None: all."""
         self.engine = source.engine
-        self._source, self._fallback = source, fallback
+        self._source, self._fallback, self._most_lines = source, fallback, most_lines
         self._cache: OrderedDict[tuple[Brief, int, int, int], CopyCandidates] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -81,20 +82,21 @@ class LintedCopywriter:
 
     def _fill(self, draft: _Draft, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None) -> Iterator[FreshLine]:
         """Take lines of one kind from the source, then from the fallback, until there are enough."""
-        for source in (self._source, self._fallback):
-            if source is None or draft.num_lines(kind) >= num_lines or draft.is_cancelled:
+        most = min(num_lines, (self._most_lines or {}).get(kind, num_lines))
+        for source, wanted in ((self._source, most), (self._fallback, num_lines)):
+            if source is None or draft.num_lines(kind) >= wanted or draft.is_cancelled:
                 continue
             try:
                 if isinstance(source, StreamingSource):
-                    lines = yield from _fresh(source, draft.brief, kind, num_lines, seed, should_stop)
+                    lines = yield from _fresh(source, draft.brief, kind, wanted, seed, should_stop)
                 else:
-                    lines = source.propose(draft.brief, kind, num_lines, seed=seed, should_stop=should_stop)
+                    lines = source.propose(draft.brief, kind, wanted, seed=seed, should_stop=should_stop)
             except CopywriterError as error:
                 if self._fallback is None:
                     raise
                 draft.note(f"{source.engine} failed, so the template grammar wrote instead: {error}")
                 continue
-            taken = draft.take(lines, kind, num_lines, source.engine)
+            taken = draft.take(lines, kind, wanted, source.engine)
             if not isinstance(source, StreamingSource):
                 yield from (FreshLine(line, kind, source.engine) for line in taken)
             draft.is_cancelled = should_stop is not None and should_stop()
@@ -182,6 +184,6 @@ class _Draft:
         )
 
 
-def with_template_fallback(source: LineSource, *, allow_fallback: bool) -> LintedCopywriter:
+def with_template_fallback(source: LineSource, *, allow_fallback: bool, most_lines: Mapping[str, int] | None = None) -> LintedCopywriter:
     """Put the lint behind `source`, and the template grammar beside it unless that is not allowed."""
-    return LintedCopywriter(source, fallback=TemplateSource() if allow_fallback else None)
+    return LintedCopywriter(source, fallback=TemplateSource() if allow_fallback else None, most_lines=most_lines)

@@ -3,6 +3,7 @@
     open, probe the picture (opening.py, response.py) -> search (search.py), the elite rendered (elite.py, composing.py)
     -> compose, extract and score the finalists with two models (finalists.py) -> verdict of a third (judge.py) -> EditOutcome
 
+Predictor and judge guide the search together (their pooled lower bound), so that what only one of them believes is not followed.
 Every rate in the result comes from final pixels and words, never from the search's own estimates; that of an edit is the
 original's, moved by what the three models together let expect of the change, so that rates and uplift say the same. Loads
 no torch by itself; models come in through EditorTools.
@@ -82,10 +83,10 @@ def edit_creative(
     space, response = measure_space(opened, lines, tools)
     scorer, second_opinion = (
         CandidateScorer(
-            creative, opened.features, space=space, lines=lines, predictor=model, response=response,
+            creative, opened.features, space=space, lines=lines, predictors=models, response=response,
             risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
         )
-        for model in (tools.predictor, tools.judge)
+        for models in ((tools.predictor, tools.judge), (tools.judge,))
     )  # fmt: skip
     found = search_edits(
         scorer, space, config.search_config(), rng=np.random.default_rng(config.seed), second_opinion=second_opinion,

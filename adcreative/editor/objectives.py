@@ -15,6 +15,7 @@ import numpy as np
 
 from adcreative.creative import Creative, Prediction
 from adcreative.editor.genome import CHOICE_SIZES, CandidateScore, GeneSpace, Individual
+from adcreative.editor.judge import pool_opinions
 from adcreative.editor.response import PictureResponse
 from adcreative.errors import CreativeError
 
@@ -146,8 +147,9 @@ class CandidateScorer:
     """Score genomes of one creative; the object that search.search_edits calls.
 
     Args:
-        features: of the creative as it is. lines: what the line and button genes index. response: None when the picture stays
-            as it is. risk_aversion: k of lower bound = mean - k * std. identity_floor: below it an edit is not allowed.
+        features: of the creative as it is. lines: what the line and button genes index. predictors: whose opinions are
+            pooled (`judge.pool_opinions`). response: None when the picture stays as it is. risk_aversion: k of lower bound =
+            mean - k * std. identity_floor: below it an edit is not allowed.
     """
 
     def __init__(
@@ -157,13 +159,13 @@ class CandidateScorer:
         *,
         space: GeneSpace,
         lines: Lines,
-        predictor: ClickPredictor,
+        predictors: Sequence[ClickPredictor],
         response: PictureResponse | None = None,
         risk_aversion: float = 1.0,
         identity_floor: float = 0.0,
     ) -> None:
         self.creative, self.features, self.space, self.lines = creative, features, space, lines
-        self._predictor, self._response = predictor, response
+        self._predictors, self._response = tuple(predictors), response
         self._risk_aversion, self._identity_floor = risk_aversion, identity_floor
 
     def __call__(self, genomes: list[Individual]) -> list[CandidateScore]:
@@ -181,7 +183,8 @@ class CandidateScorer:
         identity = self._identity(seen)
         creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d), int(b)) for h, d, b, _ in choices]
         features = [self._with_words(one, int(h), int(d)) for one, (h, d, _, _) in zip(seen, choices, strict=True)]
-        mean, std = predict_uplift(self._predictor, creatives, [self.features, *features])
+        opinions = [predict_uplift(one, creatives, [self.features, *features]) for one in self._predictors]
+        mean, std = pool_opinions(*(np.stack(part) for part in zip(*opinions, strict=True)))
         is_edited = np.asarray(np.hstack([amounts != 0.0, choices != 0]).any(axis=1))  # [P]
         sizes = measure_size(self.space.strengths(genomes), self.space.looks(genomes), choices)
         return [

@@ -54,7 +54,7 @@ class EditorTools:
     """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words; no
     scene_painter: the ground of a picture stays as it is.
 
-    predictor searches, predictor and judge choose among what it found, the auditor reports on the choice (`judge.py`).
+    predictor and judge guide the search and choose among what it found, the auditor reports on the choice (`judge.py`).
 
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the clock they are held to.
     """
@@ -78,13 +78,14 @@ class EditorConfig:
     """Settings of one edit.
 
     population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
-    return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.6 asks for three
-    chances in four. identity_floor: least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the
-    copywriter; num_crossed: lines of each kind made by crossing them; num_buttons: other buttons to choose from. edit_look:
-    exposure, warmth, contrast, saturation and crop are searched too. scene_model: the painter's folder or hub id, for
-    those who load it; num_scenes, scene_prompt: grounds painted before the search when there is a painter, and what it is
-    asked for ("": a plain one for the category). num_rendered: candidates of a
-    generation that are scored again from final pixels and words. num_finalists: how many edits are composed and scored again.
+    return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.8 asks for four
+    chances in five. identity_floor: least similarity of a face to itself. num_headlines, num_descriptions: lines asked of the
+    copywriter, of which a language model writes the first few and the template grammar the others; num_crossed: lines of each
+    kind made by crossing them; num_buttons: other buttons to choose from. edit_look: exposure, warmth, contrast, saturation
+    and crop are searched too. scene_model: the painter's folder or hub id, for those who load it; num_scenes, scene_prompt:
+    grounds painted before the search when there is a painter, and what it is asked for ("": a plain one for the category).
+    num_rendered: candidates of a generation that are scored again from final pixels and words. num_finalists: how many edits
+    are composed and scored again.
     patience: generations in which the prediction may rise without the judge's following, before the search ends itself.
     min_uplift: log-odds that the models must promise together; less than 0.02 was noise on simulated ads.
     require_consent: edit only faces that a consent record, or the mark "synthetic-person", permits.
@@ -95,12 +96,12 @@ class EditorConfig:
     seed: int = 0
     algorithm: str = "nsga2"
     pick: str = "best"
-    risk_aversion: float = 0.6
+    risk_aversion: float = 0.8
     identity_floor: float = 0.9
     max_faces: int = 3
-    num_headlines: int = 8
-    num_descriptions: int = 4
-    num_crossed: int = 4
+    num_headlines: int = 40
+    num_descriptions: int = 20
+    num_crossed: int = 8
     num_buttons: int = 4
     edit_look: bool = False
     num_scenes: int = 3

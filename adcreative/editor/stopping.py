@@ -1,8 +1,9 @@
 """When a search should end before its budget does: its own prediction still rises, and a second opinion no longer follows.
 
 Optimising against a model first raises what is true and then only what is predicted (Goodhart's law; Gao, Schulman & Hilton
-2023 draw the curve for reward models). The truth is unknown during a search; a model of another seed and other data that does
-not guide it stands in for it.
+2023 draw the curve for reward models). The truth is unknown during a search. Predictor and judge guide it together, so when
+their prediction rises while the judge's own does not, it is the predictor alone that is being followed. The auditor is not
+asked here: it could not report on a choice in which it had a part.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
         ad, features, FakeSession(ad.image_u8, rows), FakeExtractor(), face_rows=rows, low=SPACE.low, high=SPACE.high
     )
     parts = {
-        "space": SPACE, "lines": lines, "predictor": FakePredictor(bumpy_surface), "response": PictureResponse(faces=response),
+        "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),), "response": PictureResponse(faces=response),
     }  # fmt: skip
     return CandidateScorer(ad, features, **{**parts, **changes})
 
@@ -58,7 +58,7 @@ def genome(strengths: dict[int, float], headline: int = 0) -> Individual:
 
 def test_the_unedited_candidate_is_worth_nothing_exactly() -> None:
     spread = FakePredictor(bumpy_surface, spread=lambda features: 0.5)
-    (score,) = scorer(predictor=spread)([SPACE.original()])
+    (score,) = scorer(predictors=(spread,))([SPACE.original()])
     assert (score.uplift_mean, score.uplift_std, score.uplift_low, score.identity, score.size) == (0, 0, 0, 1, 0)
 
 
@@ -81,7 +81,7 @@ def test_only_the_sessions_rows_change() -> None:
     seen: list[np.ndarray] = []
     ad = fake_ad(3)
     watch = FakePredictor(lambda features: seen.append(features.face_attributes) or 0.0)  # type: ignore[func-returns-value]
-    scorer(ad, (0, 2), predictor=watch)([genome({NUM_DIRECTIONS: 1.5})])
+    scorer(ad, (0, 2), predictors=(watch,))([genome({NUM_DIRECTIONS: 1.5})])
     before, after = seen
     np.testing.assert_array_equal(after[:2], before[:2])
     assert after[2, 0] == pytest.approx(1.5)
@@ -103,7 +103,7 @@ def test_risk_lowers_the_bound() -> None:
             smiles = np.array([f.face_attributes[0, 0] for f in features])
             return 1.5 * (smiles[1:] - smiles[0]), 0.5 * (smiles[1:] - smiles[0])
 
-    (score,) = scorer(predictor=KnowsItsChanges(bumpy_surface), risk_aversion=2.0)([genome({0: 1.0})])
+    (score,) = scorer(predictors=(KnowsItsChanges(bumpy_surface),), risk_aversion=2.0)([genome({0: 1.0})])
     assert score.uplift_mean == pytest.approx(1.5)
     assert score.uplift_std == pytest.approx(0.5)
     assert score.uplift_low == pytest.approx(0.5)
@@ -125,7 +125,8 @@ def test_identity_below_its_floor_is_a_violation() -> None:
 
 
 def test_a_predictor_that_answers_nonsense_is_not_followed() -> None:
-    (score,) = scorer(predictor=FakePredictor(lambda f: float("nan") if f.face_attributes[0, 0] else 0.0))([genome({0: 1})])
+    broken = FakePredictor(lambda f: float("nan") if f.face_attributes[0, 0] else 0.0)
+    (score,) = scorer(predictors=(FakePredictor(bumpy_surface), broken))([genome({0: 1})])
     assert score.violation == 2.0
     assert np.isfinite(score.uplift_low)
 
@@ -180,3 +181,14 @@ class TestLines:
         lines = encode_lines(fake_ad(), ["Buy shoes"], (), FakeExtractor())
         assert all(seen is not None and seen.image is None for seen in lines.headline_features)
         assert attributes_in(fake_ad().image_u8).shape == (2, 8)
+
+
+def test_two_opinions_are_pooled_and_their_disagreement_lowers_the_bound() -> None:
+    glad, sad = FakePredictor(lambda f: 0.3 * f.face_attributes[0, 0]), FakePredictor(lambda f: 0.1 * f.face_attributes[0, 0])
+    genomes = [genome({0: 1.0}), genome({})]
+    both, _ = scorer(predictors=(glad, sad), risk_aversion=2.0)(genomes)
+    assert both.uplift_mean == pytest.approx(0.2)
+    assert both.uplift_std == pytest.approx(0.1)  # each is sure of itself; they differ by 0.2
+    assert both.uplift_low == pytest.approx(0.0, abs=1e-6)
+    (alone,) = scorer(predictors=(glad,), risk_aversion=2.0)(genomes[:1])
+    assert alone.uplift_low == pytest.approx(0.3)
