@@ -84,6 +84,7 @@ def edit_creative(
         CandidateScorer(
             creative, opened.features, space=space, lines=lines, predictor=model, response=response,
             risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
+            realism_floor=config.realism_floor,
         )
         for model in (tools.predictor, tools.judge)
     )  # fmt: skip
@@ -181,6 +182,7 @@ def _result(
         ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
         ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
+        realism=delivered.realism if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
         enough_data=before.enough_data,
@@ -241,5 +243,5 @@ def _record(found: SearchResult, delivered: Finalist | None) -> SearchRecord:
 
 def _place(edit: Individual) -> tuple[float, float]:
     """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as the search saw it."""
-    low, _, size = edit.fitness.values
+    low, _, size, _ = edit.fitness.values
     return round(size, 4) + 0.0, round(low, 4) + 0.0  # no -0.0
