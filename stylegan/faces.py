@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ from PIL import Image
 from stylegan.alignment import Alignment
 from stylegan.blazeface import BlazeFace, Detection
 from stylegan.checkpoints import FaceModel
+from stylegan.encoder import FaceEncoder
 from stylegan.errors import CheckpointError, ShapeError
 from stylegan.face_attributes import ATTRIBUTES, head_yaw, measure_attributes
 from stylegan.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
 from stylegan.images import decode_image, encode_image
 from stylegan.prepared import prepare_synthesis
+from stylegan.prior import GaussianPrior
 
 DETECTION_SPAN = 1.5
 MESH_SPAN, MESH_CENTRE_Y = 0.9, 0.53
@@ -210,6 +213,25 @@ class FaceCodec:
                 w_plus = self.face_model.encoder.expand(batch)
             images.extend(decode_image(self._synthesize(w_plus)))
         return images
+
+    def whiten(self, codes: np.ndarray, *, is_difference: bool = False) -> np.ndarray:
+        """Return codes [B, code_dim] in deviations of the model's faces, F^-1 (c - m) of `prior.py`; float64.
+
+        `is_difference` leaves the mean out, for what was subtracted from a code. Codes of an encoder that has no such prior
+        (e4e, whose codes are latents themselves) come back as they are.
+        """
+        if self._whitening is None:
+            return np.asarray(codes, dtype=np.float64)
+        mean, whitening = self._whitening
+        return (np.asarray(codes, dtype=np.float64) - (0.0 if is_difference else mean)) @ whitening.T
+
+    @cached_property
+    def _whitening(self) -> tuple[np.ndarray, np.ndarray] | None:
+        encoder = self.face_model.encoder
+        if not isinstance(encoder, FaceEncoder):
+            return None
+        prior = GaussianPrior.read_from(self.face_model.generator.mapping, encoder)
+        return prior.mean.numpy(), torch.linalg.inv(prior.factor).numpy()
 
     def _resized(self, crop_u8: np.ndarray) -> np.ndarray:
         if crop_u8.shape[:2] == (self.size, self.size):

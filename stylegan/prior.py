@@ -2,7 +2,8 @@
 
     code = mean + F z,   z ~ N(0, I),   F F^T = covariance of the training codes
 
-The factor is folded into the generator's mapping network, so that `Generator.map(z)` gives W+ latents of new faces.
+The factor is folded into the generator's mapping network, so that `Generator.map(z)` gives W+ latents of new faces; it is
+read back from there to say how far a code lies from the faces that the model was trained on (`realism.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylegan.encoder import FaceEncoder
 from stylegan.generator import EqualLinear, MappingNetwork
+
+SAME_SHARE = 0.01  # of a mapping's weights that may be missed when a prior is read back from them (rounding leaves 0.0002)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,26 @@ class GaussianPrior:
         layer.weight.copy_(weight / layer.weight_gain)
         layer.bias.copy_(bias / layer.bias_gain)
         mapping.w_avg.copy_(bias.reshape(mapping.w_avg.shape))
+
+    @classmethod
+    @torch.no_grad()
+    def read_from(cls, mapping: MappingNetwork, encoder: FaceEncoder) -> GaussianPrior:
+        """Return the prior that `write_into` folded into a mapping network, float64 on the CPU.
+
+        A mapping that holds none (one that was trained itself) gives the standard normal distribution, since the encoder's
+        codes have mean 0 and deviation 1 in each dimension.
+        """
+        rows, offset = (part.detach().cpu().double() for part in (encoder.to_rows.weight, encoder.to_rows.bias))
+        layers: nn.ModuleList = mapping.layers
+        if len(layers) == 1 and isinstance(layers[0], EqualLinear) and len(layers[0].weight) == len(rows):
+            weight, bias = layers[0].weight.detach().cpu().double(), layers[0].bias.detach().cpu().double()
+            weight, bias = weight * layers[0].weight_gain, bias * layers[0].bias_gain
+            factor = torch.linalg.lstsq(rows, weight).solution  # [C, Z]
+            is_whole = factor.shape[0] == factor.shape[1] and int(torch.linalg.matrix_rank(factor)) == len(factor)
+            if is_whole and torch.linalg.norm(rows @ factor - weight) < SAME_SHARE * torch.linalg.norm(weight):
+                return cls(mean=torch.linalg.lstsq(rows, (bias - offset)[:, None]).solution[:, 0], factor=factor)
+        code_dim = rows.shape[1]
+        return cls(mean=torch.zeros(code_dim, dtype=torch.float64), factor=torch.eye(code_dim, dtype=torch.float64))
 
 
 def fit_prior(codes: Tensor) -> GaussianPrior:

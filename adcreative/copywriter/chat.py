@@ -9,6 +9,8 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import queue
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -25,6 +27,7 @@ from adcreative.errors import CopywriterError
 _MAX_ANSWER_BYTES = 1_000_000
 _RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SLICE_S = 0.1
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,8 @@ class ChatConfig:
     """Where the server is and how patient to be.
 
     base_url ends before "/chat/completions". model may be empty: the first one the server lists is used. backoff_s doubles
-    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap. temperature is the server's.
+    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap. timeout_s is for one whole answer.
+    temperature is the server's.
     """
 
     base_url: str
@@ -52,6 +56,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 class StoppedError(Exception):
     """The caller asked to stop while waiting; never leaves the copywriter."""
+
+
+class _AnswerError(Exception):
+    """What came back is no JSON object."""
 
 
 class RefusedError(CopywriterError):
@@ -75,7 +83,7 @@ class ChatClient:
 
         Raises:
             CopywriterError: the server cannot be reached, refuses, or does not answer JSON, after all attempts.
-            StoppedError: `should_stop` turned true between attempts.
+            StoppedError: `should_stop` turned true, between attempts or while the server was thinking.
         """
         return self._request("/chat/completions", body, should_stop)
 
@@ -94,14 +102,14 @@ class ChatClient:
                 raise StoppedError
             wait_s = min(self.config.backoff_s * 2**attempt, self.config.max_backoff_s)
             try:
-                return self._send(path, body)
+                return self._send_watched(path, body, should_stop)
             except urllib.error.HTTPError as error:
                 text = _read(error)
                 if error.code not in _RETRY_STATUS:
                     raise self._refused(error.code, text) from None
                 problem = f"it answered {error.code} ({'rate limit' if error.code == 429 else 'busy or broken'})"
                 wait_s = min(_retry_after(error.headers) or wait_s, self.config.max_backoff_s)
-            except json.JSONDecodeError:
+            except _AnswerError:
                 problem = "its answer was not JSON"
             except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, name not found, cut short
                 problem = _describe(error)
@@ -112,6 +120,35 @@ class ChatClient:
             f"{problem}. Check that it runs, or use --llm template."
         )
 
+    def _send_watched(self, path: str, body: dict[str, Any] | None, should_stop: ShouldStop | None) -> dict[str, Any]:
+        """Send in a thread of its own, so that neither a stop nor the time limit waits for a server that is slow or drips.
+
+        The thread of an answer that nobody waits for any more ends with its socket's own time limit.
+        """
+        found: queue.Queue[dict[str, Any] | Exception] = queue.Queue()
+
+        def send() -> None:
+            try:
+                found.put(self._send(path, body))
+            except Exception as error:  # raised again in the thread that asked
+                found.put(error)
+
+        deadline_s = time.monotonic() + self.config.timeout_s
+        threading.Thread(target=send, daemon=True).start()
+        while True:
+            left_s = deadline_s - time.monotonic()
+            try:
+                answer = found.get(timeout=max(min(_POLL_S, left_s), 0.001))
+            except queue.Empty:
+                if should_stop is not None and should_stop():
+                    raise StoppedError from None
+                if left_s <= 0:
+                    raise TimeoutError from None
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
     def _send(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.config.api_key:
@@ -119,9 +156,13 @@ class ChatClient:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.config.base_url + path, data=data, headers=headers)
         with self._opener.open(request, timeout=self.config.timeout_s) as response:
-            answer = json.loads(_read(response))
+            text = _read(response)
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, thousands of brackets
+            raise _AnswerError from error
         if not isinstance(answer, dict):
-            raise json.JSONDecodeError("not an object", "", 0)
+            raise _AnswerError
         return answer
 
     def _refused(self, status: int, body: str) -> RefusedError:

@@ -167,6 +167,13 @@ def _opener_problems(text: str, facts: Facts) -> Iterable[str]:
             yield f"leaks the task ({found.group(0).strip()!r})"
 
 
+def _hollow_problems(text: str, facts: Facts) -> Iterable[str]:
+    for rule in rule_pack("language")["hollow"]:
+        found = compiled(rule["pattern"]).search(text)
+        if found and not _is_backed(found.group(0), facts):
+            yield rule["reason"]
+
+
 def claim_problems(text: str, facts: Facts) -> Iterable[str]:
     """Yield the claims of rules/claims.yaml in `text` that the brief does not back."""
     for group in rule_pack("claims")["groups"]:
@@ -224,7 +231,7 @@ def _name_problems(text: str, facts: Facts) -> Iterable[str]:
 
 
 _ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
-    _opener_problems, claim_problems, _reversal_problems, _people_problems, _name_problems,
+    _opener_problems, _hollow_problems, claim_problems, _reversal_problems, _people_problems, _name_problems,
 )  # fmt: skip
 
 

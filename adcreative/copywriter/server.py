@@ -149,7 +149,7 @@ def read_lines(content: str) -> list[str]:
         if 0 <= first < last:
             try:
                 return _lines_in(json.loads(content[first : last + 1]))
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):  # also a number of thousands of digits
                 continue
     plain = [_BULLET.sub("", line).strip().strip('"“”') for line in content.splitlines() if "```" not in line]
     return [line for line in plain if line]

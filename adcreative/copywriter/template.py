@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import permutations
 from string import Formatter
 
 import numpy as np
@@ -21,6 +22,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 
 _CHUNK_END = re.compile(r"[.;:!?。、！？،؛]+\s*|,\s+(?:and\s+)?|\s+[–—]\s+|\s+and\s+(?=(?:a|an|the|your)\s)")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(].*$")
+MAX_PAIRS = 30  # pairs of features to draw from
 _PASSES = 12  # draws per wanted line; most are repeats of an earlier one
 
 
@@ -32,21 +34,29 @@ class TemplateSource:
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Return different lines in random order, frames in turn; several times as many as wanted, since lint drops some."""
+        """Return different lines in random order, frames in turn; several times as many as wanted, since lint drops some.
+
+        Lines that say a feature of the brief take turns with the others; what could stand in any ad comes last.
+        """
         facts = read_facts(brief)
         grammar = rule_pack("grammar")["english" if facts.is_english else "neutral"]
         slots = copy_slots(facts) | {"moment": list(grammar["moment"])}
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
         digest = hashlib.sha256(words.encode("utf-8", "replace")).digest()
         rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), int.from_bytes(digest[:4], "big")])
-        frames = [[pattern for pattern in patterns if fits_slots(pattern, slots)] for patterns in grammar[kind].values()]
-        frames = [patterns for patterns in frames if patterns]
+        frames = {
+            name: [pattern for pattern in patterns if fits_slots(pattern, slots)] for name, patterns in grammar[kind].items()
+        }
+        bare, featured = frames.pop("bare", []), frames.pop("feature", [])
+        plain = [patterns for patterns in frames.values() if patterns]
+        turns = [group for patterns in plain or [[]] for group in (featured, patterns) if group]  # features every other time
         lines: dict[str, None] = {}
-        for draw in range(_PASSES * num_lines if frames else 0):
-            if len(lines) >= 5 * num_lines or (should_stop is not None and should_stop()):
-                break
-            patterns = frames[draw % len(frames)]
-            lines[fill_slots(patterns[rng.integers(len(patterns))], slots, rng)] = None
+        for groups in (turns, [bare]):
+            for draw in range(_PASSES * num_lines if any(groups) else 0):
+                if len(lines) >= 5 * num_lines or (should_stop is not None and should_stop()):
+                    break
+                patterns = groups[draw % len(groups)]
+                lines[fill_slots(patterns[rng.integers(len(patterns))], slots, rng)] = None
         return list(lines)
 
 
@@ -63,11 +73,13 @@ def copy_slots(facts: Facts) -> dict[str, list[str]]:
         "product": [product] if product else [],
         "a_product": [with_article(product)] if product else [],
         "subject": [trade["subject"] if trade else with_article(product)] if trade or product else [],
+        "yours": [trade["subject"] if trade else f"your {product}"] if trade or (product and not _is_owned(product)) else [],
         "head": [head] if head else [],
         "a_head": [with_article(head)] if head else [],
         "makes": ["make" if is_plural(head) else "makes"] if head else [],
         "noun": [_lower_first(chunk, facts) for chunk in nouns],
         "feature": [_lower_first(_short_product(chunk), facts) for chunk in nouns],
+        "facts": _pairs(chunks),
         "phrase": [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns],
     }
 
@@ -75,6 +87,16 @@ def copy_slots(facts: Facts) -> dict[str, list[str]]:
 def trade_of(facts: Facts) -> dict[str, str] | None:
     """Return how to speak of a product that is only the name of a trade ("travel"), or None."""
     return rule_pack("grammar")["categories"].get(facts.product.casefold()) if facts.is_english else None
+
+
+def _pairs(chunks: list[str]) -> list[str]:
+    """Return features two at a time, in either order, as sentences; a single one alone."""
+    pairs = permutations(chunks, min(2, len(chunks))) if chunks else ()
+    return [" ".join(f"{chunk[:1].upper()}{chunk[1:]}." for chunk in pair) for pair in pairs][:MAX_PAIRS]
+
+
+def _is_owned(product: str) -> bool:
+    return product.split()[0].casefold() in ("a", "an", "the", "your", "our", "my")
 
 
 def is_plural(noun: str) -> bool:

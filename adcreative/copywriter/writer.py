@@ -184,6 +184,8 @@ class _Draft:
         )
 
 
-def with_template_fallback(source: LineSource, *, allow_fallback: bool, most_lines: Mapping[str, int] | None = None) -> LintedCopywriter:
+def with_template_fallback(
+    source: LineSource, *, allow_fallback: bool, most_lines: Mapping[str, int] | None = None
+) -> LintedCopywriter:
     """Put the lint behind `source`, and the template grammar beside it unless that is not allowed."""
     return LintedCopywriter(source, fallback=TemplateSource() if allow_fallback else None, most_lines=most_lines)

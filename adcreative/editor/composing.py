@@ -48,7 +48,11 @@ class PixelScorer:
         creatives = [compose_creative(self._opened, genome, space, self._lines) for genome in genomes]
         found = self._extractor.extract(creatives) if creatives else []
         is_lost = [isinstance(one, CreativeError) or len(one.face_codes) != len(features.face_codes) for one in found]
-        scores = self._scorer.score_seen(genomes, [features if lost else one for one, lost in zip(found, is_lost, strict=True)])
+        seen = [features if lost else one for one, lost in zip(found, is_lost, strict=True)]
+        session, realism = self._opened.session, None
+        if session is not None:
+            realism = session.realism(space.strengths(genomes).astype(np.float32))
+        scores = self._scorer.score_seen(genomes, seen, realism)
         return [
             replace(score, uplift_mean=0.0, uplift_low=0.0, violation=2.0) if lost else score
             for score, lost in zip(scores, is_lost, strict=True)

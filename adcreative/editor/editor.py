@@ -3,10 +3,10 @@
     open, probe the picture (opening.py, response.py) -> search (search.py), the elite rendered (elite.py, composing.py)
     -> compose, extract and score the finalists with two models (finalists.py) -> verdict of a third (judge.py) -> EditOutcome
 
-Predictor and judge guide the search together (their pooled lower bound), so that what only one of them believes is not followed.
-Every rate in the result comes from final pixels and words, never from the search's own estimates; that of an edit is the
-original's, moved by what the three models together let expect of the change, so that rates and uplift say the same. Loads
-no torch by itself; models come in through EditorTools.
+Predictor and judge guide the search together (their pooled lower bound), so that what only one of them believes is not
+followed. Every rate in the result comes from final pixels and words, never from the search's own estimates; that of an edit
+is the original's, moved by what the three models together let expect of the change, so that rates and uplift say the same.
+Loads no torch by itself; models come in through EditorTools.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def edit_creative(
         CandidateScorer(
             creative, opened.features, space=space, lines=lines, predictors=models, response=response,
             risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
+            realism_floor=config.realism_floor,
         )
         for models in ((tools.predictor, tools.judge), (tools.judge,))
     )  # fmt: skip
@@ -182,6 +183,7 @@ def _result(
         ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
         ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
+        realism=delivered.realism if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
         enough_data=before.enough_data,
@@ -242,5 +244,5 @@ def _record(found: SearchResult, delivered: Finalist | None) -> SearchRecord:
 
 def _place(edit: Individual) -> tuple[float, float]:
     """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as the search saw it."""
-    low, _, size = edit.fitness.values
+    low, _, size, _ = edit.fitness.values
     return round(size, 4) + 0.0, round(low, 4) + 0.0  # no -0.0

@@ -24,7 +24,7 @@ class Finalist:
     """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores.
 
     strengths [F, K] of the faces, look [L] of the whole picture. predicted, low: mean and lower bound of predictor and judge
-    together; judged: the judge alone.
+    together; judged: the judge alone. identity, realism: of the worst face; None without an opened face.
     """
 
     genome: Individual
@@ -32,6 +32,7 @@ class Finalist:
     features: Any
     strengths: np.ndarray
     identity: float | None
+    realism: float | None = None
     look: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predicted: float = 0.0
     low: float = 0.0
@@ -48,12 +49,13 @@ class Finalist:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """What can be said of a finalist: uplift and uplift_low (log-odds, from final pixels and words), identity (-1..1; None
-    without an opened face), size (standard deviations), its words and its edits."""
+    """What can be said of a finalist: uplift and uplift_low (log-odds, from final pixels and words), identity (-1..1) and
+    realism (0..1; both None without an opened face), size (standard deviations), its words and its edits."""
 
     uplift: float
     uplift_low: float
     identity: float | None
+    realism: float | None
     size: float
     headline: str
     description: str
@@ -63,7 +65,8 @@ class Alternative:
 def name_alternative(finalist: Finalist, edits: tuple[Edit, ...]) -> Alternative:
     """Return the record of a finalist with these edits."""
     return Alternative(
-        uplift=finalist.predicted, uplift_low=finalist.low, identity=finalist.identity, size=finalist.size,
+        uplift=finalist.predicted, uplift_low=finalist.low, identity=finalist.identity,
+        realism=finalist.realism, size=finalist.size,
         headline=finalist.creative.headline, description=finalist.creative.description, edits=edits,
     )  # fmt: skip
 
@@ -78,7 +81,7 @@ def score_finalists(
 ) -> list[Finalist]:
     """Compose the finalists of a search, extract them from final pixels and words, and score them anew with two models.
 
-    One that cannot be extracted any more, or whose faces are below the identity floor, is dropped.
+    One that cannot be extracted any more, or whose faces are below a floor, is dropped.
     """
     chosen = choose_finalists(found.front, space, num_finalists=config.num_finalists)
     seen = [compose_edit(opened, genome, space, lines) for genome in chosen]
@@ -86,7 +89,9 @@ def score_finalists(
     finalists = [
         replace(finalist, features=features)
         for finalist, features in zip(seen, extracted, strict=True)
-        if not isinstance(features, CreativeError) and (finalist.identity is None or finalist.identity >= config.identity_floor)
+        if not isinstance(features, CreativeError)
+        and (finalist.identity is None or finalist.identity >= config.identity_floor)
+        and (finalist.realism is None or finalist.realism >= config.realism_floor)
     ]
     if not finalists:
         return []
@@ -103,11 +108,14 @@ def score_finalists(
 def compose_edit(opened: OpenCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
     """Return a genome's edit with its final pixels and words; its features are not extracted and its scores not set."""
     strengths, edited = space.strengths([genome])[0], compose_creative(opened, genome, space, lines)
-    identity = None
+    identity, realism = None, None
     if opened.session is not None:
+        realism = float(opened.session.realism(strengths[None].astype(np.float32))[0])
         identity = float(opened.session.identity(strengths.astype(np.float32))) if strengths.any() else 1.0
     look = space.looks([genome])[0]
-    return Finalist(genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, look=look)
+    return Finalist(
+        genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, realism=realism, look=look
+    )
 
 
 def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:

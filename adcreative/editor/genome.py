@@ -34,7 +34,8 @@ class CandidateScore:
 
     uplift_mean: predicted change of the log-odds of a click; uplift_std: how far the ensemble disagrees about it;
     uplift_low: the lower bound that the search raises. identity: -1..1, 1 for the unedited faces, the worst face counts.
-    size: length of the edit (standard deviations, words included). violation: 0 when allowed, larger is worse.
+    size: length of the edit (standard deviations, words included). realism: 0..1, 1 for the unedited faces, see
+    stylegan/realism.py. violation: 0 when allowed, larger is worse.
     """
 
     uplift_mean: float
@@ -42,16 +43,19 @@ class CandidateScore:
     uplift_low: float
     identity: float
     size: float
+    realism: float = 1.0
     violation: float = 0.0
 
 
 class EditFitness(base.Fitness):
-    """Raise the lower bound of uplift, keep identity, keep the edit small; an edit that is not allowed loses to any that is.
+    """Raise the lower bound of uplift, keep identity, keep the edit small and real; what is not allowed loses to all that is.
+
+    values: (uplift_low, identity, size, realism).
 
     Source: constrained domination of Deb et al. 2002, definition 1 (NSGA-II, section VI).
     """
 
-    weights = (1.0, 1.0, -1.0)
+    weights = (1.0, 1.0, -1.0, 1.0)
     violation = 0.0
     crowding_dist = 0.0  # written by deap.tools.selNSGA2
 
@@ -84,7 +88,7 @@ class Individual(list[float]):
     def receive(self, score: CandidateScore) -> None:
         """Take the score and set the fitness from it."""
         self.score = score
-        self.fitness.values = (score.uplift_low, score.identity, score.size)
+        self.fitness.values = (score.uplift_low, score.identity, score.size, score.realism)
         self.fitness.violation = score.violation
 
 

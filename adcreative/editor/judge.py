@@ -70,7 +70,7 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
     useful = [individual for individual in front if individual.fitness.values[0] > 0.0 and not individual.fitness.violation]
     if not useful:
         return []
-    lows, _, sizes = zip(*(individual.fitness.values for individual in useful), strict=True)
+    lows, _, sizes, _ = zip(*(individual.fitness.values for individual in useful), strict=True)
     order = [pick_knee(lows, sizes), *np.argsort(-np.array(lows), kind="stable")]
     chosen: list[Individual] = []
     for idx in order:

@@ -41,6 +41,12 @@ class FaceSession(Protocol):
     def identity(self, strengths: np.ndarray) -> float:
         """Return how much the faces are still themselves, -1..1."""
 
+    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+        """Return what speaks against the faces of candidates [P, F, K], [P, F, 2, C] (stylegan/realism.py)."""
+
+    def realism(self, strengths: np.ndarray) -> np.ndarray:
+        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, 1 for the unedited ones."""
+
 
 class ClickPredictor(Protocol):
     """A click-rate model (ctr.predictor.Predictor)."""
@@ -149,7 +155,7 @@ class CandidateScorer:
     Args:
         features: of the creative as it is. lines: what the line and button genes index. predictors: whose opinions are
             pooled (`judge.pool_opinions`). response: None when the picture stays as it is. risk_aversion: k of lower bound =
-            mean - k * std. identity_floor: below it an edit is not allowed.
+            mean - k * std. identity_floor, realism_floor: below one of them an edit is not allowed.
     """
 
     def __init__(
@@ -163,10 +169,11 @@ class CandidateScorer:
         response: PictureResponse | None = None,
         risk_aversion: float = 1.0,
         identity_floor: float = 0.0,
+        realism_floor: float = 0.0,
     ) -> None:
         self.creative, self.features, self.space, self.lines = creative, features, space, lines
         self._predictors, self._response = tuple(predictors), response
-        self._risk_aversion, self._identity_floor = risk_aversion, identity_floor
+        self._risk_aversion, self._identity_floor, self._realism_floor = risk_aversion, identity_floor, realism_floor
 
     def __call__(self, genomes: list[Individual]) -> list[CandidateScore]:
         """Return one score per genome, in order, from the picture's measured answers."""
@@ -177,10 +184,16 @@ class CandidateScorer:
             seen = self._response.apply(self.features, strengths, looks, choices[:, 3])
         return self.score_seen(genomes, seen)
 
-    def score_seen(self, genomes: list[Individual], seen: Sequence[CreativeFeatures]) -> list[CandidateScore]:
-        """Return one score per genome, in order; `seen` are the features of each one's picture, words come from the table."""
+    def score_seen(
+        self, genomes: list[Individual], seen: Sequence[CreativeFeatures], realism: np.ndarray | None = None
+    ) -> list[CandidateScore]:
+        """Return one score per genome, in order; `seen` are the features of each one's picture, words come from the table.
+
+        Args:
+            realism: [P], from renders; None adds it up from the measured answers.
+        """
         amounts, choices = self.space.amounts(genomes), self.space.choices(genomes)  # [P, S], [P, 4]
-        identity = self._identity(seen)
+        identity, realism = self._identity(seen), self._realism(genomes) if realism is None else realism
         creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d), int(b)) for h, d, b, _ in choices]
         features = [self._with_words(one, int(h), int(d)) for one, (h, d, _, _) in zip(seen, choices, strict=True)]
         opinions = [predict_uplift(one, creatives, [self.features, *features]) for one in self._predictors]
@@ -188,21 +201,23 @@ class CandidateScorer:
         is_edited = np.asarray(np.hstack([amounts != 0.0, choices != 0]).any(axis=1))  # [P]
         sizes = measure_size(self.space.strengths(genomes), self.space.looks(genomes), choices)
         return [
-            self._score(float(mean[i]), float(std[i]), identity=float(identity[i]), size=float(sizes[i]))
+            self._score(float(mean[i]), float(std[i]), float(identity[i]), float(realism[i]), size=float(sizes[i]))
             if is_edited[i]
             else CandidateScore(uplift_mean=0.0, uplift_std=0.0, uplift_low=0.0, identity=1.0, size=0.0)
             for i in range(len(genomes))
         ]
 
-    def _score(self, mean: float, std: float, *, identity: float, size: float) -> CandidateScore:
+    def _score(self, mean: float, std: float, identity: float, realism: float, *, size: float) -> CandidateScore:
         is_usable = np.isfinite([mean, std]).all()
+        lacking = max(0.0, self._identity_floor - identity) + max(0.0, self._realism_floor - realism)
         return CandidateScore(
             uplift_mean=mean if is_usable else 0.0,
             uplift_std=std if is_usable else 0.0,
             uplift_low=mean - self._risk_aversion * std if is_usable else 0.0,
             identity=identity,
             size=size,
-            violation=max(0.0, self._identity_floor - identity) if is_usable else 2.0,
+            realism=realism,
+            violation=lacking if is_usable else 2.0,
         )
 
     def _identity(self, seen: Sequence[CreativeFeatures]) -> np.ndarray:
@@ -213,6 +228,12 @@ class CandidateScorer:
             return np.ones(len(seen))
         codes = np.stack([one.face_codes[rows] for one in seen])  # [P, A, C]
         return cosine_similarity(codes, before[None, rows]).min(axis=1)
+
+    def _realism(self, genomes: list[Individual]) -> np.ndarray:
+        """Return [P], from the measured answers; 1 where no face is edited."""
+        if self._response is None or self._response.faces is None:
+            return np.ones(len(genomes))
+        return self._response.faces.realism(self.space.strengths(genomes))
 
     def _with_words(self, seen: CreativeFeatures, headline_idx: int, description_idx: int) -> CreativeFeatures:
         headline = self.lines.headline_features[headline_idx] if headline_idx else None

@@ -191,6 +191,7 @@ def write_lines(
     note = ""
     if tools.copywriter is not None and num_headlines + num_descriptions:
         from adcreative.copywriter import Brief, check_copy
+        from adcreative.copywriter.rules import word_set
 
         brief = Brief(
             brand=creative.brand, product=creative.category, headline=creative.headline,
@@ -206,8 +207,10 @@ def write_lines(
             note = f"no new words: {error}"
 
         def crossed(lines: tuple[str, ...], kind: str) -> tuple[str, ...]:
-            rng = np.random.default_rng(config.seed)
-            return cross_lines(lines, config.num_crossed, rng=rng, is_fit=lambda line: not check_copy(line, brief, kind))
+            return cross_lines(
+                lines, config.num_crossed, joints=word_set("language", "dangling"), rng=np.random.default_rng(config.seed),
+                is_fit=lambda line: not check_copy(line, brief, kind),
+            )  # fmt: skip
 
         headlines += crossed(headlines, "headline")
         descriptions += crossed(descriptions, "description")

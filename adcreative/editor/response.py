@@ -24,6 +24,7 @@ from scipy.optimize import linear_sum_assignment
 
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
+from stylegan.realism import measure_realism
 
 if TYPE_CHECKING:
     from adcreative.editor.objectives import Extractor, FaceSession
@@ -40,7 +41,8 @@ class FaceResponse:
     probes [S, K]: strengths that were composed, 0 where a direction cannot be used on that side, because a face or the whole
     picture could not be read any more. codes [S, K, F, C], attributes [S, K, F, A], image [S, K, Di], look [S, K, L]:
     differences to the original, 0 where there is no probe. face_rows [F]: rows of the features' faces; face_weights [F]: the
-    part of each in what the picture as a whole does, by area.
+    part of each in what the picture as a whole does, by area. unedited_oddities [F, 2, C], oddities [S, K, F, 2, C]: what makes
+    the faces odd (stylegan/realism.py), and what the end of each direction's safe range adds to it.
     """
 
     probes: np.ndarray
@@ -50,6 +52,8 @@ class FaceResponse:
     look: np.ndarray
     face_rows: np.ndarray
     face_weights: np.ndarray
+    unedited_oddities: np.ndarray
+    oddities: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the safe range [K], [K] without the sides that cannot be used."""
@@ -63,6 +67,16 @@ class FaceResponse:
         """
         change = self.change(features, strengths)
         return [change.apply(features, p) if strengths[p].any() else features for p in range(len(strengths))]
+
+    def realism(self, strengths: np.ndarray) -> np.ndarray:
+        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, from what single directions did to them.
+
+        On the careful side: the sum of several is odder than their render (60 random edits of six faces: 0.02 on average,
+        ranked as their renders with a Spearman correlation of 0.97, on the same side of 0.85 in 88 %).
+        """
+        shares = _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
+        added = np.einsum("psfk,skfic->pfic", shares, self.oddities, optimize=True)  # [P, F, 2, C]
+        return measure_realism(self.unedited_oddities, self.unedited_oddities + added)
 
     def change(self, features: CreativeFeatures, strengths: np.ndarray) -> SeenChange:
         """Return the differences of P candidates to the original."""
@@ -184,15 +198,24 @@ def measure_response(
     rows, num_directions = np.array(face_rows, dtype=np.int64), len(low)
     probes = PROBE_SHARE * np.stack([np.asarray(low, np.float64), np.asarray(high, np.float64)])  # [S, K]
 
-    def compose(k: int, strength: float) -> np.ndarray:
+    def on_all_faces(k: int, strength: float) -> np.ndarray:
         strengths = np.zeros((len(rows), num_directions), dtype=np.float32)
         strengths[:, k] = strength
-        return session.compose(strengths)
+        return strengths
+
+    def compose(k: int, strength: float) -> np.ndarray:
+        return session.compose(on_all_faces(k, strength))
 
     usable, answers = _probe(creative, features, extractor, probes, compose, rows)
     shares = features.face_shares[rows].astype(np.float64)
     weights = shares / shares.sum() if shares.sum() > 0 else np.full(len(rows), 1.0 / len(rows))
-    return FaceResponse(probes=usable, face_rows=rows, face_weights=weights, **answers)
+    reaches = usable / PROBE_SHARE
+    tried = [on_all_faces(k, float(reaches[s, k])) for s, k in np.ndindex(reaches.shape)]
+    unedited, *found = session.oddities(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
+    added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
+    return FaceResponse(
+        probes=usable, face_rows=rows, face_weights=weights, unedited_oddities=unedited, oddities=added, **answers
+    )  # fmt: skip
 
 
 def measure_whole(

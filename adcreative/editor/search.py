@@ -250,11 +250,12 @@ def _distinct(candidates: list[Individual], space: GeneSpace) -> list[Individual
 
 
 def _statistics(front: Iterable[Individual], leader: Individual) -> dict[str, float]:
-    """Return one generation's figures; hypervolume is against no uplift, identity -1 and the largest size on the front."""
+    """Return one generation's figures; hypervolume, of all four objectives, is against no uplift, identity -1, the largest size
+    on the front and realism 0."""
     allowed = [individual for individual in front if individual.fitness.violation == 0.0]
     useful = [individual for individual in allowed if individual.fitness.values[0] > 0.0]
     largest = max((individual.fitness.values[2] for individual in allowed), default=0.0)
-    volume = hypervolume(useful, np.array([0.0, 1.0, largest + 1e-9])) if useful else 0.0
+    volume = hypervolume(useful, np.array([0.0, 1.0, largest + 1e-9, 0.0])) if useful else 0.0
     return {"best": leader.fitness.values[0], "front_size": len(allowed), "hypervolume": float(volume)}
 
 

@@ -70,6 +70,7 @@ class CreativeCard:
     search: str
     refused: tuple[str, ...]
     similarity: str
+    realism: str
     covers_original: bool
     test_impressions: int | None
     result: Mapping[str, Any]
@@ -162,6 +163,7 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         search=words.describe_search(row.get("search")),
         refused=tuple(str(reason) for reason in faces.get("refused", ())),
         similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
+        realism=words.describe_realism(row.get("realism")) if status == "edited" else "",
         covers_original=None not in (low, high, original) and low <= original <= high,  # type: ignore[operator]
         test_impressions=impressions_per_arm(original, lift.cautious) if original and lift.cautious else None,
         result=row,

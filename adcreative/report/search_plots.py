@@ -142,8 +142,8 @@ def _meaning(record: Mapping[str, Any], front: SearchPlot | None, curve: SearchP
     said = []
     if front is not None:
         said.append(
-            "Each dot is an edit that no other one beats in gain, likeness and smallness at once; its lower bound is what the "
-            "model that guided the search was fairly sure of."
+            "Each dot is an edit that no other one beats in gain, likeness, realism and smallness at once; its lower bound "
+            "is what the model that guided the search was fairly sure of."
         )
         if front.marked is not None:
             said.append("The ring is the edit that was delivered, as the search saw it; its rates above were measured anew.")

@@ -163,6 +163,11 @@ def describe_faces(faces: Mapping[str, Any]) -> str:
     return ", ".join(parts + ([f"{refused} could not be edited"] if refused else []))
 
 
+def describe_realism(realism: float | None) -> str:
+    """Say how real the edited faces look to the face model, 0..1, beside the original ones."""
+    return "" if realism is None else f"{realism:.2f} (1.00 is as real as the original)"
+
+
 def describe_similarity(similarity: float | None) -> str:
     """Say how much the edited faces resemble the original ones, from a cosine similarity (-1..1)."""
     return "" if similarity is None else f"{similarity:.2f} (1.00 is the very same face)"

@@ -87,8 +87,9 @@ def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], tak
     """Draw the edits of a search as a map: how large the edit is, against the gain that is sure; and list them in words.
 
     Args:
-        found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), size, headline,
-            edits. front: (size, uplift_low) of everything on the search's front. taken: the number of the edit shown now.
+        found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), realism (0..1 or
+            None), size, headline, edits. front: (size, uplift_low) of everything on the search's front. taken: the number of
+            the edit shown now.
     """
     if not found:
         return ""
@@ -104,7 +105,8 @@ def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], tak
             "name": name_alternative(number), "number": number, "place": place(one.size, one.uplift_low),
             "gain": words.signed_percent(float(np.expm1(one.uplift))),
             "sure": words.signed_percent(float(np.expm1(one.uplift_low))),
-            "likeness": words.describe_similarity(one.identity), "headline": one.headline,
+            "likeness": words.describe_similarity(one.identity), "realism": words.describe_realism(one.realism),
+            "headline": one.headline,
             "faces": words.describe_face_edits([asdict(edit) for edit in one.edits]),
         }
         for number, one in enumerate(found, 1)
@@ -164,6 +166,7 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
         face_lines=words.describe_face_edits(row["edits"]),
         faces=words.describe_faces(row["faces"]),
         similarity=words.describe_similarity(row["identity_similarity"]) if is_edited else "",
+        realism=words.describe_realism(row.get("realism")) if is_edited else "",
         impressions=impressions_per_arm(original, lift.cautious) if is_edited and original and lift.cautious else None,
         closeups=_closeups(outcome, before) if is_edited else [],
         has_picture=before is not None,

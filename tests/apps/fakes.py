@@ -33,6 +33,7 @@ class FakeAlternative:
     size: float
     headline: str
     identity: float | None = 0.97
+    realism: float | None = 0.93
     edits: tuple[Edit, ...] = ()
 
 

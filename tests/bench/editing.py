@@ -71,7 +71,9 @@ def evaluation_figures(ad: Creative, tools: EditorTools) -> dict[str, float]:
     started_s = time.process_time()
     space, response = measure_space(opened, lines, tools)
     probes_s = time.process_time() - started_s
-    scorer = CandidateScorer(ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), response=response)
+    scorer = CandidateScorer(
+        ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), response=response
+    )
     rng = np.random.default_rng(0)
     population = [space.sample(rng=rng) for _ in range(POPULATION)]
     batched_s = _seconds(lambda: scorer(population)) / POPULATION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,7 +59,8 @@ class ChatServer:
     answers: list[Answer] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    before_answer: Callable[[], None] = lambda: None
+    before_answer: Callable[[], object] = lambda: None
+    drip_s: float = 0.0  # between two bytes of an answer
 
     def says(self, status: int, body: object = b"", **headers: str) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -88,7 +90,12 @@ def chat_server() -> Iterator[ChatServer]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            try:
+                for part in [content[i : i + 1] for i in range(len(content))] if state.drip_s else [content]:
+                    self.wfile.write(part)
+                    time.sleep(state.drip_s)
+            except BrokenPipeError:  # nobody waits for it any more
+                self.close_connection = True
 
         def log_message(self, *_args: Any) -> None:
             return

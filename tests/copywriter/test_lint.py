@@ -101,6 +101,17 @@ REFUSED = (
     ("Gripppppp the mud", "repeats one character"),
     ("Grip the m\ufffdd", "broken characters"),
     ("Grip the\nmud", "one clean line"),
+    ("Mud and hills, ready to do it", "do it"),
+    ("This one is made for mud", "has not named"),
+    ("Ready for a hill? Go find one", "has not named"),
+    ("Fellrunner helps you find your way", "help with nothing"),
+    ("Grip that helps you with your hill", "help with nothing"),
+    ("Mud is your foot's happy", "ends in the middle"),
+    ("How to start a hill", "starts what the brief does not"),
+    ("Your feet are a little hill", "calls one thing another"),
+    ("Mud that will take care of you", "care that the brief does not"),
+    ("Run the hill in a minute", "time it takes"),
+    ("Run in the mud for a week", "time it takes"),
 )  # fmt: skip
 
 
@@ -112,6 +123,13 @@ def test_a_line_that_a_marketer_would_run_passes(line: str, shoe_brief: Brief) -
 @pytest.mark.parametrize(("line", "reason"), REFUSED)
 def test_a_planted_fault_is_named(line: str, reason: str, shoe_brief: Brief) -> None:
     assert reason in "; ".join(check_copy(line, shoe_brief, "headline"))
+
+
+def test_help_and_times_of_the_brief_may_be_said() -> None:
+    brief = Brief("Medily", "app", description="Helps you find a doctor nearby. Booked in a minute, notes kept for a year.")
+    for line in ("Medily helps you find a doctor.", "A doctor nearby, booked in a minute."):
+        assert check_copy(line, brief, "description") == ()
+    assert "time it takes" in "; ".join(check_copy("A doctor in a minute, the Medily way.", brief, "description"))
 
 
 def test_what_the_brief_says_may_be_said() -> None:

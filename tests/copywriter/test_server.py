@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -112,7 +114,9 @@ def test_a_redirect_is_not_followed(chat_server, shoe_brief) -> None:
         _source(chat_server.address).propose(shoe_brief, "headline", 3, seed=0)
 
 
-@pytest.mark.parametrize("body", [b"<html>busy</html>", b"", b"[1, 2]", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", [b"<html>busy</html>", b"", b"[1, 2]", b"\xff\xfe", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"]
+)
 def test_an_answer_that_is_no_json_object_fails_in_one_sentence(chat_server, shoe_brief, body: bytes) -> None:
     chat_server.says(200, body)
     with pytest.raises(CopywriterError, match="after 2 attempts: its answer was not JSON"):
@@ -154,12 +158,29 @@ def test_a_server_that_is_down_is_replaced_by_the_grammar(shoe_brief, monkeypatc
 
 
 def test_a_slow_server_times_out(chat_server, shoe_brief) -> None:
-    import time
-
     chat_server.writes("{}")
     chat_server.before_answer = lambda: time.sleep(0.5)
     with pytest.raises(CopywriterError, match="after 1 attempts: it took too long"):
         _source(chat_server.address, timeout_s=0.1, max_attempts=1).propose(shoe_brief, "headline", 3, seed=0)
+
+
+def test_a_server_that_drips_is_held_to_the_same_time(chat_server, shoe_brief) -> None:
+    chat_server.writes("{}")
+    chat_server.drip_s = 0.05  # each byte comes within the socket's own limit; the answer would take six seconds
+    started_s = time.monotonic()
+    with pytest.raises(CopywriterError, match="after 1 attempts: it took too long"):
+        _source(chat_server.address, timeout_s=0.3, max_attempts=1).propose(shoe_brief, "headline", 3, seed=0)
+    assert time.monotonic() - started_s < 2.0
+
+
+def test_cancelling_does_not_wait_for_a_server_that_thinks(chat_server, shoe_brief) -> None:
+    chat_server.writes(json.dumps({"lines": LINES}))
+    is_asked, may_answer = threading.Event(), threading.Event()
+    chat_server.before_answer = lambda: (is_asked.set(), may_answer.wait(20))
+    source = _source(chat_server.address)
+    assert source.propose(shoe_brief, "headline", 3, seed=0, should_stop=is_asked.is_set) == []
+    assert not may_answer.is_set()
+    may_answer.set()
 
 
 def test_cancelling_ends_the_waiting(chat_server, shoe_brief) -> None:
@@ -194,6 +215,7 @@ def test_an_address_without_host_is_refused() -> None:
         ('["a b", "c d"]', ["a b", "c d"]),
         ("- a b\n* c d\n3) e f", ["a b", "c d", "e f"]),
         ("", []),
+        (f'{{"lines": {"9" * 5000}}}', [f'{{"lines": {"9" * 5000}}}']),
         ('{"lines": "no list"', ['{"lines": "no list']),
     ],
 )

@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
-from adcreative.copywriter.template import TemplateSource, with_article
+from adcreative.copywriter.brief import read_facts
+from adcreative.copywriter.rules import rule_pack
+from adcreative.copywriter.template import TemplateSource, copy_slots, with_article
 
 EMPTY = Brief()
 BRIEFS = (
@@ -91,3 +93,37 @@ def test_it_stops_when_asked(shoe_brief: Brief) -> None:
     result = build_copywriter("template").write(shoe_brief, 6, 3, seed=5, should_stop=lambda: True)
     assert result.lines == ()
     assert result.is_cancelled
+
+
+def test_what_the_brief_says_comes_before_what_any_ad_could_say() -> None:
+    brief = Brief("Kettle & Co", "coffee subscription", "", "Fresh coffee at your door", "Roasted on Mondays. Pause any time.")
+    bare = [
+        line.format(moment=one) for kind in ("headline", "description") for line in grammar(kind)["bare"] for one in MOMENTS
+    ]
+    for seed in range(10):
+        lines = build_copywriter("template").write(brief, 6, 4, seed=seed)
+        assert sum("pause" in line.casefold() or "roasted" in line.casefold() for line in lines.headlines) >= 2
+        assert sum("pause" in line.casefold() or "roasted" in line.casefold() for line in lines.descriptions) >= 1
+        assert not set(lines.lines) & set(bare)
+    assert set(build_copywriter("template").write(EMPTY, 6, 3, seed=0).lines) <= set(bare)
+
+
+def grammar(kind: str) -> dict[str, list[str]]:
+    return rule_pack("grammar")["english"][kind]
+
+
+MOMENTS = rule_pack("grammar")["english"]["moment"]
+
+
+@pytest.mark.parametrize(
+    ("product", "yours"),
+    [("mattress", ["your mattress"]), ("travel", ["your next trip"]), ("our own blend of tea", []), ("", [])],
+)
+def test_a_product_is_called_the_readers_own_once(product: str, yours: list[str]) -> None:
+    assert copy_slots(read_facts(Brief("Veda", product)))["yours"] == yours
+
+
+def test_a_single_feature_is_a_sentence_and_two_come_in_either_order() -> None:
+    assert copy_slots(read_facts(Brief("Veda", "tea", description="Packed by hand.")))["facts"] == ["Packed by hand."]
+    both = copy_slots(read_facts(Brief("Veda", "tea", description="Packed by hand, grown on one hill.")))["facts"]
+    assert both == ["Packed by hand. Grown on one hill.", "Grown on one hill. Packed by hand."]

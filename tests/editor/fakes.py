@@ -17,6 +17,7 @@ from adcreative.creative import SYNTHETIC_PERSON, Creative, Prediction
 from adcreative.editor.editor import EditorTools
 from adcreative.errors import CreativeError
 from adcreative.features import FACE_ATTRIBUTES, CreativeFeatures
+from stylegan.realism import measure_realism
 
 NUM_DIRECTIONS, CODE_DIM, NUM_ATTRIBUTES = 6, 16, len(FACE_ATTRIBUTES)
 NAMES = FACE_ATTRIBUTES[:NUM_DIRECTIONS]
@@ -83,6 +84,13 @@ class FakeSession:
 
     def identity(self, strengths: np.ndarray) -> float:
         return float(1.0 - 0.05 * np.linalg.norm(strengths, axis=1).max())
+
+    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+        moved = strengths @ VECTORS[: strengths.shape[2]]
+        return np.stack([moved, 0.5 * moved], axis=2)
+
+    def realism(self, strengths: np.ndarray) -> np.ndarray:
+        return measure_realism(self.oddities(np.zeros_like(strengths[:1]))[0], self.oddities(strengths))
 
 
 class FakeExtractor:

@@ -62,6 +62,7 @@ def test_an_edit_is_found_and_every_field_is_filled() -> None:
     assert (result.faces.found, result.faces.edited, result.faces.refused) == (2, 2, ())
     assert result.evaluations == 12 * 6
     assert 0.5 <= result.identity_similarity < 1.0
+    assert 0.85 <= result.realism < 1.0
     assert result.seconds > 0
     assert result.evidence == "a formula"
     assert "together" in result.reason
@@ -364,6 +365,31 @@ def test_finalists_below_the_identity_floor_are_dropped() -> None:
     assert "no edit that the search found is usable in the finished picture" in result.reason
 
 
+def test_finalists_below_the_realism_floor_are_dropped() -> None:
+    class Odd(FakeSession):
+        def realism(self, strengths: np.ndarray) -> np.ndarray:
+            return np.where(strengths.any(axis=(1, 2)), 0.6, 1.0)
+
+    tools = fake_tools(copywriter=None, open_session=lambda image_u8, faces, tools: Odd(image_u8, [face.row for face in faces]))
+    no_render = replace(QUICK, num_rendered=0)  # a rendered candidate below the floor would not lead in the first place
+    kept = edit_creative(fake_ad(), tools=tools, config=no_render).result
+    assert (kept.status, kept.realism) == ("kept", 1.0)
+    assert "no edit that the search found is usable in the finished picture" in kept.reason
+    allowed = edit_creative(fake_ad(), tools=tools, config=replace(no_render, realism_floor=0.6)).result
+    assert (allowed.status, allowed.realism) == ("edited", 0.6)
+
+
+def test_rendered_candidates_below_the_realism_floor_do_not_lead() -> None:
+    class Odd(FakeSession):
+        def realism(self, strengths: np.ndarray) -> np.ndarray:
+            return np.where(strengths.any(axis=(1, 2)), 0.6, 1.0)
+
+    tools = fake_tools(copywriter=None, open_session=lambda image_u8, faces, tools: Odd(image_u8, [face.row for face in faces]))
+    found = edit_creative(fake_ad(), tools=tools, config=QUICK).search
+    assert found.pairs == ()  # all that were rendered turned out not to be allowed
+    assert found.best.fitness.values[0] == 0.0
+
+
 def test_the_knee_is_smaller_and_keeps_most_of_the_gain() -> None:
     sizes = {}
     for name in ("knee", "best"):
@@ -409,6 +435,8 @@ def test_wrong_settings_are_named_together() -> None:
         EditorConfig(pick="elbow", num_finalists=0, risk_aversion=-1)
     with pytest.raises(ConfigError, match="identity_floor is a cosine"):
         EditorConfig(identity_floor=1.5)
+    with pytest.raises(ConfigError, match=r"realism_floor must be 0 to 1, got -0\.1"):
+        EditorConfig(realism_floor=-0.1)
     with pytest.raises(ConfigError, match="must not be negative"):
         EditorConfig(max_faces=-1)
     with pytest.raises(ConfigError, match="no search algorithm named"):

@@ -42,7 +42,8 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
         ad, features, FakeSession(ad.image_u8, rows), FakeExtractor(), face_rows=rows, low=SPACE.low, high=SPACE.high
     )
     parts = {
-        "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),), "response": PictureResponse(faces=response),
+        "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),),
+        "response": PictureResponse(faces=response),
     }  # fmt: skip
     return CandidateScorer(ad, features, **{**parts, **changes})
 
@@ -143,6 +144,28 @@ def test_a_new_button_is_not_believed_for_sure() -> None:
     (seen,) = FakeExtractor().extract([ad])
     _, std = predict_uplift(predictor, [ad, ad, replace(ad, cta="Learn more")], [seen] * 3)
     assert std.tolist() == [0.0, BUTTON_STD]
+
+
+def test_realism_adds_up_what_single_directions_did_and_renders_replace_it() -> None:
+    edit, (session, scores) = genome({0: 1.5, 3: -1.0}), (FakeSession(fake_ad().image_u8, (0, 1)), scorer())
+    unedited, weak, strong = scores([genome({}), genome({0: 0.5, 3: -0.5}), edit])
+    assert unedited.realism == 1.0 > weak.realism > strong.realism
+    # in the fake world oddities are linear, so that their sum is exact
+    assert strong.realism == pytest.approx(float(session.realism(SPACE.strengths([edit]))[0]))
+    (seen,) = scores.score_seen([edit], [scores.features], np.array([0.4]))
+    assert seen.realism == 0.4
+    assert scores([genome({}, headline=2)])[0].realism == 1.0  # words do not touch a face
+
+
+def test_an_edit_below_the_realism_floor_is_not_allowed() -> None:
+    weak, strong = genome({0: 0.3}), genome(dict.fromkeys(range(5), 2.0))
+    between = np.mean([one.realism for one in scorer()([weak, strong])])
+    free, (allowed, odd) = scorer()([weak, strong]), scorer(realism_floor=float(between))([weak, strong])
+    assert [one.violation for one in free] == [0.0, 0.0]
+    assert allowed.violation == 0.0
+    assert odd.violation == pytest.approx(between - odd.realism)
+    both = scorer(realism_floor=float(between), identity_floor=1.0)([strong])[0]
+    assert both.violation == pytest.approx(between - odd.realism + 1.0 - odd.identity)
 
 
 def test_cosine_similarity_of_zero_is_zero() -> None:

@@ -26,6 +26,7 @@ SPACE = GeneSpace(
     num_faces=2, low=LOW, high=HIGH, num_headlines=4, num_descriptions=2, num_buttons=3, num_scenes=2,
     look_low=np.array([-1.0, 0.0]), look_high=np.array([1.0, 0.5]),
 )  # fmt: skip
+JOINTS = frozenset({"a", "at", "for", "of", "the", "your"})
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -153,7 +154,7 @@ def test_operators_leave_the_global_generators_alone() -> None:
 
 def test_lines_cross_behind_two_words_or_at_a_clause_that_both_have() -> None:
     lines = ("Dry feet in the rain, all day", "Run in the snow, all year", "Boots")
-    found = cross_lines(lines, 9, rng=np.random.default_rng(0), is_fit=lambda line: True)
+    found = cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True)
     assert set(found) == {
         "Dry feet in the snow, all year", "Run in the rain, all day",  # behind "in the"
         "Dry feet in the rain, all year", "Run in the snow, all day",  # at the comma
@@ -163,17 +164,17 @@ def test_lines_cross_behind_two_words_or_at_a_clause_that_both_have() -> None:
 
 def test_lines_do_not_cross_at_one_word_or_at_different_marks() -> None:
     lines = ("What to look for in a bag", "A bag for your day", "Time for a bag? Start with Rove.", "Made for you, by Rove")
-    lines += ("See Mill Kitchen up close", "What Mill Kitchen is about")  # a name says nothing of how a line may go on
+    lines += ("See a warm lamp up close", "How a warm lamp fits into your day")  # what follows a noun may be anything
     lines += ("Is this your kind of bag?", "Find your kind of day")
-    assert cross_lines(lines, 9, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()
+    assert cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()
 
 
 def test_crossed_lines_are_asked_about_and_counted() -> None:
     lines = ("Dry feet in the rain, all day", "Run in the snow, all year")
-    fit = cross_lines(lines, 9, rng=np.random.default_rng(0), is_fit=lambda line: line.startswith("Run"))
+    fit = cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: line.startswith("Run"))
     assert set(fit) == {"Run in the rain, all day", "Run in the snow, all day"}
-    assert len(cross_lines(lines, 1, rng=np.random.default_rng(0), is_fit=lambda line: True)) == 1
-    assert cross_lines(lines, 4, rng=np.random.default_rng(5), is_fit=lambda line: True) == cross_lines(
-        lines, 4, rng=np.random.default_rng(5), is_fit=lambda line: True
+    assert len(cross_lines(lines, 1, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True)) == 1
+    assert cross_lines(lines, 4, joints=JOINTS, rng=np.random.default_rng(5), is_fit=lambda line: True) == cross_lines(
+        lines, 4, joints=JOINTS, rng=np.random.default_rng(5), is_fit=lambda line: True
     )
-    assert cross_lines((), 4, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()
+    assert cross_lines((), 4, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()

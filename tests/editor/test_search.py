@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from adcreative.editor import search
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.genome import CandidateScore, EditFitness, GeneSpace, Individual
 from adcreative.editor.search import ALGORITHMS, SearchConfig, SearchResult, search_edits
 from adcreative.errors import ConfigError
 
@@ -203,3 +203,33 @@ def test_cma_es_converges_on_a_smooth_hill_and_uses_choices() -> None:
     best = search_edits(score, space, config, rng=np.random.default_rng(0)).best
     assert best.fitness.values[0] > 1.28
     np.testing.assert_allclose(space.strengths([best])[0, 0], [1.2, -0.5], atol=0.1)
+
+
+def test_a_realism_that_never_differs_leaves_the_search_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four objectives of which one is constant are three: the same candidates, fronts and leaders, bit for bit."""
+    four = run("nsga2", seed=7, population_size=24, generations=8)
+    monkeypatch.setattr(EditFitness, "weights", (1.0, 1.0, -1.0))
+    monkeypatch.setattr(Individual, "receive", _receive_three)
+    monkeypatch.setattr(search, "_statistics", lambda front, leader: {"best": leader.fitness.values[0], "hypervolume": 0.0})
+    three = run("nsga2", seed=7, population_size=24, generations=8)
+    assert [list(one) for one in three.leaders] == [list(one) for one in four.leaders]
+    assert [list(one) for one in three.front] == [list(one) for one in four.front]
+
+
+def _receive_three(one: Individual, score: CandidateScore) -> None:
+    one.score = score
+    one.fitness.values, one.fitness.violation = (score.uplift_low, score.identity, score.size), score.violation
+
+
+def test_of_two_edits_that_are_alike_otherwise_the_more_real_one_wins() -> None:
+    real, odd = Individual([0.0]), Individual([0.0])
+    for one, realism in ((real, 0.95), (odd, 0.9)):
+        one.receive(CandidateScore(uplift_mean=1, uplift_std=0, uplift_low=1, identity=1, size=1, realism=realism))
+    assert real.fitness.dominates(odd.fitness)
+    assert not odd.fitness.dominates(real.fitness)
+
+
+def test_hypervolume_counts_realism_down_to_zero() -> None:
+    one = Individual([0.0])
+    one.receive(CandidateScore(uplift_mean=2, uplift_std=0, uplift_low=2, identity=0.5, size=0, realism=0.75))
+    assert search._statistics([one], one)["hypervolume"] == pytest.approx(2 * 1.5 * 1e-9 * 0.75)
