@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,9 +19,11 @@ from PIL import Image
 from stylegan.alignment import Alignment
 from stylegan.blazeface import BlazeFace, Detection
 from stylegan.checkpoints import FaceModel
+from stylegan.encoder import FaceEncoder
 from stylegan.errors import CheckpointError, ShapeError
 from stylegan.face_attributes import ATTRIBUTES, head_yaw, measure_attributes
 from stylegan.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
+from stylegan.folding import fold_batch_norms, with_part
 from stylegan.images import decode_image, encode_image
 from stylegan.prepared import prepare_synthesis
 
@@ -33,7 +36,7 @@ MAX_YAW_DEGREES = 40.0
 MAX_OUTSIDE_FRACTION = 0.35
 SAME_FACE_SHARE = 0.25
 MAX_PASSES, SETTLED_SHARE = 5, 0.06
-RENDER_BATCH = 16
+ENCODE_BATCH, RENDER_BATCH = 4, 16
 
 
 @dataclass(frozen=True)
@@ -190,16 +193,24 @@ class FaceCodec:
         self.size, self.render_size = face_model.encoder.config.size, face_model.generator.config.size
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
+        encoder = face_model.encoder
+        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", fold_batch_norms(encoder.backbone)))
         self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
 
     @torch.inference_mode()
     def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
-        """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized."""
-        if not len(aligned_u8):
-            return np.zeros((0, self.code_dim), dtype=np.float32)
-        images_f32 = encode_image([self._resized(crop_u8) for crop_u8 in aligned_u8]).to(self._device)
-        batches = [self.face_model.encoder.encode(batch).float().cpu() for batch in images_f32.split(RENDER_BATCH)]
-        return torch.cat(batches).numpy()
+        """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized.
+
+        A code does not depend on the other crops: they are computed in blocks of one size, the last filled up with nothing.
+        """
+        codes = np.zeros((len(aligned_u8), self.code_dim), dtype=np.float32)
+        for start in range(0, len(aligned_u8), ENCODE_BATCH):
+            images_f32 = encode_image([self._resized(crop_u8) for crop_u8 in aligned_u8[start : start + ENCODE_BATCH]])
+            block = torch.zeros(ENCODE_BATCH, *images_f32.shape[1:], device=self._device)
+            block[: len(images_f32)] = images_f32
+            found = self._encoder.encode(block)[: len(images_f32)]
+            codes[start : start + len(found)] = found.float().cpu().numpy()
+        return codes
 
     @torch.inference_mode()
     def render(self, codes: np.ndarray) -> list[np.ndarray]:

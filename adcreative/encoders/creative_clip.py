@@ -25,11 +25,13 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors import SafetensorError
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact
 from adcreative.encoders import weights
 from adcreative.errors import ArtifactError, FeatureError
+from stylegan.folding import fold_batch_norms, with_part
 
 EMBEDDED = "embedded"
 EMBED_DIM = 256
@@ -78,6 +80,7 @@ class CreativeClip:
         self.content_hash = content_hash
         preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
         self.transform = image_transform_v2(preprocess, is_train=False)
+        self._picture_model = _folded(self.model)
         self._is_padding_masked = hasattr(self.model, "text") and hasattr(self.model.text, "transformer")
         self._is_padding_masked &= type(tokenizer).__name__ == "HFTokenizer"
         self.image_dim = self.encode_images([np.zeros((8, 8, 3), np.uint8)]).shape[1]
@@ -113,7 +116,7 @@ class CreativeClip:
         with torch.inference_mode():
             # one at a time: nearly as fast as batches on a CPU, and the same picture always gives the same bits
             pixels = self.transform(Image.fromarray(image_u8)).unsqueeze(0).to(device)  # [1, 3, S, S]
-            vector = self.model.encode_image(pixels, normalize=True)[0]
+            vector = self._picture_model.encode_image(pixels, normalize=True)[0]
         found: np.ndarray = vector.float().cpu().numpy()
         return found
 
@@ -146,6 +149,12 @@ class CreativeClip:
                 block = rows[start : start + _TEXT_ROWS]
                 filled = np.resize(block, _TEXT_ROWS)  # spare rows repeat the block's own
                 yield [unique[i] for i in block], token_ids[torch.from_numpy(filled), : int(length)]
+
+
+def _folded(model: Any) -> Any:
+    """Return the model with its picture tower folded for inference if it is an EfficientNet; other towers stay as they are."""
+    trunk = getattr(model.visual, "trunk", None)
+    return with_part(model, "visual", fold_batch_norms(model.visual)) if isinstance(trunk, EfficientNet) else model
 
 
 def load_embedded(projections_dir: Path) -> CreativeClip:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
@@ -12,6 +13,7 @@ from stylegan.checkpoints import FaceModel
 from stylegan.encoder import EncoderConfig, FaceEncoder
 from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
 from stylegan.generator import Generator, GeneratorConfig
+from stylegan.images import encode_image
 
 HEAD = (130, 0, 330, 200)  # the astronaut's head and some air, x0, y0, x1, y1
 
@@ -174,6 +176,22 @@ def test_codec_shapes_batches_and_row_independence(tiny_codec: FaceCodec) -> Non
     assert renders[0].dtype == np.uint8
     assert tiny_codec.encode([]).shape == (0, 12)
     assert tiny_codec.render(np.zeros((0, 12), dtype=np.float32)) == []
+
+
+def test_codes_are_the_encoders_own_and_do_not_depend_on_the_other_crops() -> None:
+    config = GeneratorConfig(size=32, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
+                             channels={4: 16, 8: 16, 16: 16, 32: 8})  # fmt: skip
+    torch.manual_seed(0)
+    encoder = FaceEncoder(EncoderConfig(size=128, num_rows=8, w_dim=16)).eval()
+    codec = FaceCodec(FaceModel(Generator(config).eval(), encoder, {}))
+    crops = list(np.random.default_rng(0).integers(0, 256, (7, 128, 128, 3), dtype=np.uint8))
+    codes = codec.encode(crops)
+    with torch.inference_mode():
+        expected = encoder.encode(encode_image(crops)).numpy()  # naive twin: norms apart, all at once
+    np.testing.assert_allclose(codes, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_array_equal(codes[::-1], codec.encode(crops[::-1]))
+    for first, last in ((0, 1), (3, 6), (6, 7)):
+        np.testing.assert_array_equal(codes[first:last], codec.encode(crops[first:last]))
 
 
 def test_codec_resizes_other_crops(tiny_codec: FaceCodec) -> None:
