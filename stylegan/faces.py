@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from stylegan.alignment import Alignment
 from stylegan.blazeface import BlazeFace, Detection
@@ -194,7 +195,7 @@ class FaceCodec:
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
         encoder = face_model.encoder
-        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", fold_batch_norms(encoder.backbone)))
+        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", fold_batch_norms(cast(nn.Module, encoder.backbone))))
         self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
 
     @torch.inference_mode()

@@ -34,7 +34,11 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(part, conv_name, fuse_conv_bn_eval(conv, norm))
                 setattr(part, norm_name, getattr(norm, "act", nn.Identity()))  # timm's norm holds the activation after it
-    return folded.requires_grad_(False).to(memory_format=torch.channels_last)
+    for weight in folded.parameters():
+        weight.requires_grad_(False)
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return folded
 
 
 def with_part(network: nn.Module, name: str, part: nn.Module) -> nn.Module:

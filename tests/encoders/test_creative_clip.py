@@ -88,6 +88,14 @@ def test_embedded_is_open_clips_own_forward(clip: CreativeClip, pictures: list[n
     assert clip.image_dim == clip.text_dim == EMBED_DIM
 
 
+def test_a_text_that_spells_padding_is_read_as_open_clip_reads_it(clip: CreativeClip) -> None:
+    texts = ["ends in [PAD]", "[PAD] begins", "has [PAD] within", "plain"]
+    assert not clip.tokenizer(texts)[2, :6].all()
+    with torch.inference_mode():
+        expected = clip.model.encode_text(clip.tokenizer(texts), normalize=True).numpy()
+    np.testing.assert_allclose(clip.encode_texts(texts), expected, atol=1e-5)
+
+
 def test_folded_picture_tower_is_open_clips_own_forward(clip: CreativeClip, pictures: list[np.ndarray]) -> None:
     """Naive twin: batch norms apart."""
     with torch.inference_mode():
