@@ -55,9 +55,7 @@ def _attend_by_text(
     for num_texts, length in spans:
         stop = start + num_texts * length
         q, k, v = (one[0, :, start:stop].unflatten(1, (num_texts, length)).transpose(0, 1) for one in (query, key, value))
-        found.append(
-            sdpa_attention_forward(module, q, k, v, None, **options)[0].flatten(0, 1)
-        )  # [n, heads, width]
+        found.append(sdpa_attention_forward(module, q, k, v, None, **options)[0].flatten(0, 1))  # [n, heads, width]
         start = stop
     return torch.cat(found).unsqueeze(0), None
 
