@@ -6,9 +6,12 @@ pictures. They meet in the FFHQ square (`stylegan.alignment`).
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +41,8 @@ MAX_OUTSIDE_FRACTION = 0.35
 SAME_FACE_SHARE = 0.25
 MAX_PASSES, SETTLED_SHARE = 5, 0.06
 ENCODE_BATCH, RENDER_BATCH = 4, 16
+ANSWERING = ("stylegan.alignment", "stylegan.blazeface", "stylegan.face_attributes", "stylegan.face_mesh", "stylegan.faces")
+REVISION = 1  # of the code behind FaceAnalyzer's answers: raise it when they change and no constant does
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,20 @@ class FaceAnalyzer:
 
     def __init__(self, networks: FaceNetworks | None = None) -> None:
         """Load the networks; by default those of the installed wheel."""
-        networks = networks or FaceNetworks.installed()
+        self._networks = networks = networks or FaceNetworks.installed()
         self._detector = BlazeFace(networks.full_range, networks.back_camera)
         self._mesh = FaceMesh(networks.mesh, networks.iris)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """16 hex digits that change with the networks' files, with REVISION, and with any constant that shapes an answer."""
+        found = hashlib.sha256()
+        for path in astuple(self._networks):
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+        for module in ANSWERING:
+            constants = sorted((name, value) for name, value in vars(sys.modules[module]).items() if name.isupper())
+            found.update(repr(constants).encode())
+        return found.hexdigest()[:16]
 
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
         """Find the faces of a picture, largest first; each is judged on its own.

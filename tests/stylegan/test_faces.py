@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage import data
 
-from stylegan import faces
+from stylegan import alignment, blazeface, face_attributes, face_mesh, faces
 from stylegan.checkpoints import FaceModel
 from stylegan.encoder import EncoderConfig, FaceEncoder
-from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture, FaceNetworks
 from stylegan.generator import Generator, GeneratorConfig
 from stylegan.images import encode_image
 
@@ -153,6 +157,27 @@ def test_traced_points_lie_in_the_square(analyzer: FaceAnalyzer, astronaut: np.n
     assert traced[468] == pytest.approx(traced[[33, 133]].mean(axis=0), abs=0.03)
     assert traced[473] == pytest.approx(traced[[362, 263]].mean(axis=0), abs=0.03)
     assert analyzer.trace_aligned(np.zeros((128, 128, 3), dtype=np.uint8)) is None
+
+
+def test_content_hash_is_stable_and_changes_with_files_and_constants(
+    analyzer: FaceAnalyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = FaceNetworks.installed()
+    assert FaceAnalyzer().content_hash == analyzer.content_hash
+    assert re.fullmatch("[0-9a-f]{16}", analyzer.content_hash)
+    copied = tmp_path / "copied.tflite"
+    copied.write_bytes(installed.iris.read_bytes())
+    assert FaceAnalyzer(replace(installed, iris=copied)).content_hash == analyzer.content_hash
+    copied.write_bytes(installed.iris.read_bytes() + b"!")
+    seen = {analyzer.content_hash, FaceAnalyzer(replace(installed, iris=copied)).content_hash}
+    for module, name, value in (
+        (faces, "MIN_CONFIDENCE", 0.6), (blazeface, "TILE_STRIDE_PX", 151), (alignment, "EYE_SPAN", 2.1),
+        (face_mesh, "EYE_CROP_SPAN", 2.4), (face_attributes, "LIFT_WEIGHT", 3.0), (faces, "REVISION", 0),
+    ):  # fmt: skip
+        with monkeypatch.context() as changed:
+            changed.setattr(module, name, value)
+            seen.add(FaceAnalyzer().content_hash)
+    assert len(seen) == 8
 
 
 @pytest.fixture(scope="module")
