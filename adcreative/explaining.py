@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import math
@@ -176,8 +177,8 @@ def extract_unkept(extractor: FeatureExtractor, creatives: Sequence[Creative]) -
     from adcreative.feature_extraction import FeatureExtractor
 
     if isinstance(extractor, FeatureExtractor):
-        parts = (extractor.clip, extractor.headline_model, extractor.analyzer, extractor.codec)
-        extractor = FeatureExtractor(*parts)
+        extractor = copy.copy(extractor)
+        extractor.cache = None
     return extractor.extract(creatives)
 
 

@@ -7,6 +7,7 @@ CreativeError in its place; the others go on. Pictures are handled a few at a ti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,7 +88,11 @@ class FeatureExtractor:
         analyzer: FaceFinder,
         codec: FaceEncoding,
         cache: FeatureCache | None = None,
+        *,
+        sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes."""
+        self.sharing = sharing
         self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
         self.cache = cache
 
@@ -108,7 +113,8 @@ class FeatureExtractor:
         results: list[CreativeFeatures | CreativeError] = []
         for first in range(0, len(creatives), WORDS_CHUNK):
             part = creatives[first : first + WORDS_CHUNK]
-            words = self._read_words_of(part)
+            with self.sharing():
+                words = self._read_words_of(part)
             for start in range(0, len(part), CHUNK):
                 results += self._extract_chunk(part[start : start + CHUNK], words)
                 if progress is not None:

@@ -18,6 +18,7 @@ from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.inpainting import InpaintingModel
+from adcreative.encoders.packing import sharing_states
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.feature_cache import FeatureCache, cache_dir
@@ -73,10 +74,13 @@ class Tools:
 
 @lru_cache(maxsize=1)
 def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
-    clip, headline_model, analyzer = CreativeClip.load(), HeadlineModel.load(), load_face_analyzer()
+    headline_model, analyzer = HeadlineModel.load(), load_face_analyzer()
+    clip = CreativeClip.load(minilm=headline_model.minilm)
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
     directions = DirectionSet.load(embedded_dir("directions"))
-    extractor = FeatureExtractor(clip, headline_model, analyzer, codec, cache=FeatureCache(cache_dir() / "features"))
+    extractor = FeatureExtractor(
+        clip, headline_model, analyzer, codec, FeatureCache(cache_dir() / "features"), sharing=sharing_states
+    )
     return clip, headline_model, analyzer, codec, directions, extractor
 
 

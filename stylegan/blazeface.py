@@ -128,20 +128,20 @@ class BlazeFace:
         Returns:
             Detections with score >= 0.4, best first; heads rolled by up to 45 degrees are found upright enough.
         """
-        found = [self._detect_whole(image_u8)]
-        longer, level = max(image_u8.shape[:2]), Image.fromarray(image_u8)
+        level = Image.fromarray(image_u8)
+        longer, found = max(image_u8.shape[:2]), [self._detect_whole(level)]
         for level_px in level_sides(longer, self._full_range.size):
-            level = _resize(level, image_u8, level_px / longer)
+            level = _resize(level, image_u8.shape, level_px / longer)
             found.append(self._detect_tiles(np.asarray(level), level_px / longer))
         candidates = np.concatenate([points for points, _ in found])
         scores = np.concatenate([score for _, score in found])
         return [_detection(points, score) for points, score in zip(*blend_overlapping(candidates, scores), strict=True)]
 
-    def _detect_whole(self, image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _detect_whole(self, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
         """Run the back-camera network on the whole picture inside a margin, so that frame-filling faces fit its anchors."""
         size = self._back_camera.size
-        scale = (size - 2 * MARGIN_PX) / max(image_u8.shape[:2])
-        small = np.asarray(_resize(Image.fromarray(image_u8), image_u8, scale))
+        scale = (size - 2 * MARGIN_PX) / max(image.size)
+        small = np.asarray(_resize(image, (image.height, image.width), scale))
         offset = np.array([(size - small.shape[1]) // 2, (size - small.shape[0]) // 2])
         canvas = np.zeros((size, size, 3), dtype=np.uint8)
         canvas[offset[1] : offset[1] + small.shape[0], offset[0] : offset[0] + small.shape[1]] = small
@@ -187,8 +187,8 @@ def _tile_starts(length: int, size: int) -> list[int]:
     return [round(i * (length - size) / (num_tiles - 1)) for i in range(num_tiles)]
 
 
-def _resize(level: Image.Image, image_u8: np.ndarray, scale: float) -> Image.Image:
-    """Resize a (possibly already smaller) copy of a picture to `scale` of the picture, antialiased."""
-    height, width = image_u8.shape[:2]
+def _resize(level: Image.Image, shape: tuple[int, ...], scale: float) -> Image.Image:
+    """Resize a (possibly already smaller) copy of a picture [H, W, ...] to `scale` of the picture, antialiased."""
+    height, width = shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return level.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)

@@ -6,15 +6,19 @@ pictures. They meet in the FFHQ square (`stylegan.alignment`).
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from stylegan.alignment import Alignment
 from stylegan.blazeface import BlazeFace, Detection
@@ -23,6 +27,7 @@ from stylegan.encoder import FaceEncoder
 from stylegan.errors import CheckpointError, ShapeError
 from stylegan.face_attributes import ATTRIBUTES, head_yaw, measure_attributes
 from stylegan.face_mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
+from stylegan.folding import fold_batch_norms, with_part
 from stylegan.images import decode_image, encode_image
 from stylegan.prepared import prepare_synthesis
 from stylegan.prior import GaussianPrior
@@ -36,7 +41,9 @@ MAX_YAW_DEGREES = 40.0
 MAX_OUTSIDE_FRACTION = 0.35
 SAME_FACE_SHARE = 0.25
 MAX_PASSES, SETTLED_SHARE = 5, 0.06
-RENDER_BATCH = 16
+ENCODE_BATCH, RENDER_BATCH = 4, 16
+ANSWERING = ("stylegan.alignment", "stylegan.blazeface", "stylegan.face_attributes", "stylegan.face_mesh", "stylegan.faces")
+REVISION = 1  # of the code behind FaceAnalyzer's answers: raise it when they change and no constant does
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,20 @@ class FaceAnalyzer:
 
     def __init__(self, networks: FaceNetworks | None = None) -> None:
         """Load the networks; by default those of the installed wheel."""
-        networks = networks or FaceNetworks.installed()
+        self._networks = networks = networks or FaceNetworks.installed()
         self._detector = BlazeFace(networks.full_range, networks.back_camera)
         self._mesh = FaceMesh(networks.mesh, networks.iris)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """16 hex digits that change with the networks' files, with REVISION, and with any constant that shapes an answer."""
+        found = hashlib.sha256()
+        for path in astuple(self._networks):
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+        for module in ANSWERING:
+            constants = sorted((name, value) for name, value in vars(sys.modules[module]).items() if name.isupper())
+            found.update(repr(constants).encode())
+        return found.hexdigest()[:16]
 
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
         """Find the faces of a picture, largest first; each is judged on its own.
@@ -193,16 +211,24 @@ class FaceCodec:
         self.size, self.render_size = face_model.encoder.config.size, face_model.generator.config.size
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
+        encoder = face_model.encoder
+        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", fold_batch_norms(cast(nn.Module, encoder.backbone))))
         self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
 
     @torch.inference_mode()
     def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
-        """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized."""
-        if not len(aligned_u8):
-            return np.zeros((0, self.code_dim), dtype=np.float32)
-        images_f32 = encode_image([self._resized(crop_u8) for crop_u8 in aligned_u8]).to(self._device)
-        batches = [self.face_model.encoder.encode(batch).float().cpu() for batch in images_f32.split(RENDER_BATCH)]
-        return torch.cat(batches).numpy()
+        """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized.
+
+        A code does not depend on the other crops: they are computed in blocks of one size, the last filled up with nothing.
+        """
+        codes = np.zeros((len(aligned_u8), self.code_dim), dtype=np.float32)
+        for start in range(0, len(aligned_u8), ENCODE_BATCH):
+            images_f32 = encode_image([self._resized(crop_u8) for crop_u8 in aligned_u8[start : start + ENCODE_BATCH]])
+            block = torch.zeros(ENCODE_BATCH, *images_f32.shape[1:], device=self._device)
+            block[: len(images_f32)] = images_f32
+            found = self._encoder.encode(block)[: len(images_f32)]
+            codes[start : start + len(found)] = found.float().cpu().numpy()
+        return codes
 
     @torch.inference_mode()
     def render(self, codes: np.ndarray) -> list[np.ndarray]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -112,6 +114,29 @@ def extract_one(creative: Creative) -> CreativeFeatures:
 
 
 class TestExtraction:
+    def test_words_are_read_where_encoders_may_share_and_pictures_are_not(self) -> None:
+        inside: list[bool] = [False]
+        asked: list[tuple[str, bool]] = []
+
+        @contextmanager
+        def sharing() -> Iterator[None]:
+            inside[0] = True
+            yield
+            inside[0] = False
+
+        class Clip(FakeClip):
+            def encode_texts(self, texts: list[str]) -> np.ndarray:
+                asked.append(("words", inside[0]))
+                return super().encode_texts(texts)
+
+            def encode_images(self, images_u8: list[np.ndarray]) -> np.ndarray:
+                asked.append(("picture", inside[0]))
+                return super().encode_images(images_u8)
+
+        extractor = FeatureExtractor(Clip("clip-1"), FakeHeadlines(), FakeAnalyzer(), FakeCodec(), sharing=sharing)
+        extractor.extract([Creative(image_u8=picture(1), headline="See here")])
+        assert asked == [("words", True), ("picture", False)]
+
     def test_picture_and_words(self) -> None:
         seen = extract_one(Creative(image_u8=picture(3), headline="See here", primary_text="More", description="below"))
         assert seen.image is not None

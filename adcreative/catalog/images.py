@@ -185,7 +185,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGB")
     if profile:
         image = _apply_profile(image, profile)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # else Pillow copies it
 
 
 def _narrow(image: Image.Image) -> Image.Image:

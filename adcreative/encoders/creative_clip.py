@@ -25,11 +25,14 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors import SafetensorError
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact
 from adcreative.encoders import weights
+from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, FeatureError
+from stylegan.folding import fold_batch_norms, with_part
 
 EMBEDDED = "embedded"
 EMBED_DIM = 256
@@ -71,28 +74,35 @@ class CreativeClip:
     A row's numbers do not depend on the other rows of a call. `content_hash` names the weights, for caches.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, name: str, content_hash: str) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, name: str, content_hash: str, *, minilm: PackedEncoder | None = None
+    ) -> None:
+        """Put the parts together; `minilm` reads the words in place of the model's own text tower, of the same weights."""
+        self.minilm = minilm
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.name = name
         self.content_hash = content_hash
         preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
         self.transform = image_transform_v2(preprocess, is_train=False)
+        self._picture_model = _folded(self.model)
         self._is_padding_masked = hasattr(self.model, "text") and hasattr(self.model.text, "transformer")
         self._is_padding_masked &= type(tokenizer).__name__ == "HFTokenizer"
         self.image_dim = self.encode_images([np.zeros((8, 8, 3), np.uint8)]).shape[1]
         self.text_dim = self.encode_texts(["a"]).shape[1]
 
     @classmethod
-    def load(cls, name: str = EMBEDDED, path: Path | None = None) -> CreativeClip:
+    def load(cls, name: str = EMBEDDED, path: Path | None = None, *, minilm: PackedEncoder | None = None) -> CreativeClip:
         """Load the embedded model or a registered one; `path` is then its folder or checkpoint file.
 
+        Args:
+            minilm: a reader of the embedded MiniLM, its last state last; with it the embedded model shares what is read.
         Raises:
             WeightsError: the name is unknown or its weights are not on this machine.
             ArtifactError: weights or configuration are damaged or do not fit each other.
         """
         if name == EMBEDDED:
-            return load_embedded(weights.find_weight("clip-projections", path))
+            return load_embedded(weights.find_weight("clip-projections", path), minilm)
         return _load_checkpoint(name, weights.find_weight(name, path))
 
     def encode_images(self, images_u8: Sequence[np.ndarray]) -> np.ndarray:
@@ -113,7 +123,7 @@ class CreativeClip:
         with torch.inference_mode():
             # one at a time: nearly as fast as batches on a CPU, and the same picture always gives the same bits
             pixels = self.transform(Image.fromarray(image_u8)).unsqueeze(0).to(device)  # [1, 3, S, S]
-            vector = self.model.encode_image(pixels, normalize=True)[0]
+            vector = self._picture_model.encode_image(pixels, normalize=True)[0]
         found: np.ndarray = vector.float().cpu().numpy()
         return found
 
@@ -121,14 +131,36 @@ class CreativeClip:
         """Return [B, text_dim] float32 unit vectors; a blank text gives zeros, a long one is cut by the tokenizer."""
         unique = sorted({text for text in texts if text.strip()})
         found: dict[str, np.ndarray] = {}
-        for block, token_ids in self._text_blocks(unique):
-            with torch.inference_mode():
-                vectors = self.model.encode_text(token_ids.to(next(self.model.parameters()).device), normalize=True)
-            found |= zip(block, vectors[: len(block)].float().cpu().numpy(), strict=True)
+        with torch.inference_mode():
+            for block, vectors in self._read_packed(unique) if self.minilm else self._read_blocks(unique):
+                found |= zip(block, vectors.float().cpu().numpy(), strict=True)
         if not found:
             return np.zeros((len(texts), getattr(self, "text_dim", 0)), np.float32)
         blank = np.zeros_like(next(iter(found.values())))
         return np.stack([found.get(text, blank) for text in texts])
+
+    def _read_packed(self, unique: list[str]) -> Iterator[tuple[list[str], Tensor]]:
+        """Yield each text and its vector [1, text_dim]: MiniLM's mean last state, projected."""
+        assert self.minilm is not None
+        if not unique:
+            return
+        token_ids = self.tokenizer([text[:MAX_CHARACTERS] for text in unique])  # [N, T], zeros behind
+        tokens = [row[: int(row.nonzero().max()) + 1] for row in token_ids]
+        # a text that spells "[PAD]" has a token in its midst that open_clip masks: it is left to open_clip
+        is_plain = [bool(row.all()) for row in tokens]
+        pooled = iter(self.minilm.pool([row.tolist() for row, plain in zip(tokens, is_plain, strict=True) if plain]))
+        for text, row, plain in zip(unique, token_ids, is_plain, strict=True):
+            if plain:  # one at a time: the rounding of a product of many would depend on how many they are
+                yield [text], nn.functional.normalize(self.model.text.proj(next(pooled)[None, -1]), dim=-1)
+            else:
+                yield [text], self.model.encode_text(row[None].to(next(self.model.parameters()).device), normalize=True)
+
+    def _read_blocks(self, unique: list[str]) -> Iterator[tuple[list[str], Tensor]]:
+        """Yield texts of like length and their vectors; computed in blocks of one fixed shape, so that a text always gives the
+        same bits."""
+        for block, token_ids in self._text_blocks(unique):
+            vectors = self.model.encode_text(token_ids.to(next(self.model.parameters()).device), normalize=True)
+            yield block, vectors[: len(block)]
 
     def _text_blocks(self, unique: list[str]) -> Iterator[tuple[list[str], Tensor]]:
         """Group texts of like length into blocks of one fixed shape, so that a text always gives the same bits."""
@@ -148,8 +180,14 @@ class CreativeClip:
                 yield [unique[i] for i in block], token_ids[torch.from_numpy(filled), : int(length)]
 
 
-def load_embedded(projections_dir: Path) -> CreativeClip:
-    """Assemble the embedded model from the wheels' towers and the projections in a folder.
+def _folded(model: Any) -> Any:
+    """Return the model with its picture tower folded for inference if it is an EfficientNet; other towers stay as they are."""
+    trunk = getattr(model.visual, "trunk", None)
+    return with_part(model, "visual", fold_batch_norms(model.visual)) if isinstance(trunk, EfficientNet) else model
+
+
+def load_embedded(projections_dir: Path, minilm: PackedEncoder | None = None) -> CreativeClip:
+    """Assemble the embedded model from the wheels' towers and the projections in a folder; `minilm` as in `CreativeClip.load`.
 
     Raises:
         ArtifactError: the projections are missing, changed, or of another format or shape.
@@ -166,7 +204,8 @@ def load_embedded(projections_dir: Path) -> CreativeClip:
         raise ArtifactError(f"the projections in {projections_dir} do not fit the towers: {error}") from error
     tower_hashes = [weights.WEIGHTS[name].sha256 for name in ("efficientnet-lite0", "minilm")]
     parts = (str(artifact.manifest["sha256"]), *tower_hashes, json.dumps([EMBEDDED_CONFIG, EMBEDDED_PREPROCESS]))
-    return CreativeClip(model, tokenizer, EMBEDDED, _combine_hashes(*parts))
+    minilm = minilm or PackedEncoder(model.text.transformer, (-1,))
+    return CreativeClip(model, tokenizer, EMBEDDED, _combine_hashes(*parts), minilm=minilm)
 
 
 def build_towers(efficientnet_path: Path, minilm_dir: Path) -> tuple[Any, Any]:

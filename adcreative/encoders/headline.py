@@ -13,7 +13,6 @@ is the average headline of the training tests. Knows words only: not the picture
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.encoders import weights
+from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, CopywriterError, WeightsError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -37,8 +37,6 @@ SURFACE_FEATURES = (
     "characters", "words", "capital_share", "title_case", "shouted_words", "digit", "question", "exclamation", "quote",
     "ellipsis", "full_stops", "commas", "ends_with_stop",
 )  # fmt: skip
-_BATCH_ROWS = 8
-_LENGTH_STEP = 8
 _MAX_CHARACTERS = 2000  # the tokenizers read at most MAX_TOKENS: of a text of any length this is more than enough
 
 
@@ -101,18 +99,6 @@ class HeadlineNet(nn.Module):
         states = self.minilm(input_ids=token_ids, attention_mask=mask, output_hidden_states=True).hidden_states
         return torch.stack([_mean_state(states[depth], mask) for depth in self.pooled_states], dim=1)
 
-    def pool_early(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the first of the states that `pool_minilm` returns, [B, 1, D], without computing the layers above it."""
-        hidden = _cut_encoder(self.minilm, self.pooled_states[0])(input_ids=token_ids, attention_mask=mask).last_hidden_state
-        return _mean_state(hidden, mask)[:, None]
-
-    def pool_language(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean over tokens but the first, a start mark, of the last state [B, E]; padding is on the right, where a
-        causal model does not look."""
-        words = mask.clone()
-        words[:, 0] = 0
-        return _mean_state(self.language(input_ids=token_ids, use_cache=False).last_hidden_state, words)
-
     def score_minilm(self, pooled: Tensor) -> Tensor:
         """Return what MiniLM's states [B, states, D] add to the score, [B], the constant included."""
         return _weigh(((pooled - self.pool_mean) / self.pool_scale).flatten(1), self.head.weight) + self.head.bias
@@ -138,15 +124,6 @@ class HeadlineNet(nn.Module):
 def _weigh(inputs: Tensor, weight: Tensor) -> Tensor:
     """Return inputs [B, K] times weight [1, K], summed row by row: a matrix product's rounding would depend on the batch."""
     return (inputs * weight).sum(dim=1)
-
-
-def _cut_encoder(minilm: nn.Module, num_layers: int) -> nn.Module:
-    """Return the encoder with its first layers only, on the same weights."""
-    cut, encoder = copy.copy(minilm), copy.copy(minilm.get_submodule("encoder"))
-    layers: Any = encoder.get_submodule("layer")
-    encoder._modules = {**encoder._modules, "layer": layers[:num_layers]}
-    cut._modules = {**cut._modules, "encoder": encoder}
-    return cut
 
 
 def _mean_state(hidden: Tensor, mask: Tensor) -> Tensor:
@@ -185,11 +162,13 @@ def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[nn.M
 
 
 class HeadlineModel:
-    """Scores headlines. Holds the network, its tokenizers and the hash of its weights."""
+    """Scores headlines. Holds the network, its tokenizers and the hash of its weights; minilm and language read tokens."""
 
     def __init__(self, net: HeadlineNet, tokenizer: Any, language_tokenizer: Any, content_hash: str) -> None:
         self.net = net.eval().requires_grad_(False)
         self.tokenizer, self.language_tokenizer = tokenizer, language_tokenizer
+        self.minilm = PackedEncoder(net.minilm, net.pooled_states)
+        self.language = PackedEncoder(net.language, (-1,), num_skipped=1)
         self.content_hash = content_hash
 
     @classmethod
@@ -233,7 +212,7 @@ class HeadlineModel:
     def score(self, headlines: Sequence[str]) -> np.ndarray:
         """Return [B] float32, natural-log click-rate differences; a blank text scores 0 (nothing is known about it).
 
-        A row does not depend on the others in the call: texts are computed in blocks of one fixed shape per length.
+        A row does not depend on the others in the call (`packing`).
         """
         return self.read(headlines)[:, 0]
 
@@ -253,34 +232,17 @@ class HeadlineModel:
         MiniLM's first pooled state, an early layer's mean over tokens, and the surface features, both standardised; W = 397.
         """
         unique = sorted({text for text in lines if text.strip()})
-        early = self._in_blocks(self.tokenize(unique), self.net.pool_early, self.net.pool_mean[:1])
-        return _spread(lines, unique, self.net.wording(early, self._surface(unique)).cpu().numpy())
+        with torch.inference_mode():
+            rows = self.net.wording(self.pool_minilm(unique), self._surface(unique))
+        return _spread(lines, unique, rows.cpu().numpy())
 
     def pool_minilm(self, lines: Sequence[str]) -> Tensor:
         """Return MiniLM's pooled states [B, states, D] of lines that are not blank."""
-        return self._in_blocks(self.tokenize(lines), self.net.pool_minilm, self.net.pool_mean)
+        return self.minilm.pool(self.tokenize(lines))
 
     def pool_language(self, lines: Sequence[str]) -> Tensor:
         """Return the language model's pooled state [B, E] of lines that are not blank."""
-        return self._in_blocks(self.tokenize_language(lines), self.net.pool_language, self.net.language_mean)
-
-    def _in_blocks(self, tokens: list[list[int]], pool: Any, like: Tensor) -> Tensor:
-        """Apply `pool` to rows of equal padded length, _BATCH_ROWS at a time; results [B, *like.shape]."""
-        results = like.new_zeros(len(tokens), *like.shape)
-        padded = np.array([-(-len(ids) // _LENGTH_STEP) * _LENGTH_STEP for ids in tokens], np.int64)
-        with torch.inference_mode():
-            for length in np.unique(padded):
-                rows = np.flatnonzero(padded == length)
-                for start in range(0, len(rows), _BATCH_ROWS):
-                    block = rows[start : start + _BATCH_ROWS]
-                    token_ids = torch.zeros(_BATCH_ROWS, int(length), dtype=torch.long, device=like.device)
-                    mask = torch.zeros_like(token_ids)
-                    mask[:, 0] = 1  # an unused row still has one token, so that its softmax is defined
-                    for place, row in enumerate(block):
-                        token_ids[place, : len(tokens[row])] = torch.tensor(tokens[row])
-                        mask[place, : len(tokens[row])] = 1
-                    results[torch.from_numpy(block)] = pool(token_ids, mask)[: len(block)]
-        return results
+        return self.language.pool(self.tokenize_language(lines))[:, 0]
 
     def _surface(self, lines: Sequence[str]) -> Tensor:
         rows = [surface_features(text) for text in lines]

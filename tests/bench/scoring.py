@@ -87,9 +87,10 @@ def encoder_seconds(extractor: Any, data: Path) -> float:
     ]
     spent_s += _seconds(lambda: extractor.clip.encode_images(images))
     spent_s += _seconds(lambda: extractor.codec.encode(crops))
-    spent_s += _seconds(lambda: extractor.clip.encode_texts(texts))
-    spent_s += _seconds(lambda: extractor.headline_model.read(headlines))
-    return spent_s + _seconds(lambda: extractor.headline_model.read_wording(bodies))
+    with extractor.sharing():  # as in `score`: what two encoders read of one text is computed once
+        spent_s += _seconds(lambda: extractor.clip.encode_texts(texts))
+        spent_s += _seconds(lambda: extractor.headline_model.read(headlines))
+        return spent_s + _seconds(lambda: extractor.headline_model.read_wording(bodies))
 
 
 def straight_seconds(data: Path, num: int, model: Any, preprocess: Any, tokenizer: Any) -> float:

@@ -194,6 +194,10 @@ def test_other_encoders_and_broken_features_are_refused(predictor: Predictor, wo
         notes=predictor.notes,
     )  # fmt: skip
     strict.check_encoders({"clip": "a" * 64, "faces": "x"})
+    named = replace(config, encoder_hashes={"faces": "stylegan.faces.FaceAnalyzer"})
+    strict.config = named
+    strict.check_encoders({"faces": "0123456789abcdef"})
+    strict.config = config
     with pytest.raises(ArtifactError, match="the predictor was fitted with clip aaaaaaaaaaaa, here it is bbbbbbbbbbbb"):
         strict.check_encoders({"clip": "b" * 64})
 

@@ -10,6 +10,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from adcreative.artifacts import save_artifact
@@ -85,6 +86,23 @@ def test_embedded_is_open_clips_own_forward(clip: CreativeClip, pictures: list[n
         expected = clip.model.encode_text(clip.tokenizer(TEXTS), normalize=True).numpy()
     np.testing.assert_allclose(clip.encode_texts(TEXTS), expected, atol=1e-5)
     assert clip.image_dim == clip.text_dim == EMBED_DIM
+
+
+def test_a_text_that_spells_padding_is_read_as_open_clip_reads_it(clip: CreativeClip) -> None:
+    texts = ["ends in [PAD]", "[PAD] begins", "has [PAD] within", "plain"]
+    assert not clip.tokenizer(texts)[2, :6].all()
+    with torch.inference_mode():
+        expected = clip.model.encode_text(clip.tokenizer(texts), normalize=True).numpy()
+    np.testing.assert_allclose(clip.encode_texts(texts), expected, atol=1e-5)
+
+
+def test_folded_picture_tower_is_open_clips_own_forward(clip: CreativeClip, pictures: list[np.ndarray]) -> None:
+    """Naive twin: batch norms apart."""
+    with torch.inference_mode():
+        pixels = torch.stack([clip.transform(Image.fromarray(image_u8)) for image_u8 in pictures])
+        expected = clip.model.encode_image(pixels, normalize=True).numpy()
+    assert any(isinstance(part, torch.nn.BatchNorm2d) for part in clip.model.visual.modules())
+    np.testing.assert_allclose(clip.encode_images(pictures), expected, atol=2e-6)
 
 
 def test_picture_tower_has_the_wheels_weights(clip: CreativeClip) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.encoders import weights
+from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.headline import (
     FORMAT,
     KIND,
@@ -204,3 +205,15 @@ def test_shipped_model_is_at_least_as_good_as_promised() -> None:
         assert found["pairwise_accuracy"] >= 0.58
     assert manifest["cross_validated"]["pairwise_accuracy_significant"] >= 0.74
     assert manifest["cross_validated"]["pairwise_accuracy"] >= 0.62
+
+
+def test_loaded_tools_read_words_through_one_minilm() -> None:
+    from adcreative.encoders.packing import sharing_states
+    from adcreative.tools import load_tools
+
+    tools = load_tools()
+    assert tools.clip.minilm is tools.headline_model.minilm
+    assert tools.extractor.sharing is sharing_states
+    own = CreativeClip.load()
+    assert own.minilm is not tools.clip.minilm
+    np.testing.assert_array_equal(own.encode_texts(HEADLINES), tools.clip.encode_texts(HEADLINES))

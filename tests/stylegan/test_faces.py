@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
-from stylegan import faces
+from stylegan import alignment, blazeface, face_attributes, face_mesh, faces
 from stylegan.checkpoints import FaceModel
 from stylegan.encoder import EncoderConfig, FaceEncoder
-from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture, FaceNetworks
 from stylegan.generator import Generator, GeneratorConfig
+from stylegan.images import encode_image
 
 HEAD = (130, 0, 330, 200)  # the astronaut's head and some air, x0, y0, x1, y1
 
@@ -153,6 +159,27 @@ def test_traced_points_lie_in_the_square(analyzer: FaceAnalyzer, astronaut: np.n
     assert analyzer.trace_aligned(np.zeros((128, 128, 3), dtype=np.uint8)) is None
 
 
+def test_content_hash_is_stable_and_changes_with_files_and_constants(
+    analyzer: FaceAnalyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = FaceNetworks.installed()
+    assert FaceAnalyzer().content_hash == analyzer.content_hash
+    assert re.fullmatch("[0-9a-f]{16}", analyzer.content_hash)
+    copied = tmp_path / "copied.tflite"
+    copied.write_bytes(installed.iris.read_bytes())
+    assert FaceAnalyzer(replace(installed, iris=copied)).content_hash == analyzer.content_hash
+    copied.write_bytes(installed.iris.read_bytes() + b"!")
+    seen = {analyzer.content_hash, FaceAnalyzer(replace(installed, iris=copied)).content_hash}
+    for module, name, value in (
+        (faces, "MIN_CONFIDENCE", 0.6), (blazeface, "TILE_STRIDE_PX", 151), (alignment, "EYE_SPAN", 2.1),
+        (face_mesh, "EYE_CROP_SPAN", 2.4), (face_attributes, "LIFT_WEIGHT", 3.0), (faces, "REVISION", 0),
+    ):  # fmt: skip
+        with monkeypatch.context() as changed:
+            changed.setattr(module, name, value)
+            seen.add(FaceAnalyzer().content_hash)
+    assert len(seen) == 8
+
+
 @pytest.fixture(scope="module")
 def tiny_codec() -> FaceCodec:
     config = GeneratorConfig(size=32, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
@@ -174,6 +201,22 @@ def test_codec_shapes_batches_and_row_independence(tiny_codec: FaceCodec) -> Non
     assert renders[0].dtype == np.uint8
     assert tiny_codec.encode([]).shape == (0, 12)
     assert tiny_codec.render(np.zeros((0, 12), dtype=np.float32)) == []
+
+
+def test_codes_are_the_encoders_own_and_do_not_depend_on_the_other_crops() -> None:
+    config = GeneratorConfig(size=32, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
+                             channels={4: 16, 8: 16, 16: 16, 32: 8})  # fmt: skip
+    torch.manual_seed(0)
+    encoder = FaceEncoder(EncoderConfig(size=128, num_rows=8, w_dim=16)).eval()
+    codec = FaceCodec(FaceModel(Generator(config).eval(), encoder, {}))
+    crops = list(np.random.default_rng(0).integers(0, 256, (7, 128, 128, 3), dtype=np.uint8))
+    codes = codec.encode(crops)
+    with torch.inference_mode():
+        expected = encoder.encode(encode_image(crops)).numpy()  # naive twin: norms apart, all at once
+    np.testing.assert_allclose(codes, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_array_equal(codes[::-1], codec.encode(crops[::-1]))
+    for first, last in ((0, 1), (3, 6), (6, 7)):
+        np.testing.assert_array_equal(codes[first:last], codec.encode(crops[first:last]))
 
 
 def test_codec_resizes_other_crops(tiny_codec: FaceCodec) -> None:

@@ -1,0 +1,99 @@
+"""Packed texts: the states that each text has alone, bit-equal in any company, computed once where that is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
+
+from adcreative.encoders.packing import PACK_TOKENS, PackedEncoder, sharing_states
+
+SIZES = {"vocab_size": 50, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 3}
+LENGTHS = (1, 2, 2, 5, 9, 9, 9, 17, 30, 64, 64, 127, 128)
+
+
+@pytest.fixture(params=["two-sided", "causal"])
+def network(request: pytest.FixtureRequest) -> Any:
+    torch.manual_seed(0)
+    if request.param == "two-sided":
+        config: Any = BertConfig(**SIZES, num_attention_heads=3, attn_implementation="sdpa")
+        return BertModel(config, add_pooling_layer=False).eval()
+    config = LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, attn_implementation="sdpa")
+    return LlamaModel(config).eval()
+
+
+@pytest.fixture
+def texts() -> list[list[int]]:
+    rng = np.random.default_rng(0)
+    found = [rng.integers(1, 50, length).tolist() for length in LENGTHS]
+    return [found[i] for i in rng.permutation(len(found))]
+
+
+@torch.inference_mode()
+def _naive(network: Any, text: list[int], depths: tuple[int, ...], num_skipped: int) -> torch.Tensor:
+    states = network(input_ids=torch.tensor([text]), output_hidden_states=True).hidden_states
+    return torch.stack([states[depth][0, num_skipped:].sum(0) / max(len(text) - num_skipped, 1) for depth in depths])
+
+
+@pytest.mark.parametrize(("depths", "num_skipped"), [((0, 1, 3), 0), ((-1,), 1)])
+def test_pool_is_the_mean_of_the_states_that_a_text_has_alone(
+    network: Any, texts: list[list[int]], depths: tuple[int, ...], num_skipped: int
+) -> None:
+    expected = torch.stack([_naive(network, text, depths, num_skipped) for text in texts])
+    found = PackedEncoder(network, depths, num_skipped=num_skipped).pool(texts)
+    assert found.shape == (len(texts), len(depths), SIZES["hidden_size"])
+    torch.testing.assert_close(found, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_a_text_gives_the_same_bits_in_any_company(network: Any, texts: list[list[int]]) -> None:
+    encoder = PackedEncoder(network, (1, 2))
+    together = encoder.pool(texts)
+    assert torch.equal(together, torch.cat([encoder.pool([text]) for text in texts]))
+    assert torch.equal(together.flip(0), encoder.pool(texts[::-1]))
+    assert torch.equal(together[3:8], encoder.pool([*texts[3:8], *texts[3:5]])[:5])
+
+
+def test_texts_fill_the_rows(network: Any, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes, forward = [], network.forward
+    monkeypatch.setattr(
+        network, "forward", lambda **inputs: shapes.append(tuple(inputs["input_ids"].shape)) or forward(**inputs)
+    )
+    PackedEncoder(network, (1,)).pool(texts)
+    assert set(shapes) == {(1, PACK_TOKENS)}
+    assert len(shapes) == 4, "84 tokens of short texts, behind which 64 have no place; 64 and 64; 127; 128"
+
+
+def test_shared_texts_are_computed_once_and_then_forgotten(
+    network: Any, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, calls, forward = PackedEncoder(network, (1, 3)), [], network.forward
+    apart = encoder.pool(texts)
+    monkeypatch.setattr(network, "forward", lambda **inputs: calls.append(1) or forward(**inputs))
+    with sharing_states():
+        assert torch.equal(encoder.pool(texts[:5]), apart[:5])
+        num_calls = len(calls)
+        assert torch.equal(encoder.pool(texts[4::-1]), apart[:5].flip(0))
+        assert len(calls) == num_calls
+        other = PackedEncoder(network, (0, 1)).pool(texts[:5])
+        assert len(calls) == 2 * num_calls
+        assert torch.equal(other[:, 1], apart[:5, 0])
+    encoder.pool(texts[:5])
+    assert len(calls) == 3 * num_calls
+
+
+def test_plain_calls_are_what_they_were(network: Any) -> None:
+    token_ids, mask = torch.randint(1, 50, (3, 7)), torch.tensor([[1] * 7, [1] * 3 + [0] * 4, [1] + [0] * 6])
+    with torch.inference_mode():
+        before = network(input_ids=token_ids, attention_mask=mask).last_hidden_state
+        PackedEncoder(network, (1,))
+        after = network(input_ids=token_ids, attention_mask=mask).last_hidden_state
+    assert torch.equal(before, after)
+
+
+def test_nothing_gives_nothing_and_a_lone_start_mark_zeros(network: Any) -> None:
+    encoder = PackedEncoder(network, (1, 2), num_skipped=1)
+    assert encoder.pool([]).shape == (0, 2, SIZES["hidden_size"])
+    assert not encoder.pool([[7]]).any()
