@@ -145,8 +145,8 @@ def optimize(
         )
         summary = pipeline.optimize(
             data, out, columns=columns, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
-            directions=direction, consent=consent, brand_kit=brand_kit, signing=pipeline.signing_config(c2pa_certificate, c2pa_key),
-            look=look, scene_model=scene_model,
+            directions=direction, consent=consent, brand_kit=brand_kit,
+            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, scene_model=scene_model,
             batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creatives optimized", as_json=as_json)
