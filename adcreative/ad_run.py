@@ -177,33 +177,43 @@ def read_events(run: Path) -> list[dict[str, Any]]:
 
 
 def check_words(
-    creative: Creative, *, original: Creative | None = None, brief: str = "", avoid: Sequence[str] = ()
+    creative: Creative,
+    *,
+    original: Creative | None = None,
+    brief: str = "",
+    avoid: Sequence[str] = (),
+    brand_kit: Path | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Hold an ad's headline and description against the rules of the copywriter.
 
     Args:
         original: the ad that new words may take facts from; None: the ad stands for itself, its own claims are not questioned.
         brief: what the user said the words may be about; facts of it may be used. avoid: words that may not be.
+        brand_kit: a brand manifest, whose words to avoid may not be used either.
     Returns:
         "headline" and "description", where there is one, to its problems; no problem means that it may run.
+    Raises:
+        ConfigError: `brand_kit` is no brand manifest.
     """
+    from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.copywriter.brief import Brief
     from adcreative.copywriter.lint import check_copy
 
+    kit = None if brand_kit is None else read_brand_kit(brand_kit)
     found = {}
     for kind, other in (("headline", creative.description), ("description", "")):
         text = getattr(creative, kind)
         if not text:
             continue
-        product, headline = f"{creative.category} {text}"[:120], ""
-        description = f"{creative.primary_text} {other}".strip()
+        product, headline, known = creative.category, "", f"{text}. {creative.primary_text} {other}"
         if original is not None:
             product, headline = original.category, original.headline
-            description = f"{brief} {original.description or original.primary_text}".strip()
-        is_old = original is not None and text == getattr(original, kind)
+            known = f"{brief} {original.description or original.primary_text}"
         told = Brief(
-            brand=creative.brand, product=product, headline=headline, description=description, platform=creative.platform,
+            brand=creative.brand, product=product, headline=headline, description=known.strip(), platform=creative.platform,
             placement=creative.placement, avoid=tuple(avoid),
         )  # fmt: skip
-        found[kind] = () if is_old else check_copy(text, told, kind)
+        is_old = original is not None and text == getattr(original, kind)
+        told = told if kit is None else kit.brief(told)
+        found[kind] = () if is_old else check_copy(text, told, kind, is_new=original is not None)
     return found

@@ -120,6 +120,7 @@ def optimize(
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
     look: Annotated[bool, typer.Option("--look", help="Let exposure, warmth, contrast, saturation and crop change.")] = False,
     scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
+    brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: tone, words to use and avoid.")] = None,
     consent: Consent = None,
     c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
     c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
@@ -144,8 +145,8 @@ def optimize(
         )
         summary = pipeline.optimize(
             data, out, columns=columns, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
-            directions=direction, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key),
-            look=look, scene_model=scene_model,
+            directions=direction, consent=consent, brand_kit=brand_kit,
+            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, scene_model=scene_model,
             batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creatives optimized", as_json=as_json)

@@ -26,6 +26,7 @@ from adcreative.batching import (
 )
 from adcreative.catalog import CatalogReader
 from adcreative.catalog.tables import write_failures
+from adcreative.copywriter.brand_kit import BrandKit
 from adcreative.creative import Creative, FailedCreative
 from adcreative.editor.settings import EditorConfig
 from adcreative.engines import Apply, BatchConfig, Rows, ShouldStop
@@ -51,18 +52,22 @@ class OptimizeJob:
     consents: ConsentBook
     config: EditorConfig
     signing: SigningConfig | None
+    brand_kit: BrandKit | None = None
     is_rehearsal: bool = False
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
         from adcreative.run_output import optimize_row
         from adcreative.tools import load_model, load_tools
+        from adcreative.wording import Briefed
 
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
             tools = load_tools(self.copywriter).editor_tools(
                 load_model(self.model), self.directions, self.consents, self.config.scene_model
             )
+        if self.brand_kit is not None:
+            tools = replace(tools, copywriter=Briefed(tools.copywriter, kit=self.brand_kit))
         if self.is_rehearsal:
             extractor: Any = copy.copy(tools.extractor)
             extractor.cache = None
@@ -101,6 +106,7 @@ def optimize(
         "verb": "optimize", "data": str(data.resolve()), **models.hashes,
         "copywriter": job.copywriter, "directions": list(directions), "consents": job.consents.content_hash,
         **asdict(job.config), **({"columns": str(Path(columns).resolve())} if columns else {}),
+        **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
     }  # fmt: skip
     log_path = out / RESULTS
     if batch.dry_run:

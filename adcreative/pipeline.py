@@ -19,6 +19,7 @@ from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import write_failures
+from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.describing import describe
 from adcreative.engines import BatchConfig
 from adcreative.errors import ArtifactError
@@ -64,6 +65,7 @@ __all__ = [
     "plan_test",
     "purge",
     "read_account",
+    "read_brand_kit",
     "read_columns",
     "read_events",
     "read_out",
@@ -183,6 +185,7 @@ def optimize(
     copywriter: str = "smollm2",
     directions: Sequence[str] | None = None,
     consent: Path | None = None,
+    brand_kit: Path | None = None,
     signing: SigningConfig | None = None,
     look: bool = False,
     scene_model: str = "",
@@ -197,11 +200,12 @@ def optimize(
     "synthetic-person"; the others are left as they are, and their row says why. Edited pictures say so
     in their metadata, have a sidecar, and with `signing` a C2PA manifest. A killed run goes on after the last finished
     creative. `look` lets exposure, warmth, contrast, saturation and crop of the whole picture change too, and `scene_model`
-    (folder or hub id of a diffusers inpainting pipeline) its ground. `notes(results)` gives what else
-    the report's settings say; `batch` as for `score`.
+    (folder or hub id of a diffusers inpainting pipeline) its ground. Every new line keeps the rules of `brand_kit`, a brand
+    manifest (see `copywriter.brand_kit`). `notes(results)` gives what else the report's settings say; `batch` as for `score`.
 
     Raises:
-        ConfigError: `out` holds a run with other settings or of another catalogue, or a direction is unknown.
+        ConfigError: `out` holds a run with other settings or of another catalogue, a direction is unknown, or `brand_kit` is no
+            brand manifest.
         ProvenanceError: the consent file cannot be used.
         CatalogError, EngineError: as `score`.
     """
@@ -211,6 +215,7 @@ def optimize(
     sizes = {"population_size": population, "generations": generations}
     job = {
         "model": model and Path(model).absolute(), "copywriter": copywriter, "consents": read_consents(consent),
+        "brand_kit": None if brand_kit is None else read_brand_kit(brand_kit),
         "directions": None if directions is None else tuple(directions), "signing": signing,
         "config": EditorConfig(
             seed=seed, edit_look=look, scene_model=scene_model,

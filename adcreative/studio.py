@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adcreative.catalog.images import picture
+from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.provenance.consent import read_consents
@@ -173,13 +174,19 @@ class Studio:
         copywriter: str = "smollm2",
         brief: str = "",
         avoid: Sequence[str] = (),
+        brand_kit: Path | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Iterator[str]:
-        """Yield new lines of `kind` ("headline" or "description") that pass the rules, one after another."""
+        """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit, one after another.
+
+        Raises:
+            ConfigError: `brand_kit` is no brand manifest.
+        """
         from adcreative.tools import load_tools
         from adcreative.wording import Briefed, write_lines
 
-        writer = Briefed(load_tools(copywriter).copywriter, brief, tuple(avoid))
+        kit = None if brand_kit is None else read_brand_kit(brand_kit)
+        writer = Briefed(load_tools(copywriter).copywriter, brief, tuple(avoid), kit)
         return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
 
     def reword_one(self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str) -> EditOutcome:
@@ -224,6 +231,7 @@ class Studio:
         boldness: float = 1.0,
         brief: str = "",
         avoid: Sequence[str] = (),
+        brand_kit: Path | None = None,
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> EditOutcome:
@@ -233,9 +241,10 @@ class Studio:
             faces: which faces may be edited, counted from the largest, 0 first; None: all.
             boldness: how much of the safe range of each direction may be used, above 0 and at most 1.
             brief: what the new words should be about, in plain words; facts may be taken from it. avoid: words not to be used.
+            brand_kit: a brand manifest (see `copywriter.brand_kit`), whose rules every new line keeps.
             progress: progress(generation, generations, best lower bound of uplift in log-odds).
         Raises:
-            ConfigError: boldness is out of range, or a direction is unknown.
+            ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
         from adcreative.editor.editor import EditorConfig, edit_creative
         from adcreative.tools import load_tools
@@ -249,8 +258,9 @@ class Studio:
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
-        if editor_tools.copywriter is not None and (brief or avoid):
-            editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid)))
+        kit = None if brand_kit is None else read_brand_kit(brand_kit)
+        if editor_tools.copywriter is not None and (brief or avoid or kit):
+            editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid), kit))
         editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
         return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
 

@@ -14,6 +14,7 @@ from adcreative.errors import CreativeError
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief, CopyCandidates
+    from adcreative.copywriter.brand_kit import BrandKit
     from adcreative.copywriter.candidates import FreshLine
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.settings import EditorTools
@@ -24,11 +25,13 @@ _WORDS = ("headline", "description")
 
 @dataclass(frozen=True)
 class Briefed:
-    """A copywriter that is also told what the user asks for: `text` may be taken facts from, `avoid` may not be said."""
+    """A copywriter that is also told what the user asks for: `text` may be taken facts from, `avoid` may not be said, and the
+    brand kit's rules hold for every line."""
 
     copywriter: Any
     text: str = ""
     avoid: tuple[str, ...] = ()
+    kit: BrandKit | None = None
 
     def write(
         self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
@@ -43,7 +46,8 @@ class Briefed:
         return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
 
     def _told(self, brief: Brief) -> Brief:
-        return replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
+        told = replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
+        return told if self.kit is None else self.kit.brief(told)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.copywriter, name)

@@ -85,7 +85,7 @@ def test_page_says_the_numbers_in_percent(image_dir: Path) -> None:
         "1.30% – 2.20%",
         "+14%",
         "+8.1%",
-        "more smile (smile +1.2",
+        "more smile (clear, +1.2",
     ):
         assert text in page, text
     assert "<del>for</del><ins>that love</ins>" in page
@@ -235,9 +235,9 @@ def test_comparison_of_hostile_repetition_is_quick() -> None:
 @pytest.mark.parametrize(
     ("direction", "strength", "said"),
     [
-        ("smile", 1.2, "more smile (smile +1.2, clear)"),
-        ("smile", -2.0, "less smile (smile \N{MINUS SIGN}2.0, strong)"),
-        ("eyes_open", 0.3, "eyes wider open (eye opening +0.3, slight)"),
+        ("smile", 1.2, "more smile (clear, +1.2)"),
+        ("smile", -2.0, "less smile (strong, \N{MINUS SIGN}2.0)"),
+        ("eyes_open", 0.3, "eyes wider open (slight, +0.3)"),
         ("left_brow", 1.0, "left brow +1.0 (clear)"),
     ],
 )

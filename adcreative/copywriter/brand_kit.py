@@ -76,22 +76,23 @@ def read_brand_kit(path: Path) -> BrandKit:
     Raises:
         ConfigError: the file cannot be read, is no JSON object, has no name, an unknown key, or a value of the wrong kind.
     """
+    path = Path(path)
     try:
-        content = Path(path).read_bytes()
+        content = path.read_bytes()
         manifest = json.loads(content[:_MAX_BYTES])
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path.") from error
+        raise ConfigError(f"{path.name} cannot be read ({error.strerror or error}). Check the path.") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no brand manifest: it is not JSON ({error}). Correct it.") from error
+        raise ConfigError(f"{path.name} is no brand manifest: it is not JSON ({error}). Correct it.") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("name"), str) or not manifest["name"].strip():
-        raise ConfigError(f'{path} is no brand manifest: it needs an object with a "name".')
+        raise ConfigError(f'{path.name} is no brand manifest: it needs an object with a "name".')
     for key in manifest:
         if key not in _KEYS:
-            raise ConfigError(f'{path}: unknown key "{key}" in a brand manifest. {did_you_mean(key, _KEYS)}')
+            raise ConfigError(f'{path.name}: unknown key "{key}" in a brand manifest. {did_you_mean(key, _KEYS)}')
     tone, dos, donts = _tone(manifest.get("tone"), path)
     metadata = manifest.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise ConfigError(f'{path}: "metadata" must be an object, got {metadata!r}.')
+        raise ConfigError(f'{path.name}: "metadata" must be an object, got {metadata!r}.')
     return BrandKit(
         name=clean_text(manifest["name"])[:60],
         tone=tone,
@@ -106,7 +107,7 @@ def _tone(value: Any, path: Path) -> tuple[str, list[str], list[str]]:
     if value is None or isinstance(value, str):
         return clean_text(value or "")[:60], [], []
     if not isinstance(value, dict):
-        raise ConfigError(f'{path}: "tone" must be a text or an object with voice, attributes, dos, donts; got {value!r}.')
+        raise ConfigError(f'{path.name}: "tone" must be a text or an object with voice, attributes, dos, donts; got {value!r}.')
     voice = [str(value["voice"])] if value.get("voice") else _texts(value, "attributes", path)
     return clean_text(", ".join(voice))[:60], _texts(value, "dos", path), _texts(value, "donts", path)
 
@@ -114,7 +115,7 @@ def _tone(value: Any, path: Path) -> tuple[str, list[str], list[str]]:
 def _texts(values: dict[str, Any], key: str, path: Path) -> list[str]:
     found = values.get(key) or []
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise ConfigError(f'{path}: "{key}" must be a list of texts, got {found!r}.')
+        raise ConfigError(f'{path.name}: "{key}" must be a list of texts, got {found!r}.')
     return found
 
 
@@ -129,9 +130,9 @@ def _words(words: list[str]) -> tuple[str, ...]:
 
 def _disclaimers(values: Any, path: Path) -> Iterator[Disclaimer]:
     if not isinstance(values, list):
-        raise ConfigError(f'{path}: "disclaimers" must be a list, got {values!r}.')
+        raise ConfigError(f'{path.name}: "disclaimers" must be a list, got {values!r}.')
     for value in values:
         if not isinstance(value, dict) or not isinstance(value.get("text"), str) or not value["text"].strip():
-            raise ConfigError(f'{path}: a disclaimer needs a "text", got {value!r}.')
+            raise ConfigError(f'{path.name}: a disclaimer needs a "text", got {value!r}.')
         if value.get("required", True):
             yield Disclaimer(clean_text(value["text"])[:400], str(value.get("context") or "")[:60])

@@ -24,13 +24,15 @@ KINDS = ("headline", "description")
 _MIN_WORDS = {"headline": 2, "description": 4}
 
 
-def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
+def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tuple[str, ...]:
     """Return the problems of one line, each a short phrase; empty when it may run.
 
     Args:
         text: the line, as it would be shown.
         brief: what the line may take facts from.
         kind: "headline" or "description".
+        is_new: False for words that an advertiser runs already: what they claim and how they are built is then not questioned,
+            only what a platform may refuse (length, marks, capitals, personal attributes) and what the brand avoids.
     Raises:
         ValueError: `kind` is neither.
     """
@@ -41,13 +43,14 @@ def check_copy(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
         return ("is empty",)
     problems = list(_shape_problems(text, brief, facts, kind))
     problems += _mark_problems(text, facts)
-    problems += _number_problems(text, facts)
-    problems += _repeat_problems(text, facts, kind)
     problems += [f"uses {word!r}, which the brand avoids" for word in used_words(brief.avoid, text)]
+    if is_new:
+        problems += _number_problems(text, facts)
+        problems += _repeat_problems(text, facts, kind)
     if facts.is_english:
-        for rule in _ENGLISH_RULES:
+        for rule in _ENGLISH_RULES if is_new else (_people_problems,):
             problems += rule(text, facts)
-        problems += sentence_problems(text, facts, kind)
+        problems += sentence_problems(text, facts, kind) if is_new else ()
     return tuple(dict.fromkeys(problems))
 
 
@@ -183,15 +186,15 @@ def claim_problems(text: str, facts: Facts) -> Iterable[str]:
 
 def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
     """A line may not turn the brief around: "without the white cast" into "with the white cast", or do without the product."""
-    line = [stem(word) for word in WORD.findall(text)]
+    line = {stem(word): word for word in WORD.findall(text)}
     without = {stem(word) for word in word_set("language", "without_words")}
-    if not without & set(line):
-        for word in _words_after(without, f"{facts.product}. {facts.headline}. {facts.description}") & set(line):
-            yield f"turns the brief around ({word!r} without its 'without')"
+    if not without & line.keys():
+        for word in _words_after(without, f"{facts.product}. {facts.headline}. {facts.description}") & line.keys():
+            yield f"turns the brief around ({line[word]!r} without its 'without')"
     subject = {stem(word) for word in WORD.findall(f"{facts.brand} {facts.product}") if len(word) > 3}
     for word in _words_after(without, text) & subject:
         if word not in _words_after(without, f"{facts.headline}. {facts.description}"):
-            yield f"does without the product ({word!r})"
+            yield f"does without the product ({line[word]!r})"
 
 
 def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[str]:

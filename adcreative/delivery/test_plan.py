@@ -170,11 +170,16 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
         clicks = round(size_peeking * baseline)
         if days_peeking > settings.max_days:
             alone = math.ceil(size_peeking * num_members / settings.daily_impressions)
-            warnings.append(f"{days_peeking:,} days are longer than {settings.max_days}; tested alone it needs {alone:,} days")
+            remedy = (
+                f"tested alone it needs {alone:,}" if alone < days_peeking else "reach more people, or test a larger edit"
+            )
+            warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
         if clicks < settings.min_clicks:
             warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")
     if low is not None and low <= 0:
-        warnings.append(f"the predicted uplift may be zero or less (90 % interval from {low:+.0%} to {(high or 0):+.0%})")
+        warnings.append(
+            f"the predicted gain may be zero or less: nine times in ten it lies between {low:+.0%} and {(high or 0):+.0%}"
+        )
     if variant.ctr_judge is not None and control.ctr_judge is not None and variant.ctr_judge <= control.ctr_judge:
         warnings.append("the second model predicts no uplift")
     return PlannedArm(

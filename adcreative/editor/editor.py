@@ -148,7 +148,7 @@ def _why_no_finalist(space: GeneSpace, found: SearchResult) -> str:
         return "nothing may be changed: no face can be edited and there are no other lines"
     if any(individual.fitness.values[0] > 0.0 for individual in found.front):
         return "no edit that the search found is usable in the finished picture"
-    return f"none of {found.evaluations} candidates has a certain gain: no lower bound of uplift is above 0"
+    return f"none of the {found.evaluations} versions that were tried is surely better than the ad as it is"
 
 
 def _result(

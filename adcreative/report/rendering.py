@@ -29,7 +29,13 @@ def build_environment(*extra_dirs: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=words.percent, signed_percent=words.signed_percent, clip=words.clip, rounded=words.rounded
+        percent=words.percent,
+        signed_percent=words.signed_percent,
+        clip=words.clip,
+        rounded=words.rounded,
+        reason=words.reason,
+        part=words.part,
+        sentence=words.sentence,
     )
     return environment
 

@@ -57,12 +57,13 @@ def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[st
     numbers = {key: value for key, value in found[0].items() if not (isinstance(value, float) and math.isnan(value))}
     said = []
     if numbers.get("ece") is not None:
-        said.append(f"on average its rates are {100 * numbers['ece']:.2f} percentage points off")
+        said.append(f"its rates were {100 * numbers['ece']:.2f} percentage points off on average")
     if numbers.get("pairwise_accuracy") is not None:
-        said.append(f"it ranks {percent(numbers['pairwise_accuracy'], 0)} of the pairs within one test correctly")
+        said.append(f"of two versions of one ad it named the better {percent(numbers['pairwise_accuracy'], 0)} of the time")
     if numbers.get("pairwise_accuracy_significant") is not None:
-        said.append(f"{percent(numbers['pairwise_accuracy_significant'], 0)} of those that really differ")
-    where = f"Measured on {numbers['n']:,} held-out creatives" if numbers.get("n") else "Measured on held-out creatives"
+        said.append(f"{percent(numbers['pairwise_accuracy_significant'], 0)} where the two really differed")
+    number = f"{numbers['n']:,} " if numbers.get("n") else ""
+    where = f"Measured on {number}ads it had not learnt from"
     where += f" ({numbers['data']})" if numbers.get("data") else ""
     return f"{where}: {', '.join(said)}." if said else ""
 

@@ -32,6 +32,12 @@ DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
     "saturation": ("saturation", "stronger colours", "paler colours"),
     "crop": ("crop", "cropped closer", "cropped closer"),
 }
+# part of an ad that a rate owes something to, as the predictor names it -> as people do
+PART_WORDS: Mapping[str, str] = {
+    "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
+    "context": "brand, product and placement", "history": "your earlier ads",
+}  # fmt: skip
+_REASON = re.compile(r"(\w+) ([+-]\d+(?:\.\d+)?) ?%")
 WORD_LABELS: Mapping[str, str] = {"headline": "Headline", "description": "Description", "cta": "Button"}
 WORD_DIRECTIONS = ("headline", "description")
 
@@ -78,6 +84,24 @@ def signed_percent(change: float | None) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if float(text[:-1]) else "±0%"
 
 
+def reason(text: str) -> str:
+    """Say a predictor's reason for people: "look +5 %" is "colours and light +5%"; what is not of that form stays as it is."""
+    found = _REASON.fullmatch(text.strip())
+    if found is None or found[1] not in PART_WORDS:
+        return text
+    return f"{PART_WORDS[found[1]]} {found[2]}%".replace(" -", " \N{MINUS SIGN}")
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital first letter; the rest, names among it, as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def part(name: str) -> str:
+    """Name a part of an ad for people: "context" is "brand, product and placement"; an unknown name stays."""
+    return PART_WORDS.get(name, name)
+
+
 def rounded(count: int) -> str:
     """Say a count with two significant digits, since more would be pretence: 129,873 is 130,000."""
     digits = max(len(str(count)) - 2, 0)
@@ -118,7 +142,7 @@ def direction_label(name: str) -> str:
 
 
 def describe_edit(direction: str, strength: float) -> str:
-    """Say one picture edit, such as "more smile (smile +1.2, clear)"."""
+    """Say one picture edit, such as "more smile (clear, +1.2)"."""
     if direction == "scene":
         return f"another background (number {strength:.0f})"
     size = "slight" if abs(strength) < 0.5 else "clear" if abs(strength) < 1.5 else "strong"
@@ -127,7 +151,7 @@ def describe_edit(direction: str, strength: float) -> str:
     if direction not in DIRECTION_WORDS:
         return f"{label} {number} ({size})"
     phrase = DIRECTION_WORDS[direction][1 if strength > 0 else 2]
-    return f"{phrase} ({label} {number}, {size})"
+    return f"{phrase} ({size}, {number})"
 
 
 def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

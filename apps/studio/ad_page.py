@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import read_brand_kit
 from adcreative.report.words import direction_label
 
 from . import fragments
@@ -65,7 +68,7 @@ def build_improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
             ("May be edited: nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
             ("Must stay as they are", FACES_LEFT),
         ],
-        label="Faces in this picture", elem_id="faces",
+        label="Faces in this picture", elem_id="faces", visible=False,
     )  # fmt: skip
     consent = gr.Textbox(
         "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent", visible=False,
@@ -87,6 +90,13 @@ def build_improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
     )  # fmt: skip
     with gr.Accordion("Fine tuning", open=False):
         avoid = gr.Textbox("", label="Words that may not be used, parted by commas", max_length=1000, placeholder="cheap, best")
+        brand_kit = gr.File(
+            label="Brand kit (optional, JSON): tone, words to use and to avoid, disclaimers", file_types=[".json"], height=110,
+            elem_id="brand-kit",
+        )  # fmt: skip
+        take_only_uploads(brand_kit)
+        kit_note = fragment(elem_id="brand-kit-note")
+        brand_kit.change(_describe_kit, brand_kit, kit_note, **MOVES)
         directions = gr.CheckboxGroup(
             [(direction_label(name).capitalize(), name) for name in names], value=list(names), label="Allowed on faces"
         )
@@ -102,8 +112,16 @@ def build_improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
     wish: Fields = {"effort": effort, "faces": faces, "directions": directions, "copywriter": copywriter, "seed": seed,
                     "consent_id": consent, "face_names": face_names, "boldness": boldness, "brief": brief,
-                    "avoid": avoid}  # fmt: skip
+                    "avoid": avoid, "brand_kit_path": brand_kit}  # fmt: skip
     return wish, improve, stop
+
+
+def _describe_kit(path: str | None) -> str:
+    """Say what an uploaded brand kit asks for, or why it is none."""
+    try:
+        return fragments.brand_kit(read_brand_kit(Path(path))) if path else ""
+    except AdCreativeError as error:
+        return fragments.problem(error)
 
 
 def build_results() -> dict[str, Any]:

@@ -21,14 +21,16 @@ from .account_page import build_account
 from .ad_page import build_bring, build_improve, build_results
 from .folder import Folders
 from .folder_page import build_folder
-from .handlers import Handlers, Screen, Studio
+from .handlers import Handlers, Screen
 from .launch import private_dir, safe_settings, silence_network
 from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, find_owner, fragment
+from .port import Studio
 from .seat import MAX_WAITING
 from .step_pages import NUM_LATER_TEXTS, build_steps, nothing_yet
 from .steps import Steps
+from .theme import build_theme
 from .why import Why
-from .wishes import FACE_NAME, FORM_FIELDS, Wish
+from .wishes import FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish
 from .words import Words
 
 NUM_MOVES = 8 + NUM_LATER_TEXTS  # two buttons, what a result shows, the later steps
@@ -41,25 +43,6 @@ class StudioPage(gr.Blocks):
     def launch(self, *args: Any, **options: Any) -> Any:
         looks = {"theme": build_theme(), "css": str(read_part("parts.css")) + _style()}
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
-
-
-def build_theme() -> gr.themes.Base:
-    """System fonts only (no font is fetched), quiet colours, one accent."""
-    fonts = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
-    mono = [gr.themes.Font(name) for name in ("ui-monospace", "Menlo", "monospace")]
-    theme = gr.themes.Base(primary_hue="teal", neutral_hue="stone", radius_size="lg", font=fonts, font_mono=mono)
-    return theme.set(
-        body_background_fill="#f4f1ea",
-        body_background_fill_dark="#141518",
-        block_background_fill="#fffdf9",
-        block_background_fill_dark="#1d1f23",
-        button_primary_background_fill="#0b7261",
-        button_primary_background_fill_dark="#0f8a76",
-        button_primary_background_fill_hover="#095c4f",
-        button_primary_background_fill_hover_dark="#12a08a",
-        button_primary_text_color="#ffffff",
-        button_primary_text_color_dark="#ffffff",
-    )
 
 
 def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
@@ -105,7 +88,10 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folder
         score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
     forget_button = gr.Button("Delete my ad and everything made of it", size="sm", elem_id="forget-button")
     form["image_path"].change(  # type: ignore[attr-defined]
-        _show_faces(handlers), form["image_path"], [image_note, wish["face_names"]], **MOVES
+        _show_faces(handlers),
+        form["image_path"],
+        [image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
+        **MOVES,
     )
     demo_button.click(
         _demo(handlers), None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_name="demo",
@@ -117,7 +103,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folder
     )  # fmt: skip
     outputs = [progress_shown, *results["api"], record]
     moved = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
-    _wire_return(page, handlers, visitor, outputs, moved)
+    _wire_return(page, handlers, visitor, outputs, moved, form)
     _wire_choice(handlers, visitor, outputs, results, moved)
     use_words(outputs, _flat, _settle(handlers), moved)
 
@@ -149,9 +135,16 @@ def _build_why(why: Why, form: Fields, visitor: gr.BrowserState) -> None:
 
 
 def _show_faces(handlers: Handlers) -> Any:
-    def show_faces(image_path: str | None) -> tuple[str, Any]:
-        shown, names = handlers.inspect(image_path)
-        return shown, gr.update(choices=names, value=names, visible=len(names) > 1)
+    def show_faces(image_path: str | None) -> list[Any]:
+        """Show what a picture holds, and ask about its faces anew: an answer is for one picture."""
+        shown, names, is_asked = handlers.inspect(image_path)
+        answer = gr.update(value=None if is_asked else FACES_LEFT, visible=is_asked)
+        return [
+            shown,
+            gr.update(choices=names, value=names, visible=len(names) > 1),
+            answer,
+            gr.update(value="", visible=False),
+        ]
 
     return show_faces
 
@@ -179,7 +172,12 @@ def _wire_search(
     improve_button, stop_button = buttons
 
     def improve(
-        request: gr.Request, image_path: str | None = None, faces: str | None = None, visitor: str | None = None, **values: Any
+        request: gr.Request,
+        image_path: str | None = None,
+        faces: str | None = None,
+        visitor: str | None = None,
+        brand_kit_path: str | None = None,
+        **values: Any,
     ) -> Iterator[tuple[Any, ...]]:
         form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
         wish = Wish(
@@ -187,6 +185,7 @@ def _wire_search(
             copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
             face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
             boldness=float(values["boldness"] or 1), brief=values["brief"] or "", avoid=values["avoid"] or "",
+            brand_kit=Path(brand_kit_path) if brand_kit_path else None,
         )  # fmt: skip
         yield from map(_flat, handlers.improve(find_owner(visitor, request), form, wish))
 
@@ -222,9 +221,9 @@ def _flat(screen: Screen) -> tuple[Any, ...]:
 
 def _wire_return(
     page: gr.Blocks, handlers: Handlers, visitor: gr.BrowserState, outputs: list[gr.components.Component],
-    moved: list[gr.blocks.Block],
+    moved: list[gr.blocks.Block], form: Fields,
 ) -> None:  # fmt: skip
-    """A page that opens shows the visitor's search, if there is one; a page that closes leaves it for a while."""
+    """A page that opens shows the visitor's search and its ad, if there is one; a page that closes leaves it for a while."""
     visitors: dict[str, str] = {}  # session -> owner
 
     def welcome(request: gr.Request, name: Any) -> list[Any]:
@@ -236,12 +235,23 @@ def _wire_return(
         for screen in handlers.resume(find_owner(visitor, request)):
             yield _flat(screen) if screen != Screen() else (gr.skip(),) * len(outputs)
 
+    def bring_back(request: gr.Request, visitor: str | None) -> list[Any]:
+        """Put the ad of the finished search back into the form."""
+        screen = handlers.find_screen(find_owner(visitor, request))
+        if screen is None or screen.creative is None:
+            return [gr.skip()] * len(form)
+        values = {name: getattr(screen.creative, name) for name in FORM_FIELDS}
+        path = values["image_path"]
+        return [str(path) if path and path.is_file() else None, *(values[name] for name in FORM_FIELDS[1:])]
+
     def leave(request: gr.Request) -> None:
         handlers.leave(visitors.pop(request.session_hash or "", find_owner(None, request)))
 
     page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
         resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden", **WATCHING
-    ).then(_settle(handlers, is_return=True), [outputs[-1], visitor], moved, **MOVES)  # fmt: skip
+    ).then(_settle(handlers, is_return=True), [outputs[-1], visitor], moved, **MOVES).then(
+        bring_back, visitor, list(form.values()), **MOVES
+    )  # fmt: skip
     page.unload(leave)
 
 

@@ -85,6 +85,10 @@ class Folders:
         else:
             yield from self._watch(job)
 
+    def is_running(self, owner: str) -> bool:
+        job = self.board.find(owner)
+        return job is not None and not job.is_finished
+
     def cancel(self, owner: str) -> str:
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
 

@@ -28,7 +28,7 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             uploads = gr.File(label="Pictures, table or zip", file_count="multiple", height=180, elem_id="folder-uploads")
             take_only_uploads(uploads)
             button = gr.Button("Score them all", variant="primary", size="lg", elem_id="folder-button")
-            stop = gr.Button("Stop scoring", variant="stop", size="sm", elem_id="folder-stop")
+            stop = gr.Button("Stop scoring", variant="stop", size="sm", visible=False, elem_id="folder-stop")
         with gr.Column(scale=7, min_width=320):
             shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="folder")
             table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, elem_id="folder-table")
@@ -52,11 +52,14 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
     def cancel_folder(request: gr.Request, visitor: str | None = None) -> str:
         return folders.cancel(find_owner(visitor, request))
 
+    def show_stop(request: gr.Request, visitor: str | None) -> Any:
+        return gr.update(visible=folders.is_running(find_owner(visitor, request)))
+
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
         found = folders.find_screen(find_owner(visitor, request))
         return [
             gr.update(visible=found.table is not None), gr.update(visible=bool(found.names)),
-            gr.update(choices=list(found.names), value=found.names[0] if found.names else None),
+            gr.update(choices=list(found.names), value=found.names[0] if found.names else None), show_stop(request, visitor),
         ]  # fmt: skip
 
     def take_ad(request: gr.Request, name: str | None = None, visitor: str | None = None) -> list[Any]:
@@ -66,12 +69,12 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
-    settled = [table, take_box, names]
-    button.click(
+    settled = [table, take_box, names, stop]
+    button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor}, api_name="score_folder",
         show_progress="hidden", **WATCHING,
     ).then(settle, visitor, settled, **MOVES)  # fmt: skip
-    page.load(
+    page.load(show_stop, visitor, stop, **MOVES).then(
         resume_folder, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume_folder", show_progress="hidden",
         **WATCHING,
     ).then(settle, visitor, settled, **MOVES)  # fmt: skip

@@ -61,6 +61,14 @@ def breakdown(error: Exception) -> str:
     return _render("problem", title="Our fault", text=text)
 
 
+def brand_kit(kit: Any) -> str:
+    """Say what a brand kit (a `pipeline.read_brand_kit`) asks of every new line."""
+    asks = {"avoids": kit.avoid, "likes": kit.use, "ends descriptions with": [one.text for one in kit.disclaimers]}
+    said = [f"tone {kit.tone}"] if kit.tone else []
+    said += [f"{what} {', '.join(f'“{text[:60]}”' for text in texts[:8])}" for what, texts in asks.items() if texts]
+    return note(f"{kit.name}: {'; '.join(said) or 'asks for nothing'}.")
+
+
 def picture_note(size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None) -> str:
     """Say a picture's size (width, height), and show each face found in it with its number; None: not looked for."""
     image = None if image_u8 is None else Image.fromarray(image_u8)

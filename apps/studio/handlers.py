@@ -13,19 +13,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from PIL import Image
 
 from adcreative.catalog.images import picture
-from adcreative.creative import Creative, Prediction
+from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import Outcome, check_words, save_run
+from adcreative.pipeline import check_words, save_run
 
 from . import fragments
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
+from .port import Studio
 from .seat import ModelSeat, Ticket
 from .wishes import FACE_NAME, FORM_FIELDS, MAX_TEXT_CHARS, Wish, build_creative, search_options, with_consent
 
@@ -34,43 +35,8 @@ log = logging.getLogger(__name__)
 PREVIEW_PX = 1280
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
-Pair = tuple[Path, Path]
-Tell = Callable[[str, int, int], None]
-
-
-class Studio(Protocol):
-    """What the app needs of the pipeline. `cards` (model cards) is optional; without a calibration in them no gain is shown."""
-
-    @property
-    def direction_names(self) -> tuple[str, ...]: ...
-    def score_one(self, creative: Creative) -> Prediction: ...
-    def find_faces(self, creative: Creative) -> Sequence[Any]: ...
-    def demo_ad(self, out: Path) -> Creative: ...
-    def write_lines(
-        self, creative: Creative, kind: str, *, seed: int, copywriter: str, brief: str, avoid: Sequence[str]
-    ) -> Iterator[str]: ...
-    def reword_one(self, creative: Creative, outcome: Any, *, headline: str, description: str) -> Any: ...
-    def score_folder(self, folder: Path, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
-    def explain_one(self, creative: Creative, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
-    def improve_one(
-        self,
-        creative: Creative,
-        *,
-        seed: int,
-        population_size: int | None,
-        generations: int | None,
-        copywriter: str,
-        directions: Sequence[str] | None,
-        faces: Sequence[int] | None,
-        boldness: float,
-        brief: str,
-        avoid: Sequence[str],
-        progress: Callable[[int, int, float], None] | None,
-        should_stop: Callable[[], bool] | None,
-    ) -> Outcome: ...
-
-
 CANCEL_WAIT_S = 2.0
+Pair = tuple[Path, Path]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +68,7 @@ class Search:
 
     job: Job[Screen]
     ticket: Ticket
-    upload: Path | None = None
+    uploads: tuple[Path | None, ...] = ()
     chosen: Screen | None = None
 
     @property
@@ -130,23 +96,23 @@ class Handlers:
     away: dict[str, threading.Timer] = field(default_factory=dict)
     outcomes: dict[str, Any] = field(default_factory=dict)
 
-    def inspect(self, image_path: str | None) -> tuple[str, list[str]]:
+    def inspect(self, image_path: str | None) -> tuple[str, list[str], bool]:
         """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
 
         Returns:
-            a fragment, and a name for each face that can be edited, such as "Face 1".
+            a fragment; a name for each face that can be edited, such as "Face 1"; whether the question about faces has a sense.
         """
         if not image_path:
-            return "", []
+            return "", [], False
         try:
             creative = Creative(image_path=Path(image_path))
             image_u8 = picture(creative)
             faces = self._find_faces(creative)
         except AdCreativeError as error:
-            return fragments.problem(error), []
+            return fragments.problem(error), [], False
         height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
         names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
-        return fragments.picture_note((width, height), faces, image_u8), names
+        return fragments.picture_note((width, height), faces, image_u8), names, faces is None or bool(names)
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""
@@ -184,7 +150,7 @@ class Handlers:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
         job = Job(work=self._search(owner, creative, before, options, ticket, wish))
-        search = Search(job=job, ticket=ticket, upload=creative.image_path)
+        search = Search(job=job, ticket=ticket, uploads=(creative.image_path, wish.brand_kit))
         self.board.post(owner, job, search)
         job.start()
         yield from self._watch(search)
@@ -223,9 +189,9 @@ class Handlers:
             self.outcomes.pop(screen.key, None)
         for directory in (self.owner_dir(owner), self.lent_dir(owner)):
             shutil.rmtree(directory, ignore_errors=True)
-        uploads = self.result_dir.parent
-        if search is not None and search.upload is not None and search.upload.is_relative_to(uploads):
-            search.upload.unlink(missing_ok=True)
+        for upload in search.uploads if search is not None else ():
+            if upload is not None and upload.is_relative_to(self.result_dir.parent):
+                upload.unlink(missing_ok=True)
 
     def leave(self, owner: str) -> None:
         """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""

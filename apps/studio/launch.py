@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .seat import MAX_WAITING
 
 if TYPE_CHECKING:
-    from .handlers import Studio
+    from .port import Studio
 
 MAX_UPLOAD = "30mb"
 EXPOSED = (

@@ -9,9 +9,11 @@ from typing import Any
 
 from PIL import Image
 
+from adcreative.catalog.images import picture
 from adcreative.creative import Creative
+from adcreative.errors import CreativeError
 from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView
-from adcreative.report.pictures import preview
+from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
 
 from .jobs import JobState
@@ -19,6 +21,10 @@ from .jobs import JobState
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
+MAX_THUMBNAILS, THUMBNAIL_PX = 60, 96
+MARKETS = {
+    "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
+}  # fmt: skip
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -76,10 +82,20 @@ def folder(
 ) -> str:  # fmt: skip
     """Show many ads, the best first, and what could not be scored or was left out."""
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
+    thumbnails = {place: _thumbnail(creative) for place, (creative, _) in enumerate(ranked[:MAX_THUMBNAILS])}
     return _render(
         "folder", ranked=ranked[:MAX_LINES], num_hidden=max(len(ranked) - MAX_LINES, 0), failed=failed[:MAX_LINES],
-        dropped=dropped, warnings=warnings, best=max(best, 1e-9),
+        dropped=dropped, warnings=warnings, best=max(best, 1e-9), thumbnails=thumbnails,
     )  # fmt: skip
+
+
+def _thumbnail(creative: Creative) -> Preview | None:
+    """Return an ad's picture at the size of a line; None without one, or when it cannot be read any more."""
+    try:
+        image_u8 = picture(creative)
+    except CreativeError:
+        return None
+    return None if image_u8 is None else preview(Image.fromarray(image_u8), THUMBNAIL_PX)
 
 
 def plan(content: Mapping[str, Any]) -> str:
@@ -90,7 +106,12 @@ def plan(content: Mapping[str, Any]) -> str:
 
 def approval(event: Mapping[str, Any]) -> str:
     at = datetime.fromisoformat(event["at"])
-    return _render("approval", by=event["by"], at=at.strftime("%-d %B %Y, %H:%M"), markets=event.get("markets", []))
+    return _render(
+        "approval",
+        by=event["by"],
+        at=at.strftime("%-d %B %Y, %H:%M"),
+        markets=[MARKETS.get(name, name) for name in event.get("markets", [])],
+    )
 
 
 def packed(names: Sequence[str], warnings: Sequence[str]) -> str:

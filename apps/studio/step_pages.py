@@ -9,17 +9,14 @@ import gradio as gr
 
 from . import fragments
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment
+from .step_fragments import MARKETS
 from .steps import Steps
 from .words import KINDS, Words
 
 WORDS_HINT = "Keep them, have others written, or write your own: used words are scored again before they go into the package."
-MARKETS = [
-    ("European Union", "eu"), ("New York", "us-ny"), ("Meta (Facebook, Instagram)", "meta"), ("TikTok", "tiktok"),
-    ("Google", "google"),
-]  # fmt: skip
 NUM_LATER_TEXTS = 12
 PLATFORMS = [
-    ("None: pictures, words and report only", ""), ("Google Ads Editor (CSV)", "google-editor"),
+    ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
     ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
 ]  # fmt: skip
 
@@ -109,11 +106,13 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
 
 
 def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
-    fragment(fragments.step(5, "Test plan"))
+    fragment(
+        fragments.step(5, "Test plan", "How long both versions must run side by side before you know which one is better.")
+    )
     with gr.Row():
         campaign = gr.Textbox("", label="Campaign", placeholder="autumn", max_length=200, elem_id="campaign")
         daily = gr.Number(10_000, label="Impressions a day", precision=0, minimum=1)
-        rate = gr.Number(0, label="Your own click rate, %", info="0: the predicted one.", minimum=0, maximum=100)
+        rate = gr.Number(None, label="Your usual click rate, %", placeholder="as predicted", minimum=0, maximum=100)
     button = gr.Button("Plan the test", elem_id="plan-button")
     shown, record = fragment(elem_id="plan"), gr.JSON(visible=False)
 
@@ -129,8 +128,10 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
 
 
 def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
-    fragment(fragments.step(6, "Approve"))
-    markets = gr.CheckboxGroup(MARKETS, label="Where will it run?", elem_id="markets")
+    fragment(fragments.step(6, "Approve", "Nothing leaves before a person has looked at it and read what must be disclosed."))
+    markets = gr.CheckboxGroup(
+        [(label, name) for name, label in MARKETS.items()], label="Where will it run?", elem_id="markets"
+    )
     listed = fragment(elem_id="duties")
     is_read = gr.Checkbox(False, label="I have read the list above and will disclose where it says so", elem_id="is-read")
     name = gr.Textbox("", label="Approved by", placeholder="Your name", max_length=200, elem_id="approved-by")
@@ -157,7 +158,11 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
 
 
 def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File]:
-    fragment(fragments.step(7, "Export"))
+    fragment(
+        fragments.step(
+            7, "Export", "Pictures in full quality, words, report and audit trail, and a file to upload if you want one."
+        )
+    )
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000)
     button = gr.Button("Pack everything", variant="primary", elem_id="pack-button")

@@ -33,6 +33,7 @@ class Wish:
     consent_id names the record that "allowed" rests on; the pipeline looks it up and decides. face_numbers are the chosen
     faces, 1 the largest; none chosen means all. boldness is the part of each direction's safe range that may be used, 0.1 to 1.
     brief says in plain words what the new words should be about; avoid lists words, parted by commas, that they may not use.
+    brand_kit is a brand manifest whose rules they keep.
     """
 
     effort: str = "normal"
@@ -45,6 +46,7 @@ class Wish:
     boldness: float = 1.0
     brief: str = ""
     avoid: str = ""
+    brand_kit: Path | None = None
 
     @property
     def avoided(self) -> tuple[str, ...]:
@@ -93,4 +95,5 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
         "seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **EFFORTS[wish.effort],
         "faces": tuple(number - 1 for number in wish.face_numbers) or None, "boldness": float(wish.boldness),
         "brief": " ".join(wish.brief.split())[:MAX_BRIEF_CHARS], "avoid": wish.avoided,
+        "brand_kit": wish.brand_kit,
     }  # fmt: skip

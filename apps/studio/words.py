@@ -48,8 +48,9 @@ class Words:
                 raise AdCreativeError(f"The ad has no {kind} to write another one for.")
             yield step_fragments.writing(0), [], {"lines": []}
             source = self.handlers.studio.write_lines(
-                creative, kind, seed=seed, copywriter=wish.copywriter, brief=wish.brief, avoid=wish.avoided
-            )
+                creative, kind, seed=seed, copywriter=wish.copywriter, brief=wish.brief, avoid=wish.avoided,
+                brand_kit=wish.brand_kit,
+            )  # fmt: skip
             while True:
                 with self.handlers.seat.quick():
                     line = next(source, None)
@@ -83,4 +84,4 @@ class Words:
         screen = self.handlers.find_screen(owner)
         changed: Creative = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
         wish = screen.wish if screen is not None else Wish()
-        return check_words(changed, original=creative, brief=wish.brief, avoid=wish.avoided)
+        return check_words(changed, original=creative, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit)

@@ -155,12 +155,14 @@ class FakeStudio:
         boldness: float,
         brief: str,
         avoid: Sequence[str],
+        brand_kit: Path | None,
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> FakeOutcome:
         self.asked.append(
             {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
-             "faces": faces, "boldness": boldness, "brief": brief, "avoid": avoid}
+             "faces": faces, "boldness": boldness, "brief": brief, "avoid": avoid,
+             "brand_kit": brand_kit}
         )  # fmt: skip
         with self._lock:
             self.at_once += 1

@@ -91,7 +91,7 @@ def test_score_says_number_interval_and_reasons(visit: Visit, image_path: Path) 
     visit.bring(image_path)
     visit.page.get_by_role("button", name="Score it").click()
     score = visit.page.locator("#score")
-    for text in ("1.52%", "1.09% – 2.04%", "words +12 %", "learnt from real headline tests"):
+    for text in ("1.52%", "1.09% – 2.04%", "words +12%", "learnt from real headline tests"):
         expect(score).to_contain_text(text)
     visit.shoot("score")
 

@@ -18,7 +18,7 @@ from apps.studio import fragments
 from apps.studio.handlers import Handlers
 from apps.studio.seat import MAX_WAITING
 from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
-from tests.apps.fakes import FakeStudio
+from tests.apps.fakes import FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 ALLOWED = Wish(effort="quick", faces="allowed", directions=("smile",))
@@ -36,7 +36,7 @@ def handlers(studio: FakeStudio, tmp_path: Path) -> Handlers:
 
 def test_score_shows_number_interval_evidence_and_reasons(handlers: Handlers) -> None:
     shown, record = handlers.score(headline="Coats for rain")
-    for text in ("1.52%", "1.09% – 2.04%", "words +12 %", "real headline tests", "Off by 0.1 points", "11 to 20"):
+    for text in ("1.52%", "1.09% – 2.04%", "words +12%", "real headline tests", "Off by 0.1 points", "11 to 20"):
         assert text in shown, text
     assert record["ctr"] == 0.0152
     assert {"ctr", "ctr_low", "ctr_high", "evidence", "reasons", "enough_data"} <= set(record)
@@ -72,18 +72,28 @@ def test_unreadable_picture_is_said_with_its_remedy(handlers: Handlers, tmp_path
 
 def test_inspect_reads_the_upright_size(handlers: Handlers, image_path: Path) -> None:
     assert "200 × 300 px" in handlers.inspect(str(image_path))[0]
-    assert handlers.inspect(None) == ("", [])
+    assert handlers.inspect(None) == ("", [], False)
 
 
 def test_inspect_names_the_faces_that_can_be_edited(handlers: Handlers, image_path: Path) -> None:
-    shown, names = handlers.inspect(str(image_path))
+    shown, names, is_asked = handlers.inspect(str(image_path))
     assert names == ["Face 1", "Face 2"]
+    assert is_asked
     for text in ("3 faces found", "it is turned away", "data:image"):
         assert text in shown
     with handlers.seat.hold(handlers.seat.join()):  # a search is running: the page does not wait for it
-        shown, names = handlers.inspect(str(image_path))
+        shown, names, is_asked = handlers.inspect(str(image_path))
     assert "200 × 300 px" in shown
     assert not names
+    assert is_asked  # nobody has looked for faces, so there may be some
+
+
+def test_a_picture_without_a_face_to_edit_asks_nothing(
+    handlers: Handlers, studio: FakeStudio, image_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for faces in ([], [FakeFace((20.0, 30.0, 80.0, 100.0), "it is turned away")]):
+        monkeypatch.setattr(studio, "find_faces", lambda creative, faces=faces: faces)
+        assert handlers.inspect(str(image_path))[1:] == ([], False)
 
 
 def test_our_own_fault_shows_no_innards(handlers: Handlers, studio: FakeStudio) -> None:

@@ -59,7 +59,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/score": form,
         "/explain": [*form, "visitor"],
         "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness",
-                     "brief", "avoid", "visitor"],
+                     "brief", "avoid", "brand_kit_path", "visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
         "/choose": ["choice", "visitor"],

@@ -12,6 +12,7 @@ import pytest
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_account
 from adcreative.provenance.sidecar import read_sidecar
+from adcreative.report.words import rounded
 from apps.studio.handlers import Handlers
 from apps.studio.steps import PACKAGE, Steps
 from apps.studio.wishes import Wish
@@ -84,7 +85,7 @@ def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
     shown, plan = steps.plan("me", "autumn", 20_000, 2.0)
     (test,) = plan["tests"]
     assert test["baseline_ctr"] == 0.02
-    for text in (f"{test['days_peeking']:,}", f"{test['impressions_per_arm_peeking']:,}", test["arms"][1]["name"], "2.00%"):
+    for text in (f"{test['days_peeking']:,}", rounded(test["impressions_per_arm_peeking"]), test["arms"][1]["name"], "2.00%"):
         assert text in shown
     assert "Name the campaign first" in steps.plan("me", " ", 20_000, None)[0]
     assert "daily impressions must be at least 1" in steps.plan("me", "autumn", 0, None)[0]

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from adcreative.ad_run import check_words
 from adcreative.copywriter import Brief, check_copy
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.lint import is_near_duplicate, length_limit
 from adcreative.copywriter.rules import PACKS, compiled, english_words, rule_pack
+from adcreative.creative import Creative
 
 GOOD_HEADLINES = (
     "Grip that loves mud",
@@ -274,3 +276,26 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize(
+    ("headline", "problems"),
+    [
+        ("Find jeans you will never do without", ()),
+        ("2 creams for $30, and now a best price", ()),
+        ("Your data stays yours and leaves when you do", ("has 44 characters; 40 are allowed",)),
+        ("Are you overweight? Lose it now", ("speaks about a personal attribute ('overweight')",)),
+        ("Buy it now!!", ("has doubled or stray punctuation",)),
+    ],
+)
+def test_an_advertisers_own_words_are_asked_only_what_a_platform_may_refuse(headline: str, problems: tuple[str, ...]) -> None:
+    """Claims, numbers and grammar are judged in new lines: the words of an ad that runs are their own source."""
+    ad = Creative(headline=headline, description="Try it at home and send back what you do not love.", platform="meta")
+    found = check_words(ad)
+    assert found["headline"] == problems
+    assert found["description"] == ()
+
+
+def test_a_reversal_names_the_word_as_it_is_written() -> None:
+    brief = Brief(product="wool blankets", headline="Blankets for winter")
+    assert "does without the product ('blankets')" in check_copy("Stay warm without blankets tonight", brief, "headline")

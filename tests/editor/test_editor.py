@@ -120,7 +120,7 @@ def test_nothing_helps_and_the_original_survives() -> None:
     assert result.identity_similarity == 1.0
     assert outcome.image_u8 is ad.image_u8
     assert outcome.verdict is None
-    assert "none of 72 candidates has a certain gain" in result.reason
+    assert "none of the 72 versions that were tried is surely better" in result.reason
 
 
 def test_a_gain_that_only_the_predictor_sees_is_not_delivered() -> None:

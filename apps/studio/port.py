@@ -1,0 +1,55 @@
+"""What the app needs of the pipeline, as a protocol: tests put a studio without models in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from adcreative.creative import Creative, Prediction
+from adcreative.pipeline import Outcome
+
+from .jobs import ShouldStop
+
+Tell = Callable[[str, int, int], None]
+
+
+class Studio(Protocol):
+    """What the app needs of the pipeline. `cards` (model cards) is optional; without a calibration in them no gain is shown."""
+
+    @property
+    def direction_names(self) -> tuple[str, ...]: ...
+    def score_one(self, creative: Creative) -> Prediction: ...
+    def find_faces(self, creative: Creative) -> Sequence[Any]: ...
+    def demo_ad(self, out: Path) -> Creative: ...
+    def write_lines(
+        self,
+        creative: Creative,
+        kind: str,
+        *,
+        seed: int,
+        copywriter: str,
+        brief: str,
+        avoid: Sequence[str],
+        brand_kit: Path | None,
+    ) -> Iterator[str]: ...
+    def reword_one(self, creative: Creative, outcome: Any, *, headline: str, description: str) -> Any: ...
+    def score_folder(self, folder: Path, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
+    def explain_one(self, creative: Creative, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
+    def improve_one(
+        self,
+        creative: Creative,
+        *,
+        seed: int,
+        population_size: int | None,
+        generations: int | None,
+        copywriter: str,
+        directions: Sequence[str] | None,
+        faces: Sequence[int] | None,
+        boldness: float,
+        brief: str,
+        avoid: Sequence[str],
+        brand_kit: Path | None,
+        progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> Outcome: ...
