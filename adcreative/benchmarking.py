@@ -64,7 +64,7 @@ def benchmark(
     Raises:
         ConfigError: no such benchmark, or a number is out of range.
         CatalogError: nothing in `data` has results.
-        TrainingError: too few groups, or stopped.
+        TrainingError, FeatureError: nothing can be learnt, features are broken, or stopped; nothing is written.
     """
     if name not in BENCHMARKS:
         raise ConfigError(f'no benchmark named "{name}". {did_you_mean(name, BENCHMARKS)}')

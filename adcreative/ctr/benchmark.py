@@ -27,9 +27,9 @@ from torch import nn
 
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
-from adcreative.ctr.config import CTRModelConfig, TrainingConfig
+from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.face_pooling import attach_codes, pool_by_attention
-from adcreative.ctr.fitting import count_outcomes
+from adcreative.ctr.fitting import check_trainable, count_outcomes
 from adcreative.ctr.label_field import attach_labels, fit_labels, widen_spec
 from adcreative.ctr.linear_start import fit_wide_path
 from adcreative.ctr.metrics import ndcg, spearman_correlation
@@ -139,11 +139,13 @@ def compare_inputs(
         `added` holds the same for Spearman and MAE minus those of the line `against`: the same network on FIELDS, or the
         published line with all inputs; of the line itself where neither is asked for. None where a figure is undefined.
     Raises:
-        TrainingError: too few groups, or stopped.
-        ConfigError: no seed, or no variant.
+        TrainingError: a table has too few creatives, clicks or groups, or nothing to learn (`check_trainable`), or stopped.
+        FeatureError: a feature holds NaN. ConfigError: no seed, or no variant.
     """
     if not seeds or not variants:
         raise ConfigError(f"a benchmark needs at least one seed and one model, got {len(seeds)} and {len(variants)}.")
+    for creatives, _ in tables:
+        check_trainable(creatives, PredictorConfig())
     judged: dict[str, list[list[Judged]]] = {variant.name: [[] for _ in tables] for variant in variants}
     num_done = 0
     for number, (creatives, features) in enumerate(tables):

@@ -131,9 +131,9 @@ def test_planted_labels_help_where_they_are_read_and_nowhere_else(market: Plante
 def test_labels_of_held_out_rows_are_not_learnt(market: PlantedWorld) -> None:
     """A class that only held-out pictures have is unknown: the table is the one without it."""
     parts = benchmark.split_by_group(market.creatives, 0)
-    plain = [replace(f, labels=np.array([5])) for f in market.features]
+    plain = [replace(f, labels=np.array([5 + row % 2])) for row, f in enumerate(market.features)]
     held_out = set(parts[1].tolist() + parts[2].tolist())
-    changed = [replace(f, labels=np.array([5, 9])) if row in held_out else f for row, f in enumerate(plain)]
+    changed = [replace(f, labels=np.array([5 + row % 2, 9])) if row in held_out else f for row, f in enumerate(plain)]
     variant = Variant(name="v", model="autoint", labels=True)
     lines = [lines_of(replace(market, features=found), variant, seeds=(0,)) for found in (plain, changed)]
     assert lines[0] == lines[1]
