@@ -79,8 +79,10 @@ def benchmark(
     )
     num_creatives = sum(len(creatives) for creatives, _ in tables)
     source = str(data) if data is not None else f"simulated markets {', '.join(map(str, markets))}: no real clicks"
+    origin = f"--data {data}" if data is not None else f"{' '.join(f'--market {seed}' for seed in markets)} --num {num}"
     notes = {
-        "benchmark": name, "data": source, "num_creatives": num_creatives, "num_seeds": num_seeds,
+        "benchmark": name, "command": f"adcreative benchmark {name} {origin} --seeds {num_seeds}", "data": source,
+        "num_creatives": num_creatives, "num_seeds": num_seeds,
         "labels": count_labels([one for _, features in tables for one in features]), "lines": lines,
     }  # fmt: skip
     path = Path(out) / f"{name}.json"
@@ -146,13 +148,15 @@ def _csv_of(lines: Sequence[dict[str, Any]]) -> str:
     for line in lines:
         row: dict[str, Any] = {}
         for key, value in line.items():
-            nested = {key: value} if key != "added" else {f"added_{name}": figure for name, figure in value.items()}
+            is_group = key in ("added", "published")
+            nested = {f"{key}_{name}": figure for name, figure in (value or {}).items()} if is_group else {key: value}
             for name, figure in nested.items():
                 parts = {"": figure} if not isinstance(figure, dict) else figure
                 row |= {name if part in ("", "value") else f"{name}_{part}": number for part, number in parts.items()}
         rows.append(row)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

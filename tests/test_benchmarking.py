@@ -20,7 +20,7 @@ from adcreative.encoders.labels import PictureLabeller
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from tests.ctr.planted import plant_market
 
-VARIANTS = (core.VARIANTS[0], core.VARIANTS[1], core.VARIANTS[2])
+VARIANTS = (core.VARIANTS[0], core.VARIANTS[1], core.VARIANTS[-2])
 CUP, CAT = 967, 285
 
 
@@ -58,6 +58,8 @@ def test_markets_are_measured_and_written(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == [variant.name for variant in VARIANTS]
     assert float(rows[1]["mae_low"]) <= float(rows[1]["mae"]) <= float(rows[1]["mae_high"])
     assert rows[1]["added_spearman"] == "0.0"
+    assert [row["published_spearman"] for row in rows] == ["", "", "0.3609"]
+    assert written["command"] == "adcreative benchmark adsee --market 1 --market 2 --num 120 --seeds 2"
     assert seen[-1] == ("fitting", 12, 12)
     assert ("simulating market 2", 120, 120) in seen
     # 60 even rows, 60 odd; row 7 is broken, row 119 has no picture
@@ -87,7 +89,8 @@ def test_command_prints_the_table_of_a_catalogue(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "model and inputs" in result.output
-    assert "linear, no face latents" in result.output
+    assert "C5: FC PN CL FL IE" in result.output
+    assert json.loads((tmp_path / "adsee.json").read_text())["command"].endswith(f"--data {tmp_path / 'ads.csv'} --seeds 1")
     assert "119 creatives" in result.output
 
 

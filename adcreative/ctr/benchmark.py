@@ -5,13 +5,11 @@ on. A seed is a split by group and the start of the network; a split by row woul
 and is refused (`catalog.splits.check_split`).
 Figures are means over seeds (and markets) with 95 % intervals from a bootstrap that draws whole groups, the same draws for
 every line, so that differences to the line with all inputs are paired.
-The published lines come last, on AutoInt and named as published, Q for QQ-AD, C for CreativeRanking: FC face count, C category,
-PN product (here category and brand), CL class labels of the picture, FL face latents, IE image embedding, T words.
+The lines of the paper come last, on AutoInt, with the published figures beside them (`adsee_tables`).
 Source:
     Jiang et al., AdSEE, KDD 2023, tables 2 and 3: MAE, MAPE, NDCG@10, NDCG@50, Spearman, Kendall of destandardised rates.
     Differs: grouped splits, seeds and intervals (the paper has neither), start and loss of our own training for every
     network, FC dense, all ads and not only those with one to five faces.
-    Table 2's line on image quality (NIMA) has no counterpart here.
 """
 
 from __future__ import annotations
@@ -27,6 +25,7 @@ from torch import nn
 
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
+from adcreative.ctr import adsee_tables
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.face_pooling import attach_codes, pool_by_attention
 from adcreative.ctr.fitting import check_trainable, count_outcomes
@@ -50,16 +49,6 @@ INPUTS = {
     "words": MODALITIES["words"], "picture": MODALITIES["picture"] + MODALITIES["look"], "faces": MODALITIES["faces"],
     "context": MODALITIES["context"],
 }  # fmt: skip
-PUBLISHED = {
-    "FC": ("face_count",), "C": ("category",), "PN": ("category", "brand"), "CL": (), "FL": LATENTS, "IE": ("image",),
-    "T": ("text", "body"),
-}  # fmt: skip
-PUBLISHED_LINES = {
-    "Q1": "IE", "Q2": "FL", "Q3": "FC C CL FL IE T",
-    "C1": "FC CL FL IE", "C2": "PN CL FL IE", "C3": "FC PN CL FL", "C4": "FC PN CL IE", "C5": "FC PN CL FL IE",
-    "C5 without CL": "FC PN FL IE",
-}  # fmt: skip
-ALL_PUBLISHED = {"Q": "Q3", "C": "C5"}  # the line with all inputs of each table
 
 Table = tuple[Sequence[Creative], Sequence[CreativeFeatures]]
 
@@ -69,6 +58,7 @@ class Variant:
     """One line of the table: a network of the zoo, the fields that it may read, how face codes are pooled.
 
     labels: whether it reads class labels too. against: the line it is compared with; "": the same network on FIELDS.
+    published: METRICS of the same line in the paper, on other data.
     """
 
     name: str
@@ -78,19 +68,21 @@ class Variant:
     history: bool = False
     labels: bool = False
     against: str = ""
+    published: tuple[float, ...] | None = None
 
 
 def _without(*fields: str) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name not in fields)
 
 
-def _published(line: str) -> Variant:
-    """Return a line of AdSEE's tables: AutoInt on the inputs that PUBLISHED spells out."""
-    inputs, full = PUBLISHED_LINES[line].split(), ALL_PUBLISHED[line[0]]
-    fields = {field for name in inputs for field in PUBLISHED[name]}
+def _published(number: str) -> Variant:
+    """Return a line of AdSEE's tables, on AutoInt as there."""
+    inputs = adsee_tables.LINES[number].split()
+    fields = {field for name in inputs for field in adsee_tables.INPUT_FIELDS[name]}
     return Variant(
-        name=f"{line}: {PUBLISHED_LINES[line]}", model="autoint", fields=tuple(name for name in FIELDS if name in fields),
-        labels="CL" in inputs, against=f"{full}: {PUBLISHED_LINES[full]}",
+        name=adsee_tables.name_line(number), model="autoint", fields=tuple(name for name in FIELDS if name in fields),
+        labels="CL" in inputs, against=adsee_tables.name_line(adsee_tables.FULL_LINES[number[0]]),
+        published=adsee_tables.FIGURES.get(number),
     )  # fmt: skip
 
 
@@ -107,7 +99,7 @@ VARIANTS = (
     Variant(name="qin, all and history", model="qin", history=True),
     *(Variant(name=f"{model}, all and labels", model=model, labels=True) for model in ("linear", "autoint", "qin")),
     Variant(name="qin, only labels", model="qin", fields=(), labels=True),
-    *map(_published, PUBLISHED_LINES),
+    *map(_published, adsee_tables.LINES),
 )
 
 
@@ -135,7 +127,8 @@ def compare_inputs(
         tables: creatives with results and their features; several when several markets are averaged.
         progress: told (fits done, fits in all).
     Returns:
-        name, model, pooling, num_fields, history, labels, against, and for each of METRICS value, low, high (95 %), seed_std;
+        name, model, pooling, num_fields, history, labels, against, published (METRICS of the paper, or None), and for each of
+        METRICS value, low, high (95 %), seed_std;
         `added` holds the same for Spearman and MAE minus those of the line `against`: the same network on FIELDS, or the
         published line with all inputs; of the line itself where neither is asked for. None where a figure is undefined.
     Raises:
@@ -266,6 +259,7 @@ def summarise(judged: dict[str, list[list[Judged]]], variants: Sequence[Variant]
         line: dict[str, Any] = {
             "name": name, "model": variant.model, "pooling": variant.pooling, "num_fields": len(variant.fields),
             "history": variant.history, "labels": variant.labels, "against": full,
+            "published": None if variant.published is None else dict(zip(METRICS, variant.published, strict=True)),
         }  # fmt: skip
         for k, metric in enumerate(METRICS):
             seed_std = float(per_seed[name][:, k].std())
@@ -318,6 +312,9 @@ def render_table(lines: Sequence[dict[str, Any]]) -> str:
         interval = f"{_text(spearman['low'], 3)} to {_text(spearman['high'], 3)}"
         change = f"{_text(added['value'], 3)} ({_text(added['low'], 3)} to {_text(added['high'], 3)})"
         rows.append(f"{line['name']:<{width}}{values}   {interval:<18}{change}")
+        if (paper := line["published"]) is not None:
+            values = "".join(f"{_text(paper[name], 4):>9}" for name in METRICS)
+            rows.append(f"{'  published, other data':<{width}}{values}")
     return "\n".join(rows)
 
 

@@ -81,11 +81,13 @@ def test_planted_inputs_help(market: PlantedWorld) -> None:
 def test_every_variant_runs_and_the_same_seed_gives_the_same_table(market: PlantedWorld) -> None:
     small = market.rows(np.arange(100))
     quick = TrainingConfig(num_epochs=1, batch_size=64)
+    num_published = sum(variant.published is not None for variant in VARIANTS)
     first, again = (
         compare_inputs([(small.creatives, small.features)], seeds=(3,), variants=variants, training=quick)
         for variants in (VARIANTS, VARIANTS[-8:])
     )
     assert [line["name"] for line in first] == [variant.name for variant in VARIANTS]
+    assert render_table(first).count("published, other data") == num_published == 8
     assert [line["spearman"] for line in first[-8:]] == [line["spearman"] for line in again]
 
 
@@ -106,6 +108,13 @@ def test_published_lines_read_what_the_paper_says() -> None:
     assert by_name["Q3: FC C CL FL IE T"].fields == ("image", "text", "body", "face_mean", "face_max", "face_count", "category")
     assert not by_name["C5 without CL: FC PN FL IE"].labels
     assert not by_name["Q1: IE"].labels
+    published = {name: dict(zip(METRICS, v.published, strict=True)) for name, v in by_name.items() if v.published}
+    assert len(published) == 8
+    assert published["C5: FC PN CL FL IE"] == {
+        "mae": 0.0132, "mape": 0.5947, "ndcg_at_10": 0.5065, "ndcg_at_50": 0.5256, "spearman": 0.3609, "kendall": 0.2468,
+    }  # fmt: skip
+    best = max(published, key=lambda name: published[name]["spearman"])
+    assert best == "Q3: FC C CL FL IE T"
     assert all(variant.against in by_name for variant in VARIANTS if variant.against)
 
 
