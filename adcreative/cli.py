@@ -165,6 +165,8 @@ def evaluate(
     with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(data, out, columns=columns, model=model, progress=progress, should_stop=should_stop)
     typer.echo(json.dumps(metrics, indent=1))
+    for gap in metrics["gaps"]:
+        typer.echo(gap, err=True)
     typer.echo(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
 
 

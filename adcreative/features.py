@@ -25,6 +25,7 @@ DENSE_FIELDS = (
 )  # fmt: skip
 CATEGORICAL_FIELDS = ("category", "brand", "placement", "platform", "audience", "cta")
 FIELDS = DENSE_FIELDS + CATEGORICAL_FIELDS
+LABELS = "labels"  # one more field of the networks whose spec has a width for it; see `ctr/label_field.py`
 FACE_NAMES = ("face_codes", "face_attributes", "face_shares")
 SQUARED_FIELDS = ("look", "face_attributes")  # read with their squares
 WORD_FIELDS: Mapping[str, tuple[str, ...]] = {"headline": ("text", "wording", "appeal"), "body": ("body", "body_wording")}
@@ -44,7 +45,8 @@ class CreativeFeatures:
     image [Di] and text, body [Dt]: embeddings of meaning. wording, body_wording [Dw]: how it is said, from an early layer and
     the surface of the line (see `encoders.headline`). look [6]: LOOK_STATS. appeal: headline model's score, natural-log units.
     Faces, F of them, largest first: face_codes [F, 512], face_attributes [F, 8] in the order of FACE_ATTRIBUTES, face_shares
-    [F] of the picture's area. A refused face (too small, turned away, cut off) still counts and keeps its share and measured
+    [F] of the picture's area. labels [L] int64, ascending: ids of the classes that are seen (`encoders.labels`), which only
+    benchmarks ask for. A refused face (too small, turned away, cut off) still counts and keeps its share and measured
     attributes, but its code row is NaN: it is masked, since inverting such a face gives a code of something else.
     """
 
@@ -58,6 +60,7 @@ class CreativeFeatures:
     face_codes: np.ndarray = field(default_factory=lambda: np.zeros((0, 512), np.float32))
     face_attributes: np.ndarray = field(default_factory=lambda: np.zeros((0, len(FACE_ATTRIBUTES)), np.float32))
     face_shares: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    labels: np.ndarray | None = None
 
     def with_words_of(self, other: CreativeFeatures, parts: Iterable[str] = ("headline", "body")) -> CreativeFeatures:
         """Return the same picture with another creative's words: those of the parts of an ad that are named."""

@@ -1,10 +1,12 @@
 """Measure shipped click predictors on data they have not seen, and write their cards: README.md, evaluation.json, plots.
 
     python -m adcreative.model_card data/weights/predictor data/weights/judge --data packages-train.parquet
+    python -m adcreative.model_card data/weights/predictor --benchmark benchmark/adsee.json
 
 Headline tests are the held-out part of the archive, simulated ads come from markets that no shipped model has seen,
-faithfulness is measured on some of both. Every figure of a card comes from this run or from the model's own manifest; nothing
-is written before all is measured.
+faithfulness is measured on some of both. Every figure of a card comes from this run, from the model's own manifest, or from
+a table of `adcreative benchmark adsee`, which a folder keeps until it is given another; nothing is written before all is known.
+Without --data nothing is measured and the card is written again from its evaluation.json.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ HEADLINES, ADS = "held-out headline tests", "simulated ads"
 PICTURES = {HEADLINES: "headlines.png", ADS: "simulated.png"}
 FIRST_MARKET, ADS_PER_MARKET = 20, 60
 REASONS_SEED = 7000
+SHOWN = ("mae", "mape", "ndcg_at_10", "ndcg_at_50", "kendall")  # beside Spearman
 COMMAND = "python -m adcreative.model_card"
 
 Table = tuple[list[Creative], list[Any]]
@@ -51,19 +54,70 @@ def facts_of(predictor: Predictor) -> dict[str, Any]:
 
 
 def write_card(
-    folder: Path, predictor: Predictor, measured: dict[str, Any], faithfulness: dict[str, Any], command: str
+    folder: Path,
+    predictor: Predictor,
+    measured: dict[str, Any],
+    faithfulness: dict[str, Any],
+    command: str,
+    comparison: dict[str, Any] | None = None,
 ) -> None:
-    """Write README.md, evaluation.json and a plot for each data set into the model's folder, beside the weights."""
+    """Write README.md, evaluation.json and a plot for each data set into the model's folder, beside the weights.
+
+    Args:
+        comparison: `trim_comparison`; None: the one that the folder has, if any.
+    """
+    comparison = comparison or read_evaluation(folder).get("comparison")
     pictures = {data: PICTURES[data] for data in measured}
     drawn = {pictures[data]: draw_evaluation(found) for data, found in measured.items()}
     card = render_model_card(
-        folder.name, facts=facts_of(predictor), measured=measured, faithfulness=faithfulness, pictures=pictures, command=command
-    )
-    figures = {"content_hash": predictor.content_hash, "measured": measured, "faithfulness": faithfulness}
+        folder.name, facts=facts_of(predictor), measured=measured, faithfulness=faithfulness, comparison=comparison,
+        pictures=pictures, command=command,
+    )  # fmt: skip
+    figures = {
+        "content_hash": predictor.content_hash, "command": command, "measured": measured, "faithfulness": faithfulness,
+        "comparison": comparison,
+    }  # fmt: skip
     for file_name, picture in drawn.items():
         write_atomically(folder / file_name, picture)
     write_atomically(folder / "evaluation.json", (json.dumps(figures, indent=1) + "\n").encode())
     write_atomically(folder / "README.md", card.encode())
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """Return what evaluation.json of a model's folder holds; empty when there is none."""
+    path = folder / "evaluation.json"
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def trim_comparison(path: Path) -> dict[str, Any]:
+    """Return what a card shows of the table that `adcreative benchmark adsee` wrote.
+
+    Raises:
+        CatalogError: the file is no such table.
+    """
+    try:
+        table = json.loads(path.read_text())
+        kept = {name: table[name] for name in ("command", "data", "num_creatives", "num_seeds", "labels")}
+        lines = [
+            {"name": line["name"], "against": line["against"], "published": line["published"], "spearman": line["spearman"],
+             "added": line["added"]["spearman"], **{name: line[name]["value"] for name in SHOWN}}
+            for line in table["lines"]
+        ]  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CatalogError(f"{path} is no table of adcreative benchmark adsee ({error}); make it anew.") from error
+    return {**kept, "lines": lines}
+
+
+def rewrite_card(folder: Path, predictor: Predictor, comparison: dict[str, Any] | None) -> None:
+    """Write the card again from evaluation.json.
+
+    Raises:
+        CatalogError: it holds no figures, or those of another model.
+    """
+    found = read_evaluation(folder)
+    if found.get("content_hash") != predictor.content_hash or "command" not in found:
+        raise CatalogError(f"{folder}/evaluation.json holds no figures of the model that lies there; measure it with --data.")
+    write_card(folder, predictor, found["measured"], found["faithfulness"], found["command"], comparison)
 
 
 def judge_reasons(tools: Tools, predictor: Predictor, headlines: Sequence[Creative], num_ads: int) -> dict[str, Any]:
@@ -90,7 +144,8 @@ def pick(creatives: Sequence[Creative], num: int) -> list[Creative]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="model folders, such as data/weights/predictor")
-    parser.add_argument("--data", type=Path, required=True, help="packages-train.parquet of the Upworthy Research Archive")
+    parser.add_argument("--data", type=Path, help="packages-train.parquet of the Upworthy Research Archive")
+    parser.add_argument("--benchmark", type=Path, help="adsee.json of adcreative benchmark adsee, to stand in the card")
     parser.add_argument("--ads", type=int, default=600, help="simulated ads to measure on; 0: none")
     parser.add_argument(
         "--reasons", type=int, nargs=2, default=(100, 60), help="headlines and ads to judge reasons on; 0 0: none"
@@ -98,6 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     predictors = {folder: Predictor.load(folder) for folder in given.folders}  # before the long work
+    try:
+        comparison = None if given.benchmark is None else trim_comparison(given.benchmark)
+        if given.data is None:
+            for folder, predictor in predictors.items():
+                rewrite_card(folder, predictor, comparison)
+            return
+    except CatalogError as error:
+        raise SystemExit(str(error)) from error
     tools = load_tools()
     for predictor in predictors.values():
         predictor.check_encoders(tools.extractor.hashes)
@@ -115,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for folder, predictor in predictors.items():
         measured = {name: measure_held_out(predictor, *table) for name, table in tables.items()}
         reasons = judge_reasons(tools, predictor, headlines if given.reasons[0] else [], num_ads)
-        write_card(folder, predictor, measured, reasons, command)
+        write_card(folder, predictor, measured, reasons, command, comparison)
         print(
             json.dumps({folder.name: {name: found["coverage"] for name, found in measured.items()}, "reasons": reasons}),
             flush=True,

@@ -115,6 +115,18 @@ def test_creatives_that_cannot_be_read_are_listed_and_the_rest_is_measured(table
     assert "It is broken." in (tmp_path / "out" / "failures.csv").read_text()
 
 
+def test_tests_of_one_arm_are_said_in_a_sentence(tests_world: PlantedWorld, tmp_path: Path) -> None:
+    rows = [{name: getattr(c, name) for name in COLUMNS} for c in tests_world.creatives[::4]]
+    write_rows(tmp_path / "tests.csv", rows, COLUMNS)
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path / "tests.csv"), "--out", str(tmp_path / "m.json")])
+    assert result.exit_code == 0, result.output
+    said = "none of the 60 tests has two arms: no order within tests can be told. Give all arms of one the same test_id."
+    assert said in result.stderr.splitlines()
+    written = json.loads((tmp_path / "m.json").read_text())
+    assert written["gaps"] == [said]
+    assert written["pairwise_accuracy"] is None
+
+
 def test_score_says_not_enough_data_in_place_of_a_number(
     table_path: Path, tmp_path: Path, words_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

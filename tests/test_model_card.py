@@ -98,6 +98,69 @@ def test_all_models_are_measured_on_both_kinds_of_data(
     assert "(simulated.png)" in card
 
 
+def adsee_table(**changes: Any) -> dict[str, Any]:
+    figure = {"value": 0.25, "low": 0.125, "high": 0.375, "seed_std": 0.0}
+    metrics = dict.fromkeys(("mae", "mape", "ndcg_at_10", "ndcg_at_50", "spearman", "kendall"), figure)
+    line = {
+        "name": "C4: FC PN CL IE",
+        "against": "C5: FC PN CL FL IE",
+        "added": {"spearman": {**figure, "value": -0.0625}},
+        **metrics,
+    }
+    paper = {"mae": 0.0135, "mape": 0.5939, "ndcg_at_10": 0.4865, "ndcg_at_50": 0.4674, "spearman": 0.3379, "kendall": 0.2298}
+    return {
+        "command": "adcreative benchmark adsee --market 1 --num 240 --seeds 5", "data": "simulated markets 1: no real clicks",
+        "num_creatives": 240, "num_seeds": 5, "labels": {"per_picture": 2.5, "commonest": {"web site": 200}},
+        "lines": [{**line, "published": paper}, {**line, "name": "C5: FC PN CL FL IE", "published": None}], **changes,
+    }  # fmt: skip
+
+
+def test_a_card_gets_the_table_of_the_benchmark_and_keeps_it(
+    predictor: Predictor, measured: dict[str, Any], tmp_path: Path
+) -> None:
+    folder, table = tmp_path / "predictor", tmp_path / "adsee.json"
+    predictor.save(folder)
+    predictor = Predictor.load(folder)  # as it will be read again: a manifest sorts its names
+    write_card(folder, predictor, measured, REASONS, "python -m adcreative.model_card X")
+    plain = (folder / "README.md").read_text()
+    assert "AdSEE" not in plain
+    main([str(folder)])
+    assert (folder / "README.md").read_text() == plain
+    table.write_text(json.dumps(adsee_table()))
+    main([str(folder), "--benchmark", str(table)])
+    card = (folder / "README.md").read_text()
+    row = "| C4: FC PN CL IE | 0.2500 | 0.250 | 0.250 | 0.250 | 0.250 (0.125 to 0.375) | 0.250 | -0.062 (0.125 to 0.375) |"
+    assert f"{row}\n| *published* | 0.0135 | 0.594 | 0.486 | 0.467 | 0.338 | 0.230 | |" in card
+    assert "| 0.250 |  |" in card  # a line is not compared with itself
+    for part in ("simulated markets 1: no real clicks", "`adcreative benchmark adsee --market 1 --num 240 --seeds 5`",
+                 "Class labels: 2.5 a picture; most often web site (200)."):  # fmt: skip
+        assert part in card
+    assert plain.splitlines()[-1] in card
+    write_card(folder, predictor, measured, REASONS, "python -m adcreative.model_card X")  # measured again: the table stays
+    assert (folder / "README.md").read_text() == card
+    assert max(map(len, card.splitlines())) < 400
+
+
+def test_no_table_and_figures_of_another_model_are_refused(
+    predictor: Predictor, measured: dict[str, Any], tmp_path: Path
+) -> None:
+    folder, table = tmp_path / "predictor", tmp_path / "adsee.json"
+    predictor.save(folder)
+    with pytest.raises(SystemExit, match=r"evaluation\.json holds no figures of the model that lies there; measure it with"):
+        main([str(folder)])
+    write_card(folder, predictor, measured, {}, "make")
+    found = json.loads((folder / "evaluation.json").read_text())
+    (folder / "evaluation.json").write_text(json.dumps({**found, "content_hash": "b" * 64}))
+    with pytest.raises(SystemExit, match=r"evaluation\.json holds no figures of the model that lies there; measure it with"):
+        main([str(folder)])
+    before = (folder / "README.md").read_text()
+    for content in ("{", "[]", json.dumps(adsee_table(lines=[{"name": "x"}]))):
+        table.write_text(content)
+        with pytest.raises(SystemExit, match=r"adsee\.json is no table of adcreative benchmark adsee .*; make it anew"):
+            main([str(folder), "--benchmark", str(table)])
+    assert (folder / "README.md").read_text() == before
+
+
 def test_picks_are_spread_over_the_list() -> None:
     assert pick(list(range(10)), 3) == [0, 3, 6]  # type: ignore[arg-type]
     assert pick(list(range(2)), 5) == [0, 1]  # type: ignore[arg-type]

@@ -16,7 +16,8 @@ ctr/
 |-- mmctr_models.py, mmctr_batches.py, mmctr_training.py, mmctr_table.py   networks and baselines on the challenge data
 |-- processes.py    batch norm, dropout and sums over the processes of one training
 |-- metrics.py      pairwise accuracy, rank correlation, log-loss, ECE; bootstrap over groups
-|-- benchmark.py    AdSEE's tables: models, inputs, face pooling (face_pooling.py), with intervals
+|-- benchmark.py    AdSEE's tables: models, inputs, face pooling (face_pooling.py), with intervals, beside adsee_tables.py
+|-- label_field.py  class labels of pictures as a field of networks that are built with it
 |-- evidence.py     provenance grades and drift: what a number rests on
 |-- held_out.py     a predictor on creatives it has not seen: intervals over groups, deciles, verdict
 |-- attribution.py  why: shares of the log-odds that add up (integrated gradients), exact ablations

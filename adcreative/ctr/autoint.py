@@ -4,7 +4,8 @@
     e'_m = ReLU([e~_m of all heads] + W_Res e_m)                                        eqs. 5-8 of the paper
     logit = linear(all fields) + w . [attention output of all fields ; DNN(all fields)] + b
 
-As in AdSEE's code (deepctr-torch), self-attention sees the categorical fields only; dense inputs reach the output through
+As in AdSEE's code (deepctr-torch), self-attention sees the categorical fields only, class labels (the mean of their vectors)
+among them where the spec has them; dense inputs reach the output through
 the linear term and the DNN. Its sizes: width 4, three layers of two heads, DNN 256-128, unscaled scores, no batch norm.
 Shapes: B rows, M fields in attention, D field width, H heads.
 Source:
@@ -20,9 +21,9 @@ from torch.nn import functional as F
 
 from adcreative.ctr.challenge import ChallengeConfig, ChallengeEmbedding, ChallengeItems
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.embedding import WIDE_INPUT, WidePath
+from adcreative.ctr.embedding import WIDE_INPUT, WidePath, build_label_table
 from adcreative.ctr.layers import SeededDropout, build_linear, build_table
-from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, FeatureBatch, FeatureSpec
+from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
 FIELD_DIM, NUM_LAYERS, NUM_HEADS = 4, 3, 2
 HIDDEN_DIMS = (256, 128)
@@ -105,7 +106,8 @@ class AutoIntCTR(nn.Module):
         )
         self.interacting = nn.ModuleList(InteractingLayer(width, generator=generator) for _ in range(NUM_LAYERS))
         self.fields = DenseSum(spec, HIDDEN_DIMS[0], config.input_dropout_prob, generator=generator)
-        attended_dim = len(CATEGORICAL_FIELDS) * width
+        self.labels = build_label_table(spec, width, generator=generator)
+        attended_dim = (len(CATEGORICAL_FIELDS) + (self.labels is not None)) * width
         self.first = build_linear(attended_dim, HIDDEN_DIMS[0], generator=generator)
         self.second = build_linear(*HIDDEN_DIMS, generator=generator)
         self.head = build_linear(attended_dim + HIDDEN_DIMS[1], 1, generator=generator, bias=False)
@@ -115,6 +117,10 @@ class AutoIntCTR(nn.Module):
         """Return logits [B]; the history is not looked at."""
         present = batch.present[:, _CATEGORICAL_IDX]
         vectors = [self.tables[name](batch.categories[:, k]) for k, name in enumerate(CATEGORICAL_FIELDS)]
+        if self.labels is not None:
+            shares = batch.dense[LABELS]
+            vectors.append(self.labels(shares))
+            present = torch.cat([present, (shares.sum(dim=1, keepdim=True) > 0).float()], dim=1)
         fields = torch.stack(vectors, dim=1) * present[..., None]  # [B, M, D]
         hidden = self.first(fields.flatten(1))
         hidden = F.relu(self.second(F.relu(hidden + self.fields(batch))))

@@ -1,12 +1,15 @@
 """AdSEE's comparison tables on any creatives with results: models, inputs, face pooling, and what each modality adds.
 
-Every line is one network on some of the inputs, fitted anew for each seed. A seed is a split by group and the start of the
-network; a split by row would put near-copies of a creative on both sides and is refused (`catalog.splits.check_split`).
+Every line is one network on some of the inputs, fitted anew for each seed as a predictor is: from the best linear prediction
+on. A seed is a split by group and the start of the network; a split by row would put near-copies of a creative on both sides
+and is refused (`catalog.splits.check_split`).
 Figures are means over seeds (and markets) with 95 % intervals from a bootstrap that draws whole groups, the same draws for
 every line, so that differences to the line with all inputs are paired.
+The lines of the paper come last, on AutoInt, with the published figures beside them (`adsee_tables`).
 Source:
     Jiang et al., AdSEE, KDD 2023, tables 2 and 3: MAE, MAPE, NDCG@10, NDCG@50, Spearman, Kendall of destandardised rates.
-    Differs: grouped splits, seeds and intervals (the paper has neither), the loss of `training.py` for every network.
+    Differs: grouped splits, seeds and intervals (the paper has neither), start and loss of our own training for every
+    network, FC dense, all ads and not only those with one to five faces.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from torch import nn
 
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
-from adcreative.ctr.config import CTRModelConfig, TrainingConfig
+from adcreative.ctr import adsee_tables
+from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.face_pooling import attach_codes, pool_by_attention
-from adcreative.ctr.fitting import count_outcomes
+from adcreative.ctr.fitting import check_trainable, count_outcomes
+from adcreative.ctr.label_field import attach_labels, fit_labels, widen_spec
+from adcreative.ctr.linear_start import fit_wide_path
 from adcreative.ctr.metrics import ndcg, spearman_correlation
 from adcreative.ctr.training import Watch, train_model
 from adcreative.ctr.zoo import build_ctr_model
@@ -49,17 +55,35 @@ Table = tuple[Sequence[Creative], Sequence[CreativeFeatures]]
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One line of the table: a network of the zoo, the fields that it may read, how face codes are pooled."""
+    """One line of the table: a network of the zoo, the fields that it may read, how face codes are pooled.
+
+    labels: whether it reads class labels too. against: the line it is compared with; "": the same network on FIELDS.
+    published: METRICS of the same line in the paper, on other data.
+    """
 
     name: str
     model: str
     fields: tuple[str, ...] = FIELDS
     pooling: str = "max"
     history: bool = False
+    labels: bool = False
+    against: str = ""
+    published: tuple[float, ...] | None = None
 
 
 def _without(*fields: str) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name not in fields)
+
+
+def _published(number: str) -> Variant:
+    """Return a line of AdSEE's tables, on AutoInt as there."""
+    inputs = adsee_tables.LINES[number].split()
+    fields = {field for name in inputs for field in adsee_tables.INPUT_FIELDS[name]}
+    return Variant(
+        name=adsee_tables.name_line(number), model="autoint", fields=tuple(name for name in FIELDS if name in fields),
+        labels="CL" in inputs, against=adsee_tables.name_line(adsee_tables.FULL_LINES[number[0]]),
+        published=adsee_tables.FIGURES.get(number),
+    )  # fmt: skip
 
 
 VARIANTS = (
@@ -73,6 +97,9 @@ VARIANTS = (
     *(Variant(name=f"qin, only {name}", model="qin", fields=fields) for name, fields in INPUTS.items()),
     *(Variant(name=f"qin, without {name}", model="qin", fields=_without(*fields)) for name, fields in INPUTS.items()),
     Variant(name="qin, all and history", model="qin", history=True),
+    *(Variant(name=f"{model}, all and labels", model=model, labels=True) for model in ("linear", "autoint", "qin")),
+    Variant(name="qin, only labels", model="qin", fields=(), labels=True),
+    *map(_published, adsee_tables.LINES),
 )
 
 
@@ -100,14 +127,18 @@ def compare_inputs(
         tables: creatives with results and their features; several when several markets are averaged.
         progress: told (fits done, fits in all).
     Returns:
-        name, model, pooling, num_fields, and for each of METRICS value, low, high (95 %), seed_std; `added` holds the same for
-        Spearman and MAE minus those of the same network on all inputs. None where a figure is undefined.
+        name, model, pooling, num_fields, history, labels, against, published (METRICS of the paper, or None), and for each of
+        METRICS value, low, high (95 %), seed_std;
+        `added` holds the same for Spearman and MAE minus those of the line `against`: the same network on FIELDS, or the
+        published line with all inputs; of the line itself where neither is asked for. None where a figure is undefined.
     Raises:
-        TrainingError: too few groups, or stopped.
-        ConfigError: no seed, or no variant.
+        TrainingError: a table has too few creatives, clicks or groups, or nothing to learn (`check_trainable`), or stopped.
+        FeatureError: a feature holds NaN. ConfigError: no seed, or no variant.
     """
     if not seeds or not variants:
         raise ConfigError(f"a benchmark needs at least one seed and one model, got {len(seeds)} and {len(variants)}.")
+    for creatives, _ in tables:
+        check_trainable(creatives, PredictorConfig())
     judged: dict[str, list[list[Judged]]] = {variant.name: [[] for _ in tables] for variant in variants}
     num_done = 0
     for number, (creatives, features) in enumerate(tables):
@@ -147,9 +178,11 @@ class _Encoded:
     ) -> None:
         self.parts, self.outcomes = parts, count_outcomes(creatives)
         self.builder = FeatureBuilder.fit(creatives, features, parts[0])
-        self.plain = attach_codes(self.builder.encode(creatives, features), features, self.builder)
+        self.known_labels = fit_labels(features, parts[0])
         is_training = np.isin(np.arange(len(creatives)), parts[0])
-        self.with_history = self.builder.encode_table(creatives, features, is_training)
+        table = self.builder.encode_table(creatives, features, is_training)
+        self.with_history = attach_labels(table, features, self.known_labels)
+        self.plain = attach_codes(replace(self.with_history, history=None), features, self.builder)
         rates = self.outcomes.clicks / self.outcomes.impressions
         self.observed = rates.double().numpy()[parts[2]]
 
@@ -158,14 +191,17 @@ class _Encoded:
         model = self._build(variant, seed)
         batch = self._inputs(variant)
         parts = (self.parts[0], self.parts[1])
+        if hasattr(model, "wide"):
+            fit_wide_path(model.eval(), batch, self.outcomes, parts[0], rng=np.random.default_rng(seed))
         train_model(model, batch, self.outcomes, parts, config=training, seed=seed, watch=Watch())
         with torch.no_grad():
             return torch.sigmoid(model.eval()(batch.rows(torch.from_numpy(self.parts[2])))).double().numpy()
 
     def _build(self, variant: Variant, seed: int) -> nn.Module:
         generator = torch.Generator().manual_seed(seed)
-        model = build_ctr_model(variant.model, self.builder.spec, CTRModelConfig(), generator=generator)
-        code_dim = self.builder.spec.widths["face_mean"]
+        spec = widen_spec(self.builder.spec, self.known_labels) if variant.labels else self.builder.spec
+        model = build_ctr_model(variant.model, spec, CTRModelConfig(), generator=generator)
+        code_dim = spec.widths["face_mean"]
         return pool_by_attention(model, code_dim) if variant.pooling == "attention" and code_dim else model
 
     def _inputs(self, variant: Variant) -> FeatureBatch:
@@ -214,18 +250,20 @@ def summarise(judged: dict[str, list[list[Judged]]], variants: Sequence[Variant]
         name: np.array([_measure_draw(tables, [counts[d] for counts in draws]) for d in range(NUM_DRAWS)])
         for name, tables in judged.items()
     }  # [draws, 6]
-    whole = {v.model: v.name for v in reversed(variants) if v.fields == FIELDS and v.pooling == "max" and not v.history}
+    plain = [v for v in variants if v.fields == FIELDS and v.pooling == "max" and not (v.history or v.labels)]
+    whole = {v.model: v.name for v in reversed(plain)}
     lines = []
     for variant in variants:
         name = variant.name
+        full = variant.against if variant.against in per_seed else whole.get(variant.model, name)
         line: dict[str, Any] = {
             "name": name, "model": variant.model, "pooling": variant.pooling, "num_fields": len(variant.fields),
-            "history": variant.history,
+            "history": variant.history, "labels": variant.labels, "against": full,
+            "published": None if variant.published is None else dict(zip(METRICS, variant.published, strict=True)),
         }  # fmt: skip
         for k, metric in enumerate(METRICS):
             seed_std = float(per_seed[name][:, k].std())
             line[metric] = {**_interval(per_seed[name][:, k].mean(), drawn[name][:, k]), "seed_std": _or_none(seed_std)}
-        full = whole.get(variant.model, name)
         difference, drawn_difference = per_seed[name] - per_seed[full], drawn[name] - drawn[full]
         line["added"] = {
             metric: _interval(difference[:, k].mean(), drawn_difference[:, k])
@@ -265,13 +303,18 @@ def _number_groups(creatives: Sequence[Creative]) -> np.ndarray:
 def render_table(lines: Sequence[dict[str, Any]]) -> str:
     """Return the lines as plain text: figures, the 95 % interval of Spearman, and what Spearman loses without an input."""
     head = ("MAE", "MAPE", "NDCG@10", "NDCG@50", "Spearman", "Kendall")
-    rows = [f"{'model and inputs':<24}" + "".join(f"{name:>9}" for name in head) + "   Spearman 95 %     against all inputs"]
+    width = max(len("model and inputs"), *(len(line["name"]) for line in lines)) + 2
+    title = "".join(f"{name:>9}" for name in head) + "   Spearman 95 %     against all inputs (Q: Q3, C: C5)"
+    rows = [f"{'model and inputs':<{width}}{title}"]
     for line in lines:
         values = "".join(f"{_text(line[name]['value'], 5 if name == 'mae' else 4):>9}" for name in METRICS)
         spearman, added = line["spearman"], line["added"]["spearman"]
         interval = f"{_text(spearman['low'], 3)} to {_text(spearman['high'], 3)}"
         change = f"{_text(added['value'], 3)} ({_text(added['low'], 3)} to {_text(added['high'], 3)})"
-        rows.append(f"{line['name']:<24}{values}   {interval:<18}{change}")
+        rows.append(f"{line['name']:<{width}}{values}   {interval:<18}{change}")
+        if (paper := line["published"]) is not None:
+            values = "".join(f"{_text(paper[name], 4):>9}" for name in METRICS)
+            rows.append(f"{'  published, other data':<{width}}{values}")
     return "\n".join(rows)
 
 

@@ -133,9 +133,10 @@ class CreativeDIN(nn.Module):
     def __init__(self, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> None:
         super().__init__()
         width = config.embedding_dim
-        target_dim = len(TARGET_FIELDS) * width
         self.wide = WidePath(spec, config.input_dropout_prob, generator=generator)
         self.fields = FieldEmbedding(spec, width, config.input_dropout_prob, generator=generator)
+        self.target_idx = [*_TARGET_IDX, *range(len(FIELDS), self.fields.num_fields)]
+        target_dim = len(self.target_idx) * width
         self.attention = InterestAttention(target_dim, 1, generator=generator)
         widths = [2 * target_dim + 1 + len(ROW_FIELDS) * width, *HIDDEN_DIMS]
         self.linears = nn.ModuleList(build_linear(a, b, generator=generator) for a, b in itertools.pairwise(widths))
@@ -147,10 +148,10 @@ class CreativeDIN(nn.Module):
     def forward(self, batch: FeatureBatch) -> Tensor:
         """Return logits [B]; a creative without history has v_U = 0."""
         vectors = self.fields(batch)
-        row, target = vectors[:, _ROW_IDX].flatten(1), vectors[:, _TARGET_IDX].flatten(1)
+        row, target = vectors[:, _ROW_IDX].flatten(1), vectors[:, self.target_idx].flatten(1)
         interest = target.new_zeros(len(batch), target.shape[1] + 1)
         if (history := batch.history) is not None:
-            items = self.fields(history.items, drop_inputs=False)[:, _TARGET_IDX].flatten(1)  # [M, E]
+            items = self.fields(history.items, drop_inputs=False)[:, self.target_idx].flatten(1)  # [M, E]
             interest = self.attention.attend(target, items, history.idx, history.mask, history.log_rate)
         values = torch.cat([interest, target, row], dim=1)
         for linear, activation in zip(self.linears, self.activations, strict=True):

@@ -15,14 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.layers import SeededDropout, build_linear, build_table
-from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, FeatureBatch, FeatureSpec
+from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
 WIDE_INPUT = 64
 _TABLE_STD = 0.05
 
 
+def build_label_table(spec: FeatureSpec, dim: int, *, generator: torch.Generator) -> nn.Linear | None:
+    """Build the map from label shares [B, K] (see `label_field`) to the mean of their vectors [B, D]; None without labels."""
+    if not spec.widths.get(LABELS, 0):
+        return None
+    return build_linear(spec.widths[LABELS], dim, generator=generator, bias=False)
+
+
 class FieldEmbedding(nn.Module):
-    """Fields as vectors: FeatureBatch of B -> [B, F, D]."""
+    """Fields as vectors: FeatureBatch of B -> [B, F, D]; class labels, where the spec has them, come last.
+
+    num_fields: F.
+    """
 
     def __init__(self, spec: FeatureSpec, embedding_dim: int, input_dropout_prob: float, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -41,6 +51,8 @@ class FieldEmbedding(nn.Module):
             }
         )
         self.dropout = SeededDropout(input_dropout_prob, generator)
+        self.labels = build_label_table(spec, embedding_dim, generator=generator)
+        self.num_fields = len(FIELDS) + (self.labels is not None)
 
     def forward(self, batch: FeatureBatch, *, drop_inputs: bool = True) -> Tensor:
         """Return [B, F, D] in the order of FIELDS; absent fields are zero vectors.
@@ -56,7 +68,8 @@ class FieldEmbedding(nn.Module):
             is_dropped = drop_inputs and values.shape[1] >= WIDE_INPUT
             vectors.append(self.projections[name](self.dropout(values) if is_dropped else values))
         vectors += [self.tables[name](batch.categories[:, k]) for k, name in enumerate(CATEGORICAL_FIELDS)]
-        return torch.stack(vectors, dim=1) * batch.present[:, :, None]  # [B, F, D]
+        fields = torch.stack(vectors, dim=1) * batch.present[:, :, None]  # [B, F, D]
+        return fields if self.labels is None else torch.cat([fields, self.labels(batch.dense[LABELS])[:, None]], dim=1)
 
 
 class WidePath(nn.Module):
@@ -77,6 +90,8 @@ class WidePath(nn.Module):
         if self.has_appeal:
             del self.weights["appeal"]
             self.log_appeal_weight = nn.Parameter(torch.tensor(math.log(max(spec.appeal_scale, 1e-3))))
+        num_labels = spec.widths.get(LABELS, 0)
+        self.label_weights = nn.Parameter(torch.zeros(num_labels)) if num_labels else None
 
     def forward(self, batch: FeatureBatch) -> Tensor:
         """Return [B]; an unseen category contributes zero, and the appeal of the words can only raise it."""
@@ -90,4 +105,6 @@ class WidePath(nn.Module):
         if self.has_appeal:
             appeal = batch.dense["appeal"][:, 0] * batch.present[:, FIELDS.index("appeal")]
             log_odds = log_odds + self.log_appeal_weight.exp() * appeal
+        if self.label_weights is not None:
+            log_odds = log_odds + batch.dense[LABELS] @ self.label_weights
         return log_odds

@@ -7,6 +7,7 @@ figures look like. Knows predictors and counts; no files, no pictures.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,8 +62,9 @@ def measure_held_out(
         log_loss_gain (nats per impression under the log-loss of these creatives' own mean rate), intervals (metric -> 90 %
         interval over groups; None with fewer than two groups), reliability (bins of equal impressions: predicted and observed
         rate), deciles (of predicted rate: the same and coverage), deciles_off (how many of them have a coverage whose interval
-        leaves PROMISED out), drift and evidence (see `summarise_evidence`), num_groups, and verdict: "better than the mean
-        rate" when the interval of log_loss_gain lies above 0, else "not enough data".
+        leaves PROMISED out), drift and evidence (see `summarise_evidence`), num_groups, verdict: "better than the mean
+        rate" when the interval of log_loss_gain lies above 0, else "not enough data", and gaps: a sentence for each thing that
+        these creatives cannot tell, and what would let them.
     """
     counts = count_held_out(predictor, creatives, features)
     log_odds = predictor.calibrator.log_odds(counts.logit, counts.domain)
@@ -88,7 +90,27 @@ def measure_held_out(
     metrics |= summarise_evidence(predictor, creatives, features)
     metrics["num_groups"] = int(draws.shape[1])
     metrics["verdict"] = BETTER if is_better else NOT_ENOUGH
+    metrics["gaps"] = _list_gaps(creatives, counts, metrics)
     return metrics
+
+
+def _list_gaps(creatives: Sequence[Creative], counts: Counts, metrics: dict[str, Any]) -> list[str]:
+    """Return a sentence for each kind of figure that is None, and why."""
+    gaps = []
+    tests = Counter(creative.test_id for creative in creatives if creative.test_id)
+    if counts.clicks.sum() in (0, counts.impressions.sum()):
+        who = "nobody" if counts.clicks.sum() == 0 else "everybody"
+        gaps.append(f"{who} clicked in {counts.impressions.sum():.0f} impressions: no order and no level can be told.")
+    elif metrics["spearman"] is None:
+        gaps.append(f"the {len(creatives)} creatives have one click rate or one prediction: no order across them can be told.")
+    if metrics["pairwise_accuracy"] is None and tests:
+        arms = "has two arms" if max(tests.values()) < 2 else "has two arms with different words or pictures and rates"
+        gaps.append(
+            f"none of the {len(tests)} tests {arms}: no order within tests can be told. Give all arms of one the same test_id."
+        )
+    if metrics["num_groups"] < 2:
+        gaps.append("all creatives are of one group (test, else brand): no interval can be told. Add results of others.")
+    return gaps
 
 
 def describe_rows(

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from adcreative.ctr.embedding import WIDE_INPUT
 from adcreative.ctr.training import Outcomes
-from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, FeatureBatch
+from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
 
 EMBEDDING_STD = 0.04
 MEASURE_STD = 0.12
@@ -104,6 +104,8 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
     for k, name in enumerate(CATEGORICAL_FIELDS):
         one_hot = np.eye(wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]
         designs[name] = (one_hot * present[:, [FIELDS.index(name)]], (CATEGORY_STD * scale) ** 2)
+    if wide.label_weights is not None:
+        designs[LABELS] = (batch.dense[LABELS].double().numpy(), (CATEGORY_STD * scale) ** 2)
     return designs
 
 
@@ -112,6 +114,8 @@ def _move(wide: Any, name: str, change: Tensor) -> None:
         wide.offsets += change
     elif name == "appeal":
         wide.log_appeal_weight += float(np.log(max(1.0 + float(change), MIN_APPEAL_WEIGHT)))
+    elif name == LABELS:
+        wide.label_weights += change
     elif name in wide.weights:
         wide.weights[name] += change
     else:

@@ -49,9 +49,10 @@ class CreativeQIN(nn.Module):
     def __init__(self, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> None:
         super().__init__()
         width = config.embedding_dim
-        target_dim, row_dim = len(TARGET_FIELDS) * width, len(ROW_FIELDS) * width
         self.wide = WidePath(spec, config.input_dropout_prob, generator=generator)
         self.fields = FieldEmbedding(spec, width, config.input_dropout_prob, generator=generator)
+        self.target_idx = [*_TARGET_IDX, *range(len(FIELDS), self.fields.num_fields)]
+        target_dim, row_dim = len(self.target_idx) * width, len(ROW_FIELDS) * width
         self.log_rate = build_linear(1, width, generator=generator)
         self.attention = SparseTargetAttention(target_dim, target_dim + width, generator=generator)
         self.quadratic = QuadraticNetwork(
@@ -64,7 +65,7 @@ class CreativeQIN(nn.Module):
 
     def encode_memory(self, items: FeatureBatch, log_rate: Tensor) -> Memory:
         """Encode history items and their log rates [M, 1] once, for any number of targets."""
-        vectors = self.fields(items, drop_inputs=False)[:, _TARGET_IDX].flatten(1)  # [M, E]
+        vectors = self.fields(items, drop_inputs=False)[:, self.target_idx].flatten(1)  # [M, E]
         return Memory(*self.attention.encode_items(torch.cat([vectors, self.log_rate(log_rate)], dim=1)))
 
     def forward(self, batch: FeatureBatch, memory: Memory | None = None) -> Tensor:
@@ -74,7 +75,7 @@ class CreativeQIN(nn.Module):
             memory: what `encode_memory` returned for the batch's history; encoded afresh when None.
         """
         vectors = self.fields(batch)
-        row, target = vectors[:, _ROW_IDX].flatten(1), vectors[:, _TARGET_IDX].flatten(1)
+        row, target = vectors[:, _ROW_IDX].flatten(1), vectors[:, self.target_idx].flatten(1)
         attended = target
         if batch.history is not None:
             history = batch.history

@@ -2,6 +2,7 @@
 
     weights          every named weight: sources in order, hash, licence (no torch)
     creative_clip    CreativeClip: pictures and words through open_clip
+    labels           PictureLabeller: ImageNet classes seen in a picture, for benchmarks
     headline         HeadlineModel: how appealing is a headline
     headline_tests   the real headline tests it learns from and is judged on (no torch)
     faces            FaceAnalyzer, FaceCodec

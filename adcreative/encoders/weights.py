@@ -119,7 +119,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "efficientnet-lite0": WeightSource(
         name="efficientnet-lite0",
         kind="file",
-        purpose="pictures: EfficientNet-Lite0 trained on ImageNet, the picture tower",
+        purpose="pictures: EfficientNet-Lite0 trained on ImageNet, the picture tower; class labels in benchmarks",
         licence="Apache-2.0 (LICENSE file in the wheel; its metadata say UNKNOWN)",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         size_bytes=18826032,

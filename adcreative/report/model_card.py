@@ -20,6 +20,7 @@ _ROWS = (
     ("brier", "Brier score", ".5f"),
     ("coverage", "90 % intervals cover", ".1%"),
 )
+_BEFORE_SPEARMAN = (("mae", ".4f"), ("mape", ".3f"), ("ndcg_at_10", ".3f"), ("ndcg_at_50", ".3f"))
 
 
 def render_model_card(
@@ -30,13 +31,14 @@ def render_model_card(
     faithfulness: Mapping[str, Mapping[str, float]],
     pictures: Mapping[str, str],
     command: str,
+    comparison: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the README.md of a predictor's folder.
 
     Args:
         facts: `adcreative.model_card.facts_of`. measured: data -> figures of `measure_held_out`, in the order to show.
         faithfulness: method -> figures of `summarise_wins`; may be empty. pictures: data -> file name of its plots.
-        command: what made the figures.
+        command: what made the figures. comparison: `adcreative.model_card.trim_comparison`, where there is one.
     """
     parts = [
         f"# {name}", _opening(facts), _use(), "## How good it is", _figures_intro(measured), _table(measured),
@@ -45,6 +47,8 @@ def render_model_card(
     ]  # fmt: skip
     if faithfulness:
         parts += ["## Are its reasons true of it", _faithfulness(faithfulness)]
+    if comparison:
+        parts += ["## What each input adds, by AdSEE's protocol", _comparison(comparison)]
     parts += [
         "## What it rests on", _evidence(facts, measured), "## How it was made", _making(facts), "## Data and licence",
         _licence(facts), "## Limits", _limits(), f"Figures: `{command}`. Model `{facts['content_hash'][:16]}`.",
@@ -118,6 +122,38 @@ def _faithfulness(faithfulness: Mapping[str, Mapping[str, float]]) -> str:
         won = _cell(one.get("won"), (one["low"], one["high"]) if "low" in one else None, ".1%")
         lines.append(f"| {method} | {one['creatives']} | {one['cases']} | {won} |")
     return "\n".join(lines)
+
+
+def _comparison(comparison: Mapping[str, Any]) -> str:
+    labels = comparison["labels"]
+    seen = ", ".join(f"{name} ({number})" for name, number in list(labels["commonest"].items())[:5])
+    said = f" Class labels: {labels['per_picture']:.1f} a picture; most often {seen}." if seen else ""
+    lines = [
+        f"Not of this model: every line is a network fitted anew to {comparison['num_creatives']} creatives "
+        f"({comparison['data']}),\n{comparison['num_seeds']} splits by group. In brackets: 95 % bootstrap intervals over "
+        "groups. "
+        "The last column is Spearman less that of the line with all inputs\n(lines Q: Q3, C: C5; others: their network, all "
+        f"inputs).{said}\nPublished figures (AdSEE, KDD 2023, tables 2 and 3: other ads, split by row) stand below the lines "
+        "that read the same:\norders of lines compare, levels do not.", "",
+        "| network and inputs | MAE | MAPE | NDCG@10 | NDCG@50 | Spearman | Kendall | Spearman added |", "|---" * 8 + "|",
+    ]  # fmt: skip
+    for line in comparison["lines"]:
+        spearman, added = line["spearman"], line["added"]
+        cells = [_cell(line[name], None, form) for name, form in _BEFORE_SPEARMAN]
+        cells += [_bracketed(spearman), _cell(line["kendall"], None, ".3f")]
+        lines.append(
+            f"| {line['name']} | {' | '.join(cells)} | {'' if line['against'] == line['name'] else _bracketed(added)} |"
+        )
+        if (paper := line["published"]) is not None:
+            cells = [_cell(paper[name], None, form) for name, form in _BEFORE_SPEARMAN]
+            cells += [_cell(paper[name], None, ".3f") for name in ("spearman", "kendall")]
+            lines.append(f"| *published* | {' | '.join(cells)} | |")
+    return "\n".join([*lines, "", f"Made by `{comparison['command']}`."])
+
+
+def _bracketed(figure: Mapping[str, float | None]) -> str:
+    interval = None if figure["low"] is None or figure["high"] is None else (figure["low"], figure["high"])
+    return _cell(figure["value"], interval, ".3f")
 
 
 def _evidence(facts: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from adcreative import pipeline, tools
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
 from adcreative.ctr.predictor import Predictor
+from adcreative.encoders.labels import PictureLabeller
 from adcreative.errors import AdCreativeError, ArtifactError, FeatureError, TrainingError
 from adcreative.features import CreativeFeatures
 from tests.ctr.conftest import SMALL
@@ -62,6 +63,51 @@ def test_train_says_what_is_wrong_and_writes_nothing(rows: Rows, message: str, t
         pipeline.train(tmp_path / "ads.csv", tmp_path / "model")
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["ads.csv"]
+
+
+@pytest.mark.usefixtures("_planted")
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (lambda: ads(100, lambda i: 20), r"all 100 creatives have the same click rate \(0\.02\); there is no difference"),
+        (lambda: ads(100, lambda i: 0), "0 clicks in all; at least 100 are needed to tell creatives apart"),
+        (lambda: ads(100, lambda i: 1000), r"all 100 creatives have the same click rate \(1\); there is no difference"),
+        (lambda: ads(12, lambda i: 20 + i), "12 creatives have results; at least 60 are needed to learn from"),
+        (lambda: ads(100, lambda i: 20 + i % 9, test_id="t", ad_name="a"), "the creatives form 1 groups .* are needed"),
+    ],
+    ids=["constant labels", "nobody clicked", "everybody clicked", "too few rows", "one group"],
+)
+def test_benchmark_says_what_is_wrong_and_writes_nothing(
+    rows: Rows, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PictureLabeller, "load", lambda: None)
+    write_rows(tmp_path / "ads.csv", rows(), COLUMNS)
+    with pytest.raises(TrainingError, match=message) as caught:
+        pipeline.benchmark("adsee", tmp_path / "out", data=tmp_path / "ads.csv")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda data, out: pipeline.score(data, out / "scores.csv"),
+        lambda data, out: pipeline.benchmark("adsee", out / "table", data=data),
+    ],
+    ids=["score", "benchmark"],
+)
+def test_nan_features_end_a_verb_in_one_sentence_and_leave_no_table(
+    verb: Callable[[Path, Path], object], predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor = SimpleNamespace(extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives], cache=None)
+    monkeypatch.setattr(tools, "load_tools", lambda *_: SimpleNamespace(extractor=extractor))
+    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(predictor, predictor, predictor))
+    monkeypatch.setattr(PictureLabeller, "load", lambda: None)
+    write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
+    with pytest.raises(FeatureError, match=r'creative "ad \d+": appeal holds NaN or infinite values; extract it again'):
+        verb(tmp_path / "ads.csv", tmp_path)
+    assert not (tmp_path / "scores.csv").exists()
+    assert not (tmp_path / "table").exists()
 
 
 @pytest.mark.usefixtures("_planted")

@@ -44,6 +44,10 @@ def test_every_figure_stands_with_its_interval(measured: dict, predictor: Predic
     assert json.loads(json.dumps(measured, allow_nan=False)) == measured
 
 
+def test_what_can_be_measured_has_no_gap(measured: dict) -> None:  # type: ignore[type-arg]
+    assert measured["gaps"] == []
+
+
 def test_bins_and_deciles_hold_everything_once(measured: dict, fresh: PlantedWorld) -> None:  # type: ignore[type-arg]
     impressions = sum(c.impressions or 0 for c in fresh.creatives)
     clicks = sum(c.clicks or 0 for c in fresh.creatives)
@@ -90,11 +94,20 @@ def test_a_few_creatives_and_a_test_of_one_arm_are_measured_as_far_as_they_go(
 ) -> None:
     found = measure_held_out(predictor, [replace(fresh.creatives[300], test_id="lonely")], fresh.features[300:301])
     assert (found["n"], found["pairwise_accuracy"], found["spearman"]) == (1, None, None)
+    assert [gap.split(":")[0] for gap in found["gaps"]] == [
+        "the 1 creatives have one click rate or one prediction", "none of the 1 tests has two arms",
+        "all creatives are of one group (test, else brand)",
+    ]  # fmt: skip
     assert len(found["deciles"]) == 1
     assert found["verdict"] == NOT_ENOUGH
     none_clicked = [replace(c, clicks=0) for c in fresh.creatives[:12]]
     found = measure_held_out(predictor, none_clicked, fresh.features[:12])
     assert found["verdict"] == NOT_ENOUGH
+    shown = sum(c.impressions or 0 for c in none_clicked)
+    assert found["gaps"] == [f"nobody clicked in {shown} impressions: no order and no level can be told."]
+    equal = [replace(c, impressions=1000, clicks=7, headline=c.ad_name, test_id="t") for c in fresh.creatives[:2]]
+    found_equal = measure_held_out(predictor, equal, fresh.features[:2])
+    assert "none of the 1 tests has two arms with different words or pictures and rates" in found_equal["gaps"][1]
     assert json.dumps(found, allow_nan=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from adcreative.ctr import linear_start
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.fitting import count_outcomes
+from adcreative.ctr.label_field import attach_labels, widen_spec
 from adcreative.ctr.linear_start import fit_wide_path
 from adcreative.ctr.zoo import build_ctr_model
 from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, FeatureBatch
+from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
 from tests.ctr.planted import PlantedWorld, plant_market
 
 
@@ -29,11 +31,15 @@ def once() -> np.random.Generator:
     return EveryGroupOnce(np.random.PCG64(0))
 
 
-def start(world: PlantedWorld, rng: np.random.Generator, *, scale: float = 1.0) -> tuple[torch.nn.Module, FeatureBatch]:
+def start(
+    world: PlantedWorld, rng: np.random.Generator, *, scale: float = 1.0, labels: Sequence[int] = ()
+) -> tuple[torch.nn.Module, FeatureBatch]:
     rows = np.arange(len(world.creatives))
     builder = FeatureBuilder.fit(world.creatives, world.features, rows)
-    batch = builder.encode(world.creatives, world.features)
-    model = build_ctr_model("linear", builder.spec, CTRModelConfig(), generator=torch.Generator().manual_seed(0)).eval()
+    batch = attach_labels(builder.encode(world.creatives, world.features), world.features, labels)
+    model = build_ctr_model(
+        "linear", widen_spec(builder.spec, labels), CTRModelConfig(), generator=torch.Generator().manual_seed(0)
+    ).eval()
     fit_wide_path(model, batch, count_outcomes(world.creatives), rows, rng=rng, scale=scale)
     return model, batch
 
@@ -41,7 +47,9 @@ def start(world: PlantedWorld, rng: np.random.Generator, *, scale: float = 1.0) 
 def test_equals_the_mixed_model_in_its_primal_form() -> None:
     """Stack all inputs, group dummies and a free intercept; solve the penalised weighted least squares directly."""
     world = plant_market(90, seed=0, num_brands=9)
-    model, batch = start(world, once())
+    sets = [np.flatnonzero([row % 2 == 0, row % 3 == 0]) for row in range(90)]
+    world = replace(world, features=[replace(f, labels=found) for f, found in zip(world.features, sets, strict=True)])
+    model, batch = start(world, once(), labels=(0, 1))
     present = batch.present.double().numpy()
     blocks, variances = [present], [np.full(len(FIELDS), linear_start.PRESENCE_STD**2)]
     names = [name for name in DENSE_FIELDS if name in model.wide.weights]  # type: ignore[operator,union-attr]
@@ -59,6 +67,8 @@ def test_equals_the_mixed_model_in_its_primal_form() -> None:
         one_hot = np.eye(model.wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]  # type: ignore[union-attr,index]
         blocks.append(one_hot * present[:, [FIELDS.index(name)]])
         variances.append(np.full(one_hot.shape[1], linear_start.CATEGORY_STD**2))
+    blocks.append(batch.dense[LABELS].double().numpy())
+    variances.append(np.full(2, linear_start.CATEGORY_STD**2))
     outcomes = count_outcomes(world.creatives)
     group = outcomes.group.numpy()
     blocks += [np.eye(group.max() + 1)[group], np.ones((90, 1))]
@@ -77,6 +87,8 @@ def test_equals_the_mixed_model_in_its_primal_form() -> None:
         found = model.wide.weights[name].detach()  # type: ignore[union-attr,index]
         np.testing.assert_allclose(found, weights[offset : offset + width], atol=1e-4)
         offset += width
+    offset += 1 + sum(model.wide.tables[name].num_embeddings for name in CATEGORICAL_FIELDS)  # type: ignore[union-attr,index,misc]
+    np.testing.assert_allclose(model.wide.label_weights.detach(), weights[offset : offset + 2], atol=1e-4)  # type: ignore[union-attr,operator]
 
 
 def test_planted_effects_are_found_in_a_few_hundred_rows() -> None:
