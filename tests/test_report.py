@@ -115,6 +115,14 @@ def test_calibration_may_come_from_a_model_card(image_dir: Path) -> None:
     assert "+14%" in page
 
 
+def test_likeness_and_realism_stand_beside_an_edit_and_older_rows_do_without(image_dir: Path) -> None:
+    page = report(image_dir, edited_row(realism=0.91))
+    assert "Likeness to the original: 0.93" in page
+    assert "Realism: 0.91 (1.00 is as real as the original)." in page
+    older = {name: value for name, value in edited_row().items() if name != "realism"}
+    assert "Realism" not in report(image_dir, older)
+
+
 def test_words_only_edit_is_its_own_control() -> None:
     row = edited_row(ctr_control=None, edits=(Edit(face=-1, direction="headline", strength=1.0),))
     lift = rates.measure_lift(row, is_calibrated=True)

@@ -172,6 +172,9 @@ class _Draft:
 
     def finished(self) -> CopyCandidates:
         headlines, descriptions = (self._accepted[kind] for kind in KINDS)
+        if self._dropped and not headlines and not descriptions:
+            text, why = self._dropped[0]
+            self.note(f'none of {len(self._dropped)} written lines passed the rules; "{text[:60]}", for one, {why}')
         engines = tuple(engine for _, engine in (*headlines, *descriptions))
         return CopyCandidates(
             headlines=tuple(line for line, _ in headlines),

@@ -18,7 +18,11 @@ from apps.studio import fragments
 from apps.studio.handlers import Handlers
 from apps.studio.seat import MAX_WAITING
 from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
+<<<<<<< HEAD
 from tests.apps.fakes import FakeFace, FakeStudio
+=======
+from tests.apps.fakes import FakeAlternative, FakeStudio
+>>>>>>> words
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 ALLOWED = Wish(effort="quick", faces="allowed", directions=("smile",))
@@ -306,3 +310,10 @@ def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeS
     assert last.record == {"status": "stopped", "rounds": 0}
     assert not studio.asked
     assert handlers.score(headline="a")[1]["ctr"] == 0.0152
+
+
+def test_each_edit_that_can_be_taken_says_how_real_it_looks() -> None:
+    found = [FakeAlternative(0.1, 0.05, 1.0, "Mud"), FakeAlternative(0.1, 0.04, 0.5, "Hills", identity=None, realism=None)]
+    shown = fragments.alternatives(found, front=[(0.5, 0.04)])
+    assert "; likeness 0.97" in shown
+    assert shown.count("; realism 0.93") == shown.count("realism") == 1

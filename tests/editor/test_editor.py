@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.creative import Creative, Edit
 from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
 from adcreative.errors import ConfigError, CopywriterError, CreativeError
@@ -227,6 +228,24 @@ def test_all_faces_refused_leaves_the_words() -> None:
     assert outcome.result.headline_edited == "Dry feet all day"
     np.testing.assert_array_equal(outcome.image_u8, ad.image_u8)
     assert outcome.control_u8 is None
+
+
+def test_all_faces_and_all_lines_refused_keeps_the_ad_and_says_why() -> None:
+    class Boaster:
+        engine = "boaster"
+
+        def propose(self, *args: Any, **kwargs: Any) -> list[str]:
+            return ["The best shoes in the world", "Guaranteed happiness"]
+
+    tools = fake_tools(
+        analyzer=FakeAnalyzer({0: "too small", 1: "cut off"}), copywriter=LintedCopywriter(Boaster(), fallback=None)
+    )
+    ad = fake_ad(2)
+    outcome = edit_creative(ad, tools=tools, config=QUICK)
+    assert (outcome.result.status, outcome.result.headline_edited) == ("kept", ad.headline)
+    assert "nothing may be changed" in outcome.result.reason
+    assert 'none of 2 written lines passed the rules; "The best shoes in the world", for one, claims' in outcome.result.reason
+    np.testing.assert_array_equal(outcome.image_u8, ad.image_u8)
 
 
 def test_nothing_may_be_changed() -> None:
