@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+import tracemalloc
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from adcreative.creative import Edit, EditResult, FaceReport, FailedCreative
+from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import pictures, rates, words, write_report
 from adcreative.report.rendering import flatten
 from adcreative.report.summary import calibration_sentence, summarise
@@ -169,6 +173,52 @@ def test_beyond_the_limit_creatives_are_listed_without_pictures(image_dir: Path,
     page = report(image_dir, *[edited_row(ad_name=f"ad {number}") for number in range(5)])
     assert page.count("<article") == 2
     assert all(f"ad {number}" in page for number in range(5))
+
+
+class _ManyRows(Sequence[dict]):
+    """Rows that are made when they are read, as those of a log; each brings a search of some kilobytes."""
+
+    def __init__(self, num: int) -> None:
+        self.num = num
+
+    def __len__(self) -> int:
+        return self.num
+
+    def __getitem__(self, number: int) -> dict:  # type: ignore[override]
+        if number >= self.num:
+            raise IndexError(number)
+        rate = 0.0155 + 1e-6 * (number * 7919 % self.num)  # the smaller of two gains, so the cautious one
+        return edited_row(ad_name=f"ad {number}", ctr_edited_judge=rate, search={"notes": f"{number} " * 2000})
+
+
+def test_the_listed_are_the_best_of_all(image_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adcreative.report.page.MAX_CARDS", 2)
+    monkeypatch.setattr("adcreative.report.page.MAX_TABLE_ROWS", 4)
+    rows = _ManyRows(30)
+    page = report(image_dir, *rows)
+    best = sorted(rows, key=lambda row: -row["ctr_edited_judge"])  # naive twin
+    assert re.findall(r"ad \d+", page[page.index("<article") :])[0] == best[0]["ad_name"]
+    listed = set(re.findall(r"\bad \d+\b", page))
+    assert listed == {row["ad_name"] for row in best[:4]}
+
+
+def test_memory_does_not_grow_with_the_rows(image_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adcreative.report.page.MAX_CARDS", 2)
+    monkeypatch.setattr("adcreative.report.page.MAX_TABLE_ROWS", 20)
+
+    def peak_bytes(num: int) -> int:
+        rows = _ManyRows(num)
+        tracemalloc.start()
+        try:
+            disclosures_of_run(rows, date(2026, 11, 25))
+            options: dict = {"settings": {"calibration": CALIBRATION}, "cards": (), "failures": ()}
+            write_report(image_dir.parent / "report.html", rows, image_dir=image_dir, **options)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak_bytes(50)  # templates and rules are loaded once
+    assert peak_bytes(1000) - peak_bytes(200) < 1_000_000, "800 rows measure 8 MB"
 
 
 def test_empty_run_is_a_page(image_dir: Path) -> None:

@@ -92,16 +92,17 @@ def disclosures_of_run(
     rows: Iterable[Mapping[str, Any]], on: date, markets: Sequence[str] = (ALL_MARKETS,), *, rules_dir: Path | None = None
 ) -> list[Disclosure]:
     """Return the duties that the edited creatives of a run (rows of results.jsonl) may bring, each once."""
-    edits: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
+    edits: dict[bool, dict[bool, Mapping[str, Any]]] = {True: {}, False: {}}  # one of faces and one of words say it all
     for row in rows:
         if row["status"] == "edited":
             names = [part.strip() for part in str(row.get("consent_id", "")).split(";")]
-            edits[SYNTHETIC_PERSON in names] += row["edits"]
+            for edit in row["edits"]:
+                edits[SYNTHETIC_PERSON in names].setdefault(int(edit["face"]) >= 0, edit)
     found = {
         one.rule_id: one
         for is_synthetic, made in edits.items()
         if made
-        for one in disclosures(markets, made, on, is_synthetic=is_synthetic, rules_dir=rules_dir)
+        for one in disclosures(markets, made.values(), on, is_synthetic=is_synthetic, rules_dir=rules_dir)
     }
     return sorted(found.values(), key=lambda one: LEVELS.index(one.level))
 

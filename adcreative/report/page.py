@@ -6,6 +6,7 @@ policy that allows no request and no script but its own.
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def write_report(
 
     Args:
         results: rows of results.jsonl (EditResult.as_dict()). The best come first; beyond MAX_CARDS they are listed without
-            pictures.
+            pictures, beyond MAX_TABLE_ROWS they are counted. Rows are streamed, only those listed are held.
         settings: what the run was made with, nested as it may be; `calibration` (a sentence or numbers) and `title` are known.
         image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
         cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
@@ -105,16 +106,16 @@ def write_report(
     path = Path(path)
     calibration = calibration_sentence(settings, cards)
     summary = summarise(results, num_failures=len(failures), calibration=calibration)
-    ordered = sorted(results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
+    best = heapq.nsmallest(MAX_TABLE_ROWS, results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
     script = read_part("report.js")
     values = {
         "title": str(settings.get("title") or "What the edits are expected to do"),
         "written": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         "summary": summary,
-        "rows": [_card(row, number, calibration) for number, row in enumerate(ordered[:MAX_TABLE_ROWS], 1)],
-        "num_rows": len(ordered),
+        "rows": [_card(row, number, calibration) for number, row in enumerate(best, 1)],
+        "num_rows": len(results),
         "max_cards": MAX_CARDS,
-        "cards": _cards_with_pictures(ordered[:MAX_CARDS], calibration, Path(image_dir)),
+        "cards": _cards_with_pictures(best[:MAX_CARDS], calibration, Path(image_dir)),
         "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
         "model_cards": [_model_card(card) for card in cards],
         "limits": LIMITS,

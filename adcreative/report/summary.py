@@ -6,8 +6,9 @@ Knows rows of results.jsonl and the calibration; knows neither pictures nor HTML
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -68,44 +69,51 @@ def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[st
     return f"{where}: {', '.join(said)}." if said else ""
 
 
-def summarise(results: Sequence[Mapping[str, Any]], *, num_failures: int, calibration: str) -> Summary:
-    """Count and average a run; creatives that could not be read (num_failures) count as failed."""
-    status = Counter(str(row.get("status")) for row in results)
-    edited = [row for row in results if row.get("status") == "edited"]
-    lifts: list[Lift] = [measure_lift(row, is_calibrated=bool(calibration)) for row in edited]
-    shown = [(row, lift) for row, lift in zip(edited, lifts, strict=True) if not lift.missing]
-    evidence = Counter(str(row["evidence"]) for row in results if row.get("evidence")).most_common(1)
-    counts = Summary(
-        num_creatives=len(results) + num_failures,
+def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibration: str) -> Summary:
+    """Count and average a run; creatives that could not be read (num_failures) count as failed.
+
+    Rows are read once and not kept: of an edited one some ten numbers stay.
+    """
+    status, evidence, missing = Counter[str](), Counter[str](), dict[str, None]()
+    columns: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+    for row in results:
+        status[str(row.get("status"))] += 1
+        if row.get("evidence"):
+            evidence[str(row["evidence"])] += 1
+        if row.get("status") == "edited":
+            lift = measure_lift(row, is_calibrated=bool(calibration))
+            missing |= dict.fromkeys(lift.missing)
+            if not lift.missing:
+                for name, value in _shown_numbers(row, lift).items():
+                    columns[name].append(value)
+    return Summary(
+        num_creatives=status.total() + num_failures,
         num_edited=status["edited"],
         num_kept=status["kept"],
         num_failed=status["failed"] + num_failures,
-        missing=tuple(dict.fromkeys(what for lift in lifts for what in lift.missing)),
-        evidence=evidence[0][0] if evidence else "",
+        num_shown=len(columns["ctr_before"]),
+        num_audited=len(columns["mean_lift_by_auditor"]),
+        missing=tuple(missing),
+        evidence=evidence.most_common(1)[0][0] if evidence else "",
         calibration=calibration,
+        **{name: fmean(values) for name, values in columns.items() if values},  # type: ignore[arg-type]
     )
-    if not shown:
-        return counts
-    rows = [row for row, _ in shown]
-    means = {
-        "ctr_before": fmean(row["ctr_original"] for row in rows),
-        "ctr_control": fmean(control_rate(row) or 0.0 for row in rows),
-        "ctr_after": fmean(row["ctr_edited"] for row in rows),
-        "ctr_judge_before": fmean(row["ctr_original_judge"] for row in rows),
-        "ctr_judge_after": fmean(row["ctr_edited_judge"] for row in rows),
-        "mean_lift": fmean(lift.over_original or 0.0 for _, lift in shown),
-        "mean_lift_by_judge": fmean(lift.by_judge or 0.0 for _, lift in shown),
+
+
+def _shown_numbers(row: Mapping[str, Any], lift: Lift) -> dict[str, float]:
+    """Return what an edited row whose lift may be shown adds to the means, by the Summary's names."""
+    numbers = {
+        "ctr_before": row["ctr_original"],
+        "ctr_control": control_rate(row) or 0.0,
+        "ctr_after": row["ctr_edited"],
+        "ctr_judge_before": row["ctr_original_judge"],
+        "ctr_judge_after": row["ctr_edited_judge"],
+        "mean_lift": lift.over_original or 0.0,
+        "mean_lift_by_judge": lift.by_judge or 0.0,
     }
-    audited = [
-        (float(row["ctr_original_auditor"]), float(row["ctr_edited_auditor"]))
-        for row in rows
-        if is_rate(row.get("ctr_original_auditor")) and is_rate(row.get("ctr_edited_auditor"))
-    ]
-    if audited:
-        means["ctr_auditor_before"] = fmean(before for before, _ in audited)
-        means["ctr_auditor_after"] = fmean(after for _, after in audited)
-        means["mean_lift_by_auditor"] = fmean(after / before - 1 for before, after in audited)
-    known = [row for row in rows if row.get("ctr_true_original") and row.get("ctr_true_edited") is not None]
-    if known:
-        means["mean_true_lift"] = fmean(row["ctr_true_edited"] / row["ctr_true_original"] - 1 for row in known)
-    return Summary(**{**vars(counts), **means, "num_shown": len(shown), "num_audited": len(audited)})
+    if is_rate(row.get("ctr_original_auditor")) and is_rate(row.get("ctr_edited_auditor")):
+        before, after = float(row["ctr_original_auditor"]), float(row["ctr_edited_auditor"])
+        numbers |= {"ctr_auditor_before": before, "ctr_auditor_after": after, "mean_lift_by_auditor": after / before - 1}
+    if row.get("ctr_true_original") and row.get("ctr_true_edited") is not None:
+        numbers["mean_true_lift"] = row["ctr_true_edited"] / row["ctr_true_original"] - 1
+    return numbers

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adcreative.creative import Edit
-from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE, Disclosure, disclosures, market_names
+from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE, Disclosure, disclosures, disclosures_of_run, market_names
 from adcreative.provenance.errors import ProvenanceError
 
 FACE, WORDS = Edit(face=0, direction="smile", strength=1.0), Edit(face=-1, direction="headline", strength=0.0)
@@ -96,3 +96,12 @@ def test_unknown_market_and_empty_folder(tmp_path: Path) -> None:
         disclosures(["tiktock"], [FACE], TODAY)
     with pytest.raises(ProvenanceError, match=r"holds no \.yaml"):
         disclosures(["eu"], [FACE], TODAY, rules_dir=tmp_path)
+
+
+@pytest.mark.parametrize("faces", [[(0,), (-1,)], [(-1,), (0,)], [(0, -1), ()], [(-1,), (-1, -1)], [(), ()], [(2, 2), (1,)]])
+@pytest.mark.parametrize("consent_id", ["", "c-1; synthetic-person"])
+def test_duties_of_a_run_are_those_of_all_its_edits_at_once(faces: list[tuple[int, ...]], consent_id: str) -> None:
+    rows = [{"status": "edited", "consent_id": consent_id, "edits": [{"face": face} for face in made]} for made in faces]
+    edits = [edit for row in rows for edit in row["edits"]]
+    everything = disclosures(["all"], edits, TODAY, is_synthetic=bool(consent_id)) if edits else []  # naive twin
+    assert disclosures_of_run(rows, TODAY) == everything
