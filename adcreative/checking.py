@@ -11,7 +11,6 @@ from adcreative.ad_run import check_words
 from adcreative.batching import RunSummary, open_catalog, survey_catalog
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import failed_creative, write_failures, write_rows
-from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture
 from adcreative.errors import CreativeError
@@ -42,8 +41,6 @@ def check(
 ) -> RunSummary:
     """Hold each creative against the rules for words and pictures; see `pipeline.check`."""
     started_s, out = time.monotonic(), Path(out)
-    if brand_kit is not None:
-        read_brand_kit(brand_kit)  # a wrong file is said before the work, not after it
     reader = open_catalog(Path(data), columns)
     survey = survey_catalog(reader, Path(data))
     failures: list[FailedCreative] = []

@@ -46,7 +46,7 @@ def test_each_creative_gets_a_verdict(ads: Path, tmp_path: Path) -> None:
     assert (good["verdict"], good["problems"], good["fits"]) == ("passes", "", "Google landscape")
     assert wide["verdict"] == "problems"
     assert "the headline has 47 characters; 30 are allowed" in wide["problems"]
-    assert "the picture has the shape of no format (1280x720 px); cut to 1280x670 px" in wide["problems"]
+    assert "the picture has no usual Google shape (1280x720 px)" in wide["problems"]
     assert cheap["problems"] == "the headline uses 'cheap', which the brand avoids"
     (failure,) = rows(tmp_path / "out" / "failures.csv")
     assert (failure["file_name"], bool(failure["remedy"])) == ("broken.png", True)

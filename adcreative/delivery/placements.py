@@ -53,7 +53,7 @@ def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
     """Return the formats and the relative difference up to which a ratio counts as theirs."""
     pack = yaml.safe_load((resources.files("adcreative.delivery.rules") / "placements.yaml").read_text(encoding="utf-8"))
     rules = tuple(
-        PlacementRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+        PlacementRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})  # type: ignore[arg-type]
         for row in pack["placements"]
     )
     return rules, float(pack["ratio_tolerance"])
@@ -101,11 +101,15 @@ def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> li
 
 
 def _describe_crop(size_px: tuple[int, int], rules: Sequence[PlacementRule]) -> str:
-    """Say that no format has this shape, and how to cut the picture to the nearest one."""
+    """Say that none of the formats has this shape, and how to cut the picture to the nearest one."""
     width, height = size_px
     nearest = min(rules, key=lambda rule: max(width / height / rule.width_per_height, rule.width_per_height * height / width))
     cut = (min(width, round(height * nearest.width_per_height)), min(height, round(width / nearest.width_per_height)))
-    return f"has the shape of no format ({width}x{height} px); cut to {_size(cut)} it has that of {nearest.name}"
+    platforms = " or ".join(dict.fromkeys(rule.platform.capitalize() for rule in rules))
+    return (
+        f"has no usual {platforms} shape ({width}x{height} px), so the platform may cut it; "
+        f"cut it to {_size(cut)} yourself for {nearest.name}"
+    )
 
 
 def _size(size_px: Sequence[int]) -> str:

@@ -18,6 +18,7 @@ from apps.studio import fragments
 from apps.studio.handlers import Handlers
 from apps.studio.seat import MAX_WAITING
 from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
+from apps.studio.words import Words
 from tests.apps.fakes import FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -306,3 +307,27 @@ def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeS
     assert last.record == {"status": "stopped", "rounds": 0}
     assert not studio.asked
     assert handlers.score(headline="a")[1]["ctr"] == 0.0152
+
+
+def test_a_brand_kit_goes_with_the_search_and_is_deleted_with_it(handlers: Handlers, studio: FakeStudio) -> None:
+    kit = handlers.result_dir.parent / "upload" / "brand.json"
+    kit.parent.mkdir(parents=True)
+    kit.write_text('{"name": "Somnia", "metadata": {"words_to_avoid": ["cheap"]}}')
+    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick", brand_kit=kit)))
+    assert studio.asked[-1]["brand_kit"] == kit
+    shown, found = Words(handlers=handlers).check("me", "Cheap beds for all", "")
+    assert "which the brand avoids" in shown
+    assert any("which the brand avoids" in problem for problem in found["headline"])
+    handlers.forget("me")
+    assert not kit.exists()
+
+
+def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    *_, edited = handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, ALLOWED)
+    assert "have it redrawn" in edited.result  # the words in the picture are the old ones
+    assert "You can still try" not in edited.result
+    studio.status = "kept"
+    *_, kept = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
+    assert "The second model saw a loss." in kept.result
+    assert "You can still try: say in the brief" in kept.result
+    assert "have it redrawn" not in kept.result

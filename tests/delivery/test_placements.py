@@ -35,9 +35,11 @@ def test_the_ratio_may_be_one_percent_off_and_no_more() -> None:
 
 def test_what_keeps_a_picture_out_says_what_to_do() -> None:
     (shape,) = fit_picture((1280, 720), platform="google").problems
-    assert shape == "has the shape of no format (1280x720 px); cut to 1280x670 px it has that of Google landscape"
+    assert shape == (
+        "has no usual Google shape (1280x720 px), so the platform may cut it; cut it to 1280x670 px yourself for Google landscape"
+    )
     (story,) = fit_picture((1080, 1080), platform="meta", placement="Story").problems
-    assert story.endswith("cut to 608x1080 px it has that of Meta stories and reels")
+    assert story.endswith("cut it to 608x1080 px yourself for Meta stories and reels")
     (small,) = fit_picture((299, 299), platform="google").problems
     assert small == "is too small for Google square: 299x299 px, at least 300x300 px are needed"
     (heavy,) = fit_picture((1200, 1200), 6 * 2**20, platform="google").problems
@@ -48,7 +50,7 @@ def test_what_keeps_a_picture_out_says_what_to_do() -> None:
 def test_a_cut_has_the_shape_that_it_promises() -> None:
     for size_px in ((1280, 720), (700, 1280), (3000, 500), (500, 3000), (900, 1000)):
         (problem,) = fit_picture(size_px).problems
-        width, height = map(int, problem.split("cut to ")[1].split(" px")[0].split("x"))
+        width, height = map(int, problem.split("cut it to ")[1].split(" px")[0].split("x"))
         assert width <= size_px[0]
         assert height <= size_px[1]
         assert fit_picture((width, height)).fits or "too small" in fit_picture((width, height)).problems[0]
