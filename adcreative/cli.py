@@ -108,6 +108,25 @@ def score(
     finish(summary, "creatives scored", as_json=as_json)
 
 
+@app.command()
+def check(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
+    columns: Columns = None,
+    brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say yes or no to the words and picture of each creative by platform rules, without any model.
+
+    Example: adcreative check ads/ --out checks.csv
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.check(data, out, columns=columns, brand_kit=brand_kit, progress=progress, should_stop=should_stop)
+    finish(summary, "creatives checked", as_json=as_json)
+
+
 @app.command(epilog=EXIT_CODES)
 def optimize(
     data: Data,

@@ -19,6 +19,8 @@ from adcreative.benchmarking import benchmark
 from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import write_failures
+from adcreative.checking import check as check_folder
+from adcreative.checking import check_picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.describing import describe
 from adcreative.engines import BatchConfig
@@ -48,7 +50,9 @@ __all__ = [
     "Studio",
     "approve",
     "benchmark",
+    "check",
     "check_approved",
+    "check_picture",
     "check_words",
     "convert_weights",
     "demo",
@@ -171,6 +175,27 @@ def score(
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     return score_folder(data, out, model=model, columns=columns, batch=batch, progress=progress, should_stop=should_stop)
+
+
+def check(
+    data: Path,
+    out: Path,
+    *,
+    columns: Path | None = None,
+    brand_kit: Path | None = None,
+    progress: Progress = _silent,
+    should_stop: ShouldStop = _never,
+) -> RunSummary:
+    """Hold each creative against the rules that need no model; write a CSV, and failures.csv beside it.
+
+    Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
+    formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). A row says "passes" or "problems".
+
+    Raises:
+        CatalogError: nothing in `data` can be used.
+        ConfigError: `brand_kit` is no brand manifest.
+    """
+    return check_folder(data, out, columns=columns, brand_kit=brand_kit, progress=progress, should_stop=should_stop)
 
 
 def optimize(

@@ -61,6 +61,7 @@ JOINTS = (
     "adcreative.batching",
     "adcreative.benchmarking",
     "adcreative.campaign",
+    "adcreative.checking",
     "adcreative.describing",
     "adcreative.evaluating",
     "adcreative.explaining",

@@ -355,3 +355,21 @@ def test_no_rate_and_no_gain_is_stated_without_enough_data(image_dir: Path) -> N
     assert "Not enough data: on held-out creatives" in page
     for number in ("1.50%", "1.71%", "1.60%", "+14%"):
         assert number not in page, number
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("words +12 %", "words +12%"),
+        ("look -3 %", "colours and light \N{MINUS SIGN}3%"),
+        ("context +4 %", "brand, product and placement +4%"),
+        ("history -1 %", "your earlier ads \N{MINUS SIGN}1%"),
+        ("luck +9 %", "luck +9 %"),
+        ("nothing to go by", "nothing to go by"),
+    ],
+)
+def test_reasons_are_said_in_words(text: str, said: str) -> None:
+    assert words.reason(text) == said
+    assert words.part("picture") == "what the picture shows"
+    assert words.sentence("words: of Upworthy") == "Words: of Upworthy"
+    assert words.sentence("") == ""

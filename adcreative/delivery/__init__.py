@@ -4,6 +4,7 @@
     sequential    the anytime-valid comparison of two click rates
     test_plan     impressions and days a predicted uplift needs before it can be seen
     read_out      winner, loser or go on; safe to ask every day
+    placements    which formats of the platforms a picture fits; rules/ holds them as dated data
     export        variants as Google Ads Editor CSV, Meta bulk sheet or AdCP manifests
     recalibration predicted against real, in figures
     loop          platform results joined to variants in a DuckDB file, and the next training table

@@ -170,9 +170,7 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
         clicks = round(size_peeking * baseline)
         if days_peeking > settings.max_days:
             alone = math.ceil(size_peeking * num_members / settings.daily_impressions)
-            remedy = (
-                f"tested alone it needs {alone:,}" if alone < days_peeking else "reach more people, or test a larger edit"
-            )
+            remedy = f"tested alone it needs {alone:,}" if alone < days_peeking else "reach more people, or test a larger edit"
             warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
         if clicks < settings.min_clicks:
             warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")

@@ -66,14 +66,17 @@ def brand_kit(kit: Any) -> str:
     asks = {"avoids": kit.avoid, "likes": kit.use, "ends descriptions with": [one.text for one in kit.disclaimers]}
     said = [f"tone {kit.tone}"] if kit.tone else []
     said += [f"{what} {', '.join(f'“{text[:60]}”' for text in texts[:8])}" for what, texts in asks.items() if texts]
-    return note(f"{kit.name}: {'; '.join(said) or 'asks for nothing'}.")
+    return note(f"{kit.name}: {'; '.join(said) or 'asks for nothing'}")
 
 
-def picture_note(size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None) -> str:
-    """Say a picture's size (width, height), and show each face found in it with its number; None: not looked for."""
+def picture_note(
+    size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None, fit: Any = None
+) -> str:  # fmt: skip
+    """Say a picture's size (width, height) and where it can run (a `pipeline.check_picture`), and show each face found in it
+    with its number; None: not looked for."""
     image = None if image_u8 is None else Image.fromarray(image_u8)
     cuts = [(face.refusal, pictures.closeup(image, _square(face.box_xyxy_px, size_px))) for face in faces or ()]
-    return _render("picture_note", size=size_px, faces=None if faces is None else cuts)
+    return _render("picture_note", size=size_px, faces=None if faces is None else cuts, fit=fit)
 
 
 def _square(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> tuple[int, int, int, int]:

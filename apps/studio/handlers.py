@@ -22,7 +22,7 @@ from PIL import Image
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_words, save_run
+from adcreative.pipeline import check_picture, check_words, save_run
 
 from . import fragments
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
@@ -112,7 +112,8 @@ class Handlers:
             return fragments.problem(error), [], False
         height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
         names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
-        return fragments.picture_note((width, height), faces, image_u8), names, faces is None or bool(names)
+        shown = fragments.picture_note((width, height), faces, image_u8, check_picture(creative))
+        return shown, names, faces is None or bool(names)
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""

@@ -18,11 +18,8 @@ from apps.studio import fragments
 from apps.studio.handlers import Handlers
 from apps.studio.seat import MAX_WAITING
 from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
-<<<<<<< HEAD
-from tests.apps.fakes import FakeFace, FakeStudio
-=======
-from tests.apps.fakes import FakeAlternative, FakeStudio
->>>>>>> words
+from apps.studio.words import Words
+from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 ALLOWED = Wish(effort="quick", faces="allowed", directions=("smile",))
@@ -317,3 +314,27 @@ def test_each_edit_that_can_be_taken_says_how_real_it_looks() -> None:
     shown = fragments.alternatives(found, front=[(0.5, 0.04)])
     assert "; likeness 0.97" in shown
     assert shown.count("; realism 0.93") == shown.count("realism") == 1
+
+
+def test_a_brand_kit_goes_with_the_search_and_is_deleted_with_it(handlers: Handlers, studio: FakeStudio) -> None:
+    kit = handlers.result_dir.parent / "upload" / "brand.json"
+    kit.parent.mkdir(parents=True)
+    kit.write_text('{"name": "Somnia", "metadata": {"words_to_avoid": ["cheap"]}}')
+    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick", brand_kit=kit)))
+    assert studio.asked[-1]["brand_kit"] == kit
+    shown, found = Words(handlers=handlers).check("me", "Cheap beds for all", "")
+    assert "which the brand avoids" in shown
+    assert any("which the brand avoids" in problem for problem in found["headline"])
+    handlers.forget("me")
+    assert not kit.exists()
+
+
+def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    *_, edited = handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, ALLOWED)
+    assert "have it redrawn" in edited.result  # the words in the picture are the old ones
+    assert "You can still try" not in edited.result
+    studio.status = "kept"
+    *_, kept = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
+    assert "The second model saw a loss." in kept.result
+    assert "You can still try: say in the brief" in kept.result
+    assert "have it redrawn" not in kept.result

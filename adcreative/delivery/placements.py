@@ -1,0 +1,116 @@
+"""Where a picture can run: shape, size and weight against what platforms take. Yes or no, no model.
+
+The formats are dated data (rules/placements.yaml) with sources; platforms change them, and accept more than they recommend.
+Knows sizes in pixels and bytes, neither files nor pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+
+import yaml
+
+PLATFORM_ALIASES = {"facebook": "meta", "instagram": "meta", "youtube": "google", "display": "google"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementRule:
+    """One format of a platform. ratio, min_px and advised_px are (width, height); min_px is (0, 0) where none is stated.
+
+    placements: words of a `placement` that ask for this format and no other of the platform. keep_free: "top" and "bottom" to
+    the share of the height (0..1) that the platform's own controls cover.
+    """
+
+    name: str
+    platform: str
+    ratio: tuple[float, float]
+    advised_px: tuple[int, int]
+    max_bytes: int
+    min_px: tuple[int, int] = (0, 0)
+    placements: tuple[str, ...] = ()
+    keep_free: dict[str, float] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+    @property
+    def width_per_height(self) -> float:
+        return self.ratio[0] / self.ratio[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFit:
+    """What a picture can be used for: names of the formats that it fits, problems that keep it out, and things to know."""
+
+    fits: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
+    """Return the formats and the relative difference up to which a ratio counts as theirs."""
+    pack = yaml.safe_load((resources.files("adcreative.delivery.rules") / "placements.yaml").read_text(encoding="utf-8"))
+    rules = tuple(
+        PlacementRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})  # type: ignore[arg-type]
+        for row in pack["placements"]
+    )
+    return rules, float(pack["ratio_tolerance"])
+
+
+def fit_picture(
+    size_px: tuple[int, int], num_bytes: int | None = None, *, platform: str = "", placement: str = ""
+) -> PictureFit:
+    """Say which formats a picture fits, and what keeps it out.
+
+    Args:
+        size_px: width and height, upright. num_bytes: of the file; None: not known, not asked.
+        platform, placement: as the ad's table names them; only formats of that platform are asked, and of that placement when
+            it is one that takes a single format. All of them when the platform is not among those known.
+    """
+    rules, tolerance = read_placements()
+    wanted = _select(rules, platform, placement)
+    width, height = size_px
+    near = [rule for rule in wanted if abs(width / height / rule.width_per_height - 1) <= tolerance + 1e-9]
+    if not near:
+        return PictureFit(problems=(_describe_crop(size_px, wanted),))
+    fits, problems, notes = [], [], []
+    for rule in near:
+        if width < rule.min_px[0] or height < rule.min_px[1]:
+            problems.append(f"is too small for {rule.name}: {width}x{height} px, at least {_size(rule.min_px)} are needed")
+        elif num_bytes is not None and num_bytes > rule.max_bytes:
+            problems.append(
+                f"is too heavy for {rule.name}: {num_bytes / 2**20:.1f} MB, at most {rule.max_bytes / 2**20:.0f} MB are taken"
+            )
+        else:
+            fits.append(rule.name)
+            if width < rule.advised_px[0]:
+                notes.append(f"{_size(rule.advised_px)} are advised for {rule.name}")
+            if rule.keep_free:
+                free = " and ".join(f"the {place} {share:.0%}" for place, share in rule.keep_free.items())
+                notes.append(f"{rule.name} cover {free} with their own controls: keep words and faces out of there")
+    return PictureFit(fits=tuple(fits), problems=tuple(problems), notes=tuple(notes))
+
+
+def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> list[PlacementRule]:
+    words = f"{platform} {placement}".casefold().split()
+    named = {PLATFORM_ALIASES.get(word, word) for word in words}
+    found = [rule for rule in rules if rule.platform in named] or list(rules)
+    return [rule for rule in found if set(rule.placements) & set(words)] or found
+
+
+def _describe_crop(size_px: tuple[int, int], rules: Sequence[PlacementRule]) -> str:
+    """Say that none of the formats has this shape, and how to cut the picture to the nearest one."""
+    width, height = size_px
+    nearest = min(rules, key=lambda rule: max(width / height / rule.width_per_height, rule.width_per_height * height / width))
+    cut = (min(width, round(height * nearest.width_per_height)), min(height, round(width / nearest.width_per_height)))
+    platforms = " or ".join(dict.fromkeys(rule.platform.capitalize() for rule in rules))
+    return (
+        f"has no usual {platforms} shape ({width}x{height} px), so the platform may cut it; "
+        f"cut it to {_size(cut)} yourself for {nearest.name}"
+    )
+
+
+def _size(size_px: Sequence[int]) -> str:
+    return f"{size_px[0]}x{size_px[1]} px"

@@ -1,0 +1,1 @@
+"""Dated data: the picture formats that platforms take (placements.yaml)."""

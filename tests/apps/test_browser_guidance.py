@@ -1,0 +1,88 @@
+"""What the page asks, says and remembers, in a real browser: nothing is asked that has no sense, and nothing is left unsaid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.fakes import FakeFace, FakeStudio
+from tests.apps.test_browser import (  # noqa: F401
+    Visit,
+    browser,
+    expect,
+    find_edit,
+    pytestmark,
+    served,
+    studio,
+    visit,
+)
+
+
+def test_faces_are_asked_about_where_there_are_some_and_anew_for_each_picture(
+    visit: Visit,
+    studio: FakeStudio,
+    image_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faces = visit.page.locator("#faces")
+    expect(faces).to_be_hidden()
+    visit.bring(image_path)
+    expect(faces).to_be_visible()
+    visit.page.get_by_label("nobody real is shown").check()
+    other = image_path.with_name("other.jpg")
+    other.write_bytes(image_path.read_bytes())
+    visit.page.get_by_label("Remove Image").or_(visit.page.get_by_label("Clear")).first.click()
+    expect(faces).to_be_hidden()
+    visit.bring(other)
+    expect(faces).to_be_visible()
+    expect(visit.page.get_by_label("nobody real is shown")).not_to_be_checked()
+    monkeypatch.setattr(studio, "find_faces", lambda creative: [FakeFace((20.0, 30.0, 80.0, 100.0), "it is turned away")])
+    visit.page.get_by_label("Remove Image").or_(visit.page.get_by_label("Clear")).first.click()
+    visit.bring(image_path)
+    expect(faces).to_be_hidden()
+    visit.improve()
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    assert studio.asked[-1]["directions"] == ()
+
+
+def test_a_page_that_returns_has_the_ad_in_its_form(visit: Visit, image_path: Path) -> None:  # noqa: F811
+    find_edit(visit, image_path)
+    visit.page.close()
+    visit.open()
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain")
+    expect(visit.page.locator("#picture-note")).to_contain_text("200 × 300 px, ready")
+
+
+def test_a_brand_kit_says_what_it_asks_and_reaches_the_search(
+    visit: Visit,
+    studio: FakeStudio,
+    image_path: Path,
+    tmp_path: Path,
+) -> None:
+    kit = tmp_path / "brand.json"
+    kit.write_text('{"nam": "Somnia"}')
+    visit.page.get_by_text("Fine tuning").click()
+    upload = visit.page.locator("#brand-kit input[type=file]")
+    upload.set_input_files(kit)
+    expect(visit.page.locator("#brand-kit-note [role=alert]")).to_contain_text("brand.json is no brand manifest")
+    visit.page.locator("#brand-kit").get_by_label("Clear").or_(
+        visit.page.locator("#brand-kit [aria-label*=emove]")
+    ).first.click()
+    kit.write_text(json.dumps({"name": "Somnia", "tone": "calm", "metadata": {"words_to_avoid": ["cheap"]}}))
+    upload.set_input_files(kit)
+    expect(visit.page.locator("#brand-kit-note")).to_contain_text("Somnia: tone calm; avoids “cheap”")
+    visit.bring(image_path)
+    visit.page.get_by_label("Must stay as they are").check()
+    visit.improve()
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    assert json.loads(studio.asked[-1]["brand_kit"].read_text())["name"] == "Somnia"
+
+
+def test_where_a_picture_can_run_is_said_when_it_is_brought(visit: Visit, image_path: Path) -> None:  # noqa: F811
+    visit.bring(image_path)
+    note: Any = visit.page.locator("#picture-note")
+    expect(note).to_contain_text("has the shape of no format (200x300 px); cut to 200x250 px it has that of")
