@@ -165,7 +165,7 @@ def test_training_on_tests_of_one_arm_warns_in_a_sentence(
     write_rows(tmp_path / "ads.csv", rows, COLUMNS)
     found = pipeline.train(tmp_path / "ads.csv", tmp_path / "model", from_scratch=True)
     said = "none of the 100 tests has two arms: no order within tests can be told. Give all arms of one the same test_id."
-    assert (said in found.warnings) == (num_arms == 1)
+    assert [one for one in found.warnings if "arms" in one] == ([said] if num_arms == 1 else [])
 
 
 def test_tests_with_one_arm_teach_the_level_and_claim_no_order() -> None:
