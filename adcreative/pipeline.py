@@ -118,6 +118,7 @@ def train(
         CatalogError: nothing usable in `data`.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
+    from adcreative.ctr.held_out import describe_lonely_tests
     from adcreative.ctr.predictor import Predictor, PredictorConfig
     from adcreative.tools import Judges, load_model, load_tools
 
@@ -133,6 +134,8 @@ def train(
             shipped = load_model(None)
         except ArtifactError as error:
             warnings.append(f"learnt from these results alone: {error}")
+    if lonely := describe_lonely_tests(creatives):
+        warnings.append(lonely)
     told = "measured" if shipped is None else "measured: own results, on top of what the shipped models learnt"
     for number, name in enumerate(Judges._fields):
         if should_stop():

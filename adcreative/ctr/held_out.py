@@ -94,20 +94,27 @@ def measure_held_out(
     return metrics
 
 
+def describe_lonely_tests(creatives: Sequence[Creative]) -> str | None:
+    """Return a sentence when there are tests but none has two arms, else None."""
+    tests = Counter(creative.test_id for creative in creatives if creative.test_id)
+    if not tests or max(tests.values()) > 1:
+        return None
+    said = f"none of the {len(tests)} tests has two arms: no order within tests can be told."
+    return f"{said} Give all arms of one the same test_id."
+
+
 def _list_gaps(creatives: Sequence[Creative], counts: Counts, metrics: dict[str, Any]) -> list[str]:
     """Return a sentence for each kind of figure that is None, and why."""
     gaps = []
-    tests = Counter(creative.test_id for creative in creatives if creative.test_id)
     if counts.clicks.sum() in (0, counts.impressions.sum()):
         who = "nobody" if counts.clicks.sum() == 0 else "everybody"
         gaps.append(f"{who} clicked in {counts.impressions.sum():.0f} impressions: no order and no level can be told.")
     elif metrics["spearman"] is None:
         gaps.append(f"the {len(creatives)} creatives have one click rate or one prediction: no order across them can be told.")
-    if metrics["pairwise_accuracy"] is None and tests:
-        arms = "has two arms" if max(tests.values()) < 2 else "has two arms with different words or pictures and rates"
-        gaps.append(
-            f"none of the {len(tests)} tests {arms}: no order within tests can be told. Give all arms of one the same test_id."
-        )
+    if lonely := describe_lonely_tests(creatives):
+        gaps.append(lonely)
+    elif metrics["pairwise_accuracy"] is None and any(creative.test_id for creative in creatives):
+        gaps.append("no test has two arms whose words or pictures and whose rates differ: no order within tests can be told.")
     if metrics["num_groups"] < 2:
         gaps.append("all creatives are of one group (test, else brand): no interval can be told. Add results of others.")
     return gaps

@@ -61,11 +61,18 @@ def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]
     """Return the lines of what needs no network: the mean rate, and popularity.
 
     popularity = (clicks of the item + 20 * mean rate) / (rows of the item + 20), counted on the training rows
+
+    Raises:
+        TrainingError: the training or the validation rows have one class only.
     """
     clicks, shown = np.zeros(train.num_items), np.zeros(train.num_items)
     for rows in train.iter_batches(16_384):
         clicks += np.bincount(rows.items, rows.labels, train.num_items)
         shown += np.bincount(rows.items, minlength=train.num_items)
+    if clicks.sum() in (0, shown.sum()):
+        raise TrainingError(
+            f"all {train.num_rows} rows of {train.path} have the label {clicks.sum() > 0:d}; nothing can be learnt"
+        )
     rate = clicks.sum() / shown.sum()
     popularity = (clicks + PRIOR_ROWS * rate) / (shown + PRIOR_ROWS)
     batches = [(rows.labels, rows.items, rows.users) for rows in valid.iter_batches(16_384)]

@@ -331,10 +331,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = ("max_epochs", "batch_size", "learning_rate")
     changes = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     options = {name: getattr(arguments, name) for name in ("seed", "save_every", "device", "precision")}
-    arguments.out.mkdir(parents=True, exist_ok=True)
 
     def log(line: str) -> None:
         print(line, flush=True)
+        arguments.out.mkdir(parents=True, exist_ok=True)
         with (arguments.out / "log.txt").open("a") as file:
             file.write(line + "\n")
 

@@ -155,6 +155,19 @@ def test_a_judge_that_fails_leaves_no_lonely_predictor(
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.usefixtures("_planted")
+@pytest.mark.parametrize("num_arms", [1, 2])
+def test_training_on_tests_of_one_arm_warns_in_a_sentence(
+    num_arms: int, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Predictor, "fit", lambda *_, **__: predictor)
+    rows = [row | {"test_id": f"t{number // num_arms}"} for number, row in enumerate(ads(100, lambda i: 20 + i % 9))]
+    write_rows(tmp_path / "ads.csv", rows, COLUMNS)
+    found = pipeline.train(tmp_path / "ads.csv", tmp_path / "model", from_scratch=True)
+    said = "none of the 100 tests has two arms: no order within tests can be told. Give all arms of one the same test_id."
+    assert [one for one in found.warnings if "arms" in one] == ([said] if num_arms == 1 else [])
+
+
 def test_tests_with_one_arm_teach_the_level_and_claim_no_order() -> None:
     """No pair can be formed: the figures within tests are None, the rest is measured."""
     world = plant_tests(160, seed=3).rows(np.arange(0, 640, 4))

@@ -107,7 +107,7 @@ def test_a_few_creatives_and_a_test_of_one_arm_are_measured_as_far_as_they_go(
     assert found["gaps"] == [f"nobody clicked in {shown} impressions: no order and no level can be told."]
     equal = [replace(c, impressions=1000, clicks=7, headline=c.ad_name, test_id="t") for c in fresh.creatives[:2]]
     found_equal = measure_held_out(predictor, equal, fresh.features[:2])
-    assert "none of the 1 tests has two arms with different words or pictures and rates" in found_equal["gaps"][1]
+    assert "no test has two arms whose words or pictures and whose rates differ" in found_equal["gaps"][1]
     assert json.dumps(found, allow_nan=False)
 
 

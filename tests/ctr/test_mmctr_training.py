@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn.metrics import log_loss as sklearn_log_loss
@@ -163,6 +165,26 @@ def test_command_trains_every_model_and_writes_one_table(
 def test_command_answers_bad_data_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"mmctr_training: .*item_info\.parquet is not there"):
         main([str(tmp_path), "--out", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "message"),
+    [
+        ("train", 0.0, r"mmctr_training: all 600 rows of .*train\.parquet have the label 0; nothing can be learnt"),
+        ("train", 1.0, r"mmctr_training: all 600 rows of .*train\.parquet have the label 1; nothing can be learnt"),
+        ("valid", 0.0, "mmctr_training: AUC needs rows with and without a click; the validation rows have one kind only"),
+    ],
+)
+def test_one_class_is_refused_before_anything_is_trained_or_written(
+    name: str, label: float, message: str, tmp_path: Path
+) -> None:
+    folder = write_data(tmp_path / "data")
+    table = pq.read_table(folder / f"{name}.parquet")
+    labels = pa.array(np.full(table.num_rows, label, np.float32))
+    pq.write_table(table.set_column(table.column_names.index("label"), "label", labels), folder / f"{name}.parquet")
+    with pytest.raises(SystemExit, match=message):
+        main([str(folder), "--out", str(tmp_path / "out"), "--device", "cpu"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_unknown_model_and_impossible_schedule_are_refused(data: ChallengeData) -> None:
