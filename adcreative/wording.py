@@ -53,16 +53,6 @@ class Briefed:
         return getattr(self.copywriter, name)
 
 
-def brief_of(creative: Creative) -> Brief:
-    """Return what the copywriter is told of an ad."""
-    from adcreative.copywriter import Brief
-
-    return Brief(
-        brand=creative.brand, product=creative.category, headline=creative.headline,
-        description=creative.description or creative.primary_text, platform=creative.platform, placement=creative.placement,
-    )  # fmt: skip
-
-
 def write_lines(
     creative: Creative,
     copywriter: Any,
@@ -79,10 +69,11 @@ def write_lines(
     Raises:
         CopywriterError: the engine cannot write and has no fallback.
     """
+    from adcreative.copywriter.brief import Brief
     from adcreative.copywriter.candidates import FreshLine
     from adcreative.copywriter.lint import is_near_duplicate
 
-    brief, original = brief_of(creative), getattr(creative, kind)
+    brief, original = Brief.of_ad(creative), getattr(creative, kind)
     at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
     wanted = (at_once, 0) if kind == "headline" else (0, at_once)
     given: list[str] = []

@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from adcreative.copywriter.rules import compiled, english_words, rule_pack, word_set
+from adcreative.creative import Creative
 
 FIELD_LIMITS = {"brand": 60, "product": 120, "tone": 60, "headline": 200, "description": 600}
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -46,6 +47,15 @@ class Brief:
     avoid: tuple[str, ...] = ()
     use: tuple[str, ...] = ()
     disclaimers: tuple[str, ...] = ()
+
+    @classmethod
+    def of_ad(cls, creative: Creative) -> Brief:
+        """Return what an ad says of itself."""
+        return cls(
+            brand=creative.brand, product=creative.category, headline=creative.headline,
+            description=creative.description or creative.primary_text, platform=creative.platform,
+            placement=creative.placement,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -193,11 +193,7 @@ def write_lines(
         from adcreative.copywriter import Brief, check_copy
         from adcreative.copywriter.rules import word_set
 
-        brief = Brief(
-            brand=creative.brand, product=creative.category, headline=creative.headline,
-            description=creative.description or creative.primary_text, platform=creative.platform,
-            placement=creative.placement,
-        )  # fmt: skip
+        brief = Brief.of_ad(creative)
         try:
             written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
             headlines = tuple(written.headlines)[:num_headlines]

@@ -139,7 +139,7 @@ def test_a_gain_that_only_the_predictor_sees_is_not_delivered() -> None:
     tools = fake_tools(hacked, judge=lambda f: -6.0 - hacked(f), auditor=hacked)
     doubtful = edit_creative(fake_ad(), tools=tools, config=QUICK)
     assert doubtful.result.status == "kept"
-    assert "no lower bound of uplift is above 0" in doubtful.result.reason  # the search itself asks both models
+    assert "is surely better than the ad as it is" in doubtful.result.reason  # the search itself asks both models
     np.testing.assert_array_equal(outcome.image_u8, fake_ad().image_u8)
 
 
