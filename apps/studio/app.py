@@ -235,8 +235,15 @@ def _wire_return(
         for screen in handlers.resume(find_owner(visitor, request)):
             yield _flat(screen) if screen != Screen() else (gr.skip(),) * len(outputs)
 
+    is_back = gr.State(False)
+
+    def has_ad(request: gr.Request, visitor: str | None) -> bool:
+        screen = handlers.find_screen(find_owner(visitor, request))
+        return screen is not None and screen.creative is not None
+
     def bring_back(request: gr.Request, visitor: str | None) -> list[Any]:
-        """Put the ad of the finished search back into the form."""
+        """Put the ad of the finished search back into the form; apart from `resume`, since what it says of the form of a new
+        page would meet a picture that is being brought just then."""
         screen = handlers.find_screen(find_owner(visitor, request))
         if screen is None or screen.creative is None:
             return [gr.skip()] * len(form)
@@ -250,8 +257,9 @@ def _wire_return(
     page.load(welcome, visitor, [visitor, *moved], **MOVES).then(
         resume, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume", show_progress="hidden", **WATCHING
     ).then(_settle(handlers, is_return=True), [outputs[-1], visitor], moved, **MOVES).then(
-        bring_back, visitor, list(form.values()), **MOVES
+        has_ad, visitor, is_back, **{**MOVES, "queue": True}  # the change of a state is told through the queue alone
     )  # fmt: skip
+    is_back.change(bring_back, visitor, list(form.values()), **MOVES)
     page.unload(leave)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+# ruff: noqa: F811 (fixtures are taken by their names)
 from tests.apps.fakes import FakeFace, FakeStudio
 from tests.apps.test_browser import (  # noqa: F401
     Visit,
@@ -48,7 +49,7 @@ def test_faces_are_asked_about_where_there_are_some_and_anew_for_each_picture(
     assert studio.asked[-1]["directions"] == ()
 
 
-def test_a_page_that_returns_has_the_ad_in_its_form(visit: Visit, image_path: Path) -> None:  # noqa: F811
+def test_a_page_that_returns_has_the_ad_in_its_form(visit: Visit, image_path: Path) -> None:
     find_edit(visit, image_path)
     visit.page.close()
     visit.open()
@@ -82,7 +83,7 @@ def test_a_brand_kit_says_what_it_asks_and_reaches_the_search(
     assert json.loads(studio.asked[-1]["brand_kit"].read_text())["name"] == "Somnia"
 
 
-def test_where_a_picture_can_run_is_said_when_it_is_brought(visit: Visit, image_path: Path) -> None:  # noqa: F811
+def test_where_a_picture_can_run_is_said_when_it_is_brought(visit: Visit, image_path: Path) -> None:
     visit.bring(image_path)
     note: Any = visit.page.locator("#picture-note")
-    expect(note).to_contain_text("has the shape of no format (200x300 px); cut to 200x250 px it has that of")
+    expect(note).to_contain_text("has no usual Google or Meta shape (200x300 px)")
