@@ -121,6 +121,16 @@ class FeatureExtractor:
                     progress(len(results), len(creatives))
         return results
 
+    def read_ahead(self, creatives: Sequence[Creative]) -> None:
+        """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
+
+        Text encoders fill their rows with a hundred texts and more; who extracts fewer creatives at a time, so as to be stopped
+        or killed at little loss, need not pay for half-filled ones.
+        """
+        if self.cache is not None:
+            with self.sharing():
+                self._read_words_of(creatives)
+
     def _read_words_of(self, creatives: Sequence[Creative]) -> Words:
         headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
         embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)

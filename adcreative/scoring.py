@@ -43,7 +43,10 @@ SCORE_COLUMNS = ("file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "grade", 
 MAX_BRANDS_KEPT = 256
 NUM_MEASURED = 8
 
-Item = tuple[tuple[Creative, ...], tuple[Creative, ...]]  # creatives to score, and what they may look back on
+CHUNKS_AHEAD = 4  # chunks whose words are read together
+
+# creatives to score, what they may look back on, and those whose words are read before
+Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,13 @@ class _Scorer:
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 
-    def score(self, creatives: Sequence[Creative], earlier: Sequence[Creative]) -> Rows:
-        """Return a row per creative; `earlier` are creatives of their brands with results."""
+    def score(self, creatives: Sequence[Creative], earlier: Sequence[Creative], ahead: Sequence[Creative]) -> Rows:
+        """Return a row per creative; `earlier` are creatives of their brands with results, `ahead` those whose words are read
+        now, since they come soon."""
         from adcreative.run_output import score_rows
 
+        if ahead:
+            self.extractor.read_ahead(ahead)
         history = self._read_history(earlier)
         known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
         return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history)
@@ -175,9 +181,11 @@ def score(
 
 def _item_maker(history: Any, size: int) -> Callable[[Iterable[Creative]], Iterator[Item]]:
     def as_items(creatives: Iterable[Creative]) -> Iterator[Item]:
-        for chunk in chunked(creatives, size):
-            brands = dict.fromkeys(map(fold_brand, chunk))
-            yield chunk, tuple(one for brand in brands for one in history.get(brand, ()))
+        for ahead in chunked(creatives, CHUNKS_AHEAD * size):
+            for chunk in chunked(ahead, size):
+                brands = dict.fromkeys(map(fold_brand, chunk))
+                yield chunk, tuple(one for brand in brands for one in history.get(brand, ())), ahead
+                ahead = ()
 
     return as_items
 

@@ -199,6 +199,22 @@ class TestExtraction:
         extractor.extract([Creative(headline=f"headline {i}") for i in range(feature_extraction.WORDS_CHUNK + 2)])
         assert calls == [feature_extraction.WORDS_CHUNK, 2]
 
+    def test_words_that_come_soon_are_read_together_and_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        creatives = [Creative(headline=f"headline {i}", primary_text="the same body") for i in range(9)]
+        plain = build_extractor().extract(creatives[:3])
+        extractor, calls = build_extractor(cache=FeatureCache(tmp_path)), []
+        encode_texts = extractor.clip.encode_texts
+        monkeypatch.setattr(extractor.clip, "encode_texts", lambda texts: calls.append(len(texts)) or encode_texts(texts))
+        extractor.read_ahead(creatives)
+        assert calls == [10]
+        ahead = extractor.extract(creatives[:3])
+        assert calls == [10]  # nothing is encoded twice
+        for one, other in zip(ahead, plain, strict=True):
+            np.testing.assert_array_equal(one.text, other.text)
+        extractor.cache = None
+        extractor.read_ahead(creatives)
+        assert calls == [10]  # nowhere to keep them
+
     def test_only_headlines_are_scored(self) -> None:
         extractor = build_extractor()
         extractor.extract([Creative(headline="a", description="long text"), Creative(headline="a")])

@@ -49,3 +49,13 @@ def test_a_score_is_graded_by_the_weakest_thing_it_rests_on() -> None:
 
 def test_what_cannot_be_read_has_no_grade() -> None:
     assert "grade" not in score(Creative(row=3), CreativeError("It cannot be read.", "Look at it."))
+
+
+def test_the_words_of_several_chunks_travel_with_the_first_of_them() -> None:
+    from adcreative.scoring import CHUNKS_AHEAD, _item_maker
+
+    creatives = [Creative(headline=f"line {i}", row=i) for i in range(2 * CHUNKS_AHEAD * 2 + 1)]
+    items = list(_item_maker({}, 2)(creatives))
+    assert [one.row for chunk, _, _ in items for one in chunk] == list(range(len(creatives)))
+    ahead = [len(words) for _, _, words in items]
+    assert ahead == [2 * CHUNKS_AHEAD, 0, 0, 0, 2 * CHUNKS_AHEAD, 0, 0, 0, 1]
