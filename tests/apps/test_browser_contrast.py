@@ -22,8 +22,8 @@ FAINT = """(least) => {
   const found = [];
   for (const e of document.querySelectorAll('.gradio-container *')) {
     const text = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join('');
-    if (!text || e.closest('svg, footer, [disabled], .icon') || !e.checkVisibility({opacityProperty: true, visibilityProperty: true}))
-      continue;
+    if (!text || e.closest('svg, footer, [disabled], .icon')) continue;
+    if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
     const contrast = (a + 0.05) / (b + 0.05);
     if (contrast < least) found.push(`${contrast.toFixed(2)} ${e.tagName}.${e.className} ${text.slice(0, 60)}`);
