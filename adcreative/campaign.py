@@ -196,7 +196,8 @@ def import_results(
     if figures.realised_share is not None:
         low, high = figures.realised_share_low, figures.realised_share_high
         lines.append(
-            f"of the predicted uplift {figures.realised_share:.2f} came true ({low:.2f} to {high:.2f}); plan-test takes it"
+            f"{figures.realised_share:.0%} of the predicted uplift came true ({low:.0%} to {high:.0%}); plan-test takes it as "
+            f"--realised-share {figures.realised_share:.2f}"
         )
     if training:
         lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")

@@ -76,6 +76,7 @@ def fit_picture(
     if not near:
         return PictureFit(problems=(_describe_crop(size_px, wanted),))
     fits, problems, notes = [], [], []
+    advised: dict[tuple[int, int], list[str]] = {}
     for rule in near:
         if width < rule.min_px[0] or height < rule.min_px[1]:
             problems.append(f"is too small for {rule.name}: {width}x{height} px, at least {_size(rule.min_px)} are needed")
@@ -86,11 +87,12 @@ def fit_picture(
         else:
             fits.append(rule.name)
             if width < rule.advised_px[0]:
-                notes.append(f"{_size(rule.advised_px)} are advised for {rule.name}")
+                advised.setdefault(rule.advised_px, []).append(rule.name)
             if rule.keep_free:
                 free = " and ".join(f"the {place} {share:.0%}" for place, share in rule.keep_free.items())
                 notes.append(f"{rule.name} cover {free} with their own controls: keep words and faces out of there")
-    return PictureFit(fits=tuple(fits), problems=tuple(problems), notes=tuple(notes))
+    sizes = [f"{_size(size)} are advised for {' and '.join(names)}" for size, names in advised.items()]
+    return PictureFit(fits=tuple(fits), problems=tuple(problems), notes=(*sizes, *notes))
 
 
 def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> list[PlacementRule]:

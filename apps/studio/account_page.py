@@ -12,21 +12,21 @@ from .steps import Steps
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ads that tire)"}
 
+HINT = "As exported: totals and empty rows may stay in. The package of an edit adds what was predicted for it."
+
 
 def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
     """Build the page; an export with unknown columns opens the choice of columns."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
-            fragment(fragments.heading("Your account's results", "As exported: totals and empty rows may stay in."))
-            results = gr.File(label="Results (CSV of Meta Ads Manager or Google Ads)", height=140, elem_id="account-results")
+            fragment(fragments.heading("Your account's results", HINT))
+            results = gr.File(label="Results of Meta or Google Ads (CSV)", height=140, elem_id="account-results")
             looked = fragment(elem_id="account-columns")
             with gr.Accordion("Which column is which", open=False, visible=False, elem_id="mapping") as mapping:
                 chosen: Fields = {
                     f"{ours}_column": gr.Dropdown([], label=label, elem_id=f"column-{ours}") for ours, label in COLUMNS.items()
                 }
-            package = gr.File(
-                label="Package of an edit (optional): compares what was predicted", height=140, elem_id="account-package"
-            )
+            package = gr.File(label="Package of an edit (optional)", height=140, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)
             button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
