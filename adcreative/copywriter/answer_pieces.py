@@ -73,12 +73,12 @@ def _read_events(lines: Iterable[bytes]) -> Iterator[str]:
 
 
 def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines without their ends; what is held back for the end of its line stays under a megabyte."""
+    """Yield lines without their newline; what is held back for the end of its line stays under a megabyte."""
     held = bytearray()
     for chunk in chunks:
         *lines, rest = chunk.split(b"\n")
         for line in lines:
-            yield bytes(held + line).removesuffix(b"\r")
+            yield bytes(held + line)
             held.clear()
         held += rest
         _check_size(len(held))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adcreative.copywriter.answer_lines import Answer, LineScanner, read_answer, stream_answer
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+TEXTS = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('"\\\\[]{},: ')), max_size=12)
 ITEMS = st.lists(st.one_of(TEXTS, st.none(), st.integers(), st.lists(TEXTS, max_size=2)), max_size=5)
 VALUES = st.one_of(ITEMS, TEXTS, st.dictionaries(TEXTS, ITEMS, max_size=2))
 ANSWERS = st.one_of(ITEMS, st.dictionaries(TEXTS, VALUES, max_size=4))
@@ -56,7 +56,7 @@ def test_an_answer_cut_anywhere_keeps_what_was_finished(value, size: int, share:
 )
 def test_faulty_json_gives_its_finished_lines(content: str, lines: list[str], is_whole: bool) -> None:
     assert read_answer(content) == Answer(lines, is_whole)
-    assert _streamed(content, 1)[1] == Answer(lines, is_whole)
+    assert _streamed(content, 1) == (lines if content[0] != "S" else [], Answer(lines, is_whole))
 
 
 def test_nothing_is_waited_for_behind_the_closed_object() -> None:
