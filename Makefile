@@ -48,6 +48,7 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
 	$(BIN)/python -m adcreative.shipped_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m adcreative.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
 
 clean:
 	rm -rf demo dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

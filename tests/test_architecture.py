@@ -58,6 +58,7 @@ JOINTS = (
     "adcreative.pipeline",
     "adcreative.account",
     "adcreative.ad_run",
+    "adcreative.adapter_wins",
     "adcreative.batching",
     "adcreative.benchmarking",
     "adcreative.campaign",

@@ -7,7 +7,7 @@
     brand_kit.py    a brand manifest: words to use and avoid, tone, disclaimers
     products/       product descriptions from attributes
     local_llm.py    a causal language model through transformers; prompts.py and decoding.py serve it
-    server.py       an OpenAI-compatible chat server
+    server.py       an OpenAI-compatible chat server; chat.py, request_pace.py, answer_pieces.py and answer_lines.py serve it
     template.py     the template grammar
     lint.py         check_copy; sentences.py holds its grammar rules, rules/ the dated rule packs
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from adcreative.copywriter.brief import Brief
+from adcreative.errors import CopywriterError
 
 ShouldStop = Callable[[], bool]
 
@@ -76,7 +77,30 @@ class StreamingSource(Protocol):
     def stream(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> Generator[str, None, list[str]]:
-        """Yield lines as they are finished; return what `propose` returns."""
+        """Yield lines as they are finished; return what `propose` returns.
+
+        Raises:
+            CutShortError: the engine failed after some lines, which the error holds.
+            CopywriterError: the engine cannot write.
+        """
+
+
+class CutShortError(CopywriterError):
+    """The engine failed in the middle of its work; `lines` are those that it had finished."""
+
+    def __init__(self, message: str, lines: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+
+def drain(events: Generator[str, None, list[str]]) -> list[str]:
+    """Return what a source's stream returns, without a look at what it yields."""
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            lines: list[str] = end.value
+            return lines
 
 
 class Copywriter(Protocol):

@@ -1,4 +1,4 @@
-"""One POST to an OpenAI-compatible chat server, patiently: retries, back-off, rate limits, time limits, cancelling.
+"""One POST to an OpenAI-compatible chat server, patiently: retries, back-off, rate limits, time limits, cancelling, streaming.
 
 Standard library only. Redirects are not followed, so that a server cannot send the request (and its key) elsewhere. Knows
 HTTP; does not know ads.
@@ -14,17 +14,22 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from adcreative.copywriter.answer_pieces import MAX_ANSWER_BYTES, AnswerError, read_object, read_pieces
 from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.request_pace import RequestPace
 from adcreative.errors import CopywriterError
 
-_MAX_ANSWER_BYTES = 1_000_000
+_Part = TypeVar("_Part")
+_MAX_WIRE_BYTES = 16 * MAX_ANSWER_BYTES  # in a stream every word travels in an envelope of its own
+_CHUNK_BYTES = 65536
 _RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SLICE_S = 0.1
 _POLL_S = 0.1
@@ -35,7 +40,8 @@ class ChatConfig:
     """Where the server is and how patient to be.
 
     base_url ends before "/chat/completions". model may be empty: the first one the server lists is used. backoff_s doubles
-    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap. timeout_s is for one whole answer.
+    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap, and so long at most is waited for a
+    limit of requests that the server states. timeout_s is for one whole answer, streamed or not.
     temperature is the server's.
     """
 
@@ -58,8 +64,12 @@ class StoppedError(Exception):
     """The caller asked to stop while waiting; never leaves the copywriter."""
 
 
-class _AnswerError(Exception):
-    """What came back is no JSON object."""
+class _StatusError(Exception):
+    """The server answered with another status than success."""
+
+    def __init__(self, status: int, headers: Message, body: str) -> None:
+        super().__init__(f"status {status}")
+        self.status, self.headers, self.body = status, headers, body
 
 
 class RefusedError(CopywriterError):
@@ -71,48 +81,73 @@ class RefusedError(CopywriterError):
 
 
 class ChatClient:
-    """Sends JSON to the server and returns JSON, or a CopywriterError in one sentence."""
+    """Sends JSON to the server and hands out what comes back, or a CopywriterError in one sentence.
 
-    def __init__(self, config: ChatConfig, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    sleep, clock: seconds; only for waiting between requests.
+    """
+
+    def __init__(
+        self, config: ChatConfig, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.config = config
         self._sleep = sleep
+        self._pace = RequestPace(clock)
         self._opener = urllib.request.build_opener(_NoRedirect)
 
-    def complete(self, body: dict[str, Any], should_stop: ShouldStop | None = None) -> dict[str, Any]:
-        """POST to /chat/completions.
+    def ask(
+        self, body: dict[str, Any], read: Callable[[Iterator[str]], Iterable[_Part]], should_stop: ShouldStop | None = None
+    ) -> Iterator[_Part]:
+        """POST to /chat/completions and yield what `read` makes of the answer's text.
 
+        Args:
+            body: with "stream": true the text comes in pieces; a server that answers in one piece is read as well.
+            read: from the pieces of one answer to its parts; called anew for every attempt. Once it has yielded a part there is
+                no further attempt, and once it ends the rest of the answer is not waited for.
         Raises:
-            CopywriterError: the server cannot be reached, refuses, or does not answer JSON, after all attempts.
+            CopywriterError: the server cannot be reached, refuses, or does not answer JSON, after all attempts; or it broke off
+                after the first part.
             StoppedError: `should_stop` turned true, between attempts or while the server was thinking.
         """
-        return self._request("/chat/completions", body, should_stop)
+        return self._attempt("/chat/completions", body, lambda chunks: read(read_pieces(chunks)), should_stop)
 
     def first_model(self, should_stop: ShouldStop | None = None) -> str:
         """Return the id of the first model the server lists, or "default" when it lists none."""
         try:
-            answer = self._request("/models", None, should_stop)
+            (answer,) = self._attempt("/models", None, lambda chunks: [read_object(chunks)], should_stop)
             return str(answer["data"][0]["id"])
         except (RefusedError, KeyError, IndexError, TypeError):
             return "default"
 
-    def _request(self, path: str, body: dict[str, Any] | None, should_stop: ShouldStop | None) -> dict[str, Any]:
-        problem = ""
+    def _attempt(
+        self,
+        path: str,
+        body: dict[str, Any] | None,
+        read: Callable[[Iterator[bytes]], Iterable[_Part]],
+        should_stop: ShouldStop | None,
+    ) -> Iterator[_Part]:
+        problem, has_begun = "", False
         for attempt in range(self.config.max_attempts):
             if should_stop is not None and should_stop():
                 raise StoppedError
+            self._wait(min(self._pace.claim(), self.config.max_backoff_s), should_stop)
             wait_s = min(self.config.backoff_s * 2**attempt, self.config.max_backoff_s)
             try:
-                return self._send_watched(path, body, should_stop)
-            except urllib.error.HTTPError as error:
-                text = _read(error)
-                if error.code not in _RETRY_STATUS:
-                    raise self._refused(error.code, text) from None
-                problem = f"it answered {error.code} ({'rate limit' if error.code == 429 else 'busy or broken'})"
+                with closing(self._chunks(path, body, should_stop)) as chunks:
+                    for part in read(chunks):
+                        has_begun = True
+                        yield part
+                return
+            except _StatusError as error:
+                if error.status not in _RETRY_STATUS:
+                    raise self._refused(error.status, error.body) from None
+                problem = f"it answered {error.status} ({'rate limit' if error.status == 429 else 'busy or broken'})"
                 wait_s = min(_retry_after(error.headers) or wait_s, self.config.max_backoff_s)
-            except _AnswerError:
-                problem = "its answer was not JSON"
+            except AnswerError as error:
+                problem = str(error)
             except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, name not found, cut short
                 problem = _describe(error)
+            if has_begun:
+                raise CopywriterError(f"the language model server at {self.config.base_url} broke off: {problem}.")
             if attempt + 1 < self.config.max_attempts:
                 self._wait(wait_s, should_stop)
         raise CopywriterError(
@@ -120,50 +155,65 @@ class ChatClient:
             f"{problem}. Check that it runs, or use --llm template."
         )
 
-    def _send_watched(self, path: str, body: dict[str, Any] | None, should_stop: ShouldStop | None) -> dict[str, Any]:
-        """Send in a thread of its own, so that neither a stop nor the time limit waits for a server that is slow or drips.
+    def _chunks(self, path: str, body: dict[str, Any] | None, should_stop: ShouldStop | None) -> Generator[bytes, None, None]:
+        """Yield the answer as it comes. A thread of its own waits, so that neither a stop nor the time limit waits for a server
+        that is slow or drips.
 
-        The thread of an answer that nobody waits for any more ends with its socket's own time limit.
+        The thread of an answer that nobody waits for any more ends with the next bytes or its socket's own time limit.
         """
-        found: queue.Queue[dict[str, Any] | Exception] = queue.Queue()
+        found: queue.SimpleQueue[tuple[float, bytes | Exception]] = queue.SimpleQueue()
+        is_abandoned = threading.Event()
 
-        def send() -> None:
+        def fetch() -> None:
             try:
-                found.put(self._send(path, body))
+                for chunk in self._send(path, body):
+                    if is_abandoned.is_set():
+                        return
+                    found.put((time.monotonic(), chunk))
+                found.put((time.monotonic(), b""))
             except Exception as error:  # raised again in the thread that asked
-                found.put(error)
+                found.put((time.monotonic(), error))
 
         deadline_s = time.monotonic() + self.config.timeout_s
-        threading.Thread(target=send, daemon=True).start()
-        while True:
-            left_s = deadline_s - time.monotonic()
-            try:
-                answer = found.get(timeout=max(min(_POLL_S, left_s), 0.001))
-            except queue.Empty:
-                if should_stop is not None and should_stop():
-                    raise StoppedError from None
-                if left_s <= 0:
-                    raise TimeoutError from None
-                continue
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+        threading.Thread(target=fetch, daemon=True).start()
+        try:
+            while True:
+                if found.empty() and should_stop is not None and should_stop():
+                    raise StoppedError
+                left_s = deadline_s - time.monotonic()
+                try:
+                    arrived_s, chunk = found.get(timeout=max(min(_POLL_S, left_s), 0.001))
+                except queue.Empty:
+                    arrived_s, chunk = time.monotonic(), None
+                if arrived_s > deadline_s:
+                    raise TimeoutError
+                if isinstance(chunk, Exception):
+                    raise chunk
+                if chunk == b"":
+                    return
+                if chunk is not None:
+                    yield chunk
+        finally:
+            is_abandoned.set()
 
-    def _send(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    def _send(self, path: str, body: dict[str, Any] | None) -> Iterator[bytes]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         if self.config.api_key:
             headers["Authorization"] = f"Bearer {self.config.api_key}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.config.base_url + path, data=data, headers=headers)
-        with self._opener.open(request, timeout=self.config.timeout_s) as response:
-            text = _read(response)
         try:
-            answer = json.loads(text)
-        except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, thousands of brackets
-            raise _AnswerError from error
-        if not isinstance(answer, dict):
-            raise _AnswerError
-        return answer
+            with self._opener.open(request, timeout=self.config.timeout_s) as response:
+                self._pace.note(response.headers)
+                num_bytes = 0
+                while chunk := response.read1(_CHUNK_BYTES):
+                    num_bytes += len(chunk)
+                    if num_bytes > _MAX_WIRE_BYTES:
+                        raise AnswerError("its answer was longer than a megabyte of text can need")
+                    yield chunk
+        except urllib.error.HTTPError as error:
+            self._pace.note(error.headers)
+            raise _StatusError(error.code, error.headers, _read(error)) from None
 
     def _refused(self, status: int, body: str) -> RefusedError:
         remedy = {
@@ -186,9 +236,9 @@ class ChatClient:
 
 
 def _read(response: Any) -> str:
-    """Return the body as text; what passes a megabyte is cut, and then no longer parses."""
+    """Return the body of a refusal as text, cut at a megabyte; what cannot be read is left out."""
     try:
-        content: bytes = response.read(_MAX_ANSWER_BYTES)
+        content: bytes = response.read(MAX_ANSWER_BYTES)
     except (OSError, http.client.HTTPException):
         return ""
     return content.decode("utf-8", errors="replace")

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from adcreative.copywriter.adapter import is_adapter_folder, merge_adapter
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
-from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.candidates import ShouldStop, drain
 from adcreative.copywriter.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
 from adcreative.copywriter.lint import KINDS, is_near_duplicate
 from adcreative.copywriter.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
@@ -91,13 +91,7 @@ class LocalSource:
             CopywriterError: the model cannot be had or loaded, memory ran out, or the brief is in a language that the
                 embedded model does not know.
         """
-        events = self.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop)
-        while True:
-            try:
-                next(events)
-            except StopIteration as end:
-                lines: list[str] = end.value
-                return lines
+        return drain(self.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop))
 
     def stream(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 
 from adcreative.copywriter.adapter import CONFIG_FILE, WEIGHTS_FILE, merge_adapter
 from adcreative.copywriter.decoding import SamplingConfig
-from adcreative.copywriter.post_training import BASE_NAME, load_base, write_adapter
+from adcreative.copywriter.post_training import BASE_NAME, Model, load_base, write_adapter
 from adcreative.copywriter.post_training_data import read_tests
 from adcreative.copywriter.post_training_measures import (
     Interval,
@@ -33,40 +34,56 @@ SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
 NUM_BRIEFS, LINES_PER_BRIEF = 40, 10
 WRITERS = ("base", "tuned")
 
-
 Draft = tuple[str, bool]  # a line, and whether it came to an end
+Drafts = dict[str, list[list[Draft]]]  # by writer and brief
+LineScorer = Callable[[Sequence[str]], np.ndarray]  # lines [N] -> scores [N], larger is better
 
 
 def evaluate_and_export(
     parquet_path: Path, adapter: Path, export: Path | None, *, part: str = "held-out", num_briefs: int = NUM_BRIEFS
 ) -> dict[str, Any]:
-    """Return every figure of the card; with `export`, write the adapter there and its card beside it.
+    """Return every figure of the card that needs no click predictor; with `export`, write the adapter there and its card.
 
     adapter: a stage's adapter, or one of its checkpoints.
     part: which part of the split; anything but "held-out" is for trying things out.
     """
     tests, prompts = read_tests(parquet_path, part)
     arm_prompts = [prompts[test] for test in tests.test_idx]
-    num_briefs = min(num_briefs, len(prompts))
     model, tokenizer = load_base()
     likelihoods: dict[str, LineLikelihoods] = {}
-    drafts: dict[str, list[list[Draft]]] = {}
+    drafts: Drafts = {}
     for name in WRITERS:  # the adapter is merged into the weights between the two
         if name == "tuned":
             merge_adapter(model, adapter)
         likelihoods[name] = line_likelihoods(model, tokenizer, arm_prompts, tests.headlines, is_bf16=True)
-        drafts[name] = [
-            sample_lines(model, tokenizer, prompt, LINES_PER_BRIEF, seed=place, config=SAMPLING)
-            for place, prompt in enumerate(prompts[:num_briefs])
-        ]
-    figures = likelihood_figures(tests, likelihoods["base"], likelihoods["tuned"]) | draft_figures(drafts, tests)
-    figures["lines"] = {name: [line for rows in drafts[name][:8] for line, _ in rows[:2]] for name in WRITERS}
+        drafts[name] = write_drafts((model, tokenizer), prompts[:num_briefs])
+    figures = likelihood_figures(tests, likelihoods["base"], likelihoods["tuned"])
+    figures |= draft_figures(drafts, tests, {"win_rate": HeadlineModel.load().score})
     if export is not None:
         write_adapter(load_file(adapter / WEIGHTS_FILE), json.loads((adapter / CONFIG_FILE).read_text()), export)
-        (export / "figures.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-        notes = export / "NOTES.md"
-        (export / "README.md").write_text(card(figures, notes.read_text() if notes.is_file() else ""))
+        write_card(export, figures)
     return figures
+
+
+def write_drafts(model: Model, prompts: Sequence[str]) -> list[list[Draft]]:
+    """Return LINES_PER_BRIEF lines for each prompt; the same model and prompts give the same lines."""
+    return [sample_lines(*model, prompt, LINES_PER_BRIEF, seed=place, config=SAMPLING) for place, prompt in enumerate(prompts)]
+
+
+def redraft(parquet_path: Path, adapter: Path) -> tuple[Drafts, HeadlineTests]:
+    """Return the lines that `evaluate_and_export` judges, written anew, and the held-out tests."""
+    tests, prompts = read_tests(parquet_path, "held-out")
+    model = load_base()
+    base = write_drafts(model, prompts[:NUM_BRIEFS])
+    merge_adapter(model[0], adapter)
+    return {"base": base, "tuned": write_drafts(model, prompts[:NUM_BRIEFS])}, tests
+
+
+def write_card(folder: Path, figures: dict[str, Any]) -> None:
+    """Write figures.json and README.md into an adapter's folder."""
+    notes = folder / "NOTES.md"
+    (folder / "figures.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    (folder / "README.md").write_text(card(figures, notes.read_text() if notes.is_file() else ""))
 
 
 def likelihood_figures(tests: HeadlineTests, base: LineLikelihoods, tuned: LineLikelihoods) -> dict[str, Any]:
@@ -95,27 +112,30 @@ def likelihood_figures(tests: HeadlineTests, base: LineLikelihoods, tuned: LineL
     return figures
 
 
-def draft_figures(drafts: dict[str, list[list[Draft]]], tests: HeadlineTests) -> dict[str, Any]:
-    """Return the length-matched win rate of tuned over base lines by the headline model, and the shares of faulty lines.
+def draft_figures(drafts: Drafts, tests: HeadlineTests, judges: Mapping[str, LineScorer]) -> dict[str, Any]:
+    """Return length-matched win rates of tuned over base lines, the shares of faulty lines, and some of the lines.
 
-    drafts: per writer and brief, the lines.
+    judges: by the name that the figure gets, who says which line is better.
     """
-    judge = HeadlineModel.load()
     lines = {name: [[line for line, _ in rows] for rows in drafts[name]] for name in WRITERS}
-    matched = [
-        length_matched_wins(tuned, judge.score(tuned), base, judge.score(base))
-        for tuned, base in zip(lines["tuned"], lines["base"], strict=True)
-    ]
-    wins, counts = (np.array(column, float) for column in zip(*matched, strict=True))
+    wins = {name: _wins(lines["tuned"], lines["base"], judge) for name, judge in judges.items()}
     by_test = [np.flatnonzero(tests.test_idx == test) for test in range(len(tests.test_ids))]
-    drafts = {**drafts, "real headlines": [[(tests.headlines[arm], True) for arm in arms] for arms in by_test]}
+    groups = {**drafts, "real headlines": [[(tests.headlines[arm], True) for arm in arms] for arms in by_test]}
     return {
-        "briefs": len(wins),
+        "briefs": len(lines["tuned"]),
         "lines_per_brief": LINES_PER_BRIEF,
-        "matched_pairs": int(counts.sum()),
-        "win_rate": asdict(ratio_interval(wins, counts)),
-        "faults": {name: _faults(groups) for name, groups in drafts.items()},
+        "matched_pairs": int(next(iter(wins.values()))[1].sum()),
+        **{name: asdict(ratio_interval(*counts)) for name, counts in wins.items()},
+        "faults": {name: _faults(rows) for name, rows in groups.items()},
+        "lines": {name: [line for rows in lines[name][:8] for line in rows[:2]] for name in WRITERS},
     }
+
+
+def _wins(tuned: list[list[str]], base: list[list[str]], judge: LineScorer) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many length-matched pairs of each brief the tuned lines win, and how many there are, both [briefs]."""
+    matched = [length_matched_wins(ours, judge(ours), others, judge(others)) for ours, others in zip(tuned, base, strict=True)]
+    wins, counts = (np.array(column, float) for column in zip(*matched, strict=True))
+    return wins, counts
 
 
 def _faults(groups: list[list[Draft]]) -> dict[str, Any]:
@@ -152,8 +172,13 @@ def card(figures: dict[str, Any], notes: str = "") -> str:
         base_name=BASE_NAME, attribution=ATTRIBUTION, accuracy=accuracy, faults=faults, tests=figures["tests"],
         base_perplexity=show(figures["perplexity"]["base"]), tuned_perplexity=show(figures["perplexity"]["tuned"]),
         win_rate=show(figures["win_rate"]), pairs=figures["matched_pairs"], briefs=figures["briefs"],
-        lines=figures["lines_per_brief"], notes=f"{notes.strip()}\n\n" if notes.strip() else "",
+        lines=figures["lines_per_brief"], predictor=_predictor_said(figures.get("predictor_win_rate")),
+        notes=f"{notes.strip()}\n\n" if notes.strip() else "",
     )  # fmt: skip
+
+
+def _predictor_said(win_rate: dict[str, float] | None) -> str:
+    return "" if win_rate is None else _PREDICTOR.format(win_rate=Interval(**win_rate))
 
 
 _CARD = """# copywriter
@@ -181,7 +206,7 @@ Lines written for held-out ledes ({briefs} briefs, {lines} lines each, temperatu
 Win rate of tuned over base lines by the shipped headline model, over {pairs} pairs of one brief whose lengths in characters
 differ by at most 10 %: {win_rate}. The headline model was fitted to the same archive's training part, so this says that the
 adapter learnt what that model learnt; it is no new evidence about readers.
-
+{predictor}
 | lines of | repetitive | malformed | characters |
 |---|---|---|---|
 {faults}
@@ -199,4 +224,11 @@ share a headline with another part. Use of the adapter must name that source. Th
 ## Limits
 
 English only; one American news site's curiosity headlines of 2013 to 2015.
+"""
+
+_PREDICTOR = """
+By the shipped click predictor (`data/weights/predictor`), over the same pairs, each line the headline of an ad with nothing
+else: {win_rate}. The predictor reads the same headline score beside what the words say, and was fitted to the same
+archive, so this is no independent opinion. Figures about written lines are made by
+`python -m adcreative.adapter_wins packages-train.parquet data/weights/copywriter`.
 """

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, read_facts
-from adcreative.copywriter.candidates import CopyCandidates, FreshLine, LineSource, ShouldStop, StreamingSource
+from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
 from adcreative.copywriter.lint import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
 from adcreative.copywriter.template import TemplateSource
 from adcreative.errors import CopywriterError
@@ -91,6 +91,9 @@ class LintedCopywriter:
                     lines = yield from _fresh(source, draft.brief, kind, wanted, seed, should_stop)
                 else:
                     lines = source.propose(draft.brief, kind, wanted, seed=seed, should_stop=should_stop)
+            except CutShortError as error:
+                lines = list(error.lines)
+                draft.note(f"{source.engine} finished {len(lines)} line{'s' * (len(lines) > 1)} and then failed: {error}")
             except CopywriterError as error:
                 if self._fallback is None:
                     raise

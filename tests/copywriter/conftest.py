@@ -48,7 +48,7 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Answer = tuple[int, dict[str, str], bytes]
+Answer = tuple[int, dict[str, str], list[bytes]]
 
 
 @dataclass
@@ -60,14 +60,25 @@ class ChatServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     before_answer: Callable[[], object] = lambda: None
+    before_part: Callable[[int], object] = lambda _number: None  # of a streamed answer
     drip_s: float = 0.0  # between two bytes of an answer
 
     def says(self, status: int, body: object = b"", **headers: str) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, content))
+        self.answers.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, [content]))
 
     def writes(self, content: str) -> None:
         self.says(200, {"choices": [{"message": {"role": "assistant", "content": content}}]})
+
+    def streams(self, *pieces: str | bytes, end: bytes = b"data: [DONE]\n\n") -> None:
+        """Answer with one event for each text and the bytes as they are; then the connection ends."""
+        parts = [piece if isinstance(piece, bytes) else delta_event(piece) for piece in pieces]
+        self.answers.append((200, {"Content-Type": "text/event-stream"}, [*parts, end]))
+
+
+def delta_event(content: str) -> bytes:
+    """Return one server-sent event as OpenAI-compatible servers write it."""
+    return f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': content}, 'finish_reason': None}]})}\n\n".encode()
 
 
 @pytest.fixture
@@ -81,20 +92,23 @@ def chat_server() -> Iterator[ChatServer]:
             self._answer(state.answers.pop(0) if len(state.answers) > 1 else state.answers[0])
 
         def do_GET(self) -> None:
-            self._answer((200, {}, b'{"data": [{"id": "listed-model"}]}'))
+            self._answer((200, {}, [b'{"data": [{"id": "listed-model"}]}']))
 
         def _answer(self, answer: Answer) -> None:
-            status, headers, content = answer
+            status, headers, parts = answer
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
+            if headers.get("Content-Type") != "text/event-stream" and "Transfer-Encoding" not in headers:
+                self.send_header("Content-Length", str(sum(map(len, parts))))
             self.end_headers()
             try:
-                for part in [content[i : i + 1] for i in range(len(content))] if state.drip_s else [content]:
-                    self.wfile.write(part)
-                    time.sleep(state.drip_s)
-            except BrokenPipeError:  # nobody waits for it any more
+                for number, part in enumerate(parts):
+                    state.before_part(number)
+                    for piece in [part[i : i + 1] for i in range(len(part))] if state.drip_s else [part]:
+                        self.wfile.write(piece)
+                        time.sleep(state.drip_s)
+            except (BrokenPipeError, ConnectionResetError):  # nobody waits for it any more
                 self.close_connection = True
 
         def log_message(self, *_args: Any) -> None:

@@ -11,8 +11,9 @@ from email.utils import format_datetime
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
+from adcreative.copywriter.answer_lines import read_answer
 from adcreative.copywriter.chat import ChatClient, ChatConfig
-from adcreative.copywriter.server import ServerSource, build_request, read_lines
+from adcreative.copywriter.server import ServerSource, build_request
 from adcreative.errors import ConfigError, CopywriterError
 
 LINES = ["Grip that loves mud", "Find your next big adventure", "Ready for a mountain run?"]
@@ -220,4 +221,4 @@ def test_an_address_without_host_is_refused() -> None:
     ],
 )
 def test_lines_are_found_in_many_answers(content: str, expected: list[str]) -> None:
-    assert read_lines(content) == expected
+    assert read_answer(content).lines == expected

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from adcreative.copywriter.brief import clean_text
-from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.candidates import CutShortError, ShouldStop
 from adcreative.copywriter.lint import check_sentence, is_near_duplicate
 from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
@@ -129,6 +129,9 @@ class ProductDescriber:
         raw: list[str] = []
         try:
             raw = self._source.propose(facts, self._num, seed=seed, max_chars=self.max_chars, should_stop=should_stop)
+        except CutShortError as error:
+            raw = list(error.lines)
+            notes.append(f"{engine} finished {len(raw)} description(s) and then failed: {error}")
         except CopywriterError as error:
             if not self._allow_fallback:
                 raise

@@ -187,6 +187,14 @@ def test_a_server_that_obeys_planted_text_gets_nothing_out(chat_server) -> None:
     assert found.statement.recall == 1.0
 
 
+def test_a_server_that_stops_in_the_middle_keeps_its_finished_texts(chat_server) -> None:
+    chat_server.writes(json.dumps({"lines": [BETTER, GOOD]})[:-10])
+    found = build_describer(chat_server.address, lexicon=LEXICON).describe(LAMP, seed=3)
+    assert found.raw == (BETTER,)
+    assert found.engine == "server:test-model+template"
+    assert found.notes[0].startswith("server:test-model finished 1 description(s) and then failed: the answer of the ")
+
+
 def test_a_server_that_is_down_leaves_the_template(monkeypatch) -> None:
     monkeypatch.setattr("adcreative.copywriter.chat._SLICE_S", 1e9)
     monkeypatch.setattr("time.sleep", lambda _: None)
