@@ -36,6 +36,9 @@ class Extractor:
     def extract(self, creatives: Sequence[Creative]) -> list[str]:
         return [one.headline for one in creatives]
 
+    def read_ahead(self, creatives: Sequence[Creative]) -> None:
+        pass
+
 
 def ask_model(creative: Creative) -> float:
     """Return a rate that follows from the headline."""

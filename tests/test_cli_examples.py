@@ -109,7 +109,7 @@ class FakeMarket:
 def _line() -> dict[str, Any]:
     figure = {"value": 0.5, "low": 0.4, "high": 0.6, "seed_std": 0.0}
     figures = dict.fromkeys(benchmark.METRICS, figure)
-    return {"name": "all", "model": "autoint", "pooling": "mean", "num_fields": 3, **figures,
+    return {"name": "all", "model": "autoint", "pooling": "mean", "num_fields": 3, "published": None, **figures,
             "added": {"spearman": figure, "mae": figure}}  # fmt: skip
 
 
