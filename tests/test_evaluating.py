@@ -48,7 +48,9 @@ def _planted(monkeypatch: pytest.MonkeyPatch, tests_world: PlantedWorld, words_p
     def extract(creatives: Sequence[Creative]) -> list[object]:
         return [by_headline.get(c.headline, CreativeError("It is broken.", "Mend it.")) for c in creatives]
 
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract, read_ahead=list)))
+    monkeypatch.setattr(
+        tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract, read_ahead=list))
+    )
     monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(words_predictor, words_predictor, words_predictor))
 
 

@@ -99,7 +99,9 @@ def test_benchmark_says_what_is_wrong_and_writes_nothing(
 def test_nan_features_end_a_verb_in_one_sentence_and_leave_no_table(
     verb: Callable[[Path, Path], object], predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extractor = SimpleNamespace(extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives], cache=None, read_ahead=list)
+    extractor = SimpleNamespace(
+        extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives], cache=None, read_ahead=list
+    )
     monkeypatch.setattr(tools, "load_tools", lambda *_: SimpleNamespace(extractor=extractor))
     monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(predictor, predictor, predictor))
     monkeypatch.setattr(PictureLabeller, "load", lambda: None)
