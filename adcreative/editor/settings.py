@@ -103,7 +103,7 @@ class EditorConfig:
     max_faces: int = 3
     num_headlines: int = 40
     num_descriptions: int = 20
-    num_crossed: int = 30
+    num_crossed: int = 8
     num_buttons: int = 4
     edit_look: bool = False
     num_scenes: int = 3
