@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from adcreative.copywriter.brief import Brief
@@ -18,7 +18,8 @@ class CopyCandidates:
 
     engines is parallel to headlines + descriptions and names what wrote each line; engine names them all ("smollm2+template").
     dropped holds (text, why) of proposed lines that were refused. notes are sentences for the user: a fallback, instructions
-    left out of the brief. is_cancelled: the work was stopped, so lines may be missing.
+    left out of the brief. is_cancelled: the work was stopped, so lines may be missing. brief: what the lines were written from
+    and held against, with all that was added to it on the way (a brand's rules, words to avoid).
     """
 
     headlines: tuple[str, ...]
@@ -28,6 +29,7 @@ class CopyCandidates:
     dropped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     is_cancelled: bool = False
+    brief: Brief = field(default_factory=Brief)
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -187,6 +187,7 @@ class _Draft:
             dropped=tuple(self._dropped),
             notes=tuple(self._notes),
             is_cancelled=self.is_cancelled,
+            brief=self.brief,
         )
 
 

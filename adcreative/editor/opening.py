@@ -198,14 +198,14 @@ def write_lines(
             written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
             headlines = tuple(written.headlines)[:num_headlines]
             descriptions = tuple(written.descriptions)[:num_descriptions]
-            note = "; ".join(written.notes)
+            note, brief = "; ".join(written.notes), written.brief  # a brand's rules hold for crossed lines too
         except CopywriterError as error:
             note = f"no new words: {error}"
 
         def crossed(lines: tuple[str, ...], kind: str) -> tuple[str, ...]:
             return cross_lines(
                 lines, config.num_crossed, joints=word_set("language", "dangling"), rng=np.random.default_rng(config.seed),
-                is_fit=lambda line: not check_copy(line, brief, kind),
+                is_fit=lambda line: not check_copy(line, brief, kind) and keeps_disclaimers(line, lines, brief.disclaimers),
             )  # fmt: skip
 
         headlines += crossed(headlines, "headline")
@@ -213,6 +213,11 @@ def write_lines(
     buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
     lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
     return _ranked(lines, creative, features, tools), note
+
+
+def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[str]) -> bool:
+    """Return whether a line carries, whole, every disclaimer that one of the others carries."""
+    return all(one in line for one in disclaimers if any(one in other for other in others))
 
 
 def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ class FakeCopywriter:
 
     def write(self, brief: Any, num_headlines: int, num_descriptions: int, seed: int, should_stop: Any = None) -> Any:
         headlines, descriptions = self.headlines[:num_headlines], self.descriptions[:num_descriptions]
-        return SimpleNamespace(headlines=headlines, descriptions=descriptions, notes=())
+        return SimpleNamespace(headlines=headlines, descriptions=descriptions, notes=(), brief=brief)
 
 
 def bumpy_surface(features: CreativeFeatures) -> float:
