@@ -60,7 +60,7 @@ class AdSEESearch:
 
 
 class RandomSearch:
-    """Samples of the space, from sparse to dense: the distribution of NSGA-II's first population, all the way."""
+    """Samples of the space, from sparse to dense, each drawn by itself and distributed as those that NSGA-II begins with."""
 
     def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
         self.space, self.config, self._rng = space, config, rng

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from deap import base
+from scipy.stats import qmc
 
 from adcreative.errors import ConfigError
 
@@ -163,11 +164,30 @@ class GeneSpace:
 
         None draws the share too, uniformly, so that samples range from sparse to dense.
         """
-        low, high = self.bounds()
-        share = rng.random() if active_share is None else active_share
-        bits = (rng.random(self.num_strengths) < share).astype(np.float64)
-        choices = [float(rng.integers(num)) for num in self.num_choices]
-        return Individual([*rng.uniform(low, high), *bits, *choices])
+        return self._at(rng.random(self._num_draws), active_share)
+
+    def sample_evenly(self, num: int, *, rng: np.random.Generator) -> list[Individual]:
+        """Draw `num` genomes, each distributed as one `sample`, that together cover the space evenly.
+
+        Every option of a choice comes up equally often, give or take one, and every part of a strength's range does: a Latin
+        hypercube (McKay, Beckman & Conover 1979).
+        """
+        cube = qmc.LatinHypercube(self._num_draws, rng=rng).random(num)
+        for k, options in enumerate(self.num_choices, start=-len(CHOICES)):
+            cube[:, k] = (rng.permutation(num) % options + 0.5) / options
+        return [self._at(draws) for draws in cube]
+
+    @property
+    def _num_draws(self) -> int:
+        return 2 * self.num_strengths + 1 + len(CHOICES)
+
+    def _at(self, draws: np.ndarray, active_share: float | None = None) -> Individual:
+        """Return the genome at a place of the unit cube: strengths, bits, share of active bits, choices."""
+        num, (low, high) = self.num_strengths, self.bounds()
+        share = draws[2 * num] if active_share is None else active_share
+        bits = draws[num : 2 * num] < share
+        choices = np.floor(draws[2 * num + 1 :] * self.num_choices)
+        return Individual([*(low + draws[:num] * (high - low)), *bits, *choices])
 
     def amounts(self, genomes: Sequence[Individual]) -> np.ndarray:
         """Return what is applied, [P, S]: active strengths in steps of 0.01; 0 where inactive or below 0.2."""

@@ -46,9 +46,9 @@ class SearchConfig:
     """
 
     population_size: int = 24
-    generations: int = 10
+    generations: int = 6
     algorithm: str = "nsga2"
-    proposal_share: float = 0.5
+    proposal_share: float = 0.75
     crossover_rate: float = 0.9
     crossover_eta: float = 5.0
     mutation_eta: float = 2.0
@@ -125,8 +125,9 @@ class NSGA2Search:
     """Elitist multi-objective genetic search with constrained domination.
 
     parents = crowded tournament; children = crossover, then mutation; survivors = the best P of parents and children by
-    front, then by crowding distance. Differs: half of the children are proposed by a surrogate of the scores so far
-    (surrogate.py), and a child that was asked for before is mutated again, so that the budget goes to new candidates.
+    front, then by crowding distance. Differs: the first generations are an even sample of the space (`sample_evenly`), as many
+    as show every line once; then three children in four are proposed by a surrogate of the scores so far (surrogate.py); and a
+    child that was asked for before is mutated again, so that the budget goes to new candidates.
     """
 
     def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
@@ -140,10 +141,11 @@ class NSGA2Search:
         toolbox.register("mutate", operators.mutate, space, eta=config.mutation_eta, rng=rng)
         toolbox.register("select_survivors", tools.selNSGA2)
         self._toolbox = toolbox
+        self._screening = self._even_generations()
 
     def ask(self) -> list[Individual]:
-        """Return the first population (the unedited creative and samples), or children of the last one."""
-        return self._offspring() if self._population else self._first_population()
+        """Return the unedited creative and samples; when the space has been sampled evenly, children of the population."""
+        return self._screening.pop(0) if self._screening else self._offspring()
 
     def tell(self, candidates: list[Individual]) -> None:
         """Keep the best of parents and children, at most population_size."""
@@ -151,12 +153,13 @@ class NSGA2Search:
         merged = _distinct([*self._population, *candidates], self.space)
         self._population = self._toolbox.select_survivors(merged, self.config.population_size)
 
-    def _first_population(self) -> list[Individual]:
-        population = [self.space.original()]
-        self._is_new(population[0])
-        while len(population) < self.config.population_size:
-            population.append(self._fresh(self.space.sample(rng=self._rng)))
-        return population
+    def _even_generations(self) -> list[list[Individual]]:
+        """Return generations of an even sample that shows every option of each choice, as far as half the budget allows."""
+        size, most = self.config.population_size, max(1, (self.config.generations + 1) // 2)
+        num = min(most, -(-max(self.space.num_choices) // size))
+        samples = self.space.sample_evenly(num * size - 1, rng=self._rng)
+        fresh = [self._fresh(candidate) for candidate in [self.space.original(), *samples]]
+        return [fresh[k * size : (k + 1) * size] for k in range(num)]
 
     def _offspring(self) -> list[Individual]:
         size, rate = self.config.population_size, self.config.crossover_rate

@@ -93,7 +93,7 @@ class EditorConfig:
     """
 
     population_size: int = 24
-    generations: int = 10
+    generations: int = 6
     seed: int = 0
     algorithm: str = "nsga2"
     pick: str = "best"

@@ -1,13 +1,16 @@
 """A cheap model of the scores so far, which proposes candidates: a cubic in each strength, one effect per choice.
 
     bound(genome) ~ w . phi(genome),   phi = (t, t^2, t^3 per strength, one 0/1 per other choice),   t = strength / reach
-    w ~ N(0, scale^2 I),  noise ~ N(0, v scale^2),  v re-estimated from the residuals
+    w_i ~ N(0, scale^2 / alpha_g(i)),  noise ~ N(0, v scale^2)
 
-A proposal draws w from the posterior (Thompson sampling) and returns the genome that is best under it for a random price of
-size: each strength and choice separately, since phi has no products. So proposals spread along the front, and are boldest
-where least is known. What products do is left to crossover and selection.
+Weights of one kind (all headlines; all squares of strengths) share a precision alpha_g, which the scores themselves tell, as
+they tell v (automatic relevance determination): where headlines differ and descriptions hardly do, one look at a headline is
+enough to rank it. A proposal draws w from the posterior (Thompson sampling) and returns the genome that is best under it for a
+random price of size: each strength and choice separately, since phi has no products. So proposals spread along the front, and
+are boldest where least is known. What products do is left to crossover and selection.
 
-Sources: Bishop 2006, eq. 3.50-3.54 (posterior); Thompson 1933; Jin 2011, "Surrogate-assisted evolutionary computation".
+Sources: Bishop 2006, eq. 3.50-3.54 (posterior), 7.87-7.90 (MacKay 1992: precisions, here per group and with a weak Gamma
+prior); Thompson 1933; Jin 2011, "Surrogate-assisted evolutionary computation".
 Knows genomes and scores; no pictures, models or torch. Shapes: N candidates seen, D features.
 """
 
@@ -19,7 +22,10 @@ from adcreative.editor.genome import CHOICE_SIZES, GeneSpace, Individual
 
 GRID = 40  # strengths tried between low and high when a proposal is made
 MAX_PRICE = 0.5  # largest price of one standard deviation of size, in typical uplifts
-ROUNDS = 3  # of re-estimating the noise
+ROUNDS = 12  # of re-estimating precisions and noise
+PRIOR_COUNT, PRIOR_SQUARE = 0.5, 0.05  # the Gamma prior of a precision: worth half a weight of about 0.3
+MIN_PRECISION, MAX_PRECISION = 0.05, 1e4
+FIRST_NOISE, MIN_NOISE = 0.3, 1e-3
 
 
 class ScoreSurrogate:
@@ -29,6 +35,7 @@ class ScoreSurrogate:
         self.space = space
         self._features: list[np.ndarray] = []
         self._bounds: list[float] = []
+        self._groups = self._grouped()
         low, high = space.bounds()
         self._reach = np.maximum(np.maximum(high, -low), 1e-9)
         steps = np.linspace(0.0, 1.0, GRID + 1)
@@ -60,12 +67,25 @@ class ScoreSurrogate:
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean [D] and factor [D, D] of the weights, in units of the typical uplift so far."""
         phi, bounds = np.vstack(self._features), np.array(self._bounds)
-        y, noise = bounds / max(float(np.sqrt(np.mean(bounds**2))), 1e-12), 0.3
+        y = bounds / max(float(np.sqrt(np.mean(bounds**2))), 1e-12)
+        gram, moment = phi.T @ phi, phi.T @ y
+        precision, noise = np.ones(phi.shape[1]), FIRST_NOISE
         for _ in range(ROUNDS):
-            precision = np.eye(phi.shape[1]) + phi.T @ phi / noise  # eq. 3.54
-            mean = np.linalg.solve(precision, phi.T @ y / noise)  # eq. 3.53
-            noise = max(float(np.mean((y - phi @ mean) ** 2)), 1e-3)
-        return mean, np.linalg.cholesky(np.linalg.inv(precision))
+            covariance = np.linalg.inv(np.diag(precision) + gram / noise)  # eq. 3.54
+            mean = covariance @ moment / noise  # eq. 3.53
+            known = 1.0 - precision * np.diag(covariance)  # eq. 7.89: how far the scores determine each weight, 0..1
+            for group in self._groups:
+                told = (known[group].sum() + PRIOR_COUNT) / (np.square(mean[group]).sum() + PRIOR_COUNT * PRIOR_SQUARE)
+                precision[group] = np.clip(told, MIN_PRECISION, MAX_PRECISION)  # eq. 7.87
+            freedom = max(len(y) - float(known.sum()), 1.0)
+            noise = max(float(np.square(y - phi @ mean).sum()) / freedom, MIN_NOISE)  # eq. 7.88
+        covariance = np.linalg.inv(np.diag(precision) + gram / noise)
+        return covariance @ moment / noise, np.linalg.cholesky((covariance + covariance.T) / 2)
+
+    def _grouped(self) -> list[np.ndarray]:
+        """Return the features of each kind: the strengths' first, second and third powers, then each choice's options."""
+        sizes = [self.space.num_strengths] * 3 + [num - 1 for num in self.space.num_choices]
+        return [group for group in np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]) if len(group)]
 
     def _best(self, weights: np.ndarray, price: float) -> Individual:
         """Return argmax of w . phi - price * size, strength by strength and choice by choice."""

@@ -52,6 +52,19 @@ def test_samples_cover_the_space_and_repeat_with_the_seed() -> None:
     assert {0, 1, 2, 3, 4} == set(num_active)
 
 
+def test_even_samples_show_every_option_equally_often_and_every_part_of_a_range() -> None:
+    samples = space().sample_evenly(60, rng=np.random.default_rng(2))
+    assert samples == space().sample_evenly(60, rng=np.random.default_rng(2))
+    headlines = [line for line, *_ in space().choices(samples)]
+    assert [headlines.count(line) for line in range(3)] == [20, 20, 20]
+    low, high = space().bounds()
+    places = (np.array(samples)[:, : len(low)] - low) / (high - low)  # [60, S]
+    for column in places.T:
+        assert sorted(np.floor(60 * column)) == list(range(60))
+    assert {0, 1, 2, 3, 4} == set((space().strengths(samples) != 0).sum(axis=(1, 2)))
+    assert space().sample_evenly(0, rng=np.random.default_rng(2)) == []
+
+
 def test_a_space_without_faces_and_lines_is_single() -> None:
     assert space(num_faces=0, num_headlines=1).is_single
     assert not space(num_faces=0).is_single

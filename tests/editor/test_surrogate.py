@@ -36,6 +36,20 @@ def test_little_knowledge_means_bold_proposals() -> None:
     assert spread[3] > 2 * spread[200]
 
 
+def test_one_look_at_each_line_ranks_headlines_when_descriptions_hardly_differ() -> None:
+    # Forty scores for ninety weights: only what the scores tell of each kind's weights makes them enough.
+    space = GeneSpace(num_faces=1, low=np.full(6, -2.0), high=np.full(6, 2.0), num_headlines=40, num_descriptions=30)
+    worth = np.random.default_rng(5).normal(0.0, 1.0, 40)
+    surrogate, samples = ScoreSurrogate(space), space.sample_evenly(40, rng=np.random.default_rng(0))
+    for one, (headline, description, *_) in zip(samples, space.choices(samples), strict=True):
+        low = float(worth[headline] - worth[0] + 0.05 * (description == 3))
+        one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=0))
+    surrogate.add(samples)
+    proposals = surrogate.propose(100, rng=np.random.default_rng(1))
+    rank = np.argsort(np.argsort(-worth))
+    assert np.mean([rank[headline] for headline, *_ in space.choices(proposals)]) < 6  # 8 to 10 with one precision for all
+
+
 def test_proposals_are_in_the_space_and_bits_agree() -> None:
     for one in taught(5).propose(40, rng=np.random.default_rng(2)):
         low, high = SPACE.bounds()
