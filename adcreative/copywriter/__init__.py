@@ -8,8 +8,8 @@
     products/       product descriptions from attributes
     local_llm.py    a causal language model through transformers; prompts.py and decoding.py serve it
     server.py       an OpenAI-compatible chat server; chat.py, request_pace.py, answer_pieces.py and answer_lines.py serve it
-    template.py     the template grammar
-    lint.py         check_copy; sentences.py holds its grammar rules, rules/ the dated rule packs
+    template.py     the template grammar; ad_phrases.py cuts the ad's words into what its patterns take up
+    lint.py         check_copy; sentences.py and substance.py hold parts of it, rules/ the dated rule packs
 
 Importing this package loads no torch.
 """

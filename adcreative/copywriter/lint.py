@@ -19,6 +19,7 @@ import regex
 from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.copywriter.sentences import sentence_problems
+from adcreative.copywriter.substance import substance_problems
 
 KINDS = ("headline", "description")
 _MIN_WORDS = {"headline": 2, "description": 4}
@@ -47,6 +48,7 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
     if is_new:
         problems += _number_problems(text, facts)
         problems += _repeat_problems(text, facts, kind)
+        problems += substance_problems(text, facts, kind)
     if facts.is_english:
         for rule in _ENGLISH_RULES if is_new else (_people_problems,):
             problems += rule(text, facts)
@@ -245,7 +247,7 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
             whole = _whole_word(text, *found.span())  # "free" is part of "grain-free", which the brief may have
             is_compound = whole != found.group(0) and _is_backed(whole, facts)
             is_backed = _is_backed(found.group(0), facts)
-            if needs_context and is_backed:
+            if needs_context and is_backed and WORD.search(found.group(0)):
                 is_backed = in_context(found.group(0), text, facts)
             if not is_compound and not is_backed:
                 yield found.group(0)
@@ -253,7 +255,9 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
 
 def _is_backed(words: str, facts: Facts) -> bool:
     found = WORD.findall(words)
-    return bool(found) and all(stem(word) in facts.stems for word in found)
+    if not found:  # a sign, such as that of a currency; its number is looked at apart
+        return words.strip() in f"{facts.product} {facts.headline} {facts.description}"
+    return all(stem(word) in facts.stems for word in found)
 
 
 def _words_after(openers: set[str], text: str) -> set[str]:

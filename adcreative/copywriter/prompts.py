@@ -11,9 +11,10 @@ from functools import cache
 
 import numpy as np
 
+from adcreative.copywriter.ad_phrases import copy_slots, trade_of
 from adcreative.copywriter.brief import Facts
 from adcreative.copywriter.rules import rule_pack
-from adcreative.copywriter.template import copy_slots, fill_slots, fits_slots, trade_of
+from adcreative.copywriter.template import fill_slots, fits_slots
 from adcreative.copywriter.vocabulary import field_of
 
 _TITLES = {"headline": "Headlines:", "description": "Descriptions:"}

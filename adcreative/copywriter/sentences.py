@@ -26,19 +26,22 @@ def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
     words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
     if not words:
         return
-    yield from _ending_problems(text, words, kind)
+    yield from _ending_problems(text, words, kind, facts)
     yield from _clause_problems(text, words)
     yield from _article_problems(text)
     yield from _agreement_problems(text, words, facts)
     yield from _capital_problems(text, facts)
 
 
-def _ending_problems(text: str, words: list[str], kind: str) -> Iterable[str]:
+def _ending_problems(text: str, words: list[str], kind: str, facts: Facts) -> Iterable[str]:
     last = words[-1]
+    own_end = re.compile(rf"\b{re.escape(' '.join(text.split()[-2:]))}(?=[.,;:!?]|$)", re.IGNORECASE)
+    is_own = any(own_end.search(own) for own in (facts.headline, facts.description))  # "booked in May"
     is_question = text.rstrip().endswith("?")
     allowed_in_question = word_set("language", "dangling_unless_question")
     pronoun_end = last in ("you", "it") and len(words) >= 3  # "Made for you" is finished, "Get you" is not
-    if last in word_set("language", "dangling") and not pronoun_end and not (is_question and last in allowed_in_question):
+    is_finished = is_own or pronoun_end or (is_question and last in allowed_in_question)
+    if last in word_set("language", "dangling") and not is_finished:
         yield f"ends in the middle (with {last!r})"
     if kind == "description" and len(words) > 6 and text[-1].isalnum():
         yield "has no full stop at its end"

@@ -7,23 +7,19 @@ languages than English only neutral patterns are used: the brief's words and pun
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
 from functools import cache
-from itertools import permutations
 from string import Formatter
 
 import numpy as np
 
-from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts
+from adcreative.copywriter.ad_phrases import copy_slots
+from adcreative.copywriter.brief import Brief, read_facts
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.lint import KINDS
-from adcreative.copywriter.rules import rule_pack, word_set
+from adcreative.copywriter.rules import rule_pack
 
-_CHUNK_END = re.compile(r"[.;:!?。、！？،؛]+\s*|,\s+(?:and\s+)?|\s+[–—]\s+|\s+and\s+(?=(?:a|an|the|your)\s)")
-_PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(].*$")
-MAX_PAIRS = 30  # pairs of features to draw from
 _PASSES = 12  # draws per wanted line; most are repeats of an earlier one
+_OWN_FRAMES = ("do", "feature", "thing", "offer", "pain")  # patterns whose slots hold what the ad says
 
 
 class TemplateSource:
@@ -36,7 +32,8 @@ class TemplateSource:
     ) -> list[str]:
         """Return different lines in random order, frames in turn; several times as many as wanted, since lint drops some.
 
-        Lines that say a feature of the brief take turns with the others; what could stand in any ad comes last.
+        Two lines in three say what the ad says (an offer, a feature, what it lets the reader do); what could stand in any ad
+        comes last.
         """
         facts = read_facts(brief)
         grammar = rule_pack("grammar")["english" if facts.is_english else "neutral"]
@@ -47,9 +44,10 @@ class TemplateSource:
         frames = {
             name: [pattern for pattern in patterns if fits_slots(pattern, slots)] for name, patterns in grammar[kind].items()
         }
-        bare, featured = frames.pop("bare", []), frames.pop("feature", [])
+        bare = frames.pop("bare", [])
+        own = [patterns for name in _OWN_FRAMES if (patterns := frames.pop(name, []))]
         plain = [patterns for patterns in frames.values() if patterns]
-        turns = [group for patterns in plain or [[]] for group in (featured, patterns) if group]  # features every other time
+        turns = [group for number, patterns in enumerate(plain or [[]]) for group in (*_turn(own, number), patterns) if group]
         lines: dict[str, None] = {}
         for groups in (turns, [bare]):
             for draw in range(_PASSES * num_lines if any(groups) else 0):
@@ -60,92 +58,9 @@ class TemplateSource:
         return list(lines)
 
 
-def copy_slots(facts: Facts) -> dict[str, list[str]]:
-    """Return what the brief offers for each slot; lists may be empty."""
-    trade = trade_of(facts)
-    product = "" if trade else _short_product(facts.product)
-    head = trade["head"] if trade else _head_noun(product)
-    known = (product.casefold(), facts.brand.casefold(), facts.product.casefold())
-    chunks = [chunk for chunk in _chunks(facts) if chunk.casefold() not in known]
-    nouns = [chunk for chunk in chunks if re.match(r"(?i)(a|an|the|your)\s", chunk)]
-    return {
-        "brand": [facts.brand] if facts.brand else [],
-        "product": [product] if product else [],
-        "a_product": [with_article(product)] if product else [],
-        "subject": [trade["subject"] if trade else with_article(product)] if trade or product else [],
-        "yours": [trade["subject"] if trade else f"your {product}"] if trade or (product and not _is_owned(product)) else [],
-        "head": [head] if head else [],
-        "a_head": [with_article(head)] if head else [],
-        "makes": ["make" if is_plural(head) else "makes"] if head else [],
-        "noun": [_lower_first(chunk, facts) for chunk in nouns],
-        "feature": [_lower_first(_short_product(chunk), facts) for chunk in nouns],
-        "facts": _pairs(chunks),
-        "phrase": [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns],
-    }
-
-
-def trade_of(facts: Facts) -> dict[str, str] | None:
-    """Return how to speak of a product that is only the name of a trade ("travel"), or None."""
-    return rule_pack("grammar")["categories"].get(facts.product.casefold()) if facts.is_english else None
-
-
-def _pairs(chunks: list[str]) -> list[str]:
-    """Return features two at a time, in either order, as sentences; a single one alone."""
-    pairs = permutations(chunks, min(2, len(chunks))) if chunks else ()
-    return [" ".join(f"{chunk[:1].upper()}{chunk[1:]}." for chunk in pair) for pair in pairs][:MAX_PAIRS]
-
-
-def _is_owned(product: str) -> bool:
-    return product.split()[0].casefold() in ("a", "an", "the", "your", "our", "my")
-
-
-def is_plural(noun: str) -> bool:
-    """Say whether a noun looks plural; "glass", "bonus" and "basis" do not."""
-    return noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
-
-
-def _chunks(facts: Facts) -> Iterator[str]:
-    """Cut the description into short phrases; without one, the headline is the only phrase."""
-    for chunk in _CHUNK_END.split(facts.description or facts.headline):
-        words = WORD.findall(chunk)
-        if not facts.is_english:
-            if 3 <= len(chunk) <= 60:
-                yield chunk.strip(" \"'“”")
-        elif 2 <= len(words) <= 7 and not {words[0].casefold(), words[-1].casefold()} & _loose_ends():
-            yield chunk.strip(" \"'“”")
-
-
-def _head_noun(product: str) -> str:
-    """Return the noun of a long product ("shoes" of "trail running shoes"); short products stay as they are."""
-    return product if len(product) <= 14 or not product else product.split()[-1]
-
-
-def with_article(product: str) -> str:
-    """Return "a desk", "an oat drink", but "shoes" and "coffee": plurals and mass nouns go without."""
-    words = product.casefold().split()
-    head = words[-1]
-    if is_plural(head) or head in word_set("grammar", "mass_nouns") or words[0] in ("a", "an", "the", "your", "our"):
-        return product
-    return ("an " if words[0][0] in "aeiou" else "a ") + product
-
-
-@cache
-def _loose_ends() -> frozenset[str]:
-    """Words that a phrase may neither open nor end with: what is left is not a phrase on its own."""
-    return word_set("language", "dangling") - {"a", "an", "the", "your", "keep", "make", "meet", "give", "get"}
-
-
-def _short_product(product: str) -> str:
-    """Return the product without what follows it: "running shoes with a grippy sole" is "running shoes"."""
-    short = _PRODUCT_TAIL.sub("", product).strip()
-    return short if len(short) >= 3 else product
-
-
-def _lower_first(text: str, facts: Facts) -> str:
-    """Lower the first letter unless the word is a name or an abbreviation."""
-    first = text.split()[0] if text.split() else ""
-    is_name = any(character.isupper() for character in first[1:]) or first == facts.brand.split(" ")[0]
-    return text if is_name else text[:1].lower() + text[1:]
+def _turn(groups: list[list[str]], number: int) -> list[list[str]]:
+    """Return the next two of `groups`, in turns."""
+    return [groups[(2 * number + k) % len(groups)] for k in range(min(2, len(groups)))]
 
 
 @cache

@@ -16,7 +16,7 @@ TERMS = "Try it at home. See all terms."
 
 def test_crossed_lines_keep_the_brands_rules() -> None:
     ad = replace(
-        fake_ad(), brand="Somnia", category="mattress", headline="Sleep well", description="Cool wool. Free delivery.", cta=""
+        fake_ad(), brand="Somnia", category="mattress", headline="Sleep well", description="Cool wool. Quick delivery.", cta=""
     )
     kit = BrandKit(name="Somnia", avoid=("your kind",), disclaimers=(Disclaimer(text=TERMS),))
     tools = fake_tools(copywriter=Briefed(build_copywriter("template"), kit=kit))
@@ -25,7 +25,7 @@ def test_crossed_lines_keep_the_brands_rules() -> None:
         write_lines(ad, features, tools, EditorConfig(num_crossed=num, num_descriptions=12), None)[0] for num in (0, 40)
     )
     new = set(crossed.descriptions) - set(found.descriptions)
-    assert len(new) > 5
+    assert len(new) >= 3
     assert all(TERMS in line for line in new)
     assert not any("your kind" in line.casefold() for line in crossed.headlines + crossed.descriptions)
 

@@ -11,6 +11,7 @@ from functools import cache
 
 import torch
 
+from adcreative.copywriter.ad_phrases import is_plural
 from adcreative.copywriter.brief import stem
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.decoding import SamplingConfig, SharedPrompt
@@ -20,7 +21,7 @@ from adcreative.copywriter.products.families import draw_products
 from adcreative.copywriter.products.product import ProductFacts, flag_of, read_product_facts
 from adcreative.copywriter.products.sentences import TemplateDescriptions, draw_rng, is_adjective
 from adcreative.copywriter.rules import rule_pack
-from adcreative.copywriter.template import fill_slots, is_plural
+from adcreative.copywriter.template import fill_slots
 from adcreative.copywriter.vocabulary import WordTrie
 
 _MARKUP = str.maketrans("<>|{}[]", "       ")  # nothing that a tokenizer takes for a control token

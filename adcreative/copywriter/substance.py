@@ -1,0 +1,48 @@
+"""What a new line must hold: a word that not any ad could have, and the offer of the line in whose place it stands.
+
+Without the first rule a search finds the emptiest lines of all ("The room you may not know yet", "Take a closer look"), which
+arouse curiosity about nothing; without the second it trades "first month free" for one. Used by lint only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from adcreative.copywriter.brief import WORD, Facts, stem
+from adcreative.copywriter.rules import compiled, rule_pack, word_set
+
+
+def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
+    """Yield what a new line of `kind` lacks; the words of an ad that says nothing itself lack nothing."""
+    if facts.is_english and not facts.is_empty and not _content_stems(text) - (_trade_stems() - facts.stems):
+        yield "says nothing that is not in any ad"
+    told = offers_of(facts.headline if kind == "headline" else facts.description)
+    kept = offers_of(f"{text} | {facts.description}" if kind == "headline" else text)  # new descriptions keep theirs
+    for lost in [offer for form, offer in told.items() if form not in kept][:1]:
+        yield f"drops the offer {lost!r}"
+    if len(facts.brand) > 2 and text.casefold().count(facts.brand.casefold()) > 1:
+        yield "names the brand twice"
+
+
+def offers_of(text: str) -> dict[str, str]:
+    """Return the offers in a text, amounts of money, percentages and what is free: how each is compared, and as it stands."""
+    found = (match.group(0) for match in compiled(rule_pack("claims")["offers"]["pattern"]).finditer(text))
+    return {"".join(one.casefold().split()): one for one in found}
+
+
+@cache
+def _trade_stems() -> frozenset[str]:
+    """Return the stems of the nouns by which the grammar speaks of a whole trade ("outfit" of fashion)."""
+    trades = rule_pack("grammar")["categories"].values()
+    return frozenset(stem(word) for trade in trades for name in ("subject", "head") for word in WORD.findall(trade[name]))
+
+
+def _content_stems(text: str) -> set[str]:
+    return {stem(word) for word in WORD.findall(text)} - _general_stems()
+
+
+@cache
+def _general_stems() -> frozenset[str]:
+    """Return the stems of words that could stand in any ad."""
+    return frozenset(stem(word) for name in ("function_words", "general_words") for word in word_set("language", name))
