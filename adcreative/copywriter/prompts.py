@@ -14,6 +14,7 @@ import numpy as np
 from adcreative.copywriter.ad_phrases import copy_slots, trade_of
 from adcreative.copywriter.brief import Facts
 from adcreative.copywriter.rules import rule_pack
+from adcreative.copywriter.substance import offers_of
 from adcreative.copywriter.template import fill_slots, fits_slots
 from adcreative.copywriter.vocabulary import field_of
 
@@ -58,9 +59,15 @@ def example_lines() -> list[str]:
 
 
 def choose_starts(facts: Facts, kind: str, num_rows: int, rng: np.random.Generator) -> list[Start]:
-    """Return `num_rows` first words: those of the brief's fields first, then the frames in turn, each in random order."""
-    slots = copy_slots(facts)
-    frames = {"field": _field_starts(facts) if kind == "headline" else [], **rule_pack("prompts")["starts"][kind]}
+    """Return `num_rows` first words: those of the brief's fields first, then the frames in turn, each in random order.
+
+    Where the line in whose place they stand has an offer, they hold it.
+    """
+    slots, frames = copy_slots(facts), {}
+    if offers_of(facts.headline if kind == "headline" else facts.description):
+        frames = {"offer": rule_pack("prompts")["offer_starts"][kind]}
+    if not frames or not slots["offer"]:
+        frames = {"field": _field_starts(facts) if kind == "headline" else [], **rule_pack("prompts")["starts"][kind]}
     queues = []
     for frame, patterns in frames.items():
         usable = [pattern for pattern in patterns if fits_slots(pattern, slots)]
