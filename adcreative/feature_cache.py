@@ -21,7 +21,7 @@ from safetensors.numpy import save as pack_tensors
 
 from adcreative.artifacts import hash_bytes, write_atomically
 
-FORMAT = 3
+FORMAT = 4
 SUFFIX = ".features"
 _OLDER_SUFFIX = ".features.npz"  # format 1; no longer read, still purged
 _DIGEST_BYTES = 32

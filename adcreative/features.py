@@ -7,7 +7,7 @@ words. Shapes: B creatives, F fields, M creatives of the history, T history leng
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -147,6 +147,20 @@ class FeatureBatch:
     def without(self, modality: str) -> FeatureBatch:
         """Return the batch as if the modality, or "history", were missing."""
         return replace(self, history=None) if modality == "history" else self.masked(1.0 - modality_mask(modality))
+
+    def without_each(self, modalities: Sequence[str]) -> FeatureBatch:
+        """Return the batch V times, one behind the other, each as if one of V modalities were missing: V * B rows."""
+        num = len(modalities)
+        keep = torch.stack([1.0 - modality_mask(modality) for modality in modalities])  # [V, F]
+        history = self.history
+        if history is not None:
+            history = replace(history, idx=history.idx.repeat(num, 1), mask=history.mask.repeat(num, 1))
+        return FeatureBatch(
+            dense={name: values.repeat(num, 1) for name, values in self.dense.items()},
+            categories=self.categories.repeat(num, 1),
+            present=(self.present * keep[:, None]).flatten(0, 1),
+            history=history,
+        )
 
 
 def modality_mask(modality: str) -> Tensor:

@@ -36,8 +36,13 @@ NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
 def score_rows(
     extractor: FeatureExtractor, predictor: Predictor, creatives: Sequence[Creative], history: AccountHistory
 ) -> list[dict[str, Any]]:
-    """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed."""
-    extracted = extractor.extract(creatives)
+    """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
+
+    A creative that is one of the history's (the same object) is not read again.
+    """
+    read = {id(creative): features for creative, features in zip(history.creatives, history.features, strict=True)}
+    others = iter(extractor.extract([creative for creative in creatives if id(creative) not in read]))
+    extracted = [read[id(creative)] if id(creative) in read else next(others) for creative in creatives]
     good = [(c, f) for c, f in zip(creatives, extracted, strict=True) if not isinstance(f, CreativeError)]
     predictions = iter(predictor.predict([c for c, _ in good], [f for _, f in good], history) if good else [])
     grade_of = partial(grade_row, grades=predictor.notes["grades"], drifts=predictor.drifts, builder=predictor.builder)

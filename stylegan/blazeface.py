@@ -145,7 +145,7 @@ class BlazeFace:
         offset = np.array([(size - small.shape[1]) // 2, (size - small.shape[0]) // 2])
         canvas = np.zeros((size, size, 3), dtype=np.uint8)
         canvas[offset[1] : offset[1] + small.shape[0], offset[0] : offset[0] + small.shape[1]] = small
-        candidates, scores = _candidates(self._back_camera, self._back_camera_centres, canvas)
+        candidates, scores = _candidates(self._back_camera, self._back_camera_centres, _as_input(canvas))
         return (candidates - offset) / scale, scores
 
     def _detect_tiles(self, level_u8: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -153,12 +153,12 @@ class BlazeFace:
         size = self._full_range.size
         found: list[tuple[np.ndarray, np.ndarray]] = [(np.zeros((0, 4, 2), np.float32), np.zeros(0, np.float32))]
         height, width = level_u8.shape[:2]
+        padding = ((0, max(size - height, 0)), (0, max(size - width, 0)), (0, 0))
+        level_f32 = _as_input(np.pad(level_u8, padding))  # once for all tiles, which overlap
         for y in _tile_starts(height, size):
             for x in _tile_starts(width, size):
-                tile = np.zeros((size, size, 3), dtype=np.uint8)
-                part = level_u8[y : y + size, x : x + size]
-                tile[: part.shape[0], : part.shape[1]] = part
-                candidates, scores = _candidates(self._full_range, self._full_range_centres, tile)
+                tile_f32 = level_f32[y : y + size, x : x + size]
+                candidates, scores = _candidates(self._full_range, self._full_range_centres, tile_f32)
                 low, high = candidates[:, 0], candidates[:, 1]
                 cut = ((low < 0) & (np.array([x, y]) > 0)).any(axis=1)
                 cut |= ((high > size) & (np.array([x, y]) + size < [width, height])).any(axis=1)
@@ -171,9 +171,17 @@ def _detection(points: np.ndarray, score: float) -> Detection:
     return Detection((x0, y0, x1, y1), (left_eye[0], left_eye[1]), (right_eye[0], right_eye[1]), float(score))
 
 
-def _candidates(model: TfliteModel, centres: np.ndarray, tile_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _as_input(image_u8: np.ndarray) -> np.ndarray:
+    """Return pixels [H, W, 3] uint8 as the detectors read them, float32 from -1 to 1."""
+    image_f32 = image_u8.astype(np.float32)
+    image_f32 /= 127.5
+    image_f32 -= 1.0
+    return image_f32
+
+
+def _candidates(model: TfliteModel, centres: np.ndarray, tile_f32: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Run a detector on one input-sized tile; returns candidates [N, 4, 2] in its pixels and their scores [N]."""
-    raw, logits = model.compute(tile_u8.astype(np.float32) / 127.5 - 1.0)
+    raw, logits = model.compute(tile_f32)
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits[:, 0], -60.0, 60.0)))
     keep = scores >= MIN_SCORE
     return decode_boxes(raw[keep], centres[keep]), scores[keep]

@@ -12,8 +12,10 @@ from ai_edge_litert.interpreter import Interpreter
 class TfliteModel:
     """One tflite network on one thread; calls from several threads wait for each other (interpreters hold state)."""
 
-    def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(model_path=str(path), num_threads=1)
+    def __init__(self, source: Path | bytes) -> None:
+        """Read a network from its file, or from what such a file holds."""
+        where = {"model_content": source} if isinstance(source, bytes) else {"model_path": str(source)}
+        self._interpreter = Interpreter(**where, num_threads=1)
         self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
         self._input_idx, self.size = details["index"], int(details["shape"][1])

@@ -10,6 +10,7 @@ import numpy as np
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.evidence import ROW_GRADES, Drift
 from adcreative.errors import CreativeError
+from adcreative.feature_builder import AccountHistory
 from adcreative.features import CATEGORICAL_FIELDS, CreativeFeatures
 from adcreative.run_output import score_rows
 from adcreative.scoring import SCORE_COLUMNS
@@ -28,7 +29,7 @@ def score(creative: Creative, features: Any) -> dict[str, Any]:
         predict=lambda creatives, *_: [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence="e") for _ in creatives],
     )
     extractor = SimpleNamespace(extract=lambda creatives: [features])
-    (row,) = score_rows(extractor, predictor, [creative], ())  # type: ignore[arg-type]
+    (row,) = score_rows(extractor, predictor, [creative], AccountHistory([], []))  # type: ignore[arg-type]
     return row
 
 
@@ -49,6 +50,31 @@ def test_a_score_is_graded_by_the_weakest_thing_it_rests_on() -> None:
 
 def test_what_cannot_be_read_has_no_grade() -> None:
     assert "grade" not in score(Creative(row=3), CreativeError("It cannot be read.", "Look at it."))
+
+
+def test_a_creative_of_the_history_is_not_read_again() -> None:
+    known, equal, broken = (Creative(headline="x", brand="b", impressions=9, clicks=1, row=row) for row in (1, 1, 2))
+    asked: list[Creative] = []
+    predicted: list[CreativeFeatures] = []
+    read, seen = CreativeFeatures(text=NORTH), CreativeFeatures(text=EAST)
+
+    def extract(creatives: list[Creative]) -> list[Any]:
+        asked.extend(creatives)
+        return [CreativeError("It cannot be read.", "Look at it.") if one is broken else read for one in creatives]
+
+    def predict(creatives: list[Creative], features: list[CreativeFeatures], _: Any) -> list[Prediction]:
+        predicted.extend(features)
+        return [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence=one.headline) for one in creatives]
+
+    predictor = SimpleNamespace(
+        notes={"grades": GRADES}, drifts={}, predict=predict,
+        builder=SimpleNamespace(vocabularies={name: {} for name in CATEGORICAL_FIELDS}),
+    )  # fmt: skip
+    history = AccountHistory([known], [seen])
+    rows = score_rows(SimpleNamespace(extract=extract), predictor, [equal, known, broken], history)  # type: ignore[arg-type]
+    assert [id(one) for one in asked] == [id(equal), id(broken)], "only the same object is the same creative"
+    assert [id(one) for one in predicted] == [id(read), id(seen)]
+    assert ["failed" in row for row in rows] == [False, False, True]
 
 
 def test_the_words_of_several_chunks_travel_with_the_first_of_them() -> None:

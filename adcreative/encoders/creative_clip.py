@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import open_clip
@@ -32,6 +32,7 @@ from adcreative.artifacts import load_artifact
 from adcreative.encoders import weights
 from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, FeatureError
+from stylegan.compiled import compile_network
 from stylegan.folding import fold_batch_norms, with_part
 
 EMBEDDED = "embedded"
@@ -85,7 +86,7 @@ class CreativeClip:
         self.content_hash = content_hash
         preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
         self.transform = image_transform_v2(preprocess, is_train=False)
-        self._picture_model = _folded(self.model)
+        self._picture_model = _prepared(self.model)
         self._is_padding_masked = hasattr(self.model, "text") and hasattr(self.model.text, "transformer")
         self._is_padding_masked &= type(tokenizer).__name__ == "HFTokenizer"
         self.image_dim = self.encode_images([np.zeros((8, 8, 3), np.uint8)]).shape[1]
@@ -180,10 +181,12 @@ class CreativeClip:
                 yield [unique[i] for i in block], token_ids[torch.from_numpy(filled), : int(length)]
 
 
-def _folded(model: Any) -> Any:
-    """Return the model with its picture tower folded for inference if it is an EfficientNet; other towers stay as they are."""
-    trunk = getattr(model.visual, "trunk", None)
-    return with_part(model, "visual", fold_batch_norms(model.visual)) if isinstance(trunk, EfficientNet) else model
+def _prepared(model: Any) -> Any:
+    """Return the model with its picture tower folded and compiled if it is an EfficientNet; other towers stay as they are."""
+    if not isinstance(getattr(model.visual, "trunk", None), EfficientNet):
+        return model
+    tower = fold_batch_norms(model.visual)
+    return with_part(model, "visual", with_part(tower, "trunk", compile_network(cast(nn.Module, tower.trunk))))
 
 
 def load_embedded(projections_dir: Path, minilm: PackedEncoder | None = None) -> CreativeClip:

@@ -168,7 +168,7 @@ class HeadlineModel:
         self.net = net.eval().requires_grad_(False)
         self.tokenizer, self.language_tokenizer = tokenizer, language_tokenizer
         self.minilm = PackedEncoder(net.minilm, net.pooled_states)
-        self.language = PackedEncoder(net.language, (-1,), num_skipped=1)
+        self.language = PackedEncoder(net.language, (-1,), num_skipped=1, has_start=True)
         self.content_hash = content_hash
 
     @classmethod

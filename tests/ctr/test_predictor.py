@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from adcreative.creative import Creative
 from adcreative.ctr.changes import ChangeCalibration, ChannelCalibration
@@ -17,7 +18,7 @@ from adcreative.ctr.fitting import check_trainable
 from adcreative.ctr.metrics import evaluate_predictions
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import ArtifactError, ConfigError, FeatureError, TrainingError
-from adcreative.features import CreativeFeatures
+from adcreative.features import MODALITIES, CreativeFeatures
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_market, plant_tests
 
@@ -153,6 +154,25 @@ def test_reasons_are_exact_ablations(predictor: Predictor, world: PlantedWorld) 
     for one, expected in zip(predictor.predict(part.creatives, part.features), effect, strict=True):
         said = [reason for reason in one.reasons if reason.startswith("words")]
         assert said == ([f"words {expected:+.0f} %"] if abs(expected) >= 0.5 else [])
+
+
+def test_without_each_is_one_version_behind_the_other(predictor: Predictor, world: PlantedWorld) -> None:
+    part, earlier = world.rows(np.arange(5)), AccountHistory(world.creatives[5:60], world.features[5:60])
+    batch = predictor.builder.encode(part.creatives, part.features)
+    items, log_rate = predictor.builder.encode_history(earlier)
+    batch = predictor.builder.attach(batch, part.creatives, earlier.creatives, items=items, log_rate=log_rate)
+    assert batch.history is not None
+    assert bool(batch.history.mask.any())
+    names = list(MODALITIES)
+    versions = batch.without_each(names)
+    assert len(versions) == 5 * len(names)
+    for number, name in enumerate(names):
+        found, expected = versions.rows(torch.arange(5 * number, 5 * number + 5)), batch.without(name)
+        assert torch.equal(found.present, expected.present)
+        assert torch.equal(found.categories, expected.categories)
+        assert all(torch.equal(found.dense[field], values) for field, values in expected.dense.items())
+        logits = predictor._member_logits(found, [None, None])
+        np.testing.assert_allclose(logits, predictor._member_logits(expected, [None, None]), atol=1e-5)
 
 
 def test_history_of_the_brand_counts_and_is_kept(predictor: Predictor, world: PlantedWorld) -> None:

@@ -56,6 +56,30 @@ def test_a_text_gives_the_same_bits_in_any_company(network: Any, texts: list[lis
     assert torch.equal(together[3:8], encoder.pool([*texts[3:8], *texts[3:5]])[:5])
 
 
+def test_a_start_mark_is_held_once_a_row_and_changes_no_state(texts: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = LlamaModel(LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, attn_implementation="sdpa")).eval()
+    marked = [[3, *(token for token in text[:31] if token != 3)] for text in texts]
+    expected = torch.stack([_naive(network, text, (0, 2), 1) for text in marked])
+    rows, forward = [], network.forward
+    monkeypatch.setattr(network, "forward", lambda **inputs: rows.append(inputs["input_ids"][0].tolist()) or forward(**inputs))
+    encoder = PackedEncoder(network, (0, 2), num_skipped=1, has_start=True)
+    found = encoder.pool(marked)
+    torch.testing.assert_close(found, expected, atol=2e-6, rtol=1e-5)
+    assert [row.count(3) for row in rows] == [1, 1]
+    assert torch.equal(found, torch.cat([encoder.pool([text]) for text in marked]))
+    assert not encoder.pool([[3]]).any()
+
+
+def test_weights_lie_by_their_inputs_and_stay_the_same(network: Any) -> None:
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    PackedEncoder(network, (1,))
+    layers = [part for part in network.modules() if isinstance(part, torch.nn.Linear)]
+    assert layers
+    assert all(layer.weight.t().is_contiguous() for layer in layers)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
 def test_texts_fill_the_rows(network: Any, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
     shapes, forward = [], network.forward
     monkeypatch.setattr(

@@ -1,0 +1,96 @@
+"""A compiled network gives what the network gives, of one picture or many, and only what can be written is compiled."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+from stylegan.compiled import CompiledNetwork, compile_network
+from stylegan.folding import fold_batch_norms
+
+
+class _Residual(nn.Module):
+    """Convolutions of every kind that is written: plain, depthwise, strided, without bias; a sum; two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False)
+        self.act = nn.ReLU6()
+        self.depthwise = nn.Conv2d(8, 8, 5, padding=2, groups=8)
+        self.down = nn.Conv2d(8, 4, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.act(self.stem(x) * 1) if self.training else self.act(self.stem(x))
+        return [self.down(x), x + self.depthwise(x)]
+
+
+@pytest.mark.parametrize("features_only", [False, True])
+def test_compiled_is_the_network(features_only: bool) -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("efficientnet_lite0", pretrained=False, num_classes=0, features_only=features_only)
+    for norm in (part for part in network.modules() if isinstance(part, nn.BatchNorm2d)):
+        norm.running_mean.uniform_(-0.1, 0.1)
+    folded = fold_batch_norms(network)
+    compiled = compile_network(folded)
+    assert isinstance(compiled, CompiledNetwork)
+    images_f32 = torch.rand(3, 3, 96, 96) * 2 - 1
+    with torch.inference_mode():
+        expected, found, alone = folded(images_f32), compiled(images_f32), compiled(images_f32[1:2])
+    assert isinstance(found, list) is features_only
+    outputs = zip(expected, found, alone, strict=True) if features_only else [(expected, found, alone)]
+    for one, other, single in outputs:
+        torch.testing.assert_close(other, one, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
+        assert torch.equal(other[1:2], single)
+
+
+@pytest.mark.parametrize("size", [(15, 15), (16, 23)])
+def test_odd_sizes_and_every_kind_of_convolution(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = _Residual().eval()
+    compiled = compile_network(network)
+    assert isinstance(compiled, CompiledNetwork)
+    images_f32 = torch.randn(2, 3, *size)
+    with torch.inference_mode():
+        for _ in range(2):
+            for one, other in zip(network(images_f32), compiled(images_f32), strict=True):
+                torch.testing.assert_close(other, one, atol=1e-5, rtol=1e-5)
+            images_f32 = images_f32[:, :, 1:]  # another size is compiled anew
+
+
+def test_gradients_go_through_the_network_itself() -> None:
+    network = _Residual().eval()
+    compiled = compile_network(network)
+    images_f32 = torch.randn(1, 3, 16, 16, requires_grad=True)
+    compiled(images_f32)[0].sum().backward()
+    assert images_f32.grad is not None
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.SiLU()),
+        nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)),
+        nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2)),
+        nn.Sequential(nn.Conv2d(3, 4, (3, 1))),
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding="same")),
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")),
+        nn.Sequential(nn.AdaptiveAvgPool2d(1)),
+        nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten()),
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten()),
+        nn.Sequential(nn.BatchNorm2d(3)),
+    ],
+    ids=lambda network: " ".join(type(part).__name__ for part in network),
+)
+def test_what_cannot_be_written_stays_as_it_is(network: nn.Module) -> None:
+    assert compile_network(network.eval()) is network
+
+
+def test_a_network_that_looks_at_its_input_stays_as_it_is() -> None:
+    class Undecided(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    network = Undecided()
+    assert compile_network(network) is network
