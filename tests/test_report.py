@@ -32,6 +32,7 @@ def edited_row(**changes: object) -> dict:
         "headline_original": "Coats for rain", "headline_edited": "Coats that love rain",
         "ctr_original": 0.0150, "ctr_original_judge": 0.0148, "ctr_control": 0.0149, "ctr_edited": 0.0171,
         "ctr_edited_low": 0.0130, "ctr_edited_high": 0.0220, "ctr_edited_judge": 0.0160, "identity_similarity": 0.93,
+        "uplift_low": 0.02, "uplift_high": 0.27,
         "faces": FaceReport(found=2, edited=1, refused=("face 2 is 20 px wide",)),
         "edits": (Edit(face=0, direction="smile", strength=1.2), Edit(face=-1, direction="headline", strength=1.0)),
         "evaluations": 264, "seconds": 12.0, "seed": 7, "evidence": "Words: real tests. Faces: simulated.",
@@ -256,6 +257,21 @@ def test_impressions_match_the_published_table(rate: float, lift: float, thousan
 @pytest.mark.parametrize(("rate", "lift"), [(0.01, 0.0), (0.01, -0.1), (0.0, 0.2), (0.9, 0.5)])
 def test_no_impressions_settle_what_is_no_gain(rate: float, lift: float) -> None:
     assert rates.impressions_per_arm(rate, lift) is None
+
+
+def test_the_interval_of_a_change_stands_beside_it(image_dir: Path) -> None:
+    page = report(image_dir, edited_row())
+    assert "lies between +2.0% and +27%" in page
+    assert "+14% (+2.0% to +27%)" in page
+    assert "still allows no gain" not in page  # though the interval of the rate holds the original's
+    assert "still allows no gain" in report(image_dir, edited_row(uplift_low=-0.01))
+
+
+def test_results_of_earlier_versions_have_no_interval_of_the_change(image_dir: Path) -> None:
+    older = {name: value for name, value in edited_row().items() if not name.startswith("uplift_")}
+    page = report(image_dir, older)
+    assert "lies between" not in page
+    assert "still allows no gain" in page  # the rate's interval is all there is to go by
 
 
 def test_chart_places_every_mark_on_the_axis() -> None:

@@ -40,7 +40,8 @@ LIMITS = (
     "gain is likelier, not certain.",
     "The control is the same picture with the face rebuilt but not edited. If the control differs much from the original, "
     "part of an edit's effect comes from the rebuilding.",
-    "The interval says how unsure the model is about the rate of one creative, not how far apart two creatives are.",
+    "The interval of a rate says how unsure the model is about one creative. The interval of a change compares the edit with "
+    "the original and is narrower, because most of what is unsure about a rate is unsure about both.",
     "A face edit shows a real person in a way they were not photographed: have their consent, and check what must be "
     "disclosed.",
 )  # fmt: skip
@@ -72,7 +73,7 @@ class CreativeCard:
     refused: tuple[str, ...]
     similarity: str
     realism: str
-    covers_original: bool
+    may_be_no_gain: bool
     test_impressions: int | None
     result: Mapping[str, Any]
     before: pictures.Preview | None = None
@@ -145,7 +146,7 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
     """Say a result in words, without its pictures."""
     status = str(row.get("status"))
     lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
-    low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
+    original = row.get("ctr_original")
     after = {key: row.get(f"{key}_edited") or row.get(f"{key}_original") or "" for key in words.WORD_LABELS}
     texts = tuple(
         words.compare_texts(label, row.get(f"{key}_original") or "", after[key]) for key, label in words.WORD_LABELS.items()
@@ -165,10 +166,18 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         refused=tuple(str(reason) for reason in faces.get("refused", ())),
         similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
         realism=words.describe_realism(row.get("realism")) if status == "edited" else "",
-        covers_original=None not in (low, high, original) and low <= original <= high,  # type: ignore[operator]
+        may_be_no_gain=_may_be_no_gain(row, lift),
         test_impressions=impressions_per_arm(original, lift.cautious) if original and lift.cautious else None,
         result=row,
     )
+
+
+def _may_be_no_gain(row: Mapping[str, Any], lift: Lift) -> bool:
+    """Return whether the interval of the change, or where a result has none that of the rate, allows no gain at all."""
+    if lift.low is not None:
+        return lift.low <= 0
+    low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
+    return None not in (low, high, original) and low <= original <= high  # type: ignore[operator]
 
 
 def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path) -> Iterator[CreativeCard]:

@@ -47,7 +47,8 @@ def test_from_a_run_to_an_answer_and_to_the_next_training(make_run: Callable[...
     code, output = call("plan-test", run, "--out", plan, "--campaign", "spring", "--daily-impressions", 20000, "--level", 0.01)
     assert code == 0
     assert "2 comparisons planned" in output
-    assert "predicted +25.0%" in output
+    assert "predicted +25.0% (nine times in ten +10.0% to +42.0%), " in output
+    assert "days; if the true change is only +10.0%, " in output
     assert "warning: Summer-sale_edited_acv" in output
 
     results = write_results(tmp_path / "results.csv", plan, {"control": 60, "edited": 90})
