@@ -20,6 +20,11 @@ COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
 SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture in which nobody real is shown
 
 
+def split_consent_ids(text: str) -> tuple[str, ...]:
+    """Return the records that a `consent_id` names: "c-17; c-18" names two."""
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Creative:
     """One ad: a picture, words, or both, with its context and, when known, its results.

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "adcreative.catalog": RECORDS | {"adcreative.catalog"},
     "adcreative.encoders": RECORDS | {"adcreative.encoders", "adcreative.catalog", "adcreative.artifacts", "stylegan"},
     "adcreative.purging": RECORDS | {"adcreative.feature_cache", "adcreative.provenance", "adcreative.run_log"},
-    "adcreative.feature_cache": RECORDS | {"adcreative.artifacts"},
+    "adcreative.feature_owners": set(),
+    "adcreative.feature_cache": RECORDS | {"adcreative.artifacts", "adcreative.feature_owners"},
     "adcreative.features": RECORDS | {"adcreative.catalog", "adcreative.artifacts"},
     "adcreative.feature_builder": RECORDS | {"adcreative.features", "adcreative.artifacts"},
     "adcreative.feature_extraction": RECORDS
