@@ -16,6 +16,7 @@ from typing import Any
 
 from adcreative.creative import FailedCreative
 from adcreative.report import pictures, words
+from adcreative.report.drift import measure_drift
 from adcreative.report.rates import (
     Lift,
     RateChart,
@@ -113,6 +114,7 @@ def write_report(
         "title": str(settings.get("title") or "What the edits are expected to do"),
         "written": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         "summary": summary,
+        "drift": measure_drift(results),
         "rows": [_card(row, number, calibration) for number, row in enumerate(best, 1)],
         "num_rows": len(results),
         "max_cards": MAX_CARDS,
