@@ -19,6 +19,7 @@ from PIL import Image
 from adcreative.creative import Edit, EditResult, FaceReport, FailedCreative
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import pictures, rates, words, write_report
+from adcreative.report.page import MAX_TABLE_ROWS
 from adcreative.report.rendering import flatten
 from adcreative.report.summary import calibration_sentence, summarise
 
@@ -229,11 +230,24 @@ def test_empty_run_is_a_page(image_dir: Path) -> None:
 def test_summary_counts_and_means() -> None:
     rows = [edited_row(), edited_row(ctr_edited=0.0180)]
     rows[1].update(ctr_true_original=0.010, ctr_true_edited=0.011)
-    summary = summarise([*rows, {"status": "kept"}, {"status": "failed"}], num_failures=2, calibration="yes")
+    summary = summarise([*rows, {"status": "kept"}, {"status": "failed"}], num_failures=3, calibration="yes")
     assert (summary.num_creatives, summary.num_edited, summary.num_kept, summary.num_failed) == (6, 2, 1, 3)
     assert summary.ctr_after == pytest.approx((0.0171 + 0.0180) / 2)
     assert summary.mean_lift_by_judge == pytest.approx(0.0160 / 0.0148 - 1)
     assert summary.mean_true_lift == pytest.approx(0.1)
+
+
+def test_failures_are_streamed_counted_once_and_listed_up_to_an_end(image_dir: Path) -> None:
+    failures = (FailedCreative(file_name=f"f{number}.png", ad_name="", problem="It is damaged.", remedy="Save it again.")
+                for number in range(MAX_TABLE_ROWS + 7))  # fmt: skip
+    page = report(image_dir, edited_row(), edited_row(status="failed", file_name="f0.png"), failures=failures)
+    assert f"1 edited, 0 kept as they were because no gain survived the checks, {MAX_TABLE_ROWS + 7} failed" in page
+    assert f"1 of {MAX_TABLE_ROWS + 8} creatives" in page
+    assert "7 more are in failures.csv" in page
+    assert page.count("It is damaged.") == MAX_TABLE_ROWS
+    few = report(image_dir, edited_row(status="failed"), failures=[])
+    assert "1 failed" in few
+    assert "more are in failures.csv" not in few
 
 
 def test_figures_that_are_not_numbers_count_as_missing() -> None:

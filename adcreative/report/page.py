@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def write_report(
     settings: Mapping[str, Any],
     image_dir: Path,
     cards: Sequence[Mapping[str, Any]],
-    failures: Sequence[FailedCreative],
+    failures: Iterable[FailedCreative],
     disclosures: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write the report of a run to `path` and return it; an existing file is replaced in one step.
@@ -102,12 +103,15 @@ def write_report(
         settings: what the run was made with, nested as it may be; `calibration` (a sentence or numbers) and `title` are known.
         image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
         cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
-        failures: creatives that could not be used.
+        failures: creatives that could not be used, those whose row says so among them; beyond MAX_TABLE_ROWS they are counted.
         disclosures: what may have to be disclosed where (Disclosure.as_dict()).
     """
     path = Path(path)
     calibration = calibration_sentence(settings, cards)
-    summary = summarise(results, num_failures=len(failures), calibration=calibration)
+    failures = iter(failures)
+    listed = list(islice(failures, MAX_TABLE_ROWS))
+    num_failures = len(listed) + sum(1 for _ in failures)
+    summary = summarise(results, num_failures=num_failures, calibration=calibration)
     best = heapq.nsmallest(MAX_TABLE_ROWS, results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
     script = read_part("report.js")
     values = {
@@ -122,7 +126,8 @@ def write_report(
         "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
         "model_cards": [_model_card(card) for card in cards],
         "limits": LIMITS,
-        "failures": failures,
+        "failures": listed,
+        "num_failures": num_failures,
         "disclosures": disclosures,
         "style": read_part("parts.css") + read_part("report.css"),
         "script": script,
