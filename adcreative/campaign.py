@@ -71,7 +71,8 @@ def _say_planned(arm: PlannedArm) -> str:
         return f"{said}, no test"
     said += f", {arm.impressions_per_arm_peeking:,} impressions per arm, {arm.days_peeking:,} days"
     if arm.impressions_per_arm_low:
-        said += f"; if the true change is only {arm.uplift_low:+.1%}, {arm.impressions_per_arm_low:,} and {arm.days_low:,} days"
+        said += f"; if the true change is only {arm.uplift_low:+.1%}, "
+        said += f"{arm.impressions_per_arm_low:,} impressions, {arm.days_low:,} days"
     return said
 
 

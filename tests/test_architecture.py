@@ -44,7 +44,8 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
-DOORS = ("adcreative.__main__", "adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
+DOORS = ("adcreative.__main__", "adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_description",
+         "adcreative.cli_explanation",
          "adcreative.cli_progress",
          "adcreative.cli_provenance", "apps")  # fmt: skip
 DOORS_MAY_IMPORT = RECORDS | {

@@ -127,7 +127,7 @@ def give_verdict(*, chosen: float, low: float, judged: float, audited: float, st
         )
     else:
         reason = (
-            f"two models chose it and expect {as_percent(chosen)} (at least {as_percent(low)}), a third that had no part in "
+            f"two models chose it and expect {as_percent(chosen)} (cautiously {as_percent(low)}), a third that had no part in "
             f"the choice {as_percent(audited)}; together {as_percent(expected)} odds of a click"
         )
     return Verdict(

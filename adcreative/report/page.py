@@ -38,8 +38,8 @@ STATUS_WORDS = {"edited": "Edited", "kept": "Kept as it was", "failed": "Failed"
 CARD_FIELDS = ("name", "purpose", "source", "licence", "limits", "calibration")
 LIMITS = (
     "Every rate here is a prediction. Nobody has seen the edited creatives yet; only a test with real traffic settles it.",
-    "A search finds what its model likes. The second model, trained apart, is there to catch that; where both agree the "
-    "gain is likelier, not certain.",
+    "A search finds what its models like. The third model, which had no part in it, is there to catch that; where it agrees "
+    "the gain is likelier, not certain.",
     "The control is the same picture with the face rebuilt but not edited. If the control differs much from the original, "
     "part of an edit's effect comes from the rebuilding.",
     "The interval of a rate says how unsure the model is about one creative. The interval of a change compares the edit with "

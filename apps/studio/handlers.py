@@ -265,7 +265,7 @@ class Handlers:
         return self._replace(owner, lambda outcome: outcome.choose(number))
 
     def use_words(self, owner: str, headline: str | None, description: str | None) -> Screen:
-        """Put words of the user's own on the edit, scored again and shown to the second model.
+        """Put words of the user's own on the edit, scored again and shown to all three models.
 
         Raises:
             AdCreativeError: no edit, or both models see no gain any more; the edit then keeps the words it had.
