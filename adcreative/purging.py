@@ -46,7 +46,8 @@ class PurgeSummary:
         """Say it for people."""
         if not (self.removed or self.num_rows or self.num_cached or self.num_cached_older):
             return ["nothing was left to remove", *(f"left: {name}" for name in self.left)]
-        said = [f"removed {len(self.removed)} files ({self.num_bytes:,} bytes)"]
+        num_files = len(self.removed)
+        said = [f"removed {num_files} file{'' if num_files == 1 else 's'} ({self.num_bytes:,} bytes)"] if num_files else []
         said += [f"emptied {self.num_rows} rows of results.jsonl"] if self.num_rows else []
         said += [f"removed {_entries(self.num_cached)} of the feature cache"] if self.num_cached else []
         if self.num_cached_older:
