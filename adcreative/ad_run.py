@@ -32,7 +32,8 @@ __all__ = ["approve", "check_approved", "check_words", "note_event", "read_event
 RESULT_COLUMNS = (
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
     "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
-    "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "realism", "seed", "consent_id", "reason",
+    "ctr_edited_high", "ctr_edited_judge", "uplift_low", "uplift_high", "identity_similarity", "realism", "seed",
+    "consent_id", "reason",
 )  # fmt: skip
 _APPROVED = (
     "row", "status", "file_name", "edited_image", "headline_edited", "description_edited", "cta_edited", "edits", "consent_id",

@@ -14,6 +14,7 @@ from adcreative.errors import ConfigError
 if TYPE_CHECKING:
     from adcreative.delivery.export import ExportSettings
     from adcreative.delivery.read_out import ReadOut
+    from adcreative.delivery.test_plan import PlannedArm
 
 __all__ = ["CampaignSummary", "export", "import_results", "plan_test", "read_out"]
 
@@ -56,10 +57,23 @@ def plan_test(
     path = write_plan(plan, Path(out))
     lines, warnings = [], list(plan.warnings)
     for arm in plan.arms:
-        wait = f"{arm.impressions_per_arm_peeking:,} impressions per arm, {arm.days_peeking:,} days" if arm.days else "no test"
-        lines.append(f"{arm.variant.name}: predicted {arm.uplift_predicted:+.1%}, {wait}")
+        lines.append(f"{arm.variant.name}: {_say_planned(arm)}")
         warnings += [f"{arm.variant.name}: {warning}" for warning in arm.warnings]
     return CampaignSummary(path=path, done=len(plan.arms), warnings=tuple(warnings), lines=tuple(lines))
+
+
+def _say_planned(arm: PlannedArm) -> str:
+    """Say what is predicted of a planned arm, what the test needs, and what it needs when only the low end is true."""
+    said = f"predicted {arm.uplift_predicted:+.1%}"
+    if arm.uplift_low is not None and arm.uplift_high is not None:
+        said += f" (nine times in ten {arm.uplift_low:+.1%} to {arm.uplift_high:+.1%})"
+    if not arm.days:
+        return f"{said}, no test"
+    said += f", {arm.impressions_per_arm_peeking:,} impressions per arm, {arm.days_peeking:,} days"
+    if arm.impressions_per_arm_low:
+        said += f"; if the true change is only {arm.uplift_low:+.1%}, "
+        said += f"{arm.impressions_per_arm_low:,} impressions, {arm.days_low:,} days"
+    return said
 
 
 def read_out(

@@ -75,7 +75,7 @@ def train(
         summary = pipeline.train(
             data, out, columns=columns, seed=seed, from_scratch=from_scratch, progress=progress, should_stop=should_stop
         )
-    finish(summary, "creatives learnt from", as_json=as_json)
+    finish(summary, "creative{s} learnt from", as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -105,7 +105,7 @@ def score(
         summary = pipeline.score(
             data, out, columns=columns, model=model, batch=batch, progress=progress, should_stop=should_stop
         )
-    finish(summary, "creatives scored", as_json=as_json)
+    finish(summary, "creative{s} scored", as_json=as_json)
 
 
 @app.command()
@@ -124,7 +124,7 @@ def check(
 
     with verb(as_json) as (progress, should_stop):
         summary = pipeline.check(data, out, columns=columns, brand_kit=brand_kit, progress=progress, should_stop=should_stop)
-    finish(summary, "creatives checked", as_json=as_json)
+    finish(summary, "creative{s} checked", as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -168,7 +168,7 @@ def optimize(
             signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, scene_model=scene_model,
             batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
-    finish(summary, "creatives optimized", as_json=as_json)
+    finish(summary, "creative{s} optimized", as_json=as_json)
 
 
 @app.command()
@@ -224,7 +224,7 @@ def demo(
 
     with verb(as_json) as (progress, should_stop):
         summary = pipeline.demo(out, seed=seed, progress=progress, should_stop=should_stop)
-    finish(summary, "creatives optimized", as_json=as_json)
+    finish(summary, "creative{s} optimized", as_json=as_json)
 
 
 @app.command()

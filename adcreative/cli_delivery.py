@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from adcreative.cli_progress import counted
+
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]
 Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of the table = our name.")]
@@ -40,7 +42,7 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
                 run, out, campaign=campaign, daily_impressions=daily_impressions, power=power, level=level,
                 baseline_ctr=baseline_ctr, realised_share=realised_share, max_days=max_days,
             )  # fmt: skip
-        _print(summary, "comparisons planned")
+        _print(summary, "comparison{s} planned")
 
     @app.command("read-out")
     def read_out(
@@ -59,7 +61,7 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
 
         with verb():
             summary = pipeline.read_out(results, out, plan=plan, control=control, level=level, columns=columns)
-        _print(summary, "variants compared")
+        _print(summary, "variant{s} compared")
 
     @app.command("export")
     def export(
@@ -95,7 +97,7 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
                 extra_headlines=tuple(extra_headline or ()), extra_descriptions=tuple(extra_description or ()),
                 image_url=image_url, human_oversight=human_oversight, approved_by=approved_by, markets=tuple(market or ()),
             )  # fmt: skip
-        _print(summary, "ads written")
+        _print(summary, "ad{s} written")
 
     @app.command("import-results")
     def import_results(
@@ -116,14 +118,14 @@ def add_commands(app: typer.Typer, verb: Callable[[], Any]) -> None:
             summary = pipeline.import_results(
                 results, db, run=run, campaign=campaign, columns=columns, training=training
             )  # fmt: skip
-        _print(summary, "rows taken")
+        _print(summary, "row{s} taken")
 
 
 def _print(summary: Any, noun: str) -> None:
-    """Print warnings, what was found, and where it is."""
+    """Print warnings, what was found, and where it is; noun: what was counted, as in `counted`."""
     for warning in summary.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for line in summary.lines:
         typer.echo(line)
     failed = f", {summary.failed} left out" if summary.failed else ""
-    typer.echo(f"{summary.done} {noun}{failed}: {summary.path}")
+    typer.echo(f"{counted(summary.done, noun)}{failed}: {summary.path}")

@@ -40,4 +40,4 @@ def add_commands(app: typer.Typer, verb: Callable[..., Any]) -> None:
                 data, out, llm=llm, seed=seed, max_chars=max_chars, rank_by=rank_by, model=model, brand_kit=brand_kit,
                 restart=restart, progress=progress, should_stop=should_stop,
             )  # fmt: skip
-        finish(summary, "products described", as_json=as_json)
+        finish(summary, "product{s} described", as_json=as_json)

@@ -27,7 +27,10 @@ FILES = (
     ("results.jsonl, report.html, images/", "In the folder that optimize writes: results row by row, report, pictures."),
     (".NAME.partial.jsonl", "Beside the CSV that score is writing: the rows so far; gone when the run is done."),
     ("predictor/, judge/", "In the folder that train writes: each a manifest.json and one safetensors file."),
-    ("~/.cache/adcreative", "Features of pictures and words by content, face codes among them; adcreative purge empties it."),
+    (
+        "~/.cache/adcreative",
+        "Features of pictures and words by content, face codes among them; adcreative purge empties it or removes a person's.",
+    ),
 )  # fmt: skip
 ENVIRONMENT = (
     ("ADCREATIVE_CACHE", "Folder to keep features in, instead of $XDG_CACHE_HOME/adcreative or ~/.cache/adcreative."),

@@ -113,20 +113,25 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
             signal.signal(signum, handler)
 
 
+def counted(count: int, noun: str) -> str:
+    """Say how many there are of what: a noun such as "row{s} taken" gets its s where it needs one."""
+    return f"{count} {noun.format(s='' if count == 1 else 's')}"
+
+
 def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
-    """Print where the result is, and warnings; exit with 130 when the run was stopped."""
+    """Print where the result is, and warnings; exit with 130 when the run was stopped. noun: as in `counted`."""
     exit_code = 130 if summary.stopped else 0
     for warning in summary.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if as_json:
         typer.echo(json.dumps({**asdict(summary), "exit_code": exit_code}, default=str))
     elif summary.stopped:
-        typer.echo(f"stopped after {summary.done} {noun}; the same command goes on where it was")
+        typer.echo(f"stopped after {counted(summary.done, noun)}; the same command goes on where it was")
     elif summary.forecast:
         typer.echo(_describe_forecast(summary.forecast, summary.path))
     else:
         failed = f", {summary.failed} failed (see failures.csv)" if summary.failed else ""
-        typer.echo(f"{summary.done} {noun}{failed}: {summary.path}")
+        typer.echo(f"{counted(summary.done, noun)}{failed}: {summary.path}")
     if exit_code:
         raise typer.Exit(exit_code)
 

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from adcreative.catalog.images import DECODER, decode_image, picture, read_image_bytes
-from adcreative.creative import Creative
+from adcreative.creative import Creative, split_consent_ids
 from adcreative.errors import CreativeError
-from adcreative.feature_cache import FeatureCache, file_key, picture_key, words_key
+from adcreative.feature_cache import FeatureCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 
 CHUNK = 16
@@ -71,9 +71,9 @@ class FaceEncoding(Protocol):
 
 @dataclass(frozen=True)
 class _Opened:
-    """A creative's picture: its keys, that of the pixels last, and its pixels or what the cache knows of it, or both."""
+    """A creative's picture: its key, and its pixels or what the cache knows of it."""
 
-    keys: list[str]
+    key: str
     image_u8: np.ndarray | None = None
     entry: dict[str, np.ndarray] | None = None
 
@@ -161,32 +161,40 @@ class FeatureExtractor:
     def _open_picture(self, creative: Creative) -> _Opened | None:
         """Return what the cache knows of the creative's picture, else its pixels; None when it has only words.
 
-        A file is read once: what is saved under the key of its bytes was decoded from these bytes.
+        A file is read once: what is noted of its bytes was decoded from these bytes. Whose picture it is, is noted before any
+        entry of it is written, and also of one that is known already.
         """
         hashes = (hash_of(self.clip), hash_of(self.analyzer), hash_of(self.codec))
-        path, content, keys = creative.image_path if creative.image_u8 is None else None, None, []
+        owners = split_consent_ids(creative.consent_id)
+        path, content, of_file = creative.image_path if creative.image_u8 is None else None, None, ""
         if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
-            keys.append(file_key(content, DECODER, *hashes))
-            if (entry := self.cache.load(keys[0])) is not None:
-                return _Opened(keys, entry=entry)
+            of_file = file_key(content, DECODER)
+            if (known := self.cache.load(of_file)) is not None:
+                picture_hash = known["picture"].tobytes().hex()
+                self.cache.owners.note(owners, (picture_hash, of_file))
+                key = picture_key(picture_hash, *hashes)
+                if (entry := self.cache.load(key)) is not None:
+                    return _Opened(key, entry=entry)
         image_u8 = picture(creative) if path is None or content is None else decode_image(content, path.name)
         if image_u8 is None:
             return None
-        keys.append(picture_key(image_u8, *hashes))
-        return _Opened(keys, image_u8=image_u8, entry=self.cache.load(keys[-1]) if self.cache else None)
+        picture_hash = hash_picture(image_u8)
+        key = picture_key(picture_hash, *hashes)
+        if self.cache is None:
+            return _Opened(key, image_u8=image_u8)
+        self.cache.owners.note(owners, filter(None, (picture_hash, of_file)))
+        if of_file:
+            self.cache.save(of_file, {"picture": np.frombuffer(bytes.fromhex(picture_hash), np.uint8)})
+        return _Opened(key, image_u8=image_u8, entry=self.cache.load(key))
 
     def _read_pictures(self, opened: list[_Opened]) -> list[dict[str, np.ndarray]]:
         """Return image, look, face_codes, face_attributes, face_shares per picture; equal pictures are encoded once."""
-        missing = {one.keys[-1]: one.image_u8 for one in opened if one.entry is None and one.image_u8 is not None}
+        missing = {one.key: one.image_u8 for one in opened if one.entry is None and one.image_u8 is not None}
         encoded = dict(zip(missing, self._encode_pictures(list(missing.values())), strict=True)) if missing else {}
-        entries = []
-        for one in opened:
-            entry = encoded[one.keys[-1]] if one.entry is None else one.entry
-            if self.cache and one.image_u8 is not None:
-                for key in one.keys[:-1] if one.entry is not None else one.keys:
-                    self.cache.save(key, entry)
-            entries.append(entry)
-        return entries
+        if self.cache:
+            for key, entry in encoded.items():
+                self.cache.save(key, entry)
+        return [encoded[one.key] if one.entry is None else one.entry for one in opened]
 
     def _encode_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
         embeddings = self.clip.encode_images(images_u8)

@@ -57,6 +57,9 @@ def disclosures(
 def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", keep_cache: bool = False) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
 
+    Of the cache, a consent id removes what was found in pictures that named it; in all other cases it is emptied, since it does
+    not know creatives by name.
+
     Raises:
         ConfigError: the folder was not written by a run, is a link, or is being written.
     """
@@ -68,5 +71,5 @@ def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", 
     elif run is not None:
         purge_run(Path(run), summary)
     if not keep_cache:
-        purge_cache(cache_dir() / "features", summary)
+        purge_cache(cache_dir() / "features", summary, consent_id=consent_id)
     return summary

@@ -128,7 +128,7 @@ def optimize(
             log.sort()
         results = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
         num_failures = write_failures(out / "failures.csv", _failures(reader, survey, results))
-        _write_report(out, results, {**settings, **notes(results)}, models, list(_failures(reader, survey, results)))
+        _write_report(out, results, {**settings, **notes(results)}, models, _failures(reader, survey, results))
         if results and all(result["status"] == "failed" for result in results):
             raise CatalogError(f"none of the {len(results)} creatives could be edited; {out / 'failures.csv'} says why")
     return RunSummary(

@@ -1,8 +1,9 @@
 """Remove what was kept of people: the pictures, rows and sidecars of one person or of a whole run, and the feature cache.
 
 Only folders that `optimize` or `demo` wrote are touched, and in them only files that they write. Links are removed or left,
-never followed. The feature cache holds face codes by content, not by person, and the codes of every edit that was tried: it is
-emptied as a whole. Doing it twice removes nothing more and says so.
+never followed. The feature cache holds face codes by content, those of every edit that was tried among them, and knows with
+which consent ids a picture was seen: of one person only those entries go; otherwise it is emptied as a whole. Doing it twice
+removes nothing more and says so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from adcreative.creative import EditResult
+from adcreative.creative import EditResult, split_consent_ids
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.feature_cache import FeatureCache
 from adcreative.provenance.sidecar import SUFFIX, write_whole
@@ -29,30 +30,51 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(kw_only=True)
 class PurgeSummary:
-    """What was removed (paths as given, and bytes), what was left on purpose and why, and how many cache entries went."""
+    """What was removed (paths as given, and bytes), what was left on purpose and why, and how many cache entries went.
+
+    num_cached_older: entries that do not say whose they are, and were removed with a person's.
+    """
 
     removed: list[str] = field(default_factory=list)
     num_bytes: int = 0
     left: list[str] = field(default_factory=list)
     num_rows: int = 0
     num_cached: int = 0
+    num_cached_older: int = 0
 
     def sentences(self) -> list[str]:
         """Say it for people."""
-        if not (self.removed or self.num_rows or self.num_cached):
+        if not (self.removed or self.num_rows or self.num_cached or self.num_cached_older):
             return ["nothing was left to remove", *(f"left: {name}" for name in self.left)]
-        said = [f"removed {len(self.removed)} files ({self.num_bytes:,} bytes)"]
+        num_files = len(self.removed)
+        said = [f"removed {num_files} file{'' if num_files == 1 else 's'} ({self.num_bytes:,} bytes)"] if num_files else []
         said += [f"emptied {self.num_rows} rows of results.jsonl"] if self.num_rows else []
-        said += [f"removed {self.num_cached} entries of the feature cache"] if self.num_cached else []
+        said += [f"removed {_entries(self.num_cached)} of the feature cache"] if self.num_cached else []
+        if self.num_cached_older:
+            said.append(
+                f"removed {_entries(self.num_cached_older, 'older ')} of the feature cache as well: written by an earlier "
+                "version, which did not note whose pictures it saw"
+            )
         return [*said, *(f"  {name}" for name in self.removed), *(f"left: {name}" for name in self.left)]
 
 
-def purge_cache(cache_dir: Path, summary: PurgeSummary) -> None:
-    """Empty the feature cache; a cache folder that is a link is left."""
+def _entries(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}{'entry' if count == 1 else 'entries'}"
+
+
+def purge_cache(cache_dir: Path, summary: PurgeSummary, *, consent_id: str = "") -> None:
+    """Remove from the feature cache what was found in pictures seen with a consent id; without one, everything.
+
+    A cache folder that is a link is left.
+    """
     if cache_dir.is_symlink():
         summary.left.append(f"{cache_dir} (a link; purge where it leads)")
         return
-    summary.num_cached += FeatureCache(cache_dir).purge()
+    if consent_id:
+        removed, older = FeatureCache(cache_dir).purge_person(consent_id)
+        summary.num_cached, summary.num_cached_older = summary.num_cached + removed, summary.num_cached_older + older
+    else:
+        summary.num_cached += FeatureCache(cache_dir).purge()
 
 
 def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
@@ -139,7 +161,7 @@ def _is_ours(run_dir: Path) -> bool:
 
 def _is_meant(row: Mapping[str, Any], consent_id: str, creative: str, fields: tuple[str, str]) -> bool:
     if consent_id:
-        return consent_id in [part.strip() for part in str(row.get("consent_id") or "").split(";")]
+        return consent_id in split_consent_ids(str(row.get("consent_id") or ""))
     return creative in [str(row.get(name) or "") for name in fields]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from functools import partial
@@ -134,7 +134,7 @@ def write_run_report(
     results: Sequence[dict[str, Any]],
     settings: dict[str, Any],
     models: Judges,
-    failures: Sequence[FailedCreative],
+    failures: Iterable[FailedCreative],
 ) -> None:
     """Write report.html of a run folder."""
     cards = [model.card(name) for name, model in models._asdict().items()]

@@ -108,7 +108,7 @@ def reword(creative: Creative, outcome: EditOutcome, headline: str, description:
     Raises:
         CreativeError: the picture cannot be read.
     """
-    from adcreative.editor.editor import move_rate
+    from adcreative.editor.editor import move_rate, uplift_interval
     from adcreative.editor.panel import ask_choosers, audit
     from adcreative.editor.settings import EditorConfig
 
@@ -123,9 +123,11 @@ def reword(creative: Creative, outcome: EditOutcome, headline: str, description:
         model.predict([creative], features[:1])[0] for model in (tools.predictor, tools.judge, tools.auditor)
     )
     uplift = verdict.expected
+    low, high = uplift_interval(before.ctr, verdict) if verdict.is_delivered else (None, None)
     words = [Edit(face=-1, direction=kind, strength=0.0) for kind in _WORDS if getattr(final, kind) != getattr(creative, kind)]
     result = replace(
         outcome.result, status="edited" if verdict.is_delivered else "kept", headline_edited=headline,
+        uplift_low=low, uplift_high=high,
         description_edited=description, ctr_edited=move_rate(before.ctr, uplift),
         ctr_edited_low=move_rate(before.ctr_low, uplift), ctr_edited_high=move_rate(before.ctr_high, uplift),
         ctr_edited_judge=move_rate(judge_before.ctr, verdict.judged),

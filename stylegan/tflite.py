@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +20,9 @@ class TfliteModel:
     def __init__(self, source: Path | bytes) -> None:
         """Read a network from its file, or from what such a file holds."""
         where = {"model_content": source} if isinstance(source, bytes) else {"model_path": str(source)}
-        self._interpreter = Interpreter(**where, num_threads=1)
-        self._interpreter.allocate_tensors()
+        with native_notes_left_out():
+            self._interpreter = Interpreter(**where, num_threads=1)
+            self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
         self._input_idx, self.size = details["index"], int(details["shape"][1])
         self._output_idx = [details["index"] for details in self._interpreter.get_output_details()]
@@ -28,3 +34,28 @@ class TfliteModel:
             self._interpreter.set_tensor(self._input_idx, image_f32[None])
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(index)[0] for index in self._output_idx]
+
+
+@contextmanager
+def native_notes_left_out() -> Iterator[None]:
+    """Keep lines that begin with "INFO:" out of stderr inside the block; all others follow after it.
+
+    The interpreter says in C++ that it made its delegate, and neither an argument, a variable nor a call of its Python package
+    turns that off (google-ai-edge/LiteRT#7420), so the file behind stderr is exchanged for the moment.
+    """
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, AttributeError, ValueError):  # no stderr, nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        try:
+            os.dup2(caught.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            caught.seek(0)
+            said = [line for line in caught.read().splitlines(keepends=True) if not line.startswith(b"INFO:")]
+            os.write(2, b"".join(said))

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "adcreative.catalog": RECORDS | {"adcreative.catalog"},
     "adcreative.encoders": RECORDS | {"adcreative.encoders", "adcreative.catalog", "adcreative.artifacts", "stylegan"},
     "adcreative.purging": RECORDS | {"adcreative.feature_cache", "adcreative.provenance", "adcreative.run_log"},
-    "adcreative.feature_cache": RECORDS | {"adcreative.artifacts"},
+    "adcreative.feature_owners": set(),
+    "adcreative.feature_cache": RECORDS | {"adcreative.artifacts", "adcreative.feature_owners"},
     "adcreative.features": RECORDS | {"adcreative.catalog", "adcreative.artifacts"},
     "adcreative.feature_builder": RECORDS | {"adcreative.features", "adcreative.artifacts"},
     "adcreative.feature_extraction": RECORDS
@@ -43,7 +44,8 @@ MAY_IMPORT = {
     "adcreative.report": RECORDS | {"adcreative.report"},
     "adcreative.delivery": RECORDS | {"adcreative.delivery", "adcreative.catalog", "adcreative.provenance"},
 }  # fmt: skip
-DOORS = ("adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_description", "adcreative.cli_explanation",
+DOORS = ("adcreative.__main__", "adcreative.cli", "adcreative.cli_delivery", "adcreative.cli_description",
+         "adcreative.cli_explanation",
          "adcreative.cli_progress",
          "adcreative.cli_provenance", "apps")  # fmt: skip
 DOORS_MAY_IMPORT = RECORDS | {

@@ -56,9 +56,7 @@ def test_help_is_quick_and_loads_no_torch() -> None:
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
     arguments = [str(tmp_path / a) if a in {"s.csv", "m.json", "model", "out"} else a for a in arguments]
-    finished = subprocess.run(
-        [sys.executable, "-m", "adcreative.cli", *arguments], capture_output=True, text=True, cwd=tmp_path
-    )
+    finished = subprocess.run([sys.executable, "-m", "adcreative", *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert finished.returncode == 2
     assert finished.stderr.count("adcreative:") == 1
     assert message in finished.stderr

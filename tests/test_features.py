@@ -26,7 +26,7 @@ from adcreative.feature_builder import (
     select_earlier_rows,
     select_history,
 )
-from adcreative.feature_cache import FeatureCache, picture_key, words_key
+from adcreative.feature_cache import FeatureCache, hash_picture, picture_key, words_key
 from adcreative.feature_extraction import FeatureExtractor, hash_of, look_stats
 from adcreative.features import (
     CATEGORICAL_FIELDS,
@@ -315,9 +315,10 @@ class TestCache:
         assert (other.clip.num_images, other.clip.num_texts) == (1, 1)  # type: ignore[attr-defined]
         changed = picture(0)
         changed[5, 5, 2] ^= 1
-        assert picture_key(picture(0), "a") != picture_key(changed, "a")
+        assert hash_picture(picture(0)) != hash_picture(changed)
         flat = picture(0).reshape(128, 64, 3)  # the same bytes, another shape
-        assert picture_key(picture(0), "a") != picture_key(flat, "a")
+        assert hash_picture(picture(0)) != hash_picture(flat)
+        assert picture_key("ab", "c", "de") != picture_key("ab", "cd", "e")
         assert words_key("ab", "c") != words_key("a", "bc")
 
     def test_damaged_entries_are_written_anew(self, tmp_path: Path) -> None:
@@ -329,7 +330,7 @@ class TestCache:
         assert np.isnan(kept["nan"][1, 0])
         cache.purge()
         cache.save("ab12", {"x": np.arange(3)})
-        (path,) = tmp_path.rglob("*.features")
+        (path,) = tmp_path.rglob("*.entry")
         whole = path.read_bytes()
         for damaged in (b"", whole[:20], whole[:-1], whole[:-1] + b"\xff"):
             path.write_bytes(damaged)
@@ -345,9 +346,10 @@ class TestCache:
         for key in ("ab1", "ab2", "cd3"):
             cache.save(key, {"x": np.zeros(1)})
         (tmp_path / "ab" / "notes.txt").write_text("mine")
-        (tmp_path / "ab" / "ab3.features.npz").write_bytes(b"of an older version")
-        assert cache.purge() == 4
-        assert not list(tmp_path.rglob("*.features*"))
+        for older in ("ab3.features.npz", "ab4.features"):
+            (tmp_path / "ab" / older).write_bytes(b"of an older version")
+        assert cache.purge() == 5
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["notes.txt"]
         assert cache.load("ab1") is None
         assert (tmp_path / "ab" / "notes.txt").exists()
         assert FeatureCache(tmp_path / "never made").purge() == 0
@@ -366,7 +368,7 @@ class TestCache:
                 seen += 1
         assert [writer.exitcode for writer in writers] == [0, 0]
         assert seen > 0
-        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ab.features"]
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ab.entry"]
 
 
 def _write_often(folder: Path) -> None:

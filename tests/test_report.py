@@ -19,6 +19,7 @@ from PIL import Image
 from adcreative.creative import Edit, EditResult, FaceReport, FailedCreative
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import pictures, rates, words, write_report
+from adcreative.report.page import MAX_TABLE_ROWS
 from adcreative.report.rendering import flatten
 from adcreative.report.summary import calibration_sentence, summarise
 
@@ -32,6 +33,7 @@ def edited_row(**changes: object) -> dict:
         "headline_original": "Coats for rain", "headline_edited": "Coats that love rain",
         "ctr_original": 0.0150, "ctr_original_judge": 0.0148, "ctr_control": 0.0149, "ctr_edited": 0.0171,
         "ctr_edited_low": 0.0130, "ctr_edited_high": 0.0220, "ctr_edited_judge": 0.0160, "identity_similarity": 0.93,
+        "uplift_low": 0.02, "uplift_high": 0.27,
         "faces": FaceReport(found=2, edited=1, refused=("face 2 is 20 px wide",)),
         "edits": (Edit(face=0, direction="smile", strength=1.2), Edit(face=-1, direction="headline", strength=1.0)),
         "evaluations": 264, "seconds": 12.0, "seed": 7, "evidence": "Words: real tests. Faces: simulated.",
@@ -228,11 +230,24 @@ def test_empty_run_is_a_page(image_dir: Path) -> None:
 def test_summary_counts_and_means() -> None:
     rows = [edited_row(), edited_row(ctr_edited=0.0180)]
     rows[1].update(ctr_true_original=0.010, ctr_true_edited=0.011)
-    summary = summarise([*rows, {"status": "kept"}, {"status": "failed"}], num_failures=2, calibration="yes")
+    summary = summarise([*rows, {"status": "kept"}, {"status": "failed"}], num_failures=3, calibration="yes")
     assert (summary.num_creatives, summary.num_edited, summary.num_kept, summary.num_failed) == (6, 2, 1, 3)
     assert summary.ctr_after == pytest.approx((0.0171 + 0.0180) / 2)
     assert summary.mean_lift_by_judge == pytest.approx(0.0160 / 0.0148 - 1)
     assert summary.mean_true_lift == pytest.approx(0.1)
+
+
+def test_failures_are_streamed_counted_once_and_listed_up_to_an_end(image_dir: Path) -> None:
+    failures = (FailedCreative(file_name=f"f{number}.png", ad_name="", problem="It is damaged.", remedy="Save it again.")
+                for number in range(MAX_TABLE_ROWS + 7))  # fmt: skip
+    page = report(image_dir, edited_row(), edited_row(status="failed", file_name="f0.png"), failures=failures)
+    assert f"1 edited, 0 kept as they were because no gain survived the checks, {MAX_TABLE_ROWS + 7} failed" in page
+    assert f"1 of {MAX_TABLE_ROWS + 8} creatives" in page
+    assert "7 more are in failures.csv" in page
+    assert page.count("It is damaged.") == MAX_TABLE_ROWS
+    few = report(image_dir, edited_row(status="failed"), failures=[])
+    assert "1 failed" in few
+    assert "more are in failures.csv" not in few
 
 
 def test_figures_that_are_not_numbers_count_as_missing() -> None:
@@ -256,6 +271,21 @@ def test_impressions_match_the_published_table(rate: float, lift: float, thousan
 @pytest.mark.parametrize(("rate", "lift"), [(0.01, 0.0), (0.01, -0.1), (0.0, 0.2), (0.9, 0.5)])
 def test_no_impressions_settle_what_is_no_gain(rate: float, lift: float) -> None:
     assert rates.impressions_per_arm(rate, lift) is None
+
+
+def test_the_interval_of_a_change_stands_beside_it(image_dir: Path) -> None:
+    page = report(image_dir, edited_row())
+    assert "lies between +2.0% and +27%" in page
+    assert "+14% (+2.0% to +27%)" in page
+    assert "still allows no gain" not in page  # though the interval of the rate holds the original's
+    assert "still allows no gain" in report(image_dir, edited_row(uplift_low=-0.01))
+
+
+def test_results_of_earlier_versions_have_no_interval_of_the_change(image_dir: Path) -> None:
+    older = {name: value for name, value in edited_row().items() if not name.startswith("uplift_")}
+    page = report(image_dir, older)
+    assert "lies between" not in page
+    assert "still allows no gain" in page  # the rate's interval is all there is to go by
 
 
 def test_chart_places_every_mark_on_the_axis() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from adcreative.copywriter.brief import Brief
 from adcreative.copywriter.candidates import CopyCandidates, FreshLine
 from adcreative.creative import Creative
-from adcreative.wording import Briefed, write_lines
+from adcreative.editor.editor import EditorConfig, edit_creative
+from adcreative.wording import Briefed, reword, write_lines
+from tests.editor.fakes import fake_ad, fake_tools
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")
 LINES = (
@@ -76,3 +79,17 @@ def test_a_copywriter_that_only_writes_is_asked_for_a_few_at_a_time(is_briefed: 
 
 def test_stopping_ends_the_lines() -> None:
     assert not list(write_lines(AD, Streamer(), "headline", should_stop=lambda: True))
+
+
+def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
+    ad, tools = fake_ad(description="Good shoes."), fake_tools()
+    for model in (tools.predictor, tools.judge, tools.auditor):
+        model.spread = lambda features: 0.1
+    found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4, identity_floor=0.0))
+    for headline, status in (("Dry feet all day", "edited"), ("Buy shoes", "kept")):
+        result = reword(ad, replace(found, image_u8=ad.image_u8), headline, "Good shoes.", tools).result
+        assert result.status == status
+        assert (result.uplift_low is None) == (result.uplift_high is None) == (status == "kept")
+        if status == "edited":
+            assert result.uplift_low < result.ctr_edited / result.ctr_original - 1 < result.uplift_high
+            assert result.uplift_low != found.result.uplift_low

@@ -203,11 +203,12 @@ def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False)
     """speaks_of_things: "they" are the shoes, so who speaks is not asked."""
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
-    if compiled(personal["addressed"]).search(text):
-        for pattern in personal["attributes"]:
-            found = compiled(pattern).search(text)
-            if found:  # also when the brief has the word: platforms refuse it all the same
-                yield f"speaks about a personal attribute ({found.group(0)!r})"
+    refused = [pattern.replace("WORD", personal["ambiguous"]) for pattern in personal["of_people"]]
+    refused += personal["attributes"] if compiled(personal["addressed"]).search(text) else []
+    for pattern in refused:
+        found = compiled(pattern).search(text)
+        if found:  # also when the brief has the word: platforms refuse it all the same
+            yield f"speaks about a personal attribute ({found.group(0).strip()!r})"
     for pattern in pack["before_after"]["patterns"]:
         if compiled(pattern).search(text):
             yield "uses before/after language"

@@ -2,7 +2,8 @@
 
 Two sizes are given. `impressions_per_arm` is the textbook size for a test that is looked at once, at the end;
 `impressions_per_arm_peeking` is what the read-out that may be looked at every day needs (see `sequential`), and is the one to
-plan with. With two or more variants against one control the level is divided among them, as the read-out does.
+plan with; `impressions_per_arm_low` is what the same read-out needs when only the low end of the change's interval is true.
+With two or more variants against one control the level is divided among them, as the read-out does.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from adcreative.errors import ConfigError
 PLAN_COLUMNS = (
     "test", "arm", "variant_id", "name", "campaign", "file_name", "headline", "description", "ctr_predicted",
     "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking",
-    "days", "days_peeking", "expected_clicks", "warnings",
+    "impressions_per_arm_low", "days", "days_peeking", "days_low", "expected_clicks", "warnings",
 )  # fmt: skip
 _MIN_EFFECT_SCALE = 0.05
 
@@ -63,7 +64,11 @@ class PlanSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedArm:
-    """One variant against its control; sizes and days are None when no uplift is predicted."""
+    """One variant against its control; sizes and days are None when no uplift is predicted.
+
+    uplift_low, uplift_high: 90 % interval of the change (None: the run does not say); impressions_per_arm_low, days_low: what
+    the test needs when only the low end is true, None when that is no gain.
+    """
 
     test: str
     control: Variant
@@ -76,8 +81,10 @@ class PlannedArm:
     effect_scale: float | None
     impressions_per_arm: int | None
     impressions_per_arm_peeking: int | None
+    impressions_per_arm_low: int | None
     days: int | None
     days_peeking: int | None
+    days_low: int | None
     expected_clicks: int | None
     warnings: tuple[str, ...]
 
@@ -111,7 +118,8 @@ class TestPlan:
 
 _ARM_NUMBERS = (
     "test", "baseline_ctr", "expected_ctr", "uplift_predicted", "uplift_low", "uplift_high", "effect_scale",
-    "impressions_per_arm", "impressions_per_arm_peeking", "days", "days_peeking", "expected_clicks",
+    "impressions_per_arm", "impressions_per_arm_peeking", "impressions_per_arm_low", "days", "days_peeking", "days_low",
+    "expected_clicks",
 )  # fmt: skip
 
 
@@ -143,6 +151,11 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
             f"{num_long} of {len(arms)} comparisons need more than {settings.max_days} days because {len(variants)} ads share "
             f"{settings.daily_impressions:,} impressions a day; test the most promising ones first, or one after another"
         )
+    if any(arm.uplift_predicted > 0 and arm.uplift_low is None for arm in arms):
+        warnings.append(
+            "an earlier version made this run and did not say how sure it is of each change, so the plan shows no low end; "
+            "optimize --restart makes it anew"
+        )
     first = variants[0]
     return TestPlan(
         campaign=first.campaign, run_hash=first.run_hash, settings=settings, arms=tuple(arms), warnings=tuple(warnings)
@@ -153,10 +166,10 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
     """Plan one comparison; daily_per_arm impressions reach each arm each day, num_members arms belong to the test."""
     baseline = settings.baseline_ctr or control.ctr
     uplift = variant.ctr / control.ctr - 1
-    low, high = (None if rate is None else rate / control.ctr - 1 for rate in (variant.ctr_low, variant.ctr_high))
+    low, high = variant.uplift_low, variant.uplift_high
     expected = baseline * (1 + settings.realised_share * uplift)
     warnings: list[str] = []
-    size = size_peeking = days = days_peeking = clicks = scale = None
+    size = size_peeking = size_low = days = days_peeking = days_low = clicks = scale = None
     if uplift <= 0 or expected <= baseline:
         warnings.append("no uplift is predicted; there is nothing to test")
     elif expected >= 1:
@@ -168,9 +181,15 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
         size_peeking = sequential_sample_size(baseline, expected, power=settings.power, level=level, effect_scale=scale)
         days, days_peeking = math.ceil(size / daily_per_arm), math.ceil(size_peeking / daily_per_arm)
         clicks = round(size_peeking * baseline)
+        if low is not None and low > 0:
+            expected_low = baseline * (1 + settings.realised_share * low)
+            size_low = sequential_sample_size(baseline, expected_low, power=settings.power, level=level, effect_scale=scale)
+            days_low = math.ceil(size_low / daily_per_arm)
         if days_peeking > settings.max_days:
             alone = math.ceil(size_peeking * num_members / settings.daily_impressions)
-            remedy = f"tested alone it needs {alone:,}" if alone < days_peeking else "reach more people, or test a larger edit"
+            remedy = "reach more people, or test a larger edit"
+            if alone < days_peeking:
+                remedy = f"tested alone it needs {alone:,} day{'s' if alone > 1 else ''}"
             warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
         if clicks < settings.min_clicks:
             warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")
@@ -183,8 +202,8 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
     return PlannedArm(
         test=variant.test, control=control, variant=variant, baseline_ctr=baseline, expected_ctr=expected,
         uplift_predicted=uplift, uplift_low=low, uplift_high=high, effect_scale=scale, impressions_per_arm=size,
-        impressions_per_arm_peeking=size_peeking, days=days, days_peeking=days_peeking, expected_clicks=clicks,
-        warnings=tuple(warnings),
+        impressions_per_arm_peeking=size_peeking, impressions_per_arm_low=size_low, days=days, days_peeking=days_peeking,
+        days_low=days_low, expected_clicks=clicks, warnings=tuple(warnings),
     )  # fmt: skip
 
 

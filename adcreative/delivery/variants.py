@@ -27,8 +27,9 @@ _LOCAL_SETTINGS = ("data", "columns")  # paths of one machine are no part of a r
 class Variant:
     """One arm of a test.
 
-    creative holds what is shown, file_name relative to `run_dir`; ctr is the predicted click rate (0..1) with its 90 % interval
-    where the model gave one; test is equal for the arms of one test.
+    creative holds what is shown, file_name relative to `run_dir`; ctr is the predicted click rate (0..1); uplift_low,
+    uplift_high: 90 % interval of the predicted change against the control (0.1: ten percent more), None in runs of versions
+    that did not write one; test is equal for the arms of one test.
     """
 
     variant_id: str
@@ -41,8 +42,8 @@ class Variant:
     creative: Creative
     ctr: float
     ctr_judge: float | None = None
-    ctr_low: float | None = None
-    ctr_high: float | None = None
+    uplift_low: float | None = None
+    uplift_high: float | None = None
     edits: tuple[str, ...] = ()
 
     @property
@@ -142,8 +143,8 @@ def _build_arms(
                 variant_id=variant_id, test=f"{result['row']:05d}", arm=arm, name=build_name(named, arm, variant_id),
                 campaign=campaign, run_dir=run_dir, run_hash=run_hash, creative=creative,
                 ctr=result[f"ctr_{kind}"], ctr_judge=result.get(f"ctr_{kind}_judge"),
-                ctr_low=result.get("ctr_edited_low") if is_edit else None,
-                ctr_high=result.get("ctr_edited_high") if is_edit else None, edits=edits if is_edit else (),
+                uplift_low=result.get("uplift_low") if is_edit else None,
+                uplift_high=result.get("uplift_high") if is_edit else None, edits=edits if is_edit else (),
             )
         )  # fmt: skip
     return arms[0], arms[1]

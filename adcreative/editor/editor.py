@@ -166,8 +166,9 @@ def _result(
     before, judge_before, auditor_before = (
         model.predict([creative], [opened.features])[0] for model in (tools.predictor, tools.judge, tools.auditor)
     )
-    uplift, judged, audited, evidence = 0.0, 0.0, 0.0, before.evidence
+    uplift, judged, audited, evidence, change_low, change_high = 0.0, 0.0, 0.0, before.evidence, None, None
     if delivered and verdict:
+        change_low, change_high = uplift_interval(before.ctr, verdict)
         uplift, judged, audited = verdict.expected, verdict.judged, verdict.audited
         evidence = tools.predictor.predict([final], [features])[0].evidence
     edits = _edits(opened, delivered, tools) if delivered else ()
@@ -182,6 +183,7 @@ def _result(
         ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
         ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
         ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
+        uplift_low=change_low, uplift_high=change_high,
         identity_similarity=delivered.identity if delivered else (1.0 if opened.session is not None else None),
         realism=delivered.realism if delivered else (1.0 if opened.session is not None else None),
         faces=replace(opened.faces, edited=num_faces), edits=edits,
@@ -196,6 +198,12 @@ def move_rate(rate: float, change: float) -> float:
         return rate
     odds = rate / (1.0 - rate) * float(np.exp(change))
     return odds / (1.0 + odds)
+
+
+def uplift_interval(rate: float, verdict: Verdict) -> tuple[float, float]:
+    """Return uplift_low and uplift_high of a result: the verdict's interval as relative changes of this rate (0..1)."""
+    low, high = (move_rate(rate, change) / rate - 1 if rate else 0.0 for change in verdict.interval)
+    return low, high
 
 
 def _control_rate(opened: OpenCreative, rate: float, control_u8: np.ndarray, tools: EditorTools) -> float | None:

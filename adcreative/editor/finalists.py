@@ -24,7 +24,7 @@ class Finalist:
     """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores.
 
     strengths [F, K] of the faces, look [L] of the whole picture. predicted, low: mean and lower bound of predictor and judge
-    together; judged: the judge alone. identity, realism: of the worst face; None without an opened face.
+    together, std: their deviation; judged: the judge alone. identity, realism: of the worst face; None without an opened face.
     """
 
     genome: Individual
@@ -37,10 +37,11 @@ class Finalist:
     predicted: float = 0.0
     low: float = 0.0
     judged: float = 0.0
+    std: float = 0.0
 
     @property
     def opinion(self) -> Opinion:
-        return Opinion(self.predicted, self.low, self.judged)
+        return Opinion(self.predicted, self.low, self.judged, self.std)
 
     @property
     def size(self) -> float:
@@ -99,7 +100,7 @@ def score_finalists(
     features = [opened.features, *(f.features for f in finalists)]
     opinions = ask_choosers(creatives, features, tools, config)
     return [
-        replace(finalist, predicted=opinion.chosen, low=opinion.low, judged=opinion.judged)
+        replace(finalist, predicted=opinion.chosen, low=opinion.low, judged=opinion.judged, std=opinion.std)
         for finalist, opinion in zip(finalists, opinions, strict=True)
         if np.isfinite(opinion.low)
     ]

@@ -8,8 +8,9 @@ who chose and a of the auditor, are shrunk by how far they disagree:
     expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
              = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 when one is not
 
-which is the positive-part shrinkage of James & Stein 1961 towards no effect, for the mean of two measurements. Knows scores;
-no pictures, models or torch.
+which is the positive-part shrinkage of James & Stein 1961 towards no effect, for the mean of two measurements. How far the true
+change may be from it is said by a 90 % interval: expected +- 1.645 std, std that of the two answers pooled as above. Knows
+scores; no pictures, models or torch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from adcreative.editor.genome import GeneSpace, Individual
 
 KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
+INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
 MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
 
 
@@ -30,7 +32,8 @@ class Verdict:
     """Whether an edit is delivered. All uplifts are changes of log-odds, measured on final pixels and words.
 
     chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited: the third's
-    mean; expected: those who chose and the third, shrunk as above: the figure to report. reason: one sentence, for the user.
+    mean; expected: those who chose and the third, shrunk as above: the figure to report; std: deviation of the true change
+    around it. reason: one sentence, for the user.
     """
 
     chosen: float
@@ -38,8 +41,14 @@ class Verdict:
     judged: float
     audited: float
     expected: float
+    std: float
     is_delivered: bool
     reason: str
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 90 % interval of the true change."""
+        return self.expected - INTERVAL_Z * self.std, self.expected + INTERVAL_Z * self.std
 
 
 def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNEE_SHARE) -> int:
@@ -97,7 +106,7 @@ def shrink_uplift(chosen: float, audited: float) -> float:
     return 2.0 * chosen * audited / (chosen + audited)
 
 
-def give_verdict(*, chosen: float, low: float, judged: float, audited: float, min_uplift: float = 0.0) -> Verdict:
+def give_verdict(*, chosen: float, low: float, judged: float, audited: float, std: float, min_uplift: float = 0.0) -> Verdict:
     """Decide whether an edit is delivered: the lower bound of those who chose and the auditor's uplift are positive, and what
     is expected of both is above min_uplift."""
     expected = shrink_uplift(chosen, audited)
@@ -118,11 +127,11 @@ def give_verdict(*, chosen: float, low: float, judged: float, audited: float, mi
         )
     else:
         reason = (
-            f"two models chose it and expect {as_percent(chosen)} (at least {as_percent(low)}), a third that had no part in "
+            f"two models chose it and expect {as_percent(chosen)} (cautiously {as_percent(low)}), a third that had no part in "
             f"the choice {as_percent(audited)}; together {as_percent(expected)} odds of a click"
         )
     return Verdict(
-        chosen=chosen, low=low, judged=judged, audited=audited, expected=expected,
+        chosen=chosen, low=low, judged=judged, audited=audited, expected=expected, std=std,
         is_delivered=low > 0.0 and audited > 0.0 and expected > min_uplift, reason=reason,
     )  # fmt: skip
 

@@ -16,11 +16,13 @@ from adcreative.editor.settings import EditorConfig, EditorTools
 
 @dataclass(frozen=True)
 class Opinion:
-    """What the two models that choose say of a change, log-odds: mean and lower bound of both, mean of the second alone."""
+    """What the two models that choose say of a change, log-odds: mean, lower bound and deviation of both, mean of the second
+    alone."""
 
     chosen: float
     low: float
     judged: float
+    std: float
 
 
 def ask_choosers(
@@ -31,14 +33,16 @@ def ask_choosers(
     means, stds = (np.stack(part) for part in zip(*opinions, strict=True))
     mean, std = pool_opinions(means, stds)
     low = mean - config.risk_aversion * std
-    return [Opinion(float(m), float(bound), float(second)) for m, bound, second in zip(mean, low, means[1], strict=True)]
+    return [Opinion(*map(float, numbers)) for numbers in zip(mean, low, means[1], std, strict=True)]
 
 
 def audit(
     creatives: Sequence[Creative], features: Sequence[Any], opinion: Opinion, tools: EditorTools, config: EditorConfig
 ) -> Verdict:
     """Ask the third model, which had no part in the choice, about the second creative against the first, and weigh both."""
-    audited, _ = predict_uplift(tools.auditor, creatives, features)
+    audited, audited_std = predict_uplift(tools.auditor, creatives, features)
+    _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
     return give_verdict(
-        chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]), min_uplift=config.min_uplift
-    )
+        chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]), std=float(std[0]),
+        min_uplift=config.min_uplift,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +126,23 @@ def _sha256(path: Path) -> str:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep progress bars and load reports out of the user's terminal."""
+    """Keep progress bars and load reports out of the user's terminal.
+
+    The reader of GGUF files asks tqdm itself for its bar, past transformers' own switch.
+    """
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader
+
+    gguf_bar = gguf_reader.tqdm
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    gguf_reader.tqdm = partial(gguf_bar, disable=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        gguf_reader.tqdm = gguf_bar
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()

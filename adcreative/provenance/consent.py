@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.config import build_config, config_as_dict, did_you_mean
-from adcreative.creative import SYNTHETIC_PERSON, Creative
+from adcreative.creative import SYNTHETIC_PERSON, Creative, split_consent_ids
 from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 
@@ -114,7 +114,7 @@ class ConsentBook:
 
     def permit(self, creative: Creative, today: date) -> Permission:
         """Say whether the faces of `creative` may be edited on `today`, and in which directions."""
-        ids = [part.strip() for part in creative.consent_id.split(";") if part.strip()]
+        ids = split_consent_ids(creative.consent_id)
         if not ids:
             return Permission(
                 is_granted=False,

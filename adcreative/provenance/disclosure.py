@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from adcreative.config import did_you_mean
-from adcreative.creative import SYNTHETIC_PERSON, Edit
+from adcreative.creative import SYNTHETIC_PERSON, Edit, split_consent_ids
 from adcreative.provenance.errors import ProvenanceError
 
 NOT_LEGAL_ADVICE = (
@@ -95,7 +95,7 @@ def disclosures_of_run(
     edits: dict[bool, dict[bool, Mapping[str, Any]]] = {True: {}, False: {}}  # one of faces and one of words say it all
     for row in rows:
         if row["status"] == "edited":
-            names = [part.strip() for part in str(row.get("consent_id", "")).split(";")]
+            names = split_consent_ids(str(row.get("consent_id", "")))
             for edit in row["edits"]:
                 edits[SYNTHETIC_PERSON in names].setdefault(int(edit["face"]) >= 0, edit)
     found = {

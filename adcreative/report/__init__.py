@@ -2,6 +2,7 @@
 
     words       what changed, in plain words: texts compared, edits named, percentages
     rates       which lift may be shown, the bars of a rate chart, how much traffic a test needs
+    drift       where the face edits of a run go all together
     search_plots the front of a search and whether a second model followed, as coordinates
     pictures    previews as data URIs, and where two pictures differ
     rendering   the jinja2 environment (autoescaped) and the parts that the app shares

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from adcreative.creative import FailedCreative
 from adcreative.report import pictures, words
+from adcreative.report.drift import measure_drift
 from adcreative.report.rates import (
     Lift,
     RateChart,
@@ -36,11 +38,12 @@ STATUS_WORDS = {"edited": "Edited", "kept": "Kept as it was", "failed": "Failed"
 CARD_FIELDS = ("name", "purpose", "source", "licence", "limits", "calibration")
 LIMITS = (
     "Every rate here is a prediction. Nobody has seen the edited creatives yet; only a test with real traffic settles it.",
-    "A search finds what its model likes. The second model, trained apart, is there to catch that; where both agree the "
-    "gain is likelier, not certain.",
+    "A search finds what its models like. The third model, which had no part in it, is there to catch that; where it agrees "
+    "the gain is likelier, not certain.",
     "The control is the same picture with the face rebuilt but not edited. If the control differs much from the original, "
     "part of an edit's effect comes from the rebuilding.",
-    "The interval says how unsure the model is about the rate of one creative, not how far apart two creatives are.",
+    "The interval of a rate says how unsure the model is about one creative. The interval of a change compares the edit with "
+    "the original and is narrower, because most of what is unsure about a rate is unsure about both.",
     "A face edit shows a real person in a way they were not photographed: have their consent, and check what must be "
     "disclosed.",
 )  # fmt: skip
@@ -72,7 +75,7 @@ class CreativeCard:
     refused: tuple[str, ...]
     similarity: str
     realism: str
-    covers_original: bool
+    may_be_no_gain: bool
     test_impressions: int | None
     result: Mapping[str, Any]
     before: pictures.Preview | None = None
@@ -89,7 +92,7 @@ def write_report(
     settings: Mapping[str, Any],
     image_dir: Path,
     cards: Sequence[Mapping[str, Any]],
-    failures: Sequence[FailedCreative],
+    failures: Iterable[FailedCreative],
     disclosures: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write the report of a run to `path` and return it; an existing file is replaced in one step.
@@ -100,18 +103,22 @@ def write_report(
         settings: what the run was made with, nested as it may be; `calibration` (a sentence or numbers) and `title` are known.
         image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
         cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
-        failures: creatives that could not be used.
+        failures: creatives that could not be used, those whose row says so among them; beyond MAX_TABLE_ROWS they are counted.
         disclosures: what may have to be disclosed where (Disclosure.as_dict()).
     """
     path = Path(path)
     calibration = calibration_sentence(settings, cards)
-    summary = summarise(results, num_failures=len(failures), calibration=calibration)
+    failures = iter(failures)
+    listed = list(islice(failures, MAX_TABLE_ROWS))
+    num_failures = len(listed) + sum(1 for _ in failures)
+    summary = summarise(results, num_failures=num_failures, calibration=calibration)
     best = heapq.nsmallest(MAX_TABLE_ROWS, results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
     script = read_part("report.js")
     values = {
         "title": str(settings.get("title") or "What the edits are expected to do"),
         "written": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         "summary": summary,
+        "drift": measure_drift(results),
         "rows": [_card(row, number, calibration) for number, row in enumerate(best, 1)],
         "num_rows": len(results),
         "max_cards": MAX_CARDS,
@@ -119,7 +126,8 @@ def write_report(
         "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
         "model_cards": [_model_card(card) for card in cards],
         "limits": LIMITS,
-        "failures": failures,
+        "failures": listed,
+        "num_failures": num_failures,
         "disclosures": disclosures,
         "style": read_part("parts.css") + read_part("report.css"),
         "script": script,
@@ -145,7 +153,7 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
     """Say a result in words, without its pictures."""
     status = str(row.get("status"))
     lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
-    low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
+    original = row.get("ctr_original")
     after = {key: row.get(f"{key}_edited") or row.get(f"{key}_original") or "" for key in words.WORD_LABELS}
     texts = tuple(
         words.compare_texts(label, row.get(f"{key}_original") or "", after[key]) for key, label in words.WORD_LABELS.items()
@@ -165,10 +173,18 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         refused=tuple(str(reason) for reason in faces.get("refused", ())),
         similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
         realism=words.describe_realism(row.get("realism")) if status == "edited" else "",
-        covers_original=None not in (low, high, original) and low <= original <= high,  # type: ignore[operator]
+        may_be_no_gain=_may_be_no_gain(row, lift),
         test_impressions=impressions_per_arm(original, lift.cautious) if original and lift.cautious else None,
         result=row,
     )
+
+
+def _may_be_no_gain(row: Mapping[str, Any], lift: Lift) -> bool:
+    """Return whether the interval of the change, or where a result has none that of the rate, allows no gain at all."""
+    if lift.low is not None:
+        return lift.low <= 0
+    low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
+    return None not in (low, high, original) and low <= original <= high  # type: ignore[operator]
 
 
 def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path) -> Iterator[CreativeCard]:

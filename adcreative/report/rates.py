@@ -16,11 +16,16 @@ NOT_BETTER = "enough data (on held-out creatives of this kind the predictor did 
 
 @dataclass(frozen=True, kw_only=True)
 class Lift:
-    """Relative gains of an edited creative (0.12 is 12 % more clicks per impression), or what is missing to state them."""
+    """Relative gains of an edited creative (0.12 is 12 % more clicks per impression), or what is missing to state them.
+
+    low, high: 90 % interval of over_original; None in results of versions that did not write one.
+    """
 
     over_original: float | None = None
     over_control: float | None = None
     by_judge: float | None = None
+    low: float | None = None
+    high: float | None = None
     missing: tuple[str, ...] = ()
 
     @property
@@ -94,6 +99,8 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
         over_original=edited / float(result["ctr_original"]) - 1,
         over_control=edited / float(control_rate(result) or 1) - 1,
         by_judge=float(result["ctr_edited_judge"]) / float(result["ctr_original_judge"]) - 1,
+        low=result.get("uplift_low"),
+        high=result.get("uplift_high"),
     )
 
 

@@ -31,6 +31,7 @@ def build_environment(*extra_dirs: Path) -> jinja2.Environment:
     environment.filters.update(
         percent=words.percent,
         signed_percent=words.signed_percent,
+        signed_number=words.signed_number,
         clip=words.clip,
         rounded=words.rounded,
         reason=words.reason,

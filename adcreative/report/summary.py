@@ -70,7 +70,7 @@ def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[st
 
 
 def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibration: str) -> Summary:
-    """Count and average a run; creatives that could not be read (num_failures) count as failed.
+    """Count and average a run. num_failures: all creatives that could not be used, rows that failed among them.
 
     Rows are read once and not kept: of an edited one some ten numbers stay.
     """
@@ -86,11 +86,12 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
             if not lift.missing:
                 for name, value in _shown_numbers(row, lift).items():
                     columns[name].append(value)
+    num_failed = max(num_failures, status["failed"])
     return Summary(
-        num_creatives=status.total() + num_failures,
+        num_creatives=status["edited"] + status["kept"] + num_failed,
         num_edited=status["edited"],
         num_kept=status["kept"],
-        num_failed=status["failed"] + num_failures,
+        num_failed=num_failed,
         num_shown=len(columns["ctr_before"]),
         num_audited=len(columns["mean_lift_by_auditor"]),
         missing=tuple(missing),

@@ -84,6 +84,12 @@ def signed_percent(change: float | None) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if float(text[:-1]) else "±0%"
 
 
+def signed_number(value: float) -> str:
+    """Say a shift with its sign and two decimals; one that rounds to nothing has none."""
+    text = f"{value:+.2f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else "0.00"
+
+
 def reason(text: str) -> str:
     """Say a predictor's reason for people: "look +5 %" is "colours and light +5%"; what is not of that form stays as it is."""
     found = _REASON.fullmatch(text.strip())

@@ -145,14 +145,16 @@ class Handlers:
         try:
             creative = with_consent(build_creative(form), wish)
             options = search_options(creative, wish, self.studio.direction_names)
-            before = picture(creative)
+            picture(creative)  # refused here and now; a search that waits holds no pixels
             ticket = self.seat.join()
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
-        job = Job(work=self._search(owner, creative, before, options, ticket, wish))
+        job = Job(work=self._search(owner, creative, options, ticket, wish))
         search = Search(job=job, ticket=ticket, uploads=(creative.image_path, wish.brand_kit))
+        earlier = self.board.find(owner)
         self.board.post(owner, job, search)
+        self._drop(earlier)
         job.start()
         yield from self._watch(search)
 
@@ -194,6 +196,16 @@ class Handlers:
             if upload is not None and upload.is_relative_to(self.result_dir.parent):
                 upload.unlink(missing_ok=True)
 
+    def _drop(self, search: Search | None) -> None:
+        """Delete what an earlier search of an owner made: nothing leads to it any more."""
+        if search is None or not search.job.is_finished:
+            return
+        for screen in (search.chosen, search.job.result()):
+            if screen is not None:
+                self.outcomes.pop(screen.key, None)
+                if screen.run is not None:
+                    shutil.rmtree(screen.run, ignore_errors=True)
+
     def leave(self, owner: str) -> None:
         """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
         self.come_back(owner)
@@ -219,7 +231,6 @@ class Handlers:
         self,
         owner: str,
         creative: Creative,
-        before: np.ndarray | None,
         options: dict[str, Any],
         ticket: Ticket,
         wish: Wish,
@@ -232,7 +243,7 @@ class Handlers:
                     if not has_model or should_stop():
                         return Screen()
                     outcome = self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
-                return Screen() if should_stop() else self.show(owner, creative, outcome, before, wish)
+                return Screen() if should_stop() else self.show(owner, creative, outcome, picture(creative), wish)
             except AdCreativeError as error:
                 return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
             except Exception as error:
@@ -254,7 +265,7 @@ class Handlers:
         return self._replace(owner, lambda outcome: outcome.choose(number))
 
     def use_words(self, owner: str, headline: str | None, description: str | None) -> Screen:
-        """Put words of the user's own on the edit, scored again and shown to the second model.
+        """Put words of the user's own on the edit, scored again and shown to all three models.
 
         Raises:
             AdCreativeError: no edit, or both models see no gain any more; the edit then keeps the words it had.

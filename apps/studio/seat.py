@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from adcreative.errors import AdCreativeError
 
-MAX_WAITING = 32
+MAX_WAITING = 64  # fifty people at once, and some room
 _LOOK_AGAIN_S = 0.2
 
 

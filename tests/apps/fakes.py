@@ -195,6 +195,7 @@ class FakeStudio:
             file_name=creative.file_name, status=self.status, headline_original=creative.headline,
             headline_edited=f"{creative.headline} today", ctr_original=0.0152, ctr_original_judge=0.0149, ctr_control=0.0151,
             ctr_edited=0.0173, ctr_edited_low=0.0131, ctr_edited_high=0.0225, ctr_edited_judge=0.0162,
+            uplift_low=0.03, uplift_high=0.25,
             faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed,
             enough_data=self.enough_data, evidence=EVIDENCE,
             reason="" if self.status == "edited" else "the second model saw a loss",

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcreative.catalog.images import read_image
+from adcreative.catalog.images import picture, read_image
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CreativeError
 from adcreative.provenance.marks import read_source_type
@@ -338,3 +340,38 @@ def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, stud
     assert "The second model saw a loss." in kept.result
     assert "You can still try: say in the brief" in kept.result
     assert "have it redrawn" not in kept.result
+
+
+def test_searches_of_fifty_people_leave_no_pixels_in_memory(
+    handlers: Handlers, studio: FakeStudio, image_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[weakref.ref] = []
+
+    def watched_picture(creative: Creative) -> np.ndarray | None:
+        image_u8 = picture(creative)
+        opened.append(weakref.ref(image_u8))  # type: ignore[arg-type]
+        return image_u8
+
+    monkeypatch.setattr("apps.studio.handlers.picture", watched_picture)
+    studio.round_s = 0.0
+    for number in range(50):
+        if number == 25:  # while some wait, too
+            with handlers.seat.quick():
+                waiting = [handlers.improve(f"w{one}", {"image_path": str(image_path)}, ALLOWED) for one in range(5)]
+                assert all(next(screens).progress for screens in waiting)
+                gc.collect()
+                assert not [one for one in opened if one() is not None]
+            for screens in waiting:
+                list(screens)
+        list(handlers.improve(f"v{number}", {"image_path": str(image_path)}, ALLOWED))
+    gc.collect()
+    assert len(opened) == 2 * 55
+    assert not [one for one in opened if one() is not None]
+
+
+def test_a_new_search_deletes_what_the_earlier_one_made(handlers: Handlers, image_path: Path) -> None:
+    for _ in range(3):
+        list(handlers.improve("me", {"image_path": str(image_path)}, ALLOWED))
+        handlers.choose("me", "Edit 2")
+    assert len(list(handlers.owner_dir("me").iterdir())) == 2  # as offered, and as taken
+    assert len(handlers.outcomes) == 2

@@ -216,8 +216,8 @@ def test_model_has_one_seat_and_the_queue_an_end() -> None:
         for fn in page.fns.values()
         if fn.api_name in ("score", "improve")
     }
-    assert seats == {"score": ("model", 1), "improve": ("watch", 64)}  # a search waits for the seat of the model itself
-    assert page._queue.max_size == 32
+    assert seats == {"score": ("model", 1), "improve": ("watch", 128)}  # a search waits for the seat of the model itself
+    assert page._queue.max_size == 64
 
 
 def test_open_to_the_network_without_password_is_shouted(

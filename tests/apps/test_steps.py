@@ -87,6 +87,8 @@ def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
     assert test["baseline_ctr"] == 0.02
     for text in (f"{test['days_peeking']:,}", rounded(test["impressions_per_arm_peeking"]), test["arms"][1]["name"], "2.00%"):
         assert text in shown
+    low = rounded(test["impressions_per_arm_low"])
+    assert f"between +3.0% and +25%. If it is only +3.0%, the test needs about {low} impressions each" in shown
     assert "Name the campaign first" in steps.plan("me", " ", 20_000, None)[0]
     assert "daily impressions must be at least 1" in steps.plan("me", "autumn", 0, None)[0]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+from tests.bench.app import app_figures
 from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
@@ -33,7 +34,7 @@ def main() -> None:
         **scoring_figures(), **serving_figures(),
         **synthesis_figures(256), **synthesis_figures(1024), **ctr_training_figures(), **fuxictr_figures(),
     }  # fmt: skip
-    figures |= memory_figures() | editing_figures()
+    figures |= memory_figures() | editing_figures() | app_figures()
     print(json.dumps(figures, indent=1))
 
 

@@ -52,7 +52,7 @@ def test_a_wrong_predictor_is_found_out() -> None:
         return -bumpy_surface(features) - 6.0
 
     (row,) = measure_uplift([fake_ad()], FormulaMarket(), fake_tools(backwards), CONFIG, ("nsga2",))
-    assert row.worse_share == 1.0
+    assert (row.worse_share, row.held_share) == (1.0, 0.0)
     assert row.true.value < 0.0 < row.predicted.value
     assert np.isnan(row.times_random.value)
 
@@ -67,12 +67,13 @@ def test_intervals_hold_the_mean_and_pair_the_creatives() -> None:
     base = rng.normal(0.2, 0.1, 40)
     blank = Trial(
         algorithm="random", name="", status="edited", true_uplift=0, predicted_uplift=0.2, expected_uplift=0.1,
-        judged_uplift=0, evaluations=1, seconds=0, reason="",
+        judged_uplift=0, uplift_low=0.1, uplift_high=0.3, evaluations=1, seconds=0, reason="",
     )  # fmt: skip
     trials = [replace(blank, true_uplift=float(u)) for u in base]
     trials += [replace(blank, algorithm="double", true_uplift=2 * float(u)) for u in base]
     random, double = tabulate(trials)
     assert double.true.low < double.true.value < double.true.high
+    assert random.held_share == pytest.approx(np.mean((base >= 0.1) & (base <= 0.3)))
     assert double.times_random.value == pytest.approx(2.0)
     assert (double.times_random.low, double.times_random.high) == pytest.approx((2.0, 2.0))  # pairs, so no spread
     assert random.true.high - random.true.low == pytest.approx(2 * 1.96 * base.std() / np.sqrt(40), rel=0.1)

@@ -50,6 +50,8 @@ class Trial:
     predicted_uplift: float
     expected_uplift: float
     judged_uplift: float
+    uplift_low: float | None
+    uplift_high: float | None
     evaluations: int
     seconds: float
     reason: str
@@ -74,7 +76,7 @@ class UpliftRow:
     true, predicted, expected: mean relative uplift over all creatives, kept ones as 0; predicted is what the result says (all
     three models), expected the same of the verdict.
     realised: true over predicted. times_random: true uplift over random search's. worse_share: of delivered creatives, those
-    whose true rate fell.
+    whose true rate fell; held_share: of delivered creatives, those whose true uplift the result's 90 % interval holds.
     """
 
     algorithm: str
@@ -86,6 +88,7 @@ class UpliftRow:
     realised: Interval
     times_random: Interval
     worse_share: float
+    held_share: float
     evaluations: float
     seconds: float
 
@@ -137,6 +140,7 @@ def _trial(algorithm: str, creative: Creative, outcome: EditOutcome, market: Kno
         predicted_uplift=_change(result.ctr_original, result.ctr_edited),
         expected_uplift=float(np.expm1(outcome.verdict.expected)) if is_edited and outcome.verdict else 0.0,
         judged_uplift=_change(result.ctr_original_judge, result.ctr_edited_judge),
+        uplift_low=result.uplift_low, uplift_high=result.uplift_high,
         evaluations=result.evaluations, seconds=result.seconds, reason=result.reason,
     )  # fmt: skip
 
@@ -165,10 +169,17 @@ def tabulate(trials: Sequence[Trial], *, seed: int = 0) -> list[UpliftRow]:
             realised=_ratio(true, predicted, picks),
             times_random=_ratio(true, baseline if len(baseline) == num else np.full(num, np.nan), picks),
             worse_share=sum(trial.true_uplift < 0 for trial in delivered) / max(len(delivered), 1),
+            held_share=sum(_is_held(trial) for trial in delivered) / max(len(delivered), 1),
             evaluations=float(np.mean([trial.evaluations for trial in group])),
             seconds=float(np.mean([trial.seconds for trial in group])),
         ))  # fmt: skip
     return rows
+
+
+def _is_held(trial: Trial) -> bool:
+    """Return whether the true uplift lies in the interval that the result states."""
+    low, high = trial.uplift_low, trial.uplift_high
+    return low is not None and high is not None and low <= trial.true_uplift <= high
 
 
 def _mean(values: np.ndarray, picks: np.ndarray) -> Interval:
@@ -227,13 +238,15 @@ def _log_odds(rate: float) -> float:
 def render_table(rows: Sequence[UpliftRow]) -> str:
     """Return the table as Markdown."""
     lines = [
-        "| search | edited | true uplift | predicted | realised | times random | truly worse | evaluations | s each |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| search | edited | true uplift | predicted | realised | times random | truly worse | interval holds | evaluations "
+        "| s each |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         lines.append(
             f"| {row.algorithm} | {row.num_delivered} of {row.num_creatives} | {row.true} | {row.predicted} | "
-            f"{row.realised} | {row.times_random} | {100 * row.worse_share:.0f} % | {row.evaluations:.0f} | {row.seconds:.1f} |"
+            f"{row.realised} | {row.times_random} | {100 * row.worse_share:.0f} % | "
+            f"{100 * row.held_share:.0f} % | {row.evaluations:.0f} | {row.seconds:.1f} |"
         )
     return "\n".join(lines)
 

@@ -172,6 +172,28 @@ def test_a_line_may_not_turn_the_brief_around() -> None:
         assert check_copy(line, brief, "headline") == (), line
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Are you short?", "Jackets for short people", "Because you are short and proud", "Feeling old lately?",
+     "Short? We fit you", "Dating for black singles like you", "You're still single", "Meet other single runners",
+     "Shoes for old men",
+     "Are you too thin?", "For white women"],
+)  # fmt: skip
+def test_words_of_body_age_and_origin_are_refused_where_they_are_said_of_people(line: str) -> None:
+    assert any("personal attribute" in problem for problem in check_copy(line, Brief(product="shoes"), "headline"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Short sessions for your busy day", "A short film you will love", "Take your short break here", "Are you short on time?",
+     "Your black shoes for the hill", "Better grip than your old shoes", "Go straight to your trail",
+     "Thin soles for your feet", "Every single step of your day", "White soles for you",
+     "Your old jacket looks new", "Feel short breaks work"],
+)  # fmt: skip
+def test_the_same_words_of_things_are_no_personal_attribute(line: str) -> None:
+    assert not [problem for problem in check_copy(line, Brief(product="shoes"), "headline") if "personal" in problem]
+
+
 def test_a_personal_attribute_is_refused_even_when_the_brief_has_it() -> None:
     brief = Brief("Slimly", "meal plan", "", "For overweight people", "A plan for overweight people.")
     assert any("personal attribute" in problem for problem in check_copy("Are you overweight?", brief, "headline"))

@@ -38,6 +38,18 @@ def test_smollm2_writes_clean_lines_again_and_again(smollm2: LocalSource, shoe_b
     assert not set(first.headlines) & set(example_lines())
 
 
+def test_loading_shows_no_bar_of_others_and_leaves_their_switches(capfd: pytest.CaptureFixture[str]) -> None:
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader
+
+    bar = gguf_reader.tqdm
+    with gguf_cache._quiet_transformers():
+        assert list(gguf_reader.tqdm(range(3), desc="Converting")) == [0, 1, 2]
+    assert capfd.readouterr().err == ""
+    assert gguf_reader.tqdm is bar
+    list(gguf_reader.tqdm(range(3), desc="Converting"))
+    assert "Converting" in capfd.readouterr().err
+
+
 @needs_smollm2
 def test_smollm2_is_stopped_between_tokens(smollm2: LocalSource, shoe_brief: Brief) -> None:
     asked: list[int] = []

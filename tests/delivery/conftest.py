@@ -21,7 +21,8 @@ def result_row(row: int, **values: Any) -> dict[str, Any]:
         "file_name": f"ad{row}.png", "status": "edited", "ad_name": f"Ad {row}", "headline_original": f"Old line {row}",
         "headline_edited": f"New line {row}", "description_original": "Plain words.", "description_edited": "Better words.",
         "ctr_original": 0.02, "ctr_original_judge": 0.02, "ctr_control": 0.02, "ctr_edited": 0.025, "ctr_edited_low": 0.021,
-        "ctr_edited_high": 0.03, "ctr_edited_judge": 0.024, "edits": (Edit(face=0, direction="smile", strength=1.5),),
+        "ctr_edited_high": 0.03, "ctr_edited_judge": 0.024, "uplift_low": 0.1, "uplift_high": 0.42,
+        "edits": (Edit(face=0, direction="smile", strength=1.5),),
         "edited_image": f"images/{row}.edited.png",
     }  # fmt: skip
     result = EditResult(**{**defaults, **values}).as_dict()
@@ -35,7 +36,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
     def build(rows: list[dict[str, Any]] | None = None, name: str = "run") -> Path:
         rows = rows or [
             result_row(1),
-            result_row(2, headline_edited=HOSTILE, ad_name="+Summer sale", ctr_edited=0.022, ctr_edited_low=0.019),
+            result_row(2, headline_edited=HOSTILE, ad_name="+Summer sale", ctr_edited=0.022, uplift_low=-0.05),
             result_row(3, status="kept"),
             result_row(4, status="failed"),
         ]

@@ -19,6 +19,7 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.sidecar import build_sidecar, read_sidecar, write_sidecar
 from tests.catalog.conftest import write_csv
+from tests.delivery.conftest import result_row
 
 runner = CliRunner()
 
@@ -46,8 +47,9 @@ def test_from_a_run_to_an_answer_and_to_the_next_training(make_run: Callable[...
     run, plan = make_run(), tmp_path / "plan"
     code, output = call("plan-test", run, "--out", plan, "--campaign", "spring", "--daily-impressions", 20000, "--level", 0.01)
     assert code == 0
-    assert "2 comparisons planned" in output
-    assert "predicted +25.0%" in output
+    assert "2 comparisons planned: " in output
+    assert "predicted +25.0% (nine times in ten +10.0% to +42.0%), " in output
+    assert "days; if the true change is only +10.0%, " in output
     assert "warning: Summer-sale_edited_acv" in output
 
     results = write_results(tmp_path / "results.csv", plan, {"control": 60, "edited": 90})
@@ -189,3 +191,9 @@ def test_every_verb_that_reads_a_table_takes_a_mapping(tmp_path: Path, verb: str
     code, output = call(verb, tmp_path / "ads.csv", "--out", tmp_path / "out", "--columns", tmp_path / "m.json")
     assert code == 2
     assert '"Klick" is mapped to' in output
+
+
+def test_one_is_counted_as_one(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run = make_run([result_row(1)])
+    _, output = call("plan-test", run, "--out", tmp_path, "--campaign", "spring", "--daily-impressions", 20000)
+    assert "\n1 comparison planned: " in output

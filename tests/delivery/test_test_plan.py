@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adcreative.catalog.tables import unescape_cell
-from adcreative.delivery.sequential import fixed_sample_size
+from adcreative.delivery.sequential import fixed_sample_size, sequential_sample_size
 from adcreative.delivery.test_plan import PlanSettings, plan_test, write_plan
 from adcreative.delivery.variants import build_name, build_variant_id, find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
@@ -37,6 +38,12 @@ def test_a_plan_gives_days_for_the_traffic(make_run: Callable[..., Path]) -> Non
     assert first.days == -(-first.impressions_per_arm // 4_000)  # four arms share the traffic
     assert first.impressions_per_arm_peeking > first.impressions_per_arm  # type: ignore[operator]
     assert first.warnings == ()
+    assert (first.uplift_low, first.uplift_high) == (0.1, 0.42)
+    scale = math.log(1.25)
+    needed = sequential_sample_size(0.02, 0.022, power=0.8, level=0.05, effect_scale=scale)
+    assert first.impressions_per_arm_low == needed > first.impressions_per_arm_peeking  # type: ignore[operator]
+    assert first.days_low == -(-needed // 4_000)
+    assert (second.impressions_per_arm_low, second.days_low) == (None, None)  # at the low end there is no gain to find
     assert second.days_peeking > 28  # type: ignore[operator]
     assert any("more than 28" in warning and "tested alone" in warning for warning in second.warnings)
     assert any("may be zero or less: nine times in ten it lies between -5%" in warning for warning in second.warnings)
@@ -53,7 +60,7 @@ def test_baseline_and_realised_share_change_the_expectation(make_run: Callable[.
 
 def test_hopeless_plans_say_so(make_run: Callable[..., Path]) -> None:
     worse = result_row(1, ctr_edited=0.019, ctr_edited_judge=0.018)
-    huge = result_row(2, ctr_original=0.2, ctr_edited=0.4, ctr_edited_low=0.3)
+    huge = result_row(2, ctr_original=0.2, ctr_edited=0.4)
     plan = plan_test(read_variants(make_run([worse, huge]), "spring"), PlanSettings(daily_impressions=10_000))
     assert plan.arms[0].days is None
     assert "no uplift is predicted; there is nothing to test" in plan.arms[0].warnings
@@ -61,6 +68,23 @@ def test_hopeless_plans_say_so(make_run: Callable[..., Path]) -> None:
     assert any("clicks per arm are expected; fewer than 100" in warning for warning in plan.arms[1].warnings)
     impossible = plan_test(read_variants(make_run([huge], "b"), "s"), PlanSettings(daily_impressions=10, baseline_ctr=0.6))
     assert any("cannot be" in warning for warning in impossible.arms[0].warnings)
+
+
+def test_a_plan_reads_the_interval_of_the_change_not_of_the_rate(make_run: Callable[..., Path]) -> None:
+    wide_rate = result_row(1, ctr_edited_low=0.001, ctr_edited_high=0.3)
+    (arm,) = plan_test(read_variants(make_run([wide_rate]), "spring"), PlanSettings(daily_impressions=16_000)).arms
+    assert arm.warnings == ()
+
+
+def test_runs_of_earlier_versions_are_planned_without_a_low_end(make_run: Callable[..., Path]) -> None:
+    older = result_row(1)
+    del older["uplift_low"], older["uplift_high"]
+    plan = plan_test(read_variants(make_run([older]), "spring"), PlanSettings(daily_impressions=16_000))
+    (arm,) = plan.arms
+    assert arm.impressions_per_arm == fixed_sample_size(0.02, 0.025, power=0.8, level=0.05)
+    assert (arm.uplift_low, arm.impressions_per_arm_low, arm.warnings) == (None, None, ())
+    assert len(plan.warnings) == 1
+    assert "an earlier version made this run" in plan.warnings[0]
 
 
 def test_several_variants_share_the_level(make_run: Callable[..., Path]) -> None:

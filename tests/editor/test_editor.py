@@ -71,6 +71,35 @@ def test_an_edit_is_found_and_every_field_is_filled() -> None:
     assert outcome.verdict.chosen == pytest.approx(true_uplift(outcome, ad))
 
 
+def test_a_result_says_how_sure_it_is_of_the_change() -> None:
+    ad, tools = fake_ad(), fake_tools()
+    for model in (tools.predictor, tools.judge, tools.auditor):
+        model.spread = lambda features: 0.05
+    outcome = edit_creative(ad, tools=tools, config=replace(QUICK, seed=3))
+    result, verdict = outcome.result, outcome.verdict
+    assert verdict is not None
+    change = result.ctr_edited / result.ctr_original - 1
+    assert result.uplift_low < change < result.uplift_high
+    moved = [rate(bumpy_surface(FakeExtractor().extract([ad])[0]) + end) / result.ctr_original - 1 for end in verdict.interval]
+    assert (result.uplift_low, result.uplift_high) == pytest.approx(moved)
+    kept = edit_creative(ad, tools=fake_tools(lambda features: -3.0), config=QUICK).result
+    assert (kept.status, kept.uplift_low, kept.uplift_high) == ("kept", None, None)
+
+
+def test_models_that_contradict_each_other_widen_the_interval() -> None:
+    def half(features: Any) -> float:
+        return 0.5 * bumpy_surface(features)
+
+    alike, apart = (
+        edit_creative(fake_ad(), tools=replace(fake_tools(), **other), config=replace(QUICK, seed=3)).verdict
+        for other in ({}, {"auditor": fake_tools(half).auditor})
+    )
+    assert alike is not None
+    assert apart is not None
+    assert alike.std == pytest.approx(0.0, abs=1e-6)  # each is sure of itself and all say the same
+    assert apart.std == pytest.approx((apart.chosen - apart.audited) / 2)
+
+
 def test_another_finalist_can_be_chosen_and_meets_the_same_verdict() -> None:
     ad = fake_ad()
     outcome = edit_creative(ad, tools=fake_tools(), config=replace(QUICK, seed=3))

@@ -72,16 +72,24 @@ def test_pooled_opinions_are_the_moments_of_their_mixture() -> None:
 
 
 def test_verdicts_say_why() -> None:
-    ok = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25)
+    ok = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, std=0.1)
     assert ok.is_delivered
     assert ok.expected == shrink_uplift(0.3, 0.25)
     assert "together +31.4 % odds" in ok.reason
-    unsure = give_verdict(chosen=0.3, low=-0.1, judged=0.28, audited=0.25)
+    unsure = give_verdict(chosen=0.3, low=-0.1, judged=0.28, audited=0.25, std=0.1)
     assert not unsure.is_delivered
     assert "is not certain, its lower bound is -9.5 %" in unsure.reason
-    alone = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=-0.05)
+    alone = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=-0.05, std=0.1)
     assert not alone.is_delivered
     assert "does not survive another opinion" in alone.reason
-    small = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.02, min_uplift=0.05)
+    small = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.02, std=0.1, min_uplift=0.05)
     assert not small.is_delivered
     assert "not more than the +5.1 % asked for" in small.reason
+
+
+def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() -> None:
+    verdict = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, std=0.1)
+    low, high = verdict.interval
+    assert (low + high) / 2 == pytest.approx(verdict.expected)
+    drawn = np.random.default_rng(0).normal(verdict.expected, 0.1, 200_000)
+    assert ((low <= drawn) & (drawn <= high)).mean() == pytest.approx(0.9, abs=3e-3)

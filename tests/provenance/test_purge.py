@@ -28,6 +28,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureCache:
     cache = FeatureCache(tmp_path / "cache" / "features")
     for key in ("aa1", "bb2"):
         cache.save(key, {"codes": np.zeros(3)})
+    cache.owners.note(["c-ada"], ["aa1"])
     return cache
 
 
@@ -73,13 +74,15 @@ def test_a_person_leaves_no_picture_no_edit_and_no_code(run: Path, cache: Featur
     assert rows(run)[0]["edits"] == []
     assert rows(run)[0]["reason"] == "removed on request (purge)"
     assert cache.load("aa1") is None
-    assert (summary.num_rows, summary.num_cached, len(summary.removed)) == (2, 2, 2 * 4 + 2 + 1)
+    assert cache.load("bb2") is not None
+    assert (summary.num_rows, summary.num_cached, len(summary.removed)) == (2, 1, 2 * 4 + 2 + 1)
     again = pipeline.purge(run, consent_id="c-ada")
     assert again.sentences() == ["nothing was left to remove"]
 
 
 def test_one_creative_by_name(run: Path, cache: FeatureCache) -> None:
     pipeline.purge(run, creative="Ad 3", keep_cache=True)
+    assert cache.load("bb2") is not None
     assert not list(run.glob("images/00003*"))
     assert len(list(run.glob("images/*.png"))) == 6
     assert cache.load("aa1") is not None
@@ -165,7 +168,7 @@ def test_a_cache_that_is_a_link_is_left(cache: FeatureCache, tmp_path: Path) -> 
     os.rename(tmp_path / "cache" / "features", tmp_path / "real")
     os.symlink(tmp_path / "real", tmp_path / "cache" / "features")
     assert "a link" in pipeline.purge().left[0]
-    assert len(list((tmp_path / "real").rglob("*.features"))) == 2
+    assert len(list((tmp_path / "real").rglob("*.entry"))) == 2
 
 
 def test_a_run_in_progress_is_not_purged(run: Path, cache: FeatureCache) -> None:
@@ -185,10 +188,12 @@ def test_whom_must_be_said_clearly(run: Path, cache: FeatureCache) -> None:
 
 
 def test_from_the_command_line(run: Path, cache: FeatureCache) -> None:
+    (cache.cache_dir / "aa" / "aa9.features").write_bytes(b"somebody's face")
     result = CliRunner().invoke(app, ["purge", str(run), "--consent-id", "c-ada"])
     assert result.exit_code == 0
     assert "emptied 2 rows of results.jsonl" in result.output
-    assert "removed 2 entries of the feature cache" in result.output
+    assert "removed 1 entry of the feature cache\n" in result.output
+    assert "removed 1 older entry of the feature cache as well: written by an earlier version, which" in result.output
     result = CliRunner().invoke(app, ["disclosures", "--market", "eu", "--run", str(run), "--on", "2026-11-24"])
     assert result.exit_code == 0, result.output
     assert "AI Act Art. 50(4)" in result.output

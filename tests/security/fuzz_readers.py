@@ -144,14 +144,14 @@ def _sidecars() -> list[tuple[str, bytes]]:
 def _read_cache(path: Path) -> object:
     cached = FeatureCache(path.parent)
     (path.parent / "aa").mkdir(exist_ok=True)
-    path.replace(path.parent / "aa" / "aa1.features")
+    path.replace(path.parent / "aa" / "aa1.entry")
     return cached.load("aa1")
 
 
 def _cached() -> list[tuple[str, bytes]]:
     with tempfile.TemporaryDirectory() as folder:
         FeatureCache(Path(folder)).save("aa1", {"image": np.ones(4, np.float32), "faces": np.zeros((2, 3), np.float32)})
-        return [(path.name, path.read_bytes()) for path in Path(folder).rglob("*.features")]
+        return [(path.name, path.read_bytes()) for path in Path(folder).rglob("*.entry")]
 
 
 def _read_weights(path: Path) -> object:

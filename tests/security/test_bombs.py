@@ -136,7 +136,7 @@ def test_a_cached_entry_with_a_pickle_is_not_read(tmp_path: Path) -> None:
     from adcreative.feature_cache import FeatureCache
 
     cache = FeatureCache(tmp_path)
-    path = tmp_path / "aa" / "aa1.features"
+    path = tmp_path / "aa" / "aa1.entry"
     path.parent.mkdir()
     for planted in (pickle.dumps({"codes": 1}), _npz_with_a_pickle()):
         path.write_bytes(hashlib.sha256(planted).digest() + planted)

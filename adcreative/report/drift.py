@@ -1,0 +1,91 @@
+"""Where the face edits of a run go all together: the mean shift of each direction over all faces, never of one person.
+
+A search that learns "more smile" makes every ad smile more; each edit may be fine and the whole still be a change of how people
+are shown. Only directions that may be edited are counted, as the edits name them: nothing is measured on a face here, and no
+trait of anybody is inferred. A direction that moved fewer than MIN_FACES faces is left out, since it would be about persons.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.report.words import DIRECTION_WORDS, direction_label
+
+MIN_FACES = 3
+MIN_SAID = 0.05  # standard deviations; a smaller mean shift is none to speak of
+MAX_SAID = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectionDrift:
+    """One direction: how many faces it moved up and down, and its mean shift over all faces (standard deviations)."""
+
+    name: str
+    num_up: int
+    num_down: int
+    mean: float
+
+    @property
+    def label(self) -> str:
+        return direction_label(self.name)
+
+    @property
+    def sentence(self) -> str:
+        """Say it in half a sentence; "grew" and "fell" only of what has a more and a less."""
+        _, more, less = DIRECTION_WORDS.get(self.name, ("", "more", "less"))
+        verb = "shifted" if more == less else "grew" if self.mean > 0 else "fell"
+        what, _, how = self.label.partition(", ")
+        return f"{what}{f' ({how})' if how else ''} {verb} by {abs(self.mean):.2f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceDrift:
+    """What the edits of a run do to faces: num_faces found in all creatives, kept ones among them; num_edited of them; the
+    directions, largest mean shift first; how many directions are left out."""
+
+    num_faces: int
+    num_edited: int
+    directions: tuple[DirectionDrift, ...]
+    num_left_out: int
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a marketer: which expressions grew or fell, over how many faces."""
+        shifts = [one for one in self.directions if abs(one.mean) >= MIN_SAID][:MAX_SAID]
+        over = f"Over {self.num_faces} faces, {self.num_edited} of them edited,"
+        if not shifts:
+            return f"{over} no expression moved one way on the whole: what some edits add, others take away, or nearly so."
+        said = [one.sentence for one in shifts]
+        listed = " and ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else said[0]
+        return f"{over} {listed} on average."
+
+
+def measure_drift(results: Iterable[Mapping[str, Any]]) -> FaceDrift | None:
+    """Add up the face edits of a run's rows, read once and not kept; None when fewer than MIN_FACES faces were edited."""
+    num_faces = num_edited = 0
+    shifts: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])  # up, down, sum
+    for row in results:
+        if row.get("status") not in ("edited", "kept"):
+            continue
+        num_faces += int((row.get("faces") or {}).get("found", 0))
+        edits = [edit for edit in row.get("edits") or () if int(edit["face"]) >= 0 and float(edit["strength"])]
+        num_edited += len({edit["face"] for edit in edits})
+        for edit in edits:
+            counts = shifts[str(edit["direction"])]
+            counts[0 if edit["strength"] > 0 else 1] += 1
+            counts[2] += float(edit["strength"])
+    if num_edited < MIN_FACES:
+        return None
+    num_faces = max(num_faces, num_edited)
+    found = [
+        DirectionDrift(name=name, num_up=int(up), num_down=int(down), mean=total / num_faces)
+        for name, (up, down, total) in shifts.items()
+        if up + down >= MIN_FACES
+    ]
+    return FaceDrift(
+        num_faces=num_faces, num_edited=num_edited, directions=tuple(sorted(found, key=lambda one: (-abs(one.mean), one.name))),
+        num_left_out=len(shifts) - len(found),
+    )  # fmt: skip

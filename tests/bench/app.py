@@ -1,0 +1,183 @@
+"""python -m tests.bench.app: fifty people press Improve at once; who waits how long, and what it costs in memory.
+
+The app runs in a process of its own over a studio without models, whose searches take a known time: what is measured is the
+line, not the search. Each person brings a picture and a headline of their own and reads the page until their result is there.
+Several waves of the same people show whether the server's memory grows. (That nobody overtakes is a test:
+tests/apps/test_fifty_people.py.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20 if hasattr(os, "sysconf") else 4 / 1024
+NUM_PEOPLE, NUM_WAVES, ROUND_S = 50, 3, 0.05  # a search has four rounds
+START_S = 60.0
+_PLACE = re.compile(r"(\d+) searches before yours|(Waiting for the search before yours)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """What one person saw: when they pressed and when their result was there (seconds), the places in the line that the page
+    told them, and the record of their result."""
+
+    name: str
+    pressed_s: float
+    answered_s: float
+    places: tuple[int, ...]
+    record: dict[str, Any]
+
+    @property
+    def waited_s(self) -> float:
+        return self.answered_s - self.pressed_s
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether the answer is about what this person brought."""
+        return self.record.get("headline_original") == self.name
+
+
+@contextmanager
+def serve(round_s: float) -> Iterator[tuple[str, int]]:
+    """Serve the app in a process of its own; yield its address and the id of the process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = (
+        "import sys; from apps.studio.launch import launch; from tests.apps.fakes import FakeStudio; "
+        "launch(FakeStudio(round_s=float(sys.argv[1])), port=int(sys.argv[2]))"
+    )
+    server = subprocess.Popen([sys.executable, "-c", code, str(round_s), str(port)], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        yield f"http://127.0.0.1:{port}", server.pid
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def wait_for(port: int) -> None:
+    """Wait until the app answers."""
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"the app did not answer within {START_S:.0f} s")
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident set of a process (Linux)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MIB
+
+
+def meet(url: str, num_people: int) -> list[Any]:
+    """Open the app once for each person."""
+    from gradio_client import Client
+
+    return [Client(url, verbose=False, httpx_kwargs={"timeout": 600}) for _ in range(num_people)]
+
+
+def draw_pictures(folder: Path, num: int, side_px: int = 640) -> list[Path]:
+    """Write a picture for each person."""
+    import numpy as np
+    from PIL import Image
+
+    paths, rng = [], np.random.default_rng(0)
+    for number in range(num):
+        small = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        paths.append(folder / f"ad-{number}.jpg")
+        small.resize((side_px, side_px), Image.Resampling.BICUBIC).save(paths[-1])
+    return paths
+
+
+def crowd(clients: Sequence[Any], pictures: Sequence[Path]) -> list[Visit]:
+    """Let all press Improve at once, and wait until each has an answer; in the order in which they pressed."""
+    from gradio_client import handle_file
+
+    pressed = []
+    for number, (client, path) in enumerate(zip(clients, pictures, strict=True)):
+        name = f"Headline of person {number}"
+        job = client.submit(
+            image_path=handle_file(path),
+            headline=name,
+            effort="quick",
+            faces="synthetic",
+            visitor=f"{number:032x}",
+            api_name="/improve",
+        )
+        pressed.append((name, time.monotonic(), job))
+    answered: dict[str, float] = {}
+
+    def wait(name: str, job: Any) -> None:
+        job.result()
+        answered[name] = time.monotonic()
+
+    threads = [threading.Thread(target=wait, args=(name, job)) for name, _, job in pressed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [
+        Visit(
+            name=name, pressed_s=at_s, answered_s=answered[name], places=_places(job.outputs()), record=job.outputs()[-1][-1]
+        )
+        for name, at_s, job in pressed
+        if name in answered
+    ]  # fmt: skip
+
+
+def _places(outputs: Sequence[Sequence[Any]]) -> tuple[int, ...]:
+    """Return how many were before this person, each time that the page said so."""
+    found = [_PLACE.search(str(shown[0])) for shown in outputs]
+    return tuple(int(match[1]) if match[1] else 1 for match in found if match)
+
+
+def app_figures(num_people: int = NUM_PEOPLE, num_waves: int = NUM_WAVES, round_s: float = ROUND_S) -> dict[str, Any]:
+    """Return waiting times (of the last wave) and memory (before, and after each wave) of waves of people who come at once."""
+    with serve(round_s) as (url, pid), tempfile.TemporaryDirectory() as folder:
+        pictures = draw_pictures(Path(folder), num_people)
+        clients = meet(url, num_people)
+        alone = crowd(clients[:1], pictures[:1])[0].waited_s
+        waves, memory = [], [resident_mib(pid)]
+        for _ in range(num_waves):
+            waves.append(crowd(clients, pictures))
+            memory.append(resident_mib(pid))
+    everyone = [visit for wave in waves for visit in wave]
+    waited = sorted(visit.waited_s for visit in waves[-1])
+    return {
+        "app_people": num_people, "app_answered": len(everyone), "app_own_answers": sum(v.is_own for v in everyone),
+        "app_told_their_place": sum(bool(v.places) for v in everyone), "app_search_s": 4 * round_s,
+        "app_alone_s": round(alone, 2), "app_first_s": round(waited[0], 2),
+        "app_median_s": round(statistics.median(waited), 2), "app_last_s": round(waited[-1], 2),
+        "app_memory_mib": [round(mib) for mib in memory],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=NUM_PEOPLE)
+    parser.add_argument("--waves", type=int, default=NUM_WAVES)
+    parser.add_argument("--round-s", type=float, default=ROUND_S, help="seconds of one round of a search")
+    arguments = parser.parse_args()
+    print(json.dumps(app_figures(arguments.people, arguments.waves, arguments.round_s), indent=1))
+
+
+if __name__ == "__main__":
+    main()
