@@ -36,6 +36,9 @@ class TfliteModel:
             return [self._interpreter.get_tensor(index)[0] for index in self._output_idx]
 
 
+_exchange = threading.Lock()  # two exchanges at once would put back each other's file
+
+
 @contextmanager
 def native_notes_left_out() -> Iterator[None]:
     """Keep lines that begin with "INFO:" out of stderr inside the block; all others follow after it.
@@ -43,19 +46,20 @@ def native_notes_left_out() -> Iterator[None]:
     The interpreter says in C++ that it made its delegate, and neither an argument, a variable nor a call of its Python package
     turns that off (google-ai-edge/LiteRT#7420), so the file behind stderr is exchanged for the moment.
     """
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, AttributeError, ValueError):  # no stderr, nothing to keep clean
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
+    with _exchange:
         try:
-            os.dup2(caught.fileno(), 2)
+            sys.stderr.flush()
+            kept = os.dup(2)
+        except (OSError, AttributeError, ValueError):  # no stderr, nothing to keep clean
             yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            caught.seek(0)
-            said = [line for line in caught.read().splitlines(keepends=True) if not line.startswith(b"INFO:")]
-            os.write(2, b"".join(said))
+            return
+        with tempfile.TemporaryFile() as caught:
+            try:
+                os.dup2(caught.fileno(), 2)
+                yield
+            finally:
+                os.dup2(kept, 2)
+                os.close(kept)
+                caught.seek(0)
+                said = [line for line in caught.read().splitlines(keepends=True) if not line.startswith(b"INFO:")]
+                os.write(2, b"".join(said))
