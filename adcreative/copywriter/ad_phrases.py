@@ -20,6 +20,7 @@ _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,
 MAX_PAIRS = 30  # pairs of features to draw from
 _PHRASE_END = re.compile(r"[.;:!?,–—]|$")
 _SAID_WORDS = (2, 9)  # how long what is said may be
+_CLAUSE_WORDS = 3  # a shorter phrase is no headline by itself ("Nobody complaining")
 
 
 def copy_slots(facts: Facts) -> dict[str, list[str]]:
@@ -30,6 +31,7 @@ def copy_slots(facts: Facts) -> dict[str, list[str]]:
     known = (product.casefold(), facts.brand.casefold(), facts.product.casefold())
     chunks = [chunk for chunk in _chunks(facts) if chunk.casefold() not in known]
     nouns = [chunk for chunk in chunks if re.match(r"(?i)(a|an|the|your)\s", chunk)]
+    phrases = [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns]
     return {
         "brand": [facts.brand] if facts.brand else [],
         "product": [product] if product else [],
@@ -42,7 +44,8 @@ def copy_slots(facts: Facts) -> dict[str, list[str]]:
         "noun": [_lower_first(chunk, facts) for chunk in nouns],
         "feature": [_lower_first(_short_product(chunk), facts) for chunk in nouns],
         "facts": _pairs(chunks),
-        "phrase": [chunk if not facts.is_english else _lower_first(chunk, facts) for chunk in chunks if chunk not in nouns],
+        "phrase": phrases,
+        "clause": [phrase for phrase in phrases if len(WORD.findall(phrase)) >= _CLAUSE_WORDS],
         "do": _said("do", facts),
         "thing": list(dict.fromkeys(_said("thing", facts) + _named(facts))),
         "pain": _said("pain", facts),
@@ -70,7 +73,7 @@ def _named(facts: Facts) -> list[str]:
     phrases = (_without_brand(_sentence_case(phrase, facts), facts) for phrase in _phrases(facts.headline))
     return [
         _lower_first(phrase, facts) for phrase in phrases
-        if facts.is_english and re.match(r"(?i)(a|an|the|your|more)\s+\w+", phrase) and len(phrase.split()) <= _SAID_WORDS[1]
+        if facts.is_english and re.match(r"(?i)(a|an|the|your)\s+\w+", phrase) and len(phrase.split()) <= _SAID_WORDS[1]
         and phrase.split()[-1].casefold() not in _loose_ends() | {"here"}
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ arouse curiosity about nothing; without the second it trades "first month free" 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -14,9 +15,17 @@ from adcreative.copywriter.rules import compiled, rule_pack, word_set
 
 
 def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
-    """Yield what a new line of `kind` lacks; the words of an ad that says nothing itself lack nothing."""
-    if facts.is_english and not facts.is_empty and not _content_stems(text) - (_trade_stems() - facts.stems):
-        yield "says nothing that is not in any ad"
+    """Yield what a new line of `kind` lacks; the words of an ad that says nothing itself lack nothing.
+
+    The name of the brand is enough of its own for a headline, but not for a description that had more to say.
+    """
+    if facts.is_english and not facts.is_empty:
+        own = _content_stems(text) - (_trade_stems() - _told_stems(facts))
+        brand = {stem(word) for word in WORD.findall(facts.brand)}
+        if not own:
+            yield "says nothing that is not in any ad"
+        elif kind == "description" and own <= brand and not _content_stems(facts.description) <= brand:
+            yield "says nothing but the brand's name, and takes the place of a description that does"
     told = offers_of(facts.headline if kind == "headline" else facts.description)
     kept = offers_of(f"{text} | {facts.description}" if kind == "headline" else text)  # new descriptions keep theirs
     for lost in [offer for form, offer in told.items() if form not in kept][:1]:
@@ -31,6 +40,13 @@ def offers_of(text: str) -> dict[str, str]:
     return {"".join(one.casefold().split()): one for one in found}
 
 
+def _told_stems(facts: Facts) -> set[str]:
+    """Return the stems of what the ad tells outside its brand's name: "Oat Table" does not tell of a table."""
+    told = " | ".join((facts.product, facts.headline, facts.description, *facts.liked))
+    named = re.escape(facts.brand)
+    return {stem(word) for word in WORD.findall(re.sub(named, " ", told, flags=re.IGNORECASE) if named else told)}
+
+
 @cache
 def _trade_stems() -> frozenset[str]:
     """Return the stems of the nouns by which the grammar speaks of a whole trade ("outfit" of fashion)."""
@@ -39,10 +55,11 @@ def _trade_stems() -> frozenset[str]:
 
 
 def _content_stems(text: str) -> set[str]:
-    return {stem(word) for word in WORD.findall(text)} - _general_stems()
+    words = [word for word in WORD.findall(text) if word.casefold() not in word_set("language", "function_words")]
+    return {stem(word) for word in words} - _general_stems()
 
 
 @cache
 def _general_stems() -> frozenset[str]:
     """Return the stems of words that could stand in any ad."""
-    return frozenset(stem(word) for name in ("function_words", "general_words") for word in word_set("language", name))
+    return frozenset(stem(word) for word in word_set("language", "general_words"))

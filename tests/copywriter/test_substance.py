@@ -36,10 +36,42 @@ def test_a_line_that_fits_any_ad_is_refused_unless_the_brief_is_empty(line: str)
     assert "says nothing that is not in any ad" not in check_copy(line, Brief(), "headline")
 
 
-@pytest.mark.parametrize("line", ["Meet Dwell & Loft", "Your room, with a desk", "Find your next big adventure"])
+@pytest.mark.parametrize(
+    "line",
+    ["Meet Dwell & Loft", "A better butter", "Your room, with a desk", "Find your next big adventure"],
+)
 def test_a_line_with_one_word_of_its_own_says_something(line: str) -> None:
     brief = Brief("Dwell & Loft", "home", "", "A room of your own", "A desk with ten drawers.")
     assert not list(substance_problems(line, read_facts(brief), "headline"))
+
+
+def test_a_word_of_the_trade_in_the_name_of_the_brand_is_not_told() -> None:
+    meals = "Six ingredients, one pan, nobody complaining."
+    problem = "says nothing that is not in any ad"
+    assert problem in check_copy("A look at your table", Brief("Oat Table", "food", "", "Dinner, sorted", meals), "headline")
+    told = Brief("Oat Table", "food", "", "Dinner on the table", meals)
+    assert problem not in check_copy("A look at your table", told, "headline")
+
+
+def test_a_description_that_says_something_is_not_replaced_by_the_name_of_the_brand() -> None:
+    brand_alone = "Take a minute today and see what Oat Table has for you."
+    problem = "says nothing but the brand's name, and takes the place of a description that does"
+    told = Brief("Oat Table", "food", "", "Bring the market to your door", "Real butter, no shortcuts.")
+    assert problem in check_copy(brand_alone, told, "description")
+    assert problem not in check_copy("Real butter. Take a minute today for Oat Table.", told, "description")
+    assert problem not in check_copy(brand_alone, Brief("Oat Table", "food", "", "Join 12,000 bakers"), "description")
+
+
+def test_a_word_of_any_ad_does_not_come_back_in_a_description() -> None:
+    brief = Brief("Oat Table", "food", "", "Fresh bread", "Start the morning with fresh bread and something warm.")
+    assert "uses one word twice" in check_copy("Make it fresh today. Make the morning warm.", brief, "description")
+    assert "uses one word twice" not in check_copy("Bread in the morning. Fresh bread, and a warm start.", brief, "description")
+
+
+def test_a_phrase_of_two_words_is_no_headline_by_itself() -> None:
+    slots = copy_slots(read_facts(Brief("Flex", "food", "", "", "Six good ingredients, one pan, nobody complaining.")))
+    assert slots["phrase"] == ["six good ingredients", "one pan", "nobody complaining"]
+    assert slots["clause"] == ["six good ingredients"]
 
 
 def test_an_offer_stays_in_the_line_it_is_in_and_a_headline_may_leave_it_to_the_description() -> None:

@@ -16,7 +16,12 @@ TERMS = "Try it at home. See all terms."
 
 def test_crossed_lines_keep_the_brands_rules() -> None:
     ad = replace(
-        fake_ad(), brand="Somnia", category="mattress", headline="Sleep well", description="Cool wool. Quick delivery.", cta=""
+        fake_ad(),
+        brand="Somnia",
+        category="mattress",
+        headline="Sleep well",
+        description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.",
+        cta="",
     )
     kit = BrandKit(name="Somnia", avoid=("your kind",), disclaimers=(Disclaimer(text=TERMS),))
     tools = fake_tools(copywriter=Briefed(build_copywriter("template"), kit=kit))
