@@ -18,6 +18,7 @@ from adcreative.creative import Creative, split_consent_ids
 from adcreative.errors import CreativeError
 from adcreative.feature_cache import FeatureCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
+from adcreative.threads import map_in_threads
 
 CHUNK = 16
 WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
@@ -190,30 +191,22 @@ class FeatureExtractor:
     def _read_pictures(self, opened: list[_Opened]) -> list[dict[str, np.ndarray]]:
         """Return image, look, face_codes, face_attributes, face_shares per picture; equal pictures are encoded once."""
         missing = {one.key: one.image_u8 for one in opened if one.entry is None and one.image_u8 is not None}
-        encoded = dict(zip(missing, self._encode_pictures(list(missing.values())), strict=True)) if missing else {}
+        encoded = dict(zip(missing, map_in_threads(self._encode_picture, list(missing.values())), strict=True))
         if self.cache:
             for key, entry in encoded.items():
                 self.cache.save(key, entry)
         return [encoded[one.key] if one.entry is None else one.entry for one in opened]
 
-    def _encode_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-        embeddings = self.clip.encode_images(images_u8)
-        faces = [list(self.analyzer.analyze(image_u8)) for image_u8 in images_u8]
-        crops = [
-            face.alignment.crop(image_u8, self.codec.size)
-            for image_u8, found in zip(images_u8, faces, strict=True)
-            for face in found
-            if not face.refusal
-        ]
+    def _encode_picture(self, image_u8: np.ndarray) -> dict[str, np.ndarray]:
+        (embedding,) = self.clip.encode_images([image_u8])
+        faces = list(self.analyzer.analyze(image_u8))
+        crops = [face.alignment.crop(image_u8, self.codec.size) for face in faces if not face.refusal]
         codes = iter(self.codec.encode(crops) if crops else ())
-        return [
-            {
-                "image": np.asarray(embedding, np.float32),
-                "look": look_stats(image_u8, [face.box_xyxy_px for face in found]),
-                **_describe_faces(image_u8, found, codes),
-            }
-            for image_u8, embedding, found in zip(images_u8, embeddings, faces, strict=True)
-        ]
+        return {
+            "image": np.asarray(embedding, np.float32),
+            "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
+            **_describe_faces(image_u8, faces, codes),
+        }
 
     def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
         """Return what `encode` says of each text, from the cache where it is known."""

@@ -1,0 +1,41 @@
+"""Independent calls on all cores of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_threads(call: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return `call` of each item, in order, on as many threads as torch may use; each of them lets torch use one.
+
+    For calls that spend their time outside Python. The first error is raised, and what has not begun then is left out.
+    """
+    num_threads = torch.get_num_threads()
+    if num_threads == 1 or len(items) < 2:
+        return [call(item) for item in items]
+    return list(_pool(num_threads).map(call, items))
+
+
+@cache
+def _pool(num_threads: int) -> ThreadPoolExecutor:
+    pool = ThreadPoolExecutor(num_threads, thread_name_prefix="adcreative", initializer=_use_one_thread)
+    started = Barrier(num_threads + 1)
+    for _ in range(num_threads):
+        pool.submit(started.wait)
+    started.wait()
+    torch.set_num_threads(num_threads)  # what a thread sets for itself, torch also takes for threads that begin later
+    return pool
+
+
+def _use_one_thread() -> None:
+    torch.get_num_threads()  # the first call of a thread takes over the number of the others, and would undo the next line
+    torch.set_num_threads(1)
