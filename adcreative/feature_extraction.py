@@ -6,7 +6,7 @@ CreativeError in its place; the others go on. Pictures are handled a few at a ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,14 +18,13 @@ from adcreative.creative import Creative, split_consent_ids
 from adcreative.errors import CreativeError
 from adcreative.feature_cache import FeatureCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
+from adcreative.threads import map_in_threads
 
-CHUNK = 16
 WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
 MAX_KEYED_BYTES = 64_000_000  # larger files are known by their pixels only
 LOOK_SIDE_PX = 256
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
-Progress = Callable[[int, int], None]
 Words = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]  # embeddings, readings, wordings by text
 
 
@@ -102,23 +101,14 @@ class FeatureExtractor:
         parts = {"clip": self.clip, "headline": self.headline_model, "faces": self.analyzer, "codec": self.codec}
         return {name: hash_of(part) for name, part in parts.items()}
 
-    def extract(
-        self, creatives: Sequence[Creative], progress: Progress | None = None
-    ) -> list[CreativeFeatures | CreativeError]:
-        """Return what the encoders see in each creative, or the error that says why it cannot be read; in order.
-
-        Args:
-            progress: told (creatives done, creatives in all) after each chunk.
-        """
+    def extract(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
+        """Return what the encoders see in each creative, or the error that says why it cannot be read; in order."""
         results: list[CreativeFeatures | CreativeError] = []
         for first in range(0, len(creatives), WORDS_CHUNK):
             part = creatives[first : first + WORDS_CHUNK]
             with self.sharing():
                 words = self._read_words_of(part)
-            for start in range(0, len(part), CHUNK):
-                results += self._extract_chunk(part[start : start + CHUNK], words)
-                if progress is not None:
-                    progress(len(results), len(creatives))
+            results += self._extract_part(part, words)
         return results
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
@@ -139,22 +129,34 @@ class FeatureExtractor:
         wordings = self._read_words(f"{model_hash} wording", bodies, self.headline_model.read_wording)
         return embeddings, readings, wordings
 
-    def _extract_chunk(self, creatives: Sequence[Creative], words: Words) -> list[CreativeFeatures | CreativeError]:
+    def _extract_part(self, creatives: Sequence[Creative], words: Words) -> list[CreativeFeatures | CreativeError]:
+        """Open the pictures one by one while those opened before are encoded; equal pictures are encoded once."""
         errors: dict[int, CreativeError] = {}
-        opened: dict[int, _Opened] = {}
-        for row, creative in enumerate(creatives):
-            try:
-                found = self._open_picture(creative)
-                if found is None and not creative.has_words:
-                    raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
-            except CreativeError as error:
-                errors[row] = error
-                continue
-            if found is not None:
-                opened[row] = found
-        seen = dict(zip(opened, self._read_pictures(list(opened.values())), strict=True))
+        keys: dict[int, str] = {}
+        entries: dict[str, dict[str, np.ndarray] | None] = {}
+
+        def open_missing() -> Iterator[tuple[str, np.ndarray]]:
+            for row, creative in enumerate(creatives):
+                try:
+                    opened = self._open_picture(creative)
+                    if opened is None and not creative.has_words:
+                        raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
+                except CreativeError as error:
+                    errors[row] = error
+                    continue
+                if opened is not None:
+                    keys[row] = opened.key
+                    is_missing = opened.entry is None and opened.key not in entries
+                    entries.setdefault(opened.key, opened.entry)
+                    if is_missing and opened.image_u8 is not None:
+                        yield opened.key, opened.image_u8
+
+        for key, entry in map_in_threads(self._encode_picture, open_missing()):
+            entries[key] = entry
+            if self.cache:
+                self.cache.save(key, entry)
         return [
-            errors[row] if row in errors else _assemble(creative, seen.get(row), *words)
+            errors[row] if row in errors else _assemble(creative, entries[keys[row]] if row in keys else None, *words)
             for row, creative in enumerate(creatives)
         ]
 
@@ -187,33 +189,18 @@ class FeatureExtractor:
             self.cache.save(of_file, {"picture": np.frombuffer(bytes.fromhex(picture_hash), np.uint8)})
         return _Opened(key, image_u8=image_u8, entry=self.cache.load(key))
 
-    def _read_pictures(self, opened: list[_Opened]) -> list[dict[str, np.ndarray]]:
-        """Return image, look, face_codes, face_attributes, face_shares per picture; equal pictures are encoded once."""
-        missing = {one.key: one.image_u8 for one in opened if one.entry is None and one.image_u8 is not None}
-        encoded = dict(zip(missing, self._encode_pictures(list(missing.values())), strict=True)) if missing else {}
-        if self.cache:
-            for key, entry in encoded.items():
-                self.cache.save(key, entry)
-        return [encoded[one.key] if one.entry is None else one.entry for one in opened]
-
-    def _encode_pictures(self, images_u8: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-        embeddings = self.clip.encode_images(images_u8)
-        faces = [list(self.analyzer.analyze(image_u8)) for image_u8 in images_u8]
-        crops = [
-            face.alignment.crop(image_u8, self.codec.size)
-            for image_u8, found in zip(images_u8, faces, strict=True)
-            for face in found
-            if not face.refusal
-        ]
+    def _encode_picture(self, keyed: tuple[str, np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+        """Return image, look, face_codes, face_attributes and face_shares of a picture under its key."""
+        key, image_u8 = keyed
+        (embedding,) = self.clip.encode_images([image_u8])
+        faces = list(self.analyzer.analyze(image_u8))
+        crops = [face.alignment.crop(image_u8, self.codec.size) for face in faces if not face.refusal]
         codes = iter(self.codec.encode(crops) if crops else ())
-        return [
-            {
-                "image": np.asarray(embedding, np.float32),
-                "look": look_stats(image_u8, [face.box_xyxy_px for face in found]),
-                **_describe_faces(image_u8, found, codes),
-            }
-            for image_u8, embedding, found in zip(images_u8, embeddings, faces, strict=True)
-        ]
+        return key, {
+            "image": np.asarray(embedding, np.float32),
+            "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
+            **_describe_faces(image_u8, faces, codes),
+        }
 
     def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
         """Return what `encode` says of each text, from the cache where it is known."""

@@ -7,6 +7,7 @@ EfficientNet-Lite. Knows modules; knows neither pictures nor files.
 from __future__ import annotations
 
 import operator
+import threading
 from typing import Any, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ _SUMS = (operator.add, operator.iadd, torch.add)
 
 
 class CompiledNetwork(nn.Module):
-    """A network for inference on one CPU thread; on another device, or where gradients are kept, the network itself.
+    """A network for inference on a CPU, one thread a call; on another device, or where gradients are kept, the network itself.
 
     Outputs are those of the network up to float rounding, and do not depend on the other pictures of a batch. The weights
     are read at the first call: later changes are not seen.
@@ -32,6 +33,7 @@ class CompiledNetwork(nn.Module):
         super().__init__()
         self.network, self._steps = network, steps
         self._compiled: tuple[tuple[int, ...], TfliteModel] | None = None
+        self._compiling = threading.Lock()
 
     def forward(self, images_f32: Tensor) -> Tensor | list[Tensor]:
         """Return what the network returns for images [B, C, H, W] float32: a tensor [B, ...] or a list of such."""
@@ -44,9 +46,10 @@ class CompiledNetwork(nn.Module):
 
     def _compile(self, shape: tuple[int, ...]) -> TfliteModel:
         """Return the network for pictures [C, H, W]; the last one asked for is kept."""
-        if self._compiled is None or self._compiled[0] != shape:
-            self._compiled = shape, TfliteModel(_write(self._steps, shape))
-        return self._compiled[1]
+        with self._compiling:
+            if self._compiled is None or self._compiled[0] != shape:
+                self._compiled = shape, TfliteModel(_write(self._steps, shape))
+            return self._compiled[1]
 
 
 def compile_network(network: nn.Module) -> nn.Module:

@@ -15,25 +15,35 @@ from ai_edge_litert.interpreter import Interpreter
 
 
 class TfliteModel:
-    """One tflite network on one thread; calls from several threads wait for each other (interpreters hold state)."""
+    """One tflite network, one thread a call; callers on several threads get an interpreter each, since these hold state."""
 
     def __init__(self, source: Path | bytes) -> None:
         """Read a network from its file, or from what such a file holds."""
-        where = {"model_content": source} if isinstance(source, bytes) else {"model_path": str(source)}
-        with native_notes_left_out():
-            self._interpreter = Interpreter(**where, num_threads=1)
-            self._interpreter.allocate_tensors()
-        details = self._interpreter.get_input_details()[0]
+        self._where = {"model_content": source} if isinstance(source, bytes) else {"model_path": str(source)}
+        first = self._new_interpreter()
+        details = first.get_input_details()[0]
         self._input_idx, self.size = details["index"], int(details["shape"][1])
-        self._output_idx = [details["index"] for details in self._interpreter.get_output_details()]
-        self._lock = threading.Lock()
+        self._output_idx = [details["index"] for details in first.get_output_details()]
+        self._idle = [first]
 
     def compute(self, image_f32: np.ndarray) -> list[np.ndarray]:
         """Run on one picture [size, size, 3] float32 in the network's own range; returns its outputs without batch axis."""
-        with self._lock:
-            self._interpreter.set_tensor(self._input_idx, image_f32[None])
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index)[0] for index in self._output_idx]
+        try:
+            interpreter = self._idle.pop()  # of a list, pop and append are atomic
+        except IndexError:
+            interpreter = self._new_interpreter()
+        try:
+            interpreter.set_tensor(self._input_idx, image_f32[None])
+            interpreter.invoke()
+            return [interpreter.get_tensor(index)[0] for index in self._output_idx]
+        finally:
+            self._idle.append(interpreter)
+
+    def _new_interpreter(self) -> Interpreter:
+        with native_notes_left_out():
+            interpreter = Interpreter(**self._where, num_threads=1)
+            interpreter.allocate_tensors()
+        return interpreter
 
 
 _exchange = threading.Lock()  # two exchanges at once would put back each other's file

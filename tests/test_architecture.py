@@ -26,11 +26,12 @@ MAY_IMPORT = {
     "adcreative.encoders": RECORDS | {"adcreative.encoders", "adcreative.catalog", "adcreative.artifacts", "stylegan"},
     "adcreative.purging": RECORDS | {"adcreative.feature_cache", "adcreative.provenance", "adcreative.run_log"},
     "adcreative.feature_owners": set(),
+    "adcreative.threads": set(),
     "adcreative.feature_cache": RECORDS | {"adcreative.artifacts", "adcreative.feature_owners"},
     "adcreative.features": RECORDS | {"adcreative.catalog", "adcreative.artifacts"},
     "adcreative.feature_builder": RECORDS | {"adcreative.features", "adcreative.artifacts"},
     "adcreative.feature_extraction": RECORDS
-    | {"adcreative.catalog", "adcreative.encoders", "adcreative.features", "adcreative.feature_cache"},
+    | {"adcreative.catalog", "adcreative.encoders", "adcreative.features", "adcreative.feature_cache", "adcreative.threads"},
     "adcreative.ctr": RECORDS
     | {"adcreative.ctr", "adcreative.features", "adcreative.feature_builder", "adcreative.artifacts", "adcreative.catalog"},
     "adcreative.provenance": RECORDS | {"adcreative.provenance", "adcreative.__version__"},

@@ -129,6 +129,12 @@ def test_likeness_and_realism_stand_beside_an_edit_and_older_rows_do_without(ima
     assert "Realism" not in report(image_dir, older)
 
 
+def test_words_inside_a_picture_are_left_to_who_draws_it(image_dir: Path) -> None:
+    assert "have it redrawn" in report(image_dir, edited_row())
+    assert "have it redrawn" not in report(image_dir, edited_row(headline_edited="Coats for rain"))
+    assert "have it redrawn" not in report(image_dir, edited_row(edited_image="", file_name=""))
+
+
 def test_words_only_edit_is_its_own_control() -> None:
     row = edited_row(ctr_control=None, edits=(Edit(face=-1, direction="headline", strength=1.0),))
     lift = rates.measure_lift(row, is_calibrated=True)

@@ -12,7 +12,7 @@ from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
 from tests.bench.memory import memory_figures
-from tests.bench.scoring import scoring_figures
+from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.serving import serving_figures
 from tests.bench.synthesis import synthesis_figures
 
@@ -31,7 +31,7 @@ def main() -> None:
     bare, help_s = seconds_of(["-c", "pass"]), seconds_of(["-m", "adcreative.cli", "--help"])
     figures = {
         "help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1),
-        **scoring_figures(), **serving_figures(),
+        **scoring_figures(), **all_cores_figures(), **serving_figures(),
         **synthesis_figures(256), **synthesis_figures(1024), **ctr_training_figures(), **fuxictr_figures(),
     }  # fmt: skip
     figures |= memory_figures() | editing_figures() | app_figures()

@@ -5,12 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 pytest.importorskip("ai_edge_litert")
 
-from stylegan.tflite import native_notes_left_out
+from stylegan.faces import FaceNetworks
+from stylegan.tflite import TfliteModel, native_notes_left_out
+
+
+def test_threads_do_not_meet_in_an_interpreter() -> None:
+    model = TfliteModel(FaceNetworks.installed().mesh)
+    pictures = np.random.default_rng(0).random((24, model.size, model.size, 3), np.float32)
+    alone = [model.compute(picture_f32) for picture_f32 in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(model.compute, pictures))
+    for first, second in zip(alone, together, strict=True):
+        assert all(map(np.array_equal, first, second))
+    assert not np.array_equal(alone[0][0], alone[1][0])
 
 
 def test_notes_are_left_out_and_everything_else_follows(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,87 @@
+"""Calls on all cores: the same answers in the same order, and torch's settings left as they were."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from adcreative.creative import Creative
+from adcreative.threads import AHEAD, map_in_threads
+from adcreative.tools import load_tools
+
+
+@pytest.fixture(autouse=True)
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_two_calls_run_at_once_and_answers_keep_their_order() -> None:
+    both = threading.Barrier(2, timeout=30)  # breaks unless two calls wait together
+
+    def call(number: int) -> int:
+        both.wait()
+        return 10 * number
+
+    assert list(map_in_threads(call, range(8))) == [10 * number for number in range(8)]
+
+
+def test_torch_uses_one_thread_inside_and_as_many_as_before_outside() -> None:
+    assert list(map_in_threads(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
+    assert torch.get_num_threads() == 2
+    later: list[int] = []
+    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert later == [2]
+
+
+def test_an_error_ends_it() -> None:
+    def call(number: int) -> int:
+        if number == 1:
+            raise ValueError("the second one")
+        return number
+
+    with pytest.raises(ValueError, match="the second one"):
+        list(map_in_threads(call, range(4)))
+
+
+def test_few_items_are_drawn_ahead_of_the_answers() -> None:
+    drawn: list[int] = []
+
+    def draw() -> Iterator[int]:
+        for number in range(100):
+            drawn.append(number)
+            yield number
+
+    answers = map_in_threads(lambda number: number, draw())
+    assert next(answers) == 0
+    assert len(drawn) <= 2 * AHEAD + 1
+    assert list(answers) == list(range(1, 100))
+
+
+def test_one_thread_is_this_one() -> None:
+    torch.set_num_threads(1)
+    assert set(map_in_threads(lambda _: threading.current_thread(), range(3))) == {threading.current_thread()}
+
+
+def test_the_number_of_threads_changes_no_picture_of_the_real_encoders(
+    ad_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor = load_tools().extractor
+    monkeypatch.setattr(extractor, "cache", None)
+    pictures = [Creative(image_path=path) for path in sorted((ad_folder / "images").iterdir())]
+    together = extractor.extract(pictures)
+    torch.set_num_threads(1)
+    alone = extractor.extract(pictures)
+    assert sum(len(features.face_shares) for features in alone) >= 3
+    for first, second in zip(alone, together, strict=True):
+        for name in ("image", "look", "face_codes", "face_attributes", "face_shares"):
+            np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
