@@ -6,21 +6,23 @@ disturbs it), `all_cores_figures` the time that passes while both may use every 
 
 from __future__ import annotations
 
-import csv
 import os
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
-from PIL import Image
-from sklearn.linear_model import Ridge
 
-BATCH_ROWS = 16
+from adcreative.feature_cache import FeatureCache
+from tests.bench import straight_script
+
 Clock = Callable[[], float]
 
 
@@ -32,26 +34,13 @@ def scoring_figures(num: int = 128, num_straight: int = 32, repeats: int = 2) ->
     that of a script with open_clip and scikit-learn on the first `num_straight` ads; "vit_b_32" is that architecture with
     random weights (its time does not depend on them), "same_towers" our picture and text towers, which find no faces.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.environ["ADCREATIVE_CACHE"] = str(folder / "first")
-        torch.set_num_threads(1)
-        from adcreative import pipeline
-        from adcreative.feature_cache import FeatureCache
-        from adcreative.tools import load_market, load_model, load_tools
-
-        market, extractor = load_market(0), load_tools().extractor
-        load_model(None)
-        market.write_folder(folder / "ads", num, seed=7)
-        market.write_folder(folder / "few", 8, seed=8)
-        pipeline.score(folder / "few", folder / "few.csv")  # what happens once a process is not part of a rate
-        scripts = (_vit_b_32(), _same_towers(extractor.clip))
+    with _warmed_up(num, 1) as (folder, extractor, scripts):
         straight_s: dict[str, list[float]] = {label: [] for label, *_ in scripts}
         cold_s, encoders_s, warm_s = [], [], []
         for turn in range(repeats):
             extractor.cache = FeatureCache(folder / f"cache{turn}")
-            cold_s.append(_seconds(lambda: pipeline.score(folder / "ads", folder / "cold.csv")))
-            warm_s += [_seconds(lambda: pipeline.score(folder / "ads", folder / "warm.csv")) for _ in range(2)]
+            cold_s.append(_seconds(lambda: _score(folder)))
+            warm_s += [_seconds(lambda: _score(folder)) for _ in range(2)]
             encoders_s.append(encoder_seconds(extractor, folder / "ads"))
             for label, *parts in scripts:  # in each turn too: a minute in which the machine is slow meets all that is compared
                 straight_s[label].append(straight_seconds(folder / "ads", num_straight, *parts))
@@ -72,34 +61,67 @@ def scoring_figures(num: int = 128, num_straight: int = 32, repeats: int = 2) ->
 def all_cores_figures(num: int = 128, repeats: int = 3) -> dict[str, float | str]:
     """Score `num` simulated ads with an empty feature cache; return its rate and its ratio to the scripts' on the same ads.
 
-    Time that passes, `score` and scripts each with as many threads as this machine has cores, started and warmed up before.
+    Time that passes, `score` and scripts each with as many threads as this machine has cores: once started and warmed up, and
+    (command_*) of the whole commands, their start and the reading of their weights included.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.environ["ADCREATIVE_CACHE"] = str(folder / "first")
-        from adcreative import pipeline
-        from adcreative.feature_cache import FeatureCache
-        from adcreative.tools import load_market, load_tools
-
-        market, extractor = load_market(0), load_tools().extractor
-        market.write_folder(folder / "ads", num, seed=7)
-        market.write_folder(folder / "few", 8, seed=8)
-        pipeline.score(folder / "few", folder / "few.csv")
-        scripts = (_vit_b_32(), _same_towers(extractor.clip))
+    with _warmed_up(num, len(os.sched_getaffinity(0))) as (folder, extractor, scripts):
         cold_s, straight_s = [], {label: [] for label, *_ in scripts}
         for turn in range(repeats):
             extractor.cache = FeatureCache(folder / f"cache{turn}")
-            cold_s.append(_seconds(lambda: pipeline.score(folder / "ads", folder / "cold.csv"), time.perf_counter))
+            cold_s.append(_seconds(lambda: _score(folder), time.perf_counter))
             for label, *parts in scripts:
                 straight_s[label].append(straight_seconds(folder / "ads", num, *parts, clock=time.perf_counter))
-    torch.set_num_threads(before)
+        command_s, script_s = _command_seconds(folder, scripts[0][1], repeats)
     figures: dict[str, float | str] = {"all_cores_score_ads_per_s": round(num / min(cold_s), 1)}
     for label, spent_s in straight_s.items():
         figures[f"all_cores_straight_{label}_ads_per_s"] = round(num / min(spent_s), 1)
         figures[f"all_cores_score_over_straight_{label}"] = round(min(spent_s) / min(cold_s), 2)
-    return figures
+    figures |= {"command_score_s": round(command_s, 1), "command_straight_vit_b_32_s": round(script_s, 1)}
+    return figures | {"command_score_over_straight_vit_b_32": round(script_s / command_s, 2)}
+
+
+def _command_seconds(folder: Path, vit_b_32: Any, repeats: int) -> tuple[float, float]:
+    """Return the time of `adcreative score` and of the straight script as commands on the same ads, the fastest of each."""
+    checkpoint = folder / "vit-b-32.pt"
+    torch.save(vit_b_32.state_dict(), checkpoint)
+    score = ["-m", "adcreative", "score", str(folder / "ads"), "--restart", "--out", str(folder / "command.csv")]
+    script = [straight_script.__file__, str(folder / "ads"), str(checkpoint), str(folder / "straight.csv")]
+    spent_s: tuple[list[float], list[float]] = ([], [])
+    for turn in range(repeats):
+        environment = {**os.environ, "ADCREATIVE_CACHE": str(folder / f"command-cache{turn}")}
+        for arguments, found in zip((score, script), spent_s, strict=True):
+            found.append(_seconds(lambda: _run(arguments, environment), time.perf_counter))  # noqa: B023 - called at once
+    return min(spent_s[0]), min(spent_s[1])
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> None:
+    subprocess.run([sys.executable, *arguments], env=environment, check=True, capture_output=True)
+
+
+@contextmanager
+def _warmed_up(num: int, num_threads: int) -> Iterator[tuple[Path, Any, tuple[tuple[str, Any, Any, Any], ...]]]:
+    """Yield a folder with `num` ads below "ads", the extractor that `score` uses, and the scripts' parts; all used before."""
+    from adcreative import pipeline
+    from adcreative.tools import load_market, load_model, load_tools
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["ADCREATIVE_CACHE"] = str(folder / "first")
+        market, extractor = load_market(0), load_tools().extractor
+        load_model(None)
+        market.write_folder(folder / "ads", num, seed=7)
+        market.write_folder(folder / "few", 8, seed=8)
+        pipeline.score(folder / "few", folder / "few.csv")  # what happens once a process is not part of a rate
+        yield folder, extractor, (_vit_b_32(), _same_towers(extractor.clip))
+    torch.set_num_threads(before)
+
+
+def _score(folder: Path) -> None:
+    from adcreative import pipeline
+
+    pipeline.score(folder / "ads", folder / "scores.csv")
 
 
 def encoder_seconds(extractor: Any, data: Path) -> float:
@@ -132,36 +154,17 @@ def encoder_seconds(extractor: Any, data: Path) -> float:
 def straight_seconds(
     data: Path, num: int, model: Any, preprocess: Any, tokenizer: Any, *, clock: Clock = time.process_time
 ) -> float:
-    """Return the time of a plain script: open_clip vectors of picture and words, in batches, then a linear model."""
-    with (data / "metadata.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))[:num]
-    vectors = np.zeros((num, 0))
-    predictor: Any = None
-
-    def encode() -> None:
-        nonlocal vectors
-        parts = []
-        with torch.no_grad():
-            for start in range(0, num, BATCH_ROWS):
-                batch = rows[start : start + BATCH_ROWS]
-                files = [data / row["file_name"] if row["file_name"] else None for row in batch]
-                images = [Image.open(file).convert("RGB") if file else Image.new("RGB", (224, 224)) for file in files]
-                words = [" ".join((row["headline"], row["primary_text"], row["description"])) for row in batch]
-                seen = model.encode_image(torch.stack([preprocess(image) for image in images]), normalize=True)
-                parts.append(torch.cat([seen, model.encode_text(tokenizer(words), normalize=True)], dim=1).numpy())
-        vectors = np.concatenate(parts)
-
-    def predict() -> None:
-        predictor.predict(vectors)
-
-    spent_s = _seconds(encode, clock)
-    predictor = Ridge().fit(vectors, [float(row["clicks"]) / max(float(row["impressions"]), 1.0) for row in rows])
-    return spent_s + _seconds(predict, clock)
+    """Return the time that `straight_script` takes for the first `num` ads, without what is fitted before."""
+    rows = straight_script.read_rows(data)[:num]
+    found: list[np.ndarray] = []
+    spent_s = _seconds(lambda: found.append(straight_script.encode(data, rows, model, preprocess, tokenizer)), clock)
+    predictor = straight_script.fit(found[0], rows)
+    return spent_s + _seconds(lambda: predictor.predict(found[0]), clock)
 
 
 def _vit_b_32() -> tuple[str, Any, Any, Any]:
-    model, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32")
-    return "vit_b_32", model.eval(), preprocess, open_clip.get_tokenizer("ViT-B-32")
+    model, _, preprocess = open_clip.create_model_and_transforms(straight_script.ARCHITECTURE)
+    return "vit_b_32", model.eval(), preprocess, open_clip.get_tokenizer(straight_script.ARCHITECTURE)
 
 
 def _same_towers(clip: Any) -> tuple[str, Any, Any, Any]:
