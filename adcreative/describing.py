@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.batching import RunSummary
-from adcreative.catalog.sources import RawRow, open_source
+from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CopywriterError, CreativeError

@@ -132,7 +132,8 @@ class Studio:
         """
         from adcreative.catalog import read_catalog
         from adcreative.catalog.tables import unescape_cell
-        from adcreative.pipeline import BatchConfig, score
+        from adcreative.engines import BatchConfig
+        from adcreative.scoring import score
 
         batch = BatchConfig(restart=True)
         summary = score(folder, out, model=self._model_dir, batch=batch, progress=progress, should_stop=should_stop)

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Barrier
 from typing import TypeVar
 
 import torch
 
-AHEAD = 2
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield `call` of each item, in order, from as many threads as torch may use; each of them lets torch use one.
+def map_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Return `call` of each item, in order, from as many threads as torch may use; each of them lets torch use one.
 
-    For calls that spend their time outside Python. The thread that asks draws the items while those drawn before are worked on,
-    but only AHEAD a thread, so that they may be large. The first error is raised, and what has not begun then is left out.
+    For calls that spend their time outside Python. The thread that asks draws the items while those drawn before are worked on.
+    The first error is raised, and what has not begun then is left out.
     """
     num_threads = torch.get_num_threads()
-    if num_threads == 1:
-        yield from map(call, items)
-        return
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(_pool(num_threads).submit(call, item))
-            if len(waiting) > AHEAD * num_threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    return list(map(call, items) if num_threads == 1 else _pool(num_threads).map(call, items))
 
 
 @cache

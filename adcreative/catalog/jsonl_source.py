@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.csv_source import detect_encoding
-from adcreative.catalog.sources import RawRow
+from adcreative.catalog.raw_rows import RawRow
 from adcreative.errors import CatalogError
 
 _MAX_COLUMNS = 500

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from adcreative.catalog.columns import read_header
 from adcreative.catalog.platform_columns import fold_column
-from adcreative.catalog.sources import RawRow
+from adcreative.catalog.raw_rows import RawRow
 from adcreative.errors import CatalogError
 
 _BATCH_ROWS = 4096

@@ -21,8 +21,9 @@ from adcreative.catalog.columns import Header, read_header
 from adcreative.catalog.mapping import read_mapping
 from adcreative.catalog.paths import FOREIGN_PICTURE_SUFFIXES, PICTURE_SUFFIXES, PictureFolder
 from adcreative.catalog.platform_columns import fold_column
+from adcreative.catalog.raw_rows import RawRow, TableSource
 from adcreative.catalog.rows import build_creative
-from adcreative.catalog.sources import SOURCES, RawRow, TableSource, open_source
+from adcreative.catalog.sources import SOURCES, open_source
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.objectives import CandidateScorer, Extractor, Lines
+from adcreative.editor.objectives import CandidateScorer, Lines
+from adcreative.editor.response import Extractor
 from adcreative.errors import CreativeError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 from adcreative.creative import Creative, Prediction
 from adcreative.editor.genome import CHOICE_SIZES, CandidateScore, GeneSpace, Individual
 from adcreative.editor.judge import pool_opinions
-from adcreative.editor.response import PictureResponse
+from adcreative.editor.response import Extractor, PictureResponse
 from adcreative.errors import CreativeError
 
 if TYPE_CHECKING:
@@ -24,28 +24,6 @@ if TYPE_CHECKING:
 
 BUTTON_STD = 0.1  # log-odds that a new button leaves unexplained, assumed: changes.py calibrates words and picture only
 SHARED_ERROR = 0.9  # assumed correlation of an ensemble's errors on two versions of one creative, when members are not told
-
-
-class FaceSession(Protocol):
-    """One picture with its faces ready for editing (face_edit.FaceEditSession)."""
-
-    def compose(self, strengths: np.ndarray) -> np.ndarray:
-        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
-
-    def control(self) -> np.ndarray:
-        """Return the full picture with each face replaced by its unedited inversion."""
-
-    def mask(self) -> np.ndarray:
-        """Return which pixels an edit may change, [H, W] bool."""
-
-    def identity(self, strengths: np.ndarray) -> float:
-        """Return how much the faces are still themselves, -1..1."""
-
-    def oddities(self, strengths: np.ndarray) -> np.ndarray:
-        """Return what speaks against the faces of candidates [P, F, K], [P, F, 2, C] (stylegan/realism.py)."""
-
-    def realism(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, 1 for the unedited ones."""
 
 
 class ClickPredictor(Protocol):
@@ -59,13 +37,6 @@ class ClickPredictor(Protocol):
 
     def predict_log_odds(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[Any, Any]:
         """Return mean [N] and standard deviation [N] of the ensemble's log-odds."""
-
-
-class Extractor(Protocol):
-    """Creatives to features (feature_extraction.FeatureExtractor)."""
-
-    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
-        """Return CreativeFeatures or CreativeError per creative."""
 
 
 @dataclass(frozen=True, kw_only=True)

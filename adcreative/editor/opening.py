@@ -13,12 +13,13 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.genome import GeneSpace
 from adcreative.editor.look import LOOKS, LookEditor
-from adcreative.editor.objectives import FaceSession, Lines, encode_lines, predict_uplift, with_line_features
+from adcreative.editor.objectives import Lines, encode_lines, predict_uplift, with_line_features
 from adcreative.editor.operators import cross_lines
 from adcreative.editor.protection import protect
 from adcreative.editor.response import (
     PROBE_SHARE,
     FaceResponse,
+    FaceSession,
     PictureResponse,
     WholeResponse,
     measure_response,

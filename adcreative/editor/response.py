@@ -15,9 +15,9 @@ Shapes: P population, F faces that are edited, A all faces, K directions, L look
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -27,11 +27,39 @@ from adcreative.errors import CreativeError
 from stylegan.realism import measure_realism
 
 if TYPE_CHECKING:
-    from adcreative.editor.objectives import Extractor, FaceSession
     from adcreative.features import CreativeFeatures
 
 SAME_PLACE = 0.05  # cosine; the codes of two people differ by far more
 PROBE_SHARE = 0.6  # of a direction's safe range; answers are nearly linear, see above
+
+
+class FaceSession(Protocol):
+    """One picture with its faces ready for editing (face_edit.FaceEditSession)."""
+
+    def compose(self, strengths: np.ndarray) -> np.ndarray:
+        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
+
+    def control(self) -> np.ndarray:
+        """Return the full picture with each face replaced by its unedited inversion."""
+
+    def mask(self) -> np.ndarray:
+        """Return which pixels an edit may change, [H, W] bool."""
+
+    def identity(self, strengths: np.ndarray) -> float:
+        """Return how much the faces are still themselves, -1..1."""
+
+    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+        """Return what speaks against the faces of candidates [P, F, K], [P, F, 2, C] (stylegan/realism.py)."""
+
+    def realism(self, strengths: np.ndarray) -> np.ndarray:
+        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, 1 for the unedited ones."""
+
+
+class Extractor(Protocol):
+    """Creatives to features (feature_extraction.FeatureExtractor)."""
+
+    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
+        """Return CreativeFeatures or CreativeError per creative."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

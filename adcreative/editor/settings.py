@@ -9,7 +9,8 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from adcreative.editor.objectives import ClickPredictor, Extractor, FaceSession
+from adcreative.editor.objectives import ClickPredictor
+from adcreative.editor.response import Extractor, FaceSession
 from adcreative.editor.scene import ScenePainter
 from adcreative.editor.search import SearchConfig
 from adcreative.errors import ConfigError, CreativeError

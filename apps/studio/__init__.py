@@ -8,7 +8,8 @@
     steps       what the later buttons do
     fragments   pieces of the page as HTML; step_fragments for the later steps
     jobs        one search in a thread, with progress and a stop that stops, kept while its page is closed
-    launch      how the page is served: the safe settings, a private temporary folder, the warning
+    privacy     the settings it is served with, and a private temporary folder
+    launch      serves it, and warns
 
 In the wheel this folder is adcreative/_studio; imports of one another are relative for that reason.
 """

@@ -22,9 +22,9 @@ from .ad_page import build_bring, build_improve, build_results
 from .folder import Folders
 from .folder_page import build_folder
 from .handlers import Handlers, Screen
-from .launch import private_dir, safe_settings, silence_network
 from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, find_owner, fragment
 from .port import Studio
+from .privacy import private_dir, safe_settings, silence_network
 from .seat import MAX_WAITING
 from .step_pages import NUM_LATER_TEXTS, build_steps, nothing_yet
 from .steps import Steps

@@ -1,70 +1,20 @@
-"""How the page is served: nothing is kept, nothing leaves, nothing but the page's own files is readable.
-
-Each setting here was chosen against a default: run history would keep faces in the browser, analytics and fonts would call
-out, server-side rendering needs node, a shared link would put the model on the internet.
-"""
+"""Serve the page, on this machine unless told otherwise; whoever opens it to others without a password is warned."""
 
 from __future__ import annotations
 
-import atexit
 import ipaddress
-import os
-import shutil
 import sys
-import tempfile
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .seat import MAX_WAITING
+from .app import build_app
 
 if TYPE_CHECKING:
     from .port import Studio
 
-MAX_UPLOAD = "30mb"
 EXPOSED = (
     "This page can be reached from other computers and asks for no password: anyone who finds it can use it and see what it "
     "shows. Start it with --auth user:password, or on 127.0.0.1."
 )  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def private_dir() -> Path:
-    """Make this process's own folder for uploads and results, readable by its user only and removed at exit.
-
-    Gradio reads its place from GRADIO_TEMP_DIR when components are made, so call this first.
-    """
-    path = Path(tempfile.mkdtemp(prefix="adcreative-studio-", dir=os.environ.get("GRADIO_TEMP_DIR")))
-    path.chmod(0o700)
-    os.environ["GRADIO_TEMP_DIR"] = str(path)
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return path
-
-
-def silence_network() -> None:
-    """Switch off what would call out: analytics, telemetry, hub look-ups."""
-    for name, value in {
-        "GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_RUN_HISTORY": "False", "GRADIO_SSR_MODE": "False",
-        "GRADIO_SHARE": "False", "HF_HUB_DISABLE_TELEMETRY": "1",
-    }.items():  # fmt: skip
-        os.environ[name] = value
-
-
-def safe_settings() -> dict[str, Any]:
-    """Return the settings every launch of the page uses unless told otherwise; `share` cannot be told otherwise."""
-    return {
-        "run_history": False,
-        "ssr_mode": False,
-        "allowed_paths": [],
-        "max_file_size": MAX_UPLOAD,
-        "max_threads": 4 * MAX_WAITING,  # each open page that watches a search keeps one waiting
-        "enable_monitoring": False,
-        "mcp_server": False,
-        "pwa": False,
-        "show_error": False,
-        "quiet": True,
-        "footer_links": ["api"],
-    }
 
 
 def is_loopback(host: str) -> bool:
@@ -84,8 +34,6 @@ def launch(
 
     Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself.
     """
-    from .app import build_app
-
     is_exposed = not is_loopback(host) and auth is None
     if is_exposed:
         bar = "!" * 78

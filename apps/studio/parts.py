@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from .launch import private_dir
+from .privacy import private_dir
 from .seat import MAX_WAITING
 
 RESULTS = "results"

@@ -1,0 +1,58 @@
+"""How the page is served: nothing is kept, nothing leaves, nothing but the page's own files is readable.
+
+Each setting here was chosen against a default: run history would keep faces in the browser, analytics and fonts would call
+out, server-side rendering needs node, a shared link would put the model on the internet.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .seat import MAX_WAITING
+
+MAX_UPLOAD = "30mb"
+
+
+@lru_cache(maxsize=1)
+def private_dir() -> Path:
+    """Make this process's own folder for uploads and results, readable by its user only and removed at exit.
+
+    Gradio reads its place from GRADIO_TEMP_DIR when components are made, so call this first.
+    """
+    path = Path(tempfile.mkdtemp(prefix="adcreative-studio-", dir=os.environ.get("GRADIO_TEMP_DIR")))
+    path.chmod(0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(path)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def silence_network() -> None:
+    """Switch off what would call out: analytics, telemetry, hub look-ups."""
+    for name, value in {
+        "GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_RUN_HISTORY": "False", "GRADIO_SSR_MODE": "False",
+        "GRADIO_SHARE": "False", "HF_HUB_DISABLE_TELEMETRY": "1",
+    }.items():  # fmt: skip
+        os.environ[name] = value
+
+
+def safe_settings() -> dict[str, Any]:
+    """Return the settings every launch of the page uses unless told otherwise; `share` cannot be told otherwise."""
+    return {
+        "run_history": False,
+        "ssr_mode": False,
+        "allowed_paths": [],
+        "max_file_size": MAX_UPLOAD,
+        "max_threads": 4 * MAX_WAITING,  # each open page that watches a search keeps one waiting
+        "enable_monitoring": False,
+        "mcp_server": False,
+        "pwa": False,
+        "show_error": False,
+        "quiet": True,
+        "footer_links": ["api"],
+    }
