@@ -61,5 +61,8 @@ def _content_stems(text: str) -> set[str]:
 
 @cache
 def _general_stems() -> frozenset[str]:
-    """Return the stems of words that could stand in any ad."""
-    return frozenset(stem(word) for word in word_set("language", "general_words"))
+    """Return the stems of words that could stand in any ad: a list of them, and what the patterns of the grammar bring."""
+    frames = [rule_pack("grammar")["english"][kind].values() for kind in ("headline", "description")]
+    patterns = " ".join(pattern for kinds in frames for kind in kinds for pattern in kind)
+    brought = WORD.findall(re.sub(r"\{\w+\}", " ", patterns))
+    return frozenset(stem(word) for word in (*word_set("language", "general_words"), *brought))

@@ -28,7 +28,13 @@ def test_offers_are_amounts_percentages_and_what_is_free(text: str, offers: dict
 
 @pytest.mark.parametrize(
     "line",
-    ["The room you may not know yet", "Take a closer look", "A reason to look at your home again", "You may not know yet"],
+    [
+        "The room you may not know yet",
+        "Take a closer look",
+        "What to know before you choose a room",
+        "A reason to look at your home again",
+        "You may not know yet",
+    ],
 )
 def test_a_line_that_fits_any_ad_is_refused_unless_the_brief_is_empty(line: str) -> None:
     brief = Brief("Dwell & Loft", "home", "", "Solid wood for years", "A desk with ten drawers.")
