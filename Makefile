@@ -26,7 +26,7 @@ bench: .venv/.installed
 	$(BIN)/python -m tests.bench
 
 docs: .venv/.installed
-	$(BIN)/python -m adcreative.cli_docs
+	$(BIN)/python -m adcreative.cli.manual
 
 app: .venv/.installed
 	$(BIN)/adcreative app
@@ -38,17 +38,17 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --start runs/first --adversarial-from 0 --freeze-norm-from 0 \
 		--encoder-lr 0 --generator-lr 8e-4 --code-noise 0.2 --num-images 46000 --minutes 600
 	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --encoder-lr 0 --export data/weights/faces
-	$(BIN)/python -m adcreative.encoders.face_pool $(DATA)/faces # then look: --sheet, --reject
-	$(BIN)/python -m stylegan.direction_training $(DATA)/faces
-	$(BIN)/python -m adcreative.encoders.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
-	$(BIN)/python -m adcreative.encoders.clip_training $(DATA)/faces
+	$(BIN)/python -m adcreative.release.face_pool $(DATA)/faces # then look: --sheet, --reject
+	$(BIN)/python -m stylegan.latents.directions $(DATA)/faces
+	$(BIN)/python -m adcreative.release.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
+	$(BIN)/python -m adcreative.release.clip_training $(DATA)/faces
 	$(BIN)/python -m adcreative.copywriter.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
 	$(BIN)/python -m adcreative.copywriter.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
 		--start runs/lora/sft/adapter
 	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
-	$(BIN)/python -m adcreative.shipped_training $(DATA)/upworthy/packages-train.parquet
-	$(BIN)/python -m adcreative.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
+	$(BIN)/python -m adcreative.release.shipped_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m adcreative.release.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
 
 clean:
 	rm -rf demo dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

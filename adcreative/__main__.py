@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adcreative.cli import app
+from adcreative.cli.app import app
 
 if __name__ == "__main__":
     app(prog_name="adcreative")

@@ -12,28 +12,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.account import NEEDED_COLUMNS, AccountView, ColumnView, read_account, read_columns
-from adcreative.ad_run import Outcome, approve, check_approved, check_words, note_event, read_events, save_run
-from adcreative.batching import RunSummary
-from adcreative.benchmarking import benchmark
-from adcreative.campaign import export, import_results, plan_test, read_out
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import write_failures
-from adcreative.checking import check as check_folder
-from adcreative.checking import check_picture
 from adcreative.copywriter.brand_kit import read_brand_kit
-from adcreative.describing import describe
-from adcreative.engines import BatchConfig
 from adcreative.errors import ArtifactError
-from adcreative.evaluating import evaluate
-from adcreative.explaining import explain
-from adcreative.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
+from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
-from adcreative.reading import extract_features, keep_with_results, read_usable
-from adcreative.scoring import SCORE_COLUMNS
-from adcreative.scoring import score as score_folder
-from adcreative.studio import Studio, launch_app
+from adcreative.runs.ad_run import Outcome, approve, check_approved, check_words, note_event, read_events, save_run
+from adcreative.runs.batch import RunSummary
+from adcreative.runs.engines import BatchConfig
+from adcreative.verbs import benchmark, describe, evaluate, explain
+from adcreative.verbs.account import NEEDED_COLUMNS, AccountView, ColumnView, read_account, read_columns
+from adcreative.verbs.campaign import export, import_results, plan_test, read_out
+from adcreative.verbs.check import check as check_folder
+from adcreative.verbs.check import check_picture
+from adcreative.verbs.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
+from adcreative.verbs.score import SCORE_COLUMNS
+from adcreative.verbs.score import score as score_folder
+from adcreative.verbs.studio import Studio, launch_app
 
 if TYPE_CHECKING:
     from stylegan.foreign import ConversionSummary
@@ -118,9 +115,9 @@ def train(
         CatalogError: nothing usable in `data`.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
-    from adcreative.ctr.held_out import describe_lonely_tests
+    from adcreative.ctr.evaluation import describe_lonely_tests
     from adcreative.ctr.predictor import Predictor, PredictorConfig
-    from adcreative.tools import Judges, load_model, load_tools
+    from adcreative.verbs.loading import Judges, load_model, load_tools
 
     data, out = Path(data), Path(out)
     catalog = read_usable(data, columns)
@@ -238,7 +235,7 @@ def optimize(
         CatalogError, EngineError: as `score`.
     """
     from adcreative.editor.settings import EditorConfig
-    from adcreative.optimizing import optimize as optimize_folder
+    from adcreative.verbs.optimize import optimize as optimize_folder
 
     sizes = {"population_size": population, "generations": generations}
     job = {
@@ -286,8 +283,8 @@ def demo(
     read from the final pixels and words after the run, written to `out`/truth.json and stated in the report; a real account
     has no such column.
     """
-    from adcreative.run_output import realised_uplift
-    from adcreative.tools import load_market
+    from adcreative.runs.output import realised_uplift
+    from adcreative.verbs.loading import load_market
 
     out = Path(out)
     market, creative_dir = load_market(DEMO_MARKET_SEED), out / "creatives"

@@ -19,13 +19,13 @@ from PIL import Image
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from stylegan.appearance import PictureFeatures
-from stylegan.checkpoints import FaceModel, load_face_model
-from stylegan.directions import DirectionSet
-from stylegan.faces import FaceAnalyzer, FaceCodec
-from stylegan.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
+from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.faces.appearance import PictureFeatures
+from stylegan.faces.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
 from stylegan.images import decode_image
-from stylegan.inversion import invert
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.latents.inversion import invert
+from stylegan.networks.checkpoints import FaceModel, load_face_model
 from stylegan.training import installed_backbone_path, read_faces, split_faces
 
 NUM_IDENTITY_FACES = 64

@@ -33,12 +33,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylegan.checkpoints import FaceModel, load_face_model, save_face_model
-from stylegan.discriminator import ProjectedDiscriminator, generator_loss, hinge_loss
-from stylegan.encoder import BACKBONE, EncoderConfig, FaceEncoder
-from stylegan.generator import Generator, GeneratorConfig
 from stylegan.images import decode_image, encode_image
-from stylegan.prior import fit_prior
+from stylegan.latents.prior import fit_prior
+from stylegan.networks.checkpoints import FaceModel, load_face_model, save_face_model
+from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss, hinge_loss
+from stylegan.networks.encoder import BACKBONE, EncoderConfig, FaceEncoder
+from stylegan.networks.generator import Generator, GeneratorConfig
 
 CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
 

@@ -20,7 +20,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def demo_market() -> object:
     """The simulated market of the shipped predictor, drawn with the shipped face model."""
-    from adcreative.tools import load_market
+    from adcreative.verbs.loading import load_market
 
     return load_market(0)
 

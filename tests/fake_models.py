@@ -104,16 +104,16 @@ def editor_tools(*_: Any) -> Any:
 
 def modules() -> dict[str, Any]:
     """Return the modules that stand in for ours, by name."""
-    tools: Any = ModuleType("adcreative.tools")
+    tools: Any = ModuleType("adcreative.verbs.loading")
     tools.load_tools = lambda copywriter="template": SimpleNamespace(extractor=Extractor(), editor_tools=editor_tools)
     models = {name: SimpleNamespace(content_hash=name[0]) for name in ("predictor", "judge", "auditor")}
     hashes = {name: model.content_hash for name, model in models.items()}
     tools.load_model = lambda model=None: SimpleNamespace(**models, hashes=hashes)
-    run_output: Any = ModuleType("adcreative.run_output")
+    run_output: Any = ModuleType("adcreative.runs.output")
     run_output.score_rows, run_output.optimize_row, run_output.write_run_report = score_rows, optimize_row, write_run_report
-    builder: Any = ModuleType("adcreative.feature_builder")
+    builder: Any = ModuleType("adcreative.features.builder")
     builder.AccountHistory = History
-    return {"adcreative.tools": tools, "adcreative.run_output": run_output, "adcreative.feature_builder": builder}
+    return {"adcreative.verbs.loading": tools, "adcreative.runs.output": run_output, "adcreative.features.builder": builder}
 
 
 def install() -> None:
@@ -139,6 +139,6 @@ def command(*arguments: object) -> list[str]:
 if __name__ in ("__main__", "__mp_main__"):
     install()
 if __name__ == "__main__":
-    from adcreative.cli import app
+    from adcreative.cli.app import app
 
     app()

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adcreative import adapter_wins
-from adcreative.adapter_wins import main, predictor_scorer
-from adcreative.copywriter.post_training_card import card, draft_figures
+from adcreative.copywriter.post_training.card import card, draft_figures
 from adcreative.creative import Creative
 from adcreative.encoders.headline_tests import HeadlineTests
 from adcreative.errors import CreativeError
+from adcreative.release import adapter_wins
+from adcreative.release.adapter_wins import main, predictor_scorer
 
 FOLDER = Path(__file__).parents[1] / "data" / "weights" / "copywriter"
 TESTS = HeadlineTests(

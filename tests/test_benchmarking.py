@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from adcreative import benchmarking, pipeline, tools
-from adcreative.cli import app
-from adcreative.ctr import benchmark as core
+from adcreative import pipeline
+from adcreative.benchmarks import adsee as core
+from adcreative.cli.app import app
 from adcreative.ctr.config import TrainingConfig
 from adcreative.encoders.labels import PictureLabeller
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.verbs import benchmark as benchmarking
+from adcreative.verbs import loading as tools
 from tests.ctr.planted import plant_market
 
 VARIANTS = (core.VARIANTS[0], core.VARIANTS[1], core.VARIANTS[-2])

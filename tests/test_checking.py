@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from adcreative import pipeline
-from adcreative.cli import app
+from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError
 

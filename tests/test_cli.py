@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from adcreative import __version__, pipeline
-from adcreative.cli import app
-from adcreative.cli_progress import Pace, duration
+from adcreative.cli.app import app
+from adcreative.cli.progress import Pace, duration
 
 VERBS = ("train", "score", "optimize", "evaluate", "explain", "benchmark", "demo", "models", "app", "disclosures", "purge",
          "plan-test", "read-out", "export", "import-results")  # fmt: skip
@@ -36,9 +36,8 @@ def test_version() -> None:
 
 
 def test_help_is_quick_and_loads_no_torch() -> None:
-    code = (
-        "import sys; sys.argv = ['adcreative', '--help']\ntry:\n import adcreative.cli as c; c.app()\nexcept SystemExit: pass\n"
-    )
+    code = "import sys; sys.argv = ['adcreative', '--help']\ntry:\n from adcreative.cli.app import app; app()\n"
+    code += "except SystemExit: pass\n"
     code += "assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
     started_s = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -87,7 +86,7 @@ def test_models_lists_licences() -> None:
 
 def test_json_says_what_went_wrong_and_stdout_holds_nothing_else(tmp_path: Path) -> None:
     arguments = ["score", str(tmp_path / "nowhere"), "--out", str(tmp_path / "s.csv"), "--json"]
-    finished = subprocess.run([sys.executable, "-m", "adcreative.cli", *arguments], capture_output=True, text=True)
+    finished = subprocess.run([sys.executable, "-m", "adcreative.cli.app", *arguments], capture_output=True, text=True)
     told = json.loads(finished.stdout)
     assert (finished.returncode, told["exit_code"]) == (2, 2)
     assert "nowhere" in told["error"]

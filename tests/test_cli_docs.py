@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from adcreative import cli_docs
-from adcreative.cli import app
-from adcreative.cli_docs import command_docs, pages
+from adcreative.cli import manual as cli_docs
+from adcreative.cli.app import app
+from adcreative.cli.manual import command_docs, pages
 
 ROOT = Path(__file__).parents[1]
 DOCS = command_docs()
@@ -91,7 +91,7 @@ def test_bash_completes_score_with_the_installed_script(tmp_path: Path, monkeypa
     installed = CliRunner().invoke(app, ["--install-completion"], prog_name="adcreative")
     assert installed.exit_code == 0, installed.output
     (script,) = (path for path in tmp_path.rglob("*.sh"))
-    program = "import sys; sys.argv[0] = 'adcreative'; from adcreative.cli import app; app()"
+    program = "import sys; sys.argv[0] = 'adcreative'; from adcreative.cli.app import app; app()"
     (tmp_path / "adcreative").write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{program}" "$@"\n')
     (tmp_path / "adcreative").chmod(0o755)
     function = re.findall(r"-F (\w+)|(\w+_completion)\s*\(\)", script.read_text())[0]

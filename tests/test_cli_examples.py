@@ -22,15 +22,17 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcreative import pipeline, tools
-from adcreative.cli import app
-from adcreative.cli_docs import CommandDoc, command_docs
+from adcreative import pipeline
+from adcreative.benchmarks import adsee as benchmark
+from adcreative.cli.app import app
+from adcreative.cli.manual import CommandDoc, command_docs
 from adcreative.copywriter import build_copywriter, products
 from adcreative.creative import COLUMNS, EditResult
-from adcreative.ctr import benchmark, fitting
+from adcreative.ctr import fitting
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.weights import embedded_dir
-from adcreative.feature_extraction import FeatureExtractor
+from adcreative.features.extraction import FeatureExtractor
+from adcreative.verbs import loading as tools
 from tests.catalog.conftest import write_csv
 from tests.delivery.conftest import result_row
 from tests.delivery.test_campaign_verbs import write_results
@@ -91,7 +93,7 @@ def launched(model: tools.Judges, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
     monkeypatch.setattr(fitting, "fit_predictor", lambda *_, **__: model[0])
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
-    monkeypatch.setattr("adcreative.run_output.edit_creative", _keep)
+    monkeypatch.setattr("adcreative.runs.output.edit_creative", _keep)
     monkeypatch.setattr(products, "build_describer", lambda llm, **options: build_describer("template", **options))
     server = create_autospec(pipeline.launch_app)
     monkeypatch.setattr(pipeline, "launch_app", server)
@@ -136,7 +138,7 @@ def _write_creatives(folder: Path, num: int) -> Path:
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the examples name: creatives, a run, a plan, results, a picture, products, weights."""
     from adcreative.provenance.export import export_picture
-    from adcreative.run_log import RunLog
+    from adcreative.runs.log import RunLog
 
     root = tmp_path_factory.mktemp("workshop")
     for name in ("account", "ads"):

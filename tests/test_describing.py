@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adcreative import pipeline
-from adcreative.cli import app
+from adcreative.cli.app import app
 from adcreative.errors import CatalogError, ConfigError
 from tests.copywriter.conftest import chat_server as chat_server
 

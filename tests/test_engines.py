@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from adcreative import pipeline
-from adcreative.engines import BatchConfig, Rows, apply_job
 from adcreative.errors import CatalogError, ConfigError, EngineError, TrainingError
+from adcreative.runs.engines import BatchConfig, Rows, apply_job
 from tests import fake_models
 from tests.fake_models import ROOT, command, write_ads
 

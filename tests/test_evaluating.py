@@ -17,13 +17,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcreative import pipeline, tools
+from adcreative import pipeline
 from adcreative.catalog.tables import write_rows
-from adcreative.cli import app
+from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, CreativeError
+from adcreative.verbs import loading as tools
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 

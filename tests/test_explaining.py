@@ -16,14 +16,15 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcreative import pipeline, tools
-from adcreative.cli import app
+from adcreative import pipeline
+from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, CreativeError
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 from adcreative.report.explanation import LOWERS_RGB, RAISES_RGB, draw_heat
+from adcreative.verbs import loading as tools
 from tests.ctr.conftest import SMALL
 from tests.ctr.test_explanations import read_planted
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION, judge_heat, judge_words, summarise_wins
+from adcreative.explain.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION, judge_heat, judge_words, summarise_wins
 from tests.ctr.test_explanations import WORTH, read_planted, score_corner
 
 EXTRACTOR: Any = SimpleNamespace(extract=read_planted)
@@ -36,7 +36,7 @@ def test_a_heat_map_that_looks_elsewhere_loses(monkeypatch: pytest.MonkeyPatch) 
     ads = [Creative(image_u8=image_u8), Creative(headline="no picture")]
     found = judge_heat(ads, EXTRACTOR, PREDICTOR, seed=0)[OCCLUSION]
     assert (found["creatives"], found["won"]) == (1, 1.0)
-    from adcreative.ctr import perturbation
+    from adcreative.explain import perturbation
 
     true_map = perturbation.map_heat
 

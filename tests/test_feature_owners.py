@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from adcreative.creative import Creative
-from adcreative.feature_cache import FeatureCache, hash_picture
+from adcreative.features.cache import FeatureCache, hash_picture
 from tests.test_features import build_extractor, picture
 
 

@@ -15,20 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from adcreative import feature_extraction
 from adcreative.catalog.images import decode_image
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError, FeatureError
-from adcreative.feature_builder import (
-    AccountHistory,
-    FeatureBuilder,
-    pool_fields,
-    select_earlier_rows,
-    select_history,
-)
-from adcreative.feature_cache import FeatureCache, hash_picture, picture_key, words_key
-from adcreative.feature_extraction import FeatureExtractor, hash_of, look_stats
-from adcreative.features import (
+from adcreative.features import extraction as feature_extraction
+from adcreative.features.batch import (
     CATEGORICAL_FIELDS,
     FACE_ATTRIBUTES,
     FIELDS,
@@ -38,6 +29,15 @@ from adcreative.features import (
     modality_mask,
     stack_batches,
 )
+from adcreative.features.builder import (
+    AccountHistory,
+    FeatureBuilder,
+    pool_fields,
+    select_earlier_rows,
+    select_history,
+)
+from adcreative.features.cache import FeatureCache, hash_picture, picture_key, words_key
+from adcreative.features.extraction import FeatureExtractor, hash_of, look_stats
 
 
 @dataclass
@@ -246,7 +246,7 @@ class TestExtraction:
         assert hash_of(WithModel(model)) == "abc"
 
     def test_attribute_names_are_those_of_the_analyzer(self) -> None:
-        from stylegan.face_attributes import ATTRIBUTES
+        from stylegan.faces.attributes import ATTRIBUTES
 
         assert FACE_ATTRIBUTES == ATTRIBUTES
 

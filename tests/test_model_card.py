@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcreative import model_card
-from adcreative.ctr.held_out import measure_held_out
+from adcreative.ctr.evaluation import measure_held_out
 from adcreative.ctr.predictor import Predictor
-from adcreative.model_card import ADS, HEADLINES, facts_of, main, pick, write_card
+from adcreative.release import model_card
+from adcreative.release.model_card import ADS, HEADLINES, facts_of, main, pick, write_card
 from adcreative.report.model_card import render_model_card
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
@@ -41,7 +41,7 @@ def measured(predictor: Predictor, fresh: PlantedWorld) -> dict[str, Any]:
 def test_the_card_states_what_was_measured(predictor: Predictor, measured: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "predictor"
     predictor.save(folder)
-    write_card(folder, predictor, measured, REASONS, "python -m adcreative.model_card X")
+    write_card(folder, predictor, measured, REASONS, "python -m adcreative.release.model_card X")
     card, found = (folder / "README.md").read_text(), measured[HEADLINES]
     low, high = found["intervals"]["coverage"]
     assert f"{found['coverage']:.1%} ({low:.1%} to {high:.1%})" in card
@@ -121,7 +121,7 @@ def test_a_card_gets_the_table_of_the_benchmark_and_keeps_it(
     folder, table = tmp_path / "predictor", tmp_path / "adsee.json"
     predictor.save(folder)
     predictor = Predictor.load(folder)  # as it will be read again: a manifest sorts its names
-    write_card(folder, predictor, measured, REASONS, "python -m adcreative.model_card X")
+    write_card(folder, predictor, measured, REASONS, "python -m adcreative.release.model_card X")
     plain = (folder / "README.md").read_text()
     assert "AdSEE" not in plain
     main([str(folder)])
@@ -136,7 +136,9 @@ def test_a_card_gets_the_table_of_the_benchmark_and_keeps_it(
                  "Class labels: 2.5 a picture; most often web site (200)."):  # fmt: skip
         assert part in card
     assert plain.splitlines()[-1] in card
-    write_card(folder, predictor, measured, REASONS, "python -m adcreative.model_card X")  # measured again: the table stays
+    write_card(
+        folder, predictor, measured, REASONS, "python -m adcreative.release.model_card X"
+    )  # measured again: the table stays
     assert (folder / "README.md").read_text() == card
     assert max(map(len, card.splitlines())) < 400
 

@@ -153,7 +153,7 @@ def test_models_lists_every_weight() -> None:
 def test_a_model_fitted_with_other_encoders_is_refused(tmp_path: Path) -> None:
     """Numbers from other encoders mean something else; nothing in them would show it."""
     from adcreative.errors import ArtifactError
-    from adcreative.tools import load_model
+    from adcreative.verbs.loading import load_model
 
     shipped = load_model()
     for name, model in shipped._asdict().items():
@@ -168,7 +168,7 @@ def test_a_model_fitted_with_other_encoders_is_refused(tmp_path: Path) -> None:
 
 def test_realised_uplift_is_read_from_what_is_delivered(ad_folder: Path, run: Path) -> None:
     from adcreative.catalog import read_catalog
-    from adcreative.run_output import realised_uplift
+    from adcreative.runs.output import realised_uplift
 
     class LengthTruth:
         """A planted rate that is the length of the headline."""

@@ -15,7 +15,7 @@ from skimage import data
 from typer.main import get_command
 
 from adcreative import pipeline
-from adcreative.cli import app
+from adcreative.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 

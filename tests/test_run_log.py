@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adcreative.errors import ConfigError
-from adcreative.run_log import RowsInOrder, RunLog
+from adcreative.runs.log import RowsInOrder, RunLog
 
 
 def test_rows_survive_a_new_process(tmp_path: Path) -> None:

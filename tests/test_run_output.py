@@ -10,10 +10,10 @@ import numpy as np
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.evidence import ROW_GRADES, Drift
 from adcreative.errors import CreativeError
-from adcreative.feature_builder import AccountHistory
-from adcreative.features import CATEGORICAL_FIELDS, CreativeFeatures
-from adcreative.run_output import score_rows
-from adcreative.scoring import SCORE_COLUMNS
+from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
+from adcreative.features.builder import AccountHistory
+from adcreative.runs.output import score_rows
+from adcreative.verbs.score import SCORE_COLUMNS
 
 EAST, NORTH = np.eye(2, dtype=np.float32)
 GRADES = {"words": ["measured", "real clicks"], "picture": ["simulated", "market"], "faces": ["none", "never"],
@@ -78,7 +78,7 @@ def test_a_creative_of_the_history_is_not_read_again() -> None:
 
 
 def test_the_words_of_several_chunks_travel_with_the_first_of_them() -> None:
-    from adcreative.scoring import CHUNKS_AHEAD, _item_maker
+    from adcreative.verbs.score import CHUNKS_AHEAD, _item_maker
 
     creatives = [Creative(headline=f"line {i}", row=i) for i in range(2 * CHUNKS_AHEAD * 2 + 1)]
     items = list(_item_maker({}, 2)(creatives))

@@ -9,7 +9,7 @@ import pytest
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import FailedCreative
 from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary
-from adcreative.studio import ChosenFaces, Studio
+from adcreative.verbs.studio import ChosenFaces, Studio
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
         write_failures(out.with_name("failures.csv"), [FailedCreative(file_name="", ad_name="b", problem="p", remedy="r")])
         return RunSummary(path=out, done=2, failed=1)
 
-    monkeypatch.setattr("adcreative.scoring.score", score)
+    monkeypatch.setattr("adcreative.verbs.score.score", score)
     studio = object.__new__(Studio)
     studio._model_dir = None
     found = studio.score_folder(ads, tmp_path / "scores.csv", progress=lambda *step: None, should_stop=lambda: False)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from adcreative import threads
 from adcreative.creative import Creative
-from adcreative.threads import map_in_threads
-from adcreative.tools import load_tools
+from adcreative.features import threads
+from adcreative.features.threads import map_in_threads
+from adcreative.verbs.loading import load_tools
 
 
 @pytest.fixture(autouse=True)

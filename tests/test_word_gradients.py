@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from adcreative import word_gradients
 from adcreative.creative import Creative
 from adcreative.ctr.predictor import Predictor
-from adcreative.features import CreativeFeatures
-from adcreative.word_gradients import has_gradients, integrate_words
+from adcreative.explain import word_gradients
+from adcreative.explain.word_gradients import has_gradients, integrate_words
+from adcreative.features.batch import CreativeFeatures
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import TEXT_DIM, plant_tests
 

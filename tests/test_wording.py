@@ -12,7 +12,7 @@ from adcreative.copywriter.brief import Brief
 from adcreative.copywriter.candidates import CopyCandidates, FreshLine
 from adcreative.creative import Creative
 from adcreative.editor.editor import EditorConfig, edit_creative
-from adcreative.wording import Briefed, reword, write_lines
+from adcreative.editor.rewording import Briefed, reword, write_lines
 from tests.editor.fakes import fake_ad, fake_tools
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")

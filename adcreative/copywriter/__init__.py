@@ -18,6 +18,6 @@ from adcreative.copywriter.brief import Brief as Brief
 from adcreative.copywriter.build import build_copywriter as build_copywriter
 from adcreative.copywriter.candidates import CopyCandidates as CopyCandidates
 from adcreative.copywriter.candidates import Copywriter as Copywriter
-from adcreative.copywriter.lint import check_copy as check_copy
+from adcreative.copywriter.lint.checks import check_copy as check_copy
 
 __all__ = ["Brief", "CopyCandidates", "Copywriter", "build_copywriter", "check_copy"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from adcreative.copywriter.template import TemplateSource
+from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.writer import LintedCopywriter, with_template_fallback
 from adcreative.errors import ConfigError
 
@@ -33,10 +33,10 @@ def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> L
     if kind == "template":
         return LintedCopywriter(TemplateSource(), fallback=None)
     if kind == "server":
-        from adcreative.copywriter.server import ServerSource
+        from adcreative.copywriter.engines.server import ServerSource
 
         return with_template_fallback(ServerSource.from_address(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)
-    from adcreative.copywriter.local_llm import LocalSource
+    from adcreative.copywriter.engines.local_llm import LocalSource
 
     return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)
 

@@ -11,8 +11,8 @@ from collections.abc import Generator, Iterator, Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, read_facts
 from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
-from adcreative.copywriter.lint import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
-from adcreative.copywriter.template import TemplateSource
+from adcreative.copywriter.engines.template import TemplateSource
+from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
 from adcreative.errors import CopywriterError
 
 _CACHE_SIZE = 512

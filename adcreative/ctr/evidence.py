@@ -16,8 +16,8 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.errors import ConfigError
-from adcreative.feature_builder import FeatureBuilder, fold
-from adcreative.features import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
+from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
+from adcreative.features.builder import FeatureBuilder, fold
 
 GRADES = ("measured", "simulated", "none")
 ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first

@@ -20,15 +20,15 @@ from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrat
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
-from adcreative.ctr.linear_start import fit_wide_path
-from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
-from adcreative.ctr.neighbours import NOTE, describe_known
+from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.ctr.predictor import Predictor, change_vectors, domain_of
-from adcreative.ctr.training import Outcomes, TrainingSummary, Watch, train_model
-from adcreative.ctr.zoo import build_ctr_model
+from adcreative.ctr.training.loop import Outcomes, TrainingSummary, Watch, train_model
+from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import CatalogError, TrainingError
-from adcreative.feature_builder import FeatureBuilder, fold
-from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+from adcreative.explain.neighbours import NOTE, describe_known
+from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+from adcreative.features.builder import FeatureBuilder, fold
+from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 
 ENOUGH_GROUPS = 200
 MIN_CHANGE_ROWS = 40

@@ -23,11 +23,11 @@ from adcreative.ctr.calibration import Calibrator
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, render_evidence
-from adcreative.ctr.qin import CreativeQIN, Memory
-from adcreative.ctr.zoo import build_ctr_model
+from adcreative.ctr.networks.qin import CreativeQIN, Memory
+from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.errors import ArtifactError
-from adcreative.feature_builder import AccountHistory, FeatureBuilder
-from adcreative.features import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
+from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
+from adcreative.features.builder import AccountHistory, FeatureBuilder
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 

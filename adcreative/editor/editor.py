@@ -18,16 +18,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adcreative.creative import Creative, Edit, EditResult, SearchRecord
-from adcreative.editor.composing import PixelScorer
-from adcreative.editor.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
-from adcreative.editor.genome import GeneSpace, Individual
-from adcreative.editor.judge import Verdict
-from adcreative.editor.look import LOOKS
-from adcreative.editor.objectives import CandidateScorer, Lines, predict_uplift
-from adcreative.editor.opening import OpenCreative, measure_space, open_creative, permitted_tools, write_lines
-from adcreative.editor.panel import audit
-from adcreative.editor.search import Progress, SearchResult, search_edits
+from adcreative.editor.decision.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
+from adcreative.editor.decision.judge import Verdict
+from adcreative.editor.decision.panel import audit
+from adcreative.editor.scoring.composing import PixelScorer
+from adcreative.editor.scoring.objectives import CandidateScorer, Lines, predict_uplift
+from adcreative.editor.search.driver import Progress, SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.editor.space.adjustments import LOOKS
+from adcreative.editor.space.genome import GeneSpace, Individual
+from adcreative.editor.space.opening import OpenCreative, measure_space, open_creative, permitted_tools, write_lines
 from adcreative.errors import CreativeError
 
 __all__ = ["EditOutcome", "EditorConfig", "EditorTools", "edit_creative"]

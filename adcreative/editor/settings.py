@@ -9,10 +9,10 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from adcreative.editor.objectives import ClickPredictor
-from adcreative.editor.response import Extractor, FaceSession
-from adcreative.editor.scene import ScenePainter
-from adcreative.editor.search import SearchConfig
+from adcreative.editor.scoring.linear_response import Extractor, FaceSession
+from adcreative.editor.scoring.objectives import ClickPredictor
+from adcreative.editor.search.driver import SearchConfig
+from adcreative.editor.space.scene import ScenePainter
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.provenance.consent import ConsentBook
 
@@ -20,7 +20,7 @@ PICKS = ("knee", "best")
 
 
 class FaceFinder(Protocol):
-    """Finds faces in a picture, largest first (stylegan.faces.FaceAnalyzer)."""
+    """Finds faces in a picture, largest first (stylegan.faces.analysis.FaceAnalyzer)."""
 
     def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
         """Return the faces; `.refusal` is a sentence for those that cannot be edited."""
@@ -33,7 +33,7 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorT
         CreativeError: one of the faces cannot be edited.
     """
     from stylegan.errors import InversionError
-    from stylegan.photo import FaceEditSession
+    from stylegan.photo.session import FaceEditSession
 
     try:
         return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
@@ -45,7 +45,7 @@ def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools)
     """Return the faces with a refusal on those that the directions were not made for (sunglasses, drawings)."""
     if getattr(tools.directions, "limits", None) is None:
         return faces
-    from stylegan.photo import refuse_unfit
+    from stylegan.photo.session import refuse_unfit
 
     return refuse_unfit(image_u8, faces, tools.codec, tools.directions)
 
@@ -80,17 +80,17 @@ class EditorConfig:
 
     population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
     return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.8 asks for four
-    chances in five. identity_floor: least similarity of a face to itself. realism_floor: least realism of an edited face, 0..1
-    (stylegan/realism.py); of 100 edits judged by eye, 2 % above 0.85 were clearly wrong and 34 % below it. num_headlines,
-    num_descriptions: lines asked of the copywriter, of which a language model writes the first few and the template grammar
-    the others; num_crossed: lines of each kind made by crossing them; num_buttons: other buttons to choose from. edit_look:
-    exposure, warmth, contrast, saturation and crop are searched too. scene_model: the painter's folder or hub id, for those
-    who load it; num_scenes, scene_prompt: grounds painted before the search when there is a painter, and what it is asked for
-    ("": a plain one for the category). num_rendered: candidates of a generation that are scored again from final pixels and
-    words. num_finalists: how many edits are composed and scored again.
-    patience: generations in which the prediction may rise without the judge's following, before the search ends itself.
-    min_uplift: log-odds that the models must promise together; less than 0.02 was noise on simulated ads.
-    require_consent: edit only faces that a consent record, or the mark "synthetic-person", permits.
+    chances in five. identity_floor: least similarity of a face to itself. realism_floor: least realism of an edited face,
+    0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above 0.85 were clearly wrong and 34 % below it.
+    num_headlines, num_descriptions: lines asked of the copywriter, of which a language model writes the first few and the
+    template grammar the others; num_crossed: lines of each kind made by crossing them; num_buttons: other buttons to choose
+    from. edit_look: exposure, warmth, contrast, saturation and crop are searched too. scene_model: the painter's folder or
+    hub id, for those who load it; num_scenes, scene_prompt: grounds painted before the search when there is a painter, and
+    what it is asked for ("": a plain one for the category). num_rendered: candidates of a generation that are scored again
+    from final pixels and words. num_finalists: how many edits are composed and scored again. patience: generations in which
+    the prediction may rise without the judge's following, before the search ends itself. min_uplift: log-odds that the
+    models must promise together; less than 0.02 was noise on simulated ads. require_consent: edit only faces that a consent
+    record, or the mark "synthetic-person", permits.
     """
 
     population_size: int = 24

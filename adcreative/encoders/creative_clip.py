@@ -32,8 +32,8 @@ from adcreative.artifacts import load_artifact
 from adcreative.encoders import weights
 from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, FeatureError
-from stylegan.compiled import compile_network
-from stylegan.folding import fold_batch_norms, with_part
+from stylegan.runtime.compiled import compile_network
+from stylegan.runtime.folding import fold_batch_norms, with_part
 
 EMBEDDED = "embedded"
 EMBED_DIM = 256

@@ -1,9 +1,9 @@
-"""The face networks of `stylegan.faces`, found through the weights registry."""
+"""The face networks of `stylegan.faces.analysis`, found through the weights registry."""
 
 from __future__ import annotations
 
 from adcreative.encoders.weights import find_weight
-from stylegan.faces import FaceAnalyzer, FaceNetworks
+from stylegan.faces.analysis import FaceAnalyzer, FaceNetworks
 
 
 def load_face_analyzer() -> FaceAnalyzer:

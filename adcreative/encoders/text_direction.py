@@ -2,7 +2,7 @@
 
     python -m adcreative.encoders.text_direction "a friendly smile" --out my-directions [--clip NAME --clip-path FOLDER]
 
-Example: DirectionSet.load(Path("my-directions")) then goes wherever the shipped directions go (`stylegan.photo`).
+Example: DirectionSet.load(Path("my-directions")) then goes wherever the shipped directions go (`stylegan.photo.session`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tqdm import tqdm
 from adcreative.encoders.creative_clip import EMBEDDED, CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
-from stylegan.checkpoints import load_face_model
-from stylegan.directions import DirectionSet
-from stylegan.faces import FaceCodec
-from stylegan.text_directions import NEUTRAL, learn_text_direction
+from stylegan.faces.analysis import FaceCodec
+from stylegan.latents.directions.from_text import NEUTRAL, learn_text_direction
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.networks.checkpoints import load_face_model
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ _LOOK_SIDE_PX = 160
 
 
 class FaceReader(Protocol):
-    """Finds faces and measures them (`stylegan.faces.FaceAnalyzer`).
+    """Finds faces and measures them (`stylegan.faces.analysis.FaceAnalyzer`).
 
     Each face has box_xyxy_px and attributes, a mapping that holds at least FACE_ATTRIBUTES.
     """
@@ -27,7 +27,7 @@ class FaceReader(Protocol):
 
 
 class FacePainter(Protocol):
-    """Turns face codes [B, C] into aligned portraits, image_u8 each (`stylegan.faces.FaceCodec`)."""
+    """Turns face codes [B, C] into aligned portraits, image_u8 each (`stylegan.faces.analysis.FaceCodec`)."""
 
     def render(self, codes: np.ndarray) -> Sequence[np.ndarray]: ...
 
@@ -39,7 +39,7 @@ class HeadlineScorer(Protocol):
 
 
 class ExpressionSet(Protocol):
-    """Edits of face codes (`stylegan.directions.DirectionSet`): strengths [P, K] within low..high [K]."""
+    """Edits of face codes (`stylegan.latents.directions.labelled.DirectionSet`): strengths [P, K] within low..high [K]."""
 
     @property
     def low(self) -> np.ndarray: ...

@@ -42,7 +42,7 @@ def draw_heat(image_u8: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def render_explanation(explanation: Mapping[str, Any], picture: Image.Image | None, heat: Image.Image | None) -> str:
-    """Return the page of an explanation (see `adcreative.explaining`), pictures inside; it asks for nothing from anywhere."""
+    """Return the page of an explanation (see `verbs.explain`), pictures inside; it asks for nothing from anywhere."""
     sizes = [abs(part["share_log_odds"]) for part in explanation["parts"]]
     words = [abs(word["log_odds"]) for word in explanation["words"]]
     return render_part(

@@ -15,9 +15,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylegan.checkpoints import load_face_model
 from stylegan.errors import CheckpointError
 from stylegan.foreign import reading_process
+from stylegan.networks.checkpoints import load_face_model
 
 TIMEOUT_S = 900
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from stylegan.errors import CheckpointError, StyleGANError
-from stylegan.generator import Generator, GeneratorConfig, MappingNetwork
-from stylegan.ir_se50 import E4EConfig, E4EEncoder
+from stylegan.networks.generator import Generator, GeneratorConfig, MappingNetwork
+from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder
 
 NUM_AVERAGED = 10_000
 

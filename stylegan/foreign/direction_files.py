@@ -1,6 +1,6 @@
 """Edit directions shipped with e4e: InterFaceGAN boundaries and GANSpace components, as directions over W+ codes.
 
-A code is the flattened W+ latent, [R * w_dim], as `stylegan.ir_se50.E4EEncoder.encode` gives it.
+A code is the flattened W+ latent, [R * w_dim], as `stylegan.networks.ir_se50.E4EEncoder.encode` gives it.
 Sources: Shen et al. 2020 (InterFaceGAN), Haerkoenen et al. 2020 (GANSpace).
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan.checkpoints import file_sha256
-from stylegan.directions import DirectionSet
 from stylegan.errors import CheckpointError, ShapeError
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.networks.checkpoints import file_sha256
 
 UNIT_LENGTH = "unit length per row: strength is a distance in W, as in InterFaceGAN"
 UNIT_DEVIATION = "standard deviation of the component over W, as in GANSpace"
@@ -56,7 +56,7 @@ class ForeignDirections:
         return replace(self, vectors=vectors)
 
     def as_set(self, *, reach: float = 3.0) -> DirectionSet:
-        """Return them for `stylegan.photo`, with strengths of -reach..reach; nobody has measured a safer range here."""
+        """Return them for `stylegan.photo.session`, with strengths of -reach..reach; nobody has measured a safer range here."""
         ends = np.full(len(self.names), reach, dtype=np.float32)
         table = {"unit": self.unit, "provenance": dict(self.provenance)}
         return DirectionSet(names=self.names, vectors=self.vectors, low=-ends, high=ends, table=table)

@@ -12,7 +12,7 @@ from stylegan.errors import CheckpointError, ShapeError
 from stylegan.foreign.converted import ConvertedWeights, mean_latent_rows
 from stylegan.foreign.rosinality import read_generator
 from stylegan.foreign.tensor_table import TensorTable
-from stylegan.ir_se50 import NUM_BLOCKS, E4EConfig, Encoder4Editing
+from stylegan.networks.ir_se50 import NUM_BLOCKS, E4EConfig, Encoder4Editing
 
 WHAT = "e4e checkpoint"
 ENCODER_TYPE = "Encoder4Editing"

@@ -17,7 +17,7 @@ from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import ConvertedWeights, estimate_w_avg, generator_config
 from stylegan.foreign.tensor_table import TensorTable
 from stylegan.foreign.unpickling import PersistentObject
-from stylegan.generator import GeneratorConfig
+from stylegan.networks.generator import GeneratorConfig
 
 WHAT = "NVlabs checkpoint"
 ALIAS_FREE = re.compile(r"synthesis\.(input\.(freqs|phases|affine\.weight)|L\d+_.*)")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylegan.checkpoints import FaceModel, file_sha256, load_face_model
 from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import ConvertedWeights, generator_config
 from stylegan.foreign.tensor_table import TensorTable
-from stylegan.generator import GeneratorConfig
+from stylegan.networks.checkpoints import FaceModel, file_sha256, load_face_model
+from stylegan.networks.generator import GeneratorConfig
 
 WHAT = "safetensors file"
 

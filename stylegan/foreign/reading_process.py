@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from stylegan.checkpoints import file_sha256, save_face_model
 from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import LICENCES
 from stylegan.foreign.kinds import read_weights
 from stylegan.foreign.own import read_beside_manifest
+from stylegan.networks.checkpoints import file_sha256, save_face_model
 
 FAILED = 3
 FIXED_MEMORY_BYTES = 8 << 30

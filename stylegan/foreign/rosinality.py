@@ -14,7 +14,7 @@ from torch import Tensor
 from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import ConvertedWeights, estimate_w_avg, generator_config, mean_latent_rows
 from stylegan.foreign.tensor_table import TensorTable
-from stylegan.generator import GeneratorConfig
+from stylegan.networks.generator import GeneratorConfig
 
 
 def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:

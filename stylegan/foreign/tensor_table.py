@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stylegan.errors import CheckpointError
-from stylegan.ops import BLUR_TAPS
+from stylegan.networks.ops import BLUR_TAPS
 
 
 class TensorTable:

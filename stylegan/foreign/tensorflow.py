@@ -19,7 +19,7 @@ from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import ConvertedWeights
 from stylegan.foreign.nvlabs import ModuleTree, read_generator
 from stylegan.foreign.unpickling import TensorFlowNetwork
-from stylegan.ops import BLUR_TAPS
+from stylegan.networks.ops import BLUR_TAPS
 
 WHAT = "TensorFlow network pickle"
 FIRST_VERSION = 4

@@ -14,8 +14,8 @@ from PIL import Image
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
-from adcreative.explaining import ExplanationSummary
-from adcreative.studio import FolderScores
+from adcreative.verbs.explain import ExplanationSummary
+from adcreative.verbs.studio import FolderScores
 
 EVIDENCE = "Words: learnt from real headline tests."
 

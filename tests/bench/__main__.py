@@ -28,7 +28,7 @@ def seconds_of(arguments: list[str]) -> float:
 
 
 def main() -> None:
-    bare, help_s = seconds_of(["-c", "pass"]), seconds_of(["-m", "adcreative.cli", "--help"])
+    bare, help_s = seconds_of(["-c", "pass"]), seconds_of(["-m", "adcreative.cli.app", "--help"])
     figures = {
         "help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1),
         **scoring_figures(), **all_cores_figures(), **serving_figures(),

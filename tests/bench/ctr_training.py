@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from adcreative.ctr.challenge import ChallengeConfig
-from adcreative.ctr.mmctr_models import Entry, Schedule, find_entry
-from adcreative.ctr.mmctr_table import area_under_curve
-from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining
+from adcreative.benchmarks.microlens_models import Entry, Schedule, find_entry
+from adcreative.benchmarks.microlens_table import area_under_curve
+from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
+from adcreative.ctr.inputs.microlens import ChallengeConfig
 from tests.bench.mmctr_data import World
 
 MARKS = (0.03, 0.1, 0.2, 0.3, 0.6, 1.0)

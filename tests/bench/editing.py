@@ -22,10 +22,10 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.editor import editor as editing
-from adcreative.editor.composing import PixelScorer
 from adcreative.editor.editor import EditorConfig, EditorTools, edit_creative
-from adcreative.editor.objectives import CandidateScorer
-from adcreative.editor.opening import measure_space, open_creative, write_lines
+from adcreative.editor.scoring.composing import PixelScorer
+from adcreative.editor.scoring.objectives import CandidateScorer
+from adcreative.editor.space.opening import measure_space, open_creative, write_lines
 
 POPULATION, GENERATIONS = 60, 40
 NUM_ONE_BY_ONE = 6
@@ -36,7 +36,7 @@ def editing_figures() -> dict[str, Any]:
     """Return candidates a second of both ways, their ratio, and seconds and shares of a 60x40 search on two faces."""
     import torch
 
-    from adcreative.tools import load_market, load_model, load_tools
+    from adcreative.verbs.loading import load_market, load_model, load_tools
 
     torch.set_num_threads(2)
     tools, market = load_tools("template"), load_market(0)

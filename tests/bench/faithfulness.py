@@ -23,9 +23,9 @@ def main() -> None:
     arguments = parser.parse_args()
     from adcreative.catalog import read_catalog
     from adcreative.encoders.headline_tests import part_of_test
-    from adcreative.faithfulness import judge_heat, judge_words
-    from adcreative.shipped_training import MARKET_SCALE
-    from adcreative.tools import load_market, load_model, load_tools
+    from adcreative.explain.faithfulness import judge_heat, judge_words
+    from adcreative.release.shipped_training import MARKET_SCALE
+    from adcreative.verbs.loading import load_market, load_model, load_tools
 
     extractor, predictor = load_tools().extractor, load_model(arguments.model).predictor
     found = {}

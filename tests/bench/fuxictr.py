@@ -26,14 +26,14 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from adcreative.benchmarks.microlens_models import Entry, Schedule
+from adcreative.benchmarks.microlens_table import area_under_curve
+from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
 from adcreative.catalog.mmctr import MmctrRows
-from adcreative.ctr.challenge import ChallengeConfig
-from adcreative.ctr.din import BASELINE_ATTENTION_DIMS, BASELINE_HIDDEN_DIMS, ChallengeDIN
-from adcreative.ctr.mmctr_models import Entry, Schedule
-from adcreative.ctr.mmctr_table import area_under_curve
-from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining
-from adcreative.ctr.qin import ChallengeQIN
-from adcreative.ctr.reference import load_reference_state
+from adcreative.ctr.inputs.microlens import ChallengeConfig
+from adcreative.ctr.networks.din import BASELINE_ATTENTION_DIMS, BASELINE_HIDDEN_DIMS, ChallengeDIN
+from adcreative.ctr.networks.qin import ChallengeQIN
+from adcreative.ctr.networks.reference import load_reference_state
 from tests.bench.mmctr_data import World
 
 REGULARIZER, RATE, AUC_BATCH = 1e-6, 2e-3, 128

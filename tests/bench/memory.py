@@ -49,7 +49,7 @@ def write_folder(folder: Path, num: int) -> None:
 
 def survey_kib(num: int) -> float:
     """Return what looking over a folder of `num` creatives takes at most, in KiB of Python memory."""
-    from adcreative.batching import open_catalog, survey_catalog
+    from adcreative.runs.batch import open_catalog, survey_catalog
 
     with tempfile.TemporaryDirectory() as name:
         write_folder(Path(name) / "ads", num)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylegan.generator import EqualLinear, StyledConv, SynthesisNetwork, ToRGB
+from stylegan.networks.generator import EqualLinear, StyledConv, SynthesisNetwork, ToRGB
 
 
 def blur_kernel(*, gain: float) -> Tensor:

@@ -21,7 +21,7 @@ import numpy as np
 import open_clip
 import torch
 
-from adcreative.feature_cache import FeatureCache
+from adcreative.features.cache import FeatureCache
 from tests.bench import straight_script
 
 Clock = Callable[[], float]
@@ -108,7 +108,7 @@ def _run(arguments: list[str], environment: dict[str, str]) -> None:
 def _warmed_up(num: int, num_threads: int) -> Iterator[tuple[Path, Any, tuple[tuple[str, Any, Any, Any], ...]]]:
     """Yield a folder with `num` ads below "ads", the extractor that `score` uses, and the scripts' parts; all used before."""
     from adcreative import pipeline
-    from adcreative.tools import load_market, load_model, load_tools
+    from adcreative.verbs.loading import load_market, load_model, load_tools
 
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from adcreative.ctr.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
-from adcreative.ctr.serving import ServingQIN
+from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.ctr.networks.serving import ServingQIN
 
 NUM_CANDIDATES, HISTORY_LENGTH = 256, 64
 

@@ -8,7 +8,7 @@ of one thread, so that other work on the machine hardly moves the ratios.
 
 `of_direct_convolution`: seconds that the 3x3 convolutions alone take, each a bare channels-last float32 `conv2d` (a growing one
 a bare transposed convolution), over the seconds of the whole rendering. Above 1 is possible: the matrix products of
-`stylegan.winograd` multiply less.
+`stylegan.runtime.winograd` multiply less.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylegan.generator import GeneratorConfig, SynthesisNetwork
-from stylegan.prepared import prepare_synthesis
+from stylegan.networks.generator import GeneratorConfig, SynthesisNetwork
+from stylegan.runtime.prepared import prepare_synthesis
 from tests.bench.plain_synthesis import plain_synthesis
 
 

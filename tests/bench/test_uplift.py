@@ -9,7 +9,7 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.editor.editor import EditorConfig
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 from tests.bench.uplift import (
     Trial,
     average_curves,

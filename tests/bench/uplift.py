@@ -21,9 +21,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from adcreative.creative import Creative
+from adcreative.editor.decision.finalists import compose_edit
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
-from adcreative.editor.finalists import compose_edit
-from adcreative.editor.opening import measure_space, open_creative
+from adcreative.editor.space.opening import measure_space, open_creative
 from adcreative.errors import CreativeError
 
 ALGORITHMS = ("nsga2", "adsee", "cma-es", "hill-climbing", "random")
@@ -254,7 +254,7 @@ def render_table(rows: Sequence[UpliftRow]) -> str:
 def fit_judges(creatives: Sequence[Creative], extractor: Any, *, start: Any = None, seed: int = 0) -> Any:
     """Fit predictor, judge and auditor to creatives with results, as `train` does: on top of `start`, or on nothing."""
     from adcreative.ctr.predictor import Predictor, PredictorConfig
-    from adcreative.tools import Judges
+    from adcreative.verbs.loading import Judges
 
     seen = zip(creatives, extractor.extract(creatives), strict=True)
     kept = [(creative, features) for creative, features in seen if not isinstance(features, CreativeError)]
@@ -290,7 +290,7 @@ def main() -> None:
     """Run the experiment and print the table; trials are written as they come."""
     import torch
 
-    from adcreative.tools import load_market, load_model, load_tools
+    from adcreative.verbs.loading import load_market, load_model, load_tools
 
     arguments = parse_arguments()
     torch.set_num_threads(1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.copywriter.answer_lines import Answer, LineScanner, read_answer, stream_answer
+from adcreative.copywriter.engines.answer_lines import Answer, LineScanner, read_answer, stream_answer
 
 TEXTS = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('"\\\\[]{},: ')), max_size=12)
 ITEMS = st.lists(st.one_of(TEXTS, st.none(), st.integers(), st.lists(TEXTS, max_size=2)), max_size=5)

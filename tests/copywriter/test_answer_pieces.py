@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.copywriter.answer_pieces import MAX_ANSWER_BYTES, AnswerError, read_object, read_pieces
+from adcreative.copywriter.engines.answer_pieces import MAX_ANSWER_BYTES, AnswerError, read_object, read_pieces
 from tests.copywriter.conftest import delta_event
 
 DONE = b"data: [DONE]\n\n"

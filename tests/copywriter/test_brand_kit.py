@@ -10,8 +10,8 @@ import pytest
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.copywriter.brief import read_facts
+from adcreative.copywriter.engines.server import build_request
 from adcreative.copywriter.products import Product
-from adcreative.copywriter.server import build_request
 from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.errors import ConfigError
 from tests.copywriter.test_writer import ScriptedSource

@@ -7,8 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from adcreative.copywriter.brief import Brief, read_facts  # noqa: E402
-from adcreative.copywriter.decoding import OpenGate, SamplingConfig, SharedPrompt, _draw  # noqa: E402
-from adcreative.copywriter.vocabulary import WordTrie, allowed_words, borrowed_out_of_place, field_of  # noqa: E402
+from adcreative.copywriter.engines.decoding import OpenGate, SamplingConfig, SharedPrompt, _draw  # noqa: E402
+from adcreative.copywriter.engines.vocabulary import WordTrie, allowed_words, borrowed_out_of_place, field_of  # noqa: E402
 from adcreative.encoders.gguf_cache import load_language_model  # noqa: E402
 
 SIZE = 14

@@ -9,8 +9,8 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.lint import text_length
-from adcreative.copywriter.server import build_request
+from adcreative.copywriter.engines.server import build_request
+from adcreative.copywriter.lint.checks import text_length
 
 BRIEFS = {
     "de": Brief("Löwenzahn", "Wolldecke", "", "Weiche Wolle für die Kleinsten", "Waschbar bei 30 Grad, sanft zur Haut.", "de"),

@@ -9,10 +9,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from adcreative.copywriter import Brief, build_copywriter, check_copy, local_llm
+from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.local_llm import LocalConfig, LocalSource, num_shared_words
-from adcreative.copywriter.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
+from adcreative.copywriter.engines import local_llm
+from adcreative.copywriter.engines.local_llm import LocalConfig, LocalSource, num_shared_words
+from adcreative.copywriter.engines.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.writer import with_template_fallback
 from adcreative.encoders import gguf_cache
 from adcreative.encoders.weights import is_weight_present

@@ -19,21 +19,13 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
-from adcreative.copywriter import Brief, build_copywriter, local_llm, post_training
-from adcreative.copywriter.adapter import is_adapter_folder, merge_adapter
-from adcreative.copywriter.local_llm import LocalSource
-from adcreative.copywriter.post_training import (
-    CONFIGS,
-    Model,
-    PostTrainingConfig,
-    build_trainer,
-    dpo,
-    pretrain,
-    save_adapter,
-    sft,
-)
-from adcreative.copywriter.post_training_card import likelihood_figures
-from adcreative.copywriter.post_training_data import (
+from adcreative.copywriter import Brief, build_copywriter
+from adcreative.copywriter.engines import local_llm
+from adcreative.copywriter.engines.adapter import is_adapter_folder, merge_adapter
+from adcreative.copywriter.engines.local_llm import LocalSource
+from adcreative.copywriter.post_training import training as post_training
+from adcreative.copywriter.post_training.card import likelihood_figures
+from adcreative.copywriter.post_training.data import (
     approved_lines,
     line_prompt,
     preference_pairs,
@@ -43,7 +35,7 @@ from adcreative.copywriter.post_training_data import (
     read_tests,
     win_probability,
 )
-from adcreative.copywriter.post_training_measures import (
+from adcreative.copywriter.post_training.measures import (
     is_malformed,
     is_repetitive,
     length_matched_wins,
@@ -52,6 +44,16 @@ from adcreative.copywriter.post_training_measures import (
     preference_accuracy,
     ratio_interval,
     sample_lines,
+)
+from adcreative.copywriter.post_training.training import (
+    CONFIGS,
+    Model,
+    PostTrainingConfig,
+    build_trainer,
+    dpo,
+    pretrain,
+    save_adapter,
+    sft,
 )
 from adcreative.encoders.headline_tests import HeadlineTests, part_of_test
 from adcreative.errors import CopywriterError, TrainingError
@@ -120,7 +122,7 @@ def test_pretraining_learns_every_token(tiny: Model, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
 def test_the_sparse_head_gives_what_trls_own_head_gives(stage: str, tiny_model_dir: Path, tmp_path: Path, monkeypatch) -> None:
-    from adcreative.copywriter import post_training_head
+    from adcreative.copywriter.post_training import head as post_training_head
 
     rows = line_rows() if stage == "sft" else pair_rows()
     found = []
@@ -388,7 +390,7 @@ def test_accuracy_gain_and_perplexity_are_what_their_names_say() -> None:
     assert preference_accuracy(tests, right).value == 1.0
     assert preference_accuracy(tests, np.zeros(5)).value == 0.5
     assert preference_accuracy(tests, right, wrong).value == 1.0
-    from adcreative.copywriter.post_training_measures import LineLikelihoods
+    from adcreative.copywriter.post_training.measures import LineLikelihoods
 
     likelihoods = LineLikelihoods(np.full(5, -2.0 * math.log(7)), np.full(5, 2))
     assert perplexity(tests, likelihoods).value == pytest.approx(7.0)
@@ -414,7 +416,7 @@ def test_only_lines_of_like_length_are_compared() -> None:
 
 
 def test_sampled_lines_are_seeded(tiny: Model) -> None:
-    from adcreative.copywriter.decoding import SamplingConfig
+    from adcreative.copywriter.engines.decoding import SamplingConfig
 
     draw = lambda seed: sample_lines(*tiny, "make a\n-", 3, seed=seed, config=SamplingConfig(max_new_tokens=6))  # noqa: E731
     assert draw(1) == draw(1) != draw(2)

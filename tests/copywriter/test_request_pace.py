@@ -6,7 +6,7 @@ from email.message import Message
 
 import pytest
 
-from adcreative.copywriter.request_pace import RequestPace
+from adcreative.copywriter.engines.request_pace import RequestPace
 
 
 def _headers(left: str, reset: str) -> Message:

@@ -11,9 +11,9 @@ from email.utils import format_datetime
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
-from adcreative.copywriter.answer_lines import read_answer
-from adcreative.copywriter.chat import ChatClient, ChatConfig
-from adcreative.copywriter.server import ServerSource, build_request
+from adcreative.copywriter.engines.answer_lines import read_answer
+from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
+from adcreative.copywriter.engines.server import ServerSource, build_request
 from adcreative.errors import ConfigError, CopywriterError
 
 LINES = ["Grip that loves mud", "Find your next big adventure", "Ready for a mountain run?"]
@@ -150,7 +150,7 @@ def test_nonsense_is_dropped_by_the_lint_and_topped_up(chat_server, shoe_brief) 
 
 
 def test_a_server_that_is_down_is_replaced_by_the_grammar(shoe_brief, monkeypatch) -> None:
-    monkeypatch.setattr("adcreative.copywriter.chat._SLICE_S", 1e9)
+    monkeypatch.setattr("adcreative.copywriter.engines.chat._SLICE_S", 1e9)
     source = _source("http://127.0.0.1:9/v1#m", max_attempts=2)
     with pytest.raises(CopywriterError, match=r"127\.0\.0\.1:9/v1 did not answer after 2 attempts: ConnectionRefused"):
         source.propose(shoe_brief, "headline", 3, seed=0)

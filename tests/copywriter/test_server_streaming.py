@@ -10,8 +10,8 @@ import pytest
 
 from adcreative.copywriter import CopyCandidates, build_copywriter
 from adcreative.copywriter.candidates import CutShortError, FreshLine, StreamingSource
-from adcreative.copywriter.chat import ChatClient, ChatConfig
-from adcreative.copywriter.server import ServerSource
+from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
+from adcreative.copywriter.engines.server import ServerSource
 from adcreative.errors import CopywriterError
 
 LINES = ["Grip that loves mud", "Find your next big adventure", "Ready for a mountain run?"]
@@ -184,7 +184,7 @@ def test_a_stream_is_held_to_the_size_of_an_answer(chat_server, shoe_brief) -> N
 
 
 def test_a_stream_of_empty_words_is_held_to_a_size_too(chat_server, shoe_brief, monkeypatch) -> None:
-    monkeypatch.setattr("adcreative.copywriter.chat._MAX_WIRE_BYTES", 50_000)
+    monkeypatch.setattr("adcreative.copywriter.engines.chat._MAX_WIRE_BYTES", 50_000)
     chat_server.streams(*BEGUN, b": ping\n" * 10_000)
     with pytest.raises(CutShortError, match="broke off: its answer was longer than a megabyte of text can need"):
         _listen(_source(chat_server.address), shoe_brief)

@@ -72,7 +72,7 @@ def test_a_local_model_streams_from_any_thread_and_holds_no_lock(tiny_model_dir,
     pytest.importorskip("torch")
     import torch
 
-    from adcreative.copywriter.local_llm import LocalConfig, LocalSource
+    from adcreative.copywriter.engines.local_llm import LocalConfig, LocalSource
 
     config = LocalConfig(min_rows=6, max_rows=6, headline_tokens=8, min_log_prob=-99.0)
     source = LocalSource(str(tiny_model_dir), config)

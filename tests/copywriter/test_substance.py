@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
-from adcreative.copywriter.ad_phrases import copy_slots
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.substance import offers_of, substance_problems
+from adcreative.copywriter.engines.ad_phrases import copy_slots
+from adcreative.copywriter.lint.substance import offers_of, substance_problems
 
 LOFT = Brief("Dwell & Loft", "home", "", "Last Chance: Save $80 on Bedding", "Solid wood, no tricks. Free delivery.")
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
-from adcreative.copywriter.ad_phrases import copy_slots, with_article
 from adcreative.copywriter.brief import read_facts
+from adcreative.copywriter.engines.ad_phrases import copy_slots, with_article
+from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.rules import rule_pack
-from adcreative.copywriter.template import TemplateSource
 
 EMPTY = Brief()
 BRIEFS = (

@@ -10,7 +10,7 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.candidates import ShouldStop
-from adcreative.copywriter.template import TemplateSource
+from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.errors import ConfigError, CopywriterError
 

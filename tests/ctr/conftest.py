@@ -8,8 +8,8 @@ import torch
 
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.predictor import Predictor
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import FeatureBatch
+from adcreative.features.batch import FeatureBatch
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.planted import PlantedWorld, join, plant_market, plant_tests
 
 SMALL = PredictorConfig(

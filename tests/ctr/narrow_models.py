@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from adcreative.ctr.mmctr_models import MODELS, Entry, Schedule
-from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining
+from adcreative.benchmarks.microlens_models import MODELS, Entry, Schedule
+from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
 
 QUICK = Schedule(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 
 IMAGE_DIM, TEXT_DIM = 48, 32
 

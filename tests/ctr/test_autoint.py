@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from adcreative.ctr.autoint import AutoIntCTR, ChallengeAutoInt, InteractingLayer
-from adcreative.ctr.challenge import ChallengeConfig, ChallengeItems
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import FIELDS, FeatureBatch
+from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeItems
+from adcreative.ctr.networks.autoint import AutoIntCTR, ChallengeAutoInt, InteractingLayer
+from adcreative.features.batch import FIELDS, FeatureBatch
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.test_layers import seeded
 
 

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from adcreative import pipeline, tools
+from adcreative import pipeline
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.labels import PictureLabeller
 from adcreative.errors import AdCreativeError, ArtifactError, FeatureError, TrainingError
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
+from adcreative.verbs import loading as tools
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_market, plant_tests
 

@@ -10,16 +10,25 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_percentage_error, ndcg_score
 
+from adcreative.benchmarks import adsee as benchmark
+from adcreative.benchmarks.adsee import (
+    METRICS,
+    VARIANTS,
+    Judged,
+    Variant,
+    compare_inputs,
+    measure_rates,
+    render_table,
+    summarise,
+)
 from adcreative.catalog.splits import check_split, group_key
 from adcreative.creative import Creative
-from adcreative.ctr import benchmark
-from adcreative.ctr.benchmark import METRICS, VARIANTS, Judged, Variant, compare_inputs, measure_rates, render_table, summarise
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
-from adcreative.ctr.face_pooling import FaceAttention, attach_codes, pool_by_attention
-from adcreative.ctr.zoo import build_ctr_model
+from adcreative.ctr.inputs.face_pooling import FaceAttention, attach_codes, pool_by_attention
+from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.errors import CatalogError, ConfigError, TrainingError
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import FIELDS, CreativeFeatures
+from adcreative.features.batch import FIELDS, CreativeFeatures
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.planted import PlantedWorld, plant_market
 
 QUICK = TrainingConfig(num_epochs=12, batch_size=64, learning_rate=3e-3, embedding_learning_rate=1e-3)

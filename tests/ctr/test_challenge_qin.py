@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adcreative.ctr.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
 from tests.ctr.test_layers import naive_attention, naive_quadratic, seeded
 
 SMALL = ChallengeConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4, num_layers=2, num_rows=3)

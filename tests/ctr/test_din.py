@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from adcreative.ctr.challenge import ChallengeConfig, ChallengeItems
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.din import ChallengeDIN, CreativeDIN, Dice, InterestAttention
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import FeatureBatch
+from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeItems
+from adcreative.ctr.networks.din import ChallengeDIN, CreativeDIN, Dice, InterestAttention
+from adcreative.features.batch import FeatureBatch
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.test_layers import seeded
 
 

@@ -8,8 +8,8 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance, render_evidence
 from adcreative.errors import ConfigError
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import MODALITIES, CreativeFeatures
+from adcreative.features.batch import MODALITIES, CreativeFeatures
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.planted import PlantedWorld
 
 ALL = tuple(MODALITIES)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.ctr.attribution import attribute
 from adcreative.ctr.evidence import Drift
-from adcreative.ctr.neighbours import NOTE, nearest_known
-from adcreative.ctr.perturbation import (
+from adcreative.ctr.predictor import AccountHistory, Predictor
+from adcreative.errors import CreativeError
+from adcreative.explain.attribution import attribute
+from adcreative.explain.neighbours import NOTE, nearest_known
+from adcreative.explain.perturbation import (
     MAX_WORDS,
     deletion_wins,
     map_heat,
@@ -23,9 +25,7 @@ from adcreative.ctr.perturbation import (
     top_ranked,
     weigh_words,
 )
-from adcreative.ctr.predictor import AccountHistory, Predictor
-from adcreative.errors import CreativeError
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
-from adcreative.ctr.held_out import BETTER, NOT_ENOUGH, count_held_out, describe_rows, draw_groups, measure_held_out
-from adcreative.ctr.metrics import bootstrap_metrics, evaluate_predictions
+from adcreative.ctr.evaluation import BETTER, NOT_ENOUGH, count_held_out, describe_rows, draw_groups, measure_held_out
 from adcreative.ctr.predictor import Predictor
+from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 from adcreative.report.plots import draw_evaluation
 from tests.ctr.planted import TEXT_DIM, PlantedWorld, join, plant_market, plant_tests
 

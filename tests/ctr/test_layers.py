@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adcreative.ctr.layers import (
+from adcreative.ctr.nn.layers import (
     QuadraticLayer,
     QuadraticNetwork,
     SeededDropout,

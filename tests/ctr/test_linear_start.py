@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from adcreative.ctr import linear_start
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.fitting import count_outcomes
-from adcreative.ctr.label_field import attach_labels, widen_spec
-from adcreative.ctr.linear_start import fit_wide_path
-from adcreative.ctr.zoo import build_ctr_model
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
+from adcreative.ctr.inputs.labels import attach_labels, widen_spec
+from adcreative.ctr.networks.zoo import build_ctr_model
+from adcreative.ctr.training import warm_start as linear_start
+from adcreative.ctr.training.warm_start import fit_wide_path
+from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.planted import PlantedWorld, plant_market
 
 

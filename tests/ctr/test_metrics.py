@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from adcreative.creative import Creative
-from adcreative.ctr.metrics import (
+from adcreative.errors import FeatureError
+from adcreative.metrics.creatives import (
     METRICS,
     bootstrap_metrics,
     evaluate_predictions,
@@ -18,7 +19,6 @@ from adcreative.ctr.metrics import (
     pool_arms,
     two_proportion_z,
 )
-from adcreative.errors import FeatureError
 
 
 def arm(clicks: int, impressions: int = 1000, test_id: str = "t", **words: str) -> Creative:

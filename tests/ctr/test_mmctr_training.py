@@ -14,9 +14,9 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import roc_auc_score
 
 from adcreative.artifacts import load_artifact
-from adcreative.ctr.mmctr_models import MODELS, PARTS, Schedule, find_entry
-from adcreative.ctr.mmctr_table import area_under_curve, log_loss, measure
-from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining, add_penalty_gradient, compare, main
+from adcreative.benchmarks.microlens_models import MODELS, PARTS, Schedule, find_entry
+from adcreative.benchmarks.microlens_table import area_under_curve, log_loss, measure
+from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining, add_penalty_gradient, compare, main
 from adcreative.errors import ConfigError, TrainingError
 from tests.catalog.mmctr_files import write_data
 from tests.ctr.narrow_models import QUICK, narrow_entries
@@ -89,7 +89,7 @@ def test_rate_halves_after_each_failure_and_training_ends_with_the_best_weights(
 ) -> None:
     training = train(data, tmp_path, schedule=Schedule(batch_size=256, max_epochs=9, patience=2, min_learning_rate=6e-4))
     aucs, seen = iter([0.6, 0.7, 0.7, 0.8, 0.75, 0.79]), []
-    monkeypatch.setattr("adcreative.ctr.mmctr_training.area_under_curve", lambda *_: next(aucs))
+    monkeypatch.setattr("adcreative.benchmarks.microlens_training.area_under_curve", lambda *_: next(aucs))
     finish = training._finish_epoch
 
     def watch() -> None:

@@ -15,10 +15,10 @@ from adcreative.creative import Creative
 from adcreative.ctr.changes import ChangeCalibration, ChannelCalibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.fitting import check_trainable
-from adcreative.ctr.metrics import evaluate_predictions
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import ArtifactError, ConfigError, FeatureError, TrainingError
-from adcreative.features import MODALITIES, CreativeFeatures
+from adcreative.features.batch import MODALITIES, CreativeFeatures
+from adcreative.metrics.creatives import evaluate_predictions
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_market, plant_tests
 
@@ -214,7 +214,7 @@ def test_other_encoders_and_broken_features_are_refused(predictor: Predictor, wo
         notes=predictor.notes,
     )  # fmt: skip
     strict.check_encoders({"clip": "a" * 64, "faces": "x"})
-    named = replace(config, encoder_hashes={"faces": "stylegan.faces.FaceAnalyzer"})
+    named = replace(config, encoder_hashes={"faces": "stylegan.faces.analysis.FaceAnalyzer"})
     strict.config = named
     strict.check_encoders({"faces": "0123456789abcdef"})
     strict.config = config

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adcreative.ctr.qin import ChallengeItems
-from adcreative.ctr.reference import load_reference_state
+from adcreative.ctr.networks.qin import ChallengeItems
+from adcreative.ctr.networks.reference import load_reference_state
 from adcreative.errors import ArtifactError
 from tests.ctr.test_layers import seeded
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adcreative.ctr.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
-from adcreative.ctr.serving import ServingQIN
+from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.ctr.networks.serving import ServingQIN
 from adcreative.errors import ConfigError
 from tests.ctr.test_layers import seeded
 

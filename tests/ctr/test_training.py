@@ -10,7 +10,8 @@ import torch
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.fitting import count_outcomes
-from adcreative.ctr.training import (
+from adcreative.ctr.networks.zoo import build_ctr_model
+from adcreative.ctr.training.loop import (
     Outcomes,
     Watch,
     _draw_batches,
@@ -20,10 +21,9 @@ from adcreative.ctr.training import (
     train_model,
     within_group_loss,
 )
-from adcreative.ctr.zoo import build_ctr_model
 from adcreative.errors import ConfigError, TrainingError
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import FIELDS, FeatureBatch, modality_mask
+from adcreative.features.batch import FIELDS, FeatureBatch, modality_mask
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.planted import PlantedWorld, plant_tests
 
 

@@ -16,9 +16,9 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from adcreative.ctr.challenge import ChallengeItems
-from adcreative.ctr.mmctr_training import ChallengeData, ChallengeTraining
-from adcreative.ctr.processes import place_among_shares, shared_batch, sum_over_shares
+from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
+from adcreative.ctr.inputs.microlens import ChallengeItems
+from adcreative.ctr.nn.distributed import place_among_shares, shared_batch, sum_over_shares
 from tests.catalog.mmctr_files import write_data
 from tests.ctr.narrow_models import QUICK, narrow_entries
 

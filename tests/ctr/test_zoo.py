@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
-from adcreative.ctr.embedding import WidePath
 from adcreative.ctr.fitting import count_outcomes
-from adcreative.ctr.qin import CreativeQIN
-from adcreative.ctr.training import Outcomes, train_model
-from adcreative.ctr.zoo import CTR_MODELS, build_ctr_model
+from adcreative.ctr.inputs.creative import WidePath
+from adcreative.ctr.networks.qin import CreativeQIN
+from adcreative.ctr.networks.zoo import CTR_MODELS, build_ctr_model
+from adcreative.ctr.training.loop import Outcomes, train_model
 from adcreative.errors import ConfigError
-from adcreative.feature_builder import FeatureBuilder
-from adcreative.features import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
+from adcreative.features.builder import FeatureBuilder
 from tests.ctr.planted import PlantedWorld, plant_market
 
 CONFIG = CTRModelConfig(embedding_dim=4, num_layers=2)

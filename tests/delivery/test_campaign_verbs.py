@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from adcreative import pipeline
 from adcreative.catalog import read_catalog
-from adcreative.cli import app
+from adcreative.cli.app import app
 from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.sidecar import build_sidecar, read_sidecar, write_sidecar
@@ -180,7 +180,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: li
 def test_the_verbs_load_no_torch() -> None:
     parts = ("test_plan", "read_out", "export", "loop", "recalibration", "joining")
     imports = ", ".join(f"adcreative.delivery.{part}" for part in parts)
-    code = f"import sys, adcreative.campaign, {imports}; sys.exit('torch' in sys.modules)"
+    code = f"import sys, adcreative.verbs.campaign, {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,8 +11,15 @@ import pytest
 
 from adcreative.catalog.csv_source import CsvSource
 from adcreative.catalog.tables import escape_cell, unescape_cell, write_rows
-from adcreative.delivery.export import FORMATS, META_COLUMNS, RSA_COLUMNS, ExportSettings, count_letters, export_variants
-from adcreative.delivery.variants import find_variant_id, read_variants
+from adcreative.delivery.experiment.export import (
+    FORMATS,
+    META_COLUMNS,
+    RSA_COLUMNS,
+    ExportSettings,
+    count_letters,
+    export_variants,
+)
+from adcreative.delivery.experiment.variants import find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
 from tests.delivery.conftest import HOSTILE, result_row
 

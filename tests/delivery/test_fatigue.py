@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from adcreative.catalog.results import ResultRow
-from adcreative.delivery.fatigue import fit_trend, measure_fatigue
+from adcreative.delivery.forecast.trend import fit_trend, measure_fatigue
 
 
 def make_rows(name: str, weekly: float, *, seed: int, days: int = 28, shown: int = 3000, noise: float = 0.0) -> list[ResultRow]:

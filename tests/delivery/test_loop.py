@@ -11,9 +11,9 @@ import pytest
 from scipy.special import expit, logit
 
 from adcreative.catalog import read_catalog
-from adcreative.delivery.loop import import_results, read_outcomes, write_training_table
-from adcreative.delivery.recalibration import recalibrate
-from adcreative.delivery.variants import Variant, read_variants
+from adcreative.delivery.experiment.loop import import_results, read_outcomes, write_training_table
+from adcreative.delivery.experiment.recalibration import recalibrate
+from adcreative.delivery.experiment.variants import Variant, read_variants
 from adcreative.errors import CatalogError
 from tests.catalog.conftest import write_csv
 from tests.delivery.conftest import HOSTILE

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from adcreative.delivery.read_out import ArmDay, read_out
-from adcreative.delivery.sequential import compare_rates, fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.read_out import ArmDay, read_out
+from adcreative.delivery.experiment.sequential import compare_rates, fixed_sample_size, sequential_sample_size
 from adcreative.errors import ConfigError
 
 NUM_EXPERIMENTS, NUM_DAYS, LEVEL = 400, 28, 0.05

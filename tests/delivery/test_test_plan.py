@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from adcreative.catalog.tables import unescape_cell
-from adcreative.delivery.sequential import fixed_sample_size, sequential_sample_size
-from adcreative.delivery.test_plan import PlanSettings, plan_test, write_plan
-from adcreative.delivery.variants import build_name, build_variant_id, find_variant_id, read_variants
+from adcreative.delivery.experiment.plan import PlanSettings, plan_test, write_plan
+from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.variants import build_name, build_variant_id, find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
 from tests.delivery.conftest import HOSTILE, result_row
 

@@ -16,8 +16,8 @@ import numpy as np
 from adcreative.creative import SYNTHETIC_PERSON, Creative, Prediction
 from adcreative.editor.editor import EditorTools
 from adcreative.errors import CreativeError
-from adcreative.features import FACE_ATTRIBUTES, CreativeFeatures
-from stylegan.realism import measure_realism
+from adcreative.features.batch import FACE_ATTRIBUTES, CreativeFeatures
+from stylegan.latents.realism import measure_realism
 
 NUM_DIRECTIONS, CODE_DIM, NUM_ATTRIBUTES = 6, 16, len(FACE_ATTRIBUTES)
 NAMES = FACE_ATTRIBUTES[:NUM_DIRECTIONS]

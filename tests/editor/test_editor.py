@@ -17,7 +17,7 @@ from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.creative import Creative, Edit
 from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
 from adcreative.errors import ConfigError, CopywriterError, CreativeError
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 from adcreative.provenance.consent import ConsentBook, ConsentRecord
 from tests.editor.fakes import (
     NAMES,

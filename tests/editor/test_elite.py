@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.elite import Elite, rank_correlation
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.search import NUM_SPREAD, SearchConfig, search_edits
+from adcreative.editor.search.archive import Elite, rank_correlation
+from adcreative.editor.search.driver import NUM_SPREAD, SearchConfig, search_edits
+from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 from tests.editor.test_search import SPACE, hill
 
 ONE = GeneSpace(num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=2)

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 from adcreative.errors import ConfigError
 
 LOW, HIGH = np.array([-1.005, -2.0]), np.array([1.0, 0.5])

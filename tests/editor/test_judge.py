@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.judge import choose_finalists, give_verdict, pick_knee, pool_opinions, shrink_uplift
+from adcreative.editor.decision.judge import choose_finalists, give_verdict, pick_knee, pool_opinions, shrink_uplift
+from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
 POSITIVE = st.floats(1e-3, 3.0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.look import LOOKS, MAX_CROP, SAFE_MARGIN, LookEditor, tightest_crop, warm
-from adcreative.editor.protection import Protection
-from adcreative.feature_extraction import look_stats
-from adcreative.features import LOOK_STATS
+from adcreative.editor.space.adjustments import LOOKS, MAX_CROP, SAFE_MARGIN, LookEditor, tightest_crop, warm
+from adcreative.editor.space.protection import Protection
+from adcreative.features.batch import LOOK_STATS
+from adcreative.features.extraction import look_stats
 
 
 def picture(height: int = 60, width: int = 80) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.genome import GeneSpace, Individual
-from adcreative.editor.objectives import (
+from adcreative.editor.scoring.linear_response import PictureResponse, measure_response
+from adcreative.editor.scoring.objectives import (
     BUTTON_STD,
     CandidateScorer,
     Lines,
@@ -19,7 +19,7 @@ from adcreative.editor.objectives import (
     measure_size,
     predict_uplift,
 )
-from adcreative.editor.response import PictureResponse, measure_response
+from adcreative.editor.space.genome import GeneSpace, Individual
 from tests.editor.fakes import (
     HEADLINES,
     NUM_DIRECTIONS,

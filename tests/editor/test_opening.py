@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from adcreative.copywriter import build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
-from adcreative.editor.opening import keeps_disclaimers, write_lines
+from adcreative.editor.rewording import Briefed
 from adcreative.editor.settings import EditorConfig
-from adcreative.wording import Briefed
+from adcreative.editor.space.opening import keeps_disclaimers, write_lines
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
 TERMS = "Try it at home. See all terms."

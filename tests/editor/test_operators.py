@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.operators import (
+from adcreative.editor.search.operators import (
     cross_lines,
     crowded_tournament,
     mate,
@@ -20,6 +19,7 @@ from adcreative.editor.operators import (
     simulated_binary_crossover,
     uniform_crossover,
 )
+from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 LOW, HIGH = np.array([-1.5, -2.0, 0.0]), np.array([2.0, 0.5, 1.0])
 SPACE = GeneSpace(

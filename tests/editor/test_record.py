@@ -10,7 +10,7 @@ import pytest
 
 from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
-from adcreative.features import CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import fake_ad, fake_tools
 
 QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5, seed=3)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.response import PROBE_SHARE, FaceResponse, measure_response
-from adcreative.features import CreativeFeatures
+from adcreative.editor.scoring.linear_response import PROBE_SHARE, FaceResponse, measure_response
+from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import NUM_DIRECTIONS, FakeExtractor, FakeSession, fake_ad
 
 LOW, HIGH = np.full(NUM_DIRECTIONS, -2.0), np.full(NUM_DIRECTIONS, 2.0)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adcreative.editor import search
-from adcreative.editor.genome import CandidateScore, EditFitness, GeneSpace, Individual
-from adcreative.editor.search import ALGORITHMS, SearchConfig, SearchResult, search_edits
+from adcreative.editor.search import driver as search
+from adcreative.editor.search.driver import ALGORITHMS, SearchConfig, SearchResult, search_edits
+from adcreative.editor.space.genome import CandidateScore, EditFitness, GeneSpace, Individual
 from adcreative.errors import ConfigError
 
 SPACE = GeneSpace(num_faces=2, low=np.full(3, -2.0), high=np.full(3, 2.0), num_headlines=3, num_descriptions=2)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from adcreative.editor.editor import EditorConfig, edit_creative
-from adcreative.editor.stopping import StoppingRule
-from adcreative.features import CreativeFeatures
+from adcreative.editor.search.stopping import StoppingRule
+from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import fake_ad, fake_tools
 
 

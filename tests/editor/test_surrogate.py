@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adcreative.editor.genome import CandidateScore, GeneSpace, Individual
-from adcreative.editor.surrogate import ScoreSurrogate
+from adcreative.editor.search.surrogate import ScoreSurrogate
+from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.array([-2.0, -1.0]), high=np.array([2.0, 0.0]), num_headlines=3)
 

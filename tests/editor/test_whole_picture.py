@@ -15,8 +15,8 @@ import pytest
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
-from adcreative.editor.opening import offer_buttons
-from adcreative.features import CreativeFeatures
+from adcreative.editor.space.opening import offer_buttons
+from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import FakeAnalyzer, FakePredictor, fake_ad, fake_tools
 
 QUICK = EditorConfig(population_size=12, generations=5, seed=3, identity_floor=-1.0)

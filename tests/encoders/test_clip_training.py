@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from adcreative.encoders import clip_training as training
 from adcreative.encoders.creative_clip import EMBED_DIM, CreativeClip
 from adcreative.errors import TrainingError
+from adcreative.release import clip_training as training
 
 CONFIG = replace(training.ClipTrainingConfig(), num_steps=60, batch_size=64)
 

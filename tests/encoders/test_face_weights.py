@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adcreative.encoders.face_pool import adult_paths, is_usable, mix_codes
-from stylegan.face_attributes import ATTRIBUTES
-from stylegan.face_captions import read_caption_words
+from adcreative.release.face_pool import adult_paths, is_usable, mix_codes
+from stylegan.faces.attributes import ATTRIBUTES
+from stylegan.faces.captions import read_caption_words
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def test_shipped_model_is_at_least_as_good_as_promised() -> None:
 
 def test_loaded_tools_read_words_through_one_minilm() -> None:
     from adcreative.encoders.packing import sharing_states
-    from adcreative.tools import load_tools
+    from adcreative.verbs.loading import load_tools
 
     tools = load_tools()
     assert tools.clip.minilm is tools.headline_model.minilm

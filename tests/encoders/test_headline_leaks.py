@@ -9,7 +9,7 @@ import pytest
 
 from adcreative.encoders.headline_ridge import cross_validate, fit_slopes
 from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores
-from adcreative.encoders.headline_training import CONFIG
+from adcreative.release.headline_training import CONFIG
 
 NUM_TESTS, NUM_ARMS, NUM_FEATURES = 1500, 4, 40
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from adcreative.encoders import headline_training as training
 from adcreative.encoders import weights
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_language, read_minilm
 from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores
+from adcreative.release import headline_training as training
 
 GOOD, BAD = ("free", "puppy", "secret"), ("report", "budget", "quarterly")
 CONFIG = training.HeadlineTrainingConfig(ridge=10.0)

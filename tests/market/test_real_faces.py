@@ -19,7 +19,7 @@ WORDS = AdWords(headline="How to wake up by the sea", primary_text="", descripti
 
 @pytest.fixture(scope="module")
 def analyzer():
-    faces = pytest.importorskip("stylegan.faces")
+    faces = pytest.importorskip("stylegan.faces.analysis")
     return faces.FaceAnalyzer()
 
 

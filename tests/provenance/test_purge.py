@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from adcreative import pipeline
-from adcreative.cli import app
+from adcreative.cli.app import app
 from adcreative.creative import Edit, EditResult
 from adcreative.errors import ConfigError
-from adcreative.feature_cache import FeatureCache
+from adcreative.features.cache import FeatureCache
 from adcreative.provenance.export import export_picture
-from adcreative.run_log import RunLog
+from adcreative.runs.log import RunLog
 
 PIXELS = np.full((64, 64, 3), 200, np.uint8)
 

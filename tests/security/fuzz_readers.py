@@ -37,9 +37,9 @@ from adcreative.catalog.results import read_results
 from adcreative.config import load_config
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.ctr.config import PredictorConfig
-from adcreative.delivery.joining import read_plan
+from adcreative.delivery.experiment.joining import read_plan
 from adcreative.errors import AdCreativeError
-from adcreative.feature_cache import FeatureCache
+from adcreative.features.cache import FeatureCache
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.disclosure import disclosures
 from adcreative.provenance.marks import read_source_type

@@ -133,7 +133,7 @@ def test_a_giant_cell_costs_its_row_only(tmp_path: Path, name: str, content: str
 
 
 def test_a_cached_entry_with_a_pickle_is_not_read(tmp_path: Path) -> None:
-    from adcreative.feature_cache import FeatureCache
+    from adcreative.features.cache import FeatureCache
 
     cache = FeatureCache(tmp_path)
     path = tmp_path / "aa" / "aa1.entry"

@@ -74,9 +74,9 @@ def test_a_manifest_that_names_a_file_elsewhere(tmp_path: Path) -> None:
 def test_a_face_model_folder_with_a_pickle(sentinel: Path, tmp_path: Path) -> None:
     import hashlib
 
-    from stylegan.checkpoints import load_face_model, save_face_model
     from stylegan.errors import CheckpointError
-    from stylegan.generator import Generator, GeneratorConfig
+    from stylegan.networks.checkpoints import load_face_model, save_face_model
+    from stylegan.networks.generator import Generator, GeneratorConfig
 
     small = GeneratorConfig(size=8, z_dim=8, w_dim=8, num_mapping_layers=1, channels={4: 8, 8: 8})
     save_face_model(tmp_path / "faces", Generator(small), None)

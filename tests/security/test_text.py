@@ -14,8 +14,8 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import write_failures
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.prompts import brief_prompt
-from adcreative.copywriter.server import build_request
+from adcreative.copywriter.engines.prompts import brief_prompt
+from adcreative.copywriter.engines.server import build_request
 from adcreative.creative import Creative, EditResult, FaceReport, FailedCreative, Prediction
 from adcreative.errors import CreativeError
 from adcreative.report import write_report
@@ -157,7 +157,7 @@ def test_planted_instructions_in_cells_of_a_table(tmp_path: Path) -> None:
 
 def test_a_hijacked_model_is_caught_by_the_lint() -> None:
     """Even when the model obeys the planted text, its lines are only proposals."""
-    from adcreative.copywriter.lint import check_copy
+    from adcreative.copywriter.lint.checks import check_copy
 
     brief = Brief(brand="Fellrunner", product="trail shoes", headline=f"Trail shoes. {INJECTIONS[0]}")
     for line in (
@@ -186,10 +186,10 @@ def test_no_cell_of_a_table_chooses_the_language_model(tmp_path: Path) -> None:
 
 def test_no_brief_changes_what_the_model_is_told_to_do() -> None:
     """The instruction part is the same text for every brief; what varies is one JSON object, or the lines of one record."""
+    from adcreative.copywriter.engines.prompts import examples_prompt
     from adcreative.copywriter.products import Product, read_product_facts
     from adcreative.copywriter.products.local import record_prompt
     from adcreative.copywriter.products.remote import build_product_request
-    from adcreative.copywriter.prompts import examples_prompt
 
     plain = Brief(brand="Fellrunner", product="trail shoes", headline="Trail shoes for wet rock")
     told = build_request(plain, "headline", 4).split("<brief>")[0]
@@ -215,6 +215,6 @@ def test_a_canary_that_no_pattern_knows_is_no_ad_copy() -> None:
 
 
 def check_copy_of(line: str, brief: Brief) -> tuple[str, ...]:
-    from adcreative.copywriter.lint import check_copy
+    from adcreative.copywriter.lint.checks import check_copy
 
     return check_copy(line, brief, "headline")

@@ -21,14 +21,14 @@ from adcreative.creative import EditResult
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.export import export_picture
-from adcreative.run_log import RunLog
+from adcreative.runs.log import RunLog
 
 NUM_ROWS = 400
 # A run as `optimize` makes it: skip what is there, work, append.
 RUN = f"""
 import sys
 from pathlib import Path
-from adcreative.run_log import RunLog
+from adcreative.runs.log import RunLog
 with RunLog(Path(sys.argv[1]), {{"verb": "optimize"}}, key_field="row") as log:
     print("open", flush=True)
     for row in range({NUM_ROWS}):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from skimage import data
 
-from stylegan.checkpoints import FaceModel
-from stylegan.encoder import EncoderConfig, FaceEncoder
-from stylegan.faces import FaceAnalyzer, FaceInPicture
-from stylegan.generator import Generator, GeneratorConfig
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.encoder import EncoderConfig, FaceEncoder
+from stylegan.networks.generator import Generator, GeneratorConfig
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylegan.alignment import Alignment, crop_affine, sample
 from stylegan.errors import ShapeError
+from stylegan.faces.alignment import Alignment, crop_affine, sample
 
 
 def upright(centre: tuple[float, float], side: float, degrees: float = 0.0) -> Alignment:

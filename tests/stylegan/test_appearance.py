@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylegan.appearance import LEFT_CHEEK, PIXEL_MEASURES, RIGHT_CHEEK, fit_probe, measure_pixels
 from stylegan.errors import DirectionError
-from stylegan.face_mesh import FACE_OVAL
+from stylegan.faces.appearance import LEFT_CHEEK, PIXEL_MEASURES, RIGHT_CHEEK, fit_probe, measure_pixels
+from stylegan.faces.mesh import FACE_OVAL
 
 
 @pytest.fixture

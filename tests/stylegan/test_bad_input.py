@@ -8,11 +8,11 @@ from PIL import Image
 from skimage import color, data, filters
 
 from adcreative.encoders.weights import embedded_dir
-from stylegan.checkpoints import load_face_model
-from stylegan.directions import DirectionSet
 from stylegan.errors import InversionError, ShapeError
-from stylegan.faces import FaceAnalyzer, FaceCodec
-from stylegan.photo import FaceEditSession, refuse_unfit
+from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.networks.checkpoints import load_face_model
+from stylegan.photo.session import FaceEditSession, refuse_unfit
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylegan.blazeface import (
+from stylegan.faces.detection import (
     MAX_LEVEL_PX,
     _tile_starts,
     anchor_centres,

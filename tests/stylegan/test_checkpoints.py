@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stylegan.checkpoints import FaceModel, load_face_model, save_face_model
 from stylegan.errors import CheckpointError
+from stylegan.networks.checkpoints import FaceModel, load_face_model, save_face_model
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from stylegan.compiled import CompiledNetwork, compile_network
-from stylegan.folding import fold_batch_norms
+from stylegan.runtime.compiled import CompiledNetwork, compile_network
+from stylegan.runtime.folding import fold_batch_norms
 
 
 class _Residual(nn.Module):

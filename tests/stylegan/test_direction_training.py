@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan.direction_training import (
+from stylegan.latents.directions.labelled import EditLimits, raw_directions, separate_directions
+from stylegan.latents.directions.training import (
     EFFECTS,
     MIN_CLASS_SHARE,
     MIN_MOVED_SHARE,
@@ -18,7 +19,6 @@ from stylegan.direction_training import (
     passes,
     row_cosine,
 )
-from stylegan.directions import EditLimits, raw_directions, separate_directions
 
 PROTECTED = ("sex", "african", "asian", "irish", "skin_red", "skin_green", "skin_blue")
 

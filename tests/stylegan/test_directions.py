@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan.directions import DirectionSet, EditLimits, fit_regressor, separate_directions
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
+from stylegan.latents.directions.labelled import DirectionSet, EditLimits, fit_regressor, separate_directions
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from stylegan.checkpoints import FaceModel
 from stylegan.evaluation import encoder_error, frechet_distance, inversion_errors, save_samples
 from stylegan.images import decode_image
+from stylegan.networks.checkpoints import FaceModel
 
 
 def test_encoder_error_is_the_mean_over_all_faces(tiny_face_model: FaceModel) -> None:

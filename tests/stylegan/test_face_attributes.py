@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylegan.face_attributes import ATTRIBUTES, head_axes, measure_attributes
-from stylegan.face_mesh import Eye
+from stylegan.faces.attributes import ATTRIBUTES, head_axes, measure_attributes
+from stylegan.faces.mesh import Eye
 
 PAIRS = {33: 263, 133: 362, 61: 291, 234: 454}
 

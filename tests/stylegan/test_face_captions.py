@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan.face_captions import CaptionLabel, label_faces, read_caption_words
+from stylegan.faces.captions import CaptionLabel, label_faces, read_caption_words
 
 
 @pytest.fixture

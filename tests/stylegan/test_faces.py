@@ -12,12 +12,16 @@ import torch
 from PIL import Image
 from skimage import data
 
-from stylegan import alignment, blazeface, face_attributes, face_mesh, faces
-from stylegan.checkpoints import FaceModel
-from stylegan.encoder import EncoderConfig, FaceEncoder
-from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture, FaceNetworks
-from stylegan.generator import Generator, GeneratorConfig
+from stylegan.faces import alignment
+from stylegan.faces import analysis as faces
+from stylegan.faces import attributes as face_attributes
+from stylegan.faces import detection as blazeface
+from stylegan.faces import mesh as face_mesh
+from stylegan.faces.analysis import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture, FaceNetworks
 from stylegan.images import encode_image
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.encoder import EncoderConfig, FaceEncoder
+from stylegan.networks.generator import Generator, GeneratorConfig
 
 HEAD = (130, 0, 330, 200)  # the astronaut's head and some air, x0, y0, x1, y1
 

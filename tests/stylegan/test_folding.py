@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import nn
 
-from stylegan.folding import fold_batch_norms, with_part
+from stylegan.runtime.folding import fold_batch_norms, with_part
 
 
 def _network(*, features_only: bool) -> nn.Module:

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylegan.checkpoints import FaceModel
 from stylegan.errors import ShapeError
-from stylegan.generator import Generator, GeneratorConfig, SynthesisNetwork
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.generator import Generator, GeneratorConfig, SynthesisNetwork
 from tests.bench.plain_synthesis import plain_synthesis
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylegan.face_mesh import LIPS, SKULL
-from stylegan.faces import FaceAnalyzer, FaceInPicture
-from stylegan.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.faces.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
+from stylegan.faces.mesh import LIPS, SKULL
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stylegan.checkpoints import FaceModel
-from stylegan.encoder import EncoderConfig, FaceEncoder
 from stylegan.errors import InversionError, ShapeError
-from stylegan.inversion import InversionConfig, invert
+from stylegan.latents.inversion import InversionConfig, invert
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 
 
 def target(tiny_face_model: FaceModel) -> torch.Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylegan.errors import ShapeError
-from stylegan.ir_se50 import E4EConfig, E4EEncoder, Encoder4Editing, published_config, upsample_add
+from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder, Encoder4Editing, published_config, upsample_add
 
 
 def test_published_sizes() -> None:

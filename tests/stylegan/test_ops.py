@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stylegan.ops import blur, modulated_conv2d, scaled_leaky_relu, upsample2x
+from stylegan.networks.ops import blur, modulated_conv2d, scaled_leaky_relu, upsample2x
 from tests.bench import plain_synthesis as plain
 
 

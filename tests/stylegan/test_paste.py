@@ -9,13 +9,13 @@ import pytest
 from skimage import data
 
 from adcreative.encoders.weights import embedded_dir
-from stylegan import paste
-from stylegan.checkpoints import load_face_model
-from stylegan.directions import DirectionSet
 from stylegan.errors import DirectionError, InversionError, ShapeError
-from stylegan.faces import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
-from stylegan.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render, paste_seamless, seam
-from stylegan.photo import FaceEditSession
+from stylegan.faces.analysis import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.networks.checkpoints import load_face_model
+from stylegan.photo import paste
+from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render, paste_seamless, seam
+from stylegan.photo.session import FaceEditSession
 
 
 @pytest.fixture(scope="module")

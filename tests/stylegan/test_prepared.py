@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylegan import prepared, winograd
 from stylegan.errors import ShapeError
-from stylegan.generator import GeneratorConfig, SynthesisNetwork
-from stylegan.prepared import prepare_synthesis
-from stylegan.winograd import WinogradConv
+from stylegan.networks.generator import GeneratorConfig, SynthesisNetwork
+from stylegan.runtime import prepared, winograd
+from stylegan.runtime.prepared import prepare_synthesis
+from stylegan.runtime.winograd import WinogradConv
 from tests.bench.plain_synthesis import plain_synthesis
 
 CHANNELS = {4: 24, 8: 24, 16: 256, 32: 7, 64: 17, 128: 13, 256: 6}

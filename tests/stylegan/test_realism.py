@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from adcreative.encoders.weights import embedded_dir
-from stylegan.checkpoints import FaceModel, load_face_model
-from stylegan.directions import DirectionSet
-from stylegan.encoder import EncoderConfig, FaceEncoder
-from stylegan.faces import FaceAnalyzer, FaceCodec, FaceInPicture
-from stylegan.generator import Generator, GeneratorConfig
-from stylegan.photo import FaceEditSession
-from stylegan.prior import GaussianPrior, fit_prior
-from stylegan.realism import measure_realism
+from stylegan.faces.analysis import FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.latents.prior import GaussianPrior, fit_prior
+from stylegan.latents.realism import measure_realism
+from stylegan.networks.checkpoints import FaceModel, load_face_model
+from stylegan.networks.encoder import EncoderConfig, FaceEncoder
+from stylegan.networks.generator import Generator, GeneratorConfig
+from stylegan.photo.session import FaceEditSession
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from stylegan.checkpoints import FaceModel
-from stylegan.directions import DirectionSet
 from stylegan.errors import DirectionError
-from stylegan.face_attributes import ATTRIBUTES
-from stylegan.face_mesh import FaceLandmarks
-from stylegan.faces import FaceCodec
-from stylegan.text_directions import learn_text_direction, sample_codes
+from stylegan.faces.analysis import FaceCodec
+from stylegan.faces.attributes import ATTRIBUTES
+from stylegan.faces.mesh import FaceLandmarks
+from stylegan.latents.directions.from_text import learn_text_direction, sample_codes
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.networks.checkpoints import FaceModel
 
 
 class BrightnessClip:

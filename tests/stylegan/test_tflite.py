@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 
 from stylegan.faces import FaceNetworks
-from stylegan.tflite import TfliteModel, native_notes_left_out
+from stylegan.runtime.tflite import TfliteModel, native_notes_left_out
 
 
 def test_threads_do_not_meet_in_an_interpreter() -> None:

@@ -10,9 +10,9 @@ import timm
 import torch
 from PIL import Image
 
-from stylegan.checkpoints import load_face_model, save_face_model
-from stylegan.encoder import BACKBONE
-from stylegan.prior import fit_prior
+from stylegan.latents.prior import fit_prior
+from stylegan.networks.checkpoints import load_face_model, save_face_model
+from stylegan.networks.encoder import BACKBONE
 from stylegan.training import FaceModelTrainer, TrainingConfig, encode_all, jitter, split_faces
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from stylegan.checkpoints import FaceModel
 from stylegan.errors import DirectionError, ShapeError
-from stylegan.generator import Generator, GeneratorConfig
-from stylegan.unsupervised import ganspace, pca_directions, row_layers, sefa, sefa_directions
+from stylegan.latents.directions.unsupervised import ganspace, pca_directions, row_layers, sefa, sefa_directions
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.generator import Generator, GeneratorConfig
 
 
 def test_sefa_finds_the_direction_that_changes_most() -> None:

@@ -32,11 +32,11 @@ def build_source(spec: str) -> DescriptionSource:
     if kind == "template":
         return TemplateDescriptions()
     if kind == "server":
+        from adcreative.copywriter.engines.server import ServerSource
         from adcreative.copywriter.products.remote import ServerDescriptions
-        from adcreative.copywriter.server import ServerSource
 
         return ServerDescriptions(ServerSource.from_address(spec.strip()))
-    from adcreative.copywriter.local_llm import LocalSource
+    from adcreative.copywriter.engines.local_llm import LocalSource
     from adcreative.copywriter.products.local import LocalDescriptions
 
     return LocalDescriptions(LocalSource(spec.strip()))

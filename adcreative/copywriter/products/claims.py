@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from adcreative.copywriter.brief import stem
-from adcreative.copywriter.lint import claim_problems
+from adcreative.copywriter.lint.checks import claim_problems
 from adcreative.copywriter.products.product import Attribute, ProductFacts, Tokens, content, flag_of, tokenize
 from adcreative.copywriter.rules import rule_pack, word_set
 

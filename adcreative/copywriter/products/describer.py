@@ -19,7 +19,7 @@ import numpy as np
 
 from adcreative.copywriter.brief import clean_text
 from adcreative.copywriter.candidates import CutShortError, ShouldStop
-from adcreative.copywriter.lint import check_sentence, is_near_duplicate
+from adcreative.copywriter.lint.checks import check_sentence, is_near_duplicate
 from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
 from adcreative.copywriter.products.sentences import TemplateDescriptions, join_that_fit, other_language, sentences_for

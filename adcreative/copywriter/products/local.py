@@ -11,18 +11,18 @@ from functools import cache
 
 import torch
 
-from adcreative.copywriter.ad_phrases import is_plural
 from adcreative.copywriter.brief import stem
 from adcreative.copywriter.candidates import ShouldStop
-from adcreative.copywriter.decoding import SamplingConfig, SharedPrompt
-from adcreative.copywriter.local_llm import LoadedModel, LocalSource
+from adcreative.copywriter.engines.ad_phrases import is_plural
+from adcreative.copywriter.engines.decoding import SamplingConfig, SharedPrompt
+from adcreative.copywriter.engines.local_llm import LoadedModel, LocalSource
+from adcreative.copywriter.engines.template import fill_slots
+from adcreative.copywriter.engines.vocabulary import WordTrie
 from adcreative.copywriter.products.claims import name_forms, neutral_words
 from adcreative.copywriter.products.families import draw_products
 from adcreative.copywriter.products.product import ProductFacts, flag_of, read_product_facts
 from adcreative.copywriter.products.sentences import TemplateDescriptions, draw_rng, is_adjective
 from adcreative.copywriter.rules import rule_pack
-from adcreative.copywriter.template import fill_slots
-from adcreative.copywriter.vocabulary import WordTrie
 
 _MARKUP = str.maketrans("<>|{}[]", "       ")  # nothing that a tokenizer takes for a control token
 _OPENERS = ("It", "They", "The", "This", "These", "With", "You", "Your", "Each")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.engines.server import ServerSource, pack_data
 from adcreative.copywriter.products.product import ProductFacts
-from adcreative.copywriter.server import ServerSource, pack_data
 
 SYSTEM = (
     "You write product descriptions for shops. The user message holds a task and, between <product> and </product>, one JSON "

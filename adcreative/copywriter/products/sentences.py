@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from adcreative.copywriter.ad_phrases import is_plural, with_article
 from adcreative.copywriter.candidates import ShouldStop
+from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
 from adcreative.copywriter.products.product import Attribute, ProductFacts, flag_of, tokenize
 from adcreative.copywriter.rules import rule_pack, word_set
 

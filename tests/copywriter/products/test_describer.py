@@ -196,7 +196,7 @@ def test_a_server_that_stops_in_the_middle_keeps_its_finished_texts(chat_server)
 
 
 def test_a_server_that_is_down_leaves_the_template(monkeypatch) -> None:
-    monkeypatch.setattr("adcreative.copywriter.chat._SLICE_S", 1e9)
+    monkeypatch.setattr("adcreative.copywriter.engines.chat._SLICE_S", 1e9)
     monkeypatch.setattr("time.sleep", lambda _: None)
     found = build_describer("http://127.0.0.1:9/v1#m").describe(LAMP, seed=0)
     assert found.engine == "template"

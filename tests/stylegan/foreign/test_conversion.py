@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from adcreative.cli import app
-from stylegan.checkpoints import load_face_model, save_face_model
+from adcreative.cli.app import app
 from stylegan.errors import CheckpointError
 from stylegan.foreign import conversion, convert_weights, reading_process
 from stylegan.foreign.__main__ import main
 from stylegan.foreign.kinds import read_weights
-from stylegan.generator import Generator, GeneratorConfig
+from stylegan.networks.checkpoints import load_face_model, save_face_model
+from stylegan.networks.generator import Generator, GeneratorConfig
 from tests.stylegan.foreign import original_e4e as e
 from tests.stylegan.foreign import originals as o
 

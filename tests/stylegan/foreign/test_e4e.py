@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylegan.checkpoints import load_face_model, save_face_model
 from stylegan.errors import CheckpointError
 from stylegan.foreign.kinds import read_weights
+from stylegan.networks.checkpoints import load_face_model, save_face_model
 from tests.stylegan.foreign import original_e4e as e
 from tests.stylegan.foreign import originals as o
 

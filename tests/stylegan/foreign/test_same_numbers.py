@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stylegan.foreign.kinds import read_weights
-from stylegan.generator import Generator
+from stylegan.networks.generator import Generator
 from tests.stylegan.foreign import originals as o
 
 SIZES = [(64, 8), (256, 2), (1024, 8)]

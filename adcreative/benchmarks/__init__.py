@@ -1,0 +1,1 @@
+"""Published benchmarks: AdSEE's tables, the MicroLens challenge."""

@@ -1,0 +1,1 @@
+"""The command line: typer commands, one file a group; no logic."""

@@ -1,0 +1,226 @@
+"""A causal language model on this machine as a line source: SmolLM2-135M by default, any transformers model by path or id.
+
+The model is loaded when the first line is wanted. One batch writes all lines of a kind: each row starts with other first
+words, the smallest model is held to a vocabulary (see vocabulary.py), and the finished rows are ordered by how likely the
+model finds them and how much they are about the brief.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
+from adcreative.copywriter.candidates import ShouldStop, drain
+from adcreative.copywriter.engines.adapter import is_adapter_folder, merge_adapter
+from adcreative.copywriter.engines.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
+from adcreative.copywriter.engines.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
+from adcreative.copywriter.engines.vocabulary import borrowed_out_of_place, build_trie
+from adcreative.copywriter.lint.checks import KINDS, is_near_duplicate
+from adcreative.copywriter.rules import word_set
+from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
+from adcreative.encoders.weights import find_weight
+from adcreative.errors import CopywriterError
+
+EMBEDDED = "smollm2"
+TUNED = "smollm2-tuned"
+_WEIGHT, _ADAPTER_WEIGHT = "smollm2-135m", "copywriter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalConfig:
+    """How many rows are written per wanted line, and how freely.
+
+    max_rows bounds time and memory. min_log_prob drops lines that the model itself finds unlikely (mean nats a token).
+    brief_bonus is what each of the first two words shared with the brief adds when lines are ordered.
+    """
+
+    rows_per_line: float = 3.0
+    min_rows: int = 12
+    max_rows: int = 20
+    headline_temperature: float = 0.75
+    description_temperature: float = 0.65
+    top_p: float = 0.9
+    stop_push: float = 0.25
+    headline_tokens: int = 12
+    description_tokens: int = 14
+    min_log_prob: float = -2.3
+    brief_bonus: float = 0.35
+
+    def sampling(self, kind: str) -> SamplingConfig:
+        """Return how one kind of line is drawn."""
+        is_headline = kind == "headline"
+        return SamplingConfig(
+            max_new_tokens=self.headline_tokens if is_headline else self.description_tokens,
+            temperature=self.headline_temperature if is_headline else self.description_temperature,
+            top_p=self.top_p,
+            stop_push=self.stop_push,
+        )
+
+
+class LocalSource:
+    """A LineSource over one language model; loads it once, at the first proposal, and is safe to share between threads.
+
+    spec: "smollm2", "smollm2-tuned" (with the shipped adapter), a folder with an adapter for SmolLM2 (see post_training), or
+    another model's folder, .gguf file or hub id.
+    """
+
+    def __init__(self, spec: str = EMBEDDED, config: LocalConfig | None = None, cache_dir: Path | None = None) -> None:
+        self.engine = spec if spec in (EMBEDDED, TUNED) else Path(spec).name.removesuffix(".gguf")
+        self._spec, self._config = spec, config or LocalConfig()
+        self._cache_dir = cache_dir or default_cache_dir()
+        self._is_adapted = spec == TUNED or is_adapter_folder(Path(spec))
+        self.is_small = spec == EMBEDDED or self._is_adapted
+        self._lock = threading.Lock()
+        self._loaded: LoadedModel | None = None
+
+    def propose(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> list[str]:
+        """Return the finished rows of one batch, best first.
+
+        Raises:
+            CopywriterError: the model cannot be had or loaded, memory ran out, or the brief is in a language that the
+                embedded model does not know.
+        """
+        return drain(self.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop))
+
+    def stream(
+        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
+    ) -> Generator[str, None, list[str]]:
+        """Yield usable rows as each is finished; return all of them, best first. Other threads may write in between.
+
+        Raises:
+            CopywriterError: as `propose`.
+        """
+        facts = read_facts(brief)
+        self.check_language(facts)
+        if num_lines < 1 or (should_stop is not None and should_stop()):
+            return []
+        with self.loaded() as loaded:
+            starts, events = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
+        scored: list[tuple[float, int, str]] = []
+        while True:
+            with self.loaded() as loaded:
+                place, row = next(events, (-1, None))
+            if row is None:
+                return [text for _, _, text in sorted(scored)]
+            text = starts[place].finish(loaded.decode(row.token_ids), kind)
+            if (score := self._score(text, row, facts)) is not None:
+                scored.append((-score, place, text))
+                yield text
+
+    def check_language(self, facts: Facts) -> None:
+        """Raise a CopywriterError when the embedded model does not know the language of the words."""
+        if self.is_small and not facts.is_english:
+            raise CopywriterError("the embedded SmolLM2 knows English only, and the brief is in another language")
+
+    @contextmanager
+    def loaded(self) -> Iterator[LoadedModel]:
+        """Hold the model, loaded, for this thread alone.
+
+        Raises:
+            CopywriterError: it cannot be had or loaded, or memory runs out, here or in the block.
+        """
+        try:
+            with self._lock:
+                yield self._load()
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise CopywriterError(f"the language model {self.engine!r} ran out of memory: {error}") from error
+
+    def _load(self) -> LoadedModel:
+        if self._loaded is None:
+            source = find_weight(_WEIGHT) if self.is_small else self._spec
+            model, tokenizer = load_language_model(source, self._cache_dir)
+            if self._is_adapted:
+                merge_adapter(model, find_weight(_ADAPTER_WEIGHT) if self._spec == TUNED else Path(self._spec))
+            self._loaded = LoadedModel(model, tokenizer)
+        return self._loaded
+
+    def _sample(
+        self, loaded: LoadedModel, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
+    ) -> tuple[list[Start], Iterator[tuple[int, SampledRow]]]:
+        config = self._config
+        num_rows = min(max(round(config.rows_per_line * num_lines), config.min_rows), config.max_rows)
+        words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
+        digest = int.from_bytes(hashlib.sha256(words.encode("utf-8", "replace")).digest()[:4], "big")
+        rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), digest])
+        starts = choose_starts(facts, kind, num_rows, rng) if facts.is_english else [Start("open", "")] * num_rows
+        prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
+        events = prompt.stream(
+            [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
+            gate=loaded.gate(facts, kind, is_small=self.is_small),
+            stop_ids=loaded.stop_ids(kind),
+            config=config.sampling(kind),
+            generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
+            should_stop=should_stop,
+        )
+        return starts, events
+
+    def _score(self, text: str, row: SampledRow, facts: Facts) -> float | None:
+        """Return how good a line seems, larger is better; None for what is unfinished, unlikely, off the subject or a leak."""
+        if not row.is_finished or row.mean_log_prob < self._config.min_log_prob or is_near_duplicate(text, example_lines()):
+            return None
+        if self.is_small and borrowed_out_of_place(text, facts) is not None:
+            return None
+        return row.mean_log_prob + self._config.brief_bonus * min(num_shared_words(text, facts), 2)
+
+
+class LoadedModel:
+    """The model with its tokenizer, and the prompts and masks that are worth keeping."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.model, self._tokenizer = model, tokenizer
+        self._examples: dict[str, SharedPrompt] = {}
+        self._open_gate: OpenGate | None = None
+        eos = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+        self._stop_ids = {"headline": [self.encode("\n")[-1], *eos]}
+        self._stop_ids["description"] = [*self._stop_ids["headline"], self.encode(".")[-1]]
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def decode(self, token_ids: tuple[int, ...]) -> str:
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def stop_ids(self, kind: str) -> list[int]:
+        """Return what ends a line: a newline or the end of text, and for a description its full stop."""
+        return self._stop_ids[kind]
+
+    def examples(self, kind: str) -> SharedPrompt:
+        if kind not in self._examples:
+            self._examples[kind] = SharedPrompt(self.model, self.encode(examples_prompt(kind)))
+        return self._examples[kind]
+
+    @property
+    def vocabulary_size(self) -> int:
+        return int(self.model.config.get_text_config().vocab_size)
+
+    def gate(self, facts: Facts, kind: str, *, is_small: bool) -> TokenGate:
+        """Return the vocabulary for the small model; larger ones may use every token that is not a control token."""
+        return build_trie(facts, kind, self.encode, self.vocabulary_size) if is_small else self.open_gate()
+
+    def open_gate(self) -> OpenGate:
+        """Return the gate that shuts out control tokens only."""
+        if self._open_gate is None:
+            size = self.vocabulary_size
+            allowed = torch.ones(size, dtype=torch.bool)
+            allowed[[token for token in self._tokenizer.all_special_ids if token < size]] = False
+            allowed[len(self._tokenizer) :] = False
+            self._open_gate = OpenGate(allowed)
+        return self._open_gate
+
+
+def num_shared_words(text: str, facts: Facts) -> int:
+    """Return how many content words of `text` are also in the brief."""
+    function_words = word_set("language", "function_words")
+    return len({stem(word) for word in WORD.findall(text) if word.casefold() not in function_words} & facts.parts)

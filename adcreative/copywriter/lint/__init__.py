@@ -1,0 +1,1 @@
+"""Checks that every line must pass: form, grammar, substance."""

@@ -1,0 +1,319 @@
+"""Say what is wrong with a line of ad copy: the gate between a language model and a marketer.
+
+`check_copy` applies every rule and returns all problems; an empty tuple means a marketer could run the line. Rules that need
+word lists are English and apply to English briefs only; marks, lengths, numbers and repeats apply to every language. The
+rules are data (rules/*.yaml); this file knows how to apply them. It is strict on purpose: a good line lost costs nothing, a
+false claim kept costs the advertiser.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any
+
+import regex
+
+from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
+from adcreative.copywriter.lint.sentences import sentence_problems
+from adcreative.copywriter.lint.substance import substance_problems
+from adcreative.copywriter.rules import compiled, rule_pack, word_set
+
+KINDS = ("headline", "description")
+_MIN_WORDS = {"headline": 2, "description": 4}
+
+
+def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tuple[str, ...]:
+    """Return the problems of one line, each a short phrase; empty when it may run.
+
+    Args:
+        text: the line, as it would be shown.
+        brief: what the line may take facts from.
+        kind: "headline" or "description".
+        is_new: False for words that an advertiser runs already: what they claim and how they are built is then not questioned,
+            only what a platform may refuse (length, marks, capitals, personal attributes) and what the brand avoids.
+    Raises:
+        ValueError: `kind` is neither.
+    """
+    if kind not in KINDS:
+        raise ValueError(f'kind must be "headline" or "description", got {kind!r}')
+    facts = read_facts(brief)
+    if not text.strip():
+        return ("is empty",)
+    problems = list(_shape_problems(text, brief, facts, kind))
+    problems += _mark_problems(text, facts)
+    problems += [f"uses {word!r}, which the brand avoids" for word in used_words(brief.avoid, text)]
+    if is_new:
+        problems += _number_problems(text, facts)
+        problems += _repeat_problems(text, facts, kind)
+        problems += substance_problems(text, facts, kind)
+    if facts.is_english:
+        for rule in _ENGLISH_RULES if is_new else (_people_problems,):
+            problems += rule(text, facts)
+        problems += sentence_problems(text, facts, kind) if is_new else ()
+    return tuple(dict.fromkeys(problems))
+
+
+def check_sentence(text: str, facts: Facts, avoid: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what is wrong with one sentence of a longer text, apart from claims and numbers; empty when it may stand there."""
+    problems = [*_mark_problems(text, facts), *(f"uses {word!r}, which the brand avoids" for word in used_words(avoid, text))]
+    if facts.is_english:
+        problems += [
+            *_opener_problems(text, facts),
+            *_people_problems(text, facts, speaks_of_things=True),
+            *sentence_problems(text, facts, "sentence"),
+        ]
+    return tuple(dict.fromkeys(problems))
+
+
+def length_limit(brief: Brief, kind: str) -> int:
+    """Return the longest line, in characters, for the brief's platform and placement."""
+    return int(_limits(brief)[kind])
+
+
+def text_length(text: str, brief: Brief) -> int:
+    """Return how long `text` is for the brief's platform.
+
+    A character is what a reader sees as one (a grapheme cluster, UAX 29), so that vowel signs and joined emoji do not count
+    apart; where the platform counts display width, East Asian wide and full-width ones (UAX 11) count as two.
+    """
+    graphemes = regex.findall(r"\X", text)
+    if _limits(brief)["counts"] != "width":
+        return len(graphemes)
+    return sum(2 if any(unicodedata.east_asian_width(one) in "WF" for one in cluster) else 1 for cluster in graphemes)
+
+
+def _limits(brief: Brief) -> dict[str, Any]:
+    pack = rule_pack("limits")
+    where = f"{brief.platform} {brief.placement}".casefold()
+    for platform, aliases in pack["aliases"].items():
+        if any(re.search(rf"\b{re.escape(alias)}\b", where) for alias in aliases):
+            return dict(pack["platforms"][platform])
+    return dict(pack["default"])
+
+
+def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.7) -> bool:
+    """Say whether `text` says the same as one of `others`: equal letters, or most words shared (Jaccard of stems)."""
+    letters, stems = _letters(text), _stems(text)
+    for other in others:
+        if not other.strip():
+            continue
+        if letters == _letters(other):
+            return True
+        other_stems = _stems(other)
+        if stems and other_stems and len(stems & other_stems) >= threshold * len(stems | other_stems):
+            return True
+    return False
+
+
+def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterable[str]:
+    limit, length = length_limit(brief, kind), text_length(text, brief)
+    if length > limit:
+        yield f"has {length} characters{' by the platform' * (length != len(text))}; {limit} are allowed"
+    if "\n" in text or text != text.strip():
+        yield "is not one clean line"
+    words = WORD.findall(text)
+    if facts.is_english and len(words) < _MIN_WORDS[kind]:
+        yield f"has {len(words)} words; at least {_MIN_WORDS[kind]} are needed"
+    if not words:
+        yield "has no words"
+    code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here
+    if code and code.group(0).casefold() not in f"{facts.brand} {facts.product}".casefold():
+        yield f"has the code {code.group(0)!r}"
+    capitals = [word for word in words if len(word) > 1 and word.isupper() and word not in facts.names]
+    if capitals:
+        yield f"shouts {capitals[0]!r} in capitals"
+    if has_emoji(text) and not facts.has_emoji:
+        yield "has an emoji; the brief has none"
+
+
+def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
+    for mark in rule_pack("language")["marks"]:
+        if mark.get("latin_only") and not text.isascii():
+            continue
+        if compiled(mark["pattern"]).search(text):
+            yield mark["reason"]
+    if text.count('"') % 2 or text.count("“") != text.count("”") or text.count("(") != text.count(")"):
+        yield "has unbalanced quotes or brackets"
+    elif re.fullmatch(r"[\"“‘'].*[\"”’']", text):
+        yield "is wrapped in quotes"
+
+
+def _number_problems(text: str, facts: Facts) -> Iterable[str]:
+    for number in re.findall(r"\d+(?:[.,:/]\d+)*", text):
+        if number not in facts.numbers or (facts.is_english and not in_context(number, text, facts)):
+            yield f"has the number {number}, which the brief does not contain"
+    if facts.is_english:
+        for word in WORD.findall(text):
+            for part in re.split("-", word.casefold()):
+                is_number = part in word_set("language", "number_words")
+                if is_number and not (_is_backed(word, facts) and in_context(word, text, facts)):
+                    yield f"has the number {part!r}, which the brief does not contain"
+
+
+def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+    if is_near_duplicate(text, [facts.headline, facts.description]):
+        yield "repeats the original"
+    words = [word.casefold() for word in WORD.findall(text)]
+    if any(first == second for first, second in pairwise(words)):
+        yield "repeats a word"
+    elif facts.is_english:
+        content = [stem(word) for word in words if word not in word_set("language", "function_words")]
+        twice = [one for one, number in Counter(content).items() if number > 1]
+        allowed = 1 if kind == "description" and facts.stems.issuperset(twice) else 0  # the ad's own word may come back once
+        if len(set(content)) < len(content) - allowed:
+            yield "uses one word twice"
+
+
+def _opener_problems(text: str, facts: Facts) -> Iterable[str]:
+    for pattern in rule_pack("language")["openers"]:
+        found = compiled(pattern).search(text)
+        if found and not _is_backed(found.group(0), facts):
+            yield f"leaks the task ({found.group(0).strip()!r})"
+
+
+def _hollow_problems(text: str, facts: Facts) -> Iterable[str]:
+    for rule in rule_pack("language")["hollow"]:
+        found = compiled(rule["pattern"]).search(text)
+        if found and not _is_backed(found.group(0), facts):
+            yield rule["reason"]
+
+
+def claim_problems(text: str, facts: Facts) -> Iterable[str]:
+    """Yield the claims of rules/claims.yaml in `text` that the brief does not back."""
+    for group in rule_pack("claims")["groups"]:
+        for found in _unbacked(group["patterns"], text, facts, needs_context=group.get("needs_context", False)):
+            yield f"claims {found!r} ({group['name']}), which the brief does not contain"
+
+
+def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
+    """A line may not turn the brief around: "without the white cast" into "with the white cast", or do without the product."""
+    line = {stem(word): word for word in WORD.findall(text)}
+    without = {stem(word) for word in word_set("language", "without_words")}
+    if not without & line.keys():
+        for word in _words_after(without, f"{facts.product}. {facts.headline}. {facts.description}") & line.keys():
+            yield f"turns the brief around ({line[word]!r} without its 'without')"
+    subject = {stem(word) for word in WORD.findall(f"{facts.brand} {facts.product}") if len(word) > 3}
+    for word in _words_after(without, text) & subject:
+        if word not in _words_after(without, f"{facts.headline}. {facts.description}"):
+            yield f"does without the product ({line[word]!r})"
+
+
+def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[str]:
+    """speaks_of_things: "they" are the shoes, so who speaks is not asked."""
+    pack = rule_pack("people")
+    personal = pack["personal_attributes"]
+    refused = [pattern.replace("WORD", personal["ambiguous"]) for pattern in personal["of_people"]]
+    refused += personal["attributes"] if compiled(personal["addressed"]).search(text) else []
+    for pattern in refused:
+        found = compiled(pattern).search(text)
+        if found:  # also when the brief has the word: platforms refuse it all the same
+            yield f"speaks about a personal attribute ({found.group(0).strip()!r})"
+    for pattern in pack["before_after"]["patterns"]:
+        if compiled(pattern).search(text):
+            yield "uses before/after language"
+    for found_text in _unbacked(pack["harm"]["patterns"], text, facts):
+        yield f"has an unpleasant word ({found_text!r})"
+    for found_text in () if speaks_of_things else _unbacked(pack["speaker"]["patterns"], text, facts):
+        yield f"speaks as somebody else ({found_text!r})"
+
+
+def _name_problems(text: str, facts: Facts) -> Iterable[str]:
+    brand_words = [word for word in WORD.findall(facts.brand) if len(word) > 3]
+    brief_words = {name.casefold() for name in facts.names}
+    for word in WORD.findall(text):
+        bare = re.sub(r"['’]s?$", "", word)
+        is_new = bare.casefold() not in brief_words and not is_known_word(bare)
+        if is_new and any(_is_misspelling(bare, name) and not is_known_word(name) for name in brand_words):
+            yield f"misspells the brand ({bare!r})"
+            continue
+        if stems_of(bare) <= facts.parts or bare.casefold() in brief_words:
+            exact = [name for name in brand_words if name.casefold() == bare.casefold() and not is_known_word(name)]
+            if exact and bare != exact[0]:
+                yield f"writes the brand as {bare!r}, not {exact[0]!r}"
+            continue
+        if not is_known_word(bare):
+            yield f"has the unknown word or name {bare!r}"
+
+
+_ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
+    _opener_problems, _hollow_problems, claim_problems, _reversal_problems, _people_problems, _name_problems,
+)  # fmt: skip
+
+
+def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context: bool = False) -> Iterable[str]:
+    """Yield what the patterns match in `text` and the brief does not say, or says of something else."""
+    for pattern in patterns:
+        for found in compiled(pattern).finditer(text):
+            whole = _whole_word(text, *found.span())  # "free" is part of "grain-free", which the brief may have
+            is_compound = whole != found.group(0) and _is_backed(whole, facts)
+            is_backed = _is_backed(found.group(0), facts)
+            if needs_context and is_backed and WORD.search(found.group(0)):
+                is_backed = in_context(found.group(0), text, facts)
+            if not is_compound and not is_backed:
+                yield found.group(0)
+
+
+def _is_backed(words: str, facts: Facts) -> bool:
+    found = WORD.findall(words)
+    if not found:  # a sign, such as that of a currency; its number is looked at apart
+        return words.strip() in f"{facts.product} {facts.headline} {facts.description}"
+    return all(stem(word) in facts.stems for word in found)
+
+
+def _words_after(openers: set[str], text: str) -> set[str]:
+    """Return the stems of the (up to two) content words that follow an opener within a phrase."""
+    found: set[str] = set()
+    for phrase in re.split(r"[.,;:!?–—]|\b(?:and|but|or)\b", text):
+        words = [word for word in WORD.findall(phrase) if word.casefold() not in ("a", "an", "the", "your", "any", "more")]
+        stems = [stem(word) for word in words]
+        for place, form in enumerate(stems):
+            if form in openers:
+                found |= set(stems[place + 1 : place + 3])
+    return found
+
+
+def _whole_word(text: str, start: int, end: int) -> str:
+    """Return what stands at start..end together with the rest of its hyphenated word."""
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "-"):
+        start -= 1
+    while end < len(text) and (text[end].isalnum() or text[end] == "-"):
+        end += 1
+    return text[start:end]
+
+
+def in_context(words: str, text: str, facts: Facts) -> bool:
+    """Say whether the last of `words` has a neighbour in `text` that it also has in the brief, or has no neighbour at all."""
+    wanted = stem((WORD.findall(words) or [words])[-1])
+    pairs = [pair for pair in neighbours(text) if wanted in pair]
+    return not pairs or any(pair in facts.pairs for pair in pairs)
+
+
+def used_words(words: Iterable[str], text: str) -> list[str]:
+    """Return those of `words` (or phrases) that stand in `text` whole, case ignored."""
+    wanted = [word.strip() for word in words if word.strip()]
+    return [word for word in wanted if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)]
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in WORD.findall(text)} - {"a", "an", "the"}
+
+
+def _is_misspelling(word: str, name: str) -> bool:
+    """Say whether `word` is one or two edits from `name` (Levenshtein distance, case ignored)."""
+    first, second = word.casefold(), name.casefold()
+    if abs(len(first) - len(second)) > 2 or first == second:
+        return False
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first, start=1):
+        previous, row[0] = row[0], i
+        for j, other in enumerate(second, start=1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (letter != other))
+    return row[-1] <= (1 if len(second) < 7 else 2)

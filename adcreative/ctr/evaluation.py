@@ -1,0 +1,246 @@
+"""A predictor held against creatives it has not seen: every figure with its interval over groups, by decile too.
+
+Groups (test, else brand, else creative) are drawn with replacement, because arms of a test and ads of a brand share their luck.
+A model that cannot be told from the mean rate on these creatives gets the verdict "not enough data", whatever its other
+figures look like. Knows predictors and counts; no files, no pictures.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from adcreative.creative import Creative
+from adcreative.ctr.calibration import Counts
+from adcreative.ctr.evidence import GRADED, ROW_GRADES, grade_row, unseen_categories
+from adcreative.ctr.fitting import count_outcomes
+from adcreative.ctr.predictor import Predictor, domain_of
+from adcreative.features.batch import CreativeFeatures
+from adcreative.metrics.creatives import NUM_BINS, bootstrap_metrics, evaluate_predictions
+
+CHUNK_ROWS = 512
+PROMISED = (0.88, 0.92)  # coverage that a 90 % interval may have
+NUM_DRAWS = 400
+TAIL = 0.05
+NOT_ENOUGH = "not enough data"
+BETTER = "better than the mean rate"
+
+
+@torch.no_grad()
+def count_held_out(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> Counts:
+    """Return what calibration looks at, for creatives with results, each without a history.
+
+    Raises:
+        FeatureError: as `Predictor.predict`.
+    """
+    means, spreads, domains = [], [], []
+    for start in range(0, len(creatives), CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
+        batch = predictor.builder.encode(creatives[part], features[part])
+        logits = torch.stack([member(batch) for member in predictor.members]).double().numpy()  # [M, N]
+        means.append(logits.mean(axis=0))
+        spreads.append(logits.std(axis=0))
+        domains.append(domain_of(batch))
+    outcomes = count_outcomes(creatives)
+    return Counts(
+        np.concatenate(means), np.concatenate(spreads), outcomes.impressions.double().numpy(),
+        outcomes.clicks.double().numpy(), np.concatenate(domains), outcomes.group.numpy(),
+    )  # fmt: skip
+
+
+def measure_held_out(
+    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], *, seed: int = 0
+) -> dict[str, Any]:
+    """Return the metrics of `evaluate_predictions` and what says how far to trust them.
+
+    Returns:
+        beside the metrics: coverage (share of creatives whose clicks lie in the 90 % interval, binomial noise accounted for),
+        log_loss_gain (nats per impression under the log-loss of these creatives' own mean rate), intervals (metric -> 90 %
+        interval over groups; None with fewer than two groups), reliability (bins of equal impressions: predicted and observed
+        rate), deciles (of predicted rate: the same and coverage), deciles_off (how many of them have a coverage whose interval
+        leaves PROMISED out), drift and evidence (see `summarise_evidence`), num_groups, verdict: "better than the mean
+        rate" when the interval of log_loss_gain lies above 0, else "not enough data", and gaps: a sentence for each thing that
+        these creatives cannot tell, and what would let them.
+    """
+    counts = count_held_out(predictor, creatives, features)
+    log_odds = predictor.calibrator.log_odds(counts.logit, counts.domain)
+    rates = predictor.calibrator.rate(log_odds, counts.domain)
+    chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
+    covered = np.concatenate([predictor.calibrator.covered(counts.rows(rows)) for rows in chunks])
+    metrics: dict[str, Any] = evaluate_predictions(creatives, rates)
+    intervals: dict[str, Any] = dict(bootstrap_metrics(creatives, rates, seed=seed))
+    draws = draw_groups(counts.group, seed=seed)
+    metrics["coverage"] = float(covered.mean())
+    intervals["coverage"] = _interval(draws, counts.group, covered, np.ones_like(covered))
+    metrics["log_loss_gain"], intervals["log_loss_gain"] = _gain(draws, counts, rates)
+    is_better = intervals["log_loss_gain"] is not None and intervals["log_loss_gain"][0] > 0
+    order = np.argsort(rates, kind="stable")
+    reached = np.cumsum(counts.impressions[order]) - counts.impressions[order] / 2
+    bins = np.minimum((reached / counts.impressions.sum() * NUM_BINS).astype(int), NUM_BINS - 1)
+    equal_impressions = [order[bins == number] for number in range(NUM_BINS)]
+    by_decile = np.array_split(order, NUM_BINS)
+    metrics["intervals"] = {name: None if pair is None else list(pair) for name, pair in intervals.items()}
+    metrics["reliability"] = [_bin(rows, counts, rates, draws, None) for rows in equal_impressions if len(rows)]
+    metrics["deciles"] = [_bin(rows, counts, rates, draws, covered) for rows in by_decile if len(rows)]
+    metrics["deciles_off"] = sum(map(_is_off, metrics["deciles"]))
+    metrics |= summarise_evidence(predictor, creatives, features)
+    metrics["num_groups"] = int(draws.shape[1])
+    metrics["verdict"] = BETTER if is_better else NOT_ENOUGH
+    metrics["gaps"] = _list_gaps(creatives, counts, metrics)
+    return metrics
+
+
+def describe_lonely_tests(creatives: Sequence[Creative]) -> str | None:
+    """Return a sentence when there are tests but none has two arms, else None."""
+    tests = Counter(creative.test_id for creative in creatives if creative.test_id)
+    if not tests or max(tests.values()) > 1:
+        return None
+    said = f"none of the {len(tests)} tests has two arms: no order within tests can be told."
+    return f"{said} Give all arms of one the same test_id."
+
+
+def _list_gaps(creatives: Sequence[Creative], counts: Counts, metrics: dict[str, Any]) -> list[str]:
+    """Return a sentence for each kind of figure that is None, and why."""
+    gaps = []
+    if counts.clicks.sum() in (0, counts.impressions.sum()):
+        who = "nobody" if counts.clicks.sum() == 0 else "everybody"
+        gaps.append(f"{who} clicked in {counts.impressions.sum():.0f} impressions: no order and no level can be told.")
+    elif metrics["spearman"] is None:
+        gaps.append(f"the {len(creatives)} creatives have one click rate or one prediction: no order across them can be told.")
+    if lonely := describe_lonely_tests(creatives):
+        gaps.append(lonely)
+    elif metrics["pairwise_accuracy"] is None and any(creative.test_id for creative in creatives):
+        gaps.append("no test has two arms whose words or pictures and whose rates differ: no order within tests can be told.")
+    if metrics["num_groups"] < 2:
+        gaps.append("all creatives are of one group (test, else brand): no interval can be told. Add results of others.")
+    return gaps
+
+
+def describe_rows(
+    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+) -> list[dict[str, Any]]:
+    """Return one row per creative: counts, predicted rate with interval, observed rate, how far it is covered, grades.
+
+    covered is 0..1 (see `Calibrator.covered`); grade is the row's, grade_words and so on those of what it has, "" for the rest.
+    """
+    counts = count_held_out(predictor, creatives, features)
+    calibrator = predictor.calibrator
+    log_odds = calibrator.log_odds(counts.logit, counts.domain)
+    rates = calibrator.rate(log_odds, counts.domain)
+    low, high = calibrator.interval(log_odds, calibrator.spread(counts.spread, counts.domain), counts.domain)
+    chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
+    covered = np.concatenate([calibrator.covered(counts.rows(rows)) for rows in chunks])
+    described = []
+    for row, grades in enumerate(_grade(predictor, creatives, features)):
+        impressions, clicks = int(counts.impressions[row]), int(counts.clicks[row])
+        described.append({
+            "name": creatives[row].name, "test_id": creatives[row].test_id, "impressions": impressions, "clicks": clicks,
+            **{name: round(float(value), 6) for name, value in (("observed", clicks / impressions), ("ctr", rates[row]),
+               ("ctr_low", low[row]), ("ctr_high", high[row]), ("covered", covered[row]))},
+            "grade": grades["row"], **{f"grade_{name}": grades.get(name, "") for name in GRADED},
+        })  # fmt: skip
+    return described
+
+
+def summarise_evidence(
+    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+) -> dict[str, Any]:
+    """Return how far the creatives are from the training data, and what the predictions rest on.
+
+    Returns:
+        drift: "picture" and "words" -> n (creatives that have one), far (share beyond what 99 % of held-out creatives showed;
+        0.01 is as usual), distance (median, cosine) and usual (that limit); "context" -> n and far (share with a category that
+        training did not have). evidence: "rows" -> grade -> number of creatives; "words", "picture", "faces", "context" ->
+        grade (that of training), source (a phrase), n, and extrapolated (how many creatives).
+    """
+    graded = _grade(predictor, creatives, features)
+    drift: dict[str, Any] = {}
+    for modality, name in (("picture", "image"), ("words", "text")):
+        values = [value for one in features if (value := getattr(one, name)) is not None]
+        if values and modality in predictor.drifts:
+            check = predictor.drifts[modality]
+            distances = check.distances(np.asarray(values, np.float32))
+            drift[modality] = {
+                "n": len(values), "far": float((distances > check.threshold).mean()), "distance": float(np.median(distances)),
+                "usual": check.threshold,
+            }  # fmt: skip
+    has_context = [row for row, grades in enumerate(graded) if "context" in grades]
+    if has_context:
+        unseen = [bool(unseen_categories(creatives[row], predictor.builder)) for row in has_context]
+        drift["context"] = {"n": len(has_context), "far": float(np.mean(unseen))}
+    evidence: dict[str, Any] = {"rows": {name: sum(one["row"] == name for one in graded) for name in ROW_GRADES}}
+    for name in GRADED:
+        grade, source = predictor.notes["grades"][name]
+        own = [one[name] for one in graded if name in one]
+        evidence[name] = {"grade": grade, "source": source, "n": len(own), "extrapolated": own.count("extrapolated")}
+    return {"drift": drift, "evidence": evidence}
+
+
+def _grade(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[dict[str, str]]:
+    return [
+        grade_row(one, read, grades=predictor.notes["grades"], drifts=predictor.drifts, builder=predictor.builder)
+        for one, read in zip(creatives, features, strict=True)
+    ]
+
+
+def _is_off(decile: dict[str, Any]) -> bool:
+    interval = decile["coverage_interval"]
+    return interval is not None and (interval[1] < PROMISED[0] or interval[0] > PROMISED[1])
+
+
+def draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return [NUM_DRAWS, G] how often each group is drawn; group [N] holds numbers 0..G-1."""
+    num_groups = int(group.max()) + 1
+    return np.random.default_rng(seed).multinomial(num_groups, np.full(num_groups, 1 / num_groups), NUM_DRAWS)
+
+
+def _sums(group: np.ndarray, values: np.ndarray, num_groups: int) -> np.ndarray:
+    return np.bincount(group, values, num_groups)
+
+
+def _interval(draws: np.ndarray, group: np.ndarray, above: np.ndarray, below: np.ndarray) -> tuple[float, float] | None:
+    """Return the 90 % interval of sum(above) / sum(below); draws without any row are left out."""
+    num_groups = draws.shape[1]
+    if len(np.unique(group)) < 2:
+        return None
+    totals = draws @ _sums(group, below, num_groups)
+    found = (draws @ _sums(group, above, num_groups))[totals > 0] / totals[totals > 0]
+    return float(np.quantile(found, TAIL)), float(np.quantile(found, 1 - TAIL))
+
+
+def _gain(draws: np.ndarray, counts: Counts, rates: np.ndarray) -> tuple[float, tuple[float, float] | None]:
+    """Return by how many nats per impression the predictions beat the mean rate, and the interval."""
+    clipped = np.clip(rates, 1e-7, 1 - 1e-7)
+    nats = -(counts.clicks * np.log(clipped) + (counts.impressions - counts.clicks) * np.log1p(-clipped))
+    num_groups = draws.shape[1]
+    table = np.stack([_sums(counts.group, values, num_groups) for values in (counts.clicks, counts.impressions, nats)], axis=1)
+
+    def gain(totals: np.ndarray) -> np.ndarray:
+        clicks, impressions, lost = totals.T
+        mean = np.clip(clicks / impressions, 1e-7, 1 - 1e-7)
+        return (-(clicks * np.log(mean) + (impressions - clicks) * np.log1p(-mean)) - lost) / impressions
+
+    value = float(gain(table.sum(axis=0, keepdims=True))[0])
+    if num_groups < 2:
+        return value, None
+    drawn = gain(draws @ table)
+    return value, (float(np.quantile(drawn, TAIL)), float(np.quantile(drawn, 1 - TAIL)))
+
+
+def _bin(rows: np.ndarray, counts: Counts, rates: np.ndarray, draws: np.ndarray, covered: np.ndarray | None) -> dict[str, Any]:
+    """Return n, impressions, predicted and observed rate of some rows with its interval, and their coverage."""
+    group, impressions, clicks = counts.group[rows], counts.impressions[rows], counts.clicks[rows]
+    observed = _interval(draws, group, clicks, impressions)
+    found: dict[str, Any] = {
+        "n": len(rows), "impressions": int(impressions.sum()),
+        "predicted": float(impressions @ rates[rows] / impressions.sum()),
+        "observed": float(clicks.sum() / impressions.sum()), "observed_interval": None if observed is None else list(observed),
+    }  # fmt: skip
+    if covered is not None:
+        interval = _interval(draws, group, covered[rows], np.ones(len(rows)))
+        found |= {"coverage": float(covered[rows].mean()), "coverage_interval": None if interval is None else list(interval)}
+    return found

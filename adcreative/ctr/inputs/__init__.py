@@ -1,0 +1,1 @@
+"""From data to what networks read: creatives, the MicroLens challenge."""

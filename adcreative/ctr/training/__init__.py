@@ -1,0 +1,1 @@
+"""Training of click-rate networks: the loop and its warm start."""

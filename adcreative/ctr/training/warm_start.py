@@ -1,0 +1,122 @@
+"""Where training starts: the wide path as the best linear prediction of a mixed model, in closed form.
+
+    y_i = logit_i + sum over fields f of present_f (o_f + w_f . x_f) + categories + group_g(i) + e_i
+
+y: observed log-odds; logit: what the network says now (of an untrained one the base rate and the appeal of the words, of one
+that training goes on from what was learnt elsewhere). Every unknown has a normal prior around 0, so what the rows do not say
+stays as it was: an embedding as a whole moves log-odds by EMBEDDING_STD, whatever its width, a few named measures together by
+MEASURE_STD; a group (test or brand) has a luck of its
+own, so that only differences within groups teach what creatives are worth. e has the binomial variance and what creatives
+vary beyond their features. A few hundred rows teach thousands of weights safely in this way, and gradient steps refine it.
+
+With K the prior covariance of y - logit and V that of e,    weights = prior covariance X' (K + V)^-1 (y - logit - mean).
+Source: Henderson 1975 (best linear unbiased prediction), in its dual form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adcreative.ctr.inputs.creative import WIDE_INPUT
+from adcreative.ctr.training.loop import Outcomes
+from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
+
+EMBEDDING_STD = 0.04
+MEASURE_STD = 0.12
+CATEGORY_STD = 0.15
+PRESENCE_STD = 0.10
+APPEAL_STD = 0.25  # of the weight of the words' appeal, which is 1 where the words of an ad are worth what headlines are
+MIN_APPEAL_WEIGHT = 0.05
+GROUP_VARIANCE = 0.2
+EXTRA_VARIANCE = 0.02
+MAX_ROWS = 6000
+
+
+@torch.no_grad()
+def fit_wide_path(
+    model: Any, batch: FeatureBatch, outcomes: Outcomes, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0
+) -> None:
+    """Move the wide path of `model` (a network with `wide`, in eval mode) by what the training rows say.
+
+    Args:
+        train_idx: rows to learn from; groups of them are drawn with replacement (bagging), so that the members of an ensemble
+            differ by as much as the data leave open. At most MAX_ROWS rows are used.
+        scale: of all prior deviations; below 1 where the network already knows something.
+    """
+    rows, group = _draw_groups(train_idx, outcomes.group.numpy(), rng)
+    idx = torch.from_numpy(rows)
+    part, counts = batch.rows(idx), outcomes.rows(idx)
+    clicks, impressions = counts.clicks.double().numpy() + 0.5, counts.impressions.double().numpy() + 1.0
+    residual = np.log(clicks / (impressions - clicks)) - _logits(model, part)
+    noise = 1.0 / clicks + 1.0 / (impressions - clicks) + EXTRA_VARIANCE
+    designs = _designs(model.wide, part, scale)
+    covariance = GROUP_VARIANCE * (group[:, None] == group[None, :]) + np.diag(noise)
+    for design, variance in designs.values():
+        covariance += variance * (design @ design.T)
+    factor = np.linalg.cholesky(covariance)
+
+    def solve(values: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(factor.T, np.linalg.solve(factor, values))
+
+    ones = solve(np.ones(len(rows)))
+    mean = float(ones @ residual / ones.sum())
+    dual = solve(residual - mean)
+    model.wide.bias += mean
+    for name, (design, variance) in designs.items():
+        _move(model.wide, name, torch.from_numpy(variance * (design.T @ dual)).float())
+
+
+def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of groups drawn with replacement, and the number of the draw each belongs to."""
+    names = np.unique(group[train_idx])
+    members = {name: train_idx[group[train_idx] == name] for name in names}
+    rows, draws, total = [], [], 0
+    for draw, name in enumerate(rng.choice(names, len(names))):
+        if total + len(members[name]) > MAX_ROWS and total:
+            break
+        rows.append(members[name])
+        draws.append(np.full(len(members[name]), draw))
+        total += len(members[name])
+    return np.concatenate(rows), np.concatenate(draws)
+
+
+def _logits(model: Any, batch: FeatureBatch) -> np.ndarray:
+    parts = torch.arange(len(batch)).split(1024)
+    return torch.cat([model(batch.rows(idx)) for idx in parts]).double().numpy()
+
+
+def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np.ndarray, float]]:
+    """Return name -> (inputs [N, K], prior variance of their weights) of every part of the wide path that has weights."""
+    present = batch.present.double().numpy()
+    designs: dict[str, tuple[np.ndarray, float]] = {"presence": (present, (PRESENCE_STD * scale) ** 2)}
+    for number, name in enumerate(DENSE_FIELDS):
+        values = batch.dense[name].double().numpy() * present[:, number : number + 1]
+        if name in wide.weights:
+            std = EMBEDDING_STD if values.shape[1] >= WIDE_INPUT else MEASURE_STD
+            designs[name] = (values, (std * scale) ** 2 / values.shape[1])
+        elif name == "appeal" and wide.has_appeal:
+            unit = float(wide.log_appeal_weight.exp())
+            designs[name] = (values * unit, (APPEAL_STD * scale) ** 2)
+    for k, name in enumerate(CATEGORICAL_FIELDS):
+        one_hot = np.eye(wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]
+        designs[name] = (one_hot * present[:, [FIELDS.index(name)]], (CATEGORY_STD * scale) ** 2)
+    if wide.label_weights is not None:
+        designs[LABELS] = (batch.dense[LABELS].double().numpy(), (CATEGORY_STD * scale) ** 2)
+    return designs
+
+
+def _move(wide: Any, name: str, change: Tensor) -> None:
+    if name == "presence":
+        wide.offsets += change
+    elif name == "appeal":
+        wide.log_appeal_weight += float(np.log(max(1.0 + float(change), MIN_APPEAL_WEIGHT)))
+    elif name == LABELS:
+        wide.label_weights += change
+    elif name in wide.weights:
+        wide.weights[name] += change
+    else:
+        wide.tables[name].weight += change[:, None]

@@ -1,0 +1,275 @@
+"""Variants handed over: Google Ads Editor CSV, Meta bulk sheet, AdCP creative manifests; one writer a format.
+
+Every ad is written paused and carries its variant id (ad name, label or creative_id), so that results can be joined back. Texts
+are never cut: an ad that breaks a platform's limit is left out and named with what to do. CSV cells are written so that no
+spreadsheet executes them (see `catalog.tables`); JSON holds the texts as they are.
+
+Sources: Google Ads Editor help 57747 (columns) and Google Ads API, responsive search ads (limits: 3-15 headlines of 30, 2-4
+descriptions of 90, double-width letters count twice); Meta Marketing API, ad creative link data; AdCP 3.2 creative-manifest and
+provenance schemas. Read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from adcreative.catalog.tables import atomic_file, escape_cell, write_failures, write_rows
+from adcreative.creative import FailedCreative
+from adcreative.delivery.experiment.variants import Variant
+from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.provenance.sidecar import copy_sidecar
+
+RSA_COLUMNS = (
+    "Campaign", "Ad Group", "Ad type", *(f"Headline {n}" for n in range(1, 16)), "Headline 1 position",
+    *(f"Description {n}" for n in range(1, 5)), "Description 1 position", "Final URL", "Labels", "Ad status",
+)  # fmt: skip
+META_COLUMNS = (
+    "Campaign Name", "Ad Set Name", "Ad Name", "Ad Status", "Creative Type", "Title", "Body", "Link Description", "Link",
+    "Call to Action", "Image File Name",
+)  # fmt: skip
+_RSA_HEADLINE, _RSA_DESCRIPTION, _RSA_HEADLINES, _RSA_DESCRIPTIONS = 30, 90, (3, 15), (2, 4)
+_META_TITLE, _META_BODY = 255, 2200
+_META_SHOWN = {"Title": 40, "Body": 125}
+_META_CALLS = frozenset((
+    "APPLY_NOW", "BOOK_NOW", "BUY_NOW", "CONTACT_US", "DOWNLOAD", "GET_OFFER", "GET_QUOTE", "INSTALL_NOW", "LEARN_MORE",
+    "ORDER_NOW", "PLAY_GAME", "SEE_MENU", "SHOP_NOW", "SIGN_UP", "SUBSCRIBE", "WATCH_MORE",
+))  # fmt: skip
+_WORD_EDITS = ("headline", "description")
+_OVERSIGHT = ("none", "prompt_only", "selected", "edited", "directed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """What the run does not know. extra_headlines and extra_descriptions stand beside the variant's own line in Google's ads,
+    which need three and two; image_url is where the pictures will lie; human_oversight is one of AdCP's five words."""
+
+    url: str
+    ad_group: str = "adcreative test"
+    extra_headlines: tuple[str, ...] = ()
+    extra_descriptions: tuple[str, ...] = ()
+    image_url: str = ""
+    human_oversight: str = "none"
+
+    def __post_init__(self) -> None:
+        for name, address in (("landing page", self.url), ("image address", self.image_url)):
+            if name == "image address" and not address:
+                continue
+            if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc or re.search(r"\s", address):
+                raise ConfigError(f'the {name} is "{address[:80]}"; write a full address such as https://example.com/shoes')
+        if self.human_oversight not in _OVERSIGHT:
+            raise ConfigError(f'human oversight is "{self.human_oversight}"; known: {", ".join(_OVERSIGHT)}')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What was written, and what was not."""
+
+    path: Path
+    done: int
+    failures: tuple[FailedCreative, ...]
+    warnings: tuple[str, ...]
+
+
+def export_variants(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> Export:
+    """Write variants in one of FORMATS to `out`, and what was left out to failures.csv beside it.
+
+    Raises:
+        ConfigError: unknown format. CatalogError: every variant was left out, or the file cannot be written.
+    """
+    check_format(format)
+    out = Path(out)
+    build, write = FORMATS[format]
+    rows, failures, warnings = [], [], []
+    for variant in variants:
+        try:
+            row, notes = build(variant, variants, settings, out)
+        except CreativeError as error:
+            name = variant.creative.file_name
+            failures.append(FailedCreative(file_name=name, ad_name=variant.name, problem=error.problem, remedy=error.remedy))
+            continue
+        rows.append(row)
+        warnings += [f"{variant.name}: {note}" for note in notes]
+    write_failures(out.parent / "failures.csv", failures)
+    if not rows:
+        raise CatalogError(f"none of the {len(variants)} variants fits {format}: {failures[0].problem} {failures[0].remedy}")
+    write(out, rows)
+    return Export(path=out, done=len(rows), failures=tuple(failures), warnings=tuple(warnings))
+
+
+def check_format(format: str) -> None:
+    """Raise ConfigError unless `format` is one of FORMATS."""
+    if format not in FORMATS:
+        raise ConfigError(f'there is no export format "{format}"; known: {", ".join(FORMATS)}')
+
+
+def count_letters(text: str) -> int:
+    """Return the length as Google counts it: double-width letters are two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in unicodedata.normalize("NFC", text))
+
+
+def _build_rsa(
+    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """Return one responsive search ad; the variant's own lines are pinned first, the others fill up."""
+    creative = variant.creative
+    test = [other for other in variants if other.test == variant.test]
+    if len({(other.creative.headline, other.creative.description) for other in test}) == 1 and len(test) > 1:
+        raise CreativeError("the edit changes the picture only, and search ads show none.", "Export it with meta-bulk.")
+    if not creative.headline:
+        raise CreativeError("it has no headline.", "Search ads are words; export it with meta-bulk.")
+    headlines = _fill(
+        "headline", creative.headline, (*settings.extra_headlines, creative.brand, creative.cta), _RSA_HEADLINE, _RSA_HEADLINES
+    )
+    descriptions = _fill(
+        "description", creative.description, (*settings.extra_descriptions, creative.primary_text),
+        _RSA_DESCRIPTION, _RSA_DESCRIPTIONS,
+    )  # fmt: skip
+    row: dict[str, Any] = {
+        "Campaign": variant.campaign, "Ad Group": settings.ad_group, "Ad type": "Responsive search ad",
+        "Headline 1 position": "1", "Final URL": settings.url, "Labels": variant.name, "Ad status": "Paused",
+        **{f"Headline {n}": line for n, line in enumerate(headlines, start=1)},
+        **{f"Description {n}": line for n, line in enumerate(descriptions, start=1)},
+    }  # fmt: skip
+    if creative.description:
+        row["Description 1 position"] = "1"
+    return row, _note_escapes(row)
+
+
+def _fill(kind: str, own: str, others: Sequence[str], limit: int, wanted: tuple[int, int]) -> list[str]:
+    """Return the own line first and as many different others as fit, at least wanted[0] and at most wanted[1]."""
+    if count_letters(own) > limit:
+        raise CreativeError(
+            f"the {kind} has {count_letters(own)} letters, Google allows {limit}.",
+            f'Run optimize with platform "google" in the table, or shorten the {kind}.',
+        )
+    fitting = [" ".join(line.split()) for line in (own, *others) if line.strip() and count_letters(line) <= limit]
+    lines = list({line.casefold(): line for line in reversed(fitting)}.values())[::-1][: wanted[1]]
+    if len(lines) < wanted[0]:
+        raise CreativeError(
+            f"it has {len(lines)} different {kind}s of at most {limit} letters, Google needs {wanted[0]}.",
+            f"Give standing lines with --extra-{kind}.",
+        )
+    return lines
+
+
+def _build_meta(
+    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """Return one row of Meta's bulk sheet; its picture is copied beside the sheet under the ad's name."""
+    creative = variant.creative
+    body = creative.primary_text or creative.description
+    for kind, text, limit in (("headline", creative.headline, _META_TITLE), ("primary text", body, _META_BODY)):
+        if len(text) > limit:
+            raise CreativeError(f"the {kind} has {len(text):,} letters, Meta allows {limit:,}.", f"Shorten the {kind}.")
+    if creative.image_path is None:
+        raise CreativeError("it has no picture.", "Meta's link ads need one; export words with google-editor.")
+    call = re.sub(r"\W+", "_", creative.cta.strip()).upper()
+    row = {
+        "Campaign Name": variant.campaign, "Ad Set Name": settings.ad_group, "Ad Name": variant.name, "Ad Status": "PAUSED",
+        "Creative Type": "Link Page Post Ad", "Title": creative.headline, "Body": body,
+        "Link Description": creative.description if creative.primary_text else "", "Link": settings.url,
+        "Call to Action": call if call in _META_CALLS else "", "Image File Name": _copy_picture(variant, out),
+    }  # fmt: skip
+    notes = [
+        f"the {name.lower()} has {len(row[name])} letters; about {limit} are shown"
+        for name, limit in _META_SHOWN.items()
+        if len(row[name]) > limit
+    ]
+    if creative.cta and call not in _META_CALLS:
+        notes.append(f'Meta has no button "{creative.cta[:40]}"; choose one')
+    return row, notes + _note_escapes(row)
+
+
+def _build_adcp(
+    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """Return one AdCP creative: a canonical-format manifest with provenance, and our ids under ext."""
+    creative = variant.creative
+    assets: dict[str, Any] = {"landing_page_url": {"asset_type": "url", "url": settings.url}}
+    for slot, text in (("headlines", creative.headline), ("descriptions", creative.description or creative.primary_text)):
+        if text:
+            assets[slot] = [{"asset_type": "text", "content": text}]
+    notes = []
+    if creative.image_path is not None:
+        from PIL import Image
+
+        name = _copy_picture(variant, out)
+        with Image.open(creative.image_path) as image:
+            width_px, height_px = image.size
+        shape = "landscape" if width_px > 1.1 * height_px else "portrait" if height_px > 1.1 * width_px else "square"
+        url = f"{settings.image_url.rstrip('/')}/{name}" if settings.image_url else f"{_picture_dir(out).name}/{name}"
+        asset = {"asset_type": "image", "url": url, "width": width_px, "height": height_px, "format": "png"}
+        assets[f"images_{shape}"] = [asset]
+        if not settings.image_url:
+            notes.append("its image address is a file beside the export; upload it and give --image-url")
+    manifest: dict[str, Any] = {"format_kind": "responsive_creative", "assets": assets}
+    if variant.edits:
+        is_face = any(not edit.startswith(_WORD_EDITS) for edit in variant.edits)
+        manifest["provenance"] = {
+            "digital_source_type": "composite_with_trained_algorithmic_media" if is_face else "trained_algorithmic_media",
+            "ai_tool": {"name": "adcreative"}, "human_oversight": settings.human_oversight, "declared_by": {"role": "tool"},
+        }  # fmt: skip
+    ours = {"test": variant.test, "arm": variant.arm, "campaign": variant.campaign, "predicted_ctr": variant.ctr,
+            "edits": list(variant.edits), "run_hash": variant.run_hash}  # fmt: skip
+    manifest["ext"] = {"adcreative": ours}
+    return {"creative_id": variant.variant_id, "name": variant.name, "manifest": manifest}, notes
+
+
+def _picture_dir(out: Path) -> Path:
+    return out.with_name(f"{out.stem}-images")
+
+
+def _copy_picture(variant: Variant, out: Path) -> str:
+    """Copy the picture beside the export; return its name there."""
+    assert variant.creative.image_path is not None
+    name = f"{variant.name}{variant.creative.image_path.suffix.lower()}"
+    try:
+        _picture_dir(out).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(variant.creative.image_path, _picture_dir(out) / name)
+        copy_sidecar(variant.creative.image_path, _picture_dir(out) / name)
+    except FileNotFoundError as error:
+        remedy = "Run optimize again, or restore the run's images."
+        raise CreativeError(f"its picture {variant.creative.file_name} is missing in the run.", remedy) from error
+    except OSError as error:
+        raise CatalogError(
+            f"{_picture_dir(out)} cannot be written ({error.strerror or error}). Choose another place."
+        ) from error
+    return name
+
+
+def _note_escapes(row: Mapping[str, Any]) -> list[str]:
+    """Name the cells that carry an apostrophe against spreadsheets, which the platform would take as text."""
+    cells = [name for name, text in row.items() if isinstance(text, str) and escape_cell(text) != text]
+    return (
+        [f"{', '.join(cells)} starts like a formula and has an apostrophe in front; check it before uploading"] if cells else []
+    )
+
+
+def _write_rsa(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    write_rows(out, rows, RSA_COLUMNS)
+
+
+def _write_meta(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    write_rows(out, rows, META_COLUMNS)
+
+
+def _write_adcp(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with atomic_file(out) as file:
+        file.write(json.dumps({"creatives": list(rows)}, indent=1, ensure_ascii=False) + "\n")
+
+
+Build = Callable[[Variant, Sequence[Variant], ExportSettings, Path], tuple[dict[str, Any], list[str]]]
+Write = Callable[[Path, Sequence[Mapping[str, Any]]], None]
+FORMATS: Mapping[str, tuple[Build, Write]] = {
+    "google-editor": (_build_rsa, _write_rsa),
+    "meta-bulk": (_build_meta, _write_meta),
+    "adcp": (_build_adcp, _write_adcp),
+}

@@ -1,0 +1,242 @@
+"""The plan of a test: how many impressions and days a predicted uplift needs, and whether it is worth the wait.
+
+Two sizes are given. `impressions_per_arm` is the textbook size for a test that is looked at once, at the end;
+`impressions_per_arm_peeking` is what the read-out that may be looked at every day needs (see `sequential`), and is the one to
+plan with; `impressions_per_arm_low` is what the same read-out needs when only the low end of the change's interval is true.
+With two or more variants against one control the level is divided among them, as the read-out does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.variants import Variant
+from adcreative.errors import ConfigError
+
+PLAN_COLUMNS = (
+    "test", "arm", "variant_id", "name", "campaign", "file_name", "headline", "description", "ctr_predicted",
+    "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking",
+    "impressions_per_arm_low", "days", "days_peeking", "days_low", "expected_clicks", "warnings",
+)  # fmt: skip
+_MIN_EFFECT_SCALE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings:
+    """What a plan is made for.
+
+    daily_impressions: of the whole campaign, split evenly over all arms. power: chance to see a true uplift of that size.
+    level: chance of a wrong answer. baseline_ctr: the account's own click rate, in place of the predicted one, because a
+    model of another market gets ratios better than levels. realised_share: the part of a predicted uplift to plan for; what
+    `import-results` measured, else 1. max_days: longer is warned of, as audiences and seasons change. min_clicks: per arm.
+    """
+
+    daily_impressions: int
+    power: float = 0.8
+    level: float = 0.05
+    baseline_ctr: float | None = None
+    realised_share: float = 1.0
+    max_days: int = 28
+    min_clicks: int = 100
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.daily_impressions < 1:
+            faults.append(f"daily impressions must be at least 1, got {self.daily_impressions}")
+        if not 0.5 <= self.power < 1:
+            faults.append(f"power must be in [0.5, 1), got {self.power}")
+        if not 0 < self.level <= 0.5:
+            faults.append(f"level must be in (0, 0.5], got {self.level}")
+        if self.baseline_ctr is not None and not 0 < self.baseline_ctr < 1:
+            faults.append(f"the baseline click rate must be in (0, 1), got {self.baseline_ctr}; write 1.2 % as 0.012")
+        if not 0 < self.realised_share <= 2:
+            faults.append(f"the realised share must be in (0, 2], got {self.realised_share}")
+        if faults:
+            raise ConfigError("; ".join(faults))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedArm:
+    """One variant against its control; sizes and days are None when no uplift is predicted.
+
+    uplift_low, uplift_high: 90 % interval of the change (None: the run does not say); impressions_per_arm_low, days_low: what
+    the test needs when only the low end is true, None when that is no gain.
+    """
+
+    test: str
+    control: Variant
+    variant: Variant
+    baseline_ctr: float
+    expected_ctr: float
+    uplift_predicted: float
+    uplift_low: float | None
+    uplift_high: float | None
+    effect_scale: float | None
+    impressions_per_arm: int | None
+    impressions_per_arm_peeking: int | None
+    impressions_per_arm_low: int | None
+    days: int | None
+    days_peeking: int | None
+    days_low: int | None
+    expected_clicks: int | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestPlan:
+    """The plan of all tests of a run in one campaign."""
+
+    __test__ = False  # pytest: not a test class
+
+    campaign: str
+    run_hash: str
+    settings: PlanSettings
+    arms: tuple[PlannedArm, ...]
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON types: what the read-out needs to join results back and to keep the plan's promises."""
+        return {
+            "campaign": self.campaign, "run_hash": self.run_hash, "settings": asdict(self.settings),
+            "warnings": list(self.warnings),
+            "tests": [
+                {
+                    **{name: getattr(arm, name) for name in _ARM_NUMBERS}, "warnings": list(arm.warnings),
+                    "arms": [_arm_dict(arm.control), _arm_dict(arm.variant)],
+                }
+                for arm in self.arms
+            ],
+        }  # fmt: skip
+
+
+_ARM_NUMBERS = (
+    "test", "baseline_ctr", "expected_ctr", "uplift_predicted", "uplift_low", "uplift_high", "effect_scale",
+    "impressions_per_arm", "impressions_per_arm_peeking", "impressions_per_arm_low", "days", "days_peeking", "days_low",
+    "expected_clicks",
+)  # fmt: skip
+
+
+def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
+    """Plan the tests of all variants against their controls, running at the same time on one campaign's traffic.
+
+    Raises:
+        ConfigError: a test has no control or no variant, or there is none.
+    """
+    tests: dict[str, list[Variant]] = {}
+    for variant in variants:
+        tests.setdefault(variant.test, []).append(variant)
+    if not tests:
+        raise ConfigError("there is no variant to plan a test for; run optimize first")
+    daily_per_arm = settings.daily_impressions / len(variants)
+    arms: list[PlannedArm] = []
+    for name, members in tests.items():
+        controls = [member for member in members if member.is_control]
+        if len(controls) != 1 or len(members) < 2:
+            raise ConfigError(
+                f"test {name} needs one control and at least one variant, it has {len(controls)} of {len(members)}"
+            )
+        others = [member for member in members if not member.is_control]
+        arms += [_plan_arm(controls[0], other, settings, daily_per_arm, len(members)) for other in others]
+    num_long = sum(arm.days_peeking is not None and arm.days_peeking > settings.max_days for arm in arms)
+    warnings = []
+    if num_long and len(tests) > 1:
+        warnings.append(
+            f"{num_long} of {len(arms)} comparisons need more than {settings.max_days} days because {len(variants)} ads share "
+            f"{settings.daily_impressions:,} impressions a day; test the most promising ones first, or one after another"
+        )
+    if any(arm.uplift_predicted > 0 and arm.uplift_low is None for arm in arms):
+        warnings.append(
+            "an earlier version made this run and did not say how sure it is of each change, so the plan shows no low end; "
+            "optimize --restart makes it anew"
+        )
+    first = variants[0]
+    return TestPlan(
+        campaign=first.campaign, run_hash=first.run_hash, settings=settings, arms=tuple(arms), warnings=tuple(warnings)
+    )
+
+
+def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_per_arm: float, num_members: int) -> PlannedArm:
+    """Plan one comparison; daily_per_arm impressions reach each arm each day, num_members arms belong to the test."""
+    baseline = settings.baseline_ctr or control.ctr
+    uplift = variant.ctr / control.ctr - 1
+    low, high = variant.uplift_low, variant.uplift_high
+    expected = baseline * (1 + settings.realised_share * uplift)
+    warnings: list[str] = []
+    size = size_peeking = size_low = days = days_peeking = days_low = clicks = scale = None
+    if uplift <= 0 or expected <= baseline:
+        warnings.append("no uplift is predicted; there is nothing to test")
+    elif expected >= 1:
+        warnings.append(f"the expected click rate is {expected:.0%}, which cannot be; check the baseline")
+    else:
+        level = settings.level / (num_members - 1)
+        scale = max(math.log(expected / baseline), _MIN_EFFECT_SCALE)
+        size = fixed_sample_size(baseline, expected, power=settings.power, level=level)
+        size_peeking = sequential_sample_size(baseline, expected, power=settings.power, level=level, effect_scale=scale)
+        days, days_peeking = math.ceil(size / daily_per_arm), math.ceil(size_peeking / daily_per_arm)
+        clicks = round(size_peeking * baseline)
+        if low is not None and low > 0:
+            expected_low = baseline * (1 + settings.realised_share * low)
+            size_low = sequential_sample_size(baseline, expected_low, power=settings.power, level=level, effect_scale=scale)
+            days_low = math.ceil(size_low / daily_per_arm)
+        if days_peeking > settings.max_days:
+            alone = math.ceil(size_peeking * num_members / settings.daily_impressions)
+            remedy = "reach more people, or test a larger edit"
+            if alone < days_peeking:
+                remedy = f"tested alone it needs {alone:,} day{'s' if alone > 1 else ''}"
+            warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
+        if clicks < settings.min_clicks:
+            warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")
+    if low is not None and low <= 0:
+        warnings.append(
+            f"the predicted gain may be zero or less: nine times in ten it lies between {low:+.0%} and {(high or 0):+.0%}"
+        )
+    if variant.ctr_judge is not None and control.ctr_judge is not None and variant.ctr_judge <= control.ctr_judge:
+        warnings.append("the second model predicts no uplift")
+    return PlannedArm(
+        test=variant.test, control=control, variant=variant, baseline_ctr=baseline, expected_ctr=expected,
+        uplift_predicted=uplift, uplift_low=low, uplift_high=high, effect_scale=scale, impressions_per_arm=size,
+        impressions_per_arm_peeking=size_peeking, impressions_per_arm_low=size_low, days=days, days_peeking=days_peeking,
+        days_low=days_low, expected_clicks=clicks, warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def write_plan(plan: TestPlan, out_dir: Path) -> Path:
+    """Write plan.json and plan.csv (one row an arm) into `out_dir`; return the path of plan.json."""
+    path = Path(out_dir) / "plan.json"
+    with atomic_file(path) as file:
+        file.write(json.dumps(plan.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    rows: dict[str, dict[str, Any]] = {}
+    for arm in plan.arms:
+        rows.setdefault(arm.control.variant_id, _csv_row(arm.control))
+        numbers = {name: getattr(arm, name) for name in _ARM_NUMBERS if name in PLAN_COLUMNS and name != "test"}
+        numbers |= {
+            name: round(numbers[name], 4) for name in ("uplift_predicted", "uplift_low", "uplift_high") if numbers[name]
+        }
+        rows[arm.variant.variant_id] = {**_csv_row(arm.variant), **numbers, "warnings": arm.warnings}
+    write_rows(path.with_name("plan.csv"), rows.values(), PLAN_COLUMNS)
+    return path
+
+
+def _arm_dict(variant: Variant) -> dict[str, Any]:
+    creative = variant.creative
+    return {
+        "variant_id": variant.variant_id, "arm": variant.arm, "name": variant.name, "ad_name": creative.ad_name,
+        "file_name": creative.file_name, "headline": creative.headline, "description": creative.description,
+        "ctr_predicted": variant.ctr, "edits": list(variant.edits),
+    }  # fmt: skip
+
+
+def _csv_row(variant: Variant) -> dict[str, Any]:
+    creative = variant.creative
+    return {
+        "test": variant.test, "arm": variant.arm, "variant_id": variant.variant_id, "name": variant.name,
+        "campaign": variant.campaign, "file_name": creative.file_name, "headline": creative.headline,
+        "description": creative.description, "ctr_predicted": round(variant.ctr, 6),
+    }  # fmt: skip

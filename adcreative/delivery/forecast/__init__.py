@@ -1,0 +1,1 @@
+"""How an ad's click rate will go on: trends of fatigue."""

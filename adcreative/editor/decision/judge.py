@@ -1,0 +1,141 @@
+"""From a front to one edit, and whether it is delivered: knee, finalists, and what three judges say.
+
+The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so nothing is believed
+by the model that picked it. Three models of other seeds, splits and data look at the same final pixels and words: predictor
+and judge choose together (`pool_opinions`), the auditor, who had no part in the choice, reports. The two answers, c of those
+who chose and a of the auditor, are shrunk by how far they disagree:
+
+    expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
+             = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 when one is not
+
+which is the positive-part shrinkage of James & Stein 1961 towards no effect, for the mean of two measurements. How far the true
+change may be from it is said by a 90 % interval: expected +- 1.645 std, std that of the two answers pooled as above. Knows
+scores; no pictures, models or torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adcreative.editor.space.genome import GeneSpace, Individual
+
+KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
+INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
+MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether an edit is delivered. All uplifts are changes of log-odds, measured on final pixels and words.
+
+    chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited: the third's
+    mean; expected: those who chose and the third, shrunk as above: the figure to report; std: deviation of the true change
+    around it. reason: one sentence, for the user.
+    """
+
+    chosen: float
+    low: float
+    judged: float
+    audited: float
+    expected: float
+    std: float
+    is_delivered: bool
+    reason: str
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 90 % interval of the true change."""
+        return self.expected - INTERVAL_Z * self.std, self.expected + INTERVAL_Z * self.std
+
+
+def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNEE_SHARE) -> int:
+    """Return the index of the edit with the best return: furthest above the line from no edit to the best edit.
+
+        argmax of low/low_best - size/size_best   among edits with low >= share * low_best
+
+    Args:
+        low: lower bounds of uplift [N], the best of them positive. size: sizes of the edits [N].
+        share: 1 picks the best itself (the smallest, when several are equally good).
+    Source:
+        Das 1999, distance to the line between the extremes of a front; the share is ours, since on a nearly straight front
+        the knee is anywhere.
+    """
+    lows, sizes = np.asarray(low, dtype=np.float64), np.asarray(size, dtype=np.float64)
+    order = np.lexsort((sizes, -lows))  # the largest bound, then the smallest edit
+    best = order[0]
+    above = lows / lows[best] - sizes / max(sizes[best], 1e-12)
+    allowed = lows >= share * lows[best] - 1e-12
+    return int(order[np.argmax(np.where(allowed, above, -np.inf)[order])])
+
+
+def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_finalists: int) -> list[Individual]:
+    """Return up to num_finalists useful edits of a front, distinct to the eye: its knee, then by the lower bound.
+
+    Empty when no edit on the front promises a positive lower bound.
+    """
+    useful = [individual for individual in front if individual.fitness.values[0] > 0.0 and not individual.fitness.violation]
+    if not useful:
+        return []
+    lows, _, sizes, _ = zip(*(individual.fitness.values for individual in useful), strict=True)
+    order = [pick_knee(lows, sizes), *np.argsort(-np.array(lows), kind="stable")]
+    chosen: list[Individual] = []
+    for idx in order:
+        if len(chosen) < num_finalists and all(space.distance(useful[idx], other) > MIN_DISTANCE for other in chosen):
+            chosen.append(useful[idx])
+    return chosen
+
+
+def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of several models' predicted changes, [J, N] each -> [N].
+
+        mean = average of the means,   variance = average of the variances + variance of the means
+
+    the moments of their equal mixture: what one model does not know the others do not know either (all see the same kind of
+    data), and where they contradict each other less is known.
+    """
+    return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
+
+
+def shrink_uplift(chosen: float, audited: float) -> float:
+    """Return what to expect of an uplift that was chosen by one opinion and is audited by another; 0 unless both are gains."""
+    if chosen <= 0.0 or audited <= 0.0:
+        return 0.0
+    return 2.0 * chosen * audited / (chosen + audited)
+
+
+def give_verdict(*, chosen: float, low: float, judged: float, audited: float, std: float, min_uplift: float = 0.0) -> Verdict:
+    """Decide whether an edit is delivered: the lower bound of those who chose and the auditor's uplift are positive, and what
+    is expected of both is above min_uplift."""
+    expected = shrink_uplift(chosen, audited)
+    if low <= 0.0:
+        reason = (
+            f"on final pixels and words the best edit's predicted uplift ({as_percent(chosen)}) is not certain, its "
+            f"lower bound is {as_percent(low)}"
+        )
+    elif audited <= 0.0:
+        reason = (
+            f"the two models that chose expect {as_percent(chosen)} from the best edit, the third {as_percent(audited)}, "
+            "so the gain does not survive another opinion"
+        )
+    elif expected <= min_uplift:
+        reason = (
+            f"those who chose ({as_percent(chosen)}) and the third model ({as_percent(audited)}) together let expect "
+            f"{as_percent(expected)}, not more than the {as_percent(min_uplift)} asked for"
+        )
+    else:
+        reason = (
+            f"two models chose it and expect {as_percent(chosen)} (cautiously {as_percent(low)}), a third that had no part in "
+            f"the choice {as_percent(audited)}; together {as_percent(expected)} odds of a click"
+        )
+    return Verdict(
+        chosen=chosen, low=low, judged=judged, audited=audited, expected=expected, std=std,
+        is_delivered=low > 0.0 and audited > 0.0 and expected > min_uplift, reason=reason,
+    )  # fmt: skip
+
+
+def as_percent(log_odds: float) -> str:
+    """Return a change of log-odds as a percentage change of the odds, such as "+12.3 %"."""
+    return f"{100 * np.expm1(log_odds):+.1f} %"

@@ -1,0 +1,48 @@
+"""The three models at work on final pixels and words: two choose, a third reports (the rules are `judge.py`'s)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.editor.decision.judge import Verdict, give_verdict, pool_opinions
+from adcreative.editor.scoring.objectives import predict_uplift
+from adcreative.editor.settings import EditorConfig, EditorTools
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the two models that choose say of a change, log-odds: mean, lower bound and deviation of both, mean of the second
+    alone."""
+
+    chosen: float
+    low: float
+    judged: float
+    std: float
+
+
+def ask_choosers(
+    creatives: Sequence[Creative], features: Sequence[Any], tools: EditorTools, config: EditorConfig
+) -> list[Opinion]:
+    """Return what predictor and judge together say of each creative against the first, [N-1]."""
+    opinions = [predict_uplift(model, creatives, features) for model in (tools.predictor, tools.judge)]
+    means, stds = (np.stack(part) for part in zip(*opinions, strict=True))
+    mean, std = pool_opinions(means, stds)
+    low = mean - config.risk_aversion * std
+    return [Opinion(*map(float, numbers)) for numbers in zip(mean, low, means[1], std, strict=True)]
+
+
+def audit(
+    creatives: Sequence[Creative], features: Sequence[Any], opinion: Opinion, tools: EditorTools, config: EditorConfig
+) -> Verdict:
+    """Ask the third model, which had no part in the choice, about the second creative against the first, and weigh both."""
+    audited, audited_std = predict_uplift(tools.auditor, creatives, features)
+    _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
+    return give_verdict(
+        chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]), std=float(std[0]),
+        min_uplift=config.min_uplift,
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""The look of the whole picture: exposure, warmth, contrast, saturation, and a crop that cuts nothing which matters.
+
+A look is a vector of strengths, one per name in LOOKS, -1..1 (crop 0..1); 0 leaves the picture as it is, bit for bit. Applied
+at full size on final pixels, after faces and scene. Knows pixels and protected parts; no models. torchvision is loaded at the
+first use.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from adcreative.editor.space.protection import Protection
+
+LOOKS = ("exposure", "warmth", "contrast", "saturation", "crop")
+EXPOSURE_STOPS = 0.4  # per unit of strength; a stop doubles the values
+WARMTH_GAIN = 0.08  # per unit: gain of red over grey
+CONTRAST_STOPS, SATURATION_STOPS = 0.35, 0.5  # per unit: the factor's logarithm, base 2
+MAX_CROP = 0.15  # of either side, at strength 1
+SAFE_MARGIN = 0.03  # of either side, kept around faces, text and product when the picture is cropped
+MIN_CROP = 0.02  # a crop that may take less than this is not offered
+_RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709
+
+
+class LookEditor:
+    """The looks that one picture allows. low, high [5]: the range of each, with low = high = 0 for what it does not allow."""
+
+    def __init__(self, image_u8: np.ndarray, protection: Protection) -> None:
+        """Find the tightest crop of the picture [H, W, 3] that cuts none of what is protected."""
+        height, width = image_u8.shape[:2]
+        self._tightest = tightest_crop(protection.frame(), height, width)
+        x0, _, x1, _ = self._tightest
+        can_crop = 1.0 - (x1 - x0) / width >= MIN_CROP
+        self.low = np.array([-1.0, -1.0, -1.0, -1.0, 0.0])
+        self.high = np.array([1.0, 1.0, 1.0, 1.0, float(can_crop)])
+
+    def apply(self, image_u8: np.ndarray, look: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3], uint8, with a look [5] applied; same size.
+
+        The crop keeps the shape of the frame and is scaled back to its size.
+        """
+        exposure, warmth, contrast, saturation, crop = (float(strength) for strength in look)
+        if not any((exposure, warmth, contrast, saturation, crop)):
+            return image_u8
+        import torch
+        from torchvision.transforms.v2 import functional
+
+        if warmth:
+            image_u8 = warm(image_u8, warmth)
+        picture = torch.from_numpy(image_u8.copy()).permute(2, 0, 1)  # [3, H, W]
+        if exposure:
+            picture = functional.adjust_brightness(picture, 2.0 ** (EXPOSURE_STOPS * exposure))
+        if contrast:
+            picture = functional.adjust_contrast(picture, 2.0 ** (CONTRAST_STOPS * contrast))
+        if saturation:
+            picture = functional.adjust_saturation(picture, 2.0 ** (SATURATION_STOPS * saturation))
+        if crop:
+            x0, y0, x1, y1 = self.crop_box(crop, *image_u8.shape[:2])
+            size = list(image_u8.shape[:2])
+            picture = functional.resized_crop(picture, y0, x0, y1 - y0, x1 - x0, size, antialias=True)
+        return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+
+    def crop_box(self, strength: float, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return the box x0, y0, x1, y1 (px) that a crop of this strength (0..1) keeps: between the frame and the tightest."""
+        whole, tight = np.array([0, 0, width, height]), np.array(self._tightest)
+        x0, y0, x1, y1 = whole + strength * (tight - whole)
+        return int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))
+
+
+def tightest_crop(protected_xyxy_px: tuple[int, int, int, int], height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the smallest box of the frame's shape that keeps `protected` and a margin, and at least 1 - MAX_CROP of each side.
+
+    It lies as near to the frame's middle as the protected box lets it.
+    """
+    x0, y0, x1, y1 = protected_xyxy_px
+    left, right = max(0.0, x0 - SAFE_MARGIN * width), min(float(width), x1 + SAFE_MARGIN * width)
+    top, bottom = max(0.0, y0 - SAFE_MARGIN * height), min(float(height), y1 + SAFE_MARGIN * height)
+    share = max(1.0 - MAX_CROP, (right - left) / width, (bottom - top) / height)
+    crop_width, crop_height = share * width, share * height
+    x_start = min(max((width - crop_width) / 2, right - crop_width, 0.0), left, width - crop_width)
+    y_start = min(max((height - crop_height) / 2, bottom - crop_height, 0.0), top, height - crop_height)
+    x0, y0 = int(np.floor(x_start)), int(np.floor(y_start))
+    return x0, y0, min(width, int(np.ceil(x_start + crop_width))), min(height, int(np.ceil(y_start + crop_height)))
+
+
+def warm(image_u8: np.ndarray, strength: float) -> np.ndarray:
+    """Return the picture [H, W, 3] with red raised against blue (lowered for a negative strength); grey keeps its luma.
+
+    Gains of the channels (von Kries); the green one makes up for what the other two do to luma.
+    """
+    gain = WARMTH_GAIN * strength
+    green = 1.0 - gain * (_RED - _BLUE) / _GREEN
+    matrix = (1.0 + gain, 0.0, 0.0, 0.0, 0.0, green, 0.0, 0.0, 0.0, 0.0, 1.0 - gain, 0.0)
+    return np.asarray(Image.fromarray(image_u8).convert("RGB", matrix))

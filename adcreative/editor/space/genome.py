@@ -1,0 +1,228 @@
+"""What the search may change in a creative, and how a genome says it.
+
+A genome is a flat list of numbers, so that DEAP's selection and archives take it as it is:
+
+    [ strength per face and direction, then per look | active bit of each | headline | description | button | scene ]
+
+A strength counts only where its bit is 1 (Deb & Goyal 1996 call such mixed genomes GeneAS); the bits keep edits sparse, and
+a strength that was switched off comes back unchanged when its bit does. The last four are indices; 0 is the creative's own
+line, button or scene, so the genome of zeros is the creative as it was. Knows nothing of pictures, models or torch.
+
+Shapes: P population, G genes, F faces, K directions, L looks, S = F * K + L strengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from deap import base
+from scipy.stats import qmc
+
+from adcreative.errors import ConfigError
+
+STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
+MIN_STRENGTH = 0.2  # a weaker change of a face, or of the look, is invisible, so it is left out
+CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
+CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateScore:
+    """What one candidate is worth, against the creative as it was. Log-odds are natural logarithms.
+
+    uplift_mean: predicted change of the log-odds of a click; uplift_std: how far the ensemble disagrees about it;
+    uplift_low: the lower bound that the search raises. identity: -1..1, 1 for the unedited faces, the worst face counts.
+    size: length of the edit (standard deviations, words included). realism: 0..1, 1 for the unedited faces, see
+    stylegan/latents/realism.py. violation: 0 when allowed, larger is worse.
+    """
+
+    uplift_mean: float
+    uplift_std: float
+    uplift_low: float
+    identity: float
+    size: float
+    realism: float = 1.0
+    violation: float = 0.0
+
+
+class EditFitness(base.Fitness):
+    """Raise the lower bound of uplift, keep identity, keep the edit small and real; what is not allowed loses to all that is.
+
+    values: (uplift_low, identity, size, realism).
+
+    Source: constrained domination of Deb et al. 2002, definition 1 (NSGA-II, section VI).
+    """
+
+    weights = (1.0, 1.0, -1.0, 1.0)
+    violation = 0.0
+    crowding_dist = 0.0  # written by deap.tools.selNSGA2
+
+    def dominates(self, other: EditFitness, obj: slice = slice(None)) -> bool:
+        """Return whether this is better under constrained domination."""
+        if self.violation != other.violation:
+            return self.violation < other.violation
+        return super().dominates(other, obj)
+
+    def __le__(self, other: EditFitness) -> bool:
+        return (-self.violation, *self.wvalues) <= (-other.violation, *other.wvalues)
+
+    def __lt__(self, other: EditFitness) -> bool:
+        return (-self.violation, *self.wvalues) < (-other.violation, *other.wvalues)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EditFitness:
+        copy = type(self)()
+        copy.wvalues, copy.violation, copy.crowding_dist = self.wvalues, self.violation, self.crowding_dist
+        return copy
+
+
+class Individual(list[float]):
+    """A genome with its fitness, and, once it was scored, the score that the fitness came from."""
+
+    def __init__(self, genes: Iterable[float] = ()) -> None:
+        super().__init__(float(gene) for gene in genes)
+        self.fitness = EditFitness()
+        self.score: CandidateScore | None = None
+
+    def receive(self, score: CandidateScore) -> None:
+        """Take the score and set the fitness from it."""
+        self.score = score
+        self.fitness.values = (score.uplift_low, score.identity, score.size, score.realism)
+        self.fitness.violation = score.violation
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneSpace:
+    """The box a genome lives in.
+
+    num_faces: faces that may be edited. low, high [K]: safe range of each direction, in standard deviations, with
+    low <= 0 <= high. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
+    own included. look_low, look_high [L]: range of each look (look.LOOKS), empty when the look stays as it is.
+    """
+
+    num_faces: int
+    low: np.ndarray
+    high: np.ndarray
+    num_headlines: int = 1
+    num_descriptions: int = 1
+    num_buttons: int = 1
+    num_scenes: int = 1
+    look_low: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    look_high: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        for name, low_name, high_name in (("directions", "low", "high"), ("looks", "look_low", "look_high")):
+            low, high = (np.asarray(getattr(self, one), dtype=np.float64) for one in (low_name, high_name))
+            if low.ndim != 1 or low.shape != high.shape or not ((low <= 0) & (high >= 0)).all():
+                raise ConfigError(
+                    f"{name} need low [K] <= 0 <= high [K], got low {low.tolist()} and high {high.tolist()}; "
+                    "the unedited picture has to lie inside the range."
+                )
+            object.__setattr__(self, low_name, low)
+            object.__setattr__(self, high_name, high)
+        if self.num_faces < 0 or min(self.num_choices) < 1:
+            counts = ", ".join(f"num_{kind}s={num}" for kind, num in zip(CHOICES, self.num_choices, strict=True))
+            raise ConfigError(
+                f"a gene space needs num_faces >= 0 and at least one of each choice, got num_faces={self.num_faces}, {counts}."
+            )
+
+    @property
+    def num_directions(self) -> int:
+        return len(self.low)
+
+    @property
+    def num_strengths(self) -> int:
+        """S: how many strengths, and how many bits, a genome has."""
+        return self.num_faces * self.num_directions + len(self.look_low)
+
+    @property
+    def num_genes(self) -> int:
+        return 2 * self.num_strengths + len(CHOICES)
+
+    @property
+    def num_choices(self) -> tuple[int, int, int, int]:
+        return self.num_headlines, self.num_descriptions, self.num_buttons, self.num_scenes
+
+    @property
+    def is_single(self) -> bool:
+        """Whether nothing can be changed, so that the unedited creative is the only candidate."""
+        return self.num_strengths == 0 and max(self.num_choices) == 1
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper bound of every strength gene, [S] each."""
+        low, high = np.tile(self.low, self.num_faces), np.tile(self.high, self.num_faces)
+        return np.concatenate([low, self.look_low]), np.concatenate([high, self.look_high])
+
+    def original(self) -> Individual:
+        """Return the genome of the creative as it was."""
+        return Individual(np.zeros(self.num_genes))
+
+    def sample(self, *, rng: np.random.Generator, active_share: float | None = None) -> Individual:
+        """Draw a genome: strengths and choices uniform, each bit 1 with probability `active_share`.
+
+        None draws the share too, uniformly, so that samples range from sparse to dense.
+        """
+        return self._at(rng.random(self._num_draws), active_share)
+
+    def sample_evenly(self, num: int, *, rng: np.random.Generator) -> list[Individual]:
+        """Draw `num` genomes, each distributed as one `sample`, that together cover the space evenly.
+
+        Every option of a choice comes up equally often, give or take one, and every part of a strength's range does: a Latin
+        hypercube (McKay, Beckman & Conover 1979).
+        """
+        cube = qmc.LatinHypercube(self._num_draws, rng=rng).random(num)
+        for k, options in enumerate(self.num_choices, start=-len(CHOICES)):
+            cube[:, k] = (rng.permutation(num) % options + 0.5) / options
+        return [self._at(draws) for draws in cube]
+
+    @property
+    def _num_draws(self) -> int:
+        return 2 * self.num_strengths + 1 + len(CHOICES)
+
+    def _at(self, draws: np.ndarray, active_share: float | None = None) -> Individual:
+        """Return the genome at a place of the unit cube: strengths, bits, share of active bits, choices."""
+        num, (low, high) = self.num_strengths, self.bounds()
+        share = draws[2 * num] if active_share is None else active_share
+        bits = draws[num : 2 * num] < share
+        choices = np.floor(draws[2 * num + 1 :] * self.num_choices)
+        return Individual([*(low + draws[:num] * (high - low)), *bits, *choices])
+
+    def amounts(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return what is applied, [P, S]: active strengths in steps of 0.01; 0 where inactive or below 0.2."""
+        genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
+        values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
+        low, high = self.bounds()
+        stepped = np.clip(np.round(values / STRENGTH_STEP) * STRENGTH_STEP, low, high)
+        applied = np.where((bits > 0.5) & (np.abs(stepped) > MIN_STRENGTH - 1e-9), stepped, 0.0)
+        return applied + 0.0  # no negative zero
+
+    def strengths(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return what is applied to the faces, [P, F, K], as `amounts`."""
+        num = self.num_faces * self.num_directions
+        return self.amounts(genomes)[:, :num].reshape(len(genomes), self.num_faces, self.num_directions)
+
+    def looks(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return what is applied to the whole picture, [P, L], as `amounts`."""
+        return self.amounts(genomes)[:, self.num_faces * self.num_directions :]
+
+    def choices(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return indices of headline, description, button and scene, [P, 4] int."""
+        num = len(CHOICES)
+        return np.array([genome[-num:] for genome in genomes], dtype=np.int64).reshape(len(genomes), num)
+
+    def changes_picture(self, genome: Individual) -> bool:
+        """Return whether pixels change, not words and button alone."""
+        return bool(self.amounts([genome]).any() or genome[-1])
+
+    def distance(self, first: Individual, second: Individual) -> float:
+        """Return how far apart two edits are, in standard deviations; infinite when a choice differs."""
+        if first[-len(CHOICES) :] != second[-len(CHOICES) :]:
+            return float("inf")
+        a, b = self.amounts([first, second])
+        return float(np.linalg.norm(a - b))
+
+    def key(self, genome: Individual) -> tuple[float, ...]:
+        """Return what the genome means; genomes with equal keys are the same candidate."""
+        return (*np.round(self.amounts([genome])[0] / STRENGTH_STEP).tolist(), *genome[-len(CHOICES) :])

@@ -1,0 +1,90 @@
+"""Other scenes for one picture: what is neither face, product nor text, painted anew before the search.
+
+The painter is any object with `paint` (encoders/inpainting.py wraps `diffusers`). Protected pixels stay bit for bit; around
+them the new ground fades in, so that no seam shows. Knows pixels; no models, no torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.creative import Creative
+from adcreative.editor.space.protection import Protection
+
+FADE_SHARE = 0.03  # of the shorter side: over this distance from what is protected the new ground fades in
+MIN_GROUND_SHARE = 0.1  # of the picture; less ground than this is not worth painting
+NO_CHANGE = 1.0  # mean absolute difference (0..255) below which a scene is the one that was there
+
+
+class ScenePainter(Protocol):
+    """Paints parts of a picture anew (encoders.inpainting.InpaintingModel)."""
+
+    @property
+    def content_hash(self) -> str: ...
+
+    def paint(
+        self,
+        image_u8: np.ndarray,
+        mask: np.ndarray,
+        prompt: str,
+        num_pictures: int,
+        *,
+        seed: int,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[np.ndarray]:
+        """Return up to num_pictures pictures [H, W, 3] uint8, painted where mask [H, W] is True; fewer when stopped."""
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Scenes of one picture, its own left out. pictures: [H, W, 3] uint8 each. weight [H, W, 1]: 0 where the picture stays."""
+
+    pictures: tuple[np.ndarray, ...]
+    weight: np.ndarray
+
+    def paste(self, image_u8: np.ndarray, scene_idx: int) -> np.ndarray:
+        """Return the picture with a scene behind what is protected; index 0 is its own, and returns it bit for bit."""
+        if not scene_idx:
+            return image_u8
+        scene = self.pictures[scene_idx - 1].astype(np.float32)
+        mixed = image_u8.astype(np.float32) * (1.0 - self.weight) + scene * self.weight
+        return np.where(self.weight > 0.0, mixed.round().astype(np.uint8), image_u8)
+
+
+def paint_scenes(
+    creative: Creative,
+    image_u8: np.ndarray,
+    protection: Protection,
+    painter: ScenePainter,
+    *,
+    num_scenes: int,
+    seed: int,
+    prompt: str = "",
+    should_stop: Callable[[], bool] | None = None,
+) -> Scenes | None:
+    """Paint other scenes; None when there is too little ground, or nothing new came of it."""
+    ground = ~protection.mask
+    if ground.mean() < MIN_GROUND_SHARE or num_scenes < 1:
+        return None
+    painted = painter.paint(image_u8, ground, prompt or scene_prompt(creative), num_scenes, seed=seed, should_stop=should_stop)
+    new = [one for one in painted if np.abs(one.astype(np.int16) - image_u8)[ground].mean() >= NO_CHANGE]
+    if not new:
+        return None
+    fade_px = max(1.0, FADE_SHARE * min(ground.shape))
+    weight = np.clip(ndimage.distance_transform_edt(ground) / fade_px, 0.0, 1.0) if not ground.all() else np.ones(ground.shape)
+    return Scenes(tuple(new), weight.astype(np.float32)[:, :, None])
+
+
+def scene_prompt(creative: Creative) -> str:
+    """Return what the painter is asked for: a ground for a product of the creative's category.
+
+    Only letters of the category are taken, so that a cell of a table cannot say what else to paint.
+    """
+    category = " ".join(re.findall(r"[^\W\d_]+", creative.category)[:4])
+    return f"plain photographic background for {category or 'a product'}, soft light, no people, no text"

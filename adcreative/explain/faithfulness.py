@@ -1,0 +1,119 @@
+"""Whether the reasons given for rates are true of the model: what they rank highest is deleted, and so are random others.
+
+    a case = (creative, random set of as many words or cells);   won when the top-ranked set moves the log-odds more
+
+A fifth of a headline's words, or a tenth of a picture's cells, go at once, so that it is not the leave-one-out weights
+themselves that are compared. Intervals (95 %) draw whole creatives. Loads no torch until it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.errors import CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.ctr.predictor import Predictor
+    from adcreative.features.extraction import FeatureExtractor
+
+WORDS_DELETED, CELLS_DELETED = 0.2, 0.1
+MIN_WORDS = 4
+NUM_DRAWS = 10
+NUM_BOOTSTRAP = 2000
+PROMISED = 0.8
+LEAVE_ONE_OUT, GRADIENTS, OCCLUSION = "words, leave-one-out", "words, integrated gradients", "picture, occlusion"
+
+Tell = Callable[[int, int], None]
+
+
+def _silent(done: int, total: int) -> None:
+    """Progress sink for callers that want none."""
+
+
+def judge_words(
+    creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Tell = _silent
+) -> dict[str, dict[str, float]]:
+    """Return method -> figures of `summarise_wins`, for the headlines of creatives; those under MIN_WORDS words are left out.
+
+    Words are deleted for good: the shorter headline is read anew by every encoder.
+    """
+    from adcreative.explain.perturbation import deletion_wins, read_words, remove_words, weigh_words
+    from adcreative.explain.word_gradients import has_gradients, integrate_words
+
+    rng = np.random.default_rng(seed)
+    score = partial(_score, predictor)
+    wins: dict[str, list[float]] = {LEAVE_ONE_OUT: []}
+    for number, creative in enumerate(creatives, start=1):
+        (features,) = extractor.extract([creative])
+        if isinstance(features, CreativeError) or len(creative.headline.split()) < MIN_WORDS:
+            continue
+        read: Any = features
+        found = {LEAVE_ONE_OUT: weigh_words(creative, read, extractor.extract, score, ("headline",))}
+        if has_gradients(extractor):
+            alone = replace(creative, primary_text="", description="")  # the body stays in `read`
+            found[GRADIENTS] = integrate_words(alone, read, predictor, extractor)
+
+        def drops(sets: Sequence[Sequence[int]], creative: Creative = creative, read: Any = read) -> np.ndarray:
+            shorter = [remove_words(creative, [("headline", place) for place in places]) for places in sets]
+            log_odds = score([creative, *shorter], [read, *read_words(shorter, read, extractor.extract)])
+            return log_odds[0] - log_odds[1:]
+
+        num_words = len(found[LEAVE_ONE_OUT])
+        weights = [[word.log_odds for word in words] for words in found.values()]
+        num_deleted = max(1, round(WORDS_DELETED * num_words))
+        shares = deletion_wins(weights, drops, num_deleted=num_deleted, num_draws=NUM_DRAWS, rng=rng)
+        for name, share in zip(found, shares, strict=True):
+            wins.setdefault(name, []).append(share)
+        progress(number, len(creatives))
+    return {name: summarise_wins(shares, rng=rng) for name, shares in wins.items()}
+
+
+def judge_heat(
+    creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Tell = _silent
+) -> dict[str, dict[str, float]]:
+    """Return the figures of `summarise_wins` for the heat maps of creatives with a picture that can be read."""
+    from adcreative.catalog.images import picture
+    from adcreative.explain.perturbation import deletion_wins, map_heat, occlusion_drops
+    from adcreative.verbs.explain import extract_unkept, shrink
+
+    rng = np.random.default_rng(seed)
+    score, extract = partial(_score, predictor), partial(extract_unkept, extractor)
+    wins: list[float] = []
+    for number, creative in enumerate(creatives, start=1):
+        image_u8 = picture(creative)
+        if image_u8 is None:
+            continue
+        small = shrink(image_u8)
+        heat = map_heat(creative, small, extract, score)
+        cells = list(np.ndindex(*heat.shape))
+
+        def drops(sets: Sequence[Sequence[int]], creative: Creative = creative, small: Any = small, cells: Any = cells) -> Any:
+            return occlusion_drops(creative, small, [[cells[place] for place in places] for places in sets], extract, score)
+
+        num_deleted = max(1, round(CELLS_DELETED * heat.size))
+        wins += deletion_wins([heat.ravel().tolist()], drops, num_deleted=num_deleted, num_draws=NUM_DRAWS, rng=rng)
+        progress(number, len(creatives))
+    return {OCCLUSION: summarise_wins(wins, rng=rng)}
+
+
+def summarise_wins(shares: Sequence[float], *, rng: np.random.Generator) -> dict[str, float]:
+    """Return creatives, cases, share of cases won, and its 95 % interval over creatives (low, high); shares of each [N]."""
+    values = np.asarray(shares, float)
+    if not len(values):
+        return {"creatives": 0, "cases": 0}
+    means = values[rng.integers(len(values), size=(NUM_BOOTSTRAP, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {
+        "creatives": len(values), "cases": len(values) * NUM_DRAWS, "won": float(values.mean()), "low": float(low),
+        "high": float(high),
+    }  # fmt: skip
+
+
+def _score(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[Any]) -> np.ndarray:
+    return predictor.predict_log_odds(creatives, features)[0]

@@ -1,0 +1,74 @@
+"""The training creatives that are most like a new one, with the rates they really had.
+
+The drift check keeps unit embeddings of up to 1,024 training creatives per modality (`evidence.py`); beside them a model
+keeps their names and counts. Models fitted before that have none, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.ctr.evidence import Drift
+from adcreative.ctr.predictor import Predictor
+from adcreative.features.batch import CreativeFeatures
+
+NOTE = "known_creatives"
+MAX_NAME = 60
+NUM_NEAREST = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A training creative: cosine similarity (-1..1) of its embedding, and its observed rate clicks / impressions."""
+
+    name: str
+    similarity: float
+    impressions: int
+    clicks: int
+
+    @property
+    def rate(self) -> float:
+        return self.clicks / self.impressions
+
+
+def describe_known(creatives: Sequence[Creative], drift: Drift) -> dict[str, list[Any]]:
+    """Return names, impressions and clicks of the drift check's reference rows, as plain values.
+
+    Args:
+        creatives: those whose embeddings the check was fitted to, in that order; all have results.
+    """
+    rows = [creatives[row] for row in ([] if drift.chosen is None else drift.chosen.tolist())]
+    return {
+        "names": [creative.name[:MAX_NAME] for creative in rows],
+        "impressions": [creative.impressions for creative in rows],
+        "clicks": [creative.clicks for creative in rows],
+    }
+
+
+def nearest_known(predictor: Predictor, features: CreativeFeatures, count: int = NUM_NEAREST) -> dict[str, list[Neighbour]]:
+    """Return modality ("picture", "words") -> nearest training creatives, most similar first.
+
+    A modality that the creative lacks is left out, and so is one of which the model keeps no list.
+    """
+    known: Mapping[str, Any] = predictor.notes.get(NOTE, {})
+    found = {}
+    for modality, embedding in (("picture", features.image), ("words", features.text)):
+        rows, drift = known.get(modality), predictor.drifts.get(modality)
+        if embedding is None or rows is None or drift is None or len(rows["names"]) != len(drift.reference):
+            continue
+        unit = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
+        similarity = drift.reference.astype(np.float32) @ unit.astype(np.float32)
+        order = np.argsort(-similarity, kind="stable")[:count]
+        found[modality] = [
+            Neighbour(
+                name=rows["names"][row], similarity=float(similarity[row]),
+                impressions=rows["impressions"][row], clicks=rows["clicks"][row],
+            )
+            for row in order
+        ]  # fmt: skip
+    return found

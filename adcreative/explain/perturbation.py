@@ -1,0 +1,183 @@
+"""Which words and which regions of the picture a score hangs on: leave them out, look again, take the difference.
+
+Both read the creative anew through the encoders, so they show what the whole chain sees: a region that holds a face changes
+faces, look and picture at once. Positive means that the word or region raises the log-odds. Encoders and predictor come from
+outside as functions. No gradients: a leave-one-out effect is what would happen, not a slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.errors import CreativeError
+from adcreative.features.batch import CreativeFeatures
+
+WORD_FIELDS = ("headline", "primary_text", "description")
+MAX_WORDS = 80
+NUM_CELLS = 8
+WINDOW_CELLS = 2
+MIN_CELLS = 4
+CHUNK = 16
+
+Extract = Callable[[Sequence[Creative]], Sequence[CreativeFeatures | CreativeError]]
+Score = Callable[[Sequence[Creative], Sequence[CreativeFeatures]], np.ndarray]
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordWeight:
+    """One word (field of the creative, 0-based position) and the log-odds that its removal takes away."""
+
+    field: str
+    position: int
+    word: str
+    log_odds: float
+
+
+def weigh_words(
+    creative: Creative, features: CreativeFeatures, extract: Extract, score: Score, fields: Sequence[str] = WORD_FIELDS
+) -> list[WordWeight]:
+    """Weigh each word of some fields by leaving it out; in reading order, at most MAX_WORDS words.
+
+    Words are what white space separates. The picture's features are kept.
+    """
+    places = [(field, k, word) for field in fields for k, word in enumerate(getattr(creative, field).split())][:MAX_WORDS]
+    if not places:
+        return []
+    shorter = [remove_words(creative, [(field, k)]) for field, k, _ in places]
+    log_odds = score([creative, *shorter], [features, *read_words(shorter, features, extract)])
+    return [
+        WordWeight(field=field, position=k, word=word, log_odds=float(log_odds[0] - without))
+        for (field, k, word), without in zip(places, log_odds[1:], strict=True)
+    ]
+
+
+def remove_words(creative: Creative, places: Iterable[tuple[str, int]]) -> Creative:
+    """Return the creative without the words at (field, position)."""
+    gone = set(places)
+    texts = {
+        field: " ".join(word for k, word in enumerate(getattr(creative, field).split()) if (field, k) not in gone)
+        for field in {field for field, _ in gone}
+    }
+    return replace(creative, **texts)  # type: ignore[arg-type]
+
+
+def read_words(creatives: Sequence[Creative], features: CreativeFeatures, extract: Extract) -> list[CreativeFeatures]:
+    """Return `features` with the words of each creative read anew; no words left: they are absent."""
+    found = extract([replace(creative, image_path=None, image_u8=None) for creative in creatives])
+    words = [CreativeFeatures() if isinstance(one, CreativeError) else one for one in found]
+    return [features.with_words_of(one) for one in words]
+
+
+def map_heat(
+    creative: Creative, image_u8: np.ndarray, extract: Extract, score: Score, *, progress: Tell = lambda done, total: None
+) -> np.ndarray:
+    """Map what each region of a picture adds, by occlusion.
+
+    A window of 2 x 2 cells slides over the picture in steps of one cell and is filled with the picture's mean colour; a cell
+    has the mean effect of the windows that cover it. The long side has NUM_CELLS cells; they are about square, but the short
+    side has MIN_CELLS at least.
+
+    Args:
+        image_u8: [H, W, 3]; the creative's own picture is not used.
+    Returns:
+        [cells down, cells across] float64, log-odds of the picture as it is minus those without the region.
+    Raises:
+        CreativeError: the picture cannot be read.
+    """
+    edges = cell_edges(image_u8)
+    shape = (len(edges[0]) - 1, len(edges[1]) - 1)
+    corners = [(y, x) for y in range(shape[0] - WINDOW_CELLS + 1) for x in range(shape[1] - WINDOW_CELLS + 1)]
+    windows = [[(y + dy, x + dx) for dy in range(WINDOW_CELLS) for dx in range(WINDOW_CELLS)] for y, x in corners]
+    drops = occlusion_drops(creative, image_u8, windows, extract, score, progress=progress)
+    total, count = np.zeros(shape), np.zeros(shape)
+    for cells, drop in zip(windows, drops, strict=True):
+        for cell in cells:
+            total[cell] += drop
+            count[cell] += 1
+    return total / count
+
+
+def occlusion_drops(
+    creative: Creative,
+    image_u8: np.ndarray,
+    regions: Sequence[Sequence[tuple[int, int]]],
+    extract: Extract,
+    score: Score,
+    *,
+    progress: Tell = lambda done, total: None,
+) -> np.ndarray:
+    """Return [N] log-odds that each region, a list of cells (row, column), adds: those of the picture minus those without.
+
+    Raises:
+        CreativeError: the picture cannot be read.
+    """
+    edges, fill = cell_edges(image_u8), image_u8.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
+    pictures: list[Sequence[tuple[int, int]]] = [(), *regions]
+    log_odds: list[float] = []
+    for start in range(0, len(pictures), CHUNK):
+        chunk = []
+        for cells in pictures[start : start + CHUNK]:
+            occluded = image_u8.copy()
+            for y, x in cells:
+                occluded[edges[0][y] : edges[0][y + 1], edges[1][x] : edges[1][x + 1]] = fill
+            chunk.append(replace(creative, image_path=None, image_u8=occluded))
+        found = []
+        for one in extract(chunk):
+            if isinstance(one, CreativeError):
+                raise one
+            found.append(one)
+        log_odds += score(chunk, found).tolist()
+        progress(len(log_odds), len(pictures))
+    return log_odds[0] - np.array(log_odds[1:])
+
+
+def cell_edges(image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixel edges of the cells, down and across."""
+    height, width = image_u8.shape[:2]
+    cell_px = max(height, width) / NUM_CELLS
+    counts = (max(MIN_CELLS, round(side / cell_px)) for side in (height, width))
+    down, across = (np.linspace(0, side, n + 1).round().astype(int) for side, n in zip((height, width), counts, strict=True))
+    return down, across
+
+
+def top_ranked(weights: Sequence[float], num: int) -> list[int]:
+    """Return the `num` positions, rising, that an explanation ranks highest: those that raise the score most or those that
+    lower it most, whichever add up to more."""
+    values = np.asarray(weights)
+    order = np.argsort(-values, kind="stable")
+    up, down = order[:num], order[len(order) - num :]
+    return sorted((up if values[up].sum() >= -values[down].sum() else down).tolist())
+
+
+def deletion_wins(
+    weights: Sequence[Sequence[float]],
+    drops: Callable[[Sequence[Sequence[int]]], np.ndarray],
+    *,
+    num_deleted: int,
+    num_draws: int,
+    rng: np.random.Generator,
+) -> list[float]:
+    """Measure faithfulness: how often deleting the top-ranked items moves the score more than deleting random others.
+
+    Args:
+        weights: one list per explanation that is judged, one weight per item (word or cell); all face the same random sets.
+        drops: lists of positions that are deleted together -> log-odds lost, one for each list.
+    Returns:
+        per explanation the share (0..1) of `num_draws` random sets of the same size, other than the top one, that move the
+        score less, up or down; a tie counts half.
+    """
+    num_items = len(weights[0])
+    top = [top_ranked(one, num_deleted) for one in weights]
+    chosen = [sorted(rng.choice(num_items, num_deleted, replace=False).tolist()) for _ in range(num_draws)]
+    moved = np.abs(drops([*top, *chosen]))
+    shares = []
+    for number, positions in enumerate(top):
+        others = np.array([moved[len(top) + k] for k, one in enumerate(chosen) if one != positions])
+        wins = (moved[number] > others) + 0.5 * (moved[number] == others)
+        shares.append(float(wins.mean()) if len(wins) else 0.5)
+    return shares

@@ -1,0 +1,187 @@
+"""What each word adds to a rate, by integrated gradients over its tokens, from blank tokens to the words as they are.
+
+    weight of word w = sum over its tokens k of  (e_k - e_blank) . integral over t in 0..1 of
+                       d log-odds(e_blank + t (e - e_blank)) / d e_k
+
+e are word embeddings of the MiniLM towers: the one whose vector the predictor reads, and the headline model's; both move
+together. The headline model's causal model is no place for gradients (its states are ruled by a few huge numbers, and a blank
+changes all that follows), so its part, which is a sum term of the appeal, is taken exactly: the appeal with all words minus
+that without the word, times d log-odds / d appeal. Everything else of the creative, and what the headline model counts in the
+letters, stays as it is.
+The integrated parts of a field together are its log-odds minus those with blank tokens (completeness). A gradient says
+what the network makes of a word where it stands; what happens without it is `ctr.perturbation.weigh_words`, the exact check.
+Source: Sundararajan et al. 2017, through captum.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.creative import Creative
+from adcreative.ctr.predictor import History, Predictor, as_history
+from adcreative.encoders.creative_clip import CreativeClip
+from adcreative.encoders.headline import HeadlineModel, surface_features
+from adcreative.explain.attribution import calibrated_log_odds
+from adcreative.explain.perturbation import MAX_WORDS, WORD_FIELDS, WordWeight
+from adcreative.features.batch import CreativeFeatures, FeatureBatch
+from adcreative.features.builder import CLIP
+from adcreative.features.extraction import FeatureExtractor
+
+NUM_STEPS = 20
+HEADLINE = ("headline",)
+BODY = ("primary_text", "description")
+
+
+@dataclass(frozen=True)
+class _Tower:
+    """A text tower on one text: what `encode` adds to dense fields, raw [N, width] each, for ids [N, T]; the text's ids and
+    blank ids [1, T], which word each token belongs to (-1: none), and the embeddings."""
+
+    token_ids: Tensor
+    blank_ids: Tensor
+    owner: list[int]
+    embeddings: nn.Embedding
+    encode: Callable[[Tensor], dict[str, Tensor]]
+
+
+def has_gradients(extractor: Any) -> bool:
+    """True when the encoders of words are networks of ours, through which a gradient can pass."""
+    return isinstance(getattr(extractor, "clip", None), CreativeClip) and isinstance(
+        getattr(extractor, "headline_model", None), HeadlineModel
+    )
+
+
+def integrate_words(
+    creative: Creative,
+    features: CreativeFeatures,
+    predictor: Predictor,
+    extractor: FeatureExtractor,
+    history: History = (),
+) -> list[WordWeight]:
+    """Return the weight of each word in reading order, at most MAX_WORDS; words that a tower cuts off weigh 0.
+
+    Args:
+        extractor: one for which `has_gradients` holds, the one that made `features`.
+    Raises:
+        FeatureError: as `Predictor.predict`.
+    """
+    batch = predictor.builder.encode([creative], [features], as_history(history))
+    weights: list[WordWeight] = []
+    for fields in (HEADLINE, BODY):
+        places = [(field, k, word) for field in fields for k, word in enumerate(getattr(creative, field).split())]
+        words = [word for _, _, word in places]
+        if not words:
+            continue
+        towers, model = [_clip_tower(extractor.clip, words, "text" if fields == HEADLINE else "body")], extractor.headline_model
+        if fields == HEADLINE:
+            towers.append(_minilm_tower(model, words, "wording", "appeal"))
+        else:
+            towers.append(_minilm_tower(model, words, "body_wording"))
+        found = _integrate(predictor, batch, towers, len(words))
+        if fields == HEADLINE and features.appeal is not None:
+            parts = _language_parts(model, words)
+            slope = _appeal_slope(predictor, batch, features.appeal)
+            found = [weight + slope * part for weight, part in zip(found, parts, strict=True)]
+        weights += [WordWeight(field=f, position=k, word=w, log_odds=x) for (f, k, w), x in zip(places, found, strict=True)]
+    return sorted(weights, key=lambda one: (WORD_FIELDS.index(one.field), one.position))[:MAX_WORDS]
+
+
+def _integrate(predictor: Predictor, batch: FeatureBatch, towers: Sequence[_Tower], num_words: int) -> list[float]:
+    from captum.attr import LayerIntegratedGradients
+
+    weights, widths = [0.0] * num_words, predictor.builder.spec.widths
+    log_odds_of = calibrated_log_odds(predictor, batch)
+    towers = [tower for tower in towers if any(widths[name] for name in tower.encode(tower.token_ids))]  # others count not
+    if not towers:
+        return weights
+
+    def log_odds(*token_ids: Tensor) -> Tensor:
+        fields: dict[str, Tensor] = {}
+        for tower, ids in zip(towers, token_ids, strict=True):
+            for name, part in tower.encode(ids).items():
+                if widths[name]:
+                    fields[name] = fields[name] + part if name in fields else part
+        return log_odds_of({name: _scale(predictor, name, raw) for name, raw in fields.items()})
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Multiple layers provided", UserWarning)  # none of them reads another
+        integrated = LayerIntegratedGradients(log_odds, [tower.embeddings for tower in towers]).attribute(
+            tuple(tower.token_ids for tower in towers), tuple(tower.blank_ids for tower in towers),
+            n_steps=NUM_STEPS, method="gausslegendre",
+        )  # fmt: skip
+    for tower, by_token in zip(towers, integrated, strict=True):
+        for word, weight in zip(tower.owner, by_token[0].sum(dim=-1).tolist(), strict=True):
+            if word >= 0:
+                weights[word] += weight
+    return weights
+
+
+def _scale(predictor: Predictor, name: str, raw: Tensor) -> Tensor:
+    """Standardise [N, width] as the feature builder does."""
+    mean, std = (torch.from_numpy(values[name]) for values in (predictor.builder.means, predictor.builder.stds))
+    return ((raw - mean) / std).clamp(-CLIP, CLIP)
+
+
+def _clip_tower(clip: Any, words: Sequence[str], field: str) -> _Tower:
+    token_ids = clip.tokenizer([" ".join(words)])
+    token_ids = token_ids[:, : int((token_ids != 0).sum())]
+    counts = [int((clip.tokenizer([word]) != 0).sum()) - 2 for word in words]  # all tokenizers put one before, one behind
+    embeddings = max((part for part in clip.model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
+    owner = _owners(counts, token_ids.shape[1])
+
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        return {field: clip.model.encode_text(ids, normalize=True).float()}
+
+    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+
+
+def _minilm_tower(model: Any, words: Sequence[str], wording: str, appeal: str = "") -> _Tower:
+    """Return the headline model's MiniLM, which gives a line's wording and, for a headline, its part of the appeal."""
+    net, line = model.net, " ".join(words)
+    token_ids, surface = torch.tensor(model.tokenize([line])), torch.from_numpy(surface_features(line))[None]
+    counts = [len(ids) for ids in model.tokenizer(list(words), add_special_tokens=False)["input_ids"]]
+    owner = _owners(counts, token_ids.shape[1])
+
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        pooled = net.pool_minilm(ids, torch.ones_like(ids))
+        parts = {wording: net.wording(pooled, surface.expand(len(ids), -1))}
+        return parts | ({appeal: (net.score_minilm(pooled) + net.score_surface(surface))[:, None]} if appeal else {})
+
+    embeddings: Any = net.minilm.embeddings.word_embeddings
+    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+
+
+@torch.no_grad()
+def _language_parts(model: Any, words: Sequence[str]) -> list[float]:
+    """Return what the causal model's part of the appeal loses without each word."""
+    lines = [" ".join(words), *(" ".join((*words[:k], *words[k + 1 :])) or " " for k in range(len(words)))]
+    scores = model.net.score_language(model.pool_language(lines)).tolist()
+    return [scores[0] - without for without in scores[1:]]
+
+
+def _appeal_slope(predictor: Predictor, batch: FeatureBatch, appeal: float) -> float:
+    """Return d log-odds / d appeal at the creative as it is."""
+    if not predictor.builder.spec.widths["appeal"]:
+        return 0.0
+    value = torch.tensor([[appeal]], requires_grad=True)
+    log_odds = calibrated_log_odds(predictor, batch)({"appeal": _scale(predictor, "appeal", value)})
+    (slope,) = torch.autograd.grad(log_odds.sum(), value)
+    return float(slope)
+
+
+def _owners(counts: Sequence[int], num_tokens: int) -> list[int]:
+    """Return the word of each token when words have `counts` tokens between a first and a last one that belong to none."""
+    owner = [-1, *(word for word, count in enumerate(counts) for _ in range(count))][: num_tokens - 1]
+    return owner + [-1] * (num_tokens - len(owner))
+
+
+def _blank(token_ids: Tensor, owner: Sequence[int], embeddings: nn.Embedding) -> Tensor:
+    blank_ids = token_ids.clone()
+    blank_ids[0, torch.tensor(owner) >= 0] = embeddings.padding_idx or 0
+    return blank_ids

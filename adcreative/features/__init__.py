@@ -1,0 +1,1 @@
+"""Creatives as numbers: extraction, cache, fitted encoding, batches."""

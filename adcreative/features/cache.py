@@ -1,0 +1,112 @@
+"""Content-addressed store on disk for what encoders found, so that the same picture is never encoded twice.
+
+A key is the sha256 of the content and of everything that shaped the answer (encoder hashes, format version): a changed
+picture, word or weight is another key, so an entry is never wrong, only unused. A picture is known by its pixels; of a
+picture file an entry says which pixels it holds, so that a known file need not be decoded. An entry is its sha256, then
+safetensors; it is written to a temporary file and renamed, so two processes may share a folder, and one that a power cut
+damaged is not read.
+
+Entries of pictures hold face codes: they stay local, `purge` removes them all, and `purge_person` those of the pictures that
+were seen with a consent id (`feature_owners`). The key of a picture starts with its own hash, whatever encoder looked at it:
+what earlier encoders found in it goes too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as read_tensors
+from safetensors.numpy import save as pack_tensors
+
+from adcreative.artifacts import hash_bytes, write_atomically
+from adcreative.features.owners import FeatureOwners
+
+FORMAT = 4
+SUFFIX = ".entry"
+OLDER_SUFFIXES = (".features", ".features.npz")  # formats 1 to 3, which do not say whose they are; not read, still purged
+OWNERS = "owners"
+_DIGEST_BYTES = 32
+
+
+def cache_dir() -> Path:
+    """Where features are cached: $ADCREATIVE_CACHE, else the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
+    return Path(os.environ.get("ADCREATIVE_CACHE", default))
+
+
+class FeatureCache:
+    """A folder of arrays by key: `load` returns None for what is not there, `save` is atomic, `purge` empties it.
+
+    owners: whose pictures are in it; whoever saves a picture notes it there first.
+    """
+
+    def __init__(self, cache_dir: Path) -> None:
+        self.cache_dir = Path(cache_dir)
+        self.owners = FeatureOwners(self.cache_dir / OWNERS)
+
+    def load(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays saved under `key`, or None; a damaged entry counts as absent and will be written anew."""
+        try:
+            payload = self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        digest, packed = payload[:_DIGEST_BYTES], payload[_DIGEST_BYTES:]
+        if hashlib.sha256(packed).digest() != digest:
+            return None
+        try:
+            return read_tensors(packed)
+        except SafetensorError:
+            return None
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Save `arrays` under `key`; the last of two writers wins, and both wrote the same."""
+        packed = pack_tensors({name: np.asarray(array, order="C") for name, array in arrays.items()})
+        write_atomically(self._path(key), hashlib.sha256(packed).digest() + packed, is_durable=False)
+
+    def purge(self) -> int:
+        """Remove every entry and whose they were, and nothing else in the folder; return how many entries there were."""
+        removed = sum(self._remove(f"??/*{suffix}") for suffix in (SUFFIX, *OLDER_SUFFIXES))
+        self.owners.forget()
+        return removed
+
+    def purge_person(self, consent_id: str) -> tuple[int, int]:
+        """Remove the entries of every picture that was seen with a consent id, those of several people among them, and all
+        entries of earlier formats, which cannot be told apart; return how many of the one and of the other there were."""
+        removed = sum(self._remove(f"{name[:2]}/{name}*{SUFFIX}") for name in self.owners.names(consent_id))
+        num_older = sum(self._remove(f"??/*{suffix}") for suffix in OLDER_SUFFIXES)
+        self.owners.forget(consent_id)
+        return removed, num_older
+
+    def _remove(self, pattern: str) -> int:
+        found = list(self.cache_dir.glob(pattern))
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
+
+    def _path(self, key: str) -> Path:
+        return self.cache_dir / key[:2] / f"{key}{SUFFIX}"
+
+
+def hash_picture(image_u8: np.ndarray) -> str:
+    """Return what a picture [H, W, 3] uint8 is known by: the hash of its size and its pixels."""
+    return hash_bytes(b"picture", repr(image_u8.shape).encode(), np.ascontiguousarray(image_u8).reshape(-1).data)
+
+
+def picture_key(picture_hash: str, *encoder_hashes: str) -> str:
+    """Return the key of what these encoders find in a picture; it starts with the picture's hash."""
+    return f"{picture_hash}-{hash_bytes(str(FORMAT).encode(), *(h.encode() for h in encoder_hashes))[:16]}"
+
+
+def file_key(content: bytes, decoder: str) -> str:
+    """Return the key of a picture file by its bytes, and of what will decode it."""
+    return hash_bytes(b"file", str(FORMAT).encode(), content, decoder.encode())
+
+
+def words_key(text: str, *encoder_hashes: str) -> str:
+    """Return the key of a text and of what will read it."""
+    return hash_bytes(b"words", str(FORMAT).encode(), text.encode(), *(h.encode() for h in encoder_hashes))

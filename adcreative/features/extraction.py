@@ -1,0 +1,307 @@
+"""Run the encoders over creatives: pixels and words in, CreativeFeatures out, through the cache.
+
+The encoders come from outside and are known by what they can do (Protocols). A creative that cannot be read becomes a
+CreativeError in its place; the others go on. Pictures are handled a few at a time, so memory stays flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from adcreative.catalog.images import DECODER, decode_image, picture, read_image_bytes
+from adcreative.creative import Creative, split_consent_ids
+from adcreative.errors import CreativeError
+from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
+from adcreative.features.cache import FeatureCache, file_key, hash_picture, picture_key, words_key
+from adcreative.features.threads import map_in_threads
+
+CHUNK = 16  # creatives whose pictures are open at a time
+WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
+MAX_KEYED_BYTES = 64_000_000  # larger files are known by their pixels only
+LOOK_SIDE_PX = 256
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+Words = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]  # embeddings, readings, wordings by text
+
+
+class ImageTextEncoder(Protocol):
+    """Pictures and words as vectors. `content_hash` changes whenever an answer could."""
+
+    @property
+    def content_hash(self) -> str: ...
+    def encode_images(self, images_u8: list[np.ndarray]) -> np.ndarray:
+        """Return [B, Di] float32."""
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """Return [B, Dt] float32."""
+
+
+class LineReader(Protocol):
+    """Appeal and wording of lines (`encoders.headline.HeadlineModel`)."""
+
+    @property
+    def content_hash(self) -> str: ...
+    def read(self, headlines: list[str]) -> np.ndarray:
+        """Return [B, 1 + Dw] float32: appeal in natural-log units, then the wording."""
+
+    def read_wording(self, lines: list[str]) -> np.ndarray:
+        """Return [B, Dw] float32: how other lines are worded."""
+
+
+class FaceFinder(Protocol):
+    """Faces of a picture, largest first; see `stylegan.faces.analysis.FaceAnalyzer`."""
+
+    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
+        """Return faces with box_xyxy_px, attributes, alignment and refusal."""
+
+
+class FaceEncoding(Protocol):
+    """Aligned faces as codes; see `stylegan.faces.FaceCodec`. `size` is the side of the crops it works on, in pixels."""
+
+    @property
+    def size(self) -> int: ...
+    def encode(self, aligned: list[np.ndarray]) -> np.ndarray:
+        """Return [B, 512] float32."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A creative's picture: its key, and its pixels or what the cache knows of it."""
+
+    key: str
+    image_u8: np.ndarray | None = None
+    entry: dict[str, np.ndarray] | None = None
+
+
+class FeatureExtractor:
+    """Reads creatives with a set of encoders; the same pixels and words are never encoded twice when there is a cache."""
+
+    def __init__(
+        self,
+        clip: ImageTextEncoder,
+        headline_model: LineReader,
+        analyzer: FaceFinder,
+        codec: FaceEncoding,
+        cache: FeatureCache | None = None,
+        *,
+        sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes."""
+        self.sharing = sharing
+        self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
+        self.cache = cache
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hash of each encoder by name; a predictor keeps them to refuse others."""
+        parts = {"clip": self.clip, "headline": self.headline_model, "faces": self.analyzer, "codec": self.codec}
+        return {name: hash_of(part) for name, part in parts.items()}
+
+    def extract(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
+        """Return what the encoders see in each creative, or the error that says why it cannot be read; in order."""
+        results: list[CreativeFeatures | CreativeError] = []
+        for first in range(0, len(creatives), WORDS_CHUNK):
+            part = creatives[first : first + WORDS_CHUNK]
+            with self.sharing():
+                words = self._read_words_of(part)
+            for start in range(0, len(part), CHUNK):
+                results += self._extract_chunk(part[start : start + CHUNK], words)
+        return results
+
+    def read_ahead(self, creatives: Sequence[Creative]) -> None:
+        """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
+
+        Text encoders fill their rows with a hundred texts and more; who extracts fewer creatives at a time, so as to be stopped
+        or killed at little loss, need not pay for half-filled ones.
+        """
+        if self.cache is not None:
+            with self.sharing():
+                self._read_words_of(creatives)
+
+    def _read_words_of(self, creatives: Sequence[Creative]) -> Words:
+        headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
+        embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)
+        model_hash = self.headline_model.content_hash
+        readings = self._read_words(f"{model_hash} headline", headlines, self.headline_model.read)
+        wordings = self._read_words(f"{model_hash} wording", bodies, self.headline_model.read_wording)
+        return embeddings, readings, wordings
+
+    def _extract_chunk(self, creatives: Sequence[Creative], words: Words) -> list[CreativeFeatures | CreativeError]:
+        errors: dict[int, CreativeError] = {}
+        keys: dict[int, str] = {}
+        entries: dict[str, dict[str, np.ndarray] | None] = {}
+
+        def open_missing() -> Iterator[tuple[str, np.ndarray]]:
+            for row, creative in enumerate(creatives):
+                try:
+                    opened = self._open_picture(creative)
+                    if opened is None and not creative.has_words:
+                        raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
+                except CreativeError as error:
+                    errors[row] = error
+                    continue
+                if opened is not None:
+                    keys[row] = opened.key
+                    is_missing = opened.entry is None and opened.key not in entries
+                    entries.setdefault(opened.key, opened.entry)
+                    if is_missing and opened.image_u8 is not None:
+                        yield opened.key, opened.image_u8
+
+        for key, entry in self._encode_pictures(open_missing()):
+            entries[key] = entry
+            if self.cache:
+                self.cache.save(key, entry)
+        return [
+            errors[row] if row in errors else _assemble(creative, entries[keys[row]] if row in keys else None, *words)
+            for row, creative in enumerate(creatives)
+        ]
+
+    def _open_picture(self, creative: Creative) -> _Opened | None:
+        """Return what the cache knows of the creative's picture, else its pixels; None when it has only words.
+
+        A file is read once: what is noted of its bytes was decoded from these bytes. Whose picture it is, is noted before any
+        entry of it is written, and also of one that is known already.
+        """
+        hashes = (hash_of(self.clip), hash_of(self.analyzer), hash_of(self.codec))
+        owners = split_consent_ids(creative.consent_id)
+        path, content, of_file = creative.image_path if creative.image_u8 is None else None, None, ""
+        if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
+            of_file = file_key(content, DECODER)
+            if (known := self.cache.load(of_file)) is not None:
+                picture_hash = known["picture"].tobytes().hex()
+                self.cache.owners.note(owners, (picture_hash, of_file))
+                key = picture_key(picture_hash, *hashes)
+                if (entry := self.cache.load(key)) is not None:
+                    return _Opened(key, entry=entry)
+        image_u8 = picture(creative) if path is None or content is None else decode_image(content, path.name)
+        if image_u8 is None:
+            return None
+        picture_hash = hash_picture(image_u8)
+        key = picture_key(picture_hash, *hashes)
+        if self.cache is None:
+            return _Opened(key, image_u8=image_u8)
+        self.cache.owners.note(owners, filter(None, (picture_hash, of_file)))
+        if of_file:
+            self.cache.save(of_file, {"picture": np.frombuffer(bytes.fromhex(picture_hash), np.uint8)})
+        return _Opened(key, image_u8=image_u8, entry=self.cache.load(key))
+
+    def _encode_pictures(self, keyed: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        """Yield image, look, face_codes, face_attributes and face_shares of each picture under its key.
+
+        The first network sees a picture while the next is opened. One network after the other sees all of them: changing
+        networks for each picture would read their weights from memory each time, at about a tenth more time.
+        """
+
+        def embed(one: tuple[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
+            return *one, self.clip.encode_images([one[1]])[0]
+
+        def encode(crops: list[np.ndarray]) -> np.ndarray:
+            return self.codec.encode(crops) if crops else np.zeros((0, 512), np.float32)
+
+        seen = map_in_threads(embed, keyed)
+        found = map_in_threads(self.analyzer.analyze, [image_u8 for _, image_u8, _ in seen])
+        crops = [
+            [face.alignment.crop(image_u8, self.codec.size) for face in faces if not face.refusal]
+            for (_, image_u8, _), faces in zip(seen, found, strict=True)
+        ]
+        for (key, image_u8, embedding), faces, codes in zip(seen, found, map_in_threads(encode, crops), strict=True):
+            yield (
+                key,
+                {
+                    "image": np.asarray(embedding, np.float32),
+                    "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
+                    **_describe_faces(image_u8, faces, iter(codes)),
+                },
+            )
+
+    def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
+        """Return what `encode` says of each text, from the cache where it is known."""
+        ordered = sorted(texts - {""})
+        keys = {text: words_key(text, encoder_hash) if self.cache else "" for text in ordered}
+        entries = {text: self.cache.load(keys[text]) if self.cache else None for text in ordered}
+        found = {text: entry["words"] for text, entry in entries.items() if entry is not None}
+        missing = [text for text in ordered if text not in found]
+        for text, value in zip(missing, encode(missing) if missing else (), strict=True):
+            found[text] = np.asarray(value, np.float32)
+            if self.cache:
+                self.cache.save(keys[text], {"words": found[text]})
+        return found
+
+
+def hash_of(encoder: Any) -> str:
+    """Return what names an encoder's answers: its content_hash, its face model's sha256, else its class."""
+    content_hash = getattr(encoder, "content_hash", None)
+    if content_hash is None and (face_model := getattr(encoder, "face_model", None)) is not None:
+        content_hash = face_model.manifest["sha256"]
+    return str(content_hash or f"{type(encoder).__module__}.{type(encoder).__qualname__}")
+
+
+def look_stats(image_u8: np.ndarray, boxes_xyxy_px: Sequence[Any] = ()) -> np.ndarray:
+    """Return the LOOK_STATS of a picture, [6] float32, from its pixels.
+
+    brightness and contrast: mean and deviation of luma (0..1); saturation: mean of (max - min) / max over channels; warmth:
+    mean of red minus blue (-1..1); face_share: area of face boxes inside the picture, as a share (overlaps count twice, at
+    most 1); aspect: ln(width / height). Pictures beyond 256 px are read at a regular grid of about that many pixels a side.
+
+    Args:
+        image_u8: [H, W, 3] uint8.
+        boxes_xyxy_px: face boxes.
+    """
+    height, width = image_u8.shape[:2]
+    step = max(1, min(height, width) // LOOK_SIDE_PX)
+    pixels = image_u8[step // 2 :: step, step // 2 :: step].reshape(-1, 3).astype(np.float32) / 255.0
+    luma = pixels @ _LUMA
+    red, green, blue = pixels.T
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    saturation = (high - low) / np.maximum(high, 1e-6)
+    share = sum(_area_inside(box, height, width) for box in boxes_xyxy_px) / (height * width)
+    stats = {
+        "brightness": luma.mean(),
+        "contrast": luma.std(),
+        "saturation": saturation.mean(),
+        "warmth": (pixels[:, 0] - pixels[:, 2]).mean(),
+        "face_share": min(share, 1.0),
+        "aspect": np.log(width / height),
+    }
+    return np.array([stats[name] for name in LOOK_STATS], np.float32)
+
+
+def _area_inside(box_xyxy_px: Any, height: int, width: int) -> float:
+    x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
+    return max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
+
+
+def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: Any) -> dict[str, np.ndarray]:
+    """Return codes (NaN row: refused), attributes (NaN row: not measurable) and shares; takes accepted codes from `codes`."""
+    height, width = image_u8.shape[:2]
+    missing = np.full(512, np.nan, np.float32)
+    rows = [missing if face.refusal else np.asarray(next(codes), np.float32) for face in faces]
+    attributes = [[face.attributes.get(name, np.nan) for name in FACE_ATTRIBUTES] for face in faces]
+    shares = [_area_inside(face.box_xyxy_px, height, width) / (height * width) for face in faces]
+    return {
+        "face_codes": np.array(rows, np.float32).reshape(len(faces), 512),
+        "face_attributes": np.array(attributes, np.float32).reshape(len(faces), len(FACE_ATTRIBUTES)),
+        "face_shares": np.array(shares, np.float32),
+    }
+
+
+def _assemble(
+    creative: Creative,
+    seen: dict[str, np.ndarray] | None,
+    embeddings: dict[str, np.ndarray],
+    readings: dict[str, np.ndarray],
+    wordings: dict[str, np.ndarray],
+) -> CreativeFeatures:
+    return CreativeFeatures(
+        text=embeddings.get(creative.headline),
+        appeal=float(readings[creative.headline][0]) if creative.headline else None,
+        wording=readings[creative.headline][1:] if creative.headline else None,
+        body=embeddings.get(creative.body),
+        body_wording=wordings.get(creative.body),
+        **(seen or {}),
+    )

@@ -1,0 +1,66 @@
+"""From a folder or table to creatives with features: the first steps that several verbs share. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.catalog import Catalog, read_catalog
+from adcreative.catalog.tables import failed_creative
+from adcreative.creative import Creative, FailedCreative
+from adcreative.errors import CatalogError, CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.verbs.loading import Tools
+
+CHUNK = 32
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+def read_usable(data: Path, columns: Path | None = None) -> Catalog:
+    """Read a catalogue with at least one usable creative; `columns` is a mapping file for its columns.
+
+    Raises:
+        CatalogError: nothing in it can be used; the first failure is named.
+    """
+    catalog = read_catalog(data, columns=columns)
+    if not catalog.creatives:
+        first = f": {catalog.failures[0].problem} {catalog.failures[0].remedy}" if catalog.failures else ""
+        raise CatalogError(f"nothing in {data} can be used ({len(catalog.failures)} rows failed){first}")
+    return catalog
+
+
+def keep_with_results(catalog: Catalog, data: Path) -> list[Creative]:
+    """Return the creatives that have impressions and clicks.
+
+    Raises:
+        CatalogError: none has.
+    """
+    found = [creative for creative in catalog.creatives if creative.has_results]
+    if not found:
+        raise CatalogError(f"no creative in {data} has both impressions and clicks; add these two columns")
+    return found
+
+
+def extract_features(
+    tools: Tools, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
+) -> tuple[list[Creative], list[Any], list[FailedCreative]]:
+    """Return usable creatives with their features, and the failures; in chunks, so that memory stays flat."""
+    usable: list[Creative] = []
+    features: list[Any] = []
+    failures: list[FailedCreative] = []
+    for start in range(0, len(creatives), CHUNK):
+        if should_stop():
+            break
+        chunk = creatives[start : start + CHUNK]
+        for creative, result in zip(chunk, tools.extractor.extract(chunk), strict=True):
+            if isinstance(result, CreativeError):
+                failures.append(failed_creative(creative, result))
+            else:
+                usable.append(creative)
+                features.append(result)
+        progress("reading creatives", min(start + CHUNK, len(creatives)), len(creatives))
+    return usable, features, failures

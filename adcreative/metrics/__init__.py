@@ -1,0 +1,1 @@
+"""Metrics of predicted click rates: ranking, calibration, bootstrap intervals."""

@@ -1,0 +1,162 @@
+"""The verb `benchmark`, which `pipeline` hands on: published comparison tables on a catalogue or on simulated markets.
+
+Loads no torch until it is called.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from adcreative.artifacts import write_atomically
+from adcreative.catalog import read_catalog
+from adcreative.catalog.images import picture
+from adcreative.config import did_you_mean
+from adcreative.creative import Creative
+from adcreative.errors import CatalogError, ConfigError, CreativeError
+
+__all__ = ["BENCHMARKS", "BenchmarkSummary", "benchmark"]
+
+BENCHMARKS = ("adsee",)
+CHUNK = 32
+MOST_LABELS = 10
+MARKET_CREATIVE_SEED = 500
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSummary:
+    """The table as text, its lines as plain values, where they were written, and how many creatives they rest on."""
+
+    table: str
+    lines: list[dict[str, Any]]
+    path: Path
+    num_creatives: int
+
+
+def benchmark(
+    name: str,
+    out: Path,
+    *,
+    data: Path | None = None,
+    markets: Sequence[int] = (1, 2),
+    num: int = 240,
+    num_seeds: int = 5,
+    progress: Progress = lambda stage, done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> BenchmarkSummary:
+    """Fit and measure the networks and inputs of a published comparison; write NAME.json and NAME.csv into `out`.
+
+    Args:
+        name: "adsee", tables 2 and 3 of AdSEE (KDD 2023): see `ctr.benchmark`; its class labels are those of `encoders.labels`.
+        data: folder or table with impressions and clicks; None: simulated markets, whose clicks are planted.
+        markets: seeds of the simulated markets. num: creatives of each.
+        num_seeds: splits by group, each with a fresh start of every network.
+    Raises:
+        ConfigError: no such benchmark, or a number is out of range.
+        CatalogError: nothing in `data` has results.
+        TrainingError, FeatureError: nothing can be learnt, features are broken, or stopped; nothing is written.
+    """
+    if name not in BENCHMARKS:
+        raise ConfigError(f'no benchmark named "{name}". {did_you_mean(name, BENCHMARKS)}')
+    if num_seeds < 1 or num < 1 or (data is None and not markets):
+        raise ConfigError(f"seeds, num and markets must be at least 1, got {num_seeds}, {num} and {len(markets)}.")
+    from adcreative.benchmarks.adsee import compare_inputs, render_table
+
+    reader = _Reader(progress, should_stop)
+    tables = [_read_table(reader, Path(data))] if data is not None else [_simulate_table(reader, seed, num) for seed in markets]
+    lines = compare_inputs(
+        tables, seeds=range(num_seeds), progress=lambda done, total: progress("fitting", done, total), should_stop=should_stop
+    )
+    num_creatives = sum(len(creatives) for creatives, _ in tables)
+    source = str(data) if data is not None else f"simulated markets {', '.join(map(str, markets))}: no real clicks"
+    origin = f"--data {data}" if data is not None else f"{' '.join(f'--market {seed}' for seed in markets)} --num {num}"
+    notes = {
+        "benchmark": name, "command": f"adcreative benchmark {name} {origin} --seeds {num_seeds}", "data": source,
+        "num_creatives": num_creatives, "num_seeds": num_seeds,
+        "labels": count_labels([one for _, features in tables for one in features]), "lines": lines,
+    }  # fmt: skip
+    path = Path(out) / f"{name}.json"
+    write_atomically(path, (json.dumps(notes, indent=1) + "\n").encode())
+    write_atomically(path.with_suffix(".csv"), _csv_of(lines).encode())
+    return BenchmarkSummary(table=render_table(lines), lines=lines, path=path, num_creatives=num_creatives)
+
+
+def count_labels(features: Sequence[Any]) -> dict[str, Any]:
+    """Return how many class labels a picture has on average (None without pictures), and how often the commonest were seen."""
+    from adcreative.encoders.labels import name_label
+
+    seen = [one.labels.tolist() for one in features if one.labels is not None]
+    counts = Counter(label for labels in seen for label in labels)
+    commonest = {name_label(label): number for label, number in counts.most_common(MOST_LABELS)}
+    return {"per_picture": sum(map(len, seen)) / len(seen) if seen else None, "commonest": commonest}
+
+
+def _read_table(reader: _Reader, data: Path) -> tuple[list[Creative], list[Any]]:
+    found = [creative for creative in read_catalog(data).creatives if creative.has_results]
+    if not found:
+        raise CatalogError(f"no creative in {data} has both impressions and clicks; add these two columns")
+    return reader.read(iter(found), len(found), "reading creatives")
+
+
+def _simulate_table(reader: _Reader, seed: int, num: int) -> tuple[list[Creative], list[Any]]:
+    from adcreative.verbs.loading import load_market
+
+    creatives = load_market(seed).iter_creatives(num, MARKET_CREATIVE_SEED + seed)
+    return reader.read(creatives, num, f"simulating market {seed}")
+
+
+class _Reader:
+    """Reads creatives with the shipped encoders, and labels their pictures."""
+
+    def __init__(self, progress: Progress, should_stop: ShouldStop) -> None:
+        from adcreative.encoders.labels import PictureLabeller
+        from adcreative.verbs.loading import load_tools
+
+        self.extractor, self.labeller = load_tools().extractor, PictureLabeller.load()
+        self.progress, self.should_stop = progress, should_stop
+
+    def read(self, creatives: Iterator[Creative], total: int, stage: str) -> tuple[list[Creative], list[Any]]:
+        """Return usable creatives without their pixels, and their features; a chunk at a time, so that memory stays flat."""
+        kept: list[Creative] = []
+        features: list[Any] = []
+        num_read = 0
+        while not self.should_stop() and (chunk := list(islice(creatives, CHUNK))):
+            for creative, result in zip(chunk, self.extractor.extract(chunk), strict=True):
+                if not isinstance(result, CreativeError):
+                    image_u8 = picture(creative)
+                    labels = None if image_u8 is None else self.labeller.label(image_u8)
+                    kept.append(replace(creative, image_u8=None))
+                    features.append(replace(result, labels=labels))
+            num_read += len(chunk)
+            self.progress(stage, num_read, total)
+        return kept, features
+
+
+def _csv_of(lines: Sequence[dict[str, Any]]) -> str:
+    """Return one row a line, nested figures as columns such as spearman_low and added_mae."""
+    rows = []
+    for line in lines:
+        row: dict[str, Any] = {}
+        for key, value in line.items():
+            is_group = key in ("added", "published")
+            nested = {f"{key}_{name}": figure for name, figure in (value or {}).items()} if is_group else {key: value}
+            for name, figure in nested.items():
+                parts = {"": figure} if not isinstance(figure, dict) else figure
+                row |= {name if part in ("", "value") else f"{name}_{part}": number for part, number in parts.items()}
+        rows.append(row)
+    text = io.StringIO()
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

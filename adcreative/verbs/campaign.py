@@ -1,0 +1,220 @@
+"""The verbs after the edit, which `pipeline` hands on: plan_test, read_out, export, import_results. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.errors import ConfigError
+
+if TYPE_CHECKING:
+    from adcreative.delivery.experiment.export import ExportSettings
+    from adcreative.delivery.experiment.plan import PlannedArm
+    from adcreative.delivery.experiment.read_out import ReadOut
+
+__all__ = ["CampaignSummary", "export", "import_results", "plan_test", "read_out"]
+
+OUTCOME_COLUMNS = (
+    "variant_id", "campaign", "test", "arm", "name", "impressions", "clicks", "ctr_predicted", "ctr_real", "real_by_predicted",
+    "date_start", "date_end",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignSummary:
+    """What a verb did: where the result is, how many arms or rows it has, how many failed, and lines a person reads."""
+
+    path: Path
+    done: int
+    failed: int = 0
+    stopped: bool = False
+    warnings: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+def plan_test(
+    run: Path, out: Path, *, campaign: str, daily_impressions: int, power: float = 0.8, level: float = 0.05,
+    baseline_ctr: float | None = None, realised_share: float = 1.0, max_days: int = 28,
+) -> CampaignSummary:  # fmt: skip
+    """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
+
+    Raises:
+        CatalogError: `run` holds no edits. ConfigError: a setting is out of range.
+    """
+    from adcreative.delivery.experiment.plan import PlanSettings, write_plan
+    from adcreative.delivery.experiment.plan import plan_test as plan_arms
+    from adcreative.delivery.experiment.variants import read_variants
+
+    settings = PlanSettings(
+        daily_impressions=daily_impressions, power=power, level=level, baseline_ctr=baseline_ctr,
+        realised_share=realised_share, max_days=max_days,
+    )  # fmt: skip
+    plan = plan_arms(read_variants(Path(run), campaign), settings)
+    path = write_plan(plan, Path(out))
+    lines, warnings = [], list(plan.warnings)
+    for arm in plan.arms:
+        lines.append(f"{arm.variant.name}: {_say_planned(arm)}")
+        warnings += [f"{arm.variant.name}: {warning}" for warning in arm.warnings]
+    return CampaignSummary(path=path, done=len(plan.arms), warnings=tuple(warnings), lines=tuple(lines))
+
+
+def _say_planned(arm: PlannedArm) -> str:
+    """Say what is predicted of a planned arm, what the test needs, and what it needs when only the low end is true."""
+    said = f"predicted {arm.uplift_predicted:+.1%}"
+    if arm.uplift_low is not None and arm.uplift_high is not None:
+        said += f" (nine times in ten {arm.uplift_low:+.1%} to {arm.uplift_high:+.1%})"
+    if not arm.days:
+        return f"{said}, no test"
+    said += f", {arm.impressions_per_arm_peeking:,} impressions per arm, {arm.days_peeking:,} days"
+    if arm.impressions_per_arm_low:
+        said += f"; if the true change is only {arm.uplift_low:+.1%}, "
+        said += f"{arm.impressions_per_arm_low:,} impressions, {arm.days_low:,} days"
+    return said
+
+
+def read_out(
+    results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None
+) -> CampaignSummary:
+    """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
+
+    With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
+    every ad name is an arm of one test and `control` names the control.
+
+    Raises:
+        ConfigError: neither plan nor control, or both. CatalogError: the export has nothing of the test.
+    """
+    from adcreative.catalog.results import read_results
+    from adcreative.delivery.experiment.joining import count_row, join_to_plan, read_plan
+    from adcreative.delivery.experiment.read_out import read_out as read_arms
+
+    if (plan is None) == (not control):
+        raise ConfigError("a read-out needs either the plan of the test (--plan) or the name of its control ad (--control)")
+    found = read_results(Path(results), columns=columns)
+    warnings = list(found.warnings)
+    answers: dict[str, ReadOut] = {}
+    if plan is None:
+        answers[""] = read_arms([count_row(row, row.ad_name) for row in found.rows], control=control, level=level)
+    else:
+        content = read_plan(Path(plan))
+        tests, strangers = join_to_plan(found.rows, content)
+        if strangers:
+            shown = next(iter(strangers))[:60]
+            warnings.append(f'{sum(strangers.values())} rows belong to no arm of the plan, such as "{shown}".')
+        for test in content["tests"]:
+            arms = {row.arm for row in tests.get(test["test"], [])}
+            if not {"control"} < arms:
+                warnings.append(f"test {test['test']} has no results of both its control and a variant yet.")
+                continue
+            scale = {"effect_scale": test["effect_scale"]} if test["effect_scale"] else {}
+            answers[test["test"]] = read_arms(
+                tests[test["test"]], control="control", level=content["settings"]["level"],
+                planned_impressions=test["impressions_per_arm_peeking"], **scale,
+            )  # fmt: skip
+        if not answers:
+            raise ConfigError(f"{Path(results).name} has no results of this plan's arms; keep the ids in the names of the ads")
+    lines = []
+    for name, answer in answers.items():
+        warnings += answer.warnings
+        lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}" for arm in answer.arms]
+    out = Path(out)
+    with atomic_file(out) as file:
+        content = {"tests": [{"test": name, **answer.as_dict()} for name, answer in answers.items()]}
+        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    done = sum(len(answer.arms) for answer in answers.values())
+    return CampaignSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
+
+
+def _say(arm: Any) -> str:
+    """Return one variant's answer as a sentence."""
+    high = "no limit" if arm.uplift_high is None else f"{arm.uplift_high:+.1%}"
+    seen = "nothing to compare" if arm.uplift is None else f"{arm.uplift:+.1%}"
+    sentence = f"{arm.answer} ({seen}, between {arm.uplift_low:+.1%} and {high})"
+    return f"{sentence}; {arm.note}" if arm.note else sentence
+
+
+def export(
+    run: Path, out: Path, *, format: str, campaign: str, settings: ExportSettings | None = None,
+    approved_by: str | None = None, markets: Sequence[str] = (), **options: Any,
+) -> CampaignSummary:  # fmt: skip
+    """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; failures.csv lies beside.
+
+    Nothing leaves without an approval: of the app, of an earlier export, or the one that `approved_by` records in the run's
+    audit trail. `options` are the fields of ExportSettings (url is needed) when `settings` is not given; human_oversight is
+    then "selected", since somebody approved.
+
+    Args:
+        approved_by: name of the person who looked at the edits of this run and lets them out.
+        markets: where they will run, as `disclosures` knows them; noted with the approval.
+    Raises:
+        CatalogError: no edits in `run`, or none fits the platform. ConfigError: an unknown format, a wrong address, nobody
+            approved the edits, or `markets` without `approved_by`. ProvenanceError: as `ad_run.approve`.
+    """
+    from adcreative.delivery.experiment.export import ExportSettings, check_format, export_variants
+    from adcreative.delivery.experiment.variants import read_variants
+    from adcreative.runs.ad_run import approve, check_approved
+
+    run = Path(run)
+    settings = settings or ExportSettings(**{"human_oversight": "selected", **options})
+    check_format(format)
+    variants = read_variants(run, campaign)
+    if markets and approved_by is None:
+        raise ConfigError("the markets belong to an approval: --market needs --approved-by NAME (approved_by in Python)")
+    lines = []
+    if approved_by is None:
+        check_approved(run)
+    else:
+        event = approve(run, by=approved_by, markets=markets)
+        duties = f"; to be disclosed there: {', '.join(event['disclosures']) or 'nothing'}" if markets else ""
+        lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
+    result = export_variants(variants, Path(out), format=format, settings=settings)
+    return CampaignSummary(
+        path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings, lines=tuple(lines)
+    )
+
+
+def import_results(
+    results: Path, db: Path, *, run: Path | None = None, campaign: str = "", columns: Path | None = None,
+    training: Path | None = None,
+) -> CampaignSummary:  # fmt: skip
+    """Join a platform's export to variants in a DuckDB file; write predicted against real beside it, and a training folder.
+
+    Args:
+        results: the export. db: the DuckDB file; `<db>.csv` and `<db>.json` (figures) are written beside it.
+        run: run folder the variants come from, needed once a run, with the campaign they were planned or exported for.
+        training: folder that `train` reads next.
+    Raises:
+        CatalogError: no row belongs to a known variant. ConfigError: `run` without campaign, or DuckDB is not installed.
+    """
+    from adcreative.delivery.experiment.loop import import_results as take_results
+    from adcreative.delivery.experiment.loop import read_outcomes, write_training_table
+    from adcreative.delivery.experiment.recalibration import recalibrate
+    from adcreative.delivery.experiment.variants import read_variants
+
+    if (run is None) != (not campaign):
+        raise ConfigError("--run and --campaign belong together: the ids of variants are made of both")
+    db = Path(db)
+    variants = read_variants(Path(run), campaign) if run else ()
+    taken = take_results(db, Path(results), variants, columns=columns)
+    outcomes = read_outcomes(db)
+    write_rows(db.with_suffix(".csv"), ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
+    figures = recalibrate(outcomes)
+    with atomic_file(db.with_suffix(".json")) as file:
+        file.write(json.dumps(figures.as_dict(), indent=1) + "\n")
+    lines = [f"real clicks are {figures.real_by_predicted:.2f} times the predicted ones ({figures.num_variants} variants)"]
+    if figures.slope is not None:
+        lines.append(f"calibration slope {figures.slope:.2f} ({figures.slope_low:.2f} to {figures.slope_high:.2f})")
+    if figures.realised_share is not None:
+        low, high = figures.realised_share_low, figures.realised_share_high
+        lines.append(
+            f"{figures.realised_share:.0%} of the predicted uplift came true ({low:.0%} to {high:.0%}); plan-test takes it as "
+            f"--realised-share {figures.realised_share:.2f}"
+        )
+    if training:
+        lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")
+    return CampaignSummary(
+        path=db, done=taken.matched, failed=taken.refused, warnings=taken.warnings, lines=tuple(lines)
+    )  # fmt: skip

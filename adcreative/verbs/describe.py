@@ -1,0 +1,211 @@
+"""The verb `describe`: product descriptions from a shop's table, one row a product. Loads no torch with the template engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.sources import open_source
+from adcreative.catalog.tables import write_failures, write_rows
+from adcreative.creative import Creative, FailedCreative
+from adcreative.errors import CatalogError, CopywriterError, CreativeError
+from adcreative.runs.batch import RunSummary
+from adcreative.runs.log import RunLog
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from adcreative.copywriter.products import Description, Lexicon, Product
+    from adcreative.copywriter.products.describer import TextScorer
+
+__all__ = ["DESCRIPTION_COLUMNS", "describe"]
+
+DESCRIPTION_COLUMNS = (
+    "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
+)  # fmt: skip
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "sku", "product_id", "item_id"),
+    "title": ("title", "product", "name", "product_name", "product_title"),
+    "brand": ("brand", "vendor", "manufacturer"),
+    "category": ("category", "product_type", "type"),
+    "language": ("language", "lang", "content_language"),
+    "search_terms": ("search_terms", "keywords", "tags"),
+}
+_MAX_VALUES = 20_000
+
+
+def describe(
+    data: Path,
+    out: Path,
+    *,
+    llm: str = "template",
+    seed: int = 0,
+    max_chars: int | None = None,
+    rank_by: str = "record",
+    model: Path | None = None,
+    brand_kit: Path | None = None,
+    restart: bool = False,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RunSummary:
+    """Write a description for each product of a table; write a CSV, and failures.csv beside it.
+
+    Columns named title (or product, name), brand, category, language, id and search_terms are what they say; columns of shop
+    exports such as link or price are passed over; every other column with a value is an attribute. Rows are kept in a log
+    beside `out` until all are done; a killed run goes on from there.
+
+    Args:
+        llm: as for `build_copywriter`. The embedded SmolLM2 gives values to the wrong part ("6 mm in weight"), which
+            no check here sees: read its texts before they run.
+        rank_by: "record" ranks candidates by coverage and unsupported claims, "predictor" by the predicted rate too.
+        model: folder written by `train`, for "predictor"; None is the shipped one.
+        brand_kit: a brand manifest (see copywriter.brand_kit): words to avoid, and the brand where a row has none.
+    Raises:
+        CatalogError: the table cannot be read or has no title column, or no row could be described.
+        ConfigError: an engine, a ranking or the brand kit cannot be used, or `out` holds a run with other settings.
+    """
+    from adcreative.copywriter.brand_kit import read_brand_kit
+    from adcreative.copywriter.products import Lexicon, build_describer
+    from adcreative.errors import ConfigError
+
+    data, out = Path(data), Path(out)
+    if rank_by not in ("record", "predictor"):
+        raise ConfigError(f'rank_by must be "record" or "predictor", got {rank_by!r}')
+    if max_chars is not None and max_chars < 40:
+        raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
+    kit = read_brand_kit(brand_kit) if brand_kit is not None else None
+    rows, header = _read_table(data)
+    lexicon = _lexicon(rows, header, Lexicon)
+    scorer = _predictor_scorer(model) if rank_by == "predictor" else None
+    describer = build_describer(llm, lexicon=lexicon, scorer=scorer, max_chars=max_chars)
+    settings = {
+        "verb": "describe", "data": str(data.resolve()), "llm": llm, "seed": seed, "max_chars": describer.max_chars,
+        "rank_by": rank_by, "model": str(model), "brand_kit": repr(kit),
+    }  # fmt: skip
+    with RunLog(out.with_name(f".{out.name}.partial.jsonl"), settings, key_field="row", restart=restart) as log:
+        for number, row in enumerate(rows):
+            progress("describing", number, len(rows))
+            if should_stop():
+                return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
+            if row.row in log.rows:
+                continue
+            try:
+                product = _product(row, header)
+                if kit is not None:
+                    product = kit.product(product)
+                found = describer.describe(product, seed=seed, should_stop=should_stop)
+            except CreativeError as error:
+                log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
+                continue
+            except CopywriterError as error:
+                failed = [str(error), "Correct the row, or use --llm template."]
+                log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": failed})
+                continue
+            if found.is_cancelled:
+                return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
+            log.append({"row": row.row, **_cells(row, header, ("id",)), **_result(product, found)})
+        done = [log.rows[row.row] for row in rows]
+        written = [{name: row[name] for name in DESCRIPTION_COLUMNS} for row in done if "failed" not in row]
+        failures = [_failure(row) for row in done if "failed" in row]
+        failures_path = out.parent / "failures.csv"
+        write_failures(failures_path, failures)
+        if written:
+            write_rows(out, written, DESCRIPTION_COLUMNS)
+        log.remove()
+    if not written:
+        raise CatalogError(f"none of the {len(failures)} products could be described; {failures_path} says why")
+    warnings = tuple(dict.fromkeys(row["notes"] for row in written if row["notes"]))[:5]
+    return RunSummary(path=out, done=len(written), failed=len(failures), warnings=warnings)
+
+
+def _read_table(path: Path) -> tuple[list[RawRow], tuple[str, ...]]:
+    """Return all rows and the header as our names where we know them; the title column must be there."""
+    if not path.is_file():
+        raise CatalogError(f"{path} is not a file. Give a CSV, TSV, JSONL or parquet table with one product a row.")
+    source = open_source(path)
+    known = {alias: name for name, aliases in _NAMES.items() for alias in aliases}
+    header: list[str] = []
+    for column in source.header:
+        folded = column.strip().casefold().replace(" ", "_")
+        name = known.get(folded, folded)
+        header.append(name if name not in header else folded)
+    if "title" not in header:
+        raise CatalogError(
+            f"{path.name} has no column title. Name the column that says what each product is, such as a tote bag."
+        )
+    return list(source.read_rows()), tuple(header)
+
+
+def _attributes(row: RawRow, header: Sequence[str]) -> Iterator[tuple[str, str]]:
+    from adcreative.copywriter.rules import word_set
+
+    skipped = word_set("products", "skip_columns") | set(_NAMES)
+    for name, cell in zip(header, row.cells, strict=False):
+        value = "" if cell is None else str(cell).strip()
+        if value and value.casefold() not in ("nan", "n/a", "na", "none", "null", "-") and name not in skipped:
+            yield name.replace("_", " ").strip(), value
+
+
+def _product(row: RawRow, header: Sequence[str]) -> Product:
+    from adcreative.copywriter.products import Product
+
+    if row.fault is not None:
+        raise CreativeError(*row.fault)
+    cells = _cells(row, header, tuple(_NAMES))
+    attributes = tuple(_attributes(row, header))
+    if not cells["title"]:
+        raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
+    if not attributes:
+        raise CreativeError(
+            "it has no attribute, so there is nothing to describe.", "Fill in a column such as material or size."
+        )
+    terms = tuple(term.strip() for term in cells["search_terms"].replace(";", ",").split(",") if term.strip())
+    return Product(
+        title=cells["title"], brand=cells["brand"], category=cells["category"], attributes=attributes, search_terms=terms,
+        language=cells["language"] or "en",
+    )  # fmt: skip
+
+
+def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    found = {name: "" if cell is None else str(cell).strip() for name, cell in zip(header, row.cells, strict=False)}
+    return {name: found.get(name, "") for name in names}
+
+
+def _lexicon(rows: Sequence[RawRow], header: Sequence[str], kind: type[Lexicon]) -> Lexicon:
+    """Return what the table's other products are like: a value that this one lacks is then known for a false claim."""
+    seen: dict[tuple[str, str], None] = {}
+    for row in rows:
+        for one in _attributes(row, header) if row.fault is None else ():
+            if len(seen) < _MAX_VALUES and len(one[1]) <= 60:
+                seen[one] = None
+    return kind.of(seen)
+
+
+def _result(product: Product, found: Description) -> dict[str, Any]:
+    return {
+        "title": product.title, "description": found.text, "written_by": found.engine,
+        "attribute_recall": round(found.statement.recall, 3), "missing": "; ".join(found.statement.missing),
+        "unsupported_claims": "; ".join(found.statement.unsupported), "notes": "; ".join(found.notes),
+    }  # fmt: skip
+
+
+def _failure(row: Mapping[str, Any]) -> FailedCreative:
+    problem, remedy = row["failed"]
+    return FailedCreative(
+        file_name="", ad_name=row["id"] or row["title"], problem=f"row {row['row']}: {problem}", remedy=remedy
+    )
+
+
+def _predictor_scorer(model: Path | None) -> TextScorer:
+    """Return predicted log-odds of an ad with each text under the product's name."""
+    from adcreative.verbs.loading import load_model, load_tools
+
+    extractor, predictor = load_tools().extractor, load_model(model).predictor
+
+    def score(texts: Sequence[str], product: Any) -> np.ndarray:
+        ads = [Creative(headline=product.name, description=text, brand=product.brand) for text in texts]
+        return predictor.predict_log_odds(ads, extractor.extract(ads))[0]  # type: ignore[arg-type]
+
+    return score

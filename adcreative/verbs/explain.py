@@ -1,0 +1,198 @@
+"""The verb `explain`, which `pipeline` hands on: why one creative has the rate it has. Loads no torch until it is called."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.artifacts import write_atomically
+from adcreative.creative import Creative
+from adcreative.errors import CatalogError, CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.ctr.predictor import Predictor
+    from adcreative.features.builder import AccountHistory
+    from adcreative.features.extraction import FeatureExtractor
+
+__all__ = ["ExplanationSummary", "explain"]
+
+MAX_SIDE_PX = 768
+NUM_STRONGEST = 8
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationSummary:
+    """The explanation as plain values, the page, and whether it was stopped (then nothing was written)."""
+
+    explanation: dict[str, Any]
+    path: Path
+    stopped: bool = False
+
+
+class _Stopped(Exception):
+    """Leaves the loop over occluded pictures."""
+
+
+def explain(
+    creative: Creative,
+    out: Path,
+    *,
+    model: Path | None = None,
+    history: AccountHistory | None = None,
+    progress: Progress = lambda stage, done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> ExplanationSummary:
+    """Explain the rate of one creative; write heat.png (with a picture), explanation.json and explanation.html into `out`.
+
+    The heat map is made by occlusion, words are weighed by leaving each out and by integrated gradients over their tokens,
+    parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates.
+
+    Raises:
+        CreativeError: its picture cannot be read, or it has neither picture nor words.
+        ArtifactError: as `load_model`.
+    """
+    from adcreative.catalog.images import picture
+    from adcreative.report.explanation import draw_heat, render_explanation
+    from adcreative.verbs.loading import load_model, load_tools
+
+    out = Path(out)
+    if out.is_file():
+        raise CatalogError(f"{out} is a file; the explanation needs a folder. Choose another place.")
+    image_u8 = picture(creative)
+    extractor, predictor = load_tools().extractor, load_model(model).predictor
+
+    def tell(done: int, total: int) -> None:
+        progress("covering regions", done, total)
+        if should_stop():
+            raise _Stopped
+
+    try:
+        explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
+    except _Stopped:
+        return ExplanationSummary(explanation={}, path=out, stopped=True)
+    drawn = draw_heat(shown_u8, heat) if heat is not None and shown_u8 is not None else None
+    page = render_explanation(explanation, None if shown_u8 is None else Image.fromarray(shown_u8), drawn)
+    if drawn is not None:
+        buffer = io.BytesIO()
+        drawn.save(buffer, "PNG")
+        write_atomically(out / "heat.png", buffer.getvalue())
+    else:
+        (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
+    write_atomically(out / "explanation.json", (json.dumps(explanation, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomically(out / "explanation.html", page.encode())
+    return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
+
+
+def explain_rate(
+    creative: Creative,
+    image_u8: np.ndarray | None,
+    extractor: FeatureExtractor,
+    predictor: Predictor,
+    history: AccountHistory | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
+    """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
+    from adcreative.explain.attribution import attribute
+    from adcreative.explain.neighbours import nearest_known
+    from adcreative.explain.perturbation import map_heat, weigh_words
+
+    (features,) = extractor.extract([creative])
+    if isinstance(features, CreativeError):
+        raise features
+    earlier: Any = history or ()
+    (prediction,) = predictor.predict([creative], [features], earlier)
+    found = attribute(predictor, creative, features, earlier)
+
+    def score(creatives: Sequence[Creative], read: Sequence[Any]) -> np.ndarray:
+        return predictor.predict_log_odds(creatives, read, earlier)[0]
+
+    words = weigh_words(creative, features, extractor.extract, score)
+    heat, shown_u8 = None, None
+    if image_u8 is not None:
+        shown_u8 = shrink(image_u8)
+        heat = map_heat(creative, shown_u8, partial(extract_unkept, extractor), score, progress=progress)
+    nearest = nearest_known(predictor, features)
+    gradients = _integrate_words(creative, features, predictor, extractor, earlier)
+    weighed = []
+    for word in words:
+        slope = gradients.get((word.field, word.position))
+        gradient = {"gradient_log_odds": slope, "gradient": None if slope is None else _change(slope)}
+        weighed.append({**asdict(word), "change": _change(word.log_odds), **gradient})
+    parts = [
+        {
+            "part": name, "share_log_odds": share, "share": _change(share),
+            "ablation_log_odds": found.ablations[name], "ablation": _change(found.ablations[name]),
+        }
+        for name, share in sorted(found.shares.items(), key=lambda item: -abs(item[1]))
+    ]  # fmt: skip
+    explanation = {
+        "name": creative.name, "ctr": prediction.ctr, "ctr_low": prediction.ctr_low, "ctr_high": prediction.ctr_high,
+        "enough_data": prediction.enough_data, "evidence": prediction.evidence, "reasons": list(prediction.reasons),
+        "log_odds": found.log_odds, "base_log_odds": found.base, "base_odds": math.exp(found.base), "rest_log_odds": found.rest,
+        "parts": parts, "field_shares": found.field_shares, "words": weighed,
+        "strongest_words": sorted(weighed, key=lambda word: -abs(float(word["log_odds"])))[:NUM_STRONGEST],
+        "heat": None if heat is None else {"file": "heat.png", "cells": heat.tolist(), "strongest": _change(_largest(heat))},
+        "nearest": {name: [{**asdict(one), "rate": one.rate} for one in rows] for name, rows in nearest.items()},
+        "nearest_source": {name: predictor.notes["grades"][name][1] for name in nearest},
+        "methods": _methods(), "model_hash": predictor.content_hash,
+    }  # fmt: skip
+    if not prediction.enough_data:
+        explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
+    return explanation, heat, shown_u8
+
+
+def _methods() -> dict[str, str]:
+    from adcreative.report.explanation import METHODS
+
+    return dict(METHODS)
+
+
+def _integrate_words(
+    creative: Creative, features: Any, predictor: Predictor, extractor: FeatureExtractor, earlier: Any
+) -> dict[tuple[str, int], float]:
+    """Return (field, position) -> what the word adds by integrated gradients; empty for encoders without token embeddings."""
+    from adcreative.explain.word_gradients import has_gradients, integrate_words
+
+    if not has_gradients(extractor):
+        return {}
+    found = integrate_words(creative, features, predictor, extractor, earlier)
+    return {(word.field, word.position): word.log_odds for word in found}
+
+
+def extract_unkept(extractor: FeatureExtractor, creatives: Sequence[Creative]) -> Sequence[Any]:
+    """Read occluded pictures without leaving them in the cache, where each would take the place of a real one."""
+    from adcreative.features.extraction import FeatureExtractor
+
+    if isinstance(extractor, FeatureExtractor):
+        extractor = copy.copy(extractor)
+        extractor.cache = None
+    return extractor.extract(creatives)
+
+
+def shrink(image_u8: np.ndarray) -> np.ndarray:
+    """Return the picture with a long side of MAX_SIDE_PX at most: dozens of copies of it are read."""
+    image = Image.fromarray(image_u8)
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
+    return np.asarray(image).copy()
+
+
+def _change(log_odds: float) -> float:
+    """Return a difference of log-odds as a relative change of the odds: 0.1 is 10 % more."""
+    return math.expm1(log_odds)
+
+
+def _largest(heat: np.ndarray) -> float:
+    return float(heat.ravel()[np.abs(heat).argmax()])

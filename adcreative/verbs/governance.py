@@ -1,0 +1,75 @@
+"""The verbs about faces and law, which `pipeline` hands on: disclosures, purge, and how pictures are signed. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from adcreative.errors import ConfigError
+from adcreative.features.cache import cache_dir
+from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE, Disclosure, disclosures_of_run
+from adcreative.provenance.disclosure import disclosures as list_disclosures
+from adcreative.provenance.signing import SigningConfig
+from adcreative.runs.purging import PurgeSummary, purge_cache, purge_person, purge_run
+
+__all__ = ["NOT_LEGAL_ADVICE", "disclosures", "purge", "signing_config"]
+
+
+def signing_config(certificate: Path | None, key: Path | None) -> SigningConfig | None:
+    """Return how pictures are signed, or None when neither file is given. Raises ConfigError when only one is."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("signing needs both files: --c2pa-certificate and --c2pa-key")
+    return SigningConfig(certificate=certificate, key=key)
+
+
+def disclosures(
+    markets: Sequence[str],
+    *,
+    run: Path | None = None,
+    on: date | None = None,
+    is_synthetic: bool = False,
+    rules_dir: Path | None = None,
+) -> list[Disclosure]:
+    """List what may have to be disclosed in these markets; not legal advice. Loads no torch.
+
+    Args:
+        run: a folder that `optimize` wrote: what its edits bring. None: what edits of faces and words bring.
+        on: the day the ad runs; today when None.
+    Raises:
+        ProvenanceError: an unknown market, or a wrong rule file.
+        ConfigError: `run` holds no results.
+    """
+    on = on or date.today()
+    if run is not None:
+        path = Path(run) / "results.jsonl"
+        if not path.is_file():
+            raise ConfigError(f"there is no results.jsonl in {run}; name a folder that optimize wrote")
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return disclosures_of_run(rows, on, markets, rules_dir=rules_dir)
+    edits = [{"face": 0}, {"face": -1}]
+    return list_disclosures(markets, edits, on, is_synthetic=is_synthetic, rules_dir=rules_dir)
+
+
+def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", keep_cache: bool = False) -> PurgeSummary:
+    """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
+
+    Of the cache, a consent id removes what was found in pictures that named it; in all other cases it is emptied, since it does
+    not know creatives by name.
+
+    Raises:
+        ConfigError: the folder was not written by a run, is a link, or is being written.
+    """
+    summary = PurgeSummary()
+    if run is None and (consent_id or creative):
+        raise ConfigError("name the run folder in which the person or the creative is to be removed")
+    if run is not None and (consent_id or creative):
+        purge_person(Path(run), summary, consent_id=consent_id, creative=creative)
+    elif run is not None:
+        purge_run(Path(run), summary)
+    if not keep_cache:
+        purge_cache(cache_dir() / "features", summary, consent_id=consent_id)
+    return summary

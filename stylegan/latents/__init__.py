@@ -1,0 +1,1 @@
+"""Latent codes of faces: inversion, prior, realism, directions."""

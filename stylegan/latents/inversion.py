@@ -1,0 +1,139 @@
+"""Invert an aligned face: encoder start, W+ optimisation, pivotal tuning.
+
+    1. w_plus <- encoder(image)
+    2. minimise  2 * L1(image, G(w_plus)) + feature distance + drift penalty  over w_plus
+    3. hold w_plus, minimise the same over a copy of the synthesis weights (Roich et al. 2021, pivotal tuning)
+
+Each step can be skipped; the result says the error after each. The feature distance is taken in the embedded encoder's own
+picture tower, which has seen faces; with a foreign generator it is a distance of blurred copies. Without an encoder (a
+generator-only checkpoint) the mean latent is the start.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylegan.errors import InversionError, ShapeError
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.encoder import FaceEncoder
+from stylegan.networks.generator import SynthesisNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionConfig:
+    """Steps and step sizes. w_drift: penalty on leaving the encoder's answer, which keeps edits working."""
+
+    w_steps: int = 60
+    tuning_steps: int = 300
+    w_lr: float = 0.02
+    tuning_lr: float = 2e-3
+    w_drift: float = 0.02
+    feature_weight: float = 0.25
+
+
+@dataclass(frozen=True)
+class InversionResult:
+    """w_plus [1, R, w_dim], the synthesis network that renders it, and mean absolute error on the [-1, 1] scale by stage."""
+
+    w_plus: Tensor
+    synthesis: SynthesisNetwork
+    error_encoder: float
+    error_w_plus: float
+    error_tuned: float
+
+
+def invert(
+    face_model: FaceModel,
+    image_f32: Tensor,
+    *,
+    config: InversionConfig | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> InversionResult:
+    """Find the latent, and if asked the weights, that render one aligned face.
+
+    Args:
+        face_model: not modified; tuning works on a copy of its synthesis network.
+        image_f32: [1, 3, S, S] in -1..1, S the generator's size.
+        config: steps of each stage; 0 skips a stage.
+        should_stop: asked before each step; the best so far is returned when it says yes.
+    Raises:
+        ShapeError: not one image of the generator's size.
+        InversionError: the picture holds NaN, or is one flat colour.
+    """
+    config = config or InversionConfig()
+    size = face_model.generator.config.size
+    if list(image_f32.shape) != [1, 3, size, size]:
+        raise ShapeError(f"expected one aligned face [1, 3, {size}, {size}], got {list(image_f32.shape)}")
+    if not bool(torch.isfinite(image_f32).all()) or float(image_f32.std()) < 1e-3:
+        raise InversionError("the face picture is blank or holds invalid numbers; supply the aligned face itself")
+    with torch.no_grad():
+        start = _first_guess(face_model, image_f32)
+        target_features = _features(face_model, image_f32)
+    synthesis = copy.deepcopy(face_model.generator.synthesis)
+
+    def error(w_plus: Tensor) -> float:
+        with torch.no_grad():
+            return float((synthesis(w_plus).clamp(-1, 1) - image_f32).abs().mean())
+
+    def loss(w_plus: Tensor) -> Tensor:
+        image = synthesis(w_plus)
+        distances = [
+            (a - b).square().sum(dim=1).mean() for a, b in zip(_features(face_model, image), target_features, strict=True)
+        ]
+        drift = (w_plus - start).square().mean()
+        return (
+            2 * (image - image_f32).abs().mean() + config.feature_weight * torch.stack(distances).sum() + config.w_drift * drift
+        )
+
+    error_encoder = error(start)
+    w_plus = start.clone().requires_grad_(True)
+    _descend(lambda: loss(w_plus), [w_plus], lr=config.w_lr, steps=config.w_steps, should_stop=should_stop)
+    w_plus = w_plus.detach()
+    error_w_plus = error(w_plus)
+    weights = [p.requires_grad_(True) for name, p in synthesis.named_parameters() if "noise" not in name]
+    _descend(lambda: loss(w_plus), weights, lr=config.tuning_lr, steps=config.tuning_steps, should_stop=should_stop)
+    synthesis.requires_grad_(False)
+    return InversionResult(w_plus, synthesis, error_encoder, error_w_plus, error(w_plus))
+
+
+def _first_guess(face_model: FaceModel, image_f32: Tensor) -> Tensor:
+    """Return the encoder's latent, or the mean one where there is no encoder, [1, R, w_dim]."""
+    if not face_model.has_encoder:
+        return face_model.generator.w_plus_avg.clone()
+    size = face_model.encoder.config.size
+    if image_f32.shape[-1] != size:
+        image_f32 = F.interpolate(image_f32, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return face_model.encoder(image_f32)
+
+
+def _features(face_model: FaceModel, image_f32: Tensor) -> list[Tensor]:
+    """Return what the feature distance compares: normalised features, or the picture at 1/2, 1/4 and 1/8 of its size."""
+    if isinstance(face_model.stored_encoder, FaceEncoder):
+        return [F.normalize(level, dim=1) for level in face_model.stored_encoder.backbone(image_f32)[:2]]
+    return [F.avg_pool2d(image_f32, factor) for factor in (2, 4, 8)]
+
+
+def _descend(
+    loss: Callable[[], Tensor],
+    parameters: list[Tensor],
+    *,
+    lr: float,
+    steps: int,
+    should_stop: Callable[[], bool] | None,
+) -> None:
+    """Run Adam with a cosine fall of the step size; stop early when asked."""
+    optimizer = torch.optim.Adam(parameters, lr=lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1), eta_min=lr * 0.05)
+    for _ in range(steps):
+        if should_stop is not None and should_stop():
+            return
+        optimizer.zero_grad(set_to_none=True)
+        loss().backward()
+        optimizer.step()
+        schedule.step()

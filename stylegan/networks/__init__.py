@@ -1,0 +1,1 @@
+"""The networks: generator, encoder, discriminator, their operations and checkpoints."""

@@ -1,0 +1,161 @@
+"""Read and write face models: one folder, `model.safetensors` + `manifest.json`; strict, hashed, no pickles.
+
+The manifest says which kind of encoder goes with the generator: the embedded one, an e4e one, or none. Checkpoints of other
+projects become such folders through `stylegan.foreign`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from stylegan.errors import CheckpointError
+from stylegan.networks.generator import Generator, GeneratorConfig
+from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder
+
+if TYPE_CHECKING:
+    from stylegan.networks.encoder import FaceEncoder
+
+FORMAT = 1
+EMBEDDED, E4E = "embedded", "e4e"
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """A generator and, where there is one, the encoder trained with it, in eval mode, plus what the manifest says of them."""
+
+    generator: Generator
+    stored_encoder: FaceEncoder | E4EEncoder | None
+    manifest: dict[str, Any]
+
+    @property
+    def has_encoder(self) -> bool:
+        return self.stored_encoder is not None
+
+    @property
+    def encoder(self) -> FaceEncoder | E4EEncoder:
+        """The encoder.
+
+        Raises:
+            CheckpointError: the model is a generator only.
+        """
+        if self.stored_encoder is None:
+            raise CheckpointError(
+                "this face model holds a generator only, so it cannot read faces; "
+                "convert an e4e checkpoint, which brings its encoder"
+            )
+        return self.stored_encoder
+
+
+def save_face_model(
+    model_dir: Path,
+    generator: Generator,
+    encoder: FaceEncoder | E4EEncoder | None,
+    *,
+    dtype: torch.dtype = torch.float16,
+    **notes: Any,
+) -> None:
+    """Write a generator and its encoder (or none) as safetensors plus a manifest with sizes, hash and `notes`.
+
+    Args:
+        dtype: what floating-point tensors are stored as; float16 halves the file, float32 loses nothing.
+    """
+    model_dir.mkdir(parents=True, exist_ok=True)
+    tensors = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
+    if encoder is not None:
+        tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    tensors = {k: (t.to(dtype) if t.is_floating_point() else t).contiguous() for k, t in tensors.items()}
+    save_file(tensors, model_dir / "model.safetensors")
+    (model_dir / "model.safetensors").chmod(0o644)  # safetensors writes files that only the owner can read
+    manifest = {
+        "format": FORMAT,
+        "kind": "face-model",
+        "sha256": file_sha256(model_dir / "model.safetensors"),
+        "generator": generator.config.as_dict(),
+        "encoder": None if encoder is None else encoder.config.as_dict(),
+        "encoder_kind": None if encoder is None else E4E if isinstance(encoder, E4EEncoder) else EMBEDDED,
+        **notes,
+    }
+    (model_dir / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def build_networks(manifest: Mapping[str, Any]) -> tuple[Generator, FaceEncoder | E4EEncoder | None]:
+    """Build the networks that a manifest describes, their weights not set.
+
+    Raises:
+        CheckpointError: a size is missing, unknown or impossible.
+    """
+    kind = manifest.get("encoder_kind", EMBEDDED)
+    try:
+        generator = Generator(GeneratorConfig(**manifest["generator"]))
+        if kind is None:
+            return generator, None
+        if kind == EMBEDDED:
+            from stylegan.networks.encoder import EncoderConfig, FaceEncoder  # brings timm, which the others do without
+
+            return generator, FaceEncoder(EncoderConfig(**manifest["encoder"]))
+        if kind == E4E:
+            with torch.device("meta"):  # 1 GB of random numbers would be drawn only to be replaced
+                return generator, E4EEncoder(E4EConfig(**manifest["encoder"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the manifest does not describe a face model: {error}") from error
+    raise CheckpointError(f'unknown kind of encoder "{kind}"; this version reads {EMBEDDED}, {E4E} and null')
+
+
+def load_face_model(model_dir: Path) -> FaceModel:
+    """Load a face model written by `save_face_model`.
+
+    Raises:
+        CheckpointError: a file is missing or truncated, the hash differs, the format is unknown, or tensors do not fit.
+    """
+    manifest_path, weights_path = model_dir / "manifest.json", model_dir / "model.safetensors"
+    if not manifest_path.is_file() or not weights_path.is_file():
+        raise CheckpointError(f"no face model in {model_dir}: expected manifest.json and model.safetensors")
+    manifest = json.loads(manifest_path.read_text())
+    if manifest.get("format") != FORMAT or manifest.get("kind") != "face-model":
+        raise CheckpointError(
+            f"{manifest_path} is a {manifest.get('kind')} of format {manifest.get('format')}; "
+            f"this version reads face-model format {FORMAT}"
+        )
+    digest = file_sha256(weights_path)
+    if digest != manifest["sha256"]:
+        raise CheckpointError(f"{weights_path} has sha256 {digest[:12]}, its manifest says {manifest['sha256'][:12]}")
+    generator, encoder = build_networks(manifest)
+    try:
+        tensors = load_file(weights_path)
+        _load_state(generator, tensors, "generator.")
+        if encoder is not None:
+            _load_state(encoder, tensors, "encoder.")
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{weights_path} does not fit its manifest: {error}") from error
+    known = ("generator.",) if encoder is None else ("generator.", "encoder.")
+    unknown = [k for k in tensors if not k.startswith(known)]
+    if unknown:
+        raise CheckpointError(f"{weights_path} has {len(unknown)} tensors with no place, first {unknown[0]}")
+    if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
+        raise CheckpointError(f"{weights_path} holds NaN or infinite weights")
+    if encoder is not None:
+        encoder.eval().requires_grad_(False)
+    return FaceModel(generator.eval().requires_grad_(False), encoder, manifest)
+
+
+def _load_state(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
+    state = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+    is_meta = any(p.is_meta for p in module.parameters())
+    state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
+    module.load_state_dict(state, strict=True, assign=is_meta)

@@ -1,0 +1,1 @@
+"""A photo in, an edited photo out: edit session and seamless paste."""

@@ -1,0 +1,208 @@
+"""The faces of one picture, opened for editing: strengths in; renders, codes, attributes and full pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from stylegan.errors import InversionError, ShapeError
+from stylegan.faces.analysis import FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.latents.realism import measure_realism
+from stylegan.photo.paste import FaceChange, open_region, paste_change, paste_render
+
+TRACE_SIZE = 256
+
+
+@dataclass(frozen=True)
+class RenderedFaces:
+    """Faces as seen again in rendered pixels.
+
+    codes: [P, F, C] float32, re-encoded from the renders. attributes: [P, F, A] float32, measured on the renders, NaN where
+    no face was seen.
+    """
+
+    codes: np.ndarray
+    attributes: np.ndarray
+
+
+def refuse_unfit(
+    image_u8: np.ndarray, faces: Sequence[FaceInPicture], codec: FaceCodec, directions: DirectionSet
+) -> list[FaceInPicture]:
+    """Return the faces of a picture with a refusal on those that the directions were not made for.
+
+    The analyzer refuses by geometry; this looks at what the face model makes of a face: one with covered eyes, a drawing or
+    a statue that it cannot draw is refused.
+    """
+    if directions.limits is None or not faces:
+        return list(faces)
+    crops = [face.alignment.crop(image_u8, codec.size) for face in faces]
+    codes = codec.encode(crops)
+    refusals = directions.limits.refusals(codes, inversion_errors(crops, codec.render(codes)))
+    return [replace(f, refusal=f.refusal or refusal) for f, refusal in zip(faces, refusals, strict=True)]
+
+
+def inversion_errors(crops_u8: Sequence[np.ndarray], renders_u8: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean absolute difference of crops and their inversions, [F], on the scale -1..1 (0..2)."""
+    pairs = zip(crops_u8, renders_u8, strict=True)
+    return np.array([np.abs(a.astype(np.float32) - b).mean() / 127.5 for a, b in pairs], dtype=np.float32)
+
+
+class FaceEditSession:
+    """Faces F of one picture, aligned, inverted and ready; K directions, C code numbers, P candidates at a time.
+
+    Strengths are in standard deviations of the directions; a face whose strengths are all zero is left exactly as it was.
+    """
+
+    def __init__(
+        self,
+        image_u8: np.ndarray,
+        faces: Sequence[FaceInPicture],
+        codec: FaceCodec,
+        directions: DirectionSet,
+        analyzer: FaceAnalyzer,
+    ) -> None:
+        """Cut out and invert the faces.
+
+        Raises:
+            InversionError: a face was refused by the analyzer.
+        """
+        for face in faces:
+            if face.refusal is not None:
+                raise InversionError(f"a face cannot be edited: {face.refusal}")
+        self.image_u8, self.faces = image_u8, tuple(faces)
+        self._codec, self._directions, self._analyzer = codec, directions, analyzer
+        height, width = image_u8.shape[:2]
+        self._regions = [open_region(self._face_points(face), face.alignment, height, width) for face in faces]
+        self._crops = [face.alignment.crop(image_u8, codec.render_size) for face in faces]
+        self.codes = codec.encode(self._aligned(image_u8))  # [F, C]
+        self._inverted = codec.render(self.codes)
+        self._inverted_points = [
+            self._points(render, otherwise=region.points) for render, region in zip(self._inverted, self._regions, strict=True)
+        ]
+
+    def strengths(self, **named: float) -> np.ndarray:
+        """Return strengths [F, K]: the named directions on every face, zero for all others.
+
+        Raises:
+            DirectionError: a name that is not a direction.
+        """
+        row = np.zeros(len(self._directions.names), dtype=np.float32)
+        for name, value in named.items():
+            row[self._directions.index(name)] = value
+        return np.tile(row, (len(self.faces), 1))
+
+    def render(self, strengths: np.ndarray) -> RenderedFaces:
+        """Render candidates and look at the result.
+
+        Args:
+            strengths: [P, F, K].
+        Raises:
+            ShapeError: another shape.
+            DirectionError: a strength outside its direction's safe range.
+        """
+        strengths = np.asarray(strengths, dtype=np.float32)
+        if strengths.ndim != 3 or strengths.shape[1:] != (len(self.faces), len(self._directions.names)):
+            raise ShapeError(
+                f"expected strengths [P, {len(self.faces)}, {len(self._directions.names)}], got {list(strengths.shape)}"
+            )
+        num_candidates, num_faces, num_directions = strengths.shape
+        renders = self._codec.render(
+            self._directions.apply(np.tile(self.codes, (num_candidates, 1)), strengths.reshape(-1, num_directions))
+        )  # P * F
+        codes, attributes = self._codec.encode(renders), self._analyzer.measure_aligned(renders)
+        return RenderedFaces(
+            codes.reshape(num_candidates, num_faces, codes.shape[1]),
+            attributes.reshape(num_candidates, num_faces, attributes.shape[1]),
+        )
+
+    def compose(self, strengths: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3] uint8 with strengths [F, K] applied.
+
+        Outside the mask every pixel equals the original; zero strengths return the original bit for bit.
+        """
+        strengths = self._checked(strengths)
+        edited_rows = np.flatnonzero((strengths != 0.0).any(axis=1))
+        if not len(edited_rows):
+            return self.image_u8.copy()
+        renders = self._codec.render(self._directions.apply(self.codes[edited_rows], strengths[edited_rows]))
+        picture_f32 = self.image_u8.astype(np.float32)
+        for row, edited_u8 in zip(edited_rows, renders, strict=True):
+            before = self._inverted_points[row]
+            after = self._points(edited_u8, otherwise=before)
+            change = FaceChange(self._crops[row], self._inverted[row], edited_u8, before, after)
+            paste_change(picture_f32, self._regions[row], change)
+        return picture_f32.round().astype(np.uint8)
+
+    def control(self) -> np.ndarray:
+        """Return the picture with each face replaced, inside its mask, by its unedited inversion."""
+        picture_f32 = self.image_u8.astype(np.float32)
+        for region, render_u8 in zip(self._regions, self._inverted, strict=True):
+            paste_render(picture_f32, region, render_u8)
+        return picture_f32.round().astype(np.uint8)
+
+    def mask(self) -> np.ndarray:
+        """Return which pixels an edit may change, [H, W] bool."""
+        allowed = np.zeros(self.image_u8.shape[:2], dtype=bool)
+        for region in self._regions:
+            x0, y0, x1, y1 = region.box
+            allowed[y0:y1, x0:x1] |= region.mask[:, :, 0] > 0.0
+        return allowed
+
+    def identity(self, strengths: np.ndarray) -> float:
+        """Return the cosine similarity (-1..1) of the composed faces' codes to the original faces', the least of all faces."""
+        codes = self._codec.encode(self._aligned(self.compose(strengths)))
+        norms = np.linalg.norm(codes, axis=1) * np.linalg.norm(self.codes, axis=1)
+        return float(((codes * self.codes).sum(axis=1) / np.maximum(norms, 1e-9)).min(initial=1.0))
+
+    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+        """Return what makes the rendered faces of candidates odd, [P, F, 2, C] float64 (x_1 and x_2 of `realism.py`).
+
+        Args:
+            strengths: [P, F, K].
+        """
+        strengths = np.asarray(strengths, dtype=np.float32)
+        found = np.tile(self._unedited_oddities, (len(strengths), 1, 1, 1))
+        edited = (strengths != 0.0).any(axis=2)  # [P, F]
+        if edited.any():
+            codes = np.broadcast_to(self.codes, (len(strengths), *self.codes.shape))[edited]
+            found[edited] = self._oddities(self._directions.apply(codes, strengths[edited]))
+        return found
+
+    def realism(self, strengths: np.ndarray) -> np.ndarray:
+        """Return how real the rendered faces of candidates [P, F, K] look beside the unedited ones, [P], 0..1."""
+        return measure_realism(self._unedited_oddities, self.oddities(strengths))
+
+    @cached_property
+    def _unedited_oddities(self) -> np.ndarray:
+        return self._oddities(self.codes)
+
+    def _oddities(self, codes: np.ndarray) -> np.ndarray:
+        """Return [B, 2, C] of codes [B, C]."""
+        misread = self._codec.encode(self._codec.render(codes)) - codes
+        return np.stack([self._codec.whiten(codes), self._codec.whiten(misread, is_difference=True)], axis=1)
+
+    def _checked(self, strengths: np.ndarray) -> np.ndarray:
+        strengths = np.asarray(strengths, dtype=np.float32)
+        expected = (len(self.faces), len(self._directions.names))
+        if strengths.shape != expected:
+            raise ShapeError(f"expected strengths {list(expected)}, got {list(strengths.shape)}")
+        return strengths
+
+    def _aligned(self, image_u8: np.ndarray) -> list[np.ndarray]:
+        return [face.alignment.crop(image_u8, self._codec.size) for face in self.faces]
+
+    def _face_points(self, face: FaceInPicture) -> np.ndarray:
+        """Trace a face of the picture, [478, 2]; on a crop, so that it compares with renders."""
+        traced = self._analyzer.trace_aligned(face.alignment.crop(self.image_u8, TRACE_SIZE))
+        if traced is None:
+            raise InversionError("a face cannot be edited: it is not seen when cropped")
+        return traced
+
+    def _points(self, render_u8: np.ndarray, *, otherwise: np.ndarray) -> np.ndarray:
+        """Trace a render [478, 2]; `otherwise` when the mesh sees no face in it, so that nothing moves."""
+        traced = self._analyzer.trace_aligned(render_u8)
+        return otherwise if traced is None else traced
