@@ -17,7 +17,7 @@ from adcreative import __version__
 from adcreative.cli.app import app
 from adcreative.cli.progress import EXIT_CODES
 
-DOCS_DIR = Path(__file__).parent / "docs"
+DOCS_DIR = Path(__file__).parents[1] / "docs"
 EXAMPLE = "Example: "
 _KINDS = dict.fromkeys(("int", "integer", "int range", "integer range", "list[int]", "float"), "NUMBER")
 _KINDS |= {"path": "PATH", "%y-%m-%d": "DATE"}
