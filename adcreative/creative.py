@@ -5,6 +5,7 @@ Frozen, without torch and without files: anything may import this module, it imp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 NUMBER_COLUMNS = ("impressions", "clicks", "spend")
 COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
+# whom, where and when an ad was shown to, in and on: read into Creative.context, beside what a platform's reader puts there
+SEGMENT_COLUMNS = (
+    "age", "gender", "device", "country", "region", "language", "weekday", "interest", "objective", "keyword", "campaign", "ad_group",
+)  # fmt: skip
 SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture in which nobody real is shown
 
 
@@ -31,7 +36,8 @@ class Creative:
 
     file_name is relative to the catalogue; image_path is where the bytes are (None: words only). image_u8 [H, W, 3] holds a
     picture that is not on disk, such as an edited one, and wins over image_path. Counts are None when unknown. row is the
-    1-based data row the creative came from, for messages.
+    1-based data row the creative came from, for messages. context holds further categorical columns of its table, name to
+    value, such as {"age": "25-34", "device": "mobile"}; ";" or "|" stands between several values of one column.
     """
 
     file_name: str = ""
@@ -56,6 +62,7 @@ class Creative:
     clicks: int | None = None
     spend: float | None = None
     row: int = 0
+    context: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from adcreative.catalog import upworthy
 from adcreative.catalog.platform_columns import fold_column
 from adcreative.catalog.platforms import IGNORE, PlatformLayout, match_layout
 from adcreative.config import nearest_name
-from adcreative.creative import COLUMNS
+from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
 _NEEDED = ("file_name", "headline")
 
@@ -52,7 +52,7 @@ def read_header(
         hint = f"{table_name} names no pictures; they are looked for under the names of the ads." if lacks_picture else ""
         return Header(names=layout.names, layout=layout, warnings=(note, hint) if hint else (note,))
     is_upworthy = upworthy.is_upworthy(spelled)
-    known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else COLUMNS
+    known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else (*COLUMNS, *SEGMENT_COLUMNS)
     faults: list[str] = []
     warnings: list[str] = []
     strangers: list[str] = []

@@ -28,7 +28,7 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-# Two rows that agree in all of these are the same creative shown in the same place: one is a copy.
+# Two rows that agree in all of these, and in context, are the same creative shown in the same place: one is a copy.
 _IDENTITY_COLUMNS = (
     "file_name", "headline", "primary_text", "description", "cta", "brand", "platform", "placement", "audience",
     "test_id", "date_start", "date_end",
@@ -214,7 +214,8 @@ class _SeenRows:
 
     def check(self, creative: Creative, label: str) -> Creative | FailedCreative:
         """Return the creative, or a failure when an earlier row is the same creative in the same place."""
-        mark = _mark("\0".join(getattr(creative, column) for column in _IDENTITY_COLUMNS))
+        segment = (f"{name}={value}" for name, value in sorted(creative.context.items()))
+        mark = _mark("\0".join((*(getattr(creative, column) for column in _IDENTITY_COLUMNS), *segment)))
         if mark in self._rows:
             return FailedCreative(
                 file_name=creative.file_name,

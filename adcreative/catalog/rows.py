@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from adcreative.catalog.paths import PictureFolder
-from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
+from adcreative.creative import SEGMENT_COLUMNS, TEXT_COLUMNS, Creative, FailedCreative
 from adcreative.errors import CreativeError
 
 MAX_HEADLINE_CHARS = 2_000
@@ -34,7 +34,8 @@ def build_creative(cells: Mapping[str, Any], row: int, label: str, folder: Pictu
     """Build the creative of one data row.
 
     Args:
-        cells: column name to raw value (text, number, None).
+        cells: column name to raw value (text, number, None). SEGMENT_COLUMNS become the creative's context, and so do the
+            pairs of a cell "context" that is itself a mapping, which a reader fills from a platform's own columns.
         row: number of the creative in the catalogue, from 1.
         label: what messages call the row ("row 7").
     Returns:
@@ -44,6 +45,7 @@ def build_creative(cells: Mapping[str, Any], row: int, label: str, folder: Pictu
     values: dict[str, Any] = {}
     for column in TEXT_COLUMNS:
         values[column] = _read_text(column, cells.get(column), faults)
+    values["context"] = _read_context(cells, faults)
     for column in ("impressions", "clicks"):
         values[column] = _read_count(column, cells.get(column), faults)
     values["spend"] = _read_spend(cells.get("spend"), faults)
@@ -80,6 +82,13 @@ def clean_text(text: str, *, keep_lines: bool = False) -> str:
 
 def _has_surrogate(text: str) -> bool:
     return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _read_context(cells: Mapping[str, Any], faults: list[CreativeError]) -> dict[str, str]:
+    own = cells.get("context")
+    raw = {column: cells.get(column) for column in SEGMENT_COLUMNS} | (dict(own) if isinstance(own, Mapping) else {})
+    texts = {column: _read_text(column, value, faults) for column, value in raw.items()}
+    return {column: text for column, text in texts.items() if text.casefold() not in _UNKNOWN}
 
 
 def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:

@@ -259,3 +259,10 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(CatalogError, match=r"cannot be read \(Permission denied\)"):
         read_catalog(tmp_path)
+
+
+def test_one_ad_in_two_segments_is_two_rows_and_not_a_copy(tmp_path: Path) -> None:
+    rows = [{"headline": "Hi", "Age": "18-24", "gender": "F"}, {"headline": "Hi", "Age": "25-34", "gender": "F"}]
+    catalog = read_catalog(write_csv(tmp_path / "ads.csv", rows))
+    assert [one.context["age"] for one in catalog.creatives] == ["18-24", "25-34"]
+    assert (catalog.failures, catalog.warnings) == ((), ())

@@ -150,3 +150,11 @@ def test_any_cells_give_a_creative_with_possible_counts_or_a_failure(cells: dict
     else:
         assert item.problem.startswith("row 1: ")
         assert item.remedy
+
+
+def test_segments_become_context_and_unknown_ones_are_left_out() -> None:
+    creative = build(age="25-34", gender=" F ", device="N/A", context={"Frequency cap": "3", "device": "Mobile"})
+    assert isinstance(creative, Creative)
+    assert creative.context == {"age": "25-34", "gender": "F", "Frequency cap": "3", "device": "Mobile"}
+    assert hash(creative) == hash(build(age="18-24"))  # context is compared, not hashed
+    assert creative != build(age="18-24")
