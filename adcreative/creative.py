@@ -20,7 +20,8 @@ NUMBER_COLUMNS = ("impressions", "clicks", "spend")
 COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
 # whom, where and when an ad was shown to, in and on: read into Creative.context, beside what a platform's reader puts there
 SEGMENT_COLUMNS = (
-    "age", "gender", "device", "country", "region", "language", "weekday", "interest", "objective", "keyword", "campaign", "ad_group",
+    "age", "gender", "device", "country", "region", "language", "weekday", "interest", "objective", "keyword", "campaign",
+    "ad_group",
 )  # fmt: skip
 SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture in which nobody real is shown
 
