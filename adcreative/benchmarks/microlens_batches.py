@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adcreative.catalog.mmctr import MmctrItems, MmctrRows
+from adcreative.catalog.datasets.microlens import MmctrItems, MmctrRows
 from adcreative.ctr.inputs.microlens import ChallengeItems
 
 

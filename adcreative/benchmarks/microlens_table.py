@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.artifacts import write_atomically
-from adcreative.catalog.mmctr import MmctrFile
+from adcreative.catalog.datasets.microlens import MmctrFile
 from adcreative.errors import TrainingError
 
 PRIOR_ROWS = 20.0

@@ -2,7 +2,7 @@
 
     python -m adcreative.benchmarks.microlens_training DATA --out DIR [--models qin din ...] [--max-epochs N] [--batch-size N]
 
-DATA holds train.parquet, valid.parquet and item_info.parquet (see `catalog.mmctr`). Every network keeps its state in
+DATA holds train.parquet, valid.parquet and item_info.parquet (see `catalog.datasets.microlens`). Networks keep their state in
 DIR/NAME/state.pt, replaced atomically after each epoch and every --save-every steps; the same command goes on from there and
 ends with the same weights. DIR/NAME/ then holds the weights of the best epoch as an artefact, DIR/table.csv and .json the
 comparison. Progress and figures are printed and appended to DIR/log.txt.
@@ -47,7 +47,7 @@ from adcreative.benchmarks.microlens_table import (
     render_table,
     write_table,
 )
-from adcreative.catalog.mmctr import MmctrFile, MmctrItems, MmctrRows, read_items
+from adcreative.catalog.datasets.microlens import MmctrFile, MmctrItems, MmctrRows, read_items
 from adcreative.ctr.inputs.microlens import ChallengeEmbedding
 from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.errors import AdCreativeError, ConfigError, TrainingError

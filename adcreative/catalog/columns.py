@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adcreative.catalog import upworthy
-from adcreative.catalog.platform_columns import fold_column
-from adcreative.catalog.platforms import IGNORE, PlatformLayout, match_layout
+from adcreative.catalog.datasets import upworthy
+from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.layout import IGNORE, PlatformLayout, match_layout
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 

@@ -14,7 +14,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from adcreative.catalog.platforms import TARGETS
+from adcreative.catalog.platforms.layout import TARGETS
 from adcreative.config import did_you_mean
 from adcreative.errors import ConfigError
 

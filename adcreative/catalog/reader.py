@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from adcreative.catalog import upworthy
 from adcreative.catalog.columns import Header, read_header
+from adcreative.catalog.datasets import upworthy
+from adcreative.catalog.formats.raw_rows import RawRow, TableSource
 from adcreative.catalog.mapping import read_mapping
 from adcreative.catalog.paths import FOREIGN_PICTURE_SUFFIXES, PICTURE_SUFFIXES, PictureFolder
-from adcreative.catalog.platform_columns import fold_column
-from adcreative.catalog.raw_rows import RawRow, TableSource
+from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.rows import build_creative
 from adcreative.catalog.sources import SOURCES, open_source
 from adcreative.creative import Creative, FailedCreative

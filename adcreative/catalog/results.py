@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.mapping import read_mapping
-from adcreative.catalog.platform_columns import fold_column
-from adcreative.catalog.platforms import match_layout
+from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.layout import match_layout
 from adcreative.catalog.rows import clean_text
 from adcreative.catalog.sources import open_source
 from adcreative.errors import CatalogError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from adcreative.catalog.raw_rows import TableSource
+from adcreative.catalog.formats.raw_rows import TableSource
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError
 
@@ -36,7 +36,7 @@ def open_source(path: Path, known: frozenset[str] = frozenset()) -> TableSource:
 
 
 def _open_creative_ranking(path: Path) -> TableSource | None:
-    from adcreative.catalog.creative_ranking import CreativeRankingSource, is_creative_ranking
+    from adcreative.catalog.datasets.creative_ranking import CreativeRankingSource, is_creative_ranking
 
     try:
         return CreativeRankingSource(path) if is_creative_ranking(path) else None
@@ -45,19 +45,19 @@ def _open_creative_ranking(path: Path) -> TableSource | None:
 
 
 def _open_csv(path: Path, known: frozenset[str]) -> TableSource:
-    from adcreative.catalog.csv_source import CsvSource
+    from adcreative.catalog.formats.csv import CsvSource
 
     return CsvSource(path, known)
 
 
 def _open_jsonl(path: Path, known: frozenset[str]) -> TableSource:
-    from adcreative.catalog.jsonl_source import JsonlSource
+    from adcreative.catalog.formats.jsonl import JsonlSource
 
     return JsonlSource(path)
 
 
 def _open_parquet(path: Path, known: frozenset[str]) -> TableSource:
-    from adcreative.catalog.parquet_source import ParquetSource  # brings pyarrow, so only when needed
+    from adcreative.catalog.formats.parquet import ParquetSource  # brings pyarrow, so only when needed
 
     return ParquetSource(path, known)
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adcreative.catalog.platform_columns import BY_LANGUAGE, fold_column
-from adcreative.catalog.platforms import match_layout
+from adcreative.catalog.platforms.columns import BY_LANGUAGE, fold_column
+from adcreative.catalog.platforms.layout import match_layout
 from adcreative.catalog.results import read_results
 from adcreative.catalog.sources import open_source
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative

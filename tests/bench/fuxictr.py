@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from adcreative.benchmarks.microlens_models import Entry, Schedule
 from adcreative.benchmarks.microlens_table import area_under_curve
 from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
-from adcreative.catalog.mmctr import MmctrRows
+from adcreative.catalog.datasets.microlens import MmctrRows
 from adcreative.ctr.inputs.microlens import ChallengeConfig
 from adcreative.ctr.networks.din import BASELINE_ATTENTION_DIMS, BASELINE_HIDDEN_DIMS, ChallengeDIN
 from adcreative.ctr.networks.qin import ChallengeQIN

@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["catalog", "catalog.images", "catalog.splits", "catalog.tables", "catalog.parquet_source", "config"]
+    "module", ["catalog", "catalog.images", "catalog.splits", "catalog.tables", "catalog.formats.parquet", "config"]
 )
 def test_no_torch(module: str) -> None:
     code = f"import sys, adcreative.{module}; sys.exit('torch' in sys.modules)"

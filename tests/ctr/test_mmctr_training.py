@@ -18,7 +18,7 @@ from adcreative.benchmarks.microlens_models import MODELS, PARTS, Schedule, find
 from adcreative.benchmarks.microlens_table import area_under_curve, log_loss, measure
 from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining, add_penalty_gradient, compare, main
 from adcreative.errors import ConfigError, TrainingError
-from tests.catalog.mmctr_files import write_data
+from tests.catalog.datasets.microlens_files import write_data
 from tests.ctr.narrow_models import QUICK, narrow_entries
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
 from adcreative.ctr.inputs.microlens import ChallengeItems
 from adcreative.ctr.nn.distributed import place_among_shares, shared_batch, sum_over_shares
-from tests.catalog.mmctr_files import write_data
+from tests.catalog.datasets.microlens_files import write_data
 from tests.ctr.narrow_models import QUICK, narrow_entries
 
 ROOT = Path(__file__).parents[2]

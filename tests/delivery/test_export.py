@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adcreative.catalog.csv_source import CsvSource
+from adcreative.catalog.formats.csv import CsvSource
 from adcreative.catalog.tables import escape_cell, unescape_cell, write_rows
 from adcreative.delivery.experiment.export import (
     FORMATS,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adcreative.catalog.platform_columns import fold_column
+from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.results import ResultRow
 from adcreative.delivery.experiment.read_out import ArmDay
 from adcreative.delivery.experiment.variants import find_variant_id

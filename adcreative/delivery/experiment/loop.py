@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adcreative.catalog.platform_columns import fold_column
+from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.results import ResultRow, read_results
 from adcreative.catalog.tables import atomic_file
 from adcreative.creative import TEXT_COLUMNS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adcreative.catalog import read_catalog
-from adcreative.catalog.csv_source import detect_delimiter, detect_encoding
+from adcreative.catalog.formats.csv import detect_delimiter, detect_encoding
 
 
 def read_headlines(path: Path, content: bytes) -> tuple[list[str], list[str], tuple[str, ...]]:

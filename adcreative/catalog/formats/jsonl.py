@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adcreative.catalog.csv_source import detect_encoding
-from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.formats.csv import detect_encoding
+from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.errors import CatalogError
 
 _MAX_COLUMNS = 500

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adcreative.catalog.columns import read_header
-from adcreative.catalog.platform_columns import fold_column
-from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.catalog.platforms.columns import fold_column
 from adcreative.errors import CatalogError
 
 _BATCH_ROWS = 4096

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.catalog import read_catalog, upworthy
+from adcreative.catalog import read_catalog
+from adcreative.catalog.datasets import upworthy
 from tests.catalog.conftest import RELAXED
 
 PACKAGE = {

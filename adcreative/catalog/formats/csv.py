@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from adcreative.catalog.columns import normalise_column
-from adcreative.catalog.platform_columns import KNOWN, fold_column
-from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.catalog.platforms.columns import KNOWN, fold_column
 from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import COLUMNS
 from adcreative.errors import CatalogError

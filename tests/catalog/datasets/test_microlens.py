@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adcreative.catalog.mmctr import MmctrFile, MmctrRows, read_items
+from adcreative.catalog.datasets.microlens import MmctrFile, MmctrRows, read_items
 from adcreative.errors import CatalogError
-from tests.catalog.mmctr_files import NUM_ITEMS, item_table, row_table, write_data
+from tests.catalog.datasets.microlens_files import NUM_ITEMS, item_table, row_table, write_data
 
 
 def opened(path: Path, **options: int) -> MmctrFile:

@@ -9,7 +9,7 @@ import pytest
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.mapping import read_mapping
-from adcreative.catalog.platforms import match_layout, read_amount, read_count, read_date
+from adcreative.catalog.platforms.layout import match_layout, read_amount, read_count, read_date
 from adcreative.catalog.results import read_results
 from adcreative.errors import CatalogError, ConfigError
 from tests.catalog.conftest import save_picture

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adcreative.catalog.platform_columns import BY_LANGUAGE, DECIMAL_COMMA, EXTRA_COLUMNS, fold_column, read_currency
+from adcreative.catalog.platforms.columns import BY_LANGUAGE, DECIMAL_COMMA, EXTRA_COLUMNS, fold_column, read_currency
 from adcreative.creative import COLUMNS
 
 TOTAL_ROW, NO_NAME = "total row", "no ad name"

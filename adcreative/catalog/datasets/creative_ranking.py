@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from adcreative.catalog.raw_rows import RawRow
+from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.errors import CatalogError
 
 SUFFIXES = (".txt", ".tsv")
