@@ -1,0 +1,138 @@
+"""AutoInt against the paper's formulas, and what a toy version gets wrong: softmax axis, heads, residual, absent fields."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from adcreative.ctr.config import CTRModelConfig
+from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeItems
+from adcreative.ctr.networks.autoint import AutoIntCTR, ChallengeAutoInt, InteractingLayer
+from adcreative.features.batch import FIELDS, FeatureBatch
+from adcreative.features.builder import FeatureBuilder
+from tests.ctr.nn.test_layers import seeded
+
+
+def drawn(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=seeded(seed))
+
+
+def layer_of(width: int = 4, num_heads: int = 2) -> InteractingLayer:
+    layer = InteractingLayer(width, num_heads, generator=seeded())
+    with torch.no_grad():
+        for number, part in enumerate((layer.to_query, layer.to_key, layer.to_value, layer.residual)):
+            part.weight.copy_(drawn(width, width, seed=20 + number))
+    return layer.requires_grad_(False)
+
+
+def naive_layer(layer: InteractingLayer, fields: Tensor) -> Tensor:
+    """One row, one field and one head at a time: eqs. 5-8."""
+    num_fields, width = fields.shape
+    head_dim = width // layer.num_heads
+    outputs = []
+    for m in range(num_fields):
+        mixed = []
+        for h in range(layer.num_heads):
+            part = slice(h * head_dim, (h + 1) * head_dim)
+            query = layer.to_query.weight[part] @ fields[m]
+            scores = [math.exp(float(query @ (layer.to_key.weight[part] @ fields[k]))) for k in range(num_fields)]
+            values = [layer.to_value.weight[part] @ fields[k] for k in range(num_fields)]
+            mixed.append(sum(s / sum(scores) * v for s, v in zip(scores, values, strict=True)))
+        outputs.append(torch.clamp(torch.cat(mixed) + layer.residual.weight @ fields[m], min=0))  # type: ignore[arg-type]
+    return torch.stack(outputs)
+
+
+def test_layer_equals_a_naive_twin() -> None:
+    layer, fields = layer_of(), drawn(3, 5, 4, seed=1)
+    expected = torch.stack([naive_layer(layer, row) for row in fields])
+    torch.testing.assert_close(layer(fields), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_attention_rows_sum_to_one_and_absent_fields_are_not_looked_at() -> None:
+    layer, fields = layer_of(), drawn(2, 5, 4, seed=1)
+    weights = layer.weights(fields)
+    assert weights.shape == (2, 2, 5, 5)
+    torch.testing.assert_close(weights.sum(dim=3), torch.ones(2, 2, 5))
+    present = torch.tensor([[1.0, 0.0, 1.0, 1.0, 0.0], [0.0] * 5])
+    found = layer(fields, present)
+    torch.testing.assert_close(found[0, [0, 2, 3]], layer(fields[:1, [0, 2, 3]])[0])
+    assert not layer.weights(fields, present)[1].any()
+    assert bool(torch.isfinite(found).all())
+
+
+def test_permuting_fields_permutes_the_output() -> None:
+    layer, fields, order = layer_of(), drawn(2, 5, 4, seed=1), torch.tensor([3, 1, 4, 0, 2])
+    torch.testing.assert_close(layer(fields[:, order]), layer(fields)[:, order])
+
+
+def test_without_values_only_the_residual_is_left() -> None:
+    layer, fields = layer_of(), drawn(2, 5, 4, seed=1)
+    layer.to_value.weight.zero_()
+    torch.testing.assert_close(layer(fields), torch.relu(fields @ layer.residual.weight.T))
+
+
+@pytest.fixture
+def model(builder: FeatureBuilder) -> AutoIntCTR:
+    network = AutoIntCTR(builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded())
+    with torch.no_grad():
+        network.head.weight.copy_(drawn(1, network.head.in_features, seed=4))
+        for layer in network.interacting:
+            for part in (layer.to_query, layer.to_key, layer.to_value, layer.residual):  # type: ignore[union-attr]
+                part.weight.mul_(10.0)
+    return network.eval()
+
+
+def test_an_untrained_network_is_the_linear_path(builder: FeatureBuilder, batch: FeatureBatch) -> None:
+    network = AutoIntCTR(builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
+    torch.testing.assert_close(network(batch), network.wide(batch))
+
+
+def test_dense_fields_reach_the_output_but_not_the_attention(model: AutoIntCTR, batch: FeatureBatch) -> None:
+    """As in AdSEE's code: with the DNN's share of the head removed, only the linear path sees a dense field."""
+    rows = batch.rows(torch.arange(30))
+    assert float((model(rows) - model(rows.without("picture"))).abs().max().detach()) > 1e-3
+    with torch.no_grad():
+        model.head.weight[:, -128:] = 0.0
+    without_linear = model(rows) - model.wide(rows)
+    masked = rows.without("picture").without("faces").without("words").without("look")
+    torch.testing.assert_close(model(masked) - model.wide(masked), without_linear)
+    assert float(without_linear.abs().max().detach()) > 1e-4
+
+
+def test_every_category_reaches_the_logit_through_any_other(model: AutoIntCTR, batch: FeatureBatch) -> None:
+    """The logit has a mixed second difference in brand and placement beyond the linear path and the DNN."""
+    with torch.no_grad():
+        model.head.weight[:, -128:] = 0.0
+    rows = batch.rows(torch.arange(40))
+
+    def masked(*names: str) -> Tensor:
+        keep = torch.tensor([float(name not in names) for name in FIELDS])
+        return model(rows.masked(keep)).detach()
+
+    mixed = masked() - masked("brand") - masked("placement") + masked("brand", "placement")
+    assert float(mixed.abs().max()) > 1e-5
+
+
+def test_challenge_network_ignores_the_history_and_nothing_else() -> None:
+    config = ChallengeConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4)
+    network = ChallengeAutoInt(config, generator=seeded())
+    with torch.no_grad():
+        for weight in network.embedding_weights()[:4]:
+            weight[1:] = torch.randn(weight[1:].shape, generator=seeded(5))
+    network.eval().requires_grad_(False)
+    levels = torch.tensor([[1, 2], [3, 4]])
+    target = ChallengeItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
+    history = ChallengeItems(torch.tensor([[1], [5]]), torch.ones(2, 1, 5, dtype=torch.int64), drawn(2, 1, 5, seed=2))
+    plain = network(levels, target, history)
+    empty = ChallengeItems(history.ids * 0, history.tags * 0, history.embeddings * 0)
+    assert torch.equal(network(levels, target, empty), plain)
+    others = [
+        (levels + 1, target), (levels, ChallengeItems(target.ids + 1, target.tags, target.embeddings)),
+        (levels, ChallengeItems(target.ids, target.tags + 1, target.embeddings)),
+        (levels, ChallengeItems(target.ids, target.tags, target.embeddings + 1)),
+    ]  # fmt: skip
+    for other_levels, other in others:
+        assert float((network(other_levels, other, history) - plain).abs().min()) > 1e-5

@@ -1,0 +1,138 @@
+"""DIN against the paper's formulas one number at a time, and what a toy version gets wrong: masks, strength, statistics."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from adcreative.ctr.config import CTRModelConfig
+from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeItems
+from adcreative.ctr.networks.din import ChallengeDIN, CreativeDIN, Dice, InterestAttention
+from adcreative.features.batch import FeatureBatch
+from adcreative.features.builder import FeatureBuilder
+from tests.ctr.nn.test_layers import seeded
+
+
+def drawn(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=seeded(seed))
+
+
+def attention(**options: object) -> InterestAttention:
+    layer = InterestAttention(3, 2, hidden_dims=(5,), generator=seeded(), **options)  # type: ignore[arg-type]
+    with torch.no_grad():
+        for linear in (*layer.linears, layer.to_weight):
+            linear.bias.copy_(drawn(len(linear.bias), seed=8))
+    return layer
+
+
+def naive_interest(layer: InterestAttention, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor) -> Tensor:
+    """w_j = MLP([v ; e_j ; v - e_j ; v * e_j ; extra_j]), v_U = sum of w_j [e_j ; extra_j] over real items; ReLU inside."""
+    pooled = torch.zeros(5)
+    for e, m, x in zip(items, mask, extra, strict=True):
+        if m:
+            z = torch.tensor([*target, *e, *(target - e), *(target * e), *x])
+            hidden = [
+                max(float(row @ z + b), 0.0) for row, b in zip(layer.linears[0].weight, layer.linears[0].bias, strict=True)
+            ]
+            weight = float(layer.to_weight.weight[0] @ torch.tensor(hidden) + layer.to_weight.bias[0])
+            pooled = pooled + weight * torch.cat([e, x])
+    return pooled
+
+
+def test_attention_equals_a_naive_twin() -> None:
+    layer = attention(activation="relu").requires_grad_(False)
+    target, items, extra = drawn(2, 3, seed=1), drawn(2, 4, 3, seed=2), drawn(2, 4, 2, seed=3)
+    mask = torch.tensor([[1.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
+    expected = torch.stack([naive_interest(layer, *row) for row in zip(target, items, mask, extra, strict=True)])
+    torch.testing.assert_close(layer(target, items, mask, extra), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_by_hand_are_not_squashed() -> None:
+    """Weight 2 (v + e) + 1 with E = 1: for v = 1, e = 3 it is 9, and v_U = 9 * 3; a softmax would give 3."""
+    layer = InterestAttention(1, hidden_dims=(1,), activation="relu", generator=seeded())
+    with torch.no_grad():
+        layer.linears[0].weight.copy_(torch.tensor([[1.0, 1.0, 0.0, 0.0]]))
+        layer.to_weight.weight.fill_(2.0)
+        layer.to_weight.bias.fill_(1.0)
+    target, item, mask = torch.tensor([[1.0]]), torch.tensor([[[3.0]]]), torch.ones(1, 1)
+    assert float(layer(target, item, mask).detach()) == pytest.approx(27.0)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_masked_items_and_their_number_change_nothing(training: bool) -> None:
+    target, items, extra = drawn(2, 3, seed=1), drawn(2, 4, 3, seed=2), drawn(2, 4, 2, seed=3)
+    mask = torch.tensor([[1.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
+    plain = attention().train(training)(target, items, mask, extra)
+    garbage = torch.where(mask[..., None] > 0, items, torch.full_like(items, 50.0))
+    wide = [torch.cat([part, torch.full_like(part[:, :1], value)], dim=1) for part, value in ((garbage, 9.0), (extra, 9.0))]
+    padded = attention().train(training)(target, wide[0], torch.cat([mask, torch.zeros(2, 1)], dim=1), wide[1])
+    torch.testing.assert_close(padded, plain)
+
+
+def test_order_is_irrelevant_strength_adds_up_and_no_history_is_zero() -> None:
+    layer = attention().eval()
+    target, items, extra = drawn(1, 3, seed=1), drawn(1, 4, 3, seed=2), drawn(1, 4, 2, seed=3)
+    ones, order = torch.ones(1, 4), torch.tensor([3, 1, 0, 2])
+    plain = layer(target, items, ones, extra)
+    torch.testing.assert_close(layer(target, items[:, order], ones, extra[:, order]), plain)
+    thrice = layer(target, items.repeat(1, 3, 1), torch.ones(1, 12), extra.repeat(1, 3, 1))
+    torch.testing.assert_close(thrice, 3 * plain)
+    assert not layer(target, items, torch.zeros(1, 4), extra).any()
+
+
+def test_dice_by_hand_then_running_statistics() -> None:
+    """Values 0 and 2: mean 1, variance 1, so p(0) = sigmoid(-1) and f(0) = 0, f(2) = p 2 + (1 - p) a 2 with p = sigmoid(1)."""
+    layer = Dice(1, momentum=0.5)
+    with torch.no_grad():
+        layer.slope.fill_(0.25)
+    share = 1 / (1 + math.exp(-1))
+    found = layer(torch.tensor([[0.0], [2.0]]))
+    assert found.tolist() == [[0.0], [pytest.approx(2 * share + (1 - share) * 0.25 * 2)]]
+    assert (float(layer.running_mean), float(layer.running_var)) == (0.5, 1.0)
+    share = 1 / (1 + math.exp(-1.5))
+    assert float(layer.eval()(torch.tensor([[2.0]])).detach()) == pytest.approx(2 * share + (1 - share) * 0.5)
+    constant = Dice(1).train()(torch.full((4, 1), 3.0))
+    torch.testing.assert_close(constant, torch.full((4, 1), 1.5))  # p = 1/2 where nothing varies
+
+
+def test_dice_statistics_leave_masked_entries_out() -> None:
+    values, mask = torch.tensor([[[1.0], [99.0]], [[3.0], [-7.0]]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    layer = Dice(1, momentum=1.0)
+    layer(values, mask)
+    assert (float(layer.running_mean), float(layer.running_var)) == (2.0, 1.0)
+    layer(values, torch.zeros(2, 2))
+    assert float(layer.running_mean) == 2.0
+
+
+def test_creative_network_reads_the_history(builder: FeatureBuilder, batch: FeatureBatch) -> None:
+    model = CreativeDIN(builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
+    torch.testing.assert_close(model(batch), model.wide(batch))  # the head starts at zero
+    with torch.no_grad():
+        model.head.weight.copy_(drawn(1, 80, seed=4))
+    changed = (model(batch) - model(batch.without("history"))).abs()
+    assert batch.history is not None
+    has_history = batch.history.mask.sum(dim=1) > 0
+    assert float(changed[has_history].mean()) > 1e-3
+    assert float(changed[~has_history].max()) < 1e-6
+
+
+def test_challenge_network_masks_padding_and_uses_the_history() -> None:
+    config = ChallengeConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4, projected_dim=6)
+    network = ChallengeDIN(config, generator=seeded())
+    with torch.no_grad():
+        for weight in network.embedding_weights()[:4]:
+            weight[1:] = torch.randn(weight[1:].shape, generator=seeded(5))
+    network.eval()
+    levels = torch.tensor([[1, 2], [3, 4]])
+    target = ChallengeItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
+    history = ChallengeItems(torch.tensor([[0, 5], [0, 6]]), torch.ones(2, 2, 5, dtype=torch.int64), drawn(2, 2, 5, seed=2))
+    plain = network(levels, target, history)
+    noise = torch.tensor([[[9.0], [0.0]], [[9.0], [0.0]]])
+    torch.testing.assert_close(
+        network(levels, target, ChallengeItems(history.ids, history.tags, history.embeddings + noise)), plain
+    )
+    other = ChallengeItems(history.ids.roll(1, 0), history.tags, history.embeddings)
+    assert float((network(levels, target, other) - plain).abs().min().detach()) > 1e-4
