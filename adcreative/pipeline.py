@@ -22,11 +22,14 @@ from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.ad_run import Outcome, approve, check_approved, check_words, note_event, read_events, save_run
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.engines import BatchConfig
-from adcreative.verbs import benchmark, describe, evaluate, explain
 from adcreative.verbs.account import NEEDED_COLUMNS, AccountView, ColumnView, read_account, read_columns
+from adcreative.verbs.benchmark import benchmark
 from adcreative.verbs.campaign import export, import_results, plan_test, read_out
 from adcreative.verbs.check import check as check_folder
 from adcreative.verbs.check import check_picture
+from adcreative.verbs.describe import describe
+from adcreative.verbs.evaluate import evaluate
+from adcreative.verbs.explain import explain
 from adcreative.verbs.governance import NOT_LEGAL_ADVICE, disclosures, purge, signing_config
 from adcreative.verbs.score import SCORE_COLUMNS
 from adcreative.verbs.score import score as score_folder

@@ -178,8 +178,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: li
 
 
 def test_the_verbs_load_no_torch() -> None:
-    parts = ("test_plan", "read_out", "export", "loop", "recalibration", "joining")
-    imports = ", ".join(f"adcreative.delivery.{part}" for part in parts)
+    parts = ("plan", "read_out", "export", "loop", "recalibration", "joining")
+    imports = ", ".join(f"adcreative.delivery.experiment.{part}" for part in parts)
     code = f"import sys, adcreative.verbs.campaign, {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

