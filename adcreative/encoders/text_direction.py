@@ -16,7 +16,7 @@ from tqdm import tqdm
 from adcreative.encoders.creative_clip import EMBEDDED, CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
-from stylegan.faces.analysis import FaceCodec
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.from_text import NEUTRAL, learn_text_direction
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model

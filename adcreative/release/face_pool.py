@@ -20,12 +20,12 @@ from safetensors.numpy import save_file
 
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
-from stylegan.faces.analysis import FaceCodec
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.captions import read_caption_words
+from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
+from stylegan.latents.codec import FaceCodec
 from stylegan.networks.checkpoints import load_face_model
-from stylegan.training import read_faces, split_faces
 
 ADULT_WORDS = {"adult", "man", "woman", "beard", "goatee", "mustache", "sideburns", "stubble", "makeup", "eyeliner", "lipstick"}
 CHILD_WORDS = {"baby", "child", "toddler", "teenager", "young", "month"}

@@ -25,7 +25,8 @@ from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.market import Market
 from adcreative.provenance.consent import ConsentBook
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.faces.analysis import FaceAnalyzer
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 

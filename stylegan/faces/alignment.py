@@ -128,26 +128,6 @@ class Alignment:
         """
         return crop_affine(image_u8, self.matrix(size), size)
 
-    def warp_back(self, aligned_f32: np.ndarray, height: int, width: int) -> tuple[np.ndarray, Box]:
-        """Put an aligned map back where the square lies in the picture.
-
-        Args:
-            aligned_f32: [S, S, C] float32.
-            height, width: size of the picture.
-        Returns:
-            ([h, w, C] float32 for the pixels of the bounding box, the box (x0, y0, x1, y1)); zeros outside the square;
-            bicubic, and area-averaged first when the square is smaller than S.
-        """
-        size = aligned_f32.shape[0]
-        box = self.bounding_box(height, width)
-        coordinates = self.aligned_grid(box)  # [h, w, 2] in 0..1
-        shrink = max(1, int(size / max(self.side_px, 1.0) + 0.5))
-        if shrink > 1 and size % shrink == 0:
-            aligned_f32 = aligned_f32.reshape(size // shrink, shrink, size // shrink, shrink, -1).mean(axis=(1, 3))
-        warped = sample(aligned_f32, coordinates)
-        inside = ((coordinates >= 0.0) & (coordinates <= 1.0)).all(axis=2, keepdims=True)
-        return np.where(inside, warped, np.float32(0.0)), box
-
     def aligned_grid(self, box: Box) -> np.ndarray:
         """Return where each pixel centre of a picture box lies in the square, [h, w, 2] float32, square = 0..1."""
         x0, y0, x1, y1 = box

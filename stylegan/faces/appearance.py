@@ -25,8 +25,7 @@ from stylegan.errors import DirectionError
 from stylegan.faces.captions import CaptionLabel
 from stylegan.faces.mesh import FACE_OVAL
 from stylegan.images import encode_image
-from stylegan.networks.encoder import BACKBONE
-from stylegan.training import load_backbone
+from stylegan.networks.backbone import BACKBONE, load_backbone
 
 PIXEL_MEASURES = ("skin_red", "skin_green", "skin_blue", "brightness", "hair_lightness", "light_side")
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylegan.errors import ShapeError
+from stylegan.networks.backbone import BACKBONE
 
-BACKBONE = "efficientnet_lite0"
 LEVEL_CHANNELS = (40, 112, 320)
 
 

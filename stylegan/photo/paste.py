@@ -21,8 +21,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
-from scipy.sparse import csc_matrix
-from scipy.sparse.linalg import splu
 
 from stylegan.faces.alignment import Alignment, Box, sample
 from stylegan.faces.mesh import FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE, SKULL
@@ -118,34 +116,6 @@ def paste_render(picture_f32: np.ndarray, region: FaceRegion, render_u8: np.ndar
     x0, y0, x1, y1 = region.box
     window = picture_f32[y0:y1, x0:x1]
     window += region.mask * (sample(render_u8.astype(np.float32), region.grid) - window)
-
-
-def paste_seamless(picture_f32: np.ndarray, region: FaceRegion, render_u8: np.ndarray) -> None:
-    """Replace a face by a render's gradients inside its mask, in place: the picture's colours at the edge, no seam.
-
-    Solves laplacian(out) = laplacian(render) inside, out = picture on the edge (Pérez et al. 2003, Poisson image editing,
-    eq. 7-8). The alternative to `paste_change` where the render is as sharp as the picture.
-    """
-    x0, y0, x1, y1 = region.box
-    window = picture_f32[y0:y1, x0:x1]
-    inside = np.pad(region.mask[1:-1, 1:-1, 0] > 0.0, 1)
-    number = np.full(inside.shape, -1)
-    number[inside] = np.arange(inside.sum())
-    target = sample(render_u8.astype(np.float32), region.grid)
-    y, x = np.nonzero(inside)
-    rows, columns, goal = [np.arange(len(y))], [np.arange(len(y))], np.zeros((len(y), 3))
-    values = [np.full(len(y), 4.0)]
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        neighbour = number[y + dy, x + dx]
-        goal += target[y, x] - target[y + dy, x + dx]
-        is_edge = neighbour < 0
-        goal[is_edge] += window[y + dy, x + dx][is_edge]
-        rows.append(np.flatnonzero(~is_edge))
-        columns.append(neighbour[~is_edge])
-        values.append(np.full((~is_edge).sum(), -1.0))
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    laplacian = csc_matrix(entries, shape=(len(y), len(y)))
-    window[inside] = np.clip(splu(laplacian).solve(goal), 0.0, 255.0)
 
 
 def seam(before_u8: np.ndarray, after_u8: np.ndarray, mask: np.ndarray) -> float:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from stylegan.errors import InversionError, ShapeError
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.latents.codec import FaceCodec, inversion_errors
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.realism import measure_realism
 from stylegan.photo.paste import FaceChange, open_region, paste_change, paste_render
 
 TRACE_SIZE = 256
-
-
-@dataclass(frozen=True)
-class RenderedFaces:
-    """Faces as seen again in rendered pixels.
-
-    codes: [P, F, C] float32, re-encoded from the renders. attributes: [P, F, A] float32, measured on the renders, NaN where
-    no face was seen.
-    """
-
-    codes: np.ndarray
-    attributes: np.ndarray
 
 
 def refuse_unfit(
@@ -43,12 +32,6 @@ def refuse_unfit(
     codes = codec.encode(crops)
     refusals = directions.limits.refusals(codes, inversion_errors(crops, codec.render(codes)))
     return [replace(f, refusal=f.refusal or refusal) for f, refusal in zip(faces, refusals, strict=True)]
-
-
-def inversion_errors(crops_u8: Sequence[np.ndarray], renders_u8: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean absolute difference of crops and their inversions, [F], on the scale -1..1 (0..2)."""
-    pairs = zip(crops_u8, renders_u8, strict=True)
-    return np.array([np.abs(a.astype(np.float32) - b).mean() / 127.5 for a, b in pairs], dtype=np.float32)
 
 
 class FaceEditSession:
@@ -94,30 +77,6 @@ class FaceEditSession:
         for name, value in named.items():
             row[self._directions.index(name)] = value
         return np.tile(row, (len(self.faces), 1))
-
-    def render(self, strengths: np.ndarray) -> RenderedFaces:
-        """Render candidates and look at the result.
-
-        Args:
-            strengths: [P, F, K].
-        Raises:
-            ShapeError: another shape.
-            DirectionError: a strength outside its direction's safe range.
-        """
-        strengths = np.asarray(strengths, dtype=np.float32)
-        if strengths.ndim != 3 or strengths.shape[1:] != (len(self.faces), len(self._directions.names)):
-            raise ShapeError(
-                f"expected strengths [P, {len(self.faces)}, {len(self._directions.names)}], got {list(strengths.shape)}"
-            )
-        num_candidates, num_faces, num_directions = strengths.shape
-        renders = self._codec.render(
-            self._directions.apply(np.tile(self.codes, (num_candidates, 1)), strengths.reshape(-1, num_directions))
-        )  # P * F
-        codes, attributes = self._codec.encode(renders), self._analyzer.measure_aligned(renders)
-        return RenderedFaces(
-            codes.reshape(num_candidates, num_faces, codes.shape[1]),
-            attributes.reshape(num_candidates, num_faces, attributes.shape[1]),
-        )
 
     def compose(self, strengths: np.ndarray) -> np.ndarray:
         """Return the picture [H, W, 3] uint8 with strengths [F, K] applied.

@@ -10,10 +10,11 @@ import timm
 import torch
 from PIL import Image
 
+from stylegan.faces.folder import split_faces
 from stylegan.latents.prior import fit_prior
 from stylegan.networks.checkpoints import load_face_model, save_face_model
 from stylegan.networks.encoder import BACKBONE
-from stylegan.training import FaceModelTrainer, TrainingConfig, encode_all, jitter, split_faces
+from stylegan.training import FaceModelTrainer, TrainingConfig, encode_all, jitter
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 
 from stylegan.errors import DirectionError
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.appearance import PIXEL_MEASURES, measure_pixels
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.images import decode_image
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet, fit_regressor, separate_directions
 
 NEUTRAL = "a face"

@@ -28,15 +28,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stylegan.errors import DirectionError
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.appearance import PIXEL_MEASURES, PROBES, PictureFeatures, Probe, fit_probe, measure_pixels
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.captions import label_faces, read_caption_words
+from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
+from stylegan.latents.codec import FaceCodec, inversion_errors
 from stylegan.latents.directions.labelled import DirectionSet, EditLimits, fit_regressor, raw_directions, separate_directions
+from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model
-from stylegan.photo.session import inversion_errors
-from stylegan.training import installed_backbone_path, read_faces, split_faces
 
 OFFERED = (
     "smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch", "brightness", "hair_lightness",

@@ -86,25 +86,6 @@ def test_border_is_mirrored() -> None:
     assert upright((40, 40), 1600).crop(picture, 32).shape == (32, 32, 3)  # many mirrors away
 
 
-@pytest.mark.parametrize(("side", "degrees", "size"), [(100, 0, 128), (100, 33, 128), (60, -20, 128), (200, 12, 256)])
-def test_crop_and_warp_back_reproduce_the_picture(side: float, degrees: float, size: int) -> None:
-    picture, square = smooth_picture(240, 260), upright((131.3, 118.8), side, degrees)
-    back, (x0, y0, x1, y1) = square.warp_back(square.crop(picture, size).astype(np.float32), 240, 260)
-    frame = square.aligned_grid((x0, y0, x1, y1))
-    inside = ((frame > 0.03) & (frame < 0.97)).all(axis=2)
-    assert np.abs(back - picture[y0:y1, x0:x1])[inside].max() < 2.5
-    outside = ((frame < 0) | (frame > 1)).any(axis=2)
-    assert (back[outside] == 0).all()
-
-
-def test_warp_back_of_a_square_beyond_the_picture_is_clipped() -> None:
-    back, box = upright((0, 0), 50).warp_back(np.ones((16, 16, 2), np.float32), 100, 100)
-    assert box == (0, 0, 25, 25)
-    assert back.shape == (25, 25, 2)
-    back, box = upright((-500, 0), 50).warp_back(np.ones((16, 16, 1), np.float32), 100, 100)
-    assert back.size == 0
-
-
 def test_sample_at_pixel_centres_is_the_map() -> None:
     field = np.random.default_rng(0).normal(size=(24, 40, 3)).astype(np.float32)
     y, x = np.mgrid[:24, :40] + 0.5

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from adcreative.encoders.weights import embedded_dir
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.prior import GaussianPrior, fit_prior
 from stylegan.latents.realism import measure_realism

@@ -9,7 +9,8 @@ from skimage import color, data, filters
 
 from adcreative.encoders.weights import embedded_dir
 from stylegan.errors import InversionError, ShapeError
-from stylegan.faces.analysis import FaceAnalyzer, FaceCodec
+from stylegan.faces.analysis import FaceAnalyzer
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 from stylegan.photo.session import FaceEditSession, refuse_unfit

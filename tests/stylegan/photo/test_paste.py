@@ -10,11 +10,12 @@ from skimage import data
 
 from adcreative.encoders.weights import embedded_dir
 from stylegan.errors import DirectionError, InversionError, ShapeError
-from stylegan.faces.analysis import ATTRIBUTES, FaceAnalyzer, FaceCodec, FaceInPicture
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 from stylegan.photo import paste
-from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render, paste_seamless, seam
+from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render, seam
 from stylegan.photo.session import FaceEditSession
 
 
@@ -153,21 +154,6 @@ def test_a_render_replaces_the_face_inside_its_mask(region: FaceRegion, portrait
     np.testing.assert_allclose(picture_f32[mask == 1.0], 200.0, atol=1e-2)
 
 
-def test_seamless_keeps_the_renders_gradients_and_the_pictures_edge(region: FaceRegion, portrait: np.ndarray) -> None:
-    """A render that is the face itself, brighter: its light must vanish, its detail stay."""
-    itself = region.alignment.crop(portrait, 1024)
-    brighter = np.clip(itself.astype(int) + 40, 0, 255).astype(np.uint8)
-    picture_f32 = portrait.astype(np.float32)
-    paste_seamless(picture_f32, region, brighter)
-    mask = full_mask(region, portrait)
-    np.testing.assert_array_equal(picture_f32[mask == 0.0], portrait[mask == 0.0])
-    dark = (portrait < 200).all(axis=2) & (mask == 1.0)
-    assert np.abs(picture_f32[dark] - portrait[dark]).mean() < 6.0
-    pasted = portrait.astype(np.float32)
-    paste_render(pasted, region, brighter)
-    assert np.abs(pasted[dark] - portrait[dark]).mean() > 30.0
-
-
 def test_seam_measures_the_step_at_the_edge_alone() -> None:
     ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 100, axis=0).repeat(3, axis=2)
     mask = np.zeros((100, 100), dtype=bool)
@@ -214,19 +200,6 @@ def test_smile_moves_the_smile_of_the_composed_picture(session: FaceEditSession,
     assert smiles[2] > smiles[1] + 0.04
 
 
-def test_renders_are_measured_and_encoded_again(session: FaceEditSession) -> None:
-    candidates = np.stack([session.strengths(smile=s) for s in (-2.0, 0.0, 2.0)])
-    seen = session.render(candidates)
-    assert seen.codes.shape == (3, 1, session.codes.shape[1])
-    assert seen.attributes.shape == (3, 1, len(ATTRIBUTES))
-    smile = seen.attributes[:, 0, ATTRIBUTES.index("smile")]
-    assert smile[0] < smile[1] < smile[2]
-    alone = session.render(candidates[2:])
-    np.testing.assert_allclose(alone.codes[0], seen.codes[2], atol=0.05)
-    # codes are those of the pixels, not the ones asked for
-    assert np.abs(seen.codes[1, 0] - session.codes[0]).max() > 0.01
-
-
 def test_control_shows_the_inversion_inside_the_mask(session: FaceEditSession, portrait: np.ndarray) -> None:
     control = session.control()
     np.testing.assert_array_equal(control[~session.mask()], portrait[~session.mask()])
@@ -259,8 +232,6 @@ def test_wrong_strengths_and_refused_faces_are_refused(
     session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray
 ) -> None:
     num = len(session._directions.names)
-    with pytest.raises(ShapeError, match=rf"expected strengths \[P, 1, {num}\], got \[1, {num}\]"):
-        session.render(np.zeros((1, num)))
     with pytest.raises(ShapeError, match=rf"expected strengths \[1, {num}\], got \[2, {num}\]"):
         session.compose(np.zeros((2, num)))
     with pytest.raises(DirectionError, match="outside its safe range"):

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("ai_edge_litert")
 
-from stylegan.faces import FaceNetworks
+from stylegan.faces.analysis import FaceNetworks
 from stylegan.runtime.tflite import TfliteModel, native_notes_left_out
 
 
@@ -47,8 +47,6 @@ def test_stderr_is_back_after_an_error(capfd: pytest.CaptureFixture[str]) -> Non
 
 
 def test_loading_the_face_networks_says_nothing() -> None:
-    code = (
-        "from stylegan.faces import FaceAnalyzer; import numpy as np; FaceAnalyzer().analyze(np.zeros((64, 64, 3), np.uint8))"
-    )
+    code = "from stylegan import FaceAnalyzer; import numpy as np; FaceAnalyzer().analyze(np.zeros((64, 64, 3), np.uint8))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("", "")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stylegan.errors import DirectionError
-from stylegan.faces.analysis import FaceCodec
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.mesh import FaceLandmarks
+from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.from_text import learn_text_direction, sample_codes
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import FaceModel

@@ -1,0 +1,96 @@
+"""Aligned faces to face codes and back: the face model as the rest of the program uses it.
+
+Knows aligned crops (the FFHQ square) and the face model; knows nothing of the pictures that the crops came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from stylegan.images import decode_image, encode_image
+from stylegan.latents.prior import GaussianPrior
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.encoder import FaceEncoder
+from stylegan.runtime.compiled import compile_network
+from stylegan.runtime.folding import fold_batch_norms, with_part
+from stylegan.runtime.prepared import prepare_synthesis
+
+ENCODE_BATCH, RENDER_BATCH = 4, 16
+
+
+class FaceCodec:
+    """Aligned faces to face codes and back. size: side of the crops it encodes; render_size: of those it renders."""
+
+    def __init__(self, face_model: FaceModel) -> None:
+        self.face_model = face_model
+        self.size, self.render_size = face_model.encoder.config.size, face_model.generator.config.size
+        self.code_dim = face_model.encoder.config.code_dim
+        self._device = next(face_model.generator.parameters()).device
+        self._block_size = 1 if self._device.type == "cpu" else ENCODE_BATCH
+        encoder = face_model.encoder
+        backbone = compile_network(fold_batch_norms(cast(nn.Module, encoder.backbone)))
+        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", backbone))
+        self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
+
+    @torch.inference_mode()
+    def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
+        """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized.
+
+        A code does not depend on the other crops: they are computed one at a time, which is as fast as any other way on a CPU,
+        or on a GPU in blocks of one size, the last filled up with nothing.
+        """
+        codes, block_size = np.zeros((len(aligned_u8), self.code_dim), dtype=np.float32), self._block_size
+        for start in range(0, len(aligned_u8), block_size):
+            images_f32 = encode_image([self._resized(crop_u8) for crop_u8 in aligned_u8[start : start + block_size]])
+            block = torch.zeros(block_size, *images_f32.shape[1:], device=self._device)
+            block[: len(images_f32)] = images_f32
+            found = self._encoder.encode(block)[: len(images_f32)]
+            codes[start : start + len(found)] = found.float().cpu().numpy()
+        return codes
+
+    @torch.inference_mode()
+    def render(self, codes: np.ndarray) -> list[np.ndarray]:
+        """Render codes [B, code_dim] as pictures [size, size, 3] uint8."""
+        images: list[np.ndarray] = []
+        for batch in torch.as_tensor(codes, dtype=torch.float32, device=self._device).split(RENDER_BATCH):
+            with torch.autocast(self._device.type, dtype=torch.bfloat16):
+                w_plus = self.face_model.encoder.expand(batch)
+            images.extend(decode_image(self._synthesize(w_plus)))
+        return images
+
+    def whiten(self, codes: np.ndarray, *, is_difference: bool = False) -> np.ndarray:
+        """Return codes [B, code_dim] in deviations of the model's faces, F^-1 (c - m) of `prior.py`; float64.
+
+        `is_difference` leaves the mean out, for what was subtracted from a code. Codes of an encoder that has no such prior
+        (e4e, whose codes are latents themselves) come back as they are.
+        """
+        if self._whitening is None:
+            return np.asarray(codes, dtype=np.float64)
+        mean, whitening = self._whitening
+        return (np.asarray(codes, dtype=np.float64) - (0.0 if is_difference else mean)) @ whitening.T
+
+    @cached_property
+    def _whitening(self) -> tuple[np.ndarray, np.ndarray] | None:
+        encoder = self.face_model.encoder
+        if not isinstance(encoder, FaceEncoder):
+            return None
+        prior = GaussianPrior.read_from(self.face_model.generator.mapping, encoder)
+        return prior.mean.numpy(), torch.linalg.inv(prior.factor).numpy()
+
+    def _resized(self, crop_u8: np.ndarray) -> np.ndarray:
+        if crop_u8.shape[:2] == (self.size, self.size):
+            return crop_u8
+        return np.asarray(Image.fromarray(crop_u8).resize((self.size, self.size), Image.Resampling.LANCZOS))
+
+
+def inversion_errors(crops_u8: Sequence[np.ndarray], renders_u8: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean absolute difference of crops and their inversions, [F], on the scale -1..1 (0..2)."""
+    pairs = zip(crops_u8, renders_u8, strict=True)
+    return np.array([np.abs(a.astype(np.float32) - b).mean() / 127.5 for a, b in pairs], dtype=np.float32)
