@@ -208,16 +208,6 @@ def find_weight(name: str, path: Path | None = None) -> Path:
     return found
 
 
-def is_weight_present(name: str) -> bool:
-    """Tell whether a weight can be used now without the network."""
-    source = build_source(name)
-    try:
-        found, _ = _locate(source, None)
-        return bool(found or (source.hub_id and _fetch_from_hub(source, local_only=True)))
-    except WeightsError:
-        return False
-
-
 def hash_file(path: Path) -> str:
     """Return the sha256 of a file as 64 hex digits."""
     digest = hashlib.sha256()

@@ -172,13 +172,3 @@ def modality_mask(modality: str) -> Tensor:
     if modality not in MODALITIES:
         raise FeatureError(f"no modality named {modality!r}; known: {', '.join(MODALITIES)}")
     return torch.tensor([float(name in MODALITIES[modality]) for name in FIELDS])
-
-
-def stack_batches(batches: Iterable[FeatureBatch]) -> FeatureBatch:
-    """Return one batch of all rows, in order; histories are dropped."""
-    parts = list(batches)
-    return FeatureBatch(
-        dense={name: torch.cat([part.dense[name] for part in parts]) for name in parts[0].dense},
-        categories=torch.cat([part.categories for part in parts]),
-        present=torch.cat([part.present for part in parts]),
-    )

