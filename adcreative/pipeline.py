@@ -36,6 +36,7 @@ from adcreative.verbs.score import score as score_folder
 from adcreative.verbs.studio import Studio, launch_app
 
 if TYPE_CHECKING:
+    from adcreative.editor.settings import EditorConfig
     from stylegan.foreign import ConversionSummary
 
 __all__ = [
@@ -207,16 +208,19 @@ def optimize(
     *,
     model: Path | None = None,
     columns: Path | None = None,
-    seed: int = 0,
+    config: EditorConfig | Path | None = None,
+    seed: int | None = None,
     population: int | None = None,
     generations: int | None = None,
+    algorithm: str | None = None,
+    risk_aversion: float | None = None,
     copywriter: str = "smollm2",
     directions: Sequence[str] | None = None,
     consent: Path | None = None,
     brand_kit: Path | None = None,
     signing: SigningConfig | None = None,
-    look: bool = False,
-    scene_model: str = "",
+    look: bool | None = None,
+    scene_model: str | None = None,
     notes: Notes = _no_notes,
     batch: BatchConfig | None = None,
     progress: Progress = _silent,
@@ -227,27 +231,31 @@ def optimize(
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
     "synthetic-person"; the others are left as they are, and their row says why. Edited pictures say so
     in their metadata, have a sidecar, and with `signing` a C2PA manifest. A killed run goes on after the last finished
-    creative. `look` lets exposure, warmth, contrast, saturation and crop of the whole picture change too, and `scene_model`
-    (folder or hub id of a diffusers inpainting pipeline) its ground. Every new line keeps the rules of `brand_kit`, a brand
+    creative.
+
+    `config` holds the settings of the search and of what it may edit: an EditorConfig, or a TOML file with its fields as keys.
+    What is given beside it (`seed`, `population`, `generations`, `algorithm`, `risk_aversion`, `look`, `scene_model`) wins over
+    it; None leaves it as it is. The settings in effect are written into results.run.json. `look` lets exposure, warmth,
+    contrast, saturation and crop of the whole picture change too, and `scene_model` (folder or hub id of a diffusers inpainting
+    pipeline) its ground. Every new line keeps the rules of `brand_kit`, a brand
     manifest (see `copywriter.brand_kit`). `notes(results)` gives what else the report's settings say; `batch` as for `score`.
 
     Raises:
-        ConfigError: `out` holds a run with other settings or of another catalogue, a direction is unknown, or `brand_kit` is no
-            brand manifest.
+        ConfigError: `out` holds a run with other settings or of another catalogue, `config` has a wrong key or value, a
+            direction is unknown, or `brand_kit` is no brand manifest.
         ProvenanceError: the consent file cannot be used.
         CatalogError, EngineError: as `score`.
     """
-    from adcreative.editor.settings import EditorConfig
+    from adcreative.editor.settings import fill_config
     from adcreative.verbs.optimize import optimize as optimize_folder
 
-    sizes = {"population_size": population, "generations": generations}
     job = {
         "model": model and Path(model).absolute(), "copywriter": copywriter, "consents": read_consents(consent),
         "brand_kit": None if brand_kit is None else read_brand_kit(brand_kit),
         "directions": None if directions is None else tuple(directions), "signing": signing,
-        "config": EditorConfig(
-            seed=seed, edit_look=look, scene_model=scene_model,
-            **{name: size for name, size in sizes.items() if size is not None},  # type: ignore[arg-type]
+        "config": fill_config(
+            config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
+            risk_aversion=risk_aversion, edit_look=look, scene_model=scene_model,
         ),
     }  # fmt: skip
     return optimize_folder(

@@ -29,7 +29,7 @@ STILL_WIDE = frozenset({
 })  # fmt: skip
 
 LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",
-         "adcreative.catalog", "adcreative.editor.search.driver", "adcreative.encoders.weights"]  # fmt: skip
+         "adcreative.catalog", "adcreative.editor.search.registry", "adcreative.encoders.weights"]  # fmt: skip
 
 
 def source_files() -> list[Path]:

@@ -41,6 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one J
 Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
 Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of the table = our name.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Settings = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with settings of the search, the words and the picture.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -132,9 +135,14 @@ def optimize(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for results, images and report.")],
     model: Model = None,
-    seed: Seed = 0,
+    config: Settings = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result; 0 if neither this nor --config says.")] = None,
     population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None,
     generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None,
+    algorithm: Annotated[str | None, typer.Option(help="nsga2, adsee, random, hill-climbing or cma-es.")] = None,
+    risk_aversion: Annotated[
+        float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 0.8: four chances in five.")
+    ] = None,
     llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
     look: Annotated[bool, typer.Option("--look", help="Let exposure, warmth, contrast, saturation and crop change.")] = False,
@@ -163,10 +171,10 @@ def optimize(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.optimize(
-            data, out, columns=columns, model=model, seed=seed, population=population, generations=generations, copywriter=llm,
-            directions=direction, consent=consent, brand_kit=brand_kit,
-            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, scene_model=scene_model,
-            batch=batch, progress=progress, should_stop=should_stop,
+            data, out, columns=columns, model=model, config=config, seed=seed, population=population, generations=generations,
+            algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm, directions=direction, consent=consent,
+            brand_kit=brand_kit, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None,
+            scene_model=scene_model or None, batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)
 
@@ -269,6 +277,7 @@ def app_command(
     port: Annotated[int, typer.Option(help="Port.")] = 7860,
     model: Model = None,
     auth: Annotated[str | None, typer.Option(help="user:password.")] = None,
+    config: Settings = None,
     consent: Consent = None,
     c2pa_certificate: Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")] = None,
     c2pa_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
@@ -282,8 +291,8 @@ def app_command(
     with verb() as (progress, _):
         progress("loading models", 0, 1)
         studio = pipeline.Studio(
-            model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key)
-        )  # fmt: skip
+            model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
+        )
     pipeline.launch_app(studio, host=host, port=port, auth=auth)
 
 

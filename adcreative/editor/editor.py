@@ -14,16 +14,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from adcreative.config import config_as_dict
 from adcreative.creative import Creative, Edit, EditResult, SearchRecord
 from adcreative.editor.decision.finalists import Alternative, Finalist, name_alternative, pick_finalist, score_finalists
 from adcreative.editor.decision.judge import Verdict
 from adcreative.editor.decision.panel import audit
 from adcreative.editor.scoring.composing import PixelScorer
 from adcreative.editor.scoring.objectives import CandidateScorer, Lines, predict_uplift
-from adcreative.editor.search.driver import Progress, SearchResult, search_edits
+from adcreative.editor.search.config import Progress
+from adcreative.editor.search.registry import SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.editor.space.adjustments import LOOKS
 from adcreative.editor.space.genome import GeneSpace, Individual
@@ -41,8 +44,9 @@ class EditOutcome:
 
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
     inverted and not edited. verdict: None when no edit reached the auditor. search: front, log and leaders of the search.
-    alternatives: the finalists, largest lower bound first. choose: choose(index) delivers one of them instead, or keeps the
-    ad when it does not survive the same verdict; it holds the opened picture in memory.
+    alternatives: the finalists, largest lower bound first. config: the settings it was made with. choose: choose(index)
+    delivers one of the alternatives instead, or keeps the ad when it does not survive the same verdict; it holds the opened
+    picture in memory.
     """
 
     result: EditResult
@@ -51,8 +55,14 @@ class EditOutcome:
     verdict: Verdict | None
     search: SearchResult = field(repr=False)
     lines: Lines = field(repr=False)
+    config: EditorConfig = field(repr=False)
     alternatives: tuple[Alternative, ...] = ()
     choose: Callable[[int], EditOutcome] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings it was made with, as plain JSON types, for the record of a run."""
+        return config_as_dict(self.config)
 
     @property
     def front(self) -> tuple[tuple[float, float], ...]:
@@ -77,7 +87,7 @@ def edit_creative(
         CreativeError: the creative cannot be read.
     """
     config, started_s = config or EditorConfig(), time.monotonic()
-    tools, permission = permitted_tools(creative, tools, config)
+    tools, permission = permitted_tools(creative, tools)
     opened = open_creative(creative, tools, config, permission, should_stop)
     lines, note = write_lines(creative, opened.features, tools, config, should_stop)
     space, response = measure_space(opened, lines, tools)
@@ -90,7 +100,7 @@ def edit_creative(
         for models in ((tools.predictor, tools.judge), (tools.judge,))
     )  # fmt: skip
     found = search_edits(
-        scorer, space, config.search_config(), rng=np.random.default_rng(config.seed), second_opinion=second_opinion,
+        scorer, space, config, rng=np.random.default_rng(config.seed), second_opinion=second_opinion,
         render=PixelScorer(opened, lines, scorer, tools.extractor) if response is not None else None,
         progress=progress, should_stop=should_stop,
     )  # fmt: skip
@@ -117,7 +127,7 @@ def edit_creative(
     ranked = sorted(finalists, key=lambda finalist: -finalist.low)
     outcome = EditOutcome(
         result=result, image_u8=delivered.creative.image_u8 if delivered is not None else opened.image_u8,
-        control_u8=control_u8, verdict=verdict, search=found, lines=lines,
+        control_u8=control_u8, verdict=verdict, search=found, lines=lines, config=config,
         alternatives=tuple(name_alternative(finalist, _edits(opened, finalist, tools)) for finalist in ranked),
         choose=lambda idx: _deliver_other(outcome, ranked[idx], opened, tools, config),
     )  # fmt: skip

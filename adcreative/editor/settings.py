@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 
+from adcreative.config import load_config
 from adcreative.editor.scoring.linear_response import Extractor, FaceSession
 from adcreative.editor.scoring.objectives import ClickPredictor
-from adcreative.editor.search.driver import SearchConfig
+from adcreative.editor.search.config import SearchConfig
 from adcreative.editor.space.scene import ScenePainter
-from adcreative.errors import ConfigError, CreativeError
+from adcreative.errors import CreativeError
 from adcreative.provenance.consent import ConsentBook
 
 PICKS = ("knee", "best")
@@ -75,48 +77,46 @@ class EditorTools:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EditorConfig:
-    """Settings of one edit.
+class EditorConfig(SearchConfig):
+    """Settings of one edit: those of the search (`SearchConfig`) and what may be edited, believed and delivered.
 
-    population_size, generations, algorithm: the search's, see SearchConfig. pick: "knee" delivers the edit with the best
-    return for its size, "best" the largest lower bound. risk_aversion: k of lower bound = mean - k * std; 0.8 asks for four
-    chances in five. identity_floor: least similarity of a face to itself. realism_floor: least realism of an edited face,
-    0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above 0.85 were clearly wrong and 34 % below it.
-    num_headlines, num_descriptions: lines asked of the copywriter, of which a language model writes the first few and the
-    template grammar the others; num_crossed: lines of each kind made by crossing them; num_buttons: other buttons to choose
-    from. edit_look: exposure, warmth, contrast, saturation and crop are searched too. scene_model: the painter's folder or
-    hub id, for those who load it; num_scenes, scene_prompt: grounds painted before the search when there is a painter, and
-    what it is asked for ("": a plain one for the category). num_rendered: candidates of a generation that are scored again
-    from final pixels and words. num_finalists: how many edits are composed and scored again. patience: generations in which
-    the prediction may rise without the judge's following, before the search ends itself. min_uplift: log-odds that the
-    models must promise together; less than 0.02 was noise on simulated ads. require_consent: edit only faces that a consent
-    record, or the mark "synthetic-person", permits.
+    seed: same seed, same result. pick: "knee" delivers the edit with the best return for its size, "best" the largest lower
+    bound. risk_aversion: k of lower bound = mean - k * std; 0.8 asks for four chances in five. min_uplift: log-odds that the
+    models must promise together; less than 0.02 was noise on simulated ads. num_finalists: how many edits are composed at full
+    size and scored again.
+
+    Faces: max_faces: most that are edited in one picture. identity_floor: least similarity of a face to itself, a cosine.
+    realism_floor: least realism of an edited face, 0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above
+    0.85 were clearly wrong and 34 % below it.
+
+    Words: num_headlines, num_descriptions: lines asked of the copywriter, of which a language model writes the first few and
+    the template grammar the others; num_crossed: lines of each kind made by crossing two of them; num_buttons: other buttons
+    to choose from.
+
+    The whole picture: edit_look: exposure, warmth, contrast, saturation and crop are searched too. scene_model: folder or hub
+    id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what it is
+    asked for ("": a plain one for the category).
     """
 
-    population_size: int = 24
-    generations: int = 6
     seed: int = 0
-    algorithm: str = "nsga2"
     pick: str = "best"
     risk_aversion: float = 0.8
+    min_uplift: float = 0.02
+    num_finalists: int = 5
+    max_faces: int = 3
     identity_floor: float = 0.9
     realism_floor: float = 0.85
-    max_faces: int = 3
     num_headlines: int = 40
     num_descriptions: int = 20
     num_crossed: int = 8
     num_buttons: int = 4
     edit_look: bool = False
-    num_scenes: int = 3
     scene_model: str = ""
+    num_scenes: int = 3
     scene_prompt: str = ""
-    num_rendered: int = 2
-    num_finalists: int = 5
-    patience: int = 4
-    min_uplift: float = 0.02
-    require_consent: bool = True
 
-    def __post_init__(self) -> None:
+    def find_faults(self) -> list[str]:
+        """Return one clause for each setting that is out of range, those of the search included."""
         faults = []
         if self.pick not in PICKS:
             faults.append(f'pick must be one of {", ".join(PICKS)}, got "{self.pick}"')
@@ -128,16 +128,20 @@ class EditorConfig:
             faults.append(f"identity_floor is a cosine and must be -1 to 1, got {self.identity_floor}")
         if not 0 <= self.realism_floor <= 1:
             faults.append(f"realism_floor must be 0 to 1, got {self.realism_floor}")
-        counts = ("max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_scenes", "num_rendered")
+        counts = ("seed", "max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_scenes")
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")
-        if faults:
-            raise ConfigError("; ".join(faults) + ".")
-        self.search_config()
+        return faults + super().find_faults()
 
-    def search_config(self) -> SearchConfig:
-        """Return the search's part. Raises ConfigError when it is wrong."""
-        return SearchConfig(
-            population_size=self.population_size, generations=self.generations, algorithm=self.algorithm,
-            patience=self.patience, num_rendered=self.num_rendered,
-        )  # fmt: skip
+
+def fill_config(config: EditorConfig | Path | None = None, **overrides: Any) -> EditorConfig:
+    """Return the settings of a TOML file, or those given, with `overrides` on top; an override of None changes nothing.
+
+    Args:
+        config: a TOML file whose keys are the fields of EditorConfig; None: the defaults.
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is wrong; all faults of it in one message.
+    """
+    if not isinstance(config, EditorConfig):
+        return load_config(EditorConfig, config, overrides)
+    return replace(config, **{name: value for name, value in overrides.items() if value is not None})

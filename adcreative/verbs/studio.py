@@ -21,6 +21,7 @@ from adcreative.provenance.signing import SigningConfig
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
+    from adcreative.editor.settings import EditorConfig
 
 RATES = ("ctr", "ctr_low", "ctr_high")
 
@@ -73,13 +74,23 @@ class Studio:
         model_dir: a folder written by `pipeline.train`; the shipped model when None.
         consent: consent records (TOML or JSON); without them only faces marked "synthetic-person" are edited.
         signing: who signs exported pictures (C2PA); they are not signed without it.
+        config: settings of every edit, an EditorConfig or a TOML file with its fields as keys; the defaults when None.
+    Raises:
+        ConfigError: `config` has a wrong key or value.
     """
 
     def __init__(
-        self, model_dir: Path | None = None, *, consent: Path | None = None, signing: SigningConfig | None = None
+        self,
+        model_dir: Path | None = None,
+        *,
+        consent: Path | None = None,
+        signing: SigningConfig | None = None,
+        config: EditorConfig | Path | None = None,
     ) -> None:
+        from adcreative.editor.settings import fill_config
         from adcreative.verbs.loading import load_model, load_tools
 
+        self.config = fill_config(config)
         self.signing, self._model_dir = signing, model_dir
         self._consents = read_consents(consent)
         self._tools = load_tools()
@@ -223,7 +234,7 @@ class Studio:
         self,
         creative: Creative,
         *,
-        seed: int = 0,
+        seed: int | None = None,
         population_size: int | None = None,
         generations: int | None = None,
         copywriter: str = "smollm2",
@@ -239,6 +250,7 @@ class Studio:
         """Search an edit of one creative, of its faces only with consent.
 
         Args:
+            seed, population_size, generations: in place of those of the studio's settings; None leaves them as they are.
             faces: which faces may be edited, counted from the largest, 0 first; None: all.
             boldness: how much of the safe range of each direction may be used, above 0 and at most 1.
             brief: what the new words should be about, in plain words; facts may be taken from it. avoid: words not to be used.
@@ -247,15 +259,15 @@ class Studio:
         Raises:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
-        from adcreative.editor.editor import EditorConfig, edit_creative
+        from adcreative.editor.editor import edit_creative
         from adcreative.editor.rewording import Briefed
+        from adcreative.editor.settings import fill_config
         from adcreative.verbs.loading import load_tools
 
-        sizes = {"population_size": population_size, "generations": generations}
-        config = EditorConfig(seed=seed, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
+        config = fill_config(self.config, seed=seed, population_size=population_size, generations=generations)
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
-        editor_tools = load_tools(copywriter).editor_tools(self._judges, directions, self._consents)
+        editor_tools = load_tools(copywriter).editor_tools(self._judges, directions, self._consents, config.scene_model)
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))

@@ -322,7 +322,7 @@ class Handlers:
         run = self.owner_dir(owner) / key
         pair, download, is_edited = None, None, result["status"] == "edited"
         if is_edited:
-            settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
+            settings = {**outcome.settings, "seed": result["seed"], "model_hash": result["model_hash"]}
             row = save_run(
                 creative, outcome, run, stem=_safe_stem(result), settings=settings, cards=self.cards,
                 models=getattr(self.studio, "model_hashes", {}), signing=getattr(self.studio, "signing", None),

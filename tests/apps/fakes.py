@@ -44,6 +44,7 @@ class FakeOutcome:
     control_u8: np.ndarray | None
     alternatives: tuple[FakeAlternative, ...] = ()
     front: tuple[tuple[float, float], ...] = ((0.3, 0.02), (0.8, 0.05))
+    settings: dict = field(default_factory=dict)
 
     def choose(self, index: int) -> FakeOutcome:
         return replace(self, result=replace(self.result, headline_edited=self.alternatives[index].headline))

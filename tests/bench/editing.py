@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.catalog.images import picture
-from adcreative.creative import Creative
+from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor import editor as editing
 from adcreative.editor.editor import EditorConfig, EditorTools, edit_creative
 from adcreative.editor.scoring.composing import PixelScorer
@@ -57,9 +57,9 @@ def ad_with_two_faces(market: Any, tools: EditorTools) -> Creative:
             image_u8 = picture(ad)
             if image_u8 is None or len(tools.analyzer.analyze(image_u8)) != 2:
                 continue
-            opened = open_creative(ad, tools, EditorConfig(require_consent=False))
-            if len(opened.face_rows) == 2:
-                return replace(ad, consent_id="synthetic-person")
+            ad = replace(ad, consent_id=SYNTHETIC_PERSON)
+            if len(open_creative(ad, tools, EditorConfig()).face_rows) == 2:
+                return ad
     raise RuntimeError("no simulated ad has two faces that may be edited")
 
 

@@ -26,17 +26,21 @@ HEADLINES = {"Shoes": 0.0, "Shoes for rain": 0.2, "Buy shoes": -0.3, "Dry feet a
 VECTORS = np.random.default_rng(5).standard_normal((NUM_DIRECTIONS, CODE_DIM)) / 4
 
 
-def fake_directions(num: int = NUM_DIRECTIONS, reach: float = 2.0) -> SimpleNamespace:
-    return named_directions(NAMES[:num], reach)
+@dataclass(frozen=True)
+class FakeDirections:
+    """Directions as the editor sees them: names, and the safe range of each."""
+
+    names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+
+    def select(self, chosen: Sequence[str]) -> FakeDirections:
+        rows = [self.names.index(name) for name in chosen]
+        return FakeDirections(tuple(chosen), self.low[rows], self.high[rows])
 
 
-def named_directions(names: Sequence[str], reach: float) -> SimpleNamespace:
-    """Directions as the editor sees them; `select` gives those with these names."""
-    num = len(names)
-    return SimpleNamespace(
-        names=tuple(names), low=np.full(num, -reach), high=np.full(num, reach),
-        select=lambda chosen: named_directions(chosen, reach),
-    )  # fmt: skip
+def fake_directions(num: int = NUM_DIRECTIONS, reach: float = 2.0) -> FakeDirections:
+    return FakeDirections(NAMES[:num], np.full(num, -reach), np.full(num, reach))
 
 
 def ad_picture(attributes: np.ndarray) -> np.ndarray:

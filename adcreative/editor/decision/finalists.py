@@ -12,7 +12,7 @@ from adcreative.editor.decision.judge import KNEE_SHARE, choose_finalists, pick_
 from adcreative.editor.decision.panel import Opinion, ask_choosers
 from adcreative.editor.scoring.composing import compose_creative
 from adcreative.editor.scoring.objectives import Lines
-from adcreative.editor.search.driver import SearchResult
+from adcreative.editor.search.registry import SearchResult
 from adcreative.editor.settings import EditorConfig, EditorTools
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.editor.space.opening import OpenCreative

@@ -1,26 +1,22 @@
 """What NSGA-II has to beat with the same gene space and budget: AdSEE's genetic editor, CMA-ES, random search, hill climbing.
 
-Each is an algorithm to ask and tell, like search.NSGA2Search, and starts from the unedited creative. An edit that is not
+Each is an algorithm to ask and tell, like nsga2.NSGA2Search, and starts from the unedited creative. An edit that is not
 allowed (identity lost) ranks behind every edit that is, as everywhere in the editor.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from adcreative.editor.search import operators
+from adcreative.editor.search.config import NEEDS_CMAES, SearchConfig, has_cmaes
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.errors import ConfigError
 
-NEEDS_CMAES = 'algorithm "cma-es" needs the package cmaes; install it with: pip install "adcreative[bench]"'
 NOT_ALLOWED = 1e6  # added to what CMA-ES minimises for an edit that is not allowed; uplifts are far smaller
-
-if TYPE_CHECKING:
-    from adcreative.editor.search.driver import SearchConfig
 
 
 class AdSEESearch:
@@ -190,11 +186,6 @@ class CMAESSearch:
             first[:, 0] = True
             parts["c"] = first
         return replace(solution, **parts)
-
-
-def has_cmaes() -> bool:
-    """Return whether the package that "cma-es" needs is installed."""
-    return find_spec("cmaes") is not None
 
 
 def _predicted_uplift(candidate: Individual) -> tuple[float, float]:

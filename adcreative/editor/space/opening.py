@@ -48,9 +48,9 @@ class OpenCreative:
     scenes: Scenes | None = None
 
 
-def permitted_tools(creative: Creative, tools: EditorTools, config: EditorConfig) -> tuple[EditorTools, Permission]:
+def permitted_tools(creative: Creative, tools: EditorTools) -> tuple[EditorTools, Permission]:
     """Return the tools with only those directions that the creative's consent record allows, and what it said."""
-    if not config.require_consent or not tools.directions.names:
+    if not tools.directions.names:
         return tools, Permission(is_granted=True)
     permission = tools.consents.permit(creative, tools.today())
     names = permission.allowed(tools.directions.names)
@@ -84,7 +84,7 @@ def open_creative(
     faces: Sequence[Any] = []
     if image_u8 is not None:
         faces = refuse_faces(image_u8, tools.analyzer.analyze(image_u8), tools)
-    permission = permission or permitted_tools(creative, tools, config)[1]
+    permission = permission or permitted_tools(creative, tools)[1]
     rows, refused = _editable_rows(permission, faces, config)
     if not len(tools.directions.names):  # no direction allowed
         rows = []

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from adcreative.editor.search.archive import Elite, rank_correlation
-from adcreative.editor.search.driver import NUM_SPREAD, SearchConfig, search_edits
+from adcreative.editor.search.config import SearchConfig
+from adcreative.editor.search.registry import NUM_SPREAD, search_edits
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 from tests.editor.search.test_driver import SPACE, hill
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adcreative.editor.search import driver as search
-from adcreative.editor.search.driver import ALGORITHMS, SearchConfig, SearchResult, search_edits
+from adcreative.editor.search.config import SearchConfig
+from adcreative.editor.search.registry import ALGORITHMS, SearchResult, _statistics, search_edits
 from adcreative.editor.space.genome import CandidateScore, EditFitness, GeneSpace, Individual
 from adcreative.errors import ConfigError
 
@@ -185,18 +185,18 @@ def test_same_seed_same_front_in_another_process_and_without_torch() -> None:
 
 
 def test_wrong_settings_are_named_together() -> None:
-    with pytest.raises(ConfigError, match=r'population_size must be.*generations must be.*Did you mean "nsga2"'):
+    with pytest.raises(ConfigError, match=r'population_size must be.*generations must not be negative.*did you mean "nsga2"'):
         SearchConfig(population_size=0, generations=-1, algorithm="nsga")
 
 
 def test_the_search_costs_less_than_two_milliseconds_per_candidate() -> None:
     started_s = time.process_time()  # CPU time: other programs share the machine
-    result = search.search_edits(hill, SPACE, SearchConfig(population_size=40, generations=10), rng=np.random.default_rng(0))
+    result = search_edits(hill, SPACE, SearchConfig(population_size=40, generations=10), rng=np.random.default_rng(0))
     assert (time.process_time() - started_s) / result.evaluations < 0.002
 
 
 def test_cma_es_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "has_cmaes", lambda: False)
+    monkeypatch.setattr("adcreative.editor.search.config.has_cmaes", lambda: False)
     with pytest.raises(ConfigError, match=r'needs the package cmaes; install it with: pip install "adcreative\[bench\]"'):
         SearchConfig(algorithm="cma-es")
 
@@ -220,7 +220,10 @@ def test_a_realism_that_never_differs_leaves_the_search_as_it_was(monkeypatch: p
     four = run("nsga2", seed=7, population_size=24, generations=8)
     monkeypatch.setattr(EditFitness, "weights", (1.0, 1.0, -1.0))
     monkeypatch.setattr(Individual, "receive", _receive_three)
-    monkeypatch.setattr(search, "_statistics", lambda front, leader: {"best": leader.fitness.values[0], "hypervolume": 0.0})
+    monkeypatch.setattr(
+        "adcreative.editor.search.registry._statistics",
+        lambda front, leader: {"best": leader.fitness.values[0], "hypervolume": 0.0},
+    )
     three = run("nsga2", seed=7, population_size=24, generations=8)
     assert [list(one) for one in three.leaders] == [list(one) for one in four.leaders]
     assert [list(one) for one in three.front] == [list(one) for one in four.front]
@@ -242,4 +245,4 @@ def test_of_two_edits_that_are_alike_otherwise_the_more_real_one_wins() -> None:
 def test_hypervolume_counts_realism_down_to_zero() -> None:
     one = Individual([0.0])
     one.receive(CandidateScore(uplift_mean=2, uplift_std=0, uplift_low=2, identity=0.5, size=0, realism=0.75))
-    assert search._statistics([one], one)["hypervolume"] == pytest.approx(2 * 1.5 * 1e-9 * 0.75)
+    assert _statistics([one], one)["hypervolume"] == pytest.approx(2 * 1.5 * 1e-9 * 0.75)

@@ -1,0 +1,93 @@
+"""Budget and settings of a search, and what an algorithm must be able to do. Knows no algorithm itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Protocol
+
+from adcreative.config import nearest_name
+from adcreative.editor.space.genome import CandidateScore, Individual
+from adcreative.errors import ConfigError
+
+ALGORITHM_NAMES = ("nsga2", "adsee", "random", "hill-climbing", "cma-es")
+NEEDS_CMAES = 'algorithm "cma-es" needs the package cmaes; install it with: pip install "adcreative[bench]"'
+
+Scorer = Callable[[list[Individual]], list[CandidateScore]]
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """Budget and settings of a search.
+
+    population_size, generations: candidates of a generation, and generations after the first. algorithm: one of
+    ALGORITHM_NAMES. num_rendered: most candidates of a generation that are scored again from final pixels. patience:
+    generations in which the prediction may rise without a second opinion following (`stopping.py`).
+
+    Of NSGA-II alone: proposal_share: part of the children that the surrogate model proposes, 0 is the plain algorithm;
+    crossover_rate: probability that two parents are crossed. crossover_eta (also of hill climbing: mutation_eta): distribution
+    indices of crossover and mutation; larger stays nearer to the parents.
+    """
+
+    population_size: int = 24
+    generations: int = 6
+    algorithm: str = "nsga2"
+    proposal_share: float = 0.75
+    crossover_rate: float = 0.9
+    crossover_eta: float = 5.0
+    mutation_eta: float = 2.0
+    num_rendered: int = 2
+    patience: int = 4
+
+    def __post_init__(self) -> None:
+        if faults := self.find_faults():
+            raise ConfigError("; ".join(faults) + ".")
+
+    def find_faults(self) -> list[str]:
+        """Return one clause for each setting that is out of range; empty when all are usable."""
+        faults = []
+        if self.population_size < 1:
+            faults.append(f"population_size must be at least 1, got {self.population_size}")
+        faults += [
+            f"{name} must not be negative, got {getattr(self, name)}"
+            for name in ("generations", "num_rendered", "patience", "crossover_eta", "mutation_eta")
+            if getattr(self, name) < 0
+        ]
+        faults += [
+            f"{name} must be 0 to 1, got {getattr(self, name)}"
+            for name in ("proposal_share", "crossover_rate")
+            if not 0 <= getattr(self, name) <= 1
+        ]
+        if self.algorithm not in ALGORITHM_NAMES:
+            faults.append(_unknown_algorithm(self.algorithm))
+        if self.algorithm == "cma-es" and not has_cmaes():
+            faults.append(NEEDS_CMAES)
+        return faults
+
+    @property
+    def budget(self) -> int:
+        """How many candidates are evaluated, whatever the algorithm."""
+        return self.population_size * (self.generations + 1)
+
+
+class SearchAlgorithm(Protocol):
+    """Ask for candidates, tell them back with their scores; as many times as the budget allows."""
+
+    def ask(self) -> list[Individual]:
+        """Return population_size candidates to score."""
+
+    def tell(self, candidates: list[Individual]) -> None:
+        """Learn from the candidates of the last `ask`, now scored."""
+
+
+def has_cmaes() -> bool:
+    """Return whether the package that "cma-es" needs is installed."""
+    return find_spec("cmaes") is not None
+
+
+def _unknown_algorithm(name: str) -> str:
+    nearest = nearest_name(name, ALGORITHM_NAMES)
+    hint = f' (did you mean "{nearest}"?)' if nearest else ""
+    return f'no search algorithm named "{name}"{hint}; known: {", ".join(ALGORITHM_NAMES)}'
