@@ -119,15 +119,16 @@ def train(
         CatalogError: nothing usable in `data`.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
+    from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
-    from adcreative.ctr.predictor import Predictor, PredictorConfig
+    from adcreative.ctr.fitting import fit_predictor
     from adcreative.verbs.loading import Judges, load_model, load_tools
 
     data, out = Path(data), Path(out)
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
     tools = load_tools()
-    creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
+    creatives, features, failures = extract_features(tools.extractor, wanted, progress, should_stop)
     config = PredictorConfig(encoder_hashes=tools.extractor.hashes)
     fitted, shipped, warnings = {}, None, list(catalog.warnings)
     if not from_scratch:
@@ -141,7 +142,7 @@ def train(
     for number, name in enumerate(Judges._fields):
         if should_stop():
             return RunSummary(path=out, done=0, failed=0, stopped=True)
-        fitted[name] = Predictor.fit(
+        fitted[name] = fit_predictor(
             creatives,
             features,
             config,

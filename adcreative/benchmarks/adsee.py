@@ -27,7 +27,7 @@ from adcreative.benchmarks import adsee_published as adsee_tables
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
-from adcreative.ctr.fitting import check_trainable, count_outcomes
+from adcreative.ctr.fitting import check_trainable
 from adcreative.ctr.inputs.face_pooling import attach_codes, pool_by_attention
 from adcreative.ctr.inputs.labels import attach_labels, fit_labels, widen_spec
 from adcreative.ctr.networks.zoo import build_ctr_model
@@ -36,6 +36,7 @@ from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from adcreative.features.outcomes import count_outcomes
 from adcreative.metrics.creatives import ndcg, spearman_correlation
 
 METRICS = ("mae", "mape", "ndcg_at_10", "ndcg_at_50", "spearman", "kendall")
@@ -176,15 +177,14 @@ class _Encoded:
     def __init__(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], parts: Sequence[np.ndarray]
     ) -> None:
-        self.parts, self.outcomes = parts, count_outcomes(creatives)
+        self.parts, self.counts = parts, count_outcomes(creatives)
         self.builder = FeatureBuilder.fit(creatives, features, parts[0])
         self.known_labels = fit_labels(features, parts[0])
         is_training = np.isin(np.arange(len(creatives)), parts[0])
         table = self.builder.encode_table(creatives, features, is_training)
         self.with_history = attach_labels(table, features, self.known_labels)
         self.plain = attach_codes(replace(self.with_history, history=None), features, self.builder)
-        rates = self.outcomes.clicks / self.outcomes.impressions
-        self.observed = rates.double().numpy()[parts[2]]
+        self.observed = (self.counts.clicks / self.counts.impressions)[parts[2]]
 
     def predict(self, variant: Variant, training: TrainingConfig, seed: int) -> np.ndarray:
         """Fit the variant and return its rates [N] for the test rows."""
@@ -192,8 +192,8 @@ class _Encoded:
         batch = self._inputs(variant)
         parts = (self.parts[0], self.parts[1])
         if hasattr(model, "wide"):
-            fit_wide_path(model.eval(), batch, self.outcomes, parts[0], rng=np.random.default_rng(seed))
-        train_model(model, batch, self.outcomes, parts, config=training, seed=seed, watch=Watch())
+            fit_wide_path(model.eval(), batch, self.counts, parts[0], rng=np.random.default_rng(seed))
+        train_model(model, batch, self.counts, parts, config=training, seed=seed, watch=Watch())
         with torch.no_grad():
             return torch.sigmoid(model.eval()(batch.rows(torch.from_numpy(self.parts[2])))).double().numpy()
 

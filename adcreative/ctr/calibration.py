@@ -11,11 +11,13 @@ the marginal likelihood, integrated on a grid, so binomial noise is not mistaken
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import optimize, special, stats
+
+from adcreative.features.outcomes import Counts
 
 LEVEL = 0.9
 DOMAINS = ("words", "picture")
@@ -28,20 +30,21 @@ _DENSITY = np.exp(-(_GRID**2) / 2) / np.exp(-(_GRID**2) / 2).sum()
 _Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What calibration looks at, [N] each: ensemble mean and spread of logits, counts, domain (position in DOMAINS), group."""
+@dataclass(frozen=True, eq=False)
+class ScoredCounts:
+    """What an ensemble says of N creatives, and what happened to them.
+
+    logit, spread [N] float64: mean and standard deviation of the members' logits. domain [N] int: position in DOMAINS.
+    """
 
     logit: np.ndarray
     spread: np.ndarray
-    impressions: np.ndarray
-    clicks: np.ndarray
     domain: np.ndarray
-    group: np.ndarray
+    counts: Counts
 
-    def rows(self, idx: np.ndarray) -> Counts:
+    def index_select(self, idx: np.ndarray) -> ScoredCounts:
         """Return the rows `idx`."""
-        return Counts(*(getattr(self, part.name)[idx] for part in fields(self)))
+        return ScoredCounts(self.logit[idx], self.spread[idx], self.domain[idx], self.counts.index_select(idx))
 
 
 @dataclass(frozen=True)
@@ -87,21 +90,21 @@ class Calibrator:
         sigma = np.sqrt(self._of(domain, "extra_std") ** 2 + spread**2)
         return special.expit(log_odds - _Z * sigma), special.expit(log_odds + _Z * sigma)
 
-    def coverage(self, counts: Counts) -> float:
+    def coverage(self, scored: ScoredCounts) -> float:
         """Return the share of creatives whose clicks lie where a 90 % interval says, binomial noise accounted for."""
-        return float(np.mean(self.covered(counts)))
+        return float(np.mean(self.covered(scored)))
 
-    def covered(self, counts: Counts) -> np.ndarray:
+    def covered(self, scored: ScoredCounts) -> np.ndarray:
         """Return [N] how far each creative's clicks lie where a 90 % interval says, 0..1; the mean is the coverage.
 
         For each row the predictive distribution of its clicks is formed (true rate uncertain, clicks binomial); a count is
         covered as far as its share of that distribution lies within the central 90 %. 0.9 is right, more is too wide.
         """
-        log_odds = self.log_odds(counts.logit, counts.domain)
-        spread = self.spread(counts.spread, counts.domain)
-        sigma = np.sqrt(self._of(counts.domain, "extra_std") ** 2 + spread**2)
+        log_odds = self.log_odds(scored.logit, scored.domain)
+        spread = self.spread(scored.spread, scored.domain)
+        sigma = np.sqrt(self._of(scored.domain, "extra_std") ** 2 + spread**2)
         rates = special.expit(log_odds[:, None] + sigma[:, None] * _GRID)  # [N, grid]
-        clicks, impressions = counts.clicks[:, None], counts.impressions[:, None]
+        clicks, impressions = scored.counts.clicks[:, None], scored.counts.impressions[:, None]
         below = stats.binom.cdf(clicks - 1, impressions, rates) @ _DENSITY
         upto = stats.binom.cdf(clicks, impressions, rates) @ _DENSITY
         tail = (1 - LEVEL) / 2
@@ -121,31 +124,31 @@ class Calibrator:
         return np.array([getattr(one, name) for one in self.domains])[domain]
 
 
-def fit_calibrator(counts: Counts, *, seed: int) -> Calibrator:
+def fit_calibrator(scored: ScoredCounts, *, seed: int) -> Calibrator:
     """Fit one calibration per domain on held-out creatives; a domain with fewer than 40 of them gets the common fit."""
     rng = np.random.default_rng(seed)
-    common = _fit(counts, rng)
+    common = _fit(scored, rng)
     fits = []
     for number in range(len(DOMAINS)):
-        rows = np.flatnonzero(counts.domain == number)
-        fits.append(_fit(counts.rows(rows), rng) if MIN_DOMAIN_ROWS <= len(rows) < len(counts.logit) else common)
+        rows = np.flatnonzero(scored.domain == number)
+        fits.append(_fit(scored.index_select(rows), rng) if MIN_DOMAIN_ROWS <= len(rows) < len(scored.logit) else common)
     return Calibrator(tuple(fits))
 
 
-def replace_logits(counts: Counts, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Counts:
+def replace_logits(scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> ScoredCounts:
     """Return the rows of `parts` as creatives that the network asked had not seen, for calibrating on every group.
 
     One tenth of a few hundred tests tells the level and the variation badly: tests share luck. Networks fitted without a part
     of the groups at a time let every group speak.
 
     Args:
-        counts: of all creatives. parts: row numbers, and the logits [n] that a network without their groups gives them.
+        scored: all creatives. parts: row numbers, and the logits [n] that a network without their groups gives them.
     """
     idx = np.concatenate([rows for rows, _ in parts])
-    return replace(counts.rows(idx), logit=np.concatenate([logits for _, logits in parts]))
+    return replace(scored.index_select(idx), logit=np.concatenate([logits for _, logits in parts]))
 
 
-def match_coverage(calibrator: Calibrator, counts: Counts) -> Calibrator:
+def match_coverage(calibrator: Calibrator, scored: ScoredCounts) -> Calibrator:
     """Return the calibrator with each domain's extra_std set so that LEVEL of these creatives are covered.
 
     Split-conformal in spirit: whatever the true law of the residuals, intervals of creatives exchangeable with these cover,
@@ -156,12 +159,12 @@ def match_coverage(calibrator: Calibrator, counts: Counts) -> Calibrator:
     """
     domains = list(calibrator.domains)
     for number, domain in enumerate(domains):
-        rows = np.flatnonzero(counts.domain == number)[:MAX_ROWS]
+        rows = np.flatnonzero(scored.domain == number)[:MAX_ROWS]
         if len(rows) < MIN_DOMAIN_ROWS:
             continue
-        own = counts.rows(rows)
+        own = scored.index_select(rows)
 
-        def coverage(scale: float, domain: DomainCalibration = domain, own: Counts = own) -> float:
+        def coverage(scale: float, domain: DomainCalibration = domain, own: ScoredCounts = own) -> float:
             return Calibrator((replace(domain, extra_std=scale * domain.extra_std),) * len(DOMAINS)).coverage(own)
 
         low, high = np.log(0.25), np.log(4.0)
@@ -199,19 +202,20 @@ def _widen_for_groups(counts: Counts, mean: np.ndarray, extra_std: float) -> flo
     return float(np.sqrt(extra_std**2 - population + between * (1 + 1 / num_groups)))
 
 
-def _fit(counts: Counts, rng: np.random.Generator) -> DomainCalibration:
-    if len(counts.logit) > MAX_ROWS:
-        counts = counts.rows(np.sort(rng.choice(len(counts.logit), MAX_ROWS, replace=False)))
-    centre = float(np.average(counts.logit, weights=np.minimum(counts.impressions, np.median(counts.impressions))))
-    offset = counts.logit - centre
+def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
+    if len(scored.logit) > MAX_ROWS:
+        scored = scored.index_select(np.sort(rng.choice(len(scored.logit), MAX_ROWS, replace=False)))
+    impressions, clicks = scored.counts.impressions, scored.counts.clicks
+    centre = float(np.average(scored.logit, weights=np.minimum(impressions, np.median(impressions))))
+    offset = scored.logit - centre
 
     def cost(parameters: Sequence[float]) -> float:
         a, b, log_tau = parameters[0], float(np.clip(parameters[1], 0, MAX_SLOPE)), parameters[2]
-        sigma = np.sqrt(np.exp(2 * np.clip(log_tau, -5, 1)) + (b * counts.spread) ** 2)
+        sigma = np.sqrt(np.exp(2 * np.clip(log_tau, -5, 1)) + (b * scored.spread) ** 2)
         penalty = 0.5 * ((parameters[1] - 1) / 1.0) ** 2 + 50 * (parameters[1] - b) ** 2
-        return penalty - float(log_likelihood(a + b * offset, sigma, counts.clicks, counts.impressions).sum())
+        return penalty - float(log_likelihood(a + b * offset, sigma, clicks, impressions).sum())
 
-    pooled = (counts.clicks.sum() + 0.5) / (counts.impressions.sum() + 1)
+    pooled = (clicks.sum() + 0.5) / (impressions.sum() + 1)
     start = [float(special.logit(pooled)), 1.0, np.log(0.3)]
     simplex = np.array([start, *(np.add(start, step) for step in ((0.3, 0, 0), (0, -0.4, 0), (0, 0, 0.7)))])
     found = optimize.minimize(
@@ -220,10 +224,10 @@ def _fit(counts: Counts, rng: np.random.Generator) -> DomainCalibration:
     flat = optimize.minimize(
         lambda p: cost([p[0], 0.0, p[1]]), [start[0], start[2]], method="Nelder-Mead", options={"xatol": 1e-3, "maxiter": 200}
     )
-    skill = float(flat.fun - 0.5 - found.fun) / len(counts.logit)  # 0.5: the slope's penalty at 0
+    skill = float(flat.fun - 0.5 - found.fun) / len(scored.logit)  # 0.5: the slope's penalty at 0
     intercept, slope = float(found.x[0]), float(np.clip(found.x[1], 0, MAX_SLOPE))
-    extra_std = _widen_for_groups(counts, intercept + slope * offset, float(np.exp(np.clip(found.x[2], -5, 1))))
+    extra_std = _widen_for_groups(scored.counts, intercept + slope * offset, float(np.exp(np.clip(found.x[2], -5, 1))))
     return DomainCalibration(
         intercept=intercept, slope=slope, extra_std=extra_std, centre=centre,
-        typical_spread=float(np.sqrt(np.mean(counts.spread**2))), skill=skill, num_rows=len(counts.logit),
+        typical_spread=float(np.sqrt(np.mean(scored.spread**2))), skill=skill, num_rows=len(scored.logit),
     )  # fmt: skip

@@ -34,7 +34,7 @@ class TrainingConfig:
     """How a network is fitted.
 
     Learning rates: of the networks' core, of weights on wide embeddings, of the small parts of the linear path, which
-    starts where `linear_start` puts it and is only refined.
+    starts where the warm start puts it (`training/warm_start.py`) and is only refined.
     within_group_weight: of the multinomial term (order inside a test or brand) against the binomial one (level).
     group_variance, within_group_variance: variance of log rates beyond the features, between groups and inside one; they cap
     the weight of large counts.

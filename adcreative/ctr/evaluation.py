@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from adcreative.creative import Creative
-from adcreative.ctr.calibration import Counts
+from adcreative.ctr.calibration import ScoredCounts
 from adcreative.ctr.evidence import GRADED, ROW_GRADES, grade_row, unseen_categories
-from adcreative.ctr.fitting import count_outcomes
 from adcreative.ctr.predictor import Predictor, domain_of
 from adcreative.features.batch import CreativeFeatures
+from adcreative.features.outcomes import Counts, count_outcomes
 from adcreative.metrics.creatives import NUM_BINS, bootstrap_metrics, evaluate_predictions
 
 CHUNK_ROWS = 512
@@ -31,7 +31,7 @@ BETTER = "better than the mean rate"
 
 
 @torch.no_grad()
-def count_held_out(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> Counts:
+def count_held_out(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> ScoredCounts:
     """Return what calibration looks at, for creatives with results, each without a history.
 
     Raises:
@@ -45,11 +45,7 @@ def count_held_out(predictor: Predictor, creatives: Sequence[Creative], features
         means.append(logits.mean(axis=0))
         spreads.append(logits.std(axis=0))
         domains.append(domain_of(batch))
-    outcomes = count_outcomes(creatives)
-    return Counts(
-        np.concatenate(means), np.concatenate(spreads), outcomes.impressions.double().numpy(),
-        outcomes.clicks.double().numpy(), np.concatenate(domains), outcomes.group.numpy(),
-    )  # fmt: skip
+    return ScoredCounts(np.concatenate(means), np.concatenate(spreads), np.concatenate(domains), count_outcomes(creatives))
 
 
 def measure_held_out(
@@ -66,11 +62,12 @@ def measure_held_out(
         rate" when the interval of log_loss_gain lies above 0, else "not enough data", and gaps: a sentence for each thing that
         these creatives cannot tell, and what would let them.
     """
-    counts = count_held_out(predictor, creatives, features)
-    log_odds = predictor.calibrator.log_odds(counts.logit, counts.domain)
-    rates = predictor.calibrator.rate(log_odds, counts.domain)
+    scored = count_held_out(predictor, creatives, features)
+    counts = scored.counts
+    log_odds = predictor.calibrator.log_odds(scored.logit, scored.domain)
+    rates = predictor.calibrator.rate(log_odds, scored.domain)
     chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
-    covered = np.concatenate([predictor.calibrator.covered(counts.rows(rows)) for rows in chunks])
+    covered = np.concatenate([predictor.calibrator.covered(scored.index_select(rows)) for rows in chunks])
     metrics: dict[str, Any] = evaluate_predictions(creatives, rates)
     intervals: dict[str, Any] = dict(bootstrap_metrics(creatives, rates, seed=seed))
     draws = draw_groups(counts.group, seed=seed)
@@ -127,13 +124,14 @@ def describe_rows(
 
     covered is 0..1 (see `Calibrator.covered`); grade is the row's, grade_words and so on those of what it has, "" for the rest.
     """
-    counts = count_held_out(predictor, creatives, features)
+    scored = count_held_out(predictor, creatives, features)
+    counts = scored.counts
     calibrator = predictor.calibrator
-    log_odds = calibrator.log_odds(counts.logit, counts.domain)
-    rates = calibrator.rate(log_odds, counts.domain)
-    low, high = calibrator.interval(log_odds, calibrator.spread(counts.spread, counts.domain), counts.domain)
+    log_odds = calibrator.log_odds(scored.logit, scored.domain)
+    rates = calibrator.rate(log_odds, scored.domain)
+    low, high = calibrator.interval(log_odds, calibrator.spread(scored.spread, scored.domain), scored.domain)
     chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
-    covered = np.concatenate([calibrator.covered(counts.rows(rows)) for rows in chunks])
+    covered = np.concatenate([calibrator.covered(scored.index_select(rows)) for rows in chunks])
     described = []
     for row, grades in enumerate(_grade(predictor, creatives, features)):
         impressions, clicks = int(counts.impressions[row]), int(counts.clicks[row])

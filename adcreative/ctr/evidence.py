@@ -17,7 +17,8 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.errors import ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
-from adcreative.features.builder import FeatureBuilder, fold
+from adcreative.features.builder import FeatureBuilder
+from adcreative.features.outcomes import fold
 
 GRADES = ("measured", "simulated", "none")
 ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first

@@ -16,18 +16,19 @@ from sklearn.model_selection import GroupKFold
 
 from adcreative.catalog.splits import check_split, split_groups
 from adcreative.creative import Creative
-from adcreative.ctr.calibration import DOMAINS, Calibrator, Counts, fit_calibrator, match_coverage, replace_logits
+from adcreative.ctr.calibration import DOMAINS, Calibrator, ScoredCounts, fit_calibrator, match_coverage, replace_logits
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
+from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.ctr.predictor import Predictor, change_vectors, domain_of
-from adcreative.ctr.training.loop import Outcomes, TrainingSummary, Watch, train_model
+from adcreative.ctr.training.loop import TrainingSummary, Watch, train_model
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import CatalogError, TrainingError
-from adcreative.explain.neighbours import NOTE, describe_known
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
-from adcreative.features.builder import FeatureBuilder, fold
+from adcreative.features.builder import FeatureBuilder
+from adcreative.features.outcomes import Counts, count_outcomes
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 
 ENOUGH_GROUPS = 200
@@ -46,7 +47,7 @@ class _Trained:
     members: list[torch.nn.Module]
     features: Sequence[CreativeFeatures]
     batch: FeatureBatch
-    outcomes: Outcomes
+    counts: Counts
     config: PredictorConfig
     seed: int
     start: Predictor | None
@@ -87,34 +88,31 @@ def fit_predictor(
     else:
         config, builder = _continue_config(config, start), start.builder
     is_training = np.isin(np.arange(len(creatives)), splits[0])
-    batch, outcomes = builder.encode_table(creatives, features, is_training), count_outcomes(creatives)
+    batch, counts = builder.encode_table(creatives, features, is_training), count_outcomes(creatives)
     watch = Watch(progress, should_stop)
-    fitted = _Trained(builder, [], features, batch, outcomes, config, seed, start)
+    fitted = _Trained(builder, [], features, batch, counts, config, seed, start)
     members, summaries = _train_members(fitted, splits, config=config, seed=seed, watch=watch)
     fitted.members.extend(members)
     logits = np.stack([_logits(member, batch) for member in members])
-    counts = Counts(
-        logits.mean(axis=0), logits.std(axis=0), outcomes.impressions.numpy().astype(float),
-        outcomes.clicks.numpy().astype(float), domain_of(batch), outcomes.group.numpy(),
-    )  # fmt: skip
-    parts = _cross_fit(fitted, counts, splits, watch)
-    unseen = replace_logits(counts, [(rows, _mean_logits(nets, batch.rows(torch.from_numpy(rows)))) for rows, nets in parts])
+    scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain_of(batch), counts)
+    parts = _cross_fit(fitted, splits, watch)
+    unseen = replace_logits(scored, [(rows, _mean_logits(nets, batch.rows(torch.from_numpy(rows)))) for rows, nets in parts])
     calibrator = fit_calibrator(unseen, seed=seed)
-    if len(np.unique(unseen.group)) >= ENOUGH_GROUPS:
+    if len(np.unique(unseen.counts.group)) >= ENOUGH_GROUPS:
         calibrator = match_coverage(calibrator, unseen)
-    changes = _fit_changes(fitted, calibrator, counts, parts)
+    changes = _fit_changes(fitted, calibrator, scored, parts)
     trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
     notes = {
         "seed": seed,
         "grades": {name: list(pair) for name, pair in parse_provenance(provenance, trained).items()},
         "training": _describe_training(creatives, splits, summaries),
-        "metrics": measure(creatives, calibrator, counts, splits[3], seed),
+        "metrics": measure(creatives, calibrator, scored, splits[3], seed),
     }
     drifts = _fit_drifts(features, splits, seed)
     notes[NOTE] = {
-        name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], drifts[name])
+        name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], chosen.tolist())
         for name, field in EMBEDDINGS.items()
-        if name in drifts
+        if name in drifts and (chosen := drifts[name].chosen) is not None
     }
     return Predictor(builder, members, calibrator, config=config, changes=changes, drifts=drifts, notes=notes)
 
@@ -150,32 +148,17 @@ def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> N
         )
 
 
-def count_outcomes(creatives: Sequence[Creative]) -> Outcomes:
-    """Return the counts of creatives, grouped by test, else brand, else on their own."""
-    keys = [
-        f"test {c.test_id}" if c.test_id else f"brand {fold(c.brand)}" if c.brand.strip() else f"row {row}"
-        for row, c in enumerate(creatives)
-    ]
-    _, group = np.unique(keys, return_inverse=True)
-    return Outcomes(
-        torch.tensor([float(c.impressions or 0) for c in creatives]),
-        torch.tensor([float(c.clicks or 0) for c in creatives]),
-        torch.from_numpy(group.astype(np.int64)),
-        torch.tensor([bool(c.test_id) for c in creatives]),
-    )
-
-
 def measure(
-    creatives: Sequence[Creative], calibrator: Calibrator, counts: Counts, test_idx: np.ndarray, seed: int
+    creatives: Sequence[Creative], calibrator: Calibrator, scored: ScoredCounts, test_idx: np.ndarray, seed: int
 ) -> dict[str, Any]:
     """Return held-out figures: the metrics of `evaluate`, their 90 % bootstrap intervals over groups, interval coverage."""
-    judged, held_out = [creatives[row] for row in test_idx], counts.rows(test_idx)
+    judged, held_out = [creatives[row] for row in test_idx], scored.index_select(test_idx)
     ctr = calibrator.rate(calibrator.log_odds(held_out.logit, held_out.domain), held_out.domain)
     metrics: dict[str, Any] = evaluate_predictions(judged, ctr)
     metrics["coverage"] = calibrator.coverage(held_out)
     for number, name in enumerate(DOMAINS):
         if (held_out.domain == number).any():
-            metrics[f"coverage_{name}"] = calibrator.coverage(held_out.rows(np.flatnonzero(held_out.domain == number)))
+            metrics[f"coverage_{name}"] = calibrator.coverage(held_out.index_select(np.flatnonzero(held_out.domain == number)))
     intervals = bootstrap_metrics(judged, ctr, seed=seed)
     metrics["intervals"] = {name: list(pair) for name, pair in intervals.items() if pair is not None}
     return metrics
@@ -201,29 +184,29 @@ def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) ->
 
 
 def _fit_changes(
-    trained: _Trained, calibrator: Calibrator, counts: Counts, parts: Sequence[tuple[np.ndarray, list[torch.nn.Module]]]
+    trained: _Trained, calibrator: Calibrator, scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, list[torch.nn.Module]]]
 ) -> ChangeCalibration:
     """Learn how far predicted changes come true, on creatives that the network asked had not seen, never on the test split.
 
     Creatives without a picture speak only where few have one.
     """
-    if sum((counts.domain[idx] == 1).sum() for idx, _ in parts) >= MIN_CHANGE_ROWS:
-        parts = [(idx[counts.domain[idx] == 1], members) for idx, members in parts]
+    if sum((scored.domain[idx] == 1).sum() for idx, _ in parts) >= MIN_CHANGE_ROWS:
+        parts = [(idx[scored.domain[idx] == 1], members) for idx, members in parts]
     idx = np.concatenate([rows for rows, _ in parts])
     full, no_words, no_faces, context = (
         calibrator.log_odds(
             np.concatenate(
                 [_mean_logits(members, _without(trained.batch.rows(torch.from_numpy(r)), names)) for r, members in parts]
             ),
-            counts.domain[idx],
+            scored.domain[idx],
         )
         for names in ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
     )
     words_vectors, picture_vectors = change_vectors(trained.builder, [trained.features[row] for row in idx])
     return fit_change_calibration(
         HeldOutChanges(
-            full, full - no_words, no_faces - context, no_words - no_faces, counts.impressions[idx], counts.clicks[idx],
-            counts.group[idx], words_vectors, picture_vectors,
+            full, full - no_words, no_faces - context, no_words - no_faces, trained.counts.impressions[idx],
+            trained.counts.clicks[idx], trained.counts.group[idx], words_vectors, picture_vectors,
         )
     )  # fmt: skip
 
@@ -238,14 +221,13 @@ def _mean_logits(members: Sequence[torch.nn.Module], batch: FeatureBatch) -> np.
     return np.mean([_logits(member, batch) for member in members], axis=0)
 
 
-def _cross_fit(
-    trained: _Trained, counts: Counts, splits: Sequence[np.ndarray], watch: Watch
-) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
+def _cross_fit(trained: _Trained, splits: Sequence[np.ndarray], watch: Watch) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
     """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split.
 
     A tenth of the groups would tell level, variation and slopes badly, since a group shares its luck; so every group speaks.
     """
     rows = np.sort(np.concatenate(splits[:3]))
+    counts = trained.counts
     is_validation = np.isin(np.arange(len(counts.group)), splits[1])
     config = replace(trained.config, num_members=1)
     parts: list[tuple[np.ndarray, list[torch.nn.Module]]] = []
@@ -289,7 +271,7 @@ def _train_members(
         if hasattr(member, "wide"):
             scale = 1.0 if trained.start is None else config.transfer_rate
             rng = np.random.default_rng([seed, number])
-            fit_wide_path(member.eval(), trained.batch, trained.outcomes, splits[0], rng=rng, scale=scale)
+            fit_wide_path(member.eval(), trained.batch, trained.counts, splits[0], rng=rng, scale=scale)
 
         def tell(done: int, most: int, number: int = number) -> None:
             if watch.progress is not None:
@@ -298,7 +280,7 @@ def _train_members(
         parts = (splits[0], splits[1])
         own_watch = Watch(tell, watch.should_stop)
         summary = train_model(
-            member, trained.batch, trained.outcomes, parts, config=config.training, seed=member_seed, watch=own_watch
+            member, trained.batch, trained.counts, parts, config=config.training, seed=member_seed, watch=own_watch
         )
         summaries.append(summary)
         members.append(_rounded(member))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 class Predictor:
     """Predicts click rates of creatives with intervals, reasons and evidence.
 
-    predictor = Predictor.fit(creatives, features, PredictorConfig(), seed=0)
+    predictor = fit_predictor(creatives, features, PredictorConfig(), seed=0)          # adcreative.ctr.fitting
     predictor.save(Path("model"))
     Predictor.load(Path("model")).predict(creatives, features)[0].ctr
     """
@@ -64,27 +64,6 @@ class Predictor:
         self.drifts, self.notes = dict(drifts), dict(notes)
         self.members = [m.fold() if isinstance(m, CreativeQIN) else m.eval() for m in members]
         self._memories: weakref.WeakKeyDictionary[AccountHistory, _KeptHistory] = weakref.WeakKeyDictionary()
-
-    @classmethod
-    def fit(
-        cls,
-        creatives: Sequence[Creative],
-        features: Sequence[CreativeFeatures],
-        config: PredictorConfig | None = None,
-        *,
-        seed: int,
-        provenance: Mapping[str, str] | None = None,
-        start: Predictor | None = None,
-        progress: Callable[[int, int], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> Predictor:
-        """Fit a predictor to creatives with results; see `adcreative.ctr.fitting.fit_predictor`."""
-        from adcreative.ctr.fitting import fit_predictor
-
-        return fit_predictor(
-            creatives, features, config or PredictorConfig(),
-            seed=seed, provenance=provenance, start=start, progress=progress, should_stop=should_stop,
-        )  # fmt: skip
 
     def predict(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
@@ -176,13 +155,11 @@ class Predictor:
     def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
         """Refuse encoders other than those the model was fitted with.
 
-        A class noted in place of a hash ("stylegan.faces.FaceAnalyzer", before it had one) says nothing of the content.
-
         Raises:
             ArtifactError: a hash that both sides name differs.
         """
         for name, expected in self.config.encoder_hashes.items():
-            if "." not in expected and encoder_hashes.get(name, expected) != expected:
+            if encoder_hashes.get(name, expected) != expected:
                 raise ArtifactError(
                     f"the predictor was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
                     "use the same weights or fit it again"

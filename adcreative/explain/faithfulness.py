@@ -79,17 +79,16 @@ def judge_heat(
 ) -> dict[str, dict[str, float]]:
     """Return the figures of `summarise_wins` for the heat maps of creatives with a picture that can be read."""
     from adcreative.catalog.images import picture
-    from adcreative.explain.perturbation import deletion_wins, map_heat, occlusion_drops
-    from adcreative.verbs.explain import extract_unkept, shrink
+    from adcreative.explain.perturbation import deletion_wins, map_heat, occlusion_drops, shrink_picture
 
     rng = np.random.default_rng(seed)
-    score, extract = partial(_score, predictor), partial(extract_unkept, extractor)
+    score, extract = partial(_score, predictor), extractor.without_cache().extract
     wins: list[float] = []
     for number, creative in enumerate(creatives, start=1):
         image_u8 = picture(creative)
         if image_u8 is None:
             continue
-        small = shrink(image_u8)
+        small = shrink_picture(image_u8)
         heat = map_heat(creative, small, extract, score)
         cells = list(np.ndindex(*heat.shape))
 

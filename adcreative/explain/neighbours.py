@@ -6,19 +6,16 @@ keeps their names and counts. Models fitted before that have none, and say so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from adcreative.creative import Creative
-from adcreative.ctr.evidence import Drift
+from adcreative.ctr.known_creatives import NOTE
 from adcreative.ctr.predictor import Predictor
 from adcreative.features.batch import CreativeFeatures
 
-NOTE = "known_creatives"
-MAX_NAME = 60
 NUM_NEAREST = 5
 
 
@@ -34,20 +31,6 @@ class Neighbour:
     @property
     def rate(self) -> float:
         return self.clicks / self.impressions
-
-
-def describe_known(creatives: Sequence[Creative], drift: Drift) -> dict[str, list[Any]]:
-    """Return names, impressions and clicks of the drift check's reference rows, as plain values.
-
-    Args:
-        creatives: those whose embeddings the check was fitted to, in that order; all have results.
-    """
-    rows = [creatives[row] for row in ([] if drift.chosen is None else drift.chosen.tolist())]
-    return {
-        "names": [creative.name[:MAX_NAME] for creative in rows],
-        "impressions": [creative.impressions for creative in rows],
-        "clicks": [creative.clicks for creative in rows],
-    }
 
 
 def nearest_known(predictor: Predictor, features: CreativeFeatures, count: int = NUM_NEAREST) -> dict[str, list[Neighbour]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
@@ -22,6 +23,7 @@ NUM_CELLS = 8
 WINDOW_CELLS = 2
 MIN_CELLS = 4
 CHUNK = 16
+MAX_SIDE_PX = 768
 
 Extract = Callable[[Sequence[Creative]], Sequence[CreativeFeatures | CreativeError]]
 Score = Callable[[Sequence[Creative], Sequence[CreativeFeatures]], np.ndarray]
@@ -134,6 +136,13 @@ def occlusion_drops(
         log_odds += score(chunk, found).tolist()
         progress(len(log_odds), len(pictures))
     return log_odds[0] - np.array(log_odds[1:])
+
+
+def shrink_picture(image_u8: np.ndarray) -> np.ndarray:
+    """Return the picture with a long side of at most MAX_SIDE_PX, since dozens of copies of it are read."""
+    image = Image.fromarray(image_u8)
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
+    return np.asarray(image).copy()
 
 
 def cell_edges(image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

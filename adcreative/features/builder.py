@@ -27,6 +27,7 @@ from adcreative.features.batch import (
     FeatureSpec,
     HistoryBatch,
 )
+from adcreative.features.outcomes import fold
 
 MIN_FIELD_ROWS = 8
 MIN_CATEGORY_ROWS = 3
@@ -222,11 +223,6 @@ class FeatureBuilder:
     ) -> FeatureBatch:
         history = HistoryBatch(items=items, log_rate=log_rate, idx=torch.from_numpy(idx), mask=torch.from_numpy(mask))
         return FeatureBatch(dense=batch.dense, categories=batch.categories, present=batch.present, history=history)
-
-
-def fold(value: str) -> str:
-    """Return the form in which a category is compared: case and surrounding space do not matter."""
-    return " ".join(value.split()).casefold()
 
 
 def pool_fields(creative: Creative, features: CreativeFeatures) -> dict[str, np.ndarray | None]:

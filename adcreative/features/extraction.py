@@ -113,6 +113,10 @@ class FeatureExtractor:
                 results += self._extract_chunk(part[start : start + CHUNK], words)
         return results
 
+    def without_cache(self) -> FeatureExtractor:
+        """Return an extractor with the same encoders that keeps nothing, for pictures that are looked at once."""
+        return FeatureExtractor(self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing)
+
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 
-if TYPE_CHECKING:
-    from adcreative.verbs.loading import Tools
-
 CHUNK = 32
 
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
+
+
+class Extractor(Protocol):
+    """Reads creatives (`features.extraction.FeatureExtractor`)."""
+
+    def extract(self, creatives: Sequence[Creative]) -> Sequence[Any]:
+        """Return features, or the CreativeError that says why there are none, one for each creative."""
 
 
 def read_usable(data: Path, columns: Path | None = None) -> Catalog:
@@ -46,7 +50,7 @@ def keep_with_results(catalog: Catalog, data: Path) -> list[Creative]:
 
 
 def extract_features(
-    tools: Tools, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
+    extractor: Extractor, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
 ) -> tuple[list[Creative], list[Any], list[FailedCreative]]:
     """Return usable creatives with their features, and the failures; in chunks, so that memory stays flat."""
     usable: list[Creative] = []
@@ -56,7 +60,7 @@ def extract_features(
         if should_stop():
             break
         chunk = creatives[start : start + CHUNK]
-        for creative, result in zip(chunk, tools.extractor.extract(chunk), strict=True):
+        for creative, result in zip(chunk, extractor.extract(chunk), strict=True):
             if isinstance(result, CreativeError):
                 failures.append(failed_creative(creative, result))
             else:

@@ -24,7 +24,9 @@ import torch
 
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
-from adcreative.ctr.predictor import Predictor, PredictorConfig
+from adcreative.ctr.config import PredictorConfig
+from adcreative.ctr.fitting import fit_predictor
+from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.headline_tests import ATTRIBUTION, part_of_test
 from adcreative.errors import CreativeError
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
@@ -98,7 +100,7 @@ def fit_and_save(name: str, seed: int, table: tuple[list[Creative], list[Any]], 
     torch.set_num_threads(1)
     tools = load_tools()
     config = PredictorConfig(encoder_hashes=tools.extractor.hashes, ignored_categories=("brand",))
-    predictor = Predictor.fit(*table, config, seed=seed, provenance=PROVENANCE)
+    predictor = fit_predictor(*table, config, seed=seed, provenance=PROVENANCE)
     predictor.notes["headline_tests"] = measure_headlines(tools, predictor, held_out)
     predictor.notes["attribution"] = ATTRIBUTION
     predictor.save(out / name)

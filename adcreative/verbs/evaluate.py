@@ -50,7 +50,7 @@ def evaluate(
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
     tools, predictor = load_tools(), load_model(model).predictor
-    creatives, features, failures = extract_features(tools, wanted, progress, should_stop)
+    creatives, features, failures = extract_features(tools.extractor, wanted, progress, should_stop)
     if should_stop():
         raise ConfigError("stopped before all creatives were read; nothing was measured and nothing was written")
     failures_path = out.parent / "failures.csv"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ExplanationSummary", "explain"]
 
-MAX_SIDE_PX = 768
 NUM_STRONGEST = 8
 
 Progress = Callable[[str, int, int], None]
@@ -107,7 +104,7 @@ def explain_rate(
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
     from adcreative.explain.attribution import attribute
     from adcreative.explain.neighbours import nearest_known
-    from adcreative.explain.perturbation import map_heat, weigh_words
+    from adcreative.explain.perturbation import map_heat, shrink_picture, weigh_words
 
     (features,) = extractor.extract([creative])
     if isinstance(features, CreativeError):
@@ -122,8 +119,8 @@ def explain_rate(
     words = weigh_words(creative, features, extractor.extract, score)
     heat, shown_u8 = None, None
     if image_u8 is not None:
-        shown_u8 = shrink(image_u8)
-        heat = map_heat(creative, shown_u8, partial(extract_unkept, extractor), score, progress=progress)
+        shown_u8 = shrink_picture(image_u8)
+        heat = map_heat(creative, shown_u8, extractor.without_cache().extract, score, progress=progress)
     nearest = nearest_known(predictor, features)
     gradients = _integrate_words(creative, features, predictor, extractor, earlier)
     weighed = []
@@ -170,23 +167,6 @@ def _integrate_words(
         return {}
     found = integrate_words(creative, features, predictor, extractor, earlier)
     return {(word.field, word.position): word.log_odds for word in found}
-
-
-def extract_unkept(extractor: FeatureExtractor, creatives: Sequence[Creative]) -> Sequence[Any]:
-    """Read occluded pictures without leaving them in the cache, where each would take the place of a real one."""
-    from adcreative.features.extraction import FeatureExtractor
-
-    if isinstance(extractor, FeatureExtractor):
-        extractor = copy.copy(extractor)
-        extractor.cache = None
-    return extractor.extract(creatives)
-
-
-def shrink(image_u8: np.ndarray) -> np.ndarray:
-    """Return the picture with a long side of MAX_SIDE_PX at most: dozens of copies of it are read."""
-    image = Image.fromarray(image_u8)
-    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
-    return np.asarray(image).copy()
 
 
 def _change(log_odds: float) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -106,7 +107,8 @@ class FaceAnalyzer:
         for path in astuple(self._networks):
             found.update(hashlib.sha256(path.read_bytes()).digest())
         for module in ANSWERING:
-            here = {name: value for name, value in vars(sys.modules[_module_of[module]]).items() if name.isupper()}
+            values = vars(sys.modules[_module_of[module]]).items()
+            here = {name: value for name, value in values if name.isupper() and not isinstance(value, ModuleType)}
             found.update(repr(sorted((here | _moved_away.get(module, {})).items())).encode())
         return found.hexdigest()[:16]
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
@@ -44,7 +45,7 @@ def batch(world: PlantedWorld, builder: FeatureBuilder) -> FeatureBatch:
 
 @pytest.fixture(scope="session")
 def predictor(world: PlantedWorld) -> Predictor:
-    return Predictor.fit(
+    return fit_predictor(
         world.creatives, world.features, SMALL, seed=0,
         provenance={"words": "measured: real headline tests", "picture": "simulated", "faces": "simulated"},
     )  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 from adcreative import pipeline
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.labels import PictureLabeller
 from adcreative.errors import AdCreativeError, ArtifactError, FeatureError, TrainingError
@@ -175,7 +176,7 @@ def test_tests_with_one_arm_teach_the_level_and_claim_no_order() -> None:
     """No pair can be formed: the figures within tests are None, the rest is measured."""
     world = plant_tests(160, seed=3).rows(np.arange(0, 640, 4))
     assert len({c.test_id for c in world.creatives}) == len(world.creatives)
-    fitted = Predictor.fit(world.creatives, world.features, replace(SMALL, num_members=1), seed=0)
+    fitted = fit_predictor(world.creatives, world.features, replace(SMALL, num_members=1), seed=0)
     metrics = fitted.notes["metrics"]
     assert metrics["pairwise_accuracy"] is None
     assert metrics["pairwise_accuracy_significant"] is None
@@ -189,7 +190,7 @@ def test_a_modality_that_training_never_had_changes_nothing_and_is_said() -> Non
     world = plant_market(160, seed=4)
     blind = [replace(one, image=None, look=None, face_codes=np.zeros((0, 512), np.float32), face_shares=np.zeros(0, np.float32),
                      face_attributes=np.zeros((0, 8), np.float32)) for one in world.features]  # fmt: skip
-    fitted = Predictor.fit(world.creatives, blind, replace(SMALL, num_members=1), seed=0)
+    fitted = fit_predictor(world.creatives, blind, replace(SMALL, num_members=1), seed=0)
     with_picture = replace(blind[0], image=world.features[0].image, look=world.features[0].look)
     (plain,), (pictured,) = (fitted.predict(world.creatives[:1], [one]) for one in (blind[0], with_picture))
     assert pictured.ctr == pytest.approx(plain.ctr, rel=1e-6)

@@ -10,28 +10,40 @@ from scipy import special, stats
 
 from adcreative.ctr.calibration import (
     Calibrator,
-    Counts,
     DomainCalibration,
+    ScoredCounts,
     fit_calibrator,
     log_likelihood,
     match_coverage,
     replace_logits,
 )
+from adcreative.features.outcomes import Counts
 
 
-def draw(num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35) -> tuple[Counts, np.ndarray]:
+def draw(num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35) -> tuple[ScoredCounts, np.ndarray]:
     """Logits that are off by a shift and a slope, rates that vary by tau around them, binomial clicks; and the true rates."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(-4, 0.6, num)
     truth = special.expit(-4 + shift + slope * (logit + 4) + tau * rng.normal(size=num))
     impressions = rng.integers(500, 5000, num).astype(float)
     clicks = rng.binomial(impressions.astype(int), truth).astype(float)
-    return Counts(logit, np.zeros(num), impressions, clicks, np.zeros(num, int), np.arange(num)), truth
+    return score(logit, impressions, clicks), truth
+
+
+def score(logit: np.ndarray, impressions: np.ndarray, clicks: np.ndarray) -> ScoredCounts:
+    """Words only, each row on its own, members that agree."""
+    num = len(logit)
+    counts = Counts(impressions, clicks, np.arange(num), np.zeros(num, bool))
+    return ScoredCounts(logit, np.zeros(num), np.zeros(num, int), counts)
+
+
+def count_anew(scored: ScoredCounts, **changes: np.ndarray) -> ScoredCounts:
+    return replace(scored, counts=replace(scored.counts, **changes))
 
 
 def test_parameters_are_recovered() -> None:
-    counts, _ = draw(1500, seed=0)
-    fitted = fit_calibrator(counts, seed=0).domains[0]
+    scored, _ = draw(1500, seed=0)
+    fitted = fit_calibrator(scored, seed=0).domains[0]
     assert fitted.slope == pytest.approx(0.7, abs=0.06)
     assert fitted.intercept + fitted.slope * (-4 - fitted.centre) == pytest.approx(-3.6, abs=0.05)
     assert fitted.extra_std == pytest.approx(0.35, abs=0.04)
@@ -41,8 +53,8 @@ def test_parameters_are_recovered() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_intervals_cover_true_rates_and_coverage_from_counts_agrees(seed: int) -> None:
-    counts, _ = draw(800, seed=seed)
-    calibrator = fit_calibrator(counts, seed=0)
+    scored, _ = draw(800, seed=seed)
+    calibrator = fit_calibrator(scored, seed=0)
     fresh, truth = draw(3000, seed=seed + 10)
     log_odds = calibrator.log_odds(fresh.logit, fresh.domain)
     low, high = calibrator.interval(log_odds, calibrator.spread(fresh.spread, fresh.domain), fresh.domain)
@@ -58,32 +70,29 @@ def test_intervals_cover_beta_binomial_rates() -> None:
     truth = rng.beta(3.43, 109.78, 2000)
     impressions = rng.integers(300, 3000, 2000)
     clicks = rng.binomial(impressions, truth)
-    counts = Counts(
-        rng.normal(-3.5, 0.1, 2000), np.zeros(2000), impressions.astype(float), clicks.astype(float),
-        np.zeros(2000, int), np.arange(2000),
-    )  # fmt: skip
-    calibrator = fit_calibrator(counts.rows(np.arange(1000)), seed=0)
-    held_out = counts.rows(np.arange(1000, 2000))
+    scored = score(rng.normal(-3.5, 0.1, 2000), impressions.astype(float), clicks.astype(float))
+    calibrator = fit_calibrator(scored.index_select(np.arange(1000)), seed=0)
+    held_out = scored.index_select(np.arange(1000, 2000))
     low, high = calibrator.interval(calibrator.log_odds(held_out.logit, held_out.domain), held_out.spread, held_out.domain)
     assert 0.86 <= ((low <= truth[1000:]) & (truth[1000:] <= high)).mean() <= 0.95
     assert calibrator.coverage(held_out) == pytest.approx(0.9, abs=0.03)
 
 
-def heavy(num: int, seed: int) -> tuple[Counts, np.ndarray]:
+def heavy(num: int, seed: int) -> tuple[ScoredCounts, np.ndarray]:
     """As `draw`, with residuals of a law with two widths: most creatives vary little, a tenth a lot."""
     rng = np.random.default_rng(seed)
-    counts, _ = draw(num, seed=seed, tau=0.0)
+    scored, _ = draw(num, seed=seed, tau=0.0)
     width = np.where(rng.random(num) < 0.1, 1.5, 0.12)
-    truth = special.expit(-3.6 + 0.7 * (counts.logit + 4) + width * rng.normal(size=num))
+    truth = special.expit(-3.6 + 0.7 * (scored.logit + 4) + width * rng.normal(size=num))
     impressions = np.full(num, 20_000.0)
-    return replace(counts, impressions=impressions, clicks=rng.binomial(20_000, truth).astype(float)), truth
+    return count_anew(scored, impressions=impressions, clicks=rng.binomial(20_000, truth).astype(float)), truth
 
 
 def test_matched_intervals_cover_where_the_assumed_law_is_wrong() -> None:
-    counts, _ = heavy(1200, 20)
+    scored, _ = heavy(1200, 20)
     fresh, truth = heavy(4000, 21)
-    fitted = fit_calibrator(counts, seed=0)
-    matched = match_coverage(fitted, counts)
+    fitted = fit_calibrator(scored, seed=0)
+    matched = match_coverage(fitted, scored)
 
     def covers(calibrator: Calibrator) -> float:
         low, high = calibrator.interval(calibrator.log_odds(fresh.logit, fresh.domain), fresh.spread, fresh.domain)
@@ -91,54 +100,61 @@ def test_matched_intervals_cover_where_the_assumed_law_is_wrong() -> None:
 
     assert covers(fitted) > 0.92
     assert covers(matched) == pytest.approx(0.9, abs=0.02)
-    assert matched.coverage(counts) == pytest.approx(0.9, abs=0.005)
+    assert matched.coverage(scored) == pytest.approx(0.9, abs=0.005)
     assert matched.domains[1] == fitted.domains[1]  # no creative of that kind: left as it was
 
 
 def test_unseen_logits_take_the_place_of_flattering_ones() -> None:
     """Rows a network learnt by heart: calibrated on those logits the interval is too narrow, on replaced ones it covers."""
-    counts, _ = draw(900, seed=30)
-    by_heart = replace(counts, logit=special.logit((counts.clicks + 0.5) / (counts.impressions + 1)))
+    scored, _ = draw(900, seed=30)
+    by_heart = replace(scored, logit=special.logit((scored.counts.clicks + 0.5) / (scored.counts.impressions + 1)))
     halves = np.array_split(np.random.default_rng(0).permutation(900), 2)
-    honest = replace_logits(by_heart, [(rows, counts.logit[rows]) for rows in halves])
-    assert np.array_equal(np.sort(honest.group), np.arange(900))
-    assert np.array_equal(honest.logit, counts.logit[honest.group])
+    honest = replace_logits(by_heart, [(rows, scored.logit[rows]) for rows in halves])
+    assert np.array_equal(np.sort(honest.counts.group), np.arange(900))
+    assert np.array_equal(honest.logit, scored.logit[honest.counts.group])
     fresh, _ = draw(2000, seed=31)
     assert fit_calibrator(by_heart, seed=0).coverage(fresh) < 0.8
     assert fit_calibrator(honest, seed=0).coverage(fresh) == pytest.approx(0.9, abs=0.03)
 
 
 def test_rates_are_right_on_average() -> None:
-    counts, _ = draw(1500, seed=4)
-    calibrator = fit_calibrator(counts, seed=0)
+    scored, _ = draw(1500, seed=4)
+    calibrator = fit_calibrator(scored, seed=0)
     fresh, _ = draw(3000, seed=5)
     rates = calibrator.rate(calibrator.log_odds(fresh.logit, fresh.domain), fresh.domain)
-    assert (rates * fresh.impressions).sum() / fresh.clicks.sum() == pytest.approx(1.0, abs=0.03)
+    assert (rates * fresh.counts.impressions).sum() / fresh.counts.clicks.sum() == pytest.approx(1.0, abs=0.03)
 
 
 def test_a_useless_logit_shows_no_skill_and_a_flat_slope() -> None:
-    counts, _ = draw(600, seed=6, slope=0.0)
-    fitted = fit_calibrator(counts, seed=0).domains[0]
+    scored, _ = draw(600, seed=6, slope=0.0)
+    fitted = fit_calibrator(scored, seed=0).domains[0]
     assert fitted.slope < 0.12
     assert fitted.skill < 0.01
 
 
 def test_few_groups_widen_the_interval() -> None:
-    counts, _ = draw(300, seed=7)
-    alone = fit_calibrator(counts, seed=0).domains[0].extra_std
-    two = replace(counts, group=np.arange(300) % 2)
+    scored, _ = draw(300, seed=7)
+    alone = fit_calibrator(scored, seed=0).domains[0].extra_std
+    two = count_anew(scored, group=np.arange(300) % 2)
     assert fit_calibrator(two, seed=0).domains[0].extra_std > alone + 0.02
 
 
 def test_domains_are_fitted_apart_when_each_has_enough() -> None:
     words, _ = draw(300, seed=8, tau=0.6)
     pictures, _ = draw(300, seed=9, tau=0.1, shift=-0.5)
-    both = Counts(*(np.concatenate(pair) for pair in zip(vars(words).values(), vars(pictures).values(), strict=True)))
-    both = Counts(both.logit, both.spread, both.impressions, both.clicks, np.repeat([0, 1], 300), np.arange(600))
+    logit, impressions, clicks = (
+        np.concatenate(pair)
+        for pair in (
+            (words.logit, pictures.logit),
+            (words.counts.impressions, pictures.counts.impressions),
+            (words.counts.clicks, pictures.counts.clicks),
+        )
+    )
+    both = replace(score(logit, impressions, clicks), domain=np.repeat([0, 1], 300))
     fitted = fit_calibrator(both, seed=0)
     assert fitted.domains[0].extra_std == pytest.approx(0.6, abs=0.08)
     assert fitted.domains[1].extra_std == pytest.approx(0.1, abs=0.06)
-    few = both.rows(np.r_[0:300, 300:320])
+    few = both.index_select(np.r_[0:300, 300:320])
     assert fit_calibrator(few, seed=0).domains[1].num_rows == 320  # too few pictures: the common fit
 
 

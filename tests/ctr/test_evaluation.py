@@ -163,11 +163,11 @@ def test_groups_are_drawn_whole_and_with_replacement() -> None:
 
 def test_counts_are_those_of_the_creatives(predictor: Predictor, fresh: PlantedWorld) -> None:
     part = fresh.rows(np.arange(290, 310))
-    counts = count_held_out(predictor, part.creatives, part.features)
-    assert counts.clicks.tolist() == [c.clicks for c in part.creatives]
-    assert counts.domain.tolist() == [1] * 10 + [0] * 10
+    scored = count_held_out(predictor, part.creatives, part.features)
+    assert scored.counts.clicks.tolist() == [c.clicks for c in part.creatives]
+    assert scored.domain.tolist() == [1] * 10 + [0] * 10
     expected, _ = predictor.predict_log_odds(part.creatives, part.features)
-    np.testing.assert_allclose(predictor.calibrator.log_odds(counts.logit, counts.domain), expected)
+    np.testing.assert_allclose(predictor.calibrator.log_odds(scored.logit, scored.domain), expected)
 
 
 def test_brier_by_hand_and_no_interval_of_one_group() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from adcreative.ctr.config import PredictorConfig, TrainingConfig
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import ConfigError
 from tests.ctr.planted import PlantedWorld, plant_market
@@ -19,7 +20,7 @@ CONFIG = PredictorConfig(num_members=1, ignored_categories=("brand",), training=
 @pytest.fixture(scope="module")
 def broad() -> Predictor:
     world = plant_market(1500, seed=1)
-    return Predictor.fit(world.creatives, world.features, CONFIG, seed=0)
+    return fit_predictor(world.creatives, world.features, CONFIG, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +36,22 @@ def error_of(predictor: Predictor, world: PlantedWorld) -> float:
 
 def test_a_small_account_keeps_what_was_learnt_elsewhere(broad: Predictor, small: PlantedWorld) -> None:
     fresh = plant_market(400, seed=3)
-    alone = Predictor.fit(small.creatives, small.features, CONFIG, seed=0)
-    continued = Predictor.fit(small.creatives, small.features, CONFIG, seed=0, start=broad)
+    alone = fit_predictor(small.creatives, small.features, CONFIG, seed=0)
+    continued = fit_predictor(small.creatives, small.features, CONFIG, seed=0, start=broad)
     assert error_of(continued, fresh) < error_of(alone, fresh) - 0.03
     assert error_of(continued, fresh) < error_of(broad, fresh) + 0.05
 
 
 def test_base_rate_follows_the_account(broad: Predictor, small: PlantedWorld) -> None:
     richer = [replace(one, clicks=min(one.impressions or 0, 3 * (one.clicks or 0))) for one in small.creatives]
-    continued = Predictor.fit(richer, small.features, CONFIG, seed=0, start=broad)
+    continued = fit_predictor(richer, small.features, CONFIG, seed=0, start=broad)
     before, _ = broad.predict_log_odds(small.creatives, small.features)
     after, _ = continued.predict_log_odds(small.creatives, small.features)
     assert (after - before).mean() == pytest.approx(np.log(3), abs=0.25)
 
 
 def test_encoding_is_that_of_the_start_and_steps_are_smaller(broad: Predictor, small: PlantedWorld, tmp_path: Path) -> None:
-    continued = Predictor.fit(small.creatives, small.features, PredictorConfig(num_members=2), seed=0, start=broad)
+    continued = fit_predictor(small.creatives, small.features, PredictorConfig(num_members=2), seed=0, start=broad)
     assert continued.builder is broad.builder
     assert continued.config.training.learning_rate == pytest.approx(0.3 * TrainingConfig().learning_rate)
     assert len(continued.members) == 2

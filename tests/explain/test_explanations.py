@@ -11,6 +11,7 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.ctr.evidence import Drift
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import CreativeError
 from adcreative.explain.attribution import attribute
@@ -227,5 +228,5 @@ def test_neighbours_survive_saving_and_are_small(predictor: Predictor, tmp_path:
 def test_too_few_creatives_for_a_drift_check_leave_no_list() -> None:
     tests = plant_tests(40, seed=2)
     no_text = [replace(one, text=None) for one in tests.features]
-    bare = Predictor.fit(tests.creatives, no_text, replace(SMALL, num_members=1), seed=0)
+    bare = fit_predictor(tests.creatives, no_text, replace(SMALL, num_members=1), seed=0)
     assert bare.notes[NOTE] == {}

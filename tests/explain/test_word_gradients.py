@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from adcreative.creative import Creative
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.explain import word_gradients
 from adcreative.explain.word_gradients import has_gradients, integrate_words
@@ -93,7 +94,7 @@ def tokenize_words(words: list[str], add_special_tokens: bool) -> dict[str, list
 def predictor() -> Predictor:
     world = plant_tests(40, seed=2)
     features = [replace(one, body=None if one.text is None else one.text[::-1].copy()) for one in world.features]
-    return Predictor.fit(world.creatives, features, replace(SMALL, num_members=1), seed=0)
+    return fit_predictor(world.creatives, features, replace(SMALL, num_members=1), seed=0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from adcreative.ctr.evaluation import measure_held_out
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.release import model_card
 from adcreative.release.model_card import ADS, HEADLINES, facts_of, main, pick, write_card
@@ -30,7 +31,7 @@ def fresh() -> PlantedWorld:
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
     learnt = plant_tests(60, seed=2)
-    return Predictor.fit(learnt.creatives, learnt.features, SMALL, seed=0, provenance={"words": "measured: planted tests"})
+    return fit_predictor(learnt.creatives, learnt.features, SMALL, seed=0, provenance={"words": "measured: planted tests"})
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from adcreative.catalog.tables import write_rows
 from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.verbs import loading as tools
@@ -39,7 +40,7 @@ def tests_world() -> PlantedWorld:
 @pytest.fixture(scope="module")
 def words_predictor(tests_world: PlantedWorld) -> Predictor:
     learnt = plant_tests(60, seed=2)
-    return Predictor.fit(learnt.creatives, learnt.features, SMALL, seed=0)
+    return fit_predictor(learnt.creatives, learnt.features, SMALL, seed=0)
 
 
 @pytest.fixture(autouse=True)

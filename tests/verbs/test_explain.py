@@ -20,6 +20,7 @@ from adcreative import pipeline
 from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.features.batch import CreativeFeatures
@@ -62,7 +63,7 @@ def corner_predictor() -> Predictor:
         (read,) = extract([dataclasses.replace(creative, image_u8=image_u8)])
         creatives.append(dataclasses.replace(creative, file_name=f"{row}.png"))
         features.append(read)
-    return Predictor.fit(creatives, features, dataclasses.replace(SMALL, num_members=1), seed=0)  # type: ignore[arg-type]
+    return fit_predictor(creatives, features, dataclasses.replace(SMALL, num_members=1), seed=0)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,6 @@
-"""Fit one network to counted results: binomial likelihood, within-group likelihood, seeded batches, early stopping.
+"""Fit one network to counted results: seeded batches of whole groups, learning rates by what a weight reads, early stopping.
 
-    binomial     sum_i w_i [ y_i softplus(-logit_i) + (1 - y_i) softplus(logit_i) ],   y_i = clicks / impressions
-    within group sum_g w_g sum_i clicks_i [ -log softmax_i( log impressions_i + log p_i ) ],   g: a test, else a brand
-
-Zero-click rows stay: they are what a low rate looks like. Creatives vary beyond what binomial noise explains, so a count
-stops gaining weight once its noise is below that variation (`group_variance`, `within_group_variance`): otherwise one row of
-a million impressions would be the whole loss. Knows logits and counts; nothing of files, calibration or features' meaning.
+Knows logits and counts; nothing of files, calibration or features' meaning. The losses are in `losses.py`.
 """
 
 from __future__ import annotations
@@ -16,37 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from adcreative.ctr.config import TrainingConfig
 from adcreative.ctr.inputs.creative import WIDE_INPUT
+from adcreative.ctr.training.losses import total_loss
 from adcreative.errors import TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality_mask
+from adcreative.features.outcomes import Counts
 
 HANDFUL = 16
 EpochProgress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Counts of N creatives. group [N] int64, 0..G-1: rows of one test share it, else rows of one brand, else it is the row.
-
-    is_test [N] bool: the group is a test, whose arms are only comparable in one piece.
-    """
-
-    impressions: Tensor
-    clicks: Tensor
-    group: Tensor
-    is_test: Tensor
-
-    def __len__(self) -> int:
-        return self.clicks.shape[0]
-
-    def rows(self, idx: Tensor) -> Outcomes:
-        """Return the rows `idx`, groups renumbered from 0."""
-        _, group = torch.unique(self.group[idx], return_inverse=True)
-        return Outcomes(self.impressions[idx], self.clicks[idx], group, self.is_test[idx])
 
 
 @dataclass(frozen=True)
@@ -68,54 +43,10 @@ class TrainingSummary:
 NOBODY = Watch()
 
 
-def binomial_loss(logits: Tensor, outcomes: Outcomes, group_variance: float) -> tuple[Tensor, Tensor]:
-    """Return (weighted negative log-likelihood, effective clicks).
-
-    The rows of a test or brand share its luck (audience, day, subject), so the cap applies to their impressions together:
-        weight_i = n_i / (1 + N_group * rate * (1 - rate) * group_variance),   rate: of the batch
-    """
-    rate = (outcomes.clicks.sum() / outcomes.impressions.sum()).clamp(1e-6, 1 - 1e-6)
-    information = _group_sum(outcomes.impressions, outcomes.group)[outcomes.group] * rate * (1 - rate)
-    weights = outcomes.impressions / (1 + information * group_variance)
-    share = outcomes.clicks / outcomes.impressions
-    loss = weights * (share * F.softplus(-logits) + (1 - share) * F.softplus(logits))
-    return loss.sum(), (weights * rate).sum()
-
-
-def within_group_loss(logits: Tensor, outcomes: Outcomes, within_group_variance: float) -> tuple[Tensor, Tensor]:
-    """Return (weighted multinomial negative log-likelihood, effective clicks) over groups with two rows or more.
-
-    The clicks of a group fall on its rows in proportion to impressions x rate. Both are 0 when every row is on its own.
-    """
-    group, clicks = outcomes.group, outcomes.clicks
-    num_arms = _group_sum(torch.ones_like(clicks), group)
-    group_clicks = _group_sum(clicks, group)
-    weights = (num_arms > 1) / (1 + group_clicks / num_arms * within_group_variance)  # [G]
-    scores = F.logsigmoid(logits) + outcomes.impressions.log()
-    peak = scores.detach().max()
-    log_total = _group_sum((scores - peak).exp().clamp_min(1e-30), group).log() + peak  # [G]
-    loss = -(weights[group] * clicks * (scores - log_total[group])).sum()
-    return loss, (weights * group_clicks).sum()
-
-
-def total_loss(logits: Tensor, outcomes: Outcomes, config: TrainingConfig) -> Tensor:
-    """Return (binomial + within_group_weight * within-group) / effective clicks of both.
-
-    One divisor for both keeps their balance that of their information: a group says much about the order of its rows and,
-    sharing one luck, little about their level.
-    """
-    loss, clicks = binomial_loss(logits, outcomes, config.group_variance)
-    if config.within_group_weight > 0:
-        order_loss, order_clicks = within_group_loss(logits, outcomes, config.within_group_variance)
-        loss = loss + config.within_group_weight * order_loss
-        clicks = clicks + config.within_group_weight * order_clicks
-    return loss / clicks.clamp_min(1e-6)
-
-
 def train_model(
     model: nn.Module,
     batch: FeatureBatch,
-    outcomes: Outcomes,
+    counts: Counts,
     splits: tuple[np.ndarray, np.ndarray],
     *,
     config: TrainingConfig,
@@ -125,7 +56,7 @@ def train_model(
     """Fit `model` in place and leave it in eval mode with the weights of its best validation epoch.
 
     Args:
-        batch: all rows, encoded. outcomes: their counts.
+        batch: all rows, encoded. counts: their results.
         splits: row numbers for training and for early stopping.
         seed: of batches and masks; same seed, same weights.
     Raises:
@@ -134,20 +65,20 @@ def train_model(
     train_idx, validation_idx = splits
     rng = np.random.default_rng(seed)
     validation = torch.from_numpy(np.sort(validation_idx))
-    held_out, held_out_counts = batch.rows(validation), outcomes.rows(validation)
+    held_out, held_out_counts = batch.rows(validation), counts.index_select(validation.numpy())
     optimizer = _build_optimizer(model, config)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.num_epochs, eta_min=1e-5)
     losses = [_validation_loss(model, held_out, held_out_counts, config)]
     best_epoch, best_state = 0, _snapshot(model)
     for epoch in range(1, config.num_epochs + 1):
         model.train()
-        for rows in _draw_batches(train_idx, outcomes, config.batch_size, rng):
+        for rows in _draw_batches(train_idx, counts, config.batch_size, rng):
             if watch.should_stop is not None and watch.should_stop():
                 raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
             idx = torch.from_numpy(rows)
             keep_history = torch.from_numpy((rng.random((len(rows), 1)) >= config.history_dropout_prob).astype(np.float32))
             inputs = _drop_modalities(batch.rows(idx, keep_history), config, rng)
-            _train_step(model, inputs, outcomes.rows(idx), config, optimizer)
+            _train_step(model, inputs, counts.index_select(rows), config, optimizer)
         schedule.step()
         losses.append(_validation_loss(model, held_out, held_out_counts, config))
         if losses[-1] < losses[best_epoch]:
@@ -162,10 +93,10 @@ def train_model(
 
 
 def _train_step(
-    model: nn.Module, batch: FeatureBatch, outcomes: Outcomes, config: TrainingConfig, optimizer: torch.optim.Optimizer
+    model: nn.Module, batch: FeatureBatch, counts: Counts, config: TrainingConfig, optimizer: torch.optim.Optimizer
 ) -> None:
     optimizer.zero_grad(set_to_none=True)
-    loss = total_loss(model(batch), outcomes, config)
+    loss = total_loss(model(batch), counts, config)
     if not bool(torch.isfinite(loss)):
         raise TrainingError("the training loss is not finite; lower learning_rate, and check the features for huge values")
     loss.backward()
@@ -193,10 +124,10 @@ def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Op
     )
 
 
-def _draw_batches(train_idx: np.ndarray, outcomes: Outcomes, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield shuffled batches of whole tests and of random handfuls (16) of a brand's rows, so that rows meet their peers."""
+def _draw_batches(train_idx: np.ndarray, counts: Counts, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield shuffled batches of whole tests, and of up to 16 rows of a brand at a time, so that each has rows to compare."""
     rows = rng.permutation(train_idx)
-    group, is_test = outcomes.group.numpy()[rows], outcomes.is_test.numpy()[rows]
+    group, is_test = counts.group[rows], counts.is_test[rows]
     order = np.argsort(group, kind="stable")  # random order within a group
     rows, group, is_test = rows[order], group[order], is_test[order]
     first = np.r_[True, group[1:] != group[:-1]]
@@ -233,15 +164,10 @@ def _drop_modalities(batch: FeatureBatch, config: TrainingConfig, rng: np.random
 
 
 @torch.no_grad()
-def _validation_loss(model: nn.Module, batch: FeatureBatch, outcomes: Outcomes, config: TrainingConfig) -> float:
+def _validation_loss(model: nn.Module, batch: FeatureBatch, counts: Counts, config: TrainingConfig) -> float:
     model.eval()
-    return float(total_loss(model(batch), outcomes, config))
+    return float(total_loss(model(batch), counts, config))
 
 
 def _snapshot(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def _group_sum(values: Tensor, group: Tensor) -> Tensor:
-    """Return [G] sums over groups numbered 0..G-1."""
-    return torch.zeros(int(group.max()) + 1, dtype=values.dtype).index_add(0, group, values)

@@ -1,4 +1,4 @@
-"""Where training starts: the wide path as the best linear prediction of a mixed model, in closed form.
+"""Warm start: the wide path begins as the best linear unbiased prediction (BLUP) of a mixed model, in closed form.
 
     y_i = logit_i + sum over fields f of present_f (o_f + w_f . x_f) + categories + group_g(i) + e_i
 
@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import linalg
 from torch import Tensor
 
 from adcreative.ctr.inputs.creative import WIDE_INPUT
-from adcreative.ctr.training.loop import Outcomes
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
+from adcreative.features.outcomes import Counts
 
 EMBEDDING_STD = 0.04
 MEASURE_STD = 0.12
@@ -38,7 +39,7 @@ MAX_ROWS = 6000
 
 @torch.no_grad()
 def fit_wide_path(
-    model: Any, batch: FeatureBatch, outcomes: Outcomes, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0
+    model: Any, batch: FeatureBatch, counts: Counts, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0
 ) -> None:
     """Move the wide path of `model` (a network with `wide`, in eval mode) by what the training rows say.
 
@@ -47,24 +48,19 @@ def fit_wide_path(
             differ by as much as the data leave open. At most MAX_ROWS rows are used.
         scale: of all prior deviations; below 1 where the network already knows something.
     """
-    rows, group = _draw_groups(train_idx, outcomes.group.numpy(), rng)
-    idx = torch.from_numpy(rows)
-    part, counts = batch.rows(idx), outcomes.rows(idx)
-    clicks, impressions = counts.clicks.double().numpy() + 0.5, counts.impressions.double().numpy() + 1.0
+    rows, group = _draw_groups(train_idx, counts.group, rng)
+    part = batch.rows(torch.from_numpy(rows))
+    clicks, impressions = counts.clicks[rows] + 0.5, counts.impressions[rows] + 1.0
     residual = np.log(clicks / (impressions - clicks)) - _logits(model, part)
     noise = 1.0 / clicks + 1.0 / (impressions - clicks) + EXTRA_VARIANCE
     designs = _designs(model.wide, part, scale)
     covariance = GROUP_VARIANCE * (group[:, None] == group[None, :]) + np.diag(noise)
     for design, variance in designs.values():
         covariance += variance * (design @ design.T)
-    factor = np.linalg.cholesky(covariance)
-
-    def solve(values: np.ndarray) -> np.ndarray:
-        return np.linalg.solve(factor.T, np.linalg.solve(factor, values))
-
-    ones = solve(np.ones(len(rows)))
+    factor = linalg.cho_factor(covariance, lower=True)
+    ones = linalg.cho_solve(factor, np.ones(len(rows)))
     mean = float(ones @ residual / ones.sum())
-    dual = solve(residual - mean)
+    dual = linalg.cho_solve(factor, residual - mean)
     model.wide.bias += mean
     for name, (design, variance) in designs.items():
         _move(model.wide, name, torch.from_numpy(variance * (design.T @ dual)).float())

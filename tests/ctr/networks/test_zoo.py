@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
-from adcreative.ctr.fitting import count_outcomes
 from adcreative.ctr.inputs.creative import WidePath
 from adcreative.ctr.networks.qin import CreativeQIN
 from adcreative.ctr.networks.zoo import CTR_MODELS, build_ctr_model
-from adcreative.ctr.training.loop import Outcomes, train_model
+from adcreative.ctr.training.loop import train_model
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from adcreative.features.outcomes import Counts, count_outcomes
 from tests.ctr.planted import PlantedWorld, plant_market
 
 CONFIG = CTRModelConfig(embedding_dim=4, num_layers=2)
@@ -75,7 +75,7 @@ class TestContract:
         rows, outcomes = builder.encode(world.creatives, world.features), count_outcomes(world.creatives)
         config = CTRModelConfig(embedding_dim=8, dropout_prob=0, input_dropout_prob=0)
         model = build_ctr_model(name, builder.spec, config, generator=torch.Generator().manual_seed(0))
-        observed = torch.logit((outcomes.clicks + 0.5) / (outcomes.impressions + 1))
+        observed = torch.logit(torch.from_numpy((outcomes.clicks + 0.5) / (outcomes.impressions + 1)).float())
         before = float(((model.eval()(rows).detach() - observed) ** 2).mean())
         learn_by_heart(model, rows, outcomes)
         after = float(((model.eval()(rows).detach() - observed) ** 2).mean())
@@ -108,11 +108,11 @@ class TestContract:
         return model
 
 
-def learn_by_heart(model: nn.Module, rows: FeatureBatch, outcomes: Outcomes) -> None:
+def learn_by_heart(model: nn.Module, rows: FeatureBatch, outcomes: Counts) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=250)
     model.train()
-    observed: Tensor = outcomes.clicks / outcomes.impressions
+    observed: Tensor = torch.from_numpy(outcomes.clicks / outcomes.impressions).float()
     for _ in range(250):
         optimizer.zero_grad()
         logits = model(rows)

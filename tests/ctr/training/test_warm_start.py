@@ -1,4 +1,4 @@
-"""The linear start equals the mixed model solved the long way, finds planted effects, and leaves alone what is not told."""
+"""The warm start equals the mixed model solved the long way, finds planted effects, and leaves alone what is not told."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.fitting import count_outcomes
 from adcreative.ctr.inputs.labels import attach_labels, widen_spec
 from adcreative.ctr.networks.zoo import build_ctr_model
-from adcreative.ctr.training import warm_start as linear_start
+from adcreative.ctr.training import warm_start
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from adcreative.features.outcomes import count_outcomes
 from tests.ctr.planted import PlantedWorld, plant_market
 
 
@@ -51,33 +51,33 @@ def test_equals_the_mixed_model_in_its_primal_form() -> None:
     world = replace(world, features=[replace(f, labels=found) for f, found in zip(world.features, sets, strict=True)])
     model, batch = start(world, once(), labels=(0, 1))
     present = batch.present.double().numpy()
-    blocks, variances = [present], [np.full(len(FIELDS), linear_start.PRESENCE_STD**2)]
+    blocks, variances = [present], [np.full(len(FIELDS), warm_start.PRESENCE_STD**2)]
     names = [name for name in DENSE_FIELDS if name in model.wide.weights]  # type: ignore[operator,union-attr]
     for name in names:
         values = batch.dense[name].double().numpy() * present[:, [FIELDS.index(name)]]
-        std = linear_start.EMBEDDING_STD if values.shape[1] >= 64 else linear_start.MEASURE_STD
+        std = warm_start.EMBEDDING_STD if values.shape[1] >= 64 else warm_start.MEASURE_STD
         blocks.append(values)
         variances.append(np.full(values.shape[1], std**2 / values.shape[1]))
     fresh = build_ctr_model("linear", FeatureBuilder.fit(world.creatives, world.features, np.arange(90)).spec, CTRModelConfig(),
                             generator=torch.Generator().manual_seed(0)).eval()  # fmt: skip
     appeal = batch.dense["appeal"].double().numpy() * float(fresh.wide.log_appeal_weight.detach().exp())  # type: ignore[union-attr,operator]
     blocks.append(appeal)
-    variances.append(np.full(1, linear_start.APPEAL_STD**2))
+    variances.append(np.full(1, warm_start.APPEAL_STD**2))
     for k, name in enumerate(CATEGORICAL_FIELDS):
         one_hot = np.eye(model.wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]  # type: ignore[union-attr,index]
         blocks.append(one_hot * present[:, [FIELDS.index(name)]])
-        variances.append(np.full(one_hot.shape[1], linear_start.CATEGORY_STD**2))
+        variances.append(np.full(one_hot.shape[1], warm_start.CATEGORY_STD**2))
     blocks.append(batch.dense[LABELS].double().numpy())
-    variances.append(np.full(2, linear_start.CATEGORY_STD**2))
+    variances.append(np.full(2, warm_start.CATEGORY_STD**2))
     outcomes = count_outcomes(world.creatives)
-    group = outcomes.group.numpy()
+    group = outcomes.group
     blocks += [np.eye(group.max() + 1)[group], np.ones((90, 1))]
-    variances += [np.full(group.max() + 1, linear_start.GROUP_VARIANCE), np.full(1, 1e9)]
+    variances += [np.full(group.max() + 1, warm_start.GROUP_VARIANCE), np.full(1, 1e9)]
     inputs = np.concatenate(blocks, axis=1)
-    clicks, impressions = outcomes.clicks.double().numpy() + 0.5, outcomes.impressions.double().numpy() + 1.0
+    clicks, impressions = outcomes.clicks + 0.5, outcomes.impressions + 1.0
     with torch.no_grad():
         target = np.log(clicks / (impressions - clicks)) - fresh(batch).double().numpy()
-    precision = 1.0 / (1.0 / clicks + 1.0 / (impressions - clicks) + linear_start.EXTRA_VARIANCE)
+    precision = 1.0 / (1.0 / clicks + 1.0 / (impressions - clicks) + warm_start.EXTRA_VARIANCE)
     normal = inputs.T @ (precision[:, None] * inputs) + np.diag(1.0 / np.concatenate(variances))
     weights = np.linalg.solve(normal, inputs.T @ (precision * target))
     offset = len(FIELDS)
