@@ -15,6 +15,7 @@ import pytest
 from adcreative import pipeline
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
+from adcreative.ctr import fitting
 from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.labels import PictureLabeller
@@ -152,7 +153,7 @@ def test_a_judge_that_fails_leaves_no_lonely_predictor(
             raise TrainingError("training was stopped in epoch 1 of 20; nothing was saved")
         return predictor
 
-    monkeypatch.setattr(Predictor, "fit", fit)
+    monkeypatch.setattr(fitting, "fit_predictor", fit)
     write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(TrainingError, match="nothing was saved"):
         pipeline.train(tmp_path / "ads.csv", tmp_path / "model")
@@ -164,7 +165,7 @@ def test_a_judge_that_fails_leaves_no_lonely_predictor(
 def test_training_on_tests_of_one_arm_warns_in_a_sentence(
     num_arms: int, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predictor, "fit", lambda *_, **__: predictor)
+    monkeypatch.setattr(fitting, "fit_predictor", lambda *_, **__: predictor)
     rows = [row | {"test_id": f"t{number // num_arms}"} for number, row in enumerate(ads(100, lambda i: 20 + i % 9))]
     write_rows(tmp_path / "ads.csv", rows, COLUMNS)
     found = pipeline.train(tmp_path / "ads.csv", tmp_path / "model", from_scratch=True)

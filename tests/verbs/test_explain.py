@@ -68,7 +68,8 @@ def corner_predictor() -> Predictor:
 
 @pytest.fixture(autouse=True)
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract)))
+    extractor = SimpleNamespace(extract=extract, without_cache=lambda: extractor)
+    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
     monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(*[corner_predictor] * 3))
 
 
