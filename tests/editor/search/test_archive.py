@@ -9,7 +9,7 @@ from adcreative.editor.search.archive import Elite, rank_correlation
 from adcreative.editor.search.config import SearchConfig
 from adcreative.editor.search.registry import NUM_SPREAD, search_edits
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
-from tests.editor.search.test_driver import SPACE, hill
+from tests.editor.search.test_registry import SPACE, hill
 
 ONE = GeneSpace(num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=2)
 
