@@ -3,7 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo test lint bench docs app train-embedded clean
+.PHONY: demo test lint bench docs app train-embedded ci-setup clean
+
+# Tests run in as many processes as there are cores, four at most, each with one thread (tests/conftest.py).
+PROCESSES ?= auto
+TESTS ?=
 
 .venv/.installed: pyproject.toml requirements-embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -14,16 +18,25 @@ DATA ?= ../shared/data
 demo: .venv/.installed
 	$(BIN)/adcreative demo --out demo
 
+# TESTS takes options and paths for pytest: make test TESTS="--no-skips tests/ctr"
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --ignore tests/real $(TESTS)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-bench: .venv/.installed
-	$(BIN)/python -m tests.bench
+# FuxiCTR, against which the networks are measured, needs an older pandas: it lives in an environment of its own.
+.venv-bench/.installed: pyproject.toml requirements-embedded.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[app,bench,dev]"
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-embedded.txt
+	touch $@
+
+bench: .venv-bench/.installed
+	.venv-bench/bin/python -m tests.bench $(BENCH)
 
 docs: .venv/.installed
 	$(BIN)/python -m adcreative.cli.manual
@@ -49,6 +62,15 @@ train-embedded: .venv/.installed
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
 	$(BIN)/python -m adcreative.release.shipped_training $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m adcreative.release.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
+
+# What the tests need that pip does not bring: a browser and groff. Only where they are missing and apt-get may be used.
+ci-setup: .venv/.installed
+	@missing=""; for name in chromium groff; do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+		else echo "missing:$$missing; install them, the tests of the app and the manual need them" >&2; exit 2; fi; \
+	fi
 
 clean:
 	rm -rf demo dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread per program, no network, and the loaded tools for the tests that run the real thing."""
+"""Shared by all tests: one thread a process, no network, no skipped test in CI, and the simulated market and its ads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,28 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores: more threads than cores slow each other tenfold
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
+SHARED = Path(__file__).parents[2] / "shared"
+collect_ignore = [] if SHARED.is_dir() else ["real"]  # tests on data that may not be shipped
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail when a test was skipped (CI installs what tests need)")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With --no-skips, end with exit code 1 and name each test that was skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")  # none in the processes of xdist
+    if reporter is None or not session.config.getoption("--no-skips"):
+        return
+    skipped = reporter.stats.get("skipped", [])
+    for report in skipped:
+        reporter.write_line(f"SKIPPED, which --no-skips forbids: {report.nodeid}: {report.longrepr[2]}", red=True)
+    if skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,7 +30,8 @@ def serving_figures(repeats: int = 3) -> dict[str, float]:
     serving = ServingQIN(network)
     candidates, history = draw_items(NUM_CANDIDATES, config, generator), draw_items(HISTORY_LENGTH, config, generator)
     levels = torch.randint(1, config.num_levels, (NUM_CANDIDATES, 2), generator=generator)
-    batch = ChallengeItems(*(part.expand(NUM_CANDIDATES, *part.shape) for part in vars(history).values()))
+    repeated = [None if part is None else part.expand(NUM_CANDIDATES, *part.shape) for part in vars(history).values()]
+    batch = ChallengeItems(*repeated)
     with torch.no_grad():
         plain_s = _fastest(lambda: network(levels, candidates, batch), repeats)
     cold_s = _fastest(lambda: serving.score(levels, candidates, history), repeats)
