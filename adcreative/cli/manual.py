@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ SEE_ALSO = (
 
 @dataclass(frozen=True)
 class CommandDoc:
-    """What one command says of itself; arguments and options are pairs of (spelling, meaning)."""
+    """What one command says of itself; arguments and options are pairs of (spelling, meaning). panel: its group in the help."""
 
     name: str
+    panel: str
     synopsis: str
     purpose: str
     example: str
@@ -84,6 +86,7 @@ def _describe(command: Any, name: str, context: Any) -> CommandDoc:
         (arguments if is_argument else options).append((spelling, " ".join(record[1].split())))
     return CommandDoc(
         name=name,
+        panel=getattr(command, "rich_help_panel", None) or "",
         synopsis=" ".join((*synopsis, "[OPTIONS]")),
         purpose=purpose.strip(),
         example=" ".join(example.split()),
@@ -110,8 +113,11 @@ def render_markdown(docs: Sequence[CommandDoc]) -> str:
         program.purpose,
         "",
     ]
-    lines += [f"- [`{one.name}`](#{one.name.replace(' ', '-')}): {_first_sentence(one.purpose)}" for one in commands]
-    lines += ["", "    adcreative [--version] [--help] COMMAND ..."]
+    for panel, grouped in groupby(commands, key=lambda one: one.panel):
+        lines += [f"**{panel}**", ""]
+        lines += [f"- [`{one.name}`](#{one.name.replace(' ', '-')}): {_first_sentence(one.purpose)}" for one in grouped]
+        lines += [""]
+    lines += ["    adcreative [--version] [--help] COMMAND ..."]
     lines += _table("Options of the program", program.options)
     for one in commands:
         lines += ["", f"## {one.name}", "", one.purpose, "", f"    {one.synopsis}"]

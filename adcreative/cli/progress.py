@@ -136,6 +136,16 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
         raise typer.Exit(exit_code)
 
 
+def print_outcome(summary: Any, noun: str) -> None:
+    """Print warnings, what was found, and where it is; noun: what was counted, as in `counted`."""
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for line in summary.lines:
+        typer.echo(line)
+    failed = f", {summary.failed} left out" if summary.failed else ""
+    typer.echo(f"{counted(summary.done, noun)}{failed}: {summary.path}")
+
+
 def _describe_forecast(forecast: Any, path: Path) -> str:
     said = [f"{forecast.to_do} creatives to do, {forecast.already_done} done before, {forecast.unusable} that cannot be used."]
     if forecast.first_problem:

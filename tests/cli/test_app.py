@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from adcreative import __version__, pipeline
-from adcreative.cli.app import app
+from adcreative.cli.app import PANELS, app
 from adcreative.cli.progress import Pace, duration
 
 VERBS = ("train", "score", "optimize", "evaluate", "explain", "benchmark", "demo", "models", "app", "disclosures", "purge",
@@ -23,6 +24,15 @@ def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
     result = runner.invoke(app, [verb, "--help"])
     assert result.exit_code == 0
     assert f"Example: adcreative {verb}" in result.output
+
+
+def test_the_help_has_six_panels_and_each_command_is_in_one_of_them() -> None:
+    titles = [panel.PANEL for panel in PANELS]
+    assert titles == ["Score", "Improve", "Launch", "Learn", "Research", "Keep the rules"]
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert {command.rich_help_panel for command in commands.values()} == set(titles)
+    shown = runner.invoke(app, ["--help"]).output
+    assert [shown.index(f"─ {title} ─") for title in titles] == sorted(shown.index(f"─ {title} ─") for title in titles)
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "app"])

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from adcreative import pipeline
 from adcreative.benchmarks import adsee as benchmark
-from adcreative.cli.app import app
+from adcreative.cli.app import PANELS, app
 from adcreative.cli.manual import CommandDoc, command_docs
 from adcreative.copywriter import build_copywriter, products
 from adcreative.creative import COLUMNS, EditResult
@@ -188,5 +188,7 @@ def _listing(folder: Path) -> set[tuple[Path, int]]:
 
 def test_no_command_is_left_out() -> None:
     assert {doc.name.split()[1] for doc in COMMANDS} == {
-        info.name or (info.callback and info.callback.__name__.replace("_", "-")) for info in app.registered_commands
+        info.name or (info.callback and info.callback.__name__.replace("_", "-"))
+        for panel in PANELS
+        for info in panel.commands.registered_commands
     }

@@ -1,0 +1,148 @@
+"""Commands of the help panel "Improve": edit ads, describe products, see it done, open the app. No logic of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adcreative.cli.options import (
+    AsJson,
+    C2paCertificate,
+    C2paKey,
+    Columns,
+    Consent,
+    Data,
+    DryRun,
+    Engine,
+    Limit,
+    Model,
+    Restart,
+    Resume,
+    Seed,
+    Settings,
+    Workers,
+)
+from adcreative.cli.progress import EXIT_CODES, finish, verb
+
+PANEL = "Improve"
+commands = typer.Typer(rich_markup_mode="rich")
+
+
+@commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
+def optimize(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder for results, images and report.")],
+    model: Model = None,
+    config: Settings = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result; 0 if neither this nor --config says.")] = None,
+    population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None,
+    generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None,
+    algorithm: Annotated[str | None, typer.Option(help="nsga2, adsee, random, hill-climbing or cma-es.")] = None,
+    risk_aversion: Annotated[
+        float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 0.8: four chances in five.")
+    ] = None,
+    llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
+    direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
+    look: Annotated[bool, typer.Option("--look", help="Let exposure, warmth, contrast, saturation and crop change.")] = False,
+    scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
+    brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: tone, words to use and avoid.")] = None,
+    consent: Consent = None,
+    c2pa_certificate: C2paCertificate = None,
+    c2pa_key: C2paKey = None,
+    columns: Columns = None,
+    limit: Limit = None,
+    resume: Resume = False,
+    restart: Restart = False,
+    workers: Workers = None,
+    engine: Engine = "local",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search edits of faces and words for each creative, re-render, re-score and judge them.
+
+    Example: adcreative optimize ads/ --out improved/ --seed 1
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        batch = pipeline.BatchConfig(
+            limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
+        )
+        summary = pipeline.optimize(
+            data, out, columns=columns, model=model, config=config, seed=seed, population=population, generations=generations,
+            algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm, directions=direction, consent=consent,
+            brand_kit=brand_kit, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None,
+            scene_model=scene_model or None, batch=batch, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    finish(summary, "creative{s} optimized", as_json=as_json)
+
+
+@commands.command(rich_help_panel=PANEL)
+def describe(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or parquet: one product a row, a column title.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
+    llm: Annotated[
+        str, typer.Option(help="template, smollm2 (drafts), a model folder, or http://… (OpenAI-compatible).")
+    ] = "template",
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    max_chars: Annotated[int | None, typer.Option(help="Longest description; 500 if not given.")] = None,
+    rank_by: Annotated[str, typer.Option(help="record: what is said of it; predictor: the predicted rate too.")] = "record",
+    model: Annotated[Path | None, typer.Option(help="Folder written by train, for --rank-by predictor.")] = None,
+    brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid and more.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over instead of continuing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Write a description of each product from its attributes, and say how much of the record it says.
+
+    Example: adcreative describe products.csv --out descriptions.csv
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.describe(
+            data, out, llm=llm, seed=seed, max_chars=max_chars, rank_by=rank_by, model=model, brand_kit=brand_kit,
+            restart=restart, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    finish(summary, "product{s} described", as_json=as_json)
+
+
+@commands.command(rich_help_panel=PANEL)
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"), seed: Seed = 0, as_json: AsJson = False
+) -> None:
+    """Make a folder of simulated ads, optimize it, and compare the gain with the planted truth.
+
+    Example: adcreative demo --out demo
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.demo(out, seed=seed, progress=progress, should_stop=should_stop)
+    finish(summary, "creative{s} optimized", as_json=as_json)
+
+
+@commands.command("app", rich_help_panel=PANEL)
+def app_command(
+    host: Annotated[str, typer.Option(help="Address to bind; use --auth with anything but 127.0.0.1.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 7860,
+    model: Model = None,
+    auth: Annotated[str | None, typer.Option(help="user:password.")] = None,
+    config: Settings = None,
+    consent: Consent = None,
+    c2pa_certificate: C2paCertificate = None,
+    c2pa_key: C2paKey = None,
+) -> None:
+    """Open the web app on this machine.
+
+    Example: adcreative app --port 7860
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, _):
+        progress("loading models", 0, 1)
+        studio = pipeline.Studio(
+            model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
+        )  # fmt: skip
+    pipeline.launch_app(studio, host=host, port=port, auth=auth)

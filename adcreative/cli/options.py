@@ -1,0 +1,31 @@
+"""Options and arguments that several commands share, each with its one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, or one CSV or parquet file.")]
+Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start over; otherwise an earlier run at --out is continued.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Only continue; refuse when there is no run at --out.")]
+Limit = Annotated[int | None, typer.Option(help="Only the first N creatives; more of them later with the same --out.")]
+Workers = Annotated[int | None, typer.Option(help="Processes, each with its own models; 1 if not given, with Ray all cores.")]
+Engine = Annotated[str, typer.Option(help="local, or ray: the cluster at RAY_ADDRESS, else one on this machine.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long; write nothing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
+Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
+Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of the table = our name.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
+Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]
+Export = Annotated[Path, typer.Argument(help="Export of Meta Ads Manager or Google Ads, or a table with the same columns.")]
+C2paCertificate = Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")]
+C2paKey = Annotated[Path | None, typer.Option(help="PEM key of that certificate.")]
+Settings = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with settings of the search, the words and the picture.")
+]

@@ -1,0 +1,73 @@
+"""Commands of the help panel "Research": compare networks, see and convert weights. No logic of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adcreative.cli.progress import verb
+
+PANEL = "Research"
+commands = typer.Typer(rich_markup_mode="rich")
+
+
+@commands.command(rich_help_panel=PANEL)
+def benchmark(
+    name: Annotated[str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023).")] = "adsee",
+    data: Annotated[Path | None, typer.Option(help="Creatives with results; default: simulated markets.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for NAME.json and NAME.csv.")] = Path("benchmark"),
+    market: Annotated[list[int] | None, typer.Option(help="Seed of a simulated market; repeat for several.")] = None,
+    num: Annotated[int, typer.Option(min=1, help="Creatives of each simulated market.")] = 240,
+    seeds: Annotated[int, typer.Option(min=1, help="Splits by group, each with networks started anew.")] = 5,
+) -> None:
+    """Compare models, inputs and ways to pool faces, with intervals, on splits by group only.
+
+    Example: adcreative benchmark adsee --data account/ --out benchmark/
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        found = pipeline.benchmark(
+            name, out, data=data, markets=market or (1, 2), num=num, num_seeds=seeds, progress=progress, should_stop=should_stop
+        )
+    typer.echo(found.table)
+    typer.echo(f"{found.num_creatives} creatives: {found.path}")
+
+
+@commands.command(rich_help_panel=PANEL)
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List each named weight: where it comes from, size, sha256, licence, and whether it is here.
+
+    Example: adcreative models
+    """
+    from adcreative import pipeline
+
+    rows = pipeline.models()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo("  ".join(f"{key}={value}" for key, value in row.items()))
+
+
+@commands.command("convert-weights", rich_help_panel=PANEL)
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="IN", help=".pt (rosinality, e4e), .pkl (NVlabs) or .safetensors.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Face-model folder to write; must not exist.")],
+) -> None:
+    """Convert a StyleGAN2 or e4e checkpoint into a face-model folder, without running code of the file.
+
+    Example: adcreative convert-weights stylegan2-ffhq-config-f.pkl faces/
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, _):
+        progress("reading weights", 0, 1)
+        summary = pipeline.convert_weights(source, out)
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    parts = "generator and encoder" if summary.has_encoder else "generator"
+    typer.echo(f"{summary.source_format} {parts}, {summary.size_px} px: {summary.path}\nlicence: {summary.licence}")

@@ -1,0 +1,87 @@
+"""Commands of the help panel "Keep the rules": platform rules, disclosures, removal of a person. No logic of their own."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adcreative.cli.options import AsJson, Columns, Data
+from adcreative.cli.progress import finish, verb
+
+PANEL = "Keep the rules"
+commands = typer.Typer(rich_markup_mode="rich")
+
+
+@commands.command(rich_help_panel=PANEL)
+def check(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
+    columns: Columns = None,
+    brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say yes or no to the words and picture of each creative by platform rules, without any model.
+
+    Example: adcreative check ads/ --out checks.csv
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.check(data, out, columns=columns, brand_kit=brand_kit, progress=progress, should_stop=should_stop)
+    finish(summary, "creative{s} checked", as_json=as_json)
+
+
+@commands.command(rich_help_panel=PANEL)
+def disclosures(
+    market: Annotated[list[str], typer.Option(help="eu, us-ny, meta, tiktok, google or all; repeat for several.")],
+    run: Annotated[Path | None, typer.Option(help="A folder that optimize wrote; default: faces and words edited.")] = None,
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the ad runs; default: today.")] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="The person shown does not exist.")] = False,
+    rules: Annotated[Path | None, typer.Option(help="Folder of YAML rules that replace or add to ours.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what the law of a place or a platform's rules may ask you to disclose. Not legal advice.
+
+    Example: adcreative disclosures --market eu --market meta --run improved/
+    """
+    from adcreative import pipeline
+
+    with verb():
+        found = pipeline.disclosures(
+            market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps([one.as_dict() for one in found], indent=1))
+        return
+    for one in found:
+        since = "since" if one.is_in_force else "from"
+        typer.echo(f"[ ] {one.market_name}: {one.title} ({one.level}, {since} {one.applies_from})")
+        typer.echo(f"    {one.duty}\n    What to do: {one.how}")
+        typer.echo(f"    Sources differ: {one.doubt}" if one.doubt else "", nl=bool(one.doubt))
+        typer.echo(f"    Checked on {one.checked_on}: {', '.join(one.sources)}")
+    if not found:
+        typer.echo("no rule of these markets is touched by these edits")
+    typer.echo(pipeline.NOT_LEGAL_ADVICE)
+
+
+@commands.command(rich_help_panel=PANEL)
+def purge(
+    run: Annotated[Path | None, typer.Argument(help="Folder that optimize or demo wrote; left out: only the cache.")] = None,
+    consent_id: Annotated[str, typer.Option(help="Remove only the creatives that name this consent record.")] = "",
+    creative: Annotated[str, typer.Option(help="Remove only this creative (file_name or ad_name).")] = "",
+    keep_cache: Annotated[bool, typer.Option("--keep-cache", help="Leave the feature cache, which holds face codes.")] = False,
+) -> None:
+    """Remove faces, face codes and caches: of one person, of one creative, or of a whole run folder.
+
+    Example: adcreative purge improved/ --consent-id c-17
+    """
+    from adcreative import pipeline
+
+    with verb():
+        summary = pipeline.purge(run, consent_id=consent_id, creative=creative, keep_cache=keep_cache)
+    for sentence in summary.sentences():
+        typer.echo(sentence)

@@ -1,0 +1,106 @@
+"""Commands of the help panel "Score": what is an ad worth, how sure, and why. No logic of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adcreative.cli.options import AsJson, Columns, Data, DryRun, Engine, Limit, Model, Restart, Resume, Workers
+from adcreative.cli.progress import EXIT_CODES, finish, verb
+from adcreative.creative import Creative
+
+PANEL = "Score"
+commands = typer.Typer(rich_markup_mode="rich")
+
+
+@commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
+def score(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
+    model: Model = None,
+    columns: Columns = None,
+    limit: Limit = None,
+    resume: Resume = False,
+    restart: Restart = False,
+    workers: Workers = None,
+    engine: Engine = "local",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict a click rate with interval, evidence and reasons for each creative.
+
+    Example: adcreative score ads/ --out scores.csv
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        batch = pipeline.BatchConfig(
+            limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
+        )
+        summary = pipeline.score(
+            data, out, columns=columns, model=model, batch=batch, progress=progress, should_stop=should_stop
+        )
+    finish(summary, "creative{s} scored", as_json=as_json)
+
+
+@commands.command(rich_help_panel=PANEL)
+def explain(
+    ad: Annotated[Path | None, typer.Argument(metavar="AD", help="The picture; left out: words only.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for heat.png, explanation.json and .html.")] = Path("why"),
+    headline: Annotated[str, typer.Option(help="Headline.")] = "",
+    primary_text: Annotated[str, typer.Option(help="Text above the picture.")] = "",
+    description: Annotated[str, typer.Option(help="Text below the headline.")] = "",
+    cta: Annotated[str, typer.Option(help="Button.")] = "",
+    brand: Annotated[str, typer.Option(help="Brand.")] = "",
+    category: Annotated[str, typer.Option(help="Category.")] = "",
+    platform: Annotated[str, typer.Option(help="Platform.")] = "",
+    placement: Annotated[str, typer.Option(help="Placement.")] = "",
+    audience: Annotated[str, typer.Option(help="Audience.")] = "",
+    model: Annotated[Path | None, typer.Option(help="Folder written by train; default: the shipped model.")] = None,
+) -> None:
+    """Say why an ad has the rate it has: parts, words, regions of the picture, nearest known creatives.
+
+    Example: adcreative explain ad.jpg --headline "Sleep better tonight" --out why/
+    """
+    from adcreative import pipeline
+
+    creative = Creative(
+        file_name=ad.name if ad else "", image_path=ad, headline=headline, primary_text=primary_text, cta=cta,
+        description=description, brand=brand, category=category, platform=platform, placement=placement,
+        audience=audience,
+    )  # fmt: skip
+    with verb() as (progress, should_stop):
+        summary = pipeline.explain(creative, out, model=model, progress=progress, should_stop=should_stop)
+    if summary.stopped:
+        typer.echo("stopped; nothing was written", err=True)
+        raise typer.Exit(130)
+    found = summary.explanation
+    rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""
+    typer.echo(f"{found['name']}: {rate or 'not enough data'}")
+    for part in found["parts"]:
+        typer.echo(f"  {part['part']}: {part['share']:+.1%} of the odds ({part['ablation']:+.1%} by leaving it out)")
+    for word in found["strongest_words"]:
+        slope = "" if word["gradient"] is None else f" ({word['gradient']:+.1%} by gradients)"
+        typer.echo(f"  “{word['word']}”: {word['change']:+.1%}{slope}")
+    typer.echo(str(summary.path))
+
+
+@commands.command(rich_help_panel=PANEL)
+def evaluate(
+    data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None, columns: Columns = None
+) -> None:
+    """Measure a model on creatives with results that it was not trained on.
+
+    Example: adcreative evaluate held-out.parquet --out metrics.json
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        metrics = pipeline.evaluate(data, out, columns=columns, model=model, progress=progress, should_stop=should_stop)
+    typer.echo(json.dumps(metrics, indent=1))
+    for gap in metrics["gaps"]:
+        typer.echo(gap, err=True)
+    typer.echo(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
