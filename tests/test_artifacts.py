@@ -33,7 +33,7 @@ def test_round_trip_is_exact_and_hashes_agree(tmp_path: Path) -> None:
     assert artifact.content_hash == content_hash
     assert artifact.manifest["x"] == [1, "two"]
     for name, array in TENSORS.items():
-        assert artifact.tensors[name].dtype == array.dtype
+        assert artifact.tensors[name].dtype == array.dtype  # type: ignore[attr-defined]
         assert np.array_equal(artifact.tensors[name], array)
 
 

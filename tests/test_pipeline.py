@@ -90,7 +90,7 @@ def test_optimize_leaves_what_the_contract_names(run: Path) -> None:
         if row["edited_image"]:
             before = np.asarray(Image.open(run / str(row["original_image"])))
             after = np.asarray(Image.open(run / str(row["edited_image"])))
-            if not any(edit["face"] >= 0 for edit in row["edits"]):  # type: ignore[index, union-attr]
+            if not any(edit["face"] >= 0 for edit in row["edits"]):  # type: ignore[attr-defined, index, union-attr]
                 assert np.array_equal(before, after)
     assert "<html" in (run / "report.html").read_text()
 
@@ -204,7 +204,7 @@ def test_faces_are_edited_with_consent_only_through_every_door(ad_folder: Path, 
     assert "no consent_id" in refusals[0]
     assert 'consent record "c-old" expired on 2020-01-01' in refusals[1]
     assert refusals[2:] == ["", ""]
-    assert {edit["direction"] for edit in rows[2]["edits"] if edit["face"] >= 0} <= {"smile"}  # type: ignore[index, union-attr]
+    assert {edit["direction"] for edit in rows[2]["edits"] if edit["face"] >= 0} <= {"smile"}  # type: ignore[attr-defined, index, union-attr]
     studio = pipeline.Studio(consent=tmp_path / "consents.toml")
     for consent_id, refusal in zip(ids[:2], refusals[:2], strict=True):
         creative = Creative(image_path=tmp_path / "ads" / "face.jpg", headline="Sleep better tonight", consent_id=consent_id)

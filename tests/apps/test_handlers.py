@@ -222,7 +222,7 @@ def test_closed_page_leaves_its_search_running_and_finds_it_again(handlers: Hand
     studio.round_s = 0.02
     screens = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
     next(screens)
-    screens.close()
+    screens.close()  # type: ignore[attr-defined]
     assert handlers.is_running("me")
     *_, last = handlers.resume("me")
     assert last.record["headline_edited"] == "Coats today"
@@ -282,7 +282,7 @@ def test_a_search_that_waits_survives_its_closed_page(handlers: Handlers, studio
     next(first)
     second = handlers.improve("second", {"headline": "b"}, Wish(effort="quick"))
     assert "Waiting for the search before yours" in next(second).progress
-    second.close()  # the page is closed before the search has begun
+    second.close()  # type: ignore[attr-defined]  # the page is closed before the search has begun
     assert len(studio.asked) == 1
     *_, last = handlers.resume("second")
     assert last.record["headline_edited"] == "b today"

@@ -49,7 +49,7 @@ def _zoo_module(path: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    module.torch = torch
+    module.torch = torch  # type: ignore[attr-defined]
     spec.loader.exec_module(module)
     return module
 
@@ -170,7 +170,7 @@ def _published_qin() -> Any:
                 x = x + self.dropout(activation(norm(layer(x))))
             return self.fc(x)
 
-    class PublishedQIN(DIN):  # its batches, labels and training step
+    class PublishedQIN(DIN):  # type: ignore[misc, valid-type]  # its batches, labels and training step
         def __init__(self, columns: Any, config: ChallengeConfig, settings: dict[str, Any]) -> None:
             BaseModel.__init__(self, columns, model_id="QIN", **settings)
             self.item_info_dim, self.accumulation_steps = config.item_dim, 1

@@ -68,12 +68,12 @@ def convolution_figures(synthesis: SynthesisNetwork, repeats: int) -> tuple[floa
         weight = conv.weight.transpose(0, 1) if conv.upsample else conv.weight
         weight = weight.contiguous(memory_format=torch.channels_last)
 
-        def convolve(features: Tensor = features, weight: Tensor = weight, grows: bool = conv.upsample) -> Tensor:
+        def convolve(features: Tensor = features, weight: Tensor = weight, grows: bool = conv.upsample) -> Tensor:  # type: ignore[assignment]
             return F.conv_transpose2d(features, weight, stride=2) if grows else F.conv2d(features, weight, padding=1)
 
         times, _ = fastest_alternating({"bare": convolve}, repeats)
         total_s += times["bare"]
-        total_gflop += 2e-9 * 9 * in_channels * out_channels * side * side
+        total_gflop += 2e-9 * 9 * in_channels * out_channels * side * side  # type: ignore[assignment]
     return total_s, total_gflop
 
 

@@ -74,7 +74,7 @@ def test_an_edit_is_found_and_every_field_is_filled() -> None:
 def test_a_result_says_how_sure_it_is_of_the_change() -> None:
     ad, tools = fake_ad(), fake_tools()
     for model in (tools.predictor, tools.judge, tools.auditor):
-        model.spread = lambda features: 0.05
+        model.spread = lambda features: 0.05  # type: ignore[attr-defined]
     outcome = edit_creative(ad, tools=tools, config=replace(QUICK, seed=3))
     result, verdict = outcome.result, outcome.verdict
     assert verdict is not None

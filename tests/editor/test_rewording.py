@@ -84,7 +84,7 @@ def test_stopping_ends_the_lines() -> None:
 def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools()
     for model in (tools.predictor, tools.judge, tools.auditor):
-        model.spread = lambda features: 0.1
+        model.spread = lambda features: 0.1  # type: ignore[attr-defined]
     found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4, identity_floor=0.0))
     for headline, status in (("Dry feet all day", "edited"), ("Buy shoes", "kept")):
         result = reword(ad, replace(found, image_u8=ad.image_u8), headline, "Good shoes.", tools).result

@@ -19,9 +19,9 @@ LENGTHS = (1, 2, 2, 5, 9, 9, 9, 17, 30, 64, 64, 127, 128)
 def network(request: pytest.FixtureRequest) -> Any:
     torch.manual_seed(0)
     if request.param == "two-sided":
-        config: Any = BertConfig(**SIZES, num_attention_heads=3, attn_implementation="sdpa")
+        config: Any = BertConfig(**SIZES, num_attention_heads=3, attn_implementation="sdpa")  # type: ignore[call-arg]
         return BertModel(config, add_pooling_layer=False).eval()
-    config = LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, attn_implementation="sdpa")
+    config = LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, attn_implementation="sdpa")  # type: ignore[call-arg]
     return LlamaModel(config).eval()
 
 
@@ -58,7 +58,7 @@ def test_a_text_gives_the_same_bits_in_any_company(network: Any, texts: list[lis
 
 def test_a_start_mark_is_held_once_a_row_and_changes_no_state(texts: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    network = LlamaModel(LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, attn_implementation="sdpa")).eval()
+    network = LlamaModel(LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, attn_implementation="sdpa")).eval()  # type: ignore[call-arg]
     marked = [[3, *(token for token in text[:31] if token != 3)] for text in texts]
     expected = torch.stack([_naive(network, text, (0, 2), 1) for text in marked])
     rows, forward = [], network.forward

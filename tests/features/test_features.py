@@ -320,7 +320,7 @@ class TestCache:
 
     def test_damaged_entries_are_written_anew(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path)
-        cache.save("cd56", {"appeal": np.float32(0.5), "nan": np.array([[1.0, np.nan]]).T})
+        cache.save("cd56", {"appeal": np.float32(0.5), "nan": np.array([[1.0, np.nan]]).T})  # type: ignore[dict-item]
         kept = cache.load("cd56")
         assert kept is not None
         assert (kept["appeal"].shape, float(kept["appeal"]), kept["nan"].shape) == ((), 0.5, (2, 1))

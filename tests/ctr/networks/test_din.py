@@ -112,7 +112,7 @@ def test_creative_network_reads_the_history(builder: FeatureBuilder, batch: Feat
     torch.testing.assert_close(model(batch), model.wide(batch))  # the head starts at zero
     with torch.no_grad():
         model.head.weight.copy_(drawn(1, 80, seed=4))
-    changed = (model(batch) - model(batch.without("history"))).abs()
+        changed = (model(batch) - model(batch.without("history"))).abs()
     assert batch.history is not None
     has_history = batch.history.mask.sum(dim=1) > 0
     assert float(changed[has_history].mean()) > 1e-3

@@ -68,7 +68,11 @@ def test_two_processes_train_what_one_trains(folder: Path, tmp_path: Path) -> No
             found = weights_in(tmp_path / "two" / name)
             for key, expected in weights_in(tmp_path / "one" / name).items():
                 torch.testing.assert_close(
-                    found[key], expected, rtol=1e-9, atol=1e-9, msg=lambda text, key=key: f"{key}: {text}"
+                    found[key],
+                    expected,
+                    rtol=1e-9,
+                    atol=1e-9,
+                    msg=lambda text, key=key: f"{key}: {text}",  # type: ignore[misc]
                 )
             assert f"{name}: 2 processes" in (tmp_path / "two" / "log.txt").read_text()
     finally:

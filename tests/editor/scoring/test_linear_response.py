@@ -65,7 +65,7 @@ def test_picture_and_look_answer_by_the_area_of_the_face() -> None:
         def _one(self, creative: Creative) -> Any:
             features = super()._one(creative)
             smile = float(features.face_attributes[:, 0].sum())
-            return replace(features, image=np.array([1.0, 0.1 * smile]) / np.hypot(1.0, 0.1 * smile),
+            return replace(features, image=np.array([1.0, 0.1 * smile]) / np.hypot(1.0, 0.1 * smile),  # type: ignore[type-var]
                            look=np.array([smile]), face_shares=np.array([0.3, 0.1], np.float32))  # fmt: skip
 
     response, features, _ = measured(fake_ad(), extractor=Sees())
@@ -111,7 +111,7 @@ def test_faces_are_matched_by_their_codes() -> None:
             features = super()._one(creative)
             if np.array_equal(creative.image_u8, ad.image_u8):
                 return features
-            return replace(features, face_codes=features.face_codes[::-1], face_attributes=features.face_attributes[::-1])
+            return replace(features, face_codes=features.face_codes[::-1], face_attributes=features.face_attributes[::-1])  # type: ignore[type-var]
 
     ad = fake_ad(2)
     ad.image_u8[1, 5] = 228  # the faces differ

@@ -164,8 +164,8 @@ def test_lines_cross_behind_two_words_or_at_a_clause_that_both_have() -> None:
 
 def test_lines_do_not_cross_at_one_word_or_at_different_marks() -> None:
     lines = ("What to look for in a bag", "A bag for your day", "Time for a bag? Start with Rove.", "Made for you, by Rove")
-    lines += ("See a warm lamp up close", "How a warm lamp fits into your day")  # what follows a noun may be anything
-    lines += ("Is this your kind of bag?", "Find your kind of day")
+    lines += ("See a warm lamp up close", "How a warm lamp fits into your day")  # type: ignore[assignment]  # what follows a noun may be anything
+    lines += ("Is this your kind of bag?", "Find your kind of day")  # type: ignore[assignment]
     assert cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()
 
 

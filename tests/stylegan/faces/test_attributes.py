@@ -19,7 +19,7 @@ def mesh(**moves: tuple[float, float, float]) -> np.ndarray:
         points[number], points[PAIRS[number]] = (x, y, z), (-x, y, z)
     points[0], points[13], points[14], points[168] = (0, 62, 0), (0, 68, 0), (0, 70, 0), (0, 0, 0)
     points[10], points[152] = (0, -70, 10), (0, 120, 10)
-    for number, move in moves.items():
+    for number, move in moves.items():  # type: ignore[assignment]
         points[int(number[1:])] += move
     return points
 
@@ -78,7 +78,7 @@ def test_head_pose_is_read_back_and_the_mouth_is_not_fooled(degrees: float) -> N
 
 def test_size_does_not_matter() -> None:
     large = (eye(-30), eye(30, mirrored=True))
-    large = tuple(Eye(e.contour * 7, e.iris * 7) for e in large)
+    large = tuple(Eye(e.contour * 7, e.iris * 7) for e in large)  # type: ignore[assignment]
     np.testing.assert_allclose(measure_attributes(mesh() * 7, large)[:5], list(measure(mesh()).values())[:5], atol=1e-5)
 
 

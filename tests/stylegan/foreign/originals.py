@@ -288,7 +288,7 @@ def random_tensorflow(size: int, *, depth: int, seed: int) -> dict[str, np.ndarr
             normal(f"{name}/noise_strength", mean=0.4, scale=0.1)
 
     normal("dlatent_avg", W_DIM)
-    variables["lod"] = np.float32(0)
+    variables["lod"] = np.float32(0)  # type: ignore[assignment]
     for i in range(depth):
         normal(f"mapping/Dense{i}/weight", W_DIM, W_DIM, scale=100.0)
         normal(f"mapping/Dense{i}/bias", W_DIM, scale=20.0)

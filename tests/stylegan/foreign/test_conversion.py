@@ -40,7 +40,7 @@ class RunsCommand:
 
 class AsksForMemory:
     def __reduce__(self) -> tuple[Any, ...]:
-        return np._core.multiarray._reconstruct, (np.ndarray, (1 << 45,), b"b")
+        return np._core.multiarray._reconstruct, (np.ndarray, (1 << 45,), b"b")  # type: ignore[attr-defined]
 
 
 def test_e4e_becomes_a_face_model_folder(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_file_that_asks_for_all_memory(
 def test_the_reading_process_limits_itself_before_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", lambda limit, values: limits.update({limit: values}))
-    monkeypatch.setattr(reading_process, "convert", lambda *_: limits.update(done=(len(limits), 0)))
+    monkeypatch.setattr(reading_process, "convert", lambda *_: limits.update(done=(len(limits), 0)))  # type: ignore[call-overload]
     (tmp_path / "g.pt").write_bytes(bytes(1000))
     assert reading_process.main([str(tmp_path / "g.pt"), str(tmp_path / "out"), "7"]) == 0
     assert limits.pop("done") == (4, 0)  # type: ignore[call-overload]

@@ -84,8 +84,8 @@ def test_names_near_the_table_are_refused(module: str, name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("trap", [
-    Planted(np._core.multiarray.scalar, np.dtype("O"), pickle.dumps("x")),
-    Planted(np._core.multiarray._reconstruct, np.dtype, (0,), b"b"),
+    Planted(np._core.multiarray.scalar, np.dtype("O"), pickle.dumps("x")),  # type: ignore[attr-defined]
+    Planted(np._core.multiarray._reconstruct, np.dtype, (0,), b"b"),  # type: ignore[attr-defined]
 ])  # fmt: skip
 def test_number_stand_ins_take_numbers_only(trap: Planted, tmp_path: Path) -> None:
     (tmp_path / "g.pkl").write_bytes(pickle.dumps({"G_ema": trap}))

@@ -80,7 +80,7 @@ def test_gradients_equal_those_of_the_published_formula() -> None:
     expected = torch.autograd.grad((plain_synthesis(synthesis, w_plus) * target).sum(), inputs)
     names = ["w_plus", *dict(synthesis.named_parameters())]
     for name, ours, theirs in zip(names, found, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")  # type: ignore[misc]
 
 
 def test_wrong_shapes_are_named(tiny_face_model: FaceModel) -> None:
