@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylegan.errors import CheckpointError
-from stylegan.foreign import reading_process
+from stylegan.foreign.messages import FAILED, printable
 from stylegan.networks.checkpoints import load_face_model
 
 TIMEOUT_S = 900
+READER = "stylegan.foreign.reading_process"  # by name: imported here, runpy would warn that it runs twice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +58,9 @@ def convert_weights(source: Path, out_dir: Path, *, timeout_s: int = TIMEOUT_S) 
     if source.is_dir() and (source / "model.safetensors").is_file():
         source = source / "model.safetensors"
     if not source.is_file():
-        raise CheckpointError(f"{source} is not a file; expected .pt, .pkl, .safetensors or a face-model folder")
+        raise CheckpointError(f"{str(source)!r} is not a file; expected .pt, .pkl, .safetensors or a face-model folder")
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
-        raise CheckpointError(f"{out_dir} exists and is not an empty folder; name a new one")
+        raise CheckpointError(f"{str(out_dir)!r} exists and is not an empty folder; name a new one")
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     partial_dir = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
     try:
@@ -94,26 +96,36 @@ def read_apart(source: Path, out_dir: Path, *, timeout_s: int) -> None:
         sys.executable,
         "-P",
         "-m",
-        reading_process.__name__,
+        READER,
         str(source.resolve()),
         str(out_dir.resolve()),
         str(timeout_s),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(package_root), "CUDA_VISIBLE_DEVICES": ""}
+    # one thread: the fences hold for all of them, and none may be older than the fences
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads, "PYTHONPATH": str(package_root), "CUDA_VISIBLE_DEVICES": ""}
     try:
         finished = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
         raise CheckpointError(
-            f"{source.name}: reading took longer than {timeout_s} s; the file is damaged or hostile"
+            f"{source.name!r}: reading took longer than {timeout_s} s; the file is damaged or hostile"
         ) from error
     if finished.returncode == 0:
         return
-    if finished.returncode == reading_process.FAILED:
-        raise CheckpointError(f"{source.name}: {json.loads(finished.stdout.splitlines()[-1])['error']}")
-    last_line = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+    if finished.returncode == FAILED:
+        raise CheckpointError(f"{source.name!r}: {printable(json.loads(finished.stdout.splitlines()[-1])['error'])}")
     raise CheckpointError(
-        f"{source.name}: the process that reads it ended with code {finished.returncode} ({last_line[:200]}); "
+        f"{source.name!r}: the process that reads it {_ending(finished.returncode, finished.stderr)}; "
         "the file is damaged, hostile or larger than the memory allows"
     )
+
+
+def _ending(returncode: int, stderr: str) -> str:
+    """Say how a process ended: by which signal, or with which code and last words."""
+    if returncode < 0:
+        known = {int(one): one.name for one in signal.Signals}
+        return f"was ended by {known.get(-returncode, f'signal {-returncode}')}"
+    words = printable((stderr.strip().splitlines() or ["no message"])[-1])[:200]
+    return f"ended with code {returncode} ({words})"

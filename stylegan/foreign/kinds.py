@@ -12,9 +12,12 @@ from torch import Tensor
 from stylegan.errors import CheckpointError
 from stylegan.foreign import e4e, nvlabs, own, rosinality, tensorflow
 from stylegan.foreign.converted import ConvertedWeights
-from stylegan.foreign.unpickling import load_tensors, read_pickle
+from stylegan.foreign.messages import printable
+from stylegan.foreign.torch_files import load_tensors
+from stylegan.foreign.unpickling import read_pickle
 
 LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")  # torch's, of its RuntimeError
 NOT_WEIGHTS = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file itself; fetch it with: git lfs pull",
     b"<": "is a web page, not weights; the download link needs a browser or a confirmation",
@@ -27,7 +30,28 @@ def read_weights(path: Path) -> ConvertedWeights:
 
     Raises:
         CheckpointError: the file is of another kind, damaged, incomplete or asks to run code.
+        MemoryError, RecursionError: it asks for more than there is.
     """
+    try:
+        return _read_weights(path)
+    except CheckpointError as error:
+        raise CheckpointError(printable(str(error))) from error
+    except (MemoryError, RecursionError):
+        raise
+    except RuntimeError as error:
+        if any(words in str(error) for words in MEMORY_WORDS):
+            raise MemoryError(str(error)) from error
+        raise _unreadable(error) from error
+    except Exception as error:  # a value of another type than its place: no reader can list them all
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> CheckpointError:
+    reason = str(error).split("\n")[0]
+    return CheckpointError(printable(f"the file cannot be read as weights ({type(error).__name__}: {reason})"))
+
+
+def _read_weights(path: Path) -> ConvertedWeights:
     with path.open("rb") as file:
         start = file.read(64)
     if not start:

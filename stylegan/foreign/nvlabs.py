@@ -15,8 +15,8 @@ from torch import Tensor
 
 from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import ConvertedWeights, estimate_w_avg, generator_config
+from stylegan.foreign.stand_ins import PersistentObject
 from stylegan.foreign.tensor_table import TensorTable
-from stylegan.foreign.unpickling import PersistentObject
 from stylegan.networks.generator import GeneratorConfig
 
 WHAT = "NVlabs checkpoint"
@@ -61,7 +61,9 @@ def read_pickle_content(content: Mapping[str, object]) -> ConvertedWeights:
         CheckpointError: there is no G_ema, or it is not StyleGAN2's.
     """
     network = content.get("G_ema")
-    if not isinstance(network, PersistentObject):
+    if network is not None and not isinstance(network, PersistentObject):
+        raise CheckpointError(f"the G_ema of this pickle is a {type(network).__name__}, expected a stored network")
+    if network is None:
         found = ", ".join(sorted(map(str, content))) or "nothing"
         raise CheckpointError(f"this pickle has no network G_ema (it has {found}); use a network snapshot, network-*.pkl")
     return read_generator(read_module(network))

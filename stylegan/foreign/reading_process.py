@@ -1,4 +1,4 @@
-"""The process in which foreign files are read: limited in memory, time and file size, and thrown away afterwards.
+"""The process in which foreign files are read: fenced in (`sandbox.py`), and thrown away afterwards.
 
     python -m stylegan.foreign.reading_process SOURCE OUT_DIR TIMEOUT_S
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,36 +17,14 @@ import torch
 from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import LICENCES
 from stylegan.foreign.kinds import read_weights
+from stylegan.foreign.messages import FAILED, printable
 from stylegan.foreign.own import read_beside_manifest
+from stylegan.foreign.sandbox import confine
 from stylegan.networks.checkpoints import file_sha256, save_face_model
 
-FAILED = 3
-FIXED_MEMORY_BYTES = 8 << 30
-MEMORY_PER_SOURCE_BYTE = 8
 
-
-def limit_resources(source_bytes: int, timeout_s: int) -> None:
-    """Bound memory, processor time and written bytes of this process; where a system knows no such limits, the caller's
-    time limit is the only one."""
-    try:
-        import resource
-    except ImportError:
-        return
-    limits = {
-        resource.RLIMIT_AS: FIXED_MEMORY_BYTES + MEMORY_PER_SOURCE_BYTE * source_bytes,
-        resource.RLIMIT_CPU: timeout_s,
-        resource.RLIMIT_FSIZE: (64 << 20) + 4 * source_bytes,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in limits.items():
-        try:
-            resource.setrlimit(limit, (value, value))
-        except (ValueError, OSError):
-            continue
-
-
-def convert(source: Path, out_dir: Path) -> None:
-    """Read `source` and write it as a face model in single precision, with its origin in the manifest."""
+def convert(source: Path, out_dir: Path, remarks: Sequence[str] = ()) -> None:
+    """Read `source` and write it as a face model in single precision, with its origin and remarks on the reading."""
     face_model = read_beside_manifest(source) if source.suffix == ".safetensors" else None
     if face_model is not None:
         generator, encoder = face_model.generator, face_model.stored_encoder
@@ -63,27 +42,34 @@ def convert(source: Path, out_dir: Path) -> None:
         dtype=torch.float32,
         source={"name": source.name, "format": source_format, "sha256": file_sha256(source)},
         licence=licence,
-        notes=notes,
+        notes=[*notes, *remarks],
     )
 
 
 def main(arguments: list[str]) -> int:
     source, out_dir, timeout_s = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
-    limit_resources(source.stat().st_size, timeout_s)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    if source.with_name("manifest.json").is_file():
+        import stylegan.networks.encoder  # noqa: F401  timm makes folders when it is imported; later it could not
+    remarks = confine(source, out_dir, timeout_s)
     try:
-        convert(source, out_dir)
-    except CheckpointError as error:
-        print(json.dumps({"error": str(error)}))
-    except MemoryError:
-        print(json.dumps({"error": "the file asks for far more memory than its size explains; it is damaged or hostile"}))
-    except RecursionError:
-        print(json.dumps({"error": "the file is nested without end; it is damaged or hostile"}))
-    except Exception as error:  # whatever a damaged file makes the readers raise must stay one sentence
-        reason = str(error).split("\n")[0]
-        print(json.dumps({"error": f"the file cannot be read as weights ({type(error).__name__}: {reason})"}))
-    else:
-        return 0
-    return FAILED
+        convert(source, out_dir, remarks)
+    except Exception as error:
+        print(json.dumps({"error": printable(_sentence(error))}))
+        return FAILED
+    return 0
+
+
+def _sentence(error: Exception) -> str:
+    """Return one sentence for whatever a damaged file makes the readers raise."""
+    if isinstance(error, CheckpointError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "the file asks for far more memory than its size explains; it is damaged or hostile"
+    if isinstance(error, RecursionError):
+        return "the file is nested without end; it is damaged or hostile"
+    reason = str(error).split("\n")[0]
+    return f"the file cannot be read as weights ({type(error).__name__}: {reason})"
 
 
 if __name__ == "__main__":

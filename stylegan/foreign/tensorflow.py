@@ -18,7 +18,8 @@ from torch import Tensor
 from stylegan.errors import CheckpointError
 from stylegan.foreign.converted import ConvertedWeights
 from stylegan.foreign.nvlabs import ModuleTree, read_generator
-from stylegan.foreign.unpickling import TensorFlowNetwork
+from stylegan.foreign.stand_ins import TensorFlowNetwork
+from stylegan.foreign.unpickling import numbers_of
 from stylegan.networks.ops import BLUR_TAPS
 
 WHAT = "TensorFlow network pickle"
@@ -61,7 +62,7 @@ def collect_variables(network: TensorFlowNetwork) -> dict[str, np.ndarray]:
         if not isinstance(part, TensorFlowNetwork) or depth > 4:
             raise CheckpointError(f"{WHAT}: {prefix or 'Gs'} is not a stored network")
         for name, value in part.state.get("variables") or ():
-            variables[re.sub(r"^G_(mapping|synthesis)/", r"\1/", f"{prefix}{name}")] = np.asarray(value)
+            variables[re.sub(r"^G_(mapping|synthesis)/", r"\1/", f"{prefix}{name}")] = numbers_of(value, f"{WHAT}: {name}")
         for name, component in (part.state.get("components") or {}).items():
             walk(component, f"{prefix}{name}/", depth + 1)
 

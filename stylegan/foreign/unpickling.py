@@ -1,168 +1,195 @@
 """Read a pickle without running anything it names.
 
-A pickle is a program that may call any importable function. Here every name it asks for is looked up in one literal table
-of inert stand-ins; a name outside the table ends the reading. Module source text stored in NVlabs pickles is dropped unread.
+A pickle is a program for a small stack machine that may call any importable function and set any attribute. This machine
+keeps only the instructions that network pickles need (`OPCODES`), in Python's own slow form, so that no C structure can be
+written through. A name becomes an inert `Name`; calling one looks it up in the literal table `stand_ins.CALLS`; a name
+outside the table ends the reading. Attributes are set on nothing: a value that the file describes further is asked to keep
+the description (`StoredObject.set_state`). Module source text stored in NVlabs pickles is dropped unread.
+
 Still meant for the reading process only (`reading_process.py`), never for the caller's.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import pickle
-import re
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+import pickletools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 
 from stylegan.errors import CheckpointError
+from stylegan.foreign.stand_ins import CALLS, StoredArray, StoredDict, StoredObject, UnfitContentError
+
+OPCODES = (
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
+    "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT",
+    "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8",
+    "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM",
+    "SETITEMS", "EMPTY_SET", "ADDITEMS", "GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "BUILD",
+)  # fmt: skip
+PLAIN_KEYS = (str, bytes, int, float, bool, type(None))
 
 
-@dataclass
-class PersistentObject:
-    """An object of NVlabs' `torch_utils.persistence`: class name and state; its source text is not kept."""
+@dataclass(frozen=True)
+class Name:
+    """A function or class that the file names, of `CALLS`."""
 
-    class_name: str
-    state: Any
-
-
-class TensorFlowNetwork:
-    """A stored `dnnlib.tflib.network.Network`: only its state."""
-
-    def __init__(self) -> None:
-        self.state: Mapping[str, Any] = {}
-
-    def __setstate__(self, state: object) -> None:
-        if not isinstance(state, Mapping):
-            raise pickle.UnpicklingError("the state of a network is not a dict")
-        self.state = state
+    key: tuple[str, str]
 
 
-class EasyDict(dict):
-    """Stand-in for `dnnlib.util.EasyDict`."""
+class BoundedReader:
+    """A file of which no more can be asked for than is left: a false length ends the reading instead of taking memory."""
 
-    def __setstate__(self, state: object) -> None:
-        """Ignore attributes; the items have arrived by themselves."""
+    def __init__(self, file: BinaryIO, num_bytes: int) -> None:
+        self._file, self._left = file, num_bytes
 
+    def read(self, num_bytes: int) -> bytes:
+        """Return exactly so many bytes."""
+        if not 0 <= num_bytes <= self._left:
+            raise EOFError(f"{num_bytes} bytes were announced, {self._left} are left")
+        self._left -= num_bytes
+        return self._file.read(num_bytes)
 
-def load_tensors(file: Path | io.BytesIO) -> Any:
-    """Read a torch.save file with torch's own allow-list, plus `argparse.Namespace`, which training checkpoints hold.
+    def readline(self) -> bytes:
+        """Return one line, at most 1,000 bytes long."""
+        line = self._file.readline(1000)
+        self._left -= len(line)
+        return line
 
-    Raises:
-        CheckpointError: it asks to run code, or is truncated or damaged.
-    """
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except (MemoryError, RecursionError):
-        raise
-    except Exception as error:  # torch raises many kinds for damaged files
-        found = re.search(r"(?:unsupported|global:) GLOBAL (\S+)|unrecognized function (.+)|instances of (.+)", str(error))
-        if found:
-            name = next(filter(None, found.groups()))
-            raise CheckpointError(
-                f"the file asks for {name} on loading, which no StyleGAN2 weights need; refused without running it"
-            ) from error
-        reason = str(error).rpartition("WeightsUnpickler error: ")[2].strip().split("\n")[0]
-        raise CheckpointError(f"the file is truncated or damaged ({reason[:120]}); download it again") from error
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill a buffer."""
+        content = self.read(len(buffer))
+        buffer[:] = content
+        return len(content)
 
 
-def _persistent_object(meta: object) -> PersistentObject:
-    if not isinstance(meta, Mapping) or meta.get("type") != "class":
-        raise pickle.UnpicklingError("a persistent object is not a class instance")
-    return PersistentObject(str(meta.get("class_name")), meta.get("state"))
+def _marked(machine: Any) -> list[Any]:
+    items: list[Any] = machine.pop_mark()
+    return items
 
 
-def _load_storage(content: object) -> Any:
-    if not isinstance(content, bytes):
-        raise pickle.UnpicklingError("a tensor's storage is not bytes")
-    return load_tensors(io.BytesIO(content))
+def _append(machine: Any, items: list[Any]) -> None:
+    if type(machine.stack[-1]) is not list:
+        raise UnfitContentError("items were appended to what is no list")
+    machine.stack[-1].extend(items)
 
 
-def _rebuild_tensor(storage: Any, offset: int, size: Any, stride: Any, *_: object) -> torch.Tensor:
-    return torch._utils._rebuild_tensor(storage, offset, size, stride)
+def _set_items(machine: Any, items: list[Any]) -> None:
+    target = machine.stack[-1]
+    if type(target) not in (dict, StoredDict) or len(items) % 2:
+        raise UnfitContentError("items were set on what is no dict")
+    if not all(type(key) in PLAIN_KEYS for key in items[::2]):
+        raise UnfitContentError("a dict has keys that are no names")
+    target.update(zip(items[::2], items[1::2], strict=True))
 
 
-def _rebuild_parameter(data: object, *_: object) -> torch.Tensor:
-    if not isinstance(data, torch.Tensor):
-        raise pickle.UnpicklingError("a parameter is not a tensor")
-    return data
+def _add_items(machine: Any) -> None:
+    items = _marked(machine)
+    if type(machine.stack[-1]) is not set or not all(type(item) in PLAIN_KEYS for item in items):
+        raise UnfitContentError("a set holds more than names")
+    machine.stack[-1].update(items)
 
 
-def _empty_array(kind: object, shape: Any, _: object) -> np.ndarray:
-    if kind is not np.ndarray:
-        raise pickle.UnpicklingError("an array is of an unknown kind")
-    return np.ndarray(shape, dtype=np.int8)
+def _set_item(machine: Any) -> None:
+    items = [machine.stack.pop() for _ in range(2)]
+    _set_items(machine, items[::-1])
 
 
-def _array_from_buffer(content: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
-    return np.frombuffer(content, dtype=np.dtype(dtype)).reshape(shape, order=order)  # type: ignore[call-overload]
+def _call(machine: Any) -> None:
+    """Call a name of the table with a tuple of arguments (REDUCE and NEWOBJ, which mean the same here)."""
+    arguments, name = machine.stack.pop(), machine.stack.pop()
+    if type(name) is not Name or type(arguments) is not tuple:
+        raise UnfitContentError("what is called has no name")
+    machine.stack.append(CALLS[name.key](*arguments))
 
 
-def _number(dtype: np.dtype, content: Any) -> Any:
-    if dtype.kind not in "biufc" or not isinstance(content, bytes):
-        raise pickle.UnpicklingError(f"a number is of type {dtype}")
-    return np.frombuffer(content, dtype=dtype, count=1)[0]
+def _bytearray(machine: Any) -> None:
+    """Read a byte array; Python's own instruction takes the memory before it looks whether the bytes are there."""
+    length = int.from_bytes(machine.read(8), "little")
+    machine.stack.append(bytearray(machine.read(length)))
 
 
-def _latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"text is encoded as {encoding}")
-    return text.encode("latin1")
+def _build(machine: Any) -> None:
+    """Hand a description to the value that it describes, which must expect one."""
+    state, target = machine.stack.pop(), machine.stack[-1]
+    if not isinstance(target, StoredObject):
+        raise UnfitContentError(f"a state was set on a {type(target).__name__}")
+    target.set_state(state)
 
 
-ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent_object,
-    ("dnnlib.util", "EasyDict"): EasyDict,
-    ("dnnlib.tflib.network", "Network"): TensorFlowNetwork,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch.storage", "_load_from_bytes"): _load_storage,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy.core.numeric", "_frombuffer"): _array_from_buffer,
-    ("numpy._core.numeric", "_frombuffer"): _array_from_buffer,
-    ("numpy.core.multiarray", "scalar"): _number,
-    ("numpy._core.multiarray", "scalar"): _number,
-    ("_codecs", "encode"): _latin1,
-    ("builtins", "set"): set,
-    ("__builtin__", "set"): set,
+_OWN: dict[str, Callable[[Any], None]] = {
+    "APPEND": lambda machine: _append(machine, [machine.stack.pop()]),
+    "APPENDS": lambda machine: _append(machine, _marked(machine)),
+    "SETITEM": _set_item,
+    "SETITEMS": lambda machine: _set_items(machine, _marked(machine)),
+    "ADDITEMS": _add_items,
+    "REDUCE": _call,
+    "NEWOBJ": _call,
+    "BUILD": _build,
+    "BYTEARRAY8": _bytearray,
 }
 
 
-class AllowListUnpickler(pickle.Unpickler):
-    """Unpickler that knows the names in `ALLOWED` and no other."""
+class _Instructions(dict):
+    """Instruction byte -> what it does; an unknown one is refused by its name."""
+
+    def __missing__(self, code: int) -> Any:
+        name = next((known.name for known in pickletools.opcodes if known.code == chr(code)), code)
+        raise UnfitContentError(f"instruction {name} is not one that weights need")
+
+
+class AllowListUnpickler(pickle._Unpickler):
+    """Python's own pickle machine, less all instructions but `OPCODES` and all names but those of `CALLS`."""
+
+    dispatch = _Instructions(
+        {ord(getattr(pickle, name)): _OWN.get(name, pickle._Unpickler.dispatch[ord(getattr(pickle, name))]) for name in OPCODES}
+    )
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
+        if (module, name) not in CALLS:
             raise CheckpointError(
                 f"the file asks for {module}.{name} on loading, which no StyleGAN2 weights need; refused without running it"
             )
-        return ALLOWED[module, name]
+        return Name((module, name))
 
 
 def read_pickle(path: Path) -> object:
-    """Read a pickle file to plain containers, tensors, arrays and the stand-ins above.
+    """Read a pickle file to plain containers, tensors and the values of `stand_ins`.
 
     Raises:
         CheckpointError: the file asks for any other name, or is truncated or damaged.
     """
     try:
         with path.open("rb") as file:
-            return AllowListUnpickler(file).load()
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            return AllowListUnpickler(BoundedReader(file, size)).load()
     except CheckpointError:
         raise
     except (MemoryError, RecursionError):
         raise
-    except Exception as error:  # damaged opcodes raise nearly anything
+    except UnfitContentError as error:
+        raise CheckpointError(f"the file holds something else than weights: {error}; refused") from error
+    except Exception as error:  # damaged instructions raise nearly anything
         raise CheckpointError(
             f"the file is truncated or damaged ({type(error).__name__}: {error}); download it again"
         ) from error
+
+
+def numbers_of(value: object, name: str) -> np.ndarray:
+    """Return a stored array, or a plain number, as numpy numbers.
+
+    Raises:
+        CheckpointError: it is neither, or an array whose bytes do not fit its shape.
+    """
+    try:
+        numbers = value.numbers() if isinstance(value, StoredArray) else np.asarray(value)
+    except UnfitContentError as error:
+        raise CheckpointError(f"{name} cannot be read: {error}") from error
+    if numbers.dtype.kind not in "biuf":
+        raise CheckpointError(f"{name} is a {type(value).__name__}, expected numbers")
+    return numbers

@@ -155,15 +155,15 @@ def _cached() -> list[tuple[str, bytes]]:
 
 
 def _read_weights(path: Path) -> object:
-    """Read as the process for foreign files does, without its limits, which are for a process that is thrown away."""
+    """Read as the process for foreign files does, without its fences, which are for a process that is thrown away."""
     from stylegan.foreign import reading_process
 
-    limit, reading_process.limit_resources = reading_process.limit_resources, lambda *_: None  # type: ignore[assignment]
+    fences, reading_process.confine = reading_process.confine, lambda *_: []  # type: ignore[assignment]
     try:
         with redirect_stdout(io.StringIO()):
             return reading_process.main([str(path), str(path.parent / "out"), "5"])
     finally:
-        reading_process.limit_resources = limit
+        reading_process.confine = fences
 
 
 def _read_rules(path: Path) -> object:

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -19,9 +18,10 @@ from typer.testing import CliRunner
 
 from adcreative.cli.app import app
 from stylegan.errors import CheckpointError
-from stylegan.foreign import conversion, convert_weights, reading_process
+from stylegan.foreign import conversion, convert_weights, reading_process, sandbox
 from stylegan.foreign.__main__ import main
 from stylegan.foreign.kinds import read_weights
+from stylegan.foreign.messages import FAILED
 from stylegan.networks.checkpoints import load_face_model, save_face_model
 from stylegan.networks.generator import Generator, GeneratorConfig
 from tests.stylegan.foreign import original_e4e as e
@@ -36,11 +36,6 @@ class RunsCommand:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os.system, (f"touch {self.mark}",)
-
-
-class AsksForMemory:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return np._core.multiarray._reconstruct, (np.ndarray, (1 << 45,), b"b")  # type: ignore[attr-defined]
 
 
 def test_e4e_becomes_a_face_model_folder(tmp_path: Path) -> None:
@@ -59,7 +54,7 @@ def test_e4e_becomes_a_face_model_folder(tmp_path: Path) -> None:
 
 def test_planted_code_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "g.pkl").write_bytes(pickle.dumps({"G_ema": RunsCommand(tmp_path / "it-ran")}))
-    with pytest.raises(CheckpointError, match=r"g\.pkl: the file asks for posix\.system on loading"):
+    with pytest.raises(CheckpointError, match=r"'g\.pkl': the file asks for posix\.system on loading"):
         convert_weights(tmp_path / "g.pkl", tmp_path / "model")
     assert [p.name for p in tmp_path.iterdir()] == ["g.pkl"]
 
@@ -67,15 +62,19 @@ def test_planted_code_leaves_no_trace(tmp_path: Path) -> None:
 def test_a_file_that_asks_for_all_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "g.pkl").write_bytes(pickle.dumps({"G_ema": AsksForMemory()}))
-    monkeypatch.setattr(reading_process, "limit_resources", lambda *_: None)
-    assert reading_process.main([str(tmp_path / "g.pkl"), str(tmp_path / "out"), "5"]) == reading_process.FAILED
+    """Four bytes seen as 2^46 numbers: a view whose steps are zero."""
+    hostile = STATE | {"input.input": torch.zeros(1, dtype=torch.float64).expand(1, 1 << 42, 4, 4)}
+    torch.save({"g_ema": hostile}, tmp_path / "g.pt")
+    monkeypatch.setattr(reading_process, "confine", lambda *_: [])
+    assert reading_process.main([str(tmp_path / "g.pt"), str(tmp_path / "out"), "5"]) == FAILED
     assert "asks for far more memory than its size explains" in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_the_reading_process_limits_itself_before_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", lambda limit, values: limits.update({limit: values}))
+    monkeypatch.setattr(sandbox, "confine_files", lambda *_: True)
+    monkeypatch.setattr(sandbox, "confine_calls", lambda: True)
     monkeypatch.setattr(reading_process, "convert", lambda *_: limits.update(done=(len(limits), 0)))  # type: ignore[call-overload]
     (tmp_path / "g.pt").write_bytes(bytes(1000))
     assert reading_process.main([str(tmp_path / "g.pt"), str(tmp_path / "out"), "7"]) == 0
@@ -90,8 +89,9 @@ def test_the_reading_process_limits_itself_before_it_reads(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo killed >&2; kill -9 $$", r"g\.pt: the process that reads it ended with code -9 \(killed\)"),
-        ("exec sleep 20", r"g\.pt: reading took longer than 1 s"),
+        ("echo killed >&2; kill -9 $$", r"'g\.pt': the process that reads it was ended by SIGKILL; the file is damaged"),
+        ("echo oh no >&2; exit 9", r"'g\.pt': the process that reads it ended with code 9 \(oh no\)"),
+        ("exec sleep 20", r"'g\.pt': reading took longer than 1 s"),
     ],
 )
 def test_a_reader_that_dies_or_hangs(script: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +121,8 @@ def test_the_reader_says_what_went_wrong(
 
     (tmp_path / "g.pt").write_bytes(b"x")
     monkeypatch.setattr(reading_process, "convert", fail)
-    monkeypatch.setattr(reading_process, "limit_resources", lambda *_: None)
-    assert reading_process.main([str(tmp_path / "g.pt"), str(tmp_path / "out"), "5"]) == reading_process.FAILED
+    monkeypatch.setattr(reading_process, "confine", lambda *_: [])
+    assert reading_process.main([str(tmp_path / "g.pt"), str(tmp_path / "out"), "5"]) == FAILED
     assert message in json.loads(capsys.readouterr().out)["error"]
 
 

@@ -89,7 +89,7 @@ def test_names_near_the_table_are_refused(module: str, name: str, tmp_path: Path
 ])  # fmt: skip
 def test_number_stand_ins_take_numbers_only(trap: Planted, tmp_path: Path) -> None:
     (tmp_path / "g.pkl").write_bytes(pickle.dumps({"G_ema": trap}))
-    with pytest.raises(CheckpointError, match=r"a number is of type object|an array is of an unknown kind"):
+    with pytest.raises(CheckpointError, match=r"an array is of type O8, expected|numpy\.dtype|an array is of an unknown kind"):
         read_weights(tmp_path / "g.pkl")
 
 
@@ -212,7 +212,7 @@ def test_other_pickles(content: Any, message: str, tmp_path: Path) -> None:
         ({"mapping/LabelEmbed/weight": np.ones((2, 2), np.float32)}, {}, "no place, first mapping/LabelEmbed/weight"),
         ({"synthesis/8x8/Conv1/weight": np.full((3, 3, 10, 10), np.nan, np.float32)}, {}, "conv1.weight holds NaN"),
         ({"synthesis/8x8/Conv1/weight": np.ones((3, 3), np.float32)}, {}, r"has shape \[3, 3\], expected 4 axes"),
-        ({"dlatent_avg": np.array(["a"])}, {}, "dlatent_avg is of type <U1"),
+        ({"dlatent_avg": np.array(["a"])}, {}, "something else than weights: an array is of type U1, expected"),
     ],
 )
 def test_tensorflow(
