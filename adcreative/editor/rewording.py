@@ -1,137 +1,51 @@
-"""Words of an edit beyond the search: what a brief asks for, new lines one after another, and a wording of the user's own.
-
-Loads no torch by itself; models come in through EditorTools.
-"""
+"""Other words on an edit: the user's own headline and description, judged like any other edit. Loads no torch by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
-from adcreative.creative import Creative, Edit
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative
+from adcreative.editor.decision.opinions import ask_choosers, audit
+from adcreative.editor.decision.result import WORDS, FinalEdit, Original, build_result, list_word_edits
+from adcreative.editor.editor import EditOutcome
+from adcreative.editor.models import EditorTools
 from adcreative.errors import CreativeError
-
-if TYPE_CHECKING:
-    from adcreative.copywriter import Brief, CopyCandidates
-    from adcreative.copywriter.brand_kit import BrandKit
-    from adcreative.copywriter.candidates import FreshLine
-    from adcreative.editor.editor import EditOutcome
-    from adcreative.editor.settings import EditorTools
-
-LINES_AT_ONCE, MAX_ROUNDS = 2, 8
-_WORDS = ("headline", "description")
-
-
-@dataclass(frozen=True)
-class Briefed:
-    """A copywriter that is also told what the user asks for: `text` may be taken facts from, `avoid` may not be said, and the
-    brand kit's rules hold for every line."""
-
-    copywriter: Any
-    text: str = ""
-    avoid: tuple[str, ...] = ()
-    kit: BrandKit | None = None
-
-    def write(
-        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
-    ) -> CopyCandidates:
-        told = self._told(brief)
-        written: CopyCandidates = self.copywriter.write(told, num_headlines, num_descriptions, seed, should_stop=should_stop)
-        return written
-
-    def stream(
-        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
-    ) -> Iterator[FreshLine | CopyCandidates]:
-        return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
-
-    def _told(self, brief: Brief) -> Brief:
-        told = replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
-        return told if self.kit is None else self.kit.brief(told)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.copywriter, name)
-
-
-def write_lines(
-    creative: Creative,
-    copywriter: Any,
-    kind: str,
-    *,
-    num: int = 6,
-    seed: int = 0,
-    should_stop: Callable[[], bool] | None = None,
-) -> Iterator[str]:
-    """Yield up to `num` different lines of `kind` ("headline" or "description") that pass the rules, each when it is there.
-
-    A copywriter that has `stream` is asked for all lines in one go and heard line by line; another for a few at a time.
-
-    Raises:
-        CopywriterError: the engine cannot write and has no fallback.
-    """
-    from adcreative.copywriter.brief import Brief
-    from adcreative.copywriter.candidates import FreshLine
-    from adcreative.copywriter.lint.checks import is_near_duplicate
-
-    brief, original = Brief.of_ad(creative), getattr(creative, kind)
-    at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
-    wanted = (at_once, 0) if kind == "headline" else (0, at_once)
-    given: list[str] = []
-    for number in range(MAX_ROUNDS):
-        for event in _stream(copywriter, brief, *wanted, seed + number, should_stop):
-            for line in (event.text,) if isinstance(event, FreshLine) else event.lines:
-                if len(given) >= num or (should_stop is not None and should_stop()):
-                    return
-                if line != original and not is_near_duplicate(line, given):
-                    given.append(line)
-                    yield line
-
-
-def _can_stream(copywriter: Any) -> bool:
-    return hasattr(copywriter.copywriter if isinstance(copywriter, Briefed) else copywriter, "stream")
-
-
-def _stream(
-    copywriter: Any, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None
-) -> Iterator[FreshLine | CopyCandidates]:
-    """Yield what a copywriter's `stream` does; of one that has none, only the candidates at the end."""
-    write = copywriter.stream if _can_stream(copywriter) else copywriter.write
-    events = write(brief, num_headlines, num_descriptions, seed, should_stop=should_stop)
-    yield from events if _can_stream(copywriter) else (events,)
 
 
 def reword(creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools) -> EditOutcome:
-    """Return the outcome with other words on its picture, held against all three models from final pixels and words.
+    """Put other words on an edit, and ask all three models about its final pixels and words again.
 
-    The status of its result is "kept" when they do not agree on a gain; the reason says so.
+    Picture, button and every other change of the edit stay. When the models see no gain the creative is kept as it came, and
+    the reason says so.
 
+    Args:
+        creative: as it came. outcome: the edit of it; not modified.
     Raises:
         CreativeError: the picture cannot be read.
     """
-    from adcreative.editor.decision.panel import ask_choosers, audit
-    from adcreative.editor.editor import move_rate, uplift_interval
-    from adcreative.editor.settings import EditorConfig
-
-    config, final = EditorConfig(), replace(creative, image_u8=outcome.image_u8, headline=headline, description=description)
+    edited, config = outcome.result, outcome.config
+    final = replace(
+        creative, image_u8=outcome.image_u8, headline=headline, description=description, cta=edited.cta_edited or creative.cta
+    )
     features = tools.extractor.extract([creative, final])
     for one in features:
         if isinstance(one, CreativeError):
             raise one
     (opinion,) = ask_choosers([creative, final], features, tools, config)
     verdict = audit([creative, final], features, opinion, tools, config)
-    before, judge_before, auditor_before = (
-        model.predict([creative], features[:1])[0] for model in (tools.predictor, tools.judge, tools.auditor)
+    others = [edit for edit in edited.edits if edit.direction not in WORDS]
+    original = Original(
+        creative=creative, features=features[0], faces=edited.faces, has_open_faces=edited.identity_similarity is not None
     )
-    uplift = verdict.expected
-    low, high = uplift_interval(before.ctr, verdict) if verdict.is_delivered else (None, None)
-    words = [Edit(face=-1, direction=kind, strength=0.0) for kind in _WORDS if getattr(final, kind) != getattr(creative, kind)]
-    result = replace(
-        outcome.result, status="edited" if verdict.is_delivered else "kept", headline_edited=headline,
-        uplift_low=low, uplift_high=high,
-        description_edited=description, ctr_edited=move_rate(before.ctr, uplift),
-        ctr_edited_low=move_rate(before.ctr_low, uplift), ctr_edited_high=move_rate(before.ctr_high, uplift),
-        ctr_edited_judge=move_rate(judge_before.ctr, verdict.judged),
-        ctr_edited_auditor=move_rate(auditor_before.ctr, verdict.audited), reason=f"words written by hand; {verdict.reason}",
-        edits=(*(edit for edit in outcome.result.edits if edit.face >= 0), *words),
+    new = FinalEdit(
+        creative=final, features=features[1], edits=(*others, *list_word_edits(creative, final)),
+        identity=edited.identity_similarity, realism=edited.realism,
     )  # fmt: skip
-    return replace(outcome, result=result, verdict=verdict)
+    result = replace(
+        build_result(original, new, verdict, tools, config), ctr_control=edited.ctr_control, evaluations=edited.evaluations,
+        seconds=edited.seconds, search=edited.search if verdict.is_delivered else replace(edited.search, delivered=None),
+        reason=f"words written by hand; {verdict.reason}",
+    )  # fmt: skip
+    image_u8 = outcome.image_u8 if verdict.is_delivered else picture(creative)
+    return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)

@@ -1,79 +1,15 @@
-"""What one edit is made with: the models (EditorTools) and the settings (EditorConfig). Loads no torch by itself."""
+"""The settings of one edit (EditorConfig), from defaults, a TOML file or the caller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
-
-import numpy as np
+from typing import Any
 
 from adcreative.config import load_config
-from adcreative.editor.scoring.linear_response import Extractor, FaceSession
-from adcreative.editor.scoring.objectives import ClickPredictor
 from adcreative.editor.search.config import SearchConfig
-from adcreative.editor.space.scene import ScenePainter
-from adcreative.errors import CreativeError
-from adcreative.provenance.consent import ConsentBook
 
 PICKS = ("knee", "best")
-
-
-class FaceFinder(Protocol):
-    """Finds faces in a picture, largest first (stylegan.faces.analysis.FaceAnalyzer)."""
-
-    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
-        """Return the faces; `.refusal` is a sentence for those that cannot be edited."""
-
-
-def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> FaceSession:
-    """Open the embedded face editor on a picture.
-
-    Raises:
-        CreativeError: one of the faces cannot be edited.
-    """
-    from stylegan.errors import InversionError
-    from stylegan.photo.session import FaceEditSession
-
-    try:
-        return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
-    except InversionError as error:
-        raise CreativeError(f"{error}.", "Leave that face out.") from error
-
-
-def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> Sequence[Any]:
-    """Return the faces with a refusal on those that the directions were not made for (sunglasses, drawings)."""
-    if getattr(tools.directions, "limits", None) is None:
-        return faces
-    from stylegan.photo.session import refuse_unfit
-
-    return refuse_unfit(image_u8, faces, tools.codec, tools.directions)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditorTools:
-    """The models that the editor works with, loaded; the Protocols say what it asks of each. No copywriter: no new words; no
-    scene_painter: the ground of a picture stays as it is.
-
-    predictor and judge guide the search and choose among what it found, the auditor reports on the choice (`judge.py`).
-
-    consents: who permits which face edits; the empty book permits synthetic persons only. today: the clock they are held to.
-    """
-
-    extractor: Extractor
-    predictor: ClickPredictor
-    judge: ClickPredictor
-    auditor: ClickPredictor
-    analyzer: FaceFinder
-    codec: Any
-    directions: Any
-    copywriter: Any = None
-    scene_painter: ScenePainter | None = None
-    open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
-    consents: ConsentBook = field(default_factory=ConsentBook)
-    today: Callable[[], date] = date.today
 
 
 @dataclass(frozen=True, kw_only=True)

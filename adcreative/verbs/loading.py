@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from adcreative.copywriter import Copywriter, build_copywriter
 from adcreative.ctr.predictor import Predictor
-from adcreative.editor.settings import EditorTools
+from adcreative.editor.models import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel

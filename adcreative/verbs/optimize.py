@@ -57,7 +57,7 @@ class OptimizeJob:
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
-        from adcreative.editor.rewording import Briefed
+        from adcreative.editor.preparation.briefed import Briefed
         from adcreative.runs.output import optimize_row
         from adcreative.verbs.loading import load_model, load_tools
 

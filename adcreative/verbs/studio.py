@@ -194,7 +194,7 @@ class Studio:
         Raises:
             ConfigError: `brand_kit` is no brand manifest.
         """
-        from adcreative.editor.rewording import Briefed, write_lines
+        from adcreative.editor.preparation.briefed import Briefed, write_lines
         from adcreative.verbs.loading import load_tools
 
         kit = None if brand_kit is None else read_brand_kit(brand_kit)
@@ -260,7 +260,7 @@ class Studio:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
         from adcreative.editor.editor import edit_creative
-        from adcreative.editor.rewording import Briefed
+        from adcreative.editor.preparation.briefed import Briefed
         from adcreative.editor.settings import fill_config
         from adcreative.verbs.loading import load_tools
 

@@ -23,13 +23,17 @@ from adcreative.catalog.images import picture
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor import editor as editing
 from adcreative.editor.editor import EditorConfig, EditorTools, edit_creative
-from adcreative.editor.scoring.composing import PixelScorer
+from adcreative.editor.preparation.lines import build_lines
+from adcreative.editor.preparation.picture import open_creative
+from adcreative.editor.preparation.search_space import measure_space
+from adcreative.editor.scoring.final_pixels import PixelScorer
 from adcreative.editor.scoring.objectives import CandidateScorer
-from adcreative.editor.space.opening import measure_space, open_creative, write_lines
 
 POPULATION, GENERATIONS = 60, 40
 NUM_ONE_BY_ONE = 6
-STAGES = ("open_creative", "write_lines", "measure_space", "search_edits", "score_finalists", "_audit", "_control_rate")
+STAGES = (
+    "open_creative", "build_lines", "measure_space", "search_edits", "score_finalists", "audit", "predict_control_change",
+)  # fmt: skip
 
 
 def editing_figures() -> dict[str, Any]:
@@ -67,12 +71,12 @@ def evaluation_figures(ad: Creative, tools: EditorTools) -> dict[str, float]:
     """Return candidates a second: batched (without and with the probes' cost), one at a time, and their ratios."""
     config = EditorConfig()
     opened = open_creative(ad, tools, config)
-    lines, _ = write_lines(ad, opened.features, tools, config, None)
+    lines, _ = build_lines(ad, opened.features, tools, config, None)
     started_s = time.process_time()
-    space, response = measure_space(opened, lines, tools)
+    space, surrogate = measure_space(opened, lines, tools)
     probes_s = time.process_time() - started_s
     scorer = CandidateScorer(
-        ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), response=response
+        ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), surrogate=surrogate
     )
     rng = np.random.default_rng(0)
     population = [space.sample(rng=rng) for _ in range(POPULATION)]
@@ -95,12 +99,12 @@ def search_figures(ad: Creative, tools: EditorTools) -> dict[str, Any]:
     with stage_seconds() as spent:
         outcome = edit_creative(ad, tools=tools, config=config)
     cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-    inside = sum(seconds for name, seconds in spent.items() if name != "render_elite")
-    spent = {**spent, "search_edits": spent["search_edits"] - spent["render_elite"], "rest": max(0.0, cpu_s - inside)}
+    inside = sum(seconds for name, seconds in spent.items() if name != "render_contenders")
+    spent = {**spent, "search_edits": spent["search_edits"] - spent["render_contenders"], "rest": max(0.0, cpu_s - inside)}
     record = outcome.result.search
     return {
         "edit_60x40_cpu_s": round(cpu_s, 1), "edit_60x40_wall_s": round(wall_s, 1),
-        "edit_60x40_share_of_stages": {name.lstrip("_"): round(seconds / cpu_s, 3) for name, seconds in spent.items()},
+        "edit_60x40_share_of_stages": {name: round(seconds / cpu_s, 3) for name, seconds in spent.items()},
         "edit_60x40_evaluations": outcome.result.evaluations, "edit_60x40_rendered": record.rendered,
         "edit_60x40_rank_correlation": record.rank_correlation,
         "edit_60x40_elite_changes": record.elite_changes,
@@ -109,9 +113,9 @@ def search_figures(ad: Creative, tools: EditorTools) -> dict[str, Any]:
 
 @contextmanager
 def stage_seconds() -> Iterator[dict[str, float]]:
-    """Yield processor seconds spent in each stage of edit_creative, filled while it runs; rendering the elite is part of the
-    search and told apart too."""
-    spent = dict.fromkeys((*STAGES, "render_elite"), 0.0)
+    """Yield processor seconds spent in each stage of edit_creative, filled while it runs; rendering candidates that could be
+    the best is part of the search and counted apart too."""
+    spent = dict.fromkeys((*STAGES, "render_contenders"), 0.0)
 
     def timed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -124,7 +128,7 @@ def stage_seconds() -> Iterator[dict[str, float]]:
         return wrapped
 
     places: list[tuple[Any, str, str]] = [(editing, name, name) for name in STAGES]
-    places.append((PixelScorer, "__call__", "render_elite"))
+    places.append((PixelScorer, "__call__", "render_contenders"))
     before = [getattr(owner, attribute) for owner, attribute, _ in places]
     try:
         for owner, attribute, name in places:

@@ -23,7 +23,8 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.editor.decision.finalists import compose_edit
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
-from adcreative.editor.space.opening import measure_space, open_creative
+from adcreative.editor.preparation.picture import open_creative
+from adcreative.editor.preparation.search_space import measure_space
 from adcreative.errors import CreativeError
 
 ALGORITHMS = ("nsga2", "adsee", "cma-es", "hill-climbing", "random")
@@ -208,11 +209,11 @@ def measure_hacking(
     opened = open_creative(creative, tools, config)
     space, _ = measure_space(opened, outcome.lines, tools)
     start, truths, curve = _log_odds(market.true_ctr(creative)), {}, []
-    for leader, second in zip(outcome.search.leaders, outcome.search.logbook.select("second"), strict=True):
-        key = space.key(leader)
+    for best, second in zip(outcome.search.best_so_far, outcome.search.logbook.select("second"), strict=True):
+        key = space.key(best)
         if key not in truths:
-            truths[key] = _log_odds(market.true_ctr(compose_edit(opened, leader, space, outcome.lines).creative)) - start
-        curve.append((leader.score.uplift_mean if leader.score else 0.0, second, truths[key]))
+            truths[key] = _log_odds(market.true_ctr(compose_edit(opened, best, space, outcome.lines).creative)) - start
+        curve.append((best.score.uplift_mean if best.score else 0.0, second, truths[key]))
     return curve
 
 

@@ -139,6 +139,12 @@ class FakePredictor:
         self.num_asked += len(features)
         return np.array([self.surface(f) for f in features]), np.array([self.spread(f) for f in features])
 
+    def predict_change(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Changes against the first; errors on two versions of one ad correlate by 0.9."""
+        mean, std = self.predict_log_odds(creatives, features)
+        variance = std[0] ** 2 + std[1:] ** 2 - 2 * 0.9 * std[0] * std[1:]
+        return mean[1:] - mean[0], np.sqrt(np.maximum(variance, 0.0))
+
     def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
         rates = [float(1 / (1 + np.exp(-self.surface(f)))) for f in features]
         return [Prediction(ctr=r, ctr_low=r * 0.9, ctr_high=min(1.0, r * 1.1), evidence="a formula") for r in rates]

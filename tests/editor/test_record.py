@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import fake_ad, fake_tools
@@ -35,7 +34,7 @@ def test_a_result_carries_the_front_the_delivered_edit_and_the_curve(outcome: Ed
 
 
 def test_a_large_front_is_thinned_evenly_over_its_sizes(outcome: EditOutcome, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(editor, "MAX_FRONT", 3)
+    monkeypatch.setattr("adcreative.editor.decision.result.MAX_FRONT", 3)
     few = edit_creative(fake_ad(), tools=fake_tools(), config=QUICK).result.search.front
     whole = outcome.result.search.front
     assert len(whole) > 3

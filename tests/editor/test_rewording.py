@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adcreative.copywriter.brief import Brief
 from adcreative.copywriter.candidates import CopyCandidates, FreshLine
-from adcreative.creative import Creative
+from adcreative.creative import Creative, Edit
 from adcreative.editor.editor import EditorConfig, edit_creative
-from adcreative.editor.rewording import Briefed, reword, write_lines
-from tests.editor.fakes import fake_ad, fake_tools
+from adcreative.editor.preparation.briefed import Briefed, write_lines
+from adcreative.editor.rewording import reword
+from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")
 LINES = (
@@ -93,3 +95,52 @@ def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
         if status == "edited":
             assert result.uplift_low < result.ctr_edited / result.ctr_original - 1 < result.uplift_high
             assert result.uplift_low != found.result.uplift_low
+
+
+class Buttons(FakePredictor):
+    """A button "Sign up" is worth 0.4 log-odds beside what the features say."""
+
+    def predict_change(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
+        mean, std = super().predict_change(creatives, features)
+        worth = np.array([0.4 * (one.cta == "Sign up") for one in creatives])
+        return mean + worth[1:] - worth[0], std
+
+
+def test_new_words_stand_beside_the_edited_button_picture_and_scene() -> None:
+    ad, tools = fake_ad(description="Good shoes.", cta="Shop now"), fake_tools()
+    predictor = Buttons(tools.predictor.surface)
+    tools = replace(tools, predictor=predictor, judge=predictor, auditor=predictor)
+    found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4, identity_floor=0.0))
+    others = tuple(
+        Edit(face=-1, direction=name, strength=strength) for name, strength in (("exposure", 0.5), ("scene", 2.0), ("cta", 0.0))
+    )
+    face, words = Edit(face=0, direction="smile", strength=1.0), Edit(face=-1, direction="headline", strength=0.0)
+    edited = replace(found.result, status="edited", cta_edited="Sign up", edits=(face, *others, words))
+    reworded = reword(ad, replace(found, result=edited), "Shoes for rain", "Good shoes.", tools)
+    final = replace(ad, image_u8=found.image_u8, headline="Shoes for rain", cta="Sign up")
+    before, after = tools.extractor.extract([ad, final])
+    assert reworded.result.cta_edited == "Sign up"
+    assert reworded.verdict.chosen == pytest.approx(bumpy_surface(after) - bumpy_surface(before) + 0.4)
+    exposure, scene, button = others
+    assert reworded.result.edits == (face, exposure, scene, words, button)
+    again = reword(ad, reworded, "Shoes", "Good shoes.", tools)  # the ad's own headline: no edit of it
+    assert again.result.edits == (face, exposure, scene, button)
+
+
+def test_words_that_bring_no_gain_keep_the_ad_as_it_was() -> None:
+    ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
+    found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4))
+    kept = reword(ad, found, "Buy shoes", "Good shoes.", tools)
+    assert (kept.result.status, kept.result.edits, kept.result.headline_edited) == ("kept", (), "Shoes")
+    assert kept.result.ctr_edited == kept.result.ctr_original
+    assert kept.result.reason.startswith("words written by hand; ")
+    np.testing.assert_array_equal(kept.image_u8, ad.image_u8)
+
+
+def test_new_words_are_judged_by_the_settings_of_the_edit() -> None:
+    ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
+    config = EditorConfig(population_size=12, generations=4, min_uplift=0.3)
+    found = edit_creative(ad, tools=tools, config=config)
+    refused = reword(ad, found, "Shoes for rain", "Good shoes.", tools).result  # worth 0.2
+    assert refused.status == "kept"
+    assert "not more than the +35.0 % asked for" in refused.reason

@@ -15,7 +15,7 @@ import pytest
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
-from adcreative.editor.space.opening import offer_buttons
+from adcreative.editor.preparation.lines import offer_buttons
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import FakeAnalyzer, FakePredictor, fake_ad, fake_tools
 
@@ -119,9 +119,10 @@ class Buttons(FakePredictor):
 
     builder = SimpleNamespace(vocabularies={"cta": ("shop now", "learn more", "sign up")})
 
-    def predict_log_odds(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
-        mean, std = super().predict_log_odds(creatives, features)
-        return mean + np.array([0.5 * (one.cta == "Sign up") for one in creatives]), std
+    def predict_change(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
+        mean, std = super().predict_change(creatives, features)
+        worth = np.array([0.5 * (one.cta == "Sign up") for one in creatives])
+        return mean + worth[1:] - worth[0], std
 
 
 def test_a_better_button_is_found_where_there_is_one() -> None:
@@ -161,7 +162,7 @@ def test_cancelled_while_scenes_are_painted_leaves_a_result() -> None:
 
     outcome = edit_creative(ad(), tools=tools(bright, scene_painter=Stopped()), config=QUICK, should_stop=lambda: True)
     assert outcome.result.status == "kept"
-    assert len(outcome.search.leaders) == 1
+    assert len(outcome.search.best_so_far) == 1
 
 
 SCRIPT = "from tests.editor.test_whole_picture import summarise; print(summarise())"

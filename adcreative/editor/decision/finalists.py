@@ -9,22 +9,26 @@ import numpy as np
 
 from adcreative.creative import Creative, Edit
 from adcreative.editor.decision.judge import KNEE_SHARE, choose_finalists, pick_knee
-from adcreative.editor.decision.panel import Opinion, ask_choosers
-from adcreative.editor.scoring.composing import compose_creative
-from adcreative.editor.scoring.objectives import Lines
+from adcreative.editor.decision.opinions import Opinion, ask_choosers
+from adcreative.editor.decision.result import FinalEdit, list_word_edits
+from adcreative.editor.models import EditorTools
+from adcreative.editor.scoring.final_pixels import compose_creative
 from adcreative.editor.search.registry import SearchResult
-from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.editor.settings import EditorConfig
+from adcreative.editor.space.adjustments import ADJUSTMENTS
+from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import GeneSpace, Individual
-from adcreative.editor.space.opening import OpenCreative
+from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
-    """An edit seen again: the creative with its final pixels and words, features extracted from them, and its scores.
+    """One of the best edits: the creative with its final pixels and words, features extracted from them, and its scores.
 
-    strengths [F, K] of the faces, look [L] of the whole picture. predicted, low: mean and lower bound of predictor and judge
-    together, std: their deviation; judged: the judge alone. identity, realism: of the worst face; None without an opened face.
+    strengths [F, K] of the faces, adjustments [L] of the whole picture. predicted, low, std: mean, lower bound and standard
+    deviation of predictor and judge together (log-odds); judged: mean of the judge alone. identity (-1..1), realism (0..1): of
+    the worst face; None when no face was opened.
     """
 
     genome: Individual
@@ -33,7 +37,7 @@ class Finalist:
     strengths: np.ndarray
     identity: float | None
     realism: float | None = None
-    look: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    adjustments: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predicted: float = 0.0
     low: float = 0.0
     judged: float = 0.0
@@ -50,8 +54,11 @@ class Finalist:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """What can be said of a finalist: uplift and uplift_low (log-odds, from final pixels and words), identity (-1..1) and
-    realism (0..1; both None without an opened face), size (standard deviations), its words and its edits."""
+    """A finalist that can be delivered instead, as shown to the user.
+
+    uplift, uplift_low: mean and lower bound of predictor and judge from final pixels and words (log-odds). identity (-1..1),
+    realism (0..1): of the worst face; None when no face was opened. size: standard deviations.
+    """
 
     uplift: float
     uplift_low: float
@@ -73,7 +80,7 @@ def name_alternative(finalist: Finalist, edits: tuple[Edit, ...]) -> Alternative
 
 
 def score_finalists(
-    opened: OpenCreative,
+    opened: EditableCreative,
     found: SearchResult,
     space: GeneSpace,
     lines: Lines,
@@ -106,17 +113,18 @@ def score_finalists(
     ]
 
 
-def compose_edit(opened: OpenCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
-    """Return a genome's edit with its final pixels and words; its features are not extracted and its scores not set."""
+def compose_edit(opened: EditableCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
+    """Compose a genome's edit at full size; features are not extracted and scores not set yet."""
     strengths, edited = space.strengths([genome])[0], compose_creative(opened, genome, space, lines)
     identity, realism = None, None
     if opened.session is not None:
         realism = float(opened.session.realism(strengths[None].astype(np.float32))[0])
         identity = float(opened.session.identity(strengths.astype(np.float32))) if strengths.any() else 1.0
-    look = space.looks([genome])[0]
+    adjustments = space.adjustments([genome])[0]
     return Finalist(
-        genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, realism=realism, look=look
-    )
+        genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, realism=realism,
+        adjustments=adjustments,
+    )  # fmt: skip
 
 
 def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:
@@ -129,3 +137,25 @@ def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist |
         return max(finalists, key=lambda finalist: finalist.low, default=None)
     share = 1.0 if config.pick == "best" else KNEE_SHARE
     return useful[pick_knee([f.low for f in useful], [f.size for f in useful], share=share)]
+
+
+def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: tuple[str, ...]) -> FinalEdit:
+    """Return a finalist as it would be delivered, with every change listed.
+
+    Face numbers count the faces of the picture from the largest, refused ones included.
+    """
+    edits = [
+        Edit(face=row, direction=name, strength=round(float(strength), 4))
+        for row, strengths in zip(opened.face_rows, finalist.strengths, strict=True)
+        for name, strength in zip(direction_names, strengths, strict=True)
+        if strength
+    ]
+    adjusted = zip(ADJUSTMENTS, finalist.adjustments, strict=False)
+    edits += [Edit(face=-1, direction=name, strength=round(float(strength), 4)) for name, strength in adjusted if strength]
+    if finalist.genome[-1]:
+        edits.append(Edit(face=-1, direction="scene", strength=finalist.genome[-1]))
+    edits += list_word_edits(opened.creative, finalist.creative)
+    return FinalEdit(
+        creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
+        realism=finalist.realism,
+    )  # fmt: skip

@@ -88,17 +88,6 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
     return chosen
 
 
-def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of several models' predicted changes, [J, N] each -> [N].
-
-        mean = average of the means,   variance = average of the variances + variance of the means
-
-    the moments of their equal mixture: what one model does not know the others do not know either (all see the same kind of
-    data), and where they contradict each other less is known.
-    """
-    return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
-
-
 def shrink_uplift(chosen: float, audited: float) -> float:
     """Return what to expect of an uplift that was chosen by one opinion and is audited by another; 0 unless both are gains."""
     if chosen <= 0.0 or audited <= 0.0:

@@ -19,10 +19,10 @@ MAX_RETRIES = 8  # how often a child that was seen before is mutated again
 class NSGA2Search:
     """Elitist multi-objective genetic search with constrained domination.
 
-    parents = crowded tournament; children = crossover, then mutation; survivors = the best P of parents and children by
-    front, then by crowding distance. Differs: the first generations are an even sample of the space (`sample_evenly`), as many
-    as show every line once; then three children in four are proposed by a surrogate of the scores so far (surrogate.py); and a
-    child that was asked for before is mutated again, so that the budget goes to new candidates.
+    parents = binary tournaments by dominance and crowding; children = crossover, then mutation; survivors = the best P of
+    parents and children by front, then by crowding distance. Differs: the first generations are an even sample of the space
+    (`sample_evenly`), as many as show every line once; then three children in four are proposed by a surrogate of the scores so
+    far (`surrogate.py`); and a child that was asked for before is mutated again, so that the budget goes to new candidates.
     """
 
     def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
@@ -31,7 +31,7 @@ class NSGA2Search:
         self._seen: set[tuple[float, ...]] = set()
         self._surrogate = ScoreSurrogate(space)
         toolbox = base.Toolbox()
-        toolbox.register("select_parents", operators.crowded_tournament, rng=rng)
+        toolbox.register("select_parents", operators.tournament_dcd, rng=rng)
         toolbox.register("mate", operators.mate, space, eta=config.crossover_eta, rng=rng)
         toolbox.register("mutate", operators.mutate, space, eta=config.mutation_eta, rng=rng)
         toolbox.register("select_survivors", tools.selNSGA2)

@@ -59,7 +59,7 @@ class ScoreSurrogate:
 
     def _encode(self, genomes: list[Individual]) -> np.ndarray:
         """Return phi [N, D]."""
-        t = self.space.amounts(genomes) / self._reach
+        t = self.space.decode(genomes) / self._reach
         choices = self.space.choices(genomes)
         chosen = [np.eye(num)[choices[:, i]][:, 1:] for i, num in enumerate(self.space.num_choices)]
         return np.hstack([t, t**2, t**3, *chosen])

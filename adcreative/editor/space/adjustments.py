@@ -1,8 +1,8 @@
-"""The look of the whole picture: exposure, warmth, contrast, saturation, and a crop that cuts nothing which matters.
+"""Global adjustments of a picture: exposure, warmth, contrast, saturation, and a crop that cuts nothing which matters.
 
-A look is a vector of strengths, one per name in LOOKS, -1..1 (crop 0..1); 0 leaves the picture as it is, bit for bit. Applied
-at full size on final pixels, after faces and scene. Knows pixels and protected parts; no models. torchvision is loaded at the
-first use.
+They are a vector of strengths, one per name in ADJUSTMENTS, -1..1 (crop 0..1); 0 leaves the picture as it is, bit for bit.
+Applied at full size on final pixels, after faces and scene. Knows pixels and protected parts; no models. torchvision is loaded
+at the first use.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PIL import Image
 
 from adcreative.editor.space.protection import Protection
 
-LOOKS = ("exposure", "warmth", "contrast", "saturation", "crop")
+ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")
 EXPOSURE_STOPS = 0.4  # per unit of strength; a stop doubles the values
 WARMTH_GAIN = 0.08  # per unit: gain of red over grey
 CONTRAST_STOPS, SATURATION_STOPS = 0.35, 0.5  # per unit: the factor's logarithm, base 2
@@ -22,8 +22,8 @@ MIN_CROP = 0.02  # a crop that may take less than this is not offered
 _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709
 
 
-class LookEditor:
-    """The looks that one picture allows. low, high [5]: the range of each, with low = high = 0 for what it does not allow."""
+class PictureAdjuster:
+    """Applies global adjustments to one picture. low, high [5]: the range of each; both are 0 for what it does not allow."""
 
     def __init__(self, image_u8: np.ndarray, protection: Protection) -> None:
         """Find the tightest crop of the picture [H, W, 3] that cuts none of what is protected."""
@@ -34,12 +34,12 @@ class LookEditor:
         self.low = np.array([-1.0, -1.0, -1.0, -1.0, 0.0])
         self.high = np.array([1.0, 1.0, 1.0, 1.0, float(can_crop)])
 
-    def apply(self, image_u8: np.ndarray, look: np.ndarray) -> np.ndarray:
-        """Return the picture [H, W, 3], uint8, with a look [5] applied; same size.
+    def apply(self, image_u8: np.ndarray, adjustments: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3], uint8, with adjustments [5] applied; same size.
 
         The crop keeps the shape of the frame and is scaled back to its size.
         """
-        exposure, warmth, contrast, saturation, crop = (float(strength) for strength in look)
+        exposure, warmth, contrast, saturation, crop = (float(strength) for strength in adjustments)
         if not any((exposure, warmth, contrast, saturation, crop)):
             return image_u8
         import torch

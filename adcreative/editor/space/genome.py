@@ -2,13 +2,13 @@
 
 A genome is a flat list of numbers, so that DEAP's selection and archives take it as it is:
 
-    [ strength per face and direction, then per look | active bit of each | headline | description | button | scene ]
+    [ strength per face and direction, then per adjustment | active bit of each | headline | description | button | scene ]
 
 A strength counts only where its bit is 1 (Deb & Goyal 1996 call such mixed genomes GeneAS); the bits keep edits sparse, and
 a strength that was switched off comes back unchanged when its bit does. The last four are indices; 0 is the creative's own
 line, button or scene, so the genome of zeros is the creative as it was. Knows nothing of pictures, models or torch.
 
-Shapes: P population, G genes, F faces, K directions, L looks, S = F * K + L strengths.
+Shapes: P population, G genes, F faces, K directions, L adjustments, S = F * K + L strengths.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scipy.stats import qmc
 from adcreative.errors import ConfigError
 
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
-MIN_STRENGTH = 0.2  # a weaker change of a face, or of the look, is invisible, so it is left out
+MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
 CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
@@ -86,8 +86,8 @@ class Individual(list[float]):
         self.fitness = EditFitness()
         self.score: CandidateScore | None = None
 
-    def receive(self, score: CandidateScore) -> None:
-        """Take the score and set the fitness from it."""
+    def set_fitness(self, score: CandidateScore) -> None:
+        """Keep the score and set the fitness from it."""
         self.score = score
         self.fitness.values = (score.uplift_low, score.identity, score.size, score.realism)
         self.fitness.violation = score.violation
@@ -99,7 +99,8 @@ class GeneSpace:
 
     num_faces: faces that may be edited. low, high [K]: safe range of each direction, in standard deviations, with
     low <= 0 <= high. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
-    own included. look_low, look_high [L]: range of each look (look.LOOKS), empty when the look stays as it is.
+    own included. adjustment_low, adjustment_high [L]: range of each global
+    adjustment (adjustments.ADJUSTMENTS), empty when exposure, colour and crop stay as they are.
     """
 
     num_faces: int
@@ -109,11 +110,11 @@ class GeneSpace:
     num_descriptions: int = 1
     num_buttons: int = 1
     num_scenes: int = 1
-    look_low: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    look_high: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    adjustment_low: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    adjustment_high: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        for name, low_name, high_name in (("directions", "low", "high"), ("looks", "look_low", "look_high")):
+        for name, low_name, high_name in (("directions", "low", "high"), ("adjustments", "adjustment_low", "adjustment_high")):
             low, high = (np.asarray(getattr(self, one), dtype=np.float64) for one in (low_name, high_name))
             if low.ndim != 1 or low.shape != high.shape or not ((low <= 0) & (high >= 0)).all():
                 raise ConfigError(
@@ -135,7 +136,7 @@ class GeneSpace:
     @property
     def num_strengths(self) -> int:
         """S: how many strengths, and how many bits, a genome has."""
-        return self.num_faces * self.num_directions + len(self.look_low)
+        return self.num_faces * self.num_directions + len(self.adjustment_low)
 
     @property
     def num_genes(self) -> int:
@@ -153,7 +154,7 @@ class GeneSpace:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper bound of every strength gene, [S] each."""
         low, high = np.tile(self.low, self.num_faces), np.tile(self.high, self.num_faces)
-        return np.concatenate([low, self.look_low]), np.concatenate([high, self.look_high])
+        return np.concatenate([low, self.adjustment_low]), np.concatenate([high, self.adjustment_high])
 
     def original(self) -> Individual:
         """Return the genome of the creative as it was."""
@@ -189,8 +190,8 @@ class GeneSpace:
         choices = np.floor(draws[2 * num + 1 :] * self.num_choices)
         return Individual([*(low + draws[:num] * (high - low)), *bits, *choices])
 
-    def amounts(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return what is applied, [P, S]: active strengths in steps of 0.01; 0 where inactive or below 0.2."""
+    def decode(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return the strengths that are applied (the phenotype), [P, S]: in steps of 0.01; 0 where inactive or below 0.2."""
         genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
         values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
         low, high = self.bounds()
@@ -199,13 +200,13 @@ class GeneSpace:
         return applied + 0.0  # no negative zero
 
     def strengths(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return what is applied to the faces, [P, F, K], as `amounts`."""
+        """Return the strengths that are applied to the faces, [P, F, K]; see `decode`."""
         num = self.num_faces * self.num_directions
-        return self.amounts(genomes)[:, :num].reshape(len(genomes), self.num_faces, self.num_directions)
+        return self.decode(genomes)[:, :num].reshape(len(genomes), self.num_faces, self.num_directions)
 
-    def looks(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return what is applied to the whole picture, [P, L], as `amounts`."""
-        return self.amounts(genomes)[:, self.num_faces * self.num_directions :]
+    def adjustments(self, genomes: Sequence[Individual]) -> np.ndarray:
+        """Return the adjustments that are applied to the whole picture, [P, L]; see `decode`."""
+        return self.decode(genomes)[:, self.num_faces * self.num_directions :]
 
     def choices(self, genomes: Sequence[Individual]) -> np.ndarray:
         """Return indices of headline, description, button and scene, [P, 4] int."""
@@ -214,15 +215,15 @@ class GeneSpace:
 
     def changes_picture(self, genome: Individual) -> bool:
         """Return whether pixels change, not words and button alone."""
-        return bool(self.amounts([genome]).any() or genome[-1])
+        return bool(self.decode([genome]).any() or genome[-1])
 
     def distance(self, first: Individual, second: Individual) -> float:
         """Return how far apart two edits are, in standard deviations; infinite when a choice differs."""
         if first[-len(CHOICES) :] != second[-len(CHOICES) :]:
             return float("inf")
-        a, b = self.amounts([first, second])
+        a, b = self.decode([first, second])
         return float(np.linalg.norm(a - b))
 
     def key(self, genome: Individual) -> tuple[float, ...]:
-        """Return what the genome means; genomes with equal keys are the same candidate."""
-        return (*np.round(self.amounts([genome])[0] / STRENGTH_STEP).tolist(), *genome[-len(CHOICES) :])
+        """Return the decoded genome as a hashable key; genomes with equal keys are the same candidate."""
+        return (*np.round(self.decode([genome])[0] / STRENGTH_STEP).tolist(), *genome[-len(CHOICES) :])

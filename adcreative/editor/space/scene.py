@@ -9,36 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import ndimage
 
 from adcreative.creative import Creative
+from adcreative.editor.models import ScenePainter
 from adcreative.editor.space.protection import Protection
 
 FADE_SHARE = 0.03  # of the shorter side: over this distance from what is protected the new ground fades in
 MIN_GROUND_SHARE = 0.1  # of the picture; less ground than this is not worth painting
 NO_CHANGE = 1.0  # mean absolute difference (0..255) below which a scene is the one that was there
-
-
-class ScenePainter(Protocol):
-    """Paints parts of a picture anew (encoders.inpainting.InpaintingModel)."""
-
-    @property
-    def content_hash(self) -> str: ...
-
-    def paint(
-        self,
-        image_u8: np.ndarray,
-        mask: np.ndarray,
-        prompt: str,
-        num_pictures: int,
-        *,
-        seed: int,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> list[np.ndarray]:
-        """Return up to num_pictures pictures [H, W, 3] uint8, painted where mask [H, W] is True; fewer when stopped."""
 
 
 @dataclass(frozen=True)

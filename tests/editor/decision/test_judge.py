@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.editor.decision.judge import choose_finalists, give_verdict, pick_knee, pool_opinions, shrink_uplift
+from adcreative.editor.decision.judge import choose_finalists, give_verdict, pick_knee, shrink_uplift
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
@@ -16,7 +16,7 @@ POSITIVE = st.floats(1e-3, 3.0)
 
 def edit(strength: float, low: float, size: float, *, headline: int = 0, violation: float = 0.0) -> Individual:
     one = Individual([strength, 0.0, 1, 0, headline, 0, 0, 0])
-    one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=size, violation=violation))
+    one.set_fitness(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=size, violation=violation))
     return one
 
 
@@ -58,17 +58,6 @@ def test_agreement_is_believed_and_contradiction_is_not() -> None:
     assert shrink_uplift(0.3, 0.3) == pytest.approx(0.3)
     assert shrink_uplift(0.4, 0.1) == pytest.approx(0.16)
     assert shrink_uplift(0.4, 0.0) == shrink_uplift(0.4, -0.5) == shrink_uplift(-0.1, 0.5) == 0.0
-
-
-def test_pooled_opinions_are_the_moments_of_their_mixture() -> None:
-    rng = np.random.default_rng(0)
-    means, stds = np.array([[0.3, -0.1], [0.1, 0.5]]), np.array([[0.1, 0.2], [0.05, 0.4]])
-    mean, std = pool_opinions(means, stds)
-    which = rng.integers(2, size=400_000)
-    for column in range(2):
-        drawn = rng.normal(means[which, column], stds[which, column])
-        assert mean[column] == pytest.approx(drawn.mean(), abs=2e-3)
-        assert std[column] == pytest.approx(drawn.std(), abs=2e-3)
 
 
 def test_verdicts_say_why() -> None:

@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.scoring.linear_response import PictureResponse, measure_response
-from adcreative.editor.scoring.objectives import (
-    BUTTON_STD,
-    CandidateScorer,
-    Lines,
-    cosine_similarity,
-    encode_lines,
-    measure_size,
-    predict_uplift,
-)
+from adcreative.editor.preparation.lines import encode_lines
+from adcreative.editor.scoring.first_order import FirstOrderSurrogate, measure_faces
+from adcreative.editor.scoring.objectives import CandidateScorer, cosine_similarity, measure_size
 from adcreative.editor.space.genome import GeneSpace, Individual
+from adcreative.editor.space.lines import Lines
 from tests.editor.fakes import (
     HEADLINES,
     NUM_DIRECTIONS,
@@ -38,12 +32,12 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
     ad = ad or fake_ad()
     (features,) = FakeExtractor().extract([ad])
     lines = encode_lines(ad, list(HEADLINES)[1:], (), FakeExtractor())
-    response = measure_response(
+    faces = measure_faces(
         ad, features, FakeSession(ad.image_u8, rows), FakeExtractor(), face_rows=rows, low=SPACE.low, high=SPACE.high
     )
     parts = {
         "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),),
-        "response": PictureResponse(faces=response),
+        "surrogate": FirstOrderSurrogate(faces=faces),
     }  # fmt: skip
     return CandidateScorer(ad, features, **{**parts, **changes})
 
@@ -110,13 +104,6 @@ def test_risk_lowers_the_bound() -> None:
     assert score.uplift_low == pytest.approx(0.5)
 
 
-def test_without_members_errors_are_taken_as_mostly_shared() -> None:
-    predictor = FakePredictor(lambda f: 0.0, spread=lambda f: 0.3 if f.appeal else 0.2)
-    ad, seen = fake_ad(), FakeExtractor().extract([fake_ad(), fake_ad(headline="Buy shoes")])
-    _, std = predict_uplift(predictor, [ad, ad], seen)
-    assert std[0] == pytest.approx(np.sqrt(0.04 + 0.09 - 2 * 0.9 * 0.06))
-
-
 def test_identity_below_its_floor_is_a_violation() -> None:
     strong, weak = genome(dict.fromkeys(range(NUM_DIRECTIONS), 2.0)), genome({0: 0.2})
     lost, kept = scorer(identity_floor=0.98)([strong, weak])
@@ -132,18 +119,11 @@ def test_a_predictor_that_answers_nonsense_is_not_followed() -> None:
     assert np.isfinite(score.uplift_low)
 
 
-def test_size_counts_faces_look_and_choices() -> None:
+def test_size_counts_faces_adjustments_and_choices() -> None:
     strengths = np.zeros((1, 2, 3))
     strengths[0, 0], strengths[0, 1] = (3.0, 4.0, 0.0), (0.0, 0.0, 2.0)
     assert measure_size(strengths, np.array([[0.6, -0.8]]), np.array([[1, 2, 1, 0]])).tolist() == [9.25]
     assert measure_size(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.array([[0, 0, 0, 2]])).tolist() == [1.5]
-
-
-def test_a_new_button_is_not_believed_for_sure() -> None:
-    ad, predictor = fake_ad(cta="Shop now"), FakePredictor(lambda f: 0.0)
-    (seen,) = FakeExtractor().extract([ad])
-    _, std = predict_uplift(predictor, [ad, ad, replace(ad, cta="Learn more")], [seen] * 3)
-    assert std.tolist() == [0.0, BUTTON_STD]
 
 
 def test_realism_adds_up_what_single_directions_did_and_renders_replace_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.search.archive import Elite, rank_correlation
+from adcreative.editor.search.archive import Archive, rank_correlation
 from adcreative.editor.search.config import SearchConfig
 from adcreative.editor.search.registry import NUM_SPREAD, search_edits
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
@@ -40,22 +40,22 @@ class Pixels:
 
 def test_only_those_that_could_lead_are_rendered_best_first_and_within_the_limit() -> None:
     pixels = Pixels()
-    elite = Elite(ONE, pixels, num_rendered=2)
-    elite.score([ONE.original(), candidate(-1.0), candidate(0.3), candidate(1.0), candidate(0.7)], measured)
+    archive = Archive(ONE, pixels, num_rendered=2)
+    archive.score([ONE.original(), candidate(-1.0), candidate(0.3), candidate(1.0), candidate(0.7)], measured)
     assert pixels.asked == [1.0, 0.7]
-    elite.score([candidate(0.9), candidate(0.5)], measured)  # below the leader: rendering cannot change the outcome
+    archive.score([candidate(0.9), candidate(0.5)], measured)  # below the leader: rendering cannot change the outcome
     assert pixels.asked == [1.0, 0.7]
-    elite.score([candidate(1.2)], measured)
+    archive.score([candidate(1.2)], measured)
     assert pixels.asked == [1.0, 0.7, 1.2]
-    assert elite.leader[0] == 1.2
+    assert archive.best[0] == 1.2
 
 
 def test_words_need_no_rendering() -> None:
     pixels = Pixels()
-    elite = Elite(ONE, pixels, num_rendered=2)
-    elite.score([ONE.original(), candidate(0.0, headline=1)], measured)
+    archive = Archive(ONE, pixels, num_rendered=2)
+    archive.score([ONE.original(), candidate(0.0, headline=1)], measured)
     assert pixels.asked == []
-    assert elite.leader[2] == 1.0
+    assert archive.best[2] == 1.0
 
 
 def test_a_rendered_score_replaces_the_other_and_decides_who_leads() -> None:
@@ -63,29 +63,29 @@ def test_a_rendered_score_replaces_the_other_and_decides_who_leads() -> None:
         return [scored({1.0: 0.1, 0.7: 0.6}[one[0]]) for one in genomes]
 
     first, second = candidate(1.0), candidate(0.7)
-    elite = Elite(ONE, pixels, num_rendered=2)
-    elite.score([ONE.original(), first, second], measured)
+    archive = Archive(ONE, pixels, num_rendered=2)
+    archive.score([ONE.original(), first, second], measured)
     assert (first.fitness.values[0], second.fitness.values[0]) == (0.1, 0.6)
-    assert elite.leader is second
-    assert elite.num_changes == 1
-    assert elite.pairs == [(1.0, 0.1), (0.7, 0.6)]
-    assert {one[0] for one in elite.settled_front()} >= {0.0, 0.7}
+    assert archive.best is second
+    assert archive.num_changes == 1
+    assert archive.pairs == [(1.0, 0.1), (0.7, 0.6)]
+    assert {one[0] for one in archive.final_front()} >= {0.0, 0.7}
 
 
 def test_pixels_that_are_worth_nothing_leave_the_original_in_front() -> None:
     pixels = Pixels(share=-1.0)
-    elite = Elite(ONE, pixels, num_rendered=1)
+    archive = Archive(ONE, pixels, num_rendered=1)
     for strength in (1.0, 0.9, 0.8, 0.7, 0.6):
-        elite.score([ONE.original(), candidate(strength)], measured)
-    assert elite.leader == ONE.original()
+        archive.score([ONE.original(), candidate(strength)], measured)
+    assert archive.best == ONE.original()
     assert len(pixels.asked) == 5  # one a generation goes on being rendered, however bad earlier ones were
 
 
 def test_an_edit_that_pixels_forbid_is_no_pair_and_never_leads() -> None:
-    elite = Elite(ONE, lambda genomes: [scored(0.0, violation=2.0) for _ in genomes], num_rendered=2)
-    elite.score([ONE.original(), candidate(1.0)], measured)
-    assert elite.leader == ONE.original()
-    assert elite.pairs == []
+    archive = Archive(ONE, lambda genomes: [scored(0.0, violation=2.0) for _ in genomes], num_rendered=2)
+    archive.score([ONE.original(), candidate(1.0)], measured)
+    assert archive.best == ONE.original()
+    assert archive.pairs == []
 
 
 def test_rank_correlation_is_spearmans() -> None:
@@ -114,18 +114,18 @@ def test_a_search_with_rendering_logs_it_and_reports_rendered_bounds_only() -> N
 
 def test_a_few_of_the_first_generation_are_rendered_whatever_their_rank() -> None:
     pixels = Pixels()
-    elite = Elite(ONE, pixels, num_rendered=1, num_spread=3)
+    archive = Archive(ONE, pixels, num_rendered=1, num_spread=3)
     first = [candidate(strength) for strength in (-1.0, -0.6, 0.3, 0.5, 1.0)]
-    elite.score([ONE.original(), *first], measured)
+    archive.score([ONE.original(), *first], measured)
     assert pixels.asked == [1.0, 0.3, -1.0]
-    elite.score([candidate(-0.9)], measured)
+    archive.score([candidate(-0.9)], measured)
     assert pixels.asked == [1.0, 0.3, -1.0]
 
 
 def test_who_leads_by_next_to_nothing_is_not_rendered() -> None:
     pixels = Pixels()
-    elite = Elite(ONE, pixels, num_rendered=1)
-    elite.score([ONE.original(), candidate(0.5)], measured)
-    elite.score([candidate(0.52)], lambda genomes: [scored(0.5004)])
-    elite.score([candidate(0.51)], measured)
+    archive = Archive(ONE, pixels, num_rendered=1)
+    archive.score([ONE.original(), candidate(0.5)], measured)
+    archive.score([candidate(0.52)], lambda genomes: [scored(0.5004)])
+    archive.score([candidate(0.51)], measured)
     assert pixels.asked == [0.5, 0.51]

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adcreative.editor.search.operators import (
-    cross_lines,
-    crowded_tournament,
     mate,
     mutate,
     polynomial_step,
     reset_index,
     simulated_binary_crossover,
+    tournament_dcd,
     uniform_crossover,
 )
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
@@ -24,9 +23,8 @@ from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 LOW, HIGH = np.array([-1.5, -2.0, 0.0]), np.array([2.0, 0.5, 1.0])
 SPACE = GeneSpace(
     num_faces=2, low=LOW, high=HIGH, num_headlines=4, num_descriptions=2, num_buttons=3, num_scenes=2,
-    look_low=np.array([-1.0, 0.0]), look_high=np.array([1.0, 0.5]),
+    adjustment_low=np.array([-1.0, 0.0]), adjustment_high=np.array([1.0, 0.5]),
 )  # fmt: skip
-JOINTS = frozenset({"a", "at", "for", "of", "the", "your"})
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -125,9 +123,9 @@ def test_tournament_prefers_the_dominating_and_the_lonely(size: int) -> None:
     individuals = []
     for i in range(size):
         one = Individual([float(i), 0.0])
-        one.receive(CandidateScore(uplift_mean=i, uplift_std=0, uplift_low=float(i), identity=1.0, size=0.0))
+        one.set_fitness(CandidateScore(uplift_mean=i, uplift_std=0, uplift_low=float(i), identity=1.0, size=0.0))
         individuals.append(one)
-    selected = crowded_tournament(individuals, 2 * size, rng=np.random.default_rng(0))
+    selected = tournament_dcd(individuals, 2 * size, rng=np.random.default_rng(0))
     assert len(selected) == 2 * size
     assert np.mean([one[0] for one in selected]) >= np.mean(range(size))
     if size > 1:
@@ -137,9 +135,9 @@ def test_tournament_prefers_the_dominating_and_the_lonely(size: int) -> None:
 def test_tournament_breaks_ties_by_crowding() -> None:
     lonely, crowded = Individual([0.0, 0.0]), Individual([1.0, 0.0])
     for one, low, size in ((lonely, 1.0, 1.0), (crowded, 2.0, 2.0)):  # neither dominates
-        one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1.0, size=size))
+        one.set_fitness(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1.0, size=size))
     lonely.fitness.crowding_dist, crowded.fitness.crowding_dist = 2.0, 0.5
-    assert all(one is lonely for one in crowded_tournament([lonely, crowded], 6, rng=np.random.default_rng(0)))
+    assert all(one is lonely for one in tournament_dcd([lonely, crowded], 6, rng=np.random.default_rng(0)))
 
 
 def test_operators_leave_the_global_generators_alone() -> None:
@@ -150,31 +148,3 @@ def test_operators_leave_the_global_generators_alone() -> None:
     child, _ = mate(SPACE, SPACE.sample(rng=rng), SPACE.sample(rng=rng), eta=2.0, rng=rng)
     mutate(SPACE, child, eta=2.0, rng=rng)
     assert random.random() == expected
-
-
-def test_lines_cross_behind_two_words_or_at_a_clause_that_both_have() -> None:
-    lines = ("Dry feet in the rain, all day", "Run in the snow, all year", "Boots")
-    found = cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True)
-    assert set(found) == {
-        "Dry feet in the snow, all year", "Run in the rain, all day",  # behind "in the"
-        "Dry feet in the rain, all year", "Run in the snow, all day",  # at the comma
-    }  # fmt: skip
-    assert len(found) == 4  # each once, and none of the parents
-
-
-def test_lines_do_not_cross_at_one_word_or_at_different_marks() -> None:
-    lines = ("What to look for in a bag", "A bag for your day", "Time for a bag? Start with Rove.", "Made for you, by Rove")
-    lines += ("See a warm lamp up close", "How a warm lamp fits into your day")  # type: ignore[assignment]  # what follows a noun may be anything
-    lines += ("Is this your kind of bag?", "Find your kind of day")  # type: ignore[assignment]
-    assert cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()
-
-
-def test_crossed_lines_are_asked_about_and_counted() -> None:
-    lines = ("Dry feet in the rain, all day", "Run in the snow, all year")
-    fit = cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: line.startswith("Run"))
-    assert set(fit) == {"Run in the rain, all day", "Run in the snow, all day"}
-    assert len(cross_lines(lines, 1, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True)) == 1
-    assert cross_lines(lines, 4, joints=JOINTS, rng=np.random.default_rng(5), is_fit=lambda line: True) == cross_lines(
-        lines, 4, joints=JOINTS, rng=np.random.default_rng(5), is_fit=lambda line: True
-    )
-    assert cross_lines((), 4, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True) == ()

@@ -41,7 +41,7 @@ def run(algorithm: str = "nsga2", seed: int = 0, **changes: object) -> SearchRes
 class TestEveryAlgorithm:
     def test_best_so_far_never_falls_and_starts_at_no_edit(self, algorithm: str) -> None:
         result = run(algorithm, seed=1)
-        best = [leader.fitness.values[0] for leader in result.leaders]
+        best = [one.fitness.values[0] for one in result.best_so_far]
         assert best == sorted(best) == result.logbook.select("best")
         assert best[0] >= 0.0
         assert best[-1] > best[0]
@@ -73,7 +73,7 @@ class TestEveryAlgorithm:
     def test_same_seed_same_result(self, algorithm: str) -> None:
         one, two, other = run(algorithm, 3), run(algorithm, 3), run(algorithm, 4)
         assert one.front == two.front
-        assert one.leaders == two.leaders
+        assert one.best_so_far == two.best_so_far
         assert one.front != other.front
 
     def test_front_is_allowed_and_not_dominated(self, algorithm: str) -> None:
@@ -154,8 +154,8 @@ def test_nsga2_sees_every_line_before_it_breeds_unless_the_budget_is_too_small()
 
 
 def test_identity_is_a_bound_and_not_a_price() -> None:
-    for leader in run("adsee").leaders + run("hill-climbing").leaders:
-        assert leader.fitness.values[1] >= 0.5
+    for one in run("adsee").best_so_far + run("hill-climbing").best_so_far:
+        assert one.fitness.values[1] >= 0.5
 
 
 def test_nsga2_asks_for_each_candidate_once() -> None:
@@ -219,17 +219,17 @@ def test_a_realism_that_never_differs_leaves_the_search_as_it_was(monkeypatch: p
     """Four objectives of which one is constant are three: the same candidates, fronts and leaders, bit for bit."""
     four = run("nsga2", seed=7, population_size=24, generations=8)
     monkeypatch.setattr(EditFitness, "weights", (1.0, 1.0, -1.0))
-    monkeypatch.setattr(Individual, "receive", _receive_three)
+    monkeypatch.setattr(Individual, "set_fitness", _set_three)
     monkeypatch.setattr(
         "adcreative.editor.search.registry._statistics",
-        lambda front, leader: {"best": leader.fitness.values[0], "hypervolume": 0.0},
+        lambda front, best: {"best": best.fitness.values[0], "hypervolume": 0.0},
     )
     three = run("nsga2", seed=7, population_size=24, generations=8)
-    assert [list(one) for one in three.leaders] == [list(one) for one in four.leaders]
+    assert [list(one) for one in three.best_so_far] == [list(one) for one in four.best_so_far]
     assert [list(one) for one in three.front] == [list(one) for one in four.front]
 
 
-def _receive_three(one: Individual, score: CandidateScore) -> None:
+def _set_three(one: Individual, score: CandidateScore) -> None:
     one.score = score
     one.fitness.values, one.fitness.violation = (score.uplift_low, score.identity, score.size), score.violation
 
@@ -237,12 +237,12 @@ def _receive_three(one: Individual, score: CandidateScore) -> None:
 def test_of_two_edits_that_are_alike_otherwise_the_more_real_one_wins() -> None:
     real, odd = Individual([0.0]), Individual([0.0])
     for one, realism in ((real, 0.95), (odd, 0.9)):
-        one.receive(CandidateScore(uplift_mean=1, uplift_std=0, uplift_low=1, identity=1, size=1, realism=realism))
+        one.set_fitness(CandidateScore(uplift_mean=1, uplift_std=0, uplift_low=1, identity=1, size=1, realism=realism))
     assert real.fitness.dominates(odd.fitness)
     assert not odd.fitness.dominates(real.fitness)
 
 
 def test_hypervolume_counts_realism_down_to_zero() -> None:
     one = Individual([0.0])
-    one.receive(CandidateScore(uplift_mean=2, uplift_std=0, uplift_low=2, identity=0.5, size=0, realism=0.75))
+    one.set_fitness(CandidateScore(uplift_mean=2, uplift_std=0, uplift_low=2, identity=0.5, size=0, realism=0.75))
     assert _statistics([one], one)["hypervolume"] == pytest.approx(2 * 1.5 * 1e-9 * 0.75)

@@ -43,7 +43,7 @@ def test_a_hacked_search_ends_itself_and_says_so() -> None:
     config = replace(EditorConfig(), population_size=6, generations=25, num_headlines=0, num_descriptions=0)
     outcome = edit_creative(fake_ad(), tools=fake_tools(hacked, judge=sober), config=config)
     assert outcome.search.is_stopped
-    assert len(outcome.search.leaders) < 26
+    assert len(outcome.search.best_so_far) < 26
     assert outcome.search.is_complete
     assert "the second model's opinion did not" in outcome.result.reason
     seconds = outcome.search.logbook.select("second")

@@ -16,7 +16,7 @@ def taught(num_samples: int) -> ScoreSurrogate:
     samples = [SPACE.sample(rng=rng) for _ in range(num_samples)]
     for one, (s,), (headline, *_) in zip(samples, SPACE.strengths(samples), SPACE.choices(samples), strict=True):
         low = float(s[0] - s[0] ** 2 / 2 - s[1] ** 2 + 0.5 * (headline == 2))
-        one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=0))
+        one.set_fitness(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=0))
     surrogate.add(samples)
     return surrogate
 
@@ -43,7 +43,7 @@ def test_one_look_at_each_line_ranks_headlines_when_descriptions_hardly_differ()
     surrogate, samples = ScoreSurrogate(space), space.sample_evenly(40, rng=np.random.default_rng(0))
     for one, (headline, description, *_) in zip(samples, space.choices(samples), strict=True):
         low = float(worth[headline] - worth[0] + 0.05 * (description == 3))
-        one.receive(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=0))
+        one.set_fitness(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=0))
     surrogate.add(samples)
     proposals = surrogate.propose(100, rng=np.random.default_rng(1))
     rank = np.argsort(np.argsort(-worth))
@@ -61,6 +61,6 @@ def test_nothing_learnt_nothing_proposed() -> None:
     surrogate = ScoreSurrogate(SPACE)
     assert surrogate.propose(3, rng=np.random.default_rng(0)) == []
     unseen = Individual(SPACE.original())
-    unseen.receive(CandidateScore(uplift_mean=0, uplift_std=0, uplift_low=0, identity=-1, size=1, violation=2.0))
+    unseen.set_fitness(CandidateScore(uplift_mean=0, uplift_std=0, uplift_low=0, identity=-1, size=1, violation=2.0))
     surrogate.add([unseen])
     assert surrogate.propose(3, rng=np.random.default_rng(0)) == []

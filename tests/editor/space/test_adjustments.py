@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.space.adjustments import LOOKS, MAX_CROP, SAFE_MARGIN, LookEditor, tightest_crop, warm
+from adcreative.editor.space.adjustments import ADJUSTMENTS, MAX_CROP, SAFE_MARGIN, PictureAdjuster, tightest_crop, warm
 from adcreative.editor.space.protection import Protection
 from adcreative.features.batch import LOOK_STATS
 from adcreative.features.extraction import look_stats
@@ -20,7 +20,7 @@ def free(height: int = 60, width: int = 80) -> Protection:
 
 
 def look(**strengths: float) -> np.ndarray:
-    return np.array([strengths.get(name, 0.0) for name in LOOKS])
+    return np.array([strengths.get(name, 0.0) for name in ADJUSTMENTS])
 
 
 def stat(image_u8: np.ndarray, name: str) -> float:
@@ -29,14 +29,14 @@ def stat(image_u8: np.ndarray, name: str) -> float:
 
 def test_no_look_is_the_picture_itself() -> None:
     image_u8 = picture()
-    assert LookEditor(image_u8, free()).apply(image_u8, look()) is image_u8
+    assert PictureAdjuster(image_u8, free()).apply(image_u8, look()) is image_u8
 
 
 @pytest.mark.parametrize("name", ["exposure", "warmth", "contrast", "saturation"])
 def test_each_look_moves_what_it_names_both_ways(name: str) -> None:
     measured = {"exposure": "brightness"}.get(name, name)
     image_u8 = picture()
-    editor = LookEditor(image_u8, free())
+    editor = PictureAdjuster(image_u8, free())
     down, up = (stat(editor.apply(image_u8, look(**{name: s})), measured) for s in (-1.0, 1.0))
     assert down < stat(image_u8, measured) - 0.01 < up - 0.02
     assert editor.apply(image_u8, look(**{name: 1.0})).shape == image_u8.shape
@@ -51,8 +51,8 @@ def test_warmth_keeps_the_luma_of_grey() -> None:
 def test_a_crop_keeps_size_and_shape_and_what_is_protected() -> None:
     image_u8, mask = picture(), np.zeros((60, 80), dtype=bool)
     mask[10:20, 12:20] = True
-    editor = LookEditor(image_u8, Protection(mask))
-    assert editor.high[LOOKS.index("crop")] == 1.0
+    editor = PictureAdjuster(image_u8, Protection(mask))
+    assert editor.high[ADJUSTMENTS.index("crop")] == 1.0
     for strength in (0.2, 0.5, 1.0):
         x0, y0, x1, y1 = editor.crop_box(strength, 60, 80)
         assert x0 <= 12 - SAFE_MARGIN * 80
@@ -66,7 +66,7 @@ def test_a_crop_keeps_size_and_shape_and_what_is_protected() -> None:
 def test_what_reaches_the_edge_forbids_the_crop() -> None:
     mask = np.zeros((60, 80), dtype=bool)
     mask[5, 0], mask[5, 79] = True, True
-    editor = LookEditor(picture(), Protection(mask))
+    editor = PictureAdjuster(picture(), Protection(mask))
     assert editor.low.tolist() == [-1, -1, -1, -1, 0]
     assert editor.high.tolist() == [1, 1, 1, 1, 0]
 

@@ -19,7 +19,7 @@ def space(**changes: int) -> GeneSpace:
 
 def scored(low: float, identity: float = 1.0, size: float = 0.0, violation: float = 0.0) -> Individual:
     one = Individual([low])
-    one.receive(
+    one.set_fitness(
         CandidateScore(uplift_mean=low, uplift_std=0.0, uplift_low=low, identity=identity, size=size, violation=violation)
     )
     return one
@@ -72,17 +72,17 @@ def test_a_space_without_faces_and_lines_is_single() -> None:
 
 
 def test_looks_follow_the_faces_and_count_as_the_picture() -> None:
-    looks = {"look_low": np.array([-1.0, 0.0]), "look_high": np.array([1.0, 0.5])}
+    looks = {"adjustment_low": np.array([-1.0, 0.0]), "adjustment_high": np.array([1.0, 0.5])}
     one = GeneSpace(num_faces=1, low=LOW, high=HIGH, num_scenes=2, **looks)
     genome = Individual([0.5, 0.0, -0.7, 0.9, 1, 0, 1, 1, 0, 0, 0, 0])
     assert one.strengths([genome]).tolist() == [[[0.5, 0.0]]]
-    assert one.looks([genome])[0] == pytest.approx([-0.7, 0.5])  # within the range
+    assert one.adjustments([genome])[0] == pytest.approx([-0.7, 0.5])  # within the range
     assert one.changes_picture(genome)
     assert not one.changes_picture(Individual([*genome[:4], 0, 0, 0, 0, 1, 0, 0, 0]))
     assert one.changes_picture(Individual([0.0] * 11 + [1.0]))
     assert not GeneSpace(num_faces=0, low=LOW, high=HIGH, **looks).is_single
-    with pytest.raises(ConfigError, match="looks need low"):
-        GeneSpace(num_faces=0, low=LOW, high=HIGH, look_low=np.array([0.2]), look_high=np.array([1.0]))
+    with pytest.raises(ConfigError, match="adjustments need low"):
+        GeneSpace(num_faces=0, low=LOW, high=HIGH, adjustment_low=np.array([0.2]), adjustment_high=np.array([1.0]))
 
 
 def test_distance_is_in_standard_deviations_and_infinite_between_choices() -> None:

@@ -1,94 +1,73 @@
-"""How a picture answers to edits: measured once on composed pictures, then added up for every candidate.
+"""A first-order surrogate of the picture: how its features react to each edit alone, added up for every candidate.
 
-An edit moves the picture's own pixels (compose.py), which changes what the encoders see much less than it changes a render of
-the face alone: on simulated ads the codes of renders explain nothing of the codes of composed faces, while the sum of single
-answers explains 70 to 80 % of them, and 70 to 99 % of smile, yaw and pitch. So each direction is composed once on either side
-of zero, on all faces at a time, extracted like any other picture, and
+To score a candidate exactly, its picture must be composed and encoded. The surrogate replaces that by finite differences:
+each edit direction is composed once on either side of zero, on all faces at a time, and its picture is encoded. Then
 
-    seen(strengths) = seen(original) + sum over directions k of |strength_k / probe_k| * (seen(probe_k) - seen(original))
+    features(strengths) = features(original)
+                        + sum over directions k of |strength_k / probe_k| * (features(probe_k) - features(original))
 
-with the probe on the strength's side. Looks (exposure, crop, ...) are measured the same way, for the whole picture at a time,
-and each scene as the picture that it is. What edits do together is left to the elite and the finalists, which are composed
-and extracted themselves. It costs two pictures per direction instead of one per candidate. Knows features; no models, no torch.
-Shapes: P population, F faces that are edited, A all faces, K directions, L looks, S = 2 sides (low, high).
+with the probe on the strength's side. That costs two pictures per direction instead of one per candidate. Global adjustments
+(exposure, crop, ...) are measured in the same way for the whole picture, and each scene as the picture that it is. What
+several edits do together is not in the sum; candidates that may win are composed and encoded themselves (`final_pixels.py`).
+
+Composed pictures are measured, not renders of the face alone: an edit moves the picture's own pixels. On simulated ads, codes
+of renders explain nothing of the codes of composed faces, while this sum explains 70 to 80 % of them, and 70 to 99 % of smile,
+yaw and pitch.
+
+Knows features; no models, no torch.
+Shapes: P candidates, F faces that are edited, A all faces, K directions, L adjustments or scenes, S = 2 sides (low, high),
+C code width, Di width of the picture's vector, Ds number of image statistics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from adcreative.creative import Creative
+from adcreative.editor.models import Extractor, FaceSession
 from adcreative.errors import CreativeError
 from stylegan.latents.realism import measure_realism
 
 if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
 
-SAME_PLACE = 0.05  # cosine; the codes of two people differ by far more
-PROBE_SHARE = 0.6  # of a direction's safe range; answers are nearly linear, see above
-
-
-class FaceSession(Protocol):
-    """One picture with its faces ready for editing (face_edit.FaceEditSession)."""
-
-    def compose(self, strengths: np.ndarray) -> np.ndarray:
-        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
-
-    def control(self) -> np.ndarray:
-        """Return the full picture with each face replaced by its unedited inversion."""
-
-    def mask(self) -> np.ndarray:
-        """Return which pixels an edit may change, [H, W] bool."""
-
-    def identity(self, strengths: np.ndarray) -> float:
-        """Return how much the faces are still themselves, -1..1."""
-
-    def oddities(self, strengths: np.ndarray) -> np.ndarray:
-        """Return what speaks against the faces of candidates [P, F, K], [P, F, 2, C] (stylegan/latents/realism.py)."""
-
-    def realism(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, 1 for the unedited ones."""
-
-
-class Extractor(Protocol):
-    """Creatives to features (feature_extraction.FeatureExtractor)."""
-
-    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
-        """Return CreativeFeatures or CreativeError per creative."""
+SAME_PLACE = 0.05  # cosine added for a face that stays in its place; the codes of two people differ by far more
+PROBE_SHARE = 0.6  # of a direction's safe range; the reaction is nearly linear, see above
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FaceResponse:
-    """Answers of one picture to its probes.
+class FaceSurrogate:
+    """What one picture's features do when its faces are edited.
 
-    probes [S, K]: strengths that were composed, 0 where a direction cannot be used on that side, because a face or the whole
-    picture could not be read any more. codes [S, K, F, C], attributes [S, K, F, A], image [S, K, Di], look [S, K, L]:
-    differences to the original, 0 where there is no probe. face_rows [F]: rows of the features' faces; face_weights [F]: the
-    part of each in what the picture as a whole does, by area. unedited_oddities [F, 2, C], oddities [S, K, F, 2, C]: what makes
-    the faces odd (stylegan/latents/realism.py), and what the end of each direction's safe range adds to it.
+    probes [S, K]: the strengths that were composed; 0 where a direction cannot be used on that side, because a face or the
+    picture could not be read any more. codes [S, K, F, C], attributes [S, K, F, A], image [S, K, Di], statistics [S, K, Ds]:
+    differences to the original, 0 where there is no probe. face_rows [F]: rows of the edited faces in the features.
+    face_weights [F]: the share of each face in what the picture as a whole does, by area. unedited_oddities [F, 2, C]: how
+    atypical the faces are unedited; oddities [S, K, F, 2, C]: what the end of each direction's safe range adds to that
+    (stylegan/latents/realism.py).
     """
 
     probes: np.ndarray
     codes: np.ndarray
     attributes: np.ndarray
     image: np.ndarray
-    look: np.ndarray
+    statistics: np.ndarray
     face_rows: np.ndarray
     face_weights: np.ndarray
     unedited_oddities: np.ndarray
     oddities: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the safe range [K], [K] without the sides that cannot be used."""
+        """Return the safe range low [K], high [K], with 0 on the sides that cannot be used."""
         return np.where(self.probes[0] != 0.0, low, 0.0), np.where(self.probes[1] != 0.0, high, 0.0)
 
     def apply(self, features: CreativeFeatures, strengths: np.ndarray) -> list[CreativeFeatures]:
-        """Return what the encoders would see, one CreativeFeatures per candidate; `features` itself where nothing is edited.
+        """Return the expected features of each candidate; `features` itself where nothing is edited.
 
         Args:
             features: of the original. strengths: [P, F, K], 0 where `limits` leaves no range.
@@ -97,100 +76,100 @@ class FaceResponse:
         return [change.apply(features, p) if strengths[p].any() else features for p in range(len(strengths))]
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, from what single directions did to them.
+        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, added up from single directions.
 
-        On the careful side: the sum of several is odder than their render (60 random edits of six faces: 0.02 on average,
-        ranked as their renders with a Spearman correlation of 0.97, on the same side of 0.85 in 88 %).
+        It errs on the careful side: several directions together are more atypical in the sum than in their render (60 random
+        edits of six faces: 0.02 on average, Spearman correlation of the two 0.97, on the same side of 0.85 in 88 %).
         """
         shares = _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
         added = np.einsum("psfk,skfic->pfic", shares, self.oddities, optimize=True)  # [P, F, 2, C]
         return measure_realism(self.unedited_oddities, self.unedited_oddities + added)
 
-    def change(self, features: CreativeFeatures, strengths: np.ndarray) -> SeenChange:
-        """Return the differences of P candidates to the original."""
+    def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
+        """Return the differences of P candidates with these strengths [P, F, K] to the original."""
         shares = _shares(strengths, self.probes[None, :, None, :])  # [P, S, F, K]
         of_picture = np.einsum("psfk,f->psk", shares, self.face_weights)  # the probes moved all faces
-        change = SeenChange.none(features, len(strengths))
+        change = FeatureChange.none(features, len(strengths))
         change.codes[:, self.face_rows] += np.einsum("psfk,skfc->pfc", shares, self.codes)
         change.attributes[:, self.face_rows] += np.einsum("psfk,skfa->pfa", shares, self.attributes)
         change.image[:] += np.einsum("psk,ski->pi", of_picture, self.image)
-        change.look[:] += np.einsum("psk,skl->pl", of_picture, self.look)
+        change.statistics[:] += np.einsum("psk,skl->pl", of_picture, self.statistics)
         return change
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WholeResponse:
-    """Answers of one picture to probes of the whole of it: looks on either side, or scenes.
+class PictureSurrogate:
+    """What one picture's features do when the whole picture changes: global adjustments on either side, or scenes.
 
-    probes [S, L] as in FaceResponse; codes [S, L, A, C], attributes [S, L, A, .], image [S, L, Di], look [S, L, .]. Scenes are
-    looks with a high side only, probed at 1.
+    probes [S, L] as in FaceSurrogate; a scene has a high side only, probed at 1. codes [S, L, A, C], attributes [S, L, A, .],
+    image [S, L, Di], statistics [S, L, Ds]: differences to the original.
     """
 
     probes: np.ndarray
     codes: np.ndarray
     attributes: np.ndarray
     image: np.ndarray
-    look: np.ndarray
+    statistics: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the range [L], [L] without the sides that cannot be used."""
+        """Return the range low [L], high [L], with 0 on the sides that cannot be used."""
         return np.where(self.probes[0] != 0.0, low, 0.0), np.where(self.probes[1] != 0.0, high, 0.0)
 
-    def change(self, features: CreativeFeatures, looks: np.ndarray) -> SeenChange:
-        """Return the differences of P candidates with these looks [P, L] to the original."""
-        shares = _shares(looks, self.probes[None])  # [P, S, L]
-        change = SeenChange.none(features, len(looks))
-        for total, answers in ((change.codes, self.codes), (change.attributes, self.attributes)):
-            total += np.einsum("psl,slac->pac", shares, answers)
-        for total, answers in ((change.image, self.image), (change.look, self.look)):
-            total += np.einsum("psl,slc->pc", shares, answers)
+    def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
+        """Return the differences of P candidates with these strengths [P, L] to the original."""
+        shares = _shares(strengths, self.probes[None])  # [P, S, L]
+        change = FeatureChange.none(features, len(strengths))
+        for total, differences in ((change.codes, self.codes), (change.attributes, self.attributes)):
+            total += np.einsum("psl,slac->pac", shares, differences)
+        for total, differences in ((change.image, self.image), (change.statistics, self.statistics)):
+            total += np.einsum("psl,slc->pc", shares, differences)
         return change
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PictureResponse:
+class FirstOrderSurrogate:
     """All that was measured of one picture; None where nothing of the kind may be edited."""
 
-    faces: FaceResponse | None = None
-    looks: WholeResponse | None = None
-    scenes: WholeResponse | None = None
+    faces: FaceSurrogate | None = None
+    adjustments: PictureSurrogate | None = None
+    scenes: PictureSurrogate | None = None
 
     def apply(
-        self, features: CreativeFeatures, strengths: np.ndarray, looks: np.ndarray, scenes: np.ndarray
+        self, features: CreativeFeatures, strengths: np.ndarray, adjustments: np.ndarray, scenes: np.ndarray
     ) -> list[CreativeFeatures]:
-        """Return what the encoders would see, one CreativeFeatures per candidate; `features` itself where nothing is edited.
+        """Return the expected features of each candidate; `features` itself where nothing is edited.
 
         Args:
-            features: of the original. strengths [P, F, K], looks [P, L]. scenes [P]: index, 0 is the original's.
+            features: of the original. strengths [P, F, K], adjustments [P, L]. scenes [P]: index, 0 is the original's.
         """
-        change = SeenChange.none(features, len(strengths))
+        change = FeatureChange.none(features, len(strengths))
         if self.faces is not None:
             change = change + self.faces.change(features, strengths)
-        if self.looks is not None:
-            change = change + self.looks.change(features, looks)
+        if self.adjustments is not None:
+            change = change + self.adjustments.change(features, adjustments)
         if self.scenes is not None:
             change = change + self.scenes.change(features, np.eye(self.scenes.probes.shape[1] + 1)[scenes][:, 1:])
-        edited = strengths.any(axis=(1, 2)) | looks.any(axis=1) | (scenes > 0)
+        edited = strengths.any(axis=(1, 2)) | adjustments.any(axis=1) | (scenes > 0)
         return [change.apply(features, p) if edited[p] else features for p in range(len(strengths))]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SeenChange:
-    """Differences of P candidates to the original: codes [P, A, C], attributes [P, A, .], image [P, Di], look [P, .]."""
+class FeatureChange:
+    """Differences of P candidates to the original: codes [P, A, C], attributes [P, A, .], image [P, Di], statistics [P, Ds]."""
 
     codes: np.ndarray
     attributes: np.ndarray
     image: np.ndarray
-    look: np.ndarray
+    statistics: np.ndarray
 
     @classmethod
-    def none(cls, features: CreativeFeatures, num_candidates: int) -> SeenChange:
+    def none(cls, features: CreativeFeatures, num_candidates: int) -> FeatureChange:
         """Return no change, for as many candidates."""
         shapes = _shapes(features, len(features.face_codes))
         return cls(**{name: np.zeros((num_candidates, *shape), np.float32) for name, shape in shapes.items()})
 
-    def __add__(self, other: SeenChange) -> SeenChange:
-        return SeenChange(**{name: values + getattr(other, name) for name, values in vars(self).items()})
+    def __add__(self, other: FeatureChange) -> FeatureChange:
+        return FeatureChange(**{name: values + getattr(other, name) for name, values in vars(self).items()})
 
     def apply(self, features: CreativeFeatures, row: int) -> CreativeFeatures:
         """Return the original's features with one candidate's differences; the image's vector keeps its length."""
@@ -202,7 +181,7 @@ class SeenChange:
             moved = features.image + self.image[row]
             changes["image"] = moved * (np.linalg.norm(features.image) / max(float(np.linalg.norm(moved)), 1e-12))
         if features.look is not None:
-            changes["look"] = features.look + self.look[row]
+            changes["look"] = features.look + self.statistics[row]
         return replace(features, **changes)
 
 
@@ -212,7 +191,7 @@ def _shares(strengths: np.ndarray, probes: np.ndarray) -> np.ndarray:
     return np.divide(sides, probes, out=np.zeros_like(sides), where=probes != 0.0)
 
 
-def measure_response(
+def measure_faces(
     creative: Creative,
     features: CreativeFeatures,
     session: FaceSession,
@@ -221,8 +200,12 @@ def measure_response(
     face_rows: tuple[int, ...],
     low: np.ndarray,
     high: np.ndarray,
-) -> FaceResponse:
-    """Compose each direction on either side, extract the pictures, and note the differences to the original."""
+) -> FaceSurrogate:
+    """Measure how a picture's features react to each face direction, by composing and extracting it on either side.
+
+    Args:
+        face_rows: rows of the session's faces in `features`. low, high [K]: safe range of each direction.
+    """
     rows, num_directions = np.array(face_rows, dtype=np.int64), len(low)
     probes = PROBE_SHARE * np.stack([np.asarray(low, np.float64), np.asarray(high, np.float64)])  # [S, K]
 
@@ -234,40 +217,40 @@ def measure_response(
     def compose(k: int, strength: float) -> np.ndarray:
         return session.compose(on_all_faces(k, strength))
 
-    usable, answers = _probe(creative, features, extractor, probes, compose, rows)
+    usable, differences = _probe(creative, features, extractor, probes, compose, rows)
     shares = features.face_shares[rows].astype(np.float64)
     weights = shares / shares.sum() if shares.sum() > 0 else np.full(len(rows), 1.0 / len(rows))
     reaches = usable / PROBE_SHARE
     tried = [on_all_faces(k, float(reaches[s, k])) for s, k in np.ndindex(reaches.shape)]
     unedited, *found = session.oddities(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
     added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
-    return FaceResponse(
-        probes=usable, face_rows=rows, face_weights=weights, unedited_oddities=unedited, oddities=added, **answers
+    return FaceSurrogate(
+        probes=usable, face_rows=rows, face_weights=weights, unedited_oddities=unedited, oddities=added, **differences
     )  # fmt: skip
 
 
-def measure_whole(
+def measure_picture(
     creative: Creative,
     features: CreativeFeatures,
     compose: Callable[[int, float], np.ndarray],
     extractor: Extractor,
     *,
     probes: np.ndarray,
-) -> WholeResponse:
-    """Compose looks or scenes of the whole picture, extract them, and note the differences to the original.
+) -> PictureSurrogate:
+    """Measure how a picture's features react to changes of the whole of it: global adjustments, or scenes.
 
     Args:
-        compose: compose(look, strength) returns the picture with one look applied. probes: [S, L], 0: do not probe.
+        compose: compose(idx, strength) returns the picture with one change applied. probes [S, L]: strengths; 0: no probe.
     """
     readable = np.isfinite(features.face_codes).all(axis=1) & np.isfinite(features.face_attributes).all(axis=1)
     rows = np.flatnonzero(readable)  # a refused face has no code to compare
     usable, of_rows = _probe(creative, features, extractor, probes, compose, rows)
-    answers = {
+    differences = {
         name: np.zeros((*probes.shape, *shape)) for name, shape in _shapes(features, len(features.face_codes)).items()
-    } | {name: of_rows[name] for name in ("image", "look")}
+    } | {name: of_rows[name] for name in ("image", "statistics")}
     for name in ("codes", "attributes"):
-        answers[name][:, :, rows] = of_rows[name]
-    return WholeResponse(probes=usable, **answers)
+        differences[name][:, :, rows] = of_rows[name]
+    return PictureSurrogate(probes=usable, **differences)
 
 
 def _probe(
@@ -283,15 +266,15 @@ def _probe(
     pictures = [replace(creative, image_u8=compose(k, float(probes[s, k]))) for s, k in places]
     seen = extractor.extract(pictures) if pictures else []
     usable = np.zeros_like(probes)
-    answers = {name: np.zeros((*probes.shape, *shape)) for name, shape in _shapes(features, len(rows)).items()}
+    differences = {name: np.zeros((*probes.shape, *shape)) for name, shape in _shapes(features, len(rows)).items()}
     for (s, k), found in zip(places, seen, strict=True):
         difference = _difference(features, found, rows)
         if difference is None:
             continue
         usable[s, k] = probes[s, k]
         for name, values in difference.items():
-            answers[name][s, k] = values
-    return usable, answers
+            differences[name][s, k] = values
+    return usable, differences
 
 
 def _shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tuple[int, ...]]:
@@ -299,7 +282,7 @@ def _shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tuple[int, 
         "codes": (num_faces, features.face_codes.shape[1]),
         "attributes": (num_faces, features.face_attributes.shape[1]),
         "image": (0 if features.image is None else len(features.image),),
-        "look": (0 if features.look is None else len(features.look),),
+        "statistics": (0 if features.look is None else len(features.look),),
     }
 
 
@@ -314,7 +297,7 @@ def _difference(
         "codes": after.face_codes[matched] - before.face_codes[rows],
         "attributes": after.face_attributes[matched] - before.face_attributes[rows],
         "image": after.image - before.image if before.image is not None else np.zeros(0),
-        "look": after.look - before.look if before.look is not None else np.zeros(0),
+        "statistics": after.look - before.look if before.look is not None else np.zeros(0),
     }
     return difference if all(np.isfinite(values).all() for values in difference.values()) else None
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from adcreative.copywriter import build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
-from adcreative.editor.rewording import Briefed
+from adcreative.editor.preparation.briefed import Briefed
+from adcreative.editor.preparation.lines import build_lines, keeps_disclaimers
 from adcreative.editor.settings import EditorConfig
-from adcreative.editor.space.opening import keeps_disclaimers, write_lines
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
 TERMS = "Try it at home. See all terms."
@@ -27,7 +27,7 @@ def test_crossed_lines_keep_the_brands_rules() -> None:
     tools = fake_tools(copywriter=Briefed(build_copywriter("template"), kit=kit))
     (features,) = FakeExtractor().extract([ad])
     found, crossed = (
-        write_lines(ad, features, tools, EditorConfig(num_crossed=num, num_descriptions=12), None)[0] for num in (0, 40)
+        build_lines(ad, features, tools, EditorConfig(num_crossed=num, num_descriptions=12), None)[0] for num in (0, 40)
     )
     new = set(crossed.descriptions) - set(found.descriptions)
     assert len(new) >= 3

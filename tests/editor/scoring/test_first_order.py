@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.scoring.linear_response import PROBE_SHARE, FaceResponse, measure_response
+from adcreative.editor.scoring.first_order import PROBE_SHARE, FaceSurrogate, measure_faces
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import NUM_DIRECTIONS, FakeExtractor, FakeSession, fake_ad
 
@@ -18,11 +18,11 @@ LOW, HIGH = np.full(NUM_DIRECTIONS, -2.0), np.full(NUM_DIRECTIONS, 2.0)
 
 def measured(
     ad: Creative, rows: tuple[int, ...] = (0, 1), extractor: Any = None, **changes: Any
-) -> tuple[FaceResponse, CreativeFeatures, FakeSession]:
+) -> tuple[FaceSurrogate, CreativeFeatures, FakeSession]:
     extractor = extractor or FakeExtractor()
     session = FakeSession(ad.image_u8, rows, **changes)
     (features,) = extractor.extract([ad])
-    return measure_response(ad, features, session, extractor, face_rows=rows, low=LOW, high=HIGH), features, session
+    return measure_faces(ad, features, session, extractor, face_rows=rows, low=LOW, high=HIGH), features, session
 
 
 def test_the_sum_of_answers_is_the_composed_picture_in_a_linear_world() -> None:
@@ -53,7 +53,7 @@ def test_each_side_has_its_own_answer() -> None:
 
     ad = fake_ad(1)
     (features,) = FakeExtractor().extract([ad])
-    response = measure_response(ad, features, Uneven(ad.image_u8, (0,)), FakeExtractor(), face_rows=(0,), low=LOW, high=HIGH)
+    response = measure_faces(ad, features, Uneven(ad.image_u8, (0,)), FakeExtractor(), face_rows=(0,), low=LOW, high=HIGH)
     strengths = np.zeros((2, 1, NUM_DIRECTIONS))
     strengths[0, 0, 1], strengths[1, 0, 1] = 1.0, -1.0
     up, down = response.apply(features, strengths)
@@ -92,7 +92,7 @@ def test_a_picture_that_cannot_be_read_any_more_has_no_range() -> None:
 
     ad = fake_ad()
     (features,) = FakeExtractor().extract([ad])
-    response = measure_response(ad, features, Black(ad.image_u8, (0, 1)), FakeExtractor(), face_rows=(0, 1), low=LOW, high=HIGH)
+    response = measure_faces(ad, features, Black(ad.image_u8, (0, 1)), FakeExtractor(), face_rows=(0, 1), low=LOW, high=HIGH)
     assert not np.concatenate(response.limits(LOW, HIGH)).any()
 
 
@@ -100,7 +100,7 @@ def test_a_one_sided_direction_is_probed_on_that_side() -> None:
     ad = fake_ad(1)
     (features,) = FakeExtractor().extract([ad])
     session = FakeSession(ad.image_u8, (0,))
-    response = measure_response(ad, features, session, FakeExtractor(), face_rows=(0,), low=np.zeros(NUM_DIRECTIONS), high=HIGH)
+    response = measure_faces(ad, features, session, FakeExtractor(), face_rows=(0,), low=np.zeros(NUM_DIRECTIONS), high=HIGH)
     assert session.num_composed == NUM_DIRECTIONS
     np.testing.assert_allclose(response.probes, [np.zeros(NUM_DIRECTIONS), PROBE_SHARE * HIGH])
 

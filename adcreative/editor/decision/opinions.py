@@ -1,4 +1,4 @@
-"""The three models at work on final pixels and words: two choose, a third reports (the rules are `judge.py`'s)."""
+"""What the three models say of final pixels and words: two choose, the third reports (the rules are in `judge.py`)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.decision.judge import Verdict, give_verdict, pool_opinions
-from adcreative.editor.scoring.objectives import predict_uplift
-from adcreative.editor.settings import EditorConfig, EditorTools
+from adcreative.editor.decision.judge import Verdict, give_verdict
+from adcreative.editor.models import EditorTools
+from adcreative.editor.scoring.uplift import pool_opinions, predict_uplift
+from adcreative.editor.settings import EditorConfig
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What the two models that choose say of a change, log-odds: mean, lower bound and deviation of both, mean of the second
-    alone."""
+    """What predictor and judge say of a change, in log-odds.
+
+    chosen, low, std: mean, lower bound and standard deviation of both together; judged: mean of the judge alone.
+    """
 
     chosen: float
     low: float

@@ -1,0 +1,139 @@
+"""From the edit that was chosen to its result: rates, interval, list of changes, and the record of the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative, Edit, EditResult, FaceReport, SearchRecord
+from adcreative.editor.decision.judge import Verdict
+from adcreative.editor.models import EditorTools
+from adcreative.editor.scoring.uplift import predict_uplift
+from adcreative.editor.search.registry import SearchResult
+from adcreative.editor.settings import EditorConfig
+from adcreative.editor.space.genome import Individual
+from adcreative.errors import CreativeError
+
+MAX_FRONT = 60  # edits of a front that a result lists
+WORDS = ("headline", "description", "cta")  # what an edit may replace beside pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """The creative that an edit is compared with: as it came, with its features and what was found of its faces.
+
+    has_open_faces: whether faces were opened for editing. control_change: predicted change of log-odds when the faces are
+    inverted and not edited; 0 when none was opened, None when nothing could be extracted from that picture.
+    """
+
+    creative: Creative
+    features: Any
+    faces: FaceReport
+    has_open_faces: bool
+    control_change: float | None = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalEdit:
+    """An edit as it would be delivered: final pixels and words, features extracted from them, and every change.
+
+    identity (-1..1), realism (0..1): of the worst face; None when no face was opened.
+    """
+
+    creative: Creative
+    features: Any
+    edits: tuple[Edit, ...]
+    identity: float | None
+    realism: float | None
+
+
+def build_result(
+    original: Original, edit: FinalEdit | None, verdict: Verdict | None, tools: EditorTools, config: EditorConfig
+) -> EditResult:
+    """Return the result of an edit, or of the original when there is no edit or the verdict does not deliver it.
+
+    The rates of an edit are the original's, moved by the change that the verdict expects, so that rates and uplift say the
+    same. A kept creative is its own edit.
+    """
+    delivered = edit if verdict is not None and verdict.is_delivered else None
+    creative, final = original.creative, delivered.creative if delivered else original.creative
+    before, judge_before, auditor_before = (
+        model.predict([creative], [original.features])[0] for model in (tools.predictor, tools.judge, tools.auditor)
+    )
+    uplift, judged, audited, evidence, change_low, change_high = 0.0, 0.0, 0.0, before.evidence, None, None
+    if delivered and verdict:
+        change_low, change_high = uplift_interval(before.ctr, verdict)
+        uplift, judged, audited = verdict.expected, verdict.judged, verdict.audited
+        evidence = tools.predictor.predict([final], [delivered.features])[0].evidence
+    edits = delivered.edits if delivered else ()
+    unedited = 1.0 if original.has_open_faces else None
+    return EditResult(
+        file_name=creative.file_name, ad_name=creative.ad_name, status="edited" if delivered else "kept",
+        headline_original=creative.headline, headline_edited=final.headline,
+        description_original=creative.description, description_edited=final.description,
+        cta_original=creative.cta, cta_edited=final.cta,
+        ctr_original=before.ctr, ctr_original_judge=judge_before.ctr, ctr_original_auditor=auditor_before.ctr,
+        ctr_control=None if original.control_change is None else move_rate(before.ctr, original.control_change),
+        ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
+        ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
+        ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
+        uplift_low=change_low, uplift_high=change_high,
+        identity_similarity=delivered.identity if delivered else unedited,
+        realism=delivered.realism if delivered else unedited,
+        faces=replace(original.faces, edited=len({edit.face for edit in edits if edit.face >= 0})), edits=edits,
+        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
+        enough_data=before.enough_data,
+    )  # fmt: skip
+
+
+def move_rate(rate: float, change: float) -> float:
+    """Return a rate (0..1) whose log-odds are moved by `change`; a change of 0 returns it bit for bit."""
+    if change == 0.0 or not 0.0 < rate < 1.0:
+        return rate
+    odds = rate / (1.0 - rate) * float(np.exp(change))
+    return odds / (1.0 + odds)
+
+
+def uplift_interval(rate: float, verdict: Verdict) -> tuple[float, float]:
+    """Return uplift_low and uplift_high of a result: the verdict's interval as relative changes of this rate (0..1)."""
+    low, high = (move_rate(rate, change) / rate - 1 if rate else 0.0 for change in verdict.interval)
+    return low, high
+
+
+def predict_control_change(creative: Creative, features: Any, control_u8: np.ndarray, tools: EditorTools) -> float | None:
+    """Return the predicted change of log-odds when the faces are inverted and not edited; None when extraction fails."""
+    control = replace(creative, image_u8=control_u8)
+    (of_control,) = tools.extractor.extract([control])
+    if isinstance(of_control, CreativeError):
+        return None
+    change, _ = predict_uplift(tools.predictor, [creative, control], [features, of_control])
+    return float(change[0])
+
+
+def list_word_edits(before: Creative, after: Creative) -> list[Edit]:
+    """Return one Edit for each of headline, description and button that differs."""
+    return [Edit(face=-1, direction=kind, strength=0.0) for kind in WORDS if getattr(after, kind) != getattr(before, kind)]
+
+
+def record_search(found: SearchResult, delivered: Individual | None) -> SearchRecord:
+    """Return what a result says of its search; of a front larger than MAX_FRONT, edits spread evenly over the sizes."""
+    correlation = found.rank_correlation
+    front = sorted({_size_and_bound(member) for member in found.front})
+    spread = np.linspace(0, len(front) - 1, min(len(front), MAX_FRONT)).round().astype(int)
+    seconds = found.logbook.select("second")
+    predicted = [one.score.uplift_mean if one.score else 0.0 for one in found.best_so_far]
+    return SearchRecord(
+        hypervolume=tuple(round(volume, 6) for volume in found.hypervolume), rendered=len(found.pairs),
+        rank_correlation=None if correlation is None else round(correlation, 4), elite_changes=found.best_changes,
+        front=tuple(front[idx] for idx in spread), delivered=None if delivered is None else _size_and_bound(delivered),
+        curve=tuple((round(one, 4), round(said, 4)) for one, said in zip(predicted, seconds, strict=True) if said is not None),
+        stopped_itself=found.is_stopped,
+    )  # fmt: skip
+
+
+def _size_and_bound(edit: Individual) -> tuple[float, float]:
+    """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as the search saw it."""
+    low, _, size, _ = edit.fitness.values
+    return round(size, 4) + 0.0, round(low, 4) + 0.0  # no -0.0

@@ -1,0 +1,129 @@
+"""The models that the editor works with, and what it asks of each. Loads no torch by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from adcreative.creative import Creative, Prediction
+from adcreative.errors import CreativeError
+from adcreative.provenance.consent import ConsentBook
+
+
+class Extractor(Protocol):
+    """Turns creatives into features (features.extraction.FeatureExtractor)."""
+
+    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
+        """Return CreativeFeatures or CreativeError per creative."""
+
+
+class ClickPredictor(Protocol):
+    """A click-rate model (ctr.predictor.Predictor)."""
+
+    @property
+    def content_hash(self) -> str: ...
+
+    def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
+        """Return one Prediction per creative."""
+
+    def predict_change(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each."""
+
+
+class FaceFinder(Protocol):
+    """Finds faces in a picture, largest first (stylegan.faces.analysis.FaceAnalyzer)."""
+
+    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
+        """Return the faces; `.refusal` is a sentence for those that cannot be edited."""
+
+
+class FaceSession(Protocol):
+    """One picture with its faces ready for editing (stylegan.photo.session.FaceEditSession)."""
+
+    def compose(self, strengths: np.ndarray) -> np.ndarray:
+        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
+
+    def control(self) -> np.ndarray:
+        """Return the full picture with each face replaced by its unedited inversion."""
+
+    def mask(self) -> np.ndarray:
+        """Return which pixels an edit may change, [H, W] bool."""
+
+    def identity(self, strengths: np.ndarray) -> float:
+        """Return how much the faces are still themselves, -1..1."""
+
+    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+        """Return how atypical the faces of candidates [P, F, K] are, [P, F, 2, C] (stylegan/latents/realism.py)."""
+
+    def realism(self, strengths: np.ndarray) -> np.ndarray:
+        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, 1 for the unedited ones."""
+
+
+class ScenePainter(Protocol):
+    """Paints parts of a picture anew (encoders.inpainting.InpaintingModel)."""
+
+    @property
+    def content_hash(self) -> str: ...
+
+    def paint(
+        self,
+        image_u8: np.ndarray,
+        mask: np.ndarray,
+        prompt: str,
+        num_pictures: int,
+        *,
+        seed: int,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[np.ndarray]:
+        """Return up to num_pictures pictures [H, W, 3] uint8, painted where mask [H, W] is True; fewer when stopped."""
+
+
+def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> FaceSession:
+    """Open the embedded face editor on a picture.
+
+    Raises:
+        CreativeError: one of the faces cannot be edited.
+    """
+    from stylegan.errors import InversionError
+    from stylegan.photo.session import FaceEditSession
+
+    try:
+        return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
+    except InversionError as error:
+        raise CreativeError(f"{error}.", "Leave that face out.") from error
+
+
+def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> Sequence[Any]:
+    """Return the faces, with a refusal on those that the directions were not made for (sunglasses, drawings)."""
+    if getattr(tools.directions, "limits", None) is None:
+        return faces
+    from stylegan.photo.session import refuse_unfit
+
+    return refuse_unfit(image_u8, faces, tools.codec, tools.directions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorTools:
+    """The models of one edit, loaded.
+
+    predictor and judge guide the search and choose among what it found; the auditor, which has no part in the choice, reports
+    on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays.
+    consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
+    """
+
+    extractor: Extractor
+    predictor: ClickPredictor
+    judge: ClickPredictor
+    auditor: ClickPredictor
+    analyzer: FaceFinder
+    codec: Any
+    directions: Any
+    copywriter: Any = None
+    scene_painter: ScenePainter | None = None
+    open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
+    consents: ConsentBook = field(default_factory=ConsentBook)
+    today: Callable[[], date] = date.today

@@ -1,0 +1,93 @@
+"""A copywriter that is told what the user asks for, and new lines from it one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from adcreative.creative import Creative
+
+if TYPE_CHECKING:
+    from adcreative.copywriter import Brief, CopyCandidates
+    from adcreative.copywriter.brand_kit import BrandKit
+    from adcreative.copywriter.candidates import FreshLine
+
+LINES_AT_ONCE, MAX_ROUNDS = 2, 8
+
+
+@dataclass(frozen=True)
+class Briefed:
+    """A copywriter that is also told what the user asks for: `text` may be taken facts from, `avoid` may not be said, and the
+    brand kit's rules hold for every line."""
+
+    copywriter: Any
+    text: str = ""
+    avoid: tuple[str, ...] = ()
+    kit: BrandKit | None = None
+
+    def write(
+        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
+    ) -> CopyCandidates:
+        told = self._told(brief)
+        written: CopyCandidates = self.copywriter.write(told, num_headlines, num_descriptions, seed, should_stop=should_stop)
+        return written
+
+    def stream(
+        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
+    ) -> Iterator[FreshLine | CopyCandidates]:
+        return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
+
+    def _told(self, brief: Brief) -> Brief:
+        told = replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
+        return told if self.kit is None else self.kit.brief(told)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.copywriter, name)
+
+
+def write_lines(
+    creative: Creative,
+    copywriter: Any,
+    kind: str,
+    *,
+    num: int = 6,
+    seed: int = 0,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[str]:
+    """Yield up to `num` different lines of `kind` ("headline" or "description") that pass the rules, each when it is there.
+
+    A copywriter that has `stream` is asked for all lines in one go and heard line by line; another for a few at a time.
+
+    Raises:
+        CopywriterError: the engine cannot write and has no fallback.
+    """
+    from adcreative.copywriter.brief import Brief
+    from adcreative.copywriter.candidates import FreshLine
+    from adcreative.copywriter.lint.checks import is_near_duplicate
+
+    brief, original = Brief.of_ad(creative), getattr(creative, kind)
+    at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
+    wanted = (at_once, 0) if kind == "headline" else (0, at_once)
+    given: list[str] = []
+    for number in range(MAX_ROUNDS):
+        for event in _stream(copywriter, brief, *wanted, seed + number, should_stop):
+            for line in (event.text,) if isinstance(event, FreshLine) else event.lines:
+                if len(given) >= num or (should_stop is not None and should_stop()):
+                    return
+                if line != original and not is_near_duplicate(line, given):
+                    given.append(line)
+                    yield line
+
+
+def _can_stream(copywriter: Any) -> bool:
+    return hasattr(copywriter.copywriter if isinstance(copywriter, Briefed) else copywriter, "stream")
+
+
+def _stream(
+    copywriter: Any, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None
+) -> Iterator[FreshLine | CopyCandidates]:
+    """Yield what a copywriter's `stream` does; of one that has none, only the candidates at the end."""
+    write = copywriter.stream if _can_stream(copywriter) else copywriter.write
+    events = write(brief, num_headlines, num_descriptions, seed, should_stop=should_stop)
+    yield from events if _can_stream(copywriter) else (events,)

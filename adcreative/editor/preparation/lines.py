@@ -1,0 +1,142 @@
+"""The lines and buttons that a search chooses among: written, crossed, encoded once, and ranked by predicted rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.editor.models import EditorTools, Extractor
+from adcreative.editor.preparation.line_crossover import cross_lines
+from adcreative.editor.scoring.uplift import predict_uplift
+from adcreative.editor.settings import EditorConfig
+from adcreative.editor.space.lines import Lines
+from adcreative.errors import CopywriterError, CreativeError
+
+if TYPE_CHECKING:
+    from adcreative.copywriter import Brief
+    from adcreative.features.batch import CreativeFeatures
+
+
+def build_lines(
+    creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
+) -> tuple[Lines, str]:
+    """Return the lines and buttons to choose from, the creative's own first, the others by predicted rate; and a note for the
+    user.
+
+    New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is only
+    replaced where there is one: nothing is added to a creative that has none.
+    """
+    headlines, descriptions, note = _write_lines(creative, tools, config, should_stop)
+    buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
+    lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
+    return _ranked(lines, creative, features, tools), note
+
+
+def _write_lines(
+    creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return new headlines and new descriptions, crossed ones last, and a note for the user ("" for none)."""
+    num_headlines = config.num_headlines if creative.headline else 0
+    num_descriptions = config.num_descriptions if creative.description else 0
+    if tools.copywriter is None or not num_headlines + num_descriptions:
+        return (), (), ""
+    from adcreative.copywriter import Brief
+
+    brief = Brief.of_ad(creative)
+    try:
+        written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
+    except CopywriterError as error:
+        return (), (), f"no new words: {error}"
+    headlines = tuple(written.headlines)[:num_headlines]
+    descriptions = tuple(written.descriptions)[:num_descriptions]
+    brief = written.brief  # a brand's rules hold for crossed lines too
+    crossed = (_cross(headlines, "headline", brief, config), _cross(descriptions, "description", brief, config))
+    return headlines + crossed[0], descriptions + crossed[1], "; ".join(written.notes)
+
+
+def _cross(lines: tuple[str, ...], kind: str, brief: Brief, config: EditorConfig) -> tuple[str, ...]:
+    """Return crossings of the lines that pass the rules for copy and keep every disclaimer."""
+    from adcreative.copywriter import check_copy
+    from adcreative.copywriter.rules import word_set
+
+    return cross_lines(
+        lines, config.num_crossed, joints=word_set("language", "dangling"), rng=np.random.default_rng(config.seed),
+        is_fit=lambda line: not check_copy(line, brief, kind) and keeps_disclaimers(line, lines, brief.disclaimers),
+    )  # fmt: skip
+
+
+def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[str]) -> bool:
+    """Return whether a line carries, whole, every disclaimer that one of the others carries."""
+    return all(one in line for one in disclaimers if any(one in other for other in others))
+
+
+def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple[str, ...]:
+    """Return the creative's own button and up to num_buttons others that its platform allows; empty when it has none.
+
+    Only buttons that the predictor saw in training are offered: of others it knows nothing.
+    """
+    if not creative.cta or not num_buttons:
+        return ()
+    from adcreative.copywriter.buttons import allowed_buttons
+
+    known = known_buttons(predictor)
+    own = creative.cta.strip().casefold()
+    others = [one for one in allowed_buttons(creative.platform, creative.placement) if one.casefold() != own]
+    if known is not None:
+        others = [one for one in others if one.casefold() in known]
+    return (creative.cta, *others[:num_buttons]) if others else ()
+
+
+def known_buttons(predictor: Any) -> frozenset[str] | None:
+    """Return the buttons of a predictor's training data, folded; None when it does not say."""
+    builder = getattr(predictor, "builder", None)
+    return frozenset(builder.vocabularies["cta"]) if builder is not None else None
+
+
+def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools) -> Lines:
+    """Return the lines with the new ones in order of predicted uplift, the likeliest first."""
+    new_heads, new_descs = lines.headlines[1:], lines.descriptions[1:]
+    if not new_heads and not new_descs:
+        return lines
+    changed = [replace(creative, headline=line) for line in new_heads]
+    changed += [replace(creative, description=line) for line in new_descs]
+    seen = with_line_features(lines, features)
+    uplift, _ = predict_uplift(tools.predictor, [creative, *changed], [features, *seen])
+    return lines.ordered(uplift[: len(new_heads)], uplift[len(new_heads) :])
+
+
+def encode_lines(creative: Creative, headlines: Sequence[str], descriptions: Sequence[str], extractor: Extractor) -> Lines:
+    """Extract the features of each line once; a line that cannot be used, or repeats an earlier one, is left out.
+
+    Args:
+        headlines, descriptions: candidates; the creative's own lines are put first here.
+    """
+    bare = replace(creative, file_name="", image_path=None, image_u8=None)
+    heads = [replace(bare, headline=line) for line in dict.fromkeys((creative.headline, *headlines))]
+    descs = [replace(bare, description=line) for line in dict.fromkeys((creative.description, *descriptions))]
+    with_words = [variant for variant in (*heads, *descs) if variant.has_words]
+    extracted = iter(extractor.extract(with_words) if with_words else [])
+    seen = [next(extracted) if variant.has_words else None for variant in (*heads, *descs)]
+    kept_heads = [pair for i, pair in enumerate(zip(heads, seen, strict=False)) if i == 0 or _is_usable(pair[1])]
+    kept_descs = [pair for i, pair in enumerate(zip(descs, seen[len(heads) :], strict=True)) if i == 0 or _is_usable(pair[1])]
+    return Lines(
+        headlines=tuple(variant.headline for variant, _ in kept_heads),
+        descriptions=tuple(variant.description for variant, _ in kept_descs),
+        headline_features=tuple(found for _, found in kept_heads),
+        description_features=tuple(found for _, found in kept_descs),
+    )
+
+
+def _is_usable(seen: CreativeFeatures | CreativeError | None) -> bool:
+    return seen is not None and not isinstance(seen, CreativeError)
+
+
+def with_line_features(lines: Lines, features: CreativeFeatures) -> list[CreativeFeatures]:
+    """Return the creative's features with each new headline, then with each new description, in the order of `lines`."""
+    heads, bodies = lines.headline_features[1:], lines.description_features[1:]
+    seen = [(one, "headline") for one in heads] + [(one, "body") for one in bodies]
+    return [features.with_words_of(one, (part,)) if one is not None else features for one, part in seen]

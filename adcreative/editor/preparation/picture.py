@@ -1,0 +1,110 @@
+"""Open the picture of a creative: find its faces, ask for consent, and make ready what may change in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative, FaceReport
+from adcreative.editor.models import EditorTools, FaceSession, refuse_faces
+from adcreative.editor.settings import EditorConfig
+from adcreative.editor.space.adjustments import PictureAdjuster
+from adcreative.editor.space.editable import EditableCreative
+from adcreative.editor.space.protection import protect
+from adcreative.editor.space.scene import Scenes, paint_scenes
+from adcreative.errors import CreativeError
+from adcreative.provenance.consent import Permission
+
+
+def permitted_tools(creative: Creative, tools: EditorTools) -> tuple[EditorTools, Permission]:
+    """Return the tools with only those directions that the creative's consent record allows, and what it said."""
+    if not tools.directions.names:
+        return tools, Permission(is_granted=True)
+    permission = tools.consents.permit(creative, tools.today())
+    names = permission.allowed(tools.directions.names)
+    if permission.directions is None or list(tools.directions.names) == names:
+        return tools, permission
+    if not names:
+        asked, allowed = ", ".join(tools.directions.names), ", ".join(permission.directions)
+        refusal = f'consent record "{creative.consent_id}" allows {allowed}, and this run edits {asked or "no face"}'
+        permission = Permission(is_granted=False, refusal=refusal)
+    return replace(tools, directions=tools.directions.select(names)), permission
+
+
+def open_creative(
+    creative: Creative,
+    tools: EditorTools,
+    config: EditorConfig,
+    permission: Permission | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> EditableCreative:
+    """Extract a creative's features, open a session on the faces that may be edited, and paint scenes if a painter is there.
+
+    Args:
+        permission: what `permitted_tools` returned beside `tools`; looked up when None.
+    Raises:
+        CreativeError: the picture cannot be read, or no features can be extracted.
+    """
+    image_u8 = picture(creative)
+    (features,) = tools.extractor.extract([creative])
+    if isinstance(features, CreativeError):
+        raise features
+    faces: Sequence[Any] = []
+    if image_u8 is not None:
+        faces = refuse_faces(image_u8, tools.analyzer.analyze(image_u8), tools)
+    permission = permission or permitted_tools(creative, tools)[1]
+    rows, refused = _editable_rows(permission, faces, config)
+    if not len(tools.directions.names):  # no direction allowed
+        rows = []
+    session, adjuster, scenes = None, None, None
+    if image_u8 is not None:
+        session = tools.open_session(image_u8, [faces[row] for row in rows], tools) if rows else None
+        adjuster, scenes = _open_whole_picture(creative, image_u8, faces, session, tools, config, should_stop)
+    return EditableCreative(
+        creative=creative, image_u8=image_u8, features=features, session=session, face_rows=tuple(rows),
+        faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes,
+    )  # fmt: skip
+
+
+def _open_whole_picture(
+    creative: Creative,
+    image_u8: np.ndarray,
+    faces: Sequence[Any],
+    session: FaceSession | None,
+    tools: EditorTools,
+    config: EditorConfig,
+    should_stop: Callable[[], bool] | None,
+) -> tuple[PictureAdjuster | None, Scenes | None]:
+    """Return what adjusts the whole picture and its painted scenes; None for each that is switched off."""
+    if not config.edit_look and tools.scene_painter is None:
+        return None, None
+    boxes = [face.box_xyxy_px for face in faces]
+    protection = protect(image_u8, boxes, session.mask() if session is not None else None)
+    adjuster = PictureAdjuster(image_u8, protection) if config.edit_look else None
+    if tools.scene_painter is None:
+        return adjuster, None
+    scenes = paint_scenes(
+        creative, image_u8, protection, tools.scene_painter, num_scenes=config.num_scenes, seed=config.seed,
+        prompt=config.scene_prompt, should_stop=should_stop,
+    )  # fmt: skip
+    return adjuster, scenes
+
+
+def _editable_rows(permission: Permission, faces: Sequence[Any], config: EditorConfig) -> tuple[list[int], list[str]]:
+    """Return indices of faces to edit, and a reason for each other face."""
+    if not permission.is_granted:
+        return [], [permission.refusal] * len(faces)
+    rows: list[int] = []
+    refused: list[str] = []
+    for row, face in enumerate(faces):
+        if face.refusal is not None:
+            refused.append(face.refusal)
+        elif len(rows) >= config.max_faces:
+            refused.append(f"only the {config.max_faces} largest faces of a picture are edited (max_faces)")
+        else:
+            rows.append(row)
+    return rows, refused

@@ -1,0 +1,72 @@
+"""What the search may change in an opened creative, and how the picture reacts to each change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adcreative.editor.models import EditorTools
+from adcreative.editor.scoring.first_order import (
+    PROBE_SHARE,
+    FaceSurrogate,
+    FirstOrderSurrogate,
+    PictureSurrogate,
+    measure_faces,
+    measure_picture,
+)
+from adcreative.editor.space.adjustments import ADJUSTMENTS
+from adcreative.editor.space.editable import EditableCreative
+from adcreative.editor.space.genome import GeneSpace
+from adcreative.editor.space.lines import Lines
+
+
+def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) -> tuple[GeneSpace, FirstOrderSurrogate | None]:
+    """Return the search space, and the first-order surrogate of the picture; a change that loses a face is left out of both.
+
+    The surrogate is None when the picture stays as it is.
+    """
+    low, high = np.asarray(tools.directions.low), np.asarray(tools.directions.high)
+    adjustment_low, adjustment_high = np.zeros(0), np.zeros(0)
+    faces: FaceSurrogate | None = None
+    if opened.session is not None:
+        faces = measure_faces(
+            opened.creative, opened.features, opened.session, tools.extractor,
+            face_rows=opened.face_rows, low=low, high=high,
+        )  # fmt: skip
+        low, high = faces.limits(low, high)
+    adjustments = _measure_adjustments(opened, tools)
+    if adjustments is not None and opened.adjuster is not None:
+        adjustment_low, adjustment_high = adjustments.limits(opened.adjuster.low, opened.adjuster.high)
+    num_scenes, scenes = _measure_scenes(opened, tools)
+    space = GeneSpace(
+        num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
+        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
+        num_scenes=1 + num_scenes,
+    )  # fmt: skip
+    is_fixed = faces is None and adjustments is None and scenes is None
+    return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)
+
+
+def _measure_adjustments(opened: EditableCreative, tools: EditorTools) -> PictureSurrogate | None:
+    """Return how the picture reacts to each adjustment on either side; None when there is none."""
+    adjuster, image_u8 = opened.adjuster, opened.image_u8
+    if adjuster is None or image_u8 is None:
+        return None
+
+    def compose(idx: int, strength: float) -> np.ndarray:
+        return adjuster.apply(image_u8, np.where(np.arange(len(ADJUSTMENTS)) == idx, strength, 0.0))
+
+    probes = PROBE_SHARE * np.stack([adjuster.low, adjuster.high])
+    return measure_picture(opened.creative, opened.features, compose, tools.extractor, probes=probes)
+
+
+def _measure_scenes(opened: EditableCreative, tools: EditorTools) -> tuple[int, PictureSurrogate | None]:
+    """Return how many scenes there are beside the picture's own, and how the picture's features differ in each."""
+    scenes, image_u8 = opened.scenes, opened.image_u8
+    if scenes is None or image_u8 is None:
+        return 0, None
+    num = len(scenes.pictures)
+    surrogate = measure_picture(
+        opened.creative, opened.features, lambda idx, _: scenes.paste(image_u8, idx + 1), tools.extractor,
+        probes=np.stack([np.zeros(num), np.ones(num)]),
+    )  # fmt: skip
+    return num, surrogate

@@ -1,0 +1,45 @@
+"""The lines and buttons that the search chooses among, and what the encoders make of each line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adcreative.creative import Creative
+
+if TYPE_CHECKING:
+    from adcreative.features.batch import CreativeFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Lines and buttons to choose from, the creative's own first, with what the encoders make of the lines.
+
+    The features are those of the words alone; None for an own line that has no words. A button is a category, not a text.
+    """
+
+    headlines: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    headline_features: tuple[CreativeFeatures | None, ...]
+    description_features: tuple[CreativeFeatures | None, ...]
+    buttons: tuple[str, ...] = ()
+
+    def apply(self, creative: Creative, headline_idx: int, description_idx: int, button_idx: int = 0) -> Creative:
+        """Return the creative with these lines and this button."""
+        return replace(
+            creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx],
+            cta=self.buttons[button_idx] if button_idx else creative.cta,
+        )  # fmt: skip
+
+    def ordered(self, headline_worth: np.ndarray, description_worth: np.ndarray) -> Lines:
+        """Return the same lines, the creative's own still first, the others by their worth, the largest first."""
+        heads = [0, *(1 + np.argsort(-headline_worth, kind="stable"))]
+        descs = [0, *(1 + np.argsort(-description_worth, kind="stable"))]
+        return replace(
+            self, headlines=tuple(self.headlines[i] for i in heads),
+            headline_features=tuple(self.headline_features[i] for i in heads),
+            descriptions=tuple(self.descriptions[i] for i in descs),
+            description_features=tuple(self.description_features[i] for i in descs),
+        )  # fmt: skip
