@@ -108,7 +108,7 @@ class Buttons(FakePredictor):
 
 def test_new_words_stand_beside_the_edited_button_picture_and_scene() -> None:
     ad, tools = fake_ad(description="Good shoes.", cta="Shop now"), fake_tools()
-    predictor = Buttons(tools.predictor.surface)
+    predictor = Buttons(bumpy_surface)
     tools = replace(tools, predictor=predictor, judge=predictor, auditor=predictor)
     found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4, identity_floor=0.0))
     others = tuple(
