@@ -19,13 +19,13 @@ PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/cli/"
 
 STILL_LONG = frozenset({
     "stylegan/latents/directions/training.py:main",
-    "adcreative/ctr/fitting.py:fit_predictor", "adcreative/editor/editor.py:edit_creative",
+    "adcreative/ctr/fitting.py:fit_predictor",
     "adcreative/verbs/describe.py:describe", "apps/studio/folder_page.py:build_folder",
 })  # fmt: skip
 STILL_WIDE = frozenset({
     "stylegan/latents/directions/from_text.py:learn_text_direction",
     "adcreative/benchmarks/microlens_training.py:ChallengeTraining.__init__",
-    "adcreative/editor/scoring/objectives.py:CandidateScorer.__init__", "adcreative/runs/batch.py:rehearse",
+    "adcreative/runs/batch.py:rehearse",
 })  # fmt: skip
 
 LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",

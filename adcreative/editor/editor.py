@@ -38,7 +38,7 @@ from adcreative.editor.preparation.picture import open_creative, permitted_tools
 from adcreative.editor.preparation.search_space import measure_space
 from adcreative.editor.scoring.final_pixels import PixelScorer
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
-from adcreative.editor.scoring.objectives import CandidateScorer
+from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig
 from adcreative.editor.search.config import Progress
 from adcreative.editor.search.registry import SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig
@@ -144,11 +144,12 @@ def _build_scorers(
     config: EditorConfig,
 ) -> tuple[CandidateScorer, CandidateScorer]:
     """Return the scorer that guides the search (predictor and judge) and the second opinion (the judge alone)."""
+    scoring = ScoringConfig(
+        risk_aversion=config.risk_aversion, identity_floor=config.identity_floor, realism_floor=config.realism_floor
+    )
     guide, second_opinion = (
         CandidateScorer(
-            opened.creative, opened.features, space=space, lines=lines, predictors=models, surrogate=surrogate,
-            risk_aversion=config.risk_aversion, identity_floor=config.identity_floor,
-            realism_floor=config.realism_floor,
+            opened.creative, opened.features, space=space, lines=lines, predictors=models, surrogate=surrogate, config=scoring
         )
         for models in ((tools.predictor, tools.judge), (tools.judge,))
     )  # fmt: skip

@@ -8,6 +8,7 @@ original exactly. No torch here. Shapes: P population, F faces, A all faces, K d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,13 +24,25 @@ if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoringConfig:
+    """How careful a score is.
+
+    risk_aversion: k of lower bound = mean - k * std. identity_floor (-1..1), realism_floor (0..1): an edit with a face below
+    one of them is not allowed.
+    """
+
+    risk_aversion: float = 1.0
+    identity_floor: float = 0.0
+    realism_floor: float = 0.0
+
+
 class CandidateScorer:
     """Score genomes of one creative; the object that `search_edits` calls.
 
     Args:
         features: of the creative as it is. lines: what the line and button genes index. predictors: whose opinions are
-            pooled (`pool_opinions`). surrogate: None when the picture stays as it is. risk_aversion: k of lower bound = mean -
-            k * std. identity_floor, realism_floor: an edit below one of them is not allowed.
+            pooled (`pool_opinions`). surrogate: None when the picture stays as it is.
     """
 
     def __init__(
@@ -41,13 +54,11 @@ class CandidateScorer:
         lines: Lines,
         predictors: Sequence[ClickPredictor],
         surrogate: FirstOrderSurrogate | None = None,
-        risk_aversion: float = 1.0,
-        identity_floor: float = 0.0,
-        realism_floor: float = 0.0,
+        config: ScoringConfig = ScoringConfig(),
     ) -> None:
         self.creative, self.features, self.space, self.lines = creative, features, space, lines
         self._predictors, self._surrogate = tuple(predictors), surrogate
-        self._risk_aversion, self._identity_floor, self._realism_floor = risk_aversion, identity_floor, realism_floor
+        self._config = config
 
     def __call__(self, genomes: list[Individual]) -> list[CandidateScore]:
         """Return one score per genome, in order, from the picture's surrogate."""
@@ -83,11 +94,11 @@ class CandidateScorer:
 
     def _score(self, mean: float, std: float, identity: float, realism: float, *, size: float) -> CandidateScore:
         is_usable = np.isfinite([mean, std]).all()
-        lacking = max(0.0, self._identity_floor - identity) + max(0.0, self._realism_floor - realism)
+        lacking = max(0.0, self._config.identity_floor - identity) + max(0.0, self._config.realism_floor - realism)
         return CandidateScore(
             uplift_mean=mean if is_usable else 0.0,
             uplift_std=std if is_usable else 0.0,
-            uplift_low=mean - self._risk_aversion * std if is_usable else 0.0,
+            uplift_low=mean - self._config.risk_aversion * std if is_usable else 0.0,
             identity=identity,
             size=size,
             realism=realism,
