@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from adcreative.catalog.datasets import upworthy
 from adcreative.catalog.platforms.columns import fold_column
-from adcreative.catalog.platforms.layout import IGNORE, PlatformLayout, match_layout
+from adcreative.catalog.platforms.layout import IGNORE, PlatformLayout
+from adcreative.catalog.platforms.levels import describe_missing
+from adcreative.catalog.platforms.matching import count_known, match_layout
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
-_NEEDED = ("file_name", "headline")
+_NEEDED = ("file_name", "headline", "primary_text", "description")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +38,48 @@ def normalise_column(name: str) -> str:
 
 
 def read_header(
-    names: Sequence[str], table_name: str, mapping: Mapping[str, str] | None = None, preamble: Sequence[str] = ()
+    names: Sequence[str],
+    table_name: str,
+    mapping: Mapping[str, str] | None = None,
+    preamble: Sequence[str] = (),
+    sample: Sequence[Sequence[Any]] = (),
 ) -> Header:
     """Match a table's column names against the known ones; faults and warnings are whole sentences.
 
     mapping goes from column names to ours and before all else. A table that is not in our own words is tried as the export of
-    an ad platform.
+    an ad platform; sample holds its first rows' cells.
     """
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     spelled = [given.get(fold_column(name), normalise_column(name)).replace(IGNORE, "") for name in names]
-    is_ours = any(column in spelled for column in _NEEDED) and ("clicks" in spelled or "impressions" not in spelled)
-    layout = None if is_ours or upworthy.is_upworthy(spelled) else match_layout(names, mapping, preamble)
-    if layout:
-        note = f'{table_name}: clicks are taken from the column "{layout.clicks_column}".'
-        lacks_picture = not {"file_name", "headline"} & set(layout.names)
-        hint = f"{table_name} names no pictures; they are looked for under the names of the ads." if lacks_picture else ""
-        return Header(names=layout.names, layout=layout, warnings=(note, hint) if hint else (note,))
+    if not upworthy.is_upworthy(spelled) and not _is_ours(names, spelled):
+        layout = match_layout(names, mapping, preamble, sample, needs_results=False)
+        is_list = layout is not None and not layout.has_results and {"file_name", "headline"} & {*spelled}
+        if layout is not None and not is_list:  # a list of ads in our own words needs no platform
+            return Header(names=layout.names, layout=layout, warnings=_note_layout(names, layout, table_name))
+    return _read_own(names, spelled, table_name)
+
+
+def _is_ours(names: Sequence[str], spelled: Sequence[str]) -> bool:
+    """True when a table uses our own column names, and no platform would recognise more of them."""
+    if not any(column in spelled for column in _NEEDED):
+        return False
+    num_ours = sum(column in COLUMNS or column in SEGMENT_COLUMNS for column in spelled)
+    if num_ours < count_known(names):
+        return False
+    return "clicks" in spelled or "impressions" not in spelled
+
+
+def _note_layout(names: Sequence[str], layout: PlatformLayout, table_name: str) -> tuple[str, ...]:
+    notes = [f"{table_name}: {note}" for note in layout.notes]
+    if not layout.has_results:
+        notes.append(f"{table_name} has no impressions and clicks; its ads are read without results.")
+    if not {"file_name", "headline", "primary_text", "description"} & set(layout.names):
+        notes.append(f"{table_name} names no pictures; they are looked for under the names of the ads.")
+    return tuple(notes)
+
+
+def _read_own(names: Sequence[str], spelled: Sequence[str], table_name: str) -> Header:
+    """Read the header of a table in our own words, or of the Upworthy archive."""
     is_upworthy = upworthy.is_upworthy(spelled)
     known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else (*COLUMNS, *SEGMENT_COLUMNS)
     faults: list[str] = []
@@ -70,14 +99,14 @@ def read_header(
         are = "unknown columns {} were" if len(strangers) > 1 else "unknown column {} was"
         warnings.append(f"{table_name}: {are.format(', '.join(strangers[:20]))} ignored.")
     if not any(column in spelled for column in _NEEDED):
-        faults.append(_describe_missing(names, spelled, table_name))
+        faults.append(describe_missing(names, table_name) or _describe_missing(names, spelled, table_name))
     kept = tuple(column if column in known else "" for column in spelled)
     return Header(names=kept, is_upworthy=is_upworthy, faults=tuple(faults), warnings=tuple(warnings))
 
 
 def _describe_missing(names: Sequence[str], spelled: Sequence[str], table_name: str) -> str:
     found = ", ".join(f'"{name.strip()[:40]}"' for name in names[:8] if name.strip()) or "none"
-    sentence = f"{table_name} has neither a file_name nor a headline column; its columns are {found}."
+    sentence = f"{table_name} has neither a file_name nor a headline column, nor other words of an ad; its columns are {found}."
     for raw_name, column in zip(names, spelled, strict=True):
         nearest = nearest_name(column, _NEEDED)
         if nearest:

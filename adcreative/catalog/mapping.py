@@ -1,7 +1,9 @@
-"""A mapping file: which column of a table is which of ours, written by the user for tables we do not know.
+"""A mapping file: how a table that we do not know is read, written by the user or proposed to them.
 
-TOML or JSON, either plain pairs or pairs under "columns":
+TOML or JSON, either plain pairs or pairs under "columns"; with the latter, two settings may stand above:
 
+    sheet = "Raw data"
+    name_pattern = "[{concept}]_[{format}]_[{placement}]"
     [columns]
     "Anzeigen-Bezeichner" = "ad_name"
     "Clicks (all)" = "clicks"
@@ -12,20 +14,71 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from adcreative.catalog.platforms.layout import TARGETS
+from adcreative.catalog.platforms.columns import PART_FIELDS
+from adcreative.catalog.platforms.matching import TARGETS
 from adcreative.config import did_you_mean
 from adcreative.errors import ConfigError
+
+_MAY_REPEAT = (*PART_FIELDS, "ignore")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """How a table is read: columns maps its column names to ours; sheet and name_pattern are "" where nothing is said."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sheet: str = ""
+    name_pattern: str = ""
+
+
+def read_settings(columns: Path | TableSettings | None) -> TableSettings:
+    """Return the settings in a mapping file; settings and None pass through.
+
+    Raises:
+        ConfigError: not a TOML or JSON file of such pairs; every unknown target is named.
+    """
+    if columns is None or isinstance(columns, TableSettings):
+        return columns or TableSettings()
+    path = Path(columns)
+    content = _read_content(path)
+    if not isinstance(content.get("columns"), dict):
+        return TableSettings(columns=_check_pairs(path.name, content))
+    texts = {name: content.get(name, "") for name in ("sheet", "name_pattern")}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise ConfigError(f"{path.name}: {name} is {text!r}, not text. Write it in quotation marks.")
+    pairs = content["columns"]
+    return TableSettings(columns=_check_pairs(path.name, pairs) if pairs or not any(texts.values()) else {}, **texts)
 
 
 def read_mapping(path: Path) -> dict[str, str]:
     """Return column name -> our name.
 
     Raises:
-        ConfigError: not a TOML or JSON file of such pairs; every unknown target is named.
+        ConfigError: as `read_settings`.
     """
-    path = Path(path)
+    return dict(read_settings(Path(path)).columns)
+
+
+def format_settings(settings: TableSettings) -> str:
+    """Return the text of a mapping file (TOML) that says the same."""
+    lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in
+             (("sheet", settings.sheet), ("name_pattern", settings.name_pattern)) if text]  # fmt: skip
+    lines += ["[columns]", *(f"{_quote(name)} = {_quote(column)}" for name, column in settings.columns.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quote(text: str) -> str:
+    """Return a TOML basic string; JSON's escapes are TOML's, apart from DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _read_content(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text) if path.suffix.casefold() == ".json" else tomllib.loads(text)
@@ -33,17 +86,23 @@ def read_mapping(path: Path) -> dict[str, str]:
         raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path of the mapping file.") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(
-            f'{path.name} is not valid TOML or JSON ({error}). Write lines such as "Klicks" = "clicks".'
+            f'{path.name} is not valid TOML or JSON ({str(error)[:200]}). Write lines such as "Klicks" = "clicks".'
         ) from error
-    pairs = content.get("columns", content) if isinstance(content, dict) else None
-    if not isinstance(pairs, dict) or not pairs:
-        raise ConfigError(f'{path.name} holds no pairs; write lines such as "Klicks" = "clicks".')
+    return content if isinstance(content, dict) else {}
+
+
+def _check_pairs(name: str, pairs: Mapping[str, Any]) -> dict[str, str]:
+    if not pairs:
+        raise ConfigError(f'{name} holds no pairs; write lines such as "Klicks" = "clicks".')
     faults = []
-    for name, column in pairs.items():
-        if not isinstance(column, str) or column not in TARGETS:
-            faults.append(f'"{name}" is mapped to {column!r}, which is no column of ours. {did_you_mean(str(column), TARGETS)}')
-    repeated = sorted({c for c in pairs.values() if c != "ignore" and list(pairs.values()).count(c) > 1}) if not faults else []
-    faults += [f'"{column}" is mapped twice; keep one.' for column in repeated]
+    for column, target in pairs.items():
+        if not isinstance(target, str) or target not in TARGETS:
+            shown = repr(target)[:60]
+            nearest = did_you_mean(str(target)[:60], TARGETS)
+            faults.append(f'"{column[:60]}" is mapped to {shown}, which is no column of ours. {nearest}')
+    targets = list(pairs.values())
+    repeated = sorted({t for t in targets if t not in _MAY_REPEAT and targets.count(t) > 1}) if not faults else []
+    faults += [f'"{target}" is mapped twice; keep one.' for target in repeated]
     if faults:
-        raise ConfigError(f"{path.name}: " + " ".join(faults))
+        raise ConfigError(f"{name}: " + " ".join(faults[:20]))
     return dict(pairs)

@@ -21,6 +21,7 @@ MAX_HEADLINE_CHARS = 2_000
 _MAX_CHARS: Mapping[str, int] = {"headline": MAX_HEADLINE_CHARS, "primary_text": 10_000, "description": 10_000}
 _MAX_OTHER_CHARS = 1_000
 _MULTILINE = ("primary_text", "description")
+_WORDS = ("headline", "primary_text", "description")
 _MAX_COUNT = 10**12
 _UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -30,7 +31,9 @@ _POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 
 
-def build_creative(cells: Mapping[str, Any], row: int, label: str, folder: PictureFolder) -> Creative | FailedCreative:
+def build_creative(
+    cells: Mapping[str, Any], row: int, label: str, folder: PictureFolder, *, name_is_enough: bool = False
+) -> Creative | FailedCreative:
     """Build the creative of one data row.
 
     Args:
@@ -38,6 +41,7 @@ def build_creative(cells: Mapping[str, Any], row: int, label: str, folder: Pictu
             pairs of a cell "context" that is itself a mapping, which a reader fills from a platform's own columns.
         row: number of the creative in the catalogue, from 1.
         label: what messages call the row ("row 7").
+        name_is_enough: an ad that has neither a picture nor words is taken by its name, as exports list it.
     Returns:
         The creative, or a FailedCreative whose problem lists every fault of the row.
     """
@@ -56,8 +60,11 @@ def build_creative(cells: Mapping[str, Any], row: int, label: str, folder: Pictu
             values["image_path"] = folder.locate(values["file_name"])
         except CreativeError as error:
             faults.append(error)
-    elif not values["headline"] and not any("headline" in fault.problem for fault in faults):
-        faults.append(CreativeError("it has neither a file_name nor a headline.", "Fill in one of them."))
+    elif not any(values[column] for column in (*_WORDS, *(("ad_name",) if name_is_enough else ()))) and not any(
+        column in fault.problem for column in _WORDS for fault in faults
+    ):
+        problem = "it has neither a file_name nor a headline, primary_text or description."
+        faults.append(CreativeError(problem, "Fill in one of them."))
     if faults:
         problem = f"{label}: " + " ".join(fault.problem for fault in faults)
         remedy = " ".join(dict.fromkeys(fault.remedy for fault in faults))
@@ -150,7 +157,7 @@ def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | N
         return None
     if number < 0:
         faults.append(CreativeError(f"{column} is negative ({number:g}).", f"Correct {column}; it counts from 0."))
-    elif number != int(number):
+    elif number != int(number):  # finite: _read_number refuses what is larger than _MAX_COUNT
         problem = f"{column} is {number:g}, but counts are whole."
         faults.append(CreativeError(problem, f"Write how many {column} there were, not a rate."))
     else:

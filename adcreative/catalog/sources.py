@@ -1,79 +1,116 @@
-"""One table file as a stream of raw rows, whatever its format. Knows which format is read by which source."""
+"""One table file as a stream of raw rows, whatever its format. Knows which format is read by which source.
+
+What a file is, its first bytes say; the suffix decides only between formats of text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from adcreative.catalog.boundary import GuardedSource, typed
+from adcreative.catalog.columns import normalise_column
+from adcreative.catalog.datasets import upworthy
+from adcreative.catalog.formats.header import IsKnown
 from adcreative.catalog.formats.raw_rows import TableSource
+from adcreative.catalog.platforms.columns import fold_column, is_known_column
 from adcreative.config import did_you_mean
+from adcreative.creative import COLUMNS
 from adcreative.errors import CatalogError
 
 
-def open_source(path: Path, known: frozenset[str] = frozenset()) -> TableSource:
-    """Open a table by its suffix; `known` are folded column names that the user's mapping adds to those we know.
+def open_source(path: Path, known: frozenset[str] = frozenset(), *, sheet: str = "") -> GuardedSource:
+    """Open a table; what reading it raises is an error of ours.
 
+    Args:
+        known: folded column names that the user's mapping adds to those we know.
+        sheet: the sheet of a workbook; "" takes the one that looks most like a table of ads.
     Raises:
         CatalogError: unknown suffix, unreadable file, empty file, or bytes of another kind than the suffix says.
     """
-    suffix = path.suffix.casefold()
-    if (ranking := _open_creative_ranking(path)) is not None:
-        return ranking
-    if suffix not in SOURCES:
-        hint = "Save the sheet as CSV (UTF-8)." if suffix in _SHEETS else did_you_mean(suffix, SOURCES)
-        raise CatalogError(f'{path.name} has the suffix "{suffix}", which is not a table we read. {hint}')
-    try:
-        if path.stat().st_size == 0:
-            raise CatalogError(f"{path.name} is empty (0 bytes). Export it again.")
-        with path.open("rb") as file:
-            magic = file.read(8)
-        for start, kind in _FOREIGN_MAGIC.items():
-            if magic.startswith(start):
-                raise CatalogError(f"{path.name} is not a {suffix[1:]} table but {kind}. Save it as CSV (UTF-8) and try again.")
-        return SOURCES[suffix](path, known)
-    except OSError as error:
-        raise CatalogError(f"{path.name} cannot be read ({error.strerror or error}). Check the file.") from error
+    with typed(path.name):
+        return GuardedSource(_open(path, lambda name: _is_known(name, known), sheet), path.name)
 
 
-def _open_creative_ranking(path: Path) -> TableSource | None:
+def _is_known(name: str, known: frozenset[str]) -> bool:
+    ours = normalise_column(name)
+    return ours in COLUMNS or ours in upworthy.COLUMNS or is_known_column(name) or fold_column(name) in known
+
+
+def _open(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     from adcreative.catalog.datasets.creative_ranking import CreativeRankingSource, is_creative_ranking
 
-    try:
-        return CreativeRankingSource(path) if is_creative_ranking(path) else None
-    except OSError as error:
-        raise CatalogError(f"{path.name} cannot be read ({error.strerror or error}). Check the file.") from error
+    suffix = path.suffix.casefold()
+    if is_creative_ranking(path):
+        return CreativeRankingSource(path)
+    if suffix not in (*SOURCES, *_TEXT_SUFFIXES):
+        hint = "Save the sheet as .xlsx or as CSV (UTF-8)." if suffix in _SHEETS else did_you_mean(suffix, SOURCES)
+        raise CatalogError(f'{path.name} has the suffix "{suffix}", which is not a table we read. {hint}')
+    if path.stat().st_size == 0:
+        raise CatalogError(f"{path.name} is empty (0 bytes). Export it again.")
+    with path.open("rb") as file:
+        magic = file.read(512)
+    if magic.startswith(_ZIP) and suffix not in _ZIPPED:
+        from adcreative.catalog.formats.xlsx import XlsxSource
+
+        return XlsxSource(path, is_known, sheet)
+    for start, (kind, remedy) in _FOREIGN_MAGIC.items():
+        if magic.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(start.lower()) and not magic.startswith(_ZIP):
+            raise CatalogError(f"{path.name} is not a {suffix[1:]} table but {kind}. {remedy}")
+    if suffix in _TEXT_SUFFIXES:
+        text = _open_csv(path, is_known, sheet)
+        if not any(is_known(name) for name in text.header):
+            raise CatalogError(
+                f'{path.name} has the suffix "{suffix}", which is not a table we read, nor has it columns we know.'
+            )
+        return text
+    return SOURCES[suffix](path, is_known, sheet)
 
 
-def _open_csv(path: Path, known: frozenset[str]) -> TableSource:
+def _open_csv(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     from adcreative.catalog.formats.csv import CsvSource
 
-    return CsvSource(path, known)
+    return CsvSource(path, is_known)
 
 
-def _open_jsonl(path: Path, known: frozenset[str]) -> TableSource:
+def _open_jsonl(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     from adcreative.catalog.formats.jsonl import JsonlSource
 
     return JsonlSource(path)
 
 
-def _open_parquet(path: Path, known: frozenset[str]) -> TableSource:
+def _open_parquet(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     from adcreative.catalog.formats.parquet import ParquetSource  # brings pyarrow, so only when needed
 
-    return ParquetSource(path, known)
+    return ParquetSource(path)
 
 
-_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
-_FOREIGN_MAGIC: Mapping[bytes, str] = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "a gzip archive",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
+def _open_xlsx(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
+    from adcreative.catalog.formats.xlsx import XlsxSource
+
+    return XlsxSource(path, is_known, sheet)
+
+
+_SHEETS = (".ods", ".numbers", ".xlsb", ".gsheet")
+_TEXT_SUFFIXES = (".txt", ".tab", ".xls")  # text under these names: platforms call tab-separated text .xls
+_ZIP = b"PK\x03\x04"
+_ZIPPED: tuple[str, ...] = (".parquet", ".jsonl", ".ndjson")
+_FOREIGN_MAGIC: Mapping[bytes, tuple[str, str]] = {
+    _ZIP: ("a zip archive", "Unpack it and give the table inside."),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook (.xls), or one with a password", "Save it as .xlsx without a password."),
+    b"\x1f\x8b": ("a gzip archive", "Unpack it and give the table inside."),
+    b"%PDF": ("a PDF", "Export the report as CSV or Excel."),
+    b"\x89PNG": ("a picture", "Give the table itself."),
+    b"\xff\xd8\xff": ("a picture", "Give the table itself."),
+    b"<html": ("a web page", "Open it in a spreadsheet program and save it as .xlsx or CSV (UTF-8)."),
+    b"<!doctype html": ("a web page", "Open it in a spreadsheet program and save it as .xlsx or CSV (UTF-8)."),
+    b"<?xml": ("an XML document", "Open it in a spreadsheet program and save it as .xlsx or CSV (UTF-8)."),
 }
-SOURCES: Mapping[str, Callable[[Path, frozenset[str]], TableSource]] = {
+SOURCES: Mapping[str, Callable[[Path, IsKnown, str], TableSource]] = {
     ".csv": _open_csv,
     ".tsv": _open_csv,
+    ".xlsx": _open_xlsx,
+    ".xlsm": _open_xlsx,
     ".jsonl": _open_jsonl,
     ".ndjson": _open_jsonl,
     ".parquet": _open_parquet,

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from adcreative.catalog.platforms.columns import BY_LANGUAGE, fold_column
-from adcreative.catalog.platforms.layout import match_layout
-from adcreative.catalog.results import read_results
+from adcreative.catalog.mapping import format_settings
+from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.matching import find_fields, match_layout
+from adcreative.catalog.proposal import ColumnProposal, MappingProposal, propose_mapping
+from adcreative.catalog.results import ResultRow, read_results
 from adcreative.catalog.sources import open_source
+from adcreative.catalog.tables import atomic_file
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
-from adcreative.errors import CatalogError
+from adcreative.errors import CatalogError, ConfigError
 from adcreative.verbs.campaign import import_results
 
-__all__ = ["AccountView", "AdLine", "ColumnView", "read_account", "read_columns"]
+__all__ = [
+    "METRICS", "AccountView", "AdLine", "ColumnProposal", "ColumnView", "MappingProposal", "Metric", "propose_mapping",
+    "read_account", "read_columns", "write_mapping",
+]  # fmt: skip
 
 NEEDED_COLUMNS = ("ad_name", "impressions", "clicks")
+_IDENTITY = ("ad_name", "headline", "primary_text", "description", "ad_id")
 
 MIN_CLICKS = 30  # below it the 90 % interval of a rate is wider than plus and minus a third
+MIN_CONVERSIONS = 10
+Metric = Literal["ctr", "cpc", "cost_per_conversion", "roas"]
+METRICS: tuple[Metric, ...] = ("ctr", "cpc", "cost_per_conversion", "roas")
+_SMALLER_IS_BETTER = ("cpc", "cost_per_conversion")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdLine:
-    """One ad: its counts, its click rate (0..1) with the 90 % interval, and the rate predicted before it ran, where known."""
+    """One ad: its counts, its click rate (0..1) with the 90 % interval, and the rate predicted before it ran, where known.
+
+    spend and revenue are in the account's currency; cpc, cost_per_conversion and roas (revenue over spend) follow from them and
+    are None where the export does not tell. enough_data belongs to the metric that the ads are ranked by.
+    """
 
     name: str
     impressions: int
@@ -34,12 +50,19 @@ class AdLine:
     ctr_high: float
     enough_data: bool
     ctr_predicted: float | None = None
+    spend: float | None = None
+    conversions: float | None = None
+    revenue: float | None = None
+    cpc: float | None = None
+    cost_per_conversion: float | None = None
+    roas: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountView:
     """All ads of an export, those with enough data first and the best of them on top; reasons to how many rows were dropped.
 
+    metric is what they are ranked by, currency what money is in ("" when unknown or mixed).
     figures: how predictions compare with results (`delivery.recalibration`); None when no run was given. fatigue: how each ad's
     rate changes with its age; drift: how that of all ads together does.
     """
@@ -50,6 +73,8 @@ class AccountView:
     figures: dict[str, Any] | None = None
     fatigue: tuple[Fatigue, ...] = ()
     drift: Fatigue | None = None
+    metric: Metric = "ctr"
+    currency: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -58,12 +83,16 @@ class AccountView:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnView:
-    """The columns of an export: its header, the first rows, and which column we take for which of ours ("" when none)."""
+    """The columns of an export: its header, the first rows, and which column we take for which of ours ("" when none).
+
+    is_known: all that is needed was found by name. Otherwise found holds what `proposal` suggests, with its reasons.
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     found: dict[str, str]
     is_known: bool
+    proposal: MappingProposal | None = None
 
 
 def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
@@ -76,22 +105,37 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
     if not results.is_file():
         raise CatalogError(f"there is no file at {results.name}. Check the path.")
     source = open_source(results)
-    layout = match_layout(source.header, {}, getattr(source, "preamble", ()))
-    found = dict.fromkeys((*NEEDED_COLUMNS, "day"), "")
+    sample = source.read_sample()
+    layout = match_layout(source.header, {}, source.preamble, sample)
+    proposal = propose_mapping(results)
+    suggested = {column.target: column.column for column in reversed(proposal.columns) if column.target}
+    known = find_fields(source.header)
+    found = {ours: known.get(ours, "") or suggested.get(ours, "") for ours in (*NEEDED_COLUMNS, "day")}
+    found["ad_name"] = found["ad_name"] or next(
+        (known.get(n) or suggested[n] for n in _IDENTITY if n in {**known, **suggested}), ""
+    )
     if layout is not None:
-        found |= {ours: theirs for ours, theirs in zip(layout.names, source.header, strict=True) if ours in found}
         found["clicks"] = layout.clicks_column
-    else:
-        for ours in found:
-            known = {spelling for names in BY_LANGUAGE.values() for spelling, (name, _) in names.items() if name == ours}
-            found[ours] = next((name for name in source.header if fold_column(name) in known), "")
-    rows: list[tuple[str, ...]] = []
-    for raw in source.read_rows():
-        if len(rows) == num_rows:
-            break
-        if raw.fault is None:
-            rows.append(tuple("" if cell is None else str(cell)[:80] for cell in raw.cells))
-    return ColumnView(header=tuple(source.header), rows=tuple(rows), found=found, is_known=layout is not None)
+    rows = tuple(tuple("" if cell is None else str(cell)[:80] for cell in cells) for cells in sample[:num_rows])
+    return ColumnView(
+        header=source.header, rows=rows, found=found, is_known=layout is not None, proposal=None if layout else proposal
+    )
+
+
+def write_mapping(proposal: MappingProposal, out: Path) -> Path:
+    """Write a proposal as a mapping file (TOML), for `columns`; return its path.
+
+    Raises:
+        CatalogError: the proposal lacks what is needed (its note says what to export instead), or cannot be written there.
+    """
+    if proposal.missing:
+        lacks = " and ".join(proposal.missing)
+        raise CatalogError(proposal.note or f"no column was found for {lacks}. Say which it is in a mapping file (--columns).")
+    with atomic_file(out) as file:
+        for column in proposal.columns:
+            file.write(f"# {fold_column(column.column)[:60]}: {column.reason} ({column.confidence:.0%})\n".replace("\n#", " "))
+        file.write(format_settings(proposal.settings))
+    return out
 
 
 def read_account(
@@ -101,24 +145,22 @@ def read_account(
     campaign: str = "",
     db: Path | None = None,
     columns: Path | None = None,
+    metric: Metric = "ctr",
 ) -> AccountView:
-    """Read a platform's export (Meta Ads Manager, Google Ads, or ad_name, impressions, clicks) and rank its ads.
+    """Read a platform's export, or a table with ad_name, impressions and clicks, and rank its ads.
 
     Args:
         run: the run folder that some of the ads come from, with the campaign they were packed for: predictions are then held
             against results. db: the DuckDB file that the comparison is kept in; needed with `run`.
         columns: a mapping file, for an export whose columns we do not know.
+        metric: what the ads are ranked by: "ctr", "cpc", "cost_per_conversion" or "roas".
     Raises:
-        CatalogError: the export cannot be used, or none of its rows belongs to the run. ConfigError: DuckDB is not installed,
-            or the mapping file is wrong.
+        CatalogError: the export cannot be used, lacks what the metric is made of, or none of its rows belongs to the run.
+        ConfigError: DuckDB is not installed, the mapping file is wrong, or there is no such metric.
     """
-    from scipy.stats import beta
-
+    if metric not in METRICS:
+        raise ConfigError(f'no metric named "{metric}"; known: {", ".join(METRICS)}.')
     found = read_results(Path(results), columns=columns)
-    counts: dict[str, tuple[int, int]] = {}
-    for row in found.rows:
-        impressions, clicks = counts.get(row.ad_name, (0, 0))
-        counts[row.ad_name] = (impressions + row.impressions, clicks + row.clicks)
     predicted, figures, warnings = {}, None, list(found.warnings)
     if run is not None and db is not None:
         taken = import_results(results, db, run=run, campaign=campaign, columns=columns)
@@ -126,22 +168,55 @@ def read_account(
         warnings = [text for text in warnings if "belong to no known variant" not in text]  # they are ranked here all the same
         figures = json.loads(db.with_suffix(".json").read_text(encoding="utf-8"))
         predicted = _predictions(db)
-    ads = []
-    for name, (impressions, clicks) in counts.items():
-        # Jeffreys interval (Brown, Cai & DasGupta 2001, equation 7)
-        low, high = beta.ppf((0.05, 0.95), clicks + 0.5, impressions - clicks + 0.5)
-        ads.append(
-            AdLine(
-                name=name, impressions=impressions, clicks=clicks, ctr=clicks / impressions,
-                ctr_low=float(low) if clicks else 0.0, ctr_high=float(high), enough_data=clicks >= MIN_CLICKS,
-                ctr_predicted=predicted.get(name),
-            )
-        )  # fmt: skip
-    ads.sort(key=lambda ad: (not ad.enough_data, -ad.ctr, ad.name))
+    by_name: dict[str, list[ResultRow]] = {}
+    for row in found.rows:
+        by_name.setdefault(row.ad_name, []).append(row)
+    ads = [_add_up(name, rows, predicted.get(name), metric) for name, rows in by_name.items()]
+    if all(getattr(ad, metric) is None for ad in ads):
+        needs = {"cpc": "spend", "cost_per_conversion": "spend and conversions", "roas": "spend and revenue"}[metric]
+        raise CatalogError(
+            f"{Path(results).name} has no {needs}, so its ads cannot be ranked by {metric}. Export these columns."
+        )
+    currencies = {row.currency for row in found.rows if row.currency}
+    if len(currencies) > 1 and metric != "ctr":
+        warnings.append(f"the rows are in several currencies ({', '.join(sorted(currencies))}), which are not converted.")
     return AccountView(
-        ads=tuple(ads), dropped=dict(found.dropped), warnings=tuple(warnings), figures=figures,
-        fatigue=measure_fatigue(found.rows), drift=next(iter(measure_fatigue(found.rows, together="all ads")), None),
+        ads=tuple(sorted(ads, key=lambda ad: _rank(ad, metric))), dropped=dict(found.dropped), warnings=tuple(warnings),
+        figures=figures, fatigue=measure_fatigue(found.rows),
+        drift=next(iter(measure_fatigue(found.rows, together="all ads")), None), metric=metric,
+        currency=currencies.pop() if len(currencies) == 1 else "",
     )  # fmt: skip
+
+
+def _add_up(name: str, rows: Sequence[ResultRow], ctr_predicted: float | None, metric: Metric) -> AdLine:
+    """Return one ad's sums over its rows, and the rates that follow from them."""
+    from scipy.stats import beta
+
+    impressions, clicks = sum(row.impressions for row in rows), sum(row.clicks for row in rows)
+    spend, conversions, revenue = (_sum([getattr(row, what) for row in rows]) for what in ("spend", "conversions", "revenue"))
+    # Jeffreys interval (Brown, Cai & DasGupta 2001, equation 7)
+    low, high = beta.ppf((0.05, 0.95), clicks + 0.5, impressions - clicks + 0.5)
+    num_events = clicks if metric in ("ctr", "cpc") else conversions or 0.0
+    return AdLine(
+        name=name, impressions=impressions, clicks=clicks, ctr=clicks / impressions, ctr_low=float(low) if clicks else 0.0,
+        ctr_high=float(high), enough_data=num_events >= (MIN_CLICKS if metric in ("ctr", "cpc") else MIN_CONVERSIONS),
+        ctr_predicted=ctr_predicted, spend=spend, conversions=conversions, revenue=revenue,
+        cpc=spend / clicks if spend is not None and clicks else None,
+        cost_per_conversion=spend / conversions if spend is not None and conversions else None,
+        roas=revenue / spend if revenue is not None and spend else None,
+    )  # fmt: skip
+
+
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
+
+
+def _rank(ad: AdLine, metric: Metric) -> tuple[bool, bool, float, str]:
+    value = getattr(ad, metric)
+    if value is None:
+        return True, True, 0.0, ad.name
+    return not ad.enough_data, False, value if metric in _SMALLER_IS_BETTER else -value, ad.name
 
 
 def _predictions(db: Path) -> dict[str, float]:

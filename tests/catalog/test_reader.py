@@ -223,10 +223,13 @@ def test_no_usable_column_and_nothing_near_says_how_to_name_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("ads.xlsx", b"PK\x03\x04", r'suffix "\.xlsx", which is not a table we read\. Save the sheet as CSV'),
+        ("ads.ods", b"PK\x03\x04", r'suffix "\.ods", which is not a table we read\. Save the sheet as \.xlsx or as CSV'),
+        ("ads.xlsx", b"PK\x03\x04", r"is not a readable Excel workbook"),
+        ("ads.xls", b"\xd0\xcf\x11\xe0" + bytes(600), r"an old Excel workbook \(\.xls\).*Save it as \.xlsx"),
+        ("ads.csv", b"<!DOCTYPE html><html>", r"is not a csv table but a web page\. Open it in a spreadsheet program"),
         ("ads.csvv", b"headline\nHi\n", r'which is not a table we read\. Did you mean "\.csv"'),
-        ("ads.csv", b"PK\x03\x04 workbook", r"is not a csv table but a zip archive or an Excel workbook"),
-        ("ads.csv", b"h\0e\0a\0d\0l\0i\0n\0e\0\n\0", r"is not a text table\. Save it as CSV"),
+        ("ads.csv", b"PK\x03\x04 workbook", r"is not a readable Excel workbook"),
+        ("ads.csv", b"he\0ad\0line\0\n\0", r"is not a text table\. Save it as CSV"),
         ("ads.csv", b"\n \n\n", r"holds nothing but blank lines"),
         ("ads.parquet", b"PAR1 but no more", r"is not a readable parquet file"),
         ("ads.jsonl", b"\n\n", r"has no usable line: it holds nothing but blank lines"),

@@ -83,9 +83,16 @@ def test_headline_of_ten_thousand_characters_fails_with_the_limit() -> None:
 
 
 def test_row_without_picture_and_headline_fails() -> None:
-    failure = build(headline=" \t", description="only this")
+    failure = build(headline=" \t", brand="only this")
     assert isinstance(failure, FailedCreative)
-    assert failure.problem == "row 7: it has neither a file_name nor a headline."
+    assert failure.problem == "row 7: it has neither a file_name nor a headline, primary_text or description."
+
+
+@pytest.mark.parametrize("column", ["headline", "primary_text", "description"])
+def test_any_words_alone_are_an_ad(column: str) -> None:
+    creative = build(**{column: "only this"})
+    assert isinstance(creative, Creative)
+    assert getattr(creative, column) == "only this"
 
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, b"bytes"])

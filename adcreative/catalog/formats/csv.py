@@ -15,19 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from adcreative.catalog.columns import normalise_column
+from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
 from adcreative.catalog.formats.raw_rows import RawRow
-from adcreative.catalog.platforms.columns import KNOWN, fold_column
 from adcreative.catalog.tables import unescape_cell
-from adcreative.creative import COLUMNS
 from adcreative.errors import CatalogError
 
 _DELIMITERS = ",;\t|"
 _MAX_LINE_CHARS = 1_000_000
-MAX_COLUMNS = 2_000
 _CHUNK_BYTES = 1 << 20
-_MAX_PREAMBLE_LINES = 15
-_MIN_HEADER_COLUMNS = 3  # known columns that make a line below the first one the header
+# What spreadsheets write where UTF-8 is not used, western Europe first: the one under which most column names are known wins.
+_ENCODINGS = ("cp1252", "cp1250", "cp1254", "cp932", "gb18030", "big5", "cp949", "latin-1")
+_MULTIBYTE = ("cp932", "gb18030", "big5", "cp949")
 _UNCLOSED = (
     "a quotation mark is opened and not closed.",
     'Close it, and write a quotation mark inside a cell twice ("").',
@@ -37,20 +35,20 @@ _UNCLOSED = (
 class CsvSource:
     """A delimited text file; encoding, delimiter and header line are found by looking.
 
-    known: folded column names that the user's mapping adds to those we know. preamble holds the lines above the header.
+    is_known: whether a cell is the name of a column that some reader knows. preamble holds the lines above the header.
     """
 
-    def __init__(self, path: Path, known: frozenset[str] = frozenset()) -> None:
+    def __init__(self, path: Path, is_known: IsKnown = lambda name: False) -> None:
         self._path = path
-        self._encoding, encoding_warning = detect_encoding(path)
+        self._encoding, encoding_warning = detect_encoding(path, is_known)
         self.warnings: tuple[str, ...] = (encoding_warning,) if encoding_warning else ()
         with self._open() as file:
-            first_line, self.preamble, self._num_header_lines = _find_header(file, known)
+            first_line, self.preamble, self._num_header_lines = _find_header(file, is_known)
         if not first_line.strip():
             raise CatalogError(f"{path.name} holds nothing but blank lines. Export it again.")
         if "\0" in first_line:
             raise CatalogError(f"{path.name} is not a text table. Save it as CSV (UTF-8).")
-        self._delimiter = detect_delimiter(first_line, known)
+        self._delimiter = detect_delimiter(first_line, is_known)
         self.header: tuple[str, ...] = tuple(_split(first_line, self._delimiter))
         if len(self.header) > MAX_COLUMNS or len(first_line) == _MAX_LINE_CHARS:
             raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
@@ -127,11 +125,11 @@ class _RecordLines:
         return _UNCLOSED
 
 
-def detect_encoding(path: Path) -> tuple[str, str | None]:
+def detect_encoding(path: Path, is_known: IsKnown = lambda name: False) -> tuple[str, str | None]:
     """Return the encoding of a text file, and a warning when it had to be guessed.
 
-    Bytes that are not UTF-8 are read as Windows-1252, the superset of Latin-1 that spreadsheets write, and as
-    Latin-1 where even that has no letter.
+    Bytes that are not UTF-8 are read in the encoding of spreadsheets under which most column names are known: Windows-1252, the
+    superset of Latin-1, when all are alike, and Latin-1 where even that has no letter.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -141,13 +139,26 @@ def detect_encoding(path: Path) -> tuple[str, str | None]:
             return "utf-16", None
         else:
             encoding = "utf-8"
-    for candidate in (encoding, "cp1252", "latin-1"):
-        if _can_decode(path, candidate):
-            break
-    if candidate == encoding:
+    if start[1:4:2] == b"\0\0" and start[0:1] != b"\0":  # every second byte is zero: UTF-16 without its mark
+        return "utf-16-le", None
+    if _can_decode(path, encoding):
         return encoding, None
-    label = "Windows-1252 (Latin-1)" if candidate == "cp1252" else "Latin-1"
-    return candidate, f"{path.name} is not UTF-8; it was read as {label}. If letters look wrong, save it as UTF-8."
+    possible = [name for name in _ENCODINGS if _can_decode(path, name)]
+    counts = {name: _count_known(path, name, is_known) for name in possible}
+    best = max(
+        (name for name in possible if name not in _MULTIBYTE), key=lambda name: counts[name]
+    )  # latin-1 is always possible
+    best = max((best, *(name for name in possible if name in _MULTIBYTE)), key=lambda name: counts[name])
+    label = {"cp1252": "Windows-1252 (Latin-1)", "latin-1": "Latin-1"}.get(best, best)
+    return best, f"{path.name} is not UTF-8; it was read as {label}. If letters look wrong, save it as UTF-8."
+
+
+def _count_known(path: Path, encoding: str, is_known: IsKnown) -> int:
+    """Return how many cells of one of the first lines are known column names under an encoding."""
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        lines = [_read_line(file) for _ in range(MAX_PREAMBLE_LINES)]
+    cells = [_split(line.strip("\r\n"), delimiter) for line in lines if line.strip() for delimiter in _DELIMITERS]
+    return max((sum(is_known(cell) for cell in row if cell.strip()) for row in cells), default=0)
 
 
 def _can_decode(path: Path, encoding: str) -> bool:
@@ -162,19 +173,14 @@ def _can_decode(path: Path, encoding: str) -> bool:
     return True
 
 
-def detect_delimiter(header_line: str, known: frozenset[str] = frozenset()) -> str:
+def detect_delimiter(header_line: str, is_known: IsKnown = lambda name: False) -> str:
     """Return the delimiter under which most header cells are known columns, then under which there are most cells."""
 
     def count(delimiter: str) -> tuple[int, int]:
         cells = _split(header_line, delimiter)
-        return sum(_is_known(cell, known) for cell in cells), len(cells)
+        return sum(is_known(cell) for cell in cells), len(cells)
 
     return max(_DELIMITERS, key=count)  # the first of equals: comma
-
-
-def _is_known(cell: str, known: frozenset[str]) -> bool:
-    folded = fold_column(cell)
-    return normalise_column(cell) in COLUMNS or folded in KNOWN or folded in known
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -187,7 +193,7 @@ def _split(line: str, delimiter: str) -> list[str]:
         return [""]
 
 
-def _find_header(file: IO[str], known: frozenset[str]) -> tuple[str, tuple[str, ...], int]:
+def _find_header(file: IO[str], is_known: IsKnown) -> tuple[str, tuple[str, ...], int]:
     """Return the header line, the lines above it, and how many lines of the file end with it.
 
     Blank lines and Excel's "sep=;" hint are passed over.
@@ -195,21 +201,16 @@ def _find_header(file: IO[str], known: frozenset[str]) -> tuple[str, tuple[str, 
     lines: list[str] = []
     ends: list[int] = []
     num_read = 0
-    while len(lines) < _MAX_PREAMBLE_LINES and (line := _read_line(file)):
+    while len(lines) < MAX_PREAMBLE_LINES and (line := _read_line(file)):
         num_read += 1
         if line.strip() and not line.strip("\ufeff \r\n").casefold().startswith("sep="):
             lines.append(line.strip("\r\n").removeprefix("\ufeff"))
             ends.append(num_read)
     if not lines:
         return "", (), num_read
-
-    def count(line: str) -> int:
-        return max(sum(_is_known(cell, known) for cell in _split(line, d)) for d in _DELIMITERS)
-
-    best = 0
-    if count(lines[0]) < 2 and "\0" not in lines[0]:
-        counts = [count(line) for line in lines]
-        best = counts.index(max(counts)) if max(counts) >= _MIN_HEADER_COLUMNS else 0
+    if "\0" in lines[0]:
+        return lines[0], (), ends[0]
+    best = find_header([_split(line, detect_delimiter(line, is_known)) for line in lines], is_known)
     return lines[best], tuple(lines[:best]), ends[best]
 
 

@@ -1,8 +1,9 @@
-"""What the columns of Meta Ads Manager and Google Ads exports are called, in the languages we know.
+"""What the columns of ad platforms' exports are called: one YAML file a platform beside this module, read once.
 
-Data only. Spellings are folded (see `fold_column`): case, "_", "-", width and the currency suffix "(EUR)" do not matter.
-Names were collected from exports in public repositories, checked on 2026-11-24; a name that is missing here can be given in
-a mapping file.
+A file maps, per language, one of our fields to the spellings seen for it, each with the key of its source or "unverified".
+Spellings are compared folded (see `fold_column`): case, accents, "_", "-", width and a currency suffix such as "(EUR)" do not
+matter. A spelling stands for its numbered forms too: "Headline" covers "Headline 1" to "Headline 15". A name that is missing
+can be given in a mapping file.
 """
 
 from __future__ import annotations
@@ -10,83 +11,56 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-# Beside our own columns: what places a row in an account, and what is only checked or passed over.
-EXTRA_COLUMNS = ("campaign", "ad_set", "ad_id", "day", "date_range", "clicks_link", "clicks_all", "ctr", "ctr_link", "ctr_all")
-_SPELLINGS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "ad_name": "ad name|ad|creative name", "ad_id": "ad id", "ad_set": "ad set name|ad group|ad set|ad group name",
-        "campaign": "campaign name|campaign", "impressions": "impressions|impr.|impr", "clicks_link": "link clicks",
-        "clicks_all": "clicks (all)", "clicks": "clicks", "spend": "amount spent|cost|spend",
-        "currency": "currency code|currency",
-        "day": "day|date", "date_start": "reporting starts|date start|starts", "date_end": "reporting ends|date end|ends",
-        "ctr_link": "ctr (link click through rate)", "ctr_all": "ctr (all)", "ctr": "ctr", "placement": "placement|network",
-        "headline": "headline|headline 1|headline (ad settings)|title|title (ad settings)",
-        "file_name": "file name|image file name",
-        "description": "description|description 1|link description",
-        "primary_text": "primary text|body|body (ad settings)|text",
-        "cta": "call to action|cta|call to action type", "platform": "platform", "brand": "brand", "category": "category",
-        "audience": "audience", "test_id": "test id",
-    },
-    "de": {
-        "ad_name": "anzeigenname|name der werbeanzeige|name der anzeige|anzeige|werbeanzeige",
-        "ad_id": "anzeigen id|werbeanzeigen id",
-        "ad_set": "name der anzeigengruppe|anzeigengruppe|anzeigengruppenname",
-        "campaign": "kampagnenname|name der kampagne|kampagne",
-        "impressions": "impressionen|impr.", "clicks_link": "link klicks|linkklicks", "clicks_all": "klicks (alle)",
-        "clicks": "klicks", "spend": "ausgegebener betrag|kosten", "currency": "wahrungscode|wahrung", "day": "tag|datum",
-        "date_start": "berichtsstart|beginn der berichterstattung|berichtsbeginn",
-        "date_end": "berichtsende|ende der berichterstattung",
-        "ctr_link": "ctr (link klickrate)", "ctr_all": "ctr (alle)", "ctr": "klickrate",
-        "placement": "platzierung|werbenetzwerk",
-        "headline": "anzeigentitel 1|anzeigentitel|titel|uberschrift", "description": "beschreibung 1|textzeile 1|beschreibung",
-        "primary_text": "primarer text|haupttext", "file_name": "dateiname",
-    },
-    "fr": {
-        "ad_name": "nom de la publicite|publicite|annonce|nom de l'annonce",
-        "ad_id": "id de la publicite|id d'annonce|id de l'annonce",
-        "ad_set": "nom de l'ensemble de publicites|ensemble de publicites|groupe d'annonces",
-        "campaign": "nom de la campagne|campagne", "impressions": "impressions|impr.",
-        "clicks_link": "clics sur un lien|clics sur le lien", "clicks_all": "clics (tous)", "clicks": "clics",
-        "spend": "montant depense|cout", "currency": "code de devise|code devise|devise", "day": "jour|date",
-        "date_start": "debut des rapports|debut du rapport", "date_end": "fin des rapports|fin du rapport",
-        "ctr_link": "ctr (taux de clics sur le lien)|ctr (taux de clic sur un lien)", "ctr_all": "ctr (tous)|ctr (tout)",
-        "ctr": "taux de clics", "placement": "placement|emplacement", "headline": "titre 1|titre",
-        "description": "description 1",
-        "primary_text": "texte principal", "file_name": "nom du fichier",
-    },
-    "es": {
-        "ad_name": "nombre del anuncio|anuncio", "ad_id": "identificador del anuncio|id. del anuncio|id del anuncio",
-        "ad_set": "nombre del conjunto de anuncios|conjunto de anuncios|grupo de anuncios",
-        "campaign": "nombre de la campana|campana", "impressions": "impresiones|impr.", "clicks_link": "clics en el enlace",
-        "clicks_all": "clics (todos)", "clicks": "clics", "spend": "importe gastado|coste|costo",
-        "currency": "codigo de moneda|moneda|divisa", "day": "dia|fecha", "date_start": "inicio del informe",
-        "date_end": "fin del informe|finalizacion del informe",
-        "ctr_link": "ctr (porcentaje de clics en el enlace)", "ctr_all": "ctr (todos)", "placement": "ubicacion",
-        "headline": "titulo 1|titulo", "description": "descripcion 1|descripcion", "primary_text": "texto principal",
-    },
-    "ja": {
-        "ad_name": "広告名|広告の名前|広告", "ad_id": "広告id|広告 id", "ad_set": "広告セット名|広告セットの名前|広告グループ",
-        "campaign": "キャンペーン名|キャンペーン", "impressions": "インプレッション|表示回数|インプレッション数",
-        "clicks_link": "リンクのクリック|リンククリック|リンクのクリック数", "clicks_all": "クリック(すべて)",
-        "clicks": "クリック数|クリック",
-        "spend": "消化金額|費用|ご利用金額", "currency": "通貨コード|通貨", "day": "日|日付", "date_start": "レポート開始日",
-        "date_end": "レポート終了日", "ctr_link": "ctr(リンククリックスルー率)", "ctr_all": "ctr(すべて)", "ctr": "クリック率",
-        "placement": "配置", "headline": "広告見出し 1|見出し|タイトル", "description": "説明文 1|説明",
-        "primary_text": "メインテキスト",
-    },
-}  # fmt: skip
-DECIMAL_COMMA = frozenset(("de", "fr", "es"))
-_CURRENCY = re.compile(r"\s*\(([A-Z]{3})\)\s*$")
+import yaml
+
+UNVERIFIED = "unverified"
+DECIMAL_COMMA = frozenset(("de", "fr", "es", "it", "pt-BR", "nl", "pl", "id", "tr"))
+# Fields of which an ad may have several columns, all of which are its text.
+PART_FIELDS = ("headline", "long_headline", "description", "primary_text")
+_ORDER = ("meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "tables")
+_CURRENCY = re.compile(r"\s*[(\[]\s*([A-Z]{3})\s*[)\]]\s*$")
+_PERCENT = re.compile(r"\s*(?:\(%\)|\[%\]|%)\s*$")
+_NUMBERED = re.compile(r"(.*?\D) ?(\d{1,2})")
+_MAX_PARTS = 20
+
+
+@dataclass(frozen=True)
+class Alias:
+    """The field that a spelling means, its rank among the spellings of the field (0 first), and where it was seen."""
+
+    field: str
+    rank: int
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """One ad platform's columns: languages maps a language code to folded spelling -> Alias.
+
+    ad_set_is names the column of ours that an ad set or ad group is ("audience" or "ad_group"); clicks_order says which kind
+    of click is preferred; ad_report is how to get the report that lists ads.
+    """
+
+    key: str
+    name: str
+    ad_set_is: str
+    clicks_order: tuple[str, ...]
+    ad_report: str
+    languages: Mapping[str, Mapping[str, Alias]]
 
 
 def fold_column(name: str) -> str:
     """Return a header cell without case, accents, currency suffix and white space that differ from export to export."""
-    name = _CURRENCY.sub("", name.replace("\ufeff", "").strip())
-    folded = unicodedata.normalize("NFKC", name).replace("\u2019", "'").casefold()
+    name = unicodedata.normalize("NFKC", name.replace("\ufeff", "").strip()).replace("\u2019", "'")
+    folded = _PERCENT.sub("", _CURRENCY.sub("", name)).casefold()
     if folded.isascii() or not any("\u3040" <= letter <= "\u9fff" for letter in folded):
         folded = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[_\-\u2010-\u2015]", " ", folded).split())
+    folded = re.sub(r"\s*([()])\s*", r" \1 ", re.sub(r"[_\-\u2010-\u2015]", " ", folded))
+    return unicodedata.normalize("NFC", " ".join(folded.split()))
 
 
 def read_currency(name: str) -> str:
@@ -95,13 +69,58 @@ def read_currency(name: str) -> str:
     return found.group(1) if found else ""
 
 
-# language -> folded spelling -> (column, rank among the spellings of that column)
-BY_LANGUAGE: Mapping[str, Mapping[str, tuple[str, int]]] = {
-    language: {
-        fold_column(spelling): (column, rank)
-        for column, spellings in columns.items()
-        for rank, spelling in enumerate(spellings.split("|"))
+def split_number(folded: str) -> tuple[str, int]:
+    """Return a folded column name without the number it ends in, and the number (0: it ends in none up to 20)."""
+    found = _NUMBERED.fullmatch(folded)
+    if found and 1 <= int(found.group(2)) <= _MAX_PARTS:
+        return found.group(1).strip(), int(found.group(2))
+    return folded, 0
+
+
+def find_alias(spellings: Mapping[str, Alias], folded: str) -> Alias | None:
+    """Return what a folded column name means among `spellings`; numbered forms only for fields that have parts."""
+    if (alias := spellings.get(folded)) is not None:
+        return alias
+    stem, number = split_number(folded)
+    alias = spellings.get(stem) if number else None
+    return alias if alias is not None and alias.field in PART_FIELDS else None
+
+
+@cache
+def load_platforms() -> tuple[Platform, ...]:
+    """Read every platform's YAML file; the order is the one in which equally good matches are preferred."""
+    folder = Path(__file__).parent
+    return tuple(_load_platform(folder / f"{key}.yaml") for key in _ORDER)
+
+
+def _load_platform(path: Path) -> Platform:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    content = yaml.load(path.read_text(encoding="utf-8"), loader)
+    languages = {
+        language: {
+            fold_column(spelling): Alias(field, rank, source)
+            for field, spellings in reversed(fields.items())
+            for rank, (spelling, source) in enumerate(spellings.items())
+        }
+        for language, fields in content["languages"].items()
     }
-    for language, columns in _SPELLINGS.items()
-}
-KNOWN = frozenset(spelling for spellings in BY_LANGUAGE.values() for spelling in spellings)
+    return Platform(
+        key=content["platform"], name=content["name"], ad_set_is=content["ad_set_is"],
+        clicks_order=tuple(content["clicks_order"]), ad_report=content["ad_report"], languages=languages,
+    )  # fmt: skip
+
+
+@cache
+def all_spellings() -> Mapping[str, Alias]:
+    """Return folded spelling -> what it means on the platform and in the language named first."""
+    found: dict[str, Alias] = {}
+    for platform in load_platforms():
+        for spellings in platform.languages.values():
+            for spelling, alias in spellings.items():
+                found.setdefault(spelling, alias)
+    return found
+
+
+def is_known_column(name: str) -> bool:
+    """True when some platform has a column of that name."""
+    return find_alias(all_spellings(), fold_column(name)) is not None

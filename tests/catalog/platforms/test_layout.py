@@ -9,7 +9,8 @@ import pytest
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.mapping import read_mapping
-from adcreative.catalog.platforms.layout import match_layout, read_amount, read_count, read_date
+from adcreative.catalog.platforms.matching import match_layout
+from adcreative.catalog.platforms.numbers import read_amount, read_count, read_date
 from adcreative.catalog.results import read_results
 from adcreative.errors import CatalogError, ConfigError
 from tests.catalog.conftest import save_picture
@@ -138,8 +139,11 @@ def test_exports_become_creatives_with_pictures_found_by_name(tmp_path: Path) ->
     assert [(c.file_name, c.audience, c.clicks, c.platform) for c in catalog.creatives] == [
         ("pictures/beach.png", "Women 25-34", 185, "meta"),
         ("pictures/beach.png", "Men 25-34", 50, "meta"),
+        ("", "Women 25-34", None, "meta"),
+        ("", "Women 25-34", 10, "meta"),
     ]
-    assert [failure.ad_name for failure in catalog.failures] == ["Kitchen", "Forest"]  # no such pictures
+    assert [creative.ad_name for creative in catalog.creatives[2:]] == ["Kitchen", "Forest"]  # no such pictures: names alone
+    assert any("2 ads have a name only" in note for note in catalog.warnings)
     assert catalog.dropped == {"total row": 1}
     assert any("left out: 1 x total row" in note for note in catalog.warnings)
     google = read_catalog(write(tmp_path / "google.tsv", "\n".join(GOOGLE_LINES)))

@@ -1,0 +1,72 @@
+"""The one place where whatever a parser of foreign files raises becomes an error of ours.
+
+Parsers of CSV, workbooks, zip archives, XML and Parquet raise dozens of exception types for damaged or hostile files. Every
+table is opened and read through `typed`, so that an untyped exception out of the catalogue is a bug by contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from adcreative.catalog.formats.raw_rows import RawRow, TableSource
+from adcreative.errors import AdCreativeError, CatalogError
+
+_MAX_REASON_CHARS = 120
+
+
+@contextmanager
+def typed(name: str) -> Iterator[None]:
+    """Turn every exception of the block into a CatalogError that names the file; errors of ours pass as they are.
+
+    Raises:
+        CatalogError: the block raised anything else; the message says what the parser said.
+    """
+    try:
+        yield
+    except AdCreativeError:
+        raise
+    except OSError as error:
+        raise CatalogError(f"{name} cannot be read ({error.strerror or _shorten(error)}). Check the file.") from error
+    except Exception as error:
+        raise CatalogError(
+            f"{name} cannot be read as a table ({_shorten(error)}). Export it again, or save it as CSV (UTF-8)."
+        ) from error
+
+
+def _shorten(error: BaseException) -> str:
+    """Return the type and the first line of an exception, without control characters, at most 120 characters."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    return f"{type(error).__name__}: {text}"[:_MAX_REASON_CHARS] if text else type(error).__name__
+
+
+class GuardedSource:
+    """A table whose reading raises nothing but errors of ours; otherwise the source it holds."""
+
+    def __init__(self, source: TableSource, name: str) -> None:
+        self._source, self._name = source, name
+        self.header: tuple[str, ...] = source.header
+        self.preamble: tuple[str, ...] = tuple(getattr(source, "preamble", ()))
+        self.picture_dir: Path | None = getattr(source, "picture_dir", None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._source.warnings
+
+    def read_rows(self) -> Iterator[RawRow]:
+        with typed(self._name):
+            yield from self._source.read_rows()
+
+    def read_sample(self, num_rows: int = 400) -> list[Sequence[object]]:
+        """Return the cells of the first unbroken rows; fewer when a later part of the file cannot be read."""
+        cells: list[Sequence[object]] = []
+        try:
+            for raw in self.read_rows():
+                if raw.fault is None:
+                    cells.append(raw.cells)
+                if len(cells) >= num_rows:
+                    break
+        except CatalogError:  # reading itself will say so, at its row
+            return cells
+        return cells

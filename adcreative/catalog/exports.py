@@ -1,0 +1,148 @@
+"""The rows of an ad platform's export as creatives: one an ad and segment, its days added up.
+
+An export lists an ad once a day, placement or age group. Rows that agree in the ad, its texts and its segments are one
+creative; impressions, clicks and spend are added up, the dates span all of them. All are held until the export is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.catalog.naming import MIN_MATCH_RATE, NamePattern, propose_pattern
+from adcreative.catalog.paths import PictureFolder
+from adcreative.catalog.pictures import PictureJoin
+from adcreative.catalog.platforms.layout import TEXT_FIELDS, TOTAL_ROW, PlatformLayout
+from adcreative.catalog.rows import build_creative
+from adcreative.creative import Creative, FailedCreative
+
+_KEY_FIELDS = (
+    "ad_name", "ad_id", "headline", "description", "primary_text", "file_name", "image_hash", "cta", "brand", "category",
+    "platform", "placement", "audience", "test_id", "currency",
+)  # fmt: skip
+_SUMMED = ("impressions", "clicks", "spend")
+_MIN_ROWS = 3  # a row that is the sum of the others needs at least two others
+
+
+class ExportRows:
+    """Gathers the converted rows of one export; `creatives` then gives what they make.
+
+    dropped counts rows that are no ads by reason; notes are sentences the user should see, complete once `creatives` has ended.
+    """
+
+    def __init__(self, layout: PlatformLayout, folder: PictureFolder, pattern: NamePattern | None) -> None:
+        self._layout, self._folder, self._pattern = layout, folder, pattern
+        self._groups: dict[tuple[Any, ...], tuple[int, str, dict[str, Any]]] = {}
+        self._faults: list[FailedCreative] = []
+        self._num_rows = 0
+        self._num_ctr_off = 0
+        self.dropped: Counter[str] = Counter()
+        self.notes: list[str] = []
+
+    def add(self, raw: RawRow, row: int, label: str) -> None:
+        """Take one row; row is its number in the catalogue, label what messages call it."""
+        if raw.fault:
+            self._faults.append(
+                FailedCreative(file_name="", ad_name="", problem=f"{label}: {raw.fault[0]}", remedy=raw.fault[1])
+            )
+            return
+        values = self._layout.convert(raw.cells)
+        if isinstance(values, str):
+            self.dropped[values] += 1
+            return
+        self._num_rows += 1
+        self._num_ctr_off += values["is_ctr_off"]
+        key = (*(str(values.get(name) or "") for name in _KEY_FIELDS), tuple(sorted(map(str, values["context"].items()))))
+        if not all(values[name] is None or isinstance(values[name], (int, float)) for name in _SUMMED):
+            key = (*key, row)  # a number that cannot be read fails its own row, not the ad's others
+        if key in self._groups:
+            _add(self._groups[key][2], values)
+        else:
+            self._groups[key] = (row, label, values)
+
+    def creatives(self) -> Iterator[Creative | FailedCreative]:
+        """Yield the creatives in the order in which their ads first appear, then the rows that could not be read."""
+        self._drop_sum()
+        self._parse_names()
+        join = PictureJoin(self._folder)
+        num_by_name = 0
+        for row, label, values in self._groups.values():
+            values["file_name"] = join.find(values)
+            values["ad_name"] = values["ad_name"] or values["ad_id"]
+            num_by_name += not values["file_name"] and not any(values.get(name) for name in TEXT_FIELDS)
+            yield build_creative(values, row, label, self._folder, name_is_enough=True)
+        yield from self._faults
+        self._note(join, num_by_name)
+
+    def _drop_sum(self) -> None:
+        """Leave out a first or last row whose impressions and clicks are the sum of all the others: a total without a word."""
+        if self._num_rows != len(self._groups) or len(self._groups) < _MIN_ROWS:
+            return
+        keys = list(self._groups)
+        counts = [tuple(self._groups[key][2][name] for name in ("impressions", "clicks")) for key in keys]
+        if not all(isinstance(number, int) for pair in counts for number in pair):
+            return
+        sums = tuple(sum(column) for column in zip(*counts, strict=True))
+        for at in (len(keys) - 1, 0):
+            if counts[at][0] > 0 and all(2 * counts[at][i] == sums[i] for i in (0, 1)):
+                del self._groups[keys[at]]
+                self.dropped[TOTAL_ROW] += 1
+                return
+
+    def _parse_names(self) -> None:
+        """Read the parts of names that follow a convention into the context; parts that differ from ad to ad stay out."""
+        names = [str(values.get("ad_name") or "") for _, _, values in self._groups.values()]
+        distinct = list(dict.fromkeys(name for name in names if name))
+        pattern = self._pattern or propose_pattern(distinct)
+        if pattern is None or not distinct:
+            return
+        rate = pattern.match_rate(distinct)
+        is_given = self._pattern is not None
+        advice = "" if is_given else " Parts are read as context; --name-pattern names them."
+        self.notes.append(
+            f'{"the given pattern" if is_given else "the pattern"} "{pattern.template}" fits {rate:.0%} of {len(distinct)} '
+            f"names of ads.{advice}"
+        )
+        if rate < MIN_MATCH_RATE and not is_given:
+            return
+        parsed = {name: fields for name in distinct if (fields := pattern.parse(name)) is not None}
+        numbers = {field: len({fields[field] for fields in parsed.values()}) for field in pattern.fields}
+        kept = [field for field in pattern.fields if is_given or 1 < numbers[field] <= max(2, len(parsed) // 2)]
+        for name, (_, _, values) in zip(names, self._groups.values(), strict=True):
+            fields = parsed.get(name, {})
+            values["context"] = {field: fields[field] for field in kept if fields.get(field)} | values["context"]
+
+    def _note(self, join: PictureJoin, num_by_name: int) -> None:
+        if self.dropped:
+            counts = ", ".join(f"{number} x {reason}" for reason, number in sorted(self.dropped.items()))
+            self.notes.append(f"rows that are no ads were left out: {counts}.")
+        if self._num_ctr_off:
+            self.notes.append(
+                f"the click rate given in {self._num_ctr_off} rows does not fit their counts; it follows from the counts."
+            )
+        if self._num_rows > len(self._groups):
+            self.notes.append(
+                f"{self._num_rows} rows are {len(self._groups)} ads and segments; rows of the same one are added up."
+            )
+        if join.found_by:
+            ways = ", ".join(f"{number} by {way}" for way, number in join.found_by.most_common())
+            self.notes.append(f"pictures were found for {sum(join.found_by.values())} ads: {ways}.")
+        if join.num_missing:
+            self.notes.append(f"{join.num_missing} ads name a picture that is not there; their words alone are read.")
+        if num_by_name:
+            self.notes.append(
+                f"{num_by_name} ads have a name only, neither words nor a picture; export the columns of their texts, or "
+                "give the folder of their pictures (--images)."
+            )
+
+
+def _add(total: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Add the counts of a further row of the same ad and segment, and widen its dates."""
+    for name in _SUMMED:
+        if values[name] is not None:
+            total[name] = values[name] if total[name] is None else total[name] + values[name]
+    starts = [day for day in (total["date_start"], values["date_start"]) if day]
+    ends = [day for day in (total["date_end"], values["date_end"]) if day]
+    total["date_start"], total["date_end"] = min(starts, default=""), max(ends, default="")

@@ -1,0 +1,189 @@
+"""Excel workbooks (.xlsx, .xlsm), streamed through openpyxl; formulas are never evaluated and macros never run.
+
+A cell with a formula gives the value that was saved with it; a formula saved without a value breaks its row. A workbook is a
+zip archive of XML, so what the archive claims to hold is checked before anything is unpacked. Of several sheets, the one whose
+header has most columns that we know is read; a sheet can be named instead.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
+from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.errors import CatalogError
+
+MAX_ENTRIES = 10_000
+MAX_UNPACKED_BYTES = 1_000_000_000
+MAX_SHARED_BYTES = 300_000_000  # shared texts and styles are held in memory
+MAX_RATIO = 200  # unpacked to packed, of an entry of more than 5 MB; real sheets stay below 60
+_RATIO_FROM_BYTES = 5_000_000
+_CHUNK_BYTES = 1 << 20
+_MAX_CELL_CHARS = 32_767  # Excel's own limit
+_ERRORS = frozenset(("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NULL!", "#NUM!"))
+
+
+class XlsxSource:
+    """One sheet of a workbook; `sheet` names it, else the one that looks most like a table of ads is taken."""
+
+    def __init__(self, path: Path, is_known: IsKnown, sheet: str = "") -> None:
+        self._path = path
+        check_archive(path)
+        self.warnings: tuple[str, ...] = ()
+        with _open(path, with_values=True) as book:
+            names = [worksheet.title for worksheet in book.worksheets]
+            if sheet and sheet not in names:
+                raise CatalogError(f'{path.name} has no sheet "{sheet[:60]}"; its sheets are {_list(names)}. Name one of them.')
+            tops = {name: _read_top(book[name]) for name in ([sheet] if sheet else names)}
+        tops = {name: lines for name, lines in tops.items() if lines}
+        if not tops:
+            raise CatalogError(f"{path.name} has no sheet with text in it. Export it again.")
+        found = {name: find_header(lines, is_known) for name, lines in tops.items()}
+        known = {name: sum(is_known(cell) for cell in tops[name][at] if cell.strip()) for name, at in found.items()}
+        best = max(tops, key=lambda name: (known[name], len(tops[name])))
+        rivals = [name for name in tops if name != best and known[name] and 2 * known[name] > known[best]]
+        if rivals:
+            self.warnings = (f'{path.name}: the sheet "{best}" was read; {_list(rivals)} hold tables too (--sheet names one).',)
+        self._sheet, self._first_line = best, found[best]
+        lines = tops[best]
+        self.preamble = tuple(" ".join(cell for cell in line if cell) for line in lines[: self._first_line])
+        self.header: tuple[str, ...] = _strip_end(lines[self._first_line])
+        if len(self.header) > MAX_COLUMNS:
+            raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
+        self._has_formulas = _has_formulas(path)
+
+    def read_rows(self) -> Iterator[RawRow]:
+        width, row = len(self.header), 0
+        for values, unsaved in self._read_lines(width):
+            row += 1
+            if not any(value not in (None, "") for value in values):
+                continue
+            if unsaved:
+                fault = (
+                    f'the formula in column "{self.header[unsaved[0]]}" was saved without its value.',
+                    "Open the workbook in a spreadsheet program, save it there, and try again.",
+                )
+                yield RawRow(row=row, fault=fault)
+            else:
+                yield RawRow(row=row, cells=[_plain(value) for value in values])
+
+    def _read_lines(self, width: int) -> Iterator[tuple[Sequence[Any], list[int]]]:
+        """Yield the cells of each line below the header, and the columns with formulas whose value is not in the file."""
+        first = self._first_line + 2
+        with _open(self._path, with_values=True) as book:
+            sheet = book[self._sheet]
+            sheet.reset_dimensions()
+            lines = sheet.iter_rows(min_row=first, max_col=width, values_only=True)
+            if not self._has_formulas:
+                for values in lines:
+                    yield _pad(values, width), []
+                return
+            with _open(self._path, with_values=False) as written:
+                sheet = written[self._sheet]
+                sheet.reset_dimensions()
+                for values, cells in zip(lines, sheet.iter_rows(min_row=first, max_col=width), strict=False):
+                    formulas = [at for at, cell in enumerate(cells) if getattr(cell, "data_type", "") == "f"]
+                    padded = _pad(values, width)
+                    yield padded, [at for at in formulas if at < width and padded[at] is None]
+
+
+def check_archive(path: Path) -> None:
+    """Refuse a workbook that would fill memory or disk, by what its archive says before anything is unpacked.
+
+    Raises:
+        CatalogError: not a workbook, protected by a password, too many entries, too large, or packed too tightly.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        raise CatalogError(f"{path.name} is an old Excel workbook or protected by a password. Save it as .xlsx without one.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        raise CatalogError(f"{path.name} is not a readable Excel workbook ({error}). Export it again.") from error
+    names = {entry.filename for entry in entries}
+    if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+        raise CatalogError(f"{path.name} is a zip archive but no Excel workbook. Unpack it and give the table inside.")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise CatalogError(f"{path.name} is protected by a password. Save it without one.")
+    held = sum(entry.file_size for entry in entries if not entry.filename.startswith("xl/worksheets/"))
+    total = sum(entry.file_size for entry in entries)
+    tight = [e for e in entries if e.file_size > _RATIO_FROM_BYTES and e.file_size > MAX_RATIO * max(e.compress_size, 1)]
+    if len(entries) > MAX_ENTRIES or total > MAX_UNPACKED_BYTES or held > MAX_SHARED_BYTES or tight:
+        raise CatalogError(
+            f"{path.name} would unpack to {total / 1e6:,.0f} MB in {len(entries):,} parts from "
+            f"{path.stat().st_size / 1e6:,.1f} MB, which no export does. Save the table as CSV (UTF-8)."
+        )
+
+
+@contextmanager
+def _open(path: Path, *, with_values: bool) -> Iterator[Any]:
+    """Open a workbook for streaming: saved values, or the formulas as written."""
+    import openpyxl  # heavy, so only when a workbook is read
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl warns of styles and validations that it leaves out
+        book = openpyxl.load_workbook(path, read_only=True, data_only=with_values, keep_links=False, keep_vba=False)
+        try:
+            yield book
+        finally:
+            book.close()
+
+
+def _read_top(sheet: Any) -> list[list[str]]:
+    """Return the first lines of a sheet as texts; none when they are all blank."""
+    sheet.reset_dimensions()
+    lines = [
+        ["" if value is None else str(_plain(value))[:_MAX_CELL_CHARS] for value in values]
+        for values in sheet.iter_rows(max_row=MAX_PREAMBLE_LINES, max_col=MAX_COLUMNS + 1, values_only=True)
+    ]
+    return lines if any(cell.strip() for line in lines for cell in line) else []
+
+
+def _strip_end(cells: Sequence[str]) -> tuple[str, ...]:
+    end = max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)
+    return tuple(cells[:end])
+
+
+def _pad(values: Sequence[Any], width: int) -> list[Any]:
+    return [*values[:width], *[None] * (width - len(values))]
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as text or number: dates as YYYY-MM-DD, error values as nothing."""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time(0) else value.isoformat(sep=" ")
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    if isinstance(value, str):
+        return None if value in _ERRORS else value[:_MAX_CELL_CHARS]
+    return value
+
+
+def _has_formulas(path: Path) -> bool:
+    """True when some sheet's XML has a formula element; the sheets are streamed, not held."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if not entry.filename.startswith("xl/worksheets/"):
+                continue
+            with archive.open(entry) as file:
+                tail = b""
+                while chunk := file.read(_CHUNK_BYTES):
+                    window = tail + chunk
+                    if b"<f>" in window or b"<f " in window or b":f>" in window or b"<f/" in window:
+                        return True
+                    tail = window[-4:]
+    return False
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name[:60]}"' for name in names[:10])

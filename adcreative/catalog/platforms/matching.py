@@ -1,0 +1,302 @@
+"""Which columns of a header are which, on which platform and in which language.
+
+Columns are told by their names (see `columns`). The rows at the top of the file settle what names leave open: which kind of
+click has numbers in it, what decimal sign is used, whether the day stands before the month.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.catalog.platforms.columns import (
+    DECIMAL_COMMA,
+    PART_FIELDS,
+    Alias,
+    Platform,
+    all_spellings,
+    find_alias,
+    fold_column,
+    load_platforms,
+    read_currency,
+    split_number,
+)
+from adcreative.catalog.platforms.layout import BREAKDOWN_FIELDS, IDENTITY_FIELDS, IGNORE, TEXT_FIELDS, PlatformLayout
+from adcreative.catalog.platforms.numbers import (
+    find_day_first,
+    find_decimal_comma,
+    finite,
+    is_blank,
+    read_amount,
+    read_count,
+    read_date,
+)
+from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
+
+_CLICK_RATES: Mapping[str, tuple[str, ...]] = {
+    "clicks": ("ctr", "ctr_all"), "clicks_link": ("ctr_link", "ctr"), "clicks_outbound": ("ctr_outbound", "ctr_link"),
+    "clicks_all": ("ctr_all", "ctr"),
+}  # fmt: skip
+_DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cpc_all")
+_OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
+_MONEY = ("spend", "cpc", "cpc_link", "cpc_all", "cpm", "ctr", "ctr_link", "ctr_all", "revenue", "cost_per_conversion", "roas")
+_CLICK_KINDS = {"clicks_all": ", which counts every click on the ad", "clicks_outbound": ", which counts clicks that leave"}
+_OTHER_TARGETS = ("campaign", "ad_set", "ad_id", "day", "ctr", "conversions", "revenue", "image_hash", "long_headline")
+TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if name not in COLUMNS), IGNORE)
+
+
+@dataclass(frozen=True)
+class _Recognised:
+    """What each column of a header means: alias (None: unknown) one entry a column, by the best platform and language."""
+
+    platform: Platform
+    language: str
+    aliases: tuple[Alias | None, ...]
+    is_certain: bool  # some column belongs to this platform and hardly another
+
+
+def match_layout(
+    header: Sequence[str],
+    mapping: Mapping[str, str] | None = None,
+    preamble: Sequence[str] = (),
+    sample: Sequence[Sequence[Any]] = (),
+    *,
+    needs_results: bool = True,
+) -> PlatformLayout | None:
+    """Return the layout of a platform export, or None when impressions, clicks or whatever names an ad are not found.
+
+    Args:
+        header: the column names as they stand in the file.
+        mapping: column name -> our name, from the user's file; goes before what we know ("ignore": do not read).
+        preamble: lines that stood above the header; one may hold the dates.
+        sample: the first rows' cells, from which number formats and the columns with numbers are told.
+        needs_results: False takes a list of ads without impressions and clicks too, when it has their words or pictures.
+    """
+    given = {fold_column(name): column for name, column in (mapping or {}).items()}
+    recognised = _recognise(header)
+    places = _place_columns(header, recognised.aliases, given)
+    cells = _Sample(sample)
+    clicks, rate = _choose_clicks(places, recognised.platform, cells, is_given="clicks" in given.values())
+    derived = "" if clicks or "impressions" not in places else _choose_derived(places, cells)
+    has_results = "impressions" in places and bool(clicks or derived)
+    words = (*TEXT_FIELDS, "file_name")
+    if not any(name in places for name in (IDENTITY_FIELDS if has_results else words)) or (needs_results and not has_results):
+        return None
+    parts = _order_parts(header, places)
+    names = [""] * len(header)
+    for column, positions in places.items():
+        for position in positions if column in PART_FIELDS else positions[:1]:
+            names[position] = column
+    spend = header[places["spend"][0]] if "spend" in places else ""
+    decimal_comma = find_decimal_comma(
+        (cell for name in _MONEY for cell in cells.column(places, name)), default=recognised.language in DECIMAL_COMMA
+    )
+    kinds = {name: (name,) if name in given.values() else order for name, order in _OUTCOMES.items()}
+    conversions = _choose_filled(places, kinds["conversions"], cells, decimal_comma)
+    revenue = _choose_filled(places, kinds["revenue"], cells, decimal_comma)
+    platform = recognised.platform.key if recognised.is_certain else ""
+    source = clicks or derived
+    return PlatformLayout(
+        platform=platform, language=recognised.language, names=tuple(names),
+        currency=read_currency(spend) or next((code for name in header if (code := read_currency(name))), ""),
+        clicks_column=header[places[source][0]].strip() if source else "", ad_set_is=recognised.platform.ad_set_is,
+        clicks_field=clicks, clicks_from=derived, rate_unit=_rate_unit(places, derived, cells, header),
+        rate_field=rate, conversions_field=conversions, revenue_field=revenue, parts=parts,
+        date_range=_read_range(preamble, recognised.language), decimal_comma=decimal_comma,
+        day_first=find_day_first(
+            (cell for name in ("day", "date_start", "date_end") for cell in cells.column(places, name)), recognised.language
+        ),
+        broken_down=tuple(name for name in BREAKDOWN_FIELDS if name in places and cells.is_mostly_filled(places, name)),
+        notes=_describe(header, places, source, derived, conversions, revenue),
+    )  # fmt: skip
+
+
+def find_fields(header: Sequence[str]) -> dict[str, str]:
+    """Return field -> column name of all that is known in a header, whether or not it lists ads."""
+    recognised = _recognise(header)
+    places = _place_columns(header, recognised.aliases, {})
+    return {column: header[positions[0]].strip() for column, positions in places.items()}
+
+
+def find_platform(header: Sequence[str]) -> Platform:
+    """Return the platform whose column names fit a header best."""
+    return _recognise(header).platform
+
+
+def count_known(header: Sequence[str]) -> int:
+    """Return how many columns of a header some platform has."""
+    return sum(alias is not None for alias in _recognise(header).aliases)
+
+
+def _recognise(header: Sequence[str]) -> _Recognised:
+    folded = [fold_column(name) for name in header]
+    platforms = load_platforms()
+    best: tuple[float, Platform, str, bool] | None = None
+    for platform in platforms:
+        for language, spellings in platform.languages.items():
+            hits = [(name, alias) for name in folded if name and (alias := find_alias(spellings, name)) is not None]
+            owners = [_count_owners(platforms, name) for name, _ in hits]
+            score = sum(0.5 + 1 / number for number in owners)
+            is_certain = len(hits) >= 3 and min(owners) <= 2
+            if best is None or score > best[0] + 1e-9:
+                best = (score, platform, language, is_certain)
+    assert best is not None
+    _, platform, language, is_certain = best
+    own = platform.languages[language]
+    same = [other.languages[language] for other in platforms if language in other.languages]
+    aliases = []
+    for name in folded:
+        found = find_alias(own, name) or next((a for s in same if (a := find_alias(s, name))), None)
+        aliases.append((found or find_alias(all_spellings(), name)) if name else None)
+    return _Recognised(platform, language, tuple(aliases), bool(platform.key) and is_certain)
+
+
+def _count_owners(platforms: Sequence[Platform], folded: str) -> int:
+    return sum(any(find_alias(spellings, folded) for spellings in p.languages.values()) for p in platforms)
+
+
+def _place_columns(
+    header: Sequence[str], aliases: Sequence[Alias | None], given: Mapping[str, str]
+) -> dict[str, tuple[int, ...]]:
+    """Return field -> positions of its columns, the best spelling first."""
+    ranked: dict[str, list[tuple[int, int]]] = {}
+    for position, (name, alias) in enumerate(zip(header, aliases, strict=True)):
+        folded = fold_column(name)
+        if folded in given:
+            if given[folded] != IGNORE:
+                ranked.setdefault(given[folded], []).append((-1, position))
+        elif alias is not None and alias.field != "other":
+            ranked.setdefault(alias.field, []).append((alias.rank, position))
+    return {column: tuple(position for _, position in sorted(found)) for column, found in ranked.items()}
+
+
+def _order_parts(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Return the positions of each text field's columns in reading order: by their number, then as they stand."""
+    return {
+        name: tuple(sorted(places[name], key=lambda at: (split_number(fold_column(header[at]))[1], at)))
+        for name in PART_FIELDS
+        if name in places
+    }
+
+
+class _Sample:
+    """The first rows of a table, by column."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def column(self, places: Mapping[str, tuple[int, ...]], name: str) -> list[Any]:
+        if name not in places:
+            return []
+        at = places[name][0]
+        return [row[at] for row in self._rows if at < len(row) and not is_blank(row[at])]
+
+    def is_mostly_filled(self, places: Mapping[str, tuple[int, ...]], name: str) -> bool:
+        return 2 * len(self.column(places, name)) > len(self._rows) > 0
+
+    def has_rows(self) -> bool:
+        return bool(self._rows)
+
+
+def _choose_clicks(
+    places: Mapping[str, tuple[int, ...]], platform: Platform, cells: _Sample, *, is_given: bool
+) -> tuple[str, str]:
+    """Return the kind of clicks to take and the rate that belongs to it ("" when there is none); the user's choice first."""
+    order = ("clicks",) if is_given else (*platform.clicks_order, *_CLICK_RATES)
+    names = [name for name in order if name in places]
+    counted = [name for name in names if any(finite(read_count(cell)) for cell in cells.column(places, name))]
+    if not names:
+        return "", ""
+    chosen = counted[0] if counted else names[0]
+    if (
+        not counted
+        and cells.has_rows()
+        and not any(cells.column(places, name) for name in names)
+        and _choose_derived(places, cells)
+    ):
+        return "", ""
+    others = [name for name in names if name != chosen]
+    for rate in _CLICK_RATES[chosen]:
+        is_own = rate == _CLICK_RATES[chosen][0] or not any(_CLICK_RATES[other][0] == rate for other in others)
+        if rate in places and is_own and not (rate == "ctr" and len(set(names)) > 1 and chosen != "clicks"):
+            return chosen, rate
+    return chosen, ""
+
+
+def _choose_derived(places: Mapping[str, tuple[int, ...]], cells: _Sample) -> str:
+    for name in _DERIVED:
+        if name in places and (name.startswith("ctr") or "spend" in places):
+            numbers = [read_amount(cell, decimal_comma=False) for cell in cells.column(places, name)]
+            if any(finite(number) for number in numbers):
+                return name
+    return ""
+
+
+def _rate_unit(places: Mapping[str, tuple[int, ...]], derived: str, cells: _Sample, header: Sequence[str]) -> float:
+    """Return 0.01 when the rate that clicks are computed from is a percentage, 1 when it is a share."""
+    if not derived.startswith("ctr"):
+        return 0.01
+    column = cells.column(places, derived)
+    if "%" in header[places[derived][0]] or any("%" in str(cell) for cell in column):
+        return 0.01
+    numbers = [number for cell in column if (number := finite(read_amount(cell, decimal_comma=False))) is not None]
+    return 1.0 if numbers and max(numbers) < 0.15 and sum(number > 0 for number in numbers) > 2 else 0.01
+
+
+def _choose_filled(places: Mapping[str, tuple[int, ...]], names: Sequence[str], cells: _Sample, decimal_comma: bool) -> str:
+    """Return the first of `names` whose column has a number above 0 in the sample, else the first not empty, else ""."""
+    there = [name for name in names if name in places and (cells.column(places, name) or not cells.has_rows())]
+    for name in there:
+        if any(finite(read_amount(cell, decimal_comma=decimal_comma)) for cell in cells.column(places, name)):
+            return name
+    return there[0] if there else ""
+
+
+def _describe(
+    header: Sequence[str], places: Mapping[str, tuple[int, ...]], source: str, derived: str, conversions: str, revenue: str
+) -> tuple[str, ...]:
+    """Return what the user should know of the choice: where clicks, conversions and revenue come from."""
+    notes = []
+    if source:
+        column = header[places[source][0]].strip()
+        if derived:
+            notes.append(f'there is no column of clicks; they are computed from "{column}".')
+        else:
+            kinds = {
+                "clicks_all": ", which counts every click on the ad",
+                "clicks_outbound": ", clicks that leave the platform",
+            }
+            notes.append(f'clicks are taken from the column "{column}"{kinds.get(source, "")}.')
+    for name, chosen in (("conversions", conversions), ("revenue", revenue)):
+        if chosen and source:
+            times = " times the spend" if chosen == "roas" else ""
+            notes.append(f'{name} are taken from the column "{header[places[chosen][0]].strip()}"{times}.')
+    return tuple(note.replace("revenue are", "revenue is") for note in notes)
+
+
+def _read_range(preamble: Sequence[str], language: str) -> tuple[str, str]:
+    """Return the first and last day that lines above the header name, such as "November 1, 2026 - November 24, 2026"."""
+    for line in preamble:
+        inner = re.findall(r"\(([^()]*)\)", line)
+        for text in (line, *inner):
+            for parts in _split_range(text):
+                dates = [read_date(part, language) for part in parts]
+                if all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in dates):
+                    return dates[0], dates[1]
+    return "", ""
+
+
+def _split_range(text: str) -> list[list[str]]:
+    """Return every way to read `text` as two dates with a dash or a word between them."""
+    ways = []
+    for pattern in (
+        r"\s+[-\u2013\u2014~]\s+|\uff5e|\u301c|～",
+        r"\s+(?:to|bis|au|al|a|tot|do|hingga)\s+",
+        r"(?<=\d{4})\s*[-\u2013]\s*(?=\D)",
+    ):
+        parts = [part.strip(" \"'\t,;") for part in re.split(pattern, text)]
+        if len(parts) == 2:
+            ways.append(parts)
+    return ways
