@@ -54,7 +54,10 @@ class ExportRows:
             return
         self._num_rows += 1
         self._num_ctr_off += values["is_ctr_off"]
-        key = (*(str(values.get(name) or "") for name in _KEY_FIELDS), tuple(sorted(map(str, values["context"].items()))))
+        key: tuple[Any, ...] = (
+            *(str(values.get(name) or "") for name in _KEY_FIELDS),
+            tuple(sorted(map(str, values["context"].items()))),
+        )
         if not all(values[name] is None or isinstance(values[name], (int, float)) for name in _SUMMED):
             key = (*key, row)  # a number that cannot be read fails its own row, not the ad's others
         if key in self._groups:

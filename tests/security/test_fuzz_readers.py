@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[int, int] | None:
         return None
     for creative in catalog.creatives:
         assert isinstance(creative, Creative)
-        assert creative.file_name or creative.headline
+        assert creative.file_name or creative.has_words or creative.ad_name
         assert creative.clicks is None or creative.clicks >= 0
         assert not {"\x00", "\n"} & set(creative.headline + creative.ad_name)
     assert all(failure.problem and failure.remedy for failure in catalog.failures)

@@ -94,8 +94,8 @@ def load_platforms() -> tuple[Platform, ...]:
 
 
 def _load_platform(path: Path) -> Platform:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    content = yaml.load(path.read_text(encoding="utf-8"), loader)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))  # in C: ten times as fast
+    content = loader.get_single_data()
     languages = {
         language: {
             fold_column(spelling): Alias(field, rank, source)
