@@ -24,7 +24,6 @@ STILL_LONG = frozenset({
 })  # fmt: skip
 STILL_WIDE = frozenset({
     "stylegan/latents/directions/from_text.py:learn_text_direction",
-    "adcreative/benchmarks/microlens_training.py:ChallengeTraining.__init__",
     "adcreative/runs/batch.py:rehearse",
 })  # fmt: skip
 

@@ -27,11 +27,11 @@ from adcreative.benchmarks import adsee_published as adsee_tables
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
+from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.fitting import check_trainable
 from adcreative.ctr.inputs.face_pooling import attach_codes, pool_by_attention
 from adcreative.ctr.inputs.labels import attach_labels, fit_labels, widen_spec
-from adcreative.ctr.networks.zoo import build_ctr_model
-from adcreative.ctr.training.loop import Watch, train_model
+from adcreative.ctr.training.loop import Callbacks, train_model
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
@@ -193,7 +193,7 @@ class _Encoded:
         parts = (self.parts[0], self.parts[1])
         if hasattr(model, "wide"):
             fit_wide_path(model.eval(), batch, self.counts, parts[0], rng=np.random.default_rng(seed))
-        train_model(model, batch, self.counts, parts, config=training, seed=seed, watch=Watch())
+        train_model(model, batch, self.counts, parts, config=training, seed=seed, callbacks=Callbacks())
         with torch.no_grad():
             return torch.sigmoid(model.eval()(batch.rows(torch.from_numpy(self.parts[2])))).double().numpy()
 

@@ -1,4 +1,4 @@
-"""From rows of the challenge's files to the tensors that a network reads, without a Python step per row.
+"""From rows of MicroLens's files to the tensors that a network reads, without a Python step per row.
 
 An item stands in many histories of a batch. Its tags and embedding are gathered, and its vector is computed, once a batch;
 the histories then point at it.
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from adcreative.catalog.datasets.microlens import MmctrItems, MmctrRows
-from adcreative.ctr.inputs.microlens import ChallengeItems
+from adcreative.ctr.inputs.microlens import MicroLensItems
 
 
 class BatchBuilder:
-    """Rows as (levels [B, 2], target items [B], history items [B, T]), ready for `ChallengeQIN.forward` and its peers.
+    """Rows as (levels [B, 2], target items [B], history items [B, T]), ready for `TargetNetwork.forward` and its peers.
 
     Args:
         items: of the files; kept on `device` for as long as the builder lives.
@@ -26,7 +26,7 @@ class BatchBuilder:
         self.tags = torch.from_numpy(items.tags).to(device)
         self.embeddings = torch.from_numpy(items.embeddings).to(device, torch.get_default_dtype())
 
-    def build(self, rows: MmctrRows) -> tuple[Tensor, ChallengeItems, ChallengeItems]:
+    def build(self, rows: MmctrRows) -> tuple[Tensor, MicroLensItems, MicroLensItems]:
         """Return the inputs; columns in which every history of the batch is padding are left out, so T may be smaller."""
         targets, levels = (torch.from_numpy(part).to(self.device) for part in (rows.items, rows.levels))
         is_used: np.ndarray = np.asarray(np.count_nonzero(rows.history, axis=0) > 0)
@@ -40,8 +40,8 @@ class BatchBuilder:
         once = torch.from_numpy(ids).to(self.device)
         return (
             levels,
-            ChallengeItems(targets, self.tags[targets], self.embeddings[targets]),
-            ChallengeItems(once, self.tags[once], self.embeddings[once], torch.from_numpy(number[history]).to(self.device)),
+            MicroLensItems(targets, self.tags[targets], self.embeddings[targets]),
+            MicroLensItems(once, self.tags[once], self.embeddings[once], torch.from_numpy(number[history]).to(self.device)),
         )
 
     def labels(self, rows: MmctrRows) -> Tensor:

@@ -1,8 +1,8 @@
-"""The networks and baselines that are compared on the challenge data, each with its published schedule: one literal dict.
+"""The networks and baselines that are compared on MicroLens_1M_x1, each as published: one literal dict.
 
-    qin             ChallengeQIN                                        the network that came second
-    din             ChallengeDIN                                        the challenge's own baseline
-    autoint         ChallengeAutoInt                                    as AdSEE used it; no history
+    qin             QIN                                                 the network that came second in the challenge
+    din             DIN                                                 the challenge's own baseline
+    autoint         AutoInt+                                            as AdSEE used it; no history
     target_only     everything but the history                          what a sequence module has to beat
     levels, item_id, tags, embedding, history                           one modality alone
 
@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeEmbedding, ChallengeItems
-from adcreative.ctr.networks.autoint import ADSEE, ChallengeAutoInt
-from adcreative.ctr.networks.din import BASELINE, ChallengeDIN
-from adcreative.ctr.networks.qin import ChallengeQIN
+from adcreative.ctr.inputs.microlens import FieldNetwork, MicroLensConfig, MicroLensEmbedding, MicroLensItems, TargetNetwork
+from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
+from adcreative.ctr.networks.din import DIN, DINConfig
+from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.errors import ConfigError
 
@@ -29,8 +30,8 @@ PARTS_HIDDEN_DIMS = (256, 128)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """How a network is trained; defaults are QIN's.
+class TrainConfig:
+    """How a network is trained; the defaults are QIN's.
 
     embedding_regularizer r adds r / 2 * (sum of squares of all embedding weights) to the loss of every step, whole tables.
     After an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
@@ -57,16 +58,20 @@ class Schedule:
             )
 
 
+NetworkConfig = QINConfig | DINConfig | AutoIntConfig | None
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A network by name: its sizes, its schedule, and how to build it from sizes and a generator."""
+    """A network by name: sizes of its inputs and its own, how it is trained, and how to build it from both and a generator."""
 
-    config: ChallengeConfig
-    schedule: Schedule
-    build: Callable[..., ChallengeEmbedding]
+    inputs: MicroLensConfig
+    network: NetworkConfig
+    training: TrainConfig
+    build: Callable[..., MicroLensEmbedding]
 
 
-class PartsMLP(ChallengeEmbedding):
+class PartsMLP(MicroLensEmbedding):
     """A small network on some parts of a row: 256-128 with ReLU on what it may see.
 
     A history is the mean of its items' vectors, zero when it is empty.
@@ -75,7 +80,7 @@ class PartsMLP(ChallengeEmbedding):
         parts: names of PARTS; only the tables that they need are built.
     """
 
-    def __init__(self, config: ChallengeConfig, parts: tuple[str, ...], *, generator: torch.Generator) -> None:
+    def __init__(self, config: MicroLensConfig, parts: tuple[str, ...], *, generator: torch.Generator) -> None:
         super().__init__(config, generator=generator)
         self.parts = parts
         widths = {
@@ -98,11 +103,11 @@ class PartsMLP(ChallengeEmbedding):
         elif "levels" not in parts:
             del self.likes_table, self.views_table
 
-    def forward(self, levels: Tensor, target: ChallengeItems, history: ChallengeItems) -> Tensor:
-        """Return logits [B]; see `ChallengeQIN.forward`."""
+    def forward(self, levels: Tensor, target: MicroLensItems, history: MicroLensItems) -> Tensor:
+        """Return logits [B]; see `TargetNetwork.inputs`."""
         return self.head(self.hidden(torch.cat([self._encode(p, levels, target, history) for p in self.parts], dim=1)))[:, 0]
 
-    def _encode(self, part: str, levels: Tensor, target: ChallengeItems, history: ChallengeItems) -> Tensor:
+    def _encode(self, part: str, levels: Tensor, target: MicroLensItems, history: MicroLensItems) -> Tensor:
         if part == "levels":
             return self.encode_levels(levels)
         if part == "item_id":
@@ -115,27 +120,54 @@ class PartsMLP(ChallengeEmbedding):
         return (self.encode_items(history) * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1.0)
 
 
+def build_qin(inputs: MicroLensConfig, network: QINConfig, *, generator: torch.Generator) -> TargetNetwork:
+    """Build QIN on the data's embedding layer."""
+    return TargetNetwork(inputs, partial(QIN, config=network), generator=generator)
+
+
+def build_din(inputs: MicroLensConfig, network: DINConfig, *, generator: torch.Generator) -> TargetNetwork:
+    """Build DIN on the data's embedding layer."""
+    return TargetNetwork(inputs, partial(DIN, config=network), generator=generator)
+
+
+def build_autoint(inputs: MicroLensConfig, network: AutoIntConfig, *, generator: torch.Generator) -> FieldNetwork:
+    """Build AutoInt+ on the data's embedding layer."""
+    return FieldNetwork(inputs, partial(AutoInt, config=network), hidden_dim=network.hidden_dims[0], generator=generator)
+
+
 def _parts_entry(*parts: str) -> Entry:
     return Entry(
-        ChallengeConfig(embedding_dim=64, projected_dim=128),
-        Schedule(learning_rate=1e-3, embedding_regularizer=1e-6, patience=3),
-        lambda config, generator: PartsMLP(config, parts, generator=generator),
+        MicroLensConfig(embedding_dim=64, projected_dim=128),
+        None,
+        TrainConfig(learning_rate=1e-3, embedding_regularizer=1e-6, patience=3),
+        lambda inputs, network, generator: PartsMLP(inputs, parts, generator=generator),
     )
 
+
+# reczoo/WWW2025_MMCTR_Challenge: no softmax, ReLU in place of Dice, embeddings 64 (item 256), batch norm in the last MLP only.
+BASELINE_DIN = DINConfig(
+    attention_dims=(512, 256), hidden_dims=(1024, 512, 256), activation="relu", batch_norm=True, attention_dropout_prob=0.1,
+    dropout_prob=0.1,
+)  # fmt: skip
+# AdSEE (deepctr-torch): width 4, three layers of two heads, DNN 256-128, unscaled scores.
+ADSEE_AUTOINT = AutoIntConfig(attention_dim=4, hidden_dims=(256, 128), weight_std=ADSEE_STD)
 
 # DIN: batch 8192, rate 1e-3, patience 3, embedding L2 1e-6, rate times 0.1 (FuxiCTR). AutoInt: AdSEE's batch 256, rate 1e-4
 # (its code's default), 18 epochs; deepctr-torch adds 1e-5 times the squares without the half, so 2e-5 here.
 MODELS: Mapping[str, Entry] = {
-    "qin": Entry(ChallengeConfig(), Schedule(), ChallengeQIN),
-    "din": Entry(BASELINE, Schedule(learning_rate=1e-3, embedding_regularizer=1e-6, factor=0.1, patience=3), ChallengeDIN),
+    "qin": Entry(MicroLensConfig(), QINConfig(), TrainConfig(), build_qin),
+    "din": Entry(
+        MicroLensConfig(embedding_dim=64, projected_dim=128), BASELINE_DIN,
+        TrainConfig(learning_rate=1e-3, embedding_regularizer=1e-6, factor=0.1, patience=3), build_din,
+    ),
     "autoint": Entry(
-        ADSEE,
-        Schedule(learning_rate=1e-4, batch_size=256, embedding_regularizer=2e-5, factor=1.0, patience=30, max_epochs=18),
-        ChallengeAutoInt,
+        MicroLensConfig(embedding_dim=4), ADSEE_AUTOINT,
+        TrainConfig(learning_rate=1e-4, batch_size=256, embedding_regularizer=2e-5, factor=1.0, patience=30, max_epochs=18),
+        build_autoint,
     ),
     "target_only": _parts_entry("levels", "item_id", "tags", "embedding"),
     **{part: _parts_entry(part) for part in PARTS},
-}
+}  # fmt: skip
 
 
 def find_entry(name: str, *, num_items: int, num_tags: int, item_embedding_dim: int) -> Entry:
@@ -145,7 +177,7 @@ def find_entry(name: str, *, num_items: int, num_tags: int, item_embedding_dim: 
         ConfigError: no such name.
     """
     if name not in MODELS:
-        raise ConfigError(f'no challenge model named "{name}"; known: {", ".join(MODELS)}.')
+        raise ConfigError(f'no network named "{name}"; known: {", ".join(MODELS)}.')
     entry = MODELS[name]
-    config = replace(entry.config, num_items=num_items, num_tags=num_tags, item_embedding_dim=item_embedding_dim)
-    return replace(entry, config=config)
+    inputs = replace(entry.inputs, num_items=num_items, num_tags=num_tags, item_embedding_dim=item_embedding_dim)
+    return replace(entry, inputs=inputs)

@@ -37,13 +37,13 @@ def area_under_curve(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
     return float((clicked * below).sum() / (clicked.sum() * other.sum()))
 
 
-def log_loss(labels: np.ndarray, chances: np.ndarray) -> float:
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the mean natural log-loss of probabilities [N], clipped to 1e-7."""
-    clipped = np.clip(chances, 1e-7, 1 - 1e-7)
+    clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)
     return float(-np.where(labels > 0, np.log(clipped), np.log1p(-clipped)).mean())
 
 
-def measure(labels: np.ndarray, chances: np.ndarray, users: np.ndarray, *, seed: int = 0) -> dict[str, float]:
+def measure(labels: np.ndarray, probabilities: np.ndarray, users: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     """Return auc, its 95 % interval (auc_low, auc_high) from a bootstrap that draws whole users, and log_loss."""
     names, member = np.unique(users, return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -51,10 +51,10 @@ def measure(labels: np.ndarray, chances: np.ndarray, users: np.ndarray, *, seed:
     for _ in range(NUM_RESAMPLES):
         counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[member]
         if counts[labels > 0].sum() and counts[labels <= 0].sum():
-            draws.append(area_under_curve(labels, chances, counts))
-    auc = area_under_curve(labels, chances)
+            draws.append(area_under_curve(labels, probabilities, counts))
+    auc = area_under_curve(labels, probabilities)
     low, high = np.quantile(draws, (0.025, 0.975)) if draws else (auc, auc)
-    return {"auc": auc, "auc_low": float(low), "auc_high": float(high), "log_loss": log_loss(labels, chances)}
+    return {"auc": auc, "auc_low": float(low), "auc_high": float(high), "log_loss": log_loss(labels, probabilities)}
 
 
 def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]]:

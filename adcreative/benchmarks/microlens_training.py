@@ -1,4 +1,4 @@
-"""Train the challenge network and its baselines on files in the layout of MicroLens_1M_x1, and put them into one table.
+"""Train the networks and baselines on files in the layout of MicroLens_1M_x1, and put them into one table.
 
     python -m adcreative.benchmarks.microlens_training DATA --out DIR [--models qin din ...] [--max-epochs N] [--batch-size N]
 
@@ -38,7 +38,7 @@ from torch.nn import functional as F
 
 from adcreative.artifacts import save_artifact
 from adcreative.benchmarks.microlens_batches import BatchBuilder
-from adcreative.benchmarks.microlens_models import MODELS, Entry, Schedule, find_entry
+from adcreative.benchmarks.microlens_models import MODELS, Entry, TrainConfig, find_entry
 from adcreative.benchmarks.microlens_table import (
     area_under_curve,
     log_loss,
@@ -48,7 +48,7 @@ from adcreative.benchmarks.microlens_table import (
     write_table,
 )
 from adcreative.catalog.datasets.microlens import MmctrFile, MmctrItems, MmctrRows, read_items
-from adcreative.ctr.inputs.microlens import ChallengeEmbedding
+from adcreative.ctr.inputs.microlens import MicroLensEmbedding
 from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.errors import AdCreativeError, ConfigError, TrainingError
 
@@ -57,7 +57,7 @@ Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class ChallengeData:
+class MicroLensData:
     """Opened files: training and validation rows, items by id."""
 
     train: MmctrFile
@@ -65,7 +65,7 @@ class ChallengeData:
     items: MmctrItems
 
     @classmethod
-    def open(cls, folder: Path) -> ChallengeData:
+    def open(cls, folder: Path) -> MicroLensData:
         """Open a folder in the layout. Raises CatalogError as `MmctrFile` and `read_items`."""
         items = read_items(Path(folder) / "item_info.parquet")
         files = [MmctrFile(Path(folder) / f"{name}.parquet", num_items=len(items.tags)) for name in ("train", "valid")]
@@ -77,6 +77,19 @@ class ChallengeData:
         return find_entry(name, num_items=num_items, num_tags=int(self.items.tags.max()) + 1, item_embedding_dim=width)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """save_every: steps between saves within an epoch; 0 saves after epochs only. device: "cpu" or "cuda".
+
+    precision: "no" or "bf16", as accelerate names them; what `accelerate launch` was told, else "no", when None.
+    """
+
+    seed: int = SEED
+    save_every: int = 200
+    device: str = "cpu"
+    precision: str | None = None
+
+
 @dataclass
 class RunState:
     """Where a training is: everything that its further course depends on, beside weights and optimiser."""
@@ -85,16 +98,16 @@ class RunState:
     step: int = 0
     best_auc: float = -1.0
     best_epoch: int = 0
-    failures: int = 0
+    num_bad_epochs: int = 0
     learning_rate: float = 0.0
     loss_sum: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-class ChallengeTraining:
+class MicroLensTraining:
     """One network's training, resumable at any saved step, by any number of processes.
 
-    training = ChallengeTraining("qin", data, Path("runs/qin"))
+    training = MicroLensTraining("qin", data, Path("runs/qin"))
     result = training.fit()                    # goes on from DIR/state.pt when there is one
 
     Processes read the same batches and take a share each; batch norm, dropout masks and gradients are those of the whole
@@ -103,33 +116,32 @@ class ChallengeTraining:
     Args:
         run_dir: where state.pt and the finished weights go.
         entry: network and sizes; those that `name` stands for when None.
-        schedule: the entry's when None.
-        save_every: steps between saves within an epoch; 0 saves after epochs only.
-        precision: "no" or "bf16", as accelerate names them; what `accelerate launch` was told, else "no", when None.
+        training: the entry's when None.
     Raises:
         ConfigError: run_dir holds a training with other settings.
     """
 
     def __init__(
-        self, name: str, data: ChallengeData, run_dir: Path, schedule: Schedule | None = None, *, entry: Entry | None = None,
-        seed: int = SEED, save_every: int = 200, device: str = "cpu", precision: str | None = None, log: Log = print,
+        self, name: str, data: MicroLensData, run_dir: Path, training: TrainConfig | None = None, *, entry: Entry | None = None,
+        run: RunConfig | None = None, log: Log = print,
     ) -> None:  # fmt: skip
-        self.name, self.data, self.run_dir, self.seed, self.save_every = name, data, Path(run_dir), seed, save_every
-        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
+        run = run or RunConfig()
+        self.name, self.data, self.run_dir, self.seed, self.save_every = name, data, Path(run_dir), run.seed, run.save_every
+        self.accelerator = Accelerator(cpu=run.device == "cpu", mixed_precision=run.precision)
         self.device = self.accelerator.device
         self.log = log if self.accelerator.is_main_process else _say_nothing
         entry = entry or data.entry(name)
-        self.schedule = schedule or entry.schedule
-        self.config = entry.config
-        self.generator = torch.Generator().manual_seed(seed)
-        self.network = entry.build(entry.config, generator=self.generator)
+        self.training = training or entry.training
+        self.generator = torch.Generator().manual_seed(run.seed)
+        self.network = entry.build(entry.inputs, entry.network, generator=self.generator)
         self.model = self.accelerator.prepare(self.network)  # moves the network, spreads it, casts within its forward
         self.batches = BatchBuilder(data.items, self.device)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.schedule.learning_rate, fused=True)
-        self.state = RunState(learning_rate=self.schedule.learning_rate)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.training.learning_rate, fused=True)
+        self.state = RunState(learning_rate=self.training.learning_rate)
         self.best_weights: dict[str, Tensor] = {}
         self.settings = {
-            "model": name, "seed": seed, "config": asdict(self.config), "schedule": asdict(self.schedule),
+            "model": name, "seed": run.seed, "inputs": asdict(entry.inputs), "training": asdict(self.training),
+            "network": None if entry.network is None else asdict(entry.network),
             "precision": self.accelerator.mixed_precision, "num_train": data.train.num_rows, "num_valid": data.valid.num_rows,
         }  # fmt: skip
         self.log(
@@ -159,13 +171,13 @@ class ChallengeTraining:
         if self.accelerator.is_main_process:
             tensors = {name: tensor.cpu().numpy() for name, tensor in self.best_weights.items()}
             notes = {"settings": self.settings, "metrics": result, "history": self.state.history}
-            save_artifact(self.run_dir, kind=f"challenge {self.name}", format_version=1, tensors=tensors, notes=notes)
+            save_artifact(self.run_dir, kind=f"microlens {self.name}", format_version=1, tensors=tensors, notes=notes)
         return result
 
     @property
     def is_finished(self) -> bool:
         """True when the last epoch is done or too many in a row brought nothing."""
-        return self.state.epoch >= self.schedule.max_epochs or self.state.failures >= self.schedule.patience
+        return self.state.epoch >= self.training.max_epochs or self.state.num_bad_epochs >= self.training.patience
 
     def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return labels, probabilities and users [N] of the validation rows; processes take the batches by turns."""
@@ -174,17 +186,17 @@ class ChallengeTraining:
         with torch.no_grad():
             for number, rows in enumerate(self.data.valid.iter_batches(1024)):
                 if number % self.accelerator.num_processes == self.accelerator.process_index:
-                    chance = torch.sigmoid(self.network(*self.batches.build(rows)).double()).cpu().numpy()
-                    parts.append((number, rows.labels, chance, rows.users))
+                    probability = torch.sigmoid(self.network(*self.batches.build(rows)).double()).cpu().numpy()
+                    parts.append((number, rows.labels, probability, rows.users))
         parts = sorted(gather_object(parts), key=lambda part: part[0])
-        labels, chances, users = (np.concatenate(values) for values in list(zip(*parts, strict=True))[1:])
-        return labels, chances, users
+        labels, probabilities, users = (np.concatenate(values) for values in list(zip(*parts, strict=True))[1:])
+        return labels, probabilities, users
 
     def _train_epoch(self, steps_left: int | None) -> int | None:
         """Train the rest of the current epoch; return the steps that are left, -1 when stopped before its end."""
         rng = np.random.default_rng([self.seed, self.state.epoch])
-        num_steps = -(-self.data.train.num_rows // self.schedule.batch_size)
-        for number, rows in enumerate(self.data.train.iter_batches(self.schedule.batch_size, rng=rng)):
+        num_steps = -(-self.data.train.num_rows // self.training.batch_size)
+        for number, rows in enumerate(self.data.train.iter_batches(self.training.batch_size, rng=rng)):
             if number < self.state.step:  # done before the interruption
                 continue
             if steps_left == 0:
@@ -214,30 +226,30 @@ class ChallengeTraining:
         if not math.isfinite(batch_loss):
             raise TrainingError(f"the loss of {self.name} is not finite; lower the learning rate, or take num_rows 3 for QIN")
         self.state.loss_sum += batch_loss
-        add_penalty_gradient(self.network, self.schedule.embedding_regularizer)
-        self.accelerator.clip_grad_norm_(self.network.parameters(), self.schedule.max_gradient_norm)
+        add_penalty_gradient(self.network, self.training.embedding_regularizer)
+        self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_gradient_norm)
         self.optimizer.step()
 
     def _finish_epoch(self) -> None:
         """Measure, keep the weights when they are the best, else halve the rate; save."""
-        state, schedule = self.state, self.schedule
-        labels, chances, _ = self.predict()
-        auc = area_under_curve(labels, chances)
+        state, training = self.state, self.training
+        labels, probabilities, _ = self.predict()
+        auc = area_under_curve(labels, probabilities)
         state.epoch += 1
         mean_loss = state.loss_sum / state.step
         state.step, state.loss_sum = 0, 0.0
-        state.history.append({"auc": auc, "log_loss": log_loss(labels, chances), "train_loss": mean_loss})
-        if auc > state.best_auc + schedule.min_gain:
-            state.best_auc, state.best_epoch, state.failures = auc, state.epoch, 0
+        state.history.append({"auc": auc, "log_loss": log_loss(labels, probabilities), "train_loss": mean_loss})
+        if auc > state.best_auc + training.min_gain:
+            state.best_auc, state.best_epoch, state.num_bad_epochs = auc, state.epoch, 0
             self.best_weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
         else:
-            state.failures += 1
-            state.learning_rate = max(state.learning_rate * schedule.factor, schedule.min_learning_rate)
+            state.num_bad_epochs += 1
+            state.learning_rate = max(state.learning_rate * training.factor, training.min_learning_rate)
             for group in self.optimizer.param_groups:
                 group["lr"] = state.learning_rate
         self._save()
         self.log(
-            f"{self.name}: epoch {state.epoch}/{schedule.max_epochs} train loss {mean_loss:.4f} valid AUC {auc:.6f} "
+            f"{self.name}: epoch {state.epoch}/{training.max_epochs} train loss {mean_loss:.4f} valid AUC {auc:.6f} "
             f"best {state.best_auc:.6f} next rate {state.learning_rate:.2g}"
         )
 
@@ -265,7 +277,7 @@ class ChallengeTraining:
         self.log(f"{self.name}: going on in epoch {self.state.epoch + 1} after step {self.state.step}")
 
 
-def add_penalty_gradient(network: ChallengeEmbedding, regularizer: float) -> None:
+def add_penalty_gradient(network: MicroLensEmbedding, regularizer: float) -> None:
     """Add to the gradients that of regularizer / 2 * sum of squares over all embedding weights, whole tables.
 
     FuxiCTR adds the term to the loss; its gradient is the weights, which costs one pass over the tables.
@@ -296,24 +308,24 @@ def save_state(path: Path, payload: Mapping[str, Any]) -> None:
 
 def compare(
     data_dir: Path, out_dir: Path, names: Sequence[str], *, changes: Mapping[str, Any] | None = None, log: Log = print,
-    **options: Any,
+    run: RunConfig | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Train the networks `names`, measure them and the untrained baselines, write the table, and return its lines.
 
     Args:
-        changes: fields of `Schedule` that replace the published ones.
-        options: seed, save_every, device and precision of `ChallengeTraining`.
+        changes: fields of `TrainConfig` that replace the published ones.
+        run: as of `MicroLensTraining`.
     Raises:
         CatalogError, ConfigError, TrainingError: as the parts.
     """
-    data = ChallengeData.open(data_dir)
-    trainings = [(name, replace(data.entry(name).schedule, **(changes or {}))) for name in names]  # names are checked first
+    data = MicroLensData.open(data_dir)
+    trainings = [(name, replace(data.entry(name).training, **(changes or {}))) for name in names]  # names are checked first
     lines = measure_untrained(data.train, data.valid)
-    process = PartialState(cpu=options.get("device", "cpu") == "cpu")
+    process = PartialState(cpu=(run or RunConfig()).device == "cpu")
     if process.is_main_process:
         write_table(out_dir, lines)
-    for name, schedule in trainings:
-        result = ChallengeTraining(name, data, out_dir / name, schedule, log=log, **options).fit()
+    for name, training in trainings:
+        result = MicroLensTraining(name, data, out_dir / name, training, run=run, log=log).fit()
         assert result is not None  # no step limit was given
         lines.append(result)
         if process.is_main_process:
@@ -337,7 +349,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     names = ("max_epochs", "batch_size", "learning_rate")
     changes = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    options = {name: getattr(arguments, name) for name in ("seed", "save_every", "device", "precision")}
+    run = RunConfig(**{name: getattr(arguments, name) for name in ("seed", "save_every", "device", "precision")})
 
     def log(line: str) -> None:
         print(line, flush=True)
@@ -346,9 +358,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             file.write(line + "\n")
 
     try:
-        lines = compare(arguments.data, arguments.out, arguments.models, changes=changes, log=log, **options)
+        lines = compare(arguments.data, arguments.out, arguments.models, changes=changes, run=run, log=log)
     except AdCreativeError as error:
-        sys.exit(f"mmctr_training: {error}")
+        sys.exit(f"microlens_training: {error}")
     if PartialState().is_main_process:
         print(render_table(lines))
 

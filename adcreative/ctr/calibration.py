@@ -3,7 +3,7 @@
     log-odds of the true rate of creative i  ~  N( a_d + b_d * logit_i,  tau_d^2 + (b_d * spread_i)^2 )
     clicks_i | true rate  ~  Binomial(impressions_i, true rate)
 
-`spread` is the disagreement of the ensemble, tau what creatives vary beyond their features, d the domain (words only, or
+`epistemic_std` is the disagreement of the ensemble, tau what creatives vary beyond their features, d the domain (words only, or
 with a picture): the two kinds of creative come from different data and are not equally predictable. a, b and tau maximise
 the marginal likelihood, integrated on a grid, so binomial noise is not mistaken for variation.
 """
@@ -34,32 +34,33 @@ _Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 class ScoredCounts:
     """What an ensemble says of N creatives, and what happened to them.
 
-    logit, spread [N] float64: mean and standard deviation of the members' logits. domain [N] int: position in DOMAINS.
+    logit, epistemic_std [N] float64: mean and standard deviation of the members' logits. domain [N] int: position in DOMAINS.
     """
 
     logit: np.ndarray
-    spread: np.ndarray
+    epistemic_std: np.ndarray
     domain: np.ndarray
     counts: Counts
 
     def index_select(self, idx: np.ndarray) -> ScoredCounts:
         """Return the rows `idx`."""
-        return ScoredCounts(self.logit[idx], self.spread[idx], self.domain[idx], self.counts.index_select(idx))
+        return ScoredCounts(self.logit[idx], self.epistemic_std[idx], self.domain[idx], self.counts.index_select(idx))
 
 
 @dataclass(frozen=True)
 class DomainCalibration:
-    """intercept a, slope b (0..3), extra_std tau, from num_rows held-out creatives; centre: the logit around which b turns.
+    """intercept a, slope b (0..3) around the logit `centre`, overdispersion tau, from num_rows held-out creatives.
 
-    typical_spread: mean spread of those creatives. skill: log-likelihood gained per creative over the mean rate; 0 or less
-    means that nothing better than the mean rate was shown.
+    typical_epistemic_std: mean epistemic standard deviation of those creatives. overdispersion: standard deviation of true
+    log-odds beyond the features. skill: log-likelihood gained per creative over the mean rate; 0 or less means
+    that nothing better than the mean rate was shown.
     """
 
     intercept: float
     slope: float
-    extra_std: float
+    overdispersion: float
     centre: float
-    typical_spread: float
+    typical_epistemic_std: float
     skill: float
     num_rows: int
 
@@ -75,19 +76,19 @@ class Calibrator:
         a, b, centre = self._of(domain, "intercept"), self._of(domain, "slope"), self._of(domain, "centre")
         return a + b * (logit - centre)
 
-    def spread(self, spread: np.ndarray, domain: np.ndarray) -> np.ndarray:
+    def epistemic_std(self, epistemic_std: np.ndarray, domain: np.ndarray) -> np.ndarray:
         """Return the ensemble's disagreement [N] in calibrated log-odds."""
-        return self._of(domain, "slope") * spread
+        return self._of(domain, "slope") * epistemic_std
 
     def rate(self, log_odds: np.ndarray, domain: np.ndarray) -> np.ndarray:
         """Return the expected rate [N] for calibrated log-odds: the mean over what creatives vary, not the median."""
-        tau, typical = self._of(domain, "extra_std"), self._of(domain, "typical_spread")
+        tau, typical = self._of(domain, "overdispersion"), self._of(domain, "typical_epistemic_std")
         sigma = np.sqrt(tau**2 + (self._of(domain, "slope") * typical) ** 2)
         return special.expit(log_odds[:, None] + sigma[:, None] * _GRID) @ _DENSITY
 
-    def interval(self, log_odds: np.ndarray, spread: np.ndarray, domain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the 90 % interval of the true rate, two arrays [N]; `spread` is the calibrated one."""
-        sigma = np.sqrt(self._of(domain, "extra_std") ** 2 + spread**2)
+    def interval(self, log_odds: np.ndarray, epistemic_std: np.ndarray, domain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the 90 % interval of the true rate, two arrays [N]; `epistemic_std` is the calibrated one."""
+        sigma = np.sqrt(self._of(domain, "overdispersion") ** 2 + epistemic_std**2)
         return special.expit(log_odds - _Z * sigma), special.expit(log_odds + _Z * sigma)
 
     def coverage(self, scored: ScoredCounts) -> float:
@@ -101,8 +102,8 @@ class Calibrator:
         covered as far as its share of that distribution lies within the central 90 %. 0.9 is right, more is too wide.
         """
         log_odds = self.log_odds(scored.logit, scored.domain)
-        spread = self.spread(scored.spread, scored.domain)
-        sigma = np.sqrt(self._of(scored.domain, "extra_std") ** 2 + spread**2)
+        epistemic_std = self.epistemic_std(scored.epistemic_std, scored.domain)
+        sigma = np.sqrt(self._of(scored.domain, "overdispersion") ** 2 + epistemic_std**2)
         rates = special.expit(log_odds[:, None] + sigma[:, None] * _GRID)  # [N, grid]
         clicks, impressions = scored.counts.clicks[:, None], scored.counts.impressions[:, None]
         below = stats.binom.cdf(clicks - 1, impressions, rates) @ _DENSITY
@@ -149,7 +150,7 @@ def replace_logits(scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, np.nd
 
 
 def match_coverage(calibrator: Calibrator, scored: ScoredCounts) -> Calibrator:
-    """Return the calibrator with each domain's extra_std set so that LEVEL of these creatives are covered.
+    """Return the calibrator with each domain's overdispersion set so that LEVEL of these creatives are covered.
 
     Split-conformal in spirit: whatever the true law of the residuals, intervals of creatives exchangeable with these cover,
     binomial noise accounted for. The creatives must not have been trained on and be of many groups; a domain with fewer than
@@ -165,13 +166,13 @@ def match_coverage(calibrator: Calibrator, scored: ScoredCounts) -> Calibrator:
         own = scored.index_select(rows)
 
         def coverage(scale: float, domain: DomainCalibration = domain, own: ScoredCounts = own) -> float:
-            return Calibrator((replace(domain, extra_std=scale * domain.extra_std),) * len(DOMAINS)).coverage(own)
+            return Calibrator((replace(domain, overdispersion=scale * domain.overdispersion),) * len(DOMAINS)).coverage(own)
 
         low, high = np.log(0.25), np.log(4.0)
         for _ in range(12):
             middle = (low + high) / 2
             low, high = (middle, high) if coverage(float(np.exp(middle))) < LEVEL else (low, middle)
-        domains[number] = replace(domain, extra_std=float(np.exp((low + high) / 2)) * domain.extra_std)
+        domains[number] = replace(domain, overdispersion=float(np.exp((low + high) / 2)) * domain.overdispersion)
     return Calibrator(tuple(domains))
 
 
@@ -182,24 +183,24 @@ def log_likelihood(mean: np.ndarray, sigma: np.ndarray, clicks: np.ndarray, impr
     return special.logsumexp(log_terms, axis=1, b=_DENSITY)
 
 
-def _widen_for_groups(counts: Counts, mean: np.ndarray, extra_std: float) -> float:
+def _widen_for_groups(counts: Counts, mean: np.ndarray, overdispersion: float) -> float:
     """Return the extra deviation for a creative of a new group, from one fitted on G groups.
 
     The intercept was fitted to these groups' luck, which hides part of it: with two brands, most. The variance between group
     means is therefore taken with G - 1 degrees of freedom, drawn towards PRIOR_GROUP_STD while there are few groups:
         between = (G * population variance + k * prior) / (G - 1 + k);   total = extra - population + between * (1 + 1/G)
     """
-    log_odds = mean[:, None] + extra_std * _GRID  # [N, grid]
+    log_odds = mean[:, None] + overdispersion * _GRID  # [N, grid]
     log_terms = counts.clicks[:, None] * log_odds - counts.impressions[:, None] * np.logaddexp(0, log_odds)
     posterior = _DENSITY * np.exp(log_terms - log_terms.max(axis=1, keepdims=True))
-    residual = extra_std * (posterior @ _GRID) / posterior.sum(axis=1)
+    residual = overdispersion * (posterior @ _GRID) / posterior.sum(axis=1)
     _, place = np.unique(counts.group, return_inverse=True)
     means = np.bincount(place, residual) / np.bincount(place)
     num_groups = len(means)
-    population = min(float(means.var()), extra_std**2)
+    population = min(float(means.var()), overdispersion**2)
     prior = PRIOR_GROUP_COUNT * PRIOR_GROUP_STD**2
     between = (num_groups * population + prior) / (num_groups - 1 + PRIOR_GROUP_COUNT)
-    return float(np.sqrt(extra_std**2 - population + between * (1 + 1 / num_groups)))
+    return float(np.sqrt(overdispersion**2 - population + between * (1 + 1 / num_groups)))
 
 
 def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
@@ -211,7 +212,7 @@ def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
 
     def cost(parameters: Sequence[float]) -> float:
         a, b, log_tau = parameters[0], float(np.clip(parameters[1], 0, MAX_SLOPE)), parameters[2]
-        sigma = np.sqrt(np.exp(2 * np.clip(log_tau, -5, 1)) + (b * scored.spread) ** 2)
+        sigma = np.sqrt(np.exp(2 * np.clip(log_tau, -5, 1)) + (b * scored.epistemic_std) ** 2)
         penalty = 0.5 * ((parameters[1] - 1) / 1.0) ** 2 + 50 * (parameters[1] - b) ** 2
         return penalty - float(log_likelihood(a + b * offset, sigma, clicks, impressions).sum())
 
@@ -226,8 +227,8 @@ def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
     )
     skill = float(flat.fun - 0.5 - found.fun) / len(scored.logit)  # 0.5: the slope's penalty at 0
     intercept, slope = float(found.x[0]), float(np.clip(found.x[1], 0, MAX_SLOPE))
-    extra_std = _widen_for_groups(scored.counts, intercept + slope * offset, float(np.exp(np.clip(found.x[2], -5, 1))))
+    overdispersion = _widen_for_groups(scored.counts, intercept + slope * offset, float(np.exp(np.clip(found.x[2], -5, 1))))
     return DomainCalibration(
-        intercept=intercept, slope=slope, extra_std=extra_std, centre=centre,
-        typical_spread=float(np.sqrt(np.mean(scored.spread**2))), skill=skill, num_rows=len(scored.logit),
+        intercept=intercept, slope=slope, overdispersion=overdispersion, centre=centre,
+        typical_epistemic_std=float(np.sqrt(np.mean(scored.epistemic_std**2))), skill=skill, num_rows=len(scored.logit),
     )  # fmt: skip

@@ -37,15 +37,17 @@ def count_held_out(predictor: Predictor, creatives: Sequence[Creative], features
     Raises:
         FeatureError: as `Predictor.predict`.
     """
-    means, spreads, domains = [], [], []
+    means, epistemic_stds, domains = [], [], []
     for start in range(0, len(creatives), CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         batch = predictor.builder.encode(creatives[part], features[part])
         logits = torch.stack([member(batch) for member in predictor.members]).double().numpy()  # [M, N]
         means.append(logits.mean(axis=0))
-        spreads.append(logits.std(axis=0))
+        epistemic_stds.append(logits.std(axis=0))
         domains.append(domain_of(batch))
-    return ScoredCounts(np.concatenate(means), np.concatenate(spreads), np.concatenate(domains), count_outcomes(creatives))
+    return ScoredCounts(
+        np.concatenate(means), np.concatenate(epistemic_stds), np.concatenate(domains), count_outcomes(creatives)
+    )
 
 
 def measure_held_out(
@@ -129,7 +131,7 @@ def describe_rows(
     calibrator = predictor.calibrator
     log_odds = calibrator.log_odds(scored.logit, scored.domain)
     rates = calibrator.rate(log_odds, scored.domain)
-    low, high = calibrator.interval(log_odds, calibrator.spread(scored.spread, scored.domain), scored.domain)
+    low, high = calibrator.interval(log_odds, calibrator.epistemic_std(scored.epistemic_std, scored.domain), scored.domain)
     chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
     covered = np.concatenate([calibrator.covered(scored.index_select(rows)) for rows in chunks])
     described = []
@@ -159,8 +161,8 @@ def summarise_evidence(
     drift: dict[str, Any] = {}
     for modality, name in (("picture", "image"), ("words", "text")):
         values = [value for one in features if (value := getattr(one, name)) is not None]
-        if values and modality in predictor.drifts:
-            check = predictor.drifts[modality]
+        if values and modality in predictor.ood_scores:
+            check = predictor.ood_scores[modality]
             distances = check.distances(np.asarray(values, np.float32))
             drift[modality] = {
                 "n": len(values), "far": float((distances > check.threshold).mean()), "distance": float(np.median(distances)),
@@ -180,7 +182,7 @@ def summarise_evidence(
 
 def _grade(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[dict[str, str]]:
     return [
-        grade_row(one, read, grades=predictor.notes["grades"], drifts=predictor.drifts, builder=predictor.builder)
+        grade_row(one, read, grades=predictor.notes["grades"], ood_scores=predictor.ood_scores, builder=predictor.builder)
         for one, read in zip(creatives, features, strict=True)
     ]
 

@@ -2,7 +2,7 @@
 
 A grade says what stands behind a modality: "measured" (real clicks), "simulated" (a market of our own making), "none". For one
 creative a measured modality that is far from the training data, or a category that was not in it, is "extrapolated"; the
-creative's own grade is the weakest of what it has. Drift is the mean cosine distance to the nearest training embeddings,
+creative's own grade is the weakest of what it has. OODScore is the mean cosine distance to the nearest training embeddings,
 against what held-out creatives of the same kind show.
 """
 
@@ -26,12 +26,14 @@ GRADED = ("words", "picture", "faces", "context")
 _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": "never seen in training"}
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
-DRIFT_QUANTILE = 0.99
+OOD_QUANTILE = 0.99
 
 
 @dataclass(frozen=True)
-class Drift:
-    """Unit-length training embeddings reference [N, D] float16 of one modality, and the distance that is still usual.
+class OODScore:
+    """Out-of-distribution score of one modality by its nearest neighbours (kNN).
+
+    Unit-length training embeddings reference [N, D] float16 of one modality, and the distance that is still usual.
 
     chosen: which of the training embeddings they are, known only right after fitting.
     """
@@ -83,13 +85,13 @@ def parse_provenance(provenance: Mapping[str, str] | None, trained: Sequence[str
     return grades
 
 
-def fit_drift(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generator) -> Drift | None:
-    """Fit a drift check on training embeddings [N, D] and usual distances of held-out ones; None with fewer than 20."""
+def fit_ood_score(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generator) -> OODScore | None:
+    """Fit the score on training embeddings [N, D] and usual distances of held-out ones; None with fewer than 20."""
     if len(train) < 20 or len(held_out) < 1:
         return None
     chosen = np.sort(rng.choice(len(train), min(len(train), MAX_REFERENCE_ROWS), replace=False))
     reference = _unit(train[chosen]).astype(np.float16)
-    return Drift(reference, 1e-4 + float(np.quantile(_distances(reference, held_out), DRIFT_QUANTILE)), chosen)
+    return OODScore(reference, 1e-4 + float(np.quantile(_distances(reference, held_out), OOD_QUANTILE)), chosen)
 
 
 def render_evidence(
@@ -97,7 +99,7 @@ def render_evidence(
     features: CreativeFeatures,
     *,
     grades: Mapping[str, tuple[str, str]],
-    drifts: Mapping[str, Drift],
+    ood_scores: Mapping[str, OODScore],
     builder: FeatureBuilder,
     is_skilled: bool,
 ) -> str:
@@ -105,7 +107,7 @@ def render_evidence(
     parts = _render_grades(creative, features, grades)
     if not is_skilled:
         parts.append("on held-out creatives of this kind it did no better than the mean rate")
-    far = [name for name, value in _embeddings_of(features).items() if name in drifts and drifts[name].is_far(value)]
+    far = [name for name, value in _embeddings_of(features).items() if name in ood_scores and ood_scores[name].is_far(value)]
     if far:
         parts.append(f"{_join(far)} far from anything it was trained on")
     unseen = [f'{name} "{value[:40]}"' for name, value in unseen_categories(creative, builder).items()]
@@ -120,7 +122,7 @@ def grade_row(
     features: CreativeFeatures,
     *,
     grades: Mapping[str, Sequence[str]],
-    drifts: Mapping[str, Drift],
+    ood_scores: Mapping[str, OODScore],
     builder: FeatureBuilder,
 ) -> dict[str, str]:
     """Return modality -> one of ROW_GRADES for what the creative has ("words", "picture", "faces", "context"), and "row" -> the
@@ -130,7 +132,7 @@ def grade_row(
         grades: modality -> (grade, phrase), as `parse_provenance` gives them and a predictor notes them.
     """
     found = {modality: grades[modality][0] for modality in _modalities_of(creative, features)}
-    far = {name for name, value in _embeddings_of(features).items() if name in drifts and drifts[name].is_far(value)}
+    far = {name for name, value in _embeddings_of(features).items() if name in ood_scores and ood_scores[name].is_far(value)}
     if unseen_categories(creative, builder):
         far.add("context")
     found |= {name: "extrapolated" for name in far if found.get(name) == "measured"}

@@ -19,11 +19,11 @@ from adcreative.creative import Creative
 from adcreative.ctr.calibration import DOMAINS, Calibrator, ScoredCounts, fit_calibrator, match_coverage, replace_logits
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
-from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance
+from adcreative.ctr.creative_network import build_ctr_model
+from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.known_creatives import NOTE, describe_known
-from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.ctr.predictor import Predictor, change_vectors, domain_of
-from adcreative.ctr.training.loop import TrainingSummary, Watch, train_model
+from adcreative.ctr.training.loop import Callbacks, TrainingSummary, train_model
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import CatalogError, TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
@@ -89,13 +89,13 @@ def fit_predictor(
         config, builder = _continue_config(config, start), start.builder
     is_training = np.isin(np.arange(len(creatives)), splits[0])
     batch, counts = builder.encode_table(creatives, features, is_training), count_outcomes(creatives)
-    watch = Watch(progress, should_stop)
+    callbacks = Callbacks(progress, should_stop)
     fitted = _Trained(builder, [], features, batch, counts, config, seed, start)
-    members, summaries = _train_members(fitted, splits, config=config, seed=seed, watch=watch)
+    members, summaries = _train_members(fitted, splits, config=config, seed=seed, callbacks=callbacks)
     fitted.members.extend(members)
     logits = np.stack([_logits(member, batch) for member in members])
     scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain_of(batch), counts)
-    parts = _cross_fit(fitted, splits, watch)
+    parts = _cross_fit(fitted, splits, callbacks)
     unseen = replace_logits(scored, [(rows, _mean_logits(nets, batch.rows(torch.from_numpy(rows)))) for rows, nets in parts])
     calibrator = fit_calibrator(unseen, seed=seed)
     if len(np.unique(unseen.counts.group)) >= ENOUGH_GROUPS:
@@ -108,13 +108,13 @@ def fit_predictor(
         "training": _describe_training(creatives, splits, summaries),
         "metrics": measure(creatives, calibrator, scored, splits[3], seed),
     }
-    drifts = _fit_drifts(features, splits, seed)
+    ood_scores = _fit_ood_scores(features, splits, seed)
     notes[NOTE] = {
         name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], chosen.tolist())
         for name, field in EMBEDDINGS.items()
-        if name in drifts and (chosen := drifts[name].chosen) is not None
+        if name in ood_scores and (chosen := ood_scores[name].chosen) is not None
     }
-    return Predictor(builder, members, calibrator, config=config, changes=changes, drifts=drifts, notes=notes)
+    return Predictor(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
 
 
 def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> None:
@@ -221,7 +221,9 @@ def _mean_logits(members: Sequence[torch.nn.Module], batch: FeatureBatch) -> np.
     return np.mean([_logits(member, batch) for member in members], axis=0)
 
 
-def _cross_fit(trained: _Trained, splits: Sequence[np.ndarray], watch: Watch) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
+def _cross_fit(
+    trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callbacks
+) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
     """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split.
 
     A tenth of the groups would tell level, variation and slopes badly, since a group shares its luck; so every group speaks.
@@ -237,7 +239,7 @@ def _cross_fit(trained: _Trained, splits: Sequence[np.ndarray], watch: Watch) ->
         if len(own_splits[1]) and counts.clicks[own_splits[1]].sum():
             members, _ = _train_members(
                 trained, own_splits, config=config, seed=trained.seed + 7919 * (number + 1),
-                watch=Watch(None, watch.should_stop),
+                callbacks=Callbacks(None, callbacks.should_stop),
             )  # fmt: skip
             parts.append((rows[fold_rows], members))
     return parts or [(np.sort(np.concatenate([splits[1], splits[2]])), trained.members)]
@@ -259,7 +261,7 @@ def _train_members(
     *,
     config: PredictorConfig,
     seed: int,
-    watch: Watch,
+    callbacks: Callbacks,
 ) -> tuple[list[torch.nn.Module], list[TrainingSummary]]:
     members, summaries = [], []
     for number in range(config.num_members):
@@ -274,13 +276,13 @@ def _train_members(
             fit_wide_path(member.eval(), trained.batch, trained.counts, splits[0], rng=rng, scale=scale)
 
         def tell(done: int, most: int, number: int = number) -> None:
-            if watch.progress is not None:
-                watch.progress(number * most + done, config.num_members * most)
+            if callbacks.progress is not None:
+                callbacks.progress(number * most + done, config.num_members * most)
 
         parts = (splits[0], splits[1])
-        own_watch = Watch(tell, watch.should_stop)
+        own_callbacks = Callbacks(tell, callbacks.should_stop)
         summary = train_model(
-            member, trained.batch, trained.counts, parts, config=config.training, seed=member_seed, watch=own_watch
+            member, trained.batch, trained.counts, parts, config=config.training, seed=member_seed, callbacks=own_callbacks
         )
         summaries.append(summary)
         members.append(_rounded(member))
@@ -306,17 +308,17 @@ def _is_trained(builder: FeatureBuilder, field: str) -> bool:
     return builder.spec.widths.get(field, 0) > 0 or builder.spec.vocab_sizes.get(field, 1) > 1
 
 
-def _fit_drifts(features: Sequence[CreativeFeatures], splits: Sequence[np.ndarray], seed: int) -> dict[str, Drift]:
+def _fit_ood_scores(features: Sequence[CreativeFeatures], splits: Sequence[np.ndarray], seed: int) -> dict[str, OODScore]:
     rng = np.random.default_rng(seed)
-    drifts = {}
+    ood_scores = {}
     for modality, name in EMBEDDINGS.items():
         train, held_out = (
             np.array([value for row in rows if (value := getattr(features[row], name)) is not None], np.float32)
             for rows in (splits[0], np.concatenate(splits[1:]))
         )
-        if (drift := fit_drift(train, held_out, rng=rng)) is not None:
-            drifts[modality] = drift
-    return drifts
+        if (ood_score := fit_ood_score(train, held_out, rng=rng)) is not None:
+            ood_scores[modality] = ood_score
+    return ood_scores
 
 
 def _describe_training(

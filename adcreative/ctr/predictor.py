@@ -22,16 +22,19 @@ from adcreative.creative import Creative, Prediction
 from adcreative.ctr.calibration import Calibrator
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
-from adcreative.ctr.evidence import Drift, render_evidence
-from adcreative.ctr.networks.qin import CreativeQIN, Memory
-from adcreative.ctr.networks.zoo import build_ctr_model
+from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model, upgrade_state
+from adcreative.ctr.evidence import OODScore, render_evidence
+from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.errors import ArtifactError
 from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import AccountHistory, FeatureBuilder
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 
-KIND, FORMAT = "predictor", 3
+KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
+OLD_NAMES = {  # of the manifest in format 3 -> today's
+    "drift_thresholds": "ood_thresholds", "extra_std": "overdispersion", "typical_spread": "typical_epistemic_std",
+}  # fmt: skip
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
@@ -56,14 +59,14 @@ class Predictor:
         *,
         config: PredictorConfig,
         changes: ChangeCalibration,
-        drifts: Mapping[str, Drift],
+        ood_scores: Mapping[str, OODScore],
         notes: Mapping[str, Any],
     ) -> None:
         """Put a predictor together; `notes` are what training wrote down: seed, grades, summary, metrics."""
         self.builder, self.calibrator, self.config, self.changes = builder, calibrator, config, changes
-        self.drifts, self.notes = dict(drifts), dict(notes)
-        self.members = [m.fold() if isinstance(m, CreativeQIN) else m.eval() for m in members]
-        self._memories: weakref.WeakKeyDictionary[AccountHistory, _KeptHistory] = weakref.WeakKeyDictionary()
+        self.ood_scores, self.notes = dict(ood_scores), dict(notes)
+        self.members = [m.fold() if isinstance(m, CreativeNetwork) else m.eval() for m in members]
+        self._caches: weakref.WeakKeyDictionary[AccountHistory, _CachedHistory] = weakref.WeakKeyDictionary()
 
     def predict(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
@@ -90,10 +93,10 @@ class Predictor:
         The second is what the model does not know (it may be used as a penalty); what creatives vary beyond their features
         is common to all candidates and left out. Pass the same AccountHistory object again to reuse its keys and values.
         """
-        batch, memories = self._encode(creatives, features, as_history(history))
-        logits, domain = self._member_logits(batch, memories), domain_of(batch)
+        batch, caches = self._encode(creatives, features, as_history(history))
+        logits, domain = self._member_logits(batch, caches), domain_of(batch)
         mean = self.calibrator.log_odds(logits.mean(axis=0), domain)
-        return mean, self.calibrator.spread(logits.std(axis=0), domain)
+        return mean, self.calibrator.epistemic_std(logits.std(axis=0), domain)
 
     def predict_member_log_odds(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
@@ -102,9 +105,9 @@ class Predictor:
 
         For differences between creatives: what all members get wrong about both cancels inside each.
         """
-        batch, memories = self._encode(creatives, features, as_history(history))
+        batch, caches = self._encode(creatives, features, as_history(history))
         domain = domain_of(batch)
-        return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, memories)])
+        return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, caches)])
 
     def predict_change(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
@@ -143,7 +146,7 @@ class Predictor:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         return render_evidence(
             creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
-            drifts=self.drifts, builder=self.builder, is_skilled=self.is_skilled(features),
+            ood_scores=self.ood_scores, builder=self.builder, is_skilled=self.is_skilled(features),
         )  # fmt: skip
 
     def is_skilled(self, features: CreativeFeatures) -> bool:
@@ -186,21 +189,24 @@ class Predictor:
         Raises:
             ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
         """
-        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        artifact = load_artifact(Path(model_dir), kind=KIND, formats=FORMATS)
         manifest, tensors = artifact.manifest, artifact.tensors
+        if is_old := manifest["format"] < FORMAT:
+            manifest = _rename(manifest)
         try:
             config = build_config(PredictorConfig, manifest["config"], where=str(model_dir))
             builder = FeatureBuilder.from_state(manifest["builder"], _with_prefix(tensors, "builder."))
             calibrator = Calibrator.from_dict(manifest["calibration"])
             changes = ChangeCalibration.from_dict(manifest["changes"])
-            drifts = {
-                name: Drift(tensors[f"reference.{name}"], threshold) for name, threshold in manifest["drift_thresholds"].items()
+            ood_scores = {
+                name: OODScore(tensors[f"reference.{name}"], threshold)
+                for name, threshold in manifest["ood_thresholds"].items()
             }
-            members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
+            members = [_load_member(config, builder, tensors, number, is_old=is_old) for number in range(config.num_members)]
             notes = manifest["notes"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"the parts of the predictor in {model_dir} do not fit together ({error}); re-fit") from error
-        predictor = cls(builder, members, calibrator, config=config, changes=changes, drifts=drifts, notes=notes)
+        predictor = cls(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
         predictor.__dict__["content_hash"] = artifact.content_hash
         return predictor
 
@@ -225,12 +231,12 @@ class Predictor:
     def _predict_chunk(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
     ) -> list[Prediction]:
-        batch, memories = self._encode(creatives, features, history)
-        logits, domain = self._member_logits(batch, memories), domain_of(batch)
+        batch, caches = self._encode(creatives, features, history)
+        logits, domain = self._member_logits(batch, caches), domain_of(batch)
         log_odds = self.calibrator.log_odds(logits.mean(axis=0), domain)
         rates = self.calibrator.rate(log_odds, domain)
-        low, high = self.calibrator.interval(log_odds, self.calibrator.spread(logits.std(axis=0), domain), domain)
-        reasons = self._reasons(batch, memories, rates, domain)
+        low, high = self.calibrator.interval(log_odds, self.calibrator.epistemic_std(logits.std(axis=0), domain), domain)
+        reasons = self._reasons(batch, caches, rates, domain)
         return [
             Prediction(
                 ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
@@ -241,13 +247,13 @@ class Predictor:
         ]  # fmt: skip
 
     def _reasons(
-        self, batch: FeatureBatch, memories: Sequence[Memory | None], rates: np.ndarray, domain: np.ndarray
+        self, batch: FeatureBatch, caches: Sequence[KeyValueCache | None], rates: np.ndarray, domain: np.ndarray
     ) -> list[tuple[str, ...]]:
         """Return phrases per row by exact ablation: how the expected rate differs from that with the modality masked."""
-        ablated = self._member_logits(batch.without_each(list(MODALITIES)), memories).mean(axis=0)  # all in one pass
+        ablated = self._member_logits(batch.without_each(list(MODALITIES)), caches).mean(axis=0)  # all in one pass
         without = dict(zip(MODALITIES, ablated.reshape(len(MODALITIES), -1), strict=True))
         if batch.history is not None:
-            without["history"] = self._member_logits(batch.without("history"), memories).mean(axis=0)
+            without["history"] = self._member_logits(batch.without("history"), caches).mean(axis=0)
         effects = {
             name: rates / self.calibrator.rate(self.calibrator.log_odds(logits, domain), domain) - 1.0
             for name, logits in without.items()
@@ -260,21 +266,21 @@ class Predictor:
 
     def _encode(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
-    ) -> tuple[FeatureBatch, list[Memory | None]]:
+    ) -> tuple[FeatureBatch, list[KeyValueCache | None]]:
         batch = self.builder.encode(creatives, features)
         if history is None or not history.creatives:
             return batch, [None] * len(self.members)
-        if (kept := self._memories.get(history)) is None:
-            kept = self._memories[history] = _KeptHistory(self.builder, self.members, history)
+        if (kept := self._caches.get(history)) is None:
+            kept = self._caches[history] = _CachedHistory(self.builder, self.members, history)
         batch = self.builder.attach(batch, creatives, history.creatives, items=kept.items, log_rate=kept.log_rate)
-        return batch, kept.memories
+        return batch, kept.caches
 
     @torch.no_grad()
-    def _member_logits(self, batch: FeatureBatch, memories: Sequence[Memory | None]) -> np.ndarray:
+    def _member_logits(self, batch: FeatureBatch, caches: Sequence[KeyValueCache | None]) -> np.ndarray:
         """Return [num_members, N] float64."""
         rows: list[Tensor] = []
-        for member, memory in zip(self.members, memories, strict=True):
-            rows.append(member(batch, memory) if isinstance(member, CreativeQIN) else member(batch))
+        for member, cache in zip(self.members, caches, strict=True):
+            rows.append(member(batch) if cache is None else member(batch, cache))
         return torch.stack(rows).double().numpy()
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -282,26 +288,27 @@ class Predictor:
         tensors = {f"builder.{name}": values for name, values in builder_tensors.items()}
         for number, member in enumerate(self.members):
             tensors |= {f"member{number}.{name}": t.half().numpy() for name, t in member.state_dict().items()}
-        tensors |= {f"reference.{name}": drift.reference for name, drift in self.drifts.items()}
+        tensors |= {f"reference.{name}": score.reference for name, score in self.ood_scores.items()}
         notes = {
             "config": config_as_dict(self.config),
             "builder": builder_notes,
             "calibration": self.calibrator.as_dict(),
             "changes": self.changes.as_dict(),
-            "drift_thresholds": {name: drift.threshold for name, drift in self.drifts.items()},
+            "ood_thresholds": {name: score.threshold for name, score in self.ood_scores.items()},
             "notes": self.notes,
         }
         return tensors, notes
 
 
-class _KeptHistory:
+class _CachedHistory:
     """An account's history, encoded once: inputs for attention masks, keys and values per member."""
 
     @torch.no_grad()
     def __init__(self, builder: FeatureBuilder, members: Sequence[nn.Module], history: AccountHistory) -> None:
         self.items, self.log_rate = builder.encode_history(history)
-        self.memories: list[Memory | None] = [
-            member.encode_memory(self.items, self.log_rate) if isinstance(member, CreativeQIN) else None for member in members
+        self.caches: list[KeyValueCache | None] = [
+            member.encode_history(self.items, self.log_rate) if isinstance(member, CreativeNetwork) else None
+            for member in members
         ]
 
 
@@ -352,9 +359,18 @@ def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np
     return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
 
 
-def _load_member(config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int) -> nn.Module:
+def _rename(value: Any) -> Any:
+    """Return a manifest of format 3 with the names of today's."""
+    if isinstance(value, dict):
+        return {OLD_NAMES.get(name, name): _rename(one) for name, one in value.items()}
+    return [_rename(one) for one in value] if isinstance(value, list) else value
+
+
+def _load_member(
+    config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int, *, is_old: bool
+) -> nn.Module:
     """Rebuild one network of the ensemble; strict."""
     member = build_ctr_model(config.model_name, builder.spec, config.model, generator=torch.Generator().manual_seed(0))
     state = {name: torch.from_numpy(values).float() for name, values in _with_prefix(tensors, f"member{number}.").items()}
-    member.load_state_dict(state, strict=True)
+    member.load_state_dict(upgrade_state(config.model_name, state) if is_old else state, strict=True)
     return member

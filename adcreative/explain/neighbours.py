@@ -41,7 +41,7 @@ def nearest_known(predictor: Predictor, features: CreativeFeatures, count: int =
     known: Mapping[str, Any] = predictor.notes.get(NOTE, {})
     found = {}
     for modality, embedding in (("picture", features.image), ("words", features.text)):
-        rows, drift = known.get(modality), predictor.drifts.get(modality)
+        rows, drift = known.get(modality), predictor.ood_scores.get(modality)
         if embedding is None or rows is None or drift is None or len(rows["names"]) != len(drift.reference):
             continue
         unit = embedding / max(float(np.linalg.norm(embedding)), 1e-12)

@@ -45,7 +45,7 @@ def score_rows(
     extracted = [read[id(creative)] if id(creative) in read else next(others) for creative in creatives]
     good = [(c, f) for c, f in zip(creatives, extracted, strict=True) if not isinstance(f, CreativeError)]
     predictions = iter(predictor.predict([c for c, _ in good], [f for _, f in good], history) if good else [])
-    grade_of = partial(grade_row, grades=predictor.notes["grades"], drifts=predictor.drifts, builder=predictor.builder)
+    grade_of = partial(grade_row, grades=predictor.notes["grades"], ood_scores=predictor.ood_scores, builder=predictor.builder)
     rows: list[dict[str, Any]] = []
     for creative, features in zip(creatives, extracted, strict=True):
         if isinstance(features, CreativeError):

@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,22 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from adcreative.benchmarks.microlens_models import Entry, Schedule, find_entry
+from adcreative.benchmarks.microlens_models import Entry, TrainConfig, find_entry
 from adcreative.benchmarks.microlens_table import area_under_curve
-from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
-from adcreative.ctr.inputs.microlens import ChallengeConfig
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
+from adcreative.ctr.networks.qin import QINConfig
 from tests.bench.mmctr_data import World
 
 MARKS = (0.03, 0.1, 0.2, 0.3, 0.6, 1.0)
-SMALL = {"embedding_dim": 16, "num_layers": 2, "num_rows": 2}
-SCHEDULE = Schedule(batch_size=1024, max_epochs=1, embedding_regularizer=1e-6)
+SMALL_QIN = QINConfig(num_layers=2, num_rows=2)
+SCHEDULE = TrainConfig(batch_size=1024, max_epochs=1, embedding_regularizer=1e-6)
 
 
 def small_entry(name: str, world: World) -> Entry:
     """Return the network `name` at a width of 16 for the items of `world`."""
     entry = find_entry(name, num_items=world.num_items, num_tags=world.num_tags, item_embedding_dim=world.embedding_dim)
-    return Entry(ChallengeConfig(**{**vars(entry.config), **SMALL, "projected_dim": None}), SCHEDULE, entry.build)  # type: ignore[arg-type]
+    inputs = replace(entry.inputs, embedding_dim=16, projected_dim=None)
+    return Entry(inputs, SMALL_QIN if name == "qin" else entry.network, SCHEDULE, entry.build)
 
 
 def memory_mb(field: str) -> float:
@@ -45,9 +47,14 @@ def memory_mb(field: str) -> float:
 
 def train_and_mark(folder: Path, world: World, num_rows: int, out: Path, *, precision: str = "no") -> list[dict[str, float]]:
     """Train QIN (small) in one pass and return a line at each of MARKS: rows, rows a second since the last, AUC, memory."""
-    data = ChallengeData.open(folder)
-    training = ChallengeTraining(
-        "qin", data, out, entry=small_entry("qin", world), save_every=0, precision=precision, log=lambda line: None
+    data = MicroLensData.open(folder)
+    training = MicroLensTraining(
+        "qin",
+        data,
+        out,
+        entry=small_entry("qin", world),
+        run=RunConfig(save_every=0, precision=precision),
+        log=lambda line: None,
     )
     marks, lines, seen, window = [round(m * num_rows) for m in MARKS], [], 0, 0
     wall_s, cpu_s = time.perf_counter(), time.process_time()
@@ -58,11 +65,11 @@ def train_and_mark(folder: Path, world: World, num_rows: int, out: Path, *, prec
         seen, window = seen + len(rows), window + len(rows)
         if seen >= marks[len(lines)]:
             spent = time.perf_counter() - wall_s, time.process_time() - cpu_s
-            labels, chances, _ = training.predict()
+            labels, probabilities, _ = training.predict()
             lines.append(
                 {
                     "rows": seen, "rows_per_s": round(window / spent[0]), "rows_per_cpu_s": round(window / spent[1]),
-                    "auc": round(area_under_curve(labels, chances), 4), "rss_mb": round(memory_mb("VmRSS")),
+                    "auc": round(area_under_curve(labels, probabilities), 4), "rss_mb": round(memory_mb("VmRSS")),
                     "peak_mb": round(memory_mb("VmHWM")),
                 }
             )  # fmt: skip
@@ -88,7 +95,7 @@ def ctr_training_figures(num_rows: int = 1_000_000) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         truth = world.write(folder / "data", num_rows, 20_000)
-        labels = np.concatenate([rows.labels for rows in ChallengeData.open(folder / "data").valid.iter_batches(4096)])
+        labels = np.concatenate([rows.labels for rows in MicroLensData.open(folder / "data").valid.iter_batches(4096)])
         ceiling = area_under_curve(labels, truth)
         lines = train_and_mark(folder / "data", world, num_rows, folder / "run")
         _forget_precision()

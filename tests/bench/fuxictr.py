@@ -26,16 +26,17 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from adcreative.benchmarks.microlens_models import Entry, Schedule
+from adcreative.benchmarks.microlens_models import BASELINE_DIN, Entry, TrainConfig, build_din, build_qin
 from adcreative.benchmarks.microlens_table import area_under_curve
-from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
 from adcreative.catalog.datasets.microlens import MmctrRows
-from adcreative.ctr.inputs.microlens import ChallengeConfig
-from adcreative.ctr.networks.din import BASELINE_ATTENTION_DIMS, BASELINE_HIDDEN_DIMS, ChallengeDIN
-from adcreative.ctr.networks.qin import ChallengeQIN
+from adcreative.ctr.inputs.microlens import MicroLensConfig
+from adcreative.ctr.networks.din import DINConfig
+from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.networks.reference import load_reference_state
 from tests.bench.mmctr_data import World
 
+Sizes = QINConfig | DINConfig
 REGULARIZER, RATE, AUC_BATCH = 1e-6, 2e-3, 128
 _FIELDS = "embedding_layer.embedding_layer."
 
@@ -54,7 +55,7 @@ def _zoo_module(path: str) -> Any:
     return module
 
 
-def feature_map(world: World, config: ChallengeConfig, folder: Path) -> Any:
+def feature_map(world: World, config: MicroLensConfig, folder: Path) -> Any:
     """Return FuxiCTR's description of the columns."""
     from fuxictr.features import FeatureMap
 
@@ -99,7 +100,7 @@ def write_for_fuxictr(world: World, folder: Path, name: str, batches: Iterator[M
     )
 
 
-def loader(world: World, config: ChallengeConfig, folder: Path, name: str, batch_size: int) -> Any:
+def loader(world: World, config: MicroLensConfig, folder: Path, name: str, batch_size: int) -> Any:
     """Return FuxiCTR's loader over the rows in the order of the file."""
     return _zoo_module("longctr_dataloader").LongCTRDataLoader(
         feature_map(world, config, folder), str(folder / name), user_info=str(folder / f"{name}_users.parquet"),
@@ -107,7 +108,7 @@ def loader(world: World, config: ChallengeConfig, folder: Path, name: str, batch
     )  # fmt: skip
 
 
-def build_theirs(name: str, world: World, config: ChallengeConfig, dims: tuple[list[int], list[int]], folder: Path) -> Any:
+def build_theirs(world: World, config: MicroLensConfig, sizes: Sizes, folder: Path) -> Any:
     """Return FuxiCTR's network of that name and configuration."""
     settings = {
         "gpu": -1, "learning_rate": RATE, "embedding_dim": config.embedding_dim, "embedding_regularizer": REGULARIZER,
@@ -115,14 +116,15 @@ def build_theirs(name: str, world: World, config: ChallengeConfig, dims: tuple[l
         "model_root": str(folder), "monitor": "AUC",
     }  # fmt: skip
     columns = feature_map(world, config, folder)
-    if name == "din":
+    if isinstance(sizes, DINConfig):
         DIN = _zoo_module("DIN/DIN").DIN
         network = DIN(
-            columns, attention_hidden_units=dims[0], attention_hidden_activations="ReLU", dnn_hidden_units=dims[1],
-            attention_dropout=config.dropout_prob, net_dropout=config.dropout_prob, batch_norm=True, **settings,
+            columns, attention_hidden_units=list(sizes.attention_dims), attention_hidden_activations="ReLU",
+            dnn_hidden_units=list(sizes.hidden_dims),
+            attention_dropout=sizes.attention_dropout_prob, net_dropout=sizes.dropout_prob, batch_norm=True, **settings,
         )  # fmt: skip
     else:
-        network = _published_qin()(columns, config, settings)
+        network = _published_qin()(columns, config, sizes, settings)
     network._max_gradient_norm, network._batch_index = 10.0, 0
     return network.train()
 
@@ -156,7 +158,7 @@ def _published_qin() -> Any:
             return torch.einsum("bd,brd->bd", x, self.linear(x).view(len(x), self.num_rows, -1))
 
     class Quadratic(nn.Module):
-        def __init__(self, width: int, config: ChallengeConfig) -> None:
+        def __init__(self, width: int, config: QINConfig) -> None:
             super().__init__()
             layers = range(config.num_layers)
             self.layer = nn.ModuleList(Rows(width, config.num_rows, config.dropout_prob) for _ in layers)
@@ -171,12 +173,12 @@ def _published_qin() -> Any:
             return self.fc(x)
 
     class PublishedQIN(DIN):  # type: ignore[misc, valid-type]  # its batches, labels and training step
-        def __init__(self, columns: Any, config: ChallengeConfig, settings: dict[str, Any]) -> None:
+        def __init__(self, columns: Any, config: MicroLensConfig, sizes: QINConfig, settings: dict[str, Any]) -> None:
             BaseModel.__init__(self, columns, model_id="QIN", **settings)
             self.item_info_dim, self.accumulation_steps = config.item_dim, 1
             self.embedding_layer = FeatureEmbedding(columns, config.embedding_dim)
             self.attention_layers = Attention(config.item_dim)
-            self.qnn = Quadratic(config.row_dim + 2 * config.item_dim, config)
+            self.qnn = Quadratic(config.row_dim + 2 * config.item_dim, sizes)
             self.compile("adam", "binary_crossentropy", RATE)
             self.reset_parameters()
 
@@ -199,7 +201,12 @@ def mapped_weights(name: str, theirs: nn.Module, ours: nn.Module) -> dict[str, T
     tables = {"item_table": "item_id", "tag_table": "item_tags", "likes_table": "likes_level", "views_table": "views_level"}
     found = {f"{ours_}.weight": state.pop(f"{_FIELDS}embedding_layers.{table}.weight") for ours_, table in tables.items()}
     found["projection.weight"] = state.pop(f"{_FIELDS}feature_encoders.item_emb_d128.weight")
-    rest = [key for key in ours.state_dict() if key not in found]  # attention, hidden, head stand in one order in both
+    rest = [key for key in ours.state_dict() if key not in found]  # attention, tower, head stand in one order in both
+    tower = sorted(
+        (key for key in rest if ".tower." in key), key=lambda key: int(key.split(".")[3])
+    )  # linear, norm, linear ...
+    first = next(number for number, key in enumerate(rest) if ".tower." in key)
+    rest = [*rest[:first], *tower, *rest[first + len(tower) :]]
     assert len(rest) == len(state)
     return found | dict(zip(rest, state.values(), strict=True))
 
@@ -208,20 +215,18 @@ class Rivals:
     """The two trainings, started from the same weights on the same batches."""
 
     def __init__(
-        self, name: str, config: ChallengeConfig, dims: tuple[list[int], list[int]], folder: Path, world: World, *,
+        self, name: str, config: MicroLensConfig, sizes: Sizes, folder: Path, world: World, *,
         batch_size: int, seed: int,
     ) -> None:  # fmt: skip
         self.world, self.config, self.folder, self.batch_size = world, config, folder / "fuxictr", batch_size
-        builders: dict[str, Callable[..., Any]] = {
-            "qin": ChallengeQIN, "din": lambda c, generator: ChallengeDIN(
-                c, attention_dims=dims[0], hidden_dims=dims[1], generator=generator)}  # fmt: skip
-        schedule = Schedule(batch_size=batch_size, learning_rate=RATE, embedding_regularizer=REGULARIZER, max_epochs=1)
+        build: Any = build_din if name == "din" else build_qin
+        schedule = TrainConfig(batch_size=batch_size, learning_rate=RATE, embedding_regularizer=REGULARIZER, max_epochs=1)
         torch.manual_seed(seed)
-        self.theirs = build_theirs(name, world, config, dims, self.folder)
-        self.data = ChallengeData.open(folder)
-        self.ours = ChallengeTraining(
-            name, self.data, folder / "ours", entry=Entry(config, schedule, builders[name]), seed=seed, save_every=0,
-            log=lambda line: None,
+        self.theirs = build_theirs(world, config, sizes, self.folder)
+        self.data = MicroLensData.open(folder)
+        self.ours = MicroLensTraining(
+            name, self.data, folder / "ours", entry=Entry(config, sizes, schedule, build),
+            run=RunConfig(seed=seed, save_every=0), log=lambda line: None,
         )  # fmt: skip
         weights = mapped_weights(name, self.theirs, self.ours.network)
         self.ours.network.load_state_dict({key: value.clone() for key, value in weights.items()})
@@ -250,20 +255,20 @@ class Rivals:
 
     def aucs(self) -> tuple[float, float]:
         """Return the validation AUC of ours and of theirs, each predicted by its own code."""
-        labels, chances, _ = self.ours.predict()
+        labels, probabilities, _ = self.ours.predict()
         write_for_fuxictr(self.world, self.folder, "valid", self.data.valid.iter_batches(1024))
         theirs = self.theirs.predict(loader(self.world, self.config, self.folder, "valid", 1024))
-        return area_under_curve(labels, chances), area_under_curve(labels, theirs)
+        return area_under_curve(labels, probabilities), area_under_curve(labels, theirs)
 
 
 def race_figures(name: str, folder: Path, world: World, *, num_steps: int, batch_size: int = 256) -> dict[str, float]:
     """Return rows a second (CPU time, one thread) at the published sizes and ratios ours / theirs, with and without reading."""
-    config = ChallengeConfig(
+    config = MicroLensConfig(
         num_items=world.num_items, num_tags=world.num_tags, item_embedding_dim=world.embedding_dim,
         **({"embedding_dim": 64, "projected_dim": 128} if name == "din" else {}),
     )  # fmt: skip
-    dims = list(BASELINE_ATTENTION_DIMS), list(BASELINE_HIDDEN_DIMS)
-    seconds = Rivals(name, config, dims, folder, world, batch_size=batch_size, seed=0).race(num_steps)
+    sizes = BASELINE_DIN if name == "din" else QINConfig()
+    seconds = Rivals(name, config, sizes, folder, world, batch_size=batch_size, seed=0).race(num_steps)
     whole = {who: statistics.median(map(sum, pairs[1:])) for who, pairs in seconds.items()}  # the first step warms up
     step = {who: statistics.median(pair[1] for pair in pairs[1:]) for who, pairs in seconds.items()}
     ratios = [sum(b) / sum(a) for a, b in zip(seconds["ours"][1:], seconds["theirs"][1:], strict=True)]
@@ -280,23 +285,25 @@ def auc_pairs(name: str, folder: Path, world: World, *, seeds: range, num_steps:
 
     The third says how far rounding alone carries a training of this length.
     """
-    config = ChallengeConfig(
+    config = MicroLensConfig(
         num_items=world.num_items, num_tags=world.num_tags, item_embedding_dim=world.embedding_dim, embedding_dim=8,
-        projected_dim=16 if name == "din" else None, num_layers=2, num_rows=2, dropout_prob=0.0,
+        projected_dim=16 if name == "din" else None,
     )  # fmt: skip
+    din = DINConfig(attention_dims=(32, 16), hidden_dims=(64, 32), activation="relu", batch_norm=True)
+    sizes = din if name == "din" else QINConfig(num_layers=2, num_rows=2, dropout_prob=0.0)
     found = []
     for seed in seeds:
-        rivals = Rivals(name, config, ([32, 16], [64, 32]), folder, world, batch_size=AUC_BATCH, seed=seed)
+        rivals = Rivals(name, config, sizes, folder, world, batch_size=AUC_BATCH, seed=seed)
         rivals.race(num_steps)
-        nudged = Rivals(name, config, ([32, 16], [64, 32]), folder, world, batch_size=AUC_BATCH, seed=seed)
+        nudged = Rivals(name, config, sizes, folder, world, batch_size=AUC_BATCH, seed=seed)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for weight in nudged.ours.network.parameters():
                 weight.mul_(1 + 1e-7 * torch.randn(weight.shape, generator=generator))
         for rows in nudged.our_rows:
             nudged.ours._train_step(rows)
-        labels, chances, _ = nudged.ours.predict()
-        found.append((*rivals.aucs(), area_under_curve(labels, chances)))
+        labels, probabilities, _ = nudged.ours.predict()
+        found.append((*rivals.aucs(), area_under_curve(labels, probabilities)))
     return np.array(found)
 
 

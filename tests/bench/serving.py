@@ -8,15 +8,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.benchmarks.microlens_models import build_qin
+from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
+from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.networks.serving import ServingQIN
 
 NUM_CANDIDATES, HISTORY_LENGTH = 256, 64
 
 
-def draw_items(num: int, config: ChallengeConfig, generator: torch.Generator) -> ChallengeItems:
+def draw_items(num: int, config: MicroLensConfig, generator: torch.Generator) -> MicroLensItems:
     """Return random items, ids [num]."""
-    return ChallengeItems(
+    return MicroLensItems(
         torch.randint(1, config.num_items, (num,), generator=generator),
         torch.randint(0, config.num_tags, (num, 5), generator=generator),
         torch.randn(num, config.item_embedding_dim, generator=generator),
@@ -25,13 +27,13 @@ def draw_items(num: int, config: ChallengeConfig, generator: torch.Generator) ->
 
 def serving_figures(repeats: int = 3) -> dict[str, float]:
     """Return rows a second of the training form and ratios of the serving form, history encoded each time and kept."""
-    generator, config = torch.Generator().manual_seed(0), ChallengeConfig()
-    network = ChallengeQIN(config, generator=generator).eval()
+    generator, config = torch.Generator().manual_seed(0), MicroLensConfig()
+    network = build_qin(config, QINConfig(), generator=generator).eval()
     serving = ServingQIN(network)
     candidates, history = draw_items(NUM_CANDIDATES, config, generator), draw_items(HISTORY_LENGTH, config, generator)
     levels = torch.randint(1, config.num_levels, (NUM_CANDIDATES, 2), generator=generator)
     repeated = [None if part is None else part.expand(NUM_CANDIDATES, *part.shape) for part in vars(history).values()]
-    batch = ChallengeItems(*repeated)
+    batch = MicroLensItems(*repeated)
     with torch.no_grad():
         plain_s = _fastest(lambda: network(levels, candidates, batch), repeats)
     cold_s = _fastest(lambda: serving.score(levels, candidates, history), repeats)

@@ -1,4 +1,4 @@
-"""The challenge's networks, narrow, and a training of them that several processes can share.
+"""The networks for MicroLens, narrow, and a training of them that several processes can share.
 
 torchrun --nproc_per_node 2 -m tests.benchmarks.narrow_models DATA OUT DTYPE NAME ...
 """
@@ -6,14 +6,16 @@ torchrun --nproc_per_node 2 -m tests.benchmarks.narrow_models DATA OUT DTYPE NAM
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from adcreative.benchmarks.microlens_models import MODELS, Entry, Schedule
-from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
+from adcreative.benchmarks.microlens_models import MODELS, Entry, TrainConfig
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
+from adcreative.ctr.networks.qin import QINConfig
 
-QUICK = Schedule(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)
+QUICK = TrainConfig(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)
 
 
 def narrow_entries() -> dict[str, Entry]:
@@ -21,8 +23,9 @@ def narrow_entries() -> dict[str, Entry]:
     entries = {}
     for name, width in (("qin", 8), ("din", 8), ("autoint", 4), ("target_only", 8), ("history", 8)):
         entry = MODELS[name]
-        narrow = type(entry.config)(embedding_dim=width, projected_dim=8 if name != "qin" else None, num_layers=2, num_rows=2)
-        entries[name] = Entry(narrow, entry.schedule, entry.build)
+        inputs = replace(entry.inputs, embedding_dim=width, projected_dim=8 if name != "qin" else None)
+        network = QINConfig(num_layers=2, num_rows=2) if name == "qin" else entry.network
+        entries[name] = Entry(inputs, network, entry.training, entry.build)
     return entries
 
 
@@ -37,7 +40,9 @@ def main(data: str, out: str, dtype: str, *names: str) -> None:
 
     Path(out).mkdir(parents=True, exist_ok=True)
     for name in names:
-        ChallengeTraining(name, ChallengeData.open(Path(data)), Path(out) / name, QUICK, save_every=1, log=log).fit()
+        MicroLensTraining(
+            name, MicroLensData.open(Path(data)), Path(out) / name, QUICK, run=RunConfig(save_every=1), log=log
+        ).fit()
 
 
 if __name__ == "__main__":

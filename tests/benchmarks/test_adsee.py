@@ -24,8 +24,8 @@ from adcreative.benchmarks.adsee import (
 from adcreative.catalog.splits import check_split, group_key
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
+from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.inputs.face_pooling import FaceAttention, attach_codes, pool_by_attention
-from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.features.batch import FIELDS, CreativeFeatures
 from adcreative.features.builder import FeatureBuilder
@@ -209,7 +209,7 @@ class TestFacePooling:
         batch = attach_codes(builder.encode(creatives, features), features, builder)
         model = build_ctr_model("qin", builder.spec, CTRModelConfig(), generator=torch.Generator().manual_seed(0)).eval()
         with torch.no_grad():
-            model.head.weight.fill_(0.1)  # type: ignore[union-attr,operator]
+            model.network.head.weight.fill_(0.1)  # type: ignore[union-attr,operator]
             model.wide.weights["face_mean"].normal_(generator=torch.Generator().manual_seed(1))  # type: ignore[union-attr,index]
         plain = model(batch)
         pooled = pool_by_attention(model, 512)(batch)

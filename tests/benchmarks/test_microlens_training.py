@@ -1,4 +1,4 @@
-"""Training on the challenge's layout: the schedule, the regulariser, resuming, the table of baselines."""
+"""Training on MicroLens's layout: the schedule, the regulariser, resuming, the table of baselines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import roc_auc_score
 
 from adcreative.artifacts import load_artifact
-from adcreative.benchmarks.microlens_models import MODELS, PARTS, Schedule, find_entry
+from adcreative.benchmarks.microlens_models import MODELS, PARTS, TrainConfig, find_entry
 from adcreative.benchmarks.microlens_table import area_under_curve, log_loss, measure
-from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining, add_penalty_gradient, compare, main
+from adcreative.benchmarks.microlens_training import (
+    MicroLensData,
+    MicroLensTraining,
+    RunConfig,
+    add_penalty_gradient,
+    compare,
+    main,
+)
 from adcreative.errors import ConfigError, TrainingError
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
@@ -28,8 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def data(folder: Path) -> ChallengeData:
-    return ChallengeData.open(folder)
+def data(folder: Path) -> MicroLensData:
+    return MicroLensData.open(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +47,15 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(
-    data: ChallengeData, out: Path, name: str = "qin", schedule: Schedule = QUICK, **options: object
-) -> ChallengeTraining:
-    return ChallengeTraining(name, data, out, schedule, log=lambda line: None, **options)  # type: ignore[arg-type]
+    data: MicroLensData, out: Path, name: str = "qin", schedule: TrainConfig = QUICK, **options: object
+) -> MicroLensTraining:
+    run = RunConfig(**options)  # type: ignore[arg-type]
+    return MicroLensTraining(name, data, out, schedule, run=run, log=lambda line: None)
 
 
 def test_published_schedules() -> None:
     qin, din, autoint = (
-        find_entry(n, num_items=9, num_tags=9, item_embedding_dim=9).schedule for n in ("qin", "din", "autoint")
+        find_entry(n, num_items=9, num_tags=9, item_embedding_dim=9).training for n in ("qin", "din", "autoint")
     )
     assert (qin.learning_rate, qin.batch_size, qin.embedding_regularizer, qin.factor, qin.patience) == (
         2e-3,
@@ -60,7 +68,7 @@ def test_published_schedules() -> None:
     assert (din.learning_rate, din.patience, autoint.batch_size, autoint.max_epochs) == (1e-3, 3, 256, 18)
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(data: ChallengeData, tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_to_the_same_weights(data: MicroLensData, tmp_path: Path) -> None:
     whole = train(data, tmp_path / "whole")
     result = whole.fit()
     stopped = train(data, tmp_path / "stopped")
@@ -73,42 +81,44 @@ def test_a_stopped_run_goes_on_to_the_same_weights(data: ChallengeData, tmp_path
     assert resumed.fit() == result
     expected = whole.network.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in resumed.network.state_dict().items())
-    kept = load_artifact(tmp_path / "stopped", kind="challenge qin", formats=(1,))
-    assert np.array_equal(kept.tensors["head.weight"], expected["head.weight"].numpy())
+    kept = load_artifact(tmp_path / "stopped", kind="microlens qin", formats=(1,))
+    assert np.array_equal(kept.tensors["network.head.weight"], expected["network.head.weight"].numpy())
     assert not list(tmp_path.rglob(".state*"))
 
 
-def test_another_seed_or_schedule_is_refused_in_the_same_folder(data: ChallengeData, tmp_path: Path) -> None:
+def test_another_seed_or_schedule_is_refused_in_the_same_folder(data: MicroLensData, tmp_path: Path) -> None:
     train(data, tmp_path).fit(max_steps=1)
     with pytest.raises(ConfigError, match=r"state\.pt belongs to a training with other settings or data; choose another"):
         train(data, tmp_path, seed=1)
 
 
 def test_rate_halves_after_each_failure_and_training_ends_with_the_best_weights(
-    data: ChallengeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: MicroLensData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = train(data, tmp_path, schedule=Schedule(batch_size=256, max_epochs=9, patience=2, min_learning_rate=6e-4))
+    training = train(data, tmp_path, schedule=TrainConfig(batch_size=256, max_epochs=9, patience=2, min_learning_rate=6e-4))
     aucs, seen = iter([0.6, 0.7, 0.7, 0.8, 0.75, 0.79]), []
     monkeypatch.setattr("adcreative.benchmarks.microlens_training.area_under_curve", lambda *_: next(aucs))
     finish = training._finish_epoch
 
     def watch() -> None:
         finish()
-        seen.append((training.state.learning_rate, training.state.failures, training.network.head.weight.detach().clone()))
+        seen.append(
+            (training.state.learning_rate, training.state.num_bad_epochs, training.network.network.head.weight.detach().clone())
+        )
 
     monkeypatch.setattr(training, "_finish_epoch", watch)
     result = training.fit()
-    assert [(rate, failures) for rate, failures, _ in seen] == [
+    assert [(rate, num_bad_epochs) for rate, num_bad_epochs, _ in seen] == [
         (2e-3, 0), (2e-3, 0), (1e-3, 1), (1e-3, 0), (6e-4, 1), (6e-4, 2),
     ]  # fmt: skip
     assert training.optimizer.param_groups[0]["lr"] == 6e-4
     assert result is not None
     assert (result["best_epoch"], result["epochs"]) == (4, 6)
-    assert torch.equal(training.network.head.weight, seen[3][2])
+    assert torch.equal(training.network.network.head.weight, seen[3][2])
 
 
-def test_regulariser_is_half_of_all_squares_and_shrinks_rows_no_batch_has(data: ChallengeData, tmp_path: Path) -> None:
-    training = train(data, tmp_path, schedule=Schedule(batch_size=128, embedding_regularizer=0.5, max_epochs=1))
+def test_regulariser_is_half_of_all_squares_and_shrinks_rows_no_batch_has(data: MicroLensData, tmp_path: Path) -> None:
+    training = train(data, tmp_path, schedule=TrainConfig(batch_size=128, embedding_regularizer=0.5, max_epochs=1))
     names = ("item_table", "tag_table", "likes_table", "views_table", "projection")
     weights = [getattr(training.network, name).weight for name in names]
     expected = torch.autograd.grad(sum(0.25 * weight.square().sum() for weight in weights), weights)
@@ -163,16 +173,16 @@ def test_command_trains_every_model_and_writes_one_table(
 
 
 def test_command_answers_bad_data_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"mmctr_training: .*item_info\.parquet is not there"):
+    with pytest.raises(SystemExit, match=r"microlens_training: .*item_info\.parquet is not there"):
         main([str(tmp_path), "--out", str(tmp_path / "out")])
 
 
 @pytest.mark.parametrize(
     ("name", "label", "message"),
     [
-        ("train", 0.0, r"mmctr_training: all 600 rows of .*train\.parquet have the label 0; nothing can be learnt"),
-        ("train", 1.0, r"mmctr_training: all 600 rows of .*train\.parquet have the label 1; nothing can be learnt"),
-        ("valid", 0.0, "mmctr_training: AUC needs rows with and without a click; the validation rows have one kind only"),
+        ("train", 0.0, r"microlens_training: all 600 rows of .*train\.parquet have the label 0; nothing can be learnt"),
+        ("train", 1.0, r"microlens_training: all 600 rows of .*train\.parquet have the label 1; nothing can be learnt"),
+        ("valid", 0.0, "microlens_training: AUC needs rows with and without a click; the validation rows have one kind only"),
     ],
 )
 def test_one_class_is_refused_before_anything_is_trained_or_written(
@@ -187,17 +197,17 @@ def test_one_class_is_refused_before_anything_is_trained_or_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_unknown_model_and_impossible_schedule_are_refused(data: ChallengeData) -> None:
-    with pytest.raises(ConfigError, match='no challenge model named "qinn"; known: qin, din, autoint, target_only'):
+def test_unknown_model_and_impossible_schedule_are_refused(data: MicroLensData) -> None:
+    with pytest.raises(ConfigError, match='no network named "qinn"; known: qin, din, autoint, target_only'):
         data.entry("qinn")
     with pytest.raises(
         ConfigError, match="batch_size must be at least 2, max_epochs and patience at least 1, got 1, 100 and 8"
     ):
-        Schedule(batch_size=1)
+        TrainConfig(batch_size=1)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_one_modality_alone_sees_nothing_else(data: ChallengeData, part: str, tmp_path: Path) -> None:
+def test_one_modality_alone_sees_nothing_else(data: MicroLensData, part: str, tmp_path: Path) -> None:
     network = train(data, tmp_path, name=part).network.eval()
     rows = next(data.valid.iter_batches(40))
     training = train(data, tmp_path / "x", name=part)
@@ -215,12 +225,14 @@ def test_one_modality_alone_sees_nothing_else(data: ChallengeData, part: str, tm
 
 def test_area_and_log_loss_agree_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
-    labels, chances = rng.integers(0, 2, 300).astype(np.float32), rng.integers(1, 20, 300) / 20  # with ties
+    labels, probabilities = rng.integers(0, 2, 300).astype(np.float32), rng.integers(1, 20, 300) / 20  # with ties
     weights = rng.integers(0, 4, 300)
-    assert area_under_curve(labels, chances) == pytest.approx(roc_auc_score(labels, chances))
-    assert area_under_curve(labels, chances, weights) == pytest.approx(roc_auc_score(labels, chances, sample_weight=weights))
-    assert log_loss(labels, chances) == pytest.approx(sklearn_log_loss(labels, chances))
-    found = measure(labels, chances, np.arange(300))
+    assert area_under_curve(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities))
+    assert area_under_curve(labels, probabilities, weights) == pytest.approx(
+        roc_auc_score(labels, probabilities, sample_weight=weights)
+    )
+    assert log_loss(labels, probabilities) == pytest.approx(sklearn_log_loss(labels, probabilities))
+    found = measure(labels, probabilities, np.arange(300))
     assert 0.08 < found["auc_high"] - found["auc_low"] < 0.2  # standard error about 0.033
     with pytest.raises(TrainingError, match="AUC needs rows with and without a click"):
         area_under_curve(np.ones(4), np.arange(4.0))

@@ -46,7 +46,7 @@ def test_parameters_are_recovered() -> None:
     fitted = fit_calibrator(scored, seed=0).domains[0]
     assert fitted.slope == pytest.approx(0.7, abs=0.06)
     assert fitted.intercept + fitted.slope * (-4 - fitted.centre) == pytest.approx(-3.6, abs=0.05)
-    assert fitted.extra_std == pytest.approx(0.35, abs=0.04)
+    assert fitted.overdispersion == pytest.approx(0.35, abs=0.04)
     assert fitted.skill > 0
     assert fitted.num_rows == 1500
 
@@ -57,10 +57,10 @@ def test_intervals_cover_true_rates_and_coverage_from_counts_agrees(seed: int) -
     calibrator = fit_calibrator(scored, seed=0)
     fresh, truth = draw(3000, seed=seed + 10)
     log_odds = calibrator.log_odds(fresh.logit, fresh.domain)
-    low, high = calibrator.interval(log_odds, calibrator.spread(fresh.spread, fresh.domain), fresh.domain)
+    low, high = calibrator.interval(log_odds, calibrator.epistemic_std(fresh.epistemic_std, fresh.domain), fresh.domain)
     assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.9, abs=0.03)
     assert calibrator.coverage(fresh) == pytest.approx(0.9, abs=0.03)
-    tight = Calibrator((DomainCalibration(**{**vars(calibrator.domains[0]), "extra_std": 0.1}),) * 2)
+    tight = Calibrator((DomainCalibration(**{**vars(calibrator.domains[0]), "overdispersion": 0.1}),) * 2)
     assert tight.coverage(fresh) < 0.7  # the check can fail
 
 
@@ -73,7 +73,9 @@ def test_intervals_cover_beta_binomial_rates() -> None:
     scored = score(rng.normal(-3.5, 0.1, 2000), impressions.astype(float), clicks.astype(float))
     calibrator = fit_calibrator(scored.index_select(np.arange(1000)), seed=0)
     held_out = scored.index_select(np.arange(1000, 2000))
-    low, high = calibrator.interval(calibrator.log_odds(held_out.logit, held_out.domain), held_out.spread, held_out.domain)
+    low, high = calibrator.interval(
+        calibrator.log_odds(held_out.logit, held_out.domain), held_out.epistemic_std, held_out.domain
+    )
     assert 0.86 <= ((low <= truth[1000:]) & (truth[1000:] <= high)).mean() <= 0.95
     assert calibrator.coverage(held_out) == pytest.approx(0.9, abs=0.03)
 
@@ -95,7 +97,7 @@ def test_matched_intervals_cover_where_the_assumed_law_is_wrong() -> None:
     matched = match_coverage(fitted, scored)
 
     def covers(calibrator: Calibrator) -> float:
-        low, high = calibrator.interval(calibrator.log_odds(fresh.logit, fresh.domain), fresh.spread, fresh.domain)
+        low, high = calibrator.interval(calibrator.log_odds(fresh.logit, fresh.domain), fresh.epistemic_std, fresh.domain)
         return float(((low <= truth) & (truth <= high)).mean())
 
     assert covers(fitted) > 0.92
@@ -134,9 +136,9 @@ def test_a_useless_logit_shows_no_skill_and_a_flat_slope() -> None:
 
 def test_few_groups_widen_the_interval() -> None:
     scored, _ = draw(300, seed=7)
-    alone = fit_calibrator(scored, seed=0).domains[0].extra_std
+    alone = fit_calibrator(scored, seed=0).domains[0].overdispersion
     two = count_anew(scored, group=np.arange(300) % 2)
-    assert fit_calibrator(two, seed=0).domains[0].extra_std > alone + 0.02
+    assert fit_calibrator(two, seed=0).domains[0].overdispersion > alone + 0.02
 
 
 def test_domains_are_fitted_apart_when_each_has_enough() -> None:
@@ -152,8 +154,8 @@ def test_domains_are_fitted_apart_when_each_has_enough() -> None:
     )
     both = replace(score(logit, impressions, clicks), domain=np.repeat([0, 1], 300))
     fitted = fit_calibrator(both, seed=0)
-    assert fitted.domains[0].extra_std == pytest.approx(0.6, abs=0.08)
-    assert fitted.domains[1].extra_std == pytest.approx(0.1, abs=0.06)
+    assert fitted.domains[0].overdispersion == pytest.approx(0.6, abs=0.08)
+    assert fitted.domains[1].overdispersion == pytest.approx(0.1, abs=0.06)
     few = both.index_select(np.r_[0:300, 300:320])
     assert fit_calibrator(few, seed=0).domains[1].num_rows == 320  # too few pictures: the common fit
 
@@ -171,13 +173,13 @@ def test_notes_round_trip() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0, 5), st.integers(0, 1))
-def test_rates_stay_in_range_and_rise_with_the_logit(one: float, other: float, spread: float, domain: int) -> None:
-    shape = {"intercept": -4.0, "centre": -4.0, "typical_spread": 0.1, "skill": 0.1, "num_rows": 9}
-    calibrator = Calibrator(tuple(DomainCalibration(slope=s, extra_std=t, **shape) for s, t in ((0.5, 0.7), (2.0, 0.2))))  # type: ignore[arg-type]
+def test_rates_stay_in_range_and_rise_with_the_logit(one: float, other: float, epistemic_std: float, domain: int) -> None:
+    shape = {"intercept": -4.0, "centre": -4.0, "typical_epistemic_std": 0.1, "skill": 0.1, "num_rows": 9}
+    calibrator = Calibrator(tuple(DomainCalibration(slope=s, overdispersion=t, **shape) for s, t in ((0.5, 0.7), (2.0, 0.2))))  # type: ignore[arg-type]
     logits, domains = np.array([min(one, other), max(one, other)]), np.array([domain, domain])
     log_odds = calibrator.log_odds(logits, domains)
     rates = calibrator.rate(log_odds, domains)
-    low, high = calibrator.interval(log_odds, np.full(2, spread), domains)
+    low, high = calibrator.interval(log_odds, np.full(2, epistemic_std), domains)
     assert (low >= 0).all()
     assert (low <= high).all()
     assert (high <= 1).all()

@@ -123,7 +123,7 @@ def test_drift_and_grades_say_what_the_figures_rest_on(predictor: Predictor, fre
     known = measure_held_out(predictor, [fresh.creatives[300], *creatives[1:]], features)
     assert usual["drift"]["context"]["far"] == pytest.approx(known["drift"]["context"]["far"] + 1 / 20)
     bold = copy.copy(predictor)
-    bold.drifts = {**predictor.drifts, "words": replace(predictor.drifts["words"], threshold=0.0)}
+    bold.ood_scores = {**predictor.ood_scores, "words": replace(predictor.ood_scores["words"], threshold=0.0)}
     found = measure_held_out(bold, creatives, [replace(one, text=far) for one in features])
     assert found["drift"]["words"]["far"] == 1.0
     assert found["drift"]["words"]["distance"] > usual["drift"]["words"]["distance"]
@@ -145,7 +145,7 @@ def test_rows_have_the_rates_of_predict_and_their_grades(predictor: Predictor, f
 def test_too_narrow_intervals_are_seen(predictor: Predictor, fresh: PlantedWorld) -> None:
     bold = copy.copy(predictor)
     bold.calibrator = Calibrator(
-        tuple(replace(one, extra_std=0.001, typical_spread=0.0) for one in predictor.calibrator.domains)
+        tuple(replace(one, overdispersion=0.001, typical_epistemic_std=0.0) for one in predictor.calibrator.domains)
     )
     found = measure_held_out(bold, fresh.creatives, fresh.features)
     assert found["coverage"] < 0.8

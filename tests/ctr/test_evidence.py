@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.ctr.evidence import Drift, fit_drift, parse_provenance, render_evidence
+from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance, render_evidence
 from adcreative.errors import ConfigError
 from adcreative.features.batch import MODALITIES, CreativeFeatures
 from adcreative.features.builder import FeatureBuilder
@@ -17,7 +17,7 @@ ALL = tuple(MODALITIES)
 
 def render(builder: FeatureBuilder, creative: Creative, features: CreativeFeatures, **changes: object) -> str:
     provenance = {"words": "measured: real headline tests", "picture": "simulated", "faces": "simulated"}
-    settings = {"grades": parse_provenance(provenance, ALL), "drifts": {}, "is_skilled": True} | changes
+    settings = {"grades": parse_provenance(provenance, ALL), "ood_scores": {}, "is_skilled": True} | changes
     return render_evidence(creative, features, builder=builder, **settings)  # type: ignore[arg-type]
 
 
@@ -58,18 +58,18 @@ def test_drift_flags_what_is_far_from_all_clusters(builder: FeatureBuilder) -> N
     rng = np.random.default_rng(0)
     centres = np.eye(16)[:2]
     embeddings = (centres[rng.integers(2, size=400)] + 0.05 * rng.normal(size=(400, 16))).astype(np.float32)
-    drift = fit_drift(embeddings[:300], embeddings[300:], rng=rng)
+    drift = fit_ood_score(embeddings[:300], embeddings[300:], rng=rng)
     assert drift is not None
     assert drift.threshold < 0.2
     assert not drift.is_far(embeddings[350])
     far = np.eye(16, dtype=np.float32)[9]
     assert drift.distance(far) == pytest.approx(1.0, abs=0.3)  # at a right angle to both clusters
-    sentence = render(builder, Creative(headline="x"), CreativeFeatures(text=far), drifts={"words": drift})
+    sentence = render(builder, Creative(headline="x"), CreativeFeatures(text=far), ood_scores={"words": drift})
     assert "words far from anything it was trained on" in sentence
     between = centres.mean(axis=0).astype(np.float32)  # near the mean of the data, near no datum: a Gaussian would miss it
     assert drift.is_far(between)
 
 
 def test_drift_needs_data() -> None:
-    assert fit_drift(np.ones((19, 4), np.float32), np.ones((5, 4), np.float32), rng=np.random.default_rng(0)) is None
-    assert Drift(np.eye(3, dtype=np.float16), 0.5).distance(np.array([2.0, 0, 0], np.float32)) == pytest.approx(2 / 3)
+    assert fit_ood_score(np.ones((19, 4), np.float32), np.ones((5, 4), np.float32), rng=np.random.default_rng(0)) is None
+    assert OODScore(np.eye(3, dtype=np.float16), 0.5).distance(np.array([2.0, 0, 0], np.float32)) == pytest.approx(2 / 3)

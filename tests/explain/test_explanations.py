@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.ctr.evidence import Drift
+from adcreative.ctr.evidence import OODScore
 from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import CreativeError
@@ -212,7 +212,7 @@ def test_older_models_have_no_neighbours(predictor: Predictor, world: PlantedWor
     older, odd = copy.copy(predictor), copy.copy(predictor)
     older.notes = {name: value for name, value in predictor.notes.items() if name != NOTE}
     assert nearest_known(older, world.features[0]) == {}
-    odd.drifts = predictor.drifts | {"picture": Drift(predictor.drifts["picture"].reference[:5], 0.1)}
+    odd.ood_scores = predictor.ood_scores | {"picture": OODScore(predictor.ood_scores["picture"].reference[:5], 0.1)}
     assert "picture" not in nearest_known(odd, world.features[0])
 
 

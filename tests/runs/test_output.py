@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
-from adcreative.ctr.evidence import ROW_GRADES, Drift
+from adcreative.ctr.evidence import ROW_GRADES, OODScore
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 from adcreative.features.builder import AccountHistory
@@ -24,7 +24,7 @@ def score(creative: Creative, features: Any) -> dict[str, Any]:
     """Score one creative with a predictor that knows words to the east and the platform "meta"."""
     predictor = SimpleNamespace(
         notes={"grades": GRADES},
-        drifts={"words": Drift(np.tile(EAST, (5, 1)), 0.1)},
+        ood_scores={"words": OODScore(np.tile(EAST, (5, 1)), 0.1)},
         builder=SimpleNamespace(vocabularies={name: {"meta": 1} for name in CATEGORICAL_FIELDS}),
         predict=lambda creatives, *_: [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence="e") for _ in creatives],
     )
@@ -67,7 +67,7 @@ def test_a_creative_of_the_history_is_not_read_again() -> None:
         return [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence=one.headline) for one in creatives]
 
     predictor = SimpleNamespace(
-        notes={"grades": GRADES}, drifts={}, predict=predict,
+        notes={"grades": GRADES}, ood_scores={}, predict=predict,
         builder=SimpleNamespace(vocabularies={name: {} for name in CATEGORICAL_FIELDS}),
     )  # fmt: skip
     history = AccountHistory([known], [seen])

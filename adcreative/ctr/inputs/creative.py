@@ -1,4 +1,4 @@
-"""A FeatureBatch as vectors of one width, and as one number: the deep and the wide view of the same fields.
+"""Creatives as `NetworkInputs`, and as one number: the deep and the wide view of the same fields.
 
     vector of field f = present_f * (W_f standardised_f + b_f)        a category: its row of a table
     wide = base log-odds + sum over fields of present_f * (w_f . standardised_f + c_f) + exp(s) * appeal
@@ -14,10 +14,16 @@ import math
 import torch
 from torch import Tensor, nn
 
+from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
 from adcreative.ctr.nn.layers import SeededDropout, build_linear, build_table
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
 WIDE_INPUT = 64
+ROW_FIELDS = ("placement", "platform", "audience")  # the place of an ad, which its history does not describe
+TARGET_FIELDS = tuple(name for name in FIELDS if name not in ROW_FIELDS)
+_ROW_IDX = [FIELDS.index(name) for name in ROW_FIELDS]
+_TARGET_IDX = [FIELDS.index(name) for name in TARGET_FIELDS]
+_CATEGORICAL_IDX = [FIELDS.index(name) for name in CATEGORICAL_FIELDS]
 _TABLE_STD = 0.05
 
 
@@ -108,3 +114,113 @@ class WidePath(nn.Module):
         if self.label_weights is not None:
             log_odds = log_odds + batch.dense[LABELS] @ self.label_weights
         return log_odds
+
+
+class TargetInputs(nn.Module):
+    """A creative and its brand's earlier creatives, for networks that compare the two.
+
+        fields = the place (placement, platform, audience);   target t = all other fields side by side
+        sequence s_j = [t_j ; log rate of j]
+
+    Args:
+        log_rate_dim: width of the log rate in an item; 1 = as it is, more = projected.
+    """
+
+    def __init__(
+        self, spec: FeatureSpec, dim: int, input_dropout_prob: float, *, log_rate_dim: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.fields = FieldEmbedding(spec, dim, input_dropout_prob, generator=generator)
+        self.target_idx = [*_TARGET_IDX, *range(len(FIELDS), self.fields.num_fields)]
+        self.log_rate = build_linear(1, log_rate_dim, generator=generator) if log_rate_dim > 1 else nn.Identity()
+        target_dim = len(self.target_idx) * dim
+        self.shape = InputShape(
+            num_fields=len(ROW_FIELDS), field_dim=dim, target_dim=target_dim, sequence_dim=target_dim + log_rate_dim
+        )
+
+    def encode_items(self, items: FeatureBatch, log_rate: Tensor) -> Tensor:
+        """Return history items [U, S] for their features and log rates [U, 1], without dropout on wide embeddings."""
+        vectors = self.fields(items, drop_inputs=False)[:, self.target_idx].flatten(1)
+        return torch.cat([vectors, self.log_rate(log_rate)], dim=1)
+
+    def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
+        """Return the inputs of a batch; encodes_history=False leaves out the sequence, of which a cache knows enough."""
+        vectors = self.fields(batch)
+        fields, target = vectors[:, _ROW_IDX], vectors[:, self.target_idx].flatten(1)
+        history = batch.history
+        if history is None:
+            return NetworkInputs(fields=fields, target=target)
+        sequence = self.encode_items(history.items, history.log_rate) if encodes_history else None
+        return NetworkInputs(fields=fields, target=target, sequence=sequence, mask=history.mask, place=history.idx)
+
+
+class FieldInputs(nn.Module):
+    """All fields of a creative, for networks without a history."""
+
+    def __init__(self, spec: FeatureSpec, dim: int, input_dropout_prob: float, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.fields = FieldEmbedding(spec, dim, input_dropout_prob, generator=generator)
+        self.shape = InputShape(num_fields=self.fields.num_fields, field_dim=dim)
+
+    def forward(self, batch: FeatureBatch) -> NetworkInputs:
+        """Return the inputs of a batch."""
+        return NetworkInputs(fields=self.fields(batch), present=_presence(batch, has_labels=self.fields.labels is not None))
+
+
+class CategoryInputs(nn.Module):
+    """Only categories (and class labels, where the spec has them) are fields; dense inputs go to the first hidden layer.
+
+    As in AdSEE's code, self-attention then sees the categories alone.
+    """
+
+    def __init__(
+        self, spec: FeatureSpec, dim: int, input_dropout_prob: float, *, hidden_dim: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.tables = nn.ModuleDict(
+            {name: build_table(spec.vocab_sizes[name], dim, std=_TABLE_STD, generator=generator) for name in CATEGORICAL_FIELDS}
+        )
+        self.dense = DenseSum(spec, hidden_dim, input_dropout_prob, generator=generator)
+        self.labels = build_label_table(spec, dim, generator=generator)
+        num_fields = len(CATEGORICAL_FIELDS) + (self.labels is not None)
+        self.shape = InputShape(num_fields=num_fields, field_dim=dim, hidden_dim=hidden_dim)
+
+    def forward(self, batch: FeatureBatch) -> NetworkInputs:
+        """Return the inputs of a batch."""
+        columns = _CATEGORICAL_IDX if self.labels is None else [*_CATEGORICAL_IDX, len(FIELDS)]
+        present = _presence(batch, has_labels=self.labels is not None)[:, columns]
+        vectors = [self.tables[name](batch.categories[:, k]) for k, name in enumerate(CATEGORICAL_FIELDS)]
+        if self.labels is not None:
+            vectors.append(self.labels(batch.dense[LABELS]))
+        return NetworkInputs(fields=torch.stack(vectors, dim=1) * present[..., None], present=present, dense=self.dense(batch))
+
+
+class DenseSum(nn.Module):
+    """Dense fields in the first hidden layer of a network: sum over fields of present_f * (W_f x_f + b_f).
+
+    Kept per field, so that absent fields drop out of the sum and wide embeddings are learnt at their own rate.
+    """
+
+    def __init__(self, spec: FeatureSpec, width: int, input_dropout_prob: float, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.width = width
+        self.projections = nn.ModuleDict(
+            {name: build_linear(spec.widths[name], width, generator=generator) for name in DENSE_FIELDS if spec.widths[name]}
+        )
+        self.dropout = SeededDropout(input_dropout_prob, generator)
+
+    def forward(self, batch: FeatureBatch) -> Tensor:
+        """Return [B, width]."""
+        total = batch.present.new_zeros(len(batch), self.width)
+        for name, projection in self.projections.items():
+            values = batch.dense[name]
+            values = self.dropout(values) if values.shape[1] >= WIDE_INPUT else values
+            total = total + batch.present[:, FIELDS.index(name), None] * projection(values)
+        return total
+
+
+def _presence(batch: FeatureBatch, *, has_labels: bool) -> Tensor:
+    """Return [B, F], class labels last where a network has them."""
+    if not has_labels:
+        return batch.present
+    return torch.cat([batch.present, (batch.dense[LABELS].sum(dim=1, keepdim=True) > 0).float()], dim=1)

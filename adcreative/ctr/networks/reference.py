@@ -1,4 +1,4 @@
-"""Weights of the published challenge network, as its authors' code saves them, into `ChallengeQIN`.
+"""Weights of QIN on MicroLens_1M_x1, as its authors' code saves them, into our network.
 
     embedding_layer.embedding_layer.embedding_layers.{likes_level, views_level, item_id, item_tags}.weight     tables
     embedding_layer.embedding_layer.feature_encoders.item_emb_d128.weight                                      projection
@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeQIN
+from adcreative.ctr.inputs.microlens import MicroLensConfig, TargetNetwork
+from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.errors import ArtifactError
 
 _EMBEDDING = "embedding_layer.embedding_layer."
@@ -28,13 +30,13 @@ _NAMES = {
     f"{_EMBEDDING}embedding_layers.likes_level.weight": "likes_table.weight",
     f"{_EMBEDDING}embedding_layers.views_level.weight": "views_table.weight",
     f"{_EMBEDDING}feature_encoders.item_emb_d128.weight": "projection.weight",
-    "attention_layers.W_q.weight": "attention.to_query.weight",
-    "attention_layers.W_k.weight": "attention.to_key.weight",
-    "attention_layers.W_v.weight": "attention.to_value.weight",
-    "attention_layers.W_o.weight": "attention.to_output.weight",
-    "attention_layers.W_o.bias": "attention.to_output.bias",
-    "qnn.fc.weight": "head.weight",
-    "qnn.fc.bias": "head.bias",
+    "attention_layers.W_q.weight": "network.attention.to_query.weight",
+    "attention_layers.W_k.weight": "network.attention.to_key.weight",
+    "attention_layers.W_v.weight": "network.attention.to_value.weight",
+    "attention_layers.W_o.weight": "network.attention.to_output.weight",
+    "attention_layers.W_o.bias": "network.attention.to_output.bias",
+    "qnn.fc.weight": "network.head.weight",
+    "qnn.fc.bias": "network.head.bias",
 }
 _LAYER_PARTS = {"layer": "to_rows", "norm": "norm", "activation": "activation"}
 _LAYER_NAME = re.compile(r"qnn\.(layer|norm|activation)\.(\d+)\.(?:linear\.0\.)?(\w+)")
@@ -46,12 +48,12 @@ def map_reference_name(name: str) -> str | None:
         return _NAMES[name]
     if found := _LAYER_NAME.fullmatch(name):
         part, number, kind = found.groups()
-        return f"quadratic.layers.{number}.{_LAYER_PARTS[part]}.{kind}"
+        return f"network.quadratic.layers.{number}.{_LAYER_PARTS[part]}.{kind}"
     return None
 
 
-def load_reference_state(state: Mapping[str, Tensor]) -> ChallengeQIN:
-    """Build a `ChallengeQIN` with the sizes and weights of a state dict of the authors' network.
+def load_reference_state(state: Mapping[str, Tensor]) -> TargetNetwork:
+    """Build QIN on MicroLens inputs with the sizes and weights of a state dict of the authors' network.
 
     Args:
         state: name -> tensor, as `torch.load(path, weights_only=True)` returns it. Not modified.
@@ -71,9 +73,11 @@ def load_reference_state(state: Mapping[str, Tensor]) -> ChallengeQIN:
         first = (missing or ["qnn.layer.0.linear.0.weight"])[0]
         raise ArtifactError(f"state dict lacks {first}; expected one of QIN_variety_v9 trained on MicroLens_1M_x1")
     mapped = {str(map_reference_name(name)): tensor for name, tensor in state.items()}
-    network = ChallengeQIN(_read_config(mapped), generator=torch.Generator().manual_seed(0))
-    if "attention.to_output.bias" in mapped:
-        network.attention.to_output.bias = nn.Parameter(torch.zeros_like(mapped["attention.to_output.bias"]))
+    inputs, sizes = _read_sizes(mapped)
+    network = TargetNetwork(inputs, partial(QIN, config=sizes), generator=torch.Generator().manual_seed(0))
+    if "network.attention.to_output.bias" in mapped:
+        attention = network.network.get_submodule("attention.to_output")
+        attention.bias = nn.Parameter(torch.zeros_like(mapped["network.attention.to_output.bias"]))
     try:
         network.load_state_dict(mapped, strict=True)
     except RuntimeError as error:
@@ -81,15 +85,15 @@ def load_reference_state(state: Mapping[str, Tensor]) -> ChallengeQIN:
     return network.eval()
 
 
-def _read_config(mapped: Mapping[str, Tensor]) -> ChallengeConfig:
-    """Return the sizes that the shapes imply."""
-    rows, width = mapped["quadratic.layers.0.to_rows.weight"].shape
-    return ChallengeConfig(
+def _read_sizes(mapped: Mapping[str, Tensor]) -> tuple[MicroLensConfig, QINConfig]:
+    """Return the sizes of inputs and network that the shapes imply."""
+    rows, width = mapped["network.quadratic.layers.0.to_rows.weight"].shape
+    inputs = MicroLensConfig(
         num_items=mapped["item_table.weight"].shape[0],
         num_tags=mapped["tag_table.weight"].shape[0],
         num_levels=mapped["likes_table.weight"].shape[0],
         item_embedding_dim=mapped["projection.weight"].shape[1],
         embedding_dim=mapped["item_table.weight"].shape[1],
-        num_layers=sum(re.fullmatch(r"quadratic\.layers\.\d+\.to_rows\.weight", name) is not None for name in mapped),
-        num_rows=rows // width,
     )
+    layer = re.compile(r"network\.quadratic\.layers\.\d+\.to_rows\.weight")
+    return inputs, QINConfig(num_layers=sum(layer.fullmatch(name) is not None for name in mapped), num_rows=rows // width)

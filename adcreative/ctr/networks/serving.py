@@ -1,4 +1,4 @@
-"""ChallengeQIN for serving: one account's history, many candidates, and only the arithmetic that a candidate needs.
+"""QIN on MicroLens inputs for serving: one account's history, many candidates, and only the arithmetic that a candidate needs.
 
 What training keeps apart, serving multiplies out once (E item width, a = 2E attention width, X = 8/3 E width of the network):
 
@@ -18,27 +18,20 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adcreative.ctr.networks.qin import ChallengeItems, ChallengeQIN
+from adcreative.ctr.inputs.microlens import MicroLensItems, TargetNetwork
+from adcreative.ctr.inputs.network_inputs import KeyValueCache
+from adcreative.ctr.networks.qin import QIN
 from adcreative.ctr.nn.layers import FoldedQuadraticLayer, QuadraticLayer
 from adcreative.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class KeptHistory:
-    """Folded keys and values of the real items of one history, [T', E] each; T' may be 0."""
-
-    keys: Tensor
-    values: Tensor
-
-
 class ServingQIN:
-    """A snapshot of a trained `ChallengeQIN` whose logits equal those of its eval mode to float rounding.
+    """A snapshot of a trained QIN whose logits equal those of its eval mode to float rounding.
 
     serving = ServingQIN(network)
     logits = serving.score(levels, candidates, history, account="a17")        # keys and values are kept for a17
@@ -50,18 +43,21 @@ class ServingQIN:
         network: trained; not modified. Its dtype and device are those of the answers.
         max_histories: most histories kept; the one not used for longest goes first.
     Raises:
-        ConfigError: max_histories is below 1.
+        ConfigError: max_histories is below 1, or the network is another.
     """
 
-    def __init__(self, network: ChallengeQIN, *, max_histories: int = 10_000) -> None:
+    def __init__(self, network: TargetNetwork, *, max_histories: int = 10_000) -> None:
         if max_histories < 1:
             raise ConfigError(f"max_histories must be at least 1, got {max_histories}.")
         self.max_histories = max_histories
-        self._kept: OrderedDict[tuple[Hashable, bytes], KeptHistory] = OrderedDict()
+        self._caches: OrderedDict[tuple[Hashable, bytes], KeyValueCache] = OrderedDict()
         tables = (network.item_table, network.tag_table, network.likes_table, network.views_table, network.projection)
         with torch.no_grad():
             self._item, self._tag, self._likes, self._views, self._projection = (t.weight.clone() for t in tables)
-            attention = network.attention
+            core = network.network
+            if not isinstance(core, QIN):
+                raise ConfigError(f"ServingQIN serves QIN, got {type(core).__name__}.")
+            attention = core.attention
             query, key, value, output = (
                 layer.weight.double()
                 for layer in (attention.to_query, attention.to_key, attention.to_value, attention.to_output)
@@ -71,22 +67,22 @@ class ServingQIN:
             self._to_value = (output @ value).to(dtype)  # [E, E]
             bias = attention.to_output.bias
             self._output_bias = None if bias is None else bias.clone()
-            self._layers = [_fold(layer) for layer in network.quadratic.layers if isinstance(layer, QuadraticLayer)]
-            self._head_weight, self._head_bias = network.head.weight.clone(), network.head.bias.clone()
+            self._layers = [_fold(layer) for layer in core.quadratic.layers if isinstance(layer, QuadraticLayer)]
+            self._head_weight, self._head_bias = core.head.weight.clone(), core.head.bias.clone()
 
     @torch.inference_mode()
-    def encode_history(self, history: ChallengeItems) -> KeptHistory:
-        """Return what to keep of one history of T items, ids [T] (0 = padding)."""
+    def encode_history(self, history: MicroLensItems) -> KeyValueCache:
+        """Return folded keys and values [T', E] of the T' real items of one history, ids [T] (0 = padding)."""
         real = history.ids > 0
-        items = self._encode_items(ChallengeItems(history.ids[real], history.tags[real], history.embeddings[real]))
-        return KeptHistory(F.linear(items, self._to_key), F.linear(items, self._to_value))
+        items = self._encode_items(MicroLensItems(history.ids[real], history.tags[real], history.embeddings[real]))
+        return KeyValueCache(F.linear(items, self._to_key), F.linear(items, self._to_value))
 
     @torch.inference_mode()
-    def score_kept(self, levels: Tensor, candidates: ChallengeItems, kept: KeptHistory) -> Tensor:
-        """Return logits [B] of B candidates for a kept history; levels [B, 2] are likes and views."""
+    def score_cached(self, levels: Tensor, candidates: MicroLensItems, cache: KeyValueCache) -> Tensor:
+        """Return logits [B] of B candidates for a cached history; levels [B, 2] are likes and views."""
         target = self._encode_items(candidates)  # [B, E]
-        weights = F.relu(target @ kept.keys.T)  # [B, T']
-        attended = torch.addmm(target, weights, kept.values)
+        weights = F.relu(target @ cache.keys.T)  # [B, T']
+        attended = torch.addmm(target, weights, cache.values)
         if self._output_bias is not None:
             attended = attended + self._output_bias
         x = torch.cat([self._likes[levels[:, 0]], self._views[levels[:, 1]], target, attended], dim=1)
@@ -95,7 +91,7 @@ class ServingQIN:
         return F.linear(x, self._head_weight, self._head_bias)[:, 0]
 
     def score(
-        self, levels: Tensor, candidates: ChallengeItems, history: ChallengeItems, *, account: Hashable | None = None
+        self, levels: Tensor, candidates: MicroLensItems, history: MicroLensItems, *, account: Hashable | None = None
     ) -> Tensor:
         """Return logits [B] of B candidates for one history of T items.
 
@@ -107,23 +103,23 @@ class ServingQIN:
                 tags and embedding are taken to be fixed by its id. None keeps nothing.
         """
         if account is None:
-            return self.score_kept(levels, candidates, self.encode_history(history))
+            return self.score_cached(levels, candidates, self.encode_history(history))
         name = (account, history.ids.cpu().numpy().tobytes())
-        kept = self._kept.get(name)
-        if kept is None:
-            kept = self._kept[name] = self.encode_history(history)
-            if len(self._kept) > self.max_histories:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(name)
-        return self.score_kept(levels, candidates, kept)
+        cache = self._caches.get(name)
+        if cache is None:
+            cache = self._caches[name] = self.encode_history(history)
+            if len(self._caches) > self.max_histories:
+                self._caches.popitem(last=False)
+        self._caches.move_to_end(name)
+        return self.score_cached(levels, candidates, cache)
 
     @property
     def num_histories(self) -> int:
         """How many histories are kept."""
-        return len(self._kept)
+        return len(self._caches)
 
-    def _encode_items(self, items: ChallengeItems) -> Tensor:
-        """Return item vectors [N, E] as `ChallengeQIN.encode_items` does."""
+    def _encode_items(self, items: MicroLensItems) -> Tensor:
+        """Return item vectors [N, E] as `MicroLensEmbedding.encode_items` does."""
         num_tags = (items.tags != 0).sum(dim=-1, keepdim=True).to(self._item.dtype)
         tags = self._tag[items.tags].sum(dim=-2) / (num_tags + 1e-12)
         return torch.cat([self._item[items.ids], tags, F.linear(items.embeddings, self._projection)], dim=-1)

@@ -30,12 +30,12 @@ def shared_batch() -> Iterator[None]:
         _IS_SHARED.reset(token)
 
 
-def sum_over_shares(values: Tensor) -> Tensor:
+def all_reduce(values: Tensor) -> Tensor:
     """Return the sum of `values` over all processes; gradients flow back to every one of them."""
     return _Sum.apply(values) if _IS_SHARED.get() else values
 
 
-def place_among_shares(num_rows: int) -> tuple[int, int]:
+def shard_offset(num_rows: int) -> tuple[int, int]:
     """Return (rows of the processes before this one, rows of all processes)."""
     if not _IS_SHARED.get():
         return 0, num_rows

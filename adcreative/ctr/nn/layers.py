@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.ctr.nn.distributed import place_among_shares, sum_over_shares
+from adcreative.ctr.nn.distributed import all_reduce, shard_offset
 
 
 def build_linear(in_dim: int, out_dim: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
@@ -34,11 +34,19 @@ def build_table(num_rows: int, dim: int, *, std: float, generator: torch.Generat
     return table
 
 
+def build_head(in_dim: int, *, starts_at_zero: bool, generator: torch.Generator) -> nn.Linear:
+    """Build the last layer, in_dim -> 1. One that starts at zero has no bias: the path that it is added to owns the level."""
+    head = build_linear(in_dim, 1, generator=generator, bias=not starts_at_zero)
+    if starts_at_zero:
+        nn.init.zeros_(head.weight)
+    return head
+
+
 class SeededDropout(nn.Module):
     """Dropout whose masks come from the generator it was built with, so that training touches no global seed.
 
     An entry is dropped when its 16 random bits, read as a number, are below prob * 2^16: a quarter of the cost of a float
-    each. With several processes each draws the mask of the whole batch and uses its rows (see `processes`).
+    each. With several processes each draws the mask of the whole batch and uses its rows (see `distributed`).
     """
 
     def __init__(self, prob: float, generator: torch.Generator) -> None:
@@ -48,7 +56,7 @@ class SeededDropout(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         if not self.training or self.prob == 0:
             return values
-        start, total = place_among_shares(len(values))
+        start, total = shard_offset(len(values))
         per_row = values[:1].numel() if len(values) else 0
         words = torch.empty((total * per_row + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=self.generator)
         bits = words.view(torch.int16)[start * per_row : (start + len(values)) * per_row].view(values.shape)
@@ -63,12 +71,12 @@ class SharedBatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        num_rows = place_among_shares(len(input))[1]
+        num_rows = shard_offset(len(input))[1]
         if not self.training or num_rows == len(input) or self.running_mean is None or self.running_var is None:
             return super().forward(input)
         values = input.float() if input.dtype == torch.bfloat16 else input
-        mean = sum_over_shares(values.sum(dim=0)) / num_rows
-        variance = sum_over_shares((values - mean).square().sum(dim=0)) / num_rows
+        mean = all_reduce(values.sum(dim=0)) / num_rows
+        variance = all_reduce((values - mean).square().sum(dim=0)) / num_rows
         with torch.no_grad():
             momentum = 0.1 if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean, momentum)

@@ -20,12 +20,13 @@ from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality
 from adcreative.features.outcomes import Counts
 
 HANDFUL = 16
+READS_INPUTS = ("inputs.fields.projections.", "inputs.dense.projections.", "wide.weights.")  # names of parameters
 EpochProgress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Watch:
+class Callbacks:
     """Who looks on: progress is told (epochs done, most epochs) after each epoch, should_stop is asked before each batch."""
 
     progress: EpochProgress | None = None
@@ -40,7 +41,7 @@ class TrainingSummary:
     validation_losses: tuple[float, ...]
 
 
-NOBODY = Watch()
+NO_CALLBACKS = Callbacks()
 
 
 def train_model(
@@ -51,7 +52,7 @@ def train_model(
     *,
     config: TrainingConfig,
     seed: int,
-    watch: Watch = NOBODY,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> TrainingSummary:
     """Fit `model` in place and leave it in eval mode with the weights of its best validation epoch.
 
@@ -60,7 +61,7 @@ def train_model(
         splits: row numbers for training and for early stopping.
         seed: of batches and masks; same seed, same weights.
     Raises:
-        TrainingError: `watch.should_stop` said so, or the loss is no longer finite.
+        TrainingError: `callbacks.should_stop` said so, or the loss is no longer finite.
     """
     train_idx, validation_idx = splits
     rng = np.random.default_rng(seed)
@@ -73,7 +74,7 @@ def train_model(
     for epoch in range(1, config.num_epochs + 1):
         model.train()
         for rows in _draw_batches(train_idx, counts, config.batch_size, rng):
-            if watch.should_stop is not None and watch.should_stop():
+            if callbacks.should_stop is not None and callbacks.should_stop():
                 raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
             idx = torch.from_numpy(rows)
             keep_history = torch.from_numpy((rng.random((len(rows), 1)) >= config.history_dropout_prob).astype(np.float32))
@@ -83,8 +84,8 @@ def train_model(
         losses.append(_validation_loss(model, held_out, held_out_counts, config))
         if losses[-1] < losses[best_epoch]:
             best_epoch, best_state = epoch, _snapshot(model)
-        if watch.progress is not None:
-            watch.progress(epoch, config.num_epochs)
+        if callbacks.progress is not None:
+            callbacks.progress(epoch, config.num_epochs)
         if epoch - best_epoch >= config.patience:
             break
     model.load_state_dict(best_state)
@@ -112,7 +113,10 @@ def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Op
     """
     groups: dict[str, list[nn.Parameter]] = {"fast": [], "embedding": [], "core": []}
     for name, parameter in model.named_parameters():
-        reads_inputs = name.startswith(("fields.projections.", "wide.weights.")) and name.rpartition(".")[2] != "bias"
+        reads_inputs = (
+            name.startswith(("inputs.fields.projections.", "inputs.dense.projections.", "wide.weights."))
+            and name.rpartition(".")[2] != "bias"
+        )
         if reads_inputs and parameter.shape[-1] >= WIDE_INPUT:
             groups["embedding"].append(parameter)
         else:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from adcreative.ctr.config import CTRModelConfig
+from adcreative.ctr.creative_network import CTR_MODELS, build_ctr_model
 from adcreative.ctr.inputs.creative import FieldEmbedding
 from adcreative.ctr.inputs.labels import attach_labels, fit_labels, label_shares, widen_spec
-from adcreative.ctr.networks.zoo import CTR_MODELS, build_ctr_model
 from adcreative.features.batch import FIELDS, LABELS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import MIN_CATEGORY_ROWS, FeatureBuilder
 from tests.ctr.planted import PlantedWorld

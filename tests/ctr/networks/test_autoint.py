@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from adcreative.benchmarks.microlens_models import build_autoint
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeItems
-from adcreative.ctr.networks.autoint import AutoIntCTR, ChallengeAutoInt, InteractingLayer
+from adcreative.ctr.creative_network import build_ctr_model
+from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
+from adcreative.ctr.networks.autoint import AutoIntConfig, InteractingLayer
 from adcreative.features.batch import FIELDS, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
 from tests.ctr.nn.test_layers import seeded
@@ -21,7 +24,7 @@ def drawn(*shape: int, seed: int) -> Tensor:
 
 
 def layer_of(width: int = 4, num_heads: int = 2) -> InteractingLayer:
-    layer = InteractingLayer(width, num_heads, generator=seeded())
+    layer = InteractingLayer(width, width, num_heads, generator=seeded())
     with torch.no_grad():
         for number, part in enumerate((layer.to_query, layer.to_key, layer.to_value, layer.residual)):
             part.weight.copy_(drawn(width, width, seed=20 + number))
@@ -75,37 +78,37 @@ def test_without_values_only_the_residual_is_left() -> None:
 
 
 @pytest.fixture
-def model(builder: FeatureBuilder) -> AutoIntCTR:
-    network = AutoIntCTR(builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded())
+def model(builder: FeatureBuilder) -> Any:
+    network = build_ctr_model("autoint", builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded())
     with torch.no_grad():
-        network.head.weight.copy_(drawn(1, network.head.in_features, seed=4))
-        for layer in network.interacting:
+        network.network.head.weight.copy_(drawn(1, network.network.head.in_features, seed=4))
+        for layer in network.network.interacting:
             for part in (layer.to_query, layer.to_key, layer.to_value, layer.residual):  # type: ignore[union-attr]
                 part.weight.mul_(10.0)
     return network.eval()
 
 
 def test_an_untrained_network_is_the_linear_path(builder: FeatureBuilder, batch: FeatureBatch) -> None:
-    network = AutoIntCTR(builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
+    network = build_ctr_model("autoint", builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
     torch.testing.assert_close(network(batch), network.wide(batch))
 
 
-def test_dense_fields_reach_the_output_but_not_the_attention(model: AutoIntCTR, batch: FeatureBatch) -> None:
+def test_dense_fields_reach_the_output_but_not_the_attention(model: Any, batch: FeatureBatch) -> None:
     """As in AdSEE's code: with the DNN's share of the head removed, only the linear path sees a dense field."""
     rows = batch.rows(torch.arange(30))
     assert float((model(rows) - model(rows.without("picture"))).abs().max().detach()) > 1e-3
     with torch.no_grad():
-        model.head.weight[:, -128:] = 0.0
+        model.network.head.weight[:, -128:] = 0.0
     without_linear = model(rows) - model.wide(rows)
     masked = rows.without("picture").without("faces").without("words").without("look")
     torch.testing.assert_close(model(masked) - model.wide(masked), without_linear)
     assert float(without_linear.abs().max().detach()) > 1e-4
 
 
-def test_every_category_reaches_the_logit_through_any_other(model: AutoIntCTR, batch: FeatureBatch) -> None:
+def test_every_category_reaches_the_logit_through_any_other(model: Any, batch: FeatureBatch) -> None:
     """The logit has a mixed second difference in brand and placement beyond the linear path and the DNN."""
     with torch.no_grad():
-        model.head.weight[:, -128:] = 0.0
+        model.network.head.weight[:, -128:] = 0.0
     rows = batch.rows(torch.arange(40))
 
     def masked(*names: str) -> Tensor:
@@ -116,23 +119,23 @@ def test_every_category_reaches_the_logit_through_any_other(model: AutoIntCTR, b
     assert float(mixed.abs().max()) > 1e-5
 
 
-def test_challenge_network_ignores_the_history_and_nothing_else() -> None:
-    config = ChallengeConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4)
-    network = ChallengeAutoInt(config, generator=seeded())
+def test_network_on_microlens_ignores_the_history_and_nothing_else() -> None:
+    config = MicroLensConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4)
+    network = build_autoint(config, AutoIntConfig(attention_dim=4, hidden_dims=(16, 8)), generator=seeded())
     with torch.no_grad():
         for weight in network.embedding_weights()[:4]:
             weight[1:] = torch.randn(weight[1:].shape, generator=seeded(5))
     network.eval().requires_grad_(False)
     levels = torch.tensor([[1, 2], [3, 4]])
-    target = ChallengeItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
-    history = ChallengeItems(torch.tensor([[1], [5]]), torch.ones(2, 1, 5, dtype=torch.int64), drawn(2, 1, 5, seed=2))
+    target = MicroLensItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
+    history = MicroLensItems(torch.tensor([[1], [5]]), torch.ones(2, 1, 5, dtype=torch.int64), drawn(2, 1, 5, seed=2))
     plain = network(levels, target, history)
-    empty = ChallengeItems(history.ids * 0, history.tags * 0, history.embeddings * 0)
+    empty = MicroLensItems(history.ids * 0, history.tags * 0, history.embeddings * 0)
     assert torch.equal(network(levels, target, empty), plain)
     others = [
-        (levels + 1, target), (levels, ChallengeItems(target.ids + 1, target.tags, target.embeddings)),
-        (levels, ChallengeItems(target.ids, target.tags + 1, target.embeddings)),
-        (levels, ChallengeItems(target.ids, target.tags, target.embeddings + 1)),
+        (levels + 1, target), (levels, MicroLensItems(target.ids + 1, target.tags, target.embeddings)),
+        (levels, MicroLensItems(target.ids, target.tags + 1, target.embeddings)),
+        (levels, MicroLensItems(target.ids, target.tags, target.embeddings + 1)),
     ]  # fmt: skip
     for other_levels, other in others:
         assert float((network(other_levels, other, history) - plain).abs().min()) > 1e-5

@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from adcreative.benchmarks.microlens_models import build_din
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.inputs.microlens import ChallengeConfig, ChallengeItems
-from adcreative.ctr.networks.din import ChallengeDIN, CreativeDIN, Dice, InterestAttention
+from adcreative.ctr.creative_network import build_ctr_model
+from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
+from adcreative.ctr.networks.din import DINConfig, InterestAttention
+from adcreative.ctr.nn.mlp import Dice
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
 from tests.ctr.nn.test_layers import seeded
@@ -108,10 +111,10 @@ def test_dice_statistics_leave_masked_entries_out() -> None:
 
 
 def test_creative_network_reads_the_history(builder: FeatureBuilder, batch: FeatureBatch) -> None:
-    model = CreativeDIN(builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
+    model = build_ctr_model("din", builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
     torch.testing.assert_close(model(batch), model.wide(batch))  # the head starts at zero
     with torch.no_grad():
-        model.head.weight.copy_(drawn(1, 80, seed=4))
+        model.network.head.weight.copy_(drawn(1, 80, seed=4))
         changed = (model(batch) - model(batch.without("history"))).abs()
     assert batch.history is not None
     has_history = batch.history.mask.sum(dim=1) > 0
@@ -119,20 +122,22 @@ def test_creative_network_reads_the_history(builder: FeatureBuilder, batch: Feat
     assert float(changed[~has_history].max()) < 1e-6
 
 
-def test_challenge_network_masks_padding_and_uses_the_history() -> None:
-    config = ChallengeConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4, projected_dim=6)
-    network = ChallengeDIN(config, generator=seeded())
+def test_network_on_microlens_masks_padding_and_uses_the_history() -> None:
+    config = MicroLensConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4, projected_dim=6)
+    network = build_din(
+        config, DINConfig(attention_dims=(8,), hidden_dims=(16, 8), activation="relu", batch_norm=True), generator=seeded()
+    )
     with torch.no_grad():
         for weight in network.embedding_weights()[:4]:
             weight[1:] = torch.randn(weight[1:].shape, generator=seeded(5))
     network.eval()
     levels = torch.tensor([[1, 2], [3, 4]])
-    target = ChallengeItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
-    history = ChallengeItems(torch.tensor([[0, 5], [0, 6]]), torch.ones(2, 2, 5, dtype=torch.int64), drawn(2, 2, 5, seed=2))
+    target = MicroLensItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
+    history = MicroLensItems(torch.tensor([[0, 5], [0, 6]]), torch.ones(2, 2, 5, dtype=torch.int64), drawn(2, 2, 5, seed=2))
     plain = network(levels, target, history)
     noise = torch.tensor([[[9.0], [0.0]], [[9.0], [0.0]]])
     torch.testing.assert_close(
-        network(levels, target, ChallengeItems(history.ids, history.tags, history.embeddings + noise)), plain
+        network(levels, target, MicroLensItems(history.ids, history.tags, history.embeddings + noise)), plain
     )
-    other = ChallengeItems(history.ids.roll(1, 0), history.tags, history.embeddings)
+    other = MicroLensItems(history.ids.roll(1, 0), history.tags, history.embeddings)
     assert float((network(levels, target, other) - plain).abs().min().detach()) > 1e-4

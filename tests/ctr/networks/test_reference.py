@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adcreative.ctr.networks.qin import ChallengeItems
+from adcreative.ctr.inputs.microlens import MicroLensItems
 from adcreative.ctr.networks.reference import load_reference_state
 from adcreative.errors import ArtifactError
 from tests.ctr.nn.test_layers import seeded
@@ -47,10 +47,10 @@ def draw_state(*, output_bias: bool = False) -> dict[str, Tensor]:
     return state
 
 
-def plain_forward(state: dict[str, Tensor], levels: Tensor, target: ChallengeItems, history: ChallengeItems) -> Tensor:
+def plain_forward(state: dict[str, Tensor], levels: Tensor, target: MicroLensItems, history: MicroLensItems) -> Tensor:
     """The published formulas on the authors' names; no code of ours."""
 
-    def vectors(items: ChallengeItems) -> Tensor:
+    def vectors(items: MicroLensItems) -> Tensor:
         tags = state[f"{TABLES}.item_tags.weight"][items.tags]
         num = (tags.abs().sum(-1, keepdim=True) != 0).sum(-2)
         ids = state[f"{TABLES}.item_id.weight"][items.ids]
@@ -72,9 +72,9 @@ def plain_forward(state: dict[str, Tensor], levels: Tensor, target: ChallengeIte
     return F.linear(x, state["qnn.fc.weight"], state["qnn.fc.bias"])[:, 0]
 
 
-def draw_items(*shape: int, seed: int) -> ChallengeItems:
+def draw_items(*shape: int, seed: int) -> MicroLensItems:
     generator = seeded(seed)
-    return ChallengeItems(
+    return MicroLensItems(
         torch.randint(0, ITEMS, shape, generator=generator),
         torch.randint(0, TAGS, (*shape, 5), generator=generator),
         torch.randn(*shape, EMB, generator=generator),

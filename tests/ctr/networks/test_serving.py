@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.benchmarks.microlens_models import build_qin
+from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems, TargetNetwork
+from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.networks.serving import ServingQIN
 from adcreative.errors import ConfigError
 from tests.ctr.nn.test_layers import seeded
 
-CONFIG = ChallengeConfig(num_items=50, num_tags=20, item_embedding_dim=12, embedding_dim=16)
+CONFIG = MicroLensConfig(num_items=50, num_tags=20, item_embedding_dim=12, embedding_dim=16)
 
 
-def trained(seed: int = 0, num_rows: int = 4, dtype: torch.dtype = torch.float32) -> ChallengeQIN:
+def trained(seed: int = 0, num_rows: int = 4, dtype: torch.dtype = torch.float32) -> TargetNetwork:
     """A network with nothing at its neutral start, running statistics included."""
-    config = ChallengeConfig(num_items=50, num_tags=20, item_embedding_dim=12, embedding_dim=16, num_rows=num_rows)
-    network = ChallengeQIN(config, generator=seeded(seed)).to(dtype)
+    network = build_qin(CONFIG, QINConfig(num_rows=num_rows), generator=seeded(seed)).to(dtype)
+    core: Any = network.network
     generator = seeded(seed + 1)
     with torch.no_grad():
         for table in (network.item_table, network.tag_table, network.likes_table, network.views_table):
             table.weight[1:] = 0.5 * torch.randn(table.weight[1:].shape, generator=generator)
-        for layer in network.quadratic.layers:
+        for layer in core.quadratic.layers:
             layer.to_rows.bias.normal_(0, 0.3, generator=generator)
             layer.norm.running_mean.normal_(0, 0.5, generator=generator)
             layer.norm.running_var.uniform_(0.5, 3.0, generator=generator)
             layer.norm.weight.normal_(0.5, 0.2, generator=generator)
             layer.norm.bias.normal_(0, 0.3, generator=generator)
             layer.activation.weight.uniform_(0.05, 0.6, generator=generator)
-        network.head.weight.mul_(0.5)
-        network.head.bias.fill_(-0.7)
+        core.head.weight.mul_(0.5)
+        core.head.bias.fill_(-0.7)
     return network.eval()
 
 
-def draw_items(num: int, seed: int, first_id: int = 1, dtype: torch.dtype = torch.float32) -> ChallengeItems:
+def draw_items(num: int, seed: int, first_id: int = 1, dtype: torch.dtype = torch.float32) -> MicroLensItems:
     generator = seeded(seed)
-    return ChallengeItems(
+    return MicroLensItems(
         torch.randint(first_id, 50, (num,), generator=generator),
         torch.randint(0, 20, (num, 5), generator=generator),
         torch.randn(num, 12, generator=generator).to(dtype),
@@ -47,16 +51,16 @@ def draw_levels(num: int) -> torch.Tensor:
 
 
 def plain_logits(
-    network: ChallengeQIN, levels: torch.Tensor, candidates: ChallengeItems, history: ChallengeItems
+    network: TargetNetwork, levels: torch.Tensor, candidates: MicroLensItems, history: MicroLensItems
 ) -> torch.Tensor:
-    batch = ChallengeItems(
+    batch = MicroLensItems(
         *(None if part is None else part.expand(len(levels), *part.shape) for part in vars(history).values())
     )
     return network(levels, candidates, batch).detach()
 
 
-def padded(history: ChallengeItems, num_pads: int) -> ChallengeItems:
-    return ChallengeItems(
+def padded(history: MicroLensItems, num_pads: int) -> MicroLensItems:
+    return MicroLensItems(
         torch.cat([torch.zeros(num_pads, dtype=torch.int64), history.ids]),
         torch.cat([torch.ones(num_pads, 5, dtype=torch.int64), history.tags]),
         torch.cat([torch.full((num_pads, 12), 3.0, dtype=history.embeddings.dtype), history.embeddings]),
@@ -88,7 +92,7 @@ def test_an_empty_history_and_one_of_padding_only_are_the_same() -> None:
 
 def test_an_output_bias_is_served_too() -> None:
     network = trained()
-    network.attention.to_output.bias = torch.nn.Parameter(torch.randn(48, generator=seeded(4)))
+    network.network.attention.to_output.bias = torch.nn.Parameter(torch.randn(48, generator=seeded(4)))
     levels, candidates, history = draw_levels(5), draw_items(5, seed=1), draw_items(4, seed=2)
     expected = plain_logits(network, levels, candidates, history)
     torch.testing.assert_close(ServingQIN(network).score(levels, candidates, history), expected, rtol=1e-5, atol=1e-5)

@@ -9,9 +9,9 @@ import torch
 
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
-from adcreative.ctr.networks.zoo import build_ctr_model
+from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.training.loop import (
-    Watch,
+    Callbacks,
     _draw_batches,
     _drop_modalities,
     train_model,
@@ -129,10 +129,12 @@ def tests_only() -> tuple[FeatureBuilder, FeatureBatch, Counts]:
     return builder, builder.encode(world.creatives, world.features), count_outcomes(world.creatives)
 
 
-def fit(tests_only: tuple[FeatureBuilder, FeatureBatch, Counts], config: TrainingConfig, watch: Watch = Watch()):  # type: ignore[no-untyped-def]  # noqa: B008
+def fit(tests_only: tuple[FeatureBuilder, FeatureBatch, Counts], config: TrainingConfig, callbacks: Callbacks = Callbacks()):  # type: ignore[no-untyped-def]  # noqa: B008
     builder, rows, counts = tests_only
     model = build_ctr_model("linear", builder.spec, CTRModelConfig(), generator=torch.Generator().manual_seed(0))
-    summary = train_model(model, rows, counts, (np.arange(120), np.arange(120, 160)), config=config, seed=0, watch=watch)
+    summary = train_model(
+        model, rows, counts, (np.arange(120), np.arange(120, 160)), config=config, seed=0, callbacks=callbacks
+    )
     return model, summary
 
 
@@ -150,13 +152,13 @@ def test_best_epoch_is_kept_and_patience_ends_the_run(tests_only: tuple[FeatureB
 
 def test_progress_is_told_each_epoch(tests_only: tuple[FeatureBuilder, FeatureBatch, Counts]) -> None:
     told: list[tuple[int, int]] = []
-    fit(tests_only, TrainingConfig(num_epochs=2), Watch(progress=lambda done, most: told.append((done, most))))
+    fit(tests_only, TrainingConfig(num_epochs=2), Callbacks(progress=lambda done, most: told.append((done, most))))
     assert told == [(1, 2), (2, 2)]
 
 
 def test_a_stopped_run_says_so(tests_only: tuple[FeatureBuilder, FeatureBatch, Counts]) -> None:
     with pytest.raises(TrainingError, match="training was stopped in epoch 1 of 20; nothing was saved"):
-        fit(tests_only, TrainingConfig(), Watch(should_stop=lambda: True))
+        fit(tests_only, TrainingConfig(), Callbacks(should_stop=lambda: True))
 
 
 def test_a_loss_that_is_not_finite_is_an_error(tests_only: tuple[FeatureBuilder, FeatureBatch, Counts]) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_training import ChallengeData, ChallengeTraining
-from adcreative.ctr.inputs.microlens import ChallengeItems
-from adcreative.ctr.nn.distributed import place_among_shares, shared_batch, sum_over_shares
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
+from adcreative.ctr.inputs.microlens import MicroLensItems
+from adcreative.ctr.nn.distributed import all_reduce, shard_offset, shared_batch
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 
@@ -38,14 +39,13 @@ def _fresh_precision() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def training_of(name: str, folder: Path, out: Path, **options: object) -> ChallengeTraining:
-    data = ChallengeData.open(folder)
+def training_of(name: str, folder: Path, out: Path, **options: object) -> MicroLensTraining:
+    data = MicroLensData.open(folder)
     narrow = narrow_entries()[name]
-    sizes = vars(data.entry(name).config) | {
-        key: getattr(narrow.config, key) for key in ("embedding_dim", "projected_dim", "num_layers", "num_rows")
-    }
-    entry = type(narrow)(type(narrow.config)(**sizes), narrow.schedule, narrow.build)
-    return ChallengeTraining(name, data, out, QUICK, entry=entry, save_every=1, log=lambda line: None, **options)  # type: ignore[arg-type]
+    sizes = {key: getattr(narrow.inputs, key) for key in ("embedding_dim", "projected_dim")}
+    entry = replace(narrow, inputs=replace(data.entry(name).inputs, **sizes))
+    run = RunConfig(save_every=1, **options)  # type: ignore[arg-type]
+    return MicroLensTraining(name, data, out, QUICK, entry=entry, run=run, log=lambda line: None)
 
 
 def weights_in(out: Path) -> dict[str, Tensor]:
@@ -106,7 +106,7 @@ def test_a_killed_process_leaves_a_state_that_goes_on_to_the_same_weights(folder
     assert all(torch.equal(tensor, expected[name]) for name, tensor in resumed.network.state_dict().items())
 
 
-def test_mixed_precision_keeps_float32_weights_and_nearly_the_chances(folder: Path, tmp_path: Path) -> None:
+def test_mixed_precision_keeps_float32_weights_and_nearly_the_probabilities(folder: Path, tmp_path: Path) -> None:
     plain = training_of("din", folder, tmp_path / "plain")
     plain.fit()
     _, expected, _ = plain.predict()
@@ -131,7 +131,7 @@ def test_items_held_once_give_the_logits_of_items_spelled_out(name: str, folder:
     rows = next(training.data.train.iter_batches(40))
     items = training.data.items
     parts = (rows.history.astype(np.int64), items.tags[rows.history], items.embeddings[rows.history])
-    spelled_out = ChallengeItems(*map(torch.from_numpy, parts))
+    spelled_out = MicroLensItems(*map(torch.from_numpy, parts))
     levels, target, once = training.batches.build(rows)
     assert once.place is not None
     assert len(once.ids) == len(np.unique(rows.history))
@@ -151,5 +151,5 @@ def test_a_batch_without_any_history_is_built(folder: Path, tmp_path: Path) -> N
 def test_one_process_shares_with_nobody() -> None:
     values = torch.ones(3)
     with shared_batch():
-        assert sum_over_shares(values) is values
-        assert place_among_shares(7) == (0, 7)
+        assert all_reduce(values) is values
+        assert shard_offset(7) == (0, 7)

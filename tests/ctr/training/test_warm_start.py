@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from adcreative.ctr.config import CTRModelConfig
+from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.inputs.labels import attach_labels, widen_spec
-from adcreative.ctr.networks.zoo import build_ctr_model
 from adcreative.ctr.training import warm_start
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch

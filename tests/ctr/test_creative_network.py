@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
+from adcreative.ctr.creative_network import CTR_MODELS, CreativeNetwork, build_ctr_model, upgrade_state
 from adcreative.ctr.inputs.creative import WidePath
-from adcreative.ctr.networks.qin import CreativeQIN
-from adcreative.ctr.networks.zoo import CTR_MODELS, build_ctr_model
 from adcreative.ctr.training.loop import train_model
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
@@ -143,15 +142,15 @@ def test_appeal_raises_the_wide_logit_whatever_is_learnt(builder: FeatureBuilder
     assert bool((wide(more) > wide(batch)).all())
 
 
-def test_history_matters_and_folding_and_kept_memory_change_nothing(builder: FeatureBuilder, batch: FeatureBatch) -> None:
+def test_history_matters_and_folding_and_a_cache_change_nothing(builder: FeatureBuilder, batch: FeatureBatch) -> None:
     model = build("qin", builder)
-    assert isinstance(model, CreativeQIN)
+    assert isinstance(model, CreativeNetwork)
     for _ in range(2):
         model.train()(batch)  # moves batch-norm statistics
     plain = model.eval()(batch)
     assert batch.history is not None
-    memory = model.encode_memory(batch.history.items, batch.history.log_rate)
-    torch.testing.assert_close(model(batch, memory), plain)
+    cache = model.encode_history(batch.history.items, batch.history.log_rate)
+    torch.testing.assert_close(model(batch, cache), plain)
     folded = model.fold()(batch)
     assert not torch.equal(folded, plain)  # really another path
     torch.testing.assert_close(folded, plain, rtol=1e-5, atol=1e-5)
@@ -166,3 +165,29 @@ def test_unseen_category_contributes_nothing(builder: FeatureBuilder) -> None:
     assert rows.present[:, FIELDS.index("brand")].tolist() == [0.0, 0.0]
     logits = model(rows)
     assert float(logits[0]) == float(logits[1])
+
+
+OLD_PARTS = {  # names of tensors in predictors of format 3, as they were saved
+    "qin": {"inputs.fields.": "fields.", "inputs.log_rate.": "log_rate.", "network.": ""},
+    "din": {"inputs.fields.": "fields.", "network.tower.": "", "network.": ""},
+    "autoint": {
+        "inputs.dense.": "fields.", "inputs.": "", "network.tower.linears.0.": "first.", "network.tower.linears.1.": "second.",
+        "network.": "",
+    },
+    "linear": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OLD_PARTS)
+def test_weights_of_an_older_predictor_find_their_place(name: str, builder: FeatureBuilder, batch: FeatureBatch) -> None:
+    model = build(name, builder).eval()
+    old = {}
+    for key, tensor in model.state_dict().items():
+        part = next((part for part in OLD_PARTS[name] if key.startswith(part)), "")
+        old[OLD_PARTS[name].get(part, "") + key.removeprefix(part)] = tensor
+    if name == "din":  # it read [v_U ; target ; place] then
+        place, target, interest = old["linears.0.weight"].split([12, 56, 57], dim=1)  # 3 fields, 14 fields, 14 fields + 1
+        old["linears.0.weight"] = torch.cat([interest, target, place], dim=1)
+    again = build(name, builder, seed=9).eval()
+    again.load_state_dict(upgrade_state(name, old))
+    assert torch.equal(again(batch), model(batch))

@@ -1,19 +1,22 @@
-"""The published challenge network: parameter budget as logged by its authors, and a naive twin of its forward."""
+"""QIN as published on MicroLens_1M_x1: parameter budget as logged by its authors, and a naive twin of its forward."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from adcreative.ctr.networks.qin import ChallengeConfig, ChallengeItems, ChallengeQIN
+from adcreative.benchmarks.microlens_models import build_qin
+from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
+from adcreative.ctr.networks.qin import QINConfig
 from tests.ctr.nn.test_layers import naive_attention, naive_quadratic, seeded
 
-SMALL = ChallengeConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4, num_layers=2, num_rows=3)
+SMALL = MicroLensConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4)
+SMALL_QIN = QINConfig(num_layers=2, num_rows=3)
 
 
-def draw_items(*shape: int, seed: int) -> ChallengeItems:
+def draw_items(*shape: int, seed: int) -> MicroLensItems:
     generator = seeded(seed)
-    return ChallengeItems(
+    return MicroLensItems(
         torch.randint(0, 20, shape, generator=generator),
         torch.randint(0, 9, (*shape, 5), generator=generator),
         torch.randn(*shape, 5, generator=generator),
@@ -22,12 +25,12 @@ def draw_items(*shape: int, seed: int) -> ChallengeItems:
 
 @pytest.mark.parametrize(("num_rows", "expected"), [(4, 31_244_293), (3, 27_045_893)])
 def test_parameter_count_is_the_logged_one(num_rows: int, expected: int) -> None:
-    network = ChallengeQIN(ChallengeConfig(num_rows=num_rows), generator=seeded())
+    network = build_qin(MicroLensConfig(), QINConfig(num_rows=num_rows), generator=seeded())
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
 
 def test_forward_equals_a_naive_twin() -> None:
-    network = ChallengeQIN(SMALL, generator=seeded())
+    network = build_qin(SMALL, SMALL_QIN, generator=seeded())
     with torch.no_grad():
         for table in (network.item_table, network.tag_table, network.likes_table, network.views_table):
             table.weight[1:] = torch.randn(table.weight[1:].shape, generator=seeded(9))
@@ -45,19 +48,19 @@ def test_forward_equals_a_naive_twin() -> None:
         e = vector(target.ids[b], target.tags[b], target.embeddings[b])
         items = torch.stack([vector(history.ids[b, j], history.tags[b, j], history.embeddings[b, j]) for j in range(6)])
         mask = (history.ids[b] > 0).float()
-        attended = naive_attention(network.attention, e[None], items[None], mask[None])[0]
+        attended = naive_attention(network.network.attention, e[None], items[None], mask[None])[0]
         likes, views = network.likes_table.weight[levels[b, 0]], network.views_table.weight[levels[b, 1]]
         x = torch.cat([likes, views, e, attended])[None]
-        for layer in network.quadratic.layers:
+        for layer in network.network.quadratic.layers:
             x = naive_quadratic(layer, x)  # type: ignore[arg-type]
-        expected.append(float(network.head.weight[0] @ x[0] + network.head.bias[0]))
+        expected.append(float(network.network.head.weight[0] @ x[0] + network.network.head.bias[0]))
     torch.testing.assert_close(network(levels, target, history), torch.tensor(expected), rtol=1e-4, atol=1e-5)
 
 
 def test_padding_items_of_the_history_change_nothing() -> None:
-    network = ChallengeQIN(SMALL, generator=seeded()).eval()
+    network = build_qin(SMALL, SMALL_QIN, generator=seeded()).eval()
     levels, target, history = torch.tensor([[1, 2]]), draw_items(1, seed=1), draw_items(1, 3, seed=2)
-    padded = ChallengeItems(
+    padded = MicroLensItems(
         torch.cat([torch.zeros(1, 2, dtype=torch.int64), history.ids], dim=1),
         torch.cat([torch.ones(1, 2, 5, dtype=torch.int64), history.tags], dim=1),
         torch.cat([torch.full((1, 2, 5), 7.0), history.embeddings], dim=1),

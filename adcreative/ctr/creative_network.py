@@ -1,0 +1,162 @@
+"""The networks of `ctr/networks` on creatives: one number that is linear in every field, plus what a network adds to it.
+
+    logit = wide(fields) + network(inputs)
+
+Each network starts at zero here, so an untrained one is the wide path: base rate plus the appeal of the words. The dict at the
+foot is the registry of names that `train` takes; nothing registers itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.ctr.config import CTRModelConfig
+from adcreative.ctr.inputs.creative import CategoryInputs, TargetInputs, WidePath
+from adcreative.ctr.inputs.network_inputs import KeyValueCache, Network
+from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
+from adcreative.ctr.networks.din import DIN, DINConfig
+from adcreative.ctr.networks.qin import QIN, QINConfig
+from adcreative.errors import ConfigError
+from adcreative.features.batch import FeatureBatch, FeatureSpec
+
+Inputs = CategoryInputs | TargetInputs
+Parts = tuple[Inputs, Network]
+AUTOINT_HIDDEN_DIMS = (256, 128)  # AdSEE's sizes: three layers of two heads, DNN 256-128
+
+
+class MeanRate(nn.Module):
+    """One number for everybody: the floor that any network must beat before its opinion counts."""
+
+    def __init__(self, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.tensor(spec.base_log_odds))
+
+    def forward(self, batch: FeatureBatch) -> Tensor:
+        """Return logits [B], all equal."""
+        return self.bias.expand(len(batch))
+
+
+class CreativeNetwork(nn.Module):
+    """Logits of creatives: the wide path, and a network unless the wide path is all."""
+
+    def __init__(self, wide: WidePath, parts: Parts | None = None) -> None:
+        super().__init__()
+        self.wide = wide
+        self.inputs: Inputs | None = None if parts is None else parts[0]
+        self.network: Network | None = None if parts is None else parts[1]
+
+    @property
+    def has_cache(self) -> bool:
+        """True when a history can be encoded once for many creatives (`encode_history`)."""
+        return isinstance(self.network, QIN)
+
+    def encode_history(self, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
+        """Return what the network needs of history items and their log rates [U, 1]; None when it keeps nothing of them."""
+        if not isinstance(self.network, QIN) or not isinstance(self.inputs, TargetInputs):
+            return None
+        return self.network.encode_sequence(self.inputs.encode_items(items, log_rate))
+
+    def forward(self, batch: FeatureBatch, cache: KeyValueCache | None = None) -> Tensor:
+        """Return logits [B], float32; rows do not influence each other in eval mode.
+
+        Args:
+            cache: what `encode_history` returned for the items of the batch's history; they are encoded afresh when None.
+        """
+        logits: Tensor = self.wide(batch)
+        if self.network is None or self.inputs is None:
+            return logits
+        if cache is not None and isinstance(self.inputs, TargetInputs):
+            return logits + self.network(self.inputs(batch, encodes_history=False), cache)
+        return logits + self.network(self.inputs(batch))
+
+    def fold(self) -> CreativeNetwork:
+        """Switch to eval mode with the network in its form for serving; `train()` switches back. Returns self."""
+        self.eval()
+        if self.network is not None:
+            self.network.fold()
+        return self
+
+
+def _build_qin(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
+    dim = config.embedding_dim
+    inputs = TargetInputs(spec, dim, config.input_dropout_prob, log_rate_dim=dim, generator=generator)
+    sizes = QINConfig(
+        num_layers=config.num_layers, num_rows=config.num_rows, dropout_prob=config.dropout_prob, starts_at_zero=True
+    )
+    return inputs, QIN(inputs.shape, sizes, generator=generator)
+
+
+def _build_din(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
+    inputs = TargetInputs(spec, config.embedding_dim, config.input_dropout_prob, log_rate_dim=1, generator=generator)
+    return inputs, DIN(inputs.shape, DINConfig(dropout_prob=config.dropout_prob, starts_at_zero=True), generator=generator)
+
+
+def _build_autoint(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
+    dim = config.embedding_dim + config.embedding_dim % 2  # two heads
+    inputs = CategoryInputs(spec, dim, config.input_dropout_prob, hidden_dim=AUTOINT_HIDDEN_DIMS[0], generator=generator)
+    sizes = AutoIntConfig(attention_dim=dim, hidden_dims=AUTOINT_HIDDEN_DIMS, weight_std=ADSEE_STD, starts_at_zero=True)
+    return inputs, AutoInt(inputs.shape, sizes, generator=generator)
+
+
+BUILDERS: Mapping[str, Callable[[FeatureSpec, CTRModelConfig, torch.Generator], Parts] | None] = {
+    "linear": None,  # the floor every other network must beat on held-out log-loss
+    "qin": _build_qin,
+    "din": _build_din,
+    "autoint": _build_autoint,
+}
+CTR_MODELS = ("mean_rate", *BUILDERS)
+
+
+def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> nn.Module:
+    """Build the network registered as `name`: FeatureBatch -> logits [B], randomly initialised from `generator`.
+
+    Raises:
+        ConfigError: no such name; the message lists the known ones and the nearest.
+    """
+    if name not in CTR_MODELS:
+        near = difflib.get_close_matches(name, CTR_MODELS, n=1)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        raise ConfigError(f'no CTR model named "{name}"; known: {", ".join(sorted(CTR_MODELS))}.{hint}')
+    if name == "mean_rate":
+        return MeanRate(spec, config, generator=generator)
+    wide, build = WidePath(spec, config.input_dropout_prob, generator=generator), BUILDERS[name]
+    return CreativeNetwork(wide, None if build is None else build(spec, config, generator))
+
+
+OLD_NAMES: Mapping[str, Mapping[str, str]] = {  # of predictors up to format 3: pattern -> name in today's networks
+    "qin": {r"(fields|log_rate)\.": r"inputs.\1.", r"(attention|quadratic|head)\.": r"network.\1."},
+    "din": {
+        r"fields\.": "inputs.fields.", r"(attention|head)\.": r"network.\1.", r"(linears|activations)\.": r"network.tower.\1.",
+    },
+    "autoint": {
+        r"fields\.": "inputs.dense.", r"(tables|labels)\.": r"inputs.\1.", r"(interacting|head)\.": r"network.\1.",
+        r"first\.": "network.tower.linears.0.", r"second\.": "network.tower.linears.1.",
+    },
+}  # fmt: skip
+
+
+def upgrade_state(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of the network `name`, saved in a predictor of format 3, under today's names.
+
+    DIN read [v_U ; target ; place] and reads [place ; target ; v_U] now: the columns of its first layer move along.
+    """
+    renamed = {}
+    for old, tensor in state.items():
+        new = old
+        for pattern, replacement in OLD_NAMES.get(name, {}).items():
+            if re.match(pattern, old):
+                new = re.sub(f"^{pattern}", replacement, old)
+        renamed[new] = tensor
+    first = "network.tower.linears.0.weight"
+    if name == "din" and first in renamed:
+        target_dim = state["attention.linears.0.weight"].shape[1] // 4  # 4 E + 1 columns
+        interest, target, place = renamed[first].split(
+            [target_dim + 1, target_dim, renamed[first].shape[1] - 2 * target_dim - 1], dim=1
+        )
+        renamed[first] = torch.cat([place, target, interest], dim=1)
+    return renamed

@@ -1,0 +1,89 @@
+"""What every click-rate network reads, whatever the rows were made from: creatives, MicroLens, an impression log.
+
+Shapes: B rows, F fields, D field width, E target width, T history length, S width of a history item (S >= E, its first E
+numbers are those of a target), U distinct history items, H width of a network's first hidden layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkInputs:
+    """B rows as vectors.
+
+    fields [B, F, D]: every field, or every field outside the target where there is one; absent fields are zero vectors.
+    present [B, F]: 1 = there, 0 = absent; None: all are there.
+    dense [B, H]: what inputs that are no fields (wide embeddings) add to the first hidden layer of a network; None: nothing.
+    target [B, E]: the candidate, for networks that compare it with a history.
+    sequence: the history, [B, T, S], or [U, S] with each distinct item once, when `place` [B, T] int64 says which stands where.
+    mask [B, T]: 1 = a real item, 0 = padding. domain [B] int64: the placement, market or scenario of a row.
+    views: name -> [B, F', D'], the same fields through further tables, which a network asks for (`InputShape.views`).
+    """
+
+    fields: Tensor
+    present: Tensor | None = None
+    dense: Tensor | None = None
+    target: Tensor | None = None
+    sequence: Tensor | None = None
+    mask: Tensor | None = None
+    place: Tensor | None = None
+    domain: Tensor | None = None
+    views: dict[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.fields.shape[0]
+
+    def spread_sequence(self) -> Tensor:
+        """Return the history as [B, T, S], each row with its own copy of an item.
+
+        Raises:
+            ValueError: there is no history.
+        """
+        if self.sequence is None:
+            raise ValueError("these inputs have no history; build them with one")
+        return self.sequence if self.place is None else F.embedding(self.place, self.sequence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputShape:
+    """The sizes that a network is built for; see `NetworkInputs`. A size of 0 means that there is no such input.
+
+    views: name -> (number of fields, width) of further tables.
+    """
+
+    num_fields: int
+    field_dim: int
+    hidden_dim: int = 0
+    target_dim: int = 0
+    sequence_dim: int = 0
+    num_domains: int = 0
+    views: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def flat_dim(self) -> int:
+        """Width of all fields side by side."""
+        return self.num_fields * self.field_dim
+
+
+@dataclass(frozen=True)
+class KeyValueCache:
+    """Keys and values of history items, [U, A] each: all that attention needs of them, whatever the target."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class Network(nn.Module):
+    """A network on `NetworkInputs`: `forward` returns logits [B]."""
+
+    def forward(self, inputs: NetworkInputs) -> Tensor:
+        raise NotImplementedError
+
+    def fold(self) -> None:
+        """Switch to eval mode and to the form for serving, where the network has one; `train()` switches back."""
+        self.eval()
