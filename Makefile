@@ -28,13 +28,15 @@ lint: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# FuxiCTR, against which the networks are measured, needs an older pandas: it lives in an environment of its own.
-.venv-bench/.installed: pyproject.toml requirements-embedded.txt
-	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[app,bench,dev]"
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-embedded.txt
+# FuxiCTR, which the networks are measured against, needs an older pandas: it lives in an environment on top of .venv.
+.venv-bench/.installed: .venv/.installed
+	$(BIN)/python -m venv .venv-bench
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> $$(.venv-bench/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/zz_project.pth
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	touch $@
 
+# BENCH names figures and options: make bench BENCH="serving synthesis", make bench BENCH="--tiny"
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.bench $(BENCH)
 

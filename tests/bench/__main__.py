@@ -1,11 +1,19 @@
-"""make bench: ratios measured in one run, printed as JSON; nothing here passes or fails."""
+"""Ratios measured in one run, printed as JSON; nothing here passes or fails.
+
+make bench                                  all figures (an hour or two)
+make bench BENCH="serving synthesis"        some
+python -m tests.bench serving --tiny        sizes at which every part runs in seconds and no figure means anything
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from tests.bench.app import app_figures
 from tests.bench.ctr_training import ctr_training_figures
@@ -17,25 +25,54 @@ from tests.bench.serving import serving_figures
 from tests.bench.synthesis import synthesis_figures
 
 
-def seconds_of(arguments: list[str]) -> float:
-    """Return the wall time of the fastest of three runs of a whole command."""
-    times = []
-    for _ in range(3):
-        started_s = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-        times.append(time.perf_counter() - started_s)
-    return min(times)
+def start_figures(repeats: int = 3) -> dict[str, float]:
+    """Return how long `adcreative --help` takes, alone and against a bare Python; the fastest of the repeats."""
+
+    def seconds_of(arguments: list[str]) -> float:
+        times = []
+        for _ in range(repeats):
+            started_s = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+            times.append(time.perf_counter() - started_s)
+        return min(times)
+
+    bare, help_s = seconds_of(["-c", "pass"]), seconds_of(["-m", "adcreative", "--help"])
+    return {"help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1)}
+
+
+def rendering_figures(sizes: tuple[int, ...] = (256, 1024), repeats: int = 3) -> dict[str, float]:
+    """Return the figures of each picture size, in px."""
+    return {name: value for size in sizes for name, value in synthesis_figures(size, repeats).items()}
+
+
+# name -> (what measures it, settings at which it runs in seconds)
+FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
+    "start": (start_figures, {"repeats": 1}),
+    "scoring": (scoring_figures, {"num": 4, "num_straight": 1, "repeats": 1}),
+    "all-cores": (all_cores_figures, {"num": 4, "repeats": 1}),
+    "serving": (serving_figures, {"repeats": 1, "num_candidates": 8, "history_length": 4}),
+    "synthesis": (rendering_figures, {"sizes": (32,), "repeats": 1}),
+    "ctr-training": (ctr_training_figures, {"num_rows": 40_000, "num_valid": 500}),
+    "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
+    "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
+    "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
+    "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
+}
 
 
 def main() -> None:
-    bare, help_s = seconds_of(["-c", "pass"]), seconds_of(["-m", "adcreative.cli.app", "--help"])
-    figures = {
-        "help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1),
-        **scoring_figures(), **all_cores_figures(), **serving_figures(),
-        **synthesis_figures(256), **synthesis_figures(1024), **ctr_training_figures(), **fuxictr_figures(),
-    }  # fmt: skip
-    figures |= memory_figures() | editing_figures() | app_figures()
-    print(json.dumps(figures, indent=1))
+    """Measure what was asked for, all figures if nothing was."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FIGURES)}; default: all")
+    parser.add_argument("--tiny", action="store_true", help="only show that each part still runs")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - FIGURES.keys():
+        parser.error(f"no figures are named {', '.join(sorted(unknown))}; known: {', '.join(FIGURES)}")
+    found: dict[str, Any] = {}
+    for name in arguments.names or FIGURES:
+        measure, tiny = FIGURES[name]
+        found |= measure(**tiny) if arguments.tiny else measure()
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -87,14 +87,14 @@ def extrapolate(lines: list[dict[str, float]], ceiling: float, rows: float) -> f
     return float(ceiling - np.exp(offset + slope * np.log(rows)))
 
 
-def ctr_training_figures(num_rows: int = 1_000_000) -> dict[str, Any]:
+def ctr_training_figures(num_rows: int = 1_000_000, num_valid: int = 20_000) -> dict[str, Any]:
     """Return the curve, its extrapolation to ten times the rows, and the AUC of float32 and bfloat16 on a tenth."""
     torch.set_num_threads(1)
     pa.set_cpu_count(1)
     world = World()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        truth = world.write(folder / "data", num_rows, 20_000)
+        truth = world.write(folder / "data", num_rows, num_valid)
         labels = np.concatenate([rows.labels for rows in MicroLensData.open(folder / "data").valid.iter_batches(4096)])
         ceiling = area_under_curve(labels, truth)
         lines = train_and_mark(folder / "data", world, num_rows, folder / "run")

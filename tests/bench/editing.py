@@ -36,7 +36,9 @@ STAGES = (
 )  # fmt: skip
 
 
-def editing_figures() -> dict[str, Any]:
+def editing_figures(
+    population: int = POPULATION, generations: int = GENERATIONS, num_one_by_one: int = NUM_ONE_BY_ONE
+) -> dict[str, Any]:
     """Return candidates a second of both ways, their ratio, and seconds and shares of a 60x40 search on two faces."""
     import torch
 
@@ -49,7 +51,8 @@ def editing_figures() -> dict[str, Any]:
     try:
         bundle = tools.editor_tools(load_model(None), None)
         ad = ad_with_two_faces(market, bundle)
-        return {**evaluation_figures(ad, bundle), **search_figures(ad, bundle)}
+        figures = evaluation_figures(ad, bundle, population, generations, num_one_by_one)
+        return figures | search_figures(ad, bundle, population, generations)
     finally:
         extractor.cache = cache
 
@@ -67,7 +70,9 @@ def ad_with_two_faces(market: Any, tools: EditorTools) -> Creative:
     raise RuntimeError("no simulated ad has two faces that may be edited")
 
 
-def evaluation_figures(ad: Creative, tools: EditorTools) -> dict[str, float]:
+def evaluation_figures(
+    ad: Creative, tools: EditorTools, population_size: int, generations: int, num_one_by_one: int
+) -> dict[str, float]:
     """Return candidates a second: batched (without and with the probes' cost), one at a time, and their ratios."""
     config = EditorConfig()
     opened = open_creative(ad, tools, config)
@@ -79,11 +84,11 @@ def evaluation_figures(ad: Creative, tools: EditorTools) -> dict[str, float]:
         ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), surrogate=surrogate
     )
     rng = np.random.default_rng(0)
-    population = [space.sample(rng=rng) for _ in range(POPULATION)]
-    batched_s = _seconds(lambda: scorer(population)) / POPULATION
-    pixels, few = PixelScorer(opened, lines, scorer, tools.extractor), population[:NUM_ONE_BY_ONE]
+    population = [space.sample(rng=rng) for _ in range(population_size)]
+    batched_s = _seconds(lambda: scorer(population)) / population_size
+    pixels, few = PixelScorer(opened, lines, scorer, tools.extractor), population[:num_one_by_one]
     one_by_one_s = _seconds(lambda: [pixels([genome]) for genome in few], repeats=1) / len(few)
-    with_probes_s = batched_s + probes_s / (POPULATION * (GENERATIONS + 1))
+    with_probes_s = batched_s + probes_s / (population_size * (generations + 1))
     return {
         "edit_candidates_per_s_batched": round(1 / batched_s, 1),
         "edit_candidates_per_s_one_by_one": round(1 / one_by_one_s, 2),
@@ -92,9 +97,9 @@ def evaluation_figures(ad: Creative, tools: EditorTools) -> dict[str, float]:
     }
 
 
-def search_figures(ad: Creative, tools: EditorTools) -> dict[str, Any]:
+def search_figures(ad: Creative, tools: EditorTools, population: int, generations: int) -> dict[str, Any]:
     """Return seconds of a 60x40 search from opening to verdict, what was rendered, and the share of each stage."""
-    config = EditorConfig(population_size=POPULATION, generations=GENERATIONS, patience=GENERATIONS)  # to the end
+    config = EditorConfig(population_size=population, generations=generations, patience=max(1, generations))  # to the end
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with stage_seconds() as spent:
         outcome = edit_creative(ad, tools=tools, config=config)

@@ -60,7 +60,7 @@ def survey_kib(num: int) -> float:
     return peak / 1024
 
 
-def memory_figures(num: int = 2000) -> dict[str, Any]:
+def memory_figures(num: int = 2000, survey_sizes: tuple[int, int] = (2000, 12_000)) -> dict[str, Any]:
     """Return the slope in KiB a creative and what it means at 100,000, beside the level and the time."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -76,7 +76,8 @@ def memory_figures(num: int = 2000) -> dict[str, Any]:
         seconds = time.perf_counter() - started_s
     done, kib = np.array([sample for sample in samples if sample[0] >= num // 2], float).T
     slope = float(np.polyfit(done, kib, 1)[0])
-    survey = (survey_kib(12_000) - survey_kib(2000)) / 10_000
+    few, many = survey_sizes
+    survey = (survey_kib(many) - survey_kib(few)) / (many - few)
     return {
         "survey_memory_kib_per_creative": round(survey, 2), "survey_memory_mib_at_100000": round(survey * MANY / 1024),
         "score_memory_kib_per_creative": round(slope, 2), "score_memory_mib_more_at_100000": round(slope * MANY / 1024, 1),

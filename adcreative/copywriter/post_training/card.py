@@ -26,7 +26,7 @@ from adcreative.copywriter.post_training.measures import (
     ratio_interval,
     sample_lines,
 )  # fmt: skip
-from adcreative.copywriter.post_training.training import BASE_NAME, Model, load_base, write_adapter
+from adcreative.copywriter.post_training.model import BASE_NAME, Model, load_base, write_adapter
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
 

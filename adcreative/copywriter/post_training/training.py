@@ -1,47 +1,38 @@
 """Teach a small language model to write a brand's lines: three stages, each on trl's own trainer, each resumable.
 
-    python -m adcreative.copywriter.post_training pretrain corpus.txt --out RUN/1                     a brand's texts
-    python -m adcreative.copywriter.post_training sft approved.jsonl --out RUN/2 [--start RUN/1/adapter]
-    python -m adcreative.copywriter.post_training dpo packages.parquet --out RUN/3 --start RUN/2/adapter
-    python -m adcreative.copywriter.post_training evaluate packages.parquet --adapter RUN/3/adapter [--export DIR]
-
-Stages change a LoRA adapter only; the model below it stays as it is. A stage that was killed goes on from its last checkpoint
+A stage changes a LoRA adapter only; the model below it stays as it is. A stage that was killed goes on from its last checkpoint
 when it is started again with the same arguments, and ends with the weights it would have had. Needs the `posttrain` extra.
+
     pretrain  next-token likelihood of a corpus (Gururangan et al. 2020, continued pre-training)
     sft       likelihood of approved lines given the brief; the brief's own tokens carry no loss
     dpo       -log sigmoid(beta * (log-ratio of the chosen line - log-ratio of the rejected line)), log-ratios against the
               model that the stage starts from (Rafailov et al. 2023, eq. 7); ln 2 before the first step. A small weight on
               the chosen line's own likelihood keeps the model from making both lines unlikely (Pang et al. 2024).
-For formats of the files see post_training_data.
+
+Formats of the files: `data`. Command line: `__main__`.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
-from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 
-from adcreative.copywriter.engines.adapter import CONFIG_FILE, WEIGHTS_FILE
-from adcreative.copywriter.engines.local_llm import default_cache_dir
-from adcreative.copywriter.post_training.data import Example, read_approved, read_corpus, read_preferences
-from adcreative.encoders.gguf_cache import load_language_model
-from adcreative.encoders.weights import find_weight, hash_file
+from adcreative.copywriter.engines.adapter import WEIGHTS_FILE
+from adcreative.copywriter.post_training.data import Example
+from adcreative.copywriter.post_training.model import Model, load_base, save_adapter
+from adcreative.encoders.weights import hash_file
 from adcreative.errors import TrainingError
 
 STAGES = ("pretrain", "sft", "dpo")
-BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -74,12 +65,6 @@ CONFIGS = {
     "sft": PostTrainingConfig(learning_rate=3e-4),
     "dpo": PostTrainingConfig(learning_rate=4e-4),
 }
-Model = tuple[PreTrainedModel, PreTrainedTokenizerBase]
-
-
-def load_base() -> Model:
-    """Return the embedded SmolLM2 and its tokenizer, float32, weights frozen."""
-    return load_language_model(find_weight("smollm2-135m"), default_cache_dir())
 
 
 def pretrain(rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
@@ -184,26 +169,6 @@ def _run(trainer: Any, out_dir: Path) -> Path:
     return out_dir / "adapter"
 
 
-def save_adapter(peft_model: Any, folder: Path) -> None:
-    """Write the adapter that was trained; see `write_adapter`."""
-    import peft
-
-    state = peft.get_peft_model_state_dict(peft_model, adapter_name="default")
-    write_adapter(state, peft_model.peft_config["default"].to_dict(), folder)
-
-
-def write_adapter(tensors: Mapping[str, Tensor], config: Mapping[str, Any], folder: Path) -> None:
-    """Write an adapter as peft's two files, weights as float16, and a manifest with their hash; no path of this machine."""
-    folder.mkdir(parents=True, exist_ok=True)
-    halves = {name: tensor.detach().cpu().half().contiguous() for name, tensor in tensors.items()}
-    (folder / WEIGHTS_FILE).write_bytes(save({name: halves[name] for name in sorted(halves)}, metadata={"format": "pt"}))
-    plain = {**config, "base_model_name_or_path": BASE_NAME, "inference_mode": True}
-    plain["target_modules"] = sorted(plain["target_modules"])  # a set in peft, in another order every time
-    (folder / CONFIG_FILE).write_text(json.dumps(plain, indent=2, default=str) + "\n")
-    manifest = {"kind": "copywriter-adapter", "format": 1, "file": WEIGHTS_FILE, "sha256": hash_file(folder / WEIGHTS_FILE)}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-
-
 def _claim(out_dir: Path, stage: str, rows: list[Example], config: PostTrainingConfig, start: Path | None) -> None:
     """Write down what is trained in out_dir; refuse it when something else was."""
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
@@ -215,42 +180,3 @@ def _claim(out_dir: Path, stage: str, rows: list[Example], config: PostTrainingC
         raise TrainingError(f"{out_dir} holds a training with another {', '.join(changed)}; give a new --out or remove it.")
     out_dir.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(claim, indent=2) + "\n")
-
-
-READERS = {"pretrain": read_corpus, "sft": read_approved, "dpo": read_preferences}
-RUNNERS = {"pretrain": pretrain, "sft": sft, "dpo": dpo}
-
-
-def main() -> None:
-    """Run one stage from the command line, or measure an adapter."""
-    parser = argparse.ArgumentParser(prog="python -m adcreative.copywriter.post_training", description=__doc__.splitlines()[0])
-    stages = parser.add_subparsers(dest="stage", required=True)
-    for stage in STAGES:
-        command = stages.add_parser(stage)
-        command.add_argument("data", type=Path)
-        command.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the adapter")
-        command.add_argument("--start", type=Path, help="adapter folder to go on with")
-        for name, kind in (("learning-rate", float), ("num-epochs", float), ("max-steps", int), ("batch-examples", int),
-                           ("beta", float), ("chosen-weight", float), ("seed", int)):  # fmt: skip
-            command.add_argument(f"--{name}", type=kind, default=getattr(CONFIGS[stage], name.replace("-", "_")))
-        command.add_argument("--threads", type=int, default=torch.get_num_threads())
-    command = stages.add_parser("evaluate")
-    command.add_argument("data", type=Path, help="parquet file of headline tests; figures are of its held-out part")
-    command.add_argument("--adapter", type=Path, required=True)
-    command.add_argument("--export", type=Path, help="copy the adapter there, with a card of the figures")
-    command.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if arguments.stage == "evaluate":
-        from adcreative.copywriter.post_training.card import evaluate_and_export
-
-        print(json.dumps(evaluate_and_export(arguments.data, arguments.adapter, arguments.export), indent=2))
-        return
-    stage = arguments.stage
-    changes = {k: v for k, v in vars(arguments).items() if k not in ("data", "out", "start", "stage", "threads")}
-    config = replace(CONFIGS[stage], **changes)
-    print(RUNNERS[stage](READERS[stage](arguments.data), arguments.out, config, start=arguments.start))
-
-
-if __name__ == "__main__":
-    main()

@@ -45,14 +45,13 @@ from adcreative.copywriter.post_training.measures import (
     ratio_interval,
     sample_lines,
 )
+from adcreative.copywriter.post_training.model import Model, save_adapter
 from adcreative.copywriter.post_training.training import (
     CONFIGS,
-    Model,
     PostTrainingConfig,
     build_trainer,
     dpo,
     pretrain,
-    save_adapter,
     sft,
 )
 from adcreative.encoders.headline_tests import HeadlineTests, part_of_test

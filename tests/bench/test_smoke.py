@@ -1,0 +1,53 @@
+"""The parts of `make bench` still run, at sizes at which no figure means anything.
+
+Those that take both cores or load a second large model are run by CI alone: `make bench BENCH=--tiny`, see `.ci/run`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from tests.bench import __main__ as bench
+from tests.bench import uplift
+
+HEAVY = {"scoring", "all-cores", "editing", "fuxictr"}
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Benches set threads and a cache of their own."""
+    monkeypatch.setenv("ADCREATIVE_CACHE", "")
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", [name for name in bench.FIGURES if name not in HEAVY])
+def test_each_part_measures_something(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny"])
+    bench.main()
+    figures = json.loads(capsys.readouterr().out)
+    numbers = [value for value in figures.values() if isinstance(value, int | float)]
+    assert numbers
+    assert not any(math.isinf(number) for number in numbers)
+
+
+def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "speed"])
+    with pytest.raises(SystemExit, match="2"):
+        bench.main()
+    assert "no figures are named speed; known: start, scoring" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--num", "1"], ["--curve", "1"]])
+def test_uplift_of_one_ad(options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--markets", "40", "--population", "4", "--generations", "1", "--algorithms", "nsga2"]
+    monkeypatch.setattr(sys, "argv", ["uplift", *options, *small])
+    uplift.main()
+    assert "market 40" in capsys.readouterr().out

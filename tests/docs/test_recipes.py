@@ -1,0 +1,104 @@
+"""The pages under adcreative/docs are followed on a toy, block by block, as a reader would: commands, Python, files.
+
+`sh` blocks run in the command line, `python` blocks run one after another, blocks that begin with `# file: NAME` are saved.
+Models are the shipped ones; folders are small. Indented lines are examples for later and are only checked to exist
+(`test_commands.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner
+
+from adcreative.cli.app import app
+from tests.docs.source_recipes import DOCS, ROOT, blocks, follow_in_source
+from tests.stylegan.foreign import originals
+
+UNNAMED = {"csv": "ads/metadata.csv", "json": "brand.json"}  # these formats have no comments to name a file in
+
+
+def follow(page: str, folder: Path) -> dict[str, Any]:
+    """Do in `folder`, which is the working folder, what the page says; return the names that its Python leaves."""
+    names: dict[str, Any] = {"__name__": "recipe"}
+    for language, text in blocks(page):
+        named = re.match(r"# file: (\S+)\n", text)
+        if named or language in UNNAMED:
+            path = folder / (named.group(1) if named else UNNAMED[language])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif language == "python":
+            exec(compile(text, page, "exec"), names)
+        elif language == "sh":
+            for line in text.replace("\\\n", " ").splitlines():
+                program, *arguments = shlex.split(line, comments=True)
+                assert program == "adcreative"
+                result = CliRunner().invoke(app, arguments, prog_name=program)
+                assert result.exit_code == 0, f"{line}\n{result.output}"
+        else:
+            raise AssertionError(f"{page}: nobody follows a block of {language}")
+    return names
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with the project's data beside it as in the checkout."""
+    os.symlink(ROOT / "data", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_tutorial(desk: Path, ad_folder: Path) -> None:
+    shutil.copytree(ad_folder, desk / "ads")
+    table = pd.read_csv(desk / "ads" / "metadata.csv")
+    table[table.file_name.notna()].to_csv(desk / "ads" / "metadata.csv", index=False)
+    follow("tutorial.md", desk)
+    assert (desk / "improved" / "report.html").exists()
+    assert (desk / "plan" / "plan.csv").exists()
+    assert "Ada Example" in (desk / "improved" / "audit.jsonl").read_text()
+    assert (desk / "meta.csv").stat().st_size > 100
+
+
+def test_folders_at_night(desk: Path, ad_folder: Path) -> None:
+    (desk / "ads").mkdir()
+    for name, picture in zip(("one.png", "two.png"), sorted((ad_folder / "images").iterdir()), strict=False):
+        Image.open(picture).save(desk / "ads" / name)
+    follow("how-to-folders-at-night.md", desk)
+    assert len((desk / "scores.csv").read_text().splitlines()) == 3
+    assert len((desk / "improved" / "results.jsonl").read_text().splitlines()) == 2
+    assert "100 nights" in (desk / "brand.json").read_text()
+
+
+def test_own_face_model(desk: Path) -> None:
+    photo = np.ascontiguousarray(data.astronaut()[:300, 60:380])
+    Image.fromarray(photo).save(desk / "photo.jpg", quality=95)
+    state = originals.random_rosinality(16, depth=2, seed=0)
+    originals.save_rosinality(desk / "stylegan2-ffhq.pt", state, torch.ones(originals.W_DIM), is_training_state=False)
+    names = follow("how-to-own-face-model.md", desk)
+    before, after = (np.asarray(Image.open(name).convert("RGB")).astype(int) for name in ("photo.jpg", "smile.png"))
+    assert after.shape == before.shape
+    assert 0.02 < (before != after).any(axis=2).mean() < 0.5
+    assert names["model"].generator.config.size == 16
+
+
+@pytest.mark.parametrize("thing", ["metric"])
+def test_adding_to_the_source(thing: str, tmp_path: Path) -> None:
+    assert "passed" in follow_in_source(f"how-to-add-a-{thing}.md", tmp_path)
+
+
+def test_every_page_that_can_be_followed_is_followed() -> None:
+    followed = re.findall(r'follow\("([\w-]+\.md)"', Path(__file__).read_text(encoding="utf-8"))
+    followed += [path.name for path in DOCS.glob("how-to-add-a-*.md")]
+    pages = {path.name for path in DOCS.glob("*.md") if any(language != "text" for language, _ in blocks(path.name))}
+    assert pages == set(followed)
