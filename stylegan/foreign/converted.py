@@ -13,6 +13,11 @@ from stylegan.networks.generator import Generator, GeneratorConfig, MappingNetwo
 from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder
 
 NUM_AVERAGED = 10_000
+LR_MULTIPLIER = 0.01
+ASSUMED_LR_MULTIPLIER = (
+    f"the file does not say the mapping's learning-rate multiplier; {LR_MULTIPLIER}, the default of the code that writes such "
+    "files, was assumed"
+)
 
 LICENCES = {
     "rosinality": "set by whoever trained the weights; NVIDIA's own weights, also when converted, are non-commercial",

@@ -11,7 +11,7 @@ import torch
 from stylegan.errors import CheckpointError, ShapeError
 from stylegan.foreign.converted import ConvertedWeights, mean_latent_rows
 from stylegan.foreign.rosinality import read_generator
-from stylegan.foreign.tensor_table import TensorTable
+from stylegan.foreign.tensor_table import TensorTable, without_wrapper
 from stylegan.networks.ir_se50 import NUM_BLOCKS, E4EConfig, Encoder4Editing
 
 WHAT = "e4e checkpoint"
@@ -27,6 +27,7 @@ def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:
     tensors = checkpoint["state_dict"]
     if not isinstance(tensors, Mapping):
         raise CheckpointError(f"{WHAT}: state_dict is a {type(tensors).__name__}, expected tensors by name")
+    tensors = without_wrapper(tensors)
     encoder_type = _option(checkpoint.get("opts"), "encoder_type", ENCODER_TYPE)
     if encoder_type != ENCODER_TYPE:
         raise CheckpointError(f'this checkpoint holds a "{encoder_type}", not e4e\'s {ENCODER_TYPE}: not supported')
@@ -41,8 +42,6 @@ def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:
         raise CheckpointError(f"{WHAT} has no {empty[0]}; use a full checkpoint, such as e4e_ffhq_encode.pt")
     starts_from_mean = bool(_option(checkpoint.get("opts"), "start_from_latent_avg", True))
     latent_avg = checkpoint.get("latent_avg")
-    if latent_avg is None and starts_from_mean:
-        raise CheckpointError(f"{WHAT} has no latent_avg, to which its encoder's latents are relative; the file is incomplete")
     generator = read_generator(parts["decoder"], latent_avg, what=f"{WHAT} (decoder)")
     num_rows, w_dim = generator.config.num_rows, generator.config.w_dim
     table = TensorTable(parts["encoder"], what=f"{WHAT} (encoder)")
@@ -52,7 +51,9 @@ def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:
     state = {f"network.{name}": table.take(name) for name in names}
     table.check_empty()
     state["latent_avg"] = torch.zeros(num_rows, w_dim)
-    if starts_from_mean:
+    if starts_from_mean and latent_avg is None:  # the published code averages over its decoder's mapping then, as ours did
+        state["latent_avg"] = generator.generator_state["mapping.w_avg"].expand(num_rows, w_dim).clone()
+    elif starts_from_mean:
         state["latent_avg"] = mean_latent_rows(latent_avg, num_rows=num_rows, w_dim=w_dim, what=WHAT)
     return replace(generator, source_format="e4e", encoder_config=config, encoder_state=state)
 

@@ -13,6 +13,7 @@ from stylegan.errors import CheckpointError
 from stylegan.foreign import e4e, nvlabs, own, rosinality, tensorflow
 from stylegan.foreign.converted import ConvertedWeights
 from stylegan.foreign.messages import printable
+from stylegan.foreign.tensor_table import without_wrapper
 from stylegan.foreign.torch_files import load_tensors
 from stylegan.foreign.unpickling import read_pickle
 
@@ -113,6 +114,7 @@ def read_torch_content(content: object) -> ConvertedWeights:
 
 def read_tensors(tensors: Mapping[str, Tensor]) -> ConvertedWeights:
     """Read a bare state dict, told by the names of its tensors."""
+    tensors = {name: tensor for name, tensor in without_wrapper(tensors).items() if isinstance(tensor, Tensor)}
     if any(name.removeprefix("generator.") == "synthesis.const" for name in tensors):
         return own.read_generator(tensors)
     if "input.input" in tensors:

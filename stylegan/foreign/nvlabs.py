@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isclose
 from typing import Any
 
 from torch import Tensor
 
 from stylegan.errors import CheckpointError
-from stylegan.foreign.converted import ConvertedWeights, estimate_w_avg, generator_config
+from stylegan.foreign.converted import ASSUMED_LR_MULTIPLIER, LR_MULTIPLIER, ConvertedWeights, estimate_w_avg, generator_config
 from stylegan.foreign.stand_ins import PersistentObject
 from stylegan.foreign.tensor_table import TensorTable
 from stylegan.networks.generator import GeneratorConfig
+from stylegan.networks.ops import ACTIVATION_GAIN
 
 WHAT = "NVlabs checkpoint"
+MAPPING_LAYER, SYNTHESIS_LAYER = re.compile(r"mapping\.fc\d+"), re.compile(r"synthesis\.b\d+\.conv[01]")
+MAX_MODULES = 4096
 ALIAS_FREE = re.compile(r"synthesis\.(input\.(freqs|phases|affine\.weight)|L\d+_.*)")
 
 
@@ -41,7 +45,7 @@ def read_module(module: PersistentObject) -> ModuleTree:
 
     def walk(node: object, prefix: str, depth: int) -> None:
         state = node.state if isinstance(node, PersistentObject) else None
-        if not isinstance(state, Mapping) or depth > 16:
+        if not isinstance(state, Mapping) or depth > 16 or len(tree.attributes) > MAX_MODULES:
             raise CheckpointError(f"{WHAT}: {prefix or 'the generator'} is not a stored torch module")
         tree.attributes[prefix.removesuffix(".")] = {k: v for k, v in state.items() if not str(k).startswith("_")}
         for kind in ("_parameters", "_buffers"):
@@ -122,16 +126,15 @@ def read_config(table: TensorTable, attributes: Mapping[str, Mapping[str, Any]])
         raise CheckpointError(f"{table.what} has no StyleGAN2 generator: expected synthesis.b4.conv1 and mapping.fc0")
     if "mapping.embed.weight" in table:
         raise CheckpointError(f"{table.what} is a class-conditional network: not supported; use an unconditional one")
-    for name, known in attributes.items():
-        if known.get("architecture", "skip") != "skip" or known.get("activation", "lrelu") not in ("lrelu", "linear"):
-            raise CheckpointError(f"{table.what}: {name or 'generator'} is not StyleGAN2's skip generator with leaky ReLU")
+    check_settings(attributes, what=table.what)
     if table.size("synthesis.b4.torgb.weight", 0) != 3:
         raise CheckpointError(f"{table.what} writes {table.size('synthesis.b4.torgb.weight', 0)} image channels, expected 3")
-    clamps = {known["conv_clamp"] for known in attributes.values() if "conv_clamp" in known}
-    if len(clamps) > 1:
-        raise CheckpointError(f"{table.what} clamps its layers differently ({clamps}): not supported")
-    if not attributes:
+    clamps = _stated(attributes, "conv_clamp", table.what)
+    if not clamps:
         notes.append("the file does not say whether activations are clamped (conv_clamp); none was assumed")
+    multipliers = _stated({k: v for k, v in attributes.items() if MAPPING_LAYER.fullmatch(k)}, "bias_gain", table.what)
+    if not multipliers:
+        notes.append(ASSUMED_LR_MULTIPLIER)
     clamp = next(iter(clamps), None)
     config = generator_config(
         table.what,
@@ -139,7 +142,45 @@ def read_config(table: TensorTable, attributes: Mapping[str, Mapping[str, Any]])
         z_dim=table.size("mapping.fc0.weight", 1),
         w_dim=table.size(f"mapping.fc{num_layers - 1}.weight", 0),
         num_mapping_layers=num_layers,
-        mapping_lr_multiplier=float(attributes.get("mapping.fc0", {}).get("bias_gain", 0.01)),
+        mapping_lr_multiplier=float(next(iter(multipliers), LR_MULTIPLIER)),
+        normalize_z=bool(attributes.get("mapping", {}).get("normalize_latents", True)),
         conv_clamp=None if clamp is None else float(clamp),
     )
     return config, notes
+
+
+def check_settings(attributes: Mapping[str, Mapping[str, Any]], *, what: str) -> None:
+    """Compare what the modules say of themselves with what our generator computes; what they do not say passes.
+
+    Raises:
+        CheckpointError: a setting under which the pictures would differ.
+    """
+    for name, known in attributes.items():
+        expected: dict[str, Any] = {"architecture": "skip", "use_noise": True}
+        if MAPPING_LAYER.fullmatch(name):
+            expected |= {"activation": "lrelu"}
+        elif SYNTHESIS_LAYER.fullmatch(name):
+            expected |= {"activation": "lrelu", "act_gain": ACTIVATION_GAIN}
+        elif name.endswith(".affine"):
+            expected |= {"activation": "linear", "bias_gain": 1.0}
+        for setting, ours in expected.items():
+            theirs = known.get(setting, ours)
+            is_same = isclose(theirs, ours, rel_tol=1e-4) if isinstance(ours, float) else theirs == ours
+            if not is_same:
+                raise CheckpointError(
+                    f"{what}: {name or 'generator'} has {setting} {theirs!r}, expected {ours!r} of StyleGAN2's skip generator "
+                    "with leaky ReLU; its pictures would differ, so it is not supported"
+                )
+
+
+def _stated(attributes: Mapping[str, Mapping[str, Any]], setting: str, what: str) -> set[Any]:
+    """Return the one value of a setting that modules state, or nothing.
+
+    Raises:
+        CheckpointError: they state several.
+    """
+    found = {known[setting] for known in attributes.values() if setting in known}
+    if len(found) > 1:
+        values = ", ".join(sorted(map(str, found)))
+        raise CheckpointError(f"{what}: its layers differ in {setting} ({values}): not supported")
+    return found

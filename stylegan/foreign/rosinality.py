@@ -12,7 +12,13 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from stylegan.errors import CheckpointError
-from stylegan.foreign.converted import ConvertedWeights, estimate_w_avg, generator_config, mean_latent_rows
+from stylegan.foreign.converted import (
+    ASSUMED_LR_MULTIPLIER,
+    ConvertedWeights,
+    estimate_w_avg,
+    generator_config,
+    mean_latent_rows,
+)
 from stylegan.foreign.tensor_table import TensorTable
 from stylegan.networks.generator import GeneratorConfig
 
@@ -70,10 +76,10 @@ def read_generator(tensors: Mapping[str, object], latent_avg: object, *, what: s
         state[f"{ours}.affine.bias"] = table.take(f"{theirs}.conv.modulation.bias")
         state[f"{ours}.bias"] = table.take(f"{theirs}.bias", 3)
     table.check_empty()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (ASSUMED_LR_MULTIPLIER,)
     if latent_avg is None:
         state["mapping.w_avg"], note = estimate_w_avg(config, state)
-        notes = (note,)
+        notes += (note,)
     else:
         rows = mean_latent_rows(latent_avg, num_rows=config.num_rows, w_dim=config.w_dim, what=what)
         state["mapping.w_avg"] = rows[:1] if bool((rows == rows[:1]).all()) else rows.mean(dim=0, keepdim=True)

@@ -10,6 +10,15 @@ from torch import Tensor
 from stylegan.errors import CheckpointError
 from stylegan.networks.ops import BLUR_TAPS
 
+WRAPPER = "module."
+
+
+def without_wrapper(tensors: Mapping[str, object]) -> Mapping[str, object]:
+    """Return tensors without the "module." that DataParallel and DistributedDataParallel put before every name."""
+    if tensors and all(str(name).startswith(WRAPPER) for name in tensors):
+        return {str(name).removeprefix(WRAPPER): tensor for name, tensor in tensors.items()}
+    return tensors
+
 
 class TensorTable:
     """Tensors by their foreign names; `take` removes one, `check_empty` refuses what nobody took.
@@ -23,7 +32,7 @@ class TensorTable:
         self.what = what
         self.num_tensors = len(tensors)
         self._tensors: dict[str, Tensor] = {}
-        for name, tensor in tensors.items():
+        for name, tensor in without_wrapper(tensors).items():
             if not isinstance(tensor, Tensor):
                 raise CheckpointError(f"{what}: {name} is a {type(tensor).__name__}, expected a tensor")
             self._tensors[str(name)] = tensor.detach()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,27 @@ import torch
 from torch import Tensor
 
 from stylegan.errors import CheckpointError
-from stylegan.foreign.converted import ConvertedWeights
-from stylegan.foreign.nvlabs import ModuleTree, read_generator
+from stylegan.foreign.converted import LR_MULTIPLIER, ConvertedWeights
+from stylegan.foreign.nvlabs import MAPPING_LAYER, SYNTHESIS_LAYER, ModuleTree, read_generator
 from stylegan.foreign.stand_ins import TensorFlowNetwork
 from stylegan.foreign.unpickling import numbers_of
 from stylegan.networks.ops import BLUR_TAPS
 
 WHAT = "TensorFlow network pickle"
-FIRST_VERSION = 4
+FIRST_VERSION, MAX_DEPTH = 4, 4
+# arguments of G_main, G_mapping and G_synthesis_stylegan2 on which the pictures depend beyond the shapes of the variables
+SETTINGS_THAT_COUNT = (
+    "mapping_lrmul", "mapping_nonlinearity", "normalize_latents", "nonlinearity", "architecture", "resample_kernel",
+    "conv_clamp",
+)  # fmt: skip
+# those that the shapes say too, that only training or the caller's request uses, or that choose how to compute the same
+SETTINGS_OF_NO_EFFECT = (
+    "truncation_psi", "truncation_cutoff", "truncation_psi_val", "truncation_cutoff_val", "dlatent_avg_beta",
+    "style_mixing_prob", "is_training", "is_validation", "return_dlatents", "is_template_graph", "components", "mapping_func",
+    "synthesis_func", "latent_size", "label_size", "dlatent_size", "dlatent_broadcast", "mapping_layers", "mapping_fmaps",
+    "dtype", "num_channels", "resolution", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "fmap_const", "randomize_noise",
+    "use_noise", "fused_modconv", "num_fp16_res", "force_clean_graph", "structure", "func_name", "name",
+)  # fmt: skip
 LAYER = re.compile(r"synthesis/(\d+)x\1/(Conv|Conv0_up|Conv1|ToRGB)/(weight|bias|mod_weight|mod_bias|noise_strength)")
 
 
@@ -39,19 +53,49 @@ def read_networks(networks: tuple[object, ...]) -> ConvertedWeights:
     version = network.state.get("version", 0)
     if not isinstance(version, int) or version < FIRST_VERSION:
         raise CheckpointError(f"{WHAT} is of version {version}: a StyleGAN or ProGAN network; only StyleGAN2 is supported")
-    settings = network.state.get("static_kwargs") or {}
-    lr_multiplier = float(settings.get("mapping_lrmul", 0.01))
+    settings = collect_settings(network)
     kernel = [float(tap) for tap in settings.get("resample_kernel") or BLUR_TAPS]
     if kernel != list(BLUR_TAPS):
         raise CheckpointError(f"{WHAT} resamples with the kernel {kernel}, expected [1, 3, 3, 1]: not supported")
     tree = ModuleTree(nvlabs_tensors(collect_variables(network)))
-    tree.attributes["mapping.fc0"] = {"bias_gain": lr_multiplier}
+    tree.attributes["mapping"] = {"normalize_latents": settings.get("normalize_latents", True)}
     tree.attributes["synthesis"] = {
         "architecture": settings.get("architecture", "skip"),
         "conv_clamp": settings.get("conv_clamp"),
-        "activation": settings.get("nonlinearity", "lrelu"),
     }
-    return read_generator(tree, source_format="tensorflow", what=WHAT)
+    for name in sorted({name.rpartition(".")[0] for name in tree.tensors}):
+        if MAPPING_LAYER.fullmatch(name):
+            multiplier = float(settings.get("mapping_lrmul", LR_MULTIPLIER))
+            tree.attributes[name] = {"activation": settings.get("mapping_nonlinearity", "lrelu"), "bias_gain": multiplier}
+        elif SYNTHESIS_LAYER.fullmatch(name):
+            tree.attributes[name] = {"activation": settings.get("nonlinearity", "lrelu")}
+    converted = read_generator(tree, source_format="tensorflow", what=WHAT)
+    unsaid = [name for name in SETTINGS_THAT_COUNT if name not in settings]
+    note = f"the file does not say {', '.join(unsaid)}; the defaults of the code that writes such files were assumed"
+    return replace(converted, notes=(*converted.notes, note)) if unsaid else converted
+
+
+def collect_settings(network: TensorFlowNetwork) -> dict[str, Any]:
+    """Return the arguments that a network and its components were built with.
+
+    Raises:
+        CheckpointError: one is unknown, so that nobody can say whether the pictures depend on it, or two parts disagree.
+    """
+    settings: dict[str, Any] = {}
+
+    def walk(part: object, depth: int) -> None:
+        if not isinstance(part, TensorFlowNetwork) or depth > MAX_DEPTH:
+            return
+        for name, value in (part.state.get("static_kwargs") or {}).items():
+            if name not in SETTINGS_THAT_COUNT and name not in SETTINGS_OF_NO_EFFECT:
+                raise CheckpointError(f"{WHAT} was built with {name}={value!r}, which this reader does not know: not supported")
+            if name in SETTINGS_THAT_COUNT and settings.setdefault(name, value) != value:
+                raise CheckpointError(f"{WHAT}: its parts differ in {name} ({settings[name]!r} and {value!r}): not supported")
+        for component in (part.state.get("components") or {}).values():
+            walk(component, depth + 1)
+
+    walk(network, 0)
+    return settings
 
 
 def collect_variables(network: TensorFlowNetwork) -> dict[str, np.ndarray]:
@@ -59,7 +103,7 @@ def collect_variables(network: TensorFlowNetwork) -> dict[str, np.ndarray]:
     variables: dict[str, np.ndarray] = {}
 
     def walk(part: object, prefix: str, depth: int) -> None:
-        if not isinstance(part, TensorFlowNetwork) or depth > 4:
+        if not isinstance(part, TensorFlowNetwork) or depth > MAX_DEPTH:
             raise CheckpointError(f"{WHAT}: {prefix or 'Gs'} is not a stored network")
         for name, value in part.state.get("variables") or ():
             variables[re.sub(r"^G_(mapping|synthesis)/", r"\1/", f"{prefix}{name}")] = numbers_of(value, f"{WHAT}: {name}")

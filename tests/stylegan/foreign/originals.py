@@ -11,6 +11,7 @@ import pickle
 import sys
 import types
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -355,15 +356,18 @@ class FakeNetwork:
 
 
 def save_tensorflow(
-    path: Path, variables: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, *, version: int = 4, **settings: Any
-) -> None:
+    path: Path, variables: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, *, version: int = 4,
+    parts: Mapping[str, dict[str, Any]] | None = None, **settings: Any,
+) -> None:  # fmt: skip
+    """Write (G, D, Gs); `parts` are settings of one component only, by its prefix ("mapping/")."""
     network_class = type("Network", (FakeNetwork,), {})
 
     def stored(prefix: str, components: dict[str, Any]) -> Any:
         own = [(n.removeprefix(prefix), value) for n, value in variables.items() if n.startswith(prefix)]
         if not prefix:
             own = [(n, value) for n, value in own if "/" not in n]
-        state = {"version": version, "name": "Gs", "static_kwargs": settings, "components": components, "variables": own}
+        own_settings = settings | (parts or {}).get(prefix, {})
+        state = {"version": version, "name": "Gs", "static_kwargs": own_settings, "components": components, "variables": own}
         return network_class(state | {"build_module_src": "raise SystemExit", "build_func_name": "G_main"})
 
     with monkeypatch.context() as patch:

@@ -20,6 +20,7 @@ from adcreative.cli.app import app
 from stylegan.errors import CheckpointError
 from stylegan.foreign import conversion, convert_weights, reading_process, sandbox
 from stylegan.foreign.__main__ import main
+from stylegan.foreign.converted import ASSUMED_LR_MULTIPLIER
 from stylegan.foreign.kinds import read_weights
 from stylegan.foreign.messages import FAILED
 from stylegan.networks.checkpoints import load_face_model, save_face_model
@@ -44,7 +45,7 @@ def test_e4e_becomes_a_face_model_folder(tmp_path: Path) -> None:
     summary = convert_weights(source, tmp_path / "out" / "model")
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     assert (summary.source_format, summary.source_sha256, summary.size_px) == ("e4e", digest, 64)
-    assert (summary.num_rows, summary.has_encoder, summary.warnings) == (10, True, ())
+    assert (summary.num_rows, summary.has_encoder, summary.warnings) == (10, True, (ASSUMED_LR_MULTIPLIER,))
     model = load_face_model(summary.path)
     assert model.manifest["source"] == {"name": "e4e_ffhq_encode.pt", "format": "e4e", "sha256": digest}
     assert "non-commercial" in model.manifest["licence"]

@@ -44,6 +44,20 @@ def test_every_tensor_of_the_encoder_is_kept(tmp_path: Path) -> None:
     assert all(torch.equal(ours[name], tensor) for name, tensor in ENCODER.items())
 
 
+def test_a_missing_mean_latent_is_averaged_as_the_published_code_does(tmp_path: Path) -> None:
+    e.save_e4e(tmp_path / "e4e.pt", ENCODER, DECODER, None)
+    converted = read_weights(tmp_path / "e4e.pt")
+    assert [note for note in converted.notes if "it was averaged over 10,000 draws" in note]
+    generator, encoder = converted.build()
+    assert encoder is not None
+    w = o.rosinality_map(DECODER, torch.randn(20_000, o.W_DIM, generator=torch.Generator().manual_seed(9)))
+    assert (encoder.latent_avg - w.mean(dim=0)).abs().max() < 0.1 * w.std(dim=0).mean()
+    assert encoder.latent_avg.abs().mean() > 0.2 * w.std(dim=0).mean()  # zero would not pass
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(IMAGES), e.encode(ENCODER, IMAGES, encoder.latent_avg), rtol=0, atol=1e-4)
+    assert torch.equal(generator.w_plus_avg[0], encoder.latent_avg)
+
+
 def test_without_start_from_latent_avg_nothing_is_added(tmp_path: Path) -> None:
     e.save_e4e(tmp_path / "e4e.pt", ENCODER, DECODER, torch.ones(o.W_DIM), start_from_latent_avg=False)
     encoder = read_weights(tmp_path / "e4e.pt").build()[1]
@@ -67,7 +81,6 @@ def test_saved_face_model_has_the_interface_of_the_embedded_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"latent_avg": None}, "has no latent_avg"),
         ({"latent_avg": torch.ones(7)}, r"latent_avg has shape \[7\], expected \[16\] or \[10, 16\]"),
         ({"latent_avg": torch.full((16,), float("nan"))}, "latent_avg holds NaN"),
         ({"encoder_type": "GradualStyleEncoder"}, 'holds a "GradualStyleEncoder", not e4e'),

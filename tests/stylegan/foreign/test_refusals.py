@@ -172,11 +172,18 @@ def test_alias_free_networks_alone_are_refused_by_name(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"synthesis.b8": {"architecture": "resnet"}}, "synthesis.b8 is not StyleGAN2's skip generator"),
+        ({"synthesis.b8": {"architecture": "resnet"}}, "synthesis.b8 has architecture 'resnet', expected 'skip'"),
         (
             {"synthesis.b8.conv0": {"conv_clamp": 256}, "synthesis.b8.conv1": {"conv_clamp": None}},
-            "clamps its layers differently",
+            r"differ in conv_clamp \(256, None\)",
         ),
+        ({"mapping.fc1": {"activation": "linear"}}, "mapping.fc1 has activation 'linear', expected 'lrelu'"),
+        ({"synthesis.b8.conv1": {"activation": "linear"}}, "synthesis.b8.conv1 has activation 'linear', expected 'lrelu'"),
+        ({"synthesis.b4.conv1": {"act_gain": 1.0}}, r"synthesis.b4.conv1 has act_gain 1.0, expected 1.41"),
+        ({"synthesis.b8.torgb.affine": {"activation": "lrelu"}}, "torgb.affine has activation 'lrelu', expected 'linear'"),
+        ({"synthesis.b8.conv0.affine": {"bias_gain": 0.5}}, "conv0.affine has bias_gain 0.5, expected 1.0"),
+        ({"synthesis.b8.conv0": {"use_noise": False}}, "synthesis.b8.conv0 has use_noise False, expected True"),
+        ({"mapping.fc0": {"bias_gain": 0.01}, "mapping.fc1": {"bias_gain": 1.0}}, r"differ in bias_gain \(0.01, 1.0\)"),
     ],
 )
 def test_nvlabs_settings(attributes: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +215,10 @@ def test_other_pickles(content: Any, message: str, tmp_path: Path) -> None:
     [
         ({}, {"version": 3}, "of version 3: a StyleGAN or ProGAN network"),
         ({}, {"resample_kernel": [1, 2, 1]}, "resamples with the kernel"),
-        ({}, {"architecture": "resnet"}, "not StyleGAN2's skip generator"),
+        ({}, {"mapping_nonlinearity": "relu"}, "mapping.fc0 has activation 'relu', expected 'lrelu'"),
+        ({}, {"nonlinearity": "linear"}, r"synthesis.b\d.conv\d has activation 'linear', expected 'lrelu'"),
+        ({}, {"use_wscale": False}, "was built with use_wscale=False, which this reader does not know"),
+        ({}, {"architecture": "resnet"}, "synthesis has architecture 'resnet', expected 'skip'"),
         ({"mapping/LabelEmbed/weight": np.ones((2, 2), np.float32)}, {}, "no place, first mapping/LabelEmbed/weight"),
         ({"synthesis/8x8/Conv1/weight": np.full((3, 3, 10, 10), np.nan, np.float32)}, {}, "conv1.weight holds NaN"),
         ({"synthesis/8x8/Conv1/weight": np.ones((3, 3), np.float32)}, {}, r"has shape \[3, 3\], expected 4 axes"),
@@ -261,3 +271,24 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(CheckpointError, match="truncated or damaged"):
         read_weights(tmp_path / "g.pt")
+
+
+def test_parts_of_a_tensorflow_network_that_disagree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    o.save_tensorflow(
+        tmp_path / "g.pkl", TENSORFLOW, monkeypatch, parts={"mapping/": {"mapping_lrmul": 1.0}}, mapping_lrmul=0.01
+    )
+    with pytest.raises(CheckpointError, match=r"its parts differ in mapping_lrmul \(0.01 and 1.0\)"):
+        read_weights(tmp_path / "g.pkl")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_is_named(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)), tmp_path / "g.pt")
+    with pytest.raises(CheckpointError, match=r"is a TorchScript archive, a program .* save the network's state_dict\(\)"):
+        read_weights(tmp_path / "g.pt")
+
+
+def test_a_network_that_is_no_network(tmp_path: Path) -> None:
+    (tmp_path / "g.pkl").write_bytes(pickle.dumps({"G_ema": [1, 2]}))
+    with pytest.raises(CheckpointError, match="the G_ema of this pickle is a list, expected a stored network"):
+        read_weights(tmp_path / "g.pkl")

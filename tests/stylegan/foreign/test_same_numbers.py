@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from stylegan.foreign.converted import ASSUMED_LR_MULTIPLIER
 from stylegan.foreign.kinds import read_weights
 from stylegan.networks.generator import Generator
 from tests.stylegan.foreign import originals as o
@@ -139,7 +141,7 @@ def test_a_training_checkpoint_without_a_mean_latent_gets_one(tmp_path: Path) ->
     state = o.random_rosinality(64, depth=2, seed=5)
     o.save_rosinality(tmp_path / "550000.pt", state, None, is_training_state=True)
     converted = read_weights(tmp_path / "550000.pt")
-    assert "averaged over 10,000 draws" in converted.notes[0]
+    assert "averaged over 10,000 draws" in converted.notes[1]
     w = o.rosinality_map(state, torch.randn(20_000, o.W_DIM, generator=torch.Generator().manual_seed(9)))
     w_avg = converted.build()[0].w_plus_avg[0, 0]
     assert (w_avg - w.mean(dim=0)).abs().max() < 0.1 * w.std(dim=0).mean()
@@ -154,4 +156,48 @@ def test_bare_state_dicts_and_legacy_files(tmp_path: Path) -> None:
     expected = o.rosinality_synthesis(state, rows(64))
     check_pictures(load(tmp_path / "old.pt"), expected, rows(64))
     check_pictures(load(tmp_path / "bare.pt"), expected, rows(64))
-    assert "conv_clamp" in read_weights(tmp_path / "nv.pt").notes[0]
+    notes = read_weights(tmp_path / "nv.pt").notes
+    assert "conv_clamp" in notes[0]
+    assert "learning-rate multiplier; 0.01" in notes[1]
+
+
+@pytest.mark.parametrize("kind", ["bare", "g_ema", "e4e"])
+def test_names_with_the_wrapper_of_several_gpus(kind: str, tmp_path: Path) -> None:
+    """DataParallel writes "module." before every name; the pictures are the same."""
+    from tests.stylegan.foreign import original_e4e as e
+
+    state = o.random_rosinality(64, depth=2, seed=7)
+    content: Any = {f"module.{name}": tensor for name, tensor in state.items()}
+    if kind == "e4e":
+        parts = {f"encoder.{k}": t for k, t in e.random_encoder(1).items()} | {f"decoder.{k}": t for k, t in state.items()}
+        content = {"state_dict": {f"module.{k}": t for k, t in parts.items()}, "latent_avg": torch.ones(o.W_DIM)}
+    elif kind == "g_ema":
+        content = {"g_ema": content, "latent_avg": torch.zeros(o.W_DIM)}
+    torch.save(content, tmp_path / "g.pt")
+    check_pictures(load(tmp_path / "g.pt"), o.rosinality_synthesis(state, rows(64)), rows(64))
+
+
+@pytest.mark.parametrize("is_normalised", [True, False])
+def test_tensorflow_mapping_settings_are_kept(is_normalised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = o.random_tensorflow(16, depth=2, seed=8)
+    settings = {"mapping_lrmul": 0.02, "normalize_latents": is_normalised}
+    o.save_tensorflow(tmp_path / "g.pkl", variables, monkeypatch, **settings)
+    z = w = 3 * z_of(3)
+    if is_normalised:
+        w = w / w.square().mean(dim=1, keepdim=True).sqrt()
+    for i in range(2):
+        weight = torch.as_tensor(variables[f"mapping/Dense{i}/weight"]) * (0.02 / o.W_DIM**0.5)
+        w = o.leaky(w @ weight + 0.02 * torch.as_tensor(variables[f"mapping/Dense{i}/bias"]))
+    generator = load(tmp_path / "g.pkl")
+    check_mapping(generator, w, z, torch.as_tensor(variables["dlatent_avg"]))
+
+
+def test_what_a_file_does_not_say_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The multiplier is 0.01 in all published files; where a file is silent, the summary is not."""
+    o.save_rosinality(tmp_path / "r.pt", o.random_rosinality(16, depth=1, seed=1), torch.ones(o.W_DIM), is_training_state=False)
+    o.save_tensorflow(tmp_path / "t.pkl", o.random_tensorflow(16, depth=1, seed=1), monkeypatch, mapping_lrmul=0.01)
+    o.save_nvlabs(tmp_path / "n.pkl", o.random_nvlabs(16, depth=1, seed=1), monkeypatch, clamp=None)
+    assert read_weights(tmp_path / "r.pt").notes == (ASSUMED_LR_MULTIPLIER,)
+    (note,) = read_weights(tmp_path / "t.pkl").notes
+    assert note.startswith("the file does not say mapping_nonlinearity, normalize_latents, nonlinearity, ")
+    assert read_weights(tmp_path / "n.pkl").notes == ()
