@@ -92,7 +92,7 @@ def test_own_face_model(desk: Path) -> None:
     assert names["model"].generator.config.size == 16
 
 
-@pytest.mark.parametrize("thing", ["metric"])
+@pytest.mark.parametrize("thing", ["network", "platform", "metric"])
 def test_adding_to_the_source(thing: str, tmp_path: Path) -> None:
     assert "passed" in follow_in_source(f"how-to-add-a-{thing}.md", tmp_path)
 
