@@ -19,7 +19,6 @@ PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/cli/"
 
 STILL_LONG = frozenset({
     "stylegan/latents/directions/training.py:main",
-    "adcreative/ctr/fitting.py:fit_predictor",
     "adcreative/verbs/describe.py:describe", "apps/studio/folder_page.py:build_folder",
 })  # fmt: skip
 STILL_WIDE = frozenset({

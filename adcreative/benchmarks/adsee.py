@@ -37,7 +37,8 @@ from adcreative.errors import ConfigError, TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
 from adcreative.features.outcomes import count_outcomes
-from adcreative.metrics.creatives import ndcg, spearman_correlation
+from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.ranking import ndcg, spearman_correlation
 
 METRICS = ("mae", "mape", "ndcg_at_10", "ndcg_at_50", "spearman", "kendall")
 FRACTIONS = (0.6, 0.15, 0.25)
@@ -195,7 +196,7 @@ class _Encoded:
             fit_wide_path(model.eval(), batch, self.counts, parts[0], rng=np.random.default_rng(seed))
         train_model(model, batch, self.counts, parts, config=training, seed=seed, callbacks=Callbacks())
         with torch.no_grad():
-            return torch.sigmoid(model.eval()(batch.rows(torch.from_numpy(self.parts[2])))).double().numpy()
+            return torch.sigmoid(model.eval()(batch.index_select(torch.from_numpy(self.parts[2])))).double().numpy()
 
     def _build(self, variant: Variant, seed: int) -> nn.Module:
         generator = torch.Generator().manual_seed(seed)
@@ -241,7 +242,7 @@ def summarise(judged: dict[str, list[list[Judged]]], variants: Sequence[Variant]
     num_tables = len(next(iter(judged.values())))
     rng = np.random.default_rng(0)
     num_groups = [1 + max(int(one.group.max()) for one in next(iter(judged.values()))[t]) for t in range(num_tables)]
-    draws = [rng.multinomial(size, np.full(size, 1 / size), NUM_DRAWS) for size in num_groups]
+    draws = [draw_group_counts(size, NUM_DRAWS, rng=rng) for size in num_groups]
     per_seed = {
         name: np.array([measure_rates(one.predicted, one.observed) for table in tables for one in table])
         for name, tables in judged.items()
@@ -286,9 +287,8 @@ def _measure_draw(tables: Sequence[Sequence[Judged]], counts: Sequence[np.ndarra
 
 
 def _interval(value: float, draws: np.ndarray) -> dict[str, float | None]:
-    finite = draws[np.isfinite(draws)]
-    low, high = np.quantile(finite, (0.025, 0.975)) if len(finite) else (np.nan, np.nan)
-    return {"value": _or_none(value), "low": _or_none(low), "high": _or_none(high)}
+    low, high = percentile_interval(draws, 0.95) or (None, None)
+    return {"value": _or_none(value), "low": low, "high": high}
 
 
 def _or_none(value: float) -> float | None:

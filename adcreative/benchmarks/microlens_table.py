@@ -14,47 +14,25 @@ import numpy as np
 from adcreative.artifacts import write_atomically
 from adcreative.catalog.datasets.microlens import MmctrFile
 from adcreative.errors import TrainingError
+from adcreative.metrics.binary import area_under_curve, log_loss
+from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 
 PRIOR_ROWS = 20.0
 NUM_RESAMPLES = 200
 COLUMNS = ("name", "auc", "auc_low", "auc_high", "log_loss", "num_parameters", "best_epoch", "epochs")
 
 
-def area_under_curve(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return the chance that a clicked row scores above one that was not, ties counting half.
-
-    Args:
-        weights: [N] how often each row counts; all once when None.
-    Raises:
-        TrainingError: only one class is there, so that nothing can be ranked.
-    """
-    weights = np.ones(len(labels)) if weights is None else weights
-    _, place = np.unique(scores, return_inverse=True)
-    clicked, other = np.bincount(place, weights * (labels > 0)), np.bincount(place, weights * (labels <= 0))
-    if clicked.sum() == 0 or other.sum() == 0:
-        raise TrainingError("AUC needs rows with and without a click; the validation rows have one kind only")
-    below = np.cumsum(other) - other / 2
-    return float((clicked * below).sum() / (clicked.sum() * other.sum()))
-
-
-def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the mean natural log-loss of probabilities [N], clipped to 1e-7."""
-    clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)
-    return float(-np.where(labels > 0, np.log(clipped), np.log1p(-clipped)).mean())
-
-
 def measure(labels: np.ndarray, probabilities: np.ndarray, users: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     """Return auc, its 95 % interval (auc_low, auc_high) from a bootstrap that draws whole users, and log_loss."""
     names, member = np.unique(users, return_inverse=True)
-    rng = np.random.default_rng(seed)
     draws = []
-    for _ in range(NUM_RESAMPLES):
-        counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[member]
+    for of_users in draw_group_counts(len(names), NUM_RESAMPLES, rng=np.random.default_rng(seed)):
+        counts = of_users[member]
         if counts[labels > 0].sum() and counts[labels <= 0].sum():
             draws.append(area_under_curve(labels, probabilities, counts))
     auc = area_under_curve(labels, probabilities)
-    low, high = np.quantile(draws, (0.025, 0.975)) if draws else (auc, auc)
-    return {"auc": auc, "auc_low": float(low), "auc_high": float(high), "log_loss": log_loss(labels, probabilities)}
+    low, high = percentile_interval(draws, 0.95) or (auc, auc)
+    return {"auc": auc, "auc_low": low, "auc_high": high, "log_loss": log_loss(labels, probabilities)}
 
 
 def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]]:

@@ -39,18 +39,12 @@ from torch.nn import functional as F
 from adcreative.artifacts import save_artifact
 from adcreative.benchmarks.microlens_batches import BatchBuilder
 from adcreative.benchmarks.microlens_models import MODELS, Entry, TrainConfig, find_entry
-from adcreative.benchmarks.microlens_table import (
-    area_under_curve,
-    log_loss,
-    measure,
-    measure_untrained,
-    render_table,
-    write_table,
-)
+from adcreative.benchmarks.microlens_table import measure, measure_untrained, render_table, write_table
 from adcreative.catalog.datasets.microlens import MmctrFile, MmctrItems, MmctrRows, read_items
 from adcreative.ctr.inputs.microlens import MicroLensEmbedding
 from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.errors import AdCreativeError, ConfigError, TrainingError
+from adcreative.metrics.binary import area_under_curve, log_loss
 
 SEED = 20242025
 Log = Callable[[str], None]

@@ -15,17 +15,18 @@ import numpy as np
 import torch
 
 from adcreative.creative import Creative
-from adcreative.ctr.calibration import ScoredCounts
+from adcreative.ctr.calibration import LEVEL, ScoredCounts
 from adcreative.ctr.evidence import GRADED, ROW_GRADES, grade_row, unseen_categories
 from adcreative.ctr.predictor import Predictor, domain_of
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.outcomes import Counts, count_outcomes
-from adcreative.metrics.creatives import NUM_BINS, bootstrap_metrics, evaluate_predictions
+from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.calibration import NUM_BINS, equal_weight_bins
+from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 
 CHUNK_ROWS = 512
 PROMISED = (0.88, 0.92)  # coverage that a 90 % interval may have
 NUM_DRAWS = 400
-TAIL = 0.05
 NOT_ENOUGH = "not enough data"
 BETTER = "better than the mean rate"
 
@@ -78,9 +79,8 @@ def measure_held_out(
     metrics["log_loss_gain"], intervals["log_loss_gain"] = _gain(draws, counts, rates)
     is_better = intervals["log_loss_gain"] is not None and intervals["log_loss_gain"][0] > 0
     order = np.argsort(rates, kind="stable")
-    reached = np.cumsum(counts.impressions[order]) - counts.impressions[order] / 2
-    bins = np.minimum((reached / counts.impressions.sum() * NUM_BINS).astype(int), NUM_BINS - 1)
-    equal_impressions = [order[bins == number] for number in range(NUM_BINS)]
+    bins = equal_weight_bins(rates, counts.impressions)
+    equal_impressions = [order[bins[order] == number] for number in range(NUM_BINS)]
     by_decile = np.array_split(order, NUM_BINS)
     metrics["intervals"] = {name: None if pair is None else list(pair) for name, pair in intervals.items()}
     metrics["reliability"] = [_bin(rows, counts, rates, draws, None) for rows in equal_impressions if len(rows)]
@@ -195,7 +195,7 @@ def _is_off(decile: dict[str, Any]) -> bool:
 def draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:
     """Return [NUM_DRAWS, G] how often each group is drawn; group [N] holds numbers 0..G-1."""
     num_groups = int(group.max()) + 1
-    return np.random.default_rng(seed).multinomial(num_groups, np.full(num_groups, 1 / num_groups), NUM_DRAWS)
+    return draw_group_counts(num_groups, NUM_DRAWS, rng=np.random.default_rng(seed))
 
 
 def _sums(group: np.ndarray, values: np.ndarray, num_groups: int) -> np.ndarray:
@@ -209,7 +209,7 @@ def _interval(draws: np.ndarray, group: np.ndarray, above: np.ndarray, below: np
         return None
     totals = draws @ _sums(group, below, num_groups)
     found = (draws @ _sums(group, above, num_groups))[totals > 0] / totals[totals > 0]
-    return float(np.quantile(found, TAIL)), float(np.quantile(found, 1 - TAIL))
+    return percentile_interval(found, LEVEL)
 
 
 def _gain(draws: np.ndarray, counts: Counts, rates: np.ndarray) -> tuple[float, tuple[float, float] | None]:
@@ -228,7 +228,7 @@ def _gain(draws: np.ndarray, counts: Counts, rates: np.ndarray) -> tuple[float, 
     if num_groups < 2:
         return value, None
     drawn = gain(draws @ table)
-    return value, (float(np.quantile(drawn, TAIL)), float(np.quantile(drawn, 1 - TAIL)))
+    return value, percentile_interval(drawn, LEVEL)
 
 
 def _bin(rows: np.ndarray, counts: Counts, rates: np.ndarray, draws: np.ndarray, covered: np.ndarray | None) -> dict[str, Any]:

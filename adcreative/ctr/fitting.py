@@ -93,28 +93,46 @@ def fit_predictor(
     fitted = _Trained(builder, [], features, batch, counts, config, seed, start)
     members, summaries = _train_members(fitted, splits, config=config, seed=seed, callbacks=callbacks)
     fitted.members.extend(members)
-    logits = np.stack([_logits(member, batch) for member in members])
-    scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain_of(batch), counts)
-    parts = _cross_fit(fitted, splits, callbacks)
-    unseen = replace_logits(scored, [(rows, _mean_logits(nets, batch.rows(torch.from_numpy(rows)))) for rows, nets in parts])
-    calibrator = fit_calibrator(unseen, seed=seed)
-    if len(np.unique(unseen.counts.group)) >= ENOUGH_GROUPS:
-        calibrator = match_coverage(calibrator, unseen)
-    changes = _fit_changes(fitted, calibrator, scored, parts)
+    calibration = _calibrate(fitted, splits, callbacks)
+    ood_scores = _fit_ood_scores(features, splits, seed)
     trained = [name for name in MODALITIES if any(_is_trained(builder, field) for field in MODALITIES[name])]
     notes = {
         "seed": seed,
         "grades": {name: list(pair) for name, pair in parse_provenance(provenance, trained).items()},
         "training": _describe_training(creatives, splits, summaries),
-        "metrics": measure(creatives, calibrator, scored, splits[3], seed),
+        "metrics": measure(creatives, calibration.calibrator, calibration.scored, splits[3], seed),
+        NOTE: {
+            name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], chosen.tolist())
+            for name, field in EMBEDDINGS.items()
+            if name in ood_scores and (chosen := ood_scores[name].chosen) is not None
+        },
     }
-    ood_scores = _fit_ood_scores(features, splits, seed)
-    notes[NOTE] = {
-        name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], chosen.tolist())
-        for name, field in EMBEDDINGS.items()
-        if name in ood_scores and (chosen := ood_scores[name].chosen) is not None
-    }
-    return Predictor(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
+    return Predictor(
+        builder, members, calibration.calibrator, config=config, changes=calibration.changes, ood_scores=ood_scores, notes=notes
+    )
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """What is fitted to creatives that the networks have not seen; `scored` is what the ensemble says of all creatives."""
+
+    scored: ScoredCounts
+    calibrator: Calibrator
+    changes: ChangeCalibration
+
+
+def _calibrate(trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callbacks) -> _Calibration:
+    """Fit levels, intervals and changes on logits of networks trained without the creatives at hand."""
+    logits = np.stack([_logits(member, trained.batch) for member in trained.members])
+    scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain_of(trained.batch), trained.counts)
+    parts = _cross_fit(trained, splits, callbacks)
+    unseen = replace_logits(
+        scored, [(rows, _mean_logits(nets, trained.batch.index_select(torch.from_numpy(rows)))) for rows, nets in parts]
+    )
+    calibrator = fit_calibrator(unseen, seed=trained.seed)
+    if len(np.unique(unseen.counts.group)) >= ENOUGH_GROUPS:
+        calibrator = match_coverage(calibrator, unseen)
+    return _Calibration(scored, calibrator, _fit_changes(trained, calibrator, scored, parts))
 
 
 def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> None:
@@ -196,7 +214,10 @@ def _fit_changes(
     full, no_words, no_faces, context = (
         calibrator.log_odds(
             np.concatenate(
-                [_mean_logits(members, _without(trained.batch.rows(torch.from_numpy(r)), names)) for r, members in parts]
+                [
+                    _mean_logits(members, _without(trained.batch.index_select(torch.from_numpy(r)), names))
+                    for r, members in parts
+                ]
             ),
             scored.domain[idx],
         )
@@ -301,7 +322,7 @@ def _rounded(member: torch.nn.Module) -> torch.nn.Module:
 def _logits(member: torch.nn.Module, batch: FeatureBatch, chunk_rows: int = 1024) -> np.ndarray:
     """Return [N] float64 in chunks, so that memory stays flat."""
     chunks = torch.arange(len(batch)).split(chunk_rows)
-    return torch.cat([member(batch.rows(idx)) for idx in chunks]).double().numpy()
+    return torch.cat([member(batch.index_select(idx)) for idx in chunks]).double().numpy()
 
 
 def _is_trained(builder: FeatureBuilder, field: str) -> bool:

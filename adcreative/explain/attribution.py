@@ -88,7 +88,7 @@ def calibrated_log_odds(predictor: Predictor, batch: FeatureBatch) -> Callable[[
 
     def log_odds(dense: Mapping[str, Tensor]) -> Tensor:
         num_rows = len(next(iter(dense.values())))
-        rows = batch.rows(torch.zeros(num_rows, dtype=torch.int64))
+        rows = batch.index_select(torch.zeros(num_rows, dtype=torch.int64))
         moved = replace(rows, dense={**rows.dense, **dense})
         return _calibrate(fit, [member(moved) for member in predictor.members])
 
@@ -104,7 +104,7 @@ def _log_odds_of(predictor: Predictor, batch: FeatureBatch) -> Callable[..., Ten
     fit = predictor.calibrator.domains[int(domain_of(batch)[0])]
 
     def log_odds(present: Tensor, *history_strength: Tensor) -> Tensor:
-        rows = batch.rows(torch.zeros(len(present), dtype=torch.int64))
+        rows = batch.index_select(torch.zeros(len(present), dtype=torch.int64))
         history = None
         if rows.history is not None and history_strength:
             history = replace(rows.history, mask=rows.history.mask * history_strength[0])

@@ -17,6 +17,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
+from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 
 if TYPE_CHECKING:
     from adcreative.ctr.predictor import Predictor
@@ -106,11 +107,10 @@ def summarise_wins(shares: Sequence[float], *, rng: np.random.Generator) -> dict
     values = np.asarray(shares, float)
     if not len(values):
         return {"creatives": 0, "cases": 0}
-    means = values[rng.integers(len(values), size=(NUM_BOOTSTRAP, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
+    means = draw_group_counts(len(values), NUM_BOOTSTRAP, rng=rng) @ values / len(values)
+    low, high = percentile_interval(means, 0.95) or (float("nan"), float("nan"))
     return {
-        "creatives": len(values), "cases": len(values) * NUM_DRAWS, "won": float(values.mean()), "low": float(low),
-        "high": float(high),
+        "creatives": len(values), "cases": len(values) * NUM_DRAWS, "won": float(values.mean()), "low": low, "high": high,
     }  # fmt: skip
 
 

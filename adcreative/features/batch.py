@@ -103,14 +103,14 @@ class HistoryBatch:
     idx: Tensor
     mask: Tensor
 
-    def rows(self, idx: Tensor, keep: Tensor | None = None) -> HistoryBatch | None:
+    def index_select(self, idx: Tensor, keep: Tensor | None = None) -> HistoryBatch | None:
         """Return the history of some rows, holding only the items that they look at; None when they look at none."""
         mask = self.mask[idx] if keep is None else self.mask[idx] * keep
         if not bool(mask.any()):
             return None
         used, places = torch.unique(torch.where(mask > 0, self.idx[idx], 0), return_inverse=True)
         return HistoryBatch(
-            items=self.items.rows(used), log_rate=self.log_rate[used], idx=places.reshape(mask.shape), mask=mask
+            items=self.items.index_select(used), log_rate=self.log_rate[used], idx=places.reshape(mask.shape), mask=mask
         )
 
 
@@ -131,13 +131,13 @@ class FeatureBatch:
     def __len__(self) -> int:
         return self.present.shape[0]
 
-    def rows(self, idx: Tensor, keep_history: Tensor | None = None) -> FeatureBatch:
+    def index_select(self, idx: Tensor, keep_history: Tensor | None = None) -> FeatureBatch:
         """Return the rows `idx` [N] int64, in that order; keep_history [N, 1] of 0 and 1 masks the histories of some."""
         return FeatureBatch(
             dense={name: values[idx] for name, values in self.dense.items()},
             categories=self.categories[idx],
             present=self.present[idx],
-            history=self.history.rows(idx, keep_history) if self.history is not None else None,
+            history=self.history.index_select(idx, keep_history) if self.history is not None else None,
         )
 
     def masked(self, keep: Tensor) -> FeatureBatch:

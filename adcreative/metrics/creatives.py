@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from adcreative.creative import Creative
 from adcreative.errors import FeatureError
+from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.calibration import expected_calibration_error
+from adcreative.metrics.ranking import ndcg, spearman_correlation
 
 SIGNIFICANT_Z = 1.96
-NUM_BINS = 10
 METRICS = (
     "n", "pairwise_accuracy", "pairwise_accuracy_significant", "spearman", "ndcg_at_10", "log_loss", "brier", "ece",
 )  # fmt: skip
@@ -59,12 +60,14 @@ def bootstrap_metrics(
     With fewer than two groups nothing is known about how much another draw would differ: every interval is None.
     """
     arms = pool_arms(creatives, ctr)
-    rng = np.random.default_rng(seed)
     groups, place = np.unique(arms.group, return_inverse=True)
-    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(groups) else []
-    draws: dict[str, list[float]] = {name: [] for name in METRICS if name != "n"}
-    for _ in range(num_draws if len(groups) > 1 else 0):
-        chosen = rng.integers(len(groups), size=len(groups))
+    names = [name for name in METRICS if name != "n"]
+    if len(groups) < 2:
+        return dict.fromkeys(names)
+    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    draws: dict[str, list[float]] = {name: [] for name in names}
+    for counts in draw_group_counts(len(groups), num_draws, rng=np.random.default_rng(seed)):
+        chosen = np.repeat(np.arange(len(groups)), counts)
         rows = np.concatenate([members[group] for group in chosen])
         copies = np.repeat(np.arange(len(chosen)), [len(members[group]) for group in chosen])
         tests = np.where(arms.test[rows] < 0, -1, copies)  # a group drawn twice is two tests
@@ -72,11 +75,7 @@ def bootstrap_metrics(
         for name, value in _measure(drawn).items():
             if name != "n" and value is not None:
                 draws[name].append(value)
-    tail = (1 - level) / 2
-    return {
-        name: (float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail))) if values else None
-        for name, values in draws.items()
-    }
+    return {name: percentile_interval(values, level) for name, values in draws.items()}
 
 
 def pool_arms(creatives: Sequence[Creative], ctr: np.ndarray) -> Arms:
@@ -129,38 +128,6 @@ def two_proportion_z(clicks_a: Any, impressions_a: Any, clicks_b: Any, impressio
     return np.divide(difference, deviation, out=np.zeros_like(difference), where=deviation > 0)
 
 
-def expected_calibration_error(arms: Arms, num_bins: int = NUM_BINS) -> float:
-    """Return the mean |predicted - observed rate| over bins of equal impressions, weighted by impressions."""
-    order = np.argsort(arms.ctr, kind="stable")
-    reached = np.cumsum(arms.impressions[order]) - arms.impressions[order] / 2
-    bins = np.minimum((reached / arms.impressions.sum() * num_bins).astype(int), num_bins - 1)
-    predicted = np.bincount(bins, (arms.impressions * arms.ctr)[order], num_bins)
-    observed = np.bincount(bins, arms.clicks[order], num_bins)
-    return float(np.abs(predicted - observed).sum() / arms.impressions.sum())
-
-
-def spearman_correlation(predicted: np.ndarray, observed: np.ndarray) -> float | None:
-    """Return the rank correlation with mean ranks for ties; None when either side is constant."""
-    if len(predicted) < 2:
-        return None
-    a, b = rankdata(predicted), rankdata(observed)
-    if a.std() == 0 or b.std() == 0:
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def ndcg(predicted: np.ndarray, gains: np.ndarray, depth: int = 10) -> float | None:
-    """Return NDCG of one list, gain = observed rate; predicted ties share their gains, so the order of rows is irrelevant."""
-    depth = min(depth, len(gains))
-    discounts = 1.0 / np.log2(np.arange(2, depth + 2))
-    ideal = float(np.sort(gains)[::-1][:depth] @ discounts) if depth else 0.0
-    if ideal <= 0:
-        return None
-    _, tie = np.unique(-predicted, return_inverse=True)
-    mean_gain = np.bincount(tie, gains) / np.bincount(tie)
-    return float(mean_gain[np.sort(tie)][:depth] @ discounts) / ideal
-
-
 def _measure(arms: Arms) -> dict[str, Any]:
     metrics: dict[str, Any] = dict.fromkeys(METRICS)
     metrics["n"] = len(arms.ctr)
@@ -182,7 +149,7 @@ def _measure(arms: Arms) -> dict[str, Any]:
     metrics["log_loss"] = float(-nats.sum() / arms.impressions.sum())
     squares = arms.clicks * (1 - arms.ctr) ** 2 + (arms.impressions - arms.clicks) * arms.ctr**2
     metrics["brier"] = float(squares.sum() / arms.impressions.sum())
-    metrics["ece"] = expected_calibration_error(arms)
+    metrics["ece"] = expected_calibration_error(arms.ctr, arms.clicks, arms.impressions)
     return metrics
 
 

@@ -21,9 +21,9 @@ import pyarrow as pa
 import torch
 
 from adcreative.benchmarks.microlens_models import Entry, TrainConfig, find_entry
-from adcreative.benchmarks.microlens_table import area_under_curve
 from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
 from adcreative.ctr.networks.qin import QINConfig
+from adcreative.metrics.binary import area_under_curve
 from tests.bench.mmctr_data import World
 
 MARKS = (0.03, 0.1, 0.2, 0.3, 0.6, 1.0)

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from adcreative.artifacts import load_artifact
 from adcreative.benchmarks.microlens_models import MODELS, PARTS, TrainConfig, find_entry
-from adcreative.benchmarks.microlens_table import area_under_curve, log_loss, measure
+from adcreative.benchmarks.microlens_table import measure
 from adcreative.benchmarks.microlens_training import (
     MicroLensData,
     MicroLensTraining,
@@ -25,6 +25,7 @@ from adcreative.benchmarks.microlens_training import (
     main,
 )
 from adcreative.errors import ConfigError, TrainingError
+from adcreative.metrics.binary import area_under_curve, log_loss
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 

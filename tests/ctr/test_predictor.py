@@ -167,7 +167,7 @@ def test_without_each_is_one_version_behind_the_other(predictor: Predictor, worl
     versions = batch.without_each(names)
     assert len(versions) == 5 * len(names)
     for number, name in enumerate(names):
-        found, expected = versions.rows(torch.arange(5 * number, 5 * number + 5)), batch.without(name)
+        found, expected = versions.index_select(torch.arange(5 * number, 5 * number + 5)), batch.without(name)
         assert torch.equal(found.present, expected.present)
         assert torch.equal(found.categories, expected.categories)
         assert all(torch.equal(found.dense[field], values) for field, values in expected.dense.items())

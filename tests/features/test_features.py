@@ -474,7 +474,7 @@ class TestBuilder:
         creatives, features = make_rows(10)
         builder = FeatureBuilder.fit(creatives, features, np.arange(10))
         batch, order = builder.encode(creatives, features), torch.tensor([7, 2, 9])
-        chosen = batch.rows(order)
+        chosen = batch.index_select(order)
         assert torch.equal(chosen.present, batch.present[order])
         assert torch.equal(chosen.dense["text"], batch.dense["text"][order])
         assert len(chosen) == 3
@@ -539,7 +539,7 @@ class TestHistory:
         changed = [*creatives[:-1], replace(creatives[-1], clicks=999)]
         after = builder.encode_table(changed, features, everyone)
         last = torch.tensor([19])
-        ours, theirs = before.rows(last), after.rows(last)
+        ours, theirs = before.index_select(last), after.index_select(last)
         assert ours.history is not None
         assert theirs.history is not None
         real = ours.history.idx[ours.history.mask > 0]

@@ -10,15 +10,15 @@ from scipy.stats import spearmanr
 
 from adcreative.creative import Creative
 from adcreative.errors import FeatureError
+from adcreative.metrics.calibration import expected_calibration_error, predicted_over_observed
 from adcreative.metrics.creatives import (
     METRICS,
     bootstrap_metrics,
     evaluate_predictions,
-    expected_calibration_error,
-    ndcg,
     pool_arms,
     two_proportion_z,
 )
+from adcreative.metrics.ranking import ndcg
 
 
 def arm(clicks: int, impressions: int = 1000, test_id: str = "t", **words: str) -> Creative:
@@ -90,8 +90,10 @@ def test_ndcg_by_hand() -> None:
 
 def test_calibration_error_by_hand() -> None:
     """Two halves: predicted 0.1 observed 0.2, predicted 0.4 observed 0.4: (0.1 + 0) / 2."""
-    arms = pool_arms([arm(20, 100, headline="a"), arm(40, 100, headline="b")], np.array([0.1, 0.4]))
-    assert expected_calibration_error(arms) == pytest.approx(0.05)
+    predicted, clicks, impressions = np.array([0.1, 0.4]), np.array([20.0, 40.0]), np.array([100.0, 100.0])
+    assert expected_calibration_error(predicted, clicks, impressions) == pytest.approx(0.05)
+    assert predicted_over_observed(predicted, clicks, impressions) == pytest.approx(50 / 60)
+    assert predicted_over_observed(predicted, np.zeros(2), impressions) is None
 
 
 def test_two_proportion_z_by_hand() -> None:

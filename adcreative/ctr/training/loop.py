@@ -66,7 +66,7 @@ def train_model(
     train_idx, validation_idx = splits
     rng = np.random.default_rng(seed)
     validation = torch.from_numpy(np.sort(validation_idx))
-    held_out, held_out_counts = batch.rows(validation), counts.index_select(validation.numpy())
+    held_out, held_out_counts = batch.index_select(validation), counts.index_select(validation.numpy())
     optimizer = _build_optimizer(model, config)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.num_epochs, eta_min=1e-5)
     losses = [_validation_loss(model, held_out, held_out_counts, config)]
@@ -78,7 +78,7 @@ def train_model(
                 raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
             idx = torch.from_numpy(rows)
             keep_history = torch.from_numpy((rng.random((len(rows), 1)) >= config.history_dropout_prob).astype(np.float32))
-            inputs = _drop_modalities(batch.rows(idx, keep_history), config, rng)
+            inputs = _drop_modalities(batch.index_select(idx, keep_history), config, rng)
             _train_step(model, inputs, counts.index_select(rows), config, optimizer)
         schedule.step()
         losses.append(_validation_loss(model, held_out, held_out_counts, config))

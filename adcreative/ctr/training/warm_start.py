@@ -49,7 +49,7 @@ def fit_wide_path(
         scale: of all prior deviations; below 1 where the network already knows something.
     """
     rows, group = _draw_groups(train_idx, counts.group, rng)
-    part = batch.rows(torch.from_numpy(rows))
+    part = batch.index_select(torch.from_numpy(rows))
     clicks, impressions = counts.clicks[rows] + 0.5, counts.impressions[rows] + 1.0
     residual = np.log(clicks / (impressions - clicks)) - _logits(model, part)
     noise = 1.0 / clicks + 1.0 / (impressions - clicks) + EXTRA_VARIANCE
@@ -82,7 +82,7 @@ def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Genera
 
 def _logits(model: Any, batch: FeatureBatch) -> np.ndarray:
     parts = torch.arange(len(batch)).split(1024)
-    return torch.cat([model(batch.rows(idx)) for idx in parts]).double().numpy()
+    return torch.cat([model(batch.index_select(idx)) for idx in parts]).double().numpy()
 
 
 def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np.ndarray, float]]:

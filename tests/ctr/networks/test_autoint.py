@@ -95,7 +95,7 @@ def test_an_untrained_network_is_the_linear_path(builder: FeatureBuilder, batch:
 
 def test_dense_fields_reach_the_output_but_not_the_attention(model: Any, batch: FeatureBatch) -> None:
     """As in AdSEE's code: with the DNN's share of the head removed, only the linear path sees a dense field."""
-    rows = batch.rows(torch.arange(30))
+    rows = batch.index_select(torch.arange(30))
     assert float((model(rows) - model(rows.without("picture"))).abs().max().detach()) > 1e-3
     with torch.no_grad():
         model.network.head.weight[:, -128:] = 0.0
@@ -109,7 +109,7 @@ def test_every_category_reaches_the_logit_through_any_other(model: Any, batch: F
     """The logit has a mixed second difference in brand and placement beyond the linear path and the DNN."""
     with torch.no_grad():
         model.network.head.weight[:, -128:] = 0.0
-    rows = batch.rows(torch.arange(40))
+    rows = batch.index_select(torch.arange(40))
 
     def masked(*names: str) -> Tensor:
         keep = torch.tensor([float(name not in names) for name in FIELDS])

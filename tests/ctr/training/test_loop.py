@@ -146,7 +146,7 @@ def test_best_epoch_is_kept_and_patience_ends_the_run(tests_only: tuple[FeatureB
     _, rows, counts = tests_only
     idx = torch.arange(120, 160)
     with torch.no_grad():
-        loss = float(total_loss(model(rows.rows(idx)), counts.index_select(idx.numpy()), config))
+        loss = float(total_loss(model(rows.index_select(idx)), counts.index_select(idx.numpy()), config))
     assert loss == pytest.approx(min(summary.validation_losses))
 
 

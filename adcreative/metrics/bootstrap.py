@@ -1,0 +1,24 @@
+"""The one bootstrap: whole groups are drawn with replacement, since the rows of a user, test or brand share its luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def draw_group_counts(num_groups: int, num_draws: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Return [num_draws, G] int64: how often each of G groups is drawn; every row sums to G."""
+    counts: np.ndarray = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), num_draws)
+    return counts
+
+
+def percentile_interval(draws: Sequence[float] | np.ndarray, level: float) -> tuple[float, float] | None:
+    """Return the central interval that holds `level` (0..1) of the drawn values; NaN is left out, None when nothing is left."""
+    values = np.asarray(draws, np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, (tail, 1 - tail))
+    return float(low), float(high)
