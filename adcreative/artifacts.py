@@ -122,18 +122,8 @@ def load_artifact(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> A
     Raises:
         ArtifactError: a file is missing, truncated or changed, the kind or format is another, or a value is not finite.
     """
+    manifest, content_hash = read_manifest(artifact_dir, kind=kind, formats=formats)
     manifest_path = artifact_dir / MANIFEST
-    if not manifest_path.is_file():
-        raise ArtifactError(f"no {kind} in {artifact_dir}: it has no {MANIFEST}; give the folder that training wrote")
-    payload = manifest_path.read_bytes()
-    manifest = _parse_manifest(manifest_path, payload)
-    if manifest.get("kind") != kind:
-        raise ArtifactError(f"{manifest_path} is a {manifest.get('kind')}, a {kind} is needed; give another folder")
-    if manifest.get("format") not in formats:
-        raise ArtifactError(
-            f"artefact format {manifest.get('format')} in {manifest_path}, this version reads {_span(formats)}. "
-            "Upgrade adcreative or re-fit."
-        )
     tensors_path = artifact_dir / _file_name(manifest_path, manifest)
     if not tensors_path.is_file():
         raise ArtifactError(f"{tensors_path} is missing, {manifest_path} needs it; copy the whole folder or re-fit")
@@ -148,7 +138,31 @@ def load_artifact(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> A
         tensors = read_tensors(packed)
     except SafetensorError as error:
         raise ArtifactError(f"{tensors_path} is no safetensors file ({error}); re-fit") from error
-    return Artifact(manifest, tensors, hashlib.sha256(payload).hexdigest())
+    broken = [name for name, array in tensors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if broken:
+        raise ArtifactError(f"tensor {broken[0]} in {tensors_path} holds NaN or infinite values; re-fit the {kind}")
+    return Artifact(manifest, tensors, content_hash)
+
+
+def read_manifest(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> tuple[dict[str, Any], str]:
+    """Return the manifest of an artefact of `kind` and its content hash, without reading its tensors.
+
+    Raises:
+        ArtifactError: it is missing or damaged, or the kind or format is another.
+    """
+    manifest_path = artifact_dir / MANIFEST
+    if not manifest_path.is_file():
+        raise ArtifactError(f"no {kind} in {artifact_dir}: it has no {MANIFEST}; give the folder that training wrote")
+    payload = manifest_path.read_bytes()
+    manifest = _parse_manifest(manifest_path, payload)
+    if manifest.get("kind") != kind:
+        raise ArtifactError(f"{manifest_path} is a {manifest.get('kind')}, a {kind} is needed; give another folder")
+    if manifest.get("format") not in formats:
+        raise ArtifactError(
+            f"artefact format {manifest.get('format')} in {manifest_path}, this version reads {_span(formats)}. "
+            "Upgrade adcreative or re-fit."
+        )
+    return manifest, hashlib.sha256(payload).hexdigest()
 
 
 def _check_replaceable(artifact_dir: Path, kind: str) -> str:

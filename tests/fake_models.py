@@ -13,13 +13,16 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from adcreative.creative import Creative, EditResult, FailedCreative
+import numpy as np
+
+from adcreative.creative import Creative, EditResult, Prediction
+from adcreative.errors import CreativeError
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,11 +36,34 @@ class History:
 class Extractor:
     cache = None
 
-    def extract(self, creatives: Sequence[Creative]) -> list[str]:
-        return [one.headline for one in creatives]
+    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
+        return [CreativeError("broken", "Mend it.") if "broken" in one.headline else one.headline for one in creatives]
+
+    def without_cache(self) -> Extractor:
+        return self
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         pass
+
+
+class Predictor:
+    notes: Mapping[str, Any] = {"grades": {}}
+    ood_scores: Mapping[str, Any] = {}
+    builder = None
+    content_hash = "p"
+
+    def predict(self, creatives: Sequence[Creative], features: Sequence[Any], history: History) -> list[Prediction]:
+        predictions = []
+        for creative in creatives:
+            rate = ask_model(creative)
+            earlier = [one.headline for one in history.creatives if one is not creative and one.brand == creative.brand]
+            predictions.append(
+                Prediction(
+                    ctr=rate, ctr_low=rate / 2, ctr_high=2 * rate, evidence=f"fake, {len(earlier)} earlier",
+                    reasons=(creative.headline,),
+                )
+            )  # fmt: skip
+        return predictions
 
 
 def ask_model(creative: Creative) -> float:
@@ -52,68 +78,50 @@ def ask_model(creative: Creative) -> float:
     return (zlib.crc32(creative.headline.encode()) % 1000 + 1) / 1e4
 
 
-def score_rows(extractor: Any, predictor: Any, creatives: Sequence[Creative], history: History) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for creative in creatives:
-        rate = ask_model(creative)
-        if "broken" in creative.headline:
-            problem = FailedCreative(
-                file_name=creative.file_name, ad_name=creative.ad_name, problem="broken", remedy="Mend it."
-            )
-            rows.append({"row": creative.row, "failed": asdict(problem)})
-            continue
-        earlier = [one.headline for one in history.creatives if one is not creative and one.brand == creative.brand]
-        rows.append(
-            {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, "ctr": rate,
-             "ctr_low": rate / 2,
-             "ctr_high": 2 * rate, "grade": "none", "evidence": f"fake, {len(earlier)} earlier", "reasons": creative.headline}
-        )  # fmt: skip
-    return rows
+@dataclass(frozen=True)
+class Outcome:
+    result: EditResult
+    image_u8: np.ndarray | None
+    control_u8: np.ndarray | None = None
 
 
-def optimize_row(
-    creative: Creative, tools: Any, config: Any, out: Path | None, should_stop: Any, signing: Any
-) -> dict[str, Any]:
+def edit_creative(creative: Creative, *, tools: Any, config: Any, should_stop: Any) -> Outcome:
     rate = ask_model(creative)
-    status = "failed" if "broken" in creative.headline else "edited"
+    if "broken" in creative.headline:
+        raise CreativeError("broken", "Mend it.")
     result = EditResult(
-        file_name=creative.file_name, ad_name=creative.ad_name, status=status, reason="broken" * (status == "failed"),
+        file_name=creative.file_name, ad_name=creative.ad_name, status="edited", consent_id=creative.consent_id,
         headline_original=creative.headline, headline_edited=creative.headline.upper(), ctr_original=rate, ctr_edited=2 * rate,
-        ctr_original_judge=rate, ctr_edited_judge=2 * rate, ctr_control=rate, edited_image=f"images/{creative.row:05d}.png",
+        ctr_original_judge=rate, ctr_edited_judge=2 * rate, ctr_control=rate,
     )  # fmt: skip
-    if out is not None:
-        (out / "images").mkdir(exist_ok=True)
-        (out / result.edited_image).write_bytes(b"x" * 1000)
-    return {"row": creative.row, **result.as_dict(), "remedy": ""}
+    return Outcome(result, np.full((8, 8, 3), 9, np.uint8))
 
 
-def write_run_report(out: Path, results: Any, settings: Any, models: Any, failures: Sequence[FailedCreative]) -> None:
-    from adcreative.report import write_report
-
-    write_report(out / "report.html", results, settings=settings, image_dir=out / "images", cards=[], failures=failures)
+PREDICTOR = Predictor()
 
 
-def editor_tools(*_: Any) -> Any:
-    @dataclass(frozen=True)
-    class Tools:
-        extractor: Any
-        directions: Any
-
-    return Tools(extractor=Extractor(), directions=SimpleNamespace(names=("smile",)))
+@dataclass(frozen=True)
+class EditorTools:
+    extractor: Any
+    predictor: Any = PREDICTOR
+    judge: Any = PREDICTOR
+    auditor: Any = PREDICTOR
 
 
 def modules() -> dict[str, Any]:
-    """Return the modules that stand in for ours, by name."""
-    tools: Any = ModuleType("adcreative.verbs.loading")
-    tools.load_tools = lambda copywriter="template": SimpleNamespace(extractor=Extractor(), editor_tools=editor_tools)
-    models = {name: SimpleNamespace(content_hash=name[0]) for name in ("predictor", "judge", "auditor")}
-    hashes = {name: model.content_hash for name, model in models.items()}
-    tools.load_model = lambda model=None: SimpleNamespace(**models, hashes=hashes)
-    run_output: Any = ModuleType("adcreative.runs.output")
-    run_output.score_rows, run_output.optimize_row, run_output.write_run_report = score_rows, optimize_row, write_run_report
+    """Return the modules that stand in for ours, by name. The manifests of the shipped models are read as they are."""
+    loading: Any = ModuleType("adcreative.verbs.loading")
+    loading.load_tools = lambda copywriter="template": SimpleNamespace(
+        extractor=Extractor(), editor_tools=lambda *_: EditorTools(Extractor())
+    )
+    loading.load_model = lambda model=None: SimpleNamespace(predictor=PREDICTOR)
+    editor: Any = ModuleType("adcreative.editor.editor")
+    editor.edit_creative = edit_creative
     builder: Any = ModuleType("adcreative.features.builder")
     builder.AccountHistory = History
-    return {"adcreative.verbs.loading": tools, "adcreative.runs.output": run_output, "adcreative.features.builder": builder}
+    evidence: Any = ModuleType("adcreative.ctr.evidence")
+    evidence.grade_row = lambda creative, features, **_: {"row": "none"}
+    return {module.__name__: module for module in (loading, editor, builder, evidence)}
 
 
 def install() -> None:

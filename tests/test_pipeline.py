@@ -168,7 +168,7 @@ def test_a_model_fitted_with_other_encoders_is_refused(tmp_path: Path) -> None:
 
 def test_realised_uplift_is_read_from_what_is_delivered(ad_folder: Path, run: Path) -> None:
     from adcreative.catalog import read_catalog
-    from adcreative.runs.output import realised_uplift
+    from adcreative.verbs.demo import realised_uplift
 
     class LengthTruth:
         """A planted rate that is the length of the headline."""

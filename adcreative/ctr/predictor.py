@@ -20,6 +20,7 @@ from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, s
 from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.card import FORMAT, FORMATS, KIND, build_card
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model, upgrade_state
@@ -31,10 +32,10 @@ from adcreative.features.builder import AccountHistory, FeatureBuilder
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 
-KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
 OLD_NAMES = {  # of the manifest in format 3 -> today's
     "drift_thresholds": "ood_thresholds", "extra_std": "overdispersion", "typical_spread": "typical_epistemic_std",
 }  # fmt: skip
+RATE_CHUNK = 512
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
@@ -212,21 +213,7 @@ class Predictor:
 
     def card(self, name: str) -> dict[str, Any]:
         """Return the model card as plain values: purpose, source, limits, held-out figures."""
-        grades = {modality: f"{grade} ({phrase})" for modality, (grade, phrase) in self.notes["grades"].items()}
-        measured = self.notes["metrics"]
-        return {
-            "name": name,
-            "purpose": "click rate of an ad creative, with a 90 % interval",
-            "source": "; ".join(f"{modality}: {text}" for modality, text in grades.items()),
-            "licence": "that of the data it was fitted to",
-            "limits": [
-                "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so.",
-                "It predicts clicks, not sales, and knows no audience beyond the columns given.",
-            ],
-            "calibration": {**measured, "data": "a test split by group that no fitting step has seen"},
-            "content_hash": self.content_hash,
-            "training": self.notes["training"],
-        }
+        return build_card(name, self.notes, self.content_hash)
 
     def _predict_chunk(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
@@ -298,6 +285,16 @@ class Predictor:
             "notes": self.notes,
         }
         return tensors, notes
+
+
+def predict_rates(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+    """Return expected rates [N] without reasons and evidence, which evaluation does not need."""
+    parts = []
+    for start in range(0, len(creatives), RATE_CHUNK):
+        part = slice(start, start + RATE_CHUNK)
+        log_odds, _ = predictor.predict_log_odds(creatives[part], features[part])
+        parts.append(1.0 / (1.0 + np.exp(-log_odds)))
+    return np.concatenate(parts)
 
 
 class _CachedHistory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,11 +10,9 @@ from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
+from adcreative.progress import Progress, ShouldStop
 
 CHUNK = 32
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 class Extractor(Protocol):

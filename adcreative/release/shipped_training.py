@@ -26,11 +26,10 @@ from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.fitting import fit_predictor
-from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.predictor import Predictor, predict_rates
 from adcreative.encoders.headline_tests import ATTRIBUTION, part_of_test
 from adcreative.errors import CreativeError
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
-from adcreative.runs.output import predict_rates
 from adcreative.verbs.loading import Judges, Tools, load_market, load_tools
 
 PROVENANCE = {

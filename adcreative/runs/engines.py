@@ -22,8 +22,8 @@ from typing import Any, Protocol
 
 from adcreative.config import did_you_mean
 from adcreative.errors import AdCreativeError, ConfigError, CreativeError, EngineError
+from adcreative.progress import ShouldStop
 
-ShouldStop = Callable[[], bool]
 Rows = list[dict[str, Any]]
 Apply = Callable[[Any], Rows]
 RETRIES = 3  # how often Ray gives an item to another worker when one dies of it or under it

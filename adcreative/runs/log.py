@@ -115,7 +115,7 @@ class RunLog:
     def _open(self, settings: Mapping[str, Any], *, restart: bool) -> None:
         if restart:
             self.remove()
-        if self.path.exists():
+        if has_lines(self.path):
             check_settings(self.path, settings)
             self._index()
         else:
@@ -178,7 +178,10 @@ class RunLog:
         self._index()
 
     def close(self) -> None:
+        """Give the log to others. A log without a line is removed: nothing was done, so nothing is to be continued."""
         self._file.close()
+        if not self.rows.places:
+            self.remove()
         unlock_run(self._lock)
 
     def remove(self) -> None:
@@ -191,6 +194,11 @@ class RunLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def has_lines(path: Path) -> bool:
+    """Return whether something was written to the log at `path`: one without a line is begun anew, under any settings."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def check_settings(path: Path, settings: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The verb `benchmark`, which `pipeline` hands on: published comparison tables on a catalogue or on simulated markets.
+"""The verb `benchmark`: published comparison tables on a catalogue or on simulated markets.
 
 Loads no torch until it is called.
 """
@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from adcreative.catalog.images import picture
 from adcreative.config import did_you_mean
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.progress import Progress, ShouldStop, never, silent
 
 __all__ = ["BENCHMARKS", "BenchmarkSummary", "benchmark"]
 
@@ -28,9 +29,6 @@ BENCHMARKS = ("adsee",)
 CHUNK = 32
 MOST_LABELS = 10
 MARKET_CREATIVE_SEED = 500
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +49,8 @@ def benchmark(
     markets: Sequence[int] = (1, 2),
     num: int = 240,
     num_seeds: int = 5,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> BenchmarkSummary:
     """Fit and measure the networks and inputs of a published comparison; write NAME.json and NAME.csv into `out`.
 

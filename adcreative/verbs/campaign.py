@@ -1,4 +1,4 @@
-"""The verbs after the edit, which `pipeline` hands on: plan_test, read_out, export, import_results. Loads no torch."""
+"""The verbs after the edit, plan_test, read_out, export, import_results. Loads no torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import ConfigError
+from adcreative.provenance.approval import approve, check_approved
 
 if TYPE_CHECKING:
     from adcreative.delivery.experiment.export import ExportSettings
@@ -151,11 +152,10 @@ def export(
         markets: where they will run, as `disclosures` knows them; noted with the approval.
     Raises:
         CatalogError: no edits in `run`, or none fits the platform. ConfigError: an unknown format, a wrong address, nobody
-            approved the edits, or `markets` without `approved_by`. ProvenanceError: as `ad_run.approve`.
+            approved the edits, or `markets` without `approved_by`. ProvenanceError: as `approve`.
     """
     from adcreative.delivery.experiment.export import ExportSettings, check_format, export_variants
     from adcreative.delivery.experiment.variants import read_variants
-    from adcreative.runs.ad_run import approve, check_approved
 
     run = Path(run)
     settings = settings or ExportSettings(**{"human_oversight": "selected", **options})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,12 @@ from adcreative.catalog.tables import failed_creative, write_failures, write_row
 from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture
 from adcreative.errors import CreativeError
-from adcreative.runs.ad_run import check_words
-from adcreative.runs.batch import RunSummary, open_catalog, survey_catalog
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
+from adcreative.runs.survey import survey_catalog
 
 CHECK_COLUMNS = ("file_name", "ad_name", "verdict", "problems", "fits", "notes")
 PASSES, HAS_PROBLEMS = "passes", "problems"
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 def check_picture(creative: Creative) -> PictureFit | None:
@@ -36,20 +34,76 @@ def check_picture(creative: Creative) -> PictureFit | None:
     return fit_picture((width, height), num_bytes, platform=creative.platform, placement=creative.placement)
 
 
+def check_words(
+    creative: Creative,
+    *,
+    original: Creative | None = None,
+    brief: str = "",
+    avoid: Sequence[str] = (),
+    brand_kit: Path | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Hold an ad's headline and description against the rules of the copywriter.
+
+    Args:
+        original: the ad that new words may take facts from; None: the ad stands for itself, its own claims are not questioned.
+        brief: what the user said the words may be about; facts of it may be used. avoid: words that may not be.
+        brand_kit: a brand manifest, whose words to avoid may not be used either.
+    Returns:
+        "headline" and "description", where there is one, to its problems; no problem means that it may run.
+    Raises:
+        ConfigError: `brand_kit` is no brand manifest.
+    """
+    from adcreative.copywriter.brand_kit import read_brand_kit
+    from adcreative.copywriter.brief import Brief
+    from adcreative.copywriter.lint.checks import check_copy
+
+    kit = None if brand_kit is None else read_brand_kit(brand_kit)
+    found = {}
+    for kind, other in (("headline", creative.description), ("description", "")):
+        text = getattr(creative, kind)
+        if not text:
+            continue
+        product, headline, known = creative.category, "", f"{text}. {creative.primary_text} {other}"
+        if original is not None:
+            product, headline = original.category, original.headline
+            known = f"{brief} {original.description or original.primary_text}"
+        told = Brief(
+            brand=creative.brand, product=product, headline=headline, description=known.strip(), platform=creative.platform,
+            placement=creative.placement, avoid=tuple(avoid),
+        )  # fmt: skip
+        is_old = original is not None and text == getattr(original, kind)
+        told = told if kit is None else kit.brief(told)
+        found[kind] = () if is_old else check_copy(text, told, kind, is_new=original is not None)
+    return found
+
+
 def check(
-    data: Path, out: Path, *, columns: Path | None, brand_kit: Path | None, progress: Progress, should_stop: ShouldStop
+    data: Path,
+    out: Path,
+    *,
+    columns: Path | None = None,
+    brand_kit: Path | None = None,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Hold each creative against the rules for words and pictures; see `pipeline.check`."""
+    """Hold each creative against the rules that need no model; write a CSV, and failures.csv beside it.
+
+    Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
+    formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). A row says "passes" or "problems".
+
+    Raises:
+        CatalogError: nothing in `data` can be used.
+        ConfigError: `brand_kit` is no brand manifest.
+    """
     started_s, out = time.monotonic(), Path(out)
-    reader = open_catalog(Path(data), columns)
-    survey = survey_catalog(reader, Path(data))
+    survey = survey_catalog(Path(data), columns)
     failures: list[FailedCreative] = []
     num_flagged = 0
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal num_flagged
         done = 0
-        for item in reader:
+        for item in survey.reader:
             if should_stop():
                 return
             row = _check_one(item, brand_kit)
@@ -65,7 +119,7 @@ def check(
     write_failures(out.with_name("failures.csv"), failures)
     told = (f"{num_flagged} of {num_done} creatives have a problem",) if num_flagged else ()
     return RunSummary(
-        path=out, done=num_done, failed=len(failures), stopped=should_stop(), warnings=(*reader.warnings, *told),
+        path=out, done=num_done, failed=len(failures), stopped=should_stop(), warnings=(*survey.warnings, *told),
         seconds=round(time.monotonic() - started_s, 3),
     )  # fmt: skip
 

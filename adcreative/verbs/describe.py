@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CopywriterError, CreativeError
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.log import RunLog
 
@@ -47,8 +48,8 @@ def describe(
     model: Path | None = None,
     brand_kit: Path | None = None,
     restart: bool = False,
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> RunSummary:
     """Write a description for each product of a table; write a CSV, and failures.csv beside it.
 

@@ -1,4 +1,4 @@
-"""The verb `evaluate`, which `pipeline` hands on: a model held against results it was not trained on.
+"""The verb `evaluate`: a model held against results it was not trained on.
 
 Loads no torch until it is called.
 """
@@ -6,7 +6,6 @@ Loads no torch until it is called.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,9 @@ from adcreative.artifacts import write_atomically
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
+from adcreative.progress import Progress, ShouldStop, never, silent
 
 __all__ = ["evaluate"]
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 def evaluate(
@@ -27,8 +24,8 @@ def evaluate(
     *,
     model: Path | None = None,
     columns: Path | None = None,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """Measure a model on creatives with results that it was not trained on; write `out` (JSON), and of the same name a PNG and
     a CSV with one row a creative: rates, interval, whether it covered, and what the prediction rests on.
@@ -49,8 +46,8 @@ def evaluate(
         raise CatalogError(f"{out} is a folder; name the JSON file to write, such as {out / 'metrics.json'}")
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
-    tools, predictor = load_tools(), load_model(model).predictor
-    creatives, features, failures = extract_features(tools.extractor, wanted, progress, should_stop)
+    extractor, predictor = load_tools().extractor, load_model(model).predictor
+    creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         raise ConfigError("stopped before all creatives were read; nothing was measured and nothing was written")
     failures_path = out.parent / "failures.csv"

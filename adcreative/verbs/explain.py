@@ -1,4 +1,4 @@
-"""The verb `explain`, which `pipeline` hands on: why one creative has the rate it has. Loads no torch until it is called."""
+"""The verb `explain`: why one creative has the rate it has. Loads no torch until it is called."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PIL import Image
 from adcreative.artifacts import write_atomically
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, CreativeError
+from adcreative.progress import Progress, ShouldStop, never, silent
 
 if TYPE_CHECKING:
     from adcreative.ctr.predictor import Predictor
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["ExplanationSummary", "explain"]
 
 NUM_STRONGEST = 8
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +47,8 @@ def explain(
     *,
     model: Path | None = None,
     history: AccountHistory | None = None,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> ExplanationSummary:
     """Explain the rate of one creative; write heat.png (with a picture), explanation.json and explanation.html into `out`.
 

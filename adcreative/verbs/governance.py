@@ -1,4 +1,4 @@
-"""The verbs about faces and law, which `pipeline` hands on: disclosures, purge, and how pictures are signed. Loads no torch."""
+"""The verbs about faces and law, disclosures, purge, and how pictures are signed. Loads no torch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from adcreative.errors import ConfigError
 from adcreative.features.cache import cache_dir
-from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE, Disclosure, disclosures_of_run
+from adcreative.provenance.disclosure import Disclosure, disclosures_of_run
 from adcreative.provenance.disclosure import disclosures as list_disclosures
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.purging import PurgeSummary, purge_cache, purge_person, purge_run
 
-__all__ = ["NOT_LEGAL_ADVICE", "disclosures", "purge", "signing_config"]
+__all__ = ["disclosures", "purge", "signing_config"]
 
 
 def signing_config(certificate: Path | None, key: Path | None) -> SigningConfig | None:

@@ -20,18 +20,16 @@ from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.packing import sharing_states
 from adcreative.encoders.weights import embedded_dir
-from adcreative.errors import ArtifactError, ConfigError
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.market import Market
 from adcreative.provenance.consent import ConsentBook
+from adcreative.verbs.directions import choose_directions
+from adcreative.verbs.model_folder import find_models, read_model_manifests
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
-
-# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age
-FACE_DIRECTIONS = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch")
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,10 @@ class Tools:
         Raises:
             ConfigError: a name, here or in a consent record, is not a shipped direction, or the scene model cannot be loaded.
         """
-        unknown = [name for name in names or () if name not in self.directions.names]
-        if unknown:
-            raise ConfigError(f"no direction named {unknown[0]!r}; known: {', '.join(self.directions.names)}")
+        chosen = choose_directions(self.directions.names, names)
         consents = consents or ConsentBook()
         consents.check_directions(self.directions.names)
-        if names is None:
-            names = [name for name in FACE_DIRECTIONS if name in self.directions.names]
-        directions = self.directions.select(list(names))
+        directions = self.directions.select(chosen)
         return EditorTools(
             extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
             copywriter=self.copywriter, consents=consents,
@@ -114,16 +108,11 @@ def load_model(model_dir: Path | None = None) -> Judges:
     """Load predictor, judge and auditor from a folder written by `train`, or the shipped ones.
 
     Raises:
-        ArtifactError: the folder does not hold all three, or they were fitted with other encoders than are loaded here.
+        ArtifactError: the folder does not hold all three, each in its own role, or they were fitted with other encoders than
+            are loaded here.
     """
-    if model_dir is None:
-        folders = [embedded_dir(name) for name in Judges._fields]
-    else:
-        folders = [Path(model_dir) / name for name in Judges._fields]
-        missing = [folder.name for folder in folders if not folder.is_dir()]
-        if missing:
-            raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
-    judges = Judges(*(Predictor.load(folder) for folder in folders))
+    read_model_manifests(model_dir)
+    judges = Judges(**{role: Predictor.load(folder) for role, folder in find_models(model_dir).items()})
     for model in judges:
         model.check_encoders(load_tools().extractor.hashes)
     return judges

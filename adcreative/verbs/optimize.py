@@ -2,42 +2,139 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog import CatalogReader
 from adcreative.catalog.tables import write_failures
-from adcreative.copywriter.brand_kit import BrandKit
-from adcreative.creative import Creative, FailedCreative
-from adcreative.editor.settings import EditorConfig
-from adcreative.errors import CatalogError
-from adcreative.provenance.consent import ConsentBook
+from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
+from adcreative.creative import Creative, EditResult, FailedCreative
+from adcreative.errors import CatalogError, CreativeError
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.provenance.consent import ConsentBook, read_consents
+from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.signing import SigningConfig
-from adcreative.runs.batch import (
-    Progress,
-    RunSummary,
-    Survey,
-    check_resume,
-    check_seen,
-    creatives_to_do,
-    disk_faults,
-    failures_of,
-    open_catalog,
-    rehearse,
-    survey_catalog,
-    work_through,
-)
-from adcreative.runs.engines import Apply, BatchConfig, Rows, ShouldStop
+from adcreative.report import write_report
+from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, run_batch
+from adcreative.runs.engines import Apply, BatchConfig, Rows
+from adcreative.runs.folder import Makers, safe_stem, write_pictures
 from adcreative.runs.log import RowsInOrder, RunLog
+from adcreative.runs.survey import Survey, survey_catalog
+from adcreative.verbs.directions import choose_directions, read_direction_names
+from adcreative.verbs.model_folder import read_model_manifests
+
+if TYPE_CHECKING:
+    from adcreative.editor.models import EditorTools
+    from adcreative.editor.settings import EditorConfig
+
+__all__ = ["optimize"]
 
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 RESULTS = "results.jsonl"
 NUM_MEASURED = 2
+
+
+def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return nothing more to say in the report."""
+    return {}
+
+
+def optimize(
+    data: Path,
+    out: Path,
+    *,
+    model: Path | None = None,
+    columns: Path | None = None,
+    config: EditorConfig | Path | None = None,
+    seed: int | None = None,
+    population: int | None = None,
+    generations: int | None = None,
+    algorithm: str | None = None,
+    risk_aversion: float | None = None,
+    copywriter: str = "smollm2",
+    directions: Sequence[str] | None = None,
+    consent: Path | None = None,
+    brand_kit: Path | None = None,
+    signing: SigningConfig | None = None,
+    look: bool | None = None,
+    scene_model: str | None = None,
+    notes: Notes = no_notes,
+    batch: BatchConfig | None = None,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
+    """Search edits of faces and words for each creative; write results.jsonl, images, report.html and failures.csv into `out`.
+
+    Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
+    "synthetic-person"; the others are left as they are, and their row says why. Every new line keeps the rules of `brand_kit`,
+    a brand manifest. A killed run goes on after the last finished creative.
+
+    Args:
+        config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
+            risk_aversion, look and scene_model win over it where they are given.
+        notes: notes(results) gives what else the report's settings say. batch: as for `score`.
+    Raises:
+        ConfigError: `out` holds a run with other settings or of another catalogue, or a setting or direction is wrong.
+        ProvenanceError: the consent file cannot be used. CatalogError, EngineError: as `score`.
+    """
+    from adcreative.editor.settings import fill_config
+
+    job = OptimizeJob(
+        data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
+        directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
+        brand_kit=None if brand_kit is None else read_brand_kit(brand_kit),
+        config=fill_config(
+            config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
+            risk_aversion=risk_aversion, edit_look=look, scene_model=scene_model,
+        ),
+    )  # fmt: skip
+    batch = batch or BatchConfig()
+    survey = survey_catalog(Path(data), columns, batch.limit)
+    return run_batch(
+        _plan_batch(job, Path(out), survey, columns, notes), survey, batch, progress=progress, should_stop=should_stop
+    )
+
+
+def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, columns: Path | None, notes: Notes) -> Batch:
+    """Return what is done with each creative; reads the manifests of the models and loads none.
+
+    Raises:
+        ConfigError, ArtifactError: a direction or a model that cannot be used.
+    """
+    manifests, known = read_model_manifests(job.model), read_direction_names()
+    job.consents.check_directions(known)
+    settings = {
+        "verb": "optimize", "data": str(survey.data.resolve()),
+        **{role: found.content_hash for role, found in manifests.items()},
+        "copywriter": job.copywriter, "directions": list(choose_directions(known, job.directions)),
+        "consents": job.consents.content_hash, **asdict(job.config),
+        **({"columns": str(Path(columns).resolve())} if columns else {}),
+        **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
+    }  # fmt: skip
+    cards = [manifest.card(role) for role, manifest in manifests.items()]
+
+    def finish(log: RunLog, is_complete: bool) -> RunSummary:
+        if is_complete:
+            log.sort()
+        results = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
+        num_failures = write_failures(out / "failures.csv", _failures(survey, results))
+        write_report(
+            out / "report.html", results, settings={**settings, **notes(results)}, image_dir=out / "images", cards=cards,
+            failures=_failures(survey, results),
+            disclosures=[duty.as_dict() for duty in disclosures_of_run(results, date.today())],
+        )  # fmt: skip
+        if results and all(result["status"] == "failed" for result in results):
+            raise CatalogError(f"none of the {len(results)} creatives could be edited; {out / 'failures.csv'} says why")
+        return RunSummary(path=out / "report.html", done=len(results), failed=num_failures, stopped=not is_complete)
+
+    return Batch(
+        stage="optimizing", out=out / "report.html", log_path=out / RESULTS, settings=settings, job=job,
+        rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +155,6 @@ class OptimizeJob:
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
         from adcreative.editor.preparation.briefed import Briefed
-        from adcreative.runs.output import optimize_row
         from adcreative.verbs.loading import load_model, load_tools
 
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
@@ -69,85 +165,51 @@ class OptimizeJob:
         if self.brand_kit is not None:
             tools = replace(tools, copywriter=Briefed(tools.copywriter, kit=self.brand_kit))
         if self.is_rehearsal:
-            extractor: Any = copy.copy(tools.extractor)
-            extractor.cache = None
-            tools = replace(tools, extractor=extractor)
-
-        def apply(creative: Creative) -> Rows:
-            with disk_faults(self.out):
-                out = None if self.is_rehearsal else self.out
-                row = optimize_row(creative, tools, self.config, out, should_stop, self.signing)
-            return [] if should_stop() else [row]  # a search that was cut short is no result
-
-        return apply
+            tools = replace(tools, extractor=tools.extractor.without_cache())  # type: ignore[attr-defined]
+        roles = {"predictor": tools.predictor, "judge": tools.judge, "auditor": tools.auditor}
+        models = {name: model.content_hash for name, model in roles.items()} | dict(getattr(tools.extractor, "hashes", {}))
+        return _Editor(self, tools, Makers(models=models, signing=self.signing), should_stop).edit
 
 
-def optimize(
-    data: Path,
-    out: Path,
-    job_settings: Mapping[str, Any],
-    *,
-    columns: Path | None,
-    batch: BatchConfig,
-    notes: Notes,
-    progress: Progress,
-    should_stop: ShouldStop,
-) -> RunSummary:
-    """Search edits of each creative; see `pipeline.optimize`. job_settings: the fields of OptimizeJob beside data and out."""
-    from adcreative.verbs.loading import load_model, load_tools
+@dataclass(frozen=True)
+class _Editor:
+    """A job with its models loaded."""
 
-    started_s, data, out = time.monotonic(), Path(data), Path(out)
-    job = OptimizeJob(data=data.absolute(), out=out.absolute(), **job_settings)
-    reader = open_catalog(data, columns)
-    survey = survey_catalog(reader, data, batch.limit)
-    models = load_model(job.model)
-    directions = load_tools(job.copywriter).editor_tools(models, job.directions, job.consents).directions.names
-    settings = {
-        "verb": "optimize", "data": str(data.resolve()), **models.hashes,
-        "copywriter": job.copywriter, "directions": list(directions), "consents": job.consents.content_hash,
-        **asdict(job.config), **({"columns": str(Path(columns).resolve())} if columns else {}),
-        **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
-    }  # fmt: skip
-    log_path = out / RESULTS
-    if batch.dry_run:
-        forecast = rehearse(
-            replace(job, is_rehearsal=True), iter, reader, survey, log_path=log_path, settings=settings, data=data,
-            config=batch, num_measured=NUM_MEASURED, progress=progress, should_stop=should_stop,
-        )  # fmt: skip
-        return RunSummary(
-            path=out / "report.html", done=0, failed=forecast.unusable, stopped=should_stop(), warnings=tuple(reader.warnings),
-            seconds=round(time.monotonic() - started_s, 3), forecast=forecast,
-        )  # fmt: skip
-    check_resume(batch, log_path, out)
-    with RunLog(log_path, settings, key_field="row", restart=batch.restart) as log:
-        is_complete = work_through(
-            job, creatives_to_do(reader, survey, log.rows, data, log.rows), log, batch,
-            stage="optimizing", survey=survey, progress=progress, should_stop=should_stop,
-        )  # fmt: skip
-        if is_complete:
-            log.sort()
-        results = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
-        num_failures = write_failures(out / "failures.csv", _failures(reader, survey, results))
-        _write_report(out, results, {**settings, **notes(results)}, models, _failures(reader, survey, results))
-        if results and all(result["status"] == "failed" for result in results):
-            raise CatalogError(f"none of the {len(results)} creatives could be edited; {out / 'failures.csv'} says why")
-    return RunSummary(
-        path=out / "report.html", done=len(results), failed=num_failures, stopped=not is_complete,
-        warnings=tuple(reader.warnings), seconds=round(time.monotonic() - started_s, 3),
-    )  # fmt: skip
+    job: OptimizeJob
+    tools: EditorTools
+    makers: Makers
+    should_stop: ShouldStop
+
+    def edit(self, creative: Creative) -> Rows:
+        """Edit one creative, write its pictures, and return its line of results.jsonl; a failure becomes a line too.
+
+        Returns:
+            no line when the search was cut short: that is no result.
+        """
+        from adcreative.editor.editor import edit_creative
+
+        config, started_s = self.job.config, time.monotonic()
+        with disk_faults(self.job.out):
+            try:
+                outcome = edit_creative(creative, tools=self.tools, config=config, should_stop=self.should_stop)
+                row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
+                if not self.job.is_rehearsal:
+                    stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
+                    row |= write_pictures(creative, outcome, self.job.out, stem=stem, makers=self.makers)
+            except CreativeError as error:
+                failed = EditResult(
+                    file_name=creative.file_name, ad_name=creative.ad_name, status="failed", reason=error.problem,
+                    consent_id=creative.consent_id, seconds=round(time.monotonic() - started_s, 3), seed=config.seed,
+                )  # fmt: skip
+                row = {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
+        return [] if self.should_stop() else [row]
 
 
-def _write_report(*arguments: Any) -> None:
-    from adcreative.runs.output import write_run_report
-
-    write_run_report(*arguments)
-
-
-def _failures(reader: CatalogReader, survey: Survey, results: Sequence[dict[str, Any]]) -> Iterator[FailedCreative]:
+def _failures(survey: Survey, results: Sequence[dict[str, Any]]) -> Iterator[FailedCreative]:
     """Yield what could not be read, then what could not be edited."""
     failed = (
         FailedCreative(file_name=one["file_name"], ad_name=one["ad_name"], problem=one["reason"], remedy=one["remedy"])
         for one in results
         if one["status"] == "failed"
     )
-    return chain(failures_of(reader, survey), failed)
+    return chain(survey.failures(), failed)

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import copy
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog.tables import write_failures, write_rows
+from adcreative.catalog.tables import failed_creative, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
-from adcreative.runs.batch import (
-    Progress,
-    RunSummary,
-    check_resume,
-    check_seen,
-    chunk_size,
-    chunked,
-    creatives_to_do,
-    disk_faults,
-    failures_of,
-    fold_brand,
-    open_catalog,
-    rehearse,
-    survey_catalog,
-    work_through,
-)
-from adcreative.runs.engines import Apply, BatchConfig, Rows, ShouldStop
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
+from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
+from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
+from adcreative.verbs.model_folder import read_model_manifests
 
 if TYPE_CHECKING:
     from adcreative.ctr.predictor import Predictor
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
+__all__ = ["SCORE_COLUMNS", "score"]
+
 SCORE_COLUMNS = ("file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "grade", "evidence", "reasons")
+NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
 MAX_BRANDS_KEPT = 256
 NUM_MEASURED = 8
 
@@ -47,6 +36,61 @@ CHUNKS_AHEAD = 4  # chunks whose words are read together
 
 # creatives to score, what they may look back on, and those whose words are read before
 Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
+
+
+def score(
+    data: Path,
+    out: Path,
+    *,
+    model: Path | None = None,
+    columns: Path | None = None,
+    batch: BatchConfig | None = None,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
+    """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and failures.csv beside it.
+
+    Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
+    through (workers, engine, limit, dry run); the rows do not depend on it.
+
+    Raises:
+        ConfigError: `out` holds the log of a run with other settings, or the catalogue was changed since that began.
+        CatalogError: nothing in `data` can be used, or the disk is full.
+        EngineError: a worker process died, or the cluster cannot be reached.
+    """
+    data, out, batch = Path(data), Path(out), batch or BatchConfig()
+    survey = survey_catalog(data, columns, batch.limit)
+    settings: dict[str, Any] = {
+        "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
+        **({"columns": str(Path(columns).resolve())} if columns else {}),
+        "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
+    }  # fmt: skip
+    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute())
+    work = Batch(
+        stage="scoring", out=out, log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
+        rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
+        as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
+        finish=partial(_write_scores, out, survey),
+    )  # fmt: skip
+    return run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
+
+
+def _write_scores(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> RunSummary:
+    """Write the table and the failures of a complete run; of a run with all creatives the log goes."""
+    rows = sorted(filter(survey.is_wanted, log.rows))
+    if not is_complete:
+        return RunSummary(path=log.path, done=len(rows), failed=0, stopped=True)
+    failed = (FailedCreative(**log.rows[row]["failed"]) for row in rows if "failed" in log.rows[row])
+    failures_path = out.parent / "failures.csv"
+    num_failures = write_failures(failures_path, chain(survey.failures(), failed))
+    num_scored = survey.num_creatives + survey.num_failures - num_failures
+    if num_scored:
+        write_rows(out, _scored(log, rows), SCORE_COLUMNS)
+    if not survey.is_limited:
+        log.remove()
+    if not num_scored:
+        raise CatalogError(f"none of the {num_failures} creatives could be scored; {failures_path} says why")
+    return RunSummary(path=out, done=num_scored, failed=num_failures)
 
 
 @dataclass(frozen=True)
@@ -66,33 +110,27 @@ class ScoreJob:
         with disk_faults(self.out):
             extractor, predictor = load_tools().extractor, load_model(self.model).predictor
         if self.is_rehearsal:
-            extractor = copy.copy(extractor)
-            extractor.cache = None
-        return partial(self._score, _Scorer(extractor, predictor))
-
-    def _score(self, scorer: _Scorer, item: Item) -> Rows:
-        with disk_faults(self.out):
-            return scorer.score(*item)
+            extractor = extractor.without_cache()
+        return _Scorer(extractor, predictor, self.out).score
 
 
 class _Scorer:
     """Scores chunks; remembers features of the brands it saw last, so that their history is read once."""
 
-    def __init__(self, extractor: FeatureExtractor, predictor: Predictor) -> None:
-        self.extractor, self.predictor = extractor, predictor
+    def __init__(self, extractor: FeatureExtractor, predictor: Predictor, out: Path) -> None:
+        self.extractor, self.predictor, self.out = extractor, predictor, out
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 
-    def score(self, creatives: Sequence[Creative], earlier: Sequence[Creative], ahead: Sequence[Creative]) -> Rows:
-        """Return a row per creative; `earlier` are creatives of their brands with results, `ahead` those whose words are read
-        now, since they come soon."""
-        from adcreative.runs.output import score_rows
-
-        if ahead:
-            self.extractor.read_ahead(ahead)
-        history = self._read_history(earlier)
-        known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
-        return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history)
+    def score(self, item: Item) -> Rows:
+        """Return a row per creative of an item; the words of those that come soon are read now, all together."""
+        creatives, earlier, ahead = item
+        with disk_faults(self.out):
+            if ahead:
+                self.extractor.read_ahead(ahead)
+            history = self._read_history(earlier)
+            known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
+            return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history)
 
     def _read_history(self, earlier: Sequence[Creative]) -> AccountHistory:
         from adcreative.features.builder import AccountHistory
@@ -120,63 +158,36 @@ class _Scorer:
             self._features.move_to_end(brand)
 
 
-def score(
-    data: Path,
-    out: Path,
-    *,
-    model: Path | None = None,
-    columns: Path | None = None,
-    batch: BatchConfig | None = None,
-    progress: Progress,
-    should_stop: ShouldStop,
-) -> RunSummary:
-    """Predict a click rate for each creative; see `pipeline.score`."""
-    from adcreative.verbs.loading import load_model
+def score_rows(
+    extractor: FeatureExtractor, predictor: Predictor, creatives: Sequence[Creative], history: AccountHistory
+) -> list[dict[str, Any]]:
+    """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
 
-    started_s, data, out, batch = time.monotonic(), Path(data), Path(out), batch or BatchConfig()
-    reader = open_catalog(data, columns)
-    survey = survey_catalog(reader, data, batch.limit)
-    predictor = load_model(model).predictor
-    settings: dict[str, Any] = {"verb": "score", "data": str(data.resolve()), "model": predictor.content_hash}
-    settings |= {"columns": str(Path(columns).resolve())} if columns else {}
-    settings["fields"] = list(SCORE_COLUMNS)  # a row written by another version is not continued
-    log_path = out.with_name(f".{out.name}.partial.jsonl")
-    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute())
-    as_items = _item_maker(survey.history, chunk_size(survey.num_creatives, batch))
-    if batch.dry_run:
-        forecast = rehearse(
-            replace(job, is_rehearsal=True), as_items, reader, survey, log_path=log_path, settings=settings, data=data,
-            config=batch, num_measured=NUM_MEASURED, progress=progress, should_stop=should_stop,
+    A creative that is one of the history's (the same object) is not read again.
+    """
+    from adcreative.ctr.evidence import grade_row
+
+    read = {id(creative): features for creative, features in zip(history.creatives, history.features, strict=True)}
+    others = iter(extractor.extract([creative for creative in creatives if id(creative) not in read]))
+    extracted = [read[id(creative)] if id(creative) in read else next(others) for creative in creatives]
+    good = [(c, f) for c, f in zip(creatives, extracted, strict=True) if not isinstance(f, CreativeError)]
+    predictions = iter(predictor.predict([c for c, _ in good], [f for _, f in good], history) if good else [])
+    grade_of = partial(grade_row, grades=predictor.notes["grades"], ood_scores=predictor.ood_scores, builder=predictor.builder)
+    rows: list[dict[str, Any]] = []
+    for creative, features in zip(creatives, extracted, strict=True):
+        if isinstance(features, CreativeError):
+            rows.append({"row": creative.row, "failed": asdict(failed_creative(creative, features))})
+            continue
+        prediction = next(predictions)
+        rates: dict[str, Any] = {name: round(getattr(prediction, name), 6) for name in ("ctr", "ctr_low", "ctr_high")}
+        if not prediction.enough_data:
+            rates = {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
+        rows.append(
+            {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, **rates,
+             "grade": grade_of(creative, features)["row"], "evidence": prediction.evidence,
+             "reasons": "; ".join(prediction.reasons)}
         )  # fmt: skip
-        seconds = round(time.monotonic() - started_s, 3)
-        return RunSummary(
-            path=out, done=0, failed=forecast.unusable, stopped=should_stop(), warnings=tuple(reader.warnings),
-            seconds=seconds, forecast=forecast,
-        )  # fmt: skip
-    check_resume(batch, log_path, out)
-    with RunLog(log_path, settings, key_field="row", restart=batch.restart) as log:
-        items = as_items(creatives_to_do(reader, survey, log.rows, data, log.rows))
-        is_complete = work_through(
-            job, items, log, batch, stage="scoring", survey=survey, progress=progress, should_stop=should_stop
-        )
-        rows = sorted(filter(survey.is_wanted, log.rows))
-        if not is_complete:
-            seconds = round(time.monotonic() - started_s, 3)
-            return RunSummary(path=log.path, done=len(rows), failed=0, stopped=True, seconds=seconds)
-        failed = (FailedCreative(**log.rows[row]["failed"]) for row in rows if "failed" in log.rows[row])
-        failures_path = out.parent / "failures.csv"
-        num_failures = write_failures(failures_path, chain(failures_of(reader, survey), failed))
-        num_scored = survey.num_creatives + survey.num_failures - num_failures
-        if num_scored:
-            write_rows(out, _scored(log, rows), SCORE_COLUMNS)
-        if not survey.is_limited:
-            log.remove()
-    if not num_scored:
-        raise CatalogError(f"none of the {num_failures} creatives could be scored; {failures_path} says why")
-    return RunSummary(
-        path=out, done=num_scored, failed=num_failures, warnings=tuple(reader.warnings),
-        seconds=round(time.monotonic() - started_s, 3),
-    )  # fmt: skip
+    return rows
 
 
 def _item_maker(history: Any, size: int) -> Callable[[Iterable[Creative]], Iterator[Item]]:

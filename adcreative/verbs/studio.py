@@ -16,6 +16,7 @@ from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
 
@@ -101,9 +102,9 @@ class Studio:
     @property
     def direction_names(self) -> tuple[str, ...]:
         """Names of the face edits that are offered: those still seen once a face is pasted back."""
-        from adcreative.verbs.loading import FACE_DIRECTIONS
+        from adcreative.verbs.directions import choose_directions
 
-        return tuple(name for name in FACE_DIRECTIONS if name in self._tools.directions.names)
+        return choose_directions(self._tools.directions.names, None)
 
     @property
     def cards(self) -> list[dict[str, Any]]:
@@ -133,9 +134,7 @@ class Studio:
             raise features
         return self._predictor.predict([creative], [features])[0]
 
-    def score_folder(
-        self, folder: Path, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
-    ) -> FolderScores | None:
+    def score_folder(self, folder: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> FolderScores | None:
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
 
         Raises:
@@ -165,9 +164,7 @@ class Studio:
             scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)
         )
 
-    def explain_one(
-        self, creative: Creative, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
-    ) -> Any:
+    def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:
         """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
 
         Raises:
@@ -187,7 +184,7 @@ class Studio:
         brief: str = "",
         avoid: Sequence[str] = (),
         brand_kit: Path | None = None,
-        should_stop: Callable[[], bool] | None = None,
+        should_stop: ShouldStop | None = None,
     ) -> Iterator[str]:
         """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit, one after another.
 
@@ -245,7 +242,7 @@ class Studio:
         avoid: Sequence[str] = (),
         brand_kit: Path | None = None,
         progress: Callable[[int, int, float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
+        should_stop: ShouldStop | None = None,
     ) -> EditOutcome:
         """Search an edit of one creative, of its faces only with consent.
 

@@ -61,7 +61,7 @@ def test_own_words_are_scored_again_and_must_be_approved_anew(words: Words) -> N
 def test_signing_reaches_the_pictures(words: Words, image_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(
-        "adcreative.runs.ad_run.export_picture",
+        "adcreative.runs.folder.export_picture",
         lambda path, image_u8, **options: seen.append(options["signing"]) or path.parent.mkdir(exist_ok=True),
     )
     config = object.__new__(SigningConfig)

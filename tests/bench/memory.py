@@ -49,12 +49,12 @@ def write_folder(folder: Path, num: int) -> None:
 
 def survey_kib(num: int) -> float:
     """Return what looking over a folder of `num` creatives takes at most, in KiB of Python memory."""
-    from adcreative.runs.batch import open_catalog, survey_catalog
+    from adcreative.runs.survey import survey_catalog
 
     with tempfile.TemporaryDirectory() as name:
         write_folder(Path(name) / "ads", num)
         tracemalloc.start()
-        survey_catalog(open_catalog(Path(name) / "ads", None), Path(name))
+        survey_catalog(Path(name) / "ads")
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     return peak / 1024

@@ -93,7 +93,7 @@ def launched(model: tools.Judges, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
     monkeypatch.setattr(fitting, "fit_predictor", lambda *_, **__: model[0])
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
-    monkeypatch.setattr("adcreative.runs.output.edit_creative", _keep)
+    monkeypatch.setattr("adcreative.editor.editor.edit_creative", _keep)
     monkeypatch.setattr(products, "build_describer", lambda llm, **options: build_describer("template", **options))
     server = create_autospec(pipeline.launch_app)
     monkeypatch.setattr(pipeline, "launch_app", server)

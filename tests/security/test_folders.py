@@ -19,7 +19,7 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.images import read_image
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.report.pictures import picture_path
-from adcreative.runs.output import safe_stem
+from adcreative.runs.folder import safe_stem
 
 PICTURE = Image.fromarray(np.full((80, 80, 3), 90, np.uint8))
 WAYS_OUT = (

@@ -12,7 +12,7 @@ from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.lint.checks import is_near_duplicate, length_limit
 from adcreative.copywriter.rules import PACKS, compiled, english_words, rule_pack
 from adcreative.creative import Creative
-from adcreative.runs.ad_run import check_words
+from adcreative.verbs.check import check_words
 
 GOOD_HEADLINES = (
     "Grip that loves mud",

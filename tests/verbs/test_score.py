@@ -12,8 +12,7 @@ from adcreative.ctr.evidence import ROW_GRADES, OODScore
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 from adcreative.features.builder import AccountHistory
-from adcreative.runs.output import score_rows
-from adcreative.verbs.score import SCORE_COLUMNS
+from adcreative.verbs.score import SCORE_COLUMNS, score_rows
 
 EAST, NORTH = np.eye(2, dtype=np.float32)
 GRADES = {"words": ["measured", "real clicks"], "picture": ["simulated", "market"], "faces": ["none", "never"],

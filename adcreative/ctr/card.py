@@ -1,0 +1,56 @@
+"""What a saved predictor says of itself, from its manifest alone: hash and model card. Loads no torch and no tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adcreative.artifacts import read_manifest
+from adcreative.errors import ArtifactError
+
+KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
+
+
+@dataclass(frozen=True)
+class PredictorManifest:
+    """content_hash: sha256 of the manifest, as `Predictor.content_hash`. notes: what training wrote down."""
+
+    content_hash: str
+    notes: Mapping[str, Any]
+
+    def card(self, name: str) -> dict[str, Any]:
+        """Return the model card, as `Predictor.card`."""
+        return build_card(name, self.notes, self.content_hash)
+
+
+def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
+    """Read the manifest of a folder that `Predictor.save` wrote.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or it is of another kind or version.
+    """
+    manifest, content_hash = read_manifest(Path(model_dir), kind=KIND, formats=FORMATS)
+    notes = manifest.get("notes")
+    if not isinstance(notes, dict) or not {"grades", "metrics", "training"} <= set(notes):
+        raise ArtifactError(f"the manifest in {model_dir} does not say how its predictor was trained; fit it again")
+    return PredictorManifest(content_hash, notes)
+
+
+def build_card(name: str, notes: Mapping[str, Any], content_hash: str) -> dict[str, Any]:
+    """Return the model card of a predictor as plain values: purpose, source, limits, held-out figures."""
+    grades = {modality: f"{grade} ({phrase})" for modality, (grade, phrase) in notes["grades"].items()}
+    return {
+        "name": name,
+        "purpose": "click rate of an ad creative, with a 90 % interval",
+        "source": "; ".join(f"{modality}: {text}" for modality, text in grades.items()),
+        "licence": "that of the data it was fitted to",
+        "limits": [
+            "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so.",
+            "It predicts clicks, not sales, and knows no audience beyond the columns given.",
+        ],
+        "calibration": {**notes["metrics"], "data": "a test split by group that no fitting step has seen"},
+        "content_hash": content_hash,
+        "training": notes["training"],
+    }

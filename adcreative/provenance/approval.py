@@ -1,0 +1,97 @@
+"""Who approved the edits of a run, and the audit trail of what was done to it. Loads no torch and knows no model.
+
+Every event of a run is one line of its audit.jsonl, never rewritten. An approval covers the edits as they are: the hash of what
+they deliver is noted with it, so that an edit that changes afterwards needs an approval of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import ConfigError
+from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.sidecar import approve_sidecar, read_sidecar, sidecar_path
+
+__all__ = ["approve", "check_approved", "note_event", "read_events"]
+
+_APPROVED = (
+    "row", "status", "file_name", "edited_image", "headline_edited", "description_edited", "cta_edited", "edits", "consent_id",
+)  # fmt: skip  # what an approval covers: all that an edit delivers, and on whose consent
+
+
+def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None) -> dict[str, Any]:
+    """Note that a person approved the edits of a run, of one ad or of many, in the sidecars of the pictures and in the audit
+    trail; return the event. It covers the edits as they are now: whatever is edited later needs an approval of its own.
+
+    Args:
+        markets: where they will run, as `disclosures` knows them; the duties that were on that list are noted with it.
+    Raises:
+        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed since it was made (nothing is
+            noted then), or a market is unknown.
+    """
+    at = at or datetime.now().astimezone()
+    if not by.strip():
+        raise ConfigError("an approval needs the name of who approves")
+    edits, rows_hash = _read_edits(run)
+    if not edits:
+        raise ConfigError("there is no edited ad to approve; run a search first")
+    duties = disclosures_of_run(edits, at.date(), list(markets)) if markets else []
+    pictures = [run / row["edited_image"] for row in edits if row["edited_image"]]
+    pictures = [path for path in pictures if path.is_file() and sidecar_path(path).is_file()]
+    for path in pictures:
+        read_sidecar(path)
+    for path in pictures:
+        approve_sidecar(path, by=by, at=at)
+    acknowledged = {"markets": list(markets), "disclosures": [duty.rule_id for duty in duties]} if markets else {}
+    covered = {"num_edits": len(edits), "edits_sha256": rows_hash}
+    return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged, **covered)
+
+
+def check_approved(run: Path) -> dict[str, Any]:
+    """Return the latest approval of the edits of a run, of one ad or of many.
+
+    Raises:
+        ConfigError: nobody approved them as they are now.
+    """
+    approvals = [event for event in read_events(run) if event["event"] == "approved"]
+    remedy = "look at report.html and say who approves: --approved-by NAME (approved_by in Python)"
+    if not approvals:
+        raise ConfigError(f"nobody approved the edits of {run.name} yet, and nothing leaves without an approval; {remedy}")
+    if approvals[-1].get("edits_sha256") != _read_edits(run)[1]:
+        raise ConfigError(f"the edits of {run.name} are others than {approvals[-1]['by']} approved; {remedy}")
+    return approvals[-1]
+
+
+def _read_edits(run: Path) -> tuple[list[dict[str, Any]], str]:
+    """Return what the edited ads of a run deliver, by row, and the hash of it."""
+    edits = sorted(_edited_rows(run), key=lambda row: int(row["row"]))
+    return edits, hashlib.sha256(json.dumps(edits, sort_keys=True).encode()).hexdigest()
+
+
+def _edited_rows(run: Path) -> Iterator[dict[str, Any]]:
+    path = run / "results.jsonl"
+    if path.is_file():
+        with path.open(encoding="utf-8") as lines:
+            for row in map(json.loads, filter(str.strip, lines)):
+                if row["status"] == "edited":
+                    yield {name: row.get(name, "") for name in _APPROVED}
+
+
+def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:
+    """Add one line to the audit trail of a run, and return it."""
+    at = at or datetime.now().astimezone()
+    line = {"at": at.isoformat(timespec="seconds"), "event": event, **details}
+    with (run / "audit.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    return line
+
+
+def read_events(run: Path) -> list[dict[str, Any]]:
+    """Return the audit trail of a run, oldest first; empty without one."""
+    path = run / "audit.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

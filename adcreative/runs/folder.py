@@ -1,0 +1,138 @@
+"""What a run leaves in its folder: the pictures of each edit, and the whole folder of one edited ad. Loads no torch.
+
+`optimize` writes many ads into one folder, the app one ad into each; both write pictures through `write_pictures`, so they are
+marked, signed and accompanied by their sidecars in the same way, and plan_test, export and import_results read both.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.catalog.tables import write_rows
+from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
+from adcreative.provenance.approval import note_event
+from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.export import export_picture
+from adcreative.provenance.signing import SigningConfig
+from adcreative.report import write_report
+
+__all__ = ["RESULT_COLUMNS", "Makers", "Outcome", "safe_stem", "save_run", "write_pictures"]
+
+MAX_STEM_BYTES = 80
+RESULT_COLUMNS = (
+    "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
+    "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
+    "ctr_edited_high", "ctr_edited_judge", "uplift_low", "uplift_high", "identity_similarity", "realism", "seed",
+    "consent_id", "reason",
+)  # fmt: skip
+
+
+class Outcome(Protocol):
+    """What an edit search returns."""
+
+    @property
+    def result(self) -> EditResult: ...
+    @property
+    def image_u8(self) -> np.ndarray | None: ...
+    @property
+    def control_u8(self) -> np.ndarray | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Makers:
+    """Who made a picture: name to hash of every model that took part, for the sidecar; who signs, or nobody."""
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    signing: SigningConfig | None = None
+
+
+def write_pictures(creative: Creative, outcome: Outcome, out: Path, *, stem: str, makers: Makers) -> dict[str, str]:
+    """Write original, control and edited picture of an edit losslessly into `out`/images.
+
+    Control and edit say that a model made parts of them, and are signed if somebody signs; the edit has a sidecar.
+
+    Returns:
+        original_image, control_image, edited_image: paths relative to `out`, of those that there are.
+    """
+    has_made_parts = any(edit.face >= 0 or edit.direction == "scene" for edit in outcome.result.edits)
+    pictures = (
+        ("original", picture(creative), False),
+        ("control", outcome.control_u8, True),
+        ("edited", outcome.image_u8, has_made_parts),
+    )
+    paths = {}
+    for kind, image_u8, is_made in pictures:
+        if image_u8 is None:
+            continue
+        name = f"images/{stem}.{kind}.png"
+        export_picture(
+            out / name, image_u8, is_edited=is_made, original_path=creative.image_path,
+            result=outcome.result.as_dict() if kind == "edited" else None, models=makers.models, signing=makers.signing,
+        )  # fmt: skip
+        paths[f"{kind}_image"] = name
+    return paths
+
+
+def safe_stem(file_name: str) -> str:
+    """Return a file name's stem as every file system takes it: letters, digits, "-" and "_", at most MAX_STEM_BYTES."""
+    stem = re.sub(r"[^\w-]+", "-", Path(file_name).stem).strip("-")
+    return stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "words"
+
+
+def save_run(
+    creative: Creative,
+    outcome: Outcome,
+    out: Path,
+    *,
+    stem: str,
+    settings: Mapping[str, Any],
+    cards: Sequence[Mapping[str, Any]] = (),
+    models: Mapping[str, str] | None = None,
+    signing: SigningConfig | None = None,
+) -> dict[str, Any]:
+    """Write one edited ad as a run folder `out`, as `optimize` writes many, and return its line of results.jsonl.
+
+    Args:
+        stem: what its pictures are called, such as "autumn" for images/autumn.edited.png.
+        settings: what it was made with; part of the ids of its variants.
+        cards: model cards for the report. models: name to hash of every model that took part, for the sidecar.
+        signing: who signs the pictures; they are not signed without it.
+    """
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    row = {"row": 1, **outcome.result.as_dict(), "remedy": ""}
+    row |= write_pictures(creative, outcome, out, stem=stem, makers=Makers(models=models or {}, signing=signing))
+    settings = {"verb": "studio", **settings, "data": str(_write_original(creative, out / "original").resolve())}
+    (out / "results.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "results.run.json").write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
+    write_rows(out / "results.csv", [{name: row.get(name, "") for name in RESULT_COLUMNS}], RESULT_COLUMNS)
+    duties = [duty.as_dict() for duty in disclosures_of_run([row], date.today())]
+    shown = {name: value for name, value in settings.items() if name != "data"}
+    write_report(
+        out / "report.html", [row], settings=shown, image_dir=out / "images", cards=cards, failures=[], disclosures=duties
+    )
+    note_event(out, "made", status=row["status"], seed=row["seed"], models=dict(models or {}))
+    return row
+
+
+def _write_original(creative: Creative, directory: Path) -> Path:
+    """Write the ad as it was brought, its picture byte for byte, as a catalogue that plan_test and export read."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if creative.image_path is not None and creative.file_name:
+        shutil.copyfile(creative.image_path, directory / Path(creative.file_name).name)
+    columns = [name for name in TEXT_COLUMNS if getattr(creative, name)]
+    with (directory / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerow({name: getattr(creative, name) for name in columns})
+    return directory

@@ -1,0 +1,40 @@
+"""Which face edits a search may use: the names of the shipped directions, and the choice among them. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from adcreative.encoders.weights import embedded_dir
+from adcreative.errors import ArtifactError, ConfigError
+
+# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age
+FACE_DIRECTIONS = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch")
+
+
+def read_direction_names() -> tuple[str, ...]:
+    """Return the names of the shipped directions.
+
+    Raises:
+        ArtifactError: their manifest is missing or damaged.
+    """
+    path = embedded_dir("directions") / "manifest.json"
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))["names"]
+        return tuple(str(name) for name in names)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} cannot be read ({error}); reinstall adcreative") from error
+
+
+def choose_directions(known: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the directions that a search uses: those wanted, or FACE_DIRECTIONS as far as they are known.
+
+    Raises:
+        ConfigError: one that is wanted is not known.
+    """
+    unknown = [name for name in wanted or () if name not in known]
+    if unknown:
+        raise ConfigError(f"no direction named {unknown[0]!r}; known: {', '.join(known)}")
+    if wanted is None:
+        return tuple(name for name in FACE_DIRECTIONS if name in known)
+    return tuple(wanted)
