@@ -23,7 +23,6 @@ STILL_LONG = frozenset({
 })  # fmt: skip
 STILL_WIDE = frozenset({
     "stylegan/latents/directions/from_text.py:learn_text_direction",
-    "adcreative/runs/batch.py:rehearse",
 })  # fmt: skip
 
 LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",

@@ -61,9 +61,7 @@ class Batch:
     num_measured: int
 
 
-def run_batch(
-    batch: Batch, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop
-) -> RunSummary:
+def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop) -> RunSummary:
     """Apply the job to every creative that has no row yet, each row going to disk as soon as it is there; then finish.
 
     Raises:

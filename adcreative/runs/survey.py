@@ -44,9 +44,7 @@ class Survey:
         """Sentences about the catalogue that the user should see."""
         return tuple(self.reader.warnings)
 
-    def creatives_to_do(
-        self, done: Container[int], rows: Mapping[int, Mapping[str, Any]] | None = None
-    ) -> Iterator[Creative]:
+    def creatives_to_do(self, done: Container[int], rows: Mapping[int, Mapping[str, Any]] | None = None) -> Iterator[Creative]:
         """Yield the wanted creatives that have no row yet, in order.
 
         Args:

@@ -278,7 +278,7 @@ class TestKilled:
         assert num_kills >= 2
         assert scored(out) == [headline for headline in HEADLINES if headline != "ad 11"]
         with (tmp_path / "failures.csv").open() as file:
-            assert [row["problem"] for row in csv.DictReader(file)][1:] == ["broken"]
+            assert [row["problem"] for row in csv.DictReader(file)][1:] == ["row 11: broken"]
         assert sorted(p.name for p in tmp_path.iterdir() if p.is_file() and "lock" not in p.name) == ["failures.csv", "s.csv"]
 
     def test_optimize_killed_in_a_loop(self, tmp_path: Path) -> None:

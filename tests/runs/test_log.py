@@ -34,11 +34,23 @@ def test_a_half_written_line_is_cut_off(tmp_path: Path, kept_bytes: int) -> None
 
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
-    RunLog(tmp_path / "r.jsonl", {"seed": 1, "model": "a"}, key_field="row").close()
+    with RunLog(tmp_path / "r.jsonl", {"seed": 1, "model": "a"}, key_field="row") as log:
+        log.append({"row": 1})
     with pytest.raises(ConfigError, match=r"other settings \(seed\).*--restart"):
         RunLog(tmp_path / "r.jsonl", {"seed": 2, "model": "a"}, key_field="row")
     with RunLog(tmp_path / "r.jsonl", {"seed": 2, "model": "a"}, key_field="row", restart=True) as log:
         assert log.rows == {}
+
+
+def test_a_run_that_did_nothing_leaves_nothing_to_continue(tmp_path: Path) -> None:
+    """One that fails at its first step, for want of a model say, must not hold the place against other settings."""
+    RunLog(tmp_path / "r.jsonl", {"seed": 1}, key_field="row").close()
+    assert not list(tmp_path.glob("*"))
+    (tmp_path / "r.jsonl").write_text("")  # a kill before the first row
+    (tmp_path / "r.run.json").write_text('{"seed": 1}')
+    with RunLog(tmp_path / "r.jsonl", {"seed": 2}, key_field="row") as log:
+        log.append({"row": 1})
+    assert json.loads((tmp_path / "r.run.json").read_text()) == {"seed": 2}
 
 
 def test_a_log_without_its_settings_is_not_trusted(tmp_path: Path) -> None:
