@@ -128,9 +128,9 @@ def _open(path: Path, *, with_values: bool) -> Iterator[Any]:
     """Open a workbook for streaming: saved values, or the formulas as written."""
     import openpyxl  # heavy, so only when a workbook is read
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), path.open("rb") as file:  # as a file, since openpyxl judges paths by their suffix
         warnings.simplefilter("ignore")  # openpyxl warns of styles and validations that it leaves out
-        book = openpyxl.load_workbook(path, read_only=True, data_only=with_values, keep_links=False, keep_vba=False)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=with_values, keep_links=False, keep_vba=False)
         try:
             yield book
         finally:

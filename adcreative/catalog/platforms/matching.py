@@ -14,6 +14,7 @@ from typing import Any
 from adcreative.catalog.platforms.columns import (
     DECIMAL_COMMA,
     PART_FIELDS,
+    UNVERIFIED,
     Alias,
     Platform,
     all_spellings,
@@ -137,9 +138,9 @@ def _recognise(header: Sequence[str]) -> _Recognised:
     for platform in platforms:
         for language, spellings in platform.languages.items():
             hits = [(name, alias) for name in folded if name and (alias := find_alias(spellings, name)) is not None]
-            owners = [_count_owners(platforms, name) for name, _ in hits]
+            owners = [_count_owners(platforms, platform, name) for name, _ in hits]
             score = sum(0.5 + 1 / number for number in owners)
-            is_certain = len(hits) >= 3 and min(owners) <= 2
+            is_certain = len(hits) >= 3 and sum(number <= 2 for number in owners) >= 2
             if best is None or score > best[0] + 1e-9:
                 best = (score, platform, language, is_certain)
     assert best is not None
@@ -153,8 +154,14 @@ def _recognise(header: Sequence[str]) -> _Recognised:
     return _Recognised(platform, language, tuple(aliases), bool(platform.key) and is_certain)
 
 
-def _count_owners(platforms: Sequence[Platform], folded: str) -> int:
-    return sum(any(find_alias(spellings, folded) for spellings in p.languages.values()) for p in platforms)
+def _count_owners(platforms: Sequence[Platform], own: Platform, folded: str) -> int:
+    """Return how many platforms have a column of that name: `own`, and those where it was seen in a real header."""
+    others = (other.languages.values() for other in platforms if other is not own and other.key)
+    return 1 + sum(any(_is_verified(find_alias(spellings, folded)) for spellings in languages) for languages in others)
+
+
+def _is_verified(alias: Alias | None) -> bool:
+    return alias is not None and alias.source != UNVERIFIED
 
 
 def _place_columns(
@@ -264,11 +271,7 @@ def _describe(
         if derived:
             notes.append(f'there is no column of clicks; they are computed from "{column}".')
         else:
-            kinds = {
-                "clicks_all": ", which counts every click on the ad",
-                "clicks_outbound": ", clicks that leave the platform",
-            }
-            notes.append(f'clicks are taken from the column "{column}"{kinds.get(source, "")}.')
+            notes.append(f'clicks are taken from the column "{column}"{_CLICK_KINDS.get(source, "")}.')
     for name, chosen in (("conversions", conversions), ("revenue", revenue)):
         if chosen and source:
             times = " times the spend" if chosen == "roas" else ""

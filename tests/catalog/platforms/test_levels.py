@@ -1,0 +1,53 @@
+"""Reports without ads are refused with what they are; breakdowns beside an ad are kept as context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adcreative.catalog import read_catalog
+from adcreative.catalog.results import read_results
+from adcreative.errors import CatalogError
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Campaign name,Impressions,Link clicks,Amount spent (EUR)\nSpring,1000,10,5\n",
+         r'is a report of campaigns \(column "Campaign name"\).*Export the tab "Ads" of Ads Manager'),
+        ("Campaign name,Age,Gender,Impressions,Link clicks\nSpring,25-34,male,1000,10\n",
+         r'report of age groups \(column "Age"\)'),
+        ("Search term,Match type,Campaign,Ad group,Impr.,Clicks,Cost\nshoes,exact,A,B,10,1,2\n",
+         r'report of search terms .*Campaigns > Ads > Download'),
+        ("Keyword-Status;Keyword;Kampagne;Anzeigengruppe;Klicks;Impressionen;Kosten\nx;schuh;A;B;1;10;2\n",
+         r"report of keywords"),
+        ("キャンペーン,表示回数,クリック数,費用\nA,100,3,50\n", r"report of campaigns"),
+        ("Ad set name,Region,Impressions,Link clicks\nWomen,Bavaria,1000,10\n", r"report of regions"),
+        ("Ad name,Results,Amount spent (EUR)\nBeach,3,5\n", r'lists ads \(column "Ad name"\) without impressions and clicks'),
+    ],
+)  # fmt: skip
+def test_a_report_without_ads_is_refused_with_what_it_is(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / "report.csv", text)
+    for read in (read_results, read_catalog):
+        with pytest.raises(CatalogError, match=message):
+            read(path)
+
+
+def test_breakdowns_beside_an_ad_become_context(tmp_path: Path) -> None:
+    text = (
+        "Ad name,Age,Gender,Impressions,Link clicks\nBeach,25-34,male,1000,10\nBeach,35-44,female,3000,60\n"
+        "Beach,All,All,4000,70\nBeach,,,4000,70\n"
+    )
+    path = write(tmp_path / "meta.csv", text)
+    catalog = read_catalog(path)
+    assert [(c.ad_name, dict(c.context), c.clicks) for c in catalog.creatives] == [
+        ("Beach", {"age": "25-34", "gender": "male"}, 10), ("Beach", {"age": "35-44", "gender": "female"}, 60),
+    ]  # fmt: skip
+    assert catalog.dropped == {"subtotal over a breakdown": 2}
+    assert [row.context["age"] for row in read_results(path).rows] == ["25-34", "35-44"]
