@@ -56,7 +56,7 @@ class FaceSession(Protocol):
     def identity(self, strengths: np.ndarray) -> float:
         """Return how much the faces are still themselves, -1..1."""
 
-    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+    def atypicality(self, strengths: np.ndarray) -> np.ndarray:
         """Return how atypical the faces of candidates [P, F, K] are, [P, F, 2, C] (stylegan/latents/realism.py)."""
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:

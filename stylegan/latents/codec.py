@@ -20,7 +20,7 @@ from stylegan.networks.checkpoints import FaceModel
 from stylegan.networks.encoder import FaceEncoder
 from stylegan.runtime.compiled import compile_network
 from stylegan.runtime.folding import fold_batch_norms, with_part
-from stylegan.runtime.prepared import prepare_synthesis
+from stylegan.runtime.inference_synthesis import InferenceSynthesis
 
 ENCODE_BATCH, RENDER_BATCH = 4, 16
 
@@ -37,7 +37,7 @@ class FaceCodec:
         encoder = face_model.encoder
         backbone = compile_network(fold_batch_norms(cast(nn.Module, encoder.backbone)))
         self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", backbone))
-        self._synthesize = prepare_synthesis(face_model.generator.synthesis, torch.bfloat16)
+        self._synthesize = InferenceSynthesis(face_model.generator.synthesis, torch.bfloat16)
 
     @torch.inference_mode()
     def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:

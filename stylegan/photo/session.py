@@ -117,29 +117,29 @@ class FaceEditSession:
         norms = np.linalg.norm(codes, axis=1) * np.linalg.norm(self.codes, axis=1)
         return float(((codes * self.codes).sum(axis=1) / np.maximum(norms, 1e-9)).min(initial=1.0))
 
-    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+    def atypicality(self, strengths: np.ndarray) -> np.ndarray:
         """Return what makes the rendered faces of candidates odd, [P, F, 2, C] float64 (x_1 and x_2 of `realism.py`).
 
         Args:
             strengths: [P, F, K].
         """
         strengths = np.asarray(strengths, dtype=np.float32)
-        found = np.tile(self._unedited_oddities, (len(strengths), 1, 1, 1))
+        found = np.tile(self._unedited_atypicality, (len(strengths), 1, 1, 1))
         edited = (strengths != 0.0).any(axis=2)  # [P, F]
         if edited.any():
             codes = np.broadcast_to(self.codes, (len(strengths), *self.codes.shape))[edited]
-            found[edited] = self._oddities(self._directions.apply(codes, strengths[edited]))
+            found[edited] = self._atypicality(self._directions.apply(codes, strengths[edited]))
         return found
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
         """Return how real the rendered faces of candidates [P, F, K] look beside the unedited ones, [P], 0..1."""
-        return measure_realism(self._unedited_oddities, self.oddities(strengths))
+        return measure_realism(self._unedited_atypicality, self.atypicality(strengths))
 
     @cached_property
-    def _unedited_oddities(self) -> np.ndarray:
-        return self._oddities(self.codes)
+    def _unedited_atypicality(self) -> np.ndarray:
+        return self._atypicality(self.codes)
 
-    def _oddities(self, codes: np.ndarray) -> np.ndarray:
+    def _atypicality(self, codes: np.ndarray) -> np.ndarray:
         """Return [B, 2, C] of codes [B, C]."""
         misread = self._codec.encode(self._codec.render(codes)) - codes
         return np.stack([self._codec.whiten(codes), self._codec.whiten(misread, is_difference=True)], axis=1)

@@ -28,7 +28,7 @@ from stylegan.networks.checkpoints import load_face_model
 from stylegan.networks.generator import GeneratorConfig, SynthesisNetwork
 from stylegan.runtime.compiled import compile_network
 from stylegan.runtime.folding import fold_batch_norms
-from stylegan.runtime.prepared import prepare_synthesis
+from stylegan.runtime.inference_synthesis import InferenceSynthesis
 
 Form = Callable[[Tensor], Any]
 
@@ -112,8 +112,8 @@ def synthesis_figures(size: int, repeats: int) -> dict[str, float | str]:
             "torch.compile float32": lambda: torch.compile(network),
             "torch.compile bfloat16": lambda: in_bfloat16(torch.compile(network)),
             "onnxruntime float32": lambda: in_onnxruntime(network, given),
-            "prepared float32": lambda: prepare_synthesis(network),
-            "prepared bfloat16": lambda: prepare_synthesis(network, torch.bfloat16),
+            "prepared float32": lambda: InferenceSynthesis(network),
+            "prepared bfloat16": lambda: InferenceSynthesis(network, torch.bfloat16),
         },
         given,
         repeats,

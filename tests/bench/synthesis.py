@@ -7,8 +7,7 @@ Channels of config-f, random weights with noise, scaled so that the picture's st
 of one thread, so that other work on the machine hardly moves the ratios.
 
 `of_direct_convolution`: seconds that the 3x3 convolutions alone take, each a bare channels-last float32 `conv2d` (a growing one
-a bare transposed convolution), over the seconds of the whole rendering. Above 1 is possible: the matrix products of
-`stylegan.runtime.winograd` multiply less.
+a bare transposed convolution), over the seconds of the whole rendering.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylegan.networks.generator import GeneratorConfig, SynthesisNetwork
-from stylegan.runtime.prepared import prepare_synthesis
+from stylegan.runtime.inference_synthesis import InferenceSynthesis
 from tests.bench.plain_synthesis import plain_synthesis
 
 
@@ -34,7 +33,7 @@ def build_network(size: int) -> SynthesisNetwork:
     for conv in synthesis.convs:
         torch.nn.init.normal_(conv.noise_const)
         torch.nn.init.constant_(conv.noise_strength, 0.1)
-    deviation = prepare_synthesis(synthesis, torch.bfloat16)(draw_w_plus(synthesis, 1)).std()
+    deviation = InferenceSynthesis(synthesis, torch.bfloat16)(draw_w_plus(synthesis, 1)).std()
     for to_rgb in synthesis.to_rgbs:
         to_rgb.weight.mul_(0.5 / deviation)
     return synthesis
@@ -85,7 +84,7 @@ def synthesis_figures(size: int, repeats: int = 3, batch: int = 1) -> dict[str, 
         with torch.inference_mode():
             synthesis = build_network(size)
             w_plus = draw_w_plus(synthesis, batch)
-            exact, half = prepare_synthesis(synthesis), prepare_synthesis(synthesis, torch.bfloat16)
+            exact, half = InferenceSynthesis(synthesis), InferenceSynthesis(synthesis, torch.bfloat16)
             calls = {
                 "plain": lambda: plain_synthesis(synthesis, w_plus),
                 "float32": lambda: exact(w_plus),

@@ -89,12 +89,12 @@ class FakeSession:
     def identity(self, strengths: np.ndarray) -> float:
         return float(1.0 - 0.05 * np.linalg.norm(strengths, axis=1).max())
 
-    def oddities(self, strengths: np.ndarray) -> np.ndarray:
+    def atypicality(self, strengths: np.ndarray) -> np.ndarray:
         moved = strengths @ VECTORS[: strengths.shape[2]]
         return np.stack([moved, 0.5 * moved], axis=2)
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
-        return measure_realism(self.oddities(np.zeros_like(strengths[:1]))[0], self.oddities(strengths))
+        return measure_realism(self.atypicality(np.zeros_like(strengths[:1]))[0], self.atypicality(strengths))
 
 
 class FakeExtractor:

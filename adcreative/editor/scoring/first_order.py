@@ -47,8 +47,8 @@ class FaceSurrogate:
     probes [S, K]: the strengths that were composed; 0 where a direction cannot be used on that side, because a face or the
     picture could not be read any more. codes [S, K, F, C], attributes [S, K, F, A], image [S, K, Di], statistics [S, K, Ds]:
     differences to the original, 0 where there is no probe. face_rows [F]: rows of the edited faces in the features.
-    face_weights [F]: the share of each face in what the picture as a whole does, by area. unedited_oddities [F, 2, C]: how
-    atypical the faces are unedited; oddities [S, K, F, 2, C]: what the end of each direction's safe range adds to that
+    face_weights [F]: the share of each face in what the picture as a whole does, by area. unedited_atypicality [F, 2, C]: how
+    atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each direction's safe range adds to that
     (stylegan/latents/realism.py).
     """
 
@@ -59,8 +59,8 @@ class FaceSurrogate:
     statistics: np.ndarray
     face_rows: np.ndarray
     face_weights: np.ndarray
-    unedited_oddities: np.ndarray
-    oddities: np.ndarray
+    unedited_atypicality: np.ndarray
+    atypicality: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the safe range low [K], high [K], with 0 on the sides that cannot be used."""
@@ -82,8 +82,8 @@ class FaceSurrogate:
         edits of six faces: 0.02 on average, Spearman correlation of the two 0.97, on the same side of 0.85 in 88 %).
         """
         shares = _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
-        added = np.einsum("psfk,skfic->pfic", shares, self.oddities, optimize=True)  # [P, F, 2, C]
-        return measure_realism(self.unedited_oddities, self.unedited_oddities + added)
+        added = np.einsum("psfk,skfic->pfic", shares, self.atypicality, optimize=True)  # [P, F, 2, C]
+        return measure_realism(self.unedited_atypicality, self.unedited_atypicality + added)
 
     def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
         """Return the differences of P candidates with these strengths [P, F, K] to the original."""
@@ -222,10 +222,10 @@ def measure_faces(
     weights = shares / shares.sum() if shares.sum() > 0 else np.full(len(rows), 1.0 / len(rows))
     reaches = usable / PROBE_SHARE
     tried = [on_all_faces(k, float(reaches[s, k])) for s, k in np.ndindex(reaches.shape)]
-    unedited, *found = session.oddities(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
+    unedited, *found = session.atypicality(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
     added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
     return FaceSurrogate(
-        probes=usable, face_rows=rows, face_weights=weights, unedited_oddities=unedited, oddities=added, **differences
+        probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added, **differences
     )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def test_realism_adds_up_what_single_directions_did_and_renders_replace_it() -> 
     edit, (session, scores) = genome({0: 1.5, 3: -1.0}), (FakeSession(fake_ad().image_u8, (0, 1)), scorer())
     unedited, weak, strong = scores([genome({}), genome({0: 0.5, 3: -0.5}), edit])
     assert unedited.realism == 1.0 > weak.realism > strong.realism
-    # in the fake world oddities are linear, so that their sum is exact
+    # in the fake world atypicality is linear, so that the sum of single directions is exact
     assert strong.realism == pytest.approx(float(session.realism(SPACE.strengths([edit]))[0]))
     (seen,) = scores.score_seen([edit], [scores.features], np.array([0.4]))
     assert seen.realism == 0.4

@@ -81,7 +81,7 @@ def test_realism_falls_with_strength_and_the_unedited_face_is_best(session: Face
 
 
 def test_a_face_that_is_left_alone_adds_nothing(session: FaceEditSession) -> None:
-    unedited, edited = session.oddities(np.stack([session.strengths(), session.strengths(smile=2.0)]))
+    unedited, edited = session.atypicality(np.stack([session.strengths(), session.strengths(smile=2.0)]))
     assert unedited.shape == (1, 2, session.codes.shape[1])
     step = session._codec.whiten(2.0 * session._directions.vectors[:1], is_difference=True)
     np.testing.assert_allclose(edited[0, 0] - unedited[0, 0], step[0], atol=1e-4)  # exactly linear in where the code lies

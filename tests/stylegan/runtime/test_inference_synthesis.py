@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from stylegan.errors import ShapeError
 from stylegan.networks.generator import GeneratorConfig, SynthesisNetwork
-from stylegan.runtime import prepared, winograd
-from stylegan.runtime.prepared import prepare_synthesis
-from stylegan.runtime.winograd import WinogradConv
+from stylegan.runtime import inference_synthesis
+from stylegan.runtime.inference_synthesis import InferenceSynthesis
 from tests.bench.plain_synthesis import plain_synthesis
 
 CHANNELS = {4: 24, 8: 24, 16: 256, 32: 7, 64: 17, 128: 13, 256: 6}
@@ -44,22 +42,17 @@ def small() -> SynthesisNetwork:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("band_elements", [256 * 6 * 100, prepared.BAND_ELEMENTS])
+@pytest.mark.parametrize("band_elements", [256 * 6 * 100, inference_synthesis.BAND_ELEMENTS])
 def test_equals_the_published_formula_at_256(
     batch: int, band_elements: int, large: SynthesisNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepared, "BAND_ELEMENTS", band_elements)  # bands of 100, 100 and 56 rows, then the whole picture
+    monkeypatch.setattr(
+        inference_synthesis, "BAND_ELEMENTS", band_elements
+    )  # bands of 100, 100 and 56 rows, then the whole picture
     w_plus = draw_w_plus(large, batch)
     expected = plain_synthesis(large, w_plus)
     assert expected.std() > 0.3
-    torch.testing.assert_close(prepare_synthesis(large)(w_plus), expected, atol=1e-4, rtol=0)
-
-
-def test_wide_high_resolutions_use_the_matrix_products(large: SynthesisNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "FEWEST_WINOGRAD_CHANNELS", 1)
-    monkeypatch.setattr(prepared, "BAND_ELEMENTS", 256 * 6 * 100)
-    w_plus = draw_w_plus(large, 2)
-    torch.testing.assert_close(prepare_synthesis(large)(w_plus), plain_synthesis(large, w_plus), atol=1e-4, rtol=0)
+    torch.testing.assert_close(InferenceSynthesis(large)(w_plus), expected, atol=1e-4, rtol=0)
 
 
 def test_clamp_is_kept() -> None:
@@ -67,13 +60,13 @@ def test_clamp_is_kept() -> None:
     w_plus = draw_w_plus(synthesis, 2)
     expected = plain_synthesis(synthesis, w_plus)
     assert not torch.allclose(expected, plain_synthesis(build_synthesis(32), w_plus), atol=0.1)
-    torch.testing.assert_close(prepare_synthesis(synthesis)(w_plus), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(InferenceSynthesis(synthesis)(w_plus), expected, atol=1e-4, rtol=0)
 
 
 def test_bfloat16_stays_near(large: SynthesisNetwork) -> None:
     w_plus = draw_w_plus(large, 2)
     expected = plain_synthesis(large, w_plus)
-    found = prepare_synthesis(large, torch.bfloat16)(w_plus)
+    found = InferenceSynthesis(large, torch.bfloat16)(w_plus)
     assert found.dtype == torch.float32
     relative = (found - expected).abs().mean() / expected.std()
     assert 1e-4 < relative < 0.02  # rounded, and not more than rounded
@@ -82,7 +75,7 @@ def test_bfloat16_stays_near(large: SynthesisNetwork) -> None:
 @pytest.mark.parametrize("change", ["step", "buffer", "load", "replace"])
 def test_changed_weights_are_noticed(change: str, small: SynthesisNetwork) -> None:
     w_plus = draw_w_plus(small, 1)
-    render = prepare_synthesis(small)
+    render = InferenceSynthesis(small)
     before = render(w_plus)
     if change == "step":
         small.convs[1].weight.requires_grad_()
@@ -102,7 +95,7 @@ def test_changed_weights_are_noticed(change: str, small: SynthesisNetwork) -> No
 
 
 def test_unchanged_weights_are_prepared_once(small: SynthesisNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    render = prepare_synthesis(small)
+    render = InferenceSynthesis(small)
     monkeypatch.setattr(render, "_prepare", lambda: pytest.fail("prepared again"))
     render(draw_w_plus(small, 1))
 
@@ -111,7 +104,7 @@ def test_makes_no_graph_and_ignores_autocast(small: SynthesisNetwork) -> None:
     small.requires_grad_(True)
     w_plus = draw_w_plus(small, 1).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        found = prepare_synthesis(small)(w_plus)
+        found = InferenceSynthesis(small)(w_plus)
     assert not found.requires_grad
     torch.testing.assert_close(found, plain_synthesis(small, w_plus).detach(), atol=1e-4, rtol=0)
 
@@ -119,28 +112,14 @@ def test_makes_no_graph_and_ignores_autocast(small: SynthesisNetwork) -> None:
 def test_inputs_are_left_alone(small: SynthesisNetwork) -> None:
     w_plus = draw_w_plus(small, 2)
     state, given = {name: tensor.clone() for name, tensor in small.state_dict().items()}, w_plus.clone()
-    render = prepare_synthesis(small)
+    render = InferenceSynthesis(small)
     assert torch.equal(render(w_plus), render(w_plus))
     assert torch.equal(w_plus, given)
     assert all(torch.equal(state[name], tensor) for name, tensor in small.state_dict().items())
 
 
 def test_an_empty_batch_and_wrong_shapes(small: SynthesisNetwork) -> None:
-    render = prepare_synthesis(small)
+    render = InferenceSynthesis(small)
     assert render(torch.zeros(0, 8, 20)).shape == (0, 3, 32, 32)
     with pytest.raises(ShapeError, match=r"w_plus \[B, 8, 20\], got \[1, 7, 20\]"):
         render(torch.zeros(1, 7, 20))
-
-
-@pytest.mark.parametrize("is_packed", [True, False])
-@pytest.mark.parametrize("size", [(2, 2), (6, 10), (26, 4)])
-def test_matrix_products_equal_the_convolution(size: tuple[int, int], is_packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winograd, "TILES_PER_PASS", 6)
-    if not is_packed:
-        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    generator = torch.Generator().manual_seed(6)
-    picture = torch.randn(5, *size, generator=generator)
-    weight = torch.randn(7, 5, 3, 3, generator=generator)
-    padded = F.pad(picture, (1, 1, 1, 1)).permute(1, 2, 0).contiguous()
-    expected = F.conv2d(picture[None].double(), weight.double(), padding=1)[0].permute(1, 2, 0).float()
-    torch.testing.assert_close(WinogradConv(weight)(padded), expected, atol=2e-5, rtol=1e-5)

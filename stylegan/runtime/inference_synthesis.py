@@ -1,6 +1,6 @@
 """Rendering without gradients: the synthesis network arranged for speed on a CPU.
 
-`prepare_synthesis` copies what does not change from call to call out of a `SynthesisNetwork`: kernels in channels-last order
+`InferenceSynthesis` copies what does not change from call to call out of a `SynthesisNetwork`: kernels in channels-last order
 with their gains, squared norms for demodulation, noise times its strength. The pictures are those of the network; only the
 order of the arithmetic differs:
 
@@ -9,7 +9,6 @@ order of the arithmetic differs:
     blur          demodulation, gain and bias ride in its per-channel kernel and bias
     activation    noise and leaky ReLU in place; sqrt(2) has moved into the kernel, the noise and the bias
     memory        above 64 px a resolution is computed in bands of rows that fit in the cache
-    products      float32 kernels of 256 channels and more use `stylegan.runtime.winograd`
 
 Measured and left out: the blur fused into the transposed convolution, as four 3x3 kernels at the low resolution and a pixel
 shuffle. It costs four times the multiplications; on one core 3 to 5 times the time up to 128 px, 1.1 times at 1024 px.
@@ -28,30 +27,24 @@ from torch.nn import functional as F
 from stylegan.errors import ShapeError
 from stylegan.networks.generator import EqualLinear, StyledConv, SynthesisNetwork, ToRGB
 from stylegan.networks.ops import ACTIVATION_GAIN, BLUR_TAPS, upsample2x
-from stylegan.runtime.winograd import WinogradConv
 
 LARGEST_SHARED_PX = 64
 BAND_ELEMENTS = 1 << 22
-FEWEST_WINOGRAD_CHANNELS, SMALLEST_WINOGRAD_PX = 256, 16
 
 
-def prepare_synthesis(synthesis: SynthesisNetwork, dtype: torch.dtype = torch.float32) -> PreparedSynthesis:
-    """Arrange a synthesis network for rendering; the result is called like the network.
-
-    Args:
-        synthesis: not modified, and still consulted: when one of its weights changes, the next call prepares again.
-        dtype: of the convolutions, float32 or bfloat16; skip pictures are summed in float32 either way.
-    """
-    return PreparedSynthesis(synthesis, dtype)
-
-
-class PreparedSynthesis:
+class InferenceSynthesis:
     """w_plus [B, R, w_dim] -> image [B, 3, size, size] float32, without gradients.
 
-    Safe to share between threads as long as no weight changes.
+    Called like the network. Safe to share between threads as long as no weight changes.
     """
 
-    def __init__(self, synthesis: SynthesisNetwork, dtype: torch.dtype) -> None:
+    def __init__(self, synthesis: SynthesisNetwork, dtype: torch.dtype = torch.float32) -> None:
+        """Arrange a synthesis network for rendering.
+
+        Args:
+            synthesis: not modified, and still consulted: when one of its weights changes, the next call prepares again.
+            dtype: of the convolutions, float32 or bfloat16; skip pictures are summed in float32 either way.
+        """
         self.synthesis, self.dtype = synthesis, dtype
         self._prepare()
 
@@ -60,8 +53,8 @@ class PreparedSynthesis:
             self._seen = _versions(self.synthesis)
             self._const = self.synthesis.const.to(self.dtype).permute(1, 2, 0).contiguous()
             convs, to_rgbs = cast(list[StyledConv], self.synthesis.convs), cast(list[ToRGB], self.synthesis.to_rgbs)
-            self._convs = [_PreparedConv(conv, self.dtype) for conv in convs]
-            self._to_rgbs = [_PreparedToRGB(to_rgb, self.dtype) for to_rgb in to_rgbs]
+            self._convs = [_Conv(conv, self.dtype) for conv in convs]
+            self._to_rgbs = [_ToRGB(to_rgb, self.dtype) for to_rgb in to_rgbs]
 
     @torch.inference_mode()
     def __call__(self, w_plus: Tensor) -> Tensor:
@@ -128,7 +121,7 @@ class _Modulation:
     after: Tensor | None
 
 
-class _PreparedAffine:
+class _Affine:
     def __init__(self, affine: EqualLinear) -> None:
         self._weight, self._bias = affine.weight.float() * affine.weight_gain, affine.bias.float() * affine.bias_gain
 
@@ -136,21 +129,17 @@ class _PreparedAffine:
         return F.linear(w, self._weight, self._bias)
 
 
-class _PreparedConv:
+class _Conv:
     """A `StyledConv` on channels-last activations [B, H, W, C]."""
 
     def __init__(self, conv: StyledConv, dtype: torch.dtype) -> None:
         weight = conv.weight.float() * conv.weight_gain  # [C_out, C_in, 3, 3]
-        self.out_channels, in_channels = weight.shape[:2]
+        self.out_channels = weight.shape[0]
         self.size = conv.noise_const.shape[0]
         self.dtype, self.upsample, self.clamp = dtype, conv.upsample, conv.clamp
-        self._affine = _PreparedAffine(conv.affine)
+        self._affine = _Affine(conv.affine)
         self._squared = weight.square().sum(dim=(2, 3)).t()  # [C_in, C_out]
-        self._winograd: WinogradConv | None = None
-        is_wide = min(self.out_channels, in_channels) >= FEWEST_WINOGRAD_CHANNELS and self.size >= SMALLEST_WINOGRAD_PX
-        if is_wide and not self.upsample and dtype == torch.float32 and weight.device.type == "cpu":
-            self._winograd = WinogradConv(weight)
-        self._has_own_kernel = self.size > LARGEST_SHARED_PX and self._winograd is None
+        self._has_own_kernel = self.size > LARGEST_SHARED_PX
         if self.upsample:
             weight = weight.transpose(0, 1)
         if not self._has_own_kernel:
@@ -185,8 +174,6 @@ class _PreparedConv:
             scaled = features if by.before is None else features * by.before
             grown = F.conv_transpose2d(scaled.permute(0, 3, 1, 2), by.weight, stride=2)
             return self._activate(self._blur_and_scale(grown, by, pad_rows=1), top)
-        if self._winograd is not None:
-            return self._activate(self._convolve_winograd(features, by, has_margin=has_margin), top)
         scaled = (features if by.before is None else features * by.before).permute(0, 3, 1, 2)
         pad_rows = 0 if has_margin else 1
         if by.after is None:
@@ -226,16 +213,6 @@ class _PreparedConv:
         blurred = F.conv2d(grown, self._blur.to(self.dtype), padding=(pad_rows, 1), groups=channels).permute(0, 2, 3, 1)
         return blurred.mul_(by.after[:, None, None].to(blurred.dtype)).add_(self._bias)
 
-    def _convolve_winograd(self, features: Tensor, by: _Modulation, *, has_margin: bool) -> Tensor:
-        assert self._winograd is not None
-        assert by.before is not None
-        assert by.after is not None
-        margin = 0 if has_margin else 1
-        padded = F.pad(features, (0, 0, 1, 1, margin, margin))
-        padded.mul_(by.before)
-        result = torch.stack([self._winograd(picture) for picture in padded])
-        return result.mul_(by.after[:, None, None]).add_(self._bias)
-
     def _activate(self, features: Tensor, top: int) -> Tensor:
         """Add the noise of picture rows from `top` on, leaky ReLU, clamp; in place. Rows outside the picture get none."""
         if self._noise is not None:
@@ -245,13 +222,13 @@ class _PreparedConv:
         return features if self.clamp is None else features.clamp_(-self.clamp, self.clamp)
 
 
-class _PreparedToRGB:
+class _ToRGB:
     """A `ToRGB` on channels-last activations: [B, H, W, C] -> [B, 3, H, W] float32."""
 
     def __init__(self, to_rgb: ToRGB, dtype: torch.dtype) -> None:
         self._weight = to_rgb.weight.float()[:, :, 0, 0] * to_rgb.weight_gain  # [3, C]
         self._bias, self.clamp, self.dtype = to_rgb.bias.float()[:, None, None], to_rgb.clamp, dtype
-        self._affine = _PreparedAffine(to_rgb.affine)
+        self._affine = _Affine(to_rgb.affine)
 
     def __call__(self, features: Tensor, w: Tensor) -> Tensor:
         batch, height, width, channels = features.shape
