@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -24,12 +24,15 @@ from typing import Any, TypeVar
 
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.answer_pieces import MAX_ANSWER_BYTES, AnswerError, read_object, read_pieces
+from adcreative.copywriter.engines.connection import Connection
 from adcreative.copywriter.engines.request_pace import RequestPace
+from adcreative.copywriter.engines.server_address import check_key, clean_said
 from adcreative.errors import CopywriterError
 
 _Part = TypeVar("_Part")
 _MAX_WIRE_BYTES = 16 * MAX_ANSWER_BYTES  # in a stream every word travels in an envelope of its own
 _CHUNK_BYTES = 65536
+_MAX_REFUSAL_CHARS = 2000
 _RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SLICE_S = 0.1
 _POLL_S = 0.1
@@ -42,22 +45,23 @@ class ChatConfig:
     base_url ends before "/chat/completions". model may be empty: the first one the server lists is used. backoff_s doubles
     with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap, and so long at most is waited for a
     limit of requests that the server states. timeout_s is for one whole answer, streamed or not.
-    temperature is the server's.
+    temperature is the server's. api_key is never shown: not in the repr, not in an error.
+
+    Raises:
+        ConfigError: api_key holds a line end or another character that no key has.
     """
 
     base_url: str
     model: str = ""
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     timeout_s: float = 60.0
     max_attempts: int = 4
     backoff_s: float = 0.5
     max_backoff_s: float = 20.0
     temperature: float = 0.9
 
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        return None
+    def __post_init__(self) -> None:
+        check_key(self.api_key, name="api_key")
 
 
 class StoppedError(Exception):
@@ -73,7 +77,7 @@ class _StatusError(Exception):
 
 
 class RefusedError(CopywriterError):
-    """The server answered with a client error that retrying cannot cure; `status` and `body` say which."""
+    """The server answered with a client error that retrying cannot cure; `status` and a clean `body` say which."""
 
     def __init__(self, message: str, status: int, body: str) -> None:
         super().__init__(message)
@@ -92,7 +96,6 @@ class ChatClient:
         self.config = config
         self._sleep = sleep
         self._pace = RequestPace(clock)
-        self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(
         self, body: dict[str, Any], read: Callable[[Iterator[str]], Iterable[_Part]], should_stop: ShouldStop | None = None
@@ -143,9 +146,9 @@ class ChatClient:
                 problem = f"it answered {error.status} ({'rate limit' if error.status == 429 else 'busy or broken'})"
                 wait_s = min(_retry_after(error.headers) or wait_s, self.config.max_backoff_s)
             except AnswerError as error:
-                problem = str(error)
-            except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, name not found, cut short
-                problem = _describe(error)
+                problem = self._clean(str(error))
+            except (OSError, http.client.HTTPException, UnicodeError) as error:  # refused, reset, cut short, no such name
+                problem = self._clean(_describe(error))
             if has_begun:
                 raise CopywriterError(f"the language model server at {self.config.base_url} broke off: {problem}.")
             if attempt + 1 < self.config.max_attempts:
@@ -159,14 +162,15 @@ class ChatClient:
         """Yield the answer as it comes. A thread of its own waits, so that neither a stop nor the time limit waits for a server
         that is slow or drips.
 
-        The thread of an answer that nobody waits for any more ends with the next bytes or its socket's own time limit.
+        The connection of an answer that nobody waits for any more is closed, and its thread ends.
         """
+        connection = Connection()
         found: queue.SimpleQueue[tuple[float, bytes | Exception]] = queue.SimpleQueue()
         is_abandoned = threading.Event()
 
         def fetch() -> None:
             try:
-                for chunk in self._send(path, body):
+                for chunk in self._send(connection, path, body):
                     if is_abandoned.is_set():
                         return
                     found.put((time.monotonic(), chunk))
@@ -195,15 +199,16 @@ class ChatClient:
                     yield chunk
         finally:
             is_abandoned.set()
+            connection.close()
 
-    def _send(self, path: str, body: dict[str, Any] | None) -> Iterator[bytes]:
+    def _send(self, connection: Connection, path: str, body: dict[str, Any] | None) -> Iterator[bytes]:
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         if self.config.api_key:
             headers["Authorization"] = f"Bearer {self.config.api_key}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.config.base_url + path, data=data, headers=headers)
         try:
-            with self._opener.open(request, timeout=self.config.timeout_s) as response:
+            with connection.open(request, self.config.timeout_s) as response:
                 self._pace.note(response.headers)
                 num_bytes = 0
                 while chunk := response.read1(_CHUNK_BYTES):
@@ -221,9 +226,13 @@ class ChatClient:
             403: "Set ADCREATIVE_LLM_API_KEY to a key that may use this model.",
             404: "Check the address and the model name after '#'.",
         }.get(status, "Check the address and the server's log.")
-        said = " ".join(body.split())[:160]
+        said = self._clean(body)
         message = f"the language model server at {self.config.base_url} refused with status {status}"
-        return RefusedError(f"{message}{f' ({said})' if said else ''}. {remedy}", status, body)
+        cleaned = clean_said(body, self.config.api_key, max_chars=_MAX_REFUSAL_CHARS)
+        return RefusedError(f"{message}{f' ({said})' if said else ''}. {remedy}", status, cleaned)
+
+    def _clean(self, text: str) -> str:
+        return clean_said(text, self.config.api_key)
 
     def _wait(self, seconds: float, should_stop: ShouldStop | None) -> None:
         """Sleep in slices, so that a cancelled run does not wait for a rate limit."""

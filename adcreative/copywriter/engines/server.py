@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Generator, Iterator, Sequence
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +17,9 @@ from adcreative.copywriter.brief import Brief, clean_field, read_facts
 from adcreative.copywriter.candidates import CutShortError, ShouldStop, drain
 from adcreative.copywriter.engines.answer_lines import Answer, stream_answer
 from adcreative.copywriter.engines.chat import ChatClient, ChatConfig, RefusedError, StoppedError
+from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key, check_key_may_travel, read_address
 from adcreative.copywriter.lint.checks import length_limit
-from adcreative.errors import ConfigError, CopywriterError
+from adcreative.errors import CopywriterError
 
 _MAX_LINES = 64
 _SYSTEM = (
@@ -61,18 +61,12 @@ class ServerSource:
         """Build from "http://host:port/v1#model"; the key comes from ADCREATIVE_LLM_API_KEY.
 
         Raises:
-            ConfigError: no host in the address, or a key would travel unencrypted to another machine.
+            ConfigError: the address has no host, or holds a password; the key is none, or would travel unencrypted to another
+                machine. No sentence shows the key.
         """
-        parts = urlsplit(address)
-        if not parts.hostname or parts.scheme not in ("http", "https"):
-            raise ConfigError(f"the language model address {address!r} has no host; write http://host:port/v1#model.")
-        api_key = os.environ.get("ADCREATIVE_LLM_API_KEY", "")
-        if api_key and parts.scheme == "http" and not _is_this_machine(parts.hostname):
-            raise ConfigError(
-                f"ADCREATIVE_LLM_API_KEY would travel unencrypted to {parts.hostname}; use https:// or unset the key."
-            )
-        path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
-        config = ChatConfig(base_url=f"{parts.scheme}://{parts.netloc}{path}", model=parts.fragment, api_key=api_key)
+        found, api_key = read_address(address), check_key(os.environ.get(KEY_VARIABLE, ""))
+        check_key_may_travel(api_key, found)
+        config = ChatConfig(base_url=found.base_url, model=found.model, api_key=api_key)
         return cls(ChatClient(config))
 
     def propose(
@@ -179,12 +173,3 @@ def build_request(brief: Brief, kind: str, num_lines: int) -> str:
 def pack_data(data: dict[str, Any]) -> str:
     """Return JSON without angle brackets, so that no mark around it can be closed from inside."""
     return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
