@@ -125,10 +125,16 @@ def demo(
 
 @commands.command("app", rich_help_panel=PANEL)
 def app_command(
-    host: Annotated[str, typer.Option(help="Address to bind; use --auth with anything but 127.0.0.1.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to bind; use --auth-file with anything but 127.0.0.1.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 7860,
     model: Model = None,
-    auth: Annotated[str | None, typer.Option(help="user:password.")] = None,
+    auth: Annotated[
+        str | None, typer.Option(envvar="ADCREATIVE_AUTH", help="user:password; other users of this machine can read options.")
+    ] = None,
+    auth_file: Annotated[Path | None, typer.Option(help="File with user:password in its first line.")] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="Further name that leads here, such as a proxy's; repeat for several.")
+    ] = None,
     config: Settings = None,
     consent: Consent = None,
     c2pa_certificate: C2paCertificate = None,
@@ -145,4 +151,6 @@ def app_command(
         studio = pipeline.Studio(
             model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
         )  # fmt: skip
-    pipeline.launch_app(studio, host=host, port=port, auth=auth)
+    pipeline.launch_app(
+        studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ())
+    )  # fmt: skip

@@ -34,6 +34,7 @@ FILES = (
     ),
 )  # fmt: skip
 ENVIRONMENT = (
+    ("ADCREATIVE_AUTH", "user:password of the app; as --auth, but not seen by other users of the machine."),
     ("ADCREATIVE_CACHE", "Folder to keep features in, instead of $XDG_CACHE_HOME/adcreative or ~/.cache/adcreative."),
     ("ADCREATIVE_LLM_API_KEY", "Key for the server that --llm http://... names."),
     ("OMP_NUM_THREADS", "Threads of each process; all cores if not given."),

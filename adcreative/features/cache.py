@@ -70,9 +70,13 @@ class FeatureCache:
 
     def purge(self) -> int:
         """Remove every entry and whose they were, and nothing else in the folder; return how many entries there were."""
-        removed = sum(self._remove(f"??/*{suffix}") for suffix in (SUFFIX, *OLDER_SUFFIXES))
+        removed = self.purge_entries()
         self.owners.forget()
         return removed
+
+    def purge_entries(self) -> int:
+        """Remove every entry, also while others read and write here; return how many there were."""
+        return sum(self._remove(f"??/*{suffix}") for suffix in (SUFFIX, *OLDER_SUFFIXES))
 
     def purge_person(self, consent_id: str) -> tuple[int, int]:
         """Remove the entries of every picture that was seen with a consent id, those of several people among them, and all

@@ -16,6 +16,7 @@ from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.features.cache import FeatureCache
 from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
@@ -98,6 +99,15 @@ class Studio:
         self._consents.check_directions(self._tools.directions.names)
         self._judges = load_model(model_dir)
         self._predictor = self._judges.predictor
+
+    def keep_features_in(self, folder: Path) -> None:
+        """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""
+        self._tools.extractor.cache = FeatureCache(folder)
+
+    def forget_features(self) -> None:
+        """Remove what was read out of pictures and words so far; what is asked for again is read again."""
+        if self._tools.extractor.cache is not None:
+            self._tools.extractor.cache.purge_entries()
 
     @property
     def direction_names(self) -> tuple[str, ...]:
@@ -275,16 +285,47 @@ class Studio:
         return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
 
 
-def launch_app(studio: Studio, *, host: str = "127.0.0.1", port: int = 7860, auth: str | None = None) -> None:
+def launch_app(
+    studio: Studio,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    auth: str | None = None,
+    auth_file: Path | None = None,
+    allowed_hosts: Sequence[str] = (),
+) -> None:
     """Serve the web app until interrupted.
 
+    Args:
+        auth: user:password; without it the first line of `auth_file`. Neither is ever shown.
+        allowed_hosts: further names that lead to the app, such as that of a proxy; requests under any other are refused.
     Raises:
-        ConfigError: gradio is not installed, or `auth` is not user:password.
+        ConfigError: gradio is not installed, or the password file cannot be read, or what it says is not user:password.
     """
     if find_spec("gradio") is None:
         raise ConfigError('the app needs gradio; install it with: pip install "adcreative[app]"')
-    if auth is not None and not all(auth.partition(":")):
-        raise ConfigError("--auth must be user:password, both not empty")
+    credentials = read_credentials(auth, auth_file)
     name = "adcreative._studio" if find_spec("adcreative._studio") else "apps.studio"
-    credentials = tuple(auth.split(":", 1)) if auth else None
-    import_module(f"{name}.launch").launch(studio, host=host, port=port, auth=credentials)
+    launch = import_module(f"{name}.launch").launch
+    launch(studio, host=host, port=port, auth=credentials, allowed_hosts=tuple(allowed_hosts))
+
+
+def read_credentials(auth: str | None, auth_file: Path | None) -> tuple[str, str] | None:
+    """Return user and password, from `auth` or else from the first line of `auth_file`; None without either.
+
+    Raises:
+        ConfigError: the file cannot be read, or there is no user:password; the sentence shows neither.
+    """
+    source = "--auth (or ADCREATIVE_AUTH)"
+    if auth is None and auth_file is not None:
+        source = f"the first line of {auth_file}"
+        try:
+            auth = (Path(auth_file).read_text(encoding="utf-8-sig").splitlines() or [""])[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--auth-file {auth_file} cannot be read as text. Check the path and who may read it.") from error
+    if auth is None:
+        return None
+    user, _, password = auth.partition(":")
+    if not user or not password or not auth.isprintable():
+        raise ConfigError(f"{source} must be user:password, both not empty and without control characters.")
+    return user, password

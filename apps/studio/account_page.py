@@ -35,8 +35,8 @@ def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
 
-    def columns(results_path: str | None = None) -> list[Any]:
-        said, view = steps.columns(results_path)
+    def columns(request: gr.Request, results_path: str | None = None, visitor: str | None = None) -> list[Any]:
+        said, view = steps.columns(results_path, find_owner(visitor, request))
         if view is None:
             return [said, gr.update(visible=False), *[gr.update(choices=[], value=None)] * len(COLUMNS)]
         choices = ["", *dict.fromkeys(name for name in view.header if name.strip())]
@@ -59,7 +59,8 @@ def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
         return steps.account(find_owner(visitor, request), results_path, package_path, chosen)
 
     results.change(
-        columns, None, [looked, mapping, *chosen.values()], inputs_kwargs={"results_path": results}, api_name="columns", **QUICK
-    )
+        columns, None, [looked, mapping, *chosen.values()], inputs_kwargs={"results_path": results, "visitor": visitor},
+        api_name="columns", **QUICK,
+    )  # fmt: skip
     inputs: Fields = {"results_path": results, "package_path": package, "visitor": visitor, **chosen}
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)

@@ -19,6 +19,7 @@ from adcreative.report.rendering import read_part
 from . import fragments, step_fragments
 from .account_page import build_account
 from .ad_page import build_bring, build_improve, build_results
+from .ads import MAX_STATES
 from .folder import Folders
 from .folder_page import build_folder
 from .handlers import Handlers, Screen
@@ -52,6 +53,8 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
         notice: a warning shown on top of the page.
     """
     silence_network()
+    if hasattr(pipeline, "keep_features_in"):
+        pipeline.keep_features_in(private_dir() / "features")
     handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
@@ -59,7 +62,7 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
         fragment(fragments.header(notice))
         with gr.Tabs() as tabs:
             with gr.Tab("One ad", id="ad"):
-                form = _build_ad(page, handlers, steps, folders, visitor)
+                form = _build_ad(page, handlers, steps, visitor)
             with gr.Tab("Many ads", id="folder"):
                 build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
@@ -70,7 +73,7 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
     return page
 
 
-def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folders, visitor: gr.BrowserState) -> Fields:
+def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> Fields:
     """Build the steps from an ad to an export, on one page; return the form of the ad."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
@@ -78,7 +81,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folder
         with gr.Column(scale=6, min_width=320):
             fragment(fragments.step(2, "Score"))
             score_shown = fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
-            _build_why(Why(handlers=handlers), form, visitor)
+            why_shown = _build_why(Why(handlers=handlers), form, visitor)
             wish, improve_button, stop_button = build_improve(handlers)
             progress_shown = fragment(elem_id="progress")
     results = build_results()
@@ -89,7 +92,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folder
     forget_button = gr.Button("Delete my ad and everything made of it", size="sm", elem_id="forget-button")
     form["image_path"].change(  # type: ignore[attr-defined]
         _show_faces(handlers),
-        form["image_path"],
+        [form["image_path"], visitor],
         [image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
         **MOVES,
     )
@@ -98,17 +101,17 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folder
         show_progress="minimal", **MODEL_SEAT,
     )  # fmt: skip
     score_button.click(
-        handlers.score, None, [score_shown, score_record], inputs_kwargs=form, api_name="score",
+        _score(handlers), None, [score_shown, score_record], inputs_kwargs={**form, "visitor": visitor}, api_name="score",
         show_progress="minimal", **MODEL_SEAT,
     )  # fmt: skip
     outputs = [progress_shown, *results["api"], record]
     moved = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
+    _wire_ad(handlers, form, visitor, [score_shown, score_record, *why_shown], outputs, moved)
     _wire_return(page, handlers, visitor, outputs, moved, form)
     _wire_choice(handlers, visitor, outputs, results, moved)
     use_words(outputs, _flat, _settle(handlers), moved)
 
     def forget(request: gr.Request, visitor: str | None = None) -> str:
-        folders.forget(find_owner(visitor, request))
         handlers.forget(find_owner(visitor, request))
         return fragments.note("Deleted.")
 
@@ -118,8 +121,8 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, folders: Folder
     return form
 
 
-def _build_why(why: Why, form: Fields, visitor: gr.BrowserState) -> None:
-    """Step 2, what the number rests on: a heat map and what each word does, when asked for."""
+def _build_why(why: Why, form: Fields, visitor: gr.BrowserState) -> list[gr.blocks.Block]:
+    """Step 2, what the number rests on: a heat map and what each word does, when asked for; return where it is shown."""
     button = gr.Button("Why this number? Show the heat map", size="sm", elem_id="why-button")
     shown, record = fragment(elem_id="why"), gr.JSON(visible=False)
     page = gr.File(label="The whole explanation, as a page", interactive=False, visible=False, elem_id="why-page")
@@ -132,12 +135,13 @@ def _build_why(why: Why, form: Fields, visitor: gr.BrowserState) -> None:
         explain, None, [shown, page, record], inputs_kwargs={**form, "visitor": visitor}, api_name="explain",
         show_progress="hidden", **WATCHING,
     ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)  # fmt: skip
+    return [shown, page]
 
 
 def _show_faces(handlers: Handlers) -> Any:
-    def show_faces(image_path: str | None) -> list[Any]:
+    def show_faces(request: gr.Request, image_path: str | None, visitor: str | None) -> list[Any]:
         """Show what a picture holds, and ask about its faces anew: an answer is for one picture."""
-        shown, names, is_asked = handlers.inspect(image_path)
+        shown, names, is_asked = handlers.inspect(image_path, find_owner(visitor, request))
         answer = gr.update(value=None if is_asked else FACES_LEFT, visible=is_asked)
         return [
             shown,
@@ -147,6 +151,40 @@ def _show_faces(handlers: Handlers) -> Any:
         ]
 
     return show_faces
+
+
+def _score(handlers: Handlers) -> Any:
+    def score(
+        request: gr.Request, image_path: str | None = None, visitor: str | None = None, **words: Any
+    ) -> tuple[str, dict[str, Any]]:
+        return handlers.score(find_owner(visitor, request), image_path=image_path, **words)
+
+    return score
+
+
+def _wire_ad(
+    handlers: Handlers, form: Fields, visitor: gr.BrowserState, scored: list[Any], outputs: list[Any], moved: list[Any]
+) -> None:
+    """Whenever the form holds another ad, show what belongs to that one, and nothing of the ad before."""
+    settle = _settle(handlers)
+
+    def look(request: gr.Request, visitor: str | None = None, **form: Any) -> list[Any]:
+        owner = find_owner(visitor, request)
+        found = handlers.look(owner, form)
+        if found is None:
+            return [gr.skip()] * (len(scored) + len(outputs) + len(moved))
+        (shown, record), screen = found[0] or (fragments.placeholder(EMPTY_SCORE), None), found[1]
+        moves = [gr.update(interactive=True), gr.update(visible=handlers.is_running(owner))]
+        return [
+            shown, record, "", gr.update(value=None, visible=False), *_flat(screen),
+            *moves, *settle(request, screen.record, visitor, is_other=True)[len(moves) :],
+        ]  # fmt: skip
+
+    gr.on(
+        [component.change for component in form.values()],  # type: ignore[attr-defined]
+        look, None, [*scored, *outputs, *moved], inputs_kwargs={**form, "visitor": visitor}, trigger_mode="always_last",
+        **MOVES,
+    )  # fmt: skip
 
 
 def _demo(handlers: Handlers) -> Any:
@@ -224,11 +262,13 @@ def _wire_return(
     moved: list[gr.blocks.Block], form: Fields,
 ) -> None:  # fmt: skip
     """A page that opens shows the visitor's search and its ad, if there is one; a page that closes leaves it for a while."""
-    visitors: dict[str, str] = {}  # session -> owner
+    visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
 
     def welcome(request: gr.Request, name: Any) -> list[Any]:
         name = find_owner(name, request)
         visitors[request.session_hash or ""] = name
+        if len(visitors) > MAX_STATES:
+            del visitors[next(iter(visitors))]
         return [name, *(_begin() if handlers.is_running(name) else [gr.skip()] * len(moved))]
 
     def resume(request: gr.Request, visitor: str | None = None) -> Iterator[tuple[Any, ...]]:
@@ -298,11 +338,11 @@ def _begin() -> list[dict[str, Any]]:
 def _settle(handlers: Handlers, *, is_return: bool = False) -> Any:
     """Return the moves when a search has ended; is_return: when a page was opened, which may find nothing to show."""
 
-    def settle(request: gr.Request, record: dict[str, Any] | None, visitor: str | None) -> list[Any]:
-        """Show what the finished search has to show, from its record."""
+    def settle(request: gr.Request, record: dict[str, Any] | None, visitor: str | None, is_other: bool = False) -> list[Any]:
+        """Show what the finished search has to show, from its record; is_other: another ad is on the page now."""
         owner = find_owner(visitor, request)
         record, screen = record or {}, handlers.find_screen(owner)
-        if handlers.is_running(owner) or (is_return and screen is None):
+        if not is_other and (handlers.is_running(owner) or (is_return and screen is None)):
             return [gr.skip()] * NUM_MOVES  # a page that opens slowly must not hide what belongs to a search begun since
         has_result = record.get("status") in ("edited", "kept")
         has_picture = record.get("status") == "edited" and bool(record.get("faces", {}).get("edited"))
@@ -312,7 +352,7 @@ def _settle(handlers: Handlers, *, is_return: bool = False) -> Any:
             gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
             gr.update(visible=has_picture), gr.update(visible=len(choices) > 1), screen.alternatives if screen else "",
             gr.update(choices=list(choices), value=None), gr.update(visible=record.get("status") == "edited"), *texts,
-            *nothing_yet(),
+            *nothing_yet(), record.get("shown") or "",
         ]  # fmt: skip
 
     return settle

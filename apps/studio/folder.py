@@ -39,9 +39,17 @@ class Folders:
     handlers: Handlers
     board: JobBoard[Job[FolderScreen]] = field(default_factory=JobBoard)
 
+    def __post_init__(self) -> None:
+        self.handlers.also_forget.append(self.board.take_down)
+
+    def bring(self, owner: str, uploads: Sequence[str | Path] | None) -> None:
+        """Note that these uploads are the owner's, to be deleted with everything else of theirs."""
+        self.handlers.belongings.note(owner, *(uploads or ()))
+
     def score(self, owner: str, uploads: Sequence[str | Path] | None) -> Iterator[FolderScreen]:
         """Score what was uploaded; yield a screen at each change."""
         directory = self.handlers.owner_dir(owner) / "folder"
+        self.bring(owner, uploads)
         earlier = self.board.find(owner)
         if earlier is not None and not earlier.is_finished:
             yield FolderScreen(shown=fragments.note("Your ads are being scored already. Stop that first."))
@@ -106,15 +114,13 @@ class Folders:
             directory = self.handlers.lent_dir(owner)
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             form["image_path"] = str(shutil.copy(form["image_path"], directory))
+        self.handlers.bring(owner, form)
         return form
 
     def find_screen(self, owner: str) -> FolderScreen:
         """Return what the owner's scored folder shows; an empty screen while it is being scored, or without one."""
         job = self.board.find(owner)
         return job.result() if job is not None and job.is_finished else FolderScreen()
-
-    def forget(self, owner: str) -> None:
-        self.board.take_down(owner)
 
     def _watch(self, job: Job[FolderScreen]) -> Iterator[FolderScreen]:
         for state in job.states():

@@ -49,6 +49,9 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
         for screen in folders.resume(find_owner(visitor, request)):
             yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
 
+    def bring_folder(request: gr.Request, upload_paths: list[str] | None, visitor: str | None) -> None:
+        folders.bring(find_owner(visitor, request), upload_paths)
+
     def cancel_folder(request: gr.Request, visitor: str | None = None) -> str:
         return folders.cancel(find_owner(visitor, request))
 
@@ -69,6 +72,7 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
+    uploads.change(bring_folder, [uploads, visitor], None, **MOVES)
     settled = [table, take_box, names, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor}, api_name="score_folder",

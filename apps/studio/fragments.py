@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adcreative.creative import Prediction
+from adcreative.creative import Creative, Prediction
 from adcreative.errors import AdCreativeError
 from adcreative.report import pictures, words
 from adcreative.report.rates import RateRow, build_chart, impressions_per_arm, measure_lift, rate_rows
@@ -159,9 +159,10 @@ def stopped(state: JobState) -> str:
     return note(f"Stopped{after}. Nothing was changed.")
 
 
-def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]]) -> str:
-    """Show what a search found: gains with everything that must stand beside them, words, faces, close-ups."""
+def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:
+    """Show what a search found: whose it is, gains with everything that must stand beside them, words, faces, close-ups."""
     row = outcome.result.as_dict()
+    thumbnail = None if before is None else pictures.preview(Image.fromarray(before), 96)
     lift = measure_lift(row, is_calibrated=bool(calibration_sentence({}, cards)))
     texts = [
         words.compare_texts(name.capitalize(), row[f"{name}_original"], row[f"{name}_edited"] or row[f"{name}_original"])
@@ -171,6 +172,7 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     return _render(
         "result",
         row=row,
+        ad=None if creative is None else (creative.name, thumbnail),
         lift=lift,
         chart=build_chart(rate_rows(row)),
         texts=[text for text in texts if text.before or text.after],

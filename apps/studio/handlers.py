@@ -7,68 +7,45 @@ pipeline; a fault that the user can mend becomes a sentence on the page, never a
 from __future__ import annotations
 
 import logging
-import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
-
-import numpy as np
-from PIL import Image
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_picture, check_words, save_run
+from adcreative.pipeline import check_picture, check_words
 
 from . import fragments
+from .ads import NO_AD, OTHER_AD, Desk, identify, identify_shown
+from .belongings import Belongings
+from .departures import Departures
 from .jobs import Job, JobBoard, ReportProgress, ShouldStop
 from .port import Studio
+from .screens import Brought, Screen, show_outcome
 from .seat import ModelSeat, Ticket
 from .wishes import FACE_NAME, FORM_FIELDS, MAX_TEXT_CHARS, Wish, build_creative, search_options, with_consent
 
 log = logging.getLogger(__name__)
 
-PREVIEW_PX = 1280
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 CANCEL_WAIT_S = 2.0
-Pair = tuple[Path, Path]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Screen:
-    """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
-
-    alternatives: the map of other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder
-    that the later steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish
-    (what was asked for).
-    """
-
-    progress: str = ""
-    pair: Pair | None = None
-    result: str = ""
-    download: Path | None = None
-    record: dict[str, Any] = field(default_factory=dict)
-    alternatives: str = ""
-    choices: tuple[str, ...] = ()
-    run: Path | None = None
-    creative: Creative | None = None
-    key: str = ""
-    wish: Wish = field(default_factory=Wish)
+SEARCH_OF_OTHER_AD = (
+    "The search has ended, for an ad that is no longer the one above. Bring that ad back unchanged to see what was found."
+)
 
 
 @dataclass(kw_only=True)
 class Search:
-    """A search on the board: its job, which returns the last screen, its place in the line for the model, and the screen of
-    another edit that was taken instead."""
+    """A search on the board: its job, which returns the last screen, its place in the line for the model, what its ad is
+    known by, and the screen of another edit that was taken instead."""
 
     job: Job[Screen]
     ticket: Ticket
-    uploads: tuple[Path | None, ...] = ()
+    ad: str = NO_AD
     chosen: Screen | None = None
 
     @property
@@ -84,7 +61,8 @@ class Handlers:
     """The buttons of one app. Two searches never share the model: the seat is taken even while a stopped one winds down.
 
     An owner is a visitor (or the session of an API client). A closed page does not end its search: who comes back within
-    `keep_s` finds it, running or done; after that it is stopped and its files are deleted.
+    `keep_s` finds it, running or done; after that it is stopped and its files are deleted. What was found is of one ad: while
+    another one is on the owner's page (`desk`), it is neither shown nor taken, approved or packed.
     """
 
     studio: Studio
@@ -93,10 +71,32 @@ class Handlers:
     keep_s: float = KEEP_S
     board: JobBoard[Search] = field(default_factory=JobBoard)
     seat: ModelSeat = field(default_factory=ModelSeat)
-    away: dict[str, threading.Timer] = field(default_factory=dict)
     outcomes: dict[str, Any] = field(default_factory=dict)
+    desk: Desk = field(default_factory=Desk)
+    also_forget: list[Callable[[str], object]] = field(default_factory=list)
+    belongings: Belongings = field(init=False)
+    away: Departures = field(init=False)
 
-    def inspect(self, image_path: str | None) -> tuple[str, list[str], bool]:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "belongings", Belongings(result_dir=self.result_dir))
+        object.__setattr__(self, "away", Departures(keep_s=self.keep_s, on_gone=self.forget))
+
+    def bring(self, owner: str, form: Mapping[str, str | None]) -> bool:
+        """Note which ad the owner's form holds now; return whether it is another than before."""
+        try:
+            creative = build_creative(form)
+        except AdCreativeError:  # an empty form
+            return self.desk.bring(owner, NO_AD)
+        self.belongings.note(owner, creative.image_path)
+        return self.desk.bring(owner, identify(creative))
+
+    def look(self, owner: str, form: Mapping[str, str | None]) -> tuple[tuple[str, dict[str, Any]] | None, Screen] | None:
+        """Return what belongs to the ad that the form holds now: its score and its last screen; None when it is the same ad."""
+        if not self.bring(owner, form):
+            return None
+        return self.desk.find(owner).score, self.find_screen(owner) or Screen()
+
+    def inspect(self, image_path: str | None, owner: str = "") -> tuple[str, list[str], bool]:
         """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
 
         Returns:
@@ -104,6 +104,7 @@ class Handlers:
         """
         if not image_path:
             return "", [], False
+        self.belongings.note(owner, image_path)
         try:
             creative = Creative(image_path=Path(image_path))
             image_u8 = picture(creative)
@@ -126,10 +127,12 @@ class Handlers:
             creative = self.studio.demo_ad(self.lent_dir(owner))
         return {name: getattr(creative, name) for name in FORM_FIELDS}
 
-    def score(self, *, image_path: str | None = None, **words: str | None) -> tuple[str, dict[str, Any]]:
+    def score(self, owner: str = "", **form: str | None) -> tuple[str, dict[str, Any]]:
         """Predict one creative: a fragment for the page, and the prediction as plain JSON."""
         try:
-            creative = build_creative({"image_path": image_path, **words})
+            creative = build_creative(form)
+            self.bring(owner, form)
+            ad = self.desk.find(owner).ad
             with self.seat.quick():
                 prediction = self.studio.score_one(creative)
         except AdCreativeError as error:
@@ -137,8 +140,10 @@ class Handlers:
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
-        shown = fragments.score(prediction, self.cards, check_words(creative))
-        return shown, asdict(prediction)
+        shown, record = fragments.score(prediction, self.cards, check_words(creative)), asdict(prediction)
+        if not self.desk.note_score(owner, ad, (shown, record)):
+            return fragments.note(OTHER_AD), {"error": OTHER_AD}
+        return shown, record
 
     def improve(self, owner: str, form: Mapping[str, str | None], wish: Wish) -> Iterator[Screen]:
         """Search an edit; yield the screen at each change. Closing the generator leaves the search running for `resume`."""
@@ -146,17 +151,21 @@ class Handlers:
             creative = with_consent(build_creative(form), wish)
             options = search_options(creative, wish, self.studio.direction_names)
             picture(creative)  # refused here and now; a search that waits holds no pixels
+            self.bring(owner, form)
+            self.belongings.note(owner, wish.brand_kit)
+            ad = self.desk.find(owner).ad
             ticket = self.seat.join()
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
-        job = Job(work=self._search(owner, creative, options, ticket, wish))
-        search = Search(job=job, ticket=ticket, uploads=(creative.image_path, wish.brand_kit))
+        brought = Brought(ad=ad, creative=creative, before_u8=None, wish=wish)
+        job = Job(work=self._search(owner, brought, options, ticket))
+        search = Search(job=job, ticket=ticket, ad=ad)
         earlier = self.board.find(owner)
         self.board.post(owner, job, search)
         self._drop(earlier)
         job.start()
-        yield from self._watch(search)
+        yield from self._watch(owner, search)
 
     def resume(self, owner: str) -> Iterator[Screen]:
         """Show the owner's search again, running or done, such as after the page was closed; an empty screen without one."""
@@ -165,7 +174,8 @@ class Handlers:
         if search is None or search.job.is_stopped:
             yield Screen()
             return
-        yield from self._watch(search)
+        self.desk.bring(owner, search.ad)  # a page that opens has an empty form, into which this ad is put
+        yield from self._watch(owner, search)
 
     def is_running(self, owner: str) -> bool:
         search = self.board.find(owner)
@@ -184,17 +194,27 @@ class Handlers:
         return fragments.note("Stopping …")
 
     def forget(self, owner: str) -> None:
-        """Stop the owner's search and delete everything of it, the uploaded picture included."""
+        """Stop the owner's work and delete everything of it: uploads, results, copies, and features of pictures."""
         self.come_back(owner)
-        search, screen = self.board.find(owner), self.find_screen(owner)
+        search = self.board.find(owner)
         self.board.take_down(owner)
-        if screen is not None:
-            self.outcomes.pop(screen.key, None)
-        for directory in (self.owner_dir(owner), self.lent_dir(owner)):
-            shutil.rmtree(directory, ignore_errors=True)
-        for upload in search.uploads if search is not None else ():
-            if upload is not None and upload.is_relative_to(self.result_dir.parent):
-                upload.unlink(missing_ok=True)
+        for forget in self.also_forget:
+            forget(owner)
+        self.desk.clear(owner)
+        self.belongings.erase(owner)
+        self._forget_features()
+        if search is not None:  # it may be writing its last pictures just now
+            search.job.then(lambda: self._clear_up(search))
+
+    def _clear_up(self, search: Search) -> None:
+        """Delete what a forgotten search made after everything else was deleted."""
+        self._drop(search)
+        self._forget_features()
+
+    def _forget_features(self) -> None:
+        forget_features = getattr(self.studio, "forget_features", None)
+        if forget_features is not None:
+            forget_features()
 
     def _drop(self, search: Search | None) -> None:
         """Delete what an earlier search of an owner made: nothing leads to it any more."""
@@ -208,32 +228,25 @@ class Handlers:
 
     def leave(self, owner: str) -> None:
         """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
-        self.come_back(owner)
-        timer = self.away[owner] = threading.Timer(self.keep_s, self.forget, [owner])
-        timer.daemon = True
-        timer.start()
+        if self.board.find(owner) is not None or self.desk.find(owner).ad or self.belongings.has_any(owner):
+            self.away.leave(owner)
 
     def come_back(self, owner: str) -> None:
-        timer = self.away.pop(owner, None)
-        if timer is not None:
-            timer.cancel()
+        self.away.come_back(owner)
 
-    def _watch(self, search: Search) -> Iterator[Screen]:
+    def _watch(self, owner: str, search: Search) -> Iterator[Screen]:
         for state in search.job.states():
             yield Screen(progress=fragments.progress(state, num_ahead=self.seat.ahead(search.ticket)))
         screen = search.screen or search.job.result()
         if search.job.is_stopped:
             state = search.job.state
             screen = Screen(progress=fragments.stopped(state), record={"status": "stopped", "rounds": state.done})
+        elif search.ad != self.desk.find(owner).ad:
+            screen = Screen(progress=fragments.note(SEARCH_OF_OTHER_AD), record={"status": "other ad"})
         yield screen
 
     def _search(
-        self,
-        owner: str,
-        creative: Creative,
-        options: dict[str, Any],
-        ticket: Ticket,
-        wish: Wish,
+        self, owner: str, brought: Brought, options: dict[str, Any], ticket: Ticket
     ) -> Callable[[ReportProgress, ShouldStop], Screen]:
         """Return the work of a search: wait for the model, search, and make the last screen; a fault becomes a screen."""
 
@@ -242,8 +255,8 @@ class Handlers:
                 with self.seat.hold(ticket, should_stop=should_stop) as has_model:
                     if not has_model or should_stop():
                         return Screen()
-                    outcome = self.studio.improve_one(creative, **options, progress=report, should_stop=should_stop)
-                return Screen() if should_stop() else self.show(owner, creative, outcome, picture(creative), wish)
+                    outcome = self.studio.improve_one(brought.creative, **options, progress=report, should_stop=should_stop)
+                return Screen() if should_stop() else self._show(owner, brought, outcome)
             except AdCreativeError as error:
                 return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
             except Exception as error:
@@ -294,12 +307,24 @@ class Handlers:
             raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")
         with self.seat.quick():
             outcome = change(opened)
-        search.chosen = self.show(owner, screen.creative, outcome, picture(screen.creative), screen.wish)
+        brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)
+        search.chosen = self._show(owner, brought, outcome)
         return search.chosen
 
     def find_screen(self, owner: str) -> Screen | None:
+        """Return the last screen of the ad that is on the owner's page; None when there is none, or it is of another ad."""
         search = self.board.find(owner)
-        return search.screen if search is not None else None
+        return search.screen if search is not None and search.ad == self.desk.find(owner).ad else None
+
+    def check_shown(self, owner: str, shown: str | None) -> None:
+        """Make sure that the owner looks at what an approval would be of: the same ad, words and picture, as they lie on disk.
+
+        Raises:
+            AdCreativeError: it is something else.
+        """
+        screen = self.find_screen(owner)
+        if screen is None or shown != identify_shown(screen.ad, screen.record, screen.download):
+            raise AdCreativeError("What you see is not what would be approved. Look at the result above again, then approve.")
 
     def find_run(self, owner: str) -> tuple[Path, Creative]:
         """Return the folder of the owner's edit, and the ad as it was brought.
@@ -312,63 +337,17 @@ class Handlers:
             raise AdCreativeError("There is no edit yet. Run a search first (step 3).")
         return screen.run, screen.creative
 
-    def show(self, owner: str, creative: Creative, outcome: Any, before: np.ndarray | None, wish: Wish) -> Screen:
-        """Write the folder of an outcome and return the last screen."""
-        result = outcome.result.as_dict()
-        key = uuid4().hex[:12]
-        self.outcomes[key] = outcome
+    def _show(self, owner: str, brought: Brought, outcome: Any) -> Screen:
+        """Write the folder of an outcome, keep it open for other choices, and return the last screen."""
+        brought = replace(brought, before_u8=picture(brought.creative))
+        screen = show_outcome(brought, outcome, self.owner_dir(owner), studio=self.studio, cards=self.cards)
+        self.outcomes[screen.key] = outcome
         while len(self.outcomes) > MAX_OPEN:
             self.outcomes.pop(next(iter(self.outcomes)))
-        run = self.owner_dir(owner) / key
-        pair, download, is_edited = None, None, result["status"] == "edited"
-        if is_edited:
-            settings = {**outcome.settings, "seed": result["seed"], "model_hash": result["model_hash"]}
-            row = save_run(
-                creative, outcome, run, stem=_safe_stem(result), settings=settings, cards=self.cards,
-                models=getattr(self.studio, "model_hashes", {}), signing=getattr(self.studio, "signing", None),
-            )  # fmt: skip
-            if before is not None and outcome.image_u8 is not None:
-                download = run / row["edited_image"]
-                pair = _save_pair(before, outcome.image_u8, run / "preview")
-        alternatives = tuple(getattr(outcome, "alternatives", ())) if result["enough_data"] else ()
-        return Screen(
-            pair=pair, result=fragments.result(outcome, before, self.cards), download=download, record=result,
-            alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ()), _find_taken(alternatives, result)),
-            choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
-            run=run if is_edited else None, creative=creative, key=key, wish=wish,
-        )  # fmt: skip
+        return screen
 
     def lent_dir(self, owner: str) -> Path:
-        """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
-        return self.result_dir.with_name("demos") / self.owner_dir(owner).name
+        return self.belongings.lent_dir(owner)
 
     def owner_dir(self, owner: str) -> Path:
-        return self.result_dir / re.sub(r"\W", "", owner or "session")
-
-
-def _safe_stem(result: dict[str, Any]) -> str:
-    """A file name that is safe on every system, from what the user called the creative."""
-    stem = re.sub(r"[^\w-]+", "-", Path(result.get("file_name") or "creative").stem).strip("-_")
-    return stem[:60] or "creative"
-
-
-def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
-    """Save both pictures at one preview size; the slider lays them over each other pixel by pixel."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    height, width = before.shape[:2]
-    scale = min(1.0, PREVIEW_PX / max(height, width))
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    paths = (directory / "before.jpg", directory / "after.jpg")
-    for image_u8, path in zip((before, after), paths, strict=True):
-        Image.fromarray(image_u8).resize(size, Image.Resampling.LANCZOS).save(path, "JPEG", quality=93, subsampling=0)
-    return paths
-
-
-def _find_taken(alternatives: Sequence[Any], result: Mapping[str, Any]) -> int | None:
-    """Return which of the alternatives the result is, counted from 1, or None."""
-    for number, one in enumerate(alternatives, 1):
-        words = {"headline": one.headline, "description": getattr(one, "description", result["description_edited"])}
-        has_words = all(text == result[f"{kind}_edited"] for kind, text in words.items())
-        if result["status"] == "edited" and has_words and [asdict(edit) for edit in one.edits] == list(result["edits"]):
-            return number
-    return None
+        return self.belongings.owner_dir(owner)

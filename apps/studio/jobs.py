@@ -43,6 +43,8 @@ class Job(Generic[Result]):
     _stop: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Event = field(default_factory=threading.Event)
     _finished: threading.Event = field(default_factory=threading.Event)
+    _after: list[Callable[[], object]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _result: Result | None = None
     _error: BaseException | None = None
 
@@ -77,6 +79,14 @@ class Job(Generic[Result]):
         self._changed.set()
         return self._finished.wait(wait_s)
 
+    def then(self, call: Callable[[], object]) -> None:
+        """Call this once the work has ended; at once when it has."""
+        with self._lock:
+            if not self._finished.is_set():
+                self._after.append(call)
+                return
+        call()
+
     def result(self) -> Result:
         """Return what the work returned, or raise what it raised. Only after it has ended."""
         self._finished.wait()
@@ -95,8 +105,11 @@ class Job(Generic[Result]):
         except BaseException as error:
             self._error = error
         finally:
-            self._finished.set()
+            with self._lock:
+                self._finished.set()
             self._changed.set()
+            for call in self._after:
+                call()
 
 
 class JobBoard(Generic[Kept]):

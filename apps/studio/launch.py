@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from starlette.middleware import Middleware
+
 from .app import build_app
+from .doors import OwnPagesOnly, is_loopback
+from .privacy import end_tidily
 
 if TYPE_CHECKING:
     from .port import Studio
 
 EXPOSED = (
     "This page can be reached from other computers and asks for no password: anyone who finds it can use it and see what it "
-    "shows. Start it with --auth user:password, or on 127.0.0.1."
+    "shows. Whoever runs it can start it with a password, or on 127.0.0.1."
 )  # fmt: skip
-
-
-def is_loopback(host: str) -> bool:
-    """True when only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, or --host 127.0.0.1."
 
 
 def launch(
-    studio: Studio, *, host: str = "127.0.0.1", port: int = 7860, auth: tuple[str, str] | None = None, **settings: Any
+    studio: Studio,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    auth: tuple[str, str] | None = None,
+    allowed_hosts: Sequence[str] = (),
+    **settings: Any,
 ) -> Any:
     """Serve the app until interrupted (or return at once with prevent_thread_lock=True).
 
-    Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself.
+    Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself. Requests under
+    another name than its own or one of `allowed_hosts`, and requests that pages of other sites cause, are refused. A
+    terminated or hung-up process deletes its uploads as one does that is interrupted.
     """
     is_exposed = not is_loopback(host) and auth is None
     if is_exposed:
         bar = "!" * 78
-        print(f"{bar}\nWARNING: {EXPOSED}\n{bar}", file=sys.stderr, flush=True)
+        print(f"{bar}\nWARNING: {EXPOSED} {HOW_TO_CLOSE}\n{bar}", file=sys.stderr, flush=True)
     demo = build_app(studio, notice=EXPOSED if is_exposed else "")
     print(f"adcreative studio: http://{host}:{port} (stop with Ctrl-C)", flush=True)
-    return demo.launch(server_name=host, server_port=port, auth=auth, **settings)
+    doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))]}
+    end_tidily()
+    return demo.launch(server_name=host, server_port=port, auth=auth, app_kwargs=doors, **settings)

@@ -15,7 +15,11 @@ Tell = Callable[[str, int, int], None]
 
 
 class Studio(Protocol):
-    """What the app needs of the pipeline. `cards` (model cards) is optional; without a calibration in them no gain is shown."""
+    """What the app needs of the pipeline.
+
+    `cards` (model cards), `keep_features_in` and `forget_features` are optional; without a calibration in the cards no gain is
+    shown.
+    """
 
     @property
     def direction_names(self) -> tuple[str, ...]: ...

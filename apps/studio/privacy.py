@@ -9,27 +9,64 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from .seat import MAX_WAITING
 
 MAX_UPLOAD = "30mb"
+PREFIX, LOCK = "adcreative-studio-", ".lock"
 
 
 @lru_cache(maxsize=1)
 def private_dir() -> Path:
     """Make this process's own folder for uploads and results, readable by its user only and removed at exit.
 
-    Gradio reads its place from GRADIO_TEMP_DIR when components are made, so call this first.
+    What an earlier process left behind that was killed outright is removed now. Gradio reads its place from GRADIO_TEMP_DIR
+    when components are made, so call this first.
     """
-    path = Path(tempfile.mkdtemp(prefix="adcreative-studio-", dir=os.environ.get("GRADIO_TEMP_DIR")))
+    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=os.environ.get("GRADIO_TEMP_DIR")))
     path.chmod(0o700)
+    lock = FileLock(path / LOCK)
+    lock.acquire(timeout=0)
+    sweep(path.parent)
     os.environ["GRADIO_TEMP_DIR"] = str(path)
     atexit.register(shutil.rmtree, path, ignore_errors=True)
+    atexit.register(lock.release)  # called first
     return path
+
+
+def sweep(parent: Path) -> None:
+    """Remove the private folders of this user whose process has ended: their lock can be taken."""
+    for path in parent.glob(f"{PREFIX}*"):
+        try:
+            is_ours = path.stat(follow_symlinks=False).st_uid == os.getuid() if hasattr(os, "getuid") else True
+            if not is_ours or path.is_symlink() or not (path / LOCK).is_file():
+                continue
+            with FileLock(path / LOCK, timeout=0):
+                shutil.rmtree(path, ignore_errors=True)
+        except (OSError, Timeout):  # in use, or another process sweeps it
+            continue
+
+
+def end_tidily() -> None:
+    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that what runs at exit runs; only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # a second one must not cut the tidying short
+    raise SystemExit(128 + signum)
 
 
 def silence_network() -> None:

@@ -14,7 +14,7 @@ from .steps import Steps
 from .words import KINDS, Words
 
 WORDS_HINT = "Keep them, have others written, or write your own: used words are scored again before they go into the package."
-NUM_LATER_TEXTS = 12
+NUM_LATER_TEXTS = 13
 PLATFORMS = [
     ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
     ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
@@ -22,7 +22,8 @@ PLATFORMS = [
 
 
 def nothing_yet() -> list[Any]:
-    """Return what a new edit makes of everything of the one before: the values of build_steps' boxes after the two texts."""
+    """Return what a new edit makes of everything of the one before: the values of build_steps' boxes after the two texts, the
+    last one (what the result is known by) left out."""
     hidden = gr.update(value=None, visible=False)
     return ["", "", gr.update(choices=[], value=None, visible=False), "", "", [], False, "", "", hidden]
 
@@ -45,7 +46,8 @@ def build_steps(steps: Steps, words: Words, visitor: gr.BrowserState) -> tuple[g
                 approval = _approve(steps, visitor)
             with gr.Column(scale=6, min_width=320):
                 packed, files = _export(steps, visitor, campaign)
-    later = {**texts, "planned": planned, **approval, "packed": packed, "files": files}
+    shown_id = approval.pop("shown_id")
+    later = {**texts, "planned": planned, **approval, "packed": packed, "files": files, "shown_id": shown_id}
     return box, later, use
 
 
@@ -137,14 +139,20 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
     name = gr.Textbox("", label="Approved by", placeholder="Your name", max_length=200, elem_id="approved-by")
     button = gr.Button("Approve this edit, today", elem_id="approve-button")
     shown, record, duties = fragment(elem_id="approval"), gr.JSON(visible=False), gr.JSON(visible=False)
+    shown_id = gr.Textbox("", visible=False)  # what the result on the page is known by
 
     def disclosures(request: gr.Request, markets: list[str] | None = None, visitor: str | None = None) -> Any:
         return steps.disclosures(find_owner(visitor, request), markets)
 
     def approve(
-        request: gr.Request, name: str = "", markets: list[str] | None = None, is_read: bool = False, visitor: str | None = None
+        request: gr.Request,
+        name: str = "",
+        markets: list[str] | None = None,
+        is_read: bool = False,
+        shown: str = "",
+        visitor: str | None = None,
     ) -> Any:
-        return steps.approve(find_owner(visitor, request), name, markets, is_read)
+        return steps.approve(find_owner(visitor, request), name, markets, is_read, shown)
 
     markets.input(
         disclosures, None, [listed, duties], inputs_kwargs={"markets": markets, "visitor": visitor}, api_name="disclosures",
@@ -152,9 +160,10 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
     ).then(lambda: False, None, is_read, **MOVES)  # fmt: skip
     button.click(
         approve, None, [shown, record],
-        inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "visitor": visitor}, api_name="approve", **QUICK,
+        inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "shown": shown_id, "visitor": visitor},
+        api_name="approve", **QUICK,
     )  # fmt: skip
-    return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown}
+    return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}
 
 
 def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File]:

@@ -67,11 +67,18 @@ class Steps:
 
         return _say_faults(work)
 
-    def approve(self, owner: str, name: str | None, markets: Sequence[str] | None, is_read: bool | None) -> Answer:
-        """Note that a person approved the edit for these markets, and read what may have to be disclosed there."""
+    def approve(
+        self, owner: str, name: str | None, markets: Sequence[str] | None, is_read: bool | None, shown: str | None
+    ) -> Answer:
+        """Note that a person approved the edit for these markets, and read what may have to be disclosed there.
+
+        Args:
+            shown: what the result on the page is known by ("shown" in its record).
+        """
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
+            self.handlers.check_shown(owner, shown)
             if not markets:
                 raise AdCreativeError("Say where it will run: what must be disclosed depends on it.")
             if not is_read:
@@ -107,13 +114,14 @@ class Steps:
         shown, record = _say_faults(work)
         return shown, files or None, record
 
-    def columns(self, results_path: str | None) -> tuple[str, ColumnView | None]:
+    def columns(self, results_path: str | None, owner: str = "") -> tuple[str, ColumnView | None]:
         """Look at the columns of an export: what to say of them, and the columns to choose from."""
         found: list[ColumnView] = []
 
         def work() -> Answer:
             if not results_path:
                 return "", {}
+            self.handlers.belongings.note(owner, results_path)
             found.append(read_columns(Path(results_path)))
             return step_fragments.columns(found[0]), {}
 
@@ -132,6 +140,7 @@ class Steps:
         def work() -> Answer:
             if not results_path:
                 raise AdCreativeError("Upload the table that you exported from Meta Ads Manager or Google Ads.")
+            self.handlers.belongings.note(owner, results_path, package_path)
             directory = self.handlers.owner_dir(owner) / "account"
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for earlier in directory.glob("account.*"):

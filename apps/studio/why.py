@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adcreative.errors import AdCreativeError
 
 from . import fragments, step_fragments
+from .ads import OTHER_AD
 from .handlers import Handlers
-from .jobs import Job, ReportProgress, ShouldStop
+from .jobs import Job, JobBoard, ReportProgress, ShouldStop
 from .wishes import build_creative
 
 log = logging.getLogger(__name__)
@@ -24,12 +25,18 @@ class Why:
     """The button beside the score."""
 
     handlers: Handlers
+    board: JobBoard[Job[Answer]] = field(default_factory=JobBoard)
+
+    def __post_init__(self) -> None:
+        self.handlers.also_forget.append(self.board.take_down)
 
     def explain(self, owner: str, form: dict[str, Any]) -> Iterator[Answer]:
         """Explain the score of an ad; yield a fragment, the page to download and the record at each change."""
         out = self.handlers.owner_dir(owner) / "why"
         try:
             creative = build_creative(form)
+            self.handlers.bring(owner, form)
+            ad = self.handlers.desk.find(owner).ad
             ticket = self.handlers.seat.join()
         except AdCreativeError as error:
             yield fragments.problem(error), None, {"error": str(error)}
@@ -52,10 +59,15 @@ class Why:
                 log.exception("explaining failed")
                 return fragments.breakdown(error), None, {"error": "internal error"}
 
-        job = Job(work=work).start()
+        job = Job(work=work)
+        self.board.post(owner, job, job)
+        job.start()
         try:
             for state in job.states():
                 yield step_fragments.explaining(state, self.handlers.seat.ahead(ticket)), None, {}
         finally:
             job.stop(wait_s=0)  # a closed page needs no answer
+        if self.handlers.desk.find(owner).ad != ad:
+            yield fragments.note(OTHER_AD), None, {"error": OTHER_AD}
+            return
         yield job.result()

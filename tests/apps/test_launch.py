@@ -57,7 +57,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
     assert names == {
         "/demo": ["visitor"],
-        "/score": form,
+        "/score": [*form, "visitor"],
         "/explain": [*form, "visitor"],
         "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness",
                      "brief", "avoid", "brand_kit_path", "visitor"],
@@ -70,13 +70,13 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/use_words": ["headline", "description", "visitor"],
         "/plan_test": ["campaign", "daily_impressions", "own_ctr_percent", "visitor"],
         "/disclosures": ["markets", "visitor"],
-        "/approve": ["name", "markets", "is_read", "visitor"],
+        "/approve": ["name", "markets", "is_read", "shown", "visitor"],
         "/pack": ["campaign", "platform", "url", "visitor"],
         "/score_folder": ["upload_paths", "visitor"],
         "/resume_folder": ["visitor"],
         "/cancel_folder": ["visitor"],
         "/take_ad": ["name", "visitor"],
-        "/columns": ["results_path"],
+        "/columns": ["results_path", "visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
                      "day_column"],
     }  # fmt: skip
@@ -87,15 +87,18 @@ def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -
         image_path=gradio_client.handle_file(image_path), headline="Coats", effort="quick", faces="allowed",
         face_names=["Face 2"], boldness=0.5, api_name="/improve",
     )  # fmt: skip
-    assert client.predict("Edit 2", api_name="/choose")[-1]["headline_edited"] == "Words 2"
+    chosen = client.predict("Edit 2", api_name="/choose")[-1]
+    assert chosen["headline_edited"] == "Words 2"
     assert client.predict(headline="Coats for all", api_name="/check_words")[1].keys() == {"headline"}
     plan = client.predict(campaign="autumn", daily_impressions=5000, api_name="/plan_test")[1]
     names = [arm["name"] for arm in plan["tests"][0]["arms"]]
     assert "approval" in client.predict(campaign="autumn", api_name="/pack")[2]["error"]
-    assert "where it will run" in client.predict(name="Anna", api_name="/approve")[1]["error"]
+    assert "What you see is not" in client.predict(name="Anna", markets=["eu"], is_read=True, api_name="/approve")[1]["error"]
+    shown = chosen["shown"]
+    assert "where it will run" in client.predict(name="Anna", shown=shown, api_name="/approve")[1]["error"]
     assert client.predict(markets=["eu"], api_name="/disclosures")[1]["disclosures"]
-    assert "tick" in client.predict(name="Anna", markets=["eu"], api_name="/approve")[1]["error"]
-    approval = client.predict(name="Anna", markets=["eu"], is_read=True, api_name="/approve")[1]
+    assert "tick" in client.predict(name="Anna", markets=["eu"], shown=shown, api_name="/approve")[1]["error"]
+    approval = client.predict(name="Anna", markets=["eu"], is_read=True, shown=shown, api_name="/approve")[1]
     assert (approval["by"], approval["markets"]) == ("Anna", ["eu"])
     shown, files, record = client.predict(campaign="autumn", api_name="/pack")
     assert "files are ready" in shown

@@ -40,6 +40,11 @@ def find_run(steps: Steps) -> Path:
     return steps.handlers.find_run("me")[0]
 
 
+def shown_of(steps: Steps, owner: str) -> str:
+    screen = steps.handlers.find_screen(owner)
+    return screen.shown if screen is not None else ""
+
+
 def test_chosen_faces_and_boldness_reach_the_pipeline(steps: Steps, studio: FakeStudio) -> None:
     assert [(asked["faces"], asked["boldness"]) for asked in studio.asked] == [((1,), 0.5)]
     *_, refused = steps.handlers.improve("me", {"headline": "a"}, replace(WISH, boldness=7))
@@ -47,7 +52,7 @@ def test_chosen_faces_and_boldness_reach_the_pipeline(steps: Steps, studio: Fake
 
 
 def test_who_has_no_edit_is_told_so(steps: Steps) -> None:
-    for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna", ["eu"], True),
+    for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna", ["eu"], True, shown_of(steps, "you")),
                       steps.pack("you", "a", "", ""),
                       Words(handlers=steps.handlers).check("you", "a", "b"), steps.disclosures("you", ["eu"])):  # fmt: skip
         assert "There is no edit yet" in shown
@@ -95,8 +100,8 @@ def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
 
 def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
     assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
-    assert "needs the name" in steps.approve("me", "  ", ["eu"], True)[0]
-    shown, event = steps.approve("me", f"Anna {EVIL}", ["eu"], True)
+    assert "needs the name" in steps.approve("me", "  ", ["eu"], True, shown_of(steps, "me"))[0]
+    shown, event = steps.approve("me", f"Anna {EVIL}", ["eu"], True, shown_of(steps, "me"))
     assert "<script" not in shown
     sidecar = read_sidecar(find_run(steps) / "images" / "my-ad-1.edited.png")
     assert sidecar["human_approval"] == {"by": f"Anna {EVIL}", "at": sidecar["human_approval"]["at"]}
@@ -106,7 +111,7 @@ def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
 
 def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_path: Path, image_path: Path) -> None:
     steps.plan("me", "autumn", 20_000, None)
-    steps.approve("me", "Anna", ["eu"], True)
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
     shown, files, _ = steps.pack("me", "autumn", "meta-bulk", "https://example.com/coats")
     assert "files are ready" in shown
     assert files is not None
@@ -139,7 +144,7 @@ def test_account_ranks_ads_and_says_what_it_left_out(steps: Steps, tmp_path: Pat
 def test_account_compares_predictions_with_results(steps: Steps, tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
     arms = steps.plan("me", "autumn", 20_000, None)[1]["tests"][0]["arms"]
-    steps.approve("me", "Anna", ["eu"], True)
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
     files = steps.pack("me", "autumn", "", "")[1]
     assert files is not None
     path = tmp_path / "results.csv"
@@ -174,13 +179,13 @@ def test_read_account_needs_no_run(tmp_path: Path) -> None:
 
 
 def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
-    assert "where it will run" in steps.approve("me", "Anna", [], True)[0]
-    assert "tick that you will disclose" in steps.approve("me", "Anna", ["eu"], False)[0]
-    assert "no disclosure rules for" in steps.approve("me", "Anna", ["atlantis"], True)[0]
+    assert "where it will run" in steps.approve("me", "Anna", [], True, shown_of(steps, "me"))[0]
+    assert "tick that you will disclose" in steps.approve("me", "Anna", ["eu"], False, shown_of(steps, "me"))[0]
+    assert "no disclosure rules for" in steps.approve("me", "Anna", ["atlantis"], True, shown_of(steps, "me"))[0]
     assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
     shown, listed = steps.disclosures("me", ["eu", "meta"])
     assert "not legal advice" in shown
-    event = steps.approve("me", "Anna", ["eu", "meta"], True)[1]
+    event = steps.approve("me", "Anna", ["eu", "meta"], True, shown_of(steps, "me"))[1]
     assert event["disclosures"] == [duty["rule_id"] for duty in listed["disclosures"]]
     assert event["markets"] == ["eu", "meta"]
     assert steps.pack("me", "autumn", "", "")[1]

@@ -141,3 +141,26 @@ def test_the_pace_counts_what_was_done_since_the_stage_began() -> None:
 )
 def test_durations_are_read_at_a_glance(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_the_password_of_the_app_comes_from_an_option_a_file_or_the_environment(tmp_path: Path) -> None:
+    from adcreative.errors import ConfigError
+    from adcreative.verbs.studio import read_credentials
+
+    (tmp_path / "auth").write_text("anna:se:cret\nrest\n")
+    assert read_credentials(None, None) is None
+    assert read_credentials("anna:secret", tmp_path / "none") == ("anna", "secret")
+    assert read_credentials(None, tmp_path / "auth") == ("anna", "se:cret")
+    (tmp_path / "empty").write_text("")
+    for auth, file in (
+        ("secret", None),
+        (":secret", None),
+        ("secret:", None),
+        ("a:sec\x1bret", None),
+        (None, tmp_path / "empty"),
+    ):
+        with pytest.raises(ConfigError, match="must be user:password") as caught:
+            read_credentials(auth, file)
+        assert "sec" not in str(caught.value)
+    with pytest.raises(ConfigError, match="cannot be read as text"):
+        read_credentials(None, tmp_path / "none")

@@ -38,7 +38,9 @@ def served() -> Iterator[tuple[str, Watched]]:
 
 def call(url: str, picture: Any) -> str:
     """Call /score the way a hand-written client does, and return the last event."""
-    posted = httpx.post(f"{url}/gradio_api/call/score", json={"data": [picture, "words", "", "", "", "", "", ""]}, timeout=60)
+    posted = httpx.post(
+        f"{url}/gradio_api/call/score", json={"data": [picture, "words", "", "", "", "", "", "", None]}, timeout=60
+    )
     if posted.status_code != 200:
         return f"error {posted.status_code}"
     with httpx.stream("GET", f"{url}/gradio_api/call/score/{posted.json()['event_id']}", timeout=60) as events:

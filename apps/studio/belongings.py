@@ -1,0 +1,83 @@
+"""Which files are whose, so that "delete my ad" deletes all of them: uploads, results, and the copies that the server made.
+
+The server keeps uploads and what it hands out in folders named by content, which two visitors with the same picture share: a
+file goes when its last owner goes. Knows no page and no model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import shutil
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RESULTS, DEMOS = "results", "demos"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Belongings:
+    """The files below one private folder. result_dir holds a folder for each owner; so does `demos` beside it."""
+
+    result_dir: Path
+    _uploads: dict[str, set[Path]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, owner: str, *paths: str | Path | None) -> None:
+        """Note that the owner brought these files; those outside the private folder are not ours to delete."""
+        ours = {Path(path).resolve() for path in paths if path}
+        ours = {path for path in ours if path.is_relative_to(self.result_dir.parent.resolve())}
+        if ours:
+            with self._lock:
+                self._uploads.setdefault(owner, set()).update(ours)
+
+    def has_any(self, owner: str) -> bool:
+        """Return whether anything of the owner is kept."""
+        return owner in self._uploads or self.owner_dir(owner).exists() or self.lent_dir(owner).exists()
+
+    def owner_dir(self, owner: str) -> Path:
+        """Where what was made for the owner lies."""
+        return self.result_dir / re.sub(r"\W", "", owner or "session")
+
+    def lent_dir(self, owner: str) -> Path:
+        """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
+        return self.result_dir.with_name(DEMOS) / self.owner_dir(owner).name
+
+    def erase(self, owner: str) -> None:
+        """Delete what the owner brought and what was made of it, and every copy of it that nobody else brought too."""
+        with self._lock:
+            uploads = self._uploads.pop(owner, set())
+            held = set().union(*self._uploads.values()) if self._uploads else set()
+        folders = (self.owner_dir(owner), self.lent_dir(owner))
+        files = [path for folder in folders for path in _files(folder)] + [path for path in uploads if path.is_file()]
+        digests = {(path.stat().st_size, _digest(path)) for path in files}
+        sizes = {size for size, _ in digests}
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in self._copies():
+            if path.resolve() in held:
+                continue
+            with contextlib.suppress(OSError):  # the server's own tidying may have been faster
+                size = path.stat().st_size
+                if path.resolve() in uploads or (size in sizes and (size, _digest(path)) in digests):
+                    path.unlink(missing_ok=True)
+                    path.parent.rmdir()  # refused, and left, while another file is in it
+
+    def _copies(self) -> Iterable[Path]:
+        """Return the files that the server keeps beside the folders of owners."""
+        root = self.result_dir.parent
+        for place in root.iterdir() if root.is_dir() else ():
+            if place.name not in (self.result_dir.name, DEMOS):
+                yield from [place] if place.is_file() else _files(place)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,112 @@
+"""From an outcome of the search to what is shown of it: pictures to compare, a file to take, and the run folder behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from PIL import Image
+
+from adcreative.creative import Creative
+from adcreative.pipeline import save_run
+
+from . import fragments
+from .ads import NO_AD, identify_shown
+from .port import Studio
+from .wishes import Wish
+
+PREVIEW_PX = 1280
+Pair = tuple[Path, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
+
+    alternatives: the map of other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder
+    that the later steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish
+    (what was asked for). ad is what the ad is known by, shown what this result of it is known by: an approval names the latter.
+    """
+
+    progress: str = ""
+    pair: Pair | None = None
+    result: str = ""
+    download: Path | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    alternatives: str = ""
+    choices: tuple[str, ...] = ()
+    run: Path | None = None
+    creative: Creative | None = None
+    key: str = ""
+    wish: Wish = field(default_factory=Wish)
+    ad: str = NO_AD
+    shown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """An ad that a search works on: what it is known by, the creative, its pixels, and what was asked for."""
+
+    ad: str
+    creative: Creative
+    before_u8: np.ndarray | None
+    wish: Wish
+
+
+def show_outcome(brought: Brought, outcome: Any, folder: Path, *, studio: Studio, cards: Sequence[dict[str, Any]]) -> Screen:
+    """Write an outcome of `brought` into a new folder below `folder` and return the last screen."""
+    result, creative = outcome.result.as_dict(), brought.creative
+    key = uuid4().hex[:12]
+    run = folder / key
+    pair, download, is_edited = None, None, result["status"] == "edited"
+    if is_edited:
+        settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
+        row = save_run(
+            creative, outcome, run, stem=_safe_stem(result), settings=settings, cards=cards,
+            models=getattr(studio, "model_hashes", {}), signing=getattr(studio, "signing", None),
+        )  # fmt: skip
+        if brought.before_u8 is not None and outcome.image_u8 is not None:
+            download = run / row["edited_image"]
+            pair = _save_pair(brought.before_u8, outcome.image_u8, run / "preview")
+    alternatives = tuple(getattr(outcome, "alternatives", ())) if result["enough_data"] else ()
+    shown = identify_shown(brought.ad, result, download)
+    return Screen(
+        pair=pair, result=fragments.result(outcome, brought.before_u8, cards, creative), download=download,
+        record={**result, "shown": shown}, shown=shown, ad=brought.ad,
+        alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ()), _find_taken(alternatives, result)),
+        choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
+        run=run if is_edited else None, creative=creative, key=key, wish=brought.wish,
+    )  # fmt: skip
+
+
+def _safe_stem(result: dict[str, Any]) -> str:
+    """A file name that is safe on every system, from what the user called the creative."""
+    stem = re.sub(r"[^\w-]+", "-", Path(result.get("file_name") or "creative").stem).strip("-_")
+    return stem[:60] or "creative"
+
+
+def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
+    """Save both pictures at one preview size; the slider lays them over each other pixel by pixel."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    height, width = before.shape[:2]
+    scale = min(1.0, PREVIEW_PX / max(height, width))
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    paths = (directory / "before.jpg", directory / "after.jpg")
+    for image_u8, path in zip((before, after), paths, strict=True):
+        Image.fromarray(image_u8).resize(size, Image.Resampling.LANCZOS).save(path, "JPEG", quality=93, subsampling=0)
+    return paths
+
+
+def _find_taken(alternatives: Sequence[Any], result: Mapping[str, Any]) -> int | None:
+    """Return which of the alternatives the result is, counted from 1, or None."""
+    for number, one in enumerate(alternatives, 1):
+        words = {"headline": one.headline, "description": getattr(one, "description", result["description_edited"])}
+        has_words = all(text == result[f"{kind}_edited"] for kind, text in words.items())
+        if result["status"] == "edited" and has_words and [asdict(edit) for edit in one.edits] == list(result["edits"]):
+            return number
+    return None

@@ -1,0 +1,216 @@
+"""What was found for one ad is never shown, taken, approved or packed under another, in whatever order things happen."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from PIL import Image
+
+from adcreative.errors import AdCreativeError
+from apps.studio.handlers import Handlers, Screen
+from apps.studio.screens import Brought
+from apps.studio.steps import Steps
+from apps.studio.wishes import Wish
+from apps.studio.words import Words
+from tests.apps.fakes import FakeStudio
+
+FACES = Wish(effort="quick", faces="synthetic", directions=("smile",))
+LEAVE = Wish(effort="quick", faces="leave")
+
+
+class OneAd(RuleBasedStateMachine):
+    """A visitor who changes the ad at any moment; `page` is what the browser shows, as the page's events leave it."""
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        root = Path(self.folder.name)
+        for name, colour in (("red", (200, 40, 40)), ("blue", (40, 40, 200))):
+            Image.new("RGB", (100, 120), colour).save(root / f"{name}.png")
+        pictures = [None, str(root / "red.png"), str(root / "blue.png")]
+        self.ads: list[dict[str, Any]] = [
+            {"image_path": path, "headline": headline} for path in pictures for headline in ("Coats", "Boats", "")
+        ]
+        self.studio = FakeStudio(round_s=0.0)
+        self.handlers = Handlers(studio=self.studio, result_dir=root / "results", cards=self.studio.cards)
+        self.steps, self.words = Steps(handlers=self.handlers), Words(handlers=self.handlers)
+        self.form: dict[str, Any] = self.ads[-1]
+        self.page, self.score = Screen(), ""
+        self.shown_before = ["", "f" * 64]
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+    def show(self, screen: Screen) -> None:
+        self.page = screen
+        self.shown_before.append(screen.shown)
+
+    @rule(number=st.integers(0, 8))
+    def change_the_form(self, number: int) -> None:
+        self.form = self.ads[number]
+        found = self.handlers.look("me", self.form)
+        if found is not None:
+            self.score = found[0][0] if found[0] else ""
+            self.show(found[1])
+
+    @rule(number=st.integers(0, 8))
+    def change_the_form_before_the_page_says_so(self, number: int) -> None:
+        """The event of the change is still on its way: the page shows what it showed, the server knows of nothing."""
+        self.form = self.ads[number]
+        self.late = True
+        self.approve_what_is_shown()
+        found = self.handlers.look("me", self.form)
+        if found is not None:
+            self.score = found[0][0] if found[0] else ""
+            self.show(found[1])
+
+    @rule()
+    def press_score(self) -> None:
+        self.score = self.handlers.score("me", **self.form)[0]
+
+    @rule(wish=st.sampled_from([FACES, LEAVE]), number=st.none() | st.integers(0, 8))
+    def improve(self, wish: Wish, number: int | None) -> None:
+        """Search; the form may change while the search runs."""
+        for screen in self.handlers.improve("me", self.form, wish):
+            if number is not None:
+                self.form, number = self.ads[number], None
+                self.handlers.look("me", self.form)
+            last = screen
+        self.show(last)
+
+    @rule(choice=st.sampled_from(["Edit 1", "Edit 2", "Edit 3"]))
+    def choose(self, choice: str) -> None:
+        try:
+            self.show(self.handlers.choose("me", choice))
+        except AdCreativeError:
+            assert not self.page.choices
+
+    @rule(headline=st.sampled_from(["Warm coats", "worse"]))
+    def use_words(self, headline: str) -> None:
+        _, screen = self.words.use("me", headline, "")
+        if screen is not None:
+            self.show(screen)
+
+    @rule()
+    def reload(self) -> None:
+        *_, screen = self.handlers.resume("me")
+        self.show(screen)
+        self.score = ""
+        self.form = dict.fromkeys(self.form) if screen.creative is None else self._form_of(screen)
+        if screen.creative is None:
+            self.handlers.look("me", self.form)
+
+    @rule()
+    def approve_what_is_shown(self) -> None:
+        event = self.steps.approve("me", "Anna", ["eu"], True, self.page.shown)[1]
+        if "error" not in event:
+            assert self.page.run is not None
+            trail = (self.page.run / "audit.jsonl").read_text().splitlines()
+            assert json.loads(trail[-1])["by"] == "Anna"
+
+    @rule(data=st.data())
+    def approve_what_was_shown_once(self, data: st.DataObject) -> None:
+        shown = data.draw(st.sampled_from(self.shown_before))
+        event = self.steps.approve("me", "Anna", ["eu"], True, shown)[1]
+        assert "error" in event or shown == self.page.shown
+
+    @precondition(lambda self: self.page.run is not None)
+    @rule()
+    def tamper_then_approve(self) -> None:
+        """The picture on disk is another than the one that was shown."""
+        if self.page.download is None:
+            return
+        content = self.page.download.read_bytes()
+        self.page.download.write_bytes(content + b"x")
+        assert "error" in self.steps.approve("me", "Anna", ["eu"], True, self.page.shown)[1]
+        self.page.download.write_bytes(content)
+
+    @rule()
+    def pack(self) -> None:
+        _, files, record = self.steps.pack("me", "autumn", "", "")
+        assert ("error" in record) == (files is None)
+        assert files is None or all(path.is_relative_to(self.page.run) for path in files)  # type: ignore[arg-type]
+
+    @rule()
+    def forget(self) -> None:
+        self.handlers.forget("me")
+        self.show(Screen())
+        self.score, self.form = "", dict.fromkeys(self.form)
+
+    @invariant()
+    def what_is_shown_is_of_the_ad_on_the_page(self) -> None:
+        if not hasattr(self, "handlers"):
+            return
+        screen = self.handlers.find_screen("me")
+        if self.page.creative is not None:
+            assert self._form_of(self.page) == {"image_path": None, "headline": "", **self.form}
+        if screen is not None and screen.creative is not None:
+            assert screen.shown == self.page.shown, "the server would approve what the page does not show"
+
+    @staticmethod
+    def _form_of(screen: Screen) -> dict[str, Any]:
+        path = screen.creative.image_path  # type: ignore[union-attr]
+        return {"image_path": str(path) if path else None, "headline": screen.creative.headline}  # type: ignore[union-attr]
+
+
+OneAd.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=15, deadline=None, derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+TestOneAd = OneAd.TestCase
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> Handlers:
+    return Handlers(studio=FakeStudio(), result_dir=tmp_path / "results", cards=FakeStudio().cards)
+
+
+def test_a_changed_ad_loses_its_result_and_gets_it_back_unchanged(handlers: Handlers) -> None:
+    *_, found = handlers.improve("me", {"headline": "Coats"}, LEAVE)
+    handlers.score("me", headline="Coats")
+    score, screen = handlers.look("me", {"headline": "Boats"}) or (None, found)
+    assert (score, screen) == (None, Screen())
+    for refused in (
+        lambda: handlers.find_run("me"), lambda: handlers.choose("me", "Edit 2"), lambda: handlers.use_words("me", "a", ""),
+        lambda: handlers.check_shown("me", found.shown),
+    ):  # fmt: skip
+        with pytest.raises(AdCreativeError, match=r"no edit yet|no such edit|What you see is not what would be approved"):
+            refused()
+    assert handlers.look("me", {"headline": "Boats"}) is None  # nothing changed, so nothing is redrawn
+    _, screen = handlers.look("me", {"headline": " Coats "}) or (None, Screen())
+    assert screen == found
+    handlers.check_shown("me", found.shown)
+
+
+def test_a_picture_of_the_same_name_is_another_ad(handlers: Handlers, image_path: Path) -> None:
+    *_, found = handlers.improve("me", {"image_path": str(image_path)}, LEAVE)
+    assert found.run is not None
+    Image.new("RGB", (100, 100)).save(image_path)
+    assert (handlers.look("me", {"image_path": str(image_path)}) or (0, 0))[1] == Screen()
+
+
+def test_a_score_that_comes_too_late_is_not_shown(handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> None:
+    score_one = handlers.studio.score_one
+
+    def change_meanwhile(creative: Any) -> Any:
+        handlers.look("me", {"headline": "Boats"})
+        return score_one(creative)
+
+    monkeypatch.setattr(handlers.studio, "score_one", change_meanwhile)
+    shown, record = handlers.score("me", headline="Coats")
+    assert "The ad was changed meanwhile" in shown
+    assert record == {"error": "The ad was changed meanwhile, so this is not shown. Press the button again."}
+
+
+def test_the_result_says_which_ad_it_is_of(handlers: Handlers, image_path: Path) -> None:
+    *_, found = handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, LEAVE)
+    assert f"For the ad “{image_path.name}”" in found.result
+    assert 'class="ac-thumb"' in found.result
+    assert Brought(ad=found.ad, creative=found.creative, before_u8=None, wish=LEAVE).ad  # type: ignore[arg-type]
