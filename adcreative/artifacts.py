@@ -116,6 +116,14 @@ def save_artifact(
     return hashlib.sha256(payload).hexdigest()
 
 
+def read_kind(artifact_dir: Path) -> str:
+    """Return the kind of artefact that a folder holds, "" when its manifest is missing or says none."""
+    manifest_path = artifact_dir / MANIFEST
+    if not manifest_path.is_file():
+        return ""
+    return str(_parse_manifest(manifest_path, manifest_path.read_bytes()).get("kind", ""))
+
+
 def load_artifact(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> Artifact:
     """Load an artefact of `kind`, whose format is one of `formats`.
 

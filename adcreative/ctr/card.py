@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import read_manifest
+from adcreative.artifacts import read_kind, read_manifest
+from adcreative.ctr.account.manifest import FORMAT as ACCOUNT_FORMAT
+from adcreative.ctr.account.manifest import KIND as ACCOUNT_KIND
+from adcreative.ctr.account.manifest import build_account_card
 from adcreative.errors import ArtifactError
 
 KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
@@ -15,27 +18,34 @@ KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
 
 @dataclass(frozen=True)
 class PredictorManifest:
-    """content_hash: sha256 of the manifest, as `Predictor.content_hash`. notes: what training wrote down."""
+    """content_hash: sha256 of the manifest, as `Predictor.content_hash`. notes: what training wrote down. kind: of the model, a
+    general predictor or that of an account."""
 
     content_hash: str
     notes: Mapping[str, Any]
+    kind: str = KIND
 
     def card(self, name: str) -> dict[str, Any]:
-        """Return the model card, as `Predictor.card`."""
+        """Return the model card, as the model's own `card`."""
+        if self.kind == ACCOUNT_KIND:
+            return build_account_card(name, self.notes, self.content_hash)
         return build_card(name, self.notes, self.content_hash)
 
 
 def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
-    """Read the manifest of a folder that `Predictor.save` wrote.
+    """Read the manifest of a folder that `Predictor.save` or `AccountModel.save` wrote.
 
     Raises:
         ArtifactError: there is none, it is damaged, or it is of another kind or version.
     """
-    manifest, content_hash = read_manifest(Path(model_dir), kind=KIND, formats=FORMATS)
+    if (kind := read_kind(Path(model_dir))) == ACCOUNT_KIND:
+        manifest, content_hash = read_manifest(Path(model_dir), kind=kind, formats=(ACCOUNT_FORMAT,))
+    else:
+        manifest, content_hash = read_manifest(Path(model_dir), kind=KIND, formats=FORMATS)
     notes = manifest.get("notes")
     if not isinstance(notes, dict) or not {"grades", "metrics", "training"} <= set(notes):
         raise ArtifactError(f"the manifest in {model_dir} does not say how its predictor was trained; fit it again")
-    return PredictorManifest(content_hash, notes)
+    return PredictorManifest(content_hash, notes, manifest["kind"])
 
 
 def build_card(name: str, notes: Mapping[str, Any], content_hash: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A predictor held against creatives it has not seen: every figure with its interval over groups, by decile too.
+"""A click-rate model held against creatives it has not seen: every figure with its interval over groups, by decile too.
 
 Groups (test, else brand, else creative) are drawn with replacement, because arms of a test and ads of a brand share their luck.
 A model that cannot be told from the mean rate on these creatives gets the verdict "not enough data", whatever its other
@@ -12,47 +12,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from adcreative.creative import Creative
-from adcreative.ctr.calibration import LEVEL, ScoredCounts
-from adcreative.ctr.evidence import GRADED, ROW_GRADES, grade_row, unseen_categories
-from adcreative.ctr.predictor import Predictor, domain_of
+from adcreative.ctr.calibration import LEVEL
+from adcreative.ctr.click_model import ClickModel
+from adcreative.ctr.evidence import GRADED, ROW_GRADES
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.outcomes import Counts, count_outcomes
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 from adcreative.metrics.calibration import NUM_BINS, equal_weight_bins
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 
-CHUNK_ROWS = 512
 PROMISED = (0.88, 0.92)  # coverage that a 90 % interval may have
 NUM_DRAWS = 400
 NOT_ENOUGH = "not enough data"
 BETTER = "better than the mean rate"
 
 
-@torch.no_grad()
-def count_held_out(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> ScoredCounts:
-    """Return what calibration looks at, for creatives with results, each without a history.
-
-    Raises:
-        FeatureError: as `Predictor.predict`.
-    """
-    means, epistemic_stds, domains = [], [], []
-    for start in range(0, len(creatives), CHUNK_ROWS):
-        part = slice(start, start + CHUNK_ROWS)
-        batch = predictor.builder.encode(creatives[part], features[part])
-        logits = torch.stack([member(batch) for member in predictor.members]).double().numpy()  # [M, N]
-        means.append(logits.mean(axis=0))
-        epistemic_stds.append(logits.std(axis=0))
-        domains.append(domain_of(batch))
-    return ScoredCounts(
-        np.concatenate(means), np.concatenate(epistemic_stds), np.concatenate(domains), count_outcomes(creatives)
-    )
-
-
 def measure_held_out(
-    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], *, seed: int = 0
+    predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], *, seed: int = 0
 ) -> dict[str, Any]:
     """Return the metrics of `evaluate_predictions` and what says how far to trust them.
 
@@ -60,17 +38,14 @@ def measure_held_out(
         beside the metrics: coverage (share of creatives whose clicks lie in the 90 % interval, binomial noise accounted for),
         log_loss_gain (nats per impression under the log-loss of these creatives' own mean rate), intervals (metric -> 90 %
         interval over groups; None with fewer than two groups), reliability (bins of equal impressions: predicted and observed
-        rate), deciles (of predicted rate: the same and coverage), deciles_off (how many of them have a coverage whose interval
-        leaves PROMISED out), drift and evidence (see `summarise_evidence`), num_groups, verdict: "better than the mean
+        rate), deciles (of predicted rate: the same and coverage), impression_deciles (likewise, of impressions), deciles_off
+        (how many of the former have a coverage whose interval leaves PROMISED out), drift and evidence (see
+        `summarise_evidence`), num_groups, verdict: "better than the mean
         rate" when the interval of log_loss_gain lies above 0, else "not enough data", and gaps: a sentence for each thing that
         these creatives cannot tell, and what would let them.
     """
-    scored = count_held_out(predictor, creatives, features)
-    counts = scored.counts
-    log_odds = predictor.calibrator.log_odds(scored.logit, scored.domain)
-    rates = predictor.calibrator.rate(log_odds, scored.domain)
-    chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
-    covered = np.concatenate([predictor.calibrator.covered(scored.index_select(rows)) for rows in chunks])
+    counts, held_out = count_outcomes(creatives), predictor.rates(creatives, features)
+    rates, covered = held_out.rate, held_out.covered
     metrics: dict[str, Any] = evaluate_predictions(creatives, rates)
     intervals: dict[str, Any] = dict(bootstrap_metrics(creatives, rates, seed=seed))
     draws = draw_groups(counts.group, seed=seed)
@@ -85,6 +60,8 @@ def measure_held_out(
     metrics["intervals"] = {name: None if pair is None else list(pair) for name, pair in intervals.items()}
     metrics["reliability"] = [_bin(rows, counts, rates, draws, None) for rows in equal_impressions if len(rows)]
     metrics["deciles"] = [_bin(rows, counts, rates, draws, covered) for rows in by_decile if len(rows)]
+    by_impressions = np.array_split(np.argsort(counts.impressions, kind="stable"), NUM_BINS)
+    metrics["impression_deciles"] = [_bin(rows, counts, rates, draws, covered) for rows in by_impressions if len(rows)]
     metrics["deciles_off"] = sum(map(_is_off, metrics["deciles"]))
     metrics |= summarise_evidence(predictor, creatives, features)
     metrics["num_groups"] = int(draws.shape[1])
@@ -120,34 +97,27 @@ def _list_gaps(creatives: Sequence[Creative], counts: Counts, metrics: dict[str,
 
 
 def describe_rows(
-    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+    predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
 ) -> list[dict[str, Any]]:
     """Return one row per creative: counts, predicted rate with interval, observed rate, how far it is covered, grades.
 
-    covered is 0..1 (see `Calibrator.covered`); grade is the row's, grade_words and so on those of what it has, "" for the rest.
+    covered is 0..1 (see `HeldOutRates`); grade is the row's, grade_words and so on those of what it has, "" for the rest.
     """
-    scored = count_held_out(predictor, creatives, features)
-    counts = scored.counts
-    calibrator = predictor.calibrator
-    log_odds = calibrator.log_odds(scored.logit, scored.domain)
-    rates = calibrator.rate(log_odds, scored.domain)
-    low, high = calibrator.interval(log_odds, calibrator.epistemic_std(scored.epistemic_std, scored.domain), scored.domain)
-    chunks = np.array_split(np.arange(len(rates)), -(-len(rates) // CHUNK_ROWS))
-    covered = np.concatenate([calibrator.covered(scored.index_select(rows)) for rows in chunks])
+    counts, held_out = count_outcomes(creatives), predictor.rates(creatives, features)
     described = []
     for row, grades in enumerate(_grade(predictor, creatives, features)):
         impressions, clicks = int(counts.impressions[row]), int(counts.clicks[row])
         described.append({
             "name": creatives[row].name, "test_id": creatives[row].test_id, "impressions": impressions, "clicks": clicks,
-            **{name: round(float(value), 6) for name, value in (("observed", clicks / impressions), ("ctr", rates[row]),
-               ("ctr_low", low[row]), ("ctr_high", high[row]), ("covered", covered[row]))},
+            **{name: float(f"{value:.6g}") for name, value in (("observed", clicks / impressions), ("ctr", held_out.rate[row]),
+               ("ctr_low", held_out.low[row]), ("ctr_high", held_out.high[row]), ("covered", held_out.covered[row]))},
             "grade": grades["row"], **{f"grade_{name}": grades.get(name, "") for name in GRADED},
         })  # fmt: skip
     return described
 
 
 def summarise_evidence(
-    predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+    predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
 ) -> dict[str, Any]:
     """Return how far the creatives are from the training data, and what the predictions rest on.
 
@@ -170,7 +140,7 @@ def summarise_evidence(
             }  # fmt: skip
     has_context = [row for row, grades in enumerate(graded) if "context" in grades]
     if has_context:
-        unseen = [bool(unseen_categories(creatives[row], predictor.builder)) for row in has_context]
+        unseen = [bool(predictor.unseen(creatives[row])) for row in has_context]
         drift["context"] = {"n": len(has_context), "far": float(np.mean(unseen))}
     evidence: dict[str, Any] = {"rows": {name: sum(one["row"] == name for one in graded) for name in ROW_GRADES}}
     for name in GRADED:
@@ -180,11 +150,8 @@ def summarise_evidence(
     return {"drift": drift, "evidence": evidence}
 
 
-def _grade(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[dict[str, str]]:
-    return [
-        grade_row(one, read, grades=predictor.notes["grades"], ood_scores=predictor.ood_scores, builder=predictor.builder)
-        for one, read in zip(creatives, features, strict=True)
-    ]
+def _grade(predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[dict[str, str]]:
+    return [predictor.grade(one, read) for one, read in zip(creatives, features, strict=True)]
 
 
 def _is_off(decile: dict[str, Any]) -> bool:

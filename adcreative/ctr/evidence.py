@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.errors import ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
-from adcreative.features.builder import FeatureBuilder
-from adcreative.features.outcomes import fold
 
 GRADES = ("measured", "simulated", "none")
 ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first
@@ -27,6 +26,13 @@ _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": 
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
 OOD_QUANTILE = 0.99
+
+
+class KnowsCategories(Protocol):
+    """What knows the category values of the training data (features.builder.FeatureBuilder)."""
+
+    def unseen(self, creative: Creative) -> dict[str, str]:
+        """Return column -> value of the creative's categories that training did not have."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def render_evidence(
     *,
     grades: Mapping[str, tuple[str, str]],
     ood_scores: Mapping[str, OODScore],
-    builder: FeatureBuilder,
+    builder: KnowsCategories,
     is_skilled: bool,
 ) -> str:
     """Return one sentence: where each modality of this creative was learnt, then what is unusual about it."""
@@ -110,7 +116,7 @@ def render_evidence(
     far = [name for name, value in _embeddings_of(features).items() if name in ood_scores and ood_scores[name].is_far(value)]
     if far:
         parts.append(f"{_join(far)} far from anything it was trained on")
-    unseen = [f'{name} "{value[:40]}"' for name, value in unseen_categories(creative, builder).items()]
+    unseen = [f'{name} "{value[:40]}"' for name, value in builder.unseen(creative).items()]
     if unseen:
         verb = "was" if len(unseen) == 1 else "were"
         parts.append(f"{_join(unseen)} {verb} not in the training data, so trust the order more than the level")
@@ -123,7 +129,7 @@ def grade_row(
     *,
     grades: Mapping[str, Sequence[str]],
     ood_scores: Mapping[str, OODScore],
-    builder: FeatureBuilder,
+    builder: KnowsCategories,
 ) -> dict[str, str]:
     """Return modality -> one of ROW_GRADES for what the creative has ("words", "picture", "faces", "context"), and "row" -> the
     weakest of them; "none" for a creative that has nothing.
@@ -133,7 +139,7 @@ def grade_row(
     """
     found = {modality: grades[modality][0] for modality in _modalities_of(creative, features)}
     far = {name for name, value in _embeddings_of(features).items() if name in ood_scores and ood_scores[name].is_far(value)}
-    if unseen_categories(creative, builder):
+    if builder.unseen(creative):
         far.add("context")
     found |= {name: "extrapolated" for name in far if found.get(name) == "measured"}
     return {**found, "row": max(found.values(), key=ROW_GRADES.index, default="none")}
@@ -152,12 +158,6 @@ def _modalities_of(creative: Creative, features: CreativeFeatures) -> list[str]:
 def _embeddings_of(features: CreativeFeatures) -> dict[str, np.ndarray]:
     found = {"picture": features.image, "words": features.text}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def unseen_categories(creative: Creative, builder: FeatureBuilder) -> dict[str, str]:
-    """Return column -> value of the categories that training did not have."""
-    values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS}
-    return {name: value for name, value in values.items() if value.strip() and fold(value) not in builder.vocabularies[name]}
 
 
 def _render_grades(creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]) -> list[str]:

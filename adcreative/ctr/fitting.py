@@ -17,12 +17,13 @@ from sklearn.model_selection import GroupKFold
 from adcreative.catalog.splits import check_split, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import DOMAINS, Calibrator, ScoredCounts, fit_calibrator, match_coverage, replace_logits
+from adcreative.ctr.change_vectors import change_vectors
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.known_creatives import NOTE, describe_known
-from adcreative.ctr.predictor import Predictor, change_vectors, domain_of
+from adcreative.ctr.predictor import Predictor, domain_of
 from adcreative.ctr.training.loop import Callbacks, TrainingSummary, train_model
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import CatalogError, TrainingError

@@ -19,16 +19,19 @@ from torch import Tensor, nn
 from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
 from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative, Prediction
-from adcreative.ctr.calibration import Calibrator
+from adcreative.ctr.calibration import Calibrator, ScoredCounts
 from adcreative.ctr.card import FORMAT, FORMATS, KIND, build_card
+from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model, upgrade_state
-from adcreative.ctr.evidence import OODScore, render_evidence
+from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
+from adcreative.ctr.rates import HeldOutRates
 from adcreative.errors import ArtifactError
 from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import AccountHistory, FeatureBuilder
+from adcreative.features.outcomes import count_outcomes
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 
@@ -130,6 +133,24 @@ class Predictor:
         unexplained = self.changes.variance(*(squared_distance(one[1:], one[0]) for one in vectors))
         return change.mean(axis=0), np.sqrt(change.var(axis=0) + unexplained)
 
+    def predict_parts(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+        """Return what words, picture (faces and look too) and the rest add to the calibrated log-odds, [N, 3].
+
+        Exact ablation one after the other, so that the three sum to `predict_log_odds`; nobody has a history.
+        """
+        parts = []
+        for start in range(0, len(creatives), CHUNK_ROWS):
+            batch = self.builder.encode(creatives[start : start + CHUNK_ROWS], features[start : start + CHUNK_ROWS])
+            domain, uncached = domain_of(batch), [None] * len(self.members)
+            wordless = batch.without("words")
+            bare = wordless.without("faces").without("picture").without("look")
+            full, no_words, rest = (
+                self.calibrator.log_odds(self._member_logits(one, uncached).mean(axis=0), domain)
+                for one in (batch, wordless, bare)
+            )
+            parts.append(np.stack([full - no_words, no_words - rest, rest], axis=1))
+        return np.concatenate(parts)
+
     def _predict_distinct(
         self, creatives: Sequence[Creative], versions: Sequence[Sequence[CreativeFeatures]]
     ) -> list[np.ndarray]:
@@ -149,6 +170,27 @@ class Predictor:
             creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
             ood_scores=self.ood_scores, builder=self.builder, is_skilled=self.is_skilled(features),
         )  # fmt: skip
+
+    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
+        return grade_row(creative, features, grades=self.notes["grades"], ood_scores=self.ood_scores, builder=self.builder)
+
+    def unseen(self, creative: Creative) -> dict[str, str]:
+        """Return column -> value of the categories that training did not have."""
+        return self.builder.unseen(creative)
+
+    def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
+        """Return rates, intervals and how far they cover the results of creatives that have some, each without a history."""
+        parts = []
+        for start in range(0, len(creatives), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            batch = self.builder.encode(creatives[part], features[part])
+            logits, domain = self._member_logits(batch, [None] * len(self.members)), domain_of(batch)
+            scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain, count_outcomes(creatives[part]))
+            log_odds = self.calibrator.log_odds(scored.logit, domain)
+            low, high = self.calibrator.interval(log_odds, self.calibrator.epistemic_std(scored.epistemic_std, domain), domain)
+            parts.append((self.calibrator.rate(log_odds, domain), low, high, self.calibrator.covered(scored)))
+        return HeldOutRates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def is_skilled(self, features: CreativeFeatures) -> bool:
         """True when held-out creatives of this kind (with a picture, or words only) were predicted better than by their mean
@@ -172,13 +214,13 @@ class Predictor:
     @cached_property
     def content_hash(self) -> str:
         """sha256 of the manifest, which holds the hash of the tensors: the same before saving and after loading."""
-        tensors, notes = self._state()
+        tensors, notes = self.state()
         manifest, _ = build_manifest(KIND, FORMAT, tensors, notes)
         return hashlib.sha256(pack_manifest(manifest)).hexdigest()
 
     def save(self, model_dir: Path) -> str:
         """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
-        tensors, notes = self._state()
+        tensors, notes = self.state()
         content_hash = save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
         self.__dict__["content_hash"] = content_hash  # notes may have been added since it was last asked for
         return content_hash
@@ -191,11 +233,19 @@ class Predictor:
             ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
         """
         artifact = load_artifact(Path(model_dir), kind=KIND, formats=FORMATS)
-        manifest, tensors = artifact.manifest, artifact.tensors
-        if is_old := manifest["format"] < FORMAT:
-            manifest = _rename(manifest)
+        is_old = artifact.manifest["format"] < FORMAT
+        manifest = _rename(artifact.manifest) if is_old else artifact.manifest
+        predictor = cls.from_state(manifest, artifact.tensors, where=str(model_dir), is_old=is_old)
+        predictor.__dict__["content_hash"] = artifact.content_hash
+        return predictor
+
+    @classmethod
+    def from_state(
+        cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, where: str, is_old: bool = False
+    ) -> Predictor:
+        """Rebuild what `state` returned; `where` is the folder that messages name. Raises ArtifactError as `load`."""
         try:
-            config = build_config(PredictorConfig, manifest["config"], where=str(model_dir))
+            config = build_config(PredictorConfig, manifest["config"], where=where)
             builder = FeatureBuilder.from_state(manifest["builder"], _with_prefix(tensors, "builder."))
             calibrator = Calibrator.from_dict(manifest["calibration"])
             changes = ChangeCalibration.from_dict(manifest["changes"])
@@ -206,10 +256,8 @@ class Predictor:
             members = [_load_member(config, builder, tensors, number, is_old=is_old) for number in range(config.num_members)]
             notes = manifest["notes"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"the parts of the predictor in {model_dir} do not fit together ({error}); re-fit") from error
-        predictor = cls(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
-        predictor.__dict__["content_hash"] = artifact.content_hash
-        return predictor
+            raise ArtifactError(f"the parts of the predictor in {where} do not fit together ({error}); re-fit") from error
+        return cls(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
 
     def card(self, name: str) -> dict[str, Any]:
         """Return the model card as plain values: purpose, source, limits, held-out figures."""
@@ -270,7 +318,8 @@ class Predictor:
             rows.append(member(batch) if cache is None else member(batch, cache))
         return torch.stack(rows).double().numpy()
 
-    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return tensors and notes, all that a saved predictor holds."""
         builder_notes, builder_tensors = self.builder.state()
         tensors = {f"builder.{name}": values for name, values in builder_tensors.items()}
         for number, member in enumerate(self.members):
@@ -320,36 +369,6 @@ def as_history(history: History) -> AccountHistory | None:
 def domain_of(batch: FeatureBatch) -> np.ndarray:
     """Return [N] int64 positions in calibration.DOMAINS: 1 with a picture, 0 with words only."""
     return (batch.present[:, _PICTURE_COLUMNS].sum(dim=1) > 0).long().numpy()
-
-
-def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the embeddings whose distance says how far a change goes: words (headline and body) and picture, [N, D] each."""
-
-    def rows(name: str) -> np.ndarray:
-        blank = np.zeros(builder.spec.widths.get(name, 0))
-        values = [getattr(one, name) for one in features]
-        return np.stack([blank if value is None or not blank.size else np.asarray(value) for value in values])
-
-    return np.concatenate([rows("text"), rows("body")], axis=1), rows("image")
-
-
-def face_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]) -> np.ndarray:
-    """Return the mean attributes of each creative's faces in the builder's deviations, [N, A]; zeros where there is no face."""
-    mean, std = builder.means["face_attributes"], builder.stds["face_attributes"]
-    rows = np.zeros((len(features), len(mean)))
-    for row, one in enumerate(features):
-        seen = one.face_attributes[np.isfinite(one.face_attributes).all(axis=1)]
-        if len(seen) and len(mean):
-            rows[row] = (seen.mean(axis=0) - mean) / std
-    return rows
-
-
-def has_equal(one: CreativeFeatures, other: CreativeFeatures, names: Sequence[str]) -> bool:
-    """True when both creatives' features of these names are the same."""
-    return all(
-        a is b or (a is not None and b is not None and np.array_equal(a, b, equal_nan=True))
-        for a, b in ((getattr(one, name), getattr(other, name)) for name in names)
-    )
 
 
 def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

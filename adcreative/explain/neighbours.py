@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from adcreative.ctr.click_model import ClickModel
 from adcreative.ctr.known_creatives import NOTE
-from adcreative.ctr.predictor import Predictor
 from adcreative.features.batch import CreativeFeatures
 
 NUM_NEAREST = 5
@@ -33,7 +33,7 @@ class Neighbour:
         return self.clicks / self.impressions
 
 
-def nearest_known(predictor: Predictor, features: CreativeFeatures, count: int = NUM_NEAREST) -> dict[str, list[Neighbour]]:
+def nearest_known(predictor: ClickModel, features: CreativeFeatures, count: int = NUM_NEAREST) -> dict[str, list[Neighbour]]:
     """Return modality ("picture", "words") -> nearest training creatives, most similar first.
 
     A modality that the creative lacks is left out, and so is one of which the model keeps no list.

@@ -137,6 +137,11 @@ class FeatureBuilder:
         items, log_rate = self.encode_history(history)
         return self.attach(batch, creatives, history.creatives, items=items, log_rate=log_rate)
 
+    def unseen(self, creative: Creative) -> dict[str, str]:
+        """Return column -> value of the creative's categories that the fit did not have."""
+        values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS}
+        return {name: value for name, value in values.items() if value.strip() and fold(value) not in self.vocabularies[name]}
+
     def encode_history(self, history: AccountHistory) -> tuple[FeatureBatch, Tensor]:
         """Return the history's own features (M rows) and shrunk, standardised log rates [M, 1]."""
         return self.encode(history.creatives, history.features), torch.from_numpy(self._log_rates(history.creatives))

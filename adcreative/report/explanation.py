@@ -27,6 +27,7 @@ METHODS = {
     "log-odds are compared; a cell has the mean effect of the windows that cover it.",
     "nearest": "Cosine similarity to creatives that the model was trained on, with the rates they had.",
 }  # fmt: skip
+SHAPLEY = "Shapley values over the parts of the ad: the mean change of the log-odds as it becomes known; shares add up."
 
 
 def draw_heat(image_u8: np.ndarray, heat: np.ndarray) -> Image.Image:
@@ -46,6 +47,7 @@ def render_explanation(explanation: Mapping[str, Any], picture: Image.Image | No
     sizes = [abs(part["share_log_odds"]) for part in explanation["parts"]]
     words = [abs(word["log_odds"]) for word in explanation["words"]]
     return render_part(
-        "explanation.html.j2", one=explanation, picture=preview(picture), heat=preview(heat), methods=METHODS,
+        "explanation.html.j2", one=explanation, picture=preview(picture), heat=preview(heat),
+        methods=explanation.get("methods", METHODS),
         largest_share=max([*sizes, 1e-9]), largest_word=max([*words, 1e-9]), style=read_part("explanation.css"),
     )  # fmt: skip

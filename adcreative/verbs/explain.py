@@ -19,7 +19,7 @@ from adcreative.errors import CatalogError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 
 if TYPE_CHECKING:
-    from adcreative.ctr.predictor import Predictor
+    from adcreative.ctr.click_model import ClickModel
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
@@ -95,12 +95,11 @@ def explain_rate(
     creative: Creative,
     image_u8: np.ndarray | None,
     extractor: FeatureExtractor,
-    predictor: Predictor,
+    predictor: ClickModel,
     history: AccountHistory | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
-    from adcreative.explain.attribution import attribute
     from adcreative.explain.neighbours import nearest_known
     from adcreative.explain.perturbation import map_heat, shrink_picture, weigh_words
 
@@ -109,7 +108,7 @@ def explain_rate(
         raise features
     earlier: Any = history or ()
     (prediction,) = predictor.predict([creative], [features], earlier)
-    found = attribute(predictor, creative, features, earlier)
+    found = _attribute(predictor, creative, features, earlier)
 
     def score(creatives: Sequence[Creative], read: Sequence[Any]) -> np.ndarray:
         return predictor.predict_log_odds(creatives, read, earlier)[0]
@@ -142,26 +141,39 @@ def explain_rate(
         "heat": None if heat is None else {"file": "heat.png", "cells": heat.tolist(), "strongest": _change(_largest(heat))},
         "nearest": {name: [{**asdict(one), "rate": one.rate} for one in rows] for name, rows in nearest.items()},
         "nearest_source": {name: predictor.notes["grades"][name][1] for name in nearest},
-        "methods": _methods(), "model_hash": predictor.content_hash,
+        "methods": _methods(predictor), "model_hash": predictor.content_hash,
     }  # fmt: skip
     if not prediction.enough_data:
         explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
     return explanation, heat, shown_u8
 
 
-def _methods() -> dict[str, str]:
-    from adcreative.report.explanation import METHODS
+def _attribute(predictor: ClickModel, creative: Creative, features: Any, earlier: Any) -> Any:
+    """Return an Attribution: integrated gradients through networks, Shapley values of an account's model."""
+    from adcreative.ctr.predictor import Predictor
+    from adcreative.explain.attribution import attribute
+    from adcreative.explain.shapley import attribute_by_parts
 
-    return dict(METHODS)
+    if isinstance(predictor, Predictor):
+        return attribute(predictor, creative, features, earlier)
+    return attribute_by_parts(predictor, creative, features)  # type: ignore[arg-type]
+
+
+def _methods(predictor: ClickModel) -> dict[str, str]:
+    from adcreative.ctr.predictor import Predictor
+    from adcreative.report.explanation import METHODS, SHAPLEY
+
+    return dict(METHODS) if isinstance(predictor, Predictor) else {**METHODS, "share": SHAPLEY}
 
 
 def _integrate_words(
-    creative: Creative, features: Any, predictor: Predictor, extractor: FeatureExtractor, earlier: Any
+    creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
 ) -> dict[tuple[str, int], float]:
     """Return (field, position) -> what the word adds by integrated gradients; empty for encoders without token embeddings."""
+    from adcreative.ctr.predictor import Predictor
     from adcreative.explain.word_gradients import has_gradients, integrate_words
 
-    if not has_gradients(extractor):
+    if not isinstance(predictor, Predictor) or not has_gradients(extractor):
         return {}
     found = integrate_words(creative, features, predictor, extractor, earlier)
     return {(word.field, word.position): word.log_odds for word in found}

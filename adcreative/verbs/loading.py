@@ -11,7 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from adcreative.artifacts import read_kind
 from adcreative.copywriter import Copywriter, build_copywriter
+from adcreative.ctr.account.manifest import KIND as ACCOUNT_KIND
+from adcreative.ctr.account.model import AccountModel
+from adcreative.ctr.click_model import ClickModel
 from adcreative.ctr.predictor import Predictor
 from adcreative.editor.models import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
@@ -93,14 +97,23 @@ def load_tools(copywriter: str = "template") -> Tools:
 class Judges(NamedTuple):
     """The three models of a run: two guide the search and choose, the third reports on what they chose."""
 
-    predictor: Predictor
-    judge: Predictor
-    auditor: Predictor
+    predictor: ClickModel
+    judge: ClickModel
+    auditor: ClickModel
 
     @property
     def hashes(self) -> dict[str, str]:
         """Content hash of each by its role."""
         return {name: model.content_hash for name, model in self._asdict().items()}
+
+
+def load_click_model(folder: Path) -> ClickModel:
+    """Load the model of one folder: that of an account, or a general predictor; the manifest says which.
+
+    Raises:
+        ArtifactError: it is neither, or damaged.
+    """
+    return AccountModel.load(folder) if read_kind(folder) == ACCOUNT_KIND else Predictor.load(folder)
 
 
 @lru_cache(maxsize=4)
@@ -112,7 +125,7 @@ def load_model(model_dir: Path | None = None) -> Judges:
             are loaded here.
     """
     read_model_manifests(model_dir)
-    judges = Judges(**{role: Predictor.load(folder) for role, folder in find_models(model_dir).items()})
+    judges = Judges(**{role: load_click_model(folder) for role, folder in find_models(model_dir).items()})
     for model in judges:
         model.check_encoders(load_tools().extractor.hashes)
     return judges

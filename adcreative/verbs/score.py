@@ -21,7 +21,7 @@ from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
 from adcreative.verbs.model_folder import read_model_manifests
 
 if TYPE_CHECKING:
-    from adcreative.ctr.predictor import Predictor
+    from adcreative.ctr.click_model import ClickModel
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
@@ -117,7 +117,7 @@ class ScoreJob:
 class _Scorer:
     """Scores chunks; remembers features of the brands it saw last, so that their history is read once."""
 
-    def __init__(self, extractor: FeatureExtractor, predictor: Predictor, out: Path) -> None:
+    def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path) -> None:
         self.extractor, self.predictor, self.out = extractor, predictor, out
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
@@ -159,32 +159,29 @@ class _Scorer:
 
 
 def score_rows(
-    extractor: FeatureExtractor, predictor: Predictor, creatives: Sequence[Creative], history: AccountHistory
+    extractor: FeatureExtractor, predictor: ClickModel, creatives: Sequence[Creative], history: AccountHistory
 ) -> list[dict[str, Any]]:
     """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
 
     A creative that is one of the history's (the same object) is not read again.
     """
-    from adcreative.ctr.evidence import grade_row
-
     read = {id(creative): features for creative, features in zip(history.creatives, history.features, strict=True)}
     others = iter(extractor.extract([creative for creative in creatives if id(creative) not in read]))
     extracted = [read[id(creative)] if id(creative) in read else next(others) for creative in creatives]
     good = [(c, f) for c, f in zip(creatives, extracted, strict=True) if not isinstance(f, CreativeError)]
     predictions = iter(predictor.predict([c for c, _ in good], [f for _, f in good], history) if good else [])
-    grade_of = partial(grade_row, grades=predictor.notes["grades"], ood_scores=predictor.ood_scores, builder=predictor.builder)
     rows: list[dict[str, Any]] = []
     for creative, features in zip(creatives, extracted, strict=True):
         if isinstance(features, CreativeError):
             rows.append({"row": creative.row, "failed": asdict(failed_creative(creative, features))})
             continue
         prediction = next(predictions)
-        rates: dict[str, Any] = {name: round(getattr(prediction, name), 6) for name in ("ctr", "ctr_low", "ctr_high")}
+        rates: dict[str, Any] = {name: float(f"{getattr(prediction, name):.6g}") for name in ("ctr", "ctr_low", "ctr_high")}
         if not prediction.enough_data:
             rates = {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
         rows.append(
             {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, **rates,
-             "grade": grade_of(creative, features)["row"], "evidence": prediction.evidence,
+             "grade": predictor.grade(creative, features)["row"], "evidence": prediction.evidence,
              "reasons": "; ".join(prediction.reasons)}
         )  # fmt: skip
     return rows

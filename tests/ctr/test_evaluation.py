@@ -14,7 +14,7 @@ from PIL import Image
 
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
-from adcreative.ctr.evaluation import BETTER, NOT_ENOUGH, count_held_out, describe_rows, draw_groups, measure_held_out
+from adcreative.ctr.evaluation import BETTER, NOT_ENOUGH, describe_rows, draw_groups, measure_held_out
 from adcreative.ctr.predictor import Predictor
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 from adcreative.report.plots import draw_evaluation
@@ -161,13 +161,13 @@ def test_groups_are_drawn_whole_and_with_replacement() -> None:
     assert np.array_equal(draws, draw_groups(np.array([0, 0, 1, 2]), seed=3))
 
 
-def test_counts_are_those_of_the_creatives(predictor: Predictor, fresh: PlantedWorld) -> None:
+def test_held_out_rates_are_those_predicted(predictor: Predictor, fresh: PlantedWorld) -> None:
     part = fresh.rows(np.arange(290, 310))
-    scored = count_held_out(predictor, part.creatives, part.features)
-    assert scored.counts.clicks.tolist() == [c.clicks for c in part.creatives]
-    assert scored.domain.tolist() == [1] * 10 + [0] * 10
-    expected, _ = predictor.predict_log_odds(part.creatives, part.features)
-    np.testing.assert_allclose(predictor.calibrator.log_odds(scored.logit, scored.domain), expected)
+    rates = predictor.rates(part.creatives, part.features)
+    predictions = predictor.predict(part.creatives, part.features)
+    np.testing.assert_allclose(rates.rate, [one.ctr for one in predictions])
+    np.testing.assert_allclose(rates.high, [max(one.ctr_high, one.ctr) for one in predictions])
+    assert ((rates.covered >= 0) & (rates.covered <= 1)).all()
 
 
 def test_brier_by_hand_and_no_interval_of_one_group() -> None:

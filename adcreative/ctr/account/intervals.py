@@ -1,0 +1,115 @@
+"""How far the true rate of an ad may lie from the prediction: spread fitted on held-out groups, then matched to its coverage.
+
+    log-odds of the true rate of ad i  ~  N( m_i, a v_i + b ),     clicks_i | true rate  ~  Binomial(impressions_i, true rate)
+
+m_i is set so that the expected rate is the predicted one. v_i is what the mixed model does not know of the ad's effects, b what
+ads vary beyond everything known; a and b maximise the likelihood with binomial noise integrated out, each ad counting once,
+and both are then scaled by one factor so that the central 90 % hold 90 % of held-out ads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize, special, stats
+
+LEVEL = 0.9
+TAIL = (1 - LEVEL) / 2
+MAX_ROWS = 2_000
+MIN_FACTOR, MAX_FACTOR = 0.25, 4.0
+PRIOR_LOG_STD = 1.5
+_GRID = np.linspace(-5.0, 5.0, 101)
+_DENSITY = np.exp(-(_GRID**2) / 2) / np.exp(-(_GRID**2) / 2).sum()
+_Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
+
+
+@dataclass(frozen=True)
+class RateSpread:
+    """effects: a, extra: b of the module's formula; both at least 0, in squared log-odds."""
+
+    effects: float
+    extra: float
+
+    def sigma(self, variance: np.ndarray) -> np.ndarray:
+        """Return the deviation [N] of the true rate's log-odds; variance: v_i."""
+        return np.sqrt(np.maximum(self.effects * variance + self.extra, 1e-8))
+
+    def median_log_odds(self, log_odds: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return m [N]: the centre of the log-odds whose expected rate has the log-odds given."""
+        sigma, centre = self.sigma(variance)[:, None], np.array(log_odds, np.float64)
+        for _ in range(20):
+            expected = special.expit(centre[:, None] + sigma * _GRID) @ _DENSITY
+            step = log_odds - special.logit(np.clip(expected, 1e-15, 1 - 1e-15))
+            centre = centre + step
+            if np.abs(step).max(initial=0.0) < 1e-9:
+                break
+        return centre
+
+    def interval(self, log_odds: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the 90 % interval of the true rate, two arrays [N]."""
+        centre, sigma = self.median_log_odds(log_odds, variance), self.sigma(variance)
+        return special.expit(centre - _Z * sigma), special.expit(centre + _Z * sigma)
+
+    def covered(self, log_odds: np.ndarray, variance: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
+        """Return [N], 0..1, how far each ad's clicks lie where a 90 % interval says, binomial noise accounted for.
+
+        A count is covered as far as its share of the predictive distribution lies in the central 90 %; 0.9 on average is right.
+        """
+        rates = special.expit(self.median_log_odds(log_odds, variance)[:, None] + self.sigma(variance)[:, None] * _GRID)
+        below = stats.binom.cdf(clicks[:, None] - 1, impressions[:, None], rates) @ _DENSITY
+        upto = stats.binom.cdf(clicks[:, None], impressions[:, None], rates) @ _DENSITY
+        inside = np.clip(np.minimum(upto, 1 - TAIL) - np.maximum(below, TAIL), 0, None)
+        found: np.ndarray = inside / np.maximum(upto - below, 1e-12)
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, notes: Mapping[str, Any]) -> RateSpread:
+        """Rebuild what `as_dict` returned."""
+        return cls(float(notes["effects"]), float(notes["extra"]))
+
+
+def fit_spread(
+    log_odds: np.ndarray, variance: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, *, nugget: float, seed: int
+) -> RateSpread:
+    """Fit the spread on held-out ads.
+
+    Args:
+        log_odds: [N] of the expected rates, out of fold. variance: [N] the mixed model's, out of fold. nugget: its v_e, the
+            prior of b; the prior of a is 1.
+    """
+    if len(clicks) > MAX_ROWS:
+        idx = np.sort(np.random.default_rng(seed).choice(len(clicks), MAX_ROWS, replace=False))
+        log_odds, variance, clicks, impressions = log_odds[idx], variance[idx], clicks[idx], impressions[idx]
+    constant = special.gammaln(impressions + 1) - special.gammaln(clicks + 1) - special.gammaln(impressions - clicks + 1)
+
+    def cost(point: np.ndarray) -> float:
+        spread = RateSpread(*np.exp(np.clip(point, -12.0, 3.0)))
+        centre = spread.median_log_odds(log_odds, variance)
+        logits = centre[:, None] + spread.sigma(variance)[:, None] * _GRID
+        likely = clicks[:, None] * logits - impressions[:, None] * np.logaddexp(0.0, logits) + constant[:, None]
+        prior = float(np.square((point - start) / PRIOR_LOG_STD).sum()) / 2
+        return prior - float(special.logsumexp(likely, b=_DENSITY, axis=1).sum())
+
+    start = np.log([1.0, max(nugget, 1e-4)])
+    found = optimize.minimize(cost, start, method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.05, "maxiter": 120})
+    effects, extra = np.exp(np.clip(found.x, -12.0, 3.0))
+
+    def excess(log_factor: float) -> float:
+        factor = float(np.exp(log_factor))
+        spread = RateSpread(effects * factor, extra * factor)
+        return float(spread.covered(log_odds, variance, clicks, impressions).mean()) - LEVEL
+
+    low, high = 2 * np.log(MIN_FACTOR), 2 * np.log(MAX_FACTOR)
+    if excess(low) > 0:
+        factor = np.exp(low)
+    elif excess(high) < 0:
+        factor = np.exp(high)
+    else:
+        factor = np.exp(optimize.brentq(excess, low, high, xtol=0.01))
+    return RateSpread(float(effects * factor), float(extra * factor))

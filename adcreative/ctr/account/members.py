@@ -1,0 +1,130 @@
+"""The members of an account's model by name: what each is fitted to and how it is rebuilt. Floors are simple on purpose.
+
+mean rate; columns alone (effects of every categorical column, pooled partially); words alone and words and columns (capped
+logistic regression on n-grams); boosted trees on both; shipped model (the general predictor's score, rescaled to the account);
+mixed effects (all of it at once, pictures and the shipped model's parts too).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import special
+
+from adcreative.ctr.account.encoder import Encoded
+from adcreative.ctr.account.kernels import list_blocks
+from adcreative.ctr.account.linear import CappedLogistic, fit_capped_logistic
+from adcreative.ctr.account.mixed_model import MixedModel, fit_mixed_model
+from adcreative.ctr.account.table import SHIPPED_BLOCKS
+from adcreative.ctr.account.trees import BoostedTrees, fit_trees
+
+MEAN, COLUMNS, WORDS, BOTH, TREES = "mean rate", "columns alone", "words alone", "words and columns", "boosted trees"
+SHIPPED, MIXED = "shipped model", "mixed effects"
+FLOORS = (MEAN, COLUMNS, WORDS, BOTH, TREES)
+NGRAM_BLOCKS = ("words", "characters")
+
+
+class Member(Protocol):
+    """A fitted member."""
+
+    def log_odds(self, encoded: Encoded) -> np.ndarray:
+        """Return the log-odds [N] of the expected rate."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return plain notes and arrays."""
+
+
+@dataclass(frozen=True)
+class MeanRate:
+    """Says the mean rate of all ads, whatever the ad."""
+
+    mean: float
+
+    def log_odds(self, encoded: Encoded) -> np.ndarray:
+        """Return the same log-odds [N] for every ad."""
+        return np.full(len(encoded), self.mean)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return plain notes and arrays."""
+        return {"mean": self.mean}, {}
+
+    @classmethod
+    def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> MeanRate:
+        """Rebuild what `state` returned."""
+        return cls(notes["mean"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a member is fitted to: N encoded ads with their counts, and the fit of it to much the same ads, if there is one."""
+
+    encoded: Encoded
+    clicks: np.ndarray
+    impressions: np.ndarray
+    seed: int
+    start: Member | None = None
+
+
+def _fit_mean(job: Job) -> Member:
+    return MeanRate(float(special.logit((job.clicks.sum() + 0.5) / (job.impressions.sum() + 1.0))))
+
+
+def _fit_mixed(job: Job, blocks: Sequence[str]) -> Member | None:
+    if not blocks:
+        return None
+    start = job.start if isinstance(job.start, MixedModel) else None
+    return fit_mixed_model(job.encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed)
+
+
+def _fit_columns(job: Job) -> Member | None:
+    return _fit_mixed(job, list_blocks(job.encoded, only="columns"))
+
+
+def _fit_shipped(job: Job) -> Member | None:
+    return _fit_mixed(job, [name for name in SHIPPED_BLOCKS if name in job.encoded.dense])
+
+
+def _fit_all(job: Job) -> Member | None:
+    return _fit_mixed(job, list_blocks(job.encoded))
+
+
+def _fit_logistic(job: Job, blocks: Sequence[str]) -> Member | None:
+    if not blocks or not 0 < job.clicks.sum() < job.impressions.sum():
+        return None
+    return fit_capped_logistic(job.encoded, job.clicks, job.impressions, blocks)
+
+
+def _fit_words(job: Job) -> Member | None:
+    return _fit_logistic(job, [name for name in NGRAM_BLOCKS if name in job.encoded.sparse])
+
+
+def _fit_both(job: Job) -> Member | None:
+    blocks = list(job.encoded.sparse)
+    return _fit_logistic(job, blocks) if set(blocks) & set(NGRAM_BLOCKS) and len(blocks) > 1 else None
+
+
+def _fit_trees(job: Job) -> Member | None:
+    has_input = job.encoded.condensed.shape[1] > 0 and job.clicks.sum() > 0
+    return fit_trees(job.encoded, job.clicks, job.impressions, seed=job.seed) if has_input else None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a member is fitted (None: these ads have nothing for it to learn from) and rebuilt from its state."""
+
+    fit: Callable[[Job], Member | None]
+    from_state: Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], Member]
+
+
+MEMBERS: Mapping[str, Kind] = {
+    MEAN: Kind(_fit_mean, MeanRate.from_state),
+    COLUMNS: Kind(_fit_columns, MixedModel.from_state),
+    WORDS: Kind(_fit_words, CappedLogistic.from_state),
+    BOTH: Kind(_fit_both, CappedLogistic.from_state),
+    TREES: Kind(_fit_trees, BoostedTrees.from_state),
+    SHIPPED: Kind(_fit_shipped, MixedModel.from_state),
+    MIXED: Kind(_fit_all, MixedModel.from_state),
+}

@@ -1,0 +1,311 @@
+"""The model of an account: what it learnt from the account's own results, behind the interface of `ctr.predictor.Predictor`.
+
+    log-odds of the expected rate  =  shift + sum over members of weight * member's log-odds
+
+One artefact folder, no pickle; predictions after loading are bit-equal. `fitting.py` makes models, this module uses them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
+from adcreative.creative import Creative, Prediction
+from adcreative.ctr.account.encoder import AccountEncoder, Encoded
+from adcreative.ctr.account.intervals import RateSpread
+from adcreative.ctr.account.language import LANGUAGES, detect_language
+from adcreative.ctr.account.manifest import FORMAT, KIND, build_account_card
+from adcreative.ctr.account.members import MEMBERS, MIXED, Member
+from adcreative.ctr.account.mixed_model import MixedModel
+from adcreative.ctr.account.table import PARTS, AccountTable, read_table, read_text
+from adcreative.ctr.changes import ChangeCalibration, squared_distance
+from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
+from adcreative.ctr.predictor import History, Predictor
+from adcreative.ctr.rates import HeldOutRates
+from adcreative.errors import ArtifactError
+from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
+from adcreative.features.outcomes import fold
+
+CHUNK_ROWS = 256
+MIN_REASON = 0.005
+SHIPPED_PREFIX = "shipped."
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Fitted members by name, the weight of each (they sum to 1), and the shift that sets the level."""
+
+    members: Mapping[str, Member]
+    weights: Mapping[str, float]
+    shift: float
+
+    def log_odds(self, encoded: Encoded) -> np.ndarray:
+        """Return the log-odds [N] of the expected rate."""
+        parts = [weight * self.members[name].log_odds(encoded) for name, weight in self.weights.items() if weight > 0]
+        found: np.ndarray = np.sum(parts, axis=0) + self.shift
+        return found
+
+    def variance(self, encoded: Encoded) -> np.ndarray:
+        """Return what the mixed model does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
+        mixed = self.members.get(MIXED)
+        return mixed.predict(encoded)[1] if isinstance(mixed, MixedModel) else np.zeros(len(encoded))
+
+
+class AccountModel:
+    """Predicts click rates of an account's ads with intervals, reasons and evidence.
+
+    predictor, judge, auditor = fit_account(creatives, features, seed=0)
+    predictor.save(Path("model"))
+    AccountModel.load(Path("model")).predict(creatives, features)[0].ctr
+    """
+
+    def __init__(
+        self,
+        encoder: AccountEncoder,
+        stack: Stack,
+        spread: RateSpread,
+        *,
+        changes: ChangeCalibration,
+        ood_scores: Mapping[str, OODScore],
+        notes: Mapping[str, Any],
+        shipped: Predictor | None = None,
+    ) -> None:
+        """Put a model together; notes: what fitting wrote down: seed, grades, training, metrics, members, encoder_hashes."""
+        self.encoder, self.stack, self.spread, self.changes = encoder, stack, spread, changes
+        self.ood_scores, self.notes, self.shipped = dict(ood_scores), dict(notes), shipped
+
+    def predict(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+    ) -> list[Prediction]:
+        """Predict rates with 90 % intervals of the true rate, reasons and evidence; rows do not influence each other.
+
+        Args:
+            history: not needed, since the account's results are what the model was fitted to; taken for the interface's sake.
+        """
+        predictions: list[Prediction] = []
+        for start in range(0, len(creatives), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            predictions += self._predict_chunk(creatives[part], features[part])
+        return predictions
+
+    def predict_log_odds(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return log-odds of the expected rate [N] and how uncertain the ad's effects are [N], the search's fast path."""
+        encoded = self.encoder.encode(self._read(creatives, features))
+        return self.stack.log_odds(encoded), np.sqrt(self.spread.effects * self.stack.variance(encoded))
+
+    def predict_change(
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what each other creative is worth against the first: expected change of log-odds and its deviation, [N-1].
+
+        New words, a changed picture and changed faces are each believed as far as such differences came true between held-out
+        ads of one test or context (`ctr.changes`); what those left unexplained, or what the mixed model does not know of the
+        difference if that is more, is the deviation.
+        """
+        first, others = features[0], list(features[1:])
+        own_words = [one.with_words_of(first) for one in others]
+        own_faces = [one.with_faces_of(first) for one in own_words]
+        same_words = [with_words_of(one, creatives[0]) for one in creatives[1:]]
+        table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
+        encoded = self.encoder.encode(table)
+        log_odds, num = self.stack.log_odds(encoded), len(others)
+        full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
+        mean = self.changes.mean(full - no_words, picture, no_words - picture)
+        versions = encoded.rows(np.arange(num + 1))
+        distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
+        unexplained = self.changes.variance(*distances)
+        mixed = self.stack.members.get(MIXED)
+        unknown = mixed.change(versions)[1] * self.spread.effects if isinstance(mixed, MixedModel) else np.zeros(num)
+        return mean, np.sqrt(np.maximum(unknown, unexplained))
+
+    def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
+        """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""
+        table = self._read(creatives, features)
+        encoded = self.encoder.encode(table)
+        log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
+        low, high = self.spread.interval(log_odds, variance)
+        covered = self.spread.covered(log_odds, variance, table.clicks, table.impressions)
+        return HeldOutRates(special.expit(log_odds), low, high, covered)
+
+    def log_odds_without(self, creative: Creative, features: CreativeFeatures, parts: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return the log-odds of one ad as if nothing was known of some of its parts, for each list of parts."""
+        table = self._read([creative], [features])
+        versions = [self.encoder.encode(table.without(names)) for names in parts]
+        return np.concatenate([self.stack.log_odds(version) for version in versions])
+
+    def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
+        """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
+        said = render_evidence(
+            creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
+            ood_scores=self.ood_scores, builder=self, is_skilled=bool(self.notes["is_skilled"]),
+        )  # fmt: skip
+        language = detect_language(read_text(creative))
+        if not language:
+            return said
+        num = self.notes["languages"].get(language, 0)
+        known = f"as are {num} of the ads it learnt from" if num else "in which it has learnt from no ad"
+        return f"{said.removesuffix('.')}; in {LANGUAGES[language]}, {known}."
+
+    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
+        return grade_row(creative, features, grades=self.notes["grades"], ood_scores=self.ood_scores, builder=self)
+
+    def is_skilled(self, features: CreativeFeatures) -> bool:
+        """True: the level is the account's own, so a rate can be stated; where no ad can be told apart it is the mean rate."""
+        return True
+
+    def unseen(self, creative: Creative) -> dict[str, str]:
+        """Return column -> value of the categories that no ad of the fit had."""
+        values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS} | dict(creative.context)
+        known = self._known
+        return {name: text for name, text in values.items() if text.strip() and not _values_of(text) <= known.get(name, set())}
+
+    @cached_property
+    def _known(self) -> dict[str, set[str]]:
+        return {name: set(self.encoder.vocabularies[name]) for name in self.encoder.column_names}
+
+    def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
+        """Refuse encoders other than those the model was fitted with. Raises ArtifactError."""
+        for name, expected in self.notes["encoder_hashes"].items():
+            if encoder_hashes.get(name, expected) != expected:
+                raise ArtifactError(
+                    f"the model was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
+                    "use the same weights or fit it again"
+                )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 of the manifest, which holds the hash of the tensors: the same before saving and after loading."""
+        tensors, notes = self.state()
+        manifest, _ = build_manifest(KIND, FORMAT, tensors, notes)
+        return hashlib.sha256(pack_manifest(manifest)).hexdigest()
+
+    def save(self, model_dir: Path) -> str:
+        """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
+        tensors, notes = self.state()
+        content_hash = save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
+        self.__dict__["content_hash"] = content_hash
+        return content_hash
+
+    @classmethod
+    def load(cls, model_dir: Path) -> AccountModel:
+        """Load a folder written by `save`; predictions are bit-equal to those of the saved object.
+
+        Raises:
+            ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
+        """
+        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        manifest, tensors = artifact.manifest, artifact.tensors
+        try:
+            stack = Stack(
+                {
+                    name: MEMBERS[name].from_state(notes, _with_prefix(tensors, f"member.{name}."))
+                    for name, notes in manifest["members"].items()
+                },
+                dict(manifest["weights"]),
+                float(manifest["shift"]),
+            )
+            ood_scores = {
+                name: OODScore(tensors[f"reference.{name}"], limit) for name, limit in manifest["ood_thresholds"].items()
+            }
+            shipped = None
+            if manifest["shipped"] is not None:
+                shipped = Predictor.from_state(manifest["shipped"], _with_prefix(tensors, SHIPPED_PREFIX), where=str(model_dir))
+            model = cls(
+                AccountEncoder.from_state(manifest["encoder"], _with_prefix(tensors, "encoder.")), stack,
+                RateSpread.from_dict(manifest["spread"]), changes=ChangeCalibration.from_dict(manifest["changes"]),
+                ood_scores=ood_scores, notes=manifest["notes"], shipped=shipped,
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(f"the parts of the model in {model_dir} do not fit together ({error}); re-fit") from error
+        model.__dict__["content_hash"] = artifact.content_hash
+        return model
+
+    def card(self, name: str) -> dict[str, Any]:
+        """Return the model card as plain values: purpose, source, limits, members, floors, held-out figures."""
+        return build_account_card(name, self.notes, self.content_hash)
+
+    def _read(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> AccountTable:
+        parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)
+        return read_table(creatives, features, parts)
+
+    def _predict_chunk(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[Prediction]:
+        table = self._read(creatives, features)
+        encoded = self.encoder.encode(table)
+        log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
+        rates = special.expit(log_odds)
+        low, high = self.spread.interval(log_odds, variance)
+        reasons = self._reasons(table, rates)
+        return [
+            Prediction(
+                ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
+                evidence=self.evidence_for(creative, features[row]), reasons=reasons[row], enough_data=True,
+            )
+            for row, creative in enumerate(creatives)
+        ]  # fmt: skip
+
+    def _reasons(self, table: AccountTable, rates: np.ndarray) -> list[tuple[str, ...]]:
+        """Return phrases per row by exact ablation: how the expected rate differs from that without the part."""
+        effects = {}
+        for name in MODALITIES:
+            if name in PARTS and (name in ("words", "context") or any(block in table.dense for block in PARTS[name])):
+                without = self.stack.log_odds(self.encoder.encode(table.without([name])))
+                effects[name] = rates / special.expit(without) - 1.0
+        ranked = []
+        for row in range(len(table)):
+            order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
+            ranked.append(tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON))
+        return ranked
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return tensors and notes, all that a saved model holds."""
+        encoder_notes, encoder_tensors = self.encoder.state()
+        tensors = {f"encoder.{name}": values for name, values in encoder_tensors.items()}
+        members = {}
+        for name, member in self.stack.members.items():
+            members[name], own = member.state()
+            tensors |= {f"member.{name}.{key}": values for key, values in own.items()}
+        tensors |= {f"reference.{name}": score.reference for name, score in self.ood_scores.items()}
+        shipped_notes = None
+        if self.shipped is not None:
+            shipped_tensors, shipped_notes = self.shipped.state()
+            tensors |= {f"{SHIPPED_PREFIX}{name}": values for name, values in shipped_tensors.items()}
+        return tensors, {
+            "encoder": encoder_notes, "members": members, "weights": dict(self.stack.weights), "shift": self.stack.shift,
+            "spread": self.spread.as_dict(), "changes": self.changes.as_dict(), "shipped": shipped_notes,
+            "ood_thresholds": {name: score.threshold for name, score in self.ood_scores.items()}, "notes": self.notes,
+        }  # fmt: skip
+
+
+def change_vectors(encoded: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the distance of two versions of an ad is measured in: words, picture and faces, [N, D] each."""
+
+    def rows(names: Sequence[str]) -> np.ndarray:
+        found = [encoded.dense[name].astype(np.float64) for name in names if name in encoded.dense]
+        return np.concatenate(found, axis=1) if found else np.zeros((len(encoded), 1))
+
+    faces = rows(("faces",))
+    return rows(("meaning", "body")), rows(("picture",)), faces * np.sqrt(faces.shape[1])  # faces in standard deviations
+
+
+def with_words_of(creative: Creative, other: Creative) -> Creative:
+    """Return the creative with another one's words; picture, button and context stay its own."""
+    return replace(creative, headline=other.headline, primary_text=other.primary_text, description=other.description)
+
+
+def _values_of(text: str) -> set[str]:
+    return {fold(part) for part in text.replace("|", ";").split(";") if part.strip()}
+
+
+def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,168 @@
+"""Ads as the members of an account's model see them: texts, categorical columns, encoder outputs, counts, groups.
+
+Knows creatives and features; no fitted state. Ads that share their text or their test form one group, which no split may cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.ctr.account.language import detect_language
+from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
+from adcreative.features.outcomes import fold
+
+MAX_VALUES = 20  # of one column of one ad, such as its interests
+_SEPARATORS = ";|"
+SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
+PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; words also have texts, context also has columns
+    "words": ("meaning", "body", "wording", "appeal", "shipped words"),
+    "picture": ("picture", "shipped picture"),
+    "look": ("look",),
+    "faces": ("faces",),
+    "context": ("shipped context",),
+}
+DENSE_BLOCKS = ("meaning", "body", "wording", "appeal", "picture", "look", "faces", *SHIPPED_BLOCKS)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AccountTable:
+    """N ads as columns.
+
+    texts: all words of an ad in reading order. columns: categorical column -> values of each ad, folded; () where it has none.
+    dense: block of DENSE_BLOCKS -> [N, D] float32 with NaN rows where the ad has nothing of the kind; a block that no ad has is
+    left out. clicks, impressions: [N] float64, 0 where unknown. group: [N] int64.
+    """
+
+    texts: Sequence[str]
+    columns: Mapping[str, Sequence[tuple[str, ...]]]
+    dense: Mapping[str, np.ndarray]
+    clicks: np.ndarray
+    impressions: np.ndarray
+    group: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def rows(self, idx: np.ndarray) -> AccountTable:
+        """Return the ads `idx`, in that order."""
+        return AccountTable(
+            texts=[self.texts[row] for row in idx],
+            columns={name: [values[row] for row in idx] for name, values in self.columns.items()},
+            dense={name: values[idx] for name, values in self.dense.items()},
+            clicks=self.clicks[idx], impressions=self.impressions[idx], group=self.group[idx],
+        )  # fmt: skip
+
+    def without(self, parts: Collection[str]) -> AccountTable:
+        """Return the same ads as if nothing was known of some parts (keys of PARTS)."""
+        names = {name for part in parts for name in PARTS[part]}
+        return replace(
+            self,
+            texts=[""] * len(self) if "words" in parts else self.texts,
+            columns=dict.fromkeys(self.columns, [()] * len(self)) if "context" in parts else self.columns,
+            dense={name: np.full_like(rows, np.nan) if name in names else rows for name, rows in self.dense.items()},
+        )
+
+
+def read_table(
+    creatives: Sequence[Creative],
+    features: Sequence[CreativeFeatures],
+    shipped_parts: np.ndarray | None = None,
+) -> AccountTable:
+    """Return creatives and their features as columns.
+
+    Args:
+        shipped_parts: [N, 3] what words, picture and the rest add to the shipped predictor's log-odds. The words' part, and the
+            appeal score, are those of an English model: they are blank where the words are in another language.
+    """
+    texts = [read_text(creative) for creative in creatives]
+    is_foreign = np.array([detect_language(text) not in ("en", "") for text in texts], bool)
+    names = dict.fromkeys((*CATEGORICAL_FIELDS, *(name for creative in creatives for name in creative.context)))
+    columns = {name: [_values(creative, name) for creative in creatives] for name in names}
+    dense = {
+        "meaning": _stack([one.text for one in features]),
+        "body": _stack([one.body for one in features]),
+        "wording": _stack([one.wording for one in features]),
+        "appeal": _stack([None if one.appeal is None else np.array([one.appeal]) for one in features]),
+        "picture": _stack([one.image for one in features]),
+        "look": _stack([one.look for one in features]),
+        "faces": _stack([_faces(one) for one in features]),
+    }
+    if shipped_parts is not None:
+        dense |= {name: shipped_parts[:, [number]].astype(np.float32) for number, name in enumerate(SHIPPED_BLOCKS)}
+    for name in ("appeal", "shipped words"):
+        rows = dense.get(name)
+        if rows is not None:
+            dense[name] = np.where(is_foreign[:, None], np.float32(np.nan), rows)
+    return AccountTable(
+        texts=texts,
+        columns={name: values for name, values in columns.items() if any(values)},
+        dense={name: values for name, values in dense.items() if values is not None and np.isfinite(values).any()},
+        clicks=np.array([float(creative.clicks or 0) for creative in creatives]),
+        impressions=np.array([float(creative.impressions or 0) for creative in creatives]),
+        group=number_groups(creatives),
+    )
+
+
+def read_text(creative: Creative) -> str:
+    """Return all words of an ad in reading order."""
+    return " ".join(part for part in (creative.headline, creative.primary_text, creative.description) if part)
+
+
+def number_groups(creatives: Sequence[Creative]) -> np.ndarray:
+    """Return [N] int64: ads with the same words, or of the same test, have the same number.
+
+    Ads without words are told apart by picture, else by name, else by row. Chains are followed: two ads of one test share their
+    group with every ad that has the words of either.
+    """
+    parent = list(range(len(creatives)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    first: dict[tuple[str, str], int] = {}
+    for row, creative in enumerate(creatives):
+        text = fold(read_text(creative))
+        own = ("text", f"{text}\0{creative.file_name}") if text else ("file", creative.file_name)
+        keys = [own if own[1] else ("ad", creative.ad_name or str(row))]
+        keys += [("text", text)] if text else []
+        keys += [("test", creative.test_id)] if creative.test_id else []
+        for key in keys:
+            parent[root(row)] = root(first.setdefault(key, row))
+    _, group = np.unique([root(row) for row in range(len(creatives))], return_inverse=True)
+    return np.asarray(group, np.int64)
+
+
+def _values(creative: Creative, name: str) -> tuple[str, ...]:
+    text = getattr(creative, name) if name in CATEGORICAL_FIELDS else creative.context.get(name, "")
+    for separator in _SEPARATORS[1:]:
+        text = text.replace(separator, _SEPARATORS[0])
+    parts = [part.strip() for part in text.split(_SEPARATORS[0])]
+    return tuple(dict.fromkeys(fold(part) for part in parts if part))[:MAX_VALUES]
+
+
+def _faces(features: CreativeFeatures) -> np.ndarray | None:
+    """Return [10] of an ad with a picture: number of faces, share of the largest, mean attributes (0 if none is measured)."""
+    if features.image is None and features.look is None:
+        return None
+    attributes = features.face_attributes
+    seen = attributes[np.isfinite(attributes).all(axis=1)]
+    mean = seen.mean(axis=0) if len(seen) else np.zeros(attributes.shape[1])
+    shares = features.face_shares
+    return np.array([min(len(shares), 5), float(shares.max()) if len(shares) else 0.0, *mean], np.float32)
+
+
+def _stack(values: Sequence[Any]) -> np.ndarray | None:
+    """Return [N, D] float32 with NaN rows for None; None when all are."""
+    width = next((len(value) for value in values if value is not None), 0)
+    if not width:
+        return None
+    blank = np.full(width, np.nan, np.float32)
+    return np.stack([blank if value is None else np.asarray(value, np.float32) for value in values])

@@ -1,0 +1,89 @@
+"""The card of an account's model as Markdown: members and floors beside each other, level, coverage, what it rests on.
+
+Knows plain values only: what `AccountModel.card` returns. Nothing is stated that was not measured for this very model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
+    """Return README.md of the folder that `train` writes.
+
+    Args:
+        card: as `AccountModel.card` returns it. plot: file name of the reliability plot, "" without one.
+    """
+    training, figures = card["training"], card["calibration"]
+    parts = [
+        "# The model of this account",
+        _opening(training),
+        "## What it is made of",
+        "Each member was fitted without a fifth of the groups (ads with the same words, or of one test) and judged on that "
+        "fifth, in turn. Weights are those of the super learner (van der Laan 2007). The last column says how much lower "
+        "the log-loss of the whole is than the member's, in nats per 1,000 impressions, with its 90 % interval over groups; "
+        "above 0 the whole is better.",
+        _members(card["members"]),
+        _best_floor(card["members"]),
+        "## How far to trust its rates",
+        _level(figures),
+        *([f"![predicted and observed rates; coverage by impressions]({plot})"] if plot else []),
+        _by_impressions(figures["by_impressions"]),
+        _reliability(figures["reliability"]),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in card["limits"]),
+        f"Model `{card['content_hash'][:16]}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _opening(training: Mapping[str, Any]) -> str:
+    languages = ", ".join(f"{name} {count:,}" for name, count in training["languages"].items())
+    said = f" Languages of the words (ads): {languages}." if languages else ""
+    return (
+        f"Fitted to {training['num_creatives']:,} ads in {training['num_groups']:,} groups, {training['impressions']:,} "
+        f"impressions, {training['clicks']:,} clicks.{said}"
+    )
+
+
+def _members(members: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = ["| member | weight | rank correlation | level | whole is better by (90 % interval) |", "|---|---|---|---|---|"]
+    for name, one in members.items():
+        low, high = (1000 * value for value in one["gain_interval"])
+        rank = "" if one["spearman"] is None else f"{one['spearman']:.3f}"
+        kind = " (floor)" if one["is_floor"] else ""
+        lines.append(
+            f"| {name}{kind} | {one['weight']:.2f} | {rank} | {one['level']:.2f} | "
+            f"{1000 * one['gain_of_stack']:+.4g} ({low:+.4g} to {high:+.4g}) |"
+        )
+    return "\n".join(lines)
+
+
+def _best_floor(members: Mapping[str, Mapping[str, Any]]) -> str:
+    name, one = min(((n, m) for n, m in members.items() if m["is_floor"]), key=lambda pair: pair[1]["gain_of_stack"])
+    low, high = one["gain_interval"]
+    if low > 0:
+        return f"The best floor is {name}; the whole is better, beyond chance."
+    return f"The best floor is {name}; the whole cannot be told from it{'' if high > 0 else ' and may be worse'}."
+
+
+def _level(figures: Mapping[str, Any]) -> str:
+    rank = figures["spearman"]
+    said = "" if rank is None else f" The rank correlation of predicted and observed rates is {rank:.3f}."
+    return (
+        f"Predicted clicks are {figures['level']:.2f} times the observed ones; the 90 % intervals of the rate cover "
+        f"{figures['coverage']:.1%} of held-out ads (binomial noise accounted for).{said}"
+    )
+
+
+def _by_impressions(rows: list[Mapping[str, Any]]) -> str:
+    lines = ["| tenth of ads by impressions (mean) | 90 % intervals cover | level |", "|---|---|---|"]
+    lines += [f"| {row['impressions']:,.0f} | {row['coverage']:.0%} | {row['level']:.2f} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _reliability(rows: list[Mapping[str, Any]]) -> str:
+    lines = ["| ads, lowest predicted rate first | predicted | observed |", "|---|---|---|"]
+    lines += [f"| {row['n']} | {row['predicted']:.4%} | {row['observed']:.4%} |" for row in rows]
+    return "\n".join(lines)
