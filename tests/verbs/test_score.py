@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
-from adcreative.ctr.evidence import ROW_GRADES, OODScore
+from adcreative.ctr.evidence import ROW_GRADES, OODScore, grade_row
 from adcreative.errors import CreativeError
-from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
+from adcreative.features.batch import CreativeFeatures
 from adcreative.features.builder import AccountHistory
 from adcreative.verbs.score import SCORE_COLUMNS, score_rows
 
@@ -21,10 +21,10 @@ GRADES = {"words": ["measured", "real clicks"], "picture": ["simulated", "market
 
 def score(creative: Creative, features: Any) -> dict[str, Any]:
     """Score one creative with a predictor that knows words to the east and the platform "meta"."""
+    knows = SimpleNamespace(unseen=lambda one: {"platform": one.platform} if one.platform not in ("", "meta") else {})
+    scores = {"words": OODScore(np.tile(EAST, (5, 1)), 0.1)}
     predictor = SimpleNamespace(
-        notes={"grades": GRADES},
-        ood_scores={"words": OODScore(np.tile(EAST, (5, 1)), 0.1)},
-        builder=SimpleNamespace(vocabularies={name: {"meta": 1} for name in CATEGORICAL_FIELDS}),
+        grade=lambda one, read: grade_row(one, read, grades=GRADES, ood_scores=scores, builder=knows),
         predict=lambda creatives, *_: [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence="e") for _ in creatives],
     )
     extractor = SimpleNamespace(extract=lambda creatives: [features])
@@ -65,10 +65,7 @@ def test_a_creative_of_the_history_is_not_read_again() -> None:
         predicted.extend(features)
         return [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence=one.headline) for one in creatives]
 
-    predictor = SimpleNamespace(
-        notes={"grades": GRADES}, ood_scores={}, predict=predict,
-        builder=SimpleNamespace(vocabularies={name: {} for name in CATEGORICAL_FIELDS}),
-    )  # fmt: skip
+    predictor = SimpleNamespace(grade=lambda *_: {"row": "measured"}, predict=predict)
     history = AccountHistory([known], [seen])
     rows = score_rows(SimpleNamespace(extract=extract), predictor, [equal, known, broken], history)  # type: ignore[arg-type]
     assert [id(one) for one in asked] == [id(equal), id(broken)], "only the same object is the same creative"
