@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import read_kind, read_manifest
-from adcreative.ctr.account.manifest import FORMAT as ACCOUNT_FORMAT
-from adcreative.ctr.account.manifest import KIND as ACCOUNT_KIND
-from adcreative.ctr.account.manifest import build_account_card
 from adcreative.errors import ArtifactError
 
 KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
+ACCOUNT_KIND, ACCOUNT_FORMAT = "account_model", 1  # of ctr.account.model.AccountModel
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,25 @@ def build_card(name: str, notes: Mapping[str, Any], content_hash: str) -> dict[s
             "It predicts clicks, not sales, and knows no audience beyond the columns given.",
         ],
         "calibration": {**notes["metrics"], "data": "a test split by group that no fitting step has seen"},
+        "content_hash": content_hash,
+        "training": notes["training"],
+    }
+
+
+def build_account_card(name: str, notes: Mapping[str, Any], content_hash: str) -> dict[str, Any]:
+    """Return the card of an account's model as plain values: purpose, source, limits, members and floors, held-out figures."""
+    grades = {modality: f"{grade} ({phrase})" for modality, (grade, phrase) in notes["grades"].items()}
+    return {
+        "name": name,
+        "purpose": "click rate of an ad of this account, with a 90 % interval",
+        "source": "; ".join(f"{modality}: {text}" for modality, text in grades.items()),
+        "licence": "that of the data it was fitted to",
+        "limits": [
+            "It knows this account alone; ads of another one, or column values it has not seen, are extrapolations.",
+            "It predicts clicks, not sales, and knows no audience beyond the columns given.",
+        ],
+        "calibration": {**notes["metrics"], "data": "groups of ads (same words or test) left out of the fit, in turn"},
+        "members": notes["members"],
         "content_hash": content_hash,
         "training": notes["training"],
     }

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from adcreative.artifacts import read_kind
 from adcreative.copywriter import Copywriter, build_copywriter
-from adcreative.ctr.account.manifest import KIND as ACCOUNT_KIND
 from adcreative.ctr.account.model import AccountModel
+from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.ctr.click_model import ClickModel
 from adcreative.ctr.predictor import Predictor
 from adcreative.editor.models import EditorTools

@@ -125,29 +125,34 @@ def fit_account(
     ood_scores, learnt.notes[NOTE] = _fit_ood_scores(creatives, features, unseen.fold, seed)
     models = []
     for number, general in enumerate(shipped):
+        own = fitted
         if number:
-            rows = _draw_groups(group, seed=seed + number)
-            part = tables[number].rows(rows)
-            wanted = [name for name in fitted if name in learnt.weights or name == MIXED]
-            own = _fit_members(part, encoders[number].encode(part), seed=seed + number, watch=watch, start=fitted, only=wanted)
-        else:
-            own = fitted
-        stack = Stack({n: m for n, m in own.items() if n in learnt.weights or n == MIXED}, learnt.weights, learnt.shift)
+            part = tables[number].rows(_draw_groups(group, seed=seed + number))
+            own = _fit_members(
+                part, encoders[number].encode(part), seed=seed + number, watch=watch, start=fitted,
+                only=[name for name in fitted if name in learnt.weights or name == MIXED],
+            )  # fmt: skip
         notes = {**learnt.notes, "seed": seed + SEED_STEP * number, "encoder_hashes": dict(config.encoder_hashes)}
-        models.append(
-            AccountModel(
-                encoders[number],
-                stack,
-                learnt.spread,
-                changes=learnt.changes,
-                ood_scores=ood_scores,
-                notes=notes,
-                shipped=general,
-            )
-        )
+        models.append(_put_together(encoders[number], own, learnt, ood_scores, notes, general))
     if progress is not None:
         progress(watch.total, watch.total)
     return models[0], models[1], models[2]
+
+
+def _put_together(
+    encoder: AccountEncoder,
+    members: Mapping[str, Member],
+    learnt: _Learnt,
+    ood_scores: Mapping[str, OODScore],
+    notes: Mapping[str, Any],
+    shipped: Predictor | None,
+) -> AccountModel:
+    """Return a model of the members that have a weight, and of the mixed model, whose variances its intervals need."""
+    kept = {name: member for name, member in members.items() if name in learnt.weights or name == MIXED}
+    stack = Stack(kept, learnt.weights, learnt.shift)
+    return AccountModel(
+        encoder, stack, learnt.spread, changes=learnt.changes, ood_scores=ood_scores, notes=notes, shipped=shipped
+    )
 
 
 def _read(creatives: Sequence[Creative], features: Sequence[CreativeFeatures], shipped: Predictor | None) -> AccountTable:

@@ -22,10 +22,12 @@ from adcreative.creative import Creative, Prediction
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread
 from adcreative.ctr.account.language import LANGUAGES, detect_language
-from adcreative.ctr.account.manifest import FORMAT, KIND, build_account_card
 from adcreative.ctr.account.members import MEMBERS, MIXED, Member
 from adcreative.ctr.account.mixed_model import MixedModel
 from adcreative.ctr.account.table import PARTS, AccountTable, read_table, read_text
+from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
+from adcreative.ctr.card import ACCOUNT_KIND as KIND
+from adcreative.ctr.card import build_account_card
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
 from adcreative.ctr.predictor import History, Predictor
