@@ -49,7 +49,7 @@ SEE_ALSO = (
 
 @dataclass(frozen=True)
 class CommandDoc:
-    """What one command says of itself; arguments and options are pairs of (spelling, meaning). panel: its group in the help."""
+    """Help of one command; arguments and options are pairs of (spelling, meaning), panel is its group in the help."""
 
     name: str
     panel: str
@@ -61,7 +61,7 @@ class CommandDoc:
 
 
 def command_docs() -> tuple[CommandDoc, ...]:
-    """Return what each command says of itself, the program first, in the order of the help."""
+    """Return the help of the program and of each command, in the order of the help."""
     group: Any = typer.main.get_command(app)
     with group.make_context("adcreative", [], resilient_parsing=True) as context:
         found = [_describe(group, "adcreative", context)]

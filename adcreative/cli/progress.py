@@ -114,7 +114,7 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
 
 
 def counted(count: int, noun: str) -> str:
-    """Say how many there are of what: a noun such as "row{s} taken" gets its s where it needs one."""
+    """Return such as "1 row taken", "2 rows taken" for the noun "row{s} taken"."""
     return f"{count} {noun.format(s='' if count == 1 else 's')}"
 
 

@@ -1,15 +1,15 @@
 """Headlines and descriptions for an ad, from a brief: written by an engine, passed by a lint.
 
-    brief.py        Brief (the user's words), Facts (what may be used of them)
-    candidates.py   CopyCandidates, FreshLine, LineSource, StreamingSource, Copywriter
-    build.py        build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
-    writer.py       LintedCopywriter: source -> lint -> top-up; in-memory cache; lines as they come
-    brand_kit.py    a brand manifest: words to use and avoid, tone, disclaimers
-    products/       product descriptions from attributes
-    local_llm.py    a causal language model through transformers; prompts.py and decoding.py serve it
-    server.py       an OpenAI-compatible chat server; chat.py, request_pace.py, answer_pieces.py and answer_lines.py serve it
-    template.py     the template grammar; ad_phrases.py cuts the ad's words into what its patterns take up
-    lint.py         check_copy; sentences.py and substance.py hold parts of it, rules/ the dated rule packs
+    brief.py          Brief (the user's words), Facts (what may be used of them)
+    candidates.py     CopyCandidates, FreshLine, LineSource, StreamingSource, Copywriter
+    build.py          build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
+    writer.py         LintedCopywriter: source -> lint -> top-up; in-memory cache; lines as they come
+    brand_kit.py      a brand manifest: words to use and avoid, tone, disclaimers
+    engines/          who writes lines: template grammar, local language model, chat server
+    lint/             what each line must pass: checks, sentences, substance
+    rules/            dated rule packs
+    products/         product descriptions from attributes
+    post_training/    tuning of the local language model on headline tests
 
 Importing this package loads no torch.
 """

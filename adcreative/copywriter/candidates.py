@@ -48,7 +48,7 @@ class CopyCandidates:
 
 @dataclass(frozen=True)
 class FreshLine:
-    """A clean line the moment it is there; the final candidates may hold a better one in its place."""
+    """A line that passed the lint, handed out as soon as it is written; the final candidates may replace it."""
 
     text: str
     kind: str
@@ -56,7 +56,7 @@ class FreshLine:
 
 
 class LineSource(Protocol):
-    """Proposes raw lines; what is wrong with them is the lint's business."""
+    """Proposes raw lines, which the lint checks afterwards."""
 
     engine: str
 
@@ -96,7 +96,7 @@ class CutShortError(CopywriterError):
 
 
 def drain(events: Generator[str, None, list[str]]) -> list[str]:
-    """Return what a source's stream returns, without a look at what it yields."""
+    """Run a source's stream to its end, ignore what it yields, and return what it returns."""
     while True:
         try:
             next(events)

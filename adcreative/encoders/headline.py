@@ -1,4 +1,4 @@
-"""How appealing is a headline: a linear head on what two frozen language models make of it, fitted to real headline tests.
+"""Headline appeal: a linear head on states of two frozen language models, fitted to real headline tests.
 
     score = sum over pooled states s of w_s . (mean over tokens of state s - its mean) / its scale
             + v . (mean over tokens of a middle layer of SmolLM2 - its mean) / its scale + u . surface(headline) + b
@@ -65,7 +65,7 @@ def surface_features(headline: str) -> np.ndarray:
 
 
 class HeadlineNet(nn.Module):
-    """Both language models, frozen, and the linear heads on what they make of a headline.
+    """Both language models, frozen, and the linear heads on their states.
 
     minilm: a BERT encoder; pooled_states: which of its hidden states are read, ascending; 0 is the embeddings, k what layer k
     gives. language: a causal decoder without its output layer, cut after the layer whose state is read.
@@ -117,7 +117,7 @@ class HeadlineNet(nn.Module):
         return torch.cat([early, (surface - self.surface_mean) / self.surface_scale], dim=1)
 
     def fitted_state(self) -> dict[str, Tensor]:
-        """Return what is ours: the heads and the scaling of what they read."""
+        """Return the fitted part alone (heads and scaling), without the frozen models."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith(("minilm.", "language."))}
 
 

@@ -1,4 +1,4 @@
-"""Real headline tests: what was shown against what, how often, and how well a score orders it. No torch.
+"""Real headline tests: arms, counts, splits, and how well a score ranks the arms of a test. No torch.
 
 A test shows several packages (headline + picture) at random to the same audience, so only packages of one test can be
 compared. Packages of a test that share the headline are pooled, since their difference is the picture's.

@@ -37,7 +37,7 @@ PERSONS = (981, 982, 983)  # ballplayer, groom, scuba diver
 
 
 class PictureLabeller:
-    """Names the classes of a picture. The same picture always has the same labels; other pictures do not matter."""
+    """Names the classes of a picture; the same picture always has the same labels, whatever else is in its batch."""
 
     def __init__(self, network: Any) -> None:
         self.network = network.eval().requires_grad_(False)

@@ -29,7 +29,7 @@ _shared: ContextVar[dict[PackedEncoder, dict[Tokens, Tensor]] | None] = ContextV
 
 @contextmanager
 def sharing_states() -> Iterator[None]:
-    """Within the block an encoder computes a text once, however often it is asked for; afterwards nothing is kept."""
+    """Within the block, each encoder computes a text once and keeps its states; afterwards they are dropped."""
     mark = _shared.set({})
     try:
         yield
@@ -114,7 +114,7 @@ class PackedEncoder:
 
 
 def _store_transposed(network: nn.Module) -> None:
-    """Lay the weights of linear layers out by their inputs: on a CPU a row's product with them is an eighth faster so.
+    """Store the weights of linear layers transposed in memory, which makes their products an eighth faster on a CPU.
 
     Each pass through a model reads weights that no cache holds, and y = x W^T then reads W as it lies. Same shapes, same bits.
     """

@@ -1,4 +1,4 @@
-"""Have the shipped click predictor judge the copywriter adapter's lines, and write what it says into the adapter's card.
+"""Measure how often the click predictor prefers the adapter's lines to the base model's, and write it into the adapter's card.
 
     python -m adcreative.release.adapter_wins packages-train.parquet data/weights/copywriter
 

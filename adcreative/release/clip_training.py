@@ -101,7 +101,7 @@ def read_ads(ads_dir: Path) -> CaptionedPictures:
 
 @dataclass(frozen=True)
 class TowerOutputs:
-    """What the frozen towers say: pictures [N, 1280], texts [M, 384], right [N, M] bool, held_out [N] bool."""
+    """Outputs of the frozen towers: pictures [N, 1280], texts [M, 384], right [N, M] bool, held_out [N] bool."""
 
     pictures: Tensor
     texts: Tensor
@@ -219,7 +219,7 @@ def fit_projections(outputs: TowerOutputs, words: Tensor, config: ClipTrainingCo
 
 
 def align_text_start(start: Projections, outputs: TowerOutputs, rows: Tensor) -> Projections:
-    """Turn the text projection so that texts lie near their pictures (orthogonal Procrustes): nothing is lost by turning."""
+    """Rotate the text projection so that texts lie near their pictures (orthogonal Procrustes); distances stay."""
     pictures = F.normalize(outputs.pictures[rows] @ start.picture.T, dim=1)
     texts = F.normalize(outputs.texts @ start.text.T, dim=1)
     right = outputs.right[rows].float()

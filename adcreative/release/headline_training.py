@@ -45,7 +45,7 @@ CONFIG = HeadlineTrainingConfig()
 
 @dataclass(frozen=True)
 class ReadHeadlines:
-    """What the frozen models make of N headlines: minilm [N, states, D], language [N, E], surface [N, S], float32."""
+    """Features of N headlines by the frozen models: minilm [N, states, D], language [N, E], surface [N, S], float32."""
 
     minilm: Tensor
     language: Tensor
@@ -96,7 +96,7 @@ def head_features(net: HeadlineNet, seen: ReadHeadlines, config: HeadlineTrainin
 
 
 def fit_heads(net: HeadlineNet, seen: ReadHeadlines, tests: HeadlineTests, config: HeadlineTrainingConfig) -> None:
-    """Set scaling and heads of `net` from the arms of `tests`, as `seen`."""
+    """Set scaling and heads of `net` from the features `seen` of the arms of `tests`."""
     standardise(net, seen)
     slopes = torch.from_numpy(
         fit_slopes(head_features(net, seen, config), tests, ridge=config.ridge, overdispersion=config.overdispersion)

@@ -43,7 +43,7 @@ Table = tuple[list[Creative], list[Any]]
 
 
 def facts_of(predictor: Predictor) -> dict[str, Any]:
-    """Return what the model says of itself, as plain values: kind, grades, training, changes, attribution, hash."""
+    """Return the facts stored in a model as plain values: kind, grades, training, changes, attribution, hash."""
     notes = predictor.notes
     return {
         "num_members": len(predictor.members), "model_name": predictor.config.model_name, "seed": notes["seed"],

@@ -1,4 +1,4 @@
-"""What an ad says of itself, cut into phrases that a pattern of the grammar can take up: the slots of rules/grammar.yaml.
+"""Phrases cut from an ad's own words, with which the patterns of the template grammar are filled (rules/grammar.yaml).
 
 Every phrase stands in the brief as it is, apart from its capitals and its article; nothing is added to it.
 """
@@ -24,7 +24,7 @@ _CLAUSE_WORDS = 3  # a shorter phrase is no headline by itself ("Nobody complain
 
 
 def copy_slots(facts: Facts) -> dict[str, list[str]]:
-    """Return what the brief offers for each slot; lists may be empty."""
+    """Return the phrases of the brief for each slot of the grammar; lists may be empty."""
     trade = trade_of(facts)
     product = "" if trade else _short_product(facts.product)
     head = trade["head"] if trade else _head_noun(product)
@@ -155,7 +155,7 @@ def with_article(product: str) -> str:
 
 @cache
 def _loose_ends() -> frozenset[str]:
-    """Words that a phrase may neither open nor end with: what is left is not a phrase on its own."""
+    """Return words that a phrase may neither open nor end with."""
     may_open = {"a", "an", "the", "your", "keep", "make", "meet", "give", "get", "from", "for", "no", "every", "each", "more"}
     return word_set("language", "dangling") - may_open
 

@@ -1,4 +1,4 @@
-"""The lines in what a language model server answers: read whole, or each one the moment it is closed while the rest is coming.
+"""Read the lines out of a chat server's answer: all at once, or each as soon as it is complete while the rest still streams.
 
 Knows text only; which answer is asked for is server's business, how it travels is chat's.
 """
@@ -82,7 +82,7 @@ class LineScanner:
 
 
 def stream_answer(pieces: Iterable[str]) -> Iterator[str | Answer]:
-    """Yield the lines of an answer, each once it is closed, and at the end what `read_answer` makes of the whole."""
+    """Yield each line of an answer as soon as it is complete; return what `read_answer` finds in the whole."""
     scanner, content = LineScanner(), []
     for piece in pieces:
         content.append(piece)

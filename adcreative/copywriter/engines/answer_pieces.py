@@ -1,4 +1,4 @@
-"""The text of a chat completion out of its bytes: server-sent events piece by piece, or one JSON object in one piece.
+"""Decode a chat completion: server-sent events piece by piece, or one JSON object.
 
 Which of the two it is, the answer itself tells, since servers that do not stream ignore the wish and content types are often
 wrong. Each `data:` line is taken as one event, as all OpenAI-compatible servers write them. Knows no sockets.
@@ -19,7 +19,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class AnswerError(Exception):
-    """What came back cannot be read, or not to its end; the message says why in a clause. Never leaves the copywriter."""
+    """The answer cannot be read to its end; the message is a clause that says why. Caught inside the copywriter."""
 
 
 def read_pieces(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -59,7 +59,7 @@ class TemplateSource:
 
 
 def _turn(groups: list[list[str]], number: int) -> list[list[str]]:
-    """Return the next two of `groups`, in turns."""
+    """Return the next two of `groups`, taking turns."""
     return [groups[(2 * number + k) % len(groups)] for k in range(min(2, len(groups)))]
 
 

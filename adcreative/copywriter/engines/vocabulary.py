@@ -1,4 +1,4 @@
-"""Which words a very small model may use next: general ad words, the words of the brief's field, and the brief's own.
+"""Vocabulary that a very small model is held to: general ad words, words of the brief's trade, and the brief's own.
 
 A small model is fluent but wanders; held to a vocabulary it stays on the subject. Words are token paths in a trie, so a word
 of several tokens can only be finished. Knows token ids and words; does not know the network.

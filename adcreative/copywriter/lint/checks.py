@@ -190,7 +190,7 @@ def claim_problems(text: str, facts: Facts) -> Iterable[str]:
 
 
 def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
-    """A line may not turn the brief around: "without the white cast" into "with the white cast", or do without the product."""
+    """Yield reversals of the brief: "with the white cast" for "without the white cast", or doing without the product."""
     line = {stem(word): word for word in WORD.findall(text)}
     without = {stem(word) for word in word_set("language", "without_words")}
     if not without & line.keys():
@@ -203,7 +203,7 @@ def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
 
 
 def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[str]:
-    """speaks_of_things: "they" are the shoes, so who speaks is not asked."""
+    """Yield problems with who speaks and of whom; speaks_of_things: "they" means the shoes, so pronouns are not checked."""
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
     refused = [pattern.replace("WORD", personal["ambiguous"]) for pattern in personal["of_people"]]
@@ -286,7 +286,7 @@ def _whole_word(text: str, start: int, end: int) -> str:
 
 
 def in_context(words: str, text: str, facts: Facts) -> bool:
-    """Say whether the last of `words` has a neighbour in `text` that it also has in the brief, or has no neighbour at all."""
+    """Return True when the last of `words` stands beside a word that it also stands beside in the brief, or alone."""
     wanted = stem((WORD.findall(words) or [words])[-1])
     pairs = [pair for pair in neighbours(text) if wanted in pair]
     return not pairs or any(pair in facts.pairs for pair in pairs)

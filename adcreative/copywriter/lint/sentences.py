@@ -57,7 +57,7 @@ def _question_problems(words: list[str], *, is_question: bool, ends_bare: bool) 
 
 
 def _clause_problems(text: str, words: list[str]) -> Iterable[str]:
-    """A line that opens with when, because, if, tired of ... needs a second clause."""
+    """Yield a missing second clause after an opening such as when, because, if or tired of."""
     has_second = _CLAUSE_MARK.search(text[:-1]) is not None
     if words[0] in word_set("language", "subordinate") and not has_second and not text.endswith("?"):
         yield f"is half a sentence (opens with {words[0]!r})"
@@ -85,7 +85,7 @@ def _article_problems(text: str) -> Iterable[str]:
 
 
 def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[str]:
-    """Plural subject with a singular verb, an unfinished "makes your skin look", a brand with an article, "too small"."""
+    """Yield faults such as a plural subject with a singular verb, an unfinished "makes your skin look", "too small"."""
     found = _PLURAL_SUBJECT.search(text)
     brand_words = facts.brand.casefold().split()
     if found and not found.group(1).endswith(("ss", "us", "is")) and found.group(1).casefold() not in brand_words:
@@ -104,7 +104,7 @@ def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[s
 
 
 def _capital_problems(text: str, facts: Facts) -> Iterable[str]:
-    """In sentence case, a capital inside the line is a name; only names of the brief are known."""
+    """Yield capitals inside a line set in sentence case, unless they begin a name of the brief."""
     if not text[:1].isupper() and text[:1].isalpha() and not any(text.startswith(name) for name in facts.names):
         yield "starts with a small letter"
     inner = [found for found in WORD.finditer(text) if text[: found.start()].rstrip()[-1:] not in ("", *".!?:–—")]

@@ -1,4 +1,4 @@
-"""What a new line must hold: a word that not any ad could have, and the offer of the line in whose place it stands.
+"""What a new line must keep: a word particular to this ad, and the offer of the line that it replaces.
 
 Without the first rule a search finds the emptiest lines of all ("The room you may not know yet", "Take a closer look"), which
 arouse curiosity about nothing; without the second it trades "first month free" for one. Used by lint only.
@@ -15,7 +15,7 @@ from adcreative.copywriter.rules import compiled, rule_pack, word_set
 
 
 def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
-    """Yield what a new line of `kind` lacks; the words of an ad that says nothing itself lack nothing.
+    """Yield what a new line of `kind` lacks beside the ad; an ad without words has no missing words.
 
     The name of the brand is enough of its own for a headline, but not for a description that had more to say.
     """
@@ -35,13 +35,13 @@ def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
 
 
 def offers_of(text: str) -> dict[str, str]:
-    """Return the offers in a text, amounts of money, percentages and what is free: how each is compared, and as it stands."""
+    """Return the offers in a text (money, percentages, what is free) as {form for comparison: text as written}."""
     found = (match.group(0) for match in compiled(rule_pack("claims")["offers"]["pattern"]).finditer(text))
     return {"".join(one.casefold().split()): one for one in found}
 
 
 def _told_stems(facts: Facts) -> set[str]:
-    """Return the stems of what the ad tells outside its brand's name: "Oat Table" does not tell of a table."""
+    """Return the stems of the ad's words without its brand's name: "Oat Table" does not mention a table."""
     told = " | ".join((facts.product, facts.headline, facts.description, *facts.liked))
     named = re.escape(facts.brand)
     return {stem(word) for word in WORD.findall(re.sub(named, " ", told, flags=re.IGNORECASE) if named else told)}

@@ -1,4 +1,4 @@
-"""What a copywriter's model learns from: approved lines and preferred lines, from real tests or from a brand's own file.
+"""Training data for the copywriter's model: approved lines and preference pairs, from real tests or a brand's own file.
 
 Prompts have the shape that the copywriter uses (see prompts.py): the brief, `Headlines:` and a dash; the answer is a space and
 the line. Two sources:

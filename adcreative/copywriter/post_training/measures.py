@@ -1,4 +1,4 @@
-"""What a tuned model is judged by: likelihoods of lines, preference accuracy, perplexity, win rates, defects.
+"""Measures of a tuned language model: likelihoods of lines, preference accuracy, perplexity, win rates, defects.
 
 Intervals are 95 % bootstrap intervals over tests (or briefs), since lines of one test are not independent. Lines are [N], tests
 [T], pairs [K]. Knows models and numbers; what is compared with what is post_training_card's business.

@@ -1,4 +1,4 @@
-"""How much of a record is said, and how much is said that it does not back: both rates on families that no engine was shown.
+"""Attribute recall and unsupported claims of each engine, on product families that no engine was shown.
 
 Three ways are measured for each engine: as it wrote first (raw), the best of its candidates (ranked), and what a user gets
 (delivered: filtered, ranked, completed). Beside them stands a control that copies the description of the nearest known product:

@@ -1,4 +1,4 @@
-"""What a description says of a product, held against its record: attributes mentioned, claims without support, stuffing.
+"""Check a description against the record of its product: attributes mentioned, unsupported claims, keyword stuffing.
 
 An attribute is mentioned when all content words and numbers of its value stand in one running sentence that does not deny them
 (a value with a number: in its order, unit included). A claim has no support when it is a number, a value of other products, a

@@ -30,7 +30,7 @@ TextScorer = Callable[[Sequence[str], ProductFacts], np.ndarray]
 
 
 class DescriptionSource(Protocol):
-    """Proposes raw descriptions; what is wrong with them is the describer's business."""
+    """Proposes raw descriptions, which the describer checks afterwards."""
 
     engine: str
 
@@ -58,7 +58,7 @@ class RankWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """A description and how it stands to its record; raw holds the engine's candidates as they came, best guess of it first.
+    """A description with its claims checked against the record; raw holds the engine's candidates, its best guess first.
 
     engine says who wrote it. notes are sentences for the user. is_cancelled: stopped before the engine had written all.
     """

@@ -1,4 +1,4 @@
-"""A product as a record of attributes, and what of it may be used. The words of a record are data, as those of a brief are.
+"""A product as a record of attributes. Its words are data and are never followed as instructions, like those of a brief.
 
 A cell that talks to a language model is left out whole, name and value; the number of attributes and their lengths are capped.
 No torch here.

@@ -1,4 +1,4 @@
-"""Sentences from attributes without a language model: the template engine, and what it adds where a model left one out.
+"""Write sentences from attributes without a language model: the template engine, also used to add attributes a model left out.
 
 Each attribute becomes one predicate ("is made of cork"); two share a sentence. Nothing is said that the record does not say. In
 other languages than English only the record's own words and punctuation are used.
