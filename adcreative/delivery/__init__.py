@@ -1,4 +1,4 @@
-"""After the edit: plan the test, hand the variants over, read the results, and learn from them.
+"""After the edit: plan the test, export the variants, read the results, and learn from them.
 
     variants      the arms of a run: one original and one edited ad per test, with names that can be joined back
     sequential    the anytime-valid comparison of two click rates

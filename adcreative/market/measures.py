@@ -50,7 +50,7 @@ class ExpressionSet(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureMeasures:
-    """The picture as the response sees it.
+    """The measures of a picture that the planted response depends on.
 
     look: LOOKS -> raw value. face_shares [F]: each face box's share of the picture's area, 0..1. face_attributes
     [F, len(FACE_ATTRIBUTES)]: raw units of the face reader.

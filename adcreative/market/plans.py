@@ -30,7 +30,7 @@ _VARIED_SHARES = (0.35, 0.30, 0.15, 0.20)
 
 @dataclass(frozen=True, kw_only=True)
 class AdPlan:
-    """One ad to be: everything but pixels and results. face_codes [F, C]; design is None for an ad of words only."""
+    """The plan of one ad: everything but pixels and results. face_codes [F, C]; design is None for an ad of words only."""
 
     number: int
     brand: Brand

@@ -1,4 +1,4 @@
-"""What a typical market rewards, and how a seed departs from it: the tables behind `truth`. Plain data and one draw.
+"""What a typical market rewards, and how the market of one seed differs: the tables behind `truth`. Plain data and one draw.
 
 A weight of 0.1 is about 10 % of the click rate. Every planted number is `core + spread * draw`, where the draw is a standard
 normal (cut at 2.5) hashed from the seed and the number's name: independent of order, the same in every process, and defined

@@ -174,5 +174,5 @@ def rate(terms: dict[str, float]) -> float:
 
 
 def _limit(value: float, limit: float) -> float:
-    """Return `limit * tanh(value / limit)`: what is small passes, what is large stops paying."""
+    """Return the soft limit `limit * tanh(value / limit)`: small values pass unchanged, large ones saturate."""
     return limit * math.tanh(value / limit)

@@ -1,4 +1,4 @@
-"""Where the face edits of a run go all together: the mean shift of each direction over all faces, never of one person.
+"""How the face edits of a run shift faces on average: the mean of each direction over all faces, never of one person.
 
 A search that learns "more smile" makes every ad smile more; each edit may be fine and the whole still be a change of how people
 are shown. Only directions that may be edited are counted, as the edits name them: nothing is measured on a face here, and no
@@ -34,7 +34,7 @@ class DirectionDrift:
 
     @property
     def sentence(self) -> str:
-        """Say it in half a sentence; "grew" and "fell" only of what has a more and a less."""
+        """Half a sentence, such as "smile grew by 0.20"; a direction without more and less "shifted"."""
         _, more, less = DIRECTION_WORDS.get(self.name, ("", "more", "less"))
         verb = "shifted" if more == less else "grew" if self.mean > 0 else "fell"
         what, _, how = self.label.partition(", ")
@@ -43,8 +43,11 @@ class DirectionDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceDrift:
-    """What the edits of a run do to faces: num_faces found in all creatives, kept ones among them; num_edited of them; the
-    directions, largest mean shift first; how many directions are left out."""
+    """What the edits of a run do to faces.
+
+    num_faces: found in all creatives, kept ones included; num_edited: of them. directions: largest mean shift first.
+    num_left_out: directions that moved too few faces to be stated.
+    """
 
     num_faces: int
     num_edited: int
@@ -53,7 +56,7 @@ class FaceDrift:
 
     @property
     def sentence(self) -> str:
-        """Say it to a marketer: which expressions grew or fell, over how many faces."""
+        """One sentence for a marketer: which expressions grew or fell, over how many faces."""
         shifts = [one for one in self.directions if abs(one.mean) >= MIN_SAID][:MAX_SAID]
         over = f"Over {self.num_faces} faces, {self.num_edited} of them edited,"
         if not shifts:

@@ -43,7 +43,7 @@ def draw_heat(image_u8: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def render_explanation(explanation: Mapping[str, Any], picture: Image.Image | None, heat: Image.Image | None) -> str:
-    """Return the page of an explanation (see `verbs.explain`), pictures inside; it asks for nothing from anywhere."""
+    """Return the page of an explanation (see `verbs.explain`), with its pictures inside; it loads nothing from the network."""
     sizes = [abs(part["share_log_odds"]) for part in explanation["parts"]]
     words = [abs(word["log_odds"]) for word in explanation["words"]]
     return render_part(

@@ -150,7 +150,7 @@ def _rank(row: Mapping[str, Any], *, is_calibrated: bool) -> tuple[int, float]:
 
 
 def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard:
-    """Say a result in words, without its pictures."""
+    """Return the card of a result, without its pictures."""
     status = str(row.get("status"))
     lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
     original = row.get("ctr_original")

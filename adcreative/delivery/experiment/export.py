@@ -1,4 +1,4 @@
-"""Variants handed over: Google Ads Editor CSV, Meta bulk sheet, AdCP creative manifests; one writer a format.
+"""Write the variants of a run for a platform: Google Ads Editor CSV, Meta bulk sheet, AdCP creative manifests.
 
 Every ad is written paused and carries its variant id (ad name, label or creative_id), so that results can be joined back. Texts
 are never cut: an ad that breaks a platform's limit is left out and named with what to do. CSV cells are written so that no
@@ -48,7 +48,9 @@ _OVERSIGHT = ("none", "prompt_only", "selected", "edited", "directed")
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings:
-    """What the run does not know. extra_headlines and extra_descriptions stand beside the variant's own line in Google's ads,
+    """What an export needs beside the run.
+
+    extra_headlines and extra_descriptions stand beside the variant's own line in Google's ads,
     which need three and two; image_url is where the pictures will lie; human_oversight is one of AdCP's five words."""
 
     url: str
@@ -70,7 +72,7 @@ class ExportSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What was written, and what was not."""
+    """The files that were written, and the ads that were left out."""
 
     path: Path
     done: int
@@ -246,7 +248,7 @@ def _copy_picture(variant: Variant, out: Path) -> str:
 
 
 def _note_escapes(row: Mapping[str, Any]) -> list[str]:
-    """Name the cells that carry an apostrophe against spreadsheets, which the platform would take as text."""
+    """Warn of cells that begin with an apostrophe (it stops spreadsheets from running them), since the platform shows it."""
     cells = [name for name, text in row.items() if isinstance(text, str) and escape_cell(text) != text]
     return (
         [f"{', '.join(cells)} starts like a formula and has an apostrophe in front; check it before uploading"] if cells else []

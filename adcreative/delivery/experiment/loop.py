@@ -1,4 +1,4 @@
-"""The closed loop: what variants really did, kept in one DuckDB file, held against what was predicted, and learnt from.
+"""The closed loop: results of variants are kept in one DuckDB file, compared with the predictions, and used for training.
 
 Results are joined to variants by the id in their ad name, else by the exact name. Importing is idempotent: the same file
 changes nothing, and a later export of the same days replaces them instead of adding to them. Needs the extra `loop`.

@@ -1,4 +1,4 @@
-"""The read-out of a running test: winner, loser, or go on; may be asked every day without being fooled by luck.
+"""The read-out of a running test: winner, loser, or go on. Looking at it every day does not raise the error rate.
 
 Each variant is compared with the control by `sequential.compare_rates`. With k variants each is held to level / k
 (Bonferroni), so that the answers and the intervals agree and the chance that any of them is ever wrong stays below `level`.

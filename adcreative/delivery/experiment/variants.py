@@ -1,4 +1,4 @@
-"""The arms of a run: for every edited creative its original (the control) and its edit, with names that results bring back.
+"""The arms of a run: for every edited creative its original (the control) and its edit, named so that results can be joined.
 
 Reads the folder that `optimize` writes (results.jsonl and results.run.json) and, where it is still there, the catalogue the run
 was made from, for brand, call to action and context. Creatives that were kept as they were need no test and give no arms.

@@ -1,4 +1,4 @@
-"""Does an ad tire? The click rate of a creative over its age, from rows of a platform's export by day.
+"""Ad fatigue: the trend of a creative's click rate over its age, from rows of a platform's export by day.
 
     clicks ~ Binomial(impressions, p),   logit p = a + b * age in weeks
 
@@ -25,7 +25,7 @@ LEVEL = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Fatigue:
-    """how the odds of a click on one ad change a week, relative (-0.1: falls by a tenth), with its 90 % interval.
+    """The weekly relative change of the odds of a click on one ad (-0.1: falls by a tenth), with its 90 % interval.
 
     change, low and high are None when there is too little data; `missing` then says what is missing. series holds
     (age in days, impressions, clicks) of every period, oldest first.
@@ -49,7 +49,7 @@ class Fatigue:
 
 
 def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[Fatigue, ...]:
-    """Measure each ad, the surest fall first, those with too little data last.
+    """Measure the fatigue of each ad; the most certain decline comes first, ads with too little data last.
 
     Args:
         rows: of an export; rows of one ad and one span of days are added up.

@@ -13,6 +13,7 @@ from adcreative.editor.decision.opinions import Opinion, ask_choosers
 from adcreative.editor.decision.result import FinalEdit, list_word_edits
 from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.final_pixels import compose_creative
+from adcreative.editor.scoring.objectives import LIKENESS_DECIMALS
 from adcreative.editor.search.registry import SearchResult
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
@@ -118,8 +119,11 @@ def compose_edit(opened: EditableCreative, genome: Individual, space: GeneSpace,
     strengths, edited = space.strengths([genome])[0], compose_creative(opened, genome, space, lines)
     identity, realism = None, None
     if opened.session is not None:
-        realism = float(opened.session.realism(strengths[None].astype(np.float32))[0])
-        identity = float(opened.session.identity(strengths.astype(np.float32))) if strengths.any() else 1.0
+        realism = identity = 1.0
+        if strengths.any():
+            realism = float(opened.session.realism(strengths[None].astype(np.float32))[0])
+            identity = float(opened.session.identity(strengths.astype(np.float32)))
+            realism, identity = round(realism, LIKENESS_DECIMALS), round(identity, LIKENESS_DECIMALS)
     adjustments = space.adjustments([genome])[0]
     return Finalist(
         genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, realism=realism,

@@ -1,9 +1,9 @@
-"""From a front to one edit, and whether it is delivered: knee, finalists, and what three judges say.
+"""Which edits of a front become finalists, and whether the picked one is delivered: knee, shrinkage, verdict.
 
-The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so nothing is believed
-by the model that picked it. Three models of other seeds, splits and data look at the same final pixels and words: predictor
-and judge choose together (`pool_opinions`), the auditor, who had no part in the choice, reports. The two answers, c of those
-who chose and a of the auditor, are shrunk by how far they disagree:
+The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so the model that
+picked an edit does not report its gain alone. Three models of different seeds, splits and data score the same final pixels and
+words: predictor and judge choose together (`scoring/uplift.py`), the auditor, which had no part in the choice, reports. The
+two answers, c of those that chose and a of the auditor, are shrunk by how far they disagree:
 
     expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
              = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 when one is not
@@ -72,7 +72,7 @@ def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNE
 
 
 def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_finalists: int) -> list[Individual]:
-    """Return up to num_finalists useful edits of a front, distinct to the eye: its knee, then by the lower bound.
+    """Return up to num_finalists useful edits of a front that differ visibly: its knee first, then by lower bound.
 
     Empty when no edit on the front promises a positive lower bound.
     """
@@ -89,15 +89,18 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
 
 
 def shrink_uplift(chosen: float, audited: float) -> float:
-    """Return what to expect of an uplift that was chosen by one opinion and is audited by another; 0 unless both are gains."""
+    """Return the uplift to expect when two models predict `chosen` and the third `audited`; 0 unless both are gains."""
     if chosen <= 0.0 or audited <= 0.0:
         return 0.0
     return 2.0 * chosen * audited / (chosen + audited)
 
 
 def give_verdict(*, chosen: float, low: float, judged: float, audited: float, std: float, min_uplift: float = 0.0) -> Verdict:
-    """Decide whether an edit is delivered: the lower bound of those who chose and the auditor's uplift are positive, and what
-    is expected of both is above min_uplift."""
+    """Decide whether an edit is delivered.
+
+    It is when the lower bound of the two models that chose is positive, the auditor's uplift is positive, and the uplift
+    expected from all three is above min_uplift.
+    """
     expected = shrink_uplift(chosen, audited)
     if low <= 0.0:
         reason = (

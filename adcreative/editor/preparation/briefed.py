@@ -18,8 +18,11 @@ LINES_AT_ONCE, MAX_ROUNDS = 2, 8
 
 @dataclass(frozen=True)
 class Briefed:
-    """A copywriter that is also told what the user asks for: `text` may be taken facts from, `avoid` may not be said, and the
-    brand kit's rules hold for every line."""
+    """A copywriter that is also told what the user asks for.
+
+    text: what the lines should be about; facts of it may be used. avoid: words that may not be used. kit: brand rules that
+    hold for every line.
+    """
 
     copywriter: Any
     text: str = ""
@@ -55,9 +58,11 @@ def write_lines(
     seed: int = 0,
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[str]:
-    """Yield up to `num` different lines of `kind` ("headline" or "description") that pass the rules, each when it is there.
+    """Yield up to `num` different lines of `kind` that pass the rules, each as soon as it is written.
 
-    A copywriter that has `stream` is asked for all lines in one go and heard line by line; another for a few at a time.
+    kind is "headline" or "description".
+    A copywriter that has `stream` is asked for all lines at once and yields them one by one; another is asked for a few at a
+    time.
 
     Raises:
         CopywriterError: the engine cannot write and has no fallback.
@@ -87,7 +92,7 @@ def _can_stream(copywriter: Any) -> bool:
 def _stream(
     copywriter: Any, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None
 ) -> Iterator[FreshLine | CopyCandidates]:
-    """Yield what a copywriter's `stream` does; of one that has none, only the candidates at the end."""
+    """Yield the events of a copywriter's `stream`; one without `stream` yields its candidates once, at the end."""
     write = copywriter.stream if _can_stream(copywriter) else copywriter.write
     events = write(brief, num_headlines, num_descriptions, seed, should_stop=should_stop)
     yield from events if _can_stream(copywriter) else (events,)

@@ -1,4 +1,4 @@
-"""New lines from two others: the head of one and the tail of another, cut where both mean the same."""
+"""New lines from two others: the head of one and the tail of another, cut at corresponding places."""
 
 from __future__ import annotations
 

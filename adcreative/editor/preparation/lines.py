@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def build_lines(
     creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
 ) -> tuple[Lines, str]:
-    """Return the lines and buttons to choose from, the creative's own first, the others by predicted rate; and a note for the
-    user.
+    """Write, cross, encode and rank the lines to choose from; return them with the buttons, and a note for the user.
+
+    The creative's own line is first, the others follow by predicted rate.
 
     New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is only
     replaced where there is one: nothing is added to a creative that has none.
@@ -70,7 +71,7 @@ def _cross(lines: tuple[str, ...], kind: str, brief: Brief, config: EditorConfig
 
 
 def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[str]) -> bool:
-    """Return whether a line carries, whole, every disclaimer that one of the others carries."""
+    """Return whether a line holds every disclaimer, word for word, that any of the others holds."""
     return all(one in line for one in disclaimers if any(one in other for other in others))
 
 
@@ -92,7 +93,7 @@ def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple
 
 
 def known_buttons(predictor: Any) -> frozenset[str] | None:
-    """Return the buttons of a predictor's training data, folded; None when it does not say."""
+    """Return the buttons of a predictor's training data in lower case; None when it does not say."""
     builder = getattr(predictor, "builder", None)
     return frozenset(builder.vocabularies["cta"]) if builder is not None else None
 

@@ -23,6 +23,8 @@ from adcreative.editor.space.lines import Lines
 if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
 
+LIKENESS_DECIMALS = 6  # of identity and realism; finer differences are rounding noise
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringConfig:
@@ -78,13 +80,16 @@ class CandidateScorer:
             realism: [P], measured on renders; None adds it up from the surrogate.
         """
         decoded, choices = self.space.decode(genomes), self.space.choices(genomes)  # [P, S], [P, 4]
-        identity, realism = self._identity(seen), self._realism(genomes) if realism is None else realism
+        strengths, adjustments = self.space.strengths(genomes), self.space.adjustments(genomes)
+        realism = self._realism(genomes) if realism is None else realism
+        realism = as_likeness(realism, is_changed=np.asarray(strengths.any(axis=(1, 2))))
+        identity = as_likeness(self._identity(seen), is_changed=np.asarray(decoded.any(axis=1) | (choices[:, 3] > 0)))
         creatives = [self.creative] + [self.lines.apply(self.creative, int(h), int(d), int(b)) for h, d, b, _ in choices]
         features = [self._with_words(one, int(h), int(d)) for one, (h, d, _, _) in zip(seen, choices, strict=True)]
         opinions = [predict_uplift(one, creatives, [self.features, *features]) for one in self._predictors]
         mean, std = pool_opinions(*(np.stack(part) for part in zip(*opinions, strict=True)))
         is_edited = np.asarray(np.hstack([decoded != 0.0, choices != 0]).any(axis=1))  # [P]
-        sizes = measure_size(self.space.strengths(genomes), self.space.adjustments(genomes), choices)
+        sizes = measure_size(strengths, adjustments, choices)
         return [
             self._score(float(mean[i]), float(std[i]), float(identity[i]), float(realism[i]), size=float(sizes[i]))
             if is_edited[i]
@@ -126,6 +131,15 @@ class CandidateScorer:
         for words, part in ((headline, "headline"), (body, "body")):
             seen = seen if words is None else seen.with_words_of(words, (part,))
         return seen
+
+
+def as_likeness(values: np.ndarray, *, is_changed: np.ndarray) -> np.ndarray:
+    """Return identity or realism [P] without rounding noise: exactly 1 where the picture is unchanged, else six decimals.
+
+    The last bits differ from process to process (BLAS sums in an order that depends on where an array lies in memory). Left in,
+    they would decide which of two otherwise equal edits dominates, and the same seed would find different edits.
+    """
+    return np.where(is_changed, np.round(values, LIKENESS_DECIMALS), 1.0)
 
 
 def measure_size(strengths: np.ndarray, adjustments: np.ndarray, choices: np.ndarray) -> np.ndarray:

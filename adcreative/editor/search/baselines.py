@@ -1,4 +1,4 @@
-"""What NSGA-II has to beat with the same gene space and budget: AdSEE's genetic editor, CMA-ES, random search, hill climbing.
+"""The algorithms that NSGA-II is compared with at the same budget: AdSEE's genetic editor, CMA-ES, random, hill climbing.
 
 Each is an algorithm to ask and tell, like nsga2.NSGA2Search, and starts from the unedited creative. An edit that is not
 allowed (identity lost) ranks behind every edit that is, as everywhere in the editor.
@@ -20,7 +20,7 @@ NOT_ALLOWED = 1e6  # added to what CMA-ES minimises for an edit that is not allo
 
 
 class AdSEESearch:
-    """The single-objective genetic editor of AdSEE: raises the predicted uplift, with no bound, sparsity or size in mind.
+    """The genetic editor of AdSEE: it maximises the predicted uplift alone, whatever its uncertainty, sparsity and size.
 
     parents = the best third of the population; child k = uniform crossover of parents k and k+1 (mod their number), then a
     fifth of its genes drawn anew from the whole space; the best of the last population survives.
@@ -56,7 +56,7 @@ class AdSEESearch:
 
 
 class RandomSearch:
-    """Samples of the space, from sparse to dense, each drawn by itself and distributed as those that NSGA-II begins with."""
+    """Independent random samples of the space, from sparse to dense, distributed like the first population of NSGA-II."""
 
     def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
         self.space, self.config, self._rng = space, config, rng
@@ -70,7 +70,7 @@ class RandomSearch:
         return samples
 
     def tell(self, candidates: list[Individual]) -> None:
-        """Go on as before: random search learns nothing."""
+        """Learn nothing; only note that the unedited creative was asked for."""
         self._is_first = False
 
 

@@ -39,7 +39,7 @@ class NSGA2Search:
         self._screening = self._even_generations()
 
     def ask(self) -> list[Individual]:
-        """Return the unedited creative and samples; when the space has been sampled evenly, children of the population."""
+        """Return the next generation of the even sample, the unedited creative first; then children of the population."""
         return self._screening.pop(0) if self._screening else self._offspring()
 
     def tell(self, candidates: list[Individual]) -> None:
@@ -82,5 +82,5 @@ class NSGA2Search:
 
 
 def _distinct(candidates: list[Individual], space: GeneSpace) -> list[Individual]:
-    """Return the candidates without repeats of the same meaning, the first of each."""
+    """Return the candidates without those that decode to the same edit; the first of each stays."""
     return list({space.key(candidate): candidate for candidate in reversed(candidates)}.values())[::-1]

@@ -42,7 +42,7 @@ class ScoreSurrogate:
         self._grid = np.hstack([np.zeros((len(low), 1)), low[:, None] + steps * (high - low)[:, None]])  # [S, GRID+2]
 
     def add(self, candidates: list[Individual]) -> None:
-        """Learn from scored candidates; those that are not allowed at all (no face seen) tell nothing."""
+        """Learn from scored candidates; those with a lost face or without a usable score are skipped."""
         usable = [one for one in candidates if one.score is not None and one.score.violation < 1.0]
         if usable:
             self._features.append(self._encode(usable))

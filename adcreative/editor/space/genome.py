@@ -49,7 +49,9 @@ class CandidateScore:
 
 
 class EditFitness(base.Fitness):
-    """Raise the lower bound of uplift, keep identity, keep the edit small and real; what is not allowed loses to all that is.
+    """Four objectives: a large lower bound of uplift, faces that stay themselves, a small edit, and a realistic one.
+
+    An edit that violates a limit is worse than every edit that violates none or less.
 
     values: (uplift_low, identity, size, realism).
 
@@ -95,7 +97,7 @@ class Individual(list[float]):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneSpace:
-    """The box a genome lives in.
+    """The search space: which genes a genome has, and the range of each.
 
     num_faces: faces that may be edited. low, high [K]: safe range of each direction, in standard deviations, with
     low <= 0 <= high. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
@@ -183,7 +185,7 @@ class GeneSpace:
         return 2 * self.num_strengths + 1 + len(CHOICES)
 
     def _at(self, draws: np.ndarray, active_share: float | None = None) -> Individual:
-        """Return the genome at a place of the unit cube: strengths, bits, share of active bits, choices."""
+        """Return the genome for numbers drawn in 0..1: strengths, bits, share of active bits, choices."""
         num, (low, high) = self.num_strengths, self.bounds()
         share = draws[2 * num] if active_share is None else active_share
         bits = draws[num : 2 * num] < share

@@ -1,4 +1,4 @@
-"""What of a picture an edit of the whole may not touch: faces, salient things (the product), and text. No models, no torch.
+"""Which parts of a picture stay when the whole picture is edited: faces, salient things (the product), text. No models.
 
 Each part answers with a mask of the picture's pixels or a box around it; both err on the side of protecting too much, since
 a product that is painted over cannot be sold and a line that is cut cannot be read.
@@ -39,7 +39,7 @@ class Protection:
 
 
 def protect(image_u8: np.ndarray, faces_xyxy_px: Sequence[Any] = (), extra: np.ndarray | None = None) -> Protection:
-    """Return what of a picture [H, W, 3] stays: faces with a margin, salient things, text, and `extra` [H, W]."""
+    """Find what of a picture [H, W, 3] stays: faces with a margin, salient things, text, and the mask `extra` [H, W]."""
     height, width = image_u8.shape[:2]
     mask = salient_mask(image_u8) | text_mask(image_u8)
     mask = ndimage.binary_dilation(mask, iterations=max(1, round(GROWTH_SHARE * min(height, width))))
@@ -51,12 +51,12 @@ def protect(image_u8: np.ndarray, faces_xyxy_px: Sequence[Any] = (), extra: np.n
 
 
 def salient_mask(image_u8: np.ndarray) -> np.ndarray:
-    """Return where things are in the picture [H, W, 3], [H, W] bool: what surprises, and what has not the ground's colours.
+    """Return a mask [H, W] of salient things in the picture [H, W, 3]: unusual texture, or colours unlike the background's.
 
         L = log |F[channel]|,  R = L - mean3x3(L),  S = gauss * |F^-1[exp(R + i phase)]|^2,  surprising: S > 3 mean(S)
         d^2 = (c - m)^T C^-1 (c - m) with mean m and covariance C of the colours at the frame,  foreign: d^2 > 16.3
 
-    The first finds small things in texture and loses large plain ones, the second finds those.
+    The first finds small things in texture and misses large plain ones; the second finds those.
 
     Source: Hou & Zhang 2007, "Saliency detection: a spectral residual approach", eq. 3-6, per channel, sigma 2.5 as in their
     code; Wei, Wen, Zhu & Sun 2012, "Geodesic saliency using background priors", for what the frame says of the ground. Differs:
@@ -90,7 +90,7 @@ def _is_foreign(small: np.ndarray) -> np.ndarray:
 
 
 def text_mask(image_u8: np.ndarray) -> np.ndarray:
-    """Return where lines of text may stand in the picture [H, W, 3], [H, W] bool, as whole boxes.
+    """Return a mask [H, W] of the boxes in which lines of text may stand in the picture [H, W, 3].
 
     Strokes have strong gradients on both sides of a bar, side by side along a line: the morphological gradient is closed along
     the line, and what is left is kept when it is wider than high, not too high, and dense with edges.

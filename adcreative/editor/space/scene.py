@@ -1,7 +1,7 @@
-"""Other scenes for one picture: what is neither face, product nor text, painted anew before the search.
+"""Other backgrounds for one picture: all that is neither face, product nor text is painted anew before the search.
 
 The painter is any object with `paint` (encoders/inpainting.py wraps `diffusers`). Protected pixels stay bit for bit; around
-them the new ground fades in, so that no seam shows. Knows pixels; no models, no torch.
+them the new background fades in, so that no seam shows. Knows pixels; no models, no torch.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def paint_scenes(
     prompt: str = "",
     should_stop: Callable[[], bool] | None = None,
 ) -> Scenes | None:
-    """Paint other scenes; None when there is too little ground, or nothing new came of it."""
+    """Paint other backgrounds; None when the picture has too little background, or none that was painted differs from it."""
     ground = ~protection.mask
     if ground.mean() < MIN_GROUND_SHARE or num_scenes < 1:
         return None
@@ -63,7 +63,7 @@ def paint_scenes(
 
 
 def scene_prompt(creative: Creative) -> str:
-    """Return what the painter is asked for: a ground for a product of the creative's category.
+    """Return the prompt for the painter: a plain background for a product of the creative's category.
 
     Only letters of the category are taken, so that a cell of a table cannot say what else to paint.
     """

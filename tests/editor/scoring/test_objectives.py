@@ -195,3 +195,19 @@ def test_two_opinions_are_pooled_and_their_disagreement_lowers_the_bound() -> No
     assert both.uplift_low == pytest.approx(0.0, abs=1e-6)
     (alone,) = scorer(predictors=(glad,), config=ScoringConfig(risk_aversion=2.0))(genomes[:1])
     assert alone.uplift_low == pytest.approx(0.3)
+
+
+def test_an_unchanged_face_is_exactly_itself_whatever_rounding_says() -> None:
+    """Rounding noise of one bit would otherwise decide which of two equal edits dominates."""
+    words, original, edited = genome({}, headline=1), genome({}), genome({0: 1.0})
+    score = scorer()
+    seen = [score.features, score.features, *score._surrogate.apply(
+        score.features, SPACE.strengths([edited]), SPACE.adjustments([edited]), np.zeros(1, np.int64)
+    )]  # fmt: skip
+    noisy = [replace(one, face_codes=one.face_codes * np.float32(1 + 1e-7)) for one in seen]
+    scores = [
+        score.score_seen([words, original, edited], noisy, np.array([1 - 2**-53, 1.0, low])) for low in (0.9, 0.9 + 1e-12)
+    ]
+    for of_words, of_original, _ in scores:
+        assert (of_words.identity, of_words.realism) == (of_original.identity, of_original.realism) == (1.0, 1.0)
+    assert scores[0][2].realism == scores[1][2].realism == 0.9
