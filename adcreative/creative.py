@@ -201,7 +201,7 @@ class EditResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedCreative:
-    """A creative that could not be used: a row of failures.csv."""
+    """A creative that could not be used: a row of the failure table."""
 
     file_name: str
     ad_name: str

@@ -2,7 +2,7 @@
 
 AdCreativeError                     the CLI prints the sentence and exits with 2
 |-- CatalogError(ValueError)        the folder or table as a whole cannot be used
-|-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of failures.csv
+|-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of the failure table
 |-- ConfigError(ValueError)         an option or a configuration file is wrong
 |-- WeightsError(FileNotFoundError) a named weight is not here and cannot be had
 |-- ArtifactError(ValueError)       a model folder is incomplete, of another version, or changed

@@ -12,7 +12,7 @@ Count = Callable[[int, int], None]  # (done, total) of one stage
 class Progress(Protocol):
     """Told how far a task is."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, /) -> None:
         """Take note that `done` of `total` steps of a stage, such as "reading creatives", are done."""
 
 

@@ -45,7 +45,7 @@ def test_score_writes_one_row_per_creative(ad_folder: Path, tmp_path: Path) -> N
     for row in rows:
         assert 0 < float(row["ctr_low"]) <= float(row["ctr"]) <= float(row["ctr_high"]) < 1
         assert "simulated" in row["evidence"]
-    assert (tmp_path / "failures.csv").read_text().splitlines() == ["file_name,ad_name,problem,remedy"]
+    assert (tmp_path / "scores.failures.csv").read_text().splitlines() == ["file_name,ad_name,problem,remedy"]
 
 
 def test_studio_and_score_give_the_same_number(ad_folder: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_words_only_and_broken_rows_are_scored_and_listed(tmp_path: Path) -> Non
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
     (tmp_path / "metadata.csv").write_text("file_name,headline\n,Try it free today\nbroken.jpg,Hello\ngone.jpg,Hello\n")
     summary = pipeline.score(tmp_path, tmp_path / "out" / "scores.csv")
-    with (tmp_path / "out" / "failures.csv").open() as file:
+    with (tmp_path / "out" / "scores.failures.csv").open() as file:
         failures = list(csv.DictReader(file))
     assert (summary.done, summary.failed) == (1, 2)
     assert {row["file_name"] for row in failures} == {"broken.jpg", "gone.jpg"}

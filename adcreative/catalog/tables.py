@@ -90,14 +90,19 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
     return num_rows
 
 
+def failures_path(out: Path) -> Path:
+    """Return where the failures of a result lie: scores.csv has scores.failures.csv."""
+    return out.with_name(f"{out.stem}.failures.csv")
+
+
 def write_failures(path: Path, failures: Iterable[FailedCreative]) -> int:
-    """Write failures.csv (file_name, ad_name, problem, remedy), with its header even when nothing failed."""
+    """Write a failure table (file_name, ad_name, problem, remedy), with its header even when nothing failed."""
     rows = ({column: getattr(failure, column) for column in FAILURE_COLUMNS} for failure in failures)
     return write_rows(path, rows, FAILURE_COLUMNS)
 
 
 def failed_creative(creative: Creative, error: CreativeError) -> FailedCreative:
-    """Turn the error of one creative into its row of failures.csv, naming the data row it came from."""
+    """Turn the error of one creative into its row of the failure table, naming the data row it came from."""
     problem = f"row {creative.row}: {error.problem}" if creative.row else error.problem
     return FailedCreative(file_name=creative.file_name, ad_name=creative.ad_name, problem=problem, remedy=error.remedy)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import Campaign, Columns, Export, Run
+from adcreative.cli.options import Campaign, Columns, Export, Overwrite, Run
 from adcreative.cli.progress import print_outcome, verb
 
 PANEL = "Launch"
@@ -25,6 +25,7 @@ def plan_test(
     baseline_ctr: Annotated[float | None, typer.Option(help="Your usual click rate, such as 0.012.")] = None,
     realised_share: Annotated[float, typer.Option(help="Part of a predicted uplift that comes true.")] = 1.0,
     max_days: Annotated[int, typer.Option(help="Warn of tests longer than this.")] = 28,
+    restart: Overwrite = False,
 ) -> None:
     """Say how many impressions and days the predicted uplifts need, and name the ads so that results come back.
 
@@ -35,7 +36,7 @@ def plan_test(
     with verb():
         summary = pipeline.plan_test(
             run, out, campaign=campaign, daily_impressions=daily_impressions, power=power, level=level,
-            baseline_ctr=baseline_ctr, realised_share=realised_share, max_days=max_days,
+            baseline_ctr=baseline_ctr, realised_share=realised_share, max_days=max_days, restart=restart,
         )  # fmt: skip
     print_outcome(summary, "comparison{s} planned")
 
@@ -56,6 +57,7 @@ def export(
         str | None, typer.Option(help="Who looked at the edits and approves them; needed until someone did.")
     ] = None,
     market: Annotated[list[str] | None, typer.Option(help="Where they will run, as in disclosures; repeat.")] = None,
+    restart: Overwrite = False,
 ) -> None:
     """Write originals and approved edits of a run as an upload file, every ad paused and named with its variant id.
 
@@ -71,6 +73,7 @@ def export(
             run, out, format=format, campaign=campaign, url=url, ad_group=ad_group,
             extra_headlines=tuple(extra_headline or ()), extra_descriptions=tuple(extra_description or ()),
             image_url=image_url, human_oversight=human_oversight, approved_by=approved_by, markets=tuple(market or ()),
+            restart=restart,
         )  # fmt: skip
     print_outcome(summary, "ad{s} written")
 
@@ -83,6 +86,7 @@ def read_out(
     control: Annotated[str, typer.Option(help="Without a plan: name of the control ad.")] = "",
     level: Annotated[float, typer.Option(help="Without a plan: chance of a wrong answer, over all looks.")] = 0.05,
     columns: Columns = None,
+    restart: Overwrite = False,
 ) -> None:
     """Say winner, loser or go on for each variant; may be asked every day.
 
@@ -91,5 +95,5 @@ def read_out(
     from adcreative import pipeline
 
     with verb():
-        summary = pipeline.read_out(results, out, plan=plan, control=control, level=level, columns=columns)
+        summary = pipeline.read_out(results, out, plan=plan, control=control, level=level, columns=columns, restart=restart)
     print_outcome(summary, "variant{s} compared")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, Export, Seed
+from adcreative.cli.options import AsJson, Columns, Data, Export, Overwrite, Seed
 from adcreative.cli.progress import finish, print_outcome, verb
 
 PANEL = "Learn"
@@ -22,6 +22,7 @@ def import_results(
     campaign: Annotated[str, typer.Option(help="Campaign of the plan or export; goes with --run.")] = "",
     columns: Columns = None,
     training: Annotated[Path | None, typer.Option(help="Folder to write for the next train.")] = None,
+    restart: Overwrite = False,
 ) -> None:
     """Join results to variants, hold them against the predictions, and make the next training folder.
 
@@ -31,7 +32,7 @@ def import_results(
 
     with verb():
         summary = pipeline.import_results(
-            results, db, run=run, campaign=campaign, columns=columns, training=training
+            results, db, run=run, campaign=campaign, columns=columns, training=training, restart=restart
         )  # fmt: skip
     print_outcome(summary, "row{s} taken")
 
@@ -46,6 +47,7 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
     ] = False,
+    restart: Overwrite = False,
 ) -> None:
     """Fit predictor, judge and auditor to creatives with impressions and clicks, on top of the shipped ones.
 
@@ -55,6 +57,13 @@ def train(
 
     with verb(as_json) as (progress, should_stop):
         summary = pipeline.train(
-            data, out, columns=columns, seed=seed, from_scratch=from_scratch, progress=progress, should_stop=should_stop
+            data,
+            out,
+            columns=columns,
+            seed=seed,
+            from_scratch=from_scratch,
+            restart=restart,
+            progress=progress,
+            should_stop=should_stop,
         )
     finish(summary, "creative{s} learnt from", as_json=as_json)

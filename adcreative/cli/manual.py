@@ -24,7 +24,8 @@ _KINDS = dict.fromkeys(("int", "integer", "int range", "integer range", "list[in
 _KINDS |= {"path": "PATH", "%y-%m-%d": "DATE"}
 FILES = (
     ("metadata.csv", "In a folder of creatives: one row a picture, by file_name; a table alone may name pictures beside it."),
-    ("failures.csv", "Beside each result: the creatives that could not be used, why, and what to do."),
+    ("X.failures.csv", "Beside each result X: the creatives that could not be used, why, and what to do."),
+    (".adcreative.json", "In each folder written to: which files are ours, so that nobody else's is written over."),
     ("results.jsonl, report.html, images/", "In the folder that optimize writes: results row by row, report, pictures."),
     (".NAME.partial.jsonl", "Beside the CSV that score is writing: the rows so far; gone when the run is done."),
     ("predictor/, judge/", "In the folder that train writes: each a manifest.json and one safetensors file."),

@@ -10,6 +10,7 @@ import typer
 Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, or one CSV or parquet file.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over; otherwise an earlier run at --out is continued.")]
+Overwrite = Annotated[bool, typer.Option("--restart", help="Write over files that this program did not write, too.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Only continue; refuse when there is no run at --out.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first N creatives; more of them later with the same --out.")]
 Workers = Annotated[int | None, typer.Option(help="Processes, each with its own models; 1 if not given, with Ray all cores.")]

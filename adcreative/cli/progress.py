@@ -21,9 +21,9 @@ import typer
 from adcreative.errors import AdCreativeError
 
 EXIT_CODES = (
-    "Exit codes: 0 done (creatives that failed are in failures.csv); 2 nothing could be done, or the run had to end (wrong "
-    "option, unusable folder, full disk, missing weight): one sentence on stderr says why; 130 stopped by Ctrl-C or SIGTERM. "
-    "After any of them, and after a kill, the same command goes on where it was."
+    "Exit codes: 0 done (creatives that failed are in X.failures.csv beside X); 2 nothing could be done, or the run had to end "
+    "(wrong option, unusable folder, full disk, missing weight): one sentence on stderr says why; 130 stopped by Ctrl-C or "
+    "SIGTERM. After any of them, and after a kill, the same command goes on where it was."
 )
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -130,7 +130,7 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
     elif summary.forecast:
         typer.echo(_describe_forecast(summary.forecast, summary.path))
     else:
-        failed = f", {summary.failed} failed (see failures.csv)" if summary.failed else ""
+        failed = f", {summary.failed} failed (see *.failures.csv)" if summary.failed else ""
         typer.echo(f"{counted(summary.done, noun)}{failed}: {summary.path}")
     if exit_code:
         raise typer.Exit(exit_code)

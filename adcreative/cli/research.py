@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from adcreative.cli.options import Overwrite
 from adcreative.cli.progress import verb
 
 PANEL = "Research"
@@ -22,6 +23,7 @@ def benchmark(
     market: Annotated[list[int] | None, typer.Option(help="Seed of a simulated market; repeat for several.")] = None,
     num: Annotated[int, typer.Option(min=1, help="Creatives of each simulated market.")] = 240,
     seeds: Annotated[int, typer.Option(min=1, help="Splits by group, each with networks started anew.")] = 5,
+    restart: Overwrite = False,
 ) -> None:
     """Compare models, inputs and ways to pool faces, with intervals, on splits by group only.
 
@@ -31,7 +33,15 @@ def benchmark(
 
     with verb() as (progress, should_stop):
         found = pipeline.benchmark(
-            name, out, data=data, markets=market or (1, 2), num=num, num_seeds=seeds, progress=progress, should_stop=should_stop
+            name,
+            out,
+            data=data,
+            markets=market or (1, 2),
+            num=num,
+            num_seeds=seeds,
+            restart=restart,
+            progress=progress,
+            should_stop=should_stop,
         )
     typer.echo(found.table)
     typer.echo(f"{found.num_creatives} creatives: {found.path}")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data
+from adcreative.cli.options import AsJson, Columns, Data, Overwrite
 from adcreative.cli.progress import finish, verb
 
 PANEL = "Keep the rules"
@@ -22,6 +22,7 @@ def check(
     out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
     columns: Columns = None,
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid.")] = None,
+    restart: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Say yes or no to the words and picture of each creative by platform rules, without any model.
@@ -31,7 +32,9 @@ def check(
     from adcreative import pipeline
 
     with verb(as_json) as (progress, should_stop):
-        summary = pipeline.check(data, out, columns=columns, brand_kit=brand_kit, progress=progress, should_stop=should_stop)
+        summary = pipeline.check(
+            data, out, columns=columns, brand_kit=brand_kit, restart=restart, progress=progress, should_stop=should_stop
+        )
     finish(summary, "creative{s} checked", as_json=as_json)
 
 

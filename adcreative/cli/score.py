@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, DryRun, Engine, Limit, Model, Restart, Resume, Workers
+from adcreative.cli.options import AsJson, Columns, Data, DryRun, Engine, Limit, Model, Overwrite, Restart, Resume, Workers
 from adcreative.cli.progress import EXIT_CODES, finish, verb
 from adcreative.creative import Creative
 
@@ -60,6 +60,7 @@ def explain(
     placement: Annotated[str, typer.Option(help="Placement.")] = "",
     audience: Annotated[str, typer.Option(help="Audience.")] = "",
     model: Annotated[Path | None, typer.Option(help="Folder written by train; default: the shipped model.")] = None,
+    restart: Overwrite = False,
 ) -> None:
     """Say why an ad has the rate it has: parts, words, regions of the picture, nearest known creatives.
 
@@ -73,7 +74,7 @@ def explain(
         audience=audience,
     )  # fmt: skip
     with verb() as (progress, should_stop):
-        summary = pipeline.explain(creative, out, model=model, progress=progress, should_stop=should_stop)
+        summary = pipeline.explain(creative, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
     if summary.stopped:
         typer.echo("stopped; nothing was written", err=True)
         raise typer.Exit(130)
@@ -90,7 +91,11 @@ def explain(
 
 @commands.command(rich_help_panel=PANEL)
 def evaluate(
-    data: Data, out: Annotated[Path, typer.Option("--out", help="JSON to write.")], model: Model = None, columns: Columns = None
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="JSON to write.")],
+    model: Model = None,
+    columns: Columns = None,
+    restart: Overwrite = False,
 ) -> None:
     """Measure a model on creatives with results that it was not trained on.
 
@@ -99,7 +104,9 @@ def evaluate(
     from adcreative import pipeline
 
     with verb() as (progress, should_stop):
-        metrics = pipeline.evaluate(data, out, columns=columns, model=model, progress=progress, should_stop=should_stop)
+        metrics = pipeline.evaluate(
+            data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop
+        )
     typer.echo(json.dumps(metrics, indent=1))
     for gap in metrics["gaps"]:
         typer.echo(gap, err=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from adcreative.progress import Progress, ShouldStop
 from adcreative.runs.engines import BatchConfig, Job, apply_job
 from adcreative.runs.forecast import Forecast, Rehearsal, check_resume, rehearse
 from adcreative.runs.log import RunLog, unwritable
+from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.runs.survey import Survey
 
 CHUNK = 32
@@ -45,13 +46,16 @@ class RunSummary:
 class Batch:
     """What a verb does with every creative of a catalogue.
 
-    stage: what progress calls it. log_path: where the rows are kept. settings: what must be equal for a run to be continued.
+    stage: what progress calls it. outputs: files that finish writes. inputs: what is read. log_path: where the rows are kept.
+    settings: what must be equal for a run to be continued.
     as_items: from creatives to what the job is applied to. finish: what becomes of the rows, told whether all of them are
     there. rehearsal: a job that writes nothing, for a dry run, tried on num_measured creatives after the first.
     """
 
     stage: str
     out: Path
+    outputs: Sequence[Path]
+    inputs: Sequence[Path | None]
     log_path: Path
     settings: Mapping[str, Any]
     job: Job
@@ -65,18 +69,23 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
     """Apply the job to every creative that has no row yet, each row going to disk as soon as it is there; then finish.
 
     Raises:
-        ConfigError: the log belongs to a run with other settings or another catalogue, or there is none to resume.
+        ConfigError: the log belongs to a run with other settings or another catalogue, there is none to resume, or a file that
+            would be written is an input or somebody else's.
         CatalogError: the disk is full, or the catalogue changed while it was read.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     started_s = time.monotonic()
+    check_outputs(batch.outputs, batch.inputs, restart=config.restart)
     if config.dry_run:
         rehearsal = Rehearsal(batch.rehearsal, batch.as_items, batch.log_path, batch.settings, batch.num_measured)
         forecast = rehearse(rehearsal, survey, config, progress=progress, should_stop=should_stop)
         summary = RunSummary(path=batch.out, done=0, failed=forecast.unusable, stopped=should_stop(), forecast=forecast)
         return replace(summary, warnings=survey.warnings, seconds=round(time.monotonic() - started_s, 3))
     check_resume(config, batch.log_path, batch.out)
-    with RunLog(batch.log_path, batch.settings, key_field="row", restart=config.restart) as log:
+    with (
+        RunLog(batch.log_path, batch.settings, key_field="row", restart=config.restart) as log,
+        own_outputs(batch.outputs, batch.inputs, restart=config.restart),
+    ):
         num_done = sum(map(survey.is_wanted, log.rows))
         progress(batch.stage, num_done, survey.num_creatives)
         items = batch.as_items(survey.creatives_to_do(log.rows, log.rows))

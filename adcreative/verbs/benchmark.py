@@ -22,6 +22,7 @@ from adcreative.config import did_you_mean
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
 
 __all__ = ["BENCHMARKS", "BenchmarkSummary", "benchmark"]
 
@@ -49,6 +50,7 @@ def benchmark(
     markets: Sequence[int] = (1, 2),
     num: int = 240,
     num_seeds: int = 5,
+    restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> BenchmarkSummary:
@@ -60,7 +62,7 @@ def benchmark(
         markets: seeds of the simulated markets. num: creatives of each.
         num_seeds: splits by group, each with a fresh start of every network.
     Raises:
-        ConfigError: no such benchmark, or a number is out of range.
+        ConfigError: no such benchmark, a number is out of range, or a file of somebody else would be written over.
         CatalogError: nothing in `data` has results.
         TrainingError, FeatureError: nothing can be learnt, features are broken, or stopped; nothing is written.
     """
@@ -68,6 +70,8 @@ def benchmark(
         raise ConfigError(f'no benchmark named "{name}". {did_you_mean(name, BENCHMARKS)}')
     if num_seeds < 1 or num < 1 or (data is None and not markets):
         raise ConfigError(f"seeds, num and markets must be at least 1, got {num_seeds}, {num} and {len(markets)}.")
+    path = Path(out) / f"{name}.json"
+    check_outputs((path, path.with_suffix(".csv")), (data,), restart=restart)
     from adcreative.benchmarks.adsee import compare_inputs, render_table
 
     reader = _Reader(progress, should_stop)
@@ -83,9 +87,9 @@ def benchmark(
         "num_creatives": num_creatives, "num_seeds": num_seeds,
         "labels": count_labels([one for _, features in tables for one in features]), "lines": lines,
     }  # fmt: skip
-    path = Path(out) / f"{name}.json"
-    write_atomically(path, (json.dumps(notes, indent=1) + "\n").encode())
-    write_atomically(path.with_suffix(".csv"), _csv_of(lines).encode())
+    with own_outputs((path, path.with_suffix(".csv")), (data,), restart=restart):
+        write_atomically(path, (json.dumps(notes, indent=1) + "\n").encode())
+        write_atomically(path.with_suffix(".csv"), _csv_of(lines).encode())
     return BenchmarkSummary(table=render_table(lines), lines=lines, path=path, num_creatives=num_creatives)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import approve, check_approved
+from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 
 if TYPE_CHECKING:
     from adcreative.delivery.experiment.export import ExportSettings
@@ -40,6 +41,7 @@ class CampaignSummary:
 def plan_test(
     run: Path, out: Path, *, campaign: str, daily_impressions: int, power: float = 0.8, level: float = 0.05,
     baseline_ctr: float | None = None, realised_share: float = 1.0, max_days: int = 28,
+    restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
 
@@ -54,8 +56,11 @@ def plan_test(
         daily_impressions=daily_impressions, power=power, level=level, baseline_ctr=baseline_ctr,
         realised_share=realised_share, max_days=max_days,
     )  # fmt: skip
+    outputs = (Path(out) / "plan.json", Path(out) / "plan.csv")
+    check_outputs(outputs, (run,), restart=restart)
     plan = plan_arms(read_variants(Path(run), campaign), settings)
-    path = write_plan(plan, Path(out))
+    with own_outputs(outputs, (run,), restart=restart):
+        path = write_plan(plan, Path(out))
     lines, warnings = [], list(plan.warnings)
     for arm in plan.arms:
         lines.append(f"{arm.variant.name}: {_say_planned(arm)}")
@@ -78,8 +83,9 @@ def _say_planned(arm: PlannedArm) -> str:
 
 
 def read_out(
-    results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None
-) -> CampaignSummary:
+    results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
+    restart: bool = False,
+) -> CampaignSummary:  # fmt: skip
     """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
 
     With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
@@ -94,6 +100,9 @@ def read_out(
 
     if (plan is None) == (not control):
         raise ConfigError("a read-out needs either the plan of the test (--plan) or the name of its control ad (--control)")
+    out = Path(out)
+    inputs = (results, columns, plan, plan and Path(plan) / "plan.json")
+    check_outputs((out,), inputs, restart=restart)
     found = read_results(Path(results), columns=columns)
     warnings = list(found.warnings)
     answers: dict[str, ReadOut] = {}
@@ -121,8 +130,7 @@ def read_out(
     for name, answer in answers.items():
         warnings += answer.warnings
         lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}" for arm in answer.arms]
-    out = Path(out)
-    with atomic_file(out) as file:
+    with own_outputs((out,), inputs, restart=restart), atomic_file(out) as file:
         content = {"tests": [{"test": name, **answer.as_dict()} for name, answer in answers.items()]}
         file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     done = sum(len(answer.arms) for answer in answers.values())
@@ -139,9 +147,9 @@ def _say(arm: Any) -> str:
 
 def export(
     run: Path, out: Path, *, format: str, campaign: str, settings: ExportSettings | None = None,
-    approved_by: str | None = None, markets: Sequence[str] = (), **options: Any,
+    approved_by: str | None = None, markets: Sequence[str] = (), restart: bool = False, **options: Any,
 ) -> CampaignSummary:  # fmt: skip
-    """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; failures.csv lies beside.
+    """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; X.failures.csv lies beside.
 
     Nothing leaves without an approval: of the app, of an earlier export, or the one that `approved_by` records in the run's
     audit trail. `options` are the fields of ExportSettings (url is needed) when `settings` is not given; human_oversight is
@@ -160,6 +168,9 @@ def export(
     run = Path(run)
     settings = settings or ExportSettings(**{"human_oversight": "selected", **options})
     check_format(format)
+    out = Path(out)
+    outputs, inputs = (out, failures_path(out)), (run / "results.jsonl", run / "results.csv", run / "audit.jsonl")
+    check_outputs(outputs, inputs, restart=restart)
     variants = read_variants(run, campaign)
     if markets and approved_by is None:
         raise ConfigError("the markets belong to an approval: --market needs --approved-by NAME (approved_by in Python)")
@@ -170,7 +181,8 @@ def export(
         event = approve(run, by=approved_by, markets=markets)
         duties = f"; to be disclosed there: {', '.join(event['disclosures']) or 'nothing'}" if markets else ""
         lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
-    result = export_variants(variants, Path(out), format=format, settings=settings)
+    with own_outputs(outputs, inputs, restart=restart):
+        result = export_variants(variants, out, format=format, settings=settings)
     return CampaignSummary(
         path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings, lines=tuple(lines)
     )
@@ -178,7 +190,7 @@ def export(
 
 def import_results(
     results: Path, db: Path, *, run: Path | None = None, campaign: str = "", columns: Path | None = None,
-    training: Path | None = None,
+    training: Path | None = None, restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Join a platform's export to variants in a DuckDB file; write predicted against real beside it, and a training folder.
 
@@ -197,13 +209,17 @@ def import_results(
     if (run is None) != (not campaign):
         raise ConfigError("--run and --campaign belong together: the ids of variants are made of both")
     db = Path(db)
+    outputs = (db.with_suffix(".csv"), db.with_suffix(".json"))
+    check_not_read(db, Path(results))
+    check_outputs(outputs, (results, columns), restart=restart)
     variants = read_variants(Path(run), campaign) if run else ()
     taken = take_results(db, Path(results), variants, columns=columns)
     outcomes = read_outcomes(db)
-    write_rows(db.with_suffix(".csv"), ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
     figures = recalibrate(outcomes)
-    with atomic_file(db.with_suffix(".json")) as file:
-        file.write(json.dumps(figures.as_dict(), indent=1) + "\n")
+    with own_outputs(outputs, (results, columns), restart=restart):
+        write_rows(outputs[0], ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
+        with atomic_file(outputs[1]) as file:
+            file.write(json.dumps(figures.as_dict(), indent=1) + "\n")
     lines = [f"real clicks are {figures.real_by_predicted:.2f} times the predicted ones ({figures.num_variants} variants)"]
     if figures.slope is not None:
         lines.append(f"calibration slope {figures.slope:.2f} ({figures.slope_low:.2f} to {figures.slope_high:.2f})")

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.images import picture
-from adcreative.catalog.tables import failed_creative, write_failures, write_rows
+from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture
 from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
+from adcreative.runs.outputs import own_outputs
 from adcreative.runs.survey import survey_catalog
 
 CHECK_COLUMNS = ("file_name", "ad_name", "verdict", "problems", "fits", "notes")
@@ -83,17 +84,18 @@ def check(
     *,
     columns: Path | None = None,
     brand_kit: Path | None = None,
+    restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Hold each creative against the rules that need no model; write a CSV, and failures.csv beside it.
+    """Hold each creative against the rules that need no model; write a CSV, and X.failures.csv beside it.
 
     Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
     formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). A row says "passes" or "problems".
 
     Raises:
         CatalogError: nothing in `data` can be used.
-        ConfigError: `brand_kit` is no brand manifest.
+        ConfigError: `brand_kit` is no brand manifest, or `out` is what is read or, without `restart`, somebody else's file.
     """
     started_s, out = time.monotonic(), Path(out)
     survey = survey_catalog(Path(data), columns)
@@ -115,8 +117,9 @@ def check(
             progress("checking", done, survey.num_creatives)
             yield row
 
-    num_done = write_rows(out, rows(), CHECK_COLUMNS)
-    write_failures(out.with_name("failures.csv"), failures)
+    with own_outputs((out, failures_path(out)), (data, columns, brand_kit), restart=restart):
+        num_done = write_rows(out, rows(), CHECK_COLUMNS)
+        write_failures(failures_path(out), failures)
     told = (f"{num_flagged} of {num_done} creatives have a problem",) if num_flagged else ()
     return RunSummary(
         path=out, done=num_done, failed=len(failures), stopped=should_stop(), warnings=(*survey.warnings, *told),

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adcreative.artifacts import write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import read_image
 from adcreative.creative import Creative
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
+from adcreative.runs.outputs import own_outputs
 from adcreative.verbs.optimize import optimize
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def demo(
 
     def notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         truth = realised_uplift(market, read_catalog(creative_dir).creatives, results, out)
-        (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
+        with own_outputs((out / "truth.json",), ()):
+            write_atomically(out / "truth.json", (json.dumps(truth, indent=1) + "\n").encode())
         return {"simulated_market": truth["sentence"]}
 
     return optimize(creative_dir, out, seed=seed, notes=notes, progress=progress, should_stop=should_stop)

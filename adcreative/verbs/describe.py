@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.sources import open_source
-from adcreative.catalog.tables import write_failures, write_rows
+from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import CatalogError, CopywriterError, CreativeError
+from adcreative.errors import CatalogError, ConfigError, CopywriterError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.log import RunLog
+from adcreative.runs.outputs import check_outputs, own_outputs
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from adcreative.copywriter.brand_kit import BrandKit
     from adcreative.copywriter.products import Description, Lexicon, Product
-    from adcreative.copywriter.products.describer import TextScorer
+    from adcreative.copywriter.products.describer import ProductDescriber, TextScorer
 
 __all__ = ["DESCRIPTION_COLUMNS", "describe"]
 
@@ -51,7 +53,7 @@ def describe(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Write a description for each product of a table; write a CSV, and failures.csv beside it.
+    """Write a description for each product of a table; write a CSV, and X.failures.csv beside it.
 
     Columns named title (or product, name), brand, category, language, id and search_terms are what they say; columns of shop
     exports such as link or price are passed over; every other column with a value is an attribute. Rows are kept in a log
@@ -65,17 +67,19 @@ def describe(
         brand_kit: a brand manifest (see copywriter.brand_kit): words to avoid, and the brand where a row has none.
     Raises:
         CatalogError: the table cannot be read or has no title column, or no row could be described.
-        ConfigError: an engine, a ranking or the brand kit cannot be used, or `out` holds a run with other settings.
+        ConfigError: an engine, a ranking or the brand kit cannot be used, `out` holds a run with other settings, is what is
+            read or, without `restart`, somebody else's file.
     """
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.copywriter.products import Lexicon, build_describer
-    from adcreative.errors import ConfigError
 
     data, out = Path(data), Path(out)
     if rank_by not in ("record", "predictor"):
         raise ConfigError(f'rank_by must be "record" or "predictor", got {rank_by!r}')
     if max_chars is not None and max_chars < 40:
         raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
+    outputs, inputs = (out, failures_path(out)), (data, brand_kit)
+    check_outputs(outputs, inputs, restart=restart)
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
     rows, header = _read_table(data)
     lexicon = _lexicon(rows, header, Lexicon)
@@ -88,35 +92,54 @@ def describe(
     with RunLog(out.with_name(f".{out.name}.partial.jsonl"), settings, key_field="row", restart=restart) as log:
         for number, row in enumerate(rows):
             progress("describing", number, len(rows))
-            if should_stop():
+            if should_stop() or (
+                row.row not in log.rows and not _describe_row(row, header, kit, describer, seed, log, should_stop)
+            ):
                 return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
-            if row.row in log.rows:
-                continue
-            try:
-                product = _product(row, header)
-                if kit is not None:
-                    product = kit.product(product)
-                found = describer.describe(product, seed=seed, should_stop=should_stop)
-            except CreativeError as error:
-                log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
-                continue
-            except CopywriterError as error:
-                failed = [str(error), "Correct the row, or use --llm template."]
-                log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": failed})
-                continue
-            if found.is_cancelled:
-                return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
-            log.append({"row": row.row, **_cells(row, header, ("id",)), **_result(product, found)})
-        done = [log.rows[row.row] for row in rows]
-        written = [{name: row[name] for name in DESCRIPTION_COLUMNS} for row in done if "failed" not in row]
-        failures = [_failure(row) for row in done if "failed" in row]
-        failures_path = out.parent / "failures.csv"
-        write_failures(failures_path, failures)
-        if written:
-            write_rows(out, written, DESCRIPTION_COLUMNS)
-        log.remove()
+        with own_outputs(outputs, inputs, restart=restart):
+            return _write_descriptions(out, [log.rows[row.row] for row in rows], log)
+
+
+def _describe_row(
+    row: RawRow,
+    header: Sequence[str],
+    kit: BrandKit | None,
+    describer: ProductDescriber,
+    seed: int,
+    log: RunLog,
+    should_stop: ShouldStop,
+) -> bool:
+    """Describe one product and add its row, or why there is none, to the log; return False when it was stopped."""
+    try:
+        product = _product(row, header)
+        found = describer.describe(product if kit is None else kit.product(product), seed=seed, should_stop=should_stop)
+    except CreativeError as error:
+        log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
+        return True
+    except CopywriterError as error:
+        failed = [str(error), "Correct the row, or use --llm template."]
+        log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": failed})
+        return True
+    if found.is_cancelled:
+        return False
+    log.append({"row": row.row, **_cells(row, header, ("id",)), **_result(product, found)})
+    return True
+
+
+def _write_descriptions(out: Path, done: Sequence[Mapping[str, Any]], log: RunLog) -> RunSummary:
+    """Write the table and its failures; the log goes.
+
+    Raises:
+        CatalogError: no product could be described.
+    """
+    written = [{name: row[name] for name in DESCRIPTION_COLUMNS} for row in done if "failed" not in row]
+    failures = [_failure(row) for row in done if "failed" in row]
+    write_failures(failures_path(out), failures)
+    if written:
+        write_rows(out, written, DESCRIPTION_COLUMNS)
+    log.remove()
     if not written:
-        raise CatalogError(f"none of the {len(failures)} products could be described; {failures_path} says why")
+        raise CatalogError(f"none of the {len(failures)} products could be described; {failures_path(out)} says why")
     warnings = tuple(dict.fromkeys(row["notes"] for row in written if row["notes"]))[:5]
     return RunSummary(path=out, done=len(written), failed=len(failures), warnings=warnings)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import write_atomically
-from adcreative.catalog.tables import write_failures, write_rows
+from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
 
 __all__ = ["evaluate"]
 
@@ -24,6 +25,7 @@ def evaluate(
     *,
     model: Path | None = None,
     columns: Path | None = None,
+    restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
@@ -35,30 +37,32 @@ def evaluate(
         log_loss_gain, their intervals over groups, reliability, deciles, deciles_off, drift, evidence, num_groups, verdict
         and gaps: see `ctr.held_out.measure_held_out`. None where nothing could be measured; gaps say why.
     Raises:
-        CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped.
+        CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped, or a file
+            that would be written is what is read or, without `restart`, somebody else's.
     """
+    data, out = Path(data), Path(out)
+    outputs = (out, out.with_suffix(".csv"), out.with_suffix(".png"), failures_path(out))
+    check_outputs(outputs, (data, columns), restart=restart)
     from adcreative.ctr.evaluation import describe_rows, measure_held_out
     from adcreative.report.plots import draw_evaluation
     from adcreative.verbs.loading import load_model, load_tools
 
-    data, out = Path(data), Path(out)
-    if out.is_dir():
-        raise CatalogError(f"{out} is a folder; name the JSON file to write, such as {out / 'metrics.json'}")
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
     extractor, predictor = load_tools().extractor, load_model(model).predictor
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         raise ConfigError("stopped before all creatives were read; nothing was measured and nothing was written")
-    failures_path = out.parent / "failures.csv"
     if not creatives:
-        write_failures(failures_path, [*catalog.failures, *failures])
-        raise CatalogError(f"none of the {len(failures)} creatives with results could be read; {failures_path} says why")
+        with own_outputs((failures_path(out),), (data, columns), restart=restart):
+            write_failures(failures_path(out), [*catalog.failures, *failures])
+        raise CatalogError(f"none of the {len(failures)} creatives with results could be read; {failures_path(out)} says why")
     progress("measuring", 0, 1)
     metrics = measure_held_out(predictor, creatives, features)
     rows, picture = describe_rows(predictor, creatives, features), draw_evaluation(metrics)
-    write_failures(failures_path, [*catalog.failures, *failures])
-    write_rows(out.with_suffix(".csv"), rows, tuple(rows[0]))
-    write_atomically(out.with_suffix(".png"), picture)
-    write_atomically(out, (json.dumps(metrics, indent=1) + "\n").encode())
+    with own_outputs(outputs, (data, columns), restart=restart):
+        write_failures(failures_path(out), [*catalog.failures, *failures])
+        write_rows(out.with_suffix(".csv"), rows, tuple(rows[0]))
+        write_atomically(out.with_suffix(".png"), picture)
+        write_atomically(out, (json.dumps(metrics, indent=1) + "\n").encode())
     return metrics

@@ -15,8 +15,9 @@ from PIL import Image
 
 from adcreative.artifacts import write_atomically
 from adcreative.creative import Creative
-from adcreative.errors import CatalogError, CreativeError
+from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ExplanationSummary", "explain"]
 
 NUM_STRONGEST = 8
+OUTPUTS = ("heat.png", "explanation.json", "explanation.html")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ def explain(
     *,
     model: Path | None = None,
     history: AccountHistory | None = None,
+    restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> ExplanationSummary:
@@ -57,15 +60,15 @@ def explain(
 
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words.
-        ArtifactError: as `load_model`.
+        ArtifactError: as `load_model`. ConfigError: a file of somebody else would be written over, without `restart`.
     """
     from adcreative.catalog.images import picture
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_model, load_tools
 
     out = Path(out)
-    if out.is_file():
-        raise CatalogError(f"{out} is a file; the explanation needs a folder. Choose another place.")
+    outputs = tuple(out / name for name in OUTPUTS)
+    check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)
     extractor, predictor = load_tools().extractor, load_model(model).predictor
 
@@ -80,14 +83,15 @@ def explain(
         return ExplanationSummary(explanation={}, path=out, stopped=True)
     drawn = draw_heat(shown_u8, heat) if heat is not None and shown_u8 is not None else None
     page = render_explanation(explanation, None if shown_u8 is None else Image.fromarray(shown_u8), drawn)
-    if drawn is not None:
-        buffer = io.BytesIO()
-        drawn.save(buffer, "PNG")
-        write_atomically(out / "heat.png", buffer.getvalue())
-    else:
-        (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
-    write_atomically(out / "explanation.json", (json.dumps(explanation, indent=1, ensure_ascii=False) + "\n").encode())
-    write_atomically(out / "explanation.html", page.encode())
+    with own_outputs(outputs, (creative.image_path,), restart=restart):
+        if drawn is not None:
+            buffer = io.BytesIO()
+            drawn.save(buffer, "PNG")
+            write_atomically(out / "heat.png", buffer.getvalue())
+        else:
+            (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
+        write_atomically(out / "explanation.json", (json.dumps(explanation, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(out / "explanation.html", page.encode())
     return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
 
 

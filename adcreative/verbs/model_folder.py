@@ -5,14 +5,17 @@ Reads manifests only, so that a process that hands the work to others loads no m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from adcreative.artifacts import write_atomically
 from adcreative.ctr.card import PredictorManifest, read_predictor_manifest
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError
 
 ROLES = ("predictor", "judge", "auditor")  # two guide the search and choose, the third reports on what they chose
+TOGETHER = "models.json"
 SEED_STEP = 1000  # training gives the models of one folder the seeds S, S + 1000 and S + 2000, in the order of ROLES
 
 
@@ -35,11 +38,35 @@ def read_model_manifests(model_dir: Path | None = None) -> dict[str, PredictorMa
     """Return role to manifest of the three models of a folder, or of the shipped ones.
 
     Raises:
-        ArtifactError: a folder or manifest is missing or damaged, one model has two roles, or roles were swapped.
+        ArtifactError: a folder or manifest is missing or damaged, one model has two roles, roles were swapped, or the three
+            are not of one training.
     """
     manifests = {role: read_predictor_manifest(folder) for role, folder in find_models(model_dir).items()}
     _check_roles(manifests, model_dir)
+    if model_dir is not None:
+        _check_together(manifests, Path(model_dir))
     return manifests
+
+
+def note_models(model_dir: Path, hashes: Mapping[str, str]) -> None:
+    """Note which three models were trained together (role -> content hash): the last step of a training."""
+    write_atomically(model_dir / TOGETHER, (json.dumps(dict(hashes), indent=1, sort_keys=True) + "\n").encode())
+
+
+def _check_together(manifests: Mapping[str, PredictorManifest], model_dir: Path) -> None:
+    """Refuse a folder in which a training was killed between two of its models; folders of earlier versions say nothing."""
+    path = model_dir / TOGETHER
+    if not path.exists():
+        return
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); train again with the same --out") from error
+    if noted != {role: manifest.content_hash for role, manifest in manifests.items()}:
+        raise ArtifactError(
+            f"the models in {model_dir} are not those of one training, which was cut off or changed since; "
+            "train again with the same --out"
+        )
 
 
 def _check_roles(manifests: Mapping[str, PredictorManifest], model_dir: Path | None) -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog.tables import write_failures
+from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
 from adcreative.creative import Creative, EditResult, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
@@ -67,7 +67,7 @@ def optimize(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Search edits of faces and words for each creative; write results.jsonl, images, report.html and failures.csv into `out`.
+    """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
 
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
     "synthetic-person"; the others are left as they are, and their row says why. Every new line keeps the rules of `brand_kit`,
@@ -115,24 +115,26 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, columns: Path | Non
         **({"columns": str(Path(columns).resolve())} if columns else {}),
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
     }  # fmt: skip
+    report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
 
     def finish(log: RunLog, is_complete: bool) -> RunSummary:
         if is_complete:
             log.sort()
         results = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
-        num_failures = write_failures(out / "failures.csv", _failures(survey, results))
+        num_failures = write_failures(failures, _failures(survey, results))
         write_report(
-            out / "report.html", results, settings={**settings, **notes(results)}, image_dir=out / "images", cards=cards,
+            report, results, settings={**settings, **notes(results)}, image_dir=out / "images", cards=cards,
             failures=_failures(survey, results),
             disclosures=[duty.as_dict() for duty in disclosures_of_run(results, date.today())],
         )  # fmt: skip
         if results and all(result["status"] == "failed" for result in results):
-            raise CatalogError(f"none of the {len(results)} creatives could be edited; {out / 'failures.csv'} says why")
-        return RunSummary(path=out / "report.html", done=len(results), failed=num_failures, stopped=not is_complete)
+            raise CatalogError(f"none of the {len(results)} creatives could be edited; {failures} says why")
+        return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete)
 
     return Batch(
-        stage="optimizing", out=out / "report.html", log_path=out / RESULTS, settings=settings, job=job,
+        stage="optimizing", out=report, outputs=(report, failures), inputs=(survey.data, columns),
+        log_path=out / RESULTS, settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog.tables import failed_creative, write_failures, write_rows
+from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -48,13 +48,14 @@ def score(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and failures.csv beside it.
+    """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
     through (workers, engine, limit, dry run); the rows do not depend on it.
 
     Raises:
-        ConfigError: `out` holds the log of a run with other settings, or the catalogue was changed since that began.
+        ConfigError: `out` holds the log of a run with other settings, the catalogue was changed since that began, or `out` is
+            what is read or somebody else's file.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
@@ -67,7 +68,8 @@ def score(
     }  # fmt: skip
     job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute())
     work = Batch(
-        stage="scoring", out=out, log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
+        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns),
+        log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
         finish=partial(_write_scores, out, survey),
@@ -81,15 +83,14 @@ def _write_scores(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> 
     if not is_complete:
         return RunSummary(path=log.path, done=len(rows), failed=0, stopped=True)
     failed = (FailedCreative(**log.rows[row]["failed"]) for row in rows if "failed" in log.rows[row])
-    failures_path = out.parent / "failures.csv"
-    num_failures = write_failures(failures_path, chain(survey.failures(), failed))
+    num_failures = write_failures(failures_path(out), chain(survey.failures(), failed))
     num_scored = survey.num_creatives + survey.num_failures - num_failures
     if num_scored:
         write_rows(out, _scored(log, rows), SCORE_COLUMNS)
     if not survey.is_limited:
         log.remove()
     if not num_scored:
-        raise CatalogError(f"none of the {num_failures} creatives could be scored; {failures_path} says why")
+        raise CatalogError(f"none of the {num_failures} creatives could be scored; {failures_path(out)} says why")
     return RunSummary(path=out, done=num_scored, failed=num_failures)
 
 

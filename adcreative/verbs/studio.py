@@ -151,7 +151,7 @@ class Studio:
             CatalogError: nothing in the folder can be scored.
         """
         from adcreative.catalog import read_catalog
-        from adcreative.catalog.tables import unescape_cell
+        from adcreative.catalog.tables import failures_path, unescape_cell
         from adcreative.runs.engines import BatchConfig
         from adcreative.verbs.score import score
 
@@ -167,7 +167,7 @@ class Studio:
             names = row["file_name"], row["ad_name"]
             creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
             scored.append((creative, {**row, **{name: float(row[name]) if row[name] else None for name in RATES}}))
-        failures = out.with_name("failures.csv")
+        failures = failures_path(out)
         with failures.open(encoding="utf-8-sig", newline="") as file:
             failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
         return FolderScores(
@@ -182,7 +182,7 @@ class Studio:
         """
         from adcreative.verbs.explain import explain
 
-        return explain(creative, out, model=self._model_dir, progress=progress, should_stop=should_stop)
+        return explain(creative, out, model=self._model_dir, restart=True, progress=progress, should_stop=should_stop)
 
     def write_lines(
         self,

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import write_atomically
-from adcreative.catalog.tables import write_failures
+from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.errors import ArtifactError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
-from adcreative.verbs.model_folder import ROLES
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.model_folder import ROLES, note_models
 
 __all__ = ["train"]
 
@@ -26,6 +27,7 @@ def train(
     columns: Path | None = None,
     seed: int = 0,
     from_scratch: bool = False,
+    restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
@@ -37,16 +39,18 @@ def train(
     out, and so does an installation whose encoders are others than that reads (a warning says so).
 
     Raises:
-        CatalogError: nothing usable in `data`.
+        CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
+    data, out = Path(data), Path(out)
+    outputs = (failures_path(out / "training"), out / "README.md")
+    check_outputs(outputs, (data, columns), restart=restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
     from adcreative.report.account_card import render_account_card
     from adcreative.verbs.loading import load_model, load_tools
 
-    data, out = Path(data), Path(out)
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
     extractor = load_tools().extractor
@@ -72,9 +76,9 @@ def train(
         progress=count_stage(progress, "fitting"),
         should_stop=should_stop,
     )
-    for role, model in zip(ROLES, fitted, strict=True):  # all or none: one without the others is no model
-        model.save(out / role)
-    write_atomically(out / "README.md", render_account_card(fitted[0].card("predictor")).encode())
+    note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
     failures = [*catalog.failures, *failures]
-    write_failures(out / "failures.csv", failures)
+    with own_outputs(outputs, (data, columns), restart=restart):
+        write_atomically(out / "README.md", render_account_card(fitted[0].card("predictor")).encode())
+        write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))

@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> Path:
         for row, consent_id in enumerate(("c-ada", "c-bob; c-ada", ""), start=1):
             log.append(save(run, row, consent_id))
     (run / "report.html").write_text("<html>faces</html>")
-    (run / "failures.csv").write_text("file_name,ad_name,problem,remedy\n")
+    (run / "results.failures.csv").write_text("file_name,ad_name,problem,remedy\n")
     return run
 
 
@@ -67,7 +67,8 @@ def test_a_person_leaves_no_picture_no_edit_and_no_code(run: Path, cache: Featur
     export_picture(run / "upload" / "final.jpg", PIXELS, is_edited=True, result=rows(run)[0])
     summary = pipeline.purge(run, consent_id="c-ada")
     assert files(run) == {
-        "results.jsonl", "results.run.json", "failures.csv", "images/00003-ad3.original.png", "images/00003-ad3.control.png",
+        "results.jsonl", "results.run.json", "results.failures.csv", "images/00003-ad3.original.png",
+        "images/00003-ad3.control.png",
         "images/00003-ad3.edited.png", "images/00003-ad3.edited.png.provenance.json",
     }  # fmt: skip
     assert [row["status"] for row in rows(run)] == ["failed", "failed", "edited"]

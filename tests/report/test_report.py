@@ -249,11 +249,11 @@ def test_failures_are_streamed_counted_once_and_listed_up_to_an_end(image_dir: P
     page = report(image_dir, edited_row(), edited_row(status="failed", file_name="f0.png"), failures=failures)
     assert f"1 edited, 0 kept as they were because no gain survived the checks, {MAX_TABLE_ROWS + 7} failed" in page
     assert f"1 of {MAX_TABLE_ROWS + 8} creatives" in page
-    assert "7 more are in failures.csv" in page
+    assert "7 more are in results.failures.csv" in page
     assert page.count("It is damaged.") == MAX_TABLE_ROWS
     few = report(image_dir, edited_row(status="failed"), failures=[])
     assert "1 failed" in few
-    assert "more are in failures.csv" not in few
+    assert "more are in results.failures.csv" not in few
 
 
 def test_figures_that_are_not_numbers_count_as_missing() -> None:

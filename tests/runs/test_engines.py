@@ -164,17 +164,17 @@ class TestSameResults:
         for name, more in (("one", ()), ("two", ("--workers", 2))):
             told = json.loads(succeed("score", ads, "--out", tmp_path / name / "s.csv", "--json", *more))
             assert (told["done"], told["failed"], told["stopped"], told["exit_code"]) == (59, 2, False, 0)
-        for name in ("s.csv", "failures.csv"):
+        for name in ("s.csv", "s.failures.csv"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
         assert scored(tmp_path / "one" / "s.csv") == [h for h in HEADLINES if h != "ad 7"]
-        assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["failures.csv", "s.csv"]
+        assert sorted(p.name for p in (tmp_path / "two").iterdir()) == [".adcreative.json", "s.csv", "s.failures.csv"]
 
     def test_optimize_with_workers_equals_optimize_without(self, tmp_path: Path) -> None:
         ads = write_ads(tmp_path / "ads", 20, broken=[3])
         for name, more in (("one", ()), ("two", ("--workers", 2))):
             succeed("optimize", ads, "--out", tmp_path / name, *more)
         assert results(tmp_path / "one") == results(tmp_path / "two")
-        for name in ("failures.csv", "results.run.json"):
+        for name in ("results.failures.csv", "results.run.json"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
         assert [row["row"] for row in results(tmp_path / "two")] == list(range(1, 21))
         assert len(list((tmp_path / "two" / "images").glob("*.edited.png"))) == 19
@@ -277,9 +277,13 @@ class TestKilled:
                 break
         assert num_kills >= 2
         assert scored(out) == [headline for headline in HEADLINES if headline != "ad 11"]
-        with (tmp_path / "failures.csv").open() as file:
+        with (tmp_path / "s.failures.csv").open() as file:
             assert [row["problem"] for row in csv.DictReader(file)][1:] == ["row 11: broken"]
-        assert sorted(p.name for p in tmp_path.iterdir() if p.is_file() and "lock" not in p.name) == ["failures.csv", "s.csv"]
+        assert sorted(p.name for p in tmp_path.iterdir() if p.is_file() and "lock" not in p.name) == [
+            ".adcreative.json",
+            "s.csv",
+            "s.failures.csv",
+        ]
 
     def test_optimize_killed_in_a_loop(self, tmp_path: Path) -> None:
         ads, rng, num_kills = write_ads(tmp_path / "ads", 30), np.random.default_rng(3), 0
@@ -403,14 +407,14 @@ class TestRay:
         assert os.getpid() not in processes
         assert len(processes) >= 3  # two, and the one that came for the killed one
         assert results(tmp_path / "one") == results(tmp_path / "two")
-        for name in ("failures.csv", "results.run.json"):
+        for name in ("results.failures.csv", "results.run.json"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
     def test_score_gives_the_same_files(self, trace: Path, tmp_path: Path, fakes: None) -> None:
         ads = write_ads(tmp_path / "ads", 60, broken=[7])
         pipeline.score(ads, tmp_path / "one" / "s.csv")
         pipeline.score(ads, tmp_path / "two" / "s.csv", batch=BatchConfig(engine="ray"))
-        for name in ("s.csv", "failures.csv"):
+        for name in ("s.csv", "s.failures.csv"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
     def test_an_error_of_ours_comes_back_as_itself(self, trace: Path) -> None:

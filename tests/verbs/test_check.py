@@ -48,7 +48,7 @@ def test_each_creative_gets_a_verdict(ads: Path, tmp_path: Path) -> None:
     assert "the headline has 47 characters; 30 are allowed" in wide["problems"]
     assert "the picture has no usual Google shape (1280x720 px)" in wide["problems"]
     assert cheap["problems"] == "the headline uses 'cheap', which the brand avoids"
-    (failure,) = rows(tmp_path / "out" / "failures.csv")
+    (failure,) = rows(tmp_path / "out" / "checks.failures.csv")
     assert (failure["file_name"], bool(failure["remedy"])) == ("broken.png", True)
 
 

@@ -48,7 +48,7 @@ def test_each_product_gets_a_row_or_a_failure(table: Path, tmp_path: Path) -> No
     assert "Not dishwasher safe." in rows["2"]["description"]
     assert "http" not in rows["1"]["description"]
     assert all(word in rows["6"]["description"] for word in ("花瓶", "雪音", "ガラス", "青"))
-    problems = {row["ad_name"]: row["problem"] for row in _rows(tmp_path / "out" / "failures.csv")}
+    problems = {row["ad_name"]: row["problem"] for row in _rows(tmp_path / "out" / "d.failures.csv")}
     assert problems == {
         "3": "row 3: it has no title.",
         "4": "row 4: it has no attribute, so there is nothing to describe.",

@@ -76,7 +76,13 @@ def test_it_prints_and_writes_all_figures_with_intervals_and_a_picture(table_pat
     assert f"{printed['verdict']}: {out}" in result.stderr
     with Image.open(tmp_path / "out" / "metrics.png") as picture:
         assert picture.format == "PNG"
-    assert sorted(path.name for path in out.parent.iterdir()) == ["failures.csv", "metrics.csv", "metrics.json", "metrics.png"]
+    assert sorted(path.name for path in out.parent.iterdir()) == [
+        ".adcreative.json",
+        "metrics.csv",
+        "metrics.failures.csv",
+        "metrics.json",
+        "metrics.png",
+    ]
     with (out.parent / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 240
@@ -101,14 +107,14 @@ def test_stopped_by_ctrl_c_is_exit_code_130_and_leaves_nothing(
 
 
 def test_a_folder_in_the_way_and_nothing_readable_are_one_sentence(table_path: Path, tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match=r"is a folder; name the JSON file to write, such as .*metrics\.json"):
+    with pytest.raises(CatalogError, match=r"is a folder; name the file to write"):
         pipeline.evaluate(table_path, tmp_path)
     write_rows(
         tmp_path / "odd.csv", [{"headline": "unknown", "impressions": 100, "clicks": 1}], ("headline", "impressions", "clicks")
     )
     with pytest.raises(CatalogError, match=r"none of the 1 creatives with results could be read; .*failures\.csv says why"):
         pipeline.evaluate(tmp_path / "odd.csv", tmp_path / "out" / "m.json")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["failures.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".adcreative.json", "m.failures.csv"]
 
 
 def test_creatives_that_cannot_be_read_are_listed_and_the_rest_is_measured(table_path: Path, tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_creatives_that_cannot_be_read_are_listed_and_the_rest_is_measured(table
         file.write("unknown words,t0,upworthy,3000,30\n")
     metrics = pipeline.evaluate(table_path, tmp_path / "out" / "m.json")
     assert metrics["n"] == 240
-    assert "It is broken." in (tmp_path / "out" / "failures.csv").read_text()
+    assert "It is broken." in (tmp_path / "out" / "m.failures.csv").read_text()
 
 
 def test_tests_of_one_arm_are_said_in_a_sentence(tests_world: PlantedWorld, tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
         assert batch.restart
         rows = [{"ad_name": "a", "ctr": 0.02, "ctr_low": 0.01, "ctr_high": 0.03}, {"ad_name": "=c"}]
         write_rows(out, rows, SCORE_COLUMNS)
-        write_failures(out.with_name("failures.csv"), [FailedCreative(file_name="", ad_name="b", problem="p", remedy="r")])
+        write_failures(
+            out.with_name(f"{out.stem}.failures.csv"), [FailedCreative(file_name="", ad_name="b", problem="p", remedy="r")]
+        )
         return RunSummary(path=out, done=2, failed=1)
 
     monkeypatch.setattr("adcreative.verbs.score.score", score)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from adcreative.catalog.tables import atomic_file, escape_cell, write_failures, write_rows
+from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, write_failures, write_rows
 from adcreative.creative import FailedCreative
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
@@ -81,7 +81,7 @@ class Export:
 
 
 def export_variants(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> Export:
-    """Write variants in one of FORMATS to `out`, and what was left out to failures.csv beside it.
+    """Write variants in one of FORMATS to `out`, and what was left out to X.failures.csv beside it.
 
     Raises:
         ConfigError: unknown format. CatalogError: every variant was left out, or the file cannot be written.
@@ -99,7 +99,7 @@ def export_variants(variants: Sequence[Variant], out: Path, *, format: str, sett
             continue
         rows.append(row)
         warnings += [f"{variant.name}: {note}" for note in notes]
-    write_failures(out.parent / "failures.csv", failures)
+    write_failures(failures_path(out), failures)
     if not rows:
         raise CatalogError(f"none of the {len(variants)} variants fits {format}: {failures[0].problem} {failures[0].remedy}")
     write(out, rows)

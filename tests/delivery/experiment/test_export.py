@@ -73,7 +73,7 @@ def test_google_editor_ads_respect_the_limits(make_run: Callable[..., Path], tmp
     assert (edited["Headline 1 position"], edited["Ad status"], edited["Campaign"]) == ("1", "Paused", "Spring")
     assert find_variant_id(edited["Labels"]) == variants[1].variant_id
     assert "39 letters, Google allows 30" in result.failures[0].problem
-    assert read_cells(tmp_path / "out" / "failures.csv")[0]["ad_name"] == variants[3].name
+    assert read_cells(tmp_path / "out" / "google.failures.csv")[0]["ad_name"] == variants[3].name
 
 
 def test_google_ads_without_enough_lines_or_without_other_words_are_left_out(
@@ -84,7 +84,7 @@ def test_google_ads_without_enough_lines_or_without_other_words_are_left_out(
     variants = read_variants(make_run([picture_only, result_row(2, description_edited="", description_original="")]), "Spring")
     with pytest.raises(CatalogError, match="none of the 4 variants fits google-editor: the edit changes the picture only"):
         export_variants(variants, tmp_path / "g.csv", format="google-editor", settings=bare)
-    problems = [row["problem"] for row in read_cells(tmp_path / "failures.csv")]
+    problems = [row["problem"] for row in read_cells(tmp_path / "g.failures.csv")]
     assert "1 different descriptions of at most 90 letters, Google needs 2" in problems[2]
     assert count_letters("日本語abc") == 9
 

@@ -1,0 +1,151 @@
+"""Which files a verb may write: never what it reads, and nothing that another program or a person wrote.
+
+A file counts as ours when the folder's list (`.adcreative.json`, name -> sha256) names it and its content is still what we
+wrote: a table that was edited since is the user's again. A name is listed before it is written, so that a killed run may write
+its own files anew. `--restart` writes over other files too, but never over what is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from adcreative.artifacts import write_atomically
+from adcreative.catalog.metadata import METADATA_NAMES
+from adcreative.errors import CatalogError, ConfigError
+
+LIST_NAME = ".adcreative.json"
+LOCK_SECONDS = 30
+MAX_NAME_BYTES = 230  # of a file system's 255; the rest is for the draft that becomes the file
+UNKNOWN = ""  # stands for the hash while a file is being written
+
+
+@contextmanager
+def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, restart: bool = False) -> Iterator[None]:
+    """Let the block write `outputs`, and note what it wrote, so that the next run may replace it.
+
+    Args:
+        outputs: every file that the block may write or delete. inputs: what it reads: files, and folders as catalogues.
+        restart: write over files of others as well.
+    Raises:
+        ConfigError: an output is an input, or was written by somebody else.
+        CatalogError: an output cannot be written: it is a folder, or its folder cannot be made or written.
+    """
+    check_outputs(outputs, inputs, restart=restart)
+    foreign = {output: _hash_file(output) for output in outputs if output.exists() and not _is_ours(output)}
+    missing = [folder for folder in dict.fromkeys(output.parent for output in outputs) if not folder.exists()]
+    _note(outputs, is_done=False)
+    try:
+        yield
+    finally:
+        untouched = [output for output, digest in foreign.items() if output.exists() and _hash_file(output) == digest]
+        _note(outputs, is_done=True, except_for=untouched)
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()  # only where nothing was written into it
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, restart: bool = False) -> None:
+    """Raise as `own_outputs` when one of `outputs` must not or cannot be written; writes nothing."""
+    if len(set(outputs)) < len(outputs):
+        raise ConfigError(f"two results would have the name {max(outputs, key=list(outputs).count)}; choose another --out")
+    for output in outputs:
+        _check_place(output)
+        for source in inputs:
+            if source is not None:
+                check_not_read(output, Path(source))
+        if not restart and output.exists() and not _is_ours(output):
+            raise ConfigError(
+                f"{output} is there already and is not, or no longer, what this program wrote; choose another --out, or write "
+                "over it with --restart"
+            )
+
+
+def _check_place(output: Path) -> None:
+    """Raise CatalogError when nothing can be written under this name."""
+    if len(os.fsencode(output.name)) > MAX_NAME_BYTES:
+        shown = output.name[:40]
+        raise CatalogError(f"the name {shown}... has more than {MAX_NAME_BYTES} bytes; choose a shorter --out")
+    try:
+        mode = os.stat(output).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except OSError as error:
+        raise CatalogError(f"{output} cannot be written ({error.strerror or error}); choose another --out") from error
+    if mode is not None and stat.S_ISDIR(mode):
+        raise CatalogError(f"{output} is a folder; name the file to write, such as {output / 'result'}{output.suffix}")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise CatalogError(f"{output} is a device or a pipe; choose a file as --out")
+    if mode is not None and not mode & 0o222:
+        raise CatalogError(f"{output} is read-only; choose another --out, or make it writable")
+    folder = next(path for path in output.absolute().parents if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or not folder.stat().st_mode & 0o222:
+        raise CatalogError(f"{output} cannot be written, since {folder} is no folder that can be written; choose another --out")
+
+
+def check_not_read(output: Path, source: Path) -> None:
+    """Raise ConfigError when writing `output` would replace or change what is read from `source`."""
+    is_same = output.exists() and source.exists() and os.path.samefile(output, source)
+    is_table = source.is_dir() and output.name in METADATA_NAMES and _is_inside(output, source)
+    if is_same or is_table:
+        raise ConfigError(f"{output} would be written over, and it is what is read ({source}); choose another name to write")
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _is_ours(output: Path) -> bool:
+    listed = _read_list(output.parent / LIST_NAME).get(output.name)
+    return listed is not None and listed in (UNKNOWN, _hash_file(output))
+
+
+def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] = ()) -> None:
+    """Note names in the lists of their folders: their hashes when done, UNKNOWN before.
+
+    Raises:
+        CatalogError: a list cannot be written.
+    """
+    for folder in dict.fromkeys(output.parent for output in outputs):
+        path = folder / LIST_NAME
+        names = [output.name for output in outputs if output.parent == folder]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / f"{LIST_NAME}.lock", timeout=LOCK_SECONDS):
+                listed = _read_list(path)
+                for name in names:
+                    is_there = (folder / name).is_file()
+                    listed.pop(name, None)
+                    if not is_done:
+                        listed[name] = UNKNOWN
+                    elif is_there and folder / name not in except_for:
+                        listed[name] = _hash_file(folder / name)
+                if listed:
+                    write_atomically(path, (json.dumps(listed, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+                else:
+                    path.unlink(missing_ok=True)
+                (folder / f"{LIST_NAME}.lock").unlink(missing_ok=True)
+        except OSError as error:
+            raise CatalogError(f"{folder} cannot be written ({error.strerror or error}). Choose another place.") from error
+
+
+def _read_list(path: Path) -> dict[str, Any]:
+    """Return name to hash; a list that is missing or damaged names nothing, so that nothing is written over."""
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return listed if isinstance(listed, dict) else {}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
