@@ -120,7 +120,7 @@ class IdentityMeter:
 def identity_figures(
     face_model: FaceModel, faces: Tensor, inverted: list[np.ndarray], directions: DirectionSet | None
 ) -> dict[str, Any]:
-    """Return how much identity inversion, edits and another person cost, and the code cosine at which a person is lost.
+    """Return how similar faces stay under inversion and edits, beside another person, and the code cosine at which one is lost.
 
     `floor`: walking from one face's code to another's, the cosine to the start below which dlib's distance of the renders
     exceeds 0.6, as the 90th percentile over walks: nine walks in ten may go down to it and further.

@@ -17,7 +17,7 @@ from adcreative.encoders.creative_clip import EMBEDDED, CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from stylegan.latents.codec import FaceCodec
-from stylegan.latents.directions.from_text import NEUTRAL, learn_text_direction
+from stylegan.latents.directions.from_text import NEUTRAL, TextDirectionConfig, learn_text_direction
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--clip-path", type=Path, help="folder or checkpoint of that model")
     parser.add_argument("--num-samples", type=int, default=600)
     arguments = parser.parse_args()
+    config = TextDirectionConfig(prompt=arguments.prompt, neutral=arguments.neutral, num_samples=arguments.num_samples)
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
     clip = CreativeClip.load(arguments.clip, arguments.clip_path)
     known = DirectionSet.load(embedded_dir("directions"))
@@ -40,10 +41,7 @@ def main() -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = learn_text_direction(
-            arguments.prompt, codec, clip, load_face_analyzer(), known=known, neutral=arguments.neutral,
-            num_samples=arguments.num_samples, progress=report,
-        )  # fmt: skip
+        found = learn_text_direction(config, codec, clip, load_face_analyzer(), known=known, progress=report)
     found.save(arguments.out)
     print(json.dumps(found.table, indent=1))
 

@@ -27,7 +27,7 @@ class FaceReader(Protocol):
 
 
 class FacePainter(Protocol):
-    """Turns face codes [B, C] into aligned portraits, image_u8 each (`stylegan.faces.analysis.FaceCodec`)."""
+    """Turns face codes [B, C] into aligned portraits, image_u8 each (`stylegan.latents.codec.FaceCodec`)."""
 
     def render(self, codes: np.ndarray) -> Sequence[np.ndarray]: ...
 

@@ -158,7 +158,7 @@ class FaceAnalyzer:
     def trace_aligned(self, crop_u8: np.ndarray) -> np.ndarray | None:
         """Return the points of one aligned crop that an edit may move, [478, 2] float64 with the square as 0..1.
 
-        The mesh, its lids refined, then the irises (`face_mesh.trace_points`); None when no face is seen.
+        The mesh, its lids refined, then the irises (`mesh.trace_points`); None when no face is seen.
         """
         landmarks = self.locate_aligned(crop_u8)
         if landmarks.confidence < MIN_CONFIDENCE:

@@ -1,7 +1,7 @@
 """Is it still the same person: a face-recognition network where one is installed, the geometry of the mesh always.
 
 Three measures, because each is blind somewhere: dlib's ResNet (99.4 % on LFW) was trained to tell people apart but is an extra
-(`pip install dlib-bin face_recognition_models`); the mesh compares bones alone, whatever the light; the cosine of face codes
+(`pip install dlib-bin face_recognition_models`); the mesh compares bones alone, whatever the light; the cosine of latent codes
 (`FaceCodec`) is what the editor can afford for every candidate. `stylegan.evaluation` reports all three on the same faces and
 gives the cosine at which the recognition network begins to see another person.
 """

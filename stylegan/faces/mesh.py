@@ -1,7 +1,7 @@
 """Face landmarks from an upright head crop: FaceMesh (468 points in three dimensions) and the iris network (64 px eyes).
 
-Knows crops and points; `faces.py` decides where to look and what it means. The mesh's x runs to the picture's right, y down,
-z away from the camera, all in one unit.
+Knows crops and points; `analysis.py` decides where to look and what the points mean. The mesh's x runs to the picture's right,
+y down, z away from the camera, all in one unit.
 
 Source:
     Kartynnik et al. 2019, "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs"; Ablavatski et al. 2020,
@@ -54,10 +54,12 @@ class FaceLandmarks:
 
     @property
     def left_eye(self) -> np.ndarray:
+        """Middle of the picture's left eye, [2]."""
         return self.points[list(LEFT_EYE_CORNERS), :2].mean(axis=0)
 
     @property
     def right_eye(self) -> np.ndarray:
+        """Middle of the picture's right eye, [2]."""
         return self.points[list(RIGHT_EYE_CORNERS), :2].mean(axis=0)
 
 
@@ -72,7 +74,7 @@ def trace_points(landmarks: FaceLandmarks, eyes: tuple[Eye, Eye]) -> np.ndarray:
 
 
 class FaceMesh:
-    """The mesh and iris networks behind one pair of calls."""
+    """The mesh network and the iris network: landmarks of a head, then both eyes refined."""
 
     def __init__(self, mesh_path: Path, iris_path: Path) -> None:
         self._mesh, self._iris = TfliteModel(mesh_path), TfliteModel(iris_path)

@@ -85,7 +85,7 @@ def convert_weights(source: Path, out_dir: Path, *, timeout_s: int = TIMEOUT_S) 
 
 
 def read_apart(source: Path, out_dir: Path, *, timeout_s: int) -> None:
-    """Run the reading process on `source`; its sentence, if it has one, becomes the error.
+    """Read `source` in a process of its own; a sentence that it prints becomes the error.
 
     Raises:
         CheckpointError: the process failed, died or took too long.

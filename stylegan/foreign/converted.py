@@ -1,4 +1,4 @@
-"""What every reader returns: our sizes and our tensors, checked against the network they are for."""
+"""What every reader returns: sizes and tensors under our names, checked against the network that they are loaded into."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ConvertedWeights:
 
 
 def generator_config(what: str, channels: dict[int, int], **sizes: object) -> GeneratorConfig:
-    """Build a config from what a file says; an impossible size becomes a sentence on the file."""
+    """Build a config from what a file says; impossible sizes raise a CheckpointError that names the file's kind."""
     try:
         return GeneratorConfig(size=max(channels), channels=channels, **sizes)  # type: ignore[arg-type]
     except (StyleGANError, ValueError, TypeError) as error:

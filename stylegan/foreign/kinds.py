@@ -1,4 +1,4 @@
-"""Tell from a file's first bytes and its top-level names what it is, and hand it to the reader of that kind."""
+"""Recognise a checkpoint by its first bytes and top-level names, and read it with the reader of that kind."""
 
 from __future__ import annotations
 

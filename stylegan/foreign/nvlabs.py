@@ -36,7 +36,7 @@ class ModuleTree:
 
 
 def read_module(module: PersistentObject) -> ModuleTree:
-    """Walk a stored module's state to dotted names, as its `state_dict()` would give.
+    """Return the tensors and attributes of a stored module under dotted names, as its `state_dict()` would give.
 
     Raises:
         CheckpointError: the state is not that of a torch module.
@@ -74,7 +74,7 @@ def read_pickle_content(content: Mapping[str, object]) -> ConvertedWeights:
 
 
 def read_generator(tree: ModuleTree, *, source_format: str = "nvlabs", what: str = WHAT) -> ConvertedWeights:
-    """Convert a generator.
+    """Convert a generator to our names.
 
     Args:
         tree: from `read_module`; without attributes (a bare state dict) the published settings are assumed and noted.
@@ -150,7 +150,7 @@ def read_config(table: TensorTable, attributes: Mapping[str, Mapping[str, Any]])
 
 
 def check_settings(attributes: Mapping[str, Mapping[str, Any]], *, what: str) -> None:
-    """Compare what the modules say of themselves with what our generator computes; what they do not say passes.
+    """Compare the settings that modules state with those of our generator; a setting that is not stated passes.
 
     Raises:
         CheckpointError: a setting under which the pictures would differ.

@@ -1,4 +1,4 @@
-"""A checkpoint's tensors, each taken exactly once: nothing missing, nothing unexplained, nothing that is not a number."""
+"""The tensors of a checkpoint by name; reading takes each exactly once, so that none is missing, ignored or not a number."""
 
 from __future__ import annotations
 

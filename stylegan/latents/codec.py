@@ -1,4 +1,4 @@
-"""Aligned faces to face codes and back: the face model as the rest of the program uses it.
+"""Aligned faces to latent codes and back: the face model as the rest of the program uses it.
 
 Knows aligned crops (the FFHQ square) and the face model; knows nothing of the pictures that the crops came from.
 """
@@ -26,7 +26,7 @@ ENCODE_BATCH, RENDER_BATCH = 4, 16
 
 
 class FaceCodec:
-    """Aligned faces to face codes and back. size: side of the crops it encodes; render_size: of those it renders."""
+    """Aligned faces to latent codes and back. size: side of the crops it encodes; render_size: of those it renders."""
 
     def __init__(self, face_model: FaceModel) -> None:
         self.face_model = face_model
@@ -44,7 +44,7 @@ class FaceCodec:
         """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized.
 
         A code does not depend on the other crops: they are computed one at a time, which is as fast as any other way on a CPU,
-        or on a GPU in blocks of one size, the last filled up with nothing.
+        or on a GPU in blocks of one size, the last one padded with zeros.
         """
         codes, block_size = np.zeros((len(aligned_u8), self.code_dim), dtype=np.float32), self._block_size
         for start in range(0, len(aligned_u8), block_size):

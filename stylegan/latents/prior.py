@@ -1,4 +1,4 @@
-"""The sampling prior: what a face code looks like, fitted to the codes of the training faces.
+"""The sampling prior: what a latent code looks like, fitted to the codes of the training faces.
 
     code = mean + F z,   z ~ N(0, I),   F F^T = covariance of the training codes
 
@@ -21,7 +21,7 @@ SAME_SHARE = 0.01  # of a mapping's weights that may be missed when a prior is r
 
 @dataclass(frozen=True)
 class GaussianPrior:
-    """mean [C] and factor [C, Z] of a normal distribution over face codes, C = code_dim."""
+    """mean [C] and factor [C, Z] of a normal distribution over latent codes, C = code_dim."""
 
     mean: Tensor
     factor: Tensor

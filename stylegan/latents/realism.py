@@ -1,6 +1,6 @@
 """How real an edited face still looks, by what the face model knows of faces: one number per candidate.
 
-Two things make a face odd, both seen from the distribution of real faces' codes N(m, F F^T) (`prior.py`):
+Two things make a face atypical, both measured against the distribution of real faces' codes N(m, F F^T) (`prior.py`):
 
     x_1 = F^-1 (c - m)                      where its code c lies: the squared length is the Mahalanobis distance
     x_2 = F^-1 (encode(render(c)) - c)      what a second look makes of it: the model reads its own render of c as another face
@@ -10,9 +10,9 @@ and only what an edit adds to either counts, in the worst of the faces:
     realism = min over faces of exp(-(sum over i of max(0, |x_i'|^2 - |x_i|^2)) / (2 C))
 
 the geometric mean, over the C numbers of a code, of how likely the edited face is beside the unedited one: 1 for the unedited
-face, towards 0 the odder it gets. Measured on renders, before they are pasted: what a picture's own pixels cover up is not
-missed. A second look costs a render and an encoding; the search adds up those of single directions (x is linear in the code,
-and nearly so in x_2), so that a candidate costs one sum. Knows arrays; no networks, no files.
+face, towards 0 the less typical it gets. Measured on renders, before they are pasted, so that what a picture's own pixels
+would cover up counts too. A second look costs a render and an encoding; the search adds up those of single directions (x is
+linear in the code, and nearly so in x_2), so that a candidate costs one sum. Knows arrays; no networks, no files.
 
 On 100 random edits of 20 faces, judged blind, it tells clearly wrong ones from others better (area under the curve 0.87) than
 the cosine of codes (0.84), the strongest strength (0.80) or the inversion error of the finished picture (0.76).

@@ -39,11 +39,12 @@ class FaceModel:
 
     @property
     def has_encoder(self) -> bool:
+        """Whether the model can read faces as well as draw them."""
         return self.stored_encoder is not None
 
     @property
     def encoder(self) -> FaceEncoder | E4EEncoder:
-        """The encoder.
+        """The encoder that goes with the generator.
 
         Raises:
             CheckpointError: the model is a generator only.

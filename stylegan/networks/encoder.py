@@ -1,4 +1,4 @@
-"""Embedded inversion encoder: aligned face -> w_plus, through a narrow face code.
+"""Embedded inversion encoder: aligned face -> w_plus, through a narrow latent code.
 
 The picture tower is timm's EfficientNet-Lite0 (levels at strides 8, 16 and 32), pooled to 4x4 and squeezed into a code of
 `code_dim` numbers, normalised per dimension. Noise on the code during training keeps the latent space smooth, so that
@@ -49,7 +49,7 @@ class FaceEncoder(nn.Module):
         self.to_rows = nn.Linear(config.code_dim, config.num_rows * config.w_dim)
 
     def encode(self, images_f32: Tensor) -> Tensor:
-        """Return normalised face codes, [B, code_dim]; over the training faces each dimension has mean 0, deviation 1.
+        """Return normalised latent codes, [B, code_dim]; over the training faces each dimension has mean 0, deviation 1.
 
         Raises:
             ShapeError: the pictures are not [B, 3, size, size].
@@ -64,7 +64,7 @@ class FaceEncoder(nn.Module):
         return self.code_norm(self.to_code(torch.cat(pooled, dim=1)))
 
     def expand(self, code: Tensor) -> Tensor:
-        """Write all W+ rows from face codes: [B, code_dim] -> [B, R, w_dim]. Linear, so directions may live in either space."""
+        """Return w_plus of latent codes: [B, code_dim] -> [B, R, w_dim]. Linear, so directions may live in either space."""
         return self.to_rows(code).reshape(-1, self.config.num_rows, self.config.w_dim)
 
     def forward(self, images_f32: Tensor) -> Tensor:

@@ -50,10 +50,12 @@ class GeneratorConfig:
 
     @property
     def resolutions(self) -> list[int]:
+        """Pictures' sides on the way, 4, 8, ... size."""
         return [2**power for power in range(2, int(math.log2(self.size)) + 1)]
 
     @property
     def num_rows(self) -> int:
+        """Rows of a W+ latent, R."""
         return 2 * int(math.log2(self.size)) - 2
 
     def as_dict(self) -> dict[str, Any]:
@@ -173,7 +175,7 @@ class SynthesisNetwork(nn.Module):
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis together; three methods instead of one forward with switches."""
+    """Mapping and synthesis network: `map` z to latents, `synthesize` latents as pictures."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()

@@ -169,7 +169,7 @@ class E4EEncoder(nn.Module):
         return self.network.features(images_f32)
 
     def encode(self, images_f32: Tensor) -> Tensor:
-        """Return face codes [B, R * w_dim] of aligned faces [B, 3, 256, 256] in -1..1.
+        """Return latent codes [B, R * w_dim] of aligned faces [B, 3, 256, 256] in -1..1.
 
         Raises:
             ShapeError: the pictures are not [B, 3, size, size].
@@ -180,7 +180,7 @@ class E4EEncoder(nn.Module):
         return (self.network(images_f32) + self.latent_avg).flatten(1)
 
     def expand(self, code: Tensor) -> Tensor:
-        """Return the W+ rows of face codes: [B, R * w_dim] -> [B, R, w_dim]."""
+        """Return the W+ rows of latent codes: [B, R * w_dim] -> [B, R, w_dim]."""
         return code.reshape(-1, self.config.num_rows, self.config.w_dim)
 
     def forward(self, images_f32: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""A photo in, an edited photo out: edit session and seamless paste."""
+"""A photo in, an edited photo out: the edit session, and pasting of an edit at the photo's own resolution."""

@@ -1,4 +1,4 @@
-"""The faces of one picture, opened for editing: strengths in; renders, codes, attributes and full pictures out."""
+"""Edit the faces of one picture: direction strengths in, the edited picture and its measures out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refuse_unfit(
 
 
 class FaceEditSession:
-    """Faces F of one picture, aligned, inverted and ready; K directions, C code numbers, P candidates at a time.
+    """The faces of one picture, aligned and inverted, ready to be edited. F faces, K directions, C code numbers, P candidates.
 
     Strengths are in standard deviations of the directions; a face whose strengths are all zero is left exactly as it was.
     """
@@ -118,7 +118,7 @@ class FaceEditSession:
         return float(((codes * self.codes).sum(axis=1) / np.maximum(norms, 1e-9)).min(initial=1.0))
 
     def atypicality(self, strengths: np.ndarray) -> np.ndarray:
-        """Return what makes the rendered faces of candidates odd, [P, F, 2, C] float64 (x_1 and x_2 of `realism.py`).
+        """Return how atypical the rendered faces of candidates are, [P, F, 2, C] float64 (x_1 and x_2 of `latents/realism.py`).
 
         Args:
             strengths: [P, F, K].
@@ -140,7 +140,7 @@ class FaceEditSession:
         return self._atypicality(self.codes)
 
     def _atypicality(self, codes: np.ndarray) -> np.ndarray:
-        """Return [B, 2, C] of codes [B, C]."""
+        """Return the atypicality of codes [B, C] as they are rendered, [B, 2, C]."""
         misread = self._codec.encode(self._codec.render(codes)) - codes
         return np.stack([self._codec.whiten(codes), self._codec.whiten(misread, is_difference=True)], axis=1)
 

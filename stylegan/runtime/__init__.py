@@ -1,1 +1,1 @@
-"""Fast forms of the networks, each with a plain twin that gives the same numbers."""
+"""Faster ways to run the networks on a CPU; each is compared in the tests with the plain network whose numbers it gives."""

@@ -1,4 +1,4 @@
-"""Convolutional networks as they are used once trained: batch norms folded into the convolutions before them, channels last.
+"""Fold the batch norms of a trained network into the convolutions before them, channels last.
 
 Made for timm's EfficientNets, which register each norm, with its activation, right after the convolution that it follows.
 Knows modules; knows neither pictures nor files.

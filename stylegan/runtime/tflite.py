@@ -1,4 +1,4 @@
-"""Run one small tflite network on one picture; the only place that knows the interpreter."""
+"""Run one small tflite network on one picture; nothing else in the package uses the interpreter."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ eye to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,28 +44,42 @@ class ImageTextModel(Protocol):
         """Return [B, D]."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextDirectionConfig:
+    """What to learn from.
+
+    prompt: what +1 should look more like. neutral: what it is compared with. num_samples: faces of the model's own prior to
+    render; four in five are learnt from. seed: of those faces.
+    """
+
+    prompt: str
+    neutral: str = NEUTRAL
+    num_samples: int = 600
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip() or self.prompt.strip() == self.neutral.strip():
+            raise DirectionError("a text direction needs a prompt that differs from the neutral text")
+        if self.num_samples < 50:
+            raise DirectionError(f"a text direction needs at least 50 samples, got {self.num_samples}")
+
+
 def learn_text_direction(
-    prompt: str, codec: FaceCodec, clip: ImageTextModel, analyzer: FaceAnalyzer, *, known: DirectionSet | None = None,
-    neutral: str = NEUTRAL, num_samples: int = 600, seed: int = 0, progress: Callable[[int, int], None] | None = None,
+    config: TextDirectionConfig, codec: FaceCodec, clip: ImageTextModel, analyzer: FaceAnalyzer, *,
+    known: DirectionSet | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> DirectionSet:  # fmt: skip
     """Learn one direction from a prompt and measure it on samples that it was not learnt from.
 
     Args:
-        prompt: what +1 should look more like. neutral: what it is compared with.
         known: labelled directions of the same face model, which know what must be held still.
-        num_samples: faces of the model's own prior to render; four in five are learnt from. progress: called (done, total).
+        progress: called (done, total).
     Returns:
         A set of one, named after the prompt, with strengths -2..2 and `table[prompt]`.
-    Raises:
-        DirectionError: an empty prompt, a prompt equal to the neutral text, or too few samples.
     """
-    if not prompt.strip() or prompt.strip() == neutral.strip():
-        raise DirectionError("a text direction needs a prompt that differs from the neutral text")
-    if num_samples < 50:
-        raise DirectionError(f"a text direction needs at least 50 samples, got {num_samples}")
-    texts = clip.encode_texts([prompt, neutral])
+    prompt, num_samples = config.prompt, config.num_samples
+    texts = clip.encode_texts([prompt, config.neutral])
     aim = (texts[0] - texts[1]) / max(float(np.linalg.norm(texts[0] - texts[1])), 1e-9)
-    codes = sample_codes(codec, num_samples, seed=seed)
+    codes = sample_codes(codec, num_samples, seed=config.seed)
     num_train = round(num_samples * (1.0 - HELD_OUT_SHARE))
     scores = np.empty(num_samples)
     for start in range(0, num_samples, 16):

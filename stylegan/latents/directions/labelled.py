@@ -61,7 +61,7 @@ class EditLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class DirectionSet:
-    """K directions over face codes of width C.
+    """K directions over latent codes of width C.
 
     names: what each is for. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
     high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card). restricted:

@@ -14,7 +14,7 @@ left out by name (--reject), and stays in the table.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,59 @@ def save_sheet(directions: DirectionSet, codes: np.ndarray, codec: FaceCodec, pa
     Image.fromarray(np.concatenate(rows)).save(path)
 
 
-def main() -> None:
+def measure_training_faces(codes: np.ndarray, meter: FaceMeter) -> MeasuredFaces:
+    """Render and measure training codes [N, C] and mixes of them; faces that the mesh lost are left out."""
+    rendered = np.concatenate([codes, mix_codes(codes, NUM_MIXES, rng=np.random.default_rng(0))])
+    measured = meter.measure(rendered)
+    known = np.isfinite(measured.values).any(axis=0)
+    seen = np.isfinite(measured.values[:, known]).all(axis=1)
+    print(f"{len(rendered)} codes, {seen.mean():.1%} rendered with a face", flush=True)
+    return MeasuredFaces(rendered[seen], measured.values[seen])
+
+
+def measure_directions(
+    vectors: Mapping[str, np.ndarray], raw: Mapping[str, np.ndarray], held_out: np.ndarray, deviations: np.ndarray,
+    meter: FaceMeter,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Measure every direction on held-out codes [N, C], and what it would do without the projection (`raw`)."""
+    table: dict[str, dict[str, Any]] = {}
+    for name, vector in vectors.items():
+        row = table[name] = measure_direction(name, vector, held_out, deviations, meter, STRENGTHS)
+        if name in meter.probes:
+            steps = row["own_effect_by_strength"]
+            moved = (steps["+2"] - steps["-2"]) * deviations[MEASURES.index(name)]
+            row["share_of_class_gap"] = round(float(moved / meter.probes[name].class_gap), 3)
+        unprojected = measure_direction(name, raw[name], held_out, deviations, meter, (-PROBE, PROBE))
+        row["before_projection"] = {k: unprojected[k] for k in ("moved_share", "largest_other", EFFECTS)}
+        print(name, "ships" if passes(row, name) else "does not ship", row, flush=True)
+    return table
+
+
+def shipped_set(
+    vectors: Mapping[str, np.ndarray], table: Mapping[str, dict[str, Any]], rejected: Sequence[str], notes: Mapping[str, Any],
+    limits: EditLimits, regressors: np.ndarray,
+) -> DirectionSet:  # fmt: skip
+    """Return the directions that passed and were not rejected by eye.
+
+    Raises:
+        DirectionError: none did.
+    """
+    kept = [name for name in vectors if passes(table[name], name) and name not in rejected]
+    if not kept:
+        raise DirectionError("no direction passed its measurement; the face model is not good enough to edit with")
+    return DirectionSet(
+        names=tuple(kept), vectors=np.stack([vectors[name] for name in kept]),
+        low=np.array([max(table[name]["low"], -MAX_STRENGTH) for name in kept], dtype=np.float32),
+        high=np.array([min(table[name]["high"], MAX_STRENGTH) for name in kept], dtype=np.float32),
+        restricted=tuple(name for name in kept if name in RESTRICTED),
+        limits=limits, regressors=regressors,
+        table={**notes, "shipped": {name: table[name] for name in kept},
+               "measured_and_not_shipped": {name: table[name] for name in vectors if name not in kept},
+               "rejected_by_eye": list(rejected)},
+    )  # fmt: skip
+
+
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faces", type=Path, help="folder of aligned faces with metadata.csv (file_name, captions)")
     parser.add_argument("--model", type=Path, default=Path("data/weights/faces"))
@@ -212,59 +264,38 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="also draw every shipped direction on three held-out faces")
     parser.add_argument("--reject", nargs="*", default=[], help="names that the sheet shows not to deserve their name")
     parser.add_argument("--num-held-out", type=int, help="measure on so many held-out faces; default: all")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = read_arguments()
     torch.set_num_threads(1)
     codec, analyzer = FaceCodec(load_face_model(arguments.model)), FaceAnalyzer()
     features = PictureFeatures(torch.load(installed_backbone_path(), map_location="cpu", weights_only=True))
     said = read_caption_words(arguments.faces)
     train_paths, held_out_paths = split_faces(list(arguments.faces.glob("*.jpg")))
-    held_out_paths = held_out_paths[: arguments.num_held_out]
     images = decode_image(read_faces(train_paths, size=codec.size))
     codes = codec.encode([*images, *images[:, :, ::-1]])
-    probes = fit_probes(images, np.stack(codec.render(codes[: len(images)])), train_paths, said, features)
-    originals, renders = codes[: len(images)], codec.render(codes[: len(images)])
+    originals = codes[: len(images)]
+    renders = codec.render(originals)
+    probes = fit_probes(images, np.stack(renders), train_paths, said, features)
     limits, limit_figures = fit_limits(
         originals, inversion_errors(list(images), renders), features.compute(list(images)), train_paths, said
     )
     print(f"covered eyes: {limit_figures}; largest error {limits.max_error}", flush=True)
     meter = FaceMeter(codec, analyzer, features, probes)
-    rendered = np.concatenate([codes, mix_codes(codes, NUM_MIXES, rng=np.random.default_rng(0))])
-    measured = meter.measure(rendered)
-    known = np.isfinite(measured.values).any(axis=0)
-    seen = np.isfinite(measured.values[:, known]).all(axis=1)
-    print(f"{len(rendered)} codes, {seen.mean():.1%} rendered with a face", flush=True)
-    measured = MeasuredFaces(rendered[seen], measured.values[seen])
+    measured = measure_training_faces(codes, meter)
     names, regressors = fit_regressors(measured)
     offered = [name for name in OFFERED if name in names]
-    after = separate_directions(codes, regressors, len(offered))
-    before = raw_directions(codes, regressors[: len(offered)])
-    deviations = measured.values.std(axis=0)
-    held_out = codec.encode([*decode_image(read_faces(held_out_paths, size=codec.size))])
-    table: dict[str, dict[str, Any]] = {}
-    for name, vector, plain in zip(offered, after, before, strict=True):
-        table[name] = measure_direction(name, vector, held_out, deviations, meter, STRENGTHS)
-        if name in probes:
-            steps = table[name]["own_effect_by_strength"]
-            moved = (steps["+2"] - steps["-2"]) * deviations[MEASURES.index(name)]
-            table[name]["share_of_class_gap"] = round(float(moved / probes[name].class_gap), 3)
-        unprojected = measure_direction(name, plain, held_out, deviations, meter, (-PROBE, PROBE))
-        table[name]["before_projection"] = {k: unprojected[k] for k in ("moved_share", "largest_other", EFFECTS)}
-        print(name, "ships" if passes(table[name], name) else "does not ship", table[name], flush=True)
-    kept = [name for name in offered if passes(table[name], name) and name not in arguments.reject]
-    if not kept:
-        raise DirectionError("no direction passed its measurement; the face model is not good enough to edit with")
-    rows = [offered.index(name) for name in kept]
-    directions = DirectionSet(
-        names=tuple(kept), vectors=after[rows],
-        low=np.array([max(table[name]["low"], -MAX_STRENGTH) for name in kept], dtype=np.float32),
-        high=np.array([min(table[name]["high"], MAX_STRENGTH) for name in kept], dtype=np.float32),
-        restricted=tuple(name for name in kept if name in RESTRICTED),
-        limits=limits, regressors=regressors,
-        table={"covered_eyes": limit_figures, "shipped": {name: table[name] for name in kept}, "held_still": names,
-               "probes": {name: {"auc": round(p.auc, 3), "faces": p.num_plus} for name, p in probes.items()},
-               "measured_and_not_shipped": {name: table[name] for name in offered if name not in kept},
-               "rejected_by_eye": list(arguments.reject)},
-    )  # fmt: skip
+    vectors = dict(zip(offered, separate_directions(codes, regressors, len(offered)), strict=True))
+    raw = dict(zip(offered, raw_directions(codes, regressors[: len(offered)]), strict=True))
+    held_out = codec.encode([*decode_image(read_faces(held_out_paths[: arguments.num_held_out], size=codec.size))])
+    table = measure_directions(vectors, raw, held_out, measured.values.std(axis=0), meter)
+    notes = {
+        "covered_eyes": limit_figures, "held_still": names,
+        "probes": {name: {"auc": round(p.auc, 3), "faces": p.num_plus} for name, p in probes.items()},
+    }  # fmt: skip
+    directions = shipped_set(vectors, table, arguments.reject, notes, limits, regressors)
     directions.save(arguments.out)
     if arguments.sheet:
         save_sheet(directions, held_out, codec, arguments.sheet)

@@ -11,7 +11,7 @@ from stylegan.errors import DirectionError
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.mesh import FaceLandmarks
 from stylegan.latents.codec import FaceCodec
-from stylegan.latents.directions.from_text import learn_text_direction, sample_codes
+from stylegan.latents.directions.from_text import TextDirectionConfig, learn_text_direction, sample_codes
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import FaceModel
 
@@ -41,8 +41,9 @@ def codec(tiny_face_model: FaceModel) -> FaceCodec:
     return FaceCodec(tiny_face_model)
 
 
-def learn(codec: FaceCodec, prompt: str = "a bright face", **options: object) -> DirectionSet:
-    return learn_text_direction(prompt, codec, BrightnessClip(), BlindAnalyzer(), num_samples=200, **options)  # type: ignore[arg-type]
+def learn(codec: FaceCodec, prompt: str = "a bright face", known: DirectionSet | None = None) -> DirectionSet:
+    config = TextDirectionConfig(prompt=prompt, num_samples=200)
+    return learn_text_direction(config, codec, BrightnessClip(), BlindAnalyzer(), known=known)  # type: ignore[arg-type]
 
 
 def test_the_prompt_becomes_the_direction_it_names(codec: FaceCodec) -> None:
@@ -67,9 +68,9 @@ def test_what_is_not_ours_to_change_is_held_still_and_the_rest_may_move(codec: F
     assert np.abs(regressors @ learn(codec).vectors[0]).max() > 0.01
 
 
-def test_bad_prompts_are_one_sentence(codec: FaceCodec) -> None:
+def test_bad_prompts_are_one_sentence() -> None:
     for prompt in ("", "  ", "a face"):
         with pytest.raises(DirectionError, match="needs a prompt that differs"):
-            learn(codec, prompt)
+            TextDirectionConfig(prompt=prompt)
     with pytest.raises(DirectionError, match="at least 50 samples, got 10"):
-        learn_text_direction("bright", codec, BrightnessClip(), BlindAnalyzer(), num_samples=10)  # type: ignore[arg-type]
+        TextDirectionConfig(prompt="bright", num_samples=10)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegan.latents.directions.labelled import EditLimits, raw_directions, separate_directions
+from stylegan.errors import DirectionError
+from stylegan.latents.directions.labelled import DirectionSet, EditLimits, raw_directions, separate_directions
 from stylegan.latents.directions.training import (
     EFFECTS,
     MIN_CLASS_SHARE,
@@ -18,6 +19,7 @@ from stylegan.latents.directions.training import (
     mix_codes,
     passes,
     row_cosine,
+    shipped_set,
 )
 
 PROTECTED = ("sex", "african", "asian", "irish", "skin_red", "skin_green", "skin_blue")
@@ -91,3 +93,26 @@ def test_a_face_that_cannot_be_drawn_is_refused_with_its_error() -> None:
     assert sentences[0] is not None
     assert "error of 0.31, at most 0.30" in sentences[0]
     assert sentences[1] is None
+
+
+def test_the_shipped_set_is_what_passed_and_was_not_rejected() -> None:
+    def row(name: str, low: float, moved: float = 1.0) -> dict[str, object]:
+        return {"moved_share": moved, EFFECTS: {name: 1.0}, "largest_other": (0.1, "gaze_x"), "low": low, "high": 3.0}
+
+    vectors = {name: np.full(4, i, dtype=np.float32) for i, name in enumerate(("smile", "glasses", "age", "makeup"))}
+    table = {"smile": row("smile", -3.0), "glasses": row("glasses", -1.0, moved=0.5), "age": row("age", -1.0)}
+    table |= {"makeup": row("makeup", -1.0)}
+    limits, regressors = EditLimits(np.zeros(5, dtype=np.float32), 0.3), np.zeros((4, 4), dtype=np.float32)
+
+    def ship(rejected: list[str]) -> DirectionSet:
+        return shipped_set(vectors, table, rejected, {"held_still": list(vectors)}, limits, regressors)
+
+    found = ship(["makeup"])
+    assert (found.names, found.restricted) == (("smile", "age"), ("age",))
+    assert found.low.tolist() == [-2.0, -1.0]  # what was measured as safe, within what is offered at all
+    assert found.high.tolist() == [2.0, 2.0]
+    np.testing.assert_array_equal(found.vectors[1], vectors["age"])
+    assert set(found.table["measured_and_not_shipped"]) == {"glasses", "makeup"}
+    assert found.table["rejected_by_eye"] == ["makeup"]
+    with pytest.raises(DirectionError, match="no direction passed its measurement"):
+        ship(["smile", "age", "makeup"])

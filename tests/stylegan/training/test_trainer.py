@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 import timm
 import torch
-from PIL import Image
 
-from stylegan.faces.folder import split_faces
 from stylegan.latents.prior import fit_prior
+from stylegan.networks.backbone import BACKBONE
 from stylegan.networks.checkpoints import load_face_model, save_face_model
-from stylegan.networks.encoder import BACKBONE
-from stylegan.training import FaceModelTrainer, TrainingConfig, encode_all, jitter
+from stylegan.training.trainer import FaceModelTrainer, TrainingConfig, encode_all
 
 
 @pytest.fixture(scope="module")
@@ -101,26 +99,6 @@ def test_a_run_can_start_from_a_finished_model(backbone_state: dict[str, torch.T
     for ours, theirs in ((second.ema_synthesis, first.generator.synthesis), (second.encoder, first.encoder)):
         for name, tensor in ours.state_dict().items():
             torch.testing.assert_close(tensor, theirs.state_dict()[name], rtol=2e-3, atol=1e-4)
-
-
-def test_split_depends_on_bytes_alone(tmp_path: Path) -> None:
-    for i in range(60):
-        Image.fromarray(np.full((8, 8, 3), i, dtype=np.uint8)).save(tmp_path / f"{i:03d}.png")
-    train, held_out = split_faces(list(tmp_path.glob("*.png")))
-    assert len(train) + len(held_out) == 60
-    assert 1 <= len(held_out) <= 15
-    kept = {path.read_bytes() for path in held_out}
-    for path in tmp_path.glob("*.png"):
-        path.rename(path.with_name("renamed-" + path.name))
-    assert {path.read_bytes() for path in split_faces(list(tmp_path.glob("*.png")))[1]} == kept
-
-
-def test_jitter_keeps_range_and_is_seeded(faces: torch.Tensor) -> None:
-    first = jitter(faces, generator=torch.Generator().manual_seed(4))
-    again = jitter(faces, generator=torch.Generator().manual_seed(4))
-    assert torch.equal(first, again)
-    assert first.abs().max() <= 1
-    assert not torch.allclose(first, faces)
 
 
 def test_prior_written_into_the_mapping_samples_the_fitted_distribution(backbone_state: dict[str, torch.Tensor]) -> None:
