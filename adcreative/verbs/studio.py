@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from adcreative.features.cache import FeatureCache
 from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.signing import SigningConfig
+from adcreative.runs.batch import RunSummary
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -99,6 +101,38 @@ class Studio:
         self._consents.check_directions(self._tools.directions.names)
         self._judges = load_model(model_dir)
         self._predictor = self._judges.predictor
+
+    def train_account(
+        self,
+        results: Path,
+        out: Path,
+        *,
+        images: Path | None = None,
+        columns: Path | None = None,
+        progress: Progress,
+        should_stop: ShouldStop,
+    ) -> RunSummary:
+        """Learn from an account's results into the folder `out`, as the command `train` does; return its summary.
+
+        Raises:
+            CatalogError: nothing usable in `results`. TrainingError: too few ads or clicks.
+        """
+        from adcreative.verbs.train import train
+
+        return train(results, out, images=images, columns=columns, progress=progress, should_stop=should_stop)
+
+    def with_model(self, model_dir: Path) -> Studio:
+        """Return this studio with the models of a folder written by `train` in place of its own.
+
+        Raises:
+            ArtifactError: the folder does not hold what `train` writes.
+        """
+        from adcreative.verbs.loading import load_model
+
+        other = copy(self)
+        other._model_dir, other._judges = model_dir, load_model(model_dir)
+        other._predictor = other._judges.predictor
+        return other
 
     def keep_features_in(self, folder: Path) -> None:
         """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""

@@ -57,13 +57,8 @@ def train(
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
-    shipped: Sequence[Any] = (None,) * len(ROLES)
     warnings = list(catalog.warnings)
-    if not from_scratch:
-        try:
-            shipped = load_model(None)
-        except ArtifactError as error:
-            warnings.append(f"learnt from these results alone: {error}")
+    shipped = (None,) * len(ROLES) if from_scratch else _load_shipped(warnings)
     if lonely := describe_lonely_tests(creatives):
         warnings.append(lonely)
     fitted = fit_account(
@@ -82,3 +77,14 @@ def train(
         write_atomically(out / "README.md", render_account_card(fitted[0].card("predictor")).encode())
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
+
+
+def _load_shipped(warnings: list[str]) -> Sequence[Any]:
+    """Return the shipped models, or None for each with a warning where they were fitted with other encoders than are here."""
+    from adcreative.verbs.loading import load_model
+
+    try:
+        return load_model(None)
+    except ArtifactError as error:
+        warnings.append(f"learnt from these results alone: {error}")
+        return (None,) * len(ROLES)

@@ -9,13 +9,15 @@ import gradio as gr
 from . import fragments
 from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
 from .steps import Steps
+from .training import Trainings
+from .training_page import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ads that tire)"}
 
 HINT = "As exported: totals and empty rows may stay in. The package of an edit adds what was predicted for it."
 
 
-def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
+def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: gr.BrowserState) -> None:
     """Build the page; an export with unknown columns opens the choice of columns."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
@@ -30,6 +32,7 @@ def build_account(steps: Steps, visitor: gr.BrowserState) -> None:
             for upload in (results, package):
                 take_only_uploads(upload)
             button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
+            build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
         with gr.Column(scale=7, min_width=320):
             shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="account")
             with gr.Accordion("Numbers for the record", open=False):

@@ -30,6 +30,7 @@ from .seat import MAX_WAITING
 from .step_pages import NUM_LATER_TEXTS, build_steps, nothing_yet
 from .steps import Steps
 from .theme import build_theme
+from .training import Trainings
 from .why import Why
 from .wishes import FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish
 from .words import Words
@@ -66,7 +67,7 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
             with gr.Tab("Many ads", id="folder"):
                 build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
-                build_account(steps, visitor)
+                build_account(page, steps, Trainings(handlers=handlers), visitor)
         with gr.Accordion("Models used here, and their licences", open=False, elem_id="licences"):
             fragment(step_fragments.weights(getattr(pipeline, "weights", ())))
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)

@@ -72,6 +72,7 @@ class Handlers:
     board: JobBoard[Search] = field(default_factory=JobBoard)
     seat: ModelSeat = field(default_factory=ModelSeat)
     outcomes: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Studio] = field(default_factory=dict)  # of owners who trained on their own results
     desk: Desk = field(default_factory=Desk)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     belongings: Belongings = field(init=False)
@@ -80,6 +81,22 @@ class Handlers:
     def __post_init__(self) -> None:
         object.__setattr__(self, "belongings", Belongings(result_dir=self.result_dir))
         object.__setattr__(self, "away", Departures(keep_s=self.keep_s, on_gone=self.forget))
+
+    def studio_of(self, owner: str) -> Studio:
+        """Return the studio that scores the owner's ads: that of their own results, if they trained on some."""
+        return self.own.get(owner, self.studio)
+
+    def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
+        """Return the model cards of the owner's studio."""
+        own = self.own.get(owner)
+        return self.cards if own is None else tuple(getattr(own, "cards", ()))
+
+    def use_own(self, owner: str, studio: Studio | None) -> None:
+        """Score the owner's ads by this studio from now on; None: by everybody's."""
+        if studio is None:
+            self.own.pop(owner, None)
+        else:
+            self.own[owner] = studio
 
     def bring(self, owner: str, form: Mapping[str, str | None]) -> bool:
         """Note which ad the owner's form holds now; return whether it is another than before."""
@@ -134,13 +151,13 @@ class Handlers:
             self.bring(owner, form)
             ad = self.desk.find(owner).ad
             with self.seat.quick():
-                prediction = self.studio.score_one(creative)
+                prediction = self.studio_of(owner).score_one(creative)
         except AdCreativeError as error:
             return fragments.problem(error), {"error": str(error)}
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
-        shown, record = fragments.score(prediction, self.cards, check_words(creative)), asdict(prediction)
+        shown, record = fragments.score(prediction, self.cards_of(owner), check_words(creative)), asdict(prediction)
         if not self.desk.note_score(owner, ad, (shown, record)):
             return fragments.note(OTHER_AD), {"error": OTHER_AD}
         return shown, record
@@ -255,7 +272,8 @@ class Handlers:
                 with self.seat.hold(ticket, should_stop=should_stop) as has_model:
                     if not has_model or should_stop():
                         return Screen()
-                    outcome = self.studio.improve_one(brought.creative, **options, progress=report, should_stop=should_stop)
+                    studio = self.studio_of(owner)
+                    outcome = studio.improve_one(brought.creative, **options, progress=report, should_stop=should_stop)
                 return Screen() if should_stop() else self._show(owner, brought, outcome)
             except AdCreativeError as error:
                 return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
@@ -290,7 +308,7 @@ class Handlers:
         }
 
         def reword(outcome: Any) -> Any:
-            reworded = self.studio.reword_one(creative, outcome, **words)
+            reworded = self.studio_of(owner).reword_one(creative, outcome, **words)
             if reworded.result.status != "edited":
                 raise AdCreativeError(f"The edit keeps the words it had: {reworded.result.reason}.")
             return reworded
@@ -340,7 +358,8 @@ class Handlers:
     def _show(self, owner: str, brought: Brought, outcome: Any) -> Screen:
         """Write the folder of an outcome, keep it open for other choices, and return the last screen."""
         brought = replace(brought, before_u8=picture(brought.creative))
-        screen = show_outcome(brought, outcome, self.owner_dir(owner), studio=self.studio, cards=self.cards)
+        studio, cards = self.studio_of(owner), self.cards_of(owner)
+        screen = show_outcome(brought, outcome, self.owner_dir(owner), studio=studio, cards=cards)
         self.outcomes[screen.key] = outcome
         while len(self.outcomes) > MAX_OPEN:
             self.outcomes.pop(next(iter(self.outcomes)))

@@ -72,6 +72,21 @@ def columns(view: ColumnView) -> str:
     return _render("columns", view=view, missing=[name for name in NEEDED_COLUMNS if not view.found[name]])
 
 
+def training_progress(state: JobState, stage: str) -> str:
+    """Show how far a training on an account's results is."""
+    return _render("training_progress", state=state, stage=stage)
+
+
+def trained(record: Mapping[str, Any]) -> str:
+    """Say what was learnt from an account's results, and how well it did on ads that it had not seen.
+
+    Args:
+        record: ads, failed, warnings; level (predicted over observed clicks), coverage of the 90 % intervals and spearman (rank
+            correlation), each None where it could not be measured.
+    """
+    return _render("trained", **record)
+
+
 def folder_progress(state: JobState) -> str:
     return _render("folder_progress", state=state)
 

@@ -145,7 +145,7 @@ class Steps:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for earlier in directory.glob("account.*"):
                 earlier.unlink()
-            mapping = _write_mapping(columns or {}, directory / "columns.json")
+            mapping = write_mapping(columns or {}, directory / "columns.json")
             run, campaign = _unpack(Path(package_path), directory) if package_path else (None, "")
             view = read_account(
                 Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping
@@ -155,7 +155,7 @@ class Steps:
         return _say_faults(work)
 
 
-def _write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:
+def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:
     """Write what the user chose as a mapping file; None when nothing was chosen.
 
     Raises:

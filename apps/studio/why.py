@@ -47,7 +47,7 @@ class Why:
                 with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
                     summary = None
                     if has_model:
-                        summary = self.handlers.studio.explain_one(
+                        summary = self.handlers.studio_of(owner).explain_one(
                             creative, out, progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop
                         )  # fmt: skip
                 if summary is None or summary.stopped:

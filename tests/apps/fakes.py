@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -14,6 +16,7 @@ from PIL import Image
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
+from adcreative.errors import TrainingError
 from adcreative.verbs.explain import ExplanationSummary
 from adcreative.verbs.studio import FolderScores
 
@@ -124,6 +127,27 @@ class FakeStudio:
         failed = ({"file_name": "broken.png", "ad_name": "", "problem": "It is damaged.", "remedy": "Save it again."},)
         return FolderScores(scored=tuple(scored), failed=failed, path=out)
 
+    def train_account(
+        self, results: Path, out: Path, *, images: Path | None, columns: Path | None, progress, should_stop,
+    ) -> SimpleNamespace:  # fmt: skip
+        """As many steps as rounds; a row named "broken" is refused."""
+        self.asked.append({"results": results.name, "images": images and sorted(p.name for p in images.rglob("*.*")),
+                           "columns": columns and json.loads(columns.read_text())})  # fmt: skip
+        if "broken" in results.read_text():
+            raise TrainingError("12 clicks in all; at least 30 are needed to tell creatives apart. Let the ads run longer")
+        for number in range(1, 4):
+            progress("fitting", number, 3)
+            time.sleep(self.round_s)
+            if should_stop():
+                return SimpleNamespace(done=0, failed=0, warnings=(), stopped=True)
+        out.mkdir(parents=True)
+        (out / "README.md").write_text("# The model of this account")
+        return SimpleNamespace(done=120, failed=1, warnings=("one warning",), stopped=False)
+
+    def with_model(self, model_dir: Path) -> FakeStudio:
+        """A studio that says another rate."""
+        return OwnStudio(model_dir=model_dir)
+
     def explain_one(
         self, creative: Creative, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
     ) -> ExplanationSummary:
@@ -208,3 +232,14 @@ class FakeStudio:
             for number in (1, 2, 3)
         )
         return FakeOutcome(result=result, image_u8=edited_u8, control_u8=image_u8, alternatives=found)
+
+
+@dataclass
+class OwnStudio(FakeStudio):
+    """A studio with the model of an account: it says 4 %."""
+
+    model_dir: Path = Path()
+    cards: tuple[dict, ...] = ({"calibration": {"level": 0.98, "coverage": 0.9, "spearman": 0.83}},)
+
+    def score_one(self, creative: Creative) -> Prediction:
+        return replace(super().score_one(creative), ctr=0.04, ctr_low=0.03, ctr_high=0.05)

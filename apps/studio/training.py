@@ -1,0 +1,182 @@
+"""Train on an account's own results; from then on its owner's ads are scored by what was learnt. Without Gradio, as `handlers`.
+
+A training waits for the model like a search, can be stopped, and is found again after its page was closed. What it learnt is
+its owner's alone and goes with "delete my ad"; everybody else keeps the shipped model.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from adcreative.errors import AdCreativeError
+
+from . import fragments, step_fragments
+from .handlers import Handlers
+from .jobs import Job, JobBoard, ReportProgress, ShouldStop
+from .seat import Ticket
+from .steps import write_mapping
+from .uploads import gather
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingScreen:
+    """What is shown of a training: a fragment, the card of the model to download, and the record."""
+
+    shown: str = ""
+    card: Path | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+STOPPED = TrainingScreen(shown=fragments.note("Stopped. Nothing was learnt."), record={"status": "stopped"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a training reads, and the folder that it writes the model into."""
+
+    results: Path
+    pictures: Path | None
+    columns: Path | None
+    model_dir: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainings:
+    """The buttons "Train on my results" and "Use the shipped model again"."""
+
+    handlers: Handlers
+    board: JobBoard[Job[TrainingScreen]] = field(default_factory=JobBoard)
+
+    def __post_init__(self) -> None:
+        self.handlers.also_forget.append(self.forget)
+
+    def train(
+        self,
+        owner: str,
+        results_path: str | None,
+        picture_paths: Sequence[str] | None = None,
+        columns: Mapping[str, str | None] | None = None,
+    ) -> Iterator[TrainingScreen]:
+        """Learn from an export; yield a screen at each change.
+
+        Args:
+            picture_paths: pictures of its ads, or zips of them, joined by name, id or hash. columns: as for `Steps.account`.
+        """
+        if self.is_running(owner):
+            yield TrainingScreen(shown=fragments.note("It is learning already. Stop that first."))
+            return
+        try:
+            brought = self._bring(owner, results_path, picture_paths or (), columns or {})
+            ticket = self.handlers.seat.join()
+        except AdCreativeError as error:
+            yield TrainingScreen(shown=fragments.problem(error), record={"error": str(error)})
+            return
+        stages: list[str] = []
+        job = Job(work=self._work(owner, brought, ticket, stages))
+        self.board.post(owner, job, job)
+        job.start()
+        for state in job.states():
+            yield TrainingScreen(shown=step_fragments.training_progress(state, stages[-1] if stages else ""))
+        yield job.result()
+
+    def _bring(
+        self, owner: str, results_path: str | None, picture_paths: Sequence[str], columns: Mapping[str, str | None]
+    ) -> Material:
+        """Put what was uploaded where the training reads it.
+
+        Raises:
+            AdCreativeError: no table, nothing usable among the pictures, or one column was chosen for two things.
+        """
+        if not results_path:
+            raise AdCreativeError("Upload the table of results that you exported first.")
+        self.handlers.belongings.note(owner, results_path, *picture_paths)
+        directory = self.handlers.owner_dir(owner) / "training"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mapping = write_mapping(columns, directory / "columns.json")
+        pictures = directory / "pictures" if picture_paths else None
+        if pictures is not None:
+            gather([Path(path) for path in picture_paths], pictures)
+        model_dir = directory / uuid4().hex[:12]  # a new name each time: a loaded model is known by its folder
+        return Material(results=Path(results_path), pictures=pictures, columns=mapping, model_dir=model_dir)
+
+    def _work(
+        self, owner: str, brought: Material, ticket: Ticket, stages: list[str]
+    ) -> Callable[[ReportProgress, ShouldStop], TrainingScreen]:
+        """Return the work: wait for the model, learn, use what was learnt; a fault becomes a screen."""
+
+        def learn(report: ReportProgress, should_stop: ShouldStop) -> TrainingScreen:
+            def tell(stage: str, done: int, total: int) -> None:
+                stages.append(stage)
+                report(done, total, 0.0)
+
+            studio = self.handlers.studio
+            with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+                if not has_model:
+                    return STOPPED
+                summary = studio.train_account(
+                    brought.results, brought.model_dir, images=brought.pictures, columns=brought.columns, progress=tell,
+                    should_stop=should_stop,
+                )  # fmt: skip
+                if summary.stopped or should_stop():
+                    return STOPPED
+                own = studio.with_model(brought.model_dir)
+            self.handlers.use_own(owner, own)
+            return _show(summary, own, brought.model_dir / "README.md")
+
+        def work(report: ReportProgress, should_stop: ShouldStop) -> TrainingScreen:
+            try:
+                return learn(report, should_stop)
+            except AdCreativeError as error:
+                return TrainingScreen(shown=fragments.problem(error), record={"error": str(error)})
+            except Exception as error:
+                log.exception("training on an account failed")
+                return TrainingScreen(shown=fragments.breakdown(error), record={"error": "internal error"})
+
+        return work
+
+    def resume(self, owner: str) -> Iterator[TrainingScreen]:
+        """Show the owner's training again, running or done; an empty screen without one."""
+        job = self.board.find(owner)
+        if job is None:
+            yield TrainingScreen()
+            return
+        for state in job.states():
+            yield TrainingScreen(shown=step_fragments.training_progress(state, ""))
+        yield job.result()
+
+    def is_running(self, owner: str) -> bool:
+        job = self.board.find(owner)
+        return job is not None and not job.is_finished
+
+    def has_own(self, owner: str) -> bool:
+        """True while the owner's ads are scored by a model of their own results."""
+        return self.handlers.studio_of(owner) is not self.handlers.studio
+
+    def cancel(self, owner: str) -> str:
+        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
+
+    def forget(self, owner: str) -> str:
+        """Go back to the shipped model, and delete the one of the owner's results."""
+        self.board.take_down(owner)
+        self.handlers.use_own(owner, None)
+        shutil.rmtree(self.handlers.owner_dir(owner) / "training", ignore_errors=True)
+        return fragments.note("The shipped model is used again. What was learnt from your results is deleted.")
+
+
+def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:
+    """Say what was learnt and how well it did on ads that it had not seen."""
+    card_of: dict[str, Any] = next(iter(getattr(own, "cards", ())), {})
+    figures = card_of.get("calibration", {})
+    record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
+    record |= {name: figures.get(name) for name in ("level", "coverage", "spearman")}
+    shown = step_fragments.trained(record)
+    return TrainingScreen(shown=shown, card=card if card.is_file() else None, record=record)

@@ -1,0 +1,85 @@
+"""The part of the account page that trains on the account's results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from .parts import MOVES, WATCHING, Fields, find_owner, fragment, take_only_uploads
+from .training import Trainings, TrainingScreen
+
+HINT = (
+    "Let the scores learn from these results: some sixty ads with clicks are enough to begin with. It takes a minute or two; "
+    "nothing leaves this computer."
+)
+
+
+def build_training(
+    page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, results: gr.File, chosen: Fields, names: tuple[str, ...]
+) -> None:
+    """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `names` ours for them."""
+    with gr.Accordion("Train on these results", open=True, elem_id="training"):
+        gr.Markdown(HINT)
+        pictures = gr.File(label="Pictures of these ads, or a zip (optional)", file_count="multiple", height=120,
+                           elem_id="training-pictures")  # fmt: skip
+        take_only_uploads(pictures)
+        train = gr.Button("Train on my results", variant="primary", elem_id="training-button")
+        stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="training-stop")
+        shown = fragment(elem_id="trained")
+        card = gr.File(label="The card of your model", interactive=False, visible=False, elem_id="training-card")
+        forget = gr.Button("Use the shipped model again", size="sm", visible=False, elem_id="training-forget")
+        record = gr.JSON(visible=False)
+    outputs, settled = [shown, card, record], [stop, card, forget]
+
+    def flat(screens: Iterator[TrainingScreen]) -> Iterator[Any]:
+        for screen in screens:
+            yield screen.shown, str(screen.card) if screen.card else None, screen.record
+
+    def train_account(
+        request: gr.Request,
+        results_path: str | None = None,
+        picture_paths: list[str] | None = None,
+        visitor: str | None = None,
+        **columns: str | None,
+    ) -> Iterator[Any]:
+        ours = {name: columns.get(f"{name}_column") for name in names}
+        yield from flat(trainings.train(find_owner(visitor, request), results_path, picture_paths, ours))
+
+    def resume_training(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
+        for screen in trainings.resume(find_owner(visitor, request)):
+            yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
+
+    def forget_training(request: gr.Request, visitor: str | None = None) -> list[Any]:
+        return [trainings.forget(find_owner(visitor, request)), None, {}]
+
+    def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
+        owner = find_owner(visitor, request)
+        return [
+            gr.update(visible=trainings.is_running(owner)), gr.update(visible=bool(path)),
+            gr.update(visible=trainings.has_own(owner)),
+        ]  # fmt: skip
+
+    inputs: Fields = {"results_path": results, "picture_paths": pictures, "visitor": visitor, **chosen}
+    train.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
+        train_account, None, outputs, inputs_kwargs=inputs, api_name="train_account", show_progress="hidden", **WATCHING
+    ).then(settle, [card, visitor], settled, **MOVES)
+    page.load(
+        resume_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume_training", show_progress="hidden",
+        **WATCHING,
+    ).then(settle, [card, visitor], settled, **MOVES)  # fmt: skip
+    stop.click(
+        _cancel(trainings), None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_training", queue=False,
+        show_progress="hidden",
+    )  # fmt: skip
+    forget.click(
+        forget_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="forget_training", queue=False
+    ).then(settle, [card, visitor], settled, **MOVES)
+
+
+def _cancel(trainings: Trainings) -> Any:
+    def cancel_training(request: gr.Request, visitor: str | None = None) -> str:
+        return trainings.cancel(find_owner(visitor, request))
+
+    return cancel_training

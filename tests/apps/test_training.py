@@ -1,0 +1,100 @@
+"""Training on an account's results in the app: what is shown, whose model it is, and that it goes when its owner goes."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from apps.studio.handlers import Handlers
+from apps.studio.training import Trainings
+from tests.apps.fakes import FakeStudio
+
+AD = {"image_path": None, "headline": "Bread that stays fresh"}
+
+
+@pytest.fixture
+def trainings(tmp_path: Path) -> Trainings:
+    return Trainings(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> str:
+    path = tmp_path / "results.csv"
+    path.write_text("headline,impressions,clicks\nFresh bread,1000,20\n")
+    return str(path)
+
+
+def test_from_then_on_its_owners_ads_are_scored_by_it_and_nobody_elses(trainings: Trainings, results: str) -> None:
+    handlers = trainings.handlers
+    assert handlers.score("anna", **AD)[1]["ctr"] == pytest.approx(0.0152)
+    screens = list(trainings.train("anna", results))
+    assert any("Learning" in screen.shown for screen in screens[:-1])
+    last = screens[-1]
+    assert "120 ads of your own" in last.shown
+    assert "98% of the real ones" in last.shown
+    assert "held 90%" in last.shown
+    assert last.card is not None
+    assert last.card.read_text().startswith("# The model of this account")
+    assert trainings.has_own("anna")
+    assert handlers.score("anna", **AD)[1]["ctr"] == pytest.approx(0.04)
+    assert handlers.score("bert", **AD)[1]["ctr"] == pytest.approx(0.0152)
+
+
+def test_a_second_training_lies_in_another_folder(trainings: Trainings, results: str) -> None:
+    list(trainings.train("anna", results))
+    first = trainings.handlers.studio_of("anna").model_dir  # type: ignore[attr-defined]
+    list(trainings.train("anna", results))
+    assert trainings.handlers.studio_of("anna").model_dir != first  # type: ignore[attr-defined]
+    assert not first.exists()
+
+
+@pytest.mark.parametrize("forget", ["training", "everything"])
+def test_it_goes_with_its_owner(trainings: Trainings, results: str, forget: str) -> None:
+    list(trainings.train("anna", results))
+    card = trainings.board.find("anna").result().card  # type: ignore[union-attr]
+    if forget == "training":
+        assert "shipped model" in trainings.forget("anna")
+    else:
+        trainings.handlers.forget("anna")
+    assert not trainings.has_own("anna")
+    assert card is not None
+    assert not card.exists()
+    assert [screen.shown for screen in trainings.resume("anna")] == [""]
+
+
+def test_a_stopped_training_teaches_nothing(trainings: Trainings, results: str) -> None:
+    studio = trainings.handlers.studio
+    studio.round_s = 0.2  # type: ignore[attr-defined]
+    screens = trainings.train("anna", results)
+    next(screens)
+    threading.Timer(0.1, trainings.cancel, ["anna"]).start()
+    assert "Nothing was learnt" in list(screens)[-1].shown
+    assert not trainings.has_own("anna")
+
+
+def test_what_cannot_be_learnt_is_one_sentence(trainings: Trainings, tmp_path: Path) -> None:
+    assert "Upload the table" in next(trainings.train("anna", None)).shown
+    broken = tmp_path / "broken.csv"
+    broken.write_text("broken")
+    last = list(trainings.train("anna", str(broken)))[-1]
+    assert "at least 30 are needed" in last.shown
+    assert last.record["error"].startswith("12 clicks")
+    assert not trainings.has_own("anna")
+
+
+def test_pictures_and_chosen_columns_are_handed_on(trainings: Trainings, results: str, image_path: Path) -> None:
+    columns = {"ad_name": "Ad", "impressions": None, "clicks": "Link clicks"}
+    list(trainings.train("anna", results, [str(image_path)], columns))
+    asked = trainings.handlers.studio.asked[-1]  # type: ignore[attr-defined]
+    assert asked["columns"] == {"Ad": "ad_name", "Link clicks": "clicks"}
+    assert len(asked["images"]) == 1
+
+
+def test_one_at_a_time(trainings: Trainings, results: str) -> None:
+    trainings.handlers.studio.round_s = 0.2  # type: ignore[attr-defined]
+    screens = trainings.train("anna", results)
+    next(screens)
+    assert "already" in next(trainings.train("anna", results)).shown
+    assert "120 ads" in list(screens)[-1].shown
