@@ -49,7 +49,7 @@ def train(
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
     from adcreative.report.account_card import render_account_card
-    from adcreative.verbs.loading import load_model, load_tools
+    from adcreative.verbs.loading import load_tools
 
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
