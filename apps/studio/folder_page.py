@@ -49,12 +49,6 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
         for screen in folders.resume(find_owner(visitor, request)):
             yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
 
-    def bring_folder(request: gr.Request, upload_paths: list[str] | None, visitor: str | None) -> None:
-        folders.bring(find_owner(visitor, request), upload_paths)
-
-    def cancel_folder(request: gr.Request, visitor: str | None = None) -> str:
-        return folders.cancel(find_owner(visitor, request))
-
     def show_stop(request: gr.Request, visitor: str | None) -> Any:
         return gr.update(visible=folders.is_running(find_owner(visitor, request)))
 
@@ -65,14 +59,7 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             gr.update(choices=list(found.names), value=found.names[0] if found.names else None), show_stop(request, visitor),
         ]  # fmt: skip
 
-    def take_ad(request: gr.Request, name: str | None = None, visitor: str | None = None) -> list[Any]:
-        try:
-            values = folders.take(find_owner(visitor, request), name)
-        except AdCreativeError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return [values[field] for field in FORM_FIELDS]
-
-    uploads.change(bring_folder, [uploads, visitor], None, **MOVES)
+    uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
     settled = [table, take_box, names, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor}, api_name="score_folder",
@@ -83,10 +70,35 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
         **WATCHING,
     ).then(settle, visitor, settled, **MOVES)  # fmt: skip
     stop.click(
-        cancel_folder, None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_folder", queue=False,
+        _cancel(folders), None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_folder", queue=False,
         show_progress="hidden",
     )  # fmt: skip
     take.click(
-        take_ad, None, list(form.values()), inputs_kwargs={"name": names, "visitor": visitor}, api_name="take_ad",
+        _take(folders), None, list(form.values()), inputs_kwargs={"name": names, "visitor": visitor}, api_name="take_ad",
         show_progress="minimal", **MODEL_SEAT,
     ).then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES)  # fmt: skip
+
+
+def _bring(folders: Folders) -> Any:
+    def bring_folder(request: gr.Request, upload_paths: list[str] | None, visitor: str | None) -> None:
+        folders.bring(find_owner(visitor, request), upload_paths)
+
+    return bring_folder
+
+
+def _cancel(folders: Folders) -> Any:
+    def cancel_folder(request: gr.Request, visitor: str | None = None) -> str:
+        return folders.cancel(find_owner(visitor, request))
+
+    return cancel_folder
+
+
+def _take(folders: Folders) -> Any:
+    def take_ad(request: gr.Request, name: str | None = None, visitor: str | None = None) -> list[Any]:
+        try:
+            values = folders.take(find_owner(visitor, request), name)
+        except AdCreativeError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return [values[field] for field in FORM_FIELDS]
+
+    return take_ad
