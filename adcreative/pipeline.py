@@ -20,6 +20,7 @@ from adcreative.verbs.check import check, check_picture, check_words
 from adcreative.verbs.convert_weights import convert_weights
 from adcreative.verbs.demo import demo
 from adcreative.verbs.describe import describe
+from adcreative.verbs.doctor import Finding, doctor
 from adcreative.verbs.evaluate import evaluate
 from adcreative.verbs.explain import explain
 from adcreative.verbs.governance import disclosures, purge, signing_config
@@ -36,6 +37,7 @@ __all__ = [
     "AccountView",
     "BatchConfig",
     "ColumnView",
+    "Finding",
     "Outcome",
     "RunSummary",
     "Studio",
@@ -49,6 +51,7 @@ __all__ = [
     "demo",
     "describe",
     "disclosures",
+    "doctor",
     "evaluate",
     "explain",
     "export",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import Overwrite
-from adcreative.cli.progress import verb
+from adcreative.cli.options import AsJson, Overwrite
+from adcreative.cli.progress import EXIT_CODES, verb
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -61,6 +62,31 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         return
     for row in rows:
         typer.echo("  ".join(f"{key}={value}" for key, value in row.items()))
+
+
+@commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
+def doctor(
+    llm: Annotated[str, typer.Option(help="Also ask this server: http://... (OpenAI-compatible).")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check versions, weights and their hashes, disk, memory, OCR and language model, and say what to do.
+
+    Exit code 0 when every command can run, 2 when one would fail.
+
+    Example: adcreative doctor
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, _):
+        findings = pipeline.doctor(llm=llm, progress=progress)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    for finding in () if as_json else findings:
+        typer.echo(f"{finding.status:8} {finding.name}: {finding.found}")
+        if finding.remedy:
+            typer.echo(f"         {finding.remedy}")
+    if any(finding.status == "problem" for finding in findings):
+        raise typer.Exit(2)
 
 
 @commands.command("convert-weights", rich_help_panel=PANEL)

@@ -26,6 +26,7 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 
 ALL_EDITS = "all"
+COLOUR_EDITS = ("exposure", "warmth", "contrast", "saturation", "crop")  # of the whole picture; they need no consent
 _ALWAYS = "0001-01-01"
 _MAX_FILE_BYTES = 20_000_000
 
@@ -136,13 +137,19 @@ class ConsentBook:
         return Permission(is_granted=True, directions=None if allowed is None else tuple(sorted(allowed)))
 
     def check_directions(self, known: Iterable[str]) -> None:
-        """Raise ConfigError when a record names a direction that does not exist: a typo must not pass as "not allowed"."""
-        names = sorted(known)
+        """Raise ConfigError when a record names an edit that does not exist: a typo must not pass as "not allowed".
+
+        An edit that exists passes, also when it is not offered or needs no consent.
+
+        Args:
+            known: the directions of the face model.
+        """
+        names = sorted({*known, *COLOUR_EDITS})
         for record in self.records.values():
             for edit in record.edits:
                 if edit not in names and record.edits != (ALL_EDITS,):
                     raise ConfigError(
-                        f'{self.source}: consent record "{record.consent_id}" allows "{edit}", which is no direction. '
+                        f'{self.source}: consent record "{record.consent_id}" allows "{edit}", which is no edit. '
                         f"{did_you_mean(edit, names)}"
                     )
 
@@ -158,7 +165,7 @@ def read_consents(path: Path | None) -> ConsentBook:
         [[consent]]
         consent_id = "c-17"
         person = "Ada Example"
-        edits = ["smile", "warmth"]
+        edits = ["smile", "eyes_open"]
         valid_from = 2026-01-01
         expires = 2027-06-30
         files = ["images/ada-*.jpg"]

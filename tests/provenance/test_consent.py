@@ -131,7 +131,23 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read_consents(tmp_path / "c.json")
 
 
-def test_a_misspelt_direction_is_a_fault_of_the_file(book: ConsentBook) -> None:
-    book.check_directions(["smile", "warmth", "contrast"])
-    with pytest.raises(ConfigError, match=r'record "c-18" allows "contrast", which is no direction'):
-        book.check_directions(["smile", "warmth"])
+def test_a_misspelt_edit_is_a_fault_of_the_file(book: ConsentBook, tmp_path: Path) -> None:
+    book.check_directions(["smile"])  # warmth and contrast are no directions of a face, and exist
+    path = tmp_path / "c.toml"
+    path.write_text('[[consent]]\nconsent_id = "c"\nperson = "Ada"\nedits = ["smiel"]\nexpires = 2099-01-01\n')
+    with pytest.raises(ConfigError, match=r'record "c" allows "smiel", which is no edit. Did you mean "smile"'):
+        read_consents(path).check_directions(["smile"])
+
+
+def test_the_sample_of_the_manual_starts_and_colours_are_those_of_the_editor(tmp_path: Path) -> None:
+    from adcreative.editor.space.adjustments import ADJUSTMENTS
+    from adcreative.provenance.consent import COLOUR_EDITS
+    from adcreative.verbs.directions import read_direction_names
+
+    assert COLOUR_EDITS == ADJUSTMENTS
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (sample,) = re.findall(r"```toml\n(\[\[consent\]\].*?)```", readme, re.DOTALL)
+    (tmp_path / "c.toml").write_text(sample, encoding="utf-8")
+    book = read_consents(tmp_path / "c.toml")
+    book.check_directions(read_direction_names())
+    assert {edit for record in book.records.values() for edit in record.edits} <= set(read_direction_names())

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from adcreative.copywriter.brief import Brief, clean_field, read_facts
 from adcreative.copywriter.candidates import CutShortError, ShouldStop, drain
 from adcreative.copywriter.engines.answer_lines import Answer, stream_answer
 from adcreative.copywriter.engines.chat import ChatClient, ChatConfig, RefusedError, StoppedError
-from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key, check_key_may_travel, read_address
+from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key, check_key_may_travel, clean_said, read_address
 from adcreative.copywriter.lint.checks import length_limit
 from adcreative.errors import CopywriterError
 
@@ -68,6 +69,16 @@ class ServerSource:
         check_key_may_travel(api_key, found)
         config = ChatConfig(base_url=found.base_url, model=found.model, api_key=api_key)
         return cls(ChatClient(config))
+
+    def ask_model(self) -> str:
+        """Return the model that would be asked: the one in the address, else the first that the server lists.
+
+        Raises:
+            CopywriterError: the server cannot be reached, in one try.
+        """
+        client = ChatClient(replace(self._client.config, max_attempts=1, timeout_s=10.0))
+        listed = client.first_model()
+        return clean_said(self._model or listed)
 
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
