@@ -10,6 +10,7 @@ from __future__ import annotations
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.provenance.approval import approve, check_approved, note_event, read_events
 from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
+from adcreative.provenance.run_records import forget_paths
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.engines import BatchConfig
 from adcreative.runs.folder import Outcome, save_run
@@ -55,6 +56,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "forget_paths",
     "import_results",
     "launch_app",
     "models",

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adcreative.errors import ConfigError
+from adcreative.errors import CatalogError, ConfigError
 from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.run_records import RESULTS, check_regular, find_member, read_rows
 from adcreative.provenance.sidecar import approve_sidecar, read_sidecar, sidecar_path
 
 __all__ = ["approve", "check_approved", "note_event", "read_events"]
 
+AUDIT = "audit.jsonl"
 _APPROVED = (
     "row", "status", "file_name", "edited_image", "headline_edited", "description_edited", "cta_edited", "edits", "consent_id",
 )  # fmt: skip  # what an approval covers: all that an edit delivers, and on whose consent
@@ -41,8 +44,8 @@ def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | N
     if not edits:
         raise ConfigError("there is no edited ad to approve; run a search first")
     duties = disclosures_of_run(edits, at.date(), list(markets)) if markets else []
-    pictures = [run / row["edited_image"] for row in edits if row["edited_image"]]
-    pictures = [path for path in pictures if path.is_file() and sidecar_path(path).is_file()]
+    found = [find_member(run, row["edited_image"]) for row in edits if row["edited_image"]]
+    pictures = [path for path in found if path is not None and sidecar_path(path).is_file()]
     for path in pictures:
         read_sidecar(path)
     for path in pictures:
@@ -74,24 +77,59 @@ def _read_edits(run: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def _edited_rows(run: Path) -> Iterator[dict[str, Any]]:
-    path = run / "results.jsonl"
-    if path.is_file():
-        with path.open(encoding="utf-8") as lines:
-            for row in map(json.loads, filter(str.strip, lines)):
-                if row["status"] == "edited":
-                    yield {name: row.get(name, "") for name in _APPROVED}
+    if (run / RESULTS).exists():
+        for row in read_rows(run):
+            if row["status"] == "edited":
+                yield {name: row.get(name, "") for name in _APPROVED}
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:
-    """Add one line to the audit trail of a run, and return it."""
+    """Add one line to the audit trail of a run, wait until it is on disk, and return it.
+
+    Raises:
+        CatalogError: it cannot be written.
+    """
     at = at or datetime.now().astimezone()
     line = {"at": at.isoformat(timespec="seconds"), "event": event, **details}
-    with (run / "audit.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    path = run / AUDIT
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0) as file:
+            is_torn = path.stat().st_size > 0 and not _ends_line(path)  # a kill left half a line
+            text = json.dumps(line, ensure_ascii=False, default=str) + "\n"
+            file.write(("\n" * is_torn + text).encode())
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise CatalogError(f"{path} cannot be written ({error.strerror or error}). Free some space, then try again.") from error
     return line
 
 
 def read_events(run: Path) -> list[dict[str, Any]]:
-    """Return the audit trail of a run, oldest first; empty without one."""
-    path = run / "audit.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    """Return the audit trail of a run, oldest first; empty without one. A line that a kill left half-written is left out.
+
+    Raises:
+        CatalogError: a line is damaged in another way.
+    """
+    path = run / AUDIT
+    if not path.exists():
+        return []
+    check_regular(path)
+    events = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        try:
+            event = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError):
+            if line.startswith(b'{"at": ') and not line.endswith(b"}"):
+                continue
+            event = ""
+        if event is None:
+            continue
+        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+            raise CatalogError(f"line {number} of {path} is damaged. Restore the file from a copy: it says who approved what.")
+        events.append(event)
+    return events
+
+
+def _ends_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +10,7 @@ from adcreative.errors import ConfigError
 from adcreative.features.cache import cache_dir
 from adcreative.provenance.disclosure import Disclosure, disclosures_of_run
 from adcreative.provenance.disclosure import disclosures as list_disclosures
+from adcreative.provenance.run_records import read_rows
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.purging import PurgeSummary, purge_cache, purge_person, purge_run
 
@@ -48,8 +48,7 @@ def disclosures(
         path = Path(run) / "results.jsonl"
         if not path.is_file():
             raise ConfigError(f"there is no results.jsonl in {run}; name a folder that optimize wrote")
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return disclosures_of_run(rows, on, markets, rules_dir=rules_dir)
+        return disclosures_of_run(read_rows(Path(run)), on, markets, rules_dir=rules_dir)
     edits = [{"face": 0}, {"face": -1}]
     return list_disclosures(markets, edits, on, is_synthetic=is_synthetic, rules_dir=rules_dir)
 

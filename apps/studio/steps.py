@@ -17,6 +17,7 @@ from adcreative.pipeline import (
     check_approved,
     disclosures,
     export,
+    forget_paths,
     note_event,
     plan_test,
     read_account,
@@ -226,6 +227,7 @@ def _unpack(package: Path, directory: Path) -> tuple[Path, str]:
                 if len(content) > MAX_MEMBER_BYTES:
                     raise AdCreativeError(f"{name} in the package is too large to be one of ours.")
                 (run / name).write_bytes(content)
+        forget_paths(run)
         return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError, OSError) as error:
         raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 7 gave you.") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError
+from adcreative.provenance.run_records import RESULTS, find_member, read_rows, read_settings
 
 CONTROL, EDITED = "control", "edited"
 _ID = re.compile(r"(?<![0-9a-z])acv[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE)
@@ -88,20 +90,20 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
         CatalogError: not such a folder, or nothing in it was edited.
     """
     run_dir = Path(run_dir)
-    results_path, settings_path = run_dir / "results.jsonl", run_dir / "results.run.json"
-    try:
-        lines = results_path.read_text(encoding="utf-8").splitlines()
-        settings = json.loads(settings_path.read_text(encoding="utf-8"))
-        results = [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CatalogError(f"{run_dir} is not a folder written by optimize ({reason}). Give the --out of that run.") from error
+    results, settings = list(read_rows(run_dir)), read_settings(run_dir)
     run_hash = hash_run(settings)
-    originals = _read_originals(settings)
+    originals = _read_originals(settings, run_dir)
     variants: list[Variant] = []
     for result in results:
         if result["status"] == "edited":
-            variants += _build_arms(result, originals.get(result["row"]), run_dir, run_hash, campaign)
+            try:
+                variants += _build_arms(result, originals.get(result["row"]), run_dir, run_hash, campaign)
+            except (KeyError, TypeError, ValueError) as error:
+                if isinstance(error, AdCreativeError):
+                    raise
+                raise CatalogError(
+                    f"row {result['row']} of {run_dir / RESULTS} is damaged ({str(error)[:80]}). Restore the file."
+                ) from error
     if not variants:
         raise CatalogError(
             f"none of the {len(results)} creatives in {run_dir} was edited, so there is nothing to test or deliver"
@@ -109,13 +111,28 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
     return tuple(variants)
 
 
-def _read_originals(settings: dict[str, Any]) -> dict[int, Creative]:
-    """Return row -> creative of the run's catalogue, or nothing when it has moved."""
+def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creative]:
+    """Return row -> creative of the run's catalogue, or nothing when it has moved.
+
+    The settings name it as a path of the machine that made the run, or as a folder of the run folder. Pipes and devices are not
+    opened; a package that came from elsewhere has no such path (`forget_paths`).
+    """
     try:
-        columns = Path(settings["columns"]) if settings.get("columns") else None
-        return {creative.row: creative for creative in read_catalog(Path(settings["data"]), columns=columns).creatives}
-    except (AdCreativeError, KeyError):
+        data, columns = (_find_source(settings.get(name), run_dir) for name in _LOCAL_SETTINGS)
+        if data is None:
+            return {}
+        return {creative.row: creative for creative in read_catalog(data, columns=columns).creatives}
+    except AdCreativeError:
         return {}
+
+
+def _find_source(path: Any, run_dir: Path) -> Path | None:
+    if not isinstance(path, str) or not path or "\0" in path:
+        return None
+    source = run_dir / path  # an absolute path stays what it is
+    if not Path(path).is_absolute() and not source.resolve().is_relative_to(run_dir.resolve()):
+        return None
+    return source if source.is_dir() or source.is_file() else None
 
 
 def _build_arms(
@@ -133,7 +150,7 @@ def _build_arms(
         creative = Creative(
             **{**fields, **({"cta": button} if button else {})}, file_name=result.get(image) or "",
             headline=result[f"headline_{kind}"], description=result[f"description_{kind}"],
-            image_path=run_dir / result[image] if result.get(image) else None,
+            image_path=_find_picture(result.get(image), run_dir),
         )  # fmt: skip
         variant_id = build_variant_id(run_hash, campaign, f"{arm}\0{key}")
         named = Creative(**fields, file_name=result["file_name"], headline=result["headline_original"])
@@ -142,12 +159,23 @@ def _build_arms(
             Variant(
                 variant_id=variant_id, test=f"{result['row']:05d}", arm=arm, name=build_name(named, arm, variant_id),
                 campaign=campaign, run_dir=run_dir, run_hash=run_hash, creative=creative,
-                ctr=result[f"ctr_{kind}"], ctr_judge=result.get(f"ctr_{kind}_judge"),
+                ctr=_number(result[f"ctr_{kind}"]), ctr_judge=result.get(f"ctr_{kind}_judge"),
                 uplift_low=result.get("uplift_low") if is_edit else None,
                 uplift_high=result.get("uplift_high") if is_edit else None, edits=edits if is_edit else (),
             )
         )  # fmt: skip
     return arms[0], arms[1]
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no number")
+    return value
+
+
+def _find_picture(name: str | None, run_dir: Path) -> Path | None:
+    """Return where a picture of a run lies; one that is gone keeps its path, so that its row can say so."""
+    return (find_member(run_dir, name) or run_dir / name) if name else None
 
 
 _CONTEXT = ("primary_text", "cta", "brand", "category", "platform", "placement", "audience", "currency", "consent_id")
