@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ ROWS = [(f"Sol och hav {number}", shown, max(1, shown // RNG.randint(20, 80)), R
         for number, shown in enumerate(RNG.sample(range(1_000, 90_000), 12))]  # fmt: skip
 
 
-def write(path: Path, header: list[str], rows: list[list[object]]) -> Path:
+def write(path: Path, header: list[str], rows: list[list[Any]]) -> Path:
     path.write_text("\n".join(";".join(map(str, line)) for line in [header, *rows]) + "\n", encoding="utf-8")
     return path
 

@@ -156,7 +156,7 @@ def _recognise(header: Sequence[str]) -> _Recognised:
 
 def _count_owners(platforms: Sequence[Platform], own: Platform, folded: str) -> int:
     """Return how many platforms have a column of that name: `own`, and those where it was seen in a real header."""
-    others = (other.languages.values() for other in platforms if other is not own and other.key)
+    others = (other.languages.values() for other in platforms if other is not own)
     return 1 + sum(any(_is_verified(find_alias(spellings, folded)) for spellings in languages) for languages in others)
 
 

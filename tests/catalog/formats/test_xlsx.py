@@ -20,7 +20,7 @@ from adcreative.catalog.results import read_results
 from adcreative.errors import CatalogError
 from tests.catalog.conftest import RELAXED
 
-META = [
+META: list[Any] = [
     "Início dos relatórios",
     "Encerramento dos relatórios",
     "Nome do anúncio",
