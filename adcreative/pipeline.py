@@ -14,7 +14,18 @@ from adcreative.provenance.run_records import forget_paths
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.engines import BatchConfig
 from adcreative.runs.folder import Outcome, save_run
-from adcreative.verbs.account import NEEDED_COLUMNS, AccountView, ColumnView, read_account, read_columns
+from adcreative.verbs.account import (
+    METRICS,
+    NEEDED_COLUMNS,
+    AccountView,
+    ColumnView,
+    MappingProposal,
+    propose_mapping,
+    read_account,
+    read_columns,
+    read_settings,
+    write_mapping,
+)
 from adcreative.verbs.benchmark import benchmark
 from adcreative.verbs.campaign import export, import_results, plan_test, read_out
 from adcreative.verbs.check import check, check_picture, check_words
@@ -32,6 +43,7 @@ from adcreative.verbs.studio import Studio, launch_app
 from adcreative.verbs.train import train
 
 __all__ = [
+    "METRICS",
     "NEEDED_COLUMNS",
     "NOT_LEGAL_ADVICE",
     "SCORE_COLUMNS",
@@ -39,6 +51,7 @@ __all__ = [
     "BatchConfig",
     "ColumnView",
     "Finding",
+    "MappingProposal",
     "Outcome",
     "RunSummary",
     "Studio",
@@ -63,14 +76,17 @@ __all__ = [
     "note_event",
     "optimize",
     "plan_test",
+    "propose_mapping",
     "purge",
     "read_account",
     "read_brand_kit",
     "read_columns",
     "read_events",
     "read_out",
+    "read_settings",
     "save_run",
     "score",
     "signing_config",
     "train",
+    "write_mapping",
 ]

@@ -51,9 +51,9 @@ def read_header(
     """
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     spelled = [given.get(fold_column(name), normalise_column(name)).replace(IGNORE, "") for name in names]
-    if not upworthy.is_upworthy(spelled) and not _is_ours(names, spelled):
+    if not upworthy.is_upworthy(spelled) and not _is_ours(names, [normalise_column(name) for name in names]):
         layout = match_layout(names, mapping, preamble, sample, needs_results=False)
-        is_list = layout is not None and not layout.has_results and {"file_name", "headline"} & {*spelled}
+        is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
         if layout is not None and not is_list:  # a list of ads in our own words needs no platform
             return Header(names=layout.names, layout=layout, warnings=_note_layout(names, layout, table_name))
     return _read_own(names, spelled, table_name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from adcreative.catalog.boundary import typed
+from adcreative.catalog.columns import read_header
 from adcreative.catalog.mapping import TableSettings, read_settings
 from adcreative.catalog.platforms.columns import PART_FIELDS, all_spellings, find_alias, fold_column
 from adcreative.catalog.platforms.layout import IDENTITY_FIELDS
@@ -51,20 +52,15 @@ class ColumnProposal:
 class MappingProposal:
     """What each column of a table may be. is_known: its columns are known by name, nothing has to be confirmed.
 
-    missing lists what the table lacks ("impressions", "clicks", "the name or words of an ad"); note is the sentence that says
-    what the file is instead of a list of ads, "" when it is one.
+    settings is the proposal as the content of a mapping file. missing lists what the table lacks ("impressions", "clicks", "the
+    name or words of an ad"); note is the sentence that says what the file is instead of a list of ads, "" when it is one.
     """
 
     columns: tuple[ColumnProposal, ...]
     is_known: bool
     missing: tuple[str, ...] = ()
     note: str = ""
-    sheet: str = ""
-
-    @property
-    def settings(self) -> TableSettings:
-        """The proposal as the content of a mapping file."""
-        return TableSettings(columns={c.column: c.target for c in self.columns if c.target}, sheet=self.sheet)
+    settings: TableSettings = field(default_factory=TableSettings)
 
     @property
     def confidence(self) -> float:
@@ -73,8 +69,10 @@ class MappingProposal:
         return min(needed, default=0.0) if not self.missing else 0.0
 
 
-def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None) -> MappingProposal:
+def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, needs_results: bool = True) -> MappingProposal:
     """Propose which column of a table is which of ours; what the user has said already stays.
+
+    needs_results: whether impressions and clicks are needed, or a list of ads to be scored is enough.
 
     Raises:
         CatalogError: the file cannot be read as a table.
@@ -87,15 +85,21 @@ def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None) 
         source = open_source(path, frozenset(fold_column(name) for name in settings.columns), sheet=settings.sheet)
         sample = source.read_sample()
         layout = match_layout(source.header, settings.columns, source.preamble, sample)
+        is_known = layout is not None
+        if not needs_results and not is_known:
+            is_known = not read_header(source.header, path.name, settings.columns, source.preamble, sample).faults
         proposals = _propose(source.header, sample, settings.columns)
     targets = {proposal.target for proposal in proposals}
-    missing = [name for name in _NEEDED if name not in targets]
+    missing = [name for name in _NEEDED if name not in targets] if needs_results else []
     if not targets & {*IDENTITY_FIELDS}:
         missing.append("the name or words of an ad")
-    note = "" if layout is not None or not missing else describe_missing(source.header, path.name)
+    note = "" if is_known or not missing else describe_missing(source.header, path.name)
     return MappingProposal(
-        columns=tuple(proposals), is_known=layout is not None, missing=() if layout is not None else tuple(missing), note=note,
-        sheet=settings.sheet,
+        columns=tuple(proposals), is_known=is_known, missing=() if is_known else tuple(missing), note=note,
+        settings=TableSettings(
+            columns={} if is_known else {proposal.column: proposal.target for proposal in proposals if proposal.target},
+            sheet=settings.sheet, name_pattern=settings.name_pattern,
+        ),
     )  # fmt: skip
 
 
@@ -137,11 +141,11 @@ def _by_meaning(column: str, folded: str) -> list[ColumnProposal]:
     near = difflib.get_close_matches(folded, all_spellings(), n=1, cutoff=_FUZZY) if len(folded) >= 5 else []
     if near and (target := _rename(all_spellings()[near[0]].field)):
         found.append(ColumnProposal(column=column, target=target, confidence=0.75, reason=f'spelt nearly like "{near[0]}"'))
-    for field, (words, nots) in _keywords().items():
+    for target, (words, nots) in _keywords().items():
         hit = max((word for word in words if _begins(plain, word)), key=len, default="")
         if hit and not any(_begins(plain, word) for word in nots):
             sure = 0.55 + 0.25 * min(1.0, len(hit) / max(len(plain), 1))
-            found.append(ColumnProposal(column=column, target=field, confidence=sure, reason=f'its name has "{hit}" in it'))
+            found.append(ColumnProposal(column=column, target=target, confidence=sure, reason=f'its name has "{hit}" in it'))
     return sorted(found, key=lambda proposal: -proposal.confidence)
 
 

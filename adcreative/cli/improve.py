@@ -16,13 +16,17 @@ from adcreative.cli.options import (
     Data,
     DryRun,
     Engine,
+    Images,
     Limit,
     Model,
+    NamePattern,
     Restart,
     Resume,
     Seed,
     Settings,
+    Sheet,
     Workers,
+    Yes,
 )
 from adcreative.cli.progress import EXIT_CODES, finish, verb
 
@@ -52,6 +56,10 @@ def optimize(
     c2pa_certificate: C2paCertificate = None,
     c2pa_key: C2paKey = None,
     columns: Columns = None,
+    images: Images = None,
+    yes: Yes = False,
+    sheet: Sheet = "",
+    name_pattern: NamePattern = "",
     limit: Limit = None,
     resume: Resume = False,
     restart: Restart = False,
@@ -65,13 +73,18 @@ def optimize(
     Example: adcreative optimize ads/ --out improved/ --seed 1
     """
     from adcreative import pipeline
+    from adcreative.cli.columns import confirm_columns
 
     with verb(as_json) as (progress, should_stop):
+        columns = confirm_columns(
+            data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False
+        )  # fmt: skip
         batch = pipeline.BatchConfig(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.optimize(
-            data, out, columns=columns, model=model, config=config, seed=seed, population=population, generations=generations,
+            data, out, columns=columns, images=images, model=model, config=config, seed=seed, population=population,
+            generations=generations,
             algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm, directions=direction, consent=consent,
             brand_kit=brand_kit, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None,
             scene_model=scene_model or None, batch=batch, progress=progress, should_stop=should_stop,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, or one CSV or parquet file.")]
+Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, a table, or an ad platform's export.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over; otherwise an earlier run at --out is continued.")]
 Overwrite = Annotated[bool, typer.Option("--restart", help="Write over files that this program did not write, too.")]
@@ -21,10 +21,19 @@ DryRun = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
 Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of the table = our name.")]
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder with the pictures of an export's ads, joined by name, id or hash.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Agree to what unknown columns of an export are taken for.")]
+Sheet = Annotated[str, typer.Option("--sheet", help="Sheet of an Excel workbook; else the one that lists ads.")]
+NamePattern = Annotated[
+    str,
+    typer.Option("--name-pattern", help="How ads are named: {concept}_{format}_{placement}. The parts become context."),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]
-Export = Annotated[Path, typer.Argument(help="Export of Meta Ads Manager or Google Ads, or a table with the same columns.")]
+Export = Annotated[Path, typer.Argument(help="Export of an ad platform (CSV, Excel), or a table with such columns.")]
 C2paCertificate = Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")]
 C2paKey = Annotated[Path | None, typer.Option(help="PEM key of that certificate.")]
 Settings = Annotated[

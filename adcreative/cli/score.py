@@ -8,7 +8,23 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, DryRun, Engine, Limit, Model, Overwrite, Restart, Resume, Workers
+from adcreative.cli.options import (
+    AsJson,
+    Columns,
+    Data,
+    DryRun,
+    Engine,
+    Images,
+    Limit,
+    Model,
+    NamePattern,
+    Overwrite,
+    Restart,
+    Resume,
+    Sheet,
+    Workers,
+    Yes,
+)
 from adcreative.cli.progress import EXIT_CODES, finish, verb
 from adcreative.creative import Creative
 
@@ -22,6 +38,10 @@ def score(
     out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
     model: Model = None,
     columns: Columns = None,
+    images: Images = None,
+    yes: Yes = False,
+    sheet: Sheet = "",
+    name_pattern: NamePattern = "",
     limit: Limit = None,
     resume: Resume = False,
     restart: Restart = False,
@@ -35,13 +55,17 @@ def score(
     Example: adcreative score ads/ --out scores.csv
     """
     from adcreative import pipeline
+    from adcreative.cli.columns import confirm_columns
 
     with verb(as_json) as (progress, should_stop):
+        columns = confirm_columns(
+            data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False
+        )  # fmt: skip
         batch = pipeline.BatchConfig(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.score(
-            data, out, columns=columns, model=model, batch=batch, progress=progress, should_stop=should_stop
+            data, out, columns=columns, images=images, model=model, batch=batch, progress=progress, should_stop=should_stop
         )
     finish(summary, "creative{s} scored", as_json=as_json)
 

@@ -144,7 +144,7 @@ class FeatureExtractor:
             for row, creative in enumerate(creatives):
                 try:
                     opened = self._open_picture(creative)
-                    if opened is None and not creative.has_words:
+                    if opened is None and not creative.has_words and not _is_listed(creative):
                         raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
                 except CreativeError as error:
                     errors[row] = error
@@ -292,6 +292,11 @@ def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: Any) -> d
         "face_attributes": np.array(attributes, np.float32).reshape(len(faces), len(FACE_ATTRIBUTES)),
         "face_shares": np.array(shares, np.float32),
     }
+
+
+def _is_listed(creative: Creative) -> bool:
+    """True for an ad that an export lists by its name alone: its segments, or its own results, are what is known of it."""
+    return bool(creative.context) or bool(creative.ad_name and creative.has_results)
 
 
 def _assemble(

@@ -22,13 +22,14 @@ class Extractor(Protocol):
         """Return features, or the CreativeError that says why there are none, one for each creative."""
 
 
-def read_usable(data: Path, columns: Path | None = None) -> Catalog:
-    """Read a catalogue with at least one usable creative; `columns` is a mapping file for its columns.
+def read_usable(data: Path, columns: Path | None = None, *, images: Path | None = None) -> Catalog:
+    """Read a catalogue with at least one usable creative; `columns` is a mapping file for its columns, `images` a folder
+    with the pictures of an export's ads.
 
     Raises:
         CatalogError: nothing in it can be used; the first failure is named.
     """
-    catalog = read_catalog(data, columns=columns)
+    catalog = read_catalog(data, columns=columns, images=images)
     if not catalog.creatives:
         first = f": {catalog.failures[0].problem} {catalog.failures[0].remedy}" if catalog.failures else ""
         raise CatalogError(f"nothing in {data} can be used ({len(catalog.failures)} rows failed){first}")

@@ -66,13 +66,15 @@ class Survey:
             yield from (item for item in self.reader if isinstance(item, FailedCreative))
 
 
-def survey_catalog(data: Path, columns: Path | None = None, limit: int | None = None) -> Survey:
+def survey_catalog(data: Path, columns: Path | None = None, limit: int | None = None, *, images: Path | None = None) -> Survey:
     """Look over a catalogue once, under its absolute path, which workers with another working folder understand too.
+
+    images is the folder with the pictures of an export's ads.
 
     Raises:
         CatalogError: it cannot be read, or nothing in it can be used; the first failure is named.
     """
-    reader = CatalogReader(Path(data).absolute(), columns=columns)
+    reader = CatalogReader(Path(data).absolute(), columns=columns, images=images and Path(images).absolute())
     num_creatives, num_beyond, num_failures, last_row = 0, 0, 0, 0
     first_failure: FailedCreative | None = None
     by_brand: dict[str, list[Creative]] = {}

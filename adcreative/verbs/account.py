@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from adcreative.catalog.mapping import format_settings
+from adcreative.catalog.mapping import TableSettings, format_settings
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.platforms.matching import find_fields, match_layout
 from adcreative.catalog.proposal import ColumnProposal, MappingProposal, propose_mapping
@@ -21,7 +22,7 @@ from adcreative.verbs.campaign import import_results
 
 __all__ = [
     "METRICS", "AccountView", "AdLine", "ColumnProposal", "ColumnView", "MappingProposal", "Metric", "propose_mapping",
-    "read_account", "read_columns", "write_mapping",
+    "read_account", "read_columns", "read_settings", "write_mapping",
 ]  # fmt: skip
 
 NEEDED_COLUMNS = ("ad_name", "impressions", "clicks")
@@ -120,6 +121,16 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
     return ColumnView(
         header=source.header, rows=rows, found=found, is_known=layout is not None, proposal=None if layout else proposal
     )
+
+
+def read_settings(columns: Path | None, *, sheet: str = "", name_pattern: str = "") -> TableSettings:
+    """Return what a mapping file says, with a sheet and a name pattern that go before what it says.
+
+    Raises:
+        ConfigError: the mapping file is wrong.
+    """
+    settings = read_table_settings(columns)
+    return replace(settings, sheet=sheet or settings.sheet, name_pattern=name_pattern or settings.name_pattern)
 
 
 def write_mapping(proposal: MappingProposal, out: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import chain
@@ -49,6 +49,7 @@ def optimize(
     *,
     model: Path | None = None,
     columns: Path | None = None,
+    images: Path | None = None,
     config: EditorConfig | Path | None = None,
     seed: int | None = None,
     population: int | None = None,
@@ -93,13 +94,17 @@ def optimize(
         ),
     )  # fmt: skip
     batch = batch or BatchConfig()
-    survey = survey_catalog(Path(data), columns, batch.limit)
+    survey = survey_catalog(Path(data), columns, batch.limit, images=images)
     return run_batch(
-        _plan_batch(job, Path(out), survey, columns, notes), survey, batch, progress=progress, should_stop=should_stop
+        _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes),
+        survey,
+        batch,
+        progress=progress,
+        should_stop=should_stop,
     )
 
 
-def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, columns: Path | None, notes: Notes) -> Batch:
+def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str, Path | None], notes: Notes) -> Batch:
     """Return what is done with each creative; reads the manifests of the models and loads none.
 
     Raises:
@@ -112,7 +117,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, columns: Path | Non
         **{role: found.content_hash for role, found in manifests.items()},
         "copywriter": job.copywriter, "directions": list(choose_directions(known, job.directions)),
         "consents": job.consents.content_hash, **asdict(job.config),
-        **({"columns": str(Path(columns).resolve())} if columns else {}),
+        **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)

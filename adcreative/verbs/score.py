@@ -44,6 +44,7 @@ def score(
     *,
     model: Path | None = None,
     columns: Path | None = None,
+    images: Path | None = None,
     batch: BatchConfig | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -51,7 +52,8 @@ def score(
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
-    through (workers, engine, limit, dry run); the rows do not depend on it.
+    through (workers, engine, limit, dry run); the rows do not depend on it. `images` is the folder with the pictures of an
+    export's ads.
 
     Raises:
         ConfigError: `out` holds the log of a run with other settings, the catalogue was changed since that began, or `out` is
@@ -60,10 +62,10 @@ def score(
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
-    survey = survey_catalog(data, columns, batch.limit)
+    survey = survey_catalog(data, columns, batch.limit, images=images)
     settings: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
-        **({"columns": str(Path(columns).resolve())} if columns else {}),
+        **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
         "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
     }  # fmt: skip
     job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute())

@@ -25,6 +25,7 @@ def train(
     out: Path,
     *,
     columns: Path | None = None,
+    images: Path | None = None,
     seed: int = 0,
     from_scratch: bool = False,
     restart: bool = False,
@@ -36,7 +37,8 @@ def train(
     Each is a stack of members that were weighed on groups of ads left out of the fit (`ctr.account`): simple floors, a
     mixed-effects model of words, columns and pictures, and the shipped model's score. `out`/README.md is the card: every
     member's weight, how much better the whole is than each floor, level and coverage. `from_scratch` leaves the shipped model
-    out, and so does an installation whose encoders are others than that reads (a warning says so).
+    out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
+    export of an ad platform: then words alone are learnt from, and the pictures in the folder `images`, joined by name, id or hash.
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
@@ -51,7 +53,7 @@ def train(
     from adcreative.report.account_card import render_account_card
     from adcreative.verbs.loading import load_tools
 
-    catalog = read_usable(data, columns)
+    catalog = read_usable(data, columns, images=images)
     wanted = keep_with_results(catalog, data)
     extractor = load_tools().extractor
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)

@@ -1,0 +1,56 @@
+"""The columns of an export that are not known by name: what they are taken for is shown and confirmed. No logic of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from adcreative import pipeline
+from adcreative.errors import ConfigError
+
+
+def confirm_columns(
+    data: Path,
+    out: Path,
+    columns: Path | None,
+    *,
+    yes: bool,
+    sheet: str = "",
+    name_pattern: str = "",
+    needs_results: bool = True,
+) -> Path | None:
+    """Return the mapping file that `data` is read with, None where nothing needs one.
+
+    A table whose columns are not known gets a proposal, which is printed to stderr with a reason a column. It is used when
+    `yes`, or when the user agrees at the terminal; either way it is written to OUT.columns.toml, so that it can be looked at,
+    corrected and given again. sheet and name_pattern are written there too.
+
+    Raises:
+        ConfigError: nobody agreed; the message names the written file.
+        CatalogError: the table cannot be read, or lists no ads.
+    """
+    if not data.is_file():
+        return columns
+    settings = pipeline.read_settings(columns, sheet=sheet, name_pattern=name_pattern)
+    proposal = pipeline.propose_mapping(data, columns=settings, needs_results=needs_results)
+    if proposal.is_known and not sheet and not name_pattern:
+        return columns
+    path = pipeline.write_mapping(proposal, out.with_name(f"{out.name}.columns.toml"))
+    if proposal.is_known:
+        return path
+    for column in proposal.columns:
+        taken = f"{column.target} ({column.confidence:.0%}: {column.reason})" if column.target else "not read"
+        typer.echo(f"  {_printable(column.column)}: {_printable(taken)}", err=True)
+    if yes or (sys.stdin.isatty() and typer.confirm(f"Read {data.name} so? (kept in {path})", err=True)):
+        return path
+    raise ConfigError(
+        f"the columns of {data.name} are not known by name; look at the proposal in {path}, then give it with "
+        f"--columns {path}, or agree with --yes."
+    )
+
+
+def _printable(text: str) -> str:
+    """Return a text of a foreign file without the control characters that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]
