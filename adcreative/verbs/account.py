@@ -32,6 +32,7 @@ MIN_CLICKS = 30  # below it the 90 % interval of a rate is wider than plus and m
 MIN_CONVERSIONS = 10
 Metric = Literal["ctr", "cpc", "cost_per_conversion", "roas"]
 METRICS: tuple[Metric, ...] = ("ctr", "cpc", "cost_per_conversion", "roas")
+_PROPOSED = "# Proposed by adcreative: which column is which, and why. Correct it and give it with --columns."
 _SMALLER_IS_BETTER = ("cpc", "cost_per_conversion")
 
 
@@ -138,15 +139,26 @@ def write_mapping(proposal: MappingProposal, out: Path) -> Path:
 
     Raises:
         CatalogError: the proposal lacks what is needed (its note says what to export instead), or cannot be written there.
+        ConfigError: another file is there, which is not replaced.
     """
     if proposal.missing:
         lacks = " and ".join(proposal.missing)
         raise CatalogError(proposal.note or f"no column was found for {lacks}. Say which it is in a mapping file (--columns).")
+    if out.exists() and not _was_proposed(out):
+        raise ConfigError(f"{out} is there and was not written by a proposal; move it away, or give it with --columns.")
     with atomic_file(out) as file:
+        file.write(f"{_PROPOSED}\n")
         for column in proposal.columns:
             file.write(f"# {fold_column(column.column)[:60]}: {column.reason} ({column.confidence:.0%})\n".replace("\n#", " "))
         file.write(format_settings(proposal.settings))
     return out
+
+
+def _was_proposed(path: Path) -> bool:
+    try:
+        return path.read_bytes().startswith(_PROPOSED.encode())
+    except OSError:
+        return False
 
 
 def read_account(

@@ -38,7 +38,7 @@ def train(
     mixed-effects model of words, columns and pictures, and the shipped model's score. `out`/README.md is the card: every
     member's weight, how much better the whole is than each floor, level and coverage. `from_scratch` leaves the shipped model
     out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
-    export of an ad platform: then words alone are learnt from, and the pictures in the folder `images`, joined by name, id or hash.
+    export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash.
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.

@@ -32,6 +32,10 @@ def test_unknown_columns_are_proposed_and_kept_for_the_next_call(tmp_path: Path)
     assert mapping == tmp_path / "model.columns.toml"
     assert read_settings(mapping).columns["Antal visningar"] == "impressions"
     assert confirm_columns(export, out, mapping, yes=False) == mapping  # what was agreed to needs no second yes
+    mapping.write_text("[columns]\n")
+    with pytest.raises(ConfigError, match=r"model\.columns\.toml is there and was not written by a proposal"):
+        confirm_columns(export, out, None, yes=True)
+    assert mapping.read_text() == "[columns]\n"
 
 
 def test_known_columns_and_folders_need_no_question(tmp_path: Path) -> None:
