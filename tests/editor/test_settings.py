@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -79,14 +80,15 @@ def test_the_names_of_the_algorithms_are_those_of_the_registry() -> None:
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[EditorConfig]:
-    """The settings that reach the verb behind pipeline.optimize, which does nothing here."""
+    """The settings of each batch that pipeline.optimize starts; none is worked through here."""
     found: list[EditorConfig] = []
 
-    def optimize(data: Path, out: Path, job: dict[str, Any], **others: Any) -> pipeline.RunSummary:
-        found.append(job["config"])
-        return pipeline.RunSummary(path=out, done=0, failed=0)
+    def run_batch(batch: Any, survey: Any, config: Any, **others: Any) -> pipeline.RunSummary:
+        found.append(batch.job.config)
+        return pipeline.RunSummary(path=batch.out, done=0, failed=0)
 
-    monkeypatch.setattr("adcreative.verbs.optimize.optimize", optimize)
+    monkeypatch.setattr("adcreative.verbs.optimize.run_batch", run_batch)
+    monkeypatch.setattr("adcreative.verbs.optimize.survey_catalog", lambda data, *others: SimpleNamespace(data=data))
     return found
 
 
