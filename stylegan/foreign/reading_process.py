@@ -23,6 +23,14 @@ from stylegan.foreign.sandbox import confine
 from stylegan.networks.checkpoints import file_sha256, save_face_model
 
 
+def prepare_imports(source: Path) -> None:
+    """Import now what torch and timm import at their first use: both make folders then, which the fences refuse."""
+    with torch.device("meta"):
+        torch.ones(1) / 2.0
+    if source.with_name("manifest.json").is_file():
+        import stylegan.networks.encoder  # noqa: F401  a face model of ours may bring timm
+
+
 def convert(source: Path, out_dir: Path, remarks: Sequence[str] = ()) -> None:
     """Read `source` and write it as a face model in single precision, with its origin and remarks on the reading."""
     face_model = read_beside_manifest(source) if source.suffix == ".safetensors" else None
@@ -49,8 +57,7 @@ def convert(source: Path, out_dir: Path, remarks: Sequence[str] = ()) -> None:
 def main(arguments: list[str]) -> int:
     source, out_dir, timeout_s = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     out_dir.mkdir(parents=True, exist_ok=True)
-    if source.with_name("manifest.json").is_file():
-        import stylegan.networks.encoder  # noqa: F401  timm makes folders when it is imported; later it could not
+    prepare_imports(source)
     remarks = confine(source, out_dir, timeout_s)
     try:
         convert(source, out_dir, remarks)

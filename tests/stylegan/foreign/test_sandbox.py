@@ -107,7 +107,9 @@ def test_a_system_without_fences_is_named_in_the_model(tmp_path: Path, monkeypat
 
 
 @LINUX
-def test_a_conversion_here_is_read_behind_all_fences(tmp_path: Path) -> None:
+def test_a_conversion_here_is_read_behind_all_fences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine where torch has never made its cache folder, which it does when it first computes on "meta"."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     o.save_rosinality(tmp_path / "g.pt", o.random_rosinality(8, depth=1, seed=0), torch.ones(o.W_DIM), is_training_state=False)
     summary = convert_weights(tmp_path / "g.pt", tmp_path / "model")
     assert not [note for note in summary.warnings if "was read without" in note]
