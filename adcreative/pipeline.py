@@ -41,6 +41,7 @@ from adcreative.verbs.optimize import optimize
 from adcreative.verbs.score import SCORE_COLUMNS, score
 from adcreative.verbs.studio import Studio, launch_app
 from adcreative.verbs.train import train
+from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
 
 __all__ = [
     "METRICS",
@@ -51,6 +52,7 @@ __all__ = [
     "BatchConfig",
     "ColumnView",
     "Finding",
+    "LogSummary",
     "MappingProposal",
     "Outcome",
     "RunSummary",
@@ -71,6 +73,7 @@ __all__ = [
     "export",
     "forget_paths",
     "import_results",
+    "inspect_log",
     "launch_app",
     "models",
     "note_event",
@@ -88,5 +91,6 @@ __all__ = [
     "score",
     "signing_config",
     "train",
+    "train_log",
     "write_mapping",
 ]

@@ -23,39 +23,11 @@ from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
 from adcreative.ctr.networks.din import DIN, DINConfig
 from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.ctr.nn.layers import build_linear
+from adcreative.ctr.training.streamed import TrainConfig
 from adcreative.errors import ConfigError
 
 PARTS = ("levels", "item_id", "tags", "embedding", "history")
 PARTS_HIDDEN_DIMS = (256, 128)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How a network is trained; the defaults are QIN's.
-
-    embedding_regularizer r adds r / 2 * (sum of squares of all embedding weights) to the loss of every step, whole tables.
-    After an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
-    min_learning_rate); after `patience` such epochs in a row training ends. The best epoch's weights are kept.
-    Source:
-        QIN 2025, model_config.yaml and run log; FuxiCTR for the meaning of the regulariser.
-    """
-
-    learning_rate: float = 2e-3
-    batch_size: int = 8192
-    embedding_regularizer: float = 2e-4
-    factor: float = 0.5
-    min_learning_rate: float = 1e-6
-    min_gain: float = 1e-6
-    patience: int = 8
-    max_epochs: int = 100
-    max_gradient_norm: float = 10.0
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 2 or self.max_epochs < 1 or self.patience < 1:
-            raise ConfigError(
-                "batch_size must be at least 2, max_epochs and patience at least 1, "
-                f"got {self.batch_size}, {self.max_epochs} and {self.patience}."
-            )
 
 
 NetworkConfig = QINConfig | DINConfig | AutoIntConfig | None

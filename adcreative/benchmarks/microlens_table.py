@@ -14,25 +14,10 @@ import numpy as np
 from adcreative.artifacts import write_atomically
 from adcreative.catalog.datasets.microlens import MmctrFile
 from adcreative.errors import TrainingError
-from adcreative.metrics.binary import area_under_curve, log_loss
-from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.impressions import measure_impressions
 
 PRIOR_ROWS = 20.0
-NUM_RESAMPLES = 200
 COLUMNS = ("name", "auc", "auc_low", "auc_high", "log_loss", "num_parameters", "best_epoch", "epochs")
-
-
-def measure(labels: np.ndarray, probabilities: np.ndarray, users: np.ndarray, *, seed: int = 0) -> dict[str, float]:
-    """Return auc, its 95 % interval (auc_low, auc_high) from a bootstrap that draws whole users, and log_loss."""
-    names, member = np.unique(users, return_inverse=True)
-    draws = []
-    for of_users in draw_group_counts(len(names), NUM_RESAMPLES, rng=np.random.default_rng(seed)):
-        counts = of_users[member]
-        if counts[labels > 0].sum() and counts[labels <= 0].sum():
-            draws.append(area_under_curve(labels, probabilities, counts))
-    auc = area_under_curve(labels, probabilities)
-    low, high = percentile_interval(draws, 0.95) or (auc, auc)
-    return {"auc": auc, "auc_low": low, "auc_high": high, "log_loss": log_loss(labels, probabilities)}
 
 
 def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]]:
@@ -57,8 +42,8 @@ def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]
     labels, items, users = (np.concatenate(values) for values in zip(*batches, strict=True))
     nothing = {"num_parameters": 0, "best_epoch": 0, "epochs": 0}
     return [
-        {"name": "mean_rate", **measure(labels, np.full(len(labels), rate), users), **nothing},
-        {"name": "popularity", **measure(labels, popularity[items], users), **nothing},
+        {"name": "mean_rate", **measure_impressions(labels, np.full(len(labels), rate), users), **nothing},
+        {"name": "popularity", **measure_impressions(labels, popularity[items], users), **nothing},
     ]
 
 

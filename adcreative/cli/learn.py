@@ -56,8 +56,13 @@ def train(
         bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
     ] = False,
     restart: Overwrite = False,
+    schema: Annotated[
+        Path | None, typer.Option(help="schema.toml of an impression log (see inspect): DATA is a log then, not creatives.")
+    ] = None,
+    network: Annotated[str, typer.Option(help="Network for a log, such as finalmlp, autoint, din, esmm.")] = "finalmlp",
+    settings: Annotated[Path | None, typer.Option(help="TOML with [inputs], [training], [network], for a log.")] = None,
 ) -> None:
-    """Fit predictor, judge and auditor to creatives with impressions and clicks, on top of the shipped ones.
+    """Fit predictor, judge and auditor to creatives with results, on top of the shipped ones; or a network to a log.
 
     The export of an ad platform is read as it is (CSV, Excel); --images names the folder of its ads' pictures.
 
@@ -66,6 +71,22 @@ def train(
     from adcreative import pipeline
     from adcreative.cli.columns import confirm_columns
 
+    if schema is not None:
+        with verb(as_json) as (progress, should_stop):
+            learnt = pipeline.train_log(
+                data,
+                out,
+                schema=schema,
+                network=network,
+                settings=settings,
+                seed=seed,
+                progress=progress,
+                should_stop=should_stop,
+            )
+        finish(learnt, "row{s} learnt from", as_json=as_json)
+        for line in () if as_json else learnt.lines:
+            typer.echo(line)
+        return
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern)
         summary = pipeline.train(
@@ -73,3 +94,20 @@ def train(
             progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} learnt from", as_json=as_json)
+
+
+@commands.command("inspect", rich_help_panel=PANEL)
+def inspect_log(
+    log: Annotated[Path, typer.Argument(help="Impression log: CSV, parquet, libsvm, or a folder of such files.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write the schema to; otherwise it is printed only.")
+    ] = None,
+) -> None:
+    """Propose which column of an impression log is the label, a category, a number, a history: a schema.toml to correct.
+
+    Example: adcreative inspect impressions.parquet --out schema.toml
+    """
+    from adcreative import pipeline
+
+    with verb():
+        print(pipeline.inspect_log(log, out), end="")

@@ -20,9 +20,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from adcreative.benchmarks.microlens_models import Entry, TrainConfig, find_entry
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
+from adcreative.benchmarks.microlens_models import Entry, find_entry
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
 from adcreative.ctr.networks.qin import QINConfig
+from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 from adcreative.metrics.binary import area_under_curve
 from tests.bench.mmctr_data import World
 

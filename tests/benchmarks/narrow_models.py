@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from adcreative.benchmarks.microlens_models import MODELS, Entry, TrainConfig
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
+from adcreative.benchmarks.microlens_models import MODELS, Entry
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
 from adcreative.ctr.networks.qin import QINConfig
+from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 
 QUICK = TrainConfig(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)
 

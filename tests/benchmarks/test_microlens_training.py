@@ -14,18 +14,17 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import roc_auc_score
 
 from adcreative.artifacts import load_artifact
-from adcreative.benchmarks.microlens_models import MODELS, PARTS, TrainConfig, find_entry
-from adcreative.benchmarks.microlens_table import measure
+from adcreative.benchmarks.microlens_models import MODELS, PARTS, find_entry
 from adcreative.benchmarks.microlens_training import (
     MicroLensData,
     MicroLensTraining,
-    RunConfig,
-    add_penalty_gradient,
     compare,
     main,
 )
+from adcreative.ctr.training.streamed import RunConfig, TrainConfig, add_penalty_gradient
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
+from adcreative.metrics.impressions import measure_impressions
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 
@@ -216,11 +215,11 @@ def test_one_modality_alone_sees_nothing_else(data: MicroLensData, part: str, tm
     with torch.no_grad():
         for weight in network.embedding_weights():
             weight.normal_(generator=torch.Generator().manual_seed(0))
-        plain = network(*training.batches.build(rows))
+        plain = network(*training.source.build(rows, training.device))
         other = next(iter(data.train.iter_batches(40)))
         swapped = {"levels": ["levels"], "history": ["history"]}.get(part, ["items"])
         for name in ("levels", "items", "history"):
-            changed = network(*training.batches.build(type(rows)(**{**vars(rows), name: vars(other)[name]})))
+            changed = network(*training.source.build(type(rows)(**{**vars(rows), name: vars(other)[name]}), training.device))
             assert torch.equal(changed, plain) == (name not in swapped), name
 
 
@@ -233,7 +232,7 @@ def test_area_and_log_loss_agree_with_scikit_learn() -> None:
         roc_auc_score(labels, probabilities, sample_weight=weights)
     )
     assert log_loss(labels, probabilities) == pytest.approx(sklearn_log_loss(labels, probabilities))
-    found = measure(labels, probabilities, np.arange(300))
+    found = measure_impressions(labels, probabilities, np.arange(300))
     assert 0.08 < found["auc_high"] - found["auc_low"] < 0.2  # standard error about 0.033
     with pytest.raises(TrainingError, match="AUC needs rows with and without a click"):
         area_under_curve(np.ones(4), np.arange(4.0))

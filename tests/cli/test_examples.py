@@ -148,6 +148,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
     write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
+    pd.DataFrame({"click": [0, 1], "placement": ["feed", "story"]}).to_parquet(root / "impressions.parquet")
     with RunLog(root / "improved" / "results.jsonl", {"verb": "optimize", "data": str(root / "ads")}, key_field="row") as log:
         for number in (1, 2):
             row = result_row(number, consent_id="c-17")

@@ -14,8 +14,10 @@ from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
 from adcreative.ctr.networks.autoint import AutoIntConfig, InteractingLayer
+from adcreative.errors import ConfigError
 from adcreative.features.batch import FIELDS, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from tests.ctr.networks.planted_logs import Budget, LogModel, measure, planted_xor, train
 from tests.ctr.nn.test_layers import seeded
 
 
@@ -139,3 +141,53 @@ def test_network_on_microlens_ignores_the_history_and_nothing_else() -> None:
     ]  # fmt: skip
     for other_levels, other in others:
         assert float((network(other_levels, other, history) - plain).abs().min()) > 1e-5
+
+
+@pytest.mark.parametrize("variant", ["paper", "official", "fuxictr"])
+def test_variants_differ_as_their_codes_do(variant: str) -> None:
+    layer = InteractingLayer(4, 4, 2, variant=variant, generator=seeded()).requires_grad_(False)
+    fields = drawn(2, 5, 4, seed=1)
+
+    def project(part: torch.nn.Module) -> Tensor:
+        found: Tensor = part(fields)
+        return torch.relu(found) if variant == "official" else found
+
+    query, key, value = (
+        project(part).unflatten(2, (2, 2)).transpose(1, 2) for part in (layer.to_query, layer.to_key, layer.to_value)
+    )
+    scores = query @ key.transpose(2, 3) / (math.sqrt(2) if variant == "official" else 1.0)
+    mixed = (scores.softmax(dim=3) @ value).transpose(1, 2).flatten(2)
+    residual = fields if variant == "fuxictr" else project(layer.residual)
+    expected = torch.relu(mixed + residual)
+    if variant == "official":
+        expected = torch.nn.functional.layer_norm(expected, (4,))
+    torch.testing.assert_close(layer(fields), expected)
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    with pytest.raises(ConfigError, match='no AutoInt variant "deepctr"; known: paper, official, fuxictr'):
+        AutoIntConfig(variant="deepctr")
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_planted_pair_is_found_and_shows_in_the_map(is_broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XOR of fields 2 and 5 of ten. The broken twin looks at nothing but itself (attention = identity)."""
+    if is_broken:
+        monkeypatch.setattr(
+            InteractingLayer, "weights", lambda self, fields, present=None: torch.eye(10).expand(len(fields), 2, 10, 10)
+        )
+    world = planted_xor(12_000, 10, seed=0)
+    config = AutoIntConfig(num_layers=2, attention_dim=16)
+    model = train(LogModel("autoint", world.spec, config, 8, 0), world.part(slice(0, 10_000)), Budget(epochs=6))
+    assert isinstance(model, LogModel)
+    test = world.part(slice(10_000, None))
+    found = measure(model, test)
+    if is_broken:
+        assert found < 0.55
+        return
+    assert found > 0.5 + 0.9 * (world.oracle - 0.5)
+    with torch.no_grad():
+        pairs = model.network.pair_map(model.inputs(test.batch)).mean(dim=0)  # type: ignore[operator]
+    pairs.fill_diagonal_(0.0)
+    top = {divmod(int(k), 10) for k in pairs.flatten().topk(2).indices}
+    assert top == {(2, 5), (5, 2)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from adcreative.ctr.networks.din import DINConfig, InterestAttention
 from adcreative.ctr.nn.mlp import Dice
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from tests.ctr.networks.planted_logs import Budget, LogModel, learn, measure, planted_histories, train
 from tests.ctr.nn.test_layers import seeded
 
 
@@ -141,3 +143,20 @@ def test_network_on_microlens_masks_padding_and_uses_the_history() -> None:
     )
     other = MicroLensItems(history.ids.roll(1, 0), history.tags, history.embeddings)
     assert float((network(levels, target, other) - plain).abs().min().detach()) > 1e-4
+
+
+def test_the_candidate_decides_what_counts_where_a_mean_cannot() -> None:
+    """Polarity world: an unweighted mean of the history, the broken twin, is at least 0.05 behind."""
+    world = planted_histories(12_000, seed=0)
+    learnt, test = world.part(slice(0, 10_000)), world.part(slice(10_000, None))
+    config, budget = DINConfig(attention_dims=(36,), hidden_dims=(64,)), Budget(epochs=5, learning_rate=5e-3)
+    found = learn("din", config, learnt, test, budget)
+    model = LogModel("din", world.spec, config, budget.dim, 0)
+    with torch.no_grad():
+        attention: Any = model.network.attention
+        attention.to_weight.weight.zero_()
+        attention.to_weight.bias.fill_(0.05)
+    for parameter in attention.parameters():
+        parameter.requires_grad_(False)
+    twin = measure(train(model, learnt, budget), test)
+    assert found > twin + 0.05

@@ -17,9 +17,10 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining, RunConfig
+from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
 from adcreative.ctr.inputs.microlens import MicroLensItems
 from adcreative.ctr.nn.distributed import all_reduce, shard_offset, shared_batch
+from adcreative.ctr.training.streamed import RunConfig
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 
@@ -132,7 +133,7 @@ def test_items_held_once_give_the_logits_of_items_spelled_out(name: str, folder:
     items = training.data.items
     parts = (rows.history.astype(np.int64), items.tags[rows.history], items.embeddings[rows.history])
     spelled_out = MicroLensItems(*map(torch.from_numpy, parts))
-    levels, target, once = training.batches.build(rows)
+    levels, target, once = training.source.build(rows, training.device)
     assert once.place is not None
     assert len(once.ids) == len(np.unique(rows.history))
     assert once.place.shape[1] == 8  # the file's longest history, not the 64 that are read at most
@@ -143,7 +144,7 @@ def test_a_batch_without_any_history_is_built(folder: Path, tmp_path: Path) -> N
     training = training_of("din", folder, tmp_path)
     rows = next(training.data.train.iter_batches(5))
     empty = type(rows)(rows.users, np.zeros_like(rows.history), rows.levels, rows.items, rows.labels)
-    logits = training.network.eval()(*training.batches.build(empty))
+    logits = training.network.eval()(*training.source.build(empty, training.device))
     assert logits.shape == (5,)
     assert bool(torch.isfinite(logits).all())
 

@@ -1,0 +1,121 @@
+"""Impression logs of any size, a part at a time: CSV, parquet, libsvm/libfm, Criteo's raw files. No torch.
+
+A part is a pandas table with the columns that were asked for. libsvm lines (`label index:1 ...`) become the columns label and
+f0, f1, ... in the order of the line: libfm files have one entry for each field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from adcreative.errors import CatalogError
+
+PART_ROWS = 131_072
+CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
+CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
+
+
+def list_log_files(path: Path) -> list[Path]:
+    """Return the files of a log, in order of their names: the file itself, or those in the folder.
+
+    Raises:
+        CatalogError: nothing is there, or no file has a name that is known.
+    """
+    path = Path(path)
+    known = (*CSV_SUFFIXES, *PARQUET_SUFFIXES, *LIBSVM_SUFFIXES)
+    if not path.exists():
+        raise CatalogError(f"{path} is not there; give the file or folder of an impression log")
+    files = [path] if path.is_file() else sorted(one for one in path.iterdir() if one.suffix.casefold() in known)
+    if not files or files[0].suffix.casefold() not in known:
+        raise CatalogError(f"{path} is no log that can be read; known endings: {', '.join(known)}")
+    return files
+
+
+def log_columns(path: Path) -> list[str]:
+    """Return the names of a log's columns, those of its first file. Raises CatalogError as `list_log_files`."""
+    return list(map(str, read_sample(path, 50).columns))
+
+
+def read_sample(path: Path, num_rows: int = 10_000) -> pd.DataFrame:
+    """Return the first rows of a log.
+
+    Raises:
+        CatalogError: as `iter_log`, or the log has no row.
+    """
+    for part in iter_log(path, part_rows=num_rows):
+        return part.head(num_rows)
+    raise CatalogError(f"{path} has no row")
+
+
+def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int = PART_ROWS) -> Iterator[pd.DataFrame]:
+    """Yield a log in parts of about `part_rows` rows, in the order of its files; memory holds one part.
+
+    Args:
+        columns: those that are read; all when None.
+    Raises:
+        CatalogError: a file cannot be read; the message names it.
+    """
+    for file in list_log_files(path):
+        suffix = file.suffix.casefold()
+        try:
+            if suffix in PARQUET_SUFFIXES:
+                wanted = None if columns is None else list(columns)
+                batches = pyarrow.parquet.ParquetFile(file).iter_batches(part_rows, columns=wanted)
+                yield from (batch.to_pandas() for batch in batches)
+            elif suffix in LIBSVM_SUFFIXES:
+                yield from (part if columns is None else part[list(columns)] for part in _iter_libsvm(file, part_rows))
+            else:
+                yield from _iter_csv(file, columns, part_rows)
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise CatalogError(
+                f"{file} cannot be read ({' '.join(str(error).split())}); check the file and its columns"
+            ) from error
+
+
+def _iter_csv(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+    with file.open("r", encoding="utf-8", errors="replace") as lines:
+        head = lines.readline().rstrip("\n")
+    delimiter = "\t" if head.count("\t") > head.count(",") else ","
+    is_criteo = head.count("\t") == len(CRITEO_COLUMNS) - 1 and head.split("\t", 1)[0] in ("0", "1")
+    reader = pyarrow.csv.open_csv(
+        file,
+        read_options=pyarrow.csv.ReadOptions(column_names=list(CRITEO_COLUMNS) if is_criteo else None, block_size=1 << 24),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
+        convert_options=pyarrow.csv.ConvertOptions(include_columns=None if columns is None else list(columns)),
+    )
+    waiting: list[pd.DataFrame] = []
+    for batch in reader:
+        waiting.append(batch.to_pandas())
+        if sum(map(len, waiting)) >= part_rows:
+            whole = pd.concat(waiting, ignore_index=True)
+            yield from (whole.iloc[start : start + part_rows] for start in range(0, len(whole) - part_rows + 1, part_rows))
+            waiting = [whole.iloc[len(whole) - len(whole) % part_rows :]]
+    if sum(map(len, waiting)):
+        yield pd.concat(waiting, ignore_index=True)
+
+
+def _iter_libsvm(file: Path, part_rows: int) -> Iterator[pd.DataFrame]:
+    with file.open("r", encoding="utf-8") as lines:
+        width, number = None, 0
+        while chunk := list(islice(lines, part_rows)):
+            rows = []
+            for line in chunk:
+                number += 1
+                label, *entries = line.split()
+                pairs = [entry.split(":") for entry in entries]
+                if any(len(pair) != 2 or float(pair[1]) != 1.0 for pair in pairs):
+                    raise CatalogError(f'{file} line {number}: entries must be "index:1", one for each category')
+                width = len(pairs) if width is None else width
+                if len(pairs) != width:
+                    raise CatalogError(
+                        f"{file} line {number} has {len(pairs)} entries, the first line {width}; each field needs one"
+                    )
+                rows.append([float(label), *(int(index) for index, _ in pairs)])
+            yield pd.DataFrame(rows, columns=["label", *(f"f{k}" for k in range(width or 0))])

@@ -1,0 +1,206 @@
+"""Rows of an impression log as `NetworkInputs`: tables for ids, one vector a number, means of several values.
+
+    categorical: its row of a table;  numeric: v x;  multi-valued: mean of its rows;  dense vector: W x + b
+    target: the fields that a history is compared with, side by side; a history item reads the same tables
+
+Tables start as N(0, 1e-4), row 0 is padding and stays zero, row 1 stands for every value that training did not know.
+Shapes: B rows, F fields, D field width, T history length, L values of a multi-valued field, P pairs of fields.
+Source:
+    FuxiCTR's feature embedding for the initialisation, which the figures of BARS-CTR rest on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.nn.layers import build_linear, build_table
+from adcreative.errors import ConfigError
+
+TABLE_STD = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSpec:
+    """The fields of a log as a network sees them, in this order: categorical, numeric, multi-valued, dense vectors.
+
+    categorical, multi_valued: name -> rows of the table, padding and unknown included. vectors: name -> width.
+    sequences: history column -> the categorical field that its items are compared with. num_domains: 0 when none are given.
+    crossed: rows of the crossed table of each pair of categorical fields, in the order of `itertools.combinations`; () = none.
+    """
+
+    categorical: Mapping[str, int] = field(default_factory=dict)
+    numeric: tuple[str, ...] = ()
+    multi_valued: Mapping[str, int] = field(default_factory=dict)
+    vectors: Mapping[str, int] = field(default_factory=dict)
+    sequences: Mapping[str, str] = field(default_factory=dict)
+    num_domains: int = 0
+    crossed: tuple[int, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of all fields in order."""
+        return (*self.categorical, *self.numeric, *self.multi_valued, *self.vectors)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LogBatch:
+    """B encoded rows.
+
+    ids [B, number of categorical fields] int64. numbers [B, number of numeric fields] float32, standardised.
+    values: multi-valued field -> [B, L] int64, 0 = padding. vectors: name -> [B, width]. history: column -> [B, T] int64, 0 =
+    padding, oldest item first. domain [B] int64. crossed [B, P] int64: row of each pair's table.
+    """
+
+    ids: Tensor
+    numbers: Tensor
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    vectors: Mapping[str, Tensor] = field(default_factory=dict)
+    history: Mapping[str, Tensor] = field(default_factory=dict)
+    domain: Tensor | None = None
+    crossed: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.ids.shape[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Further tables that a network asks for. fields: which, () = all; is_crossed: one table a pair of fields instead."""
+
+    dim: int
+    fields: tuple[str, ...] = ()
+    is_crossed: bool = False
+
+
+class FieldTables(nn.Module):
+    """Some fields of a log as vectors of one width: LogBatch -> [B, F, D], in the order of `names`."""
+
+    def __init__(self, spec: LogSpec, dim: int, names: tuple[str, ...], *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.spec, self.names = spec, names
+        sizes = {**spec.categorical, **spec.multi_valued}
+        self.tables = nn.ModuleDict(
+            {_key(name): build_table(sizes[name], dim, std=TABLE_STD, generator=generator) for name in names if name in sizes}
+        )
+        self.slopes = nn.ParameterDict(
+            {
+                _key(name): nn.Parameter(TABLE_STD * torch.randn(dim, generator=generator))
+                for name in names
+                if name in spec.numeric
+            }
+        )
+        self.projections = nn.ModuleDict(
+            {_key(name): build_linear(spec.vectors[name], dim, generator=generator) for name in names if name in spec.vectors}
+        )
+
+    def embed(self, name: str, ids: Tensor) -> Tensor:
+        """Return the rows [..., D] of a field's table for ids [...]."""
+        found: Tensor = self.tables[_key(name)](ids)
+        return found
+
+    def forward(self, batch: LogBatch) -> Tensor:
+        columns = {name: number for number, name in enumerate(self.spec.categorical)}
+        places = {name: number for number, name in enumerate(self.spec.numeric)}
+        vectors = []
+        for name in self.names:
+            if name in columns:
+                vectors.append(self.embed(name, batch.ids[:, columns[name]]))
+            elif name in places:
+                vectors.append(batch.numbers[:, places[name], None] * self.slopes[_key(name)])
+            elif name in self.spec.multi_valued:
+                ids = batch.values[name]
+                vectors.append(self.embed(name, ids).sum(dim=1) / (ids > 0).sum(dim=1, keepdim=True).clamp_min(1))
+            else:
+                vectors.append(self.projections[_key(name)](batch.vectors[name]))
+        return torch.stack(vectors, dim=1)  # [B, F, D]
+
+
+class CrossedTables(nn.Module):
+    """One table a pair of categorical fields: LogBatch -> [B, P, D]."""
+
+    def __init__(self, spec: LogSpec, dim: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        offsets = [0, *itertools.accumulate(spec.crossed)]
+        self.offsets: Tensor
+        self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.int64), persistent=False)
+        self.table = nn.Embedding(max(offsets[-1], 1), dim)
+        nn.init.normal_(self.table.weight, std=TABLE_STD, generator=generator)
+
+    def forward(self, batch: LogBatch) -> Tensor:
+        if batch.crossed is None:
+            raise ConfigError("this network memorises pairs; fit the encoding with crossed values (`crossed=True`).")
+        found: Tensor = self.table(batch.crossed + self.offsets)
+        return found
+
+
+class LogInputs(nn.Module):
+    """The inputs of a network: LogBatch -> NetworkInputs.
+
+    Args:
+        reads_history: whether target and history are kept apart from the other fields, for networks that compare them.
+        views: further tables that the network asks for.
+    Raises:
+        ConfigError: a history is asked for and the log has none, or a view names a field that is not there.
+    """
+
+    def __init__(
+        self, spec: LogSpec, dim: int, *, reads_history: bool, views: Mapping[str, View] | None = None,
+        generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if reads_history and not spec.sequences:
+            raise ConfigError("this network compares a candidate with a history; the schema names no sequence.")
+        self.spec, self.reads_history = spec, reads_history
+        self.targets = tuple(dict.fromkeys(spec.sequences.values())) if reads_history else ()
+        others = tuple(name for name in spec.fields if name not in self.targets)
+        self.tables = FieldTables(spec, dim, (*others, *self.targets), generator=generator)
+        self.num_others = len(others)
+        self.views = nn.ModuleDict()
+        shapes: dict[str, tuple[int, int]] = {}
+        for name, view in (views or {}).items():
+            names = view.fields or spec.fields
+            unknown = sorted(set(names) - set(spec.fields))
+            if unknown:
+                raise ConfigError(f'no field "{unknown[0]}" for {name}; known: {", ".join(spec.fields)}.')
+            if view.is_crossed:
+                self.views[name] = CrossedTables(spec, view.dim, generator=generator)
+                shapes[name] = (len(spec.crossed), view.dim)
+            else:
+                self.views[name] = FieldTables(spec, view.dim, names, generator=generator)
+                shapes[name] = (len(names), view.dim)
+        target_dim = len(self.targets) * dim
+        sequence_dim = len(spec.sequences) * dim if target_dim else 0
+        self.shape = InputShape(
+            num_fields=len(others), field_dim=dim, target_dim=target_dim, sequence_dim=sequence_dim,
+            num_domains=spec.num_domains, views=shapes,
+        )  # fmt: skip
+
+    def encode_history(self, history: Mapping[str, Tensor]) -> Tensor:
+        """Return items [..., S] of history ids, column -> [...]."""
+        return torch.cat([self.tables.embed(target, history[name]) for name, target in self.spec.sequences.items()], dim=-1)
+
+    def forward(self, batch: LogBatch) -> NetworkInputs:
+        vectors = self.tables(batch)
+        views = {name: module(batch) for name, module in self.views.items()}
+        if not self.reads_history:
+            return NetworkInputs(fields=vectors, domain=batch.domain, views=views)
+        mask = (next(iter(batch.history.values())) > 0).to(vectors.dtype)
+        return NetworkInputs(
+            fields=vectors[:, : self.num_others], target=vectors[:, self.num_others :].flatten(1),
+            sequence=self.encode_history(batch.history), mask=mask, domain=batch.domain, views=views,
+        )  # fmt: skip
+
+    def embedding_weights(self) -> list[Tensor]:
+        """Return what the embedding regulariser acts on: every table, slope and projection."""
+        return [p for name, p in self.named_parameters() if not name.endswith(".bias")]
+
+
+def _key(name: str) -> str:
+    """Return the name of a field as torch takes it: without dots, and never one of a module's own attributes."""
+    return "f_" + name.replace(".", "_dot_")

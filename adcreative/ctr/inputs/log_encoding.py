@@ -1,0 +1,306 @@
+"""From columns of an impression log to arrays: vocabularies and scales, fitted to training rows only, saved with the model.
+
+Row 0 of a vocabulary is padding, row 1 stands for every value that training has less than `min_count` times or never. A field
+with more values than `max_vocabulary` is hashed, so that no vocabulary is kept. Knows no network and no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.inputs.log import LogSpec
+from adcreative.errors import TrainingError
+
+PADDING, UNKNOWN, FIRST = 0, 1, 2
+MAX_VALUES = 20  # of a multi-valued field that are read
+LEAK_AUC = 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class LogRows:
+    """N encoded rows as arrays; see `LogBatch` for the fields. labels [N] or [N, 2]; users [N] int64, -1 = none given."""
+
+    arrays: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    users: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, idx: Any) -> LogRows:
+        """Return the rows `idx` (a slice or an array of numbers)."""
+        return LogRows({name: values[idx] for name, values in self.arrays.items()}, self.labels[idx], self.users[idx])
+
+
+def join_rows(parts: Sequence[LogRows]) -> LogRows:
+    """Return all rows, in order."""
+    arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    return LogRows(arrays, np.concatenate([p.labels for p in parts]), np.concatenate([p.users for p in parts]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LogEncoding:
+    """Fitted to the training rows of a log.
+
+    vocabularies: column -> values, id = position + 2; a hashed column has none and as many rows as `hashed` says. means, stds:
+    of numeric columns. widths: of dense vectors. domains: values of the domain column. crossed: pairs of categorical columns,
+    "a x b" -> known pairs of ids.
+    """
+
+    schema: LogSchema
+    vocabularies: Mapping[str, tuple[str, ...]]
+    hashed: Mapping[str, int]
+    means: Mapping[str, float]
+    stds: Mapping[str, float]
+    widths: Mapping[str, int]
+    domains: tuple[str, ...] = ()
+    crossed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    num_labels: int = 1
+
+    @property
+    def spec(self) -> LogSpec:
+        """What a network is built for."""
+        schema = self.schema
+        return LogSpec(
+            categorical={name: self._size(name) for name in schema.categorical}, numeric=schema.numeric,
+            multi_valued={name: self._size(name) for name in schema.multi_valued}, vectors=dict(self.widths),
+            sequences=dict(schema.sequences), num_domains=len(self.domains) + 1 if schema.domain else 0,
+            crossed=tuple(len(keys) + 1 for keys in self.crossed.values()),
+        )  # fmt: skip
+
+    def encode(self, table: pd.DataFrame) -> LogRows:
+        """Encode rows of the log.
+
+        Raises:
+            TrainingError: a label is neither 0 nor 1, a number is missing or infinite, or a vector has another width.
+        """
+        schema = self.schema
+        arrays: dict[str, np.ndarray] = {
+            "ids": _stack([self._ids(name, table[name]) for name in schema.categorical], len(table)),
+            "numbers": np.stack([self._scale(name, table[name]) for name in schema.numeric], axis=1)
+            if schema.numeric
+            else np.zeros((len(table), 0), np.float32),
+        }
+        for name in schema.multi_valued:
+            arrays[f"values.{name}"] = self._lists(name, name, table[name], MAX_VALUES)
+        for name, target in schema.sequences.items():
+            arrays[f"history.{name}"] = self._lists(target, name, table[name], schema.max_history)
+        for name, width in self.widths.items():
+            arrays[f"vectors.{name}"] = _vectors(name, table[name], width)
+        if schema.domain:
+            arrays["domain"] = _positions(_as_text(table[schema.domain]), self.domains) + 1  # 0 = a domain that is not known
+        if self.crossed:
+            arrays["crossed"] = self._cross(arrays["ids"])
+        labels = _labels(schema.label, table[schema.label])
+        if self.num_labels == 2:
+            labels = np.stack([labels, _labels(schema.conversion, table[schema.conversion])], axis=1)
+            if wrong := int((labels[:, 1] > labels[:, 0]).sum()):
+                raise TrainingError(
+                    f"{wrong} rows have a conversion without a click; attribute it to the click, or leave it out"
+                )
+        users = np.full(len(table), -1, np.int64)
+        if schema.user:
+            users = pd.util.hash_array(_as_text(table[schema.user]).to_numpy(object)).view(np.int64)
+        return LogRows(arrays, labels, users)
+
+    def _size(self, name: str) -> int:
+        return FIRST + (self.hashed.get(name) or len(self.vocabularies[name]))
+
+    def _ids(self, name: str, column: pd.Series) -> np.ndarray:
+        text = _as_text(column)
+        if name in self.hashed:
+            hashes = pd.util.hash_array(text.to_numpy(object))
+            return (hashes % np.uint64(self.hashed[name])).astype(np.int64) + FIRST
+        return np.where((found := _positions(text, self.vocabularies[name])) < 0, UNKNOWN, found + FIRST)
+
+    def _lists(self, vocabulary: str, name: str, column: pd.Series, most: int) -> np.ndarray:
+        """Return [N, L] ids, right-aligned, so that the last value stands last; 0 = padding."""
+        lists = split_lists(column, self.schema.separator)
+        flat = pd.Series([value for one in lists for value in one[-most:]], dtype=object)
+        ids = self._ids(vocabulary, flat) if len(flat) else np.zeros(0, np.int64)
+        lengths = np.array([min(len(one), most) for one in lists], np.int64)
+        longest = max(int(lengths.max(initial=0)), 1)
+        padded = np.zeros((len(lists), longest if len(lists) else 1), np.int64)
+        row = np.repeat(np.arange(len(lists)), lengths)
+        start = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        padded[row, longest - lengths[row] + np.arange(len(ids)) - start] = ids
+        wide = np.zeros((len(lists), most), np.int64)
+        wide[:, most - padded.shape[1] :] = padded
+        return wide
+
+    def _scale(self, name: str, column: pd.Series) -> np.ndarray:
+        return ((_numbers(name, column) - self.means[name]) / self.stds[name]).astype(np.float32)
+
+    def _cross(self, ids: np.ndarray) -> np.ndarray:
+        """Return [N, P] rows of the crossed tables; 0 = a pair that training hardly had."""
+        found = []
+        for (a, b), (name, known) in zip(combinations(range(ids.shape[1]), 2), self.crossed.items(), strict=True):
+            keys = ids[:, a] * self._size(name.split(" x ")[1]) + ids[:, b]
+            place = np.searchsorted(known_array := np.asarray(known, np.int64), keys)
+            place = np.minimum(place, max(len(known) - 1, 0))
+            is_known = known_array[place] == keys if len(known) else np.zeros(len(keys), bool)
+            found.append(np.where(is_known, place + 1, 0))
+        return _stack(found, len(ids))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values; `from_dict` of them equals this encoding."""
+        plain = {name: value for name, value in vars(self).items() if name != "schema"}
+        return {"schema": dict(vars(self.schema)), **plain}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LogEncoding:
+        """Rebuild what `as_dict` returned, also after a round through JSON."""
+        schema: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values["schema"].items()}
+        return cls(
+            schema=LogSchema(**schema), vocabularies={k: tuple(v) for k, v in values["vocabularies"].items()},
+            hashed=values["hashed"], means=values["means"], stds=values["stds"], widths=values["widths"],
+            domains=tuple(values["domains"]), crossed={k: tuple(v) for k, v in values["crossed"].items()},
+            num_labels=values["num_labels"],
+        )  # fmt: skip
+
+
+def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels: int = 1) -> LogEncoding:
+    """Fit vocabularies and scales to the training rows of a log, in one pass.
+
+    Raises:
+        TrainingError: as `LogEncoding.encode`, there is no row, or all rows have one label.
+    """
+    counts: dict[str, Counter[str]] = {name: Counter() for name in (*schema.categorical, *schema.multi_valued)}
+    domains: Counter[str] = Counter()
+    sums, squares = dict.fromkeys(schema.numeric, 0.0), dict.fromkeys(schema.numeric, 0.0)
+    widths: dict[str, int] = {}
+    num_rows = num_clicks = 0
+    for table in parts:
+        num_rows += len(table)
+        num_clicks += int(_labels(schema.label, table[schema.label]).sum())
+        for name in schema.categorical:
+            counts[name].update(_count(table[name]))
+        for name in schema.multi_valued:
+            counts[name].update(value for one in split_lists(table[name], schema.separator) for value in one)
+        for name, target in schema.sequences.items():
+            counts[target].update(value for one in split_lists(table[name], schema.separator) for value in one)
+        for name in schema.numeric:
+            values = _numbers(name, table[name])
+            sums[name] += float(values.sum())
+            squares[name] += float(np.square(values).sum())
+        for name in schema.vectors:
+            widths.setdefault(name, len(table[name].iloc[0]))
+        if schema.domain:
+            domains.update(_count(table[schema.domain]))
+    if not num_rows:
+        raise TrainingError("the log has no row to learn from; check the split column")
+    if num_clicks in (0, num_rows):
+        raise TrainingError(f'all {num_rows} rows have the label {num_clicks > 0:d} in "{schema.label}"; nothing can be learnt')
+    hashed = {name: schema.max_vocabulary for name, one in counts.items() if len(one) > schema.max_vocabulary}
+    vocabularies = {name: () if name in hashed else _frequent(one, schema.min_count) for name, one in counts.items()}
+    means = {name: total / num_rows for name, total in sums.items()}
+    stds = {name: float(np.sqrt(max(squares[name] / num_rows - means[name] ** 2, 0.0))) or 1.0 for name in schema.numeric}
+    return LogEncoding(
+        schema=schema, vocabularies=vocabularies, hashed=hashed, means=means, stds=stds, widths=widths,
+        domains=tuple(sorted(domains)), num_labels=num_labels,
+    )  # fmt: skip
+
+
+def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: int = 2) -> LogEncoding:
+    """Return the encoding with the crossed values of every pair of categorical fields that training has min_count times."""
+    names = list(combinations(encoding.schema.categorical, 2))
+    counts: list[Counter[int]] = [Counter() for _ in names]
+    for rows in parts:
+        ids = rows.arrays["ids"]
+        for number, (a, b) in enumerate(combinations(range(ids.shape[1]), 2)):
+            values, found = np.unique(ids[:, a] * encoding._size(names[number][1]) + ids[:, b], return_counts=True)
+            counts[number].update(dict(zip(values.tolist(), found.tolist(), strict=True)))
+    crossed = {
+        f"{a} x {b}": tuple(sorted(key for key, count in one.items() if count >= min_count))
+        for (a, b), one in zip(names, counts, strict=True)
+    }
+    return replace(encoding, crossed=crossed)
+
+
+def find_leaks(rows: LogRows, schema: LogSchema) -> Iterator[str]:
+    """Yield a sentence for each numeric column that orders clicks all but perfectly by itself, as only a result can."""
+    from adcreative.metrics.binary import area_under_curve
+
+    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
+    for number, name in enumerate(schema.numeric):
+        found = area_under_curve(labels, rows.arrays["numbers"][:, number])
+        if max(found, 1 - found) > LEAK_AUC:
+            found = max(found, 1 - found)
+            yield f'the column "{name}" tells clicks by itself (AUC {found:.4f}), as only a result can; leave it out'
+
+
+def _frequent(counts: Counter[str], min_count: int) -> tuple[str, ...]:
+    return tuple(sorted(value for value, count in counts.items() if value and count >= min_count))
+
+
+def split_lists(column: pd.Series, separator: str) -> list[list[str]]:
+    """Return the values of each row of a column of lists, or of text with a separator between values."""
+    found = []
+    for value in column:
+        if isinstance(value, str):
+            found.append([one for one in value.split(separator) if one])
+        else:
+            found.append([] if value is None or isinstance(value, float) else [str(one) for one in value])
+    return found
+
+
+def digest_schema(encoding: LogEncoding) -> str:
+    """Return a hash of everything that an encoding was fitted to."""
+    return hashlib.sha256(repr(sorted(encoding.as_dict().items())).encode()).hexdigest()[:16]
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Return a column as text, "" where a value is missing; whole numbers read alike whether a file holds them as 3 or 3.0."""
+    if pd.api.types.is_float_dtype(column):
+        whole = column.dropna()
+        if len(whole) and (whole == whole.round()).all():
+            column = column.astype("Int64")
+    return column.astype(str).where(column.notna(), "")
+
+
+def _count(column: pd.Series) -> dict[str, int]:
+    return {str(value): int(count) for value, count in _as_text(column).value_counts().items()}
+
+
+def _positions(text: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:
+    """Return the position of each value in a vocabulary, -1 where it is not in it."""
+    known: Any = pd.Index(np.asarray(vocabulary, object))
+    found: np.ndarray = known.get_indexer(text.to_numpy(object)).astype(np.int64)
+    return found
+
+
+def _numbers(name: str, column: pd.Series) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    broken = int((~np.isfinite(values)).sum())
+    if broken:
+        raise TrainingError(f'the column "{name}" has {broken} values that are no finite number; fill them or leave it out')
+    return values
+
+
+def _labels(name: str, column: pd.Series) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    wrong = ~np.isin(values, (0.0, 1.0))
+    if wrong.any():
+        raise TrainingError(f'the label "{name}" must be 0 or 1, got {column.iloc[int(np.argmax(wrong))]!r}')
+    return values.astype(np.float32)
+
+
+def _vectors(name: str, column: pd.Series, width: int) -> np.ndarray:
+    values = [np.asarray(value, np.float32) for value in column]
+    wrong = next((one for one in values if one.shape != (width,) or not np.isfinite(one).all()), None)
+    if wrong is not None:
+        raise TrainingError(f'the vectors of "{name}" must have {width} finite numbers, one has shape {list(wrong.shape)}')
+    return np.stack(values) if values else np.zeros((0, width), np.float32)
+
+
+def _stack(columns: Sequence[np.ndarray], num_rows: int) -> np.ndarray:
+    return np.stack(columns, axis=1).astype(np.int64) if columns else np.zeros((num_rows, 0), np.int64)

@@ -1,0 +1,130 @@
+"""A network of the registry on rows of an impression log: inputs and network in one module, and the artefact that holds both.
+
+Knows encoded rows and tensors; reading a log is the business of `catalog` and `verbs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from adcreative.artifacts import load_artifact, save_artifact
+from adcreative.config import build_config
+from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
+from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
+from adcreative.ctr.networks.registry import find_network
+from adcreative.errors import ArtifactError
+
+KIND, FORMAT = "log model", 1
+CHUNK_ROWS = 4096
+
+
+class LogNetwork(nn.Module):
+    """LogBatch -> logits [B] (or [B, 2] for click and conversion).
+
+    Args:
+        name: of the registry. config: its settings. dim: width of a field.
+    """
+
+    def __init__(self, name: str, spec: LogSpec, config: Any, *, dim: int, generator: torch.Generator) -> None:
+        super().__init__()
+        entry = find_network(name)
+        dim = entry.embedding_dim or dim
+        self.inputs = LogInputs(
+            spec, dim, reads_history=entry.reads_history, views=entry.views(config, dim, spec), generator=generator
+        )
+        self.network = entry.build(self.inputs.shape, config, generator=generator)
+        if hasattr(self.network, "loss"):
+            self.loss = self.network.loss
+
+    def forward(self, batch: LogBatch) -> Tensor:
+        logits: Tensor = self.network(self.inputs(batch))
+        return logits
+
+    def embedding_weights(self) -> list[Tensor]:
+        """Return what the embedding regulariser acts on."""
+        return self.inputs.embedding_weights()
+
+
+def build_batch(rows: LogRows, device: torch.device | str = "cpu") -> LogBatch:
+    """Return encoded rows as tensors on a device."""
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(values)).to(device) for name, values in rows.arrays.items()}
+
+    def part(kind: str) -> dict[str, Tensor]:
+        return {name.removeprefix(kind): one for name, one in tensors.items() if name.startswith(kind)}
+
+    return LogBatch(
+        ids=tensors["ids"], numbers=tensors["numbers"], values=part("values."), vectors=part("vectors."),
+        history=part("history."), domain=tensors.get("domain"), crossed=tensors.get("crossed"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class LogModel:
+    """A trained network with the encoding of its log.
+
+    metrics: of the validation rows; content_hash: of the artefact it was loaded from, "" before.
+    """
+
+    name: str
+    encoding: LogEncoding
+    config: Any
+    dim: int
+    network: LogNetwork
+    metrics: dict[str, Any]
+    content_hash: str = ""
+
+    @torch.no_grad()
+    def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
+        """Return ctr [N], and cvr and ctcvr for a network that learnt conversions."""
+        self.network.eval()
+        parts: list[dict[str, np.ndarray]] = []
+        for chunk in _chunks(rows):
+            logits = self.network(build_batch(chunk)).double()
+            if logits.ndim == 1:
+                parts.append({"ctr": torch.sigmoid(logits).numpy()})
+            else:
+                network: Any = self.network.network
+                parts.append({name: one.numpy() for name, one in network.probabilities(logits).items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {"ctr": np.zeros(0)}
+
+    def save(self, model_dir: Path) -> str:
+        """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        notes = {
+            "network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim,
+            "encoding": self.encoding.as_dict(), "metrics": self.metrics,
+        }  # fmt: skip
+        return save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
+
+    @classmethod
+    def load(cls, model_dir: Path) -> LogModel:
+        """Load a folder written by `save`; predictions are bit-equal.
+
+        Raises:
+            ArtifactError: the folder is incomplete, changed, of another kind or version, or its parts do not fit together.
+        """
+        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        notes = artifact.manifest
+        try:
+            name, dim = notes["network"], notes["embedding_dim"]
+            encoding = LogEncoding.from_dict(notes["encoding"])
+            config = build_config(find_network(name).config, notes["network_config"], where=str(model_dir))
+            network = LogNetwork(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
+            network.load_state_dict({key: torch.from_numpy(value) for key, value in artifact.tensors.items()}, strict=True)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(
+                f"the parts of the model in {model_dir} do not fit together ({error}); train it again"
+            ) from error
+        return cls(name, encoding, config, dim, network.eval(), notes["metrics"], artifact.content_hash)
+
+
+def _chunks(rows: LogRows) -> Iterator[LogRows]:
+    for start in range(0, len(rows), CHUNK_ROWS):
+        yield rows.rows(slice(start, start + CHUNK_ROWS))

@@ -1,0 +1,144 @@
+"""AdaptDHM: many domains in one model. Rows are routed to learnt clusters, or to given domains, each with a network of its own.
+
+    training, no gradient, 3 times:  r = softmax_k(x . c_k);  m_k = mean_i r_ik x_i;  c_k <- unit(beta c_k + (1 - beta) m_k)
+    then one cluster for each row:   z_i = argmax_k x_i . c_k
+    each layer of cluster k:  W = W_shared * W_k,  b = b_shared + b_k;   W_k starts at 1 and b_k at 0
+
+x: the fields side by side, each row scaled to length 1, so that long rows do not own the centres. Centres are saved with the
+model and stand still in evaluation. Given domains (`InputShape.num_domains`) take the place of the routing.
+Source:
+    Li et al., AdaptDHM, arXiv 2211.12105; Sheng et al., STAR, CIKM 2021, for the layers. Differs: m_k is a mean, so that beta
+    does not depend on the size of the batch; the first batch spreads the centres as k-means++ does.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.nn.layers import build_linear
+from adcreative.errors import ConfigError
+
+NUM_ROUNDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptDHMConfig:
+    """num_clusters: K, when no domains are given. momentum: beta."""
+
+    num_clusters: int = 3
+    momentum: float = 0.9
+    hidden_dims: tuple[int, ...] = (256, 128, 64)
+
+    def __post_init__(self) -> None:
+        if self.num_clusters < 1 or not 0 <= self.momentum < 1:
+            raise ConfigError(
+                f"num_clusters must be at least 1 and momentum in 0..1, got {self.num_clusters} and {self.momentum}."
+            )
+
+
+class Router(nn.Module):
+    """Cluster centres [K, X] of unit length, moved by what training sees.
+
+    occupancy: running share of rows in each cluster, [K].
+    """
+
+    def __init__(self, width: int, config: AdaptDHMConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.momentum, self.generator = config.momentum, generator
+        self.centres: Tensor
+        self.occupancy: Tensor
+        self.has_started: Tensor
+        centres = torch.randn(config.num_clusters, width, generator=generator)
+        self.register_buffer("centres", F.normalize(centres, dim=1))
+        self.register_buffer("occupancy", torch.full((config.num_clusters,), 1 / config.num_clusters))
+        self.register_buffer("has_started", torch.zeros((), dtype=torch.bool))
+
+    @torch.no_grad()
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the cluster [B] int64 of rows [B, X]; in training the centres move first."""
+        rows = F.normalize(rows, dim=1)
+        if self.training:
+            if not bool(self.has_started):
+                self._spread(rows)
+            for _ in range(NUM_ROUNDS):
+                share = (rows @ self.centres.T).softmax(dim=1)  # [B, K]
+                means = share.T @ rows / len(rows)
+                self.centres.copy_(F.normalize(self.momentum * self.centres + (1 - self.momentum) * means, dim=1))
+        cluster = (rows @ self.centres.T).argmax(dim=1)
+        if self.training:
+            now = torch.bincount(cluster, minlength=len(self.centres)) / len(rows)
+            self.occupancy.lerp_(now.to(self.occupancy), 0.1)
+        return cluster
+
+    def _spread(self, rows: Tensor) -> None:
+        """Place the centres on rows far from each other: each next one drawn by its squared distance to the nearest."""
+        chosen = [int(torch.randint(len(rows), (1,), generator=self.generator))]
+        for _ in range(len(self.centres) - 1):
+            distance = torch.cdist(rows, rows[chosen]).min(dim=1).values.square()
+            if float(distance.sum()) <= 0:
+                break
+            chosen.append(int(torch.multinomial(distance.cpu(), 1, generator=self.generator)))
+        self.centres[: len(chosen)] = rows[chosen]
+        self.has_started.fill_(True)
+
+
+class SharedAndOwn(nn.Module):
+    """A linear layer whose weight is shared weight times the cluster's, and whose bias is the sum of both."""
+
+    def __init__(self, in_dim: int, out_dim: int, num_clusters: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.shared = build_linear(in_dim, out_dim, generator=generator)
+        self.own_weight = nn.Parameter(torch.ones(num_clusters, out_dim, in_dim))
+        self.own_bias = nn.Parameter(torch.zeros(num_clusters, out_dim))
+
+    def forward(self, rows: Tensor, cluster: Tensor) -> Tensor:
+        """Return [B, out_dim] for rows [B, in_dim], each by the layer of its cluster [B]."""
+        result = rows.new_zeros(len(rows), len(self.shared.bias))
+        for k in cluster.unique().tolist():
+            members = (cluster == k).nonzero()[:, 0]
+            own = F.linear(rows[members], self.shared.weight * self.own_weight[k], self.shared.bias + self.own_bias[k])
+            result = result.index_copy(0, members, own.to(result.dtype))
+        return result
+
+
+class AdaptDHM(Network):
+    """The network on fields, with clusters that it finds, or domains that are given."""
+
+    def __init__(self, shape: InputShape, config: AdaptDHMConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        num_clusters = shape.num_domains or config.num_clusters
+        self.norm = nn.LayerNorm(shape.flat_dim)
+        self.router = None if shape.num_domains else Router(shape.flat_dim, config, generator=generator)
+        widths = [shape.flat_dim, *config.hidden_dims, 1]
+        self.layers = nn.ModuleList(
+            SharedAndOwn(a, b, num_clusters, generator=generator) for a, b in itertools.pairwise(widths)
+        )
+
+    def route(self, inputs: NetworkInputs) -> Tensor:
+        """Return the cluster or domain of each row, [B] int64.
+
+        Raises:
+            ValueError: the network was built for given domains and the inputs have none.
+        """
+        if self.router is not None:
+            found: Tensor = self.router(inputs.fields.flatten(1))
+            return found
+        if inputs.domain is None:
+            raise ValueError("this network was built for given domains; the inputs name none")
+        return inputs.domain
+
+    def forward(self, inputs: NetworkInputs) -> Tensor:
+        """Return logits [B]."""
+        cluster = self.route(inputs)
+        values = self.norm(inputs.fields.flatten(1))
+        for number, layer in enumerate(self.layers):
+            values = layer(values, cluster)
+            if number < len(self.layers) - 1:
+                values = F.relu(values)
+        return values[:, 0]

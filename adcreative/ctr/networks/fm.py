@@ -1,0 +1,36 @@
+"""FM, the factorisation machine: logit = b + sum_f w_f + sum over pairs f < g of <v_f, v_g>.
+
+w_f come from a view "first_order" of width 1: a weight of its own for each category.
+Source:
+    Rendle, Factorization Machines, ICDM 2010, with its linear-time form of the pair sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+
+FIRST_ORDER = "first_order"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FMConfig:
+    """There is nothing to choose beyond the width of the fields."""
+
+
+class FM(Network):
+    """The machine on fields [B, F, D] and the view "first_order" [B, F, 1]."""
+
+    def __init__(self, shape: InputShape, config: FMConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def forward(self, inputs: NetworkInputs) -> Tensor:
+        """Return logits [B]."""
+        total, squares = inputs.fields.sum(dim=1), inputs.fields.square().sum(dim=1)
+        pairs = 0.5 * (total.square() - squares).sum(dim=1)
+        return self.bias + inputs.views[FIRST_ORDER].flatten(1).sum(dim=1) + pairs

@@ -1,0 +1,155 @@
+"""SDIM: attention over very long histories at the cost of a hash: items that share the candidate's signature are summed.
+
+    bits h(x) = sign(R x), R [m, E] fixed N(0, 1);   tau bits in a row are one signature, G = m / tau groups
+    S_g(q) = sum_j 1[signature_g(s_j) = signature_g(q)] s_j;   long-term interest = 1/G sum_g l2norm(S_g(q)), l2norm(0) = 0
+    logit = MLP([fields ; target ; long-term interest ; DIN on the last items])
+
+The expected weight of an item is (1 - angle / pi)^tau: tau = 0 is the mean, a large tau an exact match. For serving, sums of a
+user's buckets are kept (`BucketCache`): a candidate then costs a hash and G look-ups, whatever the length of the history, and a
+new item changes one bucket a group.
+Source:
+    Cao et al., Sampling Is All You Need on Modeling Long-Term User Behaviors for CTR Prediction, CIKM 2022.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.networks.din import InterestAttention
+from adcreative.ctr.nn.layers import build_head
+from adcreative.ctr.nn.mlp import MLP
+from adcreative.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SDIMConfig:
+    """num_hashes m and bits_per_signature tau: 48 and 3 in the paper; tau divides m. short_length: last items read by DIN."""
+
+    num_hashes: int = 48
+    bits_per_signature: int = 3
+    short_length: int = 16
+    attention_dims: tuple[int, ...] = (36,)
+    hidden_dims: tuple[int, ...] = (200, 80)
+    activation: str = "dice"
+    batch_norm: bool = False
+    dropout_prob: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.bits_per_signature < 1 or self.num_hashes % self.bits_per_signature:
+            raise ConfigError(
+                f"bits_per_signature must divide num_hashes, got {self.bits_per_signature} and {self.num_hashes}."
+            )
+
+
+@dataclass(frozen=True)
+class BucketCache:
+    """Sums of a user's items by bucket, [G, 2^tau, S]: all that scoring needs of a history of any length."""
+
+    sums: Tensor
+
+
+class HashedInterest(nn.Module):
+    """The long-term interest [B, S] of a target [B, E] in a history whose items begin with a vector of the same width."""
+
+    def __init__(self, target_dim: int, num_hashes: int, bits: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.bits, self.num_groups = bits, num_hashes // bits
+        self.hashes: Tensor
+        self.register_buffer("hashes", torch.randn(num_hashes, target_dim, generator=generator))
+
+    def signatures(self, vectors: Tensor) -> Tensor:
+        """Return [..., G] int64, 0..2^tau - 1, for vectors [..., E]; the sign of 0 counts as 1."""
+        is_set = (F.linear(vectors, self.hashes) >= 0).unflatten(-1, (self.num_groups, self.bits))
+        powers = 2 ** torch.arange(self.bits, device=vectors.device)
+        return (is_set * powers).sum(dim=-1)
+
+    def forward(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
+        """Return [B, S] for target [B, E], items [B, T, S] and mask [B, T]; gradients flow through the sums only."""
+        width = target.shape[1]
+        is_alike = self.signatures(items[..., :width].detach()) == self.signatures(target.detach())[:, None]  # [B, T, G]
+        weights = is_alike.to(items.dtype) * mask[..., None]
+        return self._average(torch.einsum("btg,bts->bgs", weights, items))
+
+    def encode(self, items: Tensor, target_dim: int) -> BucketCache:
+        """Return the buckets of one user's items [T, S]; padding must be left out."""
+        sums = items.new_zeros(self.num_groups, 2**self.bits, items.shape[1])
+        return self.append(BucketCache(sums), items, target_dim)
+
+    def append(self, cache: BucketCache, items: Tensor, target_dim: int) -> BucketCache:
+        """Return the buckets with more items [T, S]: each changes one bucket a group."""
+        signatures = self.signatures(items[:, :target_dim])  # [T, G]
+        sums = cache.sums.clone()
+        group = torch.arange(self.num_groups, device=items.device).expand_as(signatures)
+        sums.index_put_(
+            (group.flatten(), signatures.flatten()), items.repeat_interleave(self.num_groups, dim=0), accumulate=True
+        )
+        return BucketCache(sums)
+
+    def look_up(self, target: Tensor, cache: BucketCache) -> Tensor:
+        """Return [B, S] for candidates [B, E] of the user whose buckets these are."""
+        group = torch.arange(self.num_groups, device=target.device)
+        return self._average(cache.sums[group, self.signatures(target)])  # [B, G, S]
+
+    @staticmethod
+    def _average(sums: Tensor) -> Tensor:
+        return F.normalize(sums, dim=2, eps=1e-12).mean(dim=1)
+
+
+class SDIM(Network):
+    """The network on the sizes of `shape`, which has a target and a history, oldest item first."""
+
+    def __init__(self, shape: InputShape, config: SDIMConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.target_dim, self.sequence_dim, self.short_length = shape.target_dim, shape.sequence_dim, config.short_length
+        self.long_term = HashedInterest(shape.target_dim, config.num_hashes, config.bits_per_signature, generator=generator)
+        self.attention = InterestAttention(
+            shape.target_dim, shape.sequence_dim - shape.target_dim, hidden_dims=config.attention_dims,
+            activation=config.activation, generator=generator,
+        )  # fmt: skip
+        self.tower = MLP(
+            shape.flat_dim + shape.target_dim + 2 * shape.sequence_dim, config.hidden_dims, activation=config.activation,
+            batch_norm=config.batch_norm, dropout_prob=config.dropout_prob, generator=generator,
+        )  # fmt: skip
+        self.head = build_head(self.tower.out_dim, starts_at_zero=False, generator=generator)
+
+    def forward(self, inputs: NetworkInputs, cache: BucketCache | None = None) -> Tensor:
+        """Return logits [B].
+
+        Args:
+            cache: buckets of the one user whose candidates these are; the inputs then hold only the last items.
+        Raises:
+            ValueError: the inputs have no target.
+        """
+        if inputs.target is None:
+            raise ValueError("SDIM compares a target with its history; these inputs have no target")
+        target = inputs.target
+        long_term = short_term = target.new_zeros(len(inputs), self.sequence_dim)
+        if inputs.mask is not None and inputs.sequence is not None:
+            items, mask = inputs.spread_sequence(), inputs.mask
+            if cache is None:
+                long_term = self.long_term(target, items, mask)
+            items, mask = last_items(items, mask, self.short_length)
+            vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
+            short_term = self.attention(target, vectors, mask, extra if extra.shape[2] else None)
+        if cache is not None:
+            long_term = self.long_term.look_up(target, cache)
+        return self.head(self.tower(torch.cat([inputs.fields.flatten(1), target, long_term, short_term], dim=1)))[:, 0]
+
+    def encode_history(self, items: Tensor) -> BucketCache:
+        """Return the buckets of one user's real items [T, S]."""
+        return self.long_term.encode(items, self.target_dim)
+
+
+def last_items(items: Tensor, mask: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Return the last `length` real items of each row, [B, L, S] and mask [B, L], wherever its padding stands."""
+    length = min(length, mask.shape[1])
+    position = torch.where(mask > 0, torch.arange(mask.shape[1], device=mask.device), -1)
+    chosen = position.topk(length, dim=1).values.flip(1)  # oldest first; -1 = padding
+    is_real = (chosen >= 0).to(mask.dtype)
+    idx = chosen.clamp_min(0)[..., None].expand(-1, -1, items.shape[2])
+    return items.gather(1, idx), is_real

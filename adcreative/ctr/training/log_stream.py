@@ -1,0 +1,117 @@
+"""Rows of an impression log as a training reads them: encoded a part at a time, shuffled within a window, split into roles.
+
+The order of an epoch hangs on its seed alone, so that a training which was killed finds the same batches again. Memory holds
+one window of raw rows and what it was encoded to; a log that fits into one window is encoded once and kept.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.inputs.log import LogBatch
+from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, join_rows
+from adcreative.ctr.log_network import build_batch
+
+WINDOW_ROWS = 524_288
+ROLES = ("train", "valid", "test")
+VALID_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """A log, and which of its rows play a role.
+
+    role: "train", "valid" or "test" of the split column; without one, "valid" is a tenth of the users (of the rows where no
+    user is named), "train" the rest, and "" all rows.
+    """
+
+    path: Path
+    schema: LogSchema
+    role: str
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
+        start = 0
+        for table in iter_log(self.path, self.schema.columns):
+            chosen = table if not self.role else table[self._is_mine(table, start)]
+            start += len(table)
+            if len(chosen):
+                yield chosen.reset_index(drop=True)
+
+    def _is_mine(self, table: pd.DataFrame, start: int) -> np.ndarray:
+        if self.schema.split:
+            found: np.ndarray = (table[self.schema.split].astype(str).str.casefold() == self.role).to_numpy()
+            return found
+        if self.schema.user:
+            keys = [zlib.crc32(str(user).encode()) for user in table[self.schema.user]]
+        else:
+            keys = [zlib.crc32(str(row).encode()) for row in range(start, start + len(table))]
+        is_valid = np.array(keys, np.uint64) % 1000 < VALID_SHARE * 1000
+        return is_valid if self.role == "valid" else ~is_valid
+
+
+class EncodedStream:
+    """Encoded rows of a role, in batches; see `streamed.RowStream`.
+
+    Args:
+        num_rows: of the role, as counted when the encoding was fitted.
+    """
+
+    def __init__(self, file: LogFile, encoding: LogEncoding, num_rows: int, *, window_rows: int = WINDOW_ROWS) -> None:
+        self.file, self.encoding, self.num_rows, self.window_rows = file, encoding, num_rows, window_rows
+        self._whole: LogRows | None = None
+
+    def iter_batches(self, batch_size: int, *, rng: np.random.Generator | None = None) -> Iterator[LogRows]:
+        """Yield batches of batch_size rows, the last one shorter; rng shuffles within windows."""
+        waiting: list[LogRows] = []
+        for window in self._windows():
+            order = np.arange(len(window)) if rng is None else rng.permutation(len(window))
+            rows = join_rows([*waiting, window.rows(order)])
+            whole = len(rows) - len(rows) % batch_size
+            for start in range(0, whole, batch_size):
+                yield rows.rows(slice(start, start + batch_size))
+            waiting = [rows.rows(slice(whole, None))] if whole < len(rows) else []
+        yield from waiting
+
+    def _windows(self) -> Iterator[LogRows]:
+        if self._whole is not None:
+            yield self._whole
+            return
+        parts: list[LogRows] = []
+        is_first = True
+        for table in self.file.tables():
+            parts.append(self.encoding.encode(table))
+            if sum(map(len, parts)) >= self.window_rows:
+                is_first = False
+                yield join_rows(parts)
+                parts = []
+        if parts:
+            window = join_rows(parts)
+            if is_first:
+                self._whole = window
+            yield window
+
+
+class LogSource:
+    """Training and validation rows of a log; see `streamed.Source`."""
+
+    def __init__(self, train: EncodedStream, valid: EncodedStream) -> None:
+        self.train, self.valid = train, valid
+
+    def build(self, rows: LogRows, device: torch.device) -> tuple[LogBatch]:
+        """Return the batch."""
+        return (build_batch(rows, device),)
+
+    def labels(self, rows: LogRows, device: torch.device) -> Tensor:
+        """Return labels [B], or [B, 2]."""
+        return torch.from_numpy(np.ascontiguousarray(rows.labels)).to(device)

@@ -1,0 +1,103 @@
+"""AdaptDHM: untouched clusters are the shared network, centres keep their length, and clusters find planted domains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
+from torch import nn
+
+from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.networks.adaptdhm import AdaptDHM, AdaptDHMConfig, Router
+from adcreative.errors import ConfigError
+from adcreative.metrics.binary import area_under_curve
+from tests.ctr.networks.planted_logs import draw_inputs
+from tests.ctr.nn.test_layers import seeded
+
+SHAPE = InputShape(num_fields=1, field_dim=8)
+
+
+def plant_domains(num: int, seed: int) -> tuple[NetworkInputs, np.ndarray, np.ndarray]:
+    """Three blobs; the label hangs on the first number, with its sign flipped in the second blob."""
+    rng = np.random.default_rng(seed)
+    centres = 6.0 * np.eye(8)[[1, 3, 5]]
+    domain = rng.integers(0, 3, num)
+    values = centres[domain] + rng.normal(size=(num, 8))
+    logit = 2.5 * values[:, 0] * np.where(domain == 1, -1.0, 1.0)
+    labels = (rng.random(num) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+    return NetworkInputs(fields=torch.from_numpy(values).float()[:, None]), labels, domain
+
+
+@pytest.mark.parametrize("num_clusters", [1, 3])
+def test_clusters_find_the_domains_that_one_network_cannot_serve(num_clusters: int) -> None:
+    """The broken twin has one cluster: a linear tower then averages two signs away."""
+    inputs, labels, domain = plant_domains(6000, 0)
+    network = AdaptDHM(SHAPE, AdaptDHMConfig(num_clusters=num_clusters, hidden_dims=()), generator=seeded())
+    optimizer, target = torch.optim.Adam(network.parameters(), lr=2e-2), torch.from_numpy(labels)
+    for step in range(300):
+        rows = torch.arange(512 * (step % 9), 512 * (step % 9) + 512)
+        optimizer.zero_grad()
+        logits = network(NetworkInputs(fields=inputs.fields[rows]))
+        nn.functional.binary_cross_entropy_with_logits(logits, target[rows]).backward()
+        optimizer.step()
+    network.eval()
+    test = NetworkInputs(fields=inputs.fields[4608:])
+    found = area_under_curve(labels[4608:], network(test).detach().numpy())
+    if num_clusters == 1:
+        assert found < 0.7
+    else:
+        assert found > 0.85
+        assert adjusted_rand_score(domain[4608:], network.route(test).numpy()) > 0.9
+        assert network.router is not None
+        assert float(network.router.occupancy.min()) > 0.2  # none of them is empty
+
+
+def test_untrained_clusters_are_the_shared_network() -> None:
+    network = AdaptDHM(SHAPE, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded()).eval()
+    inputs = draw_inputs(SHAPE, 12, seed=1)
+    values = network.norm(inputs.fields.flatten(1))
+    first, last = network.layers[0].shared, network.layers[1].shared
+    torch.testing.assert_close(network(inputs), last(torch.relu(first(values)))[:, 0])  # type: ignore[operator]
+    assert len(network.route(inputs).unique()) > 1
+
+
+def test_centres_have_unit_length_move_in_training_only_and_ignore_repeated_rows() -> None:
+    rows = torch.randn(40, 8, generator=seeded(1))
+    one, two = (Router(8, AdaptDHMConfig(), generator=seeded(0)) for _ in range(2))
+    one.has_started.fill_(True)
+    two.has_started.fill_(True)
+    before = one.centres.clone()
+    one.eval()(rows)
+    assert torch.equal(one.centres, before)
+    one.train()(rows)
+    two.train()(torch.cat([rows, rows]))
+    assert not torch.equal(one.centres, before)
+    torch.testing.assert_close(one.centres, two.centres)
+    torch.testing.assert_close(one.centres.norm(dim=1), torch.ones(3))
+
+
+def test_a_saved_router_routes_alike_also_one_row_at_a_time() -> None:
+    network, again = (AdaptDHM(SHAPE, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded(k)) for k in (0, 1))
+    inputs = draw_inputs(SHAPE, 30, seed=2)
+    network.train()(inputs)
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again.eval().route(inputs), network.eval().route(inputs))
+    alone = [int(network.route(NetworkInputs(fields=inputs.fields[k : k + 1]))) for k in range(30)]
+    assert alone == network.route(inputs).tolist()
+
+
+def test_given_domains_take_the_place_of_routing() -> None:
+    shape = InputShape(num_fields=1, field_dim=8, num_domains=4)
+    network = AdaptDHM(shape, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded()).eval()
+    assert network.router is None
+    inputs = draw_inputs(shape, 10, seed=1)
+    assert inputs.domain is not None
+    assert torch.equal(network.route(inputs), inputs.domain)
+    with pytest.raises(ValueError, match="built for given domains; the inputs name none"):
+        network(NetworkInputs(fields=inputs.fields))
+
+
+def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"num_clusters must be at least 1 and momentum in 0\.\.1, got 0 and 0\.9"):
+        AdaptDHMConfig(num_clusters=0)

@@ -1,0 +1,129 @@
+"""What every network of the registry keeps to: shapes, gradients, rows on their own, seeds, saving, learning by heart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
+from adcreative.ctr.networks.autoint import AutoIntConfig
+from adcreative.ctr.networks.din import DINConfig
+from adcreative.ctr.networks.dnn import DNNConfig
+from adcreative.ctr.networks.esmm import ESMMConfig
+from adcreative.ctr.networks.fgcnn import FGCNNConfig
+from adcreative.ctr.networks.finalmlp import FinalMLPConfig
+from adcreative.ctr.networks.fm import FMConfig
+from adcreative.ctr.networks.linear import LinearConfig
+from adcreative.ctr.networks.optinter import OptInterConfig
+from adcreative.ctr.networks.qin import QINConfig
+from adcreative.ctr.networks.registry import NETWORKS, find_network
+from adcreative.ctr.networks.sdim import SDIMConfig
+from adcreative.errors import ConfigError
+from tests.ctr.networks.planted_logs import draw_inputs
+
+FIELDS, DIM = 6, 4
+SMALL: dict[str, Any] = {
+    "linear": LinearConfig(), "fm": FMConfig(), "dnn": DNNConfig(hidden_dims=(16, 8)),
+    "autoint": AutoIntConfig(attention_dim=8, num_layers=2),
+    "fgcnn": FGCNNConfig(channels=(3, 4), kernel_heights=(3, 4), pool_sizes=(2, 2), new_maps=(2, 2), hidden_dims=(16,)),
+    "finalmlp": FinalMLPConfig(hidden_dims_1=(16, 8), hidden_dims_2=(12,), gate_dims=(8,), num_heads=4, context_1=("c0",)),
+    "optinter": OptInterConfig(hidden_dims=(16,)), "adaptdhm": AdaptDHMConfig(hidden_dims=(16, 8)),
+    "esmm": ESMMConfig(hidden_dims=(16, 8)), "din": DINConfig(attention_dims=(8,), hidden_dims=(16, 8)),
+    "qin": QINConfig(num_layers=2, num_rows=2), "sdim": SDIMConfig(num_hashes=12, short_length=3, hidden_dims=(16, 8)),
+}  # fmt: skip
+
+
+def shape_of(name: str) -> InputShape:
+    views = {
+        "fm": {"first_order": (FIELDS, 1)}, "fgcnn": {"generator": (FIELDS, DIM)}, "finalmlp": {"context_1": (1, DIM)},
+        "optinter": {"crossed": (15, DIM), "factors": (FIELDS, DIM)},
+    }.get(name, {})  # fmt: skip
+    entry = NETWORKS[name]
+    target = 2 * DIM if entry.reads_history else 0
+    dim = entry.embedding_dim or DIM
+    return InputShape(num_fields=FIELDS, field_dim=dim, target_dim=target, sequence_dim=target, views=views)
+
+
+def build(name: str, seed: int = 0) -> nn.Module:
+    return NETWORKS[name].build(shape_of(name), SMALL[name], generator=torch.Generator().manual_seed(seed))
+
+
+def index(inputs: NetworkInputs, rows: Tensor) -> NetworkInputs:
+    parts = {name: getattr(inputs, name) for name in ("fields", "target", "sequence", "mask", "domain")}
+    taken = {name: None if part is None else part[rows] for name, part in parts.items()}
+    return NetworkInputs(**taken, views={name: view[rows] for name, view in inputs.views.items()})
+
+
+def test_every_network_is_tested_here() -> None:
+    assert set(SMALL) == set(NETWORKS)
+
+
+def test_an_unknown_network_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r'no network named "finalmpl"\. Did you mean "finalmlp"\?'):
+        find_network("finalmpl")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestContract:
+    def test_logits_have_one_number_a_row(self, name: str) -> None:
+        logits = build(name).eval()(draw_inputs(shape_of(name), 7, seed=1))
+        assert logits.shape == ((7, 2) if name == "esmm" else (7,))
+        assert bool(torch.isfinite(logits).all())
+
+    def test_gradients_are_finite_and_reach_every_parameter(self, name: str) -> None:
+        model = build(name).train()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(5)))
+        model(draw_inputs(shape_of(name), 40, seed=1)).square().sum().backward()
+        for parameter_name, parameter in model.named_parameters():
+            assert parameter.grad is not None, parameter_name
+            assert bool(torch.isfinite(parameter.grad).all()), parameter_name
+
+    def test_rows_do_not_influence_each_other(self, name: str) -> None:
+        model, inputs = build(name).eval(), draw_inputs(shape_of(name), 9, seed=2)
+        together = model(inputs)
+        for row in (0, 3, 8):
+            torch.testing.assert_close(model(index(inputs, torch.tensor([row])))[0], together[row], rtol=1e-4, atol=1e-5)
+
+    def test_padding_of_a_history_changes_nothing(self, name: str) -> None:
+        inputs = draw_inputs(shape_of(name), 6, seed=3)
+        if inputs.mask is None or inputs.sequence is None:
+            assert not NETWORKS[name].reads_history
+            return
+        model = build(name).eval()
+        noisy = torch.where(inputs.mask[..., None] > 0, inputs.sequence, torch.full_like(inputs.sequence, 9.0))
+        torch.testing.assert_close(model(replace(inputs, sequence=noisy)), model(inputs))
+        nothing = replace(inputs, mask=torch.zeros_like(inputs.mask))
+        assert bool(torch.isfinite(model(nothing)).all())
+        assert not torch.allclose(model(nothing), model(inputs))  # the history is read
+
+    def test_same_seed_same_weights_and_saved_ones_come_back(self, name: str) -> None:
+        one, two, other = build(name, 3), build(name, 3), build(name, 4)
+        assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
+        inputs = draw_inputs(shape_of(name), 5, seed=4)
+        other.load_state_dict(one.state_dict())
+        assert torch.equal(other.eval()(inputs), one.eval()(inputs))
+
+    def test_thirty_two_rows_can_be_learnt_by_heart(self, name: str) -> None:
+        inputs = draw_inputs(replace(shape_of(name), field_dim=16) if name == "linear" else shape_of(name), 32, seed=6)
+        if name in ("linear", "fm"):  # they have no weights beyond the tables, which these inputs have not
+            assert sum(p.numel() for p in build(name).parameters()) == 1
+            return
+        model = build(name).train()
+        labels = torch.from_numpy(np.random.default_rng(0).integers(0, 2, 32).astype(np.float32))
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for _ in range(300):
+            optimizer.zero_grad()
+            logits = model(inputs)
+            logits = logits[:, 0] if logits.ndim == 2 else logits
+            loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+            loss.backward()
+            optimizer.step()
+        assert float(loss.detach()) < 0.25  # 0.69 at the start

@@ -1,0 +1,116 @@
+"""SDIM: collision rates of its hashes, exact limits, padding and order, and buckets that serve what training computes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.networks.sdim import SDIM, HashedInterest, SDIMConfig, last_items
+from adcreative.errors import ConfigError
+from tests.ctr.nn.test_layers import seeded
+
+
+@pytest.mark.parametrize("degrees", [10, 45, 90, 120, 170])
+@pytest.mark.parametrize("bits", [1, 3])
+def test_signatures_collide_as_often_as_the_angle_says(degrees: int, bits: int) -> None:
+    angle = math.radians(degrees)
+    hashed = HashedInterest(2, 60_000, bits, generator=seeded())
+    one, two = torch.tensor([1.0, 0.0]), torch.tensor([math.cos(angle), math.sin(angle)])
+    rate = (hashed.signatures(one) == hashed.signatures(two)).float().mean()
+    assert float(rate) == pytest.approx((1 - angle / math.pi) ** bits, abs=0.01)
+
+
+def test_it_approaches_the_expected_weights_as_hashes_grow() -> None:
+    generator = seeded(1)
+    target = torch.randn(50, 16, generator=generator)
+    items = torch.randn(50, 64, 16, generator=generator) + 0.5 * target[:, None]  # a history that leans to the candidate
+    cosine = F.cosine_similarity(items, target[:, None], dim=2).clamp(-1, 1)
+    expected = torch.einsum("bt,bte->be", (1 - torch.arccos(cosine) / math.pi) ** 3, items)
+    found = {
+        m: F.cosine_similarity(
+            HashedInterest(16, m, 3, generator=seeded(2))(target, items, torch.ones(50, 64)), expected
+        ).mean()
+        for m in (48, 480)
+    }
+    assert float(found[48]) > 0.95
+    assert float(found[480]) > float(found[48])
+
+
+def test_longer_signatures_look_at_the_nearest_items() -> None:
+    """Share of the collisions that the 20 nearest of 256 items get; signatures of one bit are the broken twin."""
+    target, items = torch.randn(16, generator=seeded(3)), torch.randn(256, 16, generator=seeded(4))
+    nearest = F.cosine_similarity(items, target[None]).topk(20).indices
+    shares = []
+    for bits in (1, 3, 10):
+        hashed = HashedInterest(16, 3000 - 3000 % bits, bits, generator=seeded(5))
+        weight = (hashed.signatures(items) == hashed.signatures(target)).float().sum(dim=1)
+        shares.append(float(weight[nearest].sum() / weight.sum()))
+    assert shares[0] < shares[1] < shares[2]
+    assert shares[0] < 0.15 < 0.35 < shares[2]
+
+
+def network() -> tuple[SDIM, InputShape]:
+    shape = InputShape(num_fields=2, field_dim=4, target_dim=4, sequence_dim=6)
+    settings = SDIMConfig(num_hashes=12, bits_per_signature=3, short_length=3, attention_dims=(6,), hidden_dims=(8,))
+    return SDIM(shape, settings, generator=seeded()).eval(), shape
+
+
+def test_buckets_serve_what_is_computed_on_the_fly_and_appending_changes_one_a_group() -> None:
+    model, _ = network()
+    items, target = torch.randn(40, 6, generator=seeded(1)), torch.randn(5, 4, generator=seeded(2))
+    direct = model.long_term(target, items.expand(5, 40, 6), torch.ones(5, 40))
+    cache = model.encode_history(items)
+    torch.testing.assert_close(model.long_term.look_up(target, cache), direct, rtol=1e-5, atol=1e-6)
+    shorter = model.encode_history(items[:39])
+    longer = model.long_term.append(shorter, items[39:], 4)
+    torch.testing.assert_close(longer.sums, cache.sums)
+    changed = (longer.sums != shorter.sums).any(dim=2)
+    assert changed.sum(dim=1).tolist() == [1] * 4
+
+
+def test_a_cached_history_gives_the_logit_of_the_whole_one() -> None:
+    model, _ = network()
+    fields, target = torch.randn(5, 2, 4, generator=seeded(1)), torch.randn(5, 4, generator=seeded(2))
+    items = torch.randn(1, 40, 6, generator=seeded(3)).expand(5, 40, 6)
+    whole = NetworkInputs(fields=fields, target=target, sequence=items, mask=torch.ones(5, 40))
+    short = NetworkInputs(fields=fields, target=target, sequence=items[:, -3:], mask=torch.ones(5, 3))
+    torch.testing.assert_close(model(short, model.encode_history(items[0])), model(whole), rtol=1e-5, atol=1e-5)
+
+
+def test_padding_order_and_emptiness() -> None:
+    model, _ = network()
+    target, items = torch.randn(2, 4, generator=seeded(1)), torch.randn(2, 5, 6, generator=seeded(2))
+    ones = torch.ones(2, 5)
+    plain = model.long_term(target, items, ones)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    torch.testing.assert_close(model.long_term(target, items[:, order], ones), plain)
+    padded = torch.cat([torch.full((2, 3, 6), 7.0), items], dim=1)
+    torch.testing.assert_close(model.long_term(target, padded, torch.cat([torch.zeros(2, 3), ones], dim=1)), plain)
+    nothing = model.long_term(target, items, torch.zeros(2, 5))
+    assert not nothing.any()
+
+
+def test_last_items_are_the_last_real_ones_wherever_padding_stands() -> None:
+    items = torch.arange(10.0).view(1, 5, 2)
+    mask = torch.tensor([[0.0, 1.0, 1.0, 0.0, 1.0]])
+    found, is_real = last_items(items, mask, 2)
+    assert found.tolist() == [[[4.0, 5.0], [8.0, 9.0]]]
+    assert is_real.tolist() == [[1.0, 1.0]]
+    found, is_real = last_items(items, torch.tensor([[0.0, 0.0, 0.0, 1.0, 0.0]]), 2)
+    assert is_real.tolist() == [[0.0, 1.0]]
+    assert found[0, 1].tolist() == [6.0, 7.0]
+
+
+def test_hashes_are_saved_and_get_no_gradient() -> None:
+    model, _ = network()
+    assert "long_term.hashes" in model.state_dict()
+    assert "long_term.hashes" not in dict(model.named_parameters())
+
+
+def test_signatures_must_divide_the_hashes() -> None:
+    with pytest.raises(ConfigError, match="bits_per_signature must divide num_hashes, got 5 and 48"):
+        SDIMConfig(bits_per_signature=5)

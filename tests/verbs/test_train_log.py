@@ -1,0 +1,253 @@
+"""From a log of made-up impressions to a model: proposed schema, training, resumption, saved predictions, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from adcreative import pipeline
+from adcreative.catalog.formats.logs import iter_log, read_sample
+from adcreative.catalog.log_schema import load_schema
+from adcreative.cli.app import app
+from adcreative.ctr.inputs.log_encoding import LogEncoding, fit_encoding
+from adcreative.ctr.log_network import LogModel
+from adcreative.ctr.networks.registry import NETWORKS
+from adcreative.errors import ArtifactError, CatalogError, ConfigError, TrainingError
+
+QUICK = """
+[inputs]
+embedding_dim = 4
+[training]
+batch_size = 256
+max_epochs = 2
+learning_rate = 0.01
+"""
+NETWORK_SETTINGS = {
+    "dnn": "hidden_dims = [16]", "finalmlp": "hidden_dims_1 = [16]\nhidden_dims_2 = [16]\ncontext_1 = ['placement']",
+    "autoint": "attention_dim = 8\nnum_layers = 1", "optinter": "hidden_dims = [16]", "esmm": "hidden_dims = [16]",
+    "fgcnn": "channels = [3]\nkernel_heights = [3]\npool_sizes = [2]\nnew_maps = [2]\nhidden_dims = [16]",
+    "adaptdhm": "hidden_dims = [16]", "din": "hidden_dims = [16]", "qin": "num_layers = 1\nnum_rows = 2",
+    "sdim": "num_hashes = 6\nhidden_dims = [16]",
+}  # fmt: skip
+
+
+def make_log(num: int, seed: int = 0) -> pd.DataFrame:
+    """Clicks hang on the pair (placement, style) and on how often the style was clicked before."""
+    rng = np.random.default_rng(seed)
+    placement, style = rng.integers(0, 3, num), rng.integers(0, 8, num)
+    past = [[f"s{k}" for k in rng.integers(0, 8, rng.integers(0, 5))] for _ in range(num)]
+    seen = np.array([sum(one == f"s{k}" for one in row) for row, k in zip(past, style, strict=True)])
+    effect = np.random.default_rng(1).normal(0, 1.2, (3, 8))
+    click = rng.random(num) < 1 / (1 + np.exp(-(effect[placement, style] + 0.8 * seen - 0.8)))
+    return pd.DataFrame({
+        "user_id": rng.integers(0, 200, num), "click": click.astype(int), "placement": [f"p{k}" for k in placement],
+        "style": [f"s{k}" for k in style], "bid": rng.normal(2.0, 0.5, num), "tags": [["a", "b"][: 1 + k % 2] for k in style],
+        "style_history": past, "conversion": (click & (rng.random(num) < 0.3)).astype(int),
+    })  # fmt: skip
+
+
+SCHEMA = """
+label = "click"
+user = "user_id"
+categorical = ["placement", "style"]
+numeric = ["bid"]
+multi_valued = ["tags"]
+conversion = "conversion"
+[sequences]
+style_history = "style"
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("log")
+    make_log(3000).to_parquet(folder / "log.parquet")
+    (folder / "schema.toml").write_text(SCHEMA)
+    return folder
+
+
+def train(folder: Path, out: Path, network: str, **options: Any) -> pipeline.LogSummary:
+    settings = out.parent / f"{out.name}.toml"
+    settings.write_text(QUICK + (f"[network]\n{NETWORK_SETTINGS[network]}\n" if network in NETWORK_SETTINGS else ""))
+    return pipeline.train_log(
+        folder / "log.parquet", out, schema=folder / "schema.toml", network=network, settings=settings, **options
+    )
+
+
+def test_the_proposed_schema_names_each_column_s_part(folder: Path, tmp_path: Path) -> None:
+    text = pipeline.inspect_log(folder / "log.parquet", tmp_path / "schema.toml")
+    found = load_schema(tmp_path / "schema.toml")
+    assert (found.label, found.user, found.conversion) == ("click", "user_id", "conversion")
+    assert found.categorical == ("user_id", "placement", "style")
+    assert (found.numeric, found.multi_valued) == (("bid",), ("tags",))
+    assert found.sequences == {"style_history": "style"}
+    assert (tmp_path / "schema.toml").read_text() == text
+    with pytest.raises(CatalogError, match="exists; a schema that was corrected by hand is not written over"):
+        pipeline.inspect_log(folder / "log.parquet", tmp_path / "schema.toml")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_learns_from_a_log_and_comes_back_from_disk(network: str, folder: Path, tmp_path: Path) -> None:
+    summary = train(folder, tmp_path / "model", network)
+    assert summary.metrics["valid"]["auc"] > (0.55 if network in ("linear", "fm") else 0.6)
+    assert not (tmp_path / "model" / "training").exists()
+    model = LogModel.load(tmp_path / "model")
+    rows = model.encoding.encode(read_sample(folder / "log.parquet", 100))
+    predicted = model.predict(rows)
+    assert set(predicted) == ({"ctr", "cvr", "ctcvr"} if network == "esmm" else {"ctr"})
+    assert predicted["ctr"].std() > 0.01
+    again = LogModel.load(tmp_path / "model").predict(rows)
+    assert np.array_equal(again["ctr"], predicted["ctr"])
+    alone = model.predict(rows.rows(slice(7, 8)))["ctr"]
+    assert alone[0] == pytest.approx(predicted["ctr"][7], abs=1e-6)
+    if network == "optinter":
+        assert len(model.config.choices) == 1
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(folder: Path, tmp_path: Path) -> None:
+    whole = train(folder, tmp_path / "whole", "dnn")
+    asked: list[int] = []
+    stopped = train(folder, tmp_path / "stopped", "dnn", should_stop=lambda: len(asked) > 4 or asked.append(1) is not None)
+    assert stopped.stopped
+    assert not (tmp_path / "stopped" / "manifest.json").exists()
+    resumed = train(folder, tmp_path / "stopped", "dnn")
+    assert resumed.metrics == whole.metrics
+    both = [LogModel.load(tmp_path / name).network.state_dict() for name in ("whole", "stopped")]
+    assert all(bool((both[0][key] == both[1][key]).all()) for key in both[0])
+
+
+def test_csv_parquet_and_libfm_give_the_same_rows(tmp_path: Path) -> None:
+    table = pd.DataFrame({"label": [1, 0, 0], "f0": [3, 4, 3], "f1": [7, 8, 9]})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.libfm").write_text("1 3:1 7:1\n0 4:1 8:1\n0 3:1 9:1\n")
+    for name in ("a.csv", "a.parquet", "a.libfm"):
+        parts = list(iter_log(tmp_path / name, ["f1", "label"], part_rows=2))
+        assert [len(part) for part in parts] == [2, 1], name
+        found = pd.concat(parts)
+        assert found["f1"].tolist() == [7, 8, 9]
+        assert found["label"].tolist() == [1, 0, 0]
+    (tmp_path / "b.libfm").write_text("1 3:1 7:1\n0 4:1\n")
+    with pytest.raises(CatalogError, match=r"b\.libfm line 2 has 1 entries, the first 2; each field needs one"):
+        list(iter_log(tmp_path / "b.libfm"))
+    with pytest.raises(CatalogError, match="is no log that can be read; known endings"):
+        list(iter_log(Path(__file__)))
+
+
+def test_vocabularies_know_training_rows_only_and_rare_values_are_unknown(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "schema.toml").write_text('label = "y"\ncategorical = ["c"]\nnumeric = ["x"]\nmin_count = 2\n')
+    schema = load_schema(tmp_path / "schema.toml")
+    table = pd.DataFrame({"y": [1, 0, 0, 1], "c": ["a", "a", "b", None], "x": [1.0, 2.0, 3.0, 4.0]})
+    encoding = fit_encoding([table], schema)
+    rows = encoding.encode(pd.DataFrame({"y": [1, 0, 0], "c": ["a", "b", "never seen"], "x": [2.5, 2.5, 2.5 + np.sqrt(1.25)]}))
+    assert rows.arrays["ids"][:, 0].tolist() == [2, 1, 1]  # b is rare, the last is new: both are "unknown"
+    np.testing.assert_allclose(rows.arrays["numbers"][:, 0], [0.0, 0.0, 1.0], atol=1e-6)
+    assert LogEncoding.from_dict(encoding.as_dict()).spec == encoding.spec
+
+
+def test_histories_are_right_aligned_and_share_the_table_of_their_target(folder: Path) -> None:
+    schema = load_schema(folder / "schema.toml")
+    table = make_log(50)
+    encoding = fit_encoding([table], schema)
+    rows = encoding.encode(table)
+    style, history = rows.arrays["ids"][:, 1], rows.arrays["history.style_history"]
+    known = dict(zip(table["style"], style, strict=True))
+    for past, ids in zip(table["style_history"], history, strict=True):
+        assert ids[len(ids) - len(past) :].tolist() == [known.get(one, ids[k - len(past)]) for k, one in enumerate(past)]
+        assert not ids[: len(ids) - len(past)].any()
+
+
+REFUSALS = {
+    "no label": ('categorical = ["style"]', ConfigError, "It names no label; add label = the column that says"),
+    "unknown key": ('labl = "click"', ConfigError, 'Did you mean "label"'),
+    "unknown column": ('label = "click"\ncategorical = ["placment"]', ConfigError, 'no column "placment". Did you mean "plac'),
+    "label as input": ('label = "click"\ncategorical = ["click"]', ConfigError, '"click" is what is to be predicted'),
+    "no input": ('label = "click"', ConfigError, "It names no input; add categorical, numeric"),
+    "history of nothing": (
+        'label = "click"\ncategorical = ["style"]\n[sequences]\nstyle_history = "stile"', ConfigError, 'Did you mean "style"'
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_schema_that_cannot_be_is_refused_in_a_sentence(name: str, folder: Path, tmp_path: Path) -> None:
+    text, error, message = REFUSALS[name]
+    (tmp_path / "schema.toml").write_text(text)
+    with pytest.raises(error, match=message):
+        pipeline.train_log(folder / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network="dnn")
+    assert not (tmp_path / "out").exists()
+
+
+BAD_ROWS = {
+    "one class": ({"click": 0, "conversion": 0}, 'all .* rows have the label 0 in "click"; nothing can be learnt'),
+    "a label of 2": ({"click": 2}, 'the label "click" must be 0 or 1, got 2'),
+    "nan": ({"bid": np.nan}, 'the column "bid" has .* values that are no finite number'),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_rows_that_nothing_can_be_learnt_from_are_refused(name: str, folder: Path, tmp_path: Path) -> None:
+    changes, message = BAD_ROWS[name]
+    make_log(400).assign(**changes).to_parquet(tmp_path / "log.parquet")
+    (tmp_path / "schema.toml").write_text(SCHEMA)
+    with pytest.raises(TrainingError, match=message):
+        train(tmp_path, tmp_path / "out", "dnn")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_column_that_is_the_click_itself_is_found(tmp_path: Path) -> None:
+    table = make_log(400)
+    table.assign(bid=table["click"] + 0.0).to_parquet(tmp_path / "log.parquet")
+    (tmp_path / "schema.toml").write_text(SCHEMA)
+    with pytest.raises(TrainingError, match=r'the column "bid" tells clicks by itself \(AUC 1\.0000\), as only a result can'):
+        train(tmp_path, tmp_path / "out", "dnn")
+
+
+def test_conversions_without_clicks_are_refused(tmp_path: Path) -> None:
+    make_log(400).assign(conversion=1).to_parquet(tmp_path / "log.parquet")
+    (tmp_path / "schema.toml").write_text(SCHEMA)
+    with pytest.raises(TrainingError, match="rows have a conversion without a click; attribute it to one, or leave it out"):
+        train(tmp_path, tmp_path / "out", "esmm")
+
+
+def test_networks_that_need_more_than_the_schema_names_say_so(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "schema.toml").write_text('label = "click"\ncategorical = ["style"]\n')
+    for network, message in (("esmm", "esmm learns conversions; .* names no conversion"), ("din", "din compares a candidate")):
+        with pytest.raises(ConfigError, match=message):
+            pipeline.train_log(folder / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network=network)
+    (tmp_path / "settings.toml").write_text("[netwrk]\n")
+    with pytest.raises(ConfigError, match=r'has no section "netwrk"\. Did you mean "network"'):
+        pipeline.train_log(
+            folder / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network="dnn",
+            settings=tmp_path / "settings.toml",
+        )  # fmt: skip
+
+
+def test_a_changed_model_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    train(folder, tmp_path / "model", "linear")
+    manifest = tmp_path / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"network": "linear"', '"network": "dnn"'))
+    with pytest.raises(ArtifactError, match="do not fit together"):
+        LogModel.load(tmp_path / "model")
+
+
+def test_from_the_command_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(QUICK)
+    found = CliRunner().invoke(app, [
+        "train", str(folder / "log.parquet"), "--schema", str(folder / "schema.toml"), "--network", "linear",
+        "--settings", str(tmp_path / "settings.toml"), "--out", str(tmp_path / "model"),
+    ])  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "rows learnt from" in found.stdout
+    assert "valid: AUC 0." in found.stdout
+    wrong = CliRunner().invoke(app, [
+        "train", str(folder / "log.parquet"), "--schema", str(folder / "schema.toml"), "--network", "finalmpl",
+        "--out", str(tmp_path / "other"),
+    ])  # fmt: skip
+    assert wrong.exit_code == 2
+    assert 'Did you mean "finalmlp"?' in wrong.output
