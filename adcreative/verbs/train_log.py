@@ -28,7 +28,7 @@ EMBEDDING_DIM = 10
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
 OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are those of QIN on MicroLens
-    "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 30,
+    "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
 }  # fmt: skip
 
 Progress = Callable[[str, int, int], None]

@@ -97,7 +97,7 @@ def test_rate_halves_after_each_failure_and_training_ends_with_the_best_weights(
 ) -> None:
     training = train(data, tmp_path, schedule=TrainConfig(batch_size=256, max_epochs=9, patience=2, min_learning_rate=6e-4))
     aucs, seen = iter([0.6, 0.7, 0.7, 0.8, 0.75, 0.79]), []
-    monkeypatch.setattr("adcreative.benchmarks.microlens_training.area_under_curve", lambda *_: next(aucs))
+    monkeypatch.setattr("adcreative.ctr.training.streamed.area_under_curve", lambda *_: next(aucs))
     finish = training._finish_epoch
 
     def watch() -> None:

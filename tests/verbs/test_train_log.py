@@ -24,7 +24,7 @@ QUICK = """
 embedding_dim = 4
 [training]
 batch_size = 256
-max_epochs = 2
+max_epochs = 5
 learning_rate = 0.01
 """
 NETWORK_SETTINGS = {
@@ -133,7 +133,7 @@ def test_csv_parquet_and_libfm_give_the_same_rows(tmp_path: Path) -> None:
         assert found["f1"].tolist() == [7, 8, 9]
         assert found["label"].tolist() == [1, 0, 0]
     (tmp_path / "b.libfm").write_text("1 3:1 7:1\n0 4:1\n")
-    with pytest.raises(CatalogError, match=r"b\.libfm line 2 has 1 entries, the first 2; each field needs one"):
+    with pytest.raises(CatalogError, match=r"b\.libfm line 2 has 1 entries, the first line 2; each field needs one"):
         list(iter_log(tmp_path / "b.libfm"))
     with pytest.raises(CatalogError, match="is no log that can be read; known endings"):
         list(iter_log(Path(__file__)))
@@ -211,7 +211,9 @@ def test_a_column_that_is_the_click_itself_is_found(tmp_path: Path) -> None:
 def test_conversions_without_clicks_are_refused(tmp_path: Path) -> None:
     make_log(400).assign(conversion=1).to_parquet(tmp_path / "log.parquet")
     (tmp_path / "schema.toml").write_text(SCHEMA)
-    with pytest.raises(TrainingError, match="rows have a conversion without a click; attribute it to one, or leave it out"):
+    with pytest.raises(
+        TrainingError, match="rows have a conversion without a click; attribute it to the click, or leave it out"
+    ):
         train(tmp_path, tmp_path / "out", "esmm")
 
 

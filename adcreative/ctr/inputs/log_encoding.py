@@ -290,7 +290,7 @@ def _labels(name: str, column: pd.Series) -> np.ndarray:
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
     wrong = ~np.isin(values, (0.0, 1.0))
     if wrong.any():
-        raise TrainingError(f'the label "{name}" must be 0 or 1, got {column.iloc[int(np.argmax(wrong))]!r}')
+        raise TrainingError(f'the label "{name}" must be 0 or 1, got {column.iloc[int(np.argmax(wrong))]}')
     return values.astype(np.float32)
 
 
