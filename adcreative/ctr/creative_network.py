@@ -16,15 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.inputs.creative import CategoryInputs, TargetInputs, WidePath
+from adcreative.ctr.inputs.creative import CategoryInputs, FieldInputs, TargetInputs, WidePath
 from adcreative.ctr.inputs.network_inputs import KeyValueCache, Network
 from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
 from adcreative.ctr.networks.din import DIN, DINConfig
+from adcreative.ctr.networks.fgcnn import FGCNN, GENERATOR, FGCNNConfig
+from adcreative.ctr.networks.finalmlp import FinalMLP, FinalMLPConfig
 from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FeatureBatch, FeatureSpec
 
-Inputs = CategoryInputs | TargetInputs
+Inputs = CategoryInputs | FieldInputs | TargetInputs
 Parts = tuple[Inputs, Network]
 AUTOINT_HIDDEN_DIMS = (256, 128)  # AdSEE's sizes: three layers of two heads, DNN 256-128
 
@@ -103,11 +105,28 @@ def _build_autoint(spec: FeatureSpec, config: CTRModelConfig, generator: torch.G
     return inputs, AutoInt(inputs.shape, sizes, generator=generator)
 
 
+def _build_finalmlp(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
+    inputs = FieldInputs(spec, config.embedding_dim, config.input_dropout_prob, generator=generator)
+    sizes = FinalMLPConfig(dropout_prob_1=config.dropout_prob, dropout_prob_2=config.dropout_prob, starts_at_zero=True)
+    return inputs, FinalMLP(inputs.shape, sizes, generator=generator)
+
+
+def _build_fgcnn(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
+    inputs = FieldInputs(spec, config.embedding_dim, config.input_dropout_prob, views=(GENERATOR,), generator=generator)
+    sizes = FGCNNConfig(
+        channels=(6, 8), kernel_heights=(7, 7), pool_sizes=(2, 2), new_maps=(2, 2), hidden_dims=(128, 64),
+        dropout_prob=config.dropout_prob, starts_at_zero=True,
+    )  # fmt: skip
+    return inputs, FGCNN(inputs.shape, sizes, generator=generator)
+
+
 BUILDERS: Mapping[str, Callable[[FeatureSpec, CTRModelConfig, torch.Generator], Parts] | None] = {
     "linear": None,  # the floor every other network must beat on held-out log-loss
     "qin": _build_qin,
     "din": _build_din,
     "autoint": _build_autoint,
+    "finalmlp": _build_finalmlp,
+    "fgcnn": _build_fgcnn,
 }
 CTR_MODELS = ("mean_rate", *BUILDERS)
 

@@ -155,16 +155,27 @@ class TargetInputs(nn.Module):
 
 
 class FieldInputs(nn.Module):
-    """All fields of a creative, for networks without a history."""
+    """All fields of a creative, for networks without a history.
 
-    def __init__(self, spec: FeatureSpec, dim: int, input_dropout_prob: float, *, generator: torch.Generator) -> None:
+    Args:
+        views: names of further tables over the same fields that the network asks for.
+    """
+
+    def __init__(
+        self, spec: FeatureSpec, dim: int, input_dropout_prob: float, *, views: tuple[str, ...] = (), generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.fields = FieldEmbedding(spec, dim, input_dropout_prob, generator=generator)
-        self.shape = InputShape(num_fields=self.fields.num_fields, field_dim=dim)
+        self.views = nn.ModuleDict({name: FieldEmbedding(spec, dim, input_dropout_prob, generator=generator) for name in views})
+        num_fields = self.fields.num_fields
+        self.shape = InputShape(num_fields=num_fields, field_dim=dim, views=dict.fromkeys(views, (num_fields, dim)))
 
     def forward(self, batch: FeatureBatch) -> NetworkInputs:
         """Return the inputs of a batch."""
-        return NetworkInputs(fields=self.fields(batch), present=_presence(batch, has_labels=self.fields.labels is not None))
+        return NetworkInputs(
+            fields=self.fields(batch), present=_presence(batch, has_labels=self.fields.labels is not None),
+            views={name: embed(batch) for name, embed in self.views.items()},
+        )  # fmt: skip
 
 
 class CategoryInputs(nn.Module):

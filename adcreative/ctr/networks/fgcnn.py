@@ -30,7 +30,10 @@ GENERATOR = "generator"
 
 @dataclass(frozen=True, kw_only=True)
 class FGCNNConfig:
-    """One entry a layer: filters, height of the kernel, pooling, and new maps m_i; () in `channels` leaves the IPNN alone."""
+    """One entry a layer: filters, height of the kernel, pooling, and new maps m_i; () in `channels` leaves the IPNN alone.
+
+    starts_at_zero: the head has no bias and starts at zero, for a network that is added to a linear path.
+    """
 
     channels: tuple[int, ...] = (14, 16, 18, 20)
     kernel_heights: tuple[int, ...] = (7, 7, 7, 7)
@@ -39,6 +42,7 @@ class FGCNNConfig:
     hidden_dims: tuple[int, ...] = (400, 400)
     batch_norm: bool = True
     dropout_prob: float = 0.0
+    starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
         sizes = [self.channels, self.kernel_heights, self.pool_sizes, self.new_maps]
@@ -98,7 +102,7 @@ class FGCNN(Network):
             self.num_rows * shape.field_dim + num_pairs, config.hidden_dims, batch_norm=config.batch_norm,
             dropout_prob=config.dropout_prob, generator=generator,
         )  # fmt: skip
-        self.head = build_head(self.tower.out_dim, starts_at_zero=False, generator=generator)
+        self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
     def generate(self, fields: Tensor) -> Iterator[Tensor]:
         """Yield the new features [B, H_i m_i, D] of each layer, for the generator's own fields [B, F, D]."""

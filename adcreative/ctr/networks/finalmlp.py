@@ -32,7 +32,8 @@ class FinalMLPConfig:
     """Widths of the two towers and of the gates.
 
     context_1, context_2: names of fields that open the gate of a tower; () = one learnt vector. num_heads divides the widths of
-    both towers' last layers. gated=False: two MLPs without gates (DualMLP with a bilinear term).
+    both towers' last layers. gated=False: two MLPs without gates (DualMLP with a bilinear term). starts_at_zero: the fusion is
+    zero at first, for a network that is added to a linear path.
     """
 
     hidden_dims_1: tuple[int, ...] = (64, 64, 64)
@@ -45,6 +46,7 @@ class FinalMLPConfig:
     batch_norm: bool = False
     dropout_prob_1: float = 0.0
     dropout_prob_2: float = 0.0
+    starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
         for dims in (self.hidden_dims_1, self.hidden_dims_2):
@@ -111,6 +113,9 @@ class FinalMLP(Network):
             )
         )  # fmt: skip
         self.fusion = BilinearFusion(self.tower_1.out_dim, self.tower_2.out_dim, config.num_heads, generator=generator)
+        if config.starts_at_zero:
+            for weight in self.fusion.parameters():
+                nn.init.zeros_(weight)
 
     def gate_values(self, inputs: NetworkInputs) -> tuple[Tensor, Tensor] | None:
         """Return both gates [B, F, D] (B = 1 where no context is read), 0..2 each; None without gates."""

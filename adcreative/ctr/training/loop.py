@@ -20,7 +20,8 @@ from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality
 from adcreative.features.outcomes import Counts
 
 HANDFUL = 16
-READS_INPUTS = ("inputs.fields.projections.", "inputs.dense.projections.", "wide.weights.")  # names of parameters
+# names of parameters that read wide embeddings
+READS_INPUTS = ("inputs.fields.projections.", "inputs.views.", "inputs.dense.projections.", "wide.weights.")
 EpochProgress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
