@@ -22,7 +22,7 @@ def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: 
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Your account's results", HINT))
-            results = gr.File(label="Results of Meta or Google Ads (CSV)", height=140, elem_id="account-results")
+            results = gr.File(label="Results from your ad platform (CSV, Excel)", height=140, elem_id="account-results")
             looked = fragment(elem_id="account-columns")
             with gr.Accordion("Which column is which", open=False, visible=False, elem_id="mapping") as mapping:
                 chosen: Fields = {
