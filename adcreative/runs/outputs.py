@@ -40,7 +40,7 @@ def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, resta
         CatalogError: an output cannot be written: it is a folder, or its folder cannot be made or written.
     """
     check_outputs(outputs, inputs, restart=restart)
-    foreign = {output: _hash_file(output) for output in outputs if output.exists() and not _is_ours(output)}
+    foreign = {output: _hash_file(output) for output in outputs if output.exists() and not is_ours(output)}
     missing = [folder for folder in dict.fromkeys(output.parent for output in outputs) if not folder.exists()]
     _note(outputs, is_done=False)
     try:
@@ -62,7 +62,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, res
         for source in inputs:
             if source is not None:
                 check_not_read(output, Path(source))
-        if not restart and output.exists() and not _is_ours(output):
+        if not restart and output.exists() and not is_ours(output):
             raise ConfigError(
                 f"{output} is there already and is not, or no longer, what this program wrote; choose another --out, or write "
                 "over it with --restart"
@@ -103,7 +103,8 @@ def _is_inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _is_ours(output: Path) -> bool:
+def is_ours(output: Path) -> bool:
+    """Return whether the list of its folder names a file, with the content that we wrote."""
     listed = _read_list(output.parent / LIST_NAME).get(output.name)
     return listed is not None and listed in (UNKNOWN, _hash_file(output))
 
@@ -135,6 +136,11 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
                 (folder / f"{LIST_NAME}.lock").unlink(missing_ok=True)
         except OSError as error:
             raise CatalogError(f"{folder} cannot be written ({error.strerror or error}). Choose another place.") from error
+
+
+def drop_outputs(*outputs: Path) -> None:
+    """Take removed files from the lists of their folders."""
+    _note(outputs, is_done=True)
 
 
 def _read_list(path: Path) -> dict[str, Any]:

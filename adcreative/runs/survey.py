@@ -6,6 +6,7 @@ their latest creatives (words and counts, no pixels). Loads no torch.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -121,8 +122,21 @@ def chunked(creatives: Iterable[Creative], size: int) -> Iterator[tuple[Creative
         yield chunk
 
 
+def hash_names(salt: str, file_name: str, ad_name: str) -> str:
+    """Return what is kept of a purged creative's names: enough to know it again, and no byte of them."""
+    return hashlib.sha256("\0".join((salt, file_name, ad_name)).encode("utf-8", "replace")).hexdigest()
+
+
 def _check_same(creative: Creative, row: Mapping[str, Any], data: Path) -> None:
     logged = row.get("failed", row)
+    if "purged" in row:  # its names are gone; what is left says only whether it was this creative
+        salt, digest = row["purged"]
+        if hash_names(salt, creative.file_name, creative.ad_name) != digest:
+            raise ConfigError(
+                f"{data} was changed since this run began: row {creative.row} is another creative than was purged; "
+                "choose another --out, or start over with --restart"
+            )
+        return
     for name in ("file_name", "ad_name"):
         if logged[name] != getattr(creative, name):
             raise ConfigError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
-from adcreative.provenance.approval import approve, check_approved
+from adcreative.provenance.approval import approve, check_approved, note_event
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ def export(
         duties = f"; to be disclosed there: {', '.join(event['disclosures']) or 'nothing'}" if markets else ""
         lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
     with own_outputs(outputs, inputs, restart=restart):
+        note_event(run, "exported", path=str(out.resolve()), format=format)  # before: purge finds what a kill left
         result = export_variants(variants, out, format=format, settings=settings)
     return CampaignSummary(
         path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings, lines=tuple(lines)

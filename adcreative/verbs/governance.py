@@ -12,7 +12,7 @@ from adcreative.provenance.disclosure import Disclosure, disclosures_of_run
 from adcreative.provenance.disclosure import disclosures as list_disclosures
 from adcreative.provenance.run_records import read_rows
 from adcreative.provenance.signing import SigningConfig
-from adcreative.runs.purging import PurgeSummary, purge_cache, purge_person, purge_run
+from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
 
 __all__ = ["disclosures", "purge", "signing_config"]
 
@@ -56,6 +56,8 @@ def disclosures(
 def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", keep_cache: bool = False) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
 
+    `run` may be a folder of runs too, such as that of the app. Exports of a run that its audit trail names go with it.
+
     Of the cache, a consent id removes what was found in pictures that named it; in all other cases it is emptied, since it does
     not know creatives by name.
 
@@ -65,10 +67,11 @@ def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", 
     summary = PurgeSummary()
     if run is None and (consent_id or creative):
         raise ConfigError("name the run folder in which the person or the creative is to be removed")
-    if run is not None and (consent_id or creative):
-        purge_person(Path(run), summary, consent_id=consent_id, creative=creative)
-    elif run is not None:
-        purge_run(Path(run), summary)
+    for folder in find_runs(Path(run)) if run is not None else ():
+        if consent_id or creative:
+            purge_person(folder, summary, consent_id=consent_id, creative=creative)
+        else:
+            purge_run(folder, summary)
     if not keep_cache:
         purge_cache(cache_dir() / "features", summary, consent_id=consent_id)
     return summary

@@ -201,3 +201,96 @@ def test_from_the_command_line(run: Path, cache: FeatureCache) -> None:
     assert "not legal advice" in result.output
     wrong = CliRunner().invoke(app, ["disclosures", "--market", "mars"])
     assert wrong.exit_code == 2
+
+
+def picture_bytes(folder: Path) -> set[bytes]:
+    return {path.read_bytes() for path in folder.rglob("*.png")}
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Path:
+    """A run of two ads, Ada's and another, each with its own picture, planned and exported, and a failed ad of Ada's."""
+    from adcreative.creative import Creative
+    from adcreative.runs.folder import Makers, write_pictures
+
+    run = tmp_path / "run"
+    with RunLog(run / "results.jsonl", {"verb": "optimize", "seed": 0}, key_field="row") as log:
+        for row, (name, consent_id) in enumerate((("ada-lovelace.png", "c-ada"), ("other.png", "c-bob")), start=1):
+            pixels = np.random.default_rng(row).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+            edits = (Edit(face=0, direction="smile", strength=1.0),)
+            result = EditResult(
+                file_name=f"photos/{name}", ad_name=f"Ad of {name}", status="edited", edits=edits, consent_id=consent_id,
+                headline_original="Old", headline_edited="New", ctr_original=0.01, ctr_edited=0.02, ctr_original_judge=0.01,
+                ctr_edited_judge=0.02,
+            )  # fmt: skip
+            creative = Creative(row=row, file_name=f"photos/{name}", image_u8=pixels)
+            outcome = type("Outcome", (), {"result": result, "image_u8": pixels + 1, "control_u8": pixels + 2})()
+            images = write_pictures(creative, outcome, run, stem=f"{row:05d}-{Path(name).stem}", makers=Makers())
+            log.append({"row": row, **result.as_dict(), **images, "remedy": ""})
+        failed = EditResult(file_name="ada-lovelace-2.png", ad_name="", status="failed", consent_id="c-ada", reason="torn")
+        log.append({"row": 3, **failed.as_dict(), "remedy": "Mend it."})
+    (run / "results.failures.csv").write_text(
+        "file_name,ad_name,problem,remedy\nada-lovelace-2.png,,torn,Mend it.\nx.png,,y,z\n"
+    )
+    pipeline.plan_test(run, run / "plan", campaign="c", daily_impressions=100_000)
+    pipeline.export(run, tmp_path / "up" / "meta.csv", format="meta-bulk", campaign="c", url="https://x.de", approved_by="Bea")
+    return run
+
+
+def test_after_a_purge_no_byte_of_picture_or_name_is_left(shown: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    face = {path.read_bytes() for path in shown.glob("images/00001*.png")}
+    assert face & picture_bytes(tmp_path / "up"), "the control's picture was exported as it is"
+    summary = pipeline.purge(shown, consent_id="c-ada")
+    for folder in (shown, tmp_path / "up"):
+        assert not face & picture_bytes(folder)
+        for path in folder.rglob("*"):
+            assert "lovelace" not in path.name
+            assert path.is_dir() or b"lovelace" not in path.read_bytes(), path
+    assert len(picture_bytes(shown)) == 3
+    assert len(picture_bytes(tmp_path / "up")) == 2
+    assert [row["status"] for row in rows(shown)] == ["failed", "edited", "failed"]
+    assert (shown / "results.failures.csv").read_text().splitlines()[1:] == ["x.png,,y,z"]
+    assert any(name.endswith("meta.csv") for name in summary.removed)
+    assert pipeline.purge(shown, consent_id="c-ada").sentences()[0] == "nothing was left to remove"
+
+
+def test_a_purged_row_is_known_again_without_its_name(shown: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    from adcreative.runs.survey import survey_catalog
+
+    pipeline.purge(shown, consent_id="c-ada")
+    table = tmp_path / "ads.csv"
+    table.write_text("file_name,ad_name,headline\nphotos/ada-lovelace.png,Ad of ada-lovelace.png,Old\n")
+    logged = {row["row"]: row for row in rows(shown)}
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "ada-lovelace.png").write_bytes(b"x")
+    assert list(survey_catalog(table).creatives_to_do(logged, logged)) == []
+    table.write_text("file_name,ad_name,headline\nphotos/ada-lovelace.png,Another,Old\n")
+    with pytest.raises(ConfigError, match="row 1 is another creative than was purged"):
+        list(survey_catalog(table).creatives_to_do(logged, logged))
+
+
+def test_a_changed_export_and_a_note_that_names_the_person_are_listed(shown: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    with (tmp_path / "up" / "meta.csv").open("a") as file:
+        file.write("my own row\n")
+    (shown / "notes.txt").write_text("call ada-lovelace")
+    left = " ".join(pipeline.purge(shown, consent_id="c-ada").left)
+    assert "meta.csv (changed since it was exported; remove the person from it by hand)" in left
+    assert "notes.txt (names the person; not written by a run)" in left
+
+
+def test_what_lies_behind_a_link_is_said(run: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    os.rename(run / "images", tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", run / "images")
+    left = " ".join(pipeline.purge(run, consent_id="c-ada").left)
+    assert "images (a link; what lies behind it was not looked at)" in left
+    left = " ".join(pipeline.purge(run).left)
+    assert f"{tmp_path / 'elsewhere'} (behind the link" in left
+
+
+def test_a_folder_of_runs_is_purged_run_by_run(shown: Path, cache: FeatureCache, tmp_path: Path) -> None:
+    (tmp_path / "app" / "owner").mkdir(parents=True)
+    os.rename(shown, tmp_path / "app" / "owner" / "k1")
+    pipeline.purge(tmp_path / "app", consent_id="c-ada")
+    assert [row["status"] for row in rows(tmp_path / "app" / "owner" / "k1")] == ["failed", "edited", "failed"]
+    pipeline.purge(tmp_path / "app")
+    assert not (tmp_path / "app" / "owner" / "k1").exists()
