@@ -42,6 +42,7 @@ from adcreative.verbs.score import SCORE_COLUMNS, score
 from adcreative.verbs.studio import Studio, launch_app
 from adcreative.verbs.train import train
 from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
+from adcreative.verbs.use_log import evaluate_log, is_log_model, score_log
 
 __all__ = [
     "METRICS",
@@ -69,11 +70,13 @@ __all__ = [
     "disclosures",
     "doctor",
     "evaluate",
+    "evaluate_log",
     "explain",
     "export",
     "forget_paths",
     "import_results",
     "inspect_log",
+    "is_log_model",
     "launch_app",
     "models",
     "note_event",
@@ -89,6 +92,7 @@ __all__ = [
     "read_settings",
     "save_run",
     "score",
+    "score_log",
     "signing_config",
     "train",
     "train_log",

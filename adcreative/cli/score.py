@@ -50,13 +50,20 @@ def score(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict a click rate with interval, evidence and reasons for each creative.
+    """Predict a click rate with interval, evidence and reasons for each creative; or the rate of each row of a log.
 
     Example: adcreative score ads/ --out scores.csv
     """
     from adcreative import pipeline
     from adcreative.cli.columns import confirm_columns
 
+    if model is not None and pipeline.is_log_model(model):
+        with verb(as_json) as (progress, should_stop):
+            scored = pipeline.score_log(
+                data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
+            )  # fmt: skip
+        finish(scored, "row{s} scored", as_json=as_json)
+        return
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(
             data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False
@@ -121,12 +128,19 @@ def evaluate(
     columns: Columns = None,
     restart: Overwrite = False,
 ) -> None:
-    """Measure a model on creatives with results that it was not trained on.
+    """Measure a model on creatives with results, or on rows of a log, that it was not trained on.
 
     Example: adcreative evaluate held-out.parquet --out metrics.json
     """
     from adcreative import pipeline
 
+    if model is not None and pipeline.is_log_model(model):
+        with verb() as (progress, should_stop):
+            figures = pipeline.evaluate_log(
+                data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
+            )  # fmt: skip
+        typer.echo(json.dumps(figures, indent=1))
+        return
     with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(
             data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop

@@ -28,7 +28,7 @@ from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor, predict_rates
 from adcreative.encoders.headline_tests import ATTRIBUTION, part_of_test
-from adcreative.errors import CreativeError
+from adcreative.features.tables import extract_features
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 from adcreative.verbs.loading import Judges, Tools, load_market, load_tools
 
@@ -46,14 +46,8 @@ CHUNK = 64
 
 def extract(tools: Tools, creatives: Sequence[Creative], label: str) -> tuple[list[Creative], list[Any]]:
     """Return creatives without their pixels, and their features; unusable ones are counted and left out."""
-    kept: list[Creative] = []
-    features: list[Any] = []
-    for start in range(0, len(creatives), CHUNK):
-        chunk = creatives[start : start + CHUNK]
-        for creative, result in zip(chunk, tools.extractor.extract(chunk), strict=True):
-            if not isinstance(result, CreativeError):
-                kept.append(replace(creative, image_u8=None))
-                features.append(result)
+    usable, features, _ = extract_features(tools.extractor, creatives, lambda *_: None, lambda: False)
+    kept = [replace(creative, image_u8=None) for creative in usable]
     print(f"{label}: {len(kept)} of {len(creatives)} creatives usable", flush=True)
     return kept, features
 

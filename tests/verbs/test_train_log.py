@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,34 @@ def test_from_the_command_line(folder: Path, tmp_path: Path) -> None:
     ])  # fmt: skip
     assert wrong.exit_code == 2
     assert 'Did you mean "finalmlp"?' in wrong.output
+
+
+SHOWN = {"autoint": "pairs", "finalmlp": "gates", "optinter": "choices", "adaptdhm": "clusters", "dnn": None}
+
+
+@pytest.mark.parametrize("network", SHOWN)
+def test_a_log_is_scored_and_measured_by_the_kind_of_model(network: str, folder: Path, tmp_path: Path) -> None:
+    train(folder, tmp_path / "model", network)
+    make_log(500, seed=5).to_parquet(tmp_path / "new.parquet")
+    model = ["--model", str(tmp_path / "model")]
+    found = CliRunner().invoke(app, ["evaluate", str(tmp_path / "new.parquet"), "--out", str(tmp_path / "m.json"), *model])
+    assert found.exit_code == 0, found.output
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    assert metrics["auc"] > 0.55
+    assert (metrics["num_rows"], metrics["network"]) == (500, network)
+    assert list(metrics["shown"]) == ([SHOWN[network]] if SHOWN[network] else [])
+    frame = make_log(500, seed=5).drop(columns=["click", "conversion", "user_id"])
+    frame.to_parquet(tmp_path / "unknown.parquet")
+    found = CliRunner().invoke(app, ["score", str(tmp_path / "unknown.parquet"), "--out", str(tmp_path / "s.csv"), *model])
+    assert found.exit_code == 0, found.output
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert scores["row"].tolist() == list(range(1, 501))
+    loaded = LogModel.load(tmp_path / "model")
+    np.testing.assert_allclose(scores["ctr"], loaded.predict(loaded.encoding.encode(make_log(500, seed=5)))["ctr"], rtol=1e-5)
+    again = CliRunner().invoke(app, ["score", str(tmp_path / "unknown.parquet"), "--out", str(tmp_path / "s.csv"), *model])
+    assert again.exit_code == 2
+    assert "exists; choose another place" in " ".join(again.output.split())
+    frame.drop(columns="bid").to_parquet(tmp_path / "less.parquet")
+    less = CliRunner().invoke(app, ["score", str(tmp_path / "less.parquet"), "--out", str(tmp_path / "t.csv"), *model])
+    assert less.exit_code == 2
+    assert 'has no column "bid", which the model reads' in " ".join(less.output.split())

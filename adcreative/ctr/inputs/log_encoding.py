@@ -77,8 +77,8 @@ class LogEncoding:
             crossed=tuple(len(keys) + 1 for keys in self.crossed.values()),
         )  # fmt: skip
 
-    def encode(self, table: pd.DataFrame) -> LogRows:
-        """Encode rows of the log.
+    def encode(self, table: pd.DataFrame, *, has_labels: bool = True) -> LogRows:
+        """Encode rows of the log; has_labels=False does not look at label and conversion, and gives zeros.
 
         Raises:
             TrainingError: a label is neither 0 nor 1, a number is missing or infinite, or a vector has another width.
@@ -100,15 +100,15 @@ class LogEncoding:
             arrays["domain"] = _positions(_as_text(table[schema.domain]), self.domains) + 1  # 0 = a domain that is not known
         if self.crossed:
             arrays["crossed"] = self._cross(arrays["ids"])
-        labels = _labels(schema.label, table[schema.label])
-        if self.num_labels == 2:
+        labels = _labels(schema.label, table[schema.label]) if has_labels else np.zeros(len(table), np.float32)
+        if self.num_labels == 2 and has_labels:
             labels = np.stack([labels, _labels(schema.conversion, table[schema.conversion])], axis=1)
             if wrong := int((labels[:, 1] > labels[:, 0]).sum()):
                 raise TrainingError(
                     f"{wrong} rows have a conversion without a click; attribute it to the click, or leave it out"
                 )
         users = np.full(len(table), -1, np.int64)
-        if schema.user:
+        if schema.user and schema.user in table:
             users = pd.util.hash_array(_as_text(table[schema.user]).to_numpy(object)).view(np.int64)
         return LogRows(arrays, labels, users)
 

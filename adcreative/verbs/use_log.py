@@ -1,0 +1,153 @@
+"""The verbs on a model of an impression log: score rows, measure them. Loads no torch until called."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adcreative.artifacts import MANIFEST, write_atomically
+from adcreative.catalog.formats.logs import iter_log, log_columns
+from adcreative.catalog.log_schema import LogSchema
+from adcreative.config import did_you_mean
+from adcreative.errors import CatalogError, ConfigError
+from adcreative.verbs.train_log import LogSummary
+
+__all__ = ["evaluate_log", "is_log_model", "score_log"]
+
+SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+def is_log_model(model_dir: Path | None) -> bool:
+    """True when the folder holds a model that `train_log` wrote."""
+    path = None if model_dir is None else Path(model_dir) / MANIFEST
+    if path is None or not path.is_file():
+        return False
+    try:
+        return bool(json.loads(path.read_bytes()).get("kind") == "log model")
+    except (ValueError, AttributeError):
+        return False  # whoever loads it says what is wrong
+
+
+def score_log(
+    log: Path,
+    out: Path,
+    *,
+    model: Path,
+    restart: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> LogSummary:
+    """Predict the click rate of each row of a log, and conversion rates where the network learnt them; write a CSV.
+
+    The columns are row (from 1, over all files) and ctr, cvr, ctcvr. The label is not read. A stopped run leaves no file.
+
+    Raises:
+        CatalogError: the log cannot be read, or `out` exists. ConfigError: the log lacks a column that the model reads.
+        ArtifactError: as `LogModel.load`.
+    """
+    from adcreative.ctr.log_network import LogModel
+
+    started_s, log, out = time.monotonic(), Path(log), Path(out)
+    _check_free(out, restart)
+    found = LogModel.load(model)
+    columns = _columns_of(found.encoding.schema, log, with_label=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial, num_rows = out.with_name(f".{out.name}.partial"), 0
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            for table in iter_log(log, columns):
+                if should_stop():
+                    return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
+                predicted = found.predict(found.encoding.encode(table, has_labels=False))
+                if not num_rows:
+                    file.write(",".join(["row", *predicted]) + "\n")
+                values = np.stack(list(predicted.values()), axis=1)
+                file.writelines(
+                    f"{number}," + ",".join(f"{value:.6g}" for value in row) + "\n"
+                    for number, row in enumerate(values.tolist(), start=num_rows + 1)
+                )
+                num_rows += len(table)
+                progress("scoring rows", num_rows, num_rows)
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return LogSummary(path=out, done=num_rows, metrics={}, seconds=time.monotonic() - started_s)
+
+
+def evaluate_log(
+    log: Path,
+    out: Path,
+    *,
+    model: Path,
+    restart: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> dict[str, Any]:
+    """Measure a model on the rows of a log that it has not seen; write JSON and return it.
+
+    Returns:
+        the figures of `metrics.impressions`, num_rows, network, model_hash, and "shown": what the network shows of itself.
+    Raises:
+        CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
+    """
+    from adcreative.ctr.inputs.log_encoding import join_rows
+    from adcreative.ctr.log_network import LogModel
+    from adcreative.explain.log_network import describe_network
+    from adcreative.metrics.impressions import measure_impressions
+
+    log, out = Path(log), Path(out)
+    _check_free(out, restart)
+    found = LogModel.load(model)
+    columns = _columns_of(found.encoding.schema, log, with_label=True)
+    labels, predicted, users = [], [], []
+    shown: list[Any] = []
+    num_rows = 0
+    for table in iter_log(log, columns):
+        if should_stop():
+            return {}
+        rows = found.encoding.encode(table)
+        labels.append(rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0])
+        predicted.append(found.predict(rows)["ctr"])
+        users.append(rows.users)
+        if num_rows < SHOWN_ROWS:
+            shown.append(rows.rows(slice(0, SHOWN_ROWS)))
+        num_rows += len(rows)
+        progress("measuring rows", num_rows, num_rows)
+    if not labels:
+        raise CatalogError(f"{log} has no row")
+    figures = measure_impressions(np.concatenate(labels), np.concatenate(predicted), np.concatenate(users))
+    result = {
+        **figures, "num_rows": num_rows, "network": found.name, "model_hash": found.content_hash,
+        "shown": describe_network(found, join_rows(shown)),
+    }  # fmt: skip
+    write_atomically(out, (json.dumps(result, indent=1) + "\n").encode())
+    return result
+
+
+def _check_free(out: Path, restart: bool) -> None:
+    if out.exists() and not restart:
+        raise CatalogError(f"{out} exists; choose another place, or write it anew with --restart")
+
+
+def _columns_of(schema: LogSchema, log: Path, *, with_label: bool) -> list[str]:
+    """Return the columns to read.
+
+    Raises:
+        ConfigError: the log lacks one that the model reads.
+    """
+    known = log_columns(log)
+    needed = [*schema.inputs, *([schema.domain] if schema.domain else [])]
+    needed += [name for name in (schema.label, schema.conversion) if name] if with_label else []
+    missing = [name for name in needed if name not in known]
+    if missing:
+        raise ConfigError(f'{log} has no column "{missing[0]}", which the model reads. {did_you_mean(missing[0], known)}')
+    return list(dict.fromkeys([*needed, *(name for name in (schema.user,) if name in known)]))
