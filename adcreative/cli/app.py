@@ -15,6 +15,7 @@ import typer
 from adcreative import __version__
 from adcreative.cli import improve, launch, learn, research, rules, score
 from adcreative.cli.progress import EXIT_CODES
+from adcreative.cli.terminal import say
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -32,7 +33,7 @@ def main(
     """Set what every command needs before any model loads."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if version:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 

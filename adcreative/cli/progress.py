@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any
 
 import typer
 
+from adcreative.cli.terminal import plain, say
 from adcreative.errors import AdCreativeError
 
 EXIT_CODES = (
@@ -88,11 +88,11 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
     def report(stage: str, done: int, total: int) -> None:
         nonlocal printed_s, printed_stage
         said = pace.describe(stage, done, total)
-        bar.update(task, description=stage, completed=done, total=total, pace=said)
+        bar.update(task, description=plain(stage), completed=done, total=total, pace=said)
         now_s = time.monotonic()
         if bar.disable and (stage != printed_stage or now_s - printed_s >= SECONDS_BETWEEN_LINES):
             printed_s, printed_stage = now_s, stage
-            print(f"{stage}: {done} of {total}{', ' * bool(said)}{said}", file=sys.stderr, flush=True)
+            say(f"{stage}: {done} of {total}{', ' * bool(said)}{said}", err=True)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = [signal.signal(signum, request_stop) for signum in signals]
@@ -100,10 +100,10 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
         with bar:
             yield report, lambda: stop_requested
     except AdCreativeError as error:
-        console.print(f"adcreative: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"adcreative: {plain(str(error))}", style="red", markup=False, highlight=False, soft_wrap=True)
         exit_code = 130 if stop_requested else 2
         if as_json:
-            typer.echo(json.dumps({"error": str(error), "exit_code": exit_code}))
+            say(json.dumps({"error": str(error), "exit_code": exit_code}))
         raise typer.Exit(exit_code) from error
     except KeyboardInterrupt as error:
         console.print("stopped; the same command goes on where it was")
@@ -122,16 +122,16 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
     """Print where the result is, and warnings; exit with 130 when the run was stopped. noun: as in `counted`."""
     exit_code = 130 if summary.stopped else 0
     for warning in summary.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     if as_json:
-        typer.echo(json.dumps({**asdict(summary), "exit_code": exit_code}, default=str))
+        say(json.dumps({**asdict(summary), "exit_code": exit_code}, default=str))
     elif summary.stopped:
-        typer.echo(f"stopped after {counted(summary.done, noun)}; the same command goes on where it was")
+        say(f"stopped after {counted(summary.done, noun)}; the same command goes on where it was")
     elif summary.forecast:
-        typer.echo(_describe_forecast(summary.forecast, summary.path))
+        say(_describe_forecast(summary.forecast, summary.path))
     else:
         failed = f", {summary.failed} failed (see *.failures.csv)" if summary.failed else ""
-        typer.echo(f"{counted(summary.done, noun)}{failed}: {summary.path}")
+        say(f"{counted(summary.done, noun)}{failed}: {summary.path}")
     if exit_code:
         raise typer.Exit(exit_code)
 
@@ -139,11 +139,11 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
 def print_outcome(summary: Any, noun: str) -> None:
     """Print warnings, what was found, and where it is; noun: what was counted, as in `counted`."""
     for warning in summary.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     for line in summary.lines:
-        typer.echo(line)
+        say(line)
     failed = f", {summary.failed} left out" if summary.failed else ""
-    typer.echo(f"{counted(summary.done, noun)}{failed}: {summary.path}")
+    say(f"{counted(summary.done, noun)}{failed}: {summary.path}")
 
 
 def _describe_forecast(forecast: Any, path: Path) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from adcreative.cli.options import AsJson, Overwrite
 from adcreative.cli.progress import EXIT_CODES, verb
+from adcreative.cli.terminal import say
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -44,8 +45,8 @@ def benchmark(
             progress=progress,
             should_stop=should_stop,
         )
-    typer.echo(found.table)
-    typer.echo(f"{found.num_creatives} creatives: {found.path}")
+    say(found.table)
+    say(f"{found.num_creatives} creatives: {found.path}")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -58,10 +59,10 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     rows = pipeline.models()
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        say(json.dumps(rows, indent=1))
         return
     for row in rows:
-        typer.echo("  ".join(f"{key}={value}" for key, value in row.items()))
+        say("  ".join(f"{key}={value}" for key, value in row.items()))
 
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
@@ -80,11 +81,11 @@ def doctor(
     with verb(as_json) as (progress, _):
         findings = pipeline.doctor(llm=llm, progress=progress)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        say(json.dumps([asdict(finding) for finding in findings], indent=1))
     for finding in () if as_json else findings:
-        typer.echo(f"{finding.status:8} {finding.name}: {finding.found}")
+        say(f"{finding.status:8} {finding.name}: {finding.found}")
         if finding.remedy:
-            typer.echo(f"         {finding.remedy}")
+            say(f"         {finding.remedy}")
     if any(finding.status == "problem" for finding in findings):
         raise typer.Exit(2)
 
@@ -104,6 +105,6 @@ def convert_weights(
         progress("reading weights", 0, 1)
         summary = pipeline.convert_weights(source, out)
     for warning in summary.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     parts = "generator and encoder" if summary.has_encoder else "generator"
-    typer.echo(f"{summary.source_format} {parts}, {summary.size_px} px: {summary.path}\nlicence: {summary.licence}")
+    say(f"{summary.source_format} {parts}, {summary.size_px} px: {summary.path}\nlicence: {summary.licence}")

@@ -11,6 +11,7 @@ import typer
 
 from adcreative.cli.options import AsJson, Columns, Data, Overwrite
 from adcreative.cli.progress import finish, verb
+from adcreative.cli.terminal import say
 
 PANEL = "Keep the rules"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -58,17 +59,17 @@ def disclosures(
             market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps([one.as_dict() for one in found], indent=1))
+        say(json.dumps([one.as_dict() for one in found], indent=1))
         return
     for one in found:
         since = "since" if one.is_in_force else "from"
-        typer.echo(f"[ ] {one.market_name}: {one.title} ({one.level}, {since} {one.applies_from})")
-        typer.echo(f"    {one.duty}\n    What to do: {one.how}")
-        typer.echo(f"    Sources differ: {one.doubt}" if one.doubt else "", nl=bool(one.doubt))
-        typer.echo(f"    Checked on {one.checked_on}: {', '.join(one.sources)}")
+        say(f"[ ] {one.market_name}: {one.title} ({one.level}, {since} {one.applies_from})")
+        say(f"    {one.duty}\n    What to do: {one.how}")
+        say(f"    Sources differ: {one.doubt}" if one.doubt else "", nl=bool(one.doubt))
+        say(f"    Checked on {one.checked_on}: {', '.join(one.sources)}")
     if not found:
-        typer.echo("no rule of these markets is touched by these edits")
-    typer.echo(pipeline.NOT_LEGAL_ADVICE)
+        say("no rule of these markets is touched by these edits")
+    say(pipeline.NOT_LEGAL_ADVICE)
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -87,4 +88,4 @@ def purge(
     with verb():
         summary = pipeline.purge(run, consent_id=consent_id, creative=creative, keep_cache=keep_cache)
     for sentence in summary.sentences():
-        typer.echo(sentence)
+        say(sentence)

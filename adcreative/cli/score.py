@@ -26,6 +26,7 @@ from adcreative.cli.options import (
     Yes,
 )
 from adcreative.cli.progress import EXIT_CODES, finish, verb
+from adcreative.cli.terminal import say
 from adcreative.creative import Creative
 
 PANEL = "Score"
@@ -107,17 +108,17 @@ def explain(
     with verb() as (progress, should_stop):
         summary = pipeline.explain(creative, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
     if summary.stopped:
-        typer.echo("stopped; nothing was written", err=True)
+        say("stopped; nothing was written", err=True)
         raise typer.Exit(130)
     found = summary.explanation
     rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""
-    typer.echo(f"{found['name']}: {rate or 'not enough data'}")
+    say(f"{found['name']}: {rate or 'not enough data'}")
     for part in found["parts"]:
-        typer.echo(f"  {part['part']}: {part['share']:+.1%} of the odds ({part['ablation']:+.1%} by leaving it out)")
+        say(f"  {part['part']}: {part['share']:+.1%} of the odds ({part['ablation']:+.1%} by leaving it out)")
     for word in found["strongest_words"]:
         slope = "" if word["gradient"] is None else f" ({word['gradient']:+.1%} by gradients)"
-        typer.echo(f"  “{word['word']}”: {word['change']:+.1%}{slope}")
-    typer.echo(str(summary.path))
+        say(f"  “{word['word']}”: {word['change']:+.1%}{slope}")
+    say(str(summary.path))
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -145,7 +146,7 @@ def evaluate(
         metrics = pipeline.evaluate(
             data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop
         )
-    typer.echo(json.dumps(metrics, indent=1))
+    say(json.dumps(metrics, indent=1))
     for gap in metrics["gaps"]:
-        typer.echo(gap, err=True)
-    typer.echo(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
+        say(gap, err=True)
+    say(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)

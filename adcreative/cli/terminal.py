@@ -1,0 +1,33 @@
+"""What reaches the terminal: every text of a command goes through `say`, so that no name in a file can steer the terminal.
+
+Column, file and ad names are written by others. Escape codes in them could rewrite what stands above, rename the window,
+or type into the shell; marks that turn the direction of writing can disguise a file's ending. Loads no torch.
+
+Source: Unicode UAX 44 (general categories Cc, Cf, Cs, Co), Unicode TR 36, 3.1 (bidirectional text spoofing).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import typer
+
+_KEPT = "\n\t\u200d\u200c"  # line ends, tabs; joiners, which emoji and several scripts need
+_SHOWN_AS_CODE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def plain(text: str) -> str:
+    """Return text in which control, direction and private characters stand as codes such as \\x1b and \\u202e."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in _KEPT or unicodedata.category(character) not in _SHOWN_AS_CODE
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text, plainly, to stdout or stderr."""
+    typer.echo(plain(str(text)), err=err, nl=nl)
