@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo test lint bench docs app train-embedded ci-setup clean
+.PHONY: demo test lint bench docs audit fuzz app train-embedded ci-setup clean
 
 # Tests run in as many processes as there are cores, four at most, each with one thread (tests/conftest.py).
 PROCESSES ?= auto
@@ -39,6 +39,21 @@ lint: .venv/.installed
 # BENCH names figures and options: make bench BENCH="serving synthesis", make bench BENCH="--tiny"
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.bench $(BENCH)
+
+# Asks for known faults of what is installed; needs a network. SECURITY.md says which floors stand for which fault.
+audit: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip_audit --skip-editable
+
+# Damaged files for every reader, by chance and led by coverage: make fuzz CASES=100000 SEED=7 SECONDS_EACH=600
+CASES ?= 20000
+SEED ?= 1
+SECONDS_EACH ?= 120
+fuzz: .venv/.installed
+	$(BIN)/python -m tests.security.fuzz_readers --cases $(CASES) --seed $(SEED)
+	$(BIN)/python -m tests.security.fuzz_readers --names | while read -r name; do \
+		$(BIN)/python -m tests.security.fuzz_with_atheris "$$name" -max_total_time=$(SECONDS_EACH) -seed=$(SEED) \
+			-rss_limit_mb=4096 || exit 1; done
 
 docs: .venv/.installed
 	$(BIN)/python -m adcreative.cli.manual
