@@ -313,6 +313,20 @@ def _check_lengths(creatives: Sequence[Creative], features: Sequence[CreativeFea
         raise FeatureError(f"{len(creatives)} creatives came with {len(features)} features; one of each is needed")
 
 
+def check_finite(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> None:
+    """Check that no feature holds NaN or infinite values, apart from the codes of refused faces.
+
+    Raises:
+        FeatureError: one does; the message names the creative and the feature.
+    """
+    for creative, found in zip(creatives, features, strict=True):
+        for name, value in vars(found).items():
+            if name == "face_codes" or not isinstance(value, float | np.floating | np.ndarray):
+                continue
+            if not np.isfinite(value).all():
+                raise FeatureError(f'creative "{creative.name}": {name} holds NaN or infinite values; extract it again')
+
+
 def _stack(name: str, values: Sequence[Any], creatives: Sequence[Creative], width: int) -> np.ndarray:
     """Return [N, width] float32, checked."""
     for value, creative in zip(values, creatives, strict=True):

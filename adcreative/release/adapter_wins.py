@@ -19,13 +19,13 @@ import torch
 
 from adcreative.copywriter.post_training.card import LineScorer, draft_figures, redraft, write_card
 from adcreative.creative import Creative
-from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.click_model import ClickModel
 from adcreative.errors import AdCreativeError, CreativeError, TrainingError
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.verbs.loading import load_model, load_tools
 
 
-def predictor_scorer(extractor: FeatureExtractor, predictor: Predictor) -> LineScorer:
+def predictor_scorer(extractor: FeatureExtractor, predictor: ClickModel) -> LineScorer:
     """Return a function from lines [N] to the predicted log-odds [N] of ads with that headline and nothing else.
 
     A blank line is no ad; it scores nan.

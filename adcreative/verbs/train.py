@@ -50,6 +50,7 @@ def train(
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
+    from adcreative.features.builder import check_finite
     from adcreative.report.account_card import render_account_card
     from adcreative.verbs.loading import load_tools
 
@@ -59,6 +60,7 @@ def train(
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
+    check_finite(creatives, features)
     warnings = list(catalog.warnings)
     shipped = (None,) * len(ROLES) if from_scratch else _load_shipped(warnings)
     if lonely := describe_lonely_tests(creatives):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -11,11 +12,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from adcreative import pipeline
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
 from adcreative.ctr import fitting
+from adcreative.ctr.account import fitting as account_fitting
 from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.labels import PictureLabeller
@@ -145,18 +148,22 @@ def test_nan_features_end_an_evaluation_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_judge_that_fails_leaves_no_lonely_predictor(
-    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fit(*parts: object, seed: int, **settings: object) -> Predictor:
-        if seed >= 1000:
-            raise TrainingError("training was stopped in epoch 1 of 20; nothing was saved")
-        return predictor
+@pytest.mark.usefixtures("_planted")
+def test_a_judge_that_fails_leaves_no_lonely_predictor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit_model, num_fitted = account_fitting.AccountModel, 0
 
-    monkeypatch.setattr(fitting, "fit_predictor", fit)
+    def fit(*parts: object, **settings: object) -> object:
+        nonlocal num_fitted
+        num_fitted += 1
+        if num_fitted == 2:
+            raise TrainingError("training was stopped in epoch 1 of 20; nothing was saved")
+        return fit_model(*parts, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(account_fitting, "AccountModel", fit)
     write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(TrainingError, match="nothing was saved"):
-        pipeline.train(tmp_path / "ads.csv", tmp_path / "model")
+        pipeline.train(tmp_path / "ads.csv", tmp_path / "model", from_scratch=True)
+    assert num_fitted == 2
     assert not (tmp_path / "model").exists()
 
 
@@ -224,8 +231,12 @@ def test_an_unseen_category_scores_as_an_unknown_one_and_is_said(predictor: Pred
 def test_a_model_that_is_not_what_it_was_is_refused_before_anything_is_written(
     harm: str, message: str, predictor: Predictor, tmp_path: Path
 ) -> None:
-    for name in tools.Judges._fields:
-        predictor.save(tmp_path / "model" / name)
+    for number, name in enumerate(tools.Judges._fields):  # three models: one in several roles is refused
+        other = copy.deepcopy(predictor)
+        with torch.no_grad():
+            for parameter in other.members[0].parameters():
+                parameter.add_(0.01 * number)
+        other.save(tmp_path / "model" / name)
     folder = tmp_path / "model" / "predictor"
     manifest = json.loads((folder / "manifest.json").read_text())
     if harm == "version":
@@ -246,4 +257,4 @@ def test_a_model_that_is_not_what_it_was_is_refused_before_anything_is_written(
             verb(tmp_path / "ads.csv", tmp_path / "out" / out, model=tmp_path / "model")
     with pytest.raises(AdCreativeError, match=message):
         pipeline.explain(Creative(headline="words 1"), tmp_path / "out" / "why", model=tmp_path / "model")
-    assert not (tmp_path / "out").exists()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]

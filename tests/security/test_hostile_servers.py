@@ -28,7 +28,12 @@ Behaviour = Callable[[socket.socket], None]
 
 def sends(*parts: bytes) -> Behaviour:
     """Return a behaviour that sends these bytes and closes."""
-    return lambda connection: [connection.sendall(part) for part in parts] and None
+
+    def send(connection: socket.socket) -> None:
+        for part in parts:
+            connection.sendall(part)
+
+    return send
 
 
 def drips(connection: socket.socket) -> None:
