@@ -66,15 +66,10 @@ def train(
     if lonely := describe_lonely_tests(creatives):
         warnings.append(lonely)
     fitted = fit_account(
-        creatives,
-        features,
-        seed=seed,
-        config=PredictorConfig(encoder_hashes=extractor.hashes),
-        shipped=shipped,
-        provenance=dict.fromkeys(MODALITIES, "measured: own results"),
-        progress=count_stage(progress, "fitting"),
+        creatives, features, seed=seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
+        provenance=dict.fromkeys(MODALITIES, "measured: own results"), progress=count_stage(progress, "fitting"),
         should_stop=should_stop,
-    )
+    )  # fmt: skip
     note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
     failures = [*catalog.failures, *failures]
     with own_outputs(outputs, (data, columns), restart=restart):
