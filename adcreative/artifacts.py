@@ -7,8 +7,10 @@ Other files in the folder (a model card) are left alone. No pickle, no torch: te
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -44,11 +46,23 @@ def hash_bytes(*parts: bytes | memoryview) -> str:
     return digest.hexdigest()
 
 
-def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True) -> None:
+def make_private_dir(folder: Path) -> None:
+    """Make a folder that only its owner may open, whatever the umask; one that is there stays as it is."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            path.chmod(0o700)
+
+
+def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True, is_private: bool = False) -> None:
     """Write `payload` to `path` so that a reader, or a killed writer, never leaves or sees half a file.
 
-    is_durable: wait until the disk has it; without it a file may be empty or gone after a power cut.
+    is_durable: wait until the disk has it; without it a file may be empty or gone after a power cut. is_private: what shows
+    people; only the owner may read it, whatever the umask.
     """
+    if is_private:
+        make_private_dir(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -57,11 +71,28 @@ def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True) -> 
             if is_durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, 0o600 if is_private else 0o644)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def dump_json(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """Return JSON text with a line end; NaN and infinities, which JSON does not have, become null."""
+    options: dict[str, Any] = {"ensure_ascii": False, "indent": indent, "sort_keys": sort_keys, "allow_nan": False}
+    try:
+        return json.dumps(value, **options) + "\n"
+    except ValueError:
+        return json.dumps(_without_nan(value), **options) + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(one) for key, one in value.items()}
+    return [_without_nan(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def pack_manifest(manifest: Mapping[str, Any]) -> bytes:

@@ -66,7 +66,7 @@ class FeatureCache:
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Save `arrays` under `key`; the last of two writers wins, and both wrote the same."""
         packed = pack_tensors({name: np.asarray(array, order="C") for name, array in arrays.items()})
-        write_atomically(self._path(key), hashlib.sha256(packed).digest() + packed, is_durable=False)
+        write_atomically(self._path(key), hashlib.sha256(packed).digest() + packed, is_durable=False, is_private=True)
 
     def purge(self) -> int:
         """Remove every entry and whose they were, and nothing else in the folder; return how many entries there were."""

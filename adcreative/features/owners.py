@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from adcreative.artifacts import make_private_dir
+
 
 class FeatureOwners:
     """A folder that says which pictures were seen with which consent id; nothing is made before the first `note`."""
@@ -25,9 +27,9 @@ class FeatureOwners:
         pictures = list(names)
         for consent_id in consent_ids:
             place = self._place(consent_id)
-            place.mkdir(parents=True, exist_ok=True)
+            make_private_dir(place)
             for name in pictures:
-                (place / name).touch()
+                (place / name).touch(mode=0o600)
 
     def names(self, consent_id: str) -> list[str]:
         """Return the pictures that were seen with this consent id."""

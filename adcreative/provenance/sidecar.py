@@ -6,16 +6,15 @@ human_oversight follow AdCP's provenance.json. Names of people are not in it: th
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from adcreative import __version__
+from adcreative.artifacts import write_atomically
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.marks import read_source_type
 
@@ -66,22 +65,14 @@ def write_sidecar(picture_path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all.
+    """Write a file that is there whole or not at all, and that only its owner may read: it shows or names people.
 
     Raises:
         ProvenanceError: it cannot be written, such as when the disk is full; what was there before stays.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        write_atomically(path, content, is_private=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         remedy = "Free some space, or choose another place; the same command goes on where it was."
         raise ProvenanceError(f"{path} cannot be written ({error.strerror or error}). {remedy}") from error
 

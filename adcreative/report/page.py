@@ -136,6 +136,8 @@ def write_report(
     path.parent.mkdir(parents=True, exist_ok=True)
     part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        os.close(os.open(part_path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))  # it shows faces
+        part_path.chmod(0o600)
         build_environment().get_template("report.html.j2").stream(**values).dump(str(part_path), encoding="utf-8")
         os.replace(part_path, path)
     finally:

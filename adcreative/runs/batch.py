@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adcreative.artifacts import make_private_dir
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError, EngineError, WeightsError
 from adcreative.progress import Progress, ShouldStop
@@ -50,6 +51,7 @@ class Batch:
     settings: what must be equal for a run to be continued.
     as_items: from creatives to what the job is applied to. finish: what becomes of the rows, told whether all of them are
     there. rehearsal: a job that writes nothing, for a dry run, tried on num_measured creatives after the first.
+    is_private: the folder of the log shows people; when it is made, only its owner may open it.
     """
 
     stage: str
@@ -63,6 +65,7 @@ class Batch:
     as_items: Callable[[Iterable[Creative]], Iterable[Any]]
     finish: Callable[[RunLog, bool], RunSummary]
     num_measured: int
+    is_private: bool = False
 
 
 def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop) -> RunSummary:
@@ -82,6 +85,8 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         summary = RunSummary(path=batch.out, done=0, failed=forecast.unusable, stopped=should_stop(), forecast=forecast)
         return replace(summary, warnings=survey.warnings, seconds=round(time.monotonic() - started_s, 3))
     check_resume(config, batch.log_path, batch.out)
+    if batch.is_private:
+        make_private_dir(batch.log_path.parent)
     with (
         RunLog(batch.log_path, batch.settings, key_field="row", restart=config.restart) as log,
         own_outputs(batch.outputs, batch.inputs, restart=config.restart),

@@ -7,7 +7,6 @@ marked, signed and accompanied by their sidecars in the same way, and plan_test,
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adcreative.artifacts import dump_json, make_private_dir, write_atomically
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
 from adcreative.provenance.approval import note_event
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
+from adcreative.provenance.run_records import RESULTS, SETTINGS
 from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 
@@ -109,12 +110,12 @@ def save_run(
         cards: model cards for the report. models: name to hash of every model that took part, for the sidecar.
         signing: who signs the pictures; they are not signed without it.
     """
-    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_dir(out)
     row = {"row": 1, **outcome.result.as_dict(), "remedy": ""}
     row |= write_pictures(creative, outcome, out, stem=stem, makers=Makers(models=models or {}, signing=signing))
     settings = {"verb": "studio", **settings, "data": str(_write_original(creative, out / "original").resolve())}
-    (out / "results.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "results.run.json").write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
+    write_atomically(out / SETTINGS, dump_json(settings).encode(), is_private=True)
+    write_atomically(out / RESULTS, dump_json(row).encode(), is_private=True)
     write_rows(out / "results.csv", [{name: row.get(name, "") for name in RESULT_COLUMNS}], RESULT_COLUMNS)
     duties = [duty.as_dict() for duty in disclosures_of_run([row], date.today())]
     shown = {name: value for name, value in settings.items() if name != "data"}
@@ -127,7 +128,7 @@ def save_run(
 
 def _write_original(creative: Creative, directory: Path) -> Path:
     """Write the ad as it was brought, its picture byte for byte, as a catalogue that plan_test and export read."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_private_dir(directory)
     if creative.image_path is not None and creative.file_name:
         shutil.copyfile(creative.image_path, directory / Path(creative.file_name).name)
     columns = [name for name in TEXT_COLUMNS if getattr(creative, name)]

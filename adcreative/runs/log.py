@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.errors import CatalogError, ConfigError
 
 
@@ -120,7 +121,7 @@ class RunLog:
             self._index()
         else:
             wanted = _plain_settings(settings)
-            self.settings_path.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n")
+            write_atomically(self.settings_path, dump_json(wanted, indent=1, sort_keys=True).encode())
         self._file = self.path.open("ab", buffering=0)
 
     def _index(self) -> None:
@@ -136,7 +137,7 @@ class RunLog:
         Raises:
             CatalogError: the disk is full.
         """
-        lines = [(json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows]
+        lines = [dump_json(dict(row)).encode() for row in rows]
         size = os.fstat(self._file.fileno()).st_size
         try:
             for line in lines:
@@ -208,13 +209,21 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         ConfigError: it was; the settings that differ are named.
     """
     wanted, settings_path = _plain_settings(settings), _settings_path(path)
-    found = json.loads(settings_path.read_text()) if settings_path.exists() else None
+    found = _read_settings(settings_path) if settings_path.exists() else None
     if found != wanted:
         changed = sorted(k for k in {*wanted, *(found or {})} if (found or {}).get(k) != wanted.get(k))
         raise ConfigError(
             f"{path} belongs to a run with other settings ({', '.join(changed)}); "
             "choose another --out, or start over with --restart"
         )
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); choose another --out, or start over with --restart") from error
+    return found if isinstance(found, dict) else {}
 
 
 def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
@@ -231,7 +240,7 @@ def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
                 break
             try:
                 places[json.loads(line)[key_field]] = place
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ConfigError(
                     f"line {number} of {path} is damaged; choose another --out, or start over with --restart"
                 ) from error

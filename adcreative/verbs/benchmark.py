@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.config import did_you_mean
@@ -88,7 +87,7 @@ def benchmark(
         "labels": count_labels([one for _, features in tables for one in features]), "lines": lines,
     }  # fmt: skip
     with own_outputs((path, path.with_suffix(".csv")), (data,), restart=restart):
-        write_atomically(path, (json.dumps(notes, indent=1) + "\n").encode())
+        write_atomically(path, dump_json(notes, indent=1).encode())
         write_atomically(path.with_suffix(".csv"), _csv_of(lines).encode())
     return BenchmarkSummary(table=render_table(lines), lines=lines, path=path, num_creatives=num_creatives)
 

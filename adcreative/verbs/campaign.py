@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.artifacts import dump_json
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import approve, check_approved, note_event
@@ -132,7 +132,7 @@ def read_out(
         lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}" for arm in answer.arms]
     with own_outputs((out,), inputs, restart=restart), atomic_file(out) as file:
         content = {"tests": [{"test": name, **answer.as_dict()} for name, answer in answers.items()]}
-        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        file.write(dump_json(content, indent=1))
     done = sum(len(answer.arms) for answer in answers.values())
     return CampaignSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
 
@@ -220,7 +220,7 @@ def import_results(
     with own_outputs(outputs, (results, columns), restart=restart):
         write_rows(outputs[0], ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
         with atomic_file(outputs[1]) as file:
-            file.write(json.dumps(figures.as_dict(), indent=1) + "\n")
+            file.write(dump_json(figures.as_dict(), indent=1))
     lines = [f"real clicks are {figures.real_by_predicted:.2f} times the predicted ones ({figures.num_variants} variants)"]
     if figures.slope is not None:
         lines.append(f"calibration slope {figures.slope:.2f} ({figures.slope_low:.2f} to {figures.slope_high:.2f})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import read_image
 from adcreative.creative import Creative
@@ -47,7 +46,7 @@ def demo(
     def notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         truth = realised_uplift(market, read_catalog(creative_dir).creatives, results, out)
         with own_outputs((out / "truth.json",), ()):
-            write_atomically(out / "truth.json", (json.dumps(truth, indent=1) + "\n").encode())
+            write_atomically(out / "truth.json", dump_json(truth, indent=1).encode())
         return {"simulated_market": truth["sentence"]}
 
     return optimize(creative_dir, out, seed=seed, notes=notes, progress=progress, should_stop=should_stop)

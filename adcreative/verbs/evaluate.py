@@ -5,11 +5,10 @@ Loads no torch until it is called.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
@@ -64,5 +63,5 @@ def evaluate(
         write_failures(failures_path(out), [*catalog.failures, *failures])
         write_rows(out.with_suffix(".csv"), rows, tuple(rows[0]))
         write_atomically(out.with_suffix(".png"), picture)
-        write_atomically(out, (json.dumps(metrics, indent=1) + "\n").encode())
+        write_atomically(out, dump_json(metrics, indent=1).encode())
     return metrics

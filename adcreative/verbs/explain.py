@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -90,7 +89,7 @@ def explain(
             write_atomically(out / "heat.png", buffer.getvalue())
         else:
             (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
-        write_atomically(out / "explanation.json", (json.dumps(explanation, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(out / "explanation.json", dump_json(explanation, indent=1).encode())
         write_atomically(out / "explanation.html", page.encode())
     return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
 

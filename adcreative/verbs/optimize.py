@@ -140,7 +140,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
     return Batch(
         stage="optimizing", out=report, outputs=(report, failures), inputs=(survey.data, paths["columns"]),
         log_path=out / RESULTS, settings=settings, job=job,
-        rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED,
+        rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED, is_private=True,
     )  # fmt: skip
 
 

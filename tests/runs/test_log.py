@@ -53,6 +53,23 @@ def test_a_run_that_did_nothing_leaves_nothing_to_continue(tmp_path: Path) -> No
     assert json.loads((tmp_path / "r.run.json").read_text()) == {"seed": 2}
 
 
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "\x00"])
+def test_damaged_settings_are_one_sentence(tmp_path: Path, content: str) -> None:
+    with RunLog(tmp_path / "r.jsonl", {"seed": 1}, key_field="row") as log:
+        log.append({"row": 1})
+    (tmp_path / "r.run.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"r\.run\.json is damaged .*--restart"):
+        RunLog(tmp_path / "r.jsonl", {"seed": 1}, key_field="row")
+
+
+def test_what_is_no_number_is_null(tmp_path: Path) -> None:
+    """NaN and Infinity are no JSON: other programs refuse the whole file."""
+    with RunLog(tmp_path / "r.jsonl", {}, key_field="row") as log:
+        log.append({"row": 1, "ctr": float("nan"), "more": {"a": [float("inf"), (1.5,)]}})
+    text = (tmp_path / "r.jsonl").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {"row": 1, "ctr": None, "more": {"a": [None, [1.5]]}}
+
+
 def test_a_log_without_its_settings_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text('{"row": 1}\n')
     with pytest.raises(ConfigError, match="other settings"):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from adcreative.artifacts import make_private_dir
 from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, write_failures, write_rows
 from adcreative.creative import FailedCreative
 from adcreative.delivery.experiment.variants import Variant
@@ -234,8 +235,9 @@ def _copy_picture(variant: Variant, out: Path) -> str:
     assert variant.creative.image_path is not None
     name = f"{variant.name}{variant.creative.image_path.suffix.lower()}"
     try:
-        _picture_dir(out).mkdir(parents=True, exist_ok=True)
+        make_private_dir(_picture_dir(out))
         shutil.copyfile(variant.creative.image_path, _picture_dir(out) / name)
+        (_picture_dir(out) / name).chmod(0o600)
         copy_sidecar(variant.creative.image_path, _picture_dir(out) / name)
     except FileNotFoundError as error:
         remedy = "Run optimize again, or restore the run's images."
