@@ -30,6 +30,7 @@ MIN_SIDE_PX = 64
 MAX_PIXELS = 40_000_000
 DECODER = f"1, Pillow {PIL.__version__}"  # changes whenever a file may give other pixels
 _MAX_FILE_BYTES = 500_000_000
+_STRIP_ROWS = 256
 _KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
@@ -189,13 +190,24 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _narrow(image: Image.Image) -> Image.Image:
-    """Return 16-bit, 32-bit or floating-point grey as 8-bit grey: full scale stays full scale."""
-    levels = np.nan_to_num(np.asarray(image).astype(np.float64))
-    if image.mode == "F" and levels.max() <= 1.0:
-        levels = levels * 255.0
-    elif image.mode.startswith("I;16") or levels.max() > 255.0:
-        levels = levels / 257.0
-    return Image.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    """Return 16-bit, 32-bit or floating-point grey as 8-bit grey: full scale stays full scale.
+
+    Rows are converted a strip at a time, so that a picture of 40 megapixels costs its own levels and one strip of copies.
+    """
+    levels = np.asarray(image)  # [H, W], of the picture's own type, not copied
+    strips = [slice(top, top + _STRIP_ROWS) for top in range(0, len(levels), _STRIP_ROWS)]
+    highest = max(float(np.nan_to_num(levels[strip].astype(np.float32)).max()) for strip in strips)
+    if image.mode == "F" and highest <= 1.0:
+        factor = 255.0
+    elif image.mode.startswith("I;16") or highest > 255.0:
+        factor = 1 / 257.0
+    else:
+        factor = 1.0
+    narrow = np.empty(levels.shape, np.uint8)
+    for strip in strips:
+        scaled = np.nan_to_num(levels[strip].astype(np.float64)) * factor
+        narrow[strip] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return Image.fromarray(narrow)
 
 
 def _apply_profile(image: Image.Image, icc_profile: bytes) -> Image.Image:

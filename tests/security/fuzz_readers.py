@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import read_image
 from adcreative.catalog.mapping import read_mapping
+from adcreative.catalog.proposal import propose_mapping
 from adcreative.catalog.results import read_results
 from adcreative.config import load_config
 from adcreative.copywriter.brand_kit import read_brand_kit
@@ -94,6 +96,43 @@ def _parquet() -> list[tuple[str, bytes]]:
     buffer = io.BytesIO()
     pd.read_csv(io.StringIO(TABLE)).to_parquet(buffer)
     return [("a.parquet", buffer.getvalue())]
+
+
+@cache
+def _workbook() -> list[tuple[str, bytes]]:
+    """Return a workbook as packed, and the same stored without packing, so that changed bytes reach the XML."""
+    import openpyxl
+
+    book, packed, stored = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    rows = [
+        ["Nome do anúncio", "Impressões", "Cliques no link", "Valor usado (BRL)"],
+        ["Praia", 2550, 22, "=11*3"],
+        ["Pão", 990, 9, 4],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.save(packed)
+    with zipfile.ZipFile(packed) as old, zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return [("a.xlsx", packed.getvalue()), ("a.xlsx", stored.getvalue())]
+
+
+_SHEET = "xl/worksheets/sheet1.xml"
+
+
+def _sheets() -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(_workbook()[0][1])) as archive:
+        return [("a.xml", archive.read(_SHEET))]
+
+
+def _read_sheet(path: Path) -> object:
+    """Read a workbook whose only sheet is this XML, with right checksums."""
+    sheet, book_path = path.read_bytes(), path.with_name("b.xlsx")
+    with zipfile.ZipFile(io.BytesIO(_workbook()[0][1])) as old, zipfile.ZipFile(book_path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, sheet if name == _SHEET else old.read(name))
+    return read_catalog(book_path)
 
 
 @cache
@@ -178,6 +217,10 @@ READERS = {
     "table": Reader(read_catalog, _texts(csv=TABLE, csv_2=META, tsv=GOOGLE)),
     "jsonl": Reader(read_catalog, _texts(jsonl=LINES)),
     "parquet": Reader(read_catalog, _parquet),
+    "workbook": Reader(read_catalog, _workbook),
+    "workbook sheet": Reader(_read_sheet, _sheets),
+    "workbook results": Reader(read_results, _workbook),
+    "proposal": Reader(propose_mapping, lambda: [*_texts(csv=META, tsv=GOOGLE)(), *_workbook()]),
     "results": Reader(read_results, _texts(csv=META, tsv=GOOGLE)),
     "mapping": Reader(read_mapping, _texts(toml='[columns]\n"Klicks" = "clicks"\n', json='{"Klicks": "clicks"}')),
     "consents": Reader(read_consents, _texts(toml=CONSENT, json=CONSENT_JSON)),
