@@ -36,7 +36,7 @@ PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
 
 def build_bring() -> tuple[Fields, gr.Button, gr.Button, gr.HTML]:
     """Step 1: the form, named as in FORM_FIELDS, its button, the button for an ad to try, and what is said of the picture."""
-    fragment(fragments.step(1, "Bring"))
+    fragment(fragments.step(1, "Your ad"))
     image = gr.Image(
         label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
         buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
@@ -64,15 +64,15 @@ def build_improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
     fragment(fragments.step(3, "Improve"))
     faces = gr.Radio(
         [
-            ("May be edited: those shown agreed, see the consent record", FACES_ALLOWED),
-            ("May be edited: nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
-            ("Must stay as they are", FACES_LEFT),
+            ("Yes, I have their written consent", FACES_ALLOWED),
+            ("Yes, nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
+            ("No, they must stay as they are", FACES_LEFT),
         ],
-        label="Faces in this picture", elem_id="faces", visible=False,
+        label="May the faces in this picture be edited?", elem_id="faces", visible=False,
     )  # fmt: skip
     consent = gr.Textbox(
         "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent", visible=False,
-        info="Its consent_id in the file that the app was started with (--consent). Without a record, faces stay as they are.",
+        info="Its name in the list of consents that this app was given. Without a record, faces stay as they are.",
     )  # fmt: skip
     faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent, **MOVES)
     face_names = gr.CheckboxGroup(

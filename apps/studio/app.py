@@ -23,7 +23,7 @@ from .ads import MAX_STATES
 from .folder import Folders
 from .folder_page import build_folder
 from .handlers import Handlers, Screen
-from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, find_owner, fragment
+from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, clear_when_mended, find_owner, fragment
 from .port import Studio
 from .privacy import private_dir, safe_settings, silence_network
 from .seat import MAX_WAITING
@@ -91,6 +91,10 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     with gr.Accordion("Numbers for the record", open=False):
         score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
     forget_button = gr.Button("Delete my ad and everything made of it", size="sm", elem_id="forget-button")
+    with gr.Row(visible=False, elem_id="forget-box") as forget_box:
+        fragment(fragments.note("Delete the ad, its result, what was approved and packed? This cannot be undone."))
+        keep_button = gr.Button("Keep it", size="sm", elem_id="keep-button")
+        sure_button = gr.Button("Yes, delete it all", size="sm", variant="stop", elem_id="sure-button")
     form["image_path"].change(  # type: ignore[attr-defined]
         _show_faces(handlers),
         [form["image_path"], visitor],
@@ -108,6 +112,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     outputs = [progress_shown, *results["api"], record]
     moved = _wire_search(handlers, {**form, **wish, "visitor": visitor}, outputs, (improve_button, stop_button), results)
     _wire_ad(handlers, form, visitor, [score_shown, score_record, *why_shown], outputs, moved)
+    clear_when_mended([wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path")], record, progress_shown)
     _wire_return(page, handlers, visitor, outputs, moved, form)
     _wire_choice(handlers, visitor, outputs, results, moved)
     use_words(outputs, _flat, _settle(handlers), moved)
@@ -116,7 +121,9 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         handlers.forget(find_owner(visitor, request))
         return fragments.note("Deleted.")
 
-    forget_button.click(forget, None, progress_shown, inputs_kwargs={"visitor": visitor}, api_name="forget", queue=False).then(
+    forget_button.click(lambda: gr.update(visible=True), None, forget_box, **MOVES)
+    keep_button.click(lambda: gr.update(visible=False), None, forget_box, **MOVES)
+    sure_button.click(forget, None, progress_shown, inputs_kwargs={"visitor": visitor}, api_name="forget", queue=False).then(
         None, js="() => window.location.reload()", **MOVES
     )
     return form

@@ -188,10 +188,10 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
 
 
 def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
-    """Cut the changed part out of original, control and edited picture."""
+    """Cut the changed part out of the original and the edited picture."""
     if before is None or outcome.image_u8 is None:
         return []
-    images = {"Before": before, "Control: rebuilt, not edited": outcome.control_u8, "After": outcome.image_u8}
+    images = {"Before": before, "After": outcome.image_u8}
     opened = {label: Image.fromarray(image_u8) for label, image_u8 in images.items() if image_u8 is not None}
     box = pictures.changed_box(opened["Before"], opened["After"])
     cuts = [(label, pictures.closeup(image, box)) for label, image in opened.items()]

@@ -27,6 +27,22 @@ def fragment(value: str = "", **options: Any) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
 
 
+def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> None:
+    """Take a fault that is shown off the page once one of the fields is changed: what was wrong may be right now."""
+
+    def clear(record: dict[str, Any] | None) -> Any:
+        return "" if is_fault(record) else gr.skip()
+
+    for field in fields:
+        changed = field.upload if isinstance(field, gr.File) else field.input
+        changed(clear, record, shown, **MOVES)
+
+
+def is_fault(record: dict[str, Any] | None) -> bool:
+    """Return whether a record says what was wrong, and holds no result."""
+    return "error" in (record or {})
+
+
 def find_owner(visitor: str | None, request: gr.Request) -> str:
     """Return whose search is meant, as 32 hexadecimal digits; without such a name, one made of the session's.
 

@@ -69,7 +69,8 @@ def weights(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def columns(view: ColumnView) -> str:
     """Show the first rows of an export, and say whether its columns are known."""
-    return _render("columns", view=view, missing=[name for name in NEEDED_COLUMNS if not view.found[name]])
+    missing = [] if view.is_known else [name for name in NEEDED_COLUMNS if not view.found[name]]
+    return _render("columns", view=view, missing=missing)
 
 
 def training_progress(state: JobState, stage: str) -> str:

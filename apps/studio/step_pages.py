@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 
 from . import fragments
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, clear_when_mended, find_owner, fragment
 from .step_fragments import MARKETS
 from .steps import Steps
 from .words import KINDS, Words
 
-WORDS_HINT = "Keep them, have others written, or write your own: used words are scored again before they go into the package."
+WORDS_HINT = "Keep them, ask for more, or write your own: used words are scored again before they go into the package."
 NUM_LATER_TEXTS = 13
 PLATFORMS = [
     ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
@@ -60,10 +60,8 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
         use_button = gr.Button("Use these words", elem_id="use-button")
     shown, record = fragment(elem_id="word-checks"), gr.JSON(visible=False)
     with gr.Row(elem_classes="ac-line-up"):
-        kind = gr.Radio(
-            [("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Have others written"
-        )
-        write_button = gr.Button("Write more", elem_id="write-button")
+        kind = gr.Radio([("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Suggest more")
+        write_button = gr.Button("Suggest more", elem_id="write-button")
     written = fragment(elem_id="written")
     lines = gr.Radio([], label="Written for you (choosing one puts it above)", visible=False, elem_id="lines")
     seed, lines_record = gr.State(0), gr.JSON(visible=False)
@@ -126,6 +124,7 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
 
     inputs: Fields = {"campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate, "visitor": visitor}
     button.click(plan, None, [shown, record], inputs_kwargs=inputs, api_name="plan_test", **QUICK)
+    clear_when_mended([campaign, daily, rate], record, shown)
     return campaign, shown
 
 
@@ -163,6 +162,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
         inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "shown": shown_id, "visitor": visitor},
         api_name="approve", **QUICK,
     )  # fmt: skip
+    clear_when_mended([markets, is_read, name], record, shown)
     return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}
 
 
@@ -186,4 +186,5 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tup
     button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
+    clear_when_mended([campaign, platform, url], record, shown)
     return shown, files

@@ -22,6 +22,7 @@ from adcreative.pipeline import (
     plan_test,
     read_account,
     read_columns,
+    read_events,
 )
 
 from . import fragments, step_fragments
@@ -30,7 +31,7 @@ from .handlers import Handlers
 log = logging.getLogger(__name__)
 
 PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-bulk.csv", "adcp": "adcp.json"}
-PACKAGE = "ad-package.zip"
+PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 MAX_MEMBER_BYTES = 5 * 1024 * 1024
 MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
 Answer = tuple[str, dict[str, Any]]
@@ -191,15 +192,28 @@ def _campaign(name: str | None) -> str:
 
 def _loose_files(run: Path) -> list[Path]:
     """Return what people open first, without unpacking: pictures with their sidecars, table, report, platform's file."""
-    wanted = [*sorted((run / "images").glob("*.edited.png*")), run / "results.csv", run / "report.html", run / "audit.jsonl"]
+    wanted = [*sorted((run / "images").glob("*.edited.png*")), run / "results.csv", run / "report.html", run / PUBLIC / AUDIT]
     return [path for path in (*wanted, *sorted((run / "delivery").glob("*.*"))) if path.is_file()]
+
+
+def _write_public_trail(run: Path) -> Path:
+    """Write the audit trail as it may leave: files by their names, without the folders of this machine."""
+    path = run / PUBLIC / AUDIT
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in read_events(run)]
+    path.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events), encoding="utf-8")
+    return path
 
 
 def _zip(run: Path) -> Path:
     """Write the whole run folder as a zip, previews left out and without paths of this machine."""
-    path = run / PACKAGE
+    path, trail = run / PACKAGE, _write_public_trail(run)
     path.unlink(missing_ok=True)
-    members = [member for member in sorted(run.rglob("*")) if member.is_file() and "preview" not in member.parts]
+    members = [
+        member
+        for member in sorted(run.rglob("*"))
+        if member.is_file() and not {"preview", PUBLIC} & set(member.relative_to(run).parts)
+    ]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:
             name = member.relative_to(run).as_posix()
@@ -207,7 +221,7 @@ def _zip(run: Path) -> Path:
                 settings = json.loads(member.read_text(encoding="utf-8")) | {"data": ""}
                 archive.writestr(name, json.dumps(settings, ensure_ascii=False))
             elif member != path:
-                archive.write(member, name)
+                archive.write(trail if name == AUDIT else member, name)
     return path
 
 

@@ -271,7 +271,7 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     page.locator("#brief textarea").fill("Free returns.")
     find_edit(visit, image_path)
     studio.round_s = 0.6
-    page.get_by_role("button", name="Write more").click()
+    page.get_by_role("button", name="Suggest more").click()
     expect(page.locator("#lines")).to_contain_text("Written headline 1")
     expect(page.locator("#lines")).not_to_contain_text("Written headline 3", timeout=300)
     expect(page.locator("#lines")).to_contain_text("Written headline 3")
@@ -352,7 +352,7 @@ def test_unknown_columns_are_asked_for(visit: Visit, tmp_path: Path) -> None:
         page.locator(f"#column-{ours}").get_by_role("option", name=theirs).click()
     visit.shoot("columns")
     page.get_by_role("button", name="Read the results").click()
-    expect(page.locator("#account")).to_contain_text("Do ads tire?")
+    expect(page.locator("#account")).to_contain_text("Ad fatigue")
     expect(page.locator("#account")).to_contain_text("falling")
     expect(page.locator("#account")).to_contain_text("1 × total row")
     visit.shoot("fatigue")
@@ -361,6 +361,11 @@ def test_unknown_columns_are_asked_for(visit: Visit, tmp_path: Path) -> None:
 def test_everything_can_be_deleted(visit: Visit, image_path: Path) -> None:
     find_edit(visit, image_path)
     visit.page.get_by_role("button", name="Delete my ad").click()
+    visit.page.get_by_role("button", name="Keep it").click()
+    expect(visit.page.locator("#forget-box")).to_be_hidden()
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    visit.page.get_by_role("button", name="Delete my ad").click()
+    visit.page.get_by_role("button", name="Yes, delete it all").click()
     expect(visit.page.locator("#later-steps")).to_be_hidden()
     expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("")
     expect(visit.page.locator("#result")).to_be_hidden()
@@ -386,7 +391,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path
     text = "\n".join(reached)
     for name in ("Headline", "Score it", "Improve it", "nobody real", "More about the ad", "Fine tuning", "Quick look",
                  "Download as a draft", "Take another edit", "New headline", "Check these words", "Use these words",
-                 "Write more", "Why this number", "Brief", "European Union", "I have read", "Campaign", "Plan the test",
+                 "Suggest more", "Why this number", "Brief", "European Union", "I have read", "Campaign", "Plan the test",
                  "Many ads", "Models used here", "Approved by", "Approve this edit", "File for a platform", "Pack everything",
                  "Delete my ad"):  # fmt: skip
         assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"

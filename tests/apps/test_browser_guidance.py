@@ -77,7 +77,7 @@ def test_a_brand_kit_says_what_it_asks_and_reaches_the_search(
     upload.set_input_files(kit)
     expect(visit.page.locator("#brand-kit-note")).to_contain_text("Somnia: tone calm; avoids “cheap”")
     visit.bring(image_path)
-    visit.page.get_by_label("Must stay as they are").check()
+    visit.page.get_by_label("they must stay as they are").check()
     visit.improve()
     expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
     assert json.loads(studio.asked[-1]["brand_kit"].read_text())["name"] == "Somnia"
@@ -87,3 +87,24 @@ def test_where_a_picture_can_run_is_said_when_it_is_brought(visit: Visit, image_
     visit.bring(image_path)
     note: Any = visit.page.locator("#picture-note")
     expect(note).to_contain_text("has no usual Google or Meta shape (200x300 px)")
+
+
+def test_another_ad_takes_the_result_of_the_first_off_the_page_and_the_first_brings_it_back(
+    visit: Visit, image_path: Path
+) -> None:
+    find_edit(visit, image_path)
+    headline = visit.page.get_by_label("Headline", exact=True)
+    headline.fill("Boats for rain")
+    for place in ("#result", "#later-steps"):
+        expect(visit.page.locator(place)).to_be_hidden()
+    headline.fill("Coats for rain")
+    expect(visit.page.locator("#result")).to_contain_text("For the ad “my ad (1).jpg”")
+    expect(visit.page.locator("#later-steps")).to_be_visible()
+
+
+def test_a_fault_goes_once_it_is_mended(visit: Visit, image_path: Path) -> None:
+    visit.bring(image_path)
+    visit.improve()
+    expect(visit.page.locator("#progress [role=alert]")).to_contain_text("say first whether the faces")
+    visit.page.get_by_label("nobody real is shown").check()
+    expect(visit.page.locator("#progress [role=alert]")).to_have_count(0)
