@@ -243,5 +243,7 @@ def _unpack(package: Path, directory: Path) -> tuple[Path, str]:
                 (run / name).write_bytes(content)
         forget_paths(run)
         return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError, OSError) as error:
+    except AdCreativeError:
+        raise
+    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
         raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 7 gave you.") from error

@@ -83,7 +83,9 @@ def _unpack(archive_path: Path, folder: Path, left_out: Counter[str], budget: _B
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 if not _write_member(archive, member, path, budget):
                     left_out["too large"] += 1
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except AdCreativeError:
+        raise
+    except Exception as error:  # unpackers raise dozens of types for a damaged file
         raise AdCreativeError(f"{archive_path.name} cannot be unpacked: it is damaged or no zip. Pack it again.") from error
 
 

@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -47,6 +48,7 @@ from adcreative.provenance.disclosure import disclosures
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar, sidecar_path
 from stylegan.errors import StyleGANError
+from tests.security import fuzz_runs
 
 MAX_SECONDS, MAX_GROWTH_BYTES = 30.0, 700_000_000
 META = "Reporting starts,Reporting ends,Ad name,Impressions,Link clicks,CTR (all),Amount spent (EUR)\n"
@@ -234,6 +236,12 @@ READERS = {
     "artifact": Reader(_read_artifact, lambda: [("a.json", _artifact_files()[0])]),
     "cache": Reader(_read_cache, _cached),
     "weights": Reader(_read_weights, _weights),
+    "upload": Reader(fuzz_runs.read_upload, fuzz_runs.upload_zips),
+    "package": Reader(fuzz_runs.read_package, fuzz_runs.packages),
+    "run rows": Reader(fuzz_runs.read_run_rows, fuzz_runs.result_lines),
+    "run settings": Reader(fuzz_runs.read_run_settings, fuzz_runs.settings_files),
+    "run audit": Reader(fuzz_runs.read_run_audit, fuzz_runs.audit_files),
+    "answer": Reader(fuzz_runs.read_answer_stream, fuzz_runs.answers),
 }
 
 
@@ -334,11 +342,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--names", action="store_true", help="print the names of the readers and do nothing else")
     parser.add_argument("readers", nargs="*", metavar="READER", default=[])
     known = parser.parse_args()
+    if known.names:
+        print("\n".join(READERS))
+        return
     for name in known.readers or READERS:
+        started_s = time.monotonic()
         num_read, num_refused = run_cases(name, known.cases, known.seed)
-        print(f"{name}: {num_read} read, {num_refused} refused")
+        print(f"{name}: {num_read} read, {num_refused} refused, {time.monotonic() - started_s:.1f} s", flush=True)
 
 
 if __name__ == "__main__":
