@@ -18,6 +18,16 @@ LOOSE_FILES = 8  # modules that may stand in adcreative/ itself
 PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/cli/", "apps/studio/port.py")
 
 
+# Where modules of our own may be imported inside a function: so that `--help`, the catalogue and the report load no torch, or so
+# that what one choice needs is not loaded for the others. Circles are no reason (see the import contracts).
+DEFERRED = (
+    "adcreative/cli/", "adcreative/verbs/",  # --help loads no verb, a verb no model before its input is read
+    "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
+    "adcreative/copywriter/post_training/training.py", "adcreative/release/",  # commands of their own
+    "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/ctr/inputs/log_encoding.py",
+    "adcreative/encoders/headline.py", "adcreative/explain/faithfulness.py", "adcreative/market/simulator.py",
+    "stylegan/networks/checkpoints.py",
+)  # fmt: skip
 LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",
          "adcreative.catalog", "adcreative.editor.search.registry", "adcreative.encoders.weights"]  # fmt: skip
 
@@ -69,6 +79,16 @@ def test_no_function_but_a_public_verb_takes_more_than_eight_parameters() -> Non
     wide = {f"{path}:{name}": count for path, name, node in functions()
             if (count := num_parameters(node)) > MAX_PARAMETERS and not path.startswith(PUBLIC_VERBS)}  # fmt: skip
     assert not wide
+
+
+def test_own_modules_are_imported_inside_functions_only_where_that_is_listed() -> None:
+    found = set()
+    for path, _, node in functions():
+        for one in ast.walk(node):
+            if isinstance(one, ast.ImportFrom) and (one.module or "").split(".")[0] in ("adcreative", "stylegan", "apps"):
+                found.add(path)
+    assert not {path for path in found if not path.startswith(DEFERRED)}
+    assert not {place for place in DEFERRED if not any(path.startswith(place) for path in found)}, "take them off the list"
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
