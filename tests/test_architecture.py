@@ -18,8 +18,8 @@ LOOSE_FILES = 8  # modules that may stand in adcreative/ itself
 PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/cli/", "apps/studio/port.py")
 
 
-# Where modules of our own may be imported inside a function: so that `--help`, the catalogue and the report load no torch, or so
-# that what one choice needs is not loaded for the others. Circles are no reason (see the import contracts).
+# Where modules of our own may be imported inside a function: so that `--help`, the catalogue and the report load no torch, or
+# so that what one choice needs is not loaded for the others. Circles are no reason (see the import contracts).
 DEFERRED = (
     "adcreative/cli/", "adcreative/verbs/",  # --help loads no verb, a verb no model before its input is read
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
