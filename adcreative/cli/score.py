@@ -43,6 +43,11 @@ def score(
     yes: Yes = False,
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
+    base_rate: Annotated[
+        float | None,
+        typer.Option(help="Mean click rate of the account (0.021: 2.1 %), where no model of its own is given."),
+    ] = None,
+    by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = "",
     limit: Limit = None,
     resume: Resume = False,
     restart: Restart = False,
@@ -73,7 +78,16 @@ def score(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.score(
-            data, out, columns=columns, images=images, model=model, batch=batch, progress=progress, should_stop=should_stop
+            data,
+            out,
+            columns=columns,
+            images=images,
+            model=model,
+            base_rate=base_rate,
+            by=by,
+            batch=batch,
+            progress=progress,
+            should_stop=should_stop,
         )
     finish(summary, "creative{s} scored", as_json=as_json)
 

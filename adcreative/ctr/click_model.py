@@ -54,6 +54,9 @@ class ClickModel(Protocol):
     def unseen(self, creative: Creative) -> dict[str, str]:
         """Return column -> value of the categories that training did not have."""
 
+    def known_values(self, column: str) -> list[str]:
+        """Return the values of a categorical column that training had, folded."""
+
     def is_skilled(self, features: CreativeFeatures) -> bool:
         """True when a rate may be stated for creatives of this kind."""
 

@@ -179,6 +179,10 @@ class Predictor:
         """Return column -> value of the categories that training did not have."""
         return self.builder.unseen(creative)
 
+    def known_values(self, column: str) -> list[str]:
+        """Return the values of a categorical column that training had, folded."""
+        return list(self.builder.vocabularies.get(column, ()))
+
     def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
         """Return rates, intervals and how far they cover the results of creatives that have some, each without a history."""
         parts = []

@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
-from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import CatalogError, CreativeError
+from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
+from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
 from adcreative.verbs.model_folder import read_model_manifests
+from adcreative.verbs.score_table import (
+    SCORE_COLUMNS,
+    SEGMENT,
+    Level,
+    check_base_rate,
+    finish_rows,
+    mean_of_results,
+)
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
@@ -27,8 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORE_COLUMNS", "score"]
 
-SCORE_COLUMNS = ("file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "grade", "evidence", "reasons")
-NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
+MAX_SEGMENTS = 200
 MAX_BRANDS_KEPT = 256
 NUM_MEASURED = 8
 
@@ -45,41 +52,53 @@ def score(
     model: Path | None = None,
     columns: Path | None = None,
     images: Path | None = None,
+    base_rate: float | None = None,
+    by: str = "",
     batch: BatchConfig | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
+    strength is the share of the table's other ads that an ad is predicted to beat. The shipped model does not know an account's
+    level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
+    results do. `by` names a column, such as placement or age: each ad gets a row for every value of it that the model knows.
+
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
     through (workers, engine, limit, dry run); the rows do not depend on it. `images` is the folder with the pictures of an
     export's ads.
 
     Raises:
-        ConfigError: `out` holds the log of a run with other settings, the catalogue was changed since that began, or `out` is
-            what is read or somebody else's file.
+        ConfigError: `out` holds the log of a run with other settings, the catalogue was changed since that began, `out` is
+            what is read or somebody else's file, `base_rate` is no rate, or the model knows no value of `by`.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
+    check_base_rate(base_rate)
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     survey = survey_catalog(data, columns, batch.limit, images=images)
     settings: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
         "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
+        **({"by": by} if by else {}),
     }  # fmt: skip
-    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute())
+    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute(), by)
+    if model is not None:
+        level = Level(is_known=True)
+    else:
+        level = Level(base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
     work = Batch(
         stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns),
         log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
-        finish=partial(_write_scores, out, survey),
+        finish=partial(_write_scores, out, survey, level, by),
     )  # fmt: skip
     return run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
 
 
-def _write_scores(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> RunSummary:
+def _write_scores(out: Path, survey: Survey, level: Level, by: str, log: RunLog, is_complete: bool) -> RunSummary:
     """Write the table and the failures of a complete run; of a run with all creatives the log goes."""
     rows = sorted(filter(survey.is_wanted, log.rows))
     if not is_complete:
@@ -88,7 +107,8 @@ def _write_scores(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> 
     num_failures = write_failures(failures_path(out), chain(survey.failures(), failed))
     num_scored = survey.num_creatives + survey.num_failures - num_failures
     if num_scored:
-        write_rows(out, _scored(log, rows), SCORE_COLUMNS)
+        scored = [log.rows[row] for row in rows if "failed" not in log.rows[row]]
+        write_rows(out, finish_rows(scored, level, by=by), (*SCORE_COLUMNS, *([SEGMENT] if by else [])))
     if not survey.is_limited:
         log.remove()
     if not num_scored:
@@ -103,6 +123,7 @@ class ScoreJob:
     data: Path
     model: Path | None
     out: Path
+    by: str = ""
     is_rehearsal: bool = False
 
     def load(self, should_stop: ShouldStop) -> Apply:
@@ -114,14 +135,15 @@ class ScoreJob:
             extractor, predictor = load_tools().extractor, load_model(self.model).predictor
         if self.is_rehearsal:
             extractor = extractor.without_cache()
-        return _Scorer(extractor, predictor, self.out).score
+        check_segments(predictor, self.by)
+        return _Scorer(extractor, predictor, self.out, self.by).score
 
 
 class _Scorer:
     """Scores chunks; remembers features of the brands it saw last, so that their history is read once."""
 
-    def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path) -> None:
-        self.extractor, self.predictor, self.out = extractor, predictor, out
+    def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path, by: str = "") -> None:
+        self.extractor, self.predictor, self.out, self.by = extractor, predictor, out, by
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 
@@ -133,7 +155,7 @@ class _Scorer:
                 self.extractor.read_ahead(ahead)
             history = self._read_history(earlier)
             known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
-            return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history)
+            return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history, self.by)
 
     def _read_history(self, earlier: Sequence[Creative]) -> AccountHistory:
         from adcreative.features.builder import AccountHistory
@@ -162,11 +184,16 @@ class _Scorer:
 
 
 def score_rows(
-    extractor: FeatureExtractor, predictor: ClickModel, creatives: Sequence[Creative], history: AccountHistory
+    extractor: FeatureExtractor,
+    predictor: ClickModel,
+    creatives: Sequence[Creative],
+    history: AccountHistory,
+    by: str = "",
 ) -> list[dict[str, Any]]:
     """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
 
-    A creative that is one of the history's (the same object) is not read again.
+    A creative that is one of the history's (the same object) is not read again. Rates are the model's own; `score_table` says
+    which of them are told. segments: value of the column `by` -> the three rates there.
     """
     read = {id(creative): features for creative, features in zip(history.creatives, history.features, strict=True)}
     others = iter(extractor.extract([creative for creative in creatives if id(creative) not in read]))
@@ -179,15 +206,38 @@ def score_rows(
             rows.append({"row": creative.row, "failed": asdict(failed_creative(creative, features))})
             continue
         prediction = next(predictions)
-        rates: dict[str, Any] = {name: float(f"{getattr(prediction, name):.6g}") for name in ("ctr", "ctr_low", "ctr_high")}
-        if not prediction.enough_data:
-            rates = {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
-        rows.append(
-            {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name, **rates,
-             "grade": predictor.grade(creative, features)["row"], "evidence": prediction.evidence,
-             "reasons": "; ".join(prediction.reasons)}
-        )  # fmt: skip
+        row = {name: getattr(prediction, name) for name in ("ctr", "ctr_low", "ctr_high", "enough_data", "evidence")}
+        row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
+        row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}
+        if by:
+            row["segments"] = _score_segments(predictor, creative, features, by)
+        rows.append(row)
     return rows
+
+
+def _score_segments(predictor: ClickModel, creative: Creative, features: Any, by: str) -> dict[str, list[float]]:
+    """Return value -> rate and interval of the creative as if it was shown there; the picture and words stay as they are."""
+    values = predictor.known_values(by)
+    shown = [with_value(creative, by, value) for value in values]
+    told = predictor.predict(shown, [features] * len(shown))
+    return {value: [one.ctr, one.ctr_low, one.ctr_high] for value, one in zip(values, told, strict=True)}
+
+
+def with_value(creative: Creative, column: str, value: str) -> Creative:
+    """Return the creative with another value of a categorical column."""
+    if column in TEXT_COLUMNS:
+        return replace(creative, **{column: value})  # type: ignore[arg-type]
+    return replace(creative, context={**creative.context, column: value})
+
+
+def check_segments(predictor: ClickModel, by: str) -> None:
+    """Raise ConfigError for a column of which the model knows no value, or too many."""
+    if not by:
+        return
+    if not (values := predictor.known_values(by)):
+        raise ConfigError(f"the model knows no values of {by!r}; name a column with segments that it was trained on.")
+    if len(values) > MAX_SEGMENTS:
+        raise ConfigError(f"the model knows {len(values)} values of {by!r}; at most {MAX_SEGMENTS} can be listed for each ad.")
 
 
 def _item_maker(history: Any, size: int) -> Callable[[Iterable[Creative]], Iterator[Item]]:
@@ -199,10 +249,3 @@ def _item_maker(history: Any, size: int) -> Callable[[Iterable[Creative]], Itera
                 ahead = ()
 
     return as_items
-
-
-def _scored(log: RunLog, rows: Iterable[int]) -> Iterator[dict[str, Any]]:
-    for number in rows:
-        row = log.rows[number]
-        if "failed" not in row:
-            yield {name: row[name] for name in SCORE_COLUMNS}

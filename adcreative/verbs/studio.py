@@ -200,7 +200,7 @@ class Studio:
         for row in rows:  # in the order of the catalogue, less those that failed
             names = row["file_name"], row["ad_name"]
             creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
-            scored.append((creative, {**row, **{name: float(row[name]) if row[name] else None for name in RATES}}))
+            scored.append((creative, {**row, **{name: _number(row.get(name, "")) for name in (*RATES, "strength")}}))
         failures = failures_path(out)
         with failures.open(encoding="utf-8-sig", newline="") as file:
             failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
@@ -363,3 +363,11 @@ def read_credentials(auth: str | None, auth_file: Path | None) -> tuple[str, str
     if not user or not password or not auth.isprintable():
         raise ConfigError(f"{source} must be user:password, both not empty and without control characters.")
     return user, password
+
+
+def _number(cell: str) -> float | None:
+    """Return the number in a cell of scores.csv; None where it says in words why there is none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None

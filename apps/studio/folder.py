@@ -128,8 +128,13 @@ class Folders:
         yield job.result()
 
     def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
-        """Rank the ads, best first, those without a number last."""
-        ranked = sorted(found.scored, key=lambda pair: (pair[1]["ctr"] is None, -(pair[1]["ctr"] or 0.0)))
+        """Rank the ads, best first, by rate, else by strength; those without either last."""
+
+        def place(pair: tuple[Any, Any]) -> tuple[bool, float]:
+            worth = pair[1].get("strength") if pair[1]["ctr"] is None else pair[1]["ctr"]
+            return worth is None, -(worth or 0.0)
+
+        ranked = sorted(found.scored, key=place)
         names = tuple(f"{place}. {creative.name[:80]}" for place, (creative, _) in enumerate(ranked, 1))
         forms = tuple(
             {

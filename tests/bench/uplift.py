@@ -254,16 +254,15 @@ def render_table(rows: Sequence[UpliftRow]) -> str:
 
 def fit_judges(creatives: Sequence[Creative], extractor: Any, *, start: Any = None, seed: int = 0) -> Any:
     """Fit predictor, judge and auditor to creatives with results, as `train` does: on top of `start`, or on nothing."""
+    from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
-    from adcreative.ctr.fitting import fit_predictor
     from adcreative.verbs.loading import Judges
 
     seen = zip(creatives, extractor.extract(creatives), strict=True)
     kept = [(creative, features) for creative, features in seen if not isinstance(features, CreativeError)]
     known, features = [creative for creative, _ in kept], [one for _, one in kept]
     config = PredictorConfig(encoder_hashes=extractor.hashes)
-    starts = start or (None, None, None)
-    return Judges(*(fit_predictor(known, features, config, seed=seed + 1000 * k, start=one) for k, one in enumerate(starts)))
+    return Judges(*fit_account(known, features, seed=seed, config=config, shipped=start or (None, None, None)))
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -28,12 +28,13 @@ from adcreative.cli.app import PANELS, app
 from adcreative.cli.manual import CommandDoc, command_docs
 from adcreative.copywriter import build_copywriter, products
 from adcreative.creative import COLUMNS, EditResult
-from adcreative.ctr import fitting
+from adcreative.ctr.account import fitting as account_fitting
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.verbs import loading as tools
 from tests.catalog.conftest import write_csv
+from tests.ctr.account.accounts import plant_account
 from tests.delivery.conftest import result_row
 from tests.delivery.test_campaign_verbs import write_results
 from tests.stylegan.foreign import originals
@@ -77,8 +78,15 @@ def model() -> tools.Judges:
     return tools.Judges(*(Predictor.load(embedded_dir(name)) for name in tools.Judges._fields))
 
 
+@pytest.fixture(scope="module")
+def fitted_account() -> Any:
+    """Models of a made-up account, in place of those that a dozen ads are too few for."""
+    account = plant_account(60, rate=0.05, seed=1)
+    return account_fitting.fit_account(account.creatives, account.features, seed=0)
+
+
 @pytest.fixture(autouse=True)
-def launched(model: tools.Judges, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Replace what takes long; the value is what stands for the web server."""
     encoders = FakeEncoders()
     extractor = FeatureExtractor(encoders, encoders, encoders, encoders)
@@ -91,7 +99,7 @@ def launched(model: tools.Judges, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(tools, "load_tools", lambda *_: loaded)
     monkeypatch.setattr(tools, "load_model", lambda *_: model)
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
-    monkeypatch.setattr(fitting, "fit_predictor", lambda *_, **__: model[0])
+    monkeypatch.setattr(account_fitting, "fit_account", lambda *_, **__: fitted_account)
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
     monkeypatch.setattr("adcreative.editor.editor.edit_creative", _keep)
     monkeypatch.setattr(products, "build_describer", lambda llm, **options: build_describer("template", **options))

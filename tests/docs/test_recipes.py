@@ -23,6 +23,7 @@ from skimage import data
 from typer.testing import CliRunner
 
 from adcreative.cli.app import app
+from tests.ctr.account.accounts import plant_account
 from tests.docs.source_recipes import DOCS, ROOT, blocks, follow_in_source
 from tests.stylegan.foreign import originals
 
@@ -78,6 +79,20 @@ def test_folders_at_night(desk: Path, ad_folder: Path) -> None:
     assert len((desk / "scores.csv").read_text().splitlines()) == 3
     assert len((desk / "improved" / "results.jsonl").read_text().splitlines()) == 2
     assert "100 nights" in (desk / "brand.json").read_text()
+
+
+def test_own_account(desk: Path) -> None:
+    account = plant_account(110, rate=0.05, seed=1)
+    rows = [
+        {"ad_name": one.ad_name, "headline": one.headline, "description": one.description, "platform": one.platform,
+         **one.context, "impressions": one.impressions, "clicks": one.clicks} for one in account.creatives
+    ]  # fmt: skip
+    pd.DataFrame(rows[:80]).to_csv(desk / "export.csv", index=False)
+    pd.DataFrame(rows[80:]).drop(columns=["impressions", "clicks"]).to_csv(desk / "new-ads.csv", index=False)
+    follow("how-to-own-account.md", desk)
+    assert "The best floor is" in (desk / "model" / "README.md").read_text()
+    assert set(pd.read_csv(desk / "by-age.csv").segment) == {"age=18-24", "age=25-34", "age=35-44"}
+    assert pd.read_csv(desk / "scores.csv").ctr.mean() == pytest.approx(0.021, rel=1e-3)
 
 
 def test_own_face_model(desk: Path) -> None:

@@ -31,6 +31,7 @@ from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import TrainingError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.features.outcomes import fold
 
 NUM_FOLDS = 5
 SEED_STEP = 1000  # between the seeds of predictor, judge and auditor
@@ -316,13 +317,17 @@ def _draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:
 
 
 def number_contexts(creatives: Sequence[Creative]) -> np.ndarray:
-    """Return [N] int64: ads of one test have the same number, else ads that were shown in the same context.
+    """Return [N] int64: ads of one test have the same number, else ads of one brand, else ads shown in the same context.
 
-    Inside such a group rates differ by words and picture, not by whom the ads were shown to.
+    Inside such a group rates differ by words and picture more than by whom the ads were shown to.
     """
-    keys = []
+    keys: list[tuple[Any, ...]] = []
+    has_brands = len({fold(creative.brand) for creative in creatives}) > 2
     for creative in creatives:
-        context = (creative.brand, creative.category, creative.platform, creative.placement, creative.audience)
-        keys.append(("test", creative.test_id) if creative.test_id else (*context, *sorted(creative.context.items())))
+        context = (creative.category, creative.platform, creative.placement, creative.audience)
+        if creative.test_id or has_brands:
+            keys.append(("test", creative.test_id) if creative.test_id else ("brand", fold(creative.brand)))
+        else:
+            keys.append((*context, *sorted(creative.context.items())))
     numbers: dict[Any, int] = {}
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)

@@ -38,6 +38,7 @@ from adcreative.features.outcomes import fold
 
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
+UNCHANGED = 1e-9  # variance of a difference, squared log-odds
 SHIPPED_PREFIX = "shipped."
 
 
@@ -111,8 +112,8 @@ class AccountModel:
         """Return what each other creative is worth against the first: expected change of log-odds and its deviation, [N-1].
 
         New words, a changed picture and changed faces are each believed as far as such differences came true between held-out
-        ads of one test or context (`ctr.changes`); what those left unexplained, or what the mixed model does not know of the
-        difference if that is more, is the deviation.
+        ads of one test, brand or context (`ctr.changes`). The deviation is what the mixed model does not know of the
+        difference, scaled to the coverage of held-out ads, and what two ads vary beyond everything known.
         """
         first, others = features[0], list(features[1:])
         own_words = [one.with_words_of(first) for one in others]
@@ -124,11 +125,12 @@ class AccountModel:
         full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
         mean = self.changes.mean(full - no_words, picture, no_words - picture)
         versions = encoded.rows(np.arange(num + 1))
-        distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
-        unexplained = self.changes.variance(*distances)
         mixed = self.stack.members.get(MIXED)
-        unknown = mixed.change(versions)[1] * self.spread.effects if isinstance(mixed, MixedModel) else np.zeros(num)
-        return mean, np.sqrt(np.maximum(unknown, unexplained))
+        if not isinstance(mixed, MixedModel):
+            distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
+            return mean, np.sqrt(self.changes.variance(*distances))
+        unknown = mixed.change(versions)[1] * self.spread.effects  # 0 where nothing was changed
+        return mean, np.sqrt(unknown + np.where(unknown > UNCHANGED, 2 * self.spread.extra, 0.0))
 
     def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
         """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""
@@ -171,6 +173,10 @@ class AccountModel:
         values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS} | dict(creative.context)
         known = self._known
         return {name: text for name, text in values.items() if text.strip() and not _values_of(text) <= known.get(name, set())}
+
+    def known_values(self, column: str) -> list[str]:
+        """Return the values of a categorical column that the fit had, folded."""
+        return list(self.encoder.vocabularies[column]) if column in self.encoder.column_names else []
 
     @cached_property
     def _known(self) -> dict[str, set[str]]:
