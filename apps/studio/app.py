@@ -174,24 +174,25 @@ def _wire_ad(
     handlers: Handlers, form: Fields, visitor: gr.BrowserState, scored: list[Any], outputs: list[Any], moved: list[Any]
 ) -> None:
     """Whenever the form holds another ad, show what belongs to that one, and nothing of the ad before."""
-    settle = _settle(handlers)
+    settle, page_ad = _settle(handlers), gr.State("")
 
-    def look(request: gr.Request, visitor: str | None = None, **form: Any) -> list[Any]:
+    def look(request: gr.Request, page_ad: str, visitor: str | None = None, **form: Any) -> list[Any]:
         owner = find_owner(visitor, request)
-        found = handlers.look(owner, form)
+        found = handlers.look(owner, form, page_ad)
         if found is None:
-            return [gr.skip()] * (len(scored) + len(outputs) + len(moved))
-        (shown, record), screen = found[0] or (fragments.placeholder(EMPTY_SCORE), None), found[1]
-        moves = [gr.update(interactive=True), gr.update(visible=handlers.is_running(owner))]
+            return [gr.skip()] * (1 + len(scored) + len(outputs) + len(moved))
+        (shown, record), screen = found.score or (fragments.placeholder(EMPTY_SCORE), None), found.screen
+        is_running = handlers.is_running(owner)
+        moves = [gr.update(interactive=not is_running), gr.update(visible=is_running)]
         return [
-            shown, record, "", gr.update(value=None, visible=False), *_flat(screen),
+            found.ad, shown, record, "", gr.update(value=None, visible=False), *_flat(screen),
             *moves, *settle(request, screen.record, visitor, is_other=True)[len(moves) :],
         ]  # fmt: skip
 
     gr.on(
         [component.change for component in form.values()],  # type: ignore[attr-defined]
-        look, None, [*scored, *outputs, *moved], inputs_kwargs={**form, "visitor": visitor}, trigger_mode="always_last",
-        **MOVES,
+        look, None, [page_ad, *scored, *outputs, *moved], inputs_kwargs={**form, "visitor": visitor, "page_ad": page_ad},
+        trigger_mode="always_last", **MOVES,
     )  # fmt: skip
 
 

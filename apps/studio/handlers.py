@@ -38,6 +38,15 @@ SEARCH_OF_OTHER_AD = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a page shows of an ad: what the ad is known by, its score (fragment and record; None before that), its screen."""
+
+    ad: str
+    score: tuple[str, dict[str, Any]] | None
+    screen: Screen
+
+
 @dataclass(kw_only=True)
 class Search:
     """A search on the board: its job, which returns the last screen, its place in the line for the model, what its ad is
@@ -107,11 +116,18 @@ class Handlers:
         self.belongings.note(owner, creative.image_path)
         return self.desk.bring(owner, identify(creative))
 
-    def look(self, owner: str, form: Mapping[str, str | None]) -> tuple[tuple[str, dict[str, Any]] | None, Screen] | None:
-        """Return what belongs to the ad that the form holds now: its score and its last screen; None when it is the same ad."""
-        if not self.bring(owner, form):
+    def look(self, owner: str, form: Mapping[str, str | None], page_ad: str) -> Look | None:
+        """Return what belongs to the ad that the form holds now; None when the page shows that ad already.
+
+        Args:
+            page_ad: what the ad on the page is known by. The server may have heard of the form's ad before the page has, by
+                a button that was pressed at once, so only the page knows what it shows.
+        """
+        self.bring(owner, form)
+        state = self.desk.find(owner)
+        if state.ad == page_ad:
             return None
-        return self.desk.find(owner).score, self.find_screen(owner) or Screen()
+        return Look(ad=state.ad, score=state.score, screen=self.find_screen(owner) or Screen())
 
     def inspect(self, image_path: str | None, owner: str = "") -> tuple[str, list[str], bool]:
         """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
