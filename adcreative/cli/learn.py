@@ -80,6 +80,7 @@ def train(
                 network=network,
                 settings=settings,
                 seed=seed,
+                restart=restart,
                 progress=progress,
                 should_stop=should_stop,
             )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import MANIFEST, write_atomically
 from adcreative.catalog.formats.logs import log_columns, read_sample
 from adcreative.catalog.log_schema import LogSchema, check_columns, load_schema, propose_schema, render_schema
 from adcreative.config import did_you_mean, load_config
@@ -91,6 +91,7 @@ def train_log(
     network: str,
     settings: Path | None = None,
     seed: int = 0,
+    restart: bool = False,
     progress: Progress = lambda stage, done, total: None,
     should_stop: ShouldStop = lambda: False,
 ) -> LogSummary:
@@ -102,13 +103,16 @@ def train_log(
 
     Args:
         schema: schema.toml. network: a name of `ctr.networks.registry`. settings: TOML with [inputs], [training] and [network].
+        restart: a model that stands in `out` is replaced.
     Raises:
-        CatalogError: the log cannot be read. ConfigError: schema, settings or network do not fit each other or the log.
+        CatalogError: the log cannot be read, or `out` holds a model. ConfigError: schema, settings, network and log do not fit.
         TrainingError: rows that nothing can be learnt from, or a loss that is not finite.
     """
     started_s, log, out = time.monotonic(), Path(log), Path(out)
     if out.is_file():
         raise CatalogError(f"{out} is a file; the model needs a folder. Choose another place.")
+    if (out / MANIFEST).exists() and not restart:
+        raise CatalogError(f"{out} holds a model; choose another place, or train it anew with --restart")
     from adcreative.ctr.networks.registry import find_network
 
     entry, roles = find_network(network), load_schema(schema)

@@ -23,9 +23,10 @@ from adcreative.catalog.log_schema import LogSchema, render_schema
 
 NETWORKS = ("linear", "fm", "dnn", "autoint", "fgcnn", "finalmlp", "adaptdhm", "optinter")
 SETTINGS = {
-    "linear": "", "fm": "", "adaptdhm": "hidden_dims = [400, 400]", "dnn": "hidden_dims = [400, 400, 400]",
+    "linear": "", "fm": "", "adaptdhm": "hidden_dims = [400, 400]",
+    "dnn": "hidden_dims = [400, 400, 400]\nbatch_norm = true\ndropout_prob = 0.2",
     "autoint": "attention_dim = 64\nnum_layers = 3\nnum_heads = 2", "optinter": "hidden_dims = [400, 400]",
-    "finalmlp": "hidden_dims_1 = [400]\nhidden_dims_2 = [100]\nnum_heads = 5\ngate_dims = [400]\n"
+    "finalmlp": "hidden_dims_1 = [400]\nhidden_dims_2 = [100]\nnum_heads = 5\nbatch_norm = true\ngate_dims = [400]\n"
     'context_1 = ["user"]\ncontext_2 = ["item"]\ndropout_prob_1 = 0.4\ndropout_prob_2 = 0.4',
     "fgcnn": "channels = [14, 16]\nkernel_heights = [7, 7]\npool_sizes = [2, 2]\nnew_maps = [3, 3]\nhidden_dims = [400, 400]",
 }  # fmt: skip

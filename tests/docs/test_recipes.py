@@ -26,6 +26,7 @@ from adcreative.cli.app import app
 from tests.ctr.account.accounts import plant_account
 from tests.docs.source_recipes import DOCS, ROOT, blocks, follow_in_source
 from tests.stylegan.foreign import originals
+from tests.verbs.test_train_log import make_log
 
 UNNAMED = {"csv": "ads/metadata.csv", "json": "brand.json"}  # these formats have no comments to name a file in
 
@@ -105,6 +106,14 @@ def test_own_face_model(desk: Path) -> None:
     assert after.shape == before.shape
     assert 0.02 < (before != after).any(axis=2).mean() < 0.5
     assert names["model"].generator.config.size == 16
+
+
+def test_impression_logs(desk: Path) -> None:
+    for name, seed in (("impressions", 0), ("later", 1)):
+        make_log(1500, seed).to_parquet(desk / f"{name}.parquet")
+    follow("how-to-impression-logs.md", desk)
+    assert len((desk / "rates.csv").read_text().splitlines()) == 1501
+    assert '"gates"' in (desk / "metrics.json").read_text()
 
 
 @pytest.mark.parametrize("thing", ["network", "platform", "metric"])

@@ -233,6 +233,8 @@ def test_networks_that_need_more_than_the_schema_names_say_so(folder: Path, tmp_
 
 def test_a_changed_model_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     train(folder, tmp_path / "model", "linear")
+    with pytest.raises(CatalogError, match="holds a model; choose another place, or train it anew with --restart"):
+        train(folder, tmp_path / "model", "linear")
     manifest = tmp_path / "model" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"network": "linear"', '"network": "dnn"'))
     with pytest.raises(ArtifactError, match="do not fit together"):
