@@ -138,7 +138,7 @@ def _by_meaning(column: str, folded: str) -> list[ColumnProposal]:
     """Return what the words of a column's name speak for, the surest first."""
     plain = " ".join(re.sub(r"[()\[\]/.:,;#*]", " ", folded).split())
     found = []
-    near = difflib.get_close_matches(folded, all_spellings(), n=1, cutoff=_FUZZY) if len(folded) >= 5 else []
+    near = difflib.get_close_matches(folded, all_spellings(), n=1, cutoff=_FUZZY) if 5 <= len(folded) <= 80 else []
     if near and (target := _rename(all_spellings()[near[0]].field)):
         found.append(ColumnProposal(column=column, target=target, confidence=0.75, reason=f'spelt nearly like "{near[0]}"'))
     for target, (words, nots) in _keywords().items():
@@ -256,7 +256,7 @@ class _Figures:
 def _is_number(cell: Any) -> bool:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         return True
-    return isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()) is not None
+    return isinstance(cell, str) and len(cell) <= 40 and _NUMBER.fullmatch(cell.strip()) is not None
 
 
 def _settle(header: Sequence[str], candidates: Sequence[ColumnProposal], figures: _Figures) -> list[ColumnProposal]:

@@ -25,6 +25,7 @@ _MAX_LINE_CHARS = 1_000_000
 _CHUNK_BYTES = 1 << 20
 # What spreadsheets write where UTF-8 is not used, western Europe first: the one under which most column names are known wins.
 _ENCODINGS = ("cp1252", "cp1250", "cp1254", "cp932", "gb18030", "big5", "cp949", "latin-1")
+_MAX_JUDGED_CELLS = 300
 _MULTIBYTE = ("cp932", "gb18030", "big5", "cp949")
 _UNCLOSED = (
     "a quotation mark is opened and not closed.",
@@ -157,8 +158,8 @@ def _count_known(path: Path, encoding: str, is_known: IsKnown) -> int:
     """Return how many cells of one of the first lines are known column names under an encoding."""
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         lines = [_read_line(file) for _ in range(MAX_PREAMBLE_LINES)]
-    cells = [_split(line.strip("\r\n"), delimiter) for line in lines if line.strip() for delimiter in _DELIMITERS]
-    return max((sum(is_known(cell) for cell in row if cell.strip()) for row in cells), default=0)
+    rows = [_split(line.strip("\r\n"), delimiter) for line in lines if line.strip() for delimiter in _DELIMITERS]
+    return max((sum(is_known(cell) for cell in row[:_MAX_JUDGED_CELLS] if cell.strip()) for row in rows), default=0)
 
 
 def _can_decode(path: Path, encoding: str) -> bool:
@@ -178,7 +179,7 @@ def detect_delimiter(header_line: str, is_known: IsKnown = lambda name: False) -
 
     def count(delimiter: str) -> tuple[int, int]:
         cells = _split(header_line, delimiter)
-        return sum(is_known(cell) for cell in cells), len(cells)
+        return sum(is_known(cell) for cell in cells[:_MAX_JUDGED_CELLS]), len(cells)
 
     return max(_DELIMITERS, key=count)  # the first of equals: comma
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 MAX_PREAMBLE_LINES = 40
 MAX_COLUMNS = 2_000
+_MAX_JUDGED_CELLS = 300  # of a line; more are not needed to tell a header
 _MIN_KNOWN = 3  # known columns that make a line below the first one the header
 _NUMBER = re.compile(r"[\d\s.,%$€£¥+\-/:]+")
 
@@ -19,7 +20,7 @@ def find_header(lines: Sequence[Sequence[str]], is_known: IsKnown) -> int:
     The first line is the header unless a later one has at least three columns that we know and more than twice as many as the
     first. When no line has, a first line of a single cell is a title, and the first wide line of texts below it the header.
     """
-    counts = [sum(is_known(cell) for cell in line if cell.strip()) for line in lines]
+    counts = [sum(is_known(cell) for cell in line[:_MAX_JUDGED_CELLS] if cell.strip()) for line in lines]
     best = counts.index(max(counts))
     if counts[best] >= _MIN_KNOWN and counts[best] > 2 * counts[0]:
         return best

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import yaml
@@ -26,6 +26,7 @@ _CURRENCY = re.compile(r"\s*[(\[]\s*([A-Z]{3})\s*[)\]]\s*$")
 _PERCENT = re.compile(r"\s*(?:\(%\)|\[%\]|%)\s*$")
 _NUMBERED = re.compile(r"(.*?\D) ?(\d{1,2})")
 _MAX_PARTS = 20
+MAX_NAME_CHARS = 150  # no platform has longer column names
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,17 @@ class Platform:
 
 def fold_column(name: str) -> str:
     """Return a header cell without case, accents, currency suffix and white space that differ from export to export."""
-    name = unicodedata.normalize("NFKC", name.replace("\ufeff", "").strip()).replace("\u2019", "'")
+    name = unicodedata.normalize("NFKC", " ".join(name.replace("\ufeff", "").split())).replace("\u2019", "'")
     folded = _PERCENT.sub("", _CURRENCY.sub("", name)).casefold()
     if folded.isascii() or not any("\u3040" <= letter <= "\u9fff" for letter in folded):
         folded = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
-    folded = re.sub(r"\s*([()])\s*", r" \1 ", re.sub(r"[_\-\u2010-\u2015]", " ", folded))
+    folded = re.sub(r"([()])", r" \1 ", re.sub(r"[_\-\u2010-\u2015]", " ", folded))
     return unicodedata.normalize("NFC", " ".join(folded.split()))
 
 
 def read_currency(name: str) -> str:
     """Return the currency code a header cell ends in, as in "Amount spent (EUR)", or ""."""
-    found = _CURRENCY.search(name.strip())
+    found = _CURRENCY.search(name[-20:].strip())
     return found.group(1) if found else ""
 
 
@@ -121,6 +122,7 @@ def all_spellings() -> Mapping[str, Alias]:
     return found
 
 
+@lru_cache(maxsize=20_000)
 def is_known_column(name: str) -> bool:
     """True when some platform has a column of that name."""
-    return find_alias(all_spellings(), fold_column(name)) is not None
+    return len(name) <= MAX_NAME_CHARS and find_alias(all_spellings(), fold_column(name)) is not None

@@ -44,6 +44,7 @@ _DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cp
 _OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
 _MONEY = ("spend", "cpc", "cpc_link", "cpc_all", "cpm", "ctr", "ctr_link", "ctr_all", "revenue", "cost_per_conversion", "roas")
 _CLICK_KINDS = {"clicks_all": ", which counts every click on the ad", "clicks_outbound": ", which counts clicks that leave"}
+_MAX_PREAMBLE_CHARS = 500
 _OTHER_TARGETS = ("campaign", "ad_set", "ad_id", "day", "ctr", "conversions", "revenue", "image_hash", "long_headline")
 TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if name not in COLUMNS), IGNORE)
 
@@ -281,7 +282,7 @@ def _describe(
 
 def _read_range(preamble: Sequence[str], language: str) -> tuple[str, str]:
     """Return the first and last day that lines above the header name, such as "November 1, 2026 - November 24, 2026"."""
-    for line in preamble:
+    for line in (whole[:_MAX_PREAMBLE_CHARS] for whole in preamble):
         inner = re.findall(r"\(([^()]*)\)", line)
         for text in (line, *inner):
             for parts in _split_range(text):

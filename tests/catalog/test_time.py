@@ -1,0 +1,60 @@
+"""Hostile headers, preambles and names cost no more than their length."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from adcreative.catalog.naming import propose_pattern
+from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.numbers import read_amount, read_count, read_date
+from adcreative.catalog.platforms.totals import is_total
+from adcreative.catalog.proposal import propose_mapping
+from adcreative.catalog.results import read_results
+from adcreative.errors import CatalogError
+
+RUNS = [
+    "- " * 100_000,
+    " " * 200_000,
+    "(" * 200_000,
+    "_" * 200_000,
+    "9" * 200_000,
+    "1. " * 60_000,
+    "[a]" * 60_000,
+    "a1" * 90_000,
+]
+MAX_SECONDS = 10.0
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: repr(run[:3]))
+def test_long_runs_cost_their_length(tmp_path: Path, run: str) -> None:
+    started = time.process_time()
+    for read in (
+        fold_column,
+        read_count,
+        is_total,
+        lambda text: read_date(text, "en"),
+        lambda text: propose_pattern([text, "b"]),
+    ):
+        read(run)
+    read_amount(run, decimal_comma=True)
+    text = f"{run}\nReport {run}\nAd name,Impressions,Link clicks,{run[:100_000]}\n{run[:100_000]},1000,10,{run[:100_000]}\n"
+    for encoding in ("utf-8", "utf-16"):
+        (tmp_path / "a.csv").write_bytes(text.encode(encoding) + (b"\xe9" if encoding == "utf-8" else b""))
+        for open_table in (read_results, propose_mapping):
+            try:
+                open_table(tmp_path / "a.csv")
+            except CatalogError as error:
+                assert len(str(error)) < 1_000  # noqa: PT017 - either is right, a hang is not
+    assert time.process_time() - started < MAX_SECONDS
+
+
+def test_wide_headers_in_an_unknown_encoding_are_judged_quickly(tmp_path: Path) -> None:
+    line = ",".join(f"spalte {number}" for number in range(1_900))
+    (tmp_path / "a.csv").write_bytes((f"{line}\n" * 60).encode() + b"\xff\xfe\x81")
+    started = time.process_time()
+    with pytest.raises(CatalogError, match=r"a\.csv"):
+        read_results(tmp_path / "a.csv")
+    assert time.process_time() - started < MAX_SECONDS
