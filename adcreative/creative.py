@@ -126,6 +126,30 @@ class Edit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """An edit that the search found, composed at full size and scored from final pixels and words.
+
+    uplift, uplift_low: change of log-odds and its lower bound. change, change_low, change_high: relative change of the click
+    rate (0.1: ten percent more clicks per impression) with its 90 % interval. All of them are predictions of the two models
+    that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
+    realism (0..1): of the worst face; None when no face was opened. size: of the edit, in standard deviations.
+    """
+
+    uplift: float
+    uplift_low: float
+    change: float
+    change_low: float
+    change_high: float
+    identity: float | None
+    realism: float | None
+    size: float
+    headline: str
+    description: str
+    cta: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchRecord:
     """How a search went. hypervolume: of the front after each generation. rendered: candidates scored again from final pixels.
 
@@ -155,8 +179,9 @@ class EditResult:
     uplift_low, uplift_high: 90 % interval of the change from ctr_original to ctr_edited (0.1: ten percent more clicks per
     impression); narrower than the intervals of the two rates, whose errors are mostly shared. None unless edited.
     identity_similarity (-1..1), realism (0..1): of the worst face against itself unedited; None without an opened face.
-    consent_id: what the creative names, whether or not it permitted the edit. enough_data: as in Prediction; where it is False
-    the rates order candidates of one creative at best, and a report must not state them.
+    alternatives: the best distinct edits that were found, the delivered one among them, also of an ad that is kept; the largest
+    lower bound first. consent_id: what the creative names, whether or not it permitted the edit. enough_data: as in Prediction;
+    where it is False the rates order candidates of one creative at best, and a report must not state them.
     """
 
     file_name: str
@@ -193,6 +218,7 @@ class EditResult:
     consent_id: str = ""
     enough_data: bool = True
     search: SearchRecord = SearchRecord()
+    alternatives: tuple[Alternative, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""

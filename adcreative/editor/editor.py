@@ -20,16 +20,15 @@ from typing import Any
 import numpy as np
 
 from adcreative.config import config_as_dict
-from adcreative.creative import Creative, EditResult
+from adcreative.creative import Alternative, Creative, EditResult
 from adcreative.editor.decision.finalists import (
-    Alternative,
     Finalist,
+    describe_alternative,
     finish_edit,
-    name_alternative,
     pick_finalist,
     score_finalists,
 )
-from adcreative.editor.decision.judge import Verdict
+from adcreative.editor.decision.judge import Verdict, choose_alternatives, choose_finalists
 from adcreative.editor.decision.opinions import audit
 from adcreative.editor.decision.result import FinalEdit, Original, build_result, predict_control_change, record_search
 from adcreative.editor.models import EditorTools
@@ -56,9 +55,8 @@ class EditOutcome:
 
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
     inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. search: what the
-    search found. lines: what it chose among. config: the settings it was made with. alternatives: the finalists, largest lower
-    bound first. choose: choose(index) delivers one of the alternatives instead, or keeps the ad when it does not survive the
-    same verdict; it holds the opened picture in memory.
+    search found. lines: what it chose among. config: the settings it was made with. choose: choose(index) delivers one of the
+    alternatives instead, or keeps the ad when it does not survive the same verdict; it holds the opened picture in memory.
     """
 
     result: EditResult
@@ -68,8 +66,12 @@ class EditOutcome:
     search: SearchResult = field(repr=False)
     lines: Lines = field(repr=False)
     config: EditorConfig = field(repr=False)
-    alternatives: tuple[Alternative, ...] = ()
     choose: Callable[[int], EditOutcome] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The best distinct edits that were found, the largest lower bound first; also when the ad is kept."""
+        return self.result.alternatives
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,19 +111,26 @@ def edit_creative(
         render=PixelScorer(opened, lines, scorer, tools.extractor) if surrogate is not None else None,
         progress=progress, should_stop=should_stop,
     )  # fmt: skip
-    finalists = score_finalists(opened, found, space, lines, tools, config)
-    return _decide(_Searched(opened, lines, space, found, finalists, tools, config, permission, note), started_s)
+    chosen = choose_finalists(found.front, space, num_finalists=config.num_finalists)
+    finalists = score_finalists(opened, chosen, space, lines, tools, config)
+    others = choose_alternatives(found.edits, chosen, space, num_alternatives=config.num_finalists)
+    alternatives = score_finalists(opened, others, space, lines, tools, config)
+    return _decide(_Searched(opened, lines, space, found, finalists, alternatives, tools, config, permission, note), started_s)
 
 
 @dataclass(frozen=True)
 class _Searched:
-    """A creative after its search: what is decided about, and what the decision is made with."""
+    """A creative after its search: what is decided about, and what the decision is made with.
+
+    finalists: the edits that may be delivered by themselves. others: the best of the rest, which a user may choose.
+    """
 
     opened: EditableCreative
     lines: Lines
     space: GeneSpace
     found: SearchResult
     finalists: list[Finalist]
+    others: list[Finalist]
     tools: EditorTools
     config: EditorConfig
     permission: Permission
@@ -130,6 +139,11 @@ class _Searched:
     def audit(self, finalist: Finalist) -> Verdict:
         pair = [self.opened.creative, finalist.creative]
         return audit(pair, [self.opened.features, finalist.features], finalist.opinion, self.tools, self.config)
+
+    @property
+    def ranked(self) -> list[Finalist]:
+        """Finalists and others, the largest lower bound first."""
+        return sorted([*self.finalists, *self.others], key=lambda finalist: -finalist.low)
 
     def finish(self, finalist: Finalist) -> FinalEdit:
         return finish_edit(self.opened, finalist, self.tools.directions.names)
@@ -171,11 +185,9 @@ def _decide(searched: _Searched, started_s: float) -> EditOutcome:
     )  # fmt: skip
     result, image_u8 = _deliver(searched, original, winner, verdict)
     result = replace(result, reason=_explain(searched, verdict), seconds=round(time.monotonic() - started_s, 3))
-    ranked = sorted(searched.finalists, key=lambda finalist: -finalist.low)
     outcome = EditOutcome(
         result=result, image_u8=image_u8, control_u8=control_u8, verdict=verdict, search=searched.found, lines=searched.lines,
-        config=config, alternatives=tuple(name_alternative(one, searched.finish(one).edits) for one in ranked),
-        choose=lambda idx: _deliver_other(outcome, searched, original, ranked[idx]),
+        config=config, choose=lambda idx: _deliver_other(outcome, searched, original, searched.ranked[idx]),
     )  # fmt: skip
     return outcome
 
@@ -189,7 +201,10 @@ def _deliver(
     is_delivered = edit is not None and verdict is not None and verdict.is_delivered
     record = record_search(searched.found, edit.genome if edit is not None and is_delivered else None)
     image_u8 = edit.creative.image_u8 if edit is not None and is_delivered else searched.opened.image_u8
-    return replace(result, evaluations=searched.found.evaluations, search=record), image_u8
+    alternatives = tuple(
+        describe_alternative(one, searched.finish(one).edits, result.ctr_original or 0.0) for one in searched.ranked
+    )
+    return replace(result, evaluations=searched.found.evaluations, search=record, alternatives=alternatives), image_u8
 
 
 def _deliver_other(outcome: EditOutcome, searched: _Searched, original: Original, chosen: Finalist) -> EditOutcome:

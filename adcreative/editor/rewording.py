@@ -42,9 +42,10 @@ def reword(creative: Creative, outcome: EditOutcome, headline: str, description:
         creative=final, features=features[1], edits=(*others, *list_word_edits(creative, final)),
         identity=edited.identity_similarity, realism=edited.realism,
     )  # fmt: skip
+    search = edited.search if verdict.is_delivered else replace(edited.search, delivered=None)
     result = replace(
         build_result(original, new, verdict, tools, config), ctr_control=edited.ctr_control, evaluations=edited.evaluations,
-        seconds=edited.seconds, search=edited.search if verdict.is_delivered else replace(edited.search, delivered=None),
+        search=search, alternatives=edited.alternatives, seconds=edited.seconds,
         reason=f"words written by hand; {verdict.reason}",
     )  # fmt: skip
     image_u8 = outcome.image_u8 if verdict.is_delivered else picture(creative)

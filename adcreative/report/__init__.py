@@ -4,6 +4,7 @@
     rates       which lift may be shown, the bars of a rate chart, how much traffic a test needs
     drift       where the face edits of a run go all together
     search_plots the front of a search and whether a second model followed, as coordinates
+    alternatives the other edits that were found, and their expected change
     pictures    previews as data URIs, and where two pictures differ
     rendering   the jinja2 environment (autoescaped) and the parts that the app shares
     page        write_report: the page itself

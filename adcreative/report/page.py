@@ -17,6 +17,7 @@ from typing import Any
 
 from adcreative.creative import FailedCreative
 from adcreative.report import pictures, words
+from adcreative.report.alternatives import OtherEdit, list_alternatives
 from adcreative.report.drift import measure_drift
 from adcreative.report.rates import (
     Lift,
@@ -83,6 +84,7 @@ class CreativeCard:
     control: pictures.Preview | None = None
     closeups: Closeups | None = None
     search_plots: SearchPlots | None = None
+    alternatives: tuple[OtherEdit, ...] = ()
 
 
 def write_report(
@@ -203,6 +205,7 @@ def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, im
                 "after": pictures.preview(read["edited"]) if row.get("status") == "edited" else None,
                 "control": pictures.preview(read["control"], 320),
                 "search_plots": plot_search(row) if _may_state_gains(row, card.lift, calibration) else None,
+                "alternatives": list_alternatives(row, may_state_gains=_may_state_gains(row, card.lift, calibration)),
                 "closeups": Closeups(before=before, control=control, after=after) if before and after else None,
             }
         )

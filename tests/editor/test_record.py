@@ -62,3 +62,35 @@ def test_a_search_that_ended_itself_says_so_and_a_kept_ad_marks_nothing() -> Non
     assert len(result.search.curve) < 26
     assert result.status == "kept"
     assert result.search.delivered is None
+
+
+def test_a_kept_ad_lists_the_best_distinct_edits_with_their_expected_change() -> None:
+    def harm(f: CreativeFeatures) -> float:  # every edit costs something, some headlines less than others
+        return -3.0 - float(np.abs(f.face_attributes).sum()) - 0.5 * abs((f.appeal or 0.0) - 0.01)
+
+    ad = fake_ad(cta="Shop now")
+    kept = edit_creative(ad, tools=fake_tools(harm), config=QUICK)
+    found = kept.result.alternatives
+    assert kept.result.status == "kept"
+    assert len(found) == QUICK.num_finalists
+    assert len({(one.headline, one.description, one.edits) for one in found}) == len(found)
+    assert [one.uplift_low for one in found] == sorted((one.uplift_low for one in found), reverse=True)
+    assert found[0].headline == "Shoes, shoes"  # the least harmful line
+    for one in found:
+        assert one.edits
+        assert one.uplift_low <= 0.0
+        assert one.change_low <= one.change <= one.change_high
+        moved = kept.result.ctr_original * (1 + one.change)  # type: ignore[operator]
+        change = np.log(moved / (1 - moved)) - np.log(kept.result.ctr_original / (1 - kept.result.ctr_original))  # type: ignore[operator]
+        assert change == pytest.approx(one.uplift)
+    written = json.loads(json.dumps(kept.result.as_dict()))["alternatives"]
+    assert [one["headline"] for one in written] == [one.headline for one in found]
+    chosen = kept.choose(0)  # type: ignore[misc]
+    assert (chosen.result.status, chosen.result.alternatives) == ("kept", found)
+    assert "is not certain" in chosen.result.reason
+
+
+def test_an_edited_ad_lists_what_was_delivered_among_its_alternatives(outcome: EditOutcome) -> None:
+    listed = [(one.headline, one.edits) for one in outcome.result.alternatives]
+    assert (outcome.result.headline_edited, outcome.result.edits) in listed
+    assert len(listed) == QUICK.num_finalists

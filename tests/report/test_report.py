@@ -409,3 +409,41 @@ def test_reasons_are_said_in_words(text: str, said: str) -> None:
     assert words.part("picture") == "what the picture shows"
     assert words.sentence("words: of Upworthy") == "Words: of Upworthy"
     assert words.sentence("") == ""
+
+
+def other(headline: str = "Boots for rain", change: float = 0.021, **changes: object) -> dict:
+    words_edit = {"face": -1, "direction": "headline", "strength": 0.0}
+    return {
+        "headline": headline, "description": "", "cta": "", "edits": [words_edit], "uplift": 0.02, "uplift_low": -0.01,
+        "change": change, "change_low": -0.033, "change_high": 0.075, **changes,
+    }  # fmt: skip
+
+
+def test_a_kept_creative_lists_the_best_versions_with_their_expected_change(image_dir: Path) -> None:
+    kept = EditResult(file_name="b.png", status="kept", headline_original="Boots", ctr_original=0.015).as_dict()
+    smile = {"face": 0, "direction": "smile", "strength": 1.2}
+    found = [other(), other(headline="Boots", change=-0.01, edits=[smile])]
+    page = report(image_dir, {**kept, "alternatives": found})
+    assert "The best versions that were found, none of them sure enough to deliver" in page
+    assert "Headline: Boots for rain" in page
+    assert "+2.1% (−3.3% to +7.5%)" in page
+    assert "the words as they are" in page
+    assert "more smile" in page
+    for silent in ({"settings": {"seed": 7}}, {"row": {"enough_data": False}}):
+        row = {**kept, **silent.get("row", {}), "alternatives": found}
+        page = report(image_dir, row, **({"settings": silent["settings"]} if "settings" in silent else {}))
+        assert "Headline: Boots for rain" in page
+        assert "How much each would change the click rate cannot be stated." in page
+        assert "+2.1%" not in page
+
+
+def test_what_was_delivered_is_not_listed_again(image_dir: Path) -> None:
+    row = edited_row()
+    same = other(
+        headline=row["headline_edited"], description=row["description_edited"], edits=row["edits"], cta=row["cta_edited"]
+    )
+    page = report(image_dir, {**row, "alternatives": [same, other()]})
+    assert "Other versions that were found" in page
+    assert page.count("Headline: Boots for rain") == 1
+    assert f"Headline: {row['headline_edited']}" not in page
+    assert "Other versions" not in report(image_dir, row)  # results of earlier versions list none

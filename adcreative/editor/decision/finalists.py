@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from adcreative.creative import Creative, Edit
-from adcreative.editor.decision.judge import KNEE_SHARE, choose_finalists, pick_knee
+from adcreative.creative import Alternative, Creative, Edit
+from adcreative.editor.decision.judge import INTERVAL_Z, KNEE_SHARE, pick_knee
 from adcreative.editor.decision.opinions import Opinion, ask_choosers
-from adcreative.editor.decision.result import FinalEdit, list_word_edits
+from adcreative.editor.decision.result import FinalEdit, list_word_edits, move_rate
 from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.final_pixels import compose_creative
 from adcreative.editor.scoring.objectives import LIKENESS_DECIMALS
-from adcreative.editor.search.registry import SearchResult
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
@@ -53,47 +53,19 @@ class Finalist:
         return self.genome.fitness.values[2]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Alternative:
-    """A finalist that can be delivered instead, as shown to the user.
-
-    uplift, uplift_low: mean and lower bound of predictor and judge from final pixels and words (log-odds). identity (-1..1),
-    realism (0..1): of the worst face; None when no face was opened. size: standard deviations.
-    """
-
-    uplift: float
-    uplift_low: float
-    identity: float | None
-    realism: float | None
-    size: float
-    headline: str
-    description: str
-    edits: tuple[Edit, ...]
-
-
-def name_alternative(finalist: Finalist, edits: tuple[Edit, ...]) -> Alternative:
-    """Return the record of a finalist with these edits."""
-    return Alternative(
-        uplift=finalist.predicted, uplift_low=finalist.low, identity=finalist.identity,
-        realism=finalist.realism, size=finalist.size,
-        headline=finalist.creative.headline, description=finalist.creative.description, edits=edits,
-    )  # fmt: skip
-
-
 def score_finalists(
     opened: EditableCreative,
-    found: SearchResult,
+    genomes: Sequence[Individual],
     space: GeneSpace,
     lines: Lines,
     tools: EditorTools,
     config: EditorConfig,
 ) -> list[Finalist]:
-    """Compose the finalists of a search, extract them from final pixels and words, and score them anew with two models.
+    """Compose edits at full size, extract them from final pixels and words, and score them again with predictor and judge.
 
     One that cannot be extracted any more, or whose faces are below a floor, is dropped.
     """
-    chosen = choose_finalists(found.front, space, num_finalists=config.num_finalists)
-    seen = [compose_edit(opened, genome, space, lines) for genome in chosen]
+    seen = [compose_edit(opened, genome, space, lines) for genome in genomes]
     extracted = tools.extractor.extract([finalist.creative for finalist in seen]) if seen else []
     finalists = [
         replace(finalist, features=features)
@@ -162,4 +134,17 @@ def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: t
     return FinalEdit(
         creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
         realism=finalist.realism,
+    )  # fmt: skip
+
+
+def describe_alternative(finalist: Finalist, edits: tuple[Edit, ...], rate: float) -> Alternative:
+    """Return the record of a finalist with these edits, for a creative whose predicted rate (0..1) is `rate`."""
+    low, high = (finalist.predicted + side * INTERVAL_Z * finalist.std for side in (-1, 1))
+    change, change_low, change_high = (
+        move_rate(rate, one) / rate - 1 if rate else 0.0 for one in (finalist.predicted, low, high)
+    )
+    return Alternative(
+        uplift=finalist.predicted, uplift_low=finalist.low, change=change, change_low=change_low, change_high=change_high,
+        identity=finalist.identity, realism=finalist.realism, size=finalist.size, headline=finalist.creative.headline,
+        description=finalist.creative.description, cta=finalist.creative.cta, edits=edits,
     )  # fmt: skip

@@ -88,6 +88,26 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
     return chosen
 
 
+def choose_alternatives(
+    edits: Sequence[Individual], finalists: Sequence[Individual], space: GeneSpace, *, num_alternatives: int
+) -> list[Individual]:
+    """Return the best edits to list beside the finalists, so that there are num_alternatives of both.
+
+    Each differs from the finalists and from each other in a line, the scene, or visibly in the picture; a button alone is no
+    difference.
+
+    Args:
+        edits: what the search found, the largest lower bound first, whatever its sign.
+    """
+    chosen: list[Individual] = []
+    for edit in edits:
+        if len(finalists) + len(chosen) >= num_alternatives:
+            break
+        if all(space.distance(edit, other, ignore=("button",)) > MIN_DISTANCE for other in (*finalists, *chosen)):
+            chosen.append(edit)
+    return chosen
+
+
 def shrink_uplift(chosen: float, audited: float) -> float:
     """Return the uplift to expect when two models predict `chosen` and the third `audited`; 0 unless both are gains."""
     if chosen <= 0.0 or audited <= 0.0:

@@ -72,6 +72,12 @@ class Archive:
         self._render_contenders()
         self._update_front(keys)
 
+    def allowed_edits(self) -> list[Individual]:
+        """Return one candidate for each different edit that violates no limit, the largest lower bound first."""
+        found = [members[0] for members in self._members.values()]
+        allowed = [one for one in found if one.fitness.violation == 0.0 and one.fitness.values[2] > 0.0]  # of some size
+        return sorted(allowed, key=lambda one: -one.fitness.values[0])
+
     def final_front(self) -> tools.ParetoFront:
         """Return the Pareto front of all candidates under the scores they have in the end."""
         front = tools.ParetoFront()

@@ -32,7 +32,8 @@ NUM_SPREAD = 6  # candidates of the first generation that are rendered whatever 
 class SearchResult:
     """What a search found.
 
-    front: the final Pareto front, of all candidates that were scored, the largest lower bound first. best_so_far: the best
+    front: the final Pareto front, of all candidates that were scored, the largest lower bound first. edits: all different edits
+    that violate no limit, the largest lower bound first. best_so_far: the best
     candidate after each generation. evaluations: candidates asked for; distinct: those that differed. is_complete: False when
     the search was cancelled; is_stopped: True when its own rule ended it. The logbook's column "second" is what the second
     opinion said of the best so far. pairs: (lower bound by the surrogate, lower bound from final pixels) of each candidate that
@@ -40,6 +41,7 @@ class SearchResult:
     """
 
     front: tuple[Individual, ...]
+    edits: tuple[Individual, ...] = field(repr=False)
     best_so_far: tuple[Individual, ...]
     logbook: tools.Logbook = field(repr=False)
     evaluations: int
@@ -115,7 +117,8 @@ def search_edits(
             break
     members = tuple(individual for individual in archive.final_front() if individual.fitness.violation == 0.0)
     return SearchResult(
-        front=members, best_so_far=tuple(best_so_far), logbook=logbook, evaluations=evaluations, distinct=archive.num_scored,
+        front=members, edits=tuple(archive.allowed_edits()), best_so_far=tuple(best_so_far), logbook=logbook,
+        evaluations=evaluations, distinct=archive.num_scored,
         is_complete=is_complete, is_stopped=is_stopped, pairs=tuple(archive.pairs), best_changes=archive.num_changes,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ Shapes: P population, G genes, F faces, K directions, L adjustments, S = F * K +
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -219,9 +219,10 @@ class GeneSpace:
         """Return whether pixels change, not words and button alone."""
         return bool(self.decode([genome]).any() or genome[-1])
 
-    def distance(self, first: Individual, second: Individual) -> float:
-        """Return how far apart two edits are, in standard deviations; infinite when a choice differs."""
-        if first[-len(CHOICES) :] != second[-len(CHOICES) :]:
+    def distance(self, first: Individual, second: Individual, *, ignore: Collection[str] = ()) -> float:
+        """Return how far apart two edits are, in standard deviations; infinite when a choice outside `ignore` differs."""
+        pairs = zip(CHOICES, first[-len(CHOICES) :], second[-len(CHOICES) :], strict=True)
+        if any(one != other for kind, one, other in pairs if kind not in ignore):
             return float("inf")
         a, b = self.decode([first, second])
         return float(np.linalg.norm(a - b))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.editor.decision.judge import choose_finalists, give_verdict, pick_knee, shrink_uplift
+from adcreative.editor.decision.judge import choose_alternatives, choose_finalists, give_verdict, pick_knee, shrink_uplift
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
@@ -82,3 +82,17 @@ def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() ->
     assert (low + high) / 2 == pytest.approx(verdict.expected)
     drawn = np.random.default_rng(0).normal(verdict.expected, 0.1, 200_000)
     assert ((low <= drawn) & (drawn <= high)).mean() == pytest.approx(0.9, abs=3e-3)
+
+
+def test_alternatives_fill_up_the_finalists_and_differ_in_more_than_a_button() -> None:
+    space = GeneSpace(num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=3, num_buttons=2)
+
+    def edit(strength: float, headline: float, button: float = 0.0) -> Individual:
+        return Individual([strength, float(strength != 0.0), headline, 0.0, button, 0.0])
+
+    finalists = [edit(0.0, 1.0)]
+    other_button, close, other_line, face = edit(0.0, 1.0, 1.0), edit(0.2, 1.0), edit(0.0, 2.0), edit(1.5, 1.0)
+    found = choose_alternatives([other_button, close, other_line, face], finalists, space, num_alternatives=5)
+    assert found == [other_line, face]
+    assert choose_alternatives([other_line, face], finalists, space, num_alternatives=2) == [other_line]
+    assert choose_alternatives([other_line], finalists, space, num_alternatives=1) == []

@@ -129,3 +129,10 @@ def test_who_leads_by_next_to_nothing_is_not_rendered() -> None:
     archive.score([candidate(0.52)], lambda genomes: [scored(0.5004)])
     archive.score([candidate(0.51)], measured)
     assert pixels.asked == [0.5, 0.51]
+
+
+def test_every_allowed_edit_is_listed_once_the_best_first() -> None:
+    archive = Archive(ONE, None, num_rendered=0)
+    archive.score([ONE.original(), candidate(0.5), candidate(1.0), candidate(0.5)], measured)
+    archive.score([candidate(-1.0)], lambda genomes: [scored(9.0, violation=0.1)])
+    assert [one[0] for one in archive.allowed_edits()] == [1.0, 0.5]

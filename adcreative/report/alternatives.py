@@ -1,0 +1,52 @@
+"""The other edits that a search found, in words: what each changes, and by how much it is expected to move the click rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.report import words
+
+MAX_LISTED = 8
+NO_WORDS = "the words as they are"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherEdit:
+    """One edit of a list: its new words, its changes of the picture, and its expected change ("" where none may be stated)."""
+
+    words: tuple[str, ...]
+    picture: tuple[str, ...]
+    change: str
+
+
+def list_alternatives(row: Mapping[str, Any], *, may_state_gains: bool) -> tuple[OtherEdit, ...]:
+    """List the alternatives of a result that are not what it delivers, best first; empty for results of earlier versions.
+
+    Args:
+        may_state_gains: False lists them without figures.
+    """
+    delivered = _described(row, "_edited") if row.get("status") == "edited" else None
+    found = [one for one in row.get("alternatives") or () if _described(one) != delivered]
+    return tuple(_describe(row, one, may_state_gains=may_state_gains) for one in found[:MAX_LISTED])
+
+
+def _described(values: Mapping[str, Any], suffix: str = "") -> tuple[Any, ...]:
+    """Return what tells two edits of one creative apart."""
+    edits = sorted((int(one["face"]), str(one["direction"]), float(one["strength"])) for one in values.get("edits") or ())
+    return (*(values.get(f"{kind}{suffix}") or "" for kind in words.WORD_LABELS), tuple(edits))
+
+
+def _describe(row: Mapping[str, Any], one: Mapping[str, Any], *, may_state_gains: bool) -> OtherEdit:
+    new = [
+        f"{label}: {words.clip(str(one[kind]))}"
+        for kind, label in words.WORD_LABELS.items()
+        if one.get(kind) and one[kind] != (row.get(f"{kind}_original") or "")
+    ]
+    low, high = one.get("change_low"), one.get("change_high")
+    change = ""
+    if may_state_gains and None not in (one.get("change"), low, high):
+        ends = f"{words.signed_percent(low)} to {words.signed_percent(high)}"
+        change = f"{words.signed_percent(one['change'])} ({ends})"
+    return OtherEdit(words=tuple(new) or (NO_WORDS,), picture=words.describe_face_edits(one.get("edits") or ()), change=change)
