@@ -100,10 +100,13 @@ def squared_distance(vectors: np.ndarray, origin: np.ndarray) -> np.ndarray:
     return difference
 
 
-def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
+def fit_change_calibration(rows: HeldOutChanges, *, prior_slope: float = PRIOR_SLOPE) -> ChangeCalibration:
     """Fit slopes by weighted least squares within groups, then the unexplained variation by its excess over binomial noise.
 
     Groups of one creative say nothing about changes and are left out; with none left the priors are returned.
+
+    Args:
+        prior_slope: towards which slopes are drawn; 1 for effects that were shrunk where they were estimated.
     """
     kept = np.flatnonzero((rows.impressions > 0) & (rows.clicks >= MIN_CLICKS))
     _, place, sizes = np.unique(rows.group[kept], return_inverse=True, return_counts=True)
@@ -111,7 +114,7 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     _, place = np.unique(place, return_inverse=True)
     num_groups = int(place.max()) + 1 if len(place) else 0
     if not num_groups:
-        prior = {name: ChannelCalibration(PRIOR_SLOPE, FACE_TAU if name == "faces" else PRIOR_TAU) for name in CHANNELS}
+        prior = {name: ChannelCalibration(prior_slope, FACE_TAU if name == "faces" else PRIOR_TAU) for name in CHANNELS}
         return ChangeCalibration(prior, 0, 0)
     clicks, impressions = rows.clicks[kept] + 0.5, rows.impressions[kept] + 1.0
     noise = 1.0 / clicks + 1.0 / (impressions - clicks)
@@ -130,7 +133,7 @@ def fit_change_calibration(rows: HeldOutChanges) -> ChangeCalibration:
     design = centred(np.stack([rows.words[kept], rows.picture[kept], rows.faces[kept]], axis=1))
     target = centred(left)
     gram = design.T @ (weight[:, None] * design) + np.eye(len(CHANNELS)) / PRIOR_STD**2
-    slopes = np.linalg.solve(gram, design.T @ (weight * target) + PRIOR_SLOPE / PRIOR_STD**2)
+    slopes = np.linalg.solve(gram, design.T @ (weight * target) + prior_slope / PRIOR_STD**2)
     slopes = np.clip(slopes, 0.0, MAX_SLOPE)
     residual = target - design @ slopes
     own_share = 1.0 - weight / np.bincount(place, weight)[place]  # what centring leaves of a row's own variance

@@ -45,6 +45,22 @@ def draw_evaluation(metrics: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
+def draw_account(figures: Mapping[str, Any]) -> bytes:
+    """Return a PNG of an account model's out-of-fold figures: rates by tenth of impressions, coverage by impressions."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.4), dpi=110, layout="constrained")
+    reliability, coverage = figure.subplots(1, 2)
+    no_interval = {"observed_interval": None, "coverage_interval": None}
+    _draw_reliability(reliability, [{**one, **no_interval} for one in figures["reliability"]])
+    _draw_coverage(coverage, [{**one, **no_interval} for one in figures["by_impressions"]])
+    coverage.set_xlabel("tenth of the ads, fewest impressions first")
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
+
+
 def _draw_reliability(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
     predicted, observed = ([100 * one[name] for one in bins] for name in ("predicted", "observed"))
     top = 1.15 * max([*predicted, *observed, 1e-6])

@@ -17,6 +17,7 @@ from adcreative.verbs.model_folder import ROLES, note_models
 
 __all__ = ["train"]
 
+PLOT = "reliability.png"
 MODALITIES = ("words", "picture", "faces", "context")
 
 
@@ -45,13 +46,14 @@ def train(
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
     data, out = Path(data), Path(out)
-    outputs = (failures_path(out / "training"), out / "README.md")
+    outputs = (failures_path(out / "training"), out / "README.md", out / PLOT)
     check_outputs(outputs, (data, columns), restart=restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
     from adcreative.features.builder import check_finite
     from adcreative.report.account_card import render_account_card
+    from adcreative.report.plots import draw_account
     from adcreative.verbs.loading import load_tools
 
     catalog = read_usable(data, columns, images=images)
@@ -73,7 +75,9 @@ def train(
     note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
     failures = [*catalog.failures, *failures]
     with own_outputs(outputs, (data, columns), restart=restart):
-        write_atomically(out / "README.md", render_account_card(fitted[0].card("predictor")).encode())
+        card = fitted[0].card("predictor")
+        write_atomically(out / PLOT, draw_account(card["calibration"]))
+        write_atomically(out / "README.md", render_account_card(card, plot=PLOT).encode())
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
 

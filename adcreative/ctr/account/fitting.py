@@ -247,7 +247,8 @@ def _learn(
         HeldOutChanges(
             full, full - no_words, no_faces - context, no_words - no_faces, impressions, clicks, number_contexts(creatives),
             words_vectors, picture_vectors,
-        )
+        ),
+        prior_slope=1.0,
     )  # fmt: skip
     members = unseen.versions[0]
     comparisons = compare(held_out, members, clicks, impressions, table.group, seed=seed)

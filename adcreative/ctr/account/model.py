@@ -113,7 +113,7 @@ class AccountModel:
 
         New words, a changed picture and changed faces are each believed as far as such differences came true between held-out
         ads of one test, brand or context (`ctr.changes`). The deviation is what the mixed model does not know of the
-        difference, scaled to the coverage of held-out ads, and what two ads vary beyond everything known.
+        difference, scaled to the coverage of held-out ads, and what an ad varies beyond everything known.
         """
         first, others = features[0], list(features[1:])
         own_words = [one.with_words_of(first) for one in others]
@@ -130,7 +130,7 @@ class AccountModel:
             distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
             return mean, np.sqrt(self.changes.variance(*distances))
         unknown = mixed.change(versions)[1] * self.spread.effects  # 0 where nothing was changed
-        return mean, np.sqrt(unknown + np.where(unknown > UNCHANGED, 2 * self.spread.extra, 0.0))
+        return mean, np.sqrt(unknown + np.where(unknown > UNCHANGED, self.spread.extra, 0.0))
 
     def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
         """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""

@@ -1,0 +1,56 @@
+"""The card of an account's model says what was measured, and which floor it cannot be told from."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from adcreative.report.account_card import render_account_card
+from adcreative.report.plots import draw_account
+
+
+def member(gain: float, low: float, high: float, **more: Any) -> dict[str, Any]:
+    return {
+        "weight": 0.0, "is_floor": True, "spearman": 0.4, "level": 1.0, "gain_of_stack": gain, "gain_interval": [low, high],
+    } | more  # fmt: skip
+
+
+def card(**members: Any) -> dict[str, Any]:
+    bins = [{"n": 10, "predicted": 0.01, "observed": 0.012}, {"n": 10, "predicted": 0.03, "observed": 0.029}]
+    tenths = [{"impressions": 50.0, "coverage": 0.91, "level": 1.1}, {"impressions": 5_000.0, "coverage": 0.89, "level": 0.98}]
+    return {
+        "members": members, "limits": ["It knows this account alone."], "content_hash": "ab" * 32,
+        "training": {"num_creatives": 1200, "num_groups": 300, "impressions": 10**6, "clicks": 2 * 10**4,
+                     "languages": {"nl": 1200}},
+        "calibration": {"level": 0.99, "coverage": 0.9, "spearman": 0.83, "reliability": bins, "by_impressions": tenths},
+    }  # fmt: skip
+
+
+def test_each_member_has_a_line_and_the_best_floor_is_named() -> None:
+    page = render_account_card(
+        card(
+            mean=member(0.004, 0.003, 0.005, spearman=None), words=member(0.0001, 0.00005, 0.0002, weight=0.25),
+            mixed=member(0.0, -0.0001, 0.0001, weight=0.75, is_floor=False),
+        ),
+        plot="reliability.png",
+    )  # fmt: skip
+    assert "| mean (floor) | 0.00 |  | 1.00 | +4 (+3 to +5) |" in page
+    assert "The best floor is words; the whole is better, beyond chance." in page
+    assert "0.99 times the observed ones" in page
+    assert "cover 90.0% of held-out ads" in page
+    assert "nl 1,200" in page
+    assert "](reliability.png)" in page
+
+
+def test_a_floor_that_cannot_be_told_apart_is_said_to_be_so() -> None:
+    assert "the whole cannot be told from it." in render_account_card(card(words=member(0.0001, -0.0001, 0.0002)))
+    assert "it and may be worse." in render_account_card(card(words=member(-0.0001, -0.0002, 0.0)))
+
+
+def test_the_plot_is_a_picture_that_differs_with_the_figures() -> None:
+    drawn = draw_account(card()["calibration"])
+    other = card()["calibration"] | {"by_impressions": [{"impressions": 9.0, "coverage": 0.5, "level": 1.0}]}
+    assert Image.open(io.BytesIO(drawn)).size == (1100, 484)
+    assert drawn != draw_account(other)
