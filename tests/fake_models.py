@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -35,6 +35,7 @@ class History:
 
 class Extractor:
     cache = None
+    hashes = {"clip": "c"}  # noqa: RUF012
 
     def extract(self, creatives: Sequence[Creative]) -> list[Any]:
         return [CreativeError("broken", "Mend it.") if "broken" in one.headline else one.headline for one in creatives]
@@ -47,10 +48,10 @@ class Extractor:
 
 
 class Predictor:
-    notes: Mapping[str, Any] = {"grades": {}}
-    ood_scores: Mapping[str, Any] = {}
-    builder = None
     content_hash = "p"
+
+    def grade(self, creative: Creative, features: Any) -> dict[str, str]:
+        return {"row": "none"}
 
     def predict(self, creatives: Sequence[Creative], features: Sequence[Any], history: History) -> list[Prediction]:
         predictions = []
@@ -119,9 +120,7 @@ def modules() -> dict[str, Any]:
     editor.edit_creative = edit_creative
     builder: Any = ModuleType("adcreative.features.builder")
     builder.AccountHistory = History
-    evidence: Any = ModuleType("adcreative.ctr.evidence")
-    evidence.grade_row = lambda creative, features, **_: {"row": "none"}
-    return {module.__name__: module for module in (loading, editor, builder, evidence)}
+    return {module.__name__: module for module in (loading, editor, builder)}
 
 
 def install() -> None:
