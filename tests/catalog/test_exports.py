@@ -184,3 +184,13 @@ def test_older_encodings_are_told_by_the_column_names(tmp_path: Path, text: str,
     (row,) = read_results(write(tmp_path / "meta.csv", text, encoding)).rows
     assert row.ad_name in text
     assert (row.impressions, row.clicks) == (1000, 10)
+
+
+def test_lines_below_the_table_are_no_ads(tmp_path: Path) -> None:
+    text = (
+        "Report Name: Ads\n\nAd title,Campaign,Ad group,Impressions,Clicks,Spend\nRun far,Brand,Shoes,1000,10,5\n"
+        "\u00a92026 Microsoft Corporation. All rights reserved.\n"
+    )
+    path = write(tmp_path / "report.csv", text)
+    assert read_results(path).dropped == {"line below the table": 1}
+    assert [creative.headline for creative in read_catalog(path).creatives] == ["Run far"]

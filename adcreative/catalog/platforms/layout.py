@@ -14,7 +14,7 @@ from typing import Any
 from adcreative.catalog.platforms.numbers import finite, is_blank, read_amount, read_count, read_date
 from adcreative.catalog.platforms.totals import is_total, means_all
 
-TOTAL_ROW, NO_NAME, SUBTOTAL = "total row", "no ad name", "subtotal over a breakdown"
+TOTAL_ROW, NO_NAME, SUBTOTAL, FOOTER = "total row", "no ad name", "subtotal over a breakdown", "line below the table"
 IGNORE = "ignore"
 TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
 IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name")
@@ -99,6 +99,8 @@ class PlatformLayout:
             return TOTAL_ROW if is_sum or (self.platform == "meta" and "ad_name" in self.names) else NO_NAME
         if "ad_name" in self.names and "ad_name" not in raw and self.platform == "meta" and not self._has_own_text(raw):
             return TOTAL_ROW
+        if self.has_results and len(cells) > 3 and sum(not is_blank(cell) for cell in cells) == 1:
+            return FOOTER
         if any(means_all(raw.get(name)) for name in self.broken_down):
             return SUBTOTAL
         if self.broken_down and not any(name in raw for name in self.broken_down):

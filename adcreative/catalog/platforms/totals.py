@@ -17,7 +17,10 @@ _RESULTS = (
     r"|.*\d+\s*(?:件|个|個|則|개).*(?:結果|成效|成果|결과)"
     r"|\d+\s+\w+\s+sonuçları.*"
 )
-_TOTAL = re.compile(rf"\W*(?:(?:{_WORDS})(?:\s*[:：].*|\s+[-\u2013\u2014]\s+.*)?|{_RESULTS})\W*", re.IGNORECASE)
+_TOTAL = re.compile(
+    rf"\W*(?:(?:{_WORDS})(?:\s*[:：].*|\s+(?:of|for|von|de|di|van|z|dari)\s+\d+\s.*|\s+[-\u2013\u2014]\s+.*)?|{_RESULTS})\W*",
+    re.IGNORECASE,
+)
 _ALL = frozenset(
     ("all", "all (default)", "alle", "tous", "tout", "toutes", "todos", "todas", "tutti", "tutte", "wszystkie", "すべて",
      "総計", "全部", "全部 (默认)", "전체", "모두", "semua", "tümü", "hepsi")

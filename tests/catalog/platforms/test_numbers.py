@@ -75,13 +75,15 @@ def test_grouped_counts_are_read_back(count: int, mark: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["Total", "Total: Ads", "Gesamtsumme", "合計: アカウント", "Results from 12 ads", "Resultados de 3 anúncios", "총계",
-     "Toplam", "12 个广告的成效", "-- Total", "Totale complessivo"],
+     "Toplam", "12 个广告的成效", "-- Total", "Totale complessivo", "Total of 12 results"],
 )  # fmt: skip
 def test_totals_in_many_languages(text: str) -> None:
     assert is_total(text)
 
 
-@pytest.mark.parametrize("text", ["Total comfort", "Total-Comfort", "Summer", "12 reasons", "Sumatra", 12, None])
+@pytest.mark.parametrize(
+    "text", ["Total comfort", "Total 5 star comfort", "Total-Comfort", "Summer", "12 reasons", "Sumatra", 12, None]
+)
 def test_ads_are_no_totals(text: object) -> None:
     assert not is_total(text)
 
