@@ -23,7 +23,9 @@ def main() -> int:
     for warning in summary.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     parts = "generator and encoder" if summary.has_encoder else "generator"
-    print(f"{summary.source_format} {parts}, {summary.size_px} px, {summary.num_parameters:,} parameters: {summary.path}")
+    print(
+        f"{summary.source_format} {parts}, {summary.size_px} px, {summary.num_parameters:,} parameters: {str(summary.path)!r}"
+    )
     print(f"licence: {summary.licence}")
     return 0
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stylegan.errors import CheckpointError, ShapeError
+from stylegan.foreign.messages import printable
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import file_sha256
 
@@ -77,7 +78,7 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
         rows = _finite(content, "the boundary", path)
         if rows.ndim not in (2, 3) or rows.shape[0] != 1 or (rows.ndim == 3 and rows.shape[1] not in (1, num_rows)):
             raise CheckpointError(
-                f"{path} has shape {list(rows.shape)}, expected a boundary [1, w_dim] or [1, {num_rows}, w_dim]"
+                f"{str(path)!r} has shape {list(rows.shape)}, expected a boundary [1, w_dim] or [1, {num_rows}, w_dim]"
             )
         rows = rows.reshape(1, -1, rows.shape[-1])
         vectors = np.broadcast_to(rows, (1, num_rows, rows.shape[2])).reshape(1, -1).copy()
@@ -89,7 +90,9 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
         comp, mean, std = (_finite(content[key], key, path) for key in ("comp", "mean", "std"))
         num, w_dim = comp.shape[0], comp.shape[-1]
         if comp.size != num * w_dim or std.size != num or mean.size != w_dim:
-            raise CheckpointError(f"{path}: comp {list(comp.shape)}, mean {list(mean.shape)}, std {list(std.shape)} do not fit")
+            raise CheckpointError(
+                f"{str(path)!r}: comp {list(comp.shape)}, mean {list(mean.shape)}, std {list(std.shape)} do not fit"
+            )
         units = comp.reshape(num, 1, w_dim) * std.reshape(num, 1, 1)
         return ForeignDirections(
             names=tuple(f"{Path(path).stem}_{i}" for i in range(num)),
@@ -97,8 +100,8 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
             num_rows=num_rows, unit=UNIT_DEVIATION, mean=mean.reshape(w_dim),
             provenance={"format": "ganspace", **provenance},
         )  # fmt: skip
-    found = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else type(content).__name__
-    raise CheckpointError(f"{path} holds {found}, expected a boundary tensor or a dict with comp, mean and std")
+    found = printable(", ".join(sorted(map(str, content)))) if isinstance(content, dict) else type(content).__name__
+    raise CheckpointError(f"{str(path)!r} holds {found}, expected a boundary tensor or a dict with comp, mean and std")
 
 
 def ganspace_coordinates(directions: ForeignDirections, w: np.ndarray) -> np.ndarray:
@@ -124,14 +127,16 @@ def _read_tensors(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise CheckpointError(f"no direction file {path}") from error
+        raise CheckpointError(f"no direction file {str(path)!r}") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, OSError) as error:
         if path.read_bytes()[:23] == b"version https://git-lfs":
-            raise CheckpointError(f"{path} is a Git LFS pointer, not the file itself; fetch it with: git lfs pull") from error
-        raise CheckpointError(f"{path} is damaged or asks to run code on loading; expected plain tensors") from error
+            raise CheckpointError(
+                f"{str(path)!r} is a Git LFS pointer, not the file itself; fetch it with: git lfs pull"
+            ) from error
+        raise CheckpointError(f"{str(path)!r} is damaged or asks to run code on loading; expected plain tensors") from error
 
 
 def _finite(tensor: object, name: str, path: Path) -> np.ndarray:
     if not isinstance(tensor, Tensor) or not bool(torch.isfinite(tensor).all()):
-        raise CheckpointError(f"{path}: {name} is not a tensor of finite numbers")
+        raise CheckpointError(f"{str(path)!r}: {name} is not a tensor of finite numbers")
     return tensor.detach().float().numpy()

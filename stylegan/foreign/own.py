@@ -29,7 +29,7 @@ def read_beside_manifest(path: Path) -> FaceModel | None:
     try:
         manifest = json.loads(manifest_path.read_text())
     except ValueError as error:
-        raise CheckpointError(f"{manifest_path} is not JSON: {error}") from error
+        raise CheckpointError(f"{str(manifest_path)!r} is not JSON: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("kind") != "face-model":
         return None
     if path.name != "model.safetensors" or manifest.get("sha256") != file_sha256(path):

@@ -30,7 +30,6 @@ class TensorTable:
 
     def __init__(self, tensors: Mapping[str, object], *, what: str) -> None:
         self.what = what
-        self.num_tensors = len(tensors)
         self._tensors: dict[str, Tensor] = {}
         for name, tensor in without_wrapper(tensors).items():
             if not isinstance(tensor, Tensor):

@@ -60,12 +60,6 @@ class BoundedReader:
         self._left -= len(line)
         return line
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fill a buffer."""
-        content = self.read(len(buffer))
-        buffer[:] = content
-        return len(content)
-
 
 def _marked(machine: Any) -> list[Any]:
     items: list[Any] = machine.pop_mark()

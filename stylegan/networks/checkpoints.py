@@ -118,38 +118,94 @@ def build_networks(manifest: Mapping[str, Any]) -> tuple[Generator, FaceEncoder 
     raise CheckpointError(f'unknown kind of encoder "{kind}"; this version reads {EMBEDDED}, {E4E} and null')
 
 
+def read_manifest(path: Path, *, kind: str, format_: int) -> dict[str, Any]:
+    """Read the manifest.json of a folder of weights.
+
+    Raises:
+        CheckpointError: it is no JSON object, of another kind or format, or names no sha256.
+    """
+    what = repr(str(path))
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{what} is not JSON: {str(error)[:200]}; restore or re-create it") from error
+    if not isinstance(manifest, dict):
+        raise CheckpointError(f"{what} holds a {type(manifest).__name__}, expected an object of {kind}")
+    if manifest.get("format") != format_ or manifest.get("kind") != kind:
+        found = f"{manifest.get('kind')!r} of format {manifest.get('format')!r}"
+        raise CheckpointError(f"{what} is a {found}; this version reads {kind} format {format_}")
+    if not isinstance(manifest.get("sha256"), str):
+        raise CheckpointError(f"{what} names no sha256 of its weights; restore or re-create it")
+    return manifest
+
+
+def check_sizes(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Compare the sizes in a manifest with the tensors, before networks of these sizes are made.
+
+    Raises:
+        CheckpointError: they differ, or a size is missing or no number.
+    """
+
+    def length(name: str, axis: int) -> int:
+        return int(tensors[name].shape[axis]) if name in tensors and tensors[name].ndim > axis else 0
+
+    def count(start: str, end: str) -> int:
+        return sum(name.startswith(start) and name.endswith(end) for name in tensors)
+
+    try:
+        config = GeneratorConfig(**manifest["generator"])
+        rows = {r: length(f"generator.synthesis.to_rgbs.{j}.weight", 1) for j, r in enumerate(config.resolutions)}
+        pairs: dict[str, tuple[object, object]] = {
+            "num_mapping_layers": (config.num_mapping_layers, count("generator.mapping.layers.", ".weight")),
+            "channels": (config.channels, rows),
+            "w_dim": (config.w_dim, length("generator.synthesis.convs.0.affine.weight", 1)),
+            "z_dim": (config.z_dim, length("generator.mapping.layers.0.weight", 1)),
+        }
+        encoder = dict(manifest["encoder"] or {})
+        if manifest.get("encoder_kind", EMBEDDED) == E4E:
+            pairs["encoder's num_rows"] = encoder["num_rows"], count("encoder.network.styles.", ".linear.weight")
+            pairs["encoder's w_dim"] = encoder.get("w_dim", 512), length("encoder.network.styles.0.linear.weight", 0)
+        elif encoder:
+            pairs["encoder's num_rows * w_dim"] = encoder["num_rows"] * encoder["w_dim"], length("encoder.to_rows.weight", 0)
+            pairs["encoder's code_dim"] = encoder.get("code_dim", 512), length("encoder.to_code.weight", 0)
+            pairs["encoder's level_width"] = encoder.get("level_width", 48), length("encoder.levels.0.weight", 0)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"the manifest does not describe a face model: {error}") from error
+    for name, (said, found) in pairs.items():
+        if said != found:
+            raise CheckpointError(
+                f"the weights do not fit the manifest: its {name} is {str(said)[:200]}, the tensors have {found}"
+            )
+
+
 def load_face_model(model_dir: Path) -> FaceModel:
     """Load a face model written by `save_face_model`.
 
     Raises:
         CheckpointError: a file is missing or truncated, the hash differs, the format is unknown, or tensors do not fit.
     """
-    manifest_path, weights_path = model_dir / "manifest.json", model_dir / "model.safetensors"
-    if not manifest_path.is_file() or not weights_path.is_file():
-        raise CheckpointError(f"no face model in {model_dir}: expected manifest.json and model.safetensors")
-    manifest = json.loads(manifest_path.read_text())
-    if manifest.get("format") != FORMAT or manifest.get("kind") != "face-model":
-        raise CheckpointError(
-            f"{manifest_path} is a {manifest.get('kind')} of format {manifest.get('format')}; "
-            f"this version reads face-model format {FORMAT}"
-        )
+    weights_path = model_dir / "model.safetensors"
+    if not (model_dir / "manifest.json").is_file() or not weights_path.is_file():
+        raise CheckpointError(f"no face model in {str(model_dir)!r}: expected manifest.json and model.safetensors")
+    manifest, what = read_manifest(model_dir / "manifest.json", kind="face-model", format_=FORMAT), repr(str(weights_path))
     digest = file_sha256(weights_path)
     if digest != manifest["sha256"]:
-        raise CheckpointError(f"{weights_path} has sha256 {digest[:12]}, its manifest says {manifest['sha256'][:12]}")
-    generator, encoder = build_networks(manifest)
+        raise CheckpointError(f"{what} has sha256 {digest[:12]}, its manifest says {manifest['sha256'][:12]!r}")
     try:
         tensors = load_file(weights_path)
+        check_sizes(manifest, tensors)
+        generator, encoder = build_networks(manifest)
         _load_state(generator, tensors, "generator.")
         if encoder is not None:
             _load_state(encoder, tensors, "encoder.")
     except (SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{weights_path} does not fit its manifest: {error}") from error
+        raise CheckpointError(f"{what} does not fit its manifest: {error}") from error
     known = ("generator.",) if encoder is None else ("generator.", "encoder.")
     unknown = [k for k in tensors if not k.startswith(known)]
     if unknown:
-        raise CheckpointError(f"{weights_path} has {len(unknown)} tensors with no place, first {unknown[0]}")
+        raise CheckpointError(f"{what} has {len(unknown)} tensors with no place, first {unknown[0]!r}")
     if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
-        raise CheckpointError(f"{weights_path} holds NaN or infinite weights")
+        raise CheckpointError(f"{what} holds NaN or infinite weights")
     if encoder is not None:
         encoder.eval().requires_grad_(False)
     return FaceModel(generator.eval().requires_grad_(False), encoder, manifest)

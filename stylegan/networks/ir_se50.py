@@ -7,7 +7,6 @@ Sources: Deng et al. 2019 (ArcFace, IR-SE 50), Richardson et al. 2021 (pSp, map-
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -185,8 +184,3 @@ class E4EEncoder(nn.Module):
 
     def forward(self, images_f32: Tensor) -> Tensor:
         return self.expand(self.encode(images_f32))
-
-
-def published_config(generator_size: int) -> E4EConfig:
-    """Return the published sizes for a generator of this many pixels: 1024 px gives 18 rows and 267,136,704 parameters."""
-    return E4EConfig(num_rows=2 * int(math.log2(generator_size)) - 2)

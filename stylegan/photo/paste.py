@@ -118,23 +118,6 @@ def paste_render(picture_f32: np.ndarray, region: FaceRegion, render_u8: np.ndar
     window += region.mask * (sample(render_u8.astype(np.float32), region.grid) - window)
 
 
-def seam(before_u8: np.ndarray, after_u8: np.ndarray, mask: np.ndarray) -> float:
-    """Return how much steeper the picture became across the mask's edge: mean gradient after / before - 1.
-
-    Args:
-        before_u8, after_u8: [H, W, 3] uint8. mask: [H, W] bool, True where the picture may have changed.
-    Returns:
-        0 for no change; 0.05 is a seam of five per cent. Steps of less than one grey level on average count as one, so that
-        a flat ground does not make noise look like a seam.
-    """
-    steps = []
-    for axis in (0, 1):
-        is_edge = np.diff(mask.astype(np.int8), axis=axis) != 0
-        steps.append([np.abs(np.diff(p.astype(np.float32), axis=axis)).mean(axis=2)[is_edge] for p in (before_u8, after_u8)])
-    before, after = (float(np.concatenate([pair[i] for pair in steps]).mean()) for i in (0, 1))
-    return (after - before) / max(before, 1.0)
-
-
 def _without_drift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return how each point moved [N, 2], without the shift, turn and scaling that fit the skull's points best.
 

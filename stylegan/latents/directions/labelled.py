@@ -12,7 +12,6 @@ nuisance and is not offered as a direction.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
+from stylegan.networks.checkpoints import file_sha256, read_manifest
 
 FORMAT = 1
 PROTECTED = ("sex", "african", "asian", "irish", "age", "skin_red", "skin_green", "skin_blue")
@@ -112,11 +113,6 @@ class DirectionSet:
         names = list(self.table["held_still"])
         return self.regressors[[row for row, name in enumerate(names) if name in PROTECTED]]
 
-    @property
-    def unrestricted(self) -> DirectionSet:
-        """Those that need no switch."""
-        return self.select([name for name in self.names if name not in self.restricted])
-
     def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Move codes along the directions.
 
@@ -151,7 +147,7 @@ class DirectionSet:
             tensors["regressors"] = np.ascontiguousarray(self.regressors, dtype=np.float32)
         save_file(tensors, path)
         manifest = {
-            "format": FORMAT, "kind": "face-directions", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "format": FORMAT, "kind": "face-directions", "sha256": file_sha256(path),
             "names": list(self.names), "low": [float(v) for v in self.low], "high": [float(v) for v in self.high],
             "table": dict(self.table), "restricted": list(self.restricted),
             "max_error": None if self.limits is None else self.limits.max_error,
@@ -167,20 +163,25 @@ class DirectionSet:
         """
         manifest_path, path = directions_dir / "manifest.json", directions_dir / "directions.safetensors"
         if not manifest_path.is_file() or not path.is_file():
-            raise CheckpointError(f"no directions in {directions_dir}: expected manifest.json, directions.safetensors")
-        manifest = json.loads(manifest_path.read_text())
-        if manifest.get("kind") != "face-directions" or manifest.get("format") != FORMAT:
-            raise CheckpointError(f"{manifest_path} is not face-directions of format {FORMAT}")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
-            raise CheckpointError(f"{path} differs from the hash in its manifest; restore or re-create it")
-        tensors = load_file(path)
-        limits = EditLimits(tensors["covered_eyes"], manifest["max_error"]) if "covered_eyes" in tensors else None
-        return cls(
-            names=tuple(manifest["names"]), vectors=tensors["vectors"], limits=limits,
-            regressors=tensors.get("regressors"),
-            low=np.array(manifest["low"], dtype=np.float32), high=np.array(manifest["high"], dtype=np.float32),
-            table=manifest["table"], restricted=tuple(manifest.get("restricted", ())),
-        )  # fmt: skip
+            raise CheckpointError(f"no directions in {str(directions_dir)!r}: expected manifest.json, directions.safetensors")
+        manifest = read_manifest(manifest_path, kind="face-directions", format_=FORMAT)
+        what = repr(str(path))
+        if file_sha256(path) != manifest["sha256"]:
+            raise CheckpointError(f"{what} differs from the hash in its manifest; restore or re-create it")
+        try:
+            tensors = load_file(path)
+            limits = EditLimits(tensors["covered_eyes"], manifest["max_error"]) if "covered_eyes" in tensors else None
+            found = cls(
+                names=tuple(manifest["names"]), vectors=tensors["vectors"], limits=limits,
+                regressors=tensors.get("regressors"),
+                low=np.array(manifest["low"], dtype=np.float32), high=np.array(manifest["high"], dtype=np.float32),
+                table=manifest["table"], restricted=tuple(manifest.get("restricted", ())),
+            )  # fmt: skip
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{what} does not fit its manifest: {error}") from error
+        if not all(np.isfinite(values).all() for values in (*tensors.values(), found.low, found.high)):
+            raise CheckpointError(f"{what} or its ranges hold NaN or infinite numbers; re-create it")
+        return found
 
 
 def fit_regressor(codes: np.ndarray, values: np.ndarray, *, ridge: float) -> np.ndarray:

@@ -67,7 +67,7 @@ def test_missing_tensor(model_dir: Path) -> None:
 
 def test_surplus_tensor(model_dir: Path) -> None:
     rewrite(model_dir, lambda tensors: tensors.update(other=torch.zeros(1)))
-    with pytest.raises(CheckpointError, match="no place, first other"):
+    with pytest.raises(CheckpointError, match="no place, first 'other'"):
         load_face_model(model_dir)
 
 
@@ -87,3 +87,42 @@ def test_truncated_file(model_dir: Path) -> None:
     (model_dir / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="does not fit"):
         load_face_model(model_dir)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"manifest\.json' is not JSON"),
+        ("[" * 100_000, r"manifest\.json' is not JSON"),
+        ("[1]", "holds a list, expected an object of face-model"),
+        ('{"format": 1, "kind": "face-model"}', "names no sha256"),
+    ],
+)
+def test_a_manifest_that_is_none(model_dir: Path, content: str, message: str) -> None:
+    (model_dir / "manifest.json").write_text(content)
+    with pytest.raises(CheckpointError, match=message):
+        load_face_model(model_dir)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("generator", {"num_mapping_layers": 10**9}, "its num_mapping_layers is 1000000000, the tensors have 1"),
+        ("generator", {"w_dim": 10**7}, "its w_dim is 10000000, the tensors have 16"),
+        ("generator", {"z_dim": 10**9}, "its z_dim is 1000000000, the tensors have 12"),
+        ("generator", {"channels": {"4": 16, "8": 16, "16": 10**6, "32": 8}}, "its channels is"),
+        ("generator", {"size": 2**4000, "channels": {}}, "its channels is|does not describe a face model"),
+        ("encoder", {"code_dim": 10**9}, "its encoder's code_dim is 1000000000, the tensors have 12"),
+        ("encoder", {"level_width": 10**9}, "its encoder's level_width is 1000000000, the tensors have 4"),
+        ("encoder", {"num_rows": "many"}, "do not fit the manifest: its encoder's num_rows"),
+    ],
+)
+def test_sizes_that_the_tensors_do_not_have_are_refused_before_networks_are_made(
+    model_dir: Path, part: str, change: dict[str, object], message: str
+) -> None:
+    """A manifest of a few bytes could otherwise ask for all memory."""
+    manifest = json.loads((model_dir / "manifest.json").read_text())
+    (model_dir / "manifest.json").write_text(json.dumps({**manifest, part: manifest[part] | change}))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_face_model(model_dir)
+    assert len(str(caught.value)) < 2000

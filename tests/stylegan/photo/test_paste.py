@@ -15,8 +15,25 @@ from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 from stylegan.photo import paste
-from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render, seam
+from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render
 from stylegan.photo.session import FaceEditSession
+
+
+def seam(before_u8: np.ndarray, after_u8: np.ndarray, mask: np.ndarray) -> float:
+    """Return how much steeper the picture became across the mask's edge: mean gradient after / before - 1.
+
+    Args:
+        before_u8, after_u8: [H, W, 3] uint8. mask: [H, W] bool, True where the picture may have changed.
+    Returns:
+        0 for no change; 0.05 is a seam of five per cent. Steps of less than one grey level on average count as one, so that
+        a flat ground does not make noise look like a seam.
+    """
+    steps = []
+    for axis in (0, 1):
+        is_edge = np.diff(mask.astype(np.int8), axis=axis) != 0
+        steps.append([np.abs(np.diff(p.astype(np.float32), axis=axis)).mean(axis=2)[is_edge] for p in (before_u8, after_u8)])
+    before, after = (float(np.concatenate([pair[i] for pair in steps]).mean()) for i in (0, 1))
+    return (after - before) / max(before, 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ def test_load_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="differs from the hash"):
         DirectionSet.load(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "kind": "other"}))
-    with pytest.raises(CheckpointError, match="is not face-directions"):
+    with pytest.raises(CheckpointError, match="is a 'other' of format 1; this version reads face-directions"):
         DirectionSet.load(tmp_path)
 
 
@@ -108,8 +108,27 @@ def test_restricted_names_limits_and_ranges_survive_the_disk(tmp_path: Path) -> 
     both.save(tmp_path)
     loaded = DirectionSet.load(tmp_path)
     assert loaded.restricted == ("age",)
-    assert loaded.unrestricted.names == ("smile",)
-    assert loaded.unrestricted.limits is not None
-    np.testing.assert_array_equal(loaded.unrestricted.limits.covered_eyes, np.arange(7))
-    assert loaded.unrestricted.limits.max_error == 0.25
+    smile = loaded.select(["smile"])
+    assert (smile.names, smile.restricted) == (("smile",), ())
+    assert smile.limits is not None
+    np.testing.assert_array_equal(smile.limits.covered_eyes, np.arange(7))
+    assert smile.limits.max_error == 0.25
     assert loaded.select(["age"]).restricted == ("age",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"names": ["smile"]}, "does not fit its manifest: 1 names need vectors"),
+        ({"low": ["x", "y"]}, "does not fit its manifest"),
+        ({"low": [float("nan"), -1.0]}, "hold NaN or infinite numbers"),
+        ({"names": None}, "does not fit its manifest"),
+    ],
+)
+def test_a_folder_of_directions_that_contradicts_itself(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    DirectionSet(names=("age", "smile"), vectors=np.eye(2, 6, dtype=np.float32), low=np.array([-2.0, -1.0]),
+                 high=np.array([2.0, 1.0]), table={}).save(tmp_path)  # fmt: skip
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | change))
+    with pytest.raises(CheckpointError, match=message):
+        DirectionSet.load(tmp_path)
