@@ -173,9 +173,8 @@ def check_sizes(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> N
         raise CheckpointError(f"the manifest does not describe a face model: {error}") from error
     for name, (said, found) in pairs.items():
         if said != found:
-            raise CheckpointError(
-                f"the weights do not fit the manifest: its {name} is {str(said)[:200]}, the tensors have {found}"
-            )
+            differ = f"its {name} is {str(said)[:200]}, the tensors have {str(found)[:200]}"
+            raise CheckpointError(f"the weights do not fit the manifest: {differ}")
 
 
 def load_face_model(model_dir: Path) -> FaceModel:
