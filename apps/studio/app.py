@@ -176,23 +176,26 @@ def _wire_ad(
     """Whenever the form holds another ad, show what belongs to that one, and nothing of the ad before."""
     settle, page_ad = _settle(handlers), gr.State("")
 
-    def look(request: gr.Request, page_ad: str, visitor: str | None = None, **form: Any) -> list[Any]:
+    def look(request: gr.Request, page_ad: str, record_shown: Any = None, visitor: str | None = None, **form: Any) -> list[Any]:
         owner = find_owner(visitor, request)
         found = handlers.look(owner, form, page_ad)
         if found is None:
             return [gr.skip()] * (1 + len(scored) + len(outputs) + len(moved))
         (shown, record), screen = found.score or (fragments.placeholder(EMPTY_SCORE), None), found.screen
+        score = [found.ad, shown, record, "", gr.update(value=None, visible=False)]
+        if not record_shown and screen == Screen():  # there is no result to take away, and what is open stays untouched
+            return [*score, *[gr.skip()] * (len(outputs) + len(moved))]
         is_running = handlers.is_running(owner)
         moves = [gr.update(interactive=not is_running), gr.update(visible=is_running)]
         return [
-            found.ad, shown, record, "", gr.update(value=None, visible=False), *_flat(screen),
+            *score, *_flat(screen),
             *moves, *settle(request, screen.record, visitor, is_other=True)[len(moves) :],
         ]  # fmt: skip
 
     gr.on(
         [component.change for component in form.values()],  # type: ignore[attr-defined]
-        look, None, [page_ad, *scored, *outputs, *moved], inputs_kwargs={**form, "visitor": visitor, "page_ad": page_ad},
-        trigger_mode="always_last", **MOVES,
+        look, None, [page_ad, *scored, *outputs, *moved], trigger_mode="always_last",
+        inputs_kwargs={**form, "visitor": visitor, "page_ad": page_ad, "record_shown": outputs[-1]}, **MOVES,
     )  # fmt: skip
 
 
@@ -353,6 +356,8 @@ def _settle(handlers: Handlers, *, is_return: bool = False) -> Any:
         record, screen = record or {}, handlers.find_screen(owner)
         if not is_other and (handlers.is_running(owner) or (is_return and screen is None)):
             return [gr.skip()] * NUM_MOVES  # a page that opens slowly must not hide what belongs to a search begun since
+        if screen is None or record.get("shown") != screen.shown:
+            record = {}  # no result, or it is of an ad that is no longer on the page
         has_result = record.get("status") in ("edited", "kept")
         has_picture = record.get("status") == "edited" and bool(record.get("faces", {}).get("edited"))
         choices = screen.choices if screen is not None else ()

@@ -114,8 +114,12 @@ def _serve(folder: Path) -> subprocess.Popen[str]:
 
 def test_the_served_app_ends_tidily(url: str) -> None:
     for signum in (signal.SIGTERM, signal.SIGHUP):
-        with pytest.raises(SystemExit):
-            signal.getsignal(signum)(signum, None)  # type: ignore[operator, misc]
+        ends = signal.getsignal(signum)
+        try:
+            with pytest.raises(SystemExit):
+                ends(signum, None)  # type: ignore[operator, misc]
+        finally:
+            signal.signal(signum, signal.SIG_DFL)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
