@@ -70,6 +70,7 @@ class Trainings:
         Args:
             picture_paths: pictures of its ads, or zips of them, joined by name, id or hash. columns: as for `Steps.account`.
         """
+        self.handlers.belongings.note(owner, results_path, *(picture_paths or ()))
         if self.is_running(owner):
             yield TrainingScreen(shown=fragments.note("It is learning already. Stop that first."))
             return

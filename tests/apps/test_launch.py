@@ -77,6 +77,11 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/cancel_folder": ["visitor"],
         "/take_ad": ["name", "visitor"],
         "/columns": ["results_path", "visitor"],
+        "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",
+                           "day_column"],
+        "/resume_training": ["visitor"],
+        "/cancel_training": ["visitor"],
+        "/forget_training": ["visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
                      "day_column"],
     }  # fmt: skip
