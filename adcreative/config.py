@@ -104,7 +104,7 @@ def _read_toml(path: Path, section: str) -> dict[str, Any]:
             values: Any = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits, or nesting
         raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line.") from error
     for part in filter(None, section.split(".")):
         if part not in values:

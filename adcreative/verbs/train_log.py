@@ -263,7 +263,7 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
 
         try:
             sections = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path} cannot be read as TOML ({error}); check the path and that line") from error
         unknown = sorted(set(sections) - set(SECTIONS))
         if unknown:
