@@ -84,7 +84,8 @@ def picture_path(tmp_path: Path) -> Path:
 def test_it_writes_heat_values_and_a_page_that_asks_for_nothing(picture_path: Path, tmp_path: Path) -> None:
     creative = Creative(file_name="<b>ad.png", image_path=picture_path, headline="Try it free", brand="x")
     summary = pipeline.explain(creative, tmp_path / "why")
-    assert sorted(path.name for path in (tmp_path / "why").iterdir()) == ["explanation.html", "explanation.json", "heat.png"]
+    written = {path.name for path in (tmp_path / "why").iterdir()}
+    assert written == {".adcreative.json", "explanation.html", "explanation.json", "heat.png"}
     found = json.loads((tmp_path / "why" / "explanation.json").read_text())
     assert found == summary.explanation
     total = found["base_log_odds"] + sum(part["share_log_odds"] for part in found["parts"]) + found["rest_log_odds"]
@@ -121,7 +122,7 @@ def test_nothing_is_written_when_stopped_or_unreadable(picture_path: Path, tmp_p
     with pytest.raises(CreativeError, match="neither a picture nor words"):
         pipeline.explain(Creative(), tmp_path / "why")
     assert not (tmp_path / "why").exists()
-    with pytest.raises(CatalogError, match=r"ad\.png is a file; the explanation needs a folder"):
+    with pytest.raises(CatalogError, match=r"ad\.png is no folder that can be written; choose another --out"):
         pipeline.explain(Creative(headline="free"), picture_path)
 
 
