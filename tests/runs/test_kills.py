@@ -1,0 +1,126 @@
+"""Fifteen kills each of score, optimize and export, one at every write that must be whole: nothing is lost or torn.
+
+A child process is killed (SIGKILL) at its N-th fsync or rename, which is where a kill may leave something half done; the next
+one goes on from what is there.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adcreative.editor.settings  # noqa: F401  # once here, not in every child
+from adcreative import pipeline
+from adcreative.errors import ConfigError
+from adcreative.provenance.approval import approve, read_events
+from adcreative.runs.log import RunLog
+from tests import fake_models
+from tests.fake_models import write_ads
+
+NUM_KILLS = 15
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in fake_models.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def kill_at(step: int, work: Callable[[], object]) -> bool:
+    """Do the work in a child that is killed before its `step`-th fsync or rename; return whether it got that far."""
+    pid = os.fork()
+    if pid == 0:
+        _die_at(step)
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def _die_at(step: int) -> None:
+    """Count the fsyncs and renames of this process, and kill it before the `step`-th of them."""
+    left = [step]
+
+    def counted(original: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **options)
+
+        return call
+
+    os.fsync, os.replace = counted(os.fsync), counted(os.replace)
+
+
+def test_score_loses_no_row_and_has_none_twice(tmp_path: Path) -> None:
+    ads, out = write_ads(tmp_path / "ads", 500, broken=[7]), tmp_path / "s.csv"
+    num_killed = sum(kill_at(step, lambda: pipeline.score(ads, out)) for step in range(1, NUM_KILLS + 1))
+    assert num_killed >= NUM_KILLS - 2
+    pipeline.score(ads, out)
+    with out.open() as file:
+        assert [row["reasons"] for row in csv.DictReader(file)] == [f"ad {n}" for n in range(1, 501) if n != 7]
+    assert not list(tmp_path.glob(".*.jsonl"))
+
+
+def test_optimize_loses_no_row_and_no_picture(tmp_path: Path) -> None:
+    ads, out = write_ads(tmp_path / "ads", 30), tmp_path / "run"
+    assert all([kill_at(step, lambda: pipeline.optimize(ads, out)) for step in range(1, NUM_KILLS + 1)])  # noqa: C419
+    pipeline.optimize(ads, out)
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in rows] == list(range(1, 31))
+    for row in rows:
+        assert json.loads((out / f"{row['edited_image']}.provenance.json").read_text())["picture_sha256"]
+    assert (out / "report.html").read_text().rstrip().endswith("</html>")
+
+
+def test_export_is_whole_or_the_one_before(tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "up" / "google.csv"
+    pipeline.optimize(write_ads(tmp_path / "ads", 5), run)
+    approve(run, by="Ada")
+    lines = ("One line", "Two lines", "Three lines")
+    options: dict[str, Any] = {
+        "format": "google-editor", "campaign": "c", "url": "https://x.de", "extra_headlines": lines,
+        "extra_descriptions": lines,
+    }  # fmt: skip
+    for step in range(1, NUM_KILLS + 1):
+        kill_at(step, lambda: pipeline.export(run, out, **options))
+        assert {event["event"] for event in read_events(run)} <= {"approved", "exported"}
+        if out.exists():
+            with out.open() as file:
+                assert len(list(csv.DictReader(file))) == 10
+    assert pipeline.export(run, out, **options).done == 10
+
+
+def test_two_writers_of_one_run_do_not_mix(tmp_path: Path) -> None:
+    """The second is refused with one sentence, whichever verb it is, and the first loses nothing."""
+    ads, out = write_ads(tmp_path / "ads", 5), tmp_path / "run"
+    refused: list[str] = []
+
+    def try_again(stage: str, done: int, total: int) -> None:
+        if done == 2 and not refused:
+            with pytest.raises(ConfigError, match="another process is writing") as error:
+                pipeline.optimize(ads, out)
+            refused.append(str(error.value))
+            with pytest.raises(ConfigError, match="another process is writing"):
+                RunLog(out / "results.jsonl", {}, key_field="row")
+            with pytest.raises(ConfigError, match="another process is writing"):
+                pipeline.purge(out, keep_cache=True)
+
+    pipeline.optimize(ads, out, progress=try_again)
+    assert refused
+    assert len((out / "results.jsonl").read_text().splitlines()) == 5
