@@ -11,7 +11,9 @@ ctr/
 |-- changes.py           how far a predicted change is believed
 |-- evidence.py          grades and out-of-distribution scores: what a number rests on
 |-- known_creatives.py   names and counts of training creatives that a predictor keeps
-|-- evaluation.py        a predictor on creatives it has not seen: intervals over groups, deciles, verdict
+|-- click_model.py       what callers may ask of a model, be it the general predictor or that of an account; rates.py, card.py
+|-- account/             the model of an account: floors, mixed effects, trees, shipped score, stacked; what `train` makes
+|-- evaluation.py        a model on creatives it has not seen: intervals over groups, deciles, verdict
 |-- fitting.py           split, train the ensemble, calibrate, measure
 `-- predictor.py         builder + ensemble + calibrator + evidence = one artefact
 """

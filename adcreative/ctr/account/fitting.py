@@ -243,16 +243,17 @@ def _learn(
     spread = fit_spread(held_out, unseen.variance, clicks, impressions, nugget=unseen.nugget, seed=seed)
     full, no_words, no_faces, context = (version @ raw + shift for version in stacked)
     words_vectors, picture_vectors, _ = change_vectors(encoded)
+    weights = {name: float(weight) for name, weight in zip(names, raw, strict=True) if weight > 0}
+    scale = Stack(fitted, weights, shift).change_scale
     changes = fit_change_calibration(
         HeldOutChanges(
-            full, full - no_words, no_faces - context, no_words - no_faces, impressions, clicks, number_contexts(creatives),
-            words_vectors, picture_vectors,
+            context + scale * (full - context), scale * (full - no_words), scale * (no_faces - context),
+            scale * (no_words - no_faces), impressions, clicks, number_contexts(creatives), words_vectors, picture_vectors,
         ),
         prior_slope=1.0,
     )  # fmt: skip
     members = unseen.versions[0]
     comparisons = compare(held_out, members, clicks, impressions, table.group, seed=seed)
-    weights = {name: float(weight) for name, weight in zip(names, raw, strict=True) if weight > 0}
     notes = {
         "members": describe_members(members, weights, comparisons, FLOORS, clicks, impressions),
         "metrics": measure_out_of_fold(creatives, held_out, spread, unseen.variance, table, seed=seed),

@@ -23,6 +23,7 @@ from adcreative.ctr.account.trees import BoostedTrees, fit_trees
 
 MEAN, COLUMNS, WORDS, BOTH, TREES = "mean rate", "columns alone", "words alone", "words and columns", "boosted trees"
 SHIPPED, MIXED = "shipped model", "mixed effects"
+BLIND = (MEAN, COLUMNS)  # know neither words nor pictures
 FLOORS = (MEAN, COLUMNS, WORDS, BOTH, TREES)
 NGRAM_BLOCKS = ("words", "characters")
 

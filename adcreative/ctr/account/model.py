@@ -22,7 +22,7 @@ from adcreative.creative import Creative, Prediction
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread
 from adcreative.ctr.account.language import LANGUAGES, detect_language
-from adcreative.ctr.account.members import MEMBERS, MIXED, Member
+from adcreative.ctr.account.members import BLIND, MEMBERS, MIXED, Member
 from adcreative.ctr.account.mixed_model import MixedModel
 from adcreative.ctr.account.table import PARTS, AccountTable, read_table, read_text
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
@@ -55,6 +55,12 @@ class Stack:
         parts = [weight * self.members[name].log_odds(encoded) for name, weight in self.weights.items() if weight > 0]
         found: np.ndarray = np.sum(parts, axis=0) + self.shift
         return found
+
+    @property
+    def change_scale(self) -> float:
+        """By how much differences between versions of one ad are scaled up, since members that know neither words nor pictures
+        see none: 1 over the weight of the others, 2 at most."""
+        return 1.0 / max(1.0 - sum(self.weights.get(name, 0.0) for name in BLIND), 0.5)
 
     def variance(self, encoded: Encoded) -> np.ndarray:
         """Return what the mixed model does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
@@ -121,7 +127,7 @@ class AccountModel:
         same_words = [with_words_of(one, creatives[0]) for one in creatives[1:]]
         table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
         encoded = self.encoder.encode(table)
-        log_odds, num = self.stack.log_odds(encoded), len(others)
+        log_odds, num = self.stack.change_scale * self.stack.log_odds(encoded), len(others)
         full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
         mean = self.changes.mean(full - no_words, picture, no_words - picture)
         versions = encoded.rows(np.arange(num + 1))
