@@ -1,4 +1,4 @@
-"""Fifteen kills each of score, optimize and export, one at every write that must be whole: nothing is lost or torn.
+"""Fifteen kills each of score, optimize, train and export, one at every write that must be whole: nothing is lost or torn.
 
 A child process is killed (SIGKILL) at its N-th fsync or rename, which is where a kill may leave something half done; the next
 one goes on from what is there.
@@ -14,15 +14,20 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import adcreative.editor.settings  # noqa: F401  # once here, not in every child
 from adcreative import pipeline
-from adcreative.errors import ConfigError
+from adcreative.artifacts import save_artifact
+from adcreative.ctr.card import FORMAT, KIND
+from adcreative.errors import ArtifactError, ConfigError
 from adcreative.provenance.approval import approve, read_events
 from adcreative.runs.log import RunLog
+from adcreative.verbs.model_folder import ROLES, read_model_manifests
 from tests import fake_models
 from tests.fake_models import write_ads
 
@@ -86,6 +91,53 @@ def test_optimize_loses_no_row_and_no_picture(tmp_path: Path) -> None:
     for row in rows:
         assert json.loads((out / f"{row['edited_image']}.provenance.json").read_text())["picture_sha256"]
     assert (out / "report.html").read_text().rstrip().endswith("</html>")
+
+
+class Model:
+    """A model that training number `attempt` made."""
+
+    def __init__(self, number: int, attempt: int) -> None:
+        self.number, self.attempt = number, attempt
+
+    def save(self, folder: Path) -> str:
+        notes = {"grades": {}, "metrics": {}, "training": self.attempt, "seed": 1000 * self.number}
+        tensors = {"w": np.full(4, float(10 * self.attempt + self.number))}
+        return save_artifact(folder, kind=KIND, format_version=FORMAT, tensors=tensors, notes={"notes": notes})
+
+    def card(self, name: str) -> dict[str, Any]:
+        return {"calibration": {}}
+
+
+def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = [0]
+    stand_ins: dict[str, dict[str, Any]] = {
+        "adcreative.ctr.account.fitting": {"fit_account": lambda *_, **__: [Model(n, attempt[0]) for n in range(3)]},
+        "adcreative.ctr.evaluation": {"describe_lonely_tests": lambda creatives: None},
+        "adcreative.ctr.config": {"PredictorConfig": lambda **_: SimpleNamespace()},
+        "adcreative.report.account_card": {"render_account_card": lambda card, plot: "card"},
+        "adcreative.report.plots": {"draw_account": lambda figures: b"png"},
+    }
+    for name, content in stand_ins.items():
+        module = ModuleType(name)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    vars(sys.modules["adcreative.features.builder"])["check_finite"] = lambda *_, **__: None
+    ads, out, whole = write_ads(tmp_path / "ads", 20), tmp_path / "model", 0
+    for step in range(1, NUM_KILLS + 1):
+        attempt[0] = step
+        assert kill_at(step, lambda: pipeline.train(ads, out, from_scratch=True))
+        try:
+            trained = {manifest.notes["training"] for manifest in read_model_manifests(out).values()}
+        except ArtifactError:
+            continue
+        assert len(trained) == 1, "models of two trainings pass for one"
+        whole += 1
+    assert whole >= 1
+    attempt[0] = 99
+    pipeline.train(ads, out, from_scratch=True)
+    assert {role: one.notes["training"] for role, one in read_model_manifests(out).items()} == dict.fromkeys(ROLES, 99)
 
 
 def test_export_is_whole_or_the_one_before(tmp_path: Path) -> None:
