@@ -13,10 +13,10 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -61,15 +61,27 @@ def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True, is_
     is_durable: wait until the disk has it; without it a file may be empty or gone after a power cut. is_private: what shows
     people; only the owner may read it, whatever the umask.
     """
+    with open_atomically(path, is_durable=is_durable, is_private=is_private) as file:
+        file.write(payload)
+
+
+@contextlib.contextmanager
+def open_atomically(
+    path: Path, *, is_text: bool = False, is_durable: bool = True, is_private: bool = False
+) -> Iterator[IO[Any]]:
+    """Open a file that appears under `path` only when the block ends well; after a crash the older file is as it was.
+
+    The folder is made when missing. is_text: UTF-8 with "\\n" line ends, else bytes. The others as for `write_atomically`.
+    """
     if is_private:
         make_private_dir(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") if is_text else os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
             if is_durable:
-                file.flush()
                 os.fsync(file.fileno())
         os.chmod(temporary, 0o600 if is_private else 0o644)
         os.replace(temporary, path)

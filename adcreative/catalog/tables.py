@@ -7,14 +7,13 @@ inverse, and our reader applies it, so that what we wrote is read back unchanged
 from __future__ import annotations
 
 import csv
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from adcreative.artifacts import open_atomically
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 
@@ -48,24 +47,11 @@ def atomic_file(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
         CatalogError: the file cannot be written there.
     """
     path = Path(path)
-    draft_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file: IO[Any] = draft_path.open("xb") if binary else draft_path.open("x", encoding="utf-8", newline="")
-    except OSError as error:
-        raise CatalogError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from error
-    try:
-        with file:
+        with open_atomically(path, is_text=not binary) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft_path.replace(path)
     except OSError as error:
-        draft_path.unlink(missing_ok=True)
         raise CatalogError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from error
-    except BaseException:
-        draft_path.unlink(missing_ok=True)
-        raise
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:

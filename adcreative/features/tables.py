@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,19 +53,29 @@ def keep_with_results(catalog: Catalog, data: Path) -> list[Creative]:
 def extract_features(
     extractor: Extractor, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
 ) -> tuple[list[Creative], list[Any], list[FailedCreative]]:
-    """Return usable creatives with their features, and the failures; in chunks, so that memory stays flat."""
+    """Return usable creatives with their features, and the failures."""
     usable: list[Creative] = []
     features: list[Any] = []
     failures: list[FailedCreative] = []
-    for start in range(0, len(creatives), CHUNK):
-        if should_stop():
-            break
-        chunk = creatives[start : start + CHUNK]
-        for creative, result in zip(chunk, extractor.extract(chunk), strict=True):
-            if isinstance(result, CreativeError):
-                failures.append(failed_creative(creative, result))
-            else:
-                usable.append(creative)
-                features.append(result)
-        progress("reading creatives", min(start + CHUNK, len(creatives)), len(creatives))
+    tell = partial(progress, "reading creatives")
+    for creative, result in iter_features(extractor, creatives, len(creatives), tell, should_stop):
+        if isinstance(result, CreativeError):
+            failures.append(failed_creative(creative, result))
+        else:
+            usable.append(creative)
+            features.append(result)
     return usable, features, failures
+
+
+def iter_features(
+    extractor: Extractor, creatives: Iterable[Creative], total: int, tell: Callable[[int, int], None], should_stop: ShouldStop
+) -> Iterator[tuple[Creative, Any]]:
+    """Yield each creative with its features, or with the CreativeError that says why there are none; until told to stop.
+
+    A chunk is read at a time, so that memory stays flat. tell: told (creatives read, total) after each chunk.
+    """
+    rest, num_read = iter(creatives), 0
+    while not should_stop() and (chunk := list(islice(rest, CHUNK))):
+        yield from zip(chunk, extractor.extract(chunk), strict=True)
+        num_read += len(chunk)
+        tell(num_read, total)

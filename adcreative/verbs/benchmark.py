@@ -10,7 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ from adcreative.catalog.images import picture
 from adcreative.config import did_you_mean
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.features.tables import iter_features
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 
 __all__ = ["BENCHMARKS", "BenchmarkSummary", "benchmark"]
 
 BENCHMARKS = ("adsee",)
-CHUNK = 32
 MOST_LABELS = 10
 MARKET_CREATIVE_SEED = 500
 
@@ -127,19 +127,16 @@ class _Reader:
         self.progress, self.should_stop = progress, should_stop
 
     def read(self, creatives: Iterator[Creative], total: int, stage: str) -> tuple[list[Creative], list[Any]]:
-        """Return usable creatives without their pixels, and their features; a chunk at a time, so that memory stays flat."""
+        """Return usable creatives without their pixels, and their features."""
         kept: list[Creative] = []
         features: list[Any] = []
-        num_read = 0
-        while not self.should_stop() and (chunk := list(islice(creatives, CHUNK))):
-            for creative, result in zip(chunk, self.extractor.extract(chunk), strict=True):
-                if not isinstance(result, CreativeError):
-                    image_u8 = picture(creative)
-                    labels = None if image_u8 is None else self.labeller.label(image_u8)
-                    kept.append(replace(creative, image_u8=None))
-                    features.append(replace(result, labels=labels))
-            num_read += len(chunk)
-            self.progress(stage, num_read, total)
+        tell = partial(self.progress, stage)
+        for creative, result in iter_features(self.extractor, creatives, total, tell, self.should_stop):
+            if not isinstance(result, CreativeError):
+                image_u8 = picture(creative)
+                labels = None if image_u8 is None else self.labeller.label(image_u8)
+                kept.append(replace(creative, image_u8=None))
+                features.append(replace(result, labels=labels))
         return kept, features
 
 
