@@ -36,6 +36,12 @@ def without_time(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
+def test_a_model_without_own_results_calls_its_edits_untested(ad_folder: Path, run: Path) -> None:
+    again = pipeline.optimize(ad_folder, run, **SMALL)  # finished: nothing is searched anew
+    assert "untested and worth a test" in again.warnings[0]
+    assert "worth a test, not a promise" in (run / "report.html").read_text()
+
+
 def test_score_writes_one_row_per_creative(ad_folder: Path, tmp_path: Path) -> None:
     summary = pipeline.score(ad_folder, tmp_path / "scores.csv")
     with (tmp_path / "scores.csv").open() as file:

@@ -83,7 +83,7 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         rehearsal = Rehearsal(batch.rehearsal, batch.as_items, batch.log_path, batch.settings, batch.num_measured)
         forecast = rehearse(rehearsal, survey, config, progress=progress, should_stop=should_stop)
         summary = RunSummary(path=batch.out, done=0, failed=forecast.unusable, stopped=should_stop(), forecast=forecast)
-        return replace(summary, warnings=survey.warnings, seconds=round(time.monotonic() - started_s, 3))
+        return replace(summary, warnings=(*summary.warnings, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
     check_resume(config, batch.log_path, batch.out)
     if batch.is_private:
         make_private_dir(batch.log_path.parent)
@@ -102,7 +102,7 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         if num_done < survey.num_creatives and not should_stop():
             raise CatalogError("the catalogue changed while it was read; give the same command again")
         summary = batch.finish(log, num_done >= survey.num_creatives)
-    return replace(summary, warnings=survey.warnings, seconds=round(time.monotonic() - started_s, 3))
+    return replace(summary, warnings=(*summary.warnings, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
 
 
 def chunk_size(num_creatives: int, config: BatchConfig) -> int:

@@ -36,6 +36,10 @@ __all__ = ["optimize"]
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 RESULTS = "results.jsonl"
 NUM_MEASURED = 2
+UNTESTED = (
+    "The models have seen no results of this account: each edit is untested and worth a test, not a promise. "
+    "Learn from your own results first: adcreative train DATA --out model/, then --model model/."
+)
 
 
 def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -122,6 +126,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
+    rests_on = {} if job.model else {"what_gains_rest_on": UNTESTED}
 
     def finish(log: RunLog, is_complete: bool) -> RunSummary:
         if is_complete:
@@ -129,13 +134,14 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         results = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
         num_failures = write_failures(failures, _failures(survey, results))
         write_report(
-            report, results, settings={**settings, **notes(results)}, image_dir=out / "images", cards=cards,
+            report, results, settings={**settings, **rests_on, **notes(results)}, image_dir=out / "images", cards=cards,
             failures=_failures(survey, results),
             disclosures=[duty.as_dict() for duty in disclosures_of_run(results, date.today())],
         )  # fmt: skip
         if results and all(result["status"] == "failed" for result in results):
             raise CatalogError(f"none of the {len(results)} creatives could be edited; {failures} says why")
-        return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete)
+        warnings = () if job.model else (UNTESTED,)
+        return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete, warnings=warnings)
 
     return Batch(
         stage="optimizing", out=report, outputs=(report, failures), inputs=(survey.data, paths["columns"]),
