@@ -8,7 +8,10 @@ from pathlib import Path
 import typer
 
 from adcreative import pipeline
+from adcreative.cli.terminal import say
 from adcreative.errors import ConfigError
+
+MAX_SHOWN = 200  # characters of a foreign name
 
 
 def confirm_columns(
@@ -37,20 +40,17 @@ def confirm_columns(
     proposal = pipeline.propose_mapping(data, columns=settings, needs_results=needs_results)
     if proposal.is_known and not sheet and not name_pattern:
         return columns
+    if not proposal.is_known:
+        say(f"{data.name[:MAX_SHOWN]} has columns that are not known by name:", err=True)
     path = pipeline.write_mapping(proposal, out.with_name(f"{out.name}.columns.toml"))
     if proposal.is_known:
         return path
     for column in proposal.columns:
         taken = f"{column.target} ({column.confidence:.0%}: {column.reason})" if column.target else "not read"
-        typer.echo(f"  {_printable(column.column)}: {_printable(taken)}", err=True)
+        say(f"  {column.column[:MAX_SHOWN]}: {taken[:MAX_SHOWN]}", err=True)
     if yes or (sys.stdin.isatty() and typer.confirm(f"Read {data.name} so? (kept in {path})", err=True)):
         return path
     raise ConfigError(
         f"the columns of {data.name} are not known by name; look at the proposal in {path}, then give it with "
         f"--columns {path}, or agree with --yes."
     )
-
-
-def _printable(text: str) -> str:
-    """Return a text of a foreign file without the control characters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]

@@ -9,6 +9,7 @@ import typer
 
 from adcreative.cli.options import AsJson, Columns, Data, Export, Images, NamePattern, Overwrite, Seed, Sheet, Yes
 from adcreative.cli.progress import finish, print_outcome, verb
+from adcreative.cli.terminal import say
 
 PANEL = "Learn"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -86,7 +87,7 @@ def train(
             )
         finish(learnt, "row{s} learnt from", as_json=as_json)
         for line in () if as_json else learnt.lines:
-            typer.echo(line)
+            say(line)
         return
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern)
@@ -111,4 +112,4 @@ def inspect_log(
     from adcreative import pipeline
 
     with verb():
-        print(pipeline.inspect_log(log, out), end="")
+        say(pipeline.inspect_log(log, out), nl=False)

@@ -154,7 +154,7 @@ def evaluate(
             figures = pipeline.evaluate_log(
                 data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
             )  # fmt: skip
-        typer.echo(json.dumps(figures, indent=1))
+        say(json.dumps(figures, indent=1))
         return
     with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(

@@ -95,10 +95,11 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         fragment(fragments.note("Delete the ad, its result, what was approved and packed? This cannot be undone."))
         keep_button = gr.Button("Keep it", size="sm", elem_id="keep-button")
         sure_button = gr.Button("Yes, delete it all", size="sm", variant="stop", elem_id="sure-button")
+    asked_of = gr.State("")  # the picture whose faces were asked about
     form["image_path"].change(  # type: ignore[attr-defined]
         _show_faces(handlers),
-        [form["image_path"], visitor],
-        [image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
+        [form["image_path"], asked_of, visitor],
+        [asked_of, image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
         **MOVES,
     )
     demo_button.click(
@@ -147,11 +148,17 @@ def _build_why(why: Why, form: Fields, visitor: gr.BrowserState) -> list[gr.bloc
 
 
 def _show_faces(handlers: Handlers) -> Any:
-    def show_faces(request: gr.Request, image_path: str | None, visitor: str | None) -> list[Any]:
-        """Show what a picture holds, and ask about its faces anew: an answer is for one picture."""
+    def show_faces(request: gr.Request, image_path: str | None, asked_of: str, visitor: str | None) -> list[Any]:
+        """Show what a picture holds, and ask about its faces anew: an answer is for one picture.
+
+        The browser tells of one picture more than once; an answer that was given between stays.
+        """
+        if image_path and image_path == asked_of:
+            return [gr.skip()] * 5
         shown, names, is_asked = handlers.inspect(image_path, find_owner(visitor, request))
         answer = gr.update(value=None if is_asked else FACES_LEFT, visible=is_asked)
         return [
+            image_path or "",
             shown,
             gr.update(choices=names, value=names, visible=len(names) > 1),
             answer,
