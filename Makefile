@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo test lint bench docs audit fuzz app train-embedded ci-setup clean
+.PHONY: demo test planted lint bench docs audit fuzz app train-embedded ci-setup clean
 
 # Tests run in as many processes as there are cores, four at most, each with one thread (tests/conftest.py).
 PROCESSES ?= auto
@@ -20,7 +20,11 @@ demo: .venv/.installed
 
 # TESTS takes options and paths for pytest: make test TESTS="--no-skips tests/ctr"
 test: .venv/.installed
-	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --ignore tests/real $(TESTS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --ignore tests/real -m 'not planted' $(TESTS)
+
+# Learning tests on planted data that take longer than 5 s each.
+planted: .venv/.installed
+	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist load --ignore tests/real -m planted $(TESTS)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
