@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ NO_AD = ""
 
 @dataclass(frozen=True, kw_only=True)
 class AdState:
-    """The ad on a page: what it is known by, and what it was scored ("" and None before that)."""
+    """The ad on a page: what it is known by, and what was said of it so far: its score (fragment and record), and why it has
+    that score (fragment and page to download)."""
 
     ad: str = NO_AD
     score: tuple[str, dict[str, Any]] | None = None
+    why: tuple[str, Path | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,18 @@ class Desk:
 
     def note_score(self, owner: str, ad: str, score: tuple[str, dict[str, Any]]) -> bool:
         """Keep the score of an ad; False, and nothing is kept, when the owner has another ad before them by now."""
+        return self._note(owner, ad, score=score)
+
+    def note_why(self, owner: str, ad: str, why: tuple[str, Path | None]) -> bool:
+        """Keep the explanation of an ad's score; False as for `note_score`."""
+        return self._note(owner, ad, why=why)
+
+    def _note(self, owner: str, ad: str, **said: Any) -> bool:
         with self._lock:
-            if self._states.get(owner, AdState()).ad != ad:
-                return False
-            self._states[owner] = AdState(ad=ad, score=score)
-            return True
+            state = self._states.get(owner, AdState())
+            if state.ad == ad:
+                self._states[owner] = replace(state, **said)
+            return state.ad == ad
 
     def clear(self, owner: str) -> None:
         with self._lock:

@@ -189,7 +189,8 @@ def _wire_ad(
         if found is None:
             return [gr.skip()] * (1 + len(scored) + len(outputs) + len(moved))
         (shown, record), screen = found.score or (fragments.placeholder(EMPTY_SCORE), None), found.screen
-        score = [found.ad, shown, record, "", gr.update(value=None, visible=False)]
+        why, page = found.why or ("", None)
+        score = [found.ad, shown, record, why, gr.update(value=str(page) if page else None, visible=page is not None)]
         if not record_shown and screen == Screen():  # there is no result to take away, and what is open stays untouched
             return [*score, *[gr.skip()] * (len(outputs) + len(moved))]
         is_running = handlers.is_running(owner)
@@ -202,7 +203,10 @@ def _wire_ad(
     gr.on(
         [component.change for component in form.values()],  # type: ignore[attr-defined]
         look, None, [page_ad, *scored, *outputs, *moved], trigger_mode="always_last",
-        inputs_kwargs={**form, "visitor": visitor, "page_ad": page_ad, "record_shown": outputs[-1]}, **MOVES,
+        inputs_kwargs={**form, "visitor": visitor, "page_ad": page_ad, "record_shown": outputs[-1]},
+        # through the queue, whose answers arrive in the order in which they were given: a look from before an answer cannot
+        # take that answer away
+        **{**MOVES, "queue": True}, **WATCHING,
     )  # fmt: skip
 
 

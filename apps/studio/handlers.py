@@ -40,11 +40,13 @@ SEARCH_OF_OTHER_AD = (
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What a page shows of an ad: what the ad is known by, its score (fragment and record; None before that), its screen."""
+    """What a page shows of an ad: what the ad is known by, its score (fragment and record) and the explanation of it (fragment
+    and page to download), each None before it was asked for, and its screen."""
 
     ad: str
     score: tuple[str, dict[str, Any]] | None
     screen: Screen
+    why: tuple[str, Path | None] | None = None
 
 
 @dataclass(kw_only=True)
@@ -127,7 +129,7 @@ class Handlers:
         state = self.desk.find(owner)
         if state.ad == page_ad:
             return None
-        return Look(ad=state.ad, score=state.score, screen=self.find_screen(owner) or Screen())
+        return Look(ad=state.ad, score=state.score, why=state.why, screen=self.find_screen(owner) or Screen())
 
     def inspect(self, image_path: str | None, owner: str = "") -> tuple[str, list[str], bool]:
         """Say the size of an uploaded picture and show its faces, or say why it cannot be used.

@@ -67,7 +67,7 @@ class Why:
                 yield step_fragments.explaining(state, self.handlers.seat.ahead(ticket)), None, {}
         finally:
             job.stop(wait_s=0)  # a closed page needs no answer
-        if self.handlers.desk.find(owner).ad != ad:
-            yield fragments.note(OTHER_AD), None, {"error": OTHER_AD}
-            return
-        yield job.result()
+        shown, path, record = job.result()
+        if not self.handlers.desk.note_why(owner, ad, (shown, path)):
+            shown, path, record = fragments.note(OTHER_AD), None, {"error": OTHER_AD}
+        yield shown, path, record

@@ -290,7 +290,6 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
 
 def test_the_heat_map_is_shown_beside_the_score(visit: Visit, image_path: Path) -> None:
     visit.bring(image_path)
-    visit.page.wait_for_timeout(3000)  # the form's last event clears what an earlier ad showed; asked before it, this goes too
     visit.page.get_by_role("button", name="Why this number").click()
     expect(visit.page.locator("#why img")).to_be_visible()
     expect(visit.page.locator("#why")).to_contain_text("orange raises")

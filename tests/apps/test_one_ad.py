@@ -17,6 +17,7 @@ from adcreative.errors import AdCreativeError
 from apps.studio.handlers import Handlers, Screen
 from apps.studio.screens import Brought
 from apps.studio.steps import Steps
+from apps.studio.why import Why
 from apps.studio.wishes import Wish
 from apps.studio.words import Words
 from tests.apps.fakes import FakeStudio
@@ -241,3 +242,15 @@ def test_a_button_that_tells_the_server_first_does_not_keep_the_page_from_being_
     look = handlers.look("me", {"headline": "Boats"}, found.ad)
     assert look is not None
     assert look.score == score
+
+
+def test_a_late_event_of_the_form_leaves_the_explanation_of_the_same_ad(handlers: Handlers) -> None:
+    """The page may tell of an ad after its explanation was asked for; what was explained is of that ad, and stays."""
+    form = {"headline": "Coats"}
+    *_, (shown, path, _) = Why(handlers=handlers).explain("me", form)
+    look = handlers.look("me", form, "")
+    assert look is not None
+    assert look.why == (shown, path)
+    other = handlers.look("me", {"headline": "Boats"}, look.ad)
+    assert other is not None
+    assert other.why is None
