@@ -17,7 +17,6 @@ from adcreative.creative import Creative
 from adcreative.ctr.account.card import describe_members, measure_out_of_fold
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread, fit_spread
-from adcreative.ctr.account.language import detect_language
 from adcreative.ctr.account.members import FLOORS, MEAN, MEMBERS, MIXED, Job, Member
 from adcreative.ctr.account.mixed_model import MixedModel
 from adcreative.ctr.account.model import AccountModel, Stack, change_vectors
@@ -29,6 +28,7 @@ from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.fitting import EMBEDDINGS, check_trainable
 from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor
+from adcreative.encoders.language import detect_language
 from adcreative.errors import TrainingError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.outcomes import fold

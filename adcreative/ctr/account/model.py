@@ -21,7 +21,6 @@ from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, s
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread
-from adcreative.ctr.account.language import LANGUAGES, detect_language
 from adcreative.ctr.account.members import BLIND, MEMBERS, MIXED, Member
 from adcreative.ctr.account.mixed_model import MixedModel
 from adcreative.ctr.account.table import PARTS, AccountTable, read_table, read_text
@@ -32,6 +31,7 @@ from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
+from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.errors import ArtifactError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
 from adcreative.features.outcomes import fold

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.ctr.account.language import detect_language
+from adcreative.encoders.language import detect_language
 from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 from adcreative.features.outcomes import fold
 
