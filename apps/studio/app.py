@@ -16,24 +16,25 @@ import gradio as gr
 from adcreative.errors import AdCreativeError
 from adcreative.report.rendering import read_part
 
-from . import fragments, step_fragments
-from .account_page import build_account
-from .ad_page import build_bring, build_improve, build_results
-from .ads import MAX_STATES
-from .folder import Folders
-from .folder_page import build_folder
-from .handlers import Handlers, Screen
-from .parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, clear_when_mended, find_owner, fragment
+from .handlers.many_ads import Folders
+from .handlers.one_ad import Handlers, Screen
+from .handlers.steps import Steps
+from .handlers.training import Trainings
+from .handlers.why import Why
+from .handlers.words import Words
+from .html import fragments
+from .html import steps as step_fragments
+from .pages.account import build_account
+from .pages.many_ads import build_folder
+from .pages.one_ad import build_bring, build_improve, build_results
+from .pages.parts import MODEL_SEAT, MOVES, RESULTS, WATCHING, Fields, clear_when_mended, find_owner, fragment
+from .pages.steps import NUM_LATER_TEXTS, build_steps, nothing_yet
+from .pages.theme import build_theme
 from .port import Studio
-from .privacy import private_dir, safe_settings, silence_network
-from .seat import MAX_WAITING
-from .step_pages import NUM_LATER_TEXTS, build_steps, nothing_yet
-from .steps import Steps
-from .theme import build_theme
-from .training import Trainings
-from .why import Why
-from .wishes import FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish
-from .words import Words
+from .sessions.ads import MAX_STATES
+from .sessions.privacy import private_dir, safe_settings, silence_network
+from .sessions.seat import MAX_WAITING
+from .sessions.wishes import FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish
 
 NUM_MOVES = 8 + NUM_LATER_TEXTS  # two buttons, what a result shows, the later steps
 EMPTY_SCORE = "The number appears here, with the range it may lie in and the reasons for it."
@@ -384,4 +385,4 @@ def _settle(handlers: Handlers, *, is_return: bool = False) -> Any:
 
 
 def _style() -> str:
-    return (Path(__file__).parent / "templates" / "studio.css").read_text(encoding="utf-8")
+    return (fragments.TEMPLATE_DIR / "studio.css").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
-from .privacy import end_tidily
+from .sessions.privacy import end_tidily
 
 if TYPE_CHECKING:
     from .port import Studio

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from adcreative.creative import Creative, Prediction
 from adcreative.pipeline import Outcome
 
-from .jobs import ShouldStop
+from .sessions.jobs import ShouldStop
 
 Tell = Callable[[str, int, int], None]
 

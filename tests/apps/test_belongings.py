@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from apps.studio import screens as screens_module
-from apps.studio.departures import Departures
-from apps.studio.folder import Folders
-from apps.studio.handlers import Handlers
-from apps.studio.wishes import Wish
+from apps.studio.handlers import screens as screens_module
+from apps.studio.handlers.many_ads import Folders
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.sessions.departures import Departures
+from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
 
 FACES = Wish(effort="quick", faces="synthetic", directions=("smile",))
@@ -93,7 +93,7 @@ def test_a_search_that_is_forgotten_while_it_ends_leaves_nothing(
         assert go.wait(10)
         return show(*given, **named)
 
-    monkeypatch.setattr("apps.studio.handlers.show_outcome", slow_show)
+    monkeypatch.setattr("apps.studio.handlers.one_ad.show_outcome", slow_show)
     assert reached.wait(10)
     path_kept = image_path.with_name("kept.jpg")  # the copy of the original is still to be written
     shutil.copy(path, path_kept)
@@ -143,7 +143,7 @@ def test_who_is_away_too_long_is_gone_and_the_thread_ends() -> None:
 
 
 def test_those_who_left_first_go_first_when_too_many_are_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.studio.departures.MAX_AWAY", 2)
+    monkeypatch.setattr("apps.studio.sessions.departures.MAX_AWAY", 2)
     gone: list[str] = []
     away = replace(Departures(keep_s=60, on_gone=gone.append))
     for owner in "abcd":

@@ -94,7 +94,7 @@ def test_the_served_app_refuses_foreign_names_and_cross_site_uploads(url: str) -
 
 SERVE = """
 import time
-from apps.studio.privacy import end_tidily, private_dir
+from apps.studio.sessions.privacy import end_tidily, private_dir
 (private_dir() / "upload.png").write_bytes(b"a face")
 end_tidily()
 print("ready", flush=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from adcreative.errors import AdCreativeError
-from apps.studio.folder import Folders
-from apps.studio.handlers import Handlers
-from apps.studio.uploads import gather
+from apps.studio.handlers.many_ads import Folders
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.uploads import gather
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
@@ -48,13 +48,13 @@ def test_an_archive_writes_nothing_outside_and_no_link(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.studio.uploads.MAX_BYTES", 3_000_000)
+    monkeypatch.setattr("apps.studio.handlers.uploads.MAX_BYTES", 3_000_000)
     bomb = pack(tmp_path / "bomb.zip", {f"{number}.png": b"0" * 1_000_000 for number in range(9)})
     with pytest.raises(AdCreativeError, match="larger than 2 MB"):
         gather([bomb], tmp_path / "a")
-    monkeypatch.setattr("apps.studio.uploads.MAX_MEMBER_BYTES", 1000)
+    monkeypatch.setattr("apps.studio.handlers.uploads.MAX_MEMBER_BYTES", 1000)
     assert gather([pack(tmp_path / "b.zip", {"big.png": b"0" * 2000, "ok.png": b"0"})], tmp_path / "b") == {"too large": 1}
-    monkeypatch.setattr("apps.studio.uploads.MAX_FILES", 2)
+    monkeypatch.setattr("apps.studio.handlers.uploads.MAX_FILES", 2)
     with pytest.raises(AdCreativeError, match="more than 2 files"):
         gather([pack(tmp_path / "c.zip", {f"{number}.png": b"x" for number in range(3)})], tmp_path / "c")
 

@@ -16,11 +16,11 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CreativeError
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar
-from apps.studio import fragments
-from apps.studio.handlers import Handlers
-from apps.studio.seat import MAX_WAITING
-from apps.studio.wishes import EFFORTS, Wish, build_creative, search_options
-from apps.studio.words import Words
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.words import Words
+from apps.studio.html import fragments
+from apps.studio.sessions.seat import MAX_WAITING
+from apps.studio.sessions.wishes import EFFORTS, Wish, build_creative, search_options
 from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -352,7 +352,7 @@ def test_searches_of_fifty_people_leave_no_pixels_in_memory(
         opened.append(weakref.ref(image_u8))  # type: ignore[arg-type]
         return image_u8
 
-    monkeypatch.setattr("apps.studio.handlers.picture", watched_picture)
+    monkeypatch.setattr("apps.studio.handlers.one_ad.picture", watched_picture)
     studio.round_s = 0.0
     for number in range(50):
         if number == 25:  # while some wait, too

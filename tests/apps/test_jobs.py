@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from apps.studio.jobs import Job, JobBoard, JobState, ReportProgress, ShouldStop
+from apps.studio.sessions.jobs import Job, JobBoard, JobState, ReportProgress, ShouldStop
 
 
 def endless(report: ReportProgress, should_stop: ShouldStop) -> str:

@@ -22,7 +22,7 @@ gradio_client = pytest.importorskip("gradio_client")
 
 from apps.studio.app import build_app  # noqa: E402
 from apps.studio.launch import EXPOSED, is_loopback, launch  # noqa: E402
-from apps.studio.privacy import private_dir, safe_settings  # noqa: E402
+from apps.studio.sessions.privacy import private_dir, safe_settings  # noqa: E402
 
 
 def free_port() -> int:

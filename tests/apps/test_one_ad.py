@@ -14,12 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from PIL import Image
 
 from adcreative.errors import AdCreativeError
-from apps.studio.handlers import Handlers, Screen
-from apps.studio.screens import Brought
-from apps.studio.steps import Steps
-from apps.studio.why import Why
-from apps.studio.wishes import Wish
-from apps.studio.words import Words
+from apps.studio.handlers.one_ad import Handlers, Screen
+from apps.studio.handlers.screens import Brought
+from apps.studio.handlers.steps import Steps
+from apps.studio.handlers.why import Why
+from apps.studio.handlers.words import Words
+from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
 
 FACES = Wish(effort="quick", faces="synthetic", directions=("smile",))

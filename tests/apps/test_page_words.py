@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from apps.studio.handlers import Handlers
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.steps import Steps
 from apps.studio.launch import EXPOSED
-from apps.studio.steps import Steps
 from tests.apps.fakes import FakeStudio
 
 pytest.importorskip("gradio")
 
-TEMPLATES = Path(__file__).parents[2] / "apps" / "studio" / "templates"
+TEMPLATES = Path(__file__).parents[2] / "apps" / "studio" / "html" / "templates"
 WORKSHOP = ("genome", "logit", "log-odds", "Have others written", "Do ads tire", "Control: rebuilt", "consent_id")
 GOOGLE = "Ad report\n1 November 2026 - 9 November 2026\nAd status\tHeadline 1\tHeadline 2\tImpr.\tClicks\tCTR\tCost\n"
 GOOGLE += "Enabled\tRun far\tGrip holds\t1,234\t56\t4.54%\t9.99\n"
@@ -43,6 +43,7 @@ def strings() -> list[str]:
 
 
 def test_no_flag_of_the_command_line_is_named(strings: list[str]) -> None:
+    assert any(TEMPLATES.glob("*.j2"))
     assert len(strings) > 80
     assert [text for text in strings if re.search(r"(?:^|[\s(])--[a-z]", text)] == []
 

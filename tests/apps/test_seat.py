@@ -6,7 +6,7 @@ import time
 import pytest
 
 from adcreative.errors import AdCreativeError
-from apps.studio.seat import ModelSeat
+from apps.studio.sessions.seat import ModelSeat
 
 
 def test_order_of_arrival_but_short_questions_first() -> None:

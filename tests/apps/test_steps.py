@@ -13,10 +13,10 @@ from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_account
 from adcreative.provenance.sidecar import read_sidecar
 from adcreative.report.words import rounded
-from apps.studio.handlers import Handlers
-from apps.studio.steps import PACKAGE, Steps
-from apps.studio.wishes import Wish
-from apps.studio.words import Words
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.steps import PACKAGE, Steps
+from apps.studio.handlers.words import Words
+from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
@@ -68,7 +68,7 @@ def test_another_edit_can_be_taken(steps: Steps) -> None:
 
 
 def test_old_searches_are_closed_but_their_edit_stays(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.studio.handlers.MAX_OPEN", 1)
+    monkeypatch.setattr("apps.studio.handlers.one_ad.MAX_OPEN", 1)
     list(steps.handlers.improve("you", {"headline": "Boots"}, WISH))
     assert len(steps.handlers.outcomes) == 1
     with pytest.raises(AdCreativeError, match="no longer open"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.studio.handlers import Handlers
-from apps.studio.training import Trainings
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.training import Trainings
 from tests.apps.fakes import FakeStudio
 
 AD = {"image_path": None, "headline": "Bread that stays fresh"}

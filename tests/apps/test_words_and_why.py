@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from adcreative.provenance.signing import SigningConfig
-from apps.studio.handlers import Handlers
-from apps.studio.why import Why
-from apps.studio.wishes import Wish
-from apps.studio.words import Words
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.why import Why
+from apps.studio.handlers.words import Words
+from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
 
 WISH = Wish(effort="quick", faces="synthetic", directions=("smile",), brief="Free  returns.", avoid="cheap, best ,")

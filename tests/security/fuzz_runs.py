@@ -71,14 +71,14 @@ def audit_files() -> Files:
 
 def read_upload(path: Path) -> object:
     """Take apart what was uploaded as a folder of many ads."""
-    from apps.studio.uploads import gather
+    from apps.studio.handlers.uploads import gather
 
     return gather([path], path.parent / "taken")
 
 
 def read_package(path: Path) -> object:
     """Take a package of a run apart, as the app does."""
-    from apps.studio.steps import _unpack
+    from apps.studio.handlers.steps import _unpack
 
     place = path.parent / "place"
     place.mkdir()

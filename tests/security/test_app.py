@@ -97,7 +97,7 @@ def test_an_upload_is_read_and_a_bomb_is_refused(served: tuple[str, Watched], tm
 
 
 def test_an_upload_cannot_name_its_own_place(served: tuple[str, Watched]) -> None:
-    from apps.studio.privacy import private_dir
+    from apps.studio.sessions.privacy import private_dir
 
     url, _ = served
     for name in ("../../../evil.png", "..\\evil.png", "/etc/evil.png", "results/evil.png"):

@@ -81,8 +81,8 @@ def test_ad_text_never_becomes_markup_in_the_report(tmp_path: Path) -> None:
 
 
 def test_ad_text_never_becomes_markup_in_the_app() -> None:
-    from apps.studio import fragments
-    from apps.studio.jobs import JobState
+    from apps.studio.html import fragments
+    from apps.studio.sessions.jobs import JobState
 
     for text in MARKUP:
         prediction = Prediction(ctr=0.01, ctr_low=0.005, ctr_high=0.02, evidence=text, reasons=(text,))
@@ -172,7 +172,7 @@ def test_a_hijacked_model_is_caught_by_the_lint() -> None:
 def test_no_cell_of_a_table_chooses_the_language_model(tmp_path: Path) -> None:
     """The server's address comes from --llm alone; the app offers names only."""
     from adcreative.errors import AdCreativeError
-    from apps.studio.handlers import Wish, search_options
+    from apps.studio.handlers.one_ad import Wish, search_options
 
     row = {"headline": "Shoes", "llm": "http://evil", "copywriter": "http://evil", "base_url": "http://evil"}
     (tmp_path / "ads.jsonl").write_text(json.dumps(row) + "\n")

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from . import fragments
+from ..handlers.steps import Steps
+from ..handlers.words import KINDS, Words
+from ..html import fragments
+from ..html.steps import MARKETS
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, clear_when_mended, find_owner, fragment
-from .step_fragments import MARKETS
-from .steps import Steps
-from .words import KINDS, Words
 
 WORDS_HINT = "Keep them, ask for more, or write your own: used words are scored again before they go into the package."
 NUM_LATER_TEXTS = 13

@@ -25,8 +25,9 @@ from adcreative.pipeline import (
     read_events,
 )
 
-from . import fragments, step_fragments
-from .handlers import Handlers
+from ..html import fragments
+from ..html import steps as step_fragments
+from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
 

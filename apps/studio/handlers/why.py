@@ -10,11 +10,12 @@ from typing import Any
 
 from adcreative.errors import AdCreativeError
 
-from . import fragments, step_fragments
-from .ads import OTHER_AD
-from .handlers import Handlers
-from .jobs import Job, JobBoard, ReportProgress, ShouldStop
-from .wishes import build_creative
+from ..html import fragments
+from ..html import steps as step_fragments
+from ..sessions.ads import OTHER_AD
+from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.wishes import build_creative
+from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
 Answer = tuple[str, Path | None, dict[str, Any]]

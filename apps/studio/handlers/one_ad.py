@@ -18,15 +18,15 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_picture, check_words
 
-from . import fragments
-from .ads import NO_AD, OTHER_AD, Desk, identify, identify_shown
-from .belongings import Belongings
-from .departures import Departures
-from .jobs import Job, JobBoard, ReportProgress, ShouldStop
-from .port import Studio
+from ..html import fragments
+from ..port import Studio
+from ..sessions.ads import NO_AD, OTHER_AD, Desk, identify, identify_shown
+from ..sessions.belongings import Belongings
+from ..sessions.departures import Departures
+from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.seat import ModelSeat, Ticket
+from ..sessions.wishes import FACE_NAME, FORM_FIELDS, MAX_TEXT_CHARS, Wish, build_creative, search_options, with_consent
 from .screens import Brought, Screen, show_outcome
-from .seat import ModelSeat, Ticket
-from .wishes import FACE_NAME, FORM_FIELDS, MAX_TEXT_CHARS, Wish, build_creative, search_options, with_consent
 
 log = logging.getLogger(__name__)
 

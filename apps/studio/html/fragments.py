@@ -20,7 +20,7 @@ from adcreative.report.rates import RateRow, build_chart, impressions_per_arm, m
 from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
-from .jobs import JobState
+from ..sessions.jobs import JobState
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 

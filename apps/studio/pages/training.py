@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from ..handlers.training import Trainings, TrainingScreen
 from .parts import MOVES, WATCHING, Fields, find_owner, fragment, take_only_uploads
-from .training import Trainings, TrainingScreen
 
 HINT = (
     "Let the scores learn from these results: some sixty ads with clicks are enough to begin with. It takes a minute or two; "

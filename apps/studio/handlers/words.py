@@ -11,9 +11,10 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_words
 
-from . import fragments, step_fragments
-from .handlers import Handlers, Screen
-from .wishes import Wish
+from ..html import fragments
+from ..html import steps as step_fragments
+from ..sessions.wishes import Wish
+from .one_ad import Handlers, Screen
 
 log = logging.getLogger(__name__)
 

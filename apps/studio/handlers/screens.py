@@ -15,10 +15,10 @@ from PIL import Image
 from adcreative.creative import Creative
 from adcreative.pipeline import save_run
 
-from . import fragments
-from .ads import NO_AD, identify_shown
-from .port import Studio
-from .wishes import Wish
+from ..html import fragments
+from ..port import Studio
+from ..sessions.ads import NO_AD, identify_shown
+from ..sessions.wishes import Wish
 
 PREVIEW_PX = 1280
 Pair = tuple[Path, Path]

@@ -11,11 +11,12 @@ from typing import Any
 
 from adcreative.errors import AdCreativeError
 
-from . import fragments, step_fragments
-from .handlers import Handlers
-from .jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..html import fragments
+from ..html import steps as step_fragments
+from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.wishes import FORM_FIELDS
+from .one_ad import Handlers
 from .uploads import gather
-from .wishes import FORM_FIELDS
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,9 @@ from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_brand_kit
 from adcreative.report.words import direction_label
 
-from . import fragments
-from .handlers import Handlers
-from .parts import MOVES, Fields, fragment, take_only_uploads
-from .wishes import (
+from ..handlers.one_ad import Handlers
+from ..html import fragments
+from ..sessions.wishes import (
     COPYWRITERS,
     FACE_NAME,
     FACES_ALLOWED,
@@ -24,6 +23,7 @@ from .wishes import (
     MAX_BRIEF_CHARS,
     MIN_BOLDNESS,
 )
+from .parts import MOVES, Fields, fragment, take_only_uploads
 
 MAX_FACES, MAX_ALTERNATIVES = 12, 5
 # a click on a numbered dot takes that edit; the list beside it does the same for the keyboard

@@ -16,7 +16,7 @@ from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, C
 from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
 
-from .jobs import JobState
+from ..sessions.jobs import JobState
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes

@@ -16,10 +16,11 @@ from uuid import uuid4
 
 from adcreative.errors import AdCreativeError
 
-from . import fragments, step_fragments
-from .handlers import Handlers
-from .jobs import Job, JobBoard, ReportProgress, ShouldStop
-from .seat import Ticket
+from ..html import fragments
+from ..html import steps as step_fragments
+from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.seat import Ticket
+from .one_ad import Handlers
 from .steps import write_mapping
 from .uploads import gather
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from . import fragments
+from ..handlers.steps import Steps
+from ..handlers.training import Trainings
+from ..html import fragments
 from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
-from .steps import Steps
-from .training import Trainings
-from .training_page import build_training
+from .training import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ads that tire)"}
 

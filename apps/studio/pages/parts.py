@@ -10,8 +10,8 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from .privacy import private_dir
-from .seat import MAX_WAITING
+from ..sessions.privacy import private_dir
+from ..sessions.seat import MAX_WAITING
 
 RESULTS = "results"
 NOT_UPLOADED = "Files are uploaded: addresses and paths of this machine are not read."

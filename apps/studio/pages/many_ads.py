@@ -9,10 +9,10 @@ import gradio as gr
 
 from adcreative.errors import AdCreativeError
 
-from . import fragments
-from .folder import Folders, FolderScreen
+from ..handlers.many_ads import Folders, FolderScreen
+from ..html import fragments
+from ..sessions.wishes import FORM_FIELDS
 from .parts import MODEL_SEAT, MOVES, WATCHING, Fields, find_owner, fragment, take_only_uploads
-from .wishes import FORM_FIELDS
 
 HINT = (
     "Pictures alone, or with a table (CSV) of their words: columns file_name, headline, primary_text, description, cta, brand, "
