@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from adcreative.ctr.inputs.embedding_tables import EmbeddingTables, field_key, find_tables
 from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
-from adcreative.ctr.nn.layers import build_linear, build_table
+from adcreative.ctr.nn.layers import build_linear
 from adcreative.errors import ConfigError
 
 TABLE_STD = 1e-4
+CROSSED_FIELD = "crossed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,24 +87,23 @@ class FieldTables(nn.Module):
         super().__init__()
         self.spec, self.names = spec, names
         sizes = {**spec.categorical, **spec.multi_valued}
-        self.tables = nn.ModuleDict(
-            {_key(name): build_table(sizes[name], dim, std=TABLE_STD, generator=generator) for name in names if name in sizes}
+        self.tables = EmbeddingTables(
+            {name: sizes[name] for name in names if name in sizes}, dim, std=TABLE_STD, generator=generator
         )
         self.slopes = nn.ParameterDict(
             {
-                _key(name): nn.Parameter(TABLE_STD * torch.randn(dim, generator=generator))
+                field_key(name): nn.Parameter(TABLE_STD * torch.randn(dim, generator=generator))
                 for name in names
                 if name in spec.numeric
             }
         )
         self.projections = nn.ModuleDict(
-            {_key(name): build_linear(spec.vectors[name], dim, generator=generator) for name in names if name in spec.vectors}
+            {
+                field_key(name): build_linear(spec.vectors[name], dim, generator=generator)
+                for name in names
+                if name in spec.vectors
+            }
         )
-
-    def embed(self, name: str, ids: Tensor) -> Tensor:
-        """Return the rows [..., D] of a field's table for ids [...]."""
-        found: Tensor = self.tables[_key(name)](ids)
-        return found
 
     def forward(self, batch: LogBatch) -> Tensor:
         columns = {name: number for number, name in enumerate(self.spec.categorical)}
@@ -110,14 +111,14 @@ class FieldTables(nn.Module):
         vectors = []
         for name in self.names:
             if name in columns:
-                vectors.append(self.embed(name, batch.ids[:, columns[name]]))
+                vectors.append(self.tables.look_up(name, batch.ids[:, columns[name]]))
             elif name in places:
-                vectors.append(batch.numbers[:, places[name], None] * self.slopes[_key(name)])
+                vectors.append(batch.numbers[:, places[name], None] * self.slopes[field_key(name)])
             elif name in self.spec.multi_valued:
                 ids = batch.values[name]
-                vectors.append(self.embed(name, ids).sum(dim=1) / (ids > 0).sum(dim=1, keepdim=True).clamp_min(1))
+                vectors.append(self.tables.look_up(name, ids).sum(dim=1) / (ids > 0).sum(dim=1, keepdim=True).clamp_min(1))
             else:
-                vectors.append(self.projections[_key(name)](batch.vectors[name]))
+                vectors.append(self.projections[field_key(name)](batch.vectors[name]))
         return torch.stack(vectors, dim=1)  # [B, F, D]
 
 
@@ -129,14 +130,13 @@ class CrossedTables(nn.Module):
         offsets = [0, *itertools.accumulate(spec.crossed)]
         self.offsets: Tensor
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.int64), persistent=False)
-        self.table = nn.Embedding(max(offsets[-1], 1), dim)
-        nn.init.normal_(self.table.weight, std=TABLE_STD, generator=generator)
+        sizes = {CROSSED_FIELD: max(offsets[-1], 1)}
+        self.tables = EmbeddingTables(sizes, dim, std=TABLE_STD, generator=generator, keeps_padding=False)
 
     def forward(self, batch: LogBatch) -> Tensor:
         if batch.crossed is None:
             raise ConfigError("this network memorises pairs; fit the encoding with crossed values (`crossed=True`).")
-        found: Tensor = self.table(batch.crossed + self.offsets)
-        return found
+        return self.tables.look_up(CROSSED_FIELD, batch.crossed + self.offsets)
 
 
 class LogInputs(nn.Module):
@@ -183,7 +183,8 @@ class LogInputs(nn.Module):
 
     def encode_history(self, history: Mapping[str, Tensor]) -> Tensor:
         """Return items [..., S] of history ids, column -> [...]."""
-        return torch.cat([self.tables.embed(target, history[name]) for name, target in self.spec.sequences.items()], dim=-1)
+        tables = self.tables.tables
+        return torch.cat([tables.look_up(target, history[name]) for name, target in self.spec.sequences.items()], dim=-1)
 
     def forward(self, batch: LogBatch) -> NetworkInputs:
         vectors = self.tables(batch)
@@ -198,9 +199,6 @@ class LogInputs(nn.Module):
 
     def embedding_weights(self) -> list[Tensor]:
         """Return what the embedding regulariser acts on: every table, slope and projection."""
-        return [p for name, p in self.named_parameters() if not name.endswith(".bias")]
-
-
-def _key(name: str) -> str:
-    """Return the name of a field as torch takes it: without dots, and never one of a module's own attributes."""
-    return "f_" + name.replace(".", "_dot_")
+        tables = [weight for _, one in find_tables(self) for weight in one.penalised_weights()]
+        others = [p for name, p in self.named_parameters() if ".by_field." not in name and not name.endswith(".bias")]
+        return [*tables, *others]
