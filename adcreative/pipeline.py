@@ -26,9 +26,10 @@ from adcreative.verbs.account import (
     read_settings,
     write_mapping,
 )
+from adcreative.verbs.app import launch_app
 from adcreative.verbs.benchmark import benchmark
 from adcreative.verbs.campaign import export, import_results, plan_test, read_out
-from adcreative.verbs.check import check, check_picture, check_words
+from adcreative.verbs.check import check, check_picture, check_words, read_placements
 from adcreative.verbs.convert_weights import convert_weights
 from adcreative.verbs.demo import demo
 from adcreative.verbs.describe import describe
@@ -39,7 +40,7 @@ from adcreative.verbs.governance import disclosures, purge, signing_config
 from adcreative.verbs.models import models
 from adcreative.verbs.optimize import optimize
 from adcreative.verbs.score import SCORE_COLUMNS, score
-from adcreative.verbs.studio import Studio, launch_app
+from adcreative.verbs.studio import Studio
 from adcreative.verbs.train import train
 from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
 from adcreative.verbs.use_log import evaluate_log, is_log_model, score_log
@@ -89,6 +90,7 @@ __all__ = [
     "read_columns",
     "read_events",
     "read_out",
+    "read_placements",
     "read_settings",
     "save_run",
     "score",

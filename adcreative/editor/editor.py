@@ -35,14 +35,14 @@ from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines
 from adcreative.editor.preparation.picture import open_creative, permitted_tools
 from adcreative.editor.preparation.search_space import measure_space
-from adcreative.editor.scoring.final_pixels import PixelScorer
+from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
 from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig
-from adcreative.editor.search.config import Progress
+from adcreative.editor.search.config import Progress, Scorer
 from adcreative.editor.search.registry import SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
-from adcreative.editor.space.genome import GeneSpace
+from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 from adcreative.provenance.consent import Permission
 
@@ -56,7 +56,9 @@ class EditOutcome:
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
     inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. search: what the
     search found. lines: what it chose among. config: the settings it was made with. choose: choose(index) delivers one of the
-    alternatives instead, or keeps the ad when it does not survive the same verdict; it holds the opened picture in memory.
+    alternatives instead, or keeps the ad when it does not survive the same verdict; choose(index, is_forced=True) delivers it
+    whatever the verdict says, which the result then states. picture_of: the picture of an alternative, by index. Both hold the
+    opened picture in memory.
     """
 
     result: EditResult
@@ -66,7 +68,8 @@ class EditOutcome:
     search: SearchResult = field(repr=False)
     lines: Lines = field(repr=False)
     config: EditorConfig = field(repr=False)
-    choose: Callable[[int], EditOutcome] | None = field(default=None, repr=False, compare=False)
+    choose: Callable[..., EditOutcome] | None = field(default=None, repr=False, compare=False)
+    picture_of: Callable[[int], np.ndarray | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -91,12 +94,14 @@ def edit_creative(
     config: EditorConfig | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    show_best: Callable[[Creative], None] | None = None,
 ) -> EditOutcome:
     """Search an edit of a creative that should raise its click rate; keep it as it was when none survives.
 
     Args:
         progress: called as progress(generation, generations, best lower bound of uplift so far, in log-odds).
         should_stop: asked between generations; True ends the search, and what was found until then is judged as usual.
+        show_best: called with the best edit so far, composed at full size, whenever the search finds a better one.
     Raises:
         CreativeError: the creative cannot be read, or a face session cannot be opened.
     """
@@ -106,6 +111,8 @@ def edit_creative(
     lines, note = build_lines(creative, opened.features, tools, config, should_stop)
     space, surrogate = measure_space(opened, lines, tools)
     scorer, second_opinion = _build_scorers(opened, space, lines, surrogate, tools, config)
+    if show_best is not None:
+        second_opinion = _showing(second_opinion, lambda best: show_best(compose_creative(opened, best, space, lines)))
     found = search_edits(
         scorer, space, config, rng=np.random.default_rng(config.seed), second_opinion=second_opinion,
         render=PixelScorer(opened, lines, scorer, tools.extractor) if surrogate is not None else None,
@@ -156,7 +163,7 @@ def _build_scorers(
     surrogate: FirstOrderSurrogate | None,
     tools: EditorTools,
     config: EditorConfig,
-) -> tuple[CandidateScorer, CandidateScorer]:
+) -> tuple[CandidateScorer, Scorer]:
     """Return the scorer that guides the search (predictor and judge) and the second opinion (the judge alone)."""
     scoring = ScoringConfig(
         risk_aversion=config.risk_aversion, identity_floor=config.identity_floor, realism_floor=config.realism_floor
@@ -168,6 +175,19 @@ def _build_scorers(
         for models in ((tools.predictor, tools.judge), (tools.judge,))
     )  # fmt: skip
     return guide, second_opinion
+
+
+def _showing(second_opinion: Scorer, show: Callable[[Individual], None]) -> Scorer:
+    """Return the second opinion, which is asked about the best candidate after each generation, showing each new one."""
+    shown: list[list[float]] = []
+
+    def ask(candidates: list[Individual]) -> list[Any]:
+        if list(candidates[0]) not in shown[-1:]:
+            shown.append(list(candidates[0]))
+            show(candidates[0])
+        return second_opinion(candidates)
+
+    return ask
 
 
 def _decide(searched: _Searched, started_s: float) -> EditOutcome:
@@ -187,7 +207,11 @@ def _decide(searched: _Searched, started_s: float) -> EditOutcome:
     result = replace(result, reason=_explain(searched, verdict), seconds=round(time.monotonic() - started_s, 3))
     outcome = EditOutcome(
         result=result, image_u8=image_u8, control_u8=control_u8, verdict=verdict, search=searched.found, lines=searched.lines,
-        config=config, choose=lambda idx: _deliver_other(outcome, searched, original, searched.ranked[idx]),
+        config=config,
+        choose=lambda idx, *, is_forced=False: _deliver_other(
+            outcome, searched, original, searched.ranked[idx], is_forced=is_forced
+        ),
+        picture_of=lambda idx: searched.ranked[idx].creative.image_u8,
     )  # fmt: skip
     return outcome
 
@@ -207,9 +231,12 @@ def _deliver(
     return replace(result, evaluations=searched.found.evaluations, search=record, alternatives=alternatives), image_u8
 
 
-def _deliver_other(outcome: EditOutcome, searched: _Searched, original: Original, chosen: Finalist) -> EditOutcome:
+def _deliver_other(
+    outcome: EditOutcome, searched: _Searched, original: Original, chosen: Finalist, *, is_forced: bool
+) -> EditOutcome:
     """Return the outcome with another finalist in place of the one that was picked."""
     verdict = searched.audit(chosen)
+    verdict = replace(verdict, is_delivered=verdict.is_delivered or is_forced)
     result, image_u8 = _deliver(searched, original, chosen, verdict)
     result = replace(result, reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds)
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)

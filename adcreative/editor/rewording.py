@@ -13,7 +13,9 @@ from adcreative.editor.models import EditorTools
 from adcreative.errors import CreativeError
 
 
-def reword(creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools) -> EditOutcome:
+def reword(
+    creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools, *, is_forced: bool = False
+) -> EditOutcome:
     """Put other words on an edit, and ask all three models about its final pixels and words again.
 
     Picture, button and every other change of the edit stay. When the models see no gain the creative is kept as it came, and
@@ -21,6 +23,7 @@ def reword(creative: Creative, outcome: EditOutcome, headline: str, description:
 
     Args:
         creative: as it came. outcome: the edit of it; not modified.
+        is_forced: put the words on the edit whatever the models say; the result states what they say.
     Raises:
         CreativeError: the picture cannot be read.
     """
@@ -34,6 +37,7 @@ def reword(creative: Creative, outcome: EditOutcome, headline: str, description:
             raise one
     (opinion,) = ask_choosers([creative, final], features, tools, config)
     verdict = audit([creative, final], features, opinion, tools, config)
+    verdict = replace(verdict, is_delivered=verdict.is_delivered or is_forced)
     others = [edit for edit in edited.edits if edit.direction not in WORDS]
     original = Original(
         creative=creative, features=features[0], faces=edited.faces, has_open_faces=edited.identity_similarity is not None

@@ -10,12 +10,14 @@ from typing import Any
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
-from adcreative.delivery.placements import PictureFit, fit_picture
+from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
 from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
 from adcreative.runs.survey import survey_catalog
+
+__all__ = ["CHECK_COLUMNS", "check", "check_picture", "check_words", "read_placements"]
 
 CHECK_COLUMNS = ("file_name", "ad_name", "verdict", "problems", "fits", "notes")
 PASSES, HAS_PROBLEMS = "passes", "problems"

@@ -189,3 +189,8 @@ def _change(log_odds: float) -> float:
 
 def _largest(heat: np.ndarray) -> float:
     return float(heat.ravel()[np.abs(heat).argmax()])
+
+
+def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:
+    """Return the log-odds that the model gives a creative of which it knows nothing, against which `creative` is weighed."""
+    return float(_attribute(predictor, creative, features, ()).base)

@@ -1,4 +1,4 @@
-"""One creative at a time, with the models kept loaded: what the app and notebooks use; and the app's door."""
+"""One creative at a time, with the models kept loaded: what the app and notebooks use."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from importlib.util import find_spec
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,10 @@ from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.cache import FeatureCache
 from adcreative.progress import Progress, ShouldStop
-from adcreative.provenance.consent import read_consents
+from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
+from adcreative.verbs.standing import Standing, find_standing
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -134,6 +134,27 @@ class Studio:
         other._predictor = other._judges.predictor
         return other
 
+    def with_consents(self, consent: Path) -> Studio:
+        """Return this studio with the consent records of a file beside its own; one of the same name is replaced.
+
+        Raises:
+            ProvenanceError: the file cannot be read, or a record is wrong. ConfigError: a record allows what is no edit.
+        """
+        book = read_consents(consent)
+        book.check_directions(self._tools.directions.names)
+        other = copy(self)
+        other._consents = ConsentBook(records={**self._consents.records, **book.records}, source=str(consent))
+        return other
+
+    @property
+    def consent_ids(self) -> tuple[str, ...]:
+        """Names of the consent records that are known."""
+        return tuple(self._consents.records)
+
+    def check_consent(self, creative: Creative) -> str:
+        """Return why the faces of a creative may not be edited today by the record that it names; "" when they may."""
+        return self._consents.permit(creative, date.today()).refusal
+
     def keep_features_in(self, folder: Path) -> None:
         """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""
         self._tools.extractor.cache = FeatureCache(folder)
@@ -177,6 +198,24 @@ class Studio:
         if isinstance(features, CreativeError):
             raise features
         return self._predictor.predict([creative], [features])[0]
+
+    @property
+    def knows_level(self) -> bool:
+        """True when the model learnt from an account's results, so that its rates are those of that account."""
+        return self._model_dir is not None
+
+    def stand_one(self, creative: Creative, *, usual_rate: float | None = None) -> Standing:
+        """Say how one creative is predicted to stand against an ad of which nothing is known.
+
+        Args:
+            usual_rate: the account's mean click rate (0.021: 2.1 %), which is taken as the rate of the latter.
+        Raises:
+            CreativeError: its picture cannot be read. ConfigError: `usual_rate` is no rate.
+        """
+        (features,) = self._tools.extractor.extract([creative])
+        if isinstance(features, CreativeError):
+            raise features
+        return find_standing(self._predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
     def score_folder(self, folder: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> FolderScores | None:
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
@@ -242,8 +281,12 @@ class Studio:
         writer = Briefed(load_tools(copywriter).copywriter, brief, tuple(avoid), kit)
         return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
 
-    def reword_one(self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str) -> EditOutcome:
+    def reword_one(
+        self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = False
+    ) -> EditOutcome:
         """Put other words on an edit, and hold it against all three models again; "kept" when they see no gain.
+
+        is_forced: put them on it all the same, and state what the models say.
 
         Raises:
             CreativeError: its picture cannot be read.
@@ -251,7 +294,7 @@ class Studio:
         from adcreative.editor.rewording import reword
 
         tools = self._tools.editor_tools(self._judges, None, self._consents)
-        return reword(creative, outcome, headline, description, tools)
+        return reword(creative, outcome, headline, description, tools, is_forced=is_forced)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.
@@ -287,6 +330,7 @@ class Studio:
         brand_kit: Path | None = None,
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: ShouldStop | None = None,
+        show_best: Callable[[Creative], None] | None = None,
     ) -> EditOutcome:
         """Search an edit of one creative, of its faces only with consent.
 
@@ -297,6 +341,7 @@ class Studio:
             brief: what the new words should be about, in plain words; facts may be taken from it. avoid: words not to be used.
             brand_kit: a brand manifest (see `copywriter.brand_kit`), whose rules every new line keeps.
             progress: progress(generation, generations, best lower bound of uplift in log-odds).
+            show_best: called with the best edit so far, at full size, whenever the search finds a better one.
         Raises:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
@@ -316,53 +361,9 @@ class Studio:
         if editor_tools.copywriter is not None and (brief or avoid or kit):
             editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid), kit))
         editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
-        return edit_creative(creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop)
-
-
-def launch_app(
-    studio: Studio,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    auth: str | None = None,
-    auth_file: Path | None = None,
-    allowed_hosts: Sequence[str] = (),
-) -> None:
-    """Serve the web app until interrupted.
-
-    Args:
-        auth: user:password; without it the first line of `auth_file`. Neither is ever shown.
-        allowed_hosts: further names that lead to the app, such as that of a proxy; requests under any other are refused.
-    Raises:
-        ConfigError: gradio is not installed, or the password file cannot be read, or what it says is not user:password.
-    """
-    if find_spec("gradio") is None:
-        raise ConfigError('the app needs gradio; install it with: pip install "adcreative[app]"')
-    credentials = read_credentials(auth, auth_file)
-    name = "adcreative._studio" if find_spec("adcreative._studio") else "apps.studio"
-    launch = import_module(f"{name}.launch").launch
-    launch(studio, host=host, port=port, auth=credentials, allowed_hosts=tuple(allowed_hosts))
-
-
-def read_credentials(auth: str | None, auth_file: Path | None) -> tuple[str, str] | None:
-    """Return user and password, from `auth` or else from the first line of `auth_file`; None without either.
-
-    Raises:
-        ConfigError: the file cannot be read, or there is no user:password; the sentence shows neither.
-    """
-    source = "--auth (or ADCREATIVE_AUTH)"
-    if auth is None and auth_file is not None:
-        source = f"the first line of {auth_file}"
-        try:
-            auth = (Path(auth_file).read_text(encoding="utf-8-sig").splitlines() or [""])[0].strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--auth-file {auth_file} cannot be read as text. Check the path and who may read it.") from error
-    if auth is None:
-        return None
-    user, _, password = auth.partition(":")
-    if not user or not password or not auth.isprintable():
-        raise ConfigError(f"{source} must be user:password, both not empty and without control characters.")
-    return user, password
+        return edit_creative(
+            creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
+        )
 
 
 def _number(cell: str) -> float | None:

@@ -145,7 +145,7 @@ def test_durations_are_read_at_a_glance(seconds: float, said: str) -> None:
 
 def test_the_password_of_the_app_comes_from_an_option_a_file_or_the_environment(tmp_path: Path) -> None:
     from adcreative.errors import ConfigError
-    from adcreative.verbs.studio import read_credentials
+    from adcreative.verbs.app import read_credentials
 
     (tmp_path / "auth").write_text("anna:se:cret\nrest\n")
     assert read_credentials(None, None) is None

@@ -127,6 +127,14 @@ def test_a_chosen_finalist_that_the_auditor_refuses_is_not_delivered() -> None:
     assert other.result.edits == ()
 
 
+def test_the_best_edit_so_far_is_shown_whenever_it_changes() -> None:
+    shown: list[Creative] = []
+    outcome = edit_creative(fake_ad(), tools=fake_tools(), config=QUICK, show_best=shown.append)
+    assert 1 < len(shown) <= QUICK.generations + 1
+    assert shown[-1].image_u8.shape == outcome.image_u8.shape
+    assert shown[-1].headline in outcome.lines.headlines
+
+
 def test_edits_list_exactly_what_changed_in_the_picture() -> None:
     ad = fake_ad()
     outcome = edit_creative(ad, tools=fake_tools(), config=QUICK)

@@ -88,6 +88,11 @@ def test_a_kept_ad_lists_the_best_distinct_edits_with_their_expected_change() ->
     chosen = kept.choose(0)  # type: ignore[misc]
     assert (chosen.result.status, chosen.result.alternatives) == ("kept", found)
     assert "is not certain" in chosen.result.reason
+    forced = kept.choose(len(found) - 1, is_forced=True).result  # type: ignore[misc]
+    assert (forced.status, forced.headline_edited) == ("edited", found[-1].headline)
+    assert forced.ctr_edited <= forced.ctr_original
+    assert "is not certain" in forced.reason
+    assert kept.picture_of(0) is not None  # type: ignore[misc]
 
 
 def test_an_edited_ad_lists_what_was_delivered_among_its_alternatives(outcome: EditOutcome) -> None:

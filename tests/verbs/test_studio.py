@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from adcreative.catalog.tables import write_failures, write_rows
-from adcreative.creative import FailedCreative
+from adcreative.creative import Creative, FailedCreative
+from adcreative.errors import ConfigError
 from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary
+from adcreative.provenance.consent import read_consents
 from adcreative.verbs.studio import ChosenFaces, Studio
 
 
@@ -53,3 +58,40 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
     assert found is not None
     assert [(creative.headline, row["ctr"]) for creative, row in found.scored] == [("One", 0.02), ("Three", None)]
     assert [row["ad_name"] for row in found.failed] == ["b"]
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def consenting_studio() -> Studio:
+    studio = object.__new__(Studio)
+    studio._consents = read_consents(None)
+    studio._tools = SimpleNamespace(directions=SimpleNamespace(names=("smile", "eyes_open")))  # type: ignore[assignment]
+    return studio
+
+
+def test_the_consent_record_of_the_readme_is_taken(tmp_path: Path) -> None:
+    """It allows colours of the whole picture too, which need no consent and are no fault."""
+    (sample,) = re.findall(r"```toml\n(\[\[consent\]\].*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "consents.toml"
+    path.write_text(sample)
+    studio = consenting_studio().with_consents(path)
+    assert studio.consent_ids == ("c-17",)
+    assert "covers the files" in studio.check_consent(Creative(file_name="other.jpg", consent_id="c-17"))
+
+
+def test_records_are_added_and_asked_before_a_search(tmp_path: Path) -> None:
+    path = tmp_path / "consents.json"
+    path.write_text(json.dumps({"consent": [
+        {"consent_id": "anna", "person": "Anna", "edits": ["all"], "expires": "2999-01-01"},
+        {"consent_id": "old", "person": "Bert", "edits": ["smile"], "expires": "2001-01-01"},
+    ]}))  # fmt: skip
+    studio = consenting_studio()
+    other = studio.with_consents(path)
+    assert studio.consent_ids == ()
+    assert other.check_consent(Creative(consent_id="anna")) == ""
+    assert "expired on 2001-01-01" in other.check_consent(Creative(consent_id="old"))
+    assert "is not in consents.json" in other.check_consent(Creative(consent_id="nobody"))
+    path.write_text(json.dumps({"consent": [{"consent_id": "a", "person": "A", "edits": ["smyle"], "expires": "2999-01-01"}]}))
+    with pytest.raises(ConfigError, match='allows "smyle", which is no edit'):
+        studio.with_consents(path)
