@@ -38,8 +38,8 @@ __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 OLD_NAMES = {  # of the manifest in format 3 -> today's
     "drift_thresholds": "ood_thresholds", "extra_std": "overdispersion", "typical_spread": "typical_epistemic_std",
 }  # fmt: skip
-RATE_CHUNK = 512
 CHUNK_ROWS = 256
+BLOCK_ROWS = 16  # as `predict` computes them
 MIN_REASON = 0.005
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
@@ -77,6 +77,8 @@ class Predictor:
     ) -> list[Prediction]:
         """Predict rates with 90 % intervals of the true rate, reasons and evidence; rows do not influence each other.
 
+        An ad's numbers are the same bits in any company: blocks have one size, since rounding depends on a product's shape.
+
         Args:
             history: the account's earlier creatives with results; each creative sees those of its own brand.
         Raises:
@@ -84,9 +86,9 @@ class Predictor:
         """
         predictions: list[Prediction] = []
         earlier = as_history(history)
-        for start in range(0, len(creatives), CHUNK_ROWS):
-            part = slice(start, start + CHUNK_ROWS)
-            predictions += self._predict_chunk(creatives[part], features[part], earlier)
+        for start in range(0, len(creatives), BLOCK_ROWS):
+            part = slice(start, start + BLOCK_ROWS)
+            predictions += self._predict_block(creatives[part], features[part], earlier)
         return predictions
 
     def predict_log_odds(
@@ -267,10 +269,12 @@ class Predictor:
         """Return the model card as plain values: purpose, source, limits, held-out figures."""
         return build_card(name, self.notes, self.content_hash)
 
-    def _predict_chunk(
+    def _predict_block(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
     ) -> list[Prediction]:
-        batch, caches = self._encode(creatives, features, history)
+        num_spare = BLOCK_ROWS - len(creatives)
+        filled = ([*creatives, *list(creatives[:1]) * num_spare], [*features, *list(features[:1]) * num_spare])
+        batch, caches = self._encode(*filled, history)
         logits, domain = self._member_logits(batch, caches), domain_of(batch)
         log_odds = self.calibrator.log_odds(logits.mean(axis=0), domain)
         rates = self.calibrator.rate(log_odds, domain)
@@ -343,8 +347,8 @@ class Predictor:
 def predict_rates(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
     """Return expected rates [N] without reasons and evidence, which evaluation does not need."""
     parts = []
-    for start in range(0, len(creatives), RATE_CHUNK):
-        part = slice(start, start + RATE_CHUNK)
+    for start in range(0, len(creatives), CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
         log_odds, _ = predictor.predict_log_odds(creatives[part], features[part])
         parts.append(1.0 / (1.0 + np.exp(-log_odds)))
     return np.concatenate(parts)

@@ -92,6 +92,14 @@ def test_order_of_rows_is_irrelevant_and_long_lists_are_cut(predictor: Predictor
     assert predictor.predict([], []) == []
 
 
+def test_an_ad_has_the_same_bits_in_any_company(predictor: Predictor, world: PlantedWorld) -> None:
+    plain, rng = predictor.predict(world.creatives, world.features), np.random.default_rng(1)
+    for size in (1, 2, 5, 16, 17, 50):
+        order = rng.permutation(len(world.creatives))[:size]
+        part = world.rows(order)
+        assert predictor.predict(part.creatives, part.features) == [plain[i] for i in order]
+
+
 def test_log_odds_agree_with_predictions_and_members(predictor: Predictor, world: PlantedWorld) -> None:
     part = world.rows(np.arange(32))
     mean, spread = predictor.predict_log_odds(part.creatives, part.features)
