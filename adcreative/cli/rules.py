@@ -77,6 +77,9 @@ def purge(
     run: Annotated[Path | None, typer.Argument(help="Folder that optimize or demo wrote; left out: only the cache.")] = None,
     consent_id: Annotated[str, typer.Option(help="Remove only the creatives that name this consent record.")] = "",
     creative: Annotated[str, typer.Option(help="Remove only this creative (file_name or ad_name).")] = "",
+    originals: Annotated[
+        bool, typer.Option("--originals", help="Remove your own pictures too: what the ads were made from, and behind links.")
+    ] = False,
     keep_cache: Annotated[bool, typer.Option("--keep-cache", help="Leave the feature cache, which holds face codes.")] = False,
 ) -> None:
     """Remove faces, face codes and caches: of one person, of one creative, or of a whole run folder.
@@ -86,6 +89,6 @@ def purge(
     from adcreative import pipeline
 
     with verb():
-        summary = pipeline.purge(run, consent_id=consent_id, creative=creative, keep_cache=keep_cache)
+        summary = pipeline.purge(run, consent_id=consent_id, creative=creative, originals=originals, keep_cache=keep_cache)
     for sentence in summary.sentences():
         say(sentence)

@@ -1,34 +1,37 @@
 """Remove what was kept of people: pictures, rows, sidecars, exports and plans of one person or of a whole run, and the cache.
 
 Only folders that `optimize`, `demo` or the app wrote are touched, with the exports that their audit trail names, and in them
-only files that we wrote; what else names the person is listed and left. Links are removed or left, never followed, and what
-lies behind one is listed. The feature cache holds face codes by content, and knows with which consent ids a picture was seen:
-of one person only those entries go; otherwise it is emptied as a whole. Doing it twice removes nothing more and says so.
+only files that we wrote; what else names the person is listed and left, the user's own pictures and tables among them. Links
+are removed or left, never followed, and what lies behind one is listed. When told to (`removes_originals`), the pictures behind
+links and those that the run was made from go too. The feature cache holds face codes by content, and knows with which consent
+ids a picture was seen: of one person only those entries go; otherwise it is emptied as a whole. Doing it twice removes nothing
+more and says so.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
-import re
 import secrets
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from adcreative.creative import EditResult, split_consent_ids
+from adcreative.catalog.metadata import METADATA_NAMES
+from adcreative.creative import EditResult
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
 from adcreative.features.cache import FeatureCache
 from adcreative.provenance.approval import AUDIT, read_events
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
-from adcreative.provenance.sidecar import SUFFIX, write_whole
+from adcreative.provenance.sidecar import FORMAT as SIDECAR_FORMAT
+from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
 from adcreative.runs.log import lock_run, unlock_run
+from adcreative.runs.originals import find_data, find_originals, names_with_consent
 from adcreative.runs.outputs import LIST_NAME, drop_outputs, is_ours
+from adcreative.runs.people import KINDS, Person, hash_file, hash_pictures, picture_paths
+from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 from adcreative.runs.survey import hash_names
 
 FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
@@ -40,42 +43,6 @@ RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery")
 VERBS = ("optimize", "studio")
 MARKER, TOMBSTONE = SETTINGS, "purged.json"
 REASON = "removed on request (purge)"
-MAX_SEARCHED_BYTES = 200_000_000
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-
-
-@dataclass(kw_only=True)
-class PurgeSummary:
-    """What was removed (paths as given, and bytes), what was left on purpose and why, and how many cache entries went.
-
-    num_cached_older: entries that do not say whose they are, and were removed with a person's.
-    """
-
-    removed: list[str] = field(default_factory=list)
-    num_bytes: int = 0
-    left: list[str] = field(default_factory=list)
-    num_rows: int = 0
-    num_cached: int = 0
-    num_cached_older: int = 0
-
-    def sentences(self) -> list[str]:
-        """Say it for people."""
-        if not (self.removed or self.num_rows or self.num_cached or self.num_cached_older):
-            return ["nothing was left to remove", *(f"left: {name}" for name in self.left)]
-        num_files = len(self.removed)
-        said = [f"removed {num_files} file{'' if num_files == 1 else 's'} ({self.num_bytes:,} bytes)"] if num_files else []
-        said += [f"emptied {self.num_rows} rows of results.jsonl"] if self.num_rows else []
-        said += [f"removed {_entries(self.num_cached)} of the feature cache"] if self.num_cached else []
-        if self.num_cached_older:
-            said.append(
-                f"removed {_entries(self.num_cached_older, 'older ')} of the feature cache as well: written by an earlier "
-                "version, which did not note whose pictures it saw"
-            )
-        return [*said, *(f"  {name}" for name in self.removed), *(f"left: {name}" for name in self.left)]
-
-
-def _entries(count: int, kind: str = "") -> str:
-    return f"{count:,} {kind}{'entry' if count == 1 else 'entries'}"
 
 
 def purge_cache(cache_dir: Path, summary: PurgeSummary, *, consent_id: str = "") -> None:
@@ -101,7 +68,7 @@ def find_runs(folder: Path) -> list[Path]:
     """
     if folder.is_symlink():
         raise ConfigError(f"{folder} is a link; purge the folder that it leads to by its own name")
-    if not folder.exists() or (folder / MARKER).exists() or _is_file(folder / TOMBSTONE):
+    if not folder.exists() or (folder / MARKER).exists() or is_plain_file(folder / TOMBSTONE):
         return [folder]
     found = sorted(path.parent for path in _walk(folder) if path.name == MARKER and _read_json(path).get("verb") in VERBS)
     if not found:
@@ -120,12 +87,13 @@ def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
     lock = lock_run(run_dir / RESULTS)
     try:
         _remove_exports(run_dir, None, summary)
-        folders = [*RUN_FOLDERS, *(["creatives"] if _is_file(run_dir / "planted-truth.json") else [])]
+        _clear_originals(run_dir, _readable_rows(run_dir, summary), None, summary)
+        folders = [*RUN_FOLDERS, *(["creatives"] if is_plain_file(run_dir / "planted-truth.json") else [])]
         for name in folders:
             _remove_tree(run_dir / name, summary, only_pictures=name == "images")
         for name in RUN_FILES:
-            _remove(run_dir / name, summary)
-        _remove(run_dir / MARKER, summary)
+            summary.remove(run_dir / name)
+        summary.remove(run_dir / MARKER)
     finally:
         unlock_run(lock)
     left = sorted(path.name for path in run_dir.iterdir() if path.name != TOMBSTONE)
@@ -137,41 +105,12 @@ def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
         run_dir.rmdir()
 
 
-@dataclass
-class _Person:
-    """What is known of whom to remove: names as they may stand in files, and the hashes of their pictures."""
-
-    consent_id: str
-    creative: str
-    names: set[str] = field(default_factory=set)
-    hashes: set[str] = field(default_factory=set)
-
-    def is_named_by(self, row: Mapping[str, Any], fields: tuple[str, str]) -> bool:
-        if self.consent_id:
-            return self.consent_id in split_consent_ids(str(row.get("consent_id") or ""))
-        return self.creative in [str(row.get(name) or "") for name in fields]
-
-    def learn(self, row: Mapping[str, Any], run_dir: Path) -> None:
-        """Note the names and pictures of a row that is about to be emptied; names of one or two letters are in everything."""
-        for name in (str(row.get("file_name") or ""), str(row.get("ad_name") or "")):
-            stem = PurePosixPath(name).stem
-            self.names |= {name, PurePosixPath(name).name, stem, re.sub(r"[\W_]+", "-", stem).strip("-")}
-        self.names = {name for name in self.names if len(name) > 2}
-        self.hashes |= _hash_pictures(row, run_dir)
-
-    def is_in(self, path: Path) -> bool:
-        """Return whether a file is one of the pictures, is called by one of the names, or has one in it."""
-        if any(name in path.name for name in self.names):
-            return True
-        if os.lstat(path).st_size > MAX_SEARCHED_BYTES:
-            return False
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() in self.hashes:
-            return True
-        if path.suffix.casefold() in _PICTURES:
-            return False
-        spelled = {form for name in self.names for form in (name, json.dumps(name)[1:-1])}
-        return any(form.encode() in content for form in spelled)
+def _readable_rows(run_dir: Path, summary: PurgeSummary) -> list[dict[str, Any]]:
+    try:
+        return list(read_rows(run_dir)) if is_plain_file(run_dir / RESULTS) else []
+    except CatalogError as error:
+        summary.left.append(f"pictures that the run was made from, if any ({error})")
+        return []
 
 
 def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
@@ -189,16 +128,20 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
     if not _is_ours(run_dir):
         return
     try:
-        rows = list(read_rows(run_dir)) if _is_file(run_dir / RESULTS) else []
+        rows = list(read_rows(run_dir)) if is_plain_file(run_dir / RESULTS) else []
     except CatalogError as error:
         raise CatalogError(f"{error} Or purge the whole folder instead.") from error
-    person = _Person(consent_id, creative)
-    meant = [row for row in rows if row.get("reason") != REASON and person.is_named_by(row, ("file_name", "ad_name"))]
+    person = Person(consent_id, creative)
+    rows_left = [row for row in rows if row.get("reason") != REASON]
+    if any(not row.get("consent_id") and row["status"] == "failed" for row in rows_left) and consent_id:
+        _ask_catalogue(run_dir, person, summary)
+    meant = [row for row in rows_left if person.is_named_by(row)]
+    person.learn_names(creative)
     for row in meant:
         person.learn(row, run_dir)
     for row in rows:
         if row not in meant:
-            person.hashes -= _hash_pictures(row, run_dir)  # a picture that another ad shows too is that ad's
+            person.hashes -= hash_pictures(row, run_dir)  # a picture that another ad shows too is that ad's
     if meant and len(meant) == len(rows) and _read_json(run_dir / MARKER).get("verb") == "studio":
         purge_run(run_dir, summary)  # the folder of this one ad
         return
@@ -210,63 +153,102 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
 
 
 def _remove_person(
-    run_dir: Path, rows: list[dict[str, Any]], meant: list[dict[str, Any]], person: _Person, summary: PurgeSummary
+    run_dir: Path, rows: list[dict[str, Any]], meant: list[dict[str, Any]], person: Person, summary: PurgeSummary
 ) -> None:
     numbers = {row["row"] for row in meant}
-    names = {str(row.get(f"{kind}_image") or "") for row in meant for kind in ("original", "control", "edited")}
+    names = {str(row.get(f"{kind}_image") or "") for row in meant for kind in KINDS}
+    kept_paths = {path for row in rows if row not in meant for path in picture_paths(row, run_dir)}
     _remove_exports(run_dir, person, summary)
+    _clear_originals(run_dir, meant, person, summary)
     for path in list(_walk(run_dir)):
         relative = path.relative_to(run_dir).as_posix()
         is_named = relative in names and PurePosixPath(relative).parts[0] == "images"
         if path.is_symlink():
             if is_named:
-                _remove(path, summary)
+                summary.remove(path)
             continue
         if is_named:
-            _remove(path, summary)
+            summary.remove(path)
         elif path.name.endswith(SUFFIX) and person.is_named_by(_read_json(path), ("original", "ad_name")):
             picture_path = path.with_name(path.name.removesuffix(SUFFIX))
-            if picture_path.suffix.casefold() in _PICTURES:
-                _remove(picture_path, summary)
-            _remove(path, summary)
+            if picture_path.suffix.casefold() in PICTURES:
+                summary.remove(picture_path)
+            summary.remove(path)
     if meant:
         kept = [_emptied(row) if row["row"] in numbers else row for row in rows]
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
         write_whole(run_dir / RESULTS, lines.encode())
         summary.num_rows += len(meant)
     for name in FAILURES:
-        _filter_failures(run_dir / name, person, summary)
-    if meant or summary.removed:
-        _remove(run_dir / "report.html", summary)
-        _remove_mentions(run_dir, person, summary)
+        summary.num_failures += _filter_failures(run_dir / name, person)
+    if meant or summary.removed or summary.num_failures:
+        summary.remove(run_dir / "report.html")
+        _remove_mentions(run_dir, person, kept_paths, summary)
 
 
-def _remove_mentions(run_dir: Path, person: _Person, summary: PurgeSummary) -> None:
-    """Remove copies of the pictures, and files of ours that name the person; list those that we did not write."""
+def _ask_catalogue(run_dir: Path, person: Person, summary: PurgeSummary) -> None:
+    """Find by name what earlier versions noted of failed ads without their consent id: the run's data still know it."""
+    try:
+        person.catalogued = names_with_consent(_read_json(run_dir / MARKER), person.consent_id)
+    except AdCreativeError as error:
+        summary.left.append(
+            f"failed rows of {run_dir / RESULTS} that name no consent record ({error} Name them with --creative where they "
+            "show the person)"
+        )
+
+
+def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: Person | None, summary: PurgeSummary) -> None:
+    """List the user's own pictures that rows were made from, and what lies behind images/ where it is a link; remove both
+    when told to. The user's table is listed where it names the person."""
+    settings, mark = _read_json(run_dir / MARKER), "--originals removes it"
+    data = find_data(settings)
+    if summary.removes_originals:
+        behind = [path for row in rows for path in picture_paths(row, run_dir) if path.parent.is_symlink()]
+        for path in (*find_originals(settings, rows, run_dir), *behind, *(sidecar_path(path) for path in behind)):
+            if is_plain_file(path):
+                summary.remove(path)
+    elif person is not None:
+        summary.left += [f"{path} (the ad's own picture; {mark})" for path in find_originals(settings, rows, run_dir)]
+    elif data is not None and not data.is_relative_to(run_dir.resolve()) and find_originals(settings, rows, run_dir):
+        summary.left.append(f"{data} (holds the pictures that the run was made from; {mark.replace(' it', ' them')})")
+    if person is not None and rows and data is not None and not data.is_relative_to(run_dir.resolve()):
+        tables = [data] if data.is_file() else [data / name for name in METADATA_NAMES]
+        summary.left += [
+            f"{path} (names the person; your table)" for path in tables if is_plain_file(path) and person.is_in(path)
+        ]
+
+
+def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summary: PurgeSummary) -> None:
+    """Remove copies of the pictures, and files of ours that name the person; list those that we did not write.
+
+    kept_paths: pictures of other ads, which go by no likeness of names.
+    """
     for path in list(_walk(run_dir)):
         if path.is_symlink():
             summary.left.append(f"{path} (a link; what lies behind it was not looked at)")
             continue
-        relative = path.relative_to(run_dir)
-        if relative.name in (RESULTS, MARKER, AUDIT, LIST_NAME) or not _is_file(path) or not person.is_in(path):
+        if path in kept_paths or (path.name.endswith(SUFFIX) and path.with_name(path.name.removesuffix(SUFFIX)) in kept_paths):
             continue
-        is_picture = _hash_file(path) in person.hashes
+        relative = path.relative_to(run_dir)
+        if relative.name in (RESULTS, MARKER, AUDIT, LIST_NAME) or not is_plain_file(path) or not person.is_in(path):
+            continue
+        is_picture = hash_file(path) in person.hashes
         if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path):
-            _remove(path, summary)
+            summary.remove(path)
         else:
             summary.left.append(f"{path} (names the person; not written by a run)")
 
 
-def _remove_exports(run_dir: Path, person: _Person | None, summary: PurgeSummary) -> None:
+def _remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary) -> None:
     """Remove what was exported from a run: upload tables and pictures; of one person those that show or name them."""
     try:
         events = read_events(run_dir)
     except AdCreativeError as error:
         summary.left.append(f"exports of {run_dir}, if any ({error})")
         return
-    for event in events:
-        if event["event"] != "exported" or not isinstance(event.get("path"), str):
-            continue
+    exports = [event for event in events if event["event"] == "exported" and isinstance(event.get("path"), str)]
+    ours = {hash_file(path) for path in _walk(run_dir) if path.suffix in PICTURES and is_plain_file(path)} if exports else set()
+    for event in exports:
         out = Path(event["path"])
         tables = [out, out.with_name(f"{out.stem}.failures.csv")]
         pictures_dir = out.with_name(f"{out.stem}-images")
@@ -274,13 +256,17 @@ def _remove_exports(run_dir: Path, person: _Person | None, summary: PurgeSummary
         if pictures_dir.is_symlink():
             summary.left.append(f"{pictures_dir} (a link; what lies behind it was not looked at)")
         for path in copies:
-            if _is_file(path) and (person is None or person.is_in(path)):
-                _remove(path, summary)
+            if not is_plain_file(path) or (person is not None and not person.is_in(path)):
+                continue
+            if hash_file(path) in ours or _has_sidecar(path):
+                summary.remove(path)
+            else:
+                summary.left.append(f"{path} (beside an export, and none of the run's pictures)")
         for path in tables:
-            if not _is_file(path) or (person is not None and not person.is_in(path)):
+            if not is_plain_file(path) or (person is not None and not person.is_in(path)):
                 continue
             if is_ours(path):
-                _remove(path, summary)
+                summary.remove(path)
                 drop_outputs(path)
             else:
                 summary.left.append(f"{path} (changed since it was exported; remove the person from it by hand)")
@@ -288,25 +274,34 @@ def _remove_exports(run_dir: Path, person: _Person | None, summary: PurgeSummary
             pictures_dir.rmdir()
 
 
-def _filter_failures(path: Path, person: _Person, summary: PurgeSummary) -> None:
-    """Take the rows that name the person out of a failure table."""
-    if not _is_file(path) or not person.names or not person.is_in(path):
-        return
+def _has_sidecar(path: Path) -> bool:
+    """Return whether a picture is as its sidecar says, or a file is such a sidecar."""
+    if path.name.endswith(SUFFIX):
+        return _read_json(path).get("format") == SIDECAR_FORMAT
+    return _read_json(sidecar_path(path)).get("picture_sha256") == hash_file(path)
+
+
+def _filter_failures(path: Path, person: Person) -> int:
+    """Take the rows that name the person out of a failure table; return how many there were."""
+    if not is_plain_file(path) or not person.names or not person.is_in(path):
+        return 0
     header, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(row for row in rows if not any(name in cell for name in person.names for cell in row))
+    kept = [row for row in rows if not any(map(person.is_spelled, row))]
+    writer.writerows(kept)
     write_whole(path, text.getvalue().encode())
+    return len(rows) - len(kept)
 
 
 def _is_ours(run_dir: Path) -> bool:
     """Return whether there is a run to remove; raise ConfigError when there is something else."""
     if run_dir.is_symlink():
         raise ConfigError(f"{run_dir} is a link; purge the folder that it leads to by its own name")
-    if not run_dir.exists() or (_is_file(run_dir / TOMBSTONE) and not (run_dir / MARKER).exists()):
+    if not run_dir.exists() or (is_plain_file(run_dir / TOMBSTONE) and not (run_dir / MARKER).exists()):
         return False
-    settings = _read_json(run_dir / MARKER) if _is_file(run_dir / MARKER) else {}
+    settings = _read_json(run_dir / MARKER) if is_plain_file(run_dir / MARKER) else {}
     if settings.get("verb") not in VERBS:
         raise ConfigError(f"{run_dir} was not written by optimize or demo (no {MARKER} of theirs); nothing was removed")
     return True
@@ -320,32 +315,12 @@ def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"row": row["row"], **empty, "remedy": "Leave it out of the data as well.", "purged": [salt, digest]}
 
 
-def _hash_pictures(row: Mapping[str, Any], run_dir: Path) -> set[str]:
-    """Return the hashes of a row's pictures in images/."""
-    names = [PurePosixPath(str(row.get(f"{kind}_image") or "")) for kind in ("original", "control", "edited")]
-    inside = [run_dir / name for name in names if name.parts[:1] == ("images",) and ".." not in name.parts]
-    return {_hash_file(path) for path in inside if _is_file(path) and not path.parent.is_symlink()}
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _is_file(path: Path) -> bool:
-    """True for a file that is no link."""
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -355,35 +330,20 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(where) / name for name in sorted(folders) if (Path(where) / name).is_symlink())
 
 
-def _remove(path: Path, summary: PurgeSummary) -> None:
-    """Remove a file, or a link itself; note what went."""
-    try:
-        size, target = os.lstat(path).st_size, os.readlink(path) if path.is_symlink() else ""
-        path.unlink()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise CatalogError(f"{path} cannot be removed ({error.strerror or error}). Check who may write there.") from error
-    if target:
-        summary.left.append(f"{target} (behind the link {path}, which was removed; purge it there)")
-    summary.removed.append(str(path))
-    summary.num_bytes += size
-
-
 def _remove_tree(folder: Path, summary: PurgeSummary, *, only_pictures: bool) -> None:
     """Remove the files of a folder of ours and the folders that this empties; other files stay, links are not followed."""
     if folder.is_symlink():
-        _remove(folder, summary)
+        summary.remove(folder)
         return
     for path in list(_walk(folder)):
-        is_ours = path.suffix.casefold() in _PICTURES or path.name.endswith((SUFFIX, ".part")) or path.is_symlink()
+        is_ours = path.suffix.casefold() in PICTURES or path.name.endswith((SUFFIX, ".part")) or path.is_symlink()
         if is_ours or not only_pictures:
-            _remove(path, summary)
+            summary.remove(path)
         else:
             summary.left.append(f"{path} (not written by a run)")
     for where, names, _ in os.walk(folder, topdown=False, followlinks=False):
         for name in names:
             if (Path(where) / name).is_symlink():
-                _remove(Path(where) / name, summary)
+                summary.remove(Path(where) / name)
         if not os.listdir(where):
             os.rmdir(where)

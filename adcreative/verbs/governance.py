@@ -53,10 +53,20 @@ def disclosures(
     return list_disclosures(markets, edits, on, is_synthetic=is_synthetic, rules_dir=rules_dir)
 
 
-def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", keep_cache: bool = False) -> PurgeSummary:
+def purge(
+    run: Path | None = None,
+    *,
+    consent_id: str = "",
+    creative: str = "",
+    originals: bool = False,
+    keep_cache: bool = False,
+) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
 
     `run` may be a folder of runs too, such as that of the app. Exports of a run that its audit trail names go with it.
+
+    `originals` removes the user's own pictures too: those that the rows were made from, and those behind links in the run.
+    Without it they are listed.
 
     Of the cache, a consent id removes what was found in pictures that named it; in all other cases it is emptied, since it does
     not know creatives by name.
@@ -64,7 +74,7 @@ def purge(run: Path | None = None, *, consent_id: str = "", creative: str = "", 
     Raises:
         ConfigError: the folder was not written by a run, is a link, or is being written.
     """
-    summary = PurgeSummary()
+    summary = PurgeSummary(removes_originals=originals)
     if run is None and (consent_id or creative):
         raise ConfigError("name the run folder in which the person or the creative is to be removed")
     for folder in find_runs(Path(run)) if run is not None else ():

@@ -1,0 +1,157 @@
+"""Purge and what is not the run's: the user's pictures, links, other people's files that a row or an audit trail names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from adcreative import pipeline
+from adcreative.cli.app import app
+from adcreative.creative import EditResult
+from adcreative.provenance.approval import note_event
+from adcreative.runs.log import RunLog
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def ads(tmp_path: Path) -> Path:
+    """The user's folder: three pictures, two of Ada, and a table."""
+    folder = tmp_path / "ads"
+    folder.mkdir()
+    lines = ["file_name,headline,consent_id"]
+    for number, (name, consent) in enumerate((("ad1.png", "c-ada"), ("ad10.png", "c-bob"), ("torn.png", "c-ada"))):
+        Image.fromarray(np.full((64, 64, 3), 40 * number, np.uint8)).save(folder / name)
+        lines.append(f"{name},Hello,{consent}")
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, ads: Path) -> Path:
+    """A run of these ads by an earlier version, whose failed rows do not name the consent record."""
+    run = tmp_path / "run"
+    (run / "images").mkdir(parents=True)
+    settings = {"verb": "optimize", "seed": 0, "data": str(ads.resolve())}
+    with RunLog(run / "results.jsonl", settings, key_field="row") as log:
+        for row, (name, consent) in enumerate((("ad1", "c-ada"), ("ad10", "c-bob")), start=1):
+            result = EditResult(file_name=f"{name}.png", status="kept", consent_id=consent)
+            image = f"images/{row:05d}-{name}.original.png"
+            Image.fromarray(np.full((64, 64, 3), 90 + row, np.uint8)).save(run / image)
+            log.append({"row": row, **result.as_dict(), "original_image": image})
+        log.append({"row": 3, **EditResult(file_name="torn.png", status="failed", reason="torn").as_dict()})
+    (run / "results.failures.csv").write_text("file_name,ad_name,problem,remedy\ntorn.png,,torn,\ngone.png,,not there,\n")
+    return run
+
+
+def rows(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+
+
+def test_a_failed_row_without_its_consent_record_is_found_by_the_users_table(run: Path) -> None:
+    summary = pipeline.purge(run, consent_id="c-ada")
+    assert [row["file_name"] for row in rows(run)] == ["", "ad10.png", ""]
+    assert (summary.num_rows, summary.num_failures) == (2, 1)
+    assert "torn" not in (run / "results.failures.csv").read_text()
+
+
+def test_without_the_users_table_it_is_said_that_failed_rows_were_not_matched(run: Path, ads: Path) -> None:
+    (ads / "metadata.csv").write_text("")
+    summary = pipeline.purge(run, consent_id="c-ada")
+    assert [row["file_name"] for row in rows(run)] == ["", "ad10.png", "torn.png"]
+    assert any("failed rows of" in one and "--creative" in one for one in summary.left)
+
+
+def test_an_ad_that_only_the_failure_table_names_is_found(run: Path) -> None:
+    summary = pipeline.purge(run, creative="gone.png")
+    assert (run / "results.failures.csv").read_text().splitlines()[1:] == ["torn.png,,torn,"]
+    assert summary.sentences()[0] == "removed 1 rows of the failure table"
+
+
+def test_a_longer_name_is_another_ads(run: Path) -> None:
+    (run / "results.failures.csv").write_text("file_name,ad_name,problem,remedy\nad10.png,,a,b\nad1.png,,c,d\n")
+    pipeline.purge(run, creative="ad1.png")
+    assert [path.name for path in (run / "images").iterdir()] == ["00002-ad10.original.png"]
+    assert (run / "results.failures.csv").read_text().splitlines()[1:] == ["ad10.png,,a,b"]
+
+
+def test_another_ads_picture_stays_even_where_its_name_holds_this_ones(run: Path) -> None:
+    written = [{**row, "ad_name": "original"} if row["row"] == 1 else row for row in rows(run)]
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
+    pipeline.purge(run, creative="original")
+    assert [path.name for path in (run / "images").iterdir()] == ["00002-ad10.original.png"]
+
+
+def test_the_users_own_pictures_and_table_are_listed_and_stay(run: Path, ads: Path) -> None:
+    left = pipeline.purge(run, consent_id="c-ada").left
+    assert f"{ads / 'ad1.png'} (the ad's own picture; --originals removes it)" in left
+    assert f"{ads / 'metadata.csv'} (names the person; your table)" in left
+    assert len(list(ads.iterdir())) == 4
+    assert any(f"{ads} (holds the pictures" in one for one in pipeline.purge(run).left)
+    assert len(list(ads.iterdir())) == 4
+
+
+def test_when_told_to_the_users_own_pictures_go(run: Path, ads: Path) -> None:
+    result = CliRunner().invoke(app, ["purge", str(run), "--consent-id", "c-ada", "--originals"])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in ads.iterdir()) == ["ad10.png", "metadata.csv"]
+    assert str(ads / "ad1.png") in result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "link.png", "up/secret.png"])
+def test_no_row_leads_out_of_the_users_data(run: Path, ads: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.png").write_bytes(b"x")
+    os.symlink(tmp_path / "secret.png", ads / "link.png")
+    os.symlink(tmp_path, ads / "up")
+    written = [{**row, "file_name": name} if row["row"] == 1 else row for row in rows(run)]
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
+    pipeline.purge(run, originals=True)
+    assert (tmp_path / "secret.png").exists()
+    assert not (ads / "ad10.png").exists()
+
+
+def test_pictures_behind_links_go_when_told_to(run: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "large-disk"
+    disk.mkdir()
+    moved = run / "images" / "00001-ad1.original.png"
+    moved.rename(disk / "behind.png")
+    moved.symlink_to(disk / "behind.png")
+    summary = pipeline.purge(run, consent_id="c-ada")
+    assert any(str(disk / "behind.png") in one and "behind the link" in one for one in summary.left)
+    assert (disk / "behind.png").exists()
+    moved.symlink_to(disk / "behind.png")
+    written = [{**row, "file_name": "ad1.png", "consent_id": "c-ada", "reason": "", "original_image": "images/" + moved.name}
+               if row["row"] == 1 else row for row in rows(run)]  # fmt: skip
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
+    pipeline.purge(run, consent_id="c-ada", originals=True)
+    assert list(disk.iterdir()) == []
+
+
+def test_images_on_another_disk_are_removed_by_row_when_told_to(run: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "large-disk"
+    (run / "images").rename(disk)
+    (disk / "mine.png").write_bytes(b"not the run's")
+    (run / "images").symlink_to(disk)
+    pipeline.purge(run, consent_id="c-ada", originals=True)
+    assert sorted(path.name for path in disk.iterdir()) == ["00002-ad10.original.png", "mine.png"]
+
+
+def test_an_audit_trail_from_elsewhere_deletes_no_pictures(run: Path, tmp_path: Path) -> None:
+    """A run folder that somebody sent says that it exported to "holiday.csv": holiday-images is not its own."""
+    holiday = tmp_path / "holiday-images"
+    holiday.mkdir()
+    (holiday / "ad1.png").write_bytes(b"a picture of mine")
+    note_event(run, "exported", path=str(tmp_path / "holiday.csv"), format="meta-bulk")
+    for summary in (pipeline.purge(run, consent_id="c-ada"), pipeline.purge(run)):
+        assert (holiday / "ad1.png").exists()
+        assert any("none of the run's pictures" in one for one in summary.left)
