@@ -39,6 +39,7 @@ from adcreative.verbs.explain import explain
 from adcreative.verbs.governance import disclosures, purge, signing_config
 from adcreative.verbs.models import models
 from adcreative.verbs.optimize import optimize
+from adcreative.verbs.rotate import evaluate_policy, rotate
 from adcreative.verbs.score import SCORE_COLUMNS, score
 from adcreative.verbs.studio import Studio
 from adcreative.verbs.train import train
@@ -72,6 +73,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "evaluate_log",
+    "evaluate_policy",
     "explain",
     "export",
     "forget_paths",
@@ -92,6 +94,7 @@ __all__ = [
     "read_out",
     "read_placements",
     "read_settings",
+    "rotate",
     "save_run",
     "score",
     "score_log",

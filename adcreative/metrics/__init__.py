@@ -1,1 +1,1 @@
-"""Metrics of predicted click rates: ranking, calibration, bootstrap intervals."""
+"""Metrics: click rates (ranking, calibration), lists, labels, lifetimes, off-policy estimates; the one bootstrap."""

@@ -157,6 +157,11 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
     write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
     pd.DataFrame({"click": [0, 1], "placement": ["feed", "story"]}).to_parquet(root / "impressions.parquet")
+    showings = {
+        "creative": [f"Ad {number % 12}" for number in range(2400)],
+        "click": [number % 29 == 0 for number in range(2400)],
+    }
+    pd.DataFrame({**showings, "propensity": 1 / 12}).astype({"click": int}).to_parquet(root / "log.parquet")
     with RunLog(root / "improved" / "results.jsonl", {"verb": "optimize", "data": str(root / "ads")}, key_field="row") as log:
         for number in (1, 2):
             row = result_row(number, consent_id="c-17")

@@ -1,0 +1,22 @@
+"""Open Bandit (ZOZO): logged recommendations of fashion items with propensities. Loads no torch.
+
+Its table has timestamp, item_id, position (1 to 3), click, propensity_score and user_feature_0..3; the propensity is that of
+the item at that position. The features together are the context: what is known of the user.
+
+Source: Saito, Aihara, Matsutani & Narita, Open Bandit Dataset and Pipeline, NeurIPS 2021 (CC BY 4.0).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+FEATURES = "user_feature_"
+
+
+def add_open_bandit_context(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a context column made of its user features; a table without them unchanged."""
+    features = sorted(str(name) for name in table.columns if str(name).startswith(FEATURES))
+    if not features or "propensity_score" not in table.columns or "context" in table.columns:
+        return table
+    codes = [table[name].astype(str).str[:6] for name in features]
+    return table.assign(context=["/".join(row) for row in zip(*codes, strict=True)])

@@ -1,0 +1,67 @@
+"""Commands of the help panel "After launch": rotate, judge, retire, place, target and extend. No logic of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adcreative.cli.options import Data, Overwrite, Seed
+from adcreative.cli.progress import print_outcome, verb
+
+PANEL = "After launch"
+commands = typer.Typer(rich_markup_mode="rich")
+
+Log = Annotated[Path, typer.Option("--log", help="What was shown and clicked: parquet, CSV, or an export by day.")]
+
+
+@commands.command(rich_help_panel=PANEL)
+def rotate(
+    account: Data,
+    log: Log,
+    out: Annotated[Path, typer.Option("--out", help="CSV to write: context, slot, creative, share.")],
+    policy: Annotated[
+        str, typer.Option(help="ts, top-two, greedy, uniform; with several slots also in-slate (then the default).")
+    ] = "",
+    slots: Annotated[int, typer.Option(help="Creatives shown together.")] = 1,
+    scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None,
+    explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0,
+    half_life: Annotated[float, typer.Option(help="Results that are so many days old count half; 0: all alike.")] = 0.0,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+) -> None:
+    """Plan tomorrow's share of impressions for each creative; shares are the propensities to log.
+
+    Example: adcreative rotate account/ --log log.parquet --out plan.csv
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.rotate(
+            account, out, log=log, policy=policy, slots=slots, scores=scores, explore=explore, half_life_days=half_life,
+            seed=seed, restart=restart, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    print_outcome(summary, "share{s} planned")
+
+
+@commands.command("evaluate-policy", rich_help_panel=PANEL)
+def evaluate_policy(
+    log: Annotated[Path, typer.Argument(help="Log with propensities: parquet or CSV.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON to write.")],
+    policy: Annotated[str, typer.Option(help="Plan that rotate wrote, or uniform.")] = "uniform",
+    clip: Annotated[float, typer.Option(help="Importance weights above it are cut.")] = 100.0,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+) -> None:
+    """Estimate from a log what another rotation would have earned, or say why the log cannot tell.
+
+    Example: adcreative evaluate-policy log.parquet --policy uniform --out judged.json
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.evaluate_policy(
+            log, out, policy=policy, clip=clip, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+        )  # fmt: skip
+    print_outcome(summary, "row{s} read")

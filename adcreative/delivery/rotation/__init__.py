@@ -1,0 +1,1 @@
+"""Which creatives to show tomorrow, and how often: posteriors of click rates, ways of choosing, slates, other policies."""

@@ -1,0 +1,252 @@
+"""Tomorrow's plan: which share of the impressions each creative of an account gets, in each context or at each place of a
+slate.
+
+Joins the account's creatives to the rows of a log by name; a creative that was never shown is planned from its family (brand,
+category, placement) and, when a score table is given, from what the predictor says of it. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adcreative.catalog.event_log import EventLog
+from adcreative.creative import Creative
+from adcreative.delivery.rotation.policies import choose_shares
+from adcreative.delivery.rotation.posterior import RatePosterior, fit_posterior
+from adcreative.delivery.rotation.slate_choice import choose_slates, find_kinds, place_shares
+from adcreative.delivery.rotation.slate_model import SlateModel, Slates, fit_slate_model
+from adcreative.errors import CatalogError, ConfigError
+
+PLAN_COLUMNS = (
+    "context", "slot", "creative", "share", "ctr", "ctr_low", "ctr_high", "impressions", "family",
+)  # fmt: skip
+SLATE_COLUMNS = ("slate", "slot", "creative", "propensity")
+MIN_SHARE = 1e-4  # smaller ones are not planned, unless exploration was asked for
+NUM_SLATES = 1000
+MAX_NAMES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Creatives by name, with the family of each and what a predictor says of it (NaN: nothing)."""
+
+    names: tuple[str, ...]
+    families: tuple[str, ...]
+    words: tuple[str, ...]
+    predicted: np.ndarray
+
+    @property
+    def groups(self) -> np.ndarray:
+        """[N] the family of each creative as a number."""
+        return np.asarray(pd.factorize(np.array(self.families, object))[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Rows under PLAN_COLUMNS, ready slates under SLATE_COLUMNS (none for one slot), and sentences for a person."""
+
+    rows: pd.DataFrame
+    slates: pd.DataFrame
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_account_creatives(creatives: Sequence[Creative], scores: Mapping[str, float] | None = None) -> Account:
+    """Return the account's creatives, one for each name.
+
+    Args:
+        scores: name -> rate or strength (0..1) of a predictor.
+    Raises:
+        CatalogError: there are none.
+    """
+    first: dict[str, Creative] = {}
+    for creative in creatives:
+        first.setdefault(creative.name, creative)
+    if not first:
+        raise CatalogError("the account has no creatives to rotate")
+    known = scores or {}
+    return Account(
+        names=tuple(first),
+        families=tuple(" / ".join(part for part in (one.brand, one.category, one.placement) if part) for one in first.values()),
+        words=tuple(" ".join((one.headline, one.body, one.file_name)) for one in first.values()),
+        predicted=np.array([known.get(name, np.nan) for name in first], np.float64),
+    )
+
+
+def plan_rotation(
+    account: Account, log: EventLog, *, policy: str, slots: int = 1, explore: float = 0.0, half_life_days: float = 0.0,
+    seed: int = 0,
+) -> Plan:  # fmt: skip
+    """Plan the next impressions.
+
+    Args:
+        policy: see `policies` for one slot, `slate_choice` for several.
+        slots: creatives shown together. explore: part of the impressions for all alike (one slot only).
+        half_life_days: results that are so old count half; 0: all count alike.
+    Raises:
+        CatalogError: no row of the log is of this account. ConfigError: a setting is out of range.
+    """
+    if slots < 1 or half_life_days < 0:
+        raise ConfigError(f"slots must be at least 1 and the half-life 0 or more, got {slots} and {half_life_days}")
+    rows, warnings = _join(account, log)
+    if slots == 1:
+        return _plan_single(account, rows, policy, explore, _age_weights(rows, half_life_days), warnings)
+    if explore:
+        raise ConfigError("explore is for one slot; in-slate sampling explores by itself")
+    return _plan_slates(account, rows, policy, slots, np.random.default_rng(seed), warnings)
+
+
+def _join(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]:
+    """Return the log's rows of known creatives with their number, and warnings of the others."""
+    number = {name: at for at, name in enumerate(account.names)}
+    at = log.rows["creative"].map(number)
+    unknown = log.rows["creative"][at.isna()].unique()
+    if len(unknown) == log.rows["creative"].nunique():
+        raise CatalogError(
+            f'no creative of the log is in the account: the log has "{str(unknown[0])[:60]}", the account '
+            f'"{account.names[0][:60]}"; the names (ad_name) must be the same'
+        )
+    warnings = list(log.warnings)
+    if len(unknown):
+        shown = ", ".join(f'"{str(name)[:40]}"' for name in unknown[:MAX_NAMES])
+        warnings.append(f"{len(unknown)} creatives of the log are not in the account and are not planned, such as {shown}.")
+    return log.rows[at.notna()].assign(item=at[at.notna()].astype(int)), warnings
+
+
+def _age_weights(rows: pd.DataFrame, half_life_days: float) -> np.ndarray:
+    """Return [M] 1 for rows of the last day, 1/2 for those a half-life older.
+
+    Raises:
+        ConfigError: the log has no dates.
+    """
+    if not half_life_days:
+        return np.ones(len(rows))
+    days = pd.to_datetime(rows["time"].str[:10], errors="coerce")
+    if days.isna().all():
+        raise ConfigError("a half-life needs dates in the log, such as 2026-03-01 in the column time")
+    age = (days.max() - days).dt.days.fillna(0).to_numpy()
+    weights: np.ndarray = 0.5 ** (age / half_life_days)
+    return weights
+
+
+def _plan_single(
+    account: Account, rows: pd.DataFrame, policy: str, explore: float, weights: np.ndarray, warnings: list[str]
+) -> Plan:
+    contexts, at = np.unique(rows["context"].to_numpy(str), return_inverse=True)
+    shape = (len(account.names), len(contexts))
+    cell = rows["item"].to_numpy() * len(contexts) + at
+    clicks, shown, real = (
+        np.bincount(cell, values, shape[0] * shape[1]).reshape(shape)
+        for values in (weights * rows["clicks"], weights * rows["impressions"], rows["impressions"])
+    )
+    known = None if np.isnan(account.predicted).all() else account.predicted
+    posterior = fit_posterior(clicks, shown, groups=account.groups, predicted=known)
+    shares = choose_shares(policy, *posterior.logit_moments(), explore=explore)
+    kept = np.where((shares >= MIN_SHARE) | (explore > 0), shares, 0.0)
+    kept = kept / kept.sum(axis=0, keepdims=True)
+    return Plan(
+        rows=_tabulate(account, contexts, kept, posterior, real), slates=pd.DataFrame(columns=list(SLATE_COLUMNS)),
+        lines=tuple(_say(account, context, kept[:, c], posterior, c) for c, context in enumerate(contexts)),
+        warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _tabulate(
+    account: Account, contexts: np.ndarray, shares: np.ndarray, posterior: RatePosterior, shown: np.ndarray
+) -> pd.DataFrame:
+    item, context = np.nonzero(shares)
+    low, high = posterior.interval()
+    table = pd.DataFrame(
+        {
+            "context": contexts[context], "slot": 1, "creative": np.array(account.names, object)[item],
+            "share": shares[item, context], "ctr": posterior.mean[item, context], "ctr_low": low[item, context],
+            "ctr_high": high[item, context], "impressions": shown[item, context].astype(int),
+            "family": np.array(account.families, object)[item],
+        }
+    )  # fmt: skip
+    return table.sort_values(["context", "share", "creative"], ascending=[True, False, True], ignore_index=True)
+
+
+def _say(account: Account, context: str, shares: np.ndarray, posterior: RatePosterior, at: int) -> str:
+    """Return one sentence that says who leads in a context, and how sure that is."""
+    leader = int(posterior.mean[:, at].argmax())
+    most = int(shares.argmax())
+    wide = int((shares >= 0.01).sum())
+    where = f"{context}: " if context else ""
+    sure = (
+        "is clearly the best" if shares[most] > 0.95 else "is probably the best" if shares[most] > 0.6 else "leads, not surely"
+    )
+    name = account.names[most if shares[most] > 0.6 else leader]
+    return (
+        f'{where}"{name[:60]}" {sure} ({posterior.mean[most if shares[most] > 0.6 else leader, at]:.2%}); '
+        f"{wide} of {len(shares)} creatives get 1 % of the impressions or more, the first {shares[most]:.0%}"
+    )
+
+
+def _plan_slates(
+    account: Account, rows: pd.DataFrame, policy: str, slots: int, rng: np.random.Generator, warnings: list[str]
+) -> Plan:
+    rows = rows.sort_values(["slate", "position"], kind="stable")
+    slate = rows["slate"].to_numpy()
+    if len(np.unique(slate)) == len(slate):
+        raise ConfigError(
+            f"a plan for {slots} slots needs a log of slates: a column slate that rows shown together share; "
+            "plan one slot, or log slates"
+        )
+    number = np.unique(slate, return_inverse=True)[1]
+    model = fit_slate_model(
+        Slates(
+            item=rows["item"].to_numpy(), slate=number, position=rows["position"].to_numpy().astype(int) - 1,
+            clicked=rows["clicks"].to_numpy() > 0, num_items=len(account.names),
+        ),
+        account.groups,
+    )  # fmt: skip
+    kinds = find_kinds(list(account.words), account.groups)
+    drawn = choose_slates(model, slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
+    shares = place_shares(drawn, len(account.names))  # [slots, N]
+    shown = np.bincount(rows["item"], rows["impressions"], len(account.names)).astype(int)
+    place, item = np.nonzero(shares)
+    low, middle, high = _place_rates(model, slots)
+    table = pd.DataFrame(
+        {
+            "context": "", "slot": place + 1, "creative": np.array(account.names, object)[item], "share": shares[place, item],
+            "ctr": middle[item, place], "ctr_low": low[item, place], "ctr_high": high[item, place],
+            "impressions": shown[item], "family": np.array(account.families, object)[item],
+        }
+    ).sort_values(["slot", "share", "creative"], ascending=[True, False, True], ignore_index=True)  # fmt: skip
+    ready = pd.DataFrame(
+        {
+            "slate": np.repeat(np.arange(1, len(drawn) + 1), slots), "slot": np.tile(np.arange(1, slots + 1), len(drawn)),
+            "creative": np.array(account.names, object)[drawn.ravel()],
+            "propensity": shares[np.tile(np.arange(slots), len(drawn)), drawn.ravel()],
+        }
+    )  # fmt: skip
+    expected = np.array([model.click_chances(one).sum() for one in drawn])
+    lines = (
+        f"a slate of {slots} is clicked in {expected.mean():.2%} of views, by the model; each slate shows "
+        f"{len(np.unique(kinds[drawn])):,} kinds of creatives between them, none twice",
+        f'first place: "{account.names[int(shares[0].argmax())][:60]}" in {shares[0].max():.0%} of slates',
+    )
+    return Plan(rows=table, slates=ready, lines=lines, warnings=tuple(warnings))
+
+
+def _place_rates(model: SlateModel, slots: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return [N, slots] low, middle and high click chances of each creative at each place, beside average company."""
+    position = np.append(model.position, np.full(max(0, slots - len(model.position)), model.position[-1]))[:slots]
+    company = np.exp(model.attraction).mean() * (slots - 1) + np.exp(model.no_click_at(slots))
+    appeal = [np.exp((model.attraction + z * model.spread)[:, None] + position) for z in (-1.645, 0.0, 1.645)]
+    low, middle, high = (one / (one + company) for one in appeal)
+    return low, middle, high
+
+
+def plan_as_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a plan's table for a CSV: rates with six digits."""
+    rounded = table.copy()
+    for name in rounded.columns.intersection(["share", "ctr", "ctr_low", "ctr_high", "propensity"]):
+        rounded[name] = rounded[name].round(6)
+    return [{str(key): value for key, value in row.items()} for row in rounded.to_dict("records")]

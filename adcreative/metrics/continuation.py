@@ -1,0 +1,115 @@
+"""Metrics of lists that continue a set (playlists, asset sets), each under its exact name, since published sources disagree.
+
+The RecSys Challenge 2018 is scored in three ways in public: by Spotify's Python file, by its rules page, and by the winner's
+code. R-precision has the variants "track", "paper" and "winner", NDCG "code" and "rules". A figure without the name of its
+variant means nothing. Items are any hashable values; lists are best first. No torch.
+
+Source: Chen, Lamere, Schedl & Zamani 2018 (challenge); Zamani, Schedl, Lamere & Chen 2019, section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from adcreative.errors import ConfigError
+
+RPrecision = Literal["track", "paper", "winner"]
+Ndcg = Literal["code", "rules"]
+LIST_LENGTH = 500  # what a list is cut to before it is scored
+PER_PAGE = 10
+ARTIST_CREDIT = 0.25
+
+
+def cut_list(predicted: Sequence[Hashable], length: int = LIST_LENGTH) -> list[Hashable]:
+    """Return the first `length` entries without repeats: cut first, then repeats dropped, as the challenge does."""
+    return list(dict.fromkeys(predicted[:length]))
+
+
+def r_precision(
+    predicted: Sequence[Hashable],
+    held_out: Collection[Hashable],
+    *,
+    variant: RPrecision,
+    owner_of: Mapping[Hashable, Hashable] | None = None,
+) -> float:
+    """Return the share of the held-out items among as many first predictions.
+
+        track   |first |G| of the list that are in G| / |G|                                                        0..1
+        paper   the same plus 0.25 for each owner (artist, brand) in common, over |G|                              may exceed 1
+        winner  a hit counts 1, a miss of an owner in G 0.25 once per owner, over min(|G|, 500)                    0..1
+
+    Args:
+        owner_of: item -> its artist or brand; needed by "paper" and "winner".
+    Raises:
+        ConfigError: nothing was held out, an unknown variant, or `owner_of` is missing.
+    """
+    wanted = set(held_out)
+    if not wanted:
+        raise ConfigError("R-precision needs at least one held-out item")
+    if variant not in ("track", "paper", "winner"):
+        raise ConfigError(f'no R-precision named "{variant}"; known: track, paper, winner')
+    first = cut_list(predicted)[: len(wanted)]
+    hits = sum(item in wanted for item in first)
+    if variant == "track":
+        return hits / len(wanted)
+    if owner_of is None:
+        raise ConfigError(f'the R-precision "{variant}" needs owner_of: item -> artist or brand')
+    owners = {owner_of[item] for item in wanted if item in owner_of}
+    if variant == "paper":
+        shared = {owner_of[item] for item in first if item in owner_of} & owners
+        return (hits + ARTIST_CREDIT * len(shared)) / len(wanted)
+    missed = {owner_of[item] for item in first if item not in wanted and item in owner_of} & owners
+    return (hits + ARTIST_CREDIT * len(missed)) / min(len(wanted), LIST_LENGTH)
+
+
+def list_ndcg(predicted: Sequence[Hashable], held_out: Collection[Hashable], *, variant: Ndcg) -> float:
+    """Return NDCG of one list with gain 1 for a held-out item.
+
+        code    DCG = sum rel_i / log2(i + 1); ideal: min(|G|, 500) hits at the top
+        rules   DCG = rel_1 + sum_{i >= 2} rel_i / log2(i); ideal: as many hits as the list has, at the top; 0 without a hit
+
+    "rules" gives 1 to a list whose only hit stands first, so it must not be compared with "code".
+
+    Raises:
+        ConfigError: nothing was held out, or an unknown variant.
+    """
+    wanted = set(held_out)
+    if not wanted:
+        raise ConfigError("NDCG needs at least one held-out item")
+    if variant not in ("code", "rules"):
+        raise ConfigError(f'no NDCG named "{variant}"; known: code, rules')
+    gains = np.array([item in wanted for item in cut_list(predicted)], np.float64)
+    places = np.arange(1, LIST_LENGTH + 1)
+    if variant == "code":
+        discounts, num_ideal = 1 / np.log2(places + 1), min(len(wanted), LIST_LENGTH)
+    else:
+        discounts, num_ideal = 1 / np.maximum(1.0, np.log2(places)), int(gains.sum())
+    ideal = discounts[:num_ideal].sum()
+    return float(gains @ discounts[: len(gains)] / ideal) if ideal > 0 else 0.0
+
+
+def first_hit_clicks(predicted: Sequence[Hashable], held_out: Collection[Hashable]) -> int:
+    """Return how often a page of ten must be turned until a held-out item shows; 51 when the 500 hold none, or are missing."""
+    wanted = set(held_out)
+    for place, item in enumerate(cut_list(predicted)):
+        if item in wanted:
+            return place // PER_PAGE
+    return LIST_LENGTH // PER_PAGE + 1
+
+
+def borda_count(scores: Mapping[str, Sequence[float]], *, smaller_is_better: Sequence[bool]) -> dict[str, float]:
+    """Return points by name: for each metric the best of p gets p points, the worst 1; ties share the mean of their points.
+
+    Args:
+        scores: name -> one figure a metric. smaller_is_better: one a metric, such as True for clicks.
+    """
+    from scipy.stats import rankdata
+
+    names = list(scores)
+    table = np.array([scores[name] for name in names], np.float64)  # [N, M]
+    signs = np.where(np.asarray(smaller_is_better), -1.0, 1.0)
+    points = sum((rankdata(table[:, column] * signs[column]) for column in range(table.shape[1])), np.zeros(len(names)))
+    return dict(zip(names, map(float, points), strict=True))

@@ -1,0 +1,83 @@
+"""Metrics of labels chosen among very many (extreme classification): P@k, PSP@k with propensities, recall. No torch.
+
+Source: Jain, Prabhu & Varma, KDD 2016 (propensity model, eq. 4; PSP@k); Dahiya et al., NGAME, WSDM 2023, section 5.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from adcreative.errors import ConfigError
+
+
+class PropensityShape(NamedTuple):
+    """The two numbers of the propensity curve, which belong to a kind of data set."""
+
+    a: float
+    b: float
+
+
+AMAZON, WIKIPEDIA, OTHERS = PropensityShape(0.6, 2.6), PropensityShape(0.5, 0.4), PropensityShape(0.55, 1.5)
+
+
+def inverse_propensities(train_counts: np.ndarray, num_points: int, shape: PropensityShape = OTHERS) -> np.ndarray:
+    """Return [L] weights of labels: 1 over the chance that a relevant label was noted at all.
+
+        w_l = 1 + C (N_l + B)^-A,   C = (ln N - 1) (B + 1)^A
+
+    Args:
+        train_counts: [L] points of the TRAINING set that have the label; test counts would leak.
+        num_points: N of the training set.
+    """
+    scale = (np.log(max(num_points, 3)) - 1) * (shape.b + 1) ** shape.a
+    weights: np.ndarray = 1 + scale * (np.asarray(train_counts, np.float64) + shape.b) ** -shape.a
+    return weights
+
+
+def precision_at(predicted: np.ndarray, truth: csr_matrix, k: int) -> float:
+    """Return P@k, 0..1: relevant labels among the first k, over k, mean over points.
+
+    Args:
+        predicted: [N, K] label numbers, best first, no repeats in a row; -1 fills rows that have fewer. truth: [N, L] 0 or 1.
+    """
+    return float(_hits(predicted, truth, k).sum() / (k * truth.shape[0]))
+
+
+def recall_at(predicted: np.ndarray, truth: csr_matrix, k: int) -> float:
+    """Return the mean over points with labels of the share of them among the first k."""
+    counts = np.asarray(truth.sum(axis=1)).ravel()
+    has_labels = counts > 0
+    return float((_hits(predicted, truth, k).sum(axis=1)[has_labels] / counts[has_labels]).mean())
+
+
+def propensity_scored_precision(
+    predicted: np.ndarray, truth: csr_matrix, weights: np.ndarray, k: int, *, is_normalised: bool = True
+) -> float:
+    """Return PSP@k over the whole test set: the weights of the hits over those of the best lists that could be made.
+
+    Args:
+        weights: [L] from `inverse_propensities` of the training set.
+        is_normalised: without, the hits' weights over k and the number of points, which may exceed 1.
+    """
+    places = np.clip(predicted[:, :k], 0, truth.shape[1] - 1)
+    won = float((_hits(predicted, truth, k) * weights[places]).sum())
+    if not is_normalised:
+        return won / (k * truth.shape[0])
+    best = 0.0
+    for point in range(truth.shape[0]):
+        relevant = weights[truth.indices[truth.indptr[point] : truth.indptr[point + 1]]]
+        best += float(np.sort(relevant)[::-1][:k].sum())
+    return won / best if best > 0 else 0.0
+
+
+def _hits(predicted: np.ndarray, truth: csr_matrix, k: int) -> np.ndarray:
+    """Return [N, k] 1.0 where a predicted label is relevant."""
+    if predicted.shape[0] != truth.shape[0] or predicted.shape[1] < k:
+        raise ConfigError(f"{truth.shape[0]} points need a list of at least {k} labels each, got {list(predicted.shape)}")
+    first = predicted[:, :k]
+    rows = np.repeat(np.arange(len(first)), k)
+    found = np.asarray(truth[rows, np.clip(first, 0, truth.shape[1] - 1).ravel()]).reshape(first.shape)
+    return np.where(first >= 0, found > 0, False).astype(np.float64)

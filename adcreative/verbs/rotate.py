@@ -1,0 +1,152 @@
+"""The verbs `rotate` and `evaluate_policy`: tomorrow's share of each creative, and what another rotation would have earned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from adcreative.artifacts import dump_json
+from adcreative.catalog import read_catalog
+from adcreative.catalog.event_log import read_event_log
+from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.errors import ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.campaign import CampaignSummary
+
+if TYPE_CHECKING:
+    from adcreative.delivery.rotation.judging import Judgement
+
+__all__ = ["evaluate_policy", "rotate"]
+
+STOPPED = "stopped before the result was complete; nothing was written"
+MAX_LINES = 12
+
+
+def rotate(
+    account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, scores: Path | None = None,
+    explore: float = 0.0, half_life_days: float = 0.0, seed: int = 0, restart: bool = False,
+    progress: Progress = silent, should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV).
+
+    For one slot, shares are the chance that a creative is the best in its context (Thompson sampling) and are the propensities
+    to log. For several, a model of what was clicked among what was shown fills slates; `<out>.slates.csv` holds a thousand
+    ready ones. New creatives start at the rate of their family (brand, category, placement).
+
+    Args:
+        account: folder or table of creatives; names are joined to the log's.
+        log: what was shown and clicked: see `catalog.event_log`.
+        policy: for one slot ts, top-two, greedy, uniform; for several also in-slate, which is then the default.
+        scores: a table that `score` wrote: what the predictor says is where creatives start.
+        explore: part of the impressions that all creatives share, 0..1.
+        half_life_days: results that are so old count half; 0: all count alike.
+    Raises:
+        CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
+        TrainingError: the slates hold too few clicks.
+    """
+    from adcreative.delivery.rotation import plan as planning
+
+    out = Path(out)
+    slates_out = out.with_name(f"{out.stem}.slates.csv")
+    outputs, inputs = (out, slates_out), (account, log, scores)
+    check_outputs(outputs, inputs, restart=restart)
+    progress("reading the account", 0, 3)
+    creatives = planning.read_account_creatives(read_catalog(Path(account)).creatives, _read_scores(scores))
+    progress("reading the log", 1, 3)
+    events = read_event_log(Path(log))
+    progress("planning", 2, 3)
+    if should_stop():
+        raise ConfigError(STOPPED)
+    plan = planning.plan_rotation(
+        creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=explore,
+        half_life_days=half_life_days, seed=seed,
+    )  # fmt: skip
+    with own_outputs(outputs, inputs, restart=restart):
+        write_rows(out, planning.plan_as_rows(plan.rows), planning.PLAN_COLUMNS)
+        if len(plan.slates):
+            write_rows(slates_out, planning.plan_as_rows(plan.slates), planning.SLATE_COLUMNS)
+        else:
+            slates_out.unlink(missing_ok=True)
+    progress("planning", 3, 3)
+    lines = plan.lines[:MAX_LINES]
+    if len(plan.lines) > MAX_LINES:
+        lines += (f"... and {len(plan.lines) - MAX_LINES} more contexts",)
+    return CampaignSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=lines)
+
+
+def _read_scores(path: Path | None) -> dict[str, float]:
+    """Return name -> rate of a score table, strength where it states no rate.
+
+    Raises:
+        ConfigError: the table has neither.
+    """
+    if path is None:
+        return {}
+    table = pd.concat([*iter_log(Path(path))], ignore_index=True)
+    if "ad_name" not in table.columns or not {"ctr", "strength"} & set(table.columns):
+        raise ConfigError(f"{path} is no table of score: it needs ad_name and ctr or strength")
+    rates = table["ctr"] if "ctr" in table.columns else pd.Series(float("nan"), table.index)
+    value = pd.to_numeric(rates, errors="coerce")
+    if value.isna().all() and "strength" in table.columns:
+        value = pd.to_numeric(table["strength"], errors="coerce").clip(0.02, 0.98)
+    return {str(name): float(one) for name, one in zip(table["ad_name"], value, strict=True) if one == one}
+
+
+def evaluate_policy(
+    log: Path, out: Path, *, policy: Path | str = "uniform", clip: float = 100.0, seed: int = 0, restart: bool = False,
+    progress: Progress = silent, should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Estimate from a log with propensities what another rotation would have earned; write `out` (JSON).
+
+    Args:
+        policy: the plan that `rotate` wrote, or "uniform".
+        clip: importance weights above it are cut.
+    Raises:
+        CatalogError: the log cannot be read. ConfigError: it has no propensities, never showed what the policy shows, or is
+        worth
+            too few rows for it; stopped.
+    """
+    from adcreative.delivery.rotation.judging import judge_policy, read_plan_shares, uniform_shares
+
+    out, plan = Path(out), None if str(policy) == "uniform" else Path(policy)
+    if plan is not None and not plan.is_file():
+        raise ConfigError(f'"{policy}" is neither a plan that rotate wrote nor "uniform"')
+    check_outputs((out,), (log, plan), restart=restart)
+    if clip <= 0:
+        raise ConfigError(f"clip must be above 0, got {clip}")
+    progress("reading the log", 0, 2)
+    events = read_event_log(Path(log))
+    shares = uniform_shares(events) if plan is None else read_plan_shares(pd.concat([*iter_log(plan)]), plan.name)
+    if should_stop():
+        raise ConfigError(STOPPED)
+    progress("estimating", 1, 2)
+    found = judge_policy(events, shares, Path(log).name, clip=clip, seed=seed)
+    with own_outputs((out,), (log, plan), restart=restart), atomic_file(out) as file:
+        file.write(dump_json(_as_dict(found, str(policy)), indent=1))
+    progress("estimating", 2, 2)
+    return CampaignSummary(path=out, done=found.num_rows, warnings=found.warnings, lines=_say(found))
+
+
+def _as_dict(found: Judgement, policy: str) -> dict[str, object]:
+    lift, low, high = found.lift
+    return {
+        "policy": policy, "num_rows": found.num_rows, "effective_rows": found.effective, "unsupported": found.unsupported,
+        "logged": vars(found.logged), "estimates": [vars(one) for one in found.estimates], "best": found.best.name,
+        "lift": lift, "lift_low": low, "lift_high": high,
+    }  # fmt: skip
+
+
+def _say(found: Judgement) -> tuple[str, ...]:
+    lift, low, high = found.lift
+    answer = "no difference that is sure"
+    if low > 0 or high < 0:
+        answer = "more clicks than what ran" if low > 0 else "fewer clicks than what ran"
+    return (
+        *(f"{one.name}: {one.value:.4f} ({one.low:.4f} to {one.high:.4f})" for one in (found.logged, *found.estimates)),
+        f"{answer}: {lift:+.1%} ({low:+.1%} to {high:+.1%}) by {found.best.name}, worth {found.effective:,.0f} rows of "
+        f"{found.num_rows:,}",
+    )

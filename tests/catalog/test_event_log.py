@@ -1,0 +1,101 @@
+"""Event logs under our names and under those of others; what cannot be is refused with its row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adcreative.catalog.event_log import build_event_log, read_event_log, read_propensities_needed, write_event_log
+from adcreative.errors import CatalogError, ConfigError
+
+ROWS = pd.DataFrame(
+    {"slate": ["p1", "p2", "p1", "p2"], "position": [2, 1, 1, 2], "creative": ["b", "a", "a", "c"], "click": [1, 0, 0, 0],
+     "propensity": [0.5, 0.25, 0.5, 0.25], "user": ["u", "v", "u", "v"]}
+)  # fmt: skip
+
+
+def test_rows_stand_by_slate_and_position() -> None:
+    log = build_event_log(ROWS, "log")
+    assert log.rows[["slate", "creative", "clicks"]].to_numpy().tolist() == [[0, "a", 0], [0, "b", 1], [1, "a", 0], [1, "c", 0]]
+    assert log.has_slates
+    assert log.has_propensities
+    assert log.rows.impressions.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["log.parquet", "log.csv"])
+def test_a_written_log_is_read_back(name: str, tmp_path: Path) -> None:
+    log = build_event_log(ROWS, "log")
+    write_event_log(log, tmp_path / name)
+    pd.testing.assert_frame_equal(read_event_log(tmp_path / name).rows, log.rows, check_dtype=False)
+
+
+def test_open_bandit_is_read_as_it_is(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"timestamp": ["2019-11-24 00:00:16", "2019-11-25 01:00:00"], "item_id": [79, 14], "position": [2, 1], "click": [0, 1],
+         "propensity_score": [0.0125, 0.5], "user_feature_0": ["81ce123456", "81ce123456"], "user_feature_1": ["2d03", "aaaa"]}
+    )  # fmt: skip
+    table.to_csv(tmp_path / "all.csv")
+    log = read_event_log(tmp_path / "all.csv")
+    assert log.rows.creative.tolist() == ["79", "14"]
+    assert log.rows.context.tolist() == ["81ce12/2d03", "81ce12/aaaa"]
+    assert not log.has_slates
+    assert log.num_days == 2
+    assert read_propensities_needed(log, "all.csv").tolist() == [0.0125, 0.5]
+
+
+def test_finn_slates_keep_what_was_shown_and_leave_out_padding_and_unknown_clicks(tmp_path: Path) -> None:
+    slate = np.array([[[1, 7, 8, 0], [1, 9, 7, 8]], [[1, 5, 2, 6], [1, 5, 6, 0]]])  # [U, T, S]
+    np.savez(
+        tmp_path / "data.npz", slate=slate, click_idx=np.array([[2, 0], [2, 1]]), slate_length=np.array([[3, 4], [4, 3]]),
+        interaction_type=np.array([[1, 2], [2, 2]]), click=np.zeros((2, 2)),
+    )  # fmt: skip
+    log = read_event_log(tmp_path / "data.npz")
+    by_slate = [list(zip(rows.creative, rows.clicks, strict=True)) for _, rows in log.rows.groupby("slate")]
+    assert by_slate == [[("7", 0), ("8", 1)], [("9", 0), ("7", 0), ("8", 0)], [("5", 1), ("6", 0)]]
+    assert log.rows.context.iloc[0] == "search"
+
+
+def test_an_export_of_a_platform_is_a_log(tmp_path: Path) -> None:
+    lines = ["Ad name,Impressions,Link clicks,Day", "Spring 1,1000,12,2026-03-01", "Spring 2,900,7,2026-03-01"]
+    (tmp_path / "export.csv").write_text("\n".join([*lines, "Spring 1,500,3,2026-03-02"]))
+    log = read_event_log(tmp_path / "export.csv")
+    assert log.rows.groupby("creative").clicks.sum().to_dict() == {"Spring 1": 15, "Spring 2": 7}
+    assert log.num_days == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"click": [2, 0, 0, 0]}, "row 1: clicks must lie between 0 and the impressions"),
+        ({"propensity": [0.5, 0.0, 0.5, 0.25]}, "row 2: a propensity must be above 0"),
+        ({"position": [0, 1, 1, 2]}, "positions count from 1"),
+        ({"click": ["x", 0, 0, 0]}, 'row 1: "x" in the column click is no number'),
+        ({"creative": ["", "a", "a", "c"]}, "the creative is not named"),
+    ],
+)
+def test_impossible_rows_are_named(change: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(CatalogError, match=message):
+        build_event_log(ROWS.assign(**change), "log")
+
+
+def test_a_log_without_what_is_needed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="no column that says which creative"):
+        build_event_log(ROWS.drop(columns="creative"), "log")
+    with pytest.raises(CatalogError, match="has no row"):
+        build_event_log(ROWS.head(0), "log")
+    with pytest.raises(ConfigError, match="has no propensities; an estimate"):
+        read_propensities_needed(build_event_log(ROWS.drop(columns="propensity"), "log"), "log")
+    with pytest.raises(CatalogError, match="is not there"):
+        read_event_log(tmp_path / "none.csv")
+    (tmp_path / "data.npz").write_bytes(b"PK no")
+    with pytest.raises(CatalogError, match="cannot be read as FINN slates"):
+        read_event_log(tmp_path / "data.npz")
+    np.savez(tmp_path / "less.npz", slate=np.zeros((1, 1, 2)))
+    with pytest.raises(CatalogError, match="has no array click_idx"):
+        read_event_log(tmp_path / "less.npz")
+    np.savez(tmp_path / "odd.npz", slate=np.zeros((1, 1, 2)), click_idx=np.zeros(3), slate_length=np.zeros((1, 1)))
+    with pytest.raises(CatalogError, match="are needed"):
+        read_event_log(tmp_path / "odd.npz")

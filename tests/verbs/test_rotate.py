@@ -1,0 +1,183 @@
+"""`rotate` and `evaluate_policy` on small tables: plans that can be logged and judged, and bad input in one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adcreative import pipeline
+from adcreative.errors import CatalogError, ConfigError
+
+NAMES = [f"Ad {number}" for number in range(6)]
+RATES = np.array([0.02, 0.02, 0.05, 0.02, 0.02, 0.02])
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Path:
+    table = pd.DataFrame({"ad_name": [*NAMES, "New edit"], "headline": [f"Line number {n} of words" for n in range(7)],
+                          "brand": ["A"] * 3 + ["B"] * 3 + ["A"]})  # fmt: skip
+    table.to_csv(tmp_path / "account.csv", index=False)
+    return tmp_path / "account.csv"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """12,000 single showings, equally likely, with one creative that is better than the others."""
+    rng = np.random.default_rng(0)
+    shown = rng.integers(0, 6, 12_000)
+    table = pd.DataFrame(
+        {"time": [f"2026-03-{day:02d}" for day in rng.integers(1, 29, 12_000)], "user": rng.integers(0, 3000, 12_000),
+         "context": rng.choice(["feed", "story"], 12_000), "creative": np.array(NAMES)[shown],
+         "click": rng.random(12_000) < RATES[shown], "propensity": 1 / 6}
+    )  # fmt: skip
+    table["click"] = table["click"].astype(int)
+    table.to_parquet(tmp_path / "log.parquet")
+    return tmp_path / "log.parquet"
+
+
+@pytest.fixture
+def slate_log(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(1)
+    rows = []
+    for number in range(3000):
+        shown = rng.choice(6, 3, replace=False)
+        appeal = np.append(np.exp(np.log(RATES[shown] * 20)), 6.0)
+        pick = rng.choice(4, p=appeal / appeal.sum())
+        rows += [
+            {"slate": number, "position": at + 1, "creative": NAMES[item], "click": int(at == pick), "propensity": 1 / 6}
+            for at, item in enumerate(shown)
+        ]
+    pd.DataFrame(rows).to_csv(tmp_path / "slates.csv", index=False)
+    return tmp_path / "slates.csv"
+
+
+def test_the_better_creative_gets_most_and_the_plan_can_be_judged(account: Path, log: Path, tmp_path: Path) -> None:
+    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=log)
+    plan = pd.read_csv(tmp_path / "plan.csv")
+    assert plan.groupby("context")["share"].sum().to_numpy() == pytest.approx([1, 1], abs=1e-4)
+    best = plan[plan.creative == "Ad 2"].set_index("context")
+    assert (best["share"] > 0.8).all()
+    assert ((best.ctr_low < 0.05) & (best.ctr_high > 0.045)).all()
+    assert all('"Ad 2" is ' in line and " the best" in line for line in summary.lines)
+    pipeline.rotate(account, tmp_path / "seen.csv", log=log, policy="greedy")
+    judged = pipeline.evaluate_policy(log, tmp_path / "judged.json", policy=tmp_path / "seen.csv")
+    found = json.loads((tmp_path / "judged.json").read_text())
+    assert {one["name"] for one in found["estimates"]} == {"IPS", "SNIPS", "DR"}
+    for one in found["estimates"]:
+        assert one["low"] < 0.05 < one["high"], one
+    assert found["logged"]["value"] == pytest.approx(RATES.mean(), abs=0.004)
+    assert found["effective_rows"] == pytest.approx(2000, rel=0.1)
+    assert "more clicks than what ran" in judged.lines[-1]
+
+
+def test_a_new_edit_is_planned_from_its_family_and_from_scores(account: Path, log: Path, tmp_path: Path) -> None:
+    pipeline.rotate(account, tmp_path / "plan.csv", log=log, explore=0.1)
+    plan = pd.read_csv(tmp_path / "plan.csv").groupby("creative").first()
+    assert plan.loc["New edit", "impressions"] == 0
+    assert plan["share"].min() >= 0.1 / 7 - 1e-6
+    scores = pd.DataFrame({"ad_name": ["New edit", *NAMES], "ctr": ["level unknown"] * 7, "strength": [0.95] + [0.5] * 6})
+    scores.to_csv(tmp_path / "scores.csv", index=False)
+    pipeline.rotate(account, tmp_path / "told.csv", log=log, explore=0.1, scores=tmp_path / "scores.csv")
+    told = pd.read_csv(tmp_path / "told.csv").groupby("creative").first()
+    assert told.loc["New edit", "share"] > plan.loc["New edit", "share"]
+
+
+def test_slates_are_planned_with_propensities_and_judged_as_wholes(account: Path, slate_log: Path, tmp_path: Path) -> None:
+    pipeline.rotate(account, tmp_path / "plan.csv", log=slate_log, slots=3)
+    plan, slates = pd.read_csv(tmp_path / "plan.csv"), pd.read_csv(tmp_path / "plan.slates.csv")
+    assert plan.groupby("slot")["share"].sum().to_numpy() == pytest.approx([1, 1, 1], abs=1e-4)
+    assert plan[plan.slot == 1].iloc[0].creative == "Ad 2"
+    assert not slates.duplicated(["slate", "creative"]).any()
+    joined = slates.merge(plan, on=["slot", "creative"])
+    assert joined.propensity.to_numpy() == pytest.approx(joined["share"].to_numpy(), abs=1e-6)
+    known = plan[plan.creative != "New edit"]
+    known.assign(share=known["share"] / known.groupby("slot")["share"].transform("sum")).to_csv(tmp_path / "k.csv", index=False)
+    pipeline.evaluate_policy(slate_log, tmp_path / "judged.json", policy=tmp_path / "k.csv")
+    found = json.loads((tmp_path / "judged.json").read_text())
+    assert [one["name"] for one in found["estimates"]] == ["SIPS", "IIPS", "RIPS", "cascade DR"]
+    assert found["lift"] > 0
+    again = tmp_path / "again.csv"
+    pipeline.rotate(account, again, log=slate_log, slots=3)
+    assert again.read_bytes() == (tmp_path / "plan.csv").read_bytes()  # same seed, same plan
+
+
+def test_the_policy_that_ran_is_worth_what_it_earned(log: Path, tmp_path: Path) -> None:
+    pipeline.evaluate_policy(log, tmp_path / "judged.json", policy="uniform")
+    found = json.loads((tmp_path / "judged.json").read_text())
+    assert found["effective_rows"] == pytest.approx(12_000)
+    assert all(one["value"] == pytest.approx(found["logged"]["value"], rel=0.02) for one in found["estimates"])
+
+
+def test_old_results_can_count_less(account: Path, tmp_path: Path) -> None:
+    rows = [{"day": day, "ad_name": name, "impressions": 5000, "clicks": clicks} for day, name, clicks in
+            (("2026-01-01", "Ad 0", 300), ("2026-03-01", "Ad 0", 50), ("2026-03-01", "Ad 1", 100))]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "days.csv", index=False)
+    leads = []
+    for half_life in (0.0, 7.0):
+        pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "days.csv", half_life_days=half_life)
+        leads.append(pd.read_csv(tmp_path / "plan.csv").iloc[0].creative)
+    assert leads == ["Ad 0", "Ad 1"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"policy": "best"}, 'no policy named "best"'),
+        ({"slots": 0}, "slots must be at least 1"),
+        ({"slots": 2}, "needs a log of slates"),
+        ({"explore": -1.0}, "explore must lie in 0 to 1"),
+    ],
+)
+def test_wrong_settings_write_nothing(
+    settings: dict[str, object], message: str, account: Path, log: Path, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match=message):
+        pipeline.rotate(account, tmp_path / "plan.csv", log=log, **settings)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_log_cannot_tell_is_refused(account: Path, log: Path, slate_log: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.csv"
+    pipeline.rotate(account, plan, log=log, explore=0.2)
+    with pytest.raises(ConfigError, match="never shown in that context and slot"):
+        pipeline.evaluate_policy(log, tmp_path / "judged.json", policy=plan)  # a fifth goes to seven, one of them new
+    few = pd.read_parquet(log).head(40)
+    few.to_parquet(tmp_path / "few.parquet")
+    pd.DataFrame({"creative": ["Ad 2"], "share": [1.0]}).to_csv(plan, index=False)
+    with pytest.raises(ConfigError, match="worth only"):
+        pipeline.evaluate_policy(tmp_path / "few.parquet", tmp_path / "judged.json", policy=plan)
+    pd.DataFrame({"creative": ["Ad 2"], "share": [0.4]}).to_csv(plan, index=False)
+    with pytest.raises(ConfigError, match=r"sum to 0\.400"):
+        pipeline.evaluate_policy(log, tmp_path / "judged.json", policy=plan)
+    pd.DataFrame({"creative": ["Ad 2"]}).to_csv(plan, index=False)
+    with pytest.raises(ConfigError, match='no column "share"'):
+        pipeline.evaluate_policy(log, tmp_path / "judged.json", policy=plan)
+    with pytest.raises(ConfigError, match='neither a plan that rotate wrote nor "uniform"'):
+        pipeline.evaluate_policy(log, tmp_path / "judged.json", policy="random")
+    with pytest.raises(ConfigError, match="clip must be above 0"):
+        pipeline.evaluate_policy(log, tmp_path / "judged.json", clip=0)
+    with pytest.raises(ConfigError, match="stopped before"):
+        pipeline.evaluate_policy(log, tmp_path / "judged.json", should_stop=lambda: True)
+    pd.read_parquet(log).drop(columns="propensity").to_parquet(tmp_path / "bare.parquet")
+    with pytest.raises(ConfigError, match="has no propensities"):
+        pipeline.evaluate_policy(tmp_path / "bare.parquet", tmp_path / "judged.json")
+    assert not (tmp_path / "judged.json").exists()
+
+
+def test_another_accounts_log_is_refused(account: Path, log: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(log)
+    table.assign(creative="Stranger").to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(CatalogError, match='the log has "Stranger", the account "Ad 0"'):
+        pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "other.parquet")
+    table.loc[:10, "creative"] = "Stranger"
+    table.to_parquet(tmp_path / "some.parquet")
+    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "some.parquet")
+    assert '1 creatives of the log are not in the account and are not planned, such as "Stranger".' in summary.warnings
+    pd.DataFrame({"x": [1]}).to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(ConfigError, match="no table of score"):
+        pipeline.rotate(account, tmp_path / "plan.csv", log=log, scores=tmp_path / "bad.csv")
