@@ -28,6 +28,7 @@ from adcreative.verbs.account import (
 )
 from adcreative.verbs.app import launch_app
 from adcreative.verbs.benchmark import benchmark
+from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
 from adcreative.verbs.campaign import export, import_results, plan_test, read_out
 from adcreative.verbs.check import check, check_picture, check_words, read_placements
 from adcreative.verbs.convert_weights import convert_weights
@@ -52,6 +53,7 @@ __all__ = [
     "NOT_LEGAL_ADVICE",
     "SCORE_COLUMNS",
     "AccountView",
+    "BarsSummary",
     "BatchConfig",
     "ColumnView",
     "Finding",
@@ -62,6 +64,7 @@ __all__ = [
     "Studio",
     "approve",
     "benchmark",
+    "benchmark_bars",
     "check",
     "check_approved",
     "check_picture",

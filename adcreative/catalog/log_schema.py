@@ -34,16 +34,18 @@ MIN_VECTOR_WIDTH = 8
 class LogSchema:
     """The parts of a log's columns; what is not named is not read.
 
-    label: 1 = clicked, 0 = not. conversion: 1 = converted after the click. multi_valued: lists of values, or text with
-    `separator` between them. vectors: lists of as many numbers in each row. sequences: history column -> the categorical column
-    whose values it lists, oldest first. domain, user, time: one column each. split: says "train", "valid" or "test".
-    min_count: a value that training has less often is "unknown". max_vocabulary: a field with more values is hashed into that
-    many rows. max_history: last items that are read.
+    label: 1 = clicked, 0 = not. conversion: 1 = converted after the click. bucketed: counts that become categories, x above 2
+    the bucket floor((ln x)^2), missing ones unknown (Criteo's raw numbers). multi_valued: lists of values, or
+    text with `separator` between them. vectors: lists of as many numbers in each row. sequences: history column -> the
+    categorical column whose values it lists, oldest first. domain, user, time: one column each. split: says "train", "valid"
+    or "test". min_count: a value that training has less often is "unknown". max_vocabulary: a field with more values is
+    hashed into that many rows. max_history: last items that are read.
     """
 
     label: str = ""
     conversion: str = ""
     categorical: tuple[str, ...] = ()
+    bucketed: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     multi_valued: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
@@ -61,14 +63,17 @@ class LogSchema:
     def columns(self) -> tuple[str, ...]:
         """Every column that is read, once each."""
         single = [name for name in (self.label, self.conversion, self.domain, self.user, self.time, self.split) if name]
-        return tuple(
-            dict.fromkeys([*single, *self.categorical, *self.numeric, *self.multi_valued, *self.vectors, *self.sequences])
-        )
+        return tuple(dict.fromkeys([*single, *self.inputs]))
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """The columns that a network reads."""
-        return (*self.categorical, *self.numeric, *self.multi_valued, *self.vectors, *self.sequences)
+        return (*self.categories, *self.numeric, *self.multi_valued, *self.vectors, *self.sequences)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The columns that become one category a row, bucketed numbers first."""
+        return (*self.bucketed, *self.categorical)
 
 
 def load_schema(path: Path) -> LogSchema:
@@ -91,7 +96,7 @@ def check_schema(schema: LogSchema, where: str) -> None:
     faults = []
     if not schema.label:
         faults.append("It names no label; add label = the column that says whether a row was clicked.")
-    if not (schema.categorical or schema.numeric or schema.multi_valued or schema.vectors):
+    if not (schema.categories or schema.numeric or schema.multi_valued or schema.vectors):
         faults.append("It names no input; add categorical, numeric, multi_valued or vectors.")
     for name in (schema.label, schema.conversion):
         if name and name in schema.inputs:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Overwrite
+from adcreative.cli.options import AsJson, Engine, Overwrite, Workers
 from adcreative.cli.progress import EXIT_CODES, verb
 from adcreative.cli.terminal import say
 
@@ -19,28 +19,59 @@ commands = typer.Typer(rich_markup_mode="rich")
 
 @commands.command(rich_help_panel=PANEL)
 def benchmark(
-    name: Annotated[str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023).")] = "adsee",
-    data: Annotated[Path | None, typer.Option(help="Creatives with results; default: simulated markets.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for NAME.json and NAME.csv.")] = Path("benchmark"),
+    name: Annotated[
+        str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023). bars: networks on an impression log.")
+    ] = "adsee",
+    data: Annotated[
+        str | None, typer.Option(help="adsee: creatives with results (default: simulated markets). bars: id or TOML of a log.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("benchmark"),
     market: Annotated[list[int] | None, typer.Option(help="Seed of a simulated market; repeat for several.")] = None,
     num: Annotated[int, typer.Option(min=1, help="Creatives of each simulated market.")] = 240,
-    seeds: Annotated[int, typer.Option(min=1, help="Splits by group, each with networks started anew.")] = 5,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, each with networks started anew; 5, bars 3.")] = None,
     restart: Overwrite = False,
+    files: Annotated[Path | None, typer.Option(help="bars: folder of the log's files.")] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="bars: network of the grid; repeat for several; all if not given.")
+    ] = None,
+    grid: Annotated[str, typer.Option(help="bars: settings to try, small or a YAML file.")] = "small",
+    workers: Workers = None,
+    engine: Engine = "local",
 ) -> None:
-    """Compare models, inputs and ways to pool faces, with intervals, on splits by group only.
+    """Compare models by one protocol: inputs and faces on creatives (adsee), or networks on an impression log (bars).
 
     Example: adcreative benchmark adsee --data account/ --out benchmark/
     """
     from adcreative import pipeline
 
+    if name == "bars":
+        with verb() as (progress, should_stop):
+            board = pipeline.benchmark_bars(
+                data or "",
+                out,
+                files=files,
+                networks=[one for one in network or () if one != "all"],
+                grid=grid,
+                num_seeds=seeds or 3,
+                workers=workers,
+                engine=engine,
+                restart=restart,
+                progress=progress,
+                should_stop=should_stop,
+            )
+        say(board.table or "stopped; the same command goes on where it was")
+        say(f"{board.path}")
+        if board.stopped:
+            raise typer.Exit(130)
+        return
     with verb() as (progress, should_stop):
         found = pipeline.benchmark(
             name,
             out,
-            data=data,
+            data=None if data is None else Path(data),
             markets=market or (1, 2),
             num=num,
-            num_seeds=seeds,
+            num_seeds=seeds or 5,
             restart=restart,
             progress=progress,
             should_stop=should_stop,

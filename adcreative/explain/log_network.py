@@ -35,7 +35,7 @@ def describe_network(model: LogModel, rows: LogRows) -> dict[str, Any]:
         named = [{"field": fields[a], "looks_at": fields[b], "strength": float(strength[a, b])} for a, b in pairs]
         return {"pairs": named}
     if isinstance(network, OptInter):
-        names = itertools.combinations(model.encoding.schema.categorical, 2)
+        names = itertools.combinations(model.encoding.schema.categories, 2)
         return {"choices": {f"{a} x {b}": choice for (a, b), choice in zip(names, network.choose(), strict=True)}}
     if isinstance(network, AdaptDHM):
         cluster = network.route(inputs)
@@ -55,7 +55,7 @@ def _gates_by_context(model: LogModel, rows: LogRows, gate: torch.Tensor, contex
         vocabulary = model.encoding.vocabularies.get(name, ())
         if not 0 < len(vocabulary) <= MAX_CONTEXT_VALUES:
             continue
-        ids = torch.from_numpy(rows.arrays["ids"][:, model.encoding.schema.categorical.index(name)])
+        ids = torch.from_numpy(rows.arrays["ids"][:, model.encoding.schema.categories.index(name)])
         found[name] = {
             value: dict(zip(model.network.inputs.tables.names, means[ids == number + FIRST].mean(dim=0).tolist(), strict=True))
             for number, value in enumerate(vocabulary)

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import MANIFEST, write_atomically
 from adcreative.catalog.formats.logs import log_columns, read_sample
-from adcreative.catalog.log_schema import LogSchema, check_columns, load_schema, propose_schema, render_schema
+from adcreative.catalog.log_schema import check_columns, load_schema, propose_schema, render_schema
 from adcreative.config import did_you_mean, load_config
-from adcreative.errors import CatalogError, ConfigError, TrainingError
+from adcreative.errors import CatalogError, ConfigError
 
 if TYPE_CHECKING:
-    from adcreative.ctr.inputs.log_encoding import LogEncoding
-    from adcreative.ctr.log_network import LogNetwork
-    from adcreative.ctr.networks.registry import NetworkEntry
-    from adcreative.ctr.training.log_stream import LogFile, LogSource
-    from adcreative.ctr.training.streamed import Job, TrainConfig
+    from adcreative.ctr.training.log_training import InputsConfig
+    from adcreative.ctr.training.streamed import TrainConfig
 
 __all__ = ["LogSummary", "inspect_log", "train_log"]
 
-EMBEDDING_DIM = 10
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
-OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are those of QIN on MicroLens
-    "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
-}  # fmt: skip
 
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputsConfig:
-    """embedding_dim: width of a field."""
-
-    embedding_dim: int = EMBEDDING_DIM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,140 +100,29 @@ def train_log(
     if (out / MANIFEST).exists() and not restart:
         raise CatalogError(f"{out} holds a model; choose another place, or train it anew with --restart")
     from adcreative.ctr.networks.registry import find_network
+    from adcreative.ctr.training.log_training import (
+        Settings,
+        check_fits,
+        encode_log,
+        measure_model,
+        split_by_column,
+        train_network,
+    )
 
     entry, roles = find_network(network), load_schema(schema)
     network_config, training, inputs = _read_settings(settings, entry.config)
     check_columns(roles, log_columns(log), str(log))
-    if entry.num_labels == 2 and not roles.conversion:
-        raise ConfigError(f"{network} learns conversions; {schema} names no conversion. Add conversion = its column.")
-    if entry.reads_history and not roles.sequences:
-        raise ConfigError(f"{network} compares a candidate with a history; {schema} names none. Add [sequences].")
-    run = _Run(log, roles, network, entry, seed, progress, should_stop)
-    encoding, num_rows = run.fit_encoding()
-    source = run.open(encoding, num_rows)
-    state_dir = out / STATE_DIR
-    if network == "optinter" and not network_config.choices:
-        searched = run.train(source, encoding, network_config, replace(training, max_epochs=1), inputs, state_dir / "search")
-        if searched is None:
-            return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
-        choices = searched.network.choose()  # type: ignore[operator]
-        network_config = replace(network_config, choices=choices)
-    fitted = run.train(source, encoding, network_config, training, inputs, state_dir)
-    if fitted is None:
+    check_fits(roles, network, str(schema))
+    files = split_by_column(log, roles)
+    encoded = encode_log(files, num_labels=entry.num_labels, crossed=entry.reads_crossed, progress=progress)
+    chosen = Settings(name=network, network=network_config, training=training, inputs=inputs, seed=seed)
+    trained = train_network(encoded, chosen, out / STATE_DIR, progress=progress, should_stop=should_stop)
+    if trained is None:
         return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
-    metrics = run.save(fitted, encoding, network_config, inputs, out)
-    shutil.rmtree(state_dir)
-    return LogSummary(path=out, done=num_rows["train"], metrics=metrics, seconds=time.monotonic() - started_s)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One training on one log."""
-
-    log: Path
-    schema: LogSchema
-    name: str
-    entry: NetworkEntry
-    seed: int
-    progress: Progress
-    should_stop: ShouldStop
-
-    def file(self, role: str) -> LogFile:
-        """Return the log in one role."""
-        from adcreative.ctr.training.log_stream import LogFile
-
-        return LogFile(self.log, self.schema, role)
-
-    def fit_encoding(self) -> tuple[LogEncoding, dict[str, int]]:
-        """Return what is fitted to training rows, and the number of rows in each role.
-
-        Raises:
-            TrainingError: as `log_encoding.fit_encoding`, a column tells clicks by itself, or a role has no row.
-        """
-        from adcreative.ctr.inputs.log_encoding import find_leaks, fit_crossed, fit_encoding
-
-        num_rows = dict.fromkeys(("train", "valid", "test"), 0)
-
-        def counted() -> Iterator[Any]:
-            for table in self.file("train").tables():
-                num_rows["train"] += len(table)
-                self.progress("reading the log", num_rows["train"], num_rows["train"])
-                yield table
-
-        encoding = fit_encoding(counted(), self.schema, num_labels=self.entry.num_labels)
-        roles = ("valid", "test") if self.schema.split else ("valid",)
-        for role in roles:
-            num_rows[role] = sum(map(len, self.file(role).tables()))
-        if not num_rows["valid"]:
-            raise TrainingError(f"{self.log} has no row to stop early by; give more rows, or a split column with valid ones")
-        first = encoding.encode(next(self.file("train").tables()))
-        leaks = list(find_leaks(first, self.schema))
-        if leaks:
-            raise TrainingError(f"{self.log}: {leaks[0]}")
-        if self.entry.reads_crossed:
-            encoding = fit_crossed(encoding, map(encoding.encode, self.file("train").tables()))
-        return encoding, num_rows
-
-    def open(self, encoding: LogEncoding, num_rows: dict[str, int]) -> LogSource:
-        """Return the training and validation rows."""
-        from adcreative.ctr.training.log_stream import EncodedStream, LogSource
-
-        train, valid = (EncodedStream(self.file(role), encoding, num_rows[role]) for role in ("train", "valid"))
-        return LogSource(train, valid)
-
-    def train(
-        self, source: LogSource, encoding: LogEncoding, config: Any, training: TrainConfig, inputs: InputsConfig, run_dir: Path
-    ) -> LogNetwork | None:
-        """Return the network with the weights of its best epoch; None when it was stopped."""
-        from adcreative.ctr.training.streamed import RunConfig, StreamedTraining
-
-        job = self._job(encoding, config, training, inputs)
-        streamed = StreamedTraining(job, source, run_dir, run=RunConfig(seed=self.seed), log=lambda line: None)
-        result = streamed.fit(
-            progress=lambda done, most: self.progress(f"training {self.name}", done, most), should_stop=self.should_stop
-        )
-        network: Any = job.network
-        return None if result is None else network.eval()
-
-    def _job(self, encoding: LogEncoding, config: Any, training: TrainConfig, inputs: InputsConfig) -> Job:
-        import torch
-
-        from adcreative.ctr.inputs.log_encoding import digest_schema
-        from adcreative.ctr.log_network import KIND, LogNetwork
-        from adcreative.ctr.training.streamed import Job
-
-        generator = torch.Generator().manual_seed(self.seed)
-        network = LogNetwork(self.name, encoding.spec, config, dim=inputs.embedding_dim, generator=generator)
-        settings = {"network": asdict(config), "inputs": asdict(inputs), "encoding": digest_schema(encoding)}
-        return Job(
-            name=self.name, kind=f"{KIND} in training", network=network, generator=generator, training=training,
-            settings=settings,
-        )  # fmt: skip
-
-    def save(self, network: LogNetwork, encoding: LogEncoding, config: Any, inputs: InputsConfig, out: Path) -> dict[str, Any]:
-        """Save the model with its figures, and return these."""
-        from adcreative.ctr.log_network import LogModel
-
-        model = LogModel(self.name, encoding, config, inputs.embedding_dim, network, {})
-        metrics = {role: self.measure(model, role) for role in (("valid", "test") if self.schema.split else ("valid",))}
-        replace(model, metrics=metrics).save(out)
-        return metrics
-
-    def measure(self, model: Any, role: str) -> dict[str, Any]:
-        """Return the figures of a role's rows; empty when it has none, or one class only."""
-        import numpy as np
-
-        from adcreative.metrics.impressions import measure_impressions
-
-        labels, predicted, users = [], [], []
-        for table in self.file(role).tables():
-            rows = model.encoding.encode(table)
-            labels.append(rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0])
-            predicted.append(model.predict(rows)["ctr"])
-            users.append(rows.users)
-        if not labels or len(np.unique(np.concatenate(labels))) < 2:
-            return {}
-        return measure_impressions(np.concatenate(labels), np.concatenate(predicted), np.concatenate(users))
+    metrics = {role: measure_model(trained.model, file) for role, file in files.items() if role != "train"}
+    replace(trained.model, metrics=metrics).save(out)
+    shutil.rmtree(out / STATE_DIR)
+    return LogSummary(path=out, done=encoded.num_rows["train"], metrics=metrics, seconds=time.monotonic() - started_s)
 
 
 def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig]:
@@ -256,6 +131,7 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
     Raises:
         ConfigError: an unknown section or key, or a value that cannot be.
     """
+    from adcreative.ctr.training.log_training import OF_LOGS, InputsConfig
     from adcreative.ctr.training.streamed import TrainConfig
 
     if path is not None:

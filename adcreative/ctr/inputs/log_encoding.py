@@ -71,7 +71,7 @@ class LogEncoding:
         """What a network is built for."""
         schema = self.schema
         return LogSpec(
-            categorical={name: self._size(name) for name in schema.categorical}, numeric=schema.numeric,
+            categorical={name: self._size(name) for name in schema.categories}, numeric=schema.numeric,
             multi_valued={name: self._size(name) for name in schema.multi_valued}, vectors=dict(self.widths),
             sequences=dict(schema.sequences), num_domains=len(self.domains) + 1 if schema.domain else 0,
             crossed=tuple(len(keys) + 1 for keys in self.crossed.values()),
@@ -85,7 +85,7 @@ class LogEncoding:
         """
         schema = self.schema
         arrays: dict[str, np.ndarray] = {
-            "ids": _stack([self._ids(name, table[name]) for name in schema.categorical], len(table)),
+            "ids": _stack([self._ids(name, categories_of(schema, name, table)) for name in schema.categories], len(table)),
             "numbers": np.stack([self._scale(name, table[name]) for name in schema.numeric], axis=1)
             if schema.numeric
             else np.zeros((len(table), 0), np.float32),
@@ -174,7 +174,7 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
     Raises:
         TrainingError: as `LogEncoding.encode`, there is no row, or all rows have one label.
     """
-    counts: dict[str, Counter[str]] = {name: Counter() for name in (*schema.categorical, *schema.multi_valued)}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in (*schema.categories, *schema.multi_valued)}
     domains: Counter[str] = Counter()
     sums, squares = dict.fromkeys(schema.numeric, 0.0), dict.fromkeys(schema.numeric, 0.0)
     widths: dict[str, int] = {}
@@ -182,8 +182,8 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
     for table in parts:
         num_rows += len(table)
         num_clicks += int(_labels(schema.label, table[schema.label]).sum())
-        for name in schema.categorical:
-            counts[name].update(_count(table[name]))
+        for name in schema.categories:
+            counts[name].update(_count(categories_of(schema, name, table)))
         for name in schema.multi_valued:
             counts[name].update(value for one in split_lists(table[name], schema.separator) for value in one)
         for name, target in schema.sequences.items():
@@ -212,7 +212,7 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
 
 def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: int = 2) -> LogEncoding:
     """Return the encoding with the crossed values of every pair of categorical fields that training has min_count times."""
-    names = list(combinations(encoding.schema.categorical, 2))
+    names = list(combinations(encoding.schema.categories, 2))
     counts: list[Counter[int]] = [Counter() for _ in names]
     for rows in parts:
         ids = rows.arrays["ids"]
@@ -265,6 +265,15 @@ def _as_text(column: pd.Series) -> pd.Series:
         if len(whole) and (whole == whole.round()).all():
             column = column.astype("Int64")
     return column.astype(str).where(column.notna(), "")
+
+
+def categories_of(schema: LogSchema, name: str, table: pd.DataFrame) -> pd.Series:
+    """Return a column of categories, numbers as their buckets where the schema says so."""
+    if name not in schema.bucketed:
+        return table[name]
+    values = pd.to_numeric(table[name], errors="coerce")
+    large = values > 2
+    return values.where(~large, np.floor(np.log(values.where(large, 3.0)) ** 2))
 
 
 def _count(column: pd.Series) -> dict[str, int]:

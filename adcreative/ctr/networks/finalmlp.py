@@ -13,6 +13,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -77,7 +78,12 @@ class ContextGate(nn.Module):
 
 
 class BilinearFusion(nn.Module):
-    """b + w1 . o_1 + w2 . o_2 + sum_j o_1j^T W_j o_2j for vectors in k chunks."""
+    """b + w1 . o_1 + w2 . o_2 + sum_j o_1j^T W_j o_2j for vectors in k chunks.
+
+    All W_j together are one weight vector of the products o_1a o_2b, so they start as Xavier-normal for a layer of that many
+    inputs and one output: N(0, 2 / (number of products + 1)). Xavier for each matrix by itself is tens of times larger, and the
+    products then drown the rest.
+    """
 
     def __init__(self, dim_1: int, dim_2: int, num_heads: int, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -85,8 +91,7 @@ class BilinearFusion(nn.Module):
         self.first = build_linear(dim_1, 1, generator=generator)
         self.second = build_linear(dim_2, 1, generator=generator, bias=False)
         self.bilinear = nn.Parameter(torch.empty(num_heads, dim_1 // num_heads, dim_2 // num_heads))
-        for head in self.bilinear:
-            nn.init.xavier_normal_(head, generator=generator)
+        nn.init.normal_(self.bilinear, std=math.sqrt(2.0 / (self.bilinear.numel() + 1)), generator=generator)
 
     def forward(self, one: Tensor, two: Tensor) -> Tensor:
         """Return logits [B] for [B, dim_1] and [B, dim_2]."""

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -112,7 +113,10 @@ class RunConfig:
 
 @dataclass
 class RunState:
-    """Where a training is: everything that its further course depends on, beside weights and optimiser."""
+    """Where a training is: everything that its further course depends on, beside weights and optimiser.
+
+    train_s: CPU seconds spent on training steps, reading included.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -121,6 +125,7 @@ class RunState:
     num_bad_epochs: int = 0
     learning_rate: float = 0.0
     loss_sum: float = 0.0
+    train_s: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -230,6 +235,7 @@ class StreamedTraining:
         """Train the rest of the current epoch; return the steps that are left, -1 when stopped before its end."""
         rng = np.random.default_rng([self.seed, self.state.epoch])
         num_steps = -(-self.source.train.num_rows // self.training.batch_size)
+        started_s, spent_s = time.process_time(), self.state.train_s
         for number, rows in enumerate(self.source.train.iter_batches(self.training.batch_size, rng=rng)):
             if number < self.state.step:  # done before the interruption
                 continue
@@ -239,6 +245,7 @@ class StreamedTraining:
             if len(rows) > max(1, self.accelerator.num_processes - 1):  # batch norm needs two, each process one
                 self._train_step(rows)
             self.state.step += 1
+            self.state.train_s = spent_s + time.process_time() - started_s
             if self._progress is not None:
                 self._progress(self.state.epoch * num_steps + self.state.step, self.training.max_epochs * num_steps)
             steps_left = None if steps_left is None else steps_left - 1

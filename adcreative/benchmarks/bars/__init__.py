@@ -1,0 +1,1 @@
+"""BARS-CTR: networks for impression logs compared by one protocol on frozen files."""

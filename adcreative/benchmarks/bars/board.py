@@ -1,0 +1,145 @@
+"""The leaderboard as CSV, Markdown and HTML; every row links to the settings and logs that it rests on. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+COLUMNS = (
+    "network",
+    "test AUC",
+    "95 % interval",
+    "log-loss",
+    "calibration error",
+    "predicted / observed",
+    "rows/s",
+    "parameters",
+)
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #1a1a1a; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child, td.text { text-align: left; } th { border-bottom: 2px solid #555; }
+a { color: #0b57d0; } small { color: #555; }
+</style></head><body>
+<h1>{{ title }}</h1>
+{% for line in facts %}<p>{{ line }}</p>
+{% endfor %}
+<div class="wide"><table>
+<thead><tr>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}<th scope="col">kept</th></tr></thead>
+<tbody>
+{% for row in rows %}<tr>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}<td class="text">\
+{% for key in row.trials %}<a href="trials/{{ key }}/config.json">settings</a> <a href="trials/{{ key }}/log.txt">log</a>\
+{% if not loop.last %} · {% endif %}{% endfor %}</td></tr>
+{% endfor %}
+</tbody></table></div>
+<h2>How to read it</h2>
+{% for line in notes %}<p>{{ line }}</p>
+{% endfor %}
+</body></html>
+"""
+
+
+def render_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line a row, nested figures as columns such as auc_mean and auc_std."""
+    flat = []
+    for row in rows:
+        one: dict[str, Any] = {"line": row["line"], "setting": row["setting"]}
+        for name, figures in (*row["test"].items(), ("valid", row["valid"]), ("published", row["published"] or {})):
+            one |= {f"{name}_{part}": value for part, value in figures.items()}
+        one |= {
+            key: row[key]
+            for key in ("num_seeds", "settings_tried", "choices_tested", "num_parameters", "bytes", "rows_per_s")
+        } | {"trials": " ".join(row["trials"])}  # fmt: skip
+        flat.append(one)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for one in flat for name in one)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def render_markdown(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[str]) -> str:
+    """Return the board as a Markdown page."""
+    columns = _columns(rows)
+    body = ["| " + " | ".join(columns) + " | kept |", "|" + "---|" * (len(columns) + 1)]
+    for row in rows:
+        links = " ".join(f"[{key}](trials/{key}/config.json)" for key in row["trials"])
+        body.append("| " + " | ".join(_cells(row, columns)) + f" | {links} |")
+    return "\n\n".join([f"# {title}", *facts, "\n".join(body), "## How to read it", *describe(rows)]) + "\n"
+
+
+def render_html(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[str]) -> str:
+    """Return the board as one page that loads nothing."""
+    columns = _columns(rows)
+    shown = [{"cells": _cells(row, columns), "trials": row["trials"]} for row in rows]
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(PAGE).render(title=title, facts=facts, columns=columns, rows=shown, notes=describe(rows))
+
+
+def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return sentences that keep a reader from seeing more in the board than is there."""
+    best = rows[0]
+    notes = []
+    plain = next((row for row in rows if row["line"] == "dnn"), None)
+    if plain is not None and plain is not best:
+        gap = best["test"]["auc"]["mean"] - plain["test"]["auc"]["mean"]
+        deviations = [row["test"]["auc"]["std"] or 0.0 for row in (best, plain)]
+        notes.append(
+            f"The plain DNN is {gap:.4f} AUC behind the best line, {best['line']}; seeds alone move these two by "
+            f"{deviations[1]:.4f} and {deviations[0]:.4f} (standard deviation)."
+        )
+    elif plain is not None:
+        notes.append("No network is better than the plain DNN here.")
+    widest = max(rows, key=lambda row: row["spread"][1] - row["spread"][0])
+    tuning = widest["spread"][1] - widest["spread"][0]
+    lines = best["test"]["auc"]["mean"] - rows[-1]["test"]["auc"]["mean"]
+    notes.append(
+        f"Settings matter: between the worst and the best that was tried of one network ({widest['line']}) lie {tuning:.4f} on "
+        f"the validation rows, between the best and the last line of this table {lines:.4f} on the test rows."
+    )
+    notes.append(
+        "Figures are means over seeds, ± their standard deviation. The interval is that of the first seed's test AUC over "
+        "users, or rows where no user is named. Settings were chosen on validation rows; the test rows were read after the "
+        "choice was written down. Rows/s: training, per second of CPU time on the machine at hand."
+    )
+    again = [row["line"] for row in rows if row["choices_tested"] > 1]
+    if again:
+        notes.append(f"The choice changed after the test rows had been read for: {', '.join(again)}. Their figures flatter.")
+    return notes
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    columns = list(COLUMNS)
+    if any(row["test"]["gauc"]["mean"] is not None for row in rows):
+        columns.insert(2, "gAUC")
+    if any(row["published"] for row in rows):
+        columns.insert(2, "published AUC")
+    return tuple(columns)
+
+
+def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    test, auc = row["test"], row["test"]["auc"]
+    interval = f"{auc['low']:.4f} to {auc['high']:.4f}" if auc.get("low") is not None else ""
+    cells = {
+        "network": row["line"], "test AUC": _mean(auc, 4), "gAUC": _mean(test["gauc"], 4), "95 % interval": interval,
+        "published AUC": f"{row['published']['auc']:.4f}" if row["published"] else "", "log-loss": _mean(test["log_loss"], 4),
+        "calibration error": _mean(test["ece"], 4), "predicted / observed": _mean(test["predicted_over_observed"], 2),
+        "rows/s": f"{row['rows_per_s']:,.0f}", "parameters": f"{row['num_parameters']:,}",
+    }  # fmt: skip
+    return [cells[name] for name in columns]
+
+
+def _mean(figures: Mapping[str, Any], digits: int) -> str:
+    if figures["mean"] is None:
+        return ""
+    spread = f" ± {figures['std']:.{digits}f}" if figures["std"] is not None else ""
+    return f"{figures['mean']:.{digits}f}{spread}"

@@ -1,0 +1,198 @@
+"""One network on the rows of an impression log: encoding, training, figures. Used by the verb `train` and by the benchmark.
+
+A `LogFile` for each role ("train", "valid", perhaps "test") says which rows play it: parts of one log, or files of their own.
+Knows no command and writes no model; the caller saves what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, find_leaks, fit_crossed, fit_encoding
+from adcreative.ctr.log_network import KIND, LogModel, LogNetwork
+from adcreative.ctr.networks.registry import NetworkEntry, find_network
+from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource
+from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
+from adcreative.errors import ConfigError, TrainingError
+from adcreative.metrics.impressions import measure_impressions
+from adcreative.progress import Progress, ShouldStop, never, silent
+
+EMBEDDING_DIM = 10
+OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are those of QIN on MicroLens
+    "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputsConfig:
+    """embedding_dim: width of a field."""
+
+    embedding_dim: int = EMBEDDING_DIM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that a person chooses about one training. network: of the registry entry's config class."""
+
+    name: str
+    network: Any
+    training: TrainConfig
+    inputs: InputsConfig = InputsConfig()
+    seed: int = 0
+
+    @property
+    def entry(self) -> NetworkEntry:
+        """The network's entry in the registry."""
+        return find_network(self.name)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedLog:
+    """A log with what was fitted to its training rows. num_rows: by role."""
+
+    files: Mapping[str, LogFile]
+    encoding: LogEncoding
+    num_rows: Mapping[str, int]
+
+    def open(self) -> LogSource:
+        """Return the training and validation rows."""
+        train, valid = (EncodedStream(self.files[role], self.encoding, self.num_rows[role]) for role in ("train", "valid"))
+        return LogSource(train, valid)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What one training gave: the model without figures, those of its best epoch, and rows learnt from a second of CPU time."""
+
+    model: LogModel
+    history: list[dict[str, float]]
+    valid: dict[str, Any]
+    rows_per_s: float
+
+
+def split_by_column(log: Path, schema: LogSchema) -> dict[str, LogFile]:
+    """Return the roles of one log: those of its split column, else a tenth of the users (or rows) for early stopping."""
+    roles = ("train", "valid", "test") if schema.split else ("train", "valid")
+    return {role: LogFile(log, schema, role) for role in roles}
+
+
+def check_fits(schema: LogSchema, name: str, where: str) -> None:
+    """Refuse a schema that lacks what a network reads.
+
+    Raises:
+        ConfigError: no conversion, or no history.
+    """
+    entry = find_network(name)
+    if entry.num_labels == 2 and not schema.conversion:
+        raise ConfigError(f"{name} learns conversions; {where} names no conversion. Add conversion = its column.")
+    if entry.reads_history and not schema.sequences:
+        raise ConfigError(f"{name} compares a candidate with a history; {where} names none. Add [sequences].")
+
+
+def encode_log(
+    files: Mapping[str, LogFile], *, num_labels: int = 1, crossed: bool = False, progress: Progress = silent
+) -> EncodedLog:
+    """Fit vocabularies and scales to the training rows, and count the rows of each role. The test rows are only counted.
+
+    Raises:
+        TrainingError: as `log_encoding.fit_encoding`, a column tells clicks by itself, or a role has no row.
+    """
+    num_rows = {"train": 0}
+
+    def counted() -> Iterator[pd.DataFrame]:
+        for table in files["train"].tables():
+            num_rows["train"] += len(table)
+            progress("reading the log", num_rows["train"], num_rows["train"])
+            yield table
+
+    encoding = fit_encoding(counted(), files["train"].schema, num_labels=num_labels)
+    num_rows |= {role: sum(map(len, file.tables())) for role, file in files.items() if role != "train"}
+    where = files["train"].path
+    if not num_rows["valid"]:
+        raise TrainingError(f"{where} has no row to stop early by; give more rows, or a split column with valid ones")
+    first = encoding.encode(next(files["train"].tables()))
+    leaks = list(find_leaks(first, encoding.schema))
+    if leaks:
+        raise TrainingError(f"{where}: {leaks[0]}")
+    if crossed:
+        encoding = fit_crossed(encoding, map(encoding.encode, files["train"].tables()))
+    return EncodedLog(files=files, encoding=encoding, num_rows=num_rows)
+
+
+def train_network(
+    log: EncodedLog,
+    settings: Settings,
+    run_dir: Path,
+    *,
+    source: LogSource | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> Trained | None:
+    """Train one network and return it with the weights of its best epoch; None when it was stopped.
+
+    OptInter without given choices first searches, in one pass, and is then trained with what it chose. A training that was
+    stopped or killed goes on from what lies in `run_dir`.
+
+    Args:
+        source: opened rows of `log`, where several networks are trained on them one after another.
+    Raises:
+        ConfigError: run_dir holds a training with other settings. TrainingError: the loss is not finite.
+    """
+    source = source or log.open()
+    if settings.name == "optinter" and not settings.network.choices:
+        once = replace(settings, training=replace(settings.training, max_epochs=1))
+        searched = _fit(log, once, run_dir / "search", source, say, progress, should_stop)
+        if searched is None:
+            return None
+        choices = searched.model.network.network.choose()  # type: ignore[operator]
+        settings = replace(settings, network=replace(settings.network, choices=choices))
+    return _fit(log, settings, run_dir, source, say, progress, should_stop)
+
+
+def _fit(
+    log: EncodedLog, settings: Settings, run_dir: Path, source: LogSource, say: Callable[[str], None], progress: Progress,
+    should_stop: ShouldStop,
+) -> Trained | None:  # fmt: skip
+    generator = torch.Generator().manual_seed(settings.seed)
+    dim = settings.inputs.embedding_dim
+    network = LogNetwork(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
+    notes = {
+        "network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)
+    }  # fmt: skip
+    job = Job(
+        name=settings.name, kind=f"{KIND} in training", network=network, generator=generator, training=settings.training,
+        settings=notes,
+    )  # fmt: skip
+    streamed = StreamedTraining(job, source, run_dir, run=RunConfig(seed=settings.seed), log=say)
+    figures = streamed.fit(
+        progress=lambda done, most: progress(f"training {settings.name}", done, most), should_stop=should_stop
+    )
+    if figures is None:
+        return None
+    model = LogModel(settings.name, log.encoding, settings.network, dim, network.eval(), {})
+    num_learnt = streamed.state.epoch * log.num_rows["train"]
+    return Trained(
+        model=model, history=streamed.state.history, valid=figures, rows_per_s=num_learnt / max(streamed.state.train_s, 1e-9)
+    )
+
+
+def measure_model(model: LogModel, file: LogFile) -> dict[str, Any]:
+    """Return the figures of a role's rows; empty when it has none, or one class only."""
+    labels, predicted, users = [], [], []
+    for table in file.tables():
+        rows = model.encoding.encode(table)
+        labels.append(rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0])
+        predicted.append(model.predict(rows)["ctr"])
+        users.append(rows.users)
+    if not labels or len(np.unique(np.concatenate(labels))) < 2:
+        return {}
+    return measure_impressions(np.concatenate(labels), np.concatenate(predicted), np.concatenate(users))

@@ -1,0 +1,127 @@
+"""The verb `benchmark bars`: networks on a frozen impression log by the protocol of BARS-CTR. Loads no torch until called."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.artifacts import dump_json, hash_bytes, write_atomically
+from adcreative.errors import ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.engines import BatchConfig, apply_job
+from adcreative.runs.outputs import check_outputs, own_outputs
+
+if TYPE_CHECKING:
+    from adcreative.benchmarks.bars.grid import Trial
+    from adcreative.benchmarks.bars.trials import TrialJob
+
+__all__ = ["BarsSummary", "benchmark_bars"]
+
+BOARDS = ("board.csv", "board.md", "board.html", "board.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarsSummary:
+    """The board as Markdown, its rows, where it lies; stopped: the same command goes on where it was."""
+
+    table: str
+    rows: list[dict[str, Any]]
+    path: Path
+    stopped: bool = False
+
+
+def benchmark_bars(
+    data: str,
+    out: Path,
+    *,
+    files: Path | None = None,
+    networks: Sequence[str] = (),
+    grid: str = "small",
+    num_seeds: int = 3,
+    workers: int | None = None,
+    engine: str = "local",
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> BarsSummary:
+    """Compare networks on a frozen impression log; write board.html, board.md, board.csv and board.json into `out`.
+
+    Every setting of the grid is trained with early stopping on validation rows, the best of each network is chosen by them and
+    written down (choices.json), repeated with further seeds, and only then the test rows are read, once. Finished trials are
+    never trained again: they lie in `out`/trials under a hash of all their settings.
+
+    Args:
+        data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes one's own.
+        files: folder of its files. networks: lines of the grid, () = all. grid: "small", or a YAML file.
+        workers: processes; engine: "local", or "ray" for Ray Tune trials.
+    Raises:
+        ConfigError: an unknown data set, grid, network or key; files of another md5. CatalogError: a file is missing.
+        TrainingError: nothing can be learnt.
+    """
+    config, out = BatchConfig(workers=workers, engine=engine), Path(out)
+    if num_seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, got {num_seeds}.")
+    from adcreative.benchmarks.bars.board import render_csv, render_html, render_markdown
+    from adcreative.benchmarks.bars.datasets import check_files, find_dataset
+    from adcreative.benchmarks.bars.grid import expand, read_grid
+    from adcreative.benchmarks.bars.protocol import Plan, follow
+    from adcreative.benchmarks.bars.trials import TrialJob
+
+    dataset, folder = find_dataset(data, files)
+    data_key = hash_bytes(dump_json([dataset.id, dataset.md5, str(dataset.schema)], sort_keys=True).encode())[:16]
+    trials = expand(
+        read_grid(grid), networks, data_key=data_key, embedding_dim=dataset.embedding_dim, seed=0, where=f"grid {grid}"
+    )
+    outputs = tuple(out / name for name in BOARDS)
+    sources = tuple(folder / name for name in dataset.file_names)
+    check_outputs(outputs, sources, restart=restart)
+    check_files(dataset, folder)
+    write_atomically(out / "environment.json", dump_json(_describe_machine(dataset.id), indent=1).encode())
+    job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and engine == "local" else silent)
+    plan = Plan(dataset=dataset, folder=folder, out=out, trials=trials, seeds=range(num_seeds))
+    rows = follow(plan, lambda missing: _apply(job, missing, config, should_stop), progress)
+    if rows is None:
+        return BarsSummary(table="", rows=[], path=out, stopped=True)
+    title, facts = f"{dataset.id}: {len(rows)} networks by one protocol", _facts(dataset, len(trials), num_seeds)
+    table = render_markdown(rows, title, facts)
+    notes = {"dataset": dataset.id, "md5": dataset.md5, "num_settings": len(trials), "num_seeds": num_seeds, "rows": rows}
+    with own_outputs(outputs, sources, restart=restart):
+        write_atomically(outputs[0], render_csv(rows).encode())
+        write_atomically(outputs[1], table.encode())
+        write_atomically(outputs[2], render_html(rows, title, facts).encode())
+        write_atomically(outputs[3], dump_json(notes, indent=1).encode())
+    return BarsSummary(table=table, rows=rows, path=outputs[2])
+
+
+def _apply(job: TrialJob, trials: Sequence[Trial], config: BatchConfig, should_stop: ShouldStop) -> Iterable[Any]:
+    if config.engine == "ray":
+        from adcreative.benchmarks.bars.ray_tune import tune_trials
+
+        return tune_trials(job, trials, config.workers)
+    return apply_job(job, trials, config, should_stop)
+
+
+def _facts(dataset: Any, num_settings: int, num_seeds: int) -> list[str]:
+    """Return what a reader must know beside the table: data, split, protocol."""
+    set_aside = "" if dataset.valid else " A tenth of the training part was set aside to stop early and to choose by."
+    return [
+        f"Data: {dataset.id}, {', '.join(f'{name} (md5 {dataset.md5[name]})' for name in dataset.file_names)}.{set_aside}",
+        *([dataset.note] if dataset.note else []),
+        f"{num_settings} settings were tried, field width {dataset.embedding_dim} for all; what was chosen ran with "
+        f"{num_seeds} seeds.",
+    ]
+
+
+def _describe_machine(dataset: str) -> dict[str, Any]:
+    """Return versions and the processor, which rows a second rest on."""
+    import torch
+
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "threads": torch.get_num_threads()}
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.is_file() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return {"dataset": dataset, "written": datetime.now(UTC).isoformat(timespec="seconds"), "processor": model, **versions}
