@@ -50,9 +50,8 @@ def benchmark_bars(
 ) -> BarsSummary:
     """Compare networks on a frozen impression log; write board.html, board.md, board.csv and board.json into `out`.
 
-    Every setting of the grid is trained with early stopping on validation rows, the best of each network is chosen by them and
-    written down (choices.json), repeated with further seeds, and only then the test rows are read, once. Finished trials are
-    never trained again: they lie in `out`/trials under a hash of all their settings.
+    See `benchmarks.bars.protocol`. Finished trials are never trained again: they lie in `out`/trials under a hash of their
+    settings.
 
     Args:
         data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes one's own.

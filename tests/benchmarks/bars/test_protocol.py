@@ -63,6 +63,11 @@ def test_a_row_holds_what_the_board_needs_and_links_to_what_it_rests_on(frozen: 
         (row["test"]["auc"]["mean"] for row in found.rows), reverse=True
     )
     row = next(row for row in found.rows if row["line"] == "dnn")
+    results = {path.parent.name: json.loads(path.read_text()) for path in (out / "trials").glob("dnn-*/result.json")}
+    tried = [key for key in results if json.loads((out / "trials" / key / "config.json").read_text())["line"] == "dnn"]
+    tried = [key for key in tried if json.loads((out / "trials" / key / "config.json").read_text())["seed"] == 0]
+    assert len(tried) == 2
+    assert row["trials"][0] == max(tried, key=lambda key: results[key]["valid"]["auc"])
     assert row["settings_tried"] == 2
     assert row["test"]["auc"]["low"] < row["test"]["auc"]["mean"] < row["test"]["auc"]["high"]
     assert row["test"]["auc"]["std"] is not None
