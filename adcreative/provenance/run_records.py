@@ -19,6 +19,7 @@ from adcreative.provenance.sidecar import write_whole
 RESULTS, SETTINGS = "results.jsonl", "results.run.json"
 MAX_LINE_BYTES = 4_000_000
 MAX_SETTINGS_BYTES = 4_000_000
+LOCAL_SETTINGS = ("data", "columns", "images")  # paths of one machine, which are no part of a run's identity
 STATUSES = ("edited", "kept", "failed")
 
 
@@ -65,7 +66,7 @@ def forget_paths(run: Path) -> None:
     Raises:
         CatalogError: the settings are damaged, or cannot be written.
     """
-    kept = {name: value for name, value in read_settings(run).items() if name not in ("data", "columns")}
+    kept = {name: value for name, value in read_settings(run).items() if name not in LOCAL_SETTINGS}
     write_whole(run / SETTINGS, (json.dumps(kept, ensure_ascii=False) + "\n").encode())
 
 

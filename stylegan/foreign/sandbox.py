@@ -1,14 +1,15 @@
 """Take from this process what reading a checkpoint does not need, before the first byte of the file is looked at.
 
-Three fences, each where the system has it; the parser behind them is written so that none should ever be needed:
+Four fences, each where the system has it; the parser behind them is written so that none should ever be needed:
 
     limits     memory, processor time, written bytes, no core file (any POSIX system)
     Landlock   files: read the checkpoint and the installed programs, write to the output folder, nothing else (Linux 5.13)
     seccomp    calls: no network, no new program or process, no look at or signal to other processes, no kernel
                administration (Linux, x86-64 and ARM64)
+    rights     of root, none is left but to read what the file's owner alone may read (Linux)
 
 `confine` says which fences it could not raise. All are irrevocable and meant for a process that is thrown away.
-Source: the kernel's user-space interface (seccomp(2), landlock(7), linux/filter.h), reached through libc.
+Source: the kernel's user-space interface (seccomp(2), landlock(7), capabilities(7), linux/filter.h), reached through libc.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FIXED_MEMORY_BYTES = 8 << 30
 MEMORY_PER_SOURCE_BYTE = 8
 
 _PR_SET_NO_NEW_PRIVS = 38
+_CAPABILITY_VERSION, _CAP_DAC_READ_SEARCH = 0x20080522, 1 << 2
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 _ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # allow; EPERM; ENOSYS
 _LOAD, _IF_EQUAL, _IF_GREATER_EQUAL, _IF_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -69,6 +71,8 @@ def confine(source: Path, out_dir: Path, timeout_s: int) -> list[str]:
     missing = []
     if not confine_files(source, out_dir):
         missing.append("the file was read without Landlock, which this system does not have")
+    if not drop_rights():
+        missing.append("the file was read with all of this user's rights, which this system does not take away")
     if not confine_calls():
         missing.append("the file was read without seccomp, which this system does not have")
     return missing
@@ -92,6 +96,19 @@ def limit_resources(source_bytes: int, timeout_s: int) -> None:
             resource.setrlimit(limit, (value, value))
         except (ValueError, OSError):
             continue
+
+
+def drop_rights() -> bool:
+    """Give up root's rights for good, except to read a file that belongs to somebody else; tells whether the system could.
+
+    Who is not root has none to give up. The user stays the same: the checkpoint may be readable by that user alone.
+    """
+    libc = _libc() if sys.platform == "linux" else None
+    if libc is None or not hasattr(libc, "capset"):
+        return False
+    kept = _CAP_DAC_READ_SEARCH if os.geteuid() == 0 else 0
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    return any(libc.capset(header, struct.pack("6I", *[allowed, allowed, 0], 0, 0, 0)) == 0 for allowed in (kept, 0))
 
 
 def confine_calls() -> bool:

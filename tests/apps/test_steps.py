@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -169,6 +174,57 @@ def test_foreign_package_is_refused(steps: Steps, tmp_path: Path) -> None:
     assert "too large" in steps.account("me", str(results), str(package))[0]
     assert not list(tmp_path.rglob("evil.txt"))
     assert "Upload the table" in steps.account("me", None, None)[0]
+
+
+_opened: list[str] = []
+_is_watching = False
+
+
+@cache
+def _watch() -> None:
+    """Python cannot take an audit hook back, so there is one, which notes while somebody asks."""
+    sys.addaudithook(lambda name, of: _opened.append(str(of[0])) if _is_watching and name in ("open", "os.listdir") else None)
+
+
+@contextmanager
+def watched_opening() -> Iterator[list[str]]:
+    """Return the files and folders that are opened within the block."""
+    global _is_watching
+    _watch()
+    _opened.clear()
+    _is_watching = True
+    try:
+        yield _opened
+    finally:
+        _is_watching = False
+
+
+@pytest.mark.parametrize("field", ["data", "columns", "images"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "6 GB", "folder"])
+def test_a_package_opens_no_path_of_this_machine(steps: Steps, tmp_path: Path, field: str, kind: str) -> None:
+    """What somebody packed names a pipe, an endless device, a huge file or a folder: the answer is that of a sound package."""
+    pytest.importorskip("duckdb")
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.truncate(6 << 30)
+    named = {"pipe": tmp_path / "pipe", "device": "/dev/zero", "6 GB": tmp_path / "huge.csv", "folder": "/etc"}[kind]
+    arms = steps.plan("me", "autumn", 20_000, None)[1]["tests"][0]["arms"]
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
+    sound = (steps.pack("me", "autumn", "", "")[1] or [])[0]
+    planted, results = tmp_path / "planted.zip", tmp_path / "results.csv"
+    with zipfile.ZipFile(sound) as old, zipfile.ZipFile(planted, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "results.run.json":
+                content = json.dumps(json.loads(content) | {field: str(named)}).encode()
+            new.writestr(name, content)
+    results.write_text("ad_name,impressions,clicks\n" + "".join(f"{arm['name']},10000,200\n" for arm in arms))
+    _, expected = steps.account("me", str(results), str(sound))
+    with watched_opening() as opened:
+        _, answer = steps.account("me", str(results), str(planted))
+    assert answer["figures"] == expected["figures"]
+    assert str(named) not in opened
+    assert str(planted) in opened
 
 
 def test_read_account_needs_no_run(tmp_path: Path) -> None:

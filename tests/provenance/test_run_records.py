@@ -59,7 +59,7 @@ def test_a_link_out_of_the_run_is_not_followed(make: Callable[..., Path], tmp_pa
     assert find_member(run, "images/gone.png") is None
 
 
-@pytest.mark.parametrize("field", ["data", "columns"])
+@pytest.mark.parametrize("field", ["data", "columns", "images"])
 @pytest.mark.parametrize("kind", ["pipe", "device", "outside", "number"])
 def test_settings_of_a_run_open_no_pipe_and_no_device(make: Callable[..., Path], tmp_path: Path, field: str, kind: str) -> None:
     os.mkfifo(tmp_path / "pipe")

@@ -17,12 +17,11 @@ from typing import Any
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError
-from adcreative.provenance.run_records import RESULTS, find_member, read_rows, read_settings
+from adcreative.provenance.run_records import LOCAL_SETTINGS, RESULTS, find_member, read_rows, read_settings
 
 CONTROL, EDITED = "control", "edited"
 _ID = re.compile(r"(?<![0-9a-z])acv[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE)
 _MAX_NAME_CHARS = 80
-_LOCAL_SETTINGS = ("data", "columns")  # paths of one machine are no part of a run's identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ def build_name(creative: Creative, arm: str, variant_id: str) -> str:
 
 def hash_run(settings: dict[str, Any]) -> str:
     """Return the hash of a run's settings (models, seed, search), without the paths of the machine it ran on."""
-    kept = {name: value for name, value in settings.items() if name not in _LOCAL_SETTINGS}
+    kept = {name: value for name, value in settings.items() if name not in LOCAL_SETTINGS}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -118,10 +117,10 @@ def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creati
     opened; a package that came from elsewhere has no such path (`forget_paths`).
     """
     try:
-        data, columns = (_find_source(settings.get(name), run_dir) for name in _LOCAL_SETTINGS)
+        data, columns, images = (_find_source(settings.get(name), run_dir) for name in LOCAL_SETTINGS)
         if data is None:
             return {}
-        return {creative.row: creative for creative in read_catalog(data, columns=columns).creatives}
+        return {creative.row: creative for creative in read_catalog(data, columns=columns, images=images).creatives}
     except AdCreativeError:
         return {}
 

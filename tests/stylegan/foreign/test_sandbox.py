@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -79,6 +80,15 @@ def test_everything_else_is_refused(what: str, tmp_path: Path) -> None:
 
 
 @LINUX
+def test_no_right_of_root_is_left_but_to_read(tmp_path: Path) -> None:
+    finished = run_inside("print(Path('/proc/self/status').read_text())", tmp_path)
+    rights = dict(line.split(":\t") for line in finished.stdout.splitlines() if line.startswith("Cap"))
+    allowed = 1 << 2 if os.geteuid() == 0 else 0
+    for name in ("CapPrm", "CapEff", "CapInh"):
+        assert int(rights[name], 16) & ~allowed == 0, (name, finished.stdout, finished.stderr)
+
+
+@LINUX
 def test_the_same_is_possible_without_the_fences(tmp_path: Path) -> None:
     """What is refused above works where nothing refuses it, so each refusal is the fences' own."""
     harmless = [code for what, code in REFUSED.items() if what not in ("become a program", "change its user", "fork")]
@@ -104,6 +114,7 @@ def test_a_system_without_fences_is_named_in_the_model(tmp_path: Path, monkeypat
     notes = conversion.load_face_model(tmp_path / "out").manifest["notes"]
     assert [note for note in notes if "Landlock" in note]
     assert [note for note in notes if "seccomp" in note]
+    assert [note for note in notes if "rights" in note]
 
 
 @LINUX
