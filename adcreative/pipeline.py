@@ -40,6 +40,7 @@ from adcreative.verbs.explain import explain
 from adcreative.verbs.governance import disclosures, purge, signing_config
 from adcreative.verbs.models import models
 from adcreative.verbs.optimize import optimize
+from adcreative.verbs.place import place
 from adcreative.verbs.rotate import evaluate_policy, rotate
 from adcreative.verbs.score import SCORE_COLUMNS, score
 from adcreative.verbs.studio import Studio
@@ -87,6 +88,7 @@ __all__ = [
     "models",
     "note_event",
     "optimize",
+    "place",
     "plan_test",
     "propose_mapping",
     "purge",

@@ -65,3 +65,30 @@ def evaluate_policy(
             log, out, policy=policy, clip=clip, seed=seed, restart=restart, progress=progress, should_stop=should_stop
         )  # fmt: skip
     print_outcome(summary, "row{s} read")
+
+
+@commands.command(rich_help_panel=PANEL)
+def place(
+    text: Annotated[Path, typer.Argument(help="Text with paragraphs (Markdown or plain).")],
+    creatives: Annotated[Path, typer.Option(help="Ads: table or folder, with columns bid, ctr, url where known.")],
+    out: Annotated[Path, typer.Option("--out", help="Markdown to write; OUT.json beside it holds the prices.")],
+    max_ads: Annotated[int, typer.Option(help="At most so many ads.")] = 3,
+    readers: Annotated[str, typer.Option(help="compare: they see all ads; cascade: they stop at the first click.")] = "compare",
+    maximise: Annotated[str, typer.Option(help="welfare (value of clicks) or revenue (payments).")] = "welfare",
+    past_bids: Annotated[Path | None, typer.Option(help="CSV with a column bid of earlier auctions, for revenue.")] = None,
+    min_fit: Annotated[float, typer.Option(help="Cosine between ad and text below which it does not stand there.")] = 0.15,
+    label: Annotated[str, typer.Option(help="What marks an ad as paid for.")] = "Sponsored",
+    restart: Overwrite = False,
+) -> None:
+    """Place sponsored ads between the paragraphs of a text, labelled, with the price that each pays.
+
+    Example: adcreative place article.md --creatives ads/ --out placed.md
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.place(
+            text, out, creatives=creatives, max_ads=max_ads, readers=readers, maximise=maximise, past_bids=past_bids,
+            min_fit=min_fit, label=label, restart=restart, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    print_outcome(summary, "ad{s} placed")

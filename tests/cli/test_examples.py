@@ -157,6 +157,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
     write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
     pd.DataFrame({"click": [0, 1], "placement": ["feed", "story"]}).to_parquet(root / "impressions.parquet")
+    (root / "article.md").write_text("Sleep matters.\n\nSo does a walk.\n")
     showings = {
         "creative": [f"Ad {number % 12}" for number in range(2400)],
         "click": [number % 29 == 0 for number in range(2400)],

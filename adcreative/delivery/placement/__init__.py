@@ -1,0 +1,1 @@
+"""Sponsored creatives inside a text: where each goes, and what it pays."""

@@ -1,0 +1,253 @@
+"""The verb `place`: where in a text sponsored creatives stand, and what each pays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from adcreative.artifacts import dump_json
+from adcreative.catalog import read_catalog
+from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.metadata import find_metadata
+from adcreative.catalog.tables import atomic_file
+from adcreative.config import did_you_mean
+from adcreative.errors import CatalogError, ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.campaign import CampaignSummary
+
+if TYPE_CHECKING:
+    from adcreative.creative import Creative
+    from adcreative.delivery.placement.auction import Price
+    from adcreative.delivery.placement.text import SponsoredText
+
+__all__ = ["place"]
+
+READERS, OBJECTIVES = ("compare", "cascade"), ("welfare", "revenue")
+DEFAULT_CTR = 0.02
+MAX_TEXT_BYTES = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Market:
+    """Ads with value per click (None: own products, nobody pays), click rate, address."""
+
+    ads: tuple[Creative, ...]
+    values: np.ndarray
+    has_bids: bool
+    ctr: np.ndarray
+    urls: tuple[str, ...]
+
+
+def place(
+    text: Path, out: Path, *, creatives: Path, max_ads: int = 3, readers: str = "compare", maximise: str = "welfare",
+    past_bids: Path | None = None, min_fit: float = 0.15, fit_weight: float = 3.0, label: str = "Sponsored",
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Place sponsored creatives between the paragraphs of a text, each labelled; write `out` (Markdown) and `<out>.json`.
+
+    Ads with a column `bid` (value per click) take part in an auction: the allocation is exact, and each pays per click what it
+    takes from the others (VCG), or for maximise="revenue" Myerson's payment. Without bids all are own products and nobody pays.
+
+    Args:
+        creatives: table or folder of ads; columns bid, ctr (click rate in an average place) and url are read beside the words.
+        max_ads: at most so many ads.
+        readers: "compare": readers see all ads and click one or none; "cascade": they stop at the first click.
+        maximise: "welfare": value of clicks to advertisers; "revenue": payments, needs past_bids.
+        past_bids: CSV with a column bid of earlier auctions, from which the reserve is made.
+        min_fit: cosine between ad and surrounding words below which it does not stand there. fit_weight: log-odds a cosine
+            of 1.
+    Raises:
+        CatalogError: text or ads cannot be used. ConfigError: a setting is out of range, or stopped.
+    """
+    out = Path(out)
+    sheet = out.with_suffix(".json")
+    _check(max_ads, readers, maximise, past_bids, label)
+    check_outputs((out, sheet), (text, creatives, past_bids), restart=restart)
+    from adcreative.delivery.placement.text import attractions, read_places
+
+    places, market = read_places(_read_text(Path(text))), _read_market(Path(creatives))
+    if maximise == "revenue" and not market.has_bids:
+        raise ConfigError("revenue needs bids: a column bid in the table of ads")
+    progress("reading ads and text", 0, 2)
+    fit = _measure_fit(market, places)
+    if should_stop():
+        raise ConfigError("stopped before the result was complete; nothing was written")
+    progress("placing", 1, 2)
+    odds = attractions(market.ctr, fit, fit_weight=fit_weight, min_fit=min_fit)
+    found = _allocate(market, odds, max_ads, readers, maximise, past_bids)
+    with own_outputs((out, sheet), (text, creatives, past_bids), restart=restart):
+        with atomic_file(out) as file:
+            file.write(_render(places, market, found, label))
+        with atomic_file(sheet) as file:
+            file.write(dump_json(_as_dict(places, market, found, fit, readers, maximise), indent=1))
+    progress("placing", 2, 2)
+    return CampaignSummary(
+        path=out, done=len(found.ads), lines=_say(market, places, found), warnings=_warn(found, fit, min_fit)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    ads: np.ndarray
+    places: np.ndarray
+    chances: np.ndarray
+    objective: float
+    prices: dict[int, Price] | None
+    method: str
+    certificate: float
+
+
+def _check(max_ads: int, readers: str, maximise: str, past_bids: Path | None, label: str) -> None:
+    for name, value, known in (("readers", readers, READERS), ("maximise", maximise, OBJECTIVES)):
+        if value not in known:
+            raise ConfigError(f'{name} must be {" or ".join(known)}, got "{value}". {did_you_mean(value, known)}')
+    if max_ads < 1:
+        raise ConfigError(f"max_ads must be at least 1, got {max_ads}")
+    if (maximise == "revenue") != (past_bids is not None):
+        raise ConfigError("maximise revenue and past_bids belong together: the reserve comes from bids of earlier auctions")
+    if maximise == "revenue" and readers == "cascade":
+        raise ConfigError('revenue is exact for readers "compare" only; choose welfare for cascade readers')
+    if not label.strip():
+        raise ConfigError("sponsored creatives must be labelled; give a label")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise CatalogError(f"{path} has more than {MAX_TEXT_BYTES:,} bytes; give one article")
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path} cannot be read as text (UTF-8, Markdown or plain): {error}") from error
+
+
+def _read_market(source: Path) -> _Market:
+    """Return ads with their bids.
+
+    Raises:
+        CatalogError: as `read_catalog`, or no ad has words. ConfigError: a bid or rate that cannot be.
+    """
+    ads = tuple(one for one in read_catalog(source).creatives if one.has_words)
+    if not ads:
+        raise CatalogError(f"{source} has no ad with words")
+    table_path = source if source.is_file() else find_metadata(source)
+    extra: dict[str, dict[str, Any]] = {}
+    if table_path is not None and Path(table_path).suffix.casefold() in (".csv", ".tsv", ".parquet"):
+        table = pd.concat([*iter_log(Path(table_path))], ignore_index=True)
+        table.columns = [str(name).strip().casefold() for name in table.columns]
+        if "ad_name" in table.columns:
+            extra = {str(row["ad_name"]): row for row in table.to_dict("records")}  # type: ignore[misc]
+    bids = [_number(extra.get(one.ad_name, {}).get("bid"), one.name, "bid") for one in ads]
+    has_bids = any(bid is not None for bid in bids)
+    if has_bids and None in bids:
+        raise ConfigError(f'creative "{ads[bids.index(None)].name}" has no bid; every ad needs one, or none')
+    ctr = [_number(extra.get(one.ad_name, {}).get("ctr"), one.name, "ctr") for one in ads]
+    return _Market(
+        ads=ads, values=np.array([1.0 if bid is None else bid for bid in bids]), has_bids=has_bids,
+        ctr=np.clip([DEFAULT_CTR if rate is None else rate for rate in ctr], 1e-6, 1 - 1e-6),
+        urls=tuple(str(extra.get(one.ad_name, {}).get("url") or "") for one in ads),
+    )  # fmt: skip
+
+
+def _number(value: Any, name: str, what: str) -> float | None:
+    if value is None or value == "" or value != value:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not (np.isfinite(number) and number >= 0) or (what == "ctr" and number > 1):
+        raise ConfigError(
+            f'creative "{name}": {what} is "{str(value)[:40]}"; {"a number of 0 or more" if what == "bid" else "0 to 1"}'
+        )
+    return number
+
+
+def _measure_fit(market: _Market, places: SponsoredText) -> np.ndarray:
+    """Return [n, m] cosines between the words of ads and those around places."""
+    from adcreative.verbs import loading
+
+    encoder = loading.load_tools().clip
+    ads = encoder.encode_texts([f"{one.headline} {one.body}".strip() for one in market.ads])
+    around = encoder.encode_texts([places.around(gap) for gap in places.gaps])
+    fit: np.ndarray = ads.astype(np.float64) @ around.astype(np.float64).T
+    return fit
+
+
+def _allocate(market: _Market, odds: np.ndarray, max_ads: int, readers: str, maximise: str, past_bids: Path | None) -> _Found:
+    from adcreative.delivery.placement import auction
+    from adcreative.delivery.placement.cascade import place_for_cascade
+    from adcreative.delivery.placement.virtual_values import PastBids
+
+    if readers == "cascade":
+        cascade = place_for_cascade(odds / (1 + odds), market.values, max_ads)
+        prices = {one.ad: one for one in cascade.prices} if cascade.prices is not None and market.has_bids else None
+        method = "all placements counted" if cascade.prices is not None else "heuristic with certificate, nobody is charged"
+        return _Found(ads=cascade.ads, places=cascade.places, chances=cascade.chances, objective=cascade.value, prices=prices,
+                      method=method, certificate=cascade.certificate)  # fmt: skip
+    if past_bids is not None:
+        table = pd.concat([*iter_log(Path(past_bids), None)], ignore_index=True)
+        if "bid" not in table.columns:
+            raise ConfigError(f"{past_bids} has no column bid")
+        usual = PastBids(pd.to_numeric(table["bid"], errors="coerce").to_numpy(np.float64))
+        shown, paid = auction.allocate_for_revenue(odds, market.values, max_ads, [usual] * len(market.values))
+        method = "exact for expected revenue (virtual values), Myerson payments"
+    else:
+        shown = auction.allocate(odds, market.values, max_ads)
+        paid = auction.vcg_prices(odds, market.values, max_ads, shown) if market.has_bids else []
+        method = "exact for welfare, VCG payments" if market.has_bids else "exact for clicks, own products"
+    order = np.argsort(shown.places)
+    return _Found(
+        ads=shown.ads[order], places=shown.places[order], chances=shown.chances[order], objective=shown.objective,
+        prices={one.ad: one for one in paid} if market.has_bids else None, method=method, certificate=1.0,
+    )  # fmt: skip
+
+
+def _render(places: SponsoredText, market: _Market, found: _Found, label: str) -> str:
+    from adcreative.delivery.placement.text import describe_ad, render
+
+    blocks = []
+    for ad, at in zip(found.ads, found.places, strict=True):
+        creative = market.ads[ad]
+        words = describe_ad(creative.headline or creative.ad_name, creative.body, creative.brand, creative.cta, market.urls[ad])
+        blocks.append((places.gaps[at], words))
+    return render(places, blocks, label=label)
+
+
+def _as_dict(
+    places: SponsoredText, market: _Market, found: _Found, fit: np.ndarray, readers: str, maximise: str
+) -> dict[str, Any]:
+    rows = []
+    for ad, at, chance in zip(found.ads, found.places, found.chances, strict=True):
+        price = (found.prices or {}).get(int(ad))
+        rows.append({
+            "creative": market.ads[ad].name, "after_block": places.gaps[at] + 1, "fit": float(fit[ad, at]),
+            "click_chance": float(chance), "bid": float(market.values[ad]) if market.has_bids else None,
+            "price_per_click": price.per_click if price else None, "payment_per_view": price.per_view if price else None,
+        })  # fmt: skip
+    return {
+        "readers": readers, "maximise": maximise, "method": found.method, "objective": found.objective,
+        "certificate": found.certificate, "num_ads": len(market.ads), "num_places": len(places.gaps), "placed": rows,
+    }  # fmt: skip
+
+
+def _say(market: _Market, places: SponsoredText, found: _Found) -> tuple[str, ...]:
+    lines = []
+    for ad, at, chance in zip(found.ads, found.places, found.chances, strict=True):
+        price = (found.prices or {}).get(int(ad))
+        paid = f", pays {price.per_click:.4g} per click (bid {market.values[ad]:.4g})" if price else ""
+        lines.append(f'after block {places.gaps[at] + 1}: "{market.ads[ad].name[:60]}", clicked in {chance:.2%} of views{paid}')
+    sure = found.method if found.certificate == 1 else f"{found.method}: at least {found.certificate:.0%} of the optimum"
+    return (*lines, sure)
+
+
+def _warn(found: _Found, fit: np.ndarray, min_fit: float) -> tuple[str, ...]:
+    if len(found.ads) or not fit.size:
+        return ()
+    if fit.max() < min_fit:
+        return (f"no ad fits the text (best cosine {fit.max():.2f}, {min_fit:g} is needed); nothing was placed.",)
+    return ("no ad is worth showing at these bids; nothing was placed.",)
