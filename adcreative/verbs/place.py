@@ -134,13 +134,14 @@ def _read_market(source: Path) -> _Market:
     ads = tuple(one for one in read_catalog(source).creatives if one.has_words)
     if not ads:
         raise CatalogError(f"{source} has no ad with words")
-    table_path = source if source.is_file() else find_metadata(source)
     extra: dict[str, dict[str, Any]] = {}
-    if table_path is not None and Path(table_path).suffix.casefold() in (".csv", ".tsv", ".parquet"):
-        table = pd.concat([*iter_log(Path(table_path))], ignore_index=True)
+    for table_path in [source] if source.is_file() else find_metadata(source):
+        if table_path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
+            continue
+        table: pd.DataFrame = pd.concat(list(iter_log(table_path)), ignore_index=True)
         table.columns = [str(name).strip().casefold() for name in table.columns]
         if "ad_name" in table.columns:
-            extra = {str(row["ad_name"]): row for row in table.to_dict("records")}  # type: ignore[misc]
+            extra |= {str(row["ad_name"]): {str(key): row[key] for key in row} for row in table.to_dict("records")}
     bids = [_number(extra.get(one.ad_name, {}).get("bid"), one.name, "bid") for one in ads]
     has_bids = any(bid is not None for bid in bids)
     if has_bids and None in bids:
@@ -193,7 +194,7 @@ def _allocate(market: _Market, odds: np.ndarray, max_ads: int, readers: str, max
         table = pd.concat([*iter_log(Path(past_bids), None)], ignore_index=True)
         if "bid" not in table.columns:
             raise ConfigError(f"{past_bids} has no column bid")
-        usual = PastBids(pd.to_numeric(table["bid"], errors="coerce").to_numpy(np.float64))
+        usual = PastBids([float(bid) for bid in pd.to_numeric(table["bid"], errors="coerce")])
         shown, paid = auction.allocate_for_revenue(odds, market.values, max_ads, [usual] * len(market.values))
         method = "exact for expected revenue (virtual values), Myerson payments"
     else:
