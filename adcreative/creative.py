@@ -38,7 +38,8 @@ class Creative:
     file_name is relative to the catalogue; image_path is where the bytes are (None: words only). image_u8 [H, W, 3] holds a
     picture that is not on disk, such as an edited one, and wins over image_path. Counts are None when unknown. row is the
     1-based data row the creative came from, for messages. context holds further categorical columns of its table, name to
-    value, such as {"age": "25-34", "device": "mobile"}; ";" or "|" stands between several values of one column.
+    value, such as {"age": "25-34", "device": "mobile"}; ";" or "|" stands between several values of one column. read_fields
+    names the fields that were empty and were filled with words read from the picture.
     """
 
     file_name: str = ""
@@ -64,6 +65,7 @@ class Creative:
     spend: float | None = None
     row: int = 0
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
+    read_fields: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -180,8 +182,9 @@ class EditResult:
     impression); narrower than the intervals of the two rates, whose errors are mostly shared. None unless edited.
     identity_similarity (-1..1), realism (0..1): of the worst face against itself unedited; None without an opened face.
     alternatives: the best distinct edits that were found, the delivered one among them, also of an ad that is kept; the largest
-    lower bound first. consent_id: what the creative names, whether or not it permitted the edit. enough_data: as in Prediction;
-    where it is False the rates order candidates of one creative at best, and a report must not state them.
+    lower bound first. consent_id: what the creative names, whether or not it permitted the edit. read_fields: as in Creative.
+    words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do. enough_data: as in
+    Prediction; where it is False the rates order candidates of one creative at best, and a report must not state them.
     """
 
     file_name: str
@@ -216,6 +219,8 @@ class EditResult:
     evidence: str = ""
     reason: str = ""
     consent_id: str = ""
+    read_fields: tuple[str, ...] = ()
+    words_in_picture: str = ""
     enough_data: bool = True
     search: SearchRecord = SearchRecord()
     alternatives: tuple[Alternative, ...] = ()

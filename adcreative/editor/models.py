@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
+from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import CreativeError
 from adcreative.provenance.consent import ConsentBook
 
@@ -111,7 +113,8 @@ class EditorTools:
     """The models of one edit, loaded.
 
     predictor and judge guide the search and choose among what it found; the auditor, which has no part in the choice, reports
-    on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays.
+    on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
+    without a text_reader the words in a picture are not read and not set. fonts: files of the brand, in place of those at hand.
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
     """
 
@@ -124,6 +127,8 @@ class EditorTools:
     directions: Any
     copywriter: Any = None
     scene_painter: ScenePainter | None = None
+    text_reader: TextReading | None = None
+    fonts: tuple[Path, ...] = ()
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
     consents: ConsentBook = field(default_factory=ConsentBook)
     today: Callable[[], date] = date.today

@@ -29,7 +29,8 @@ class EditorConfig(SearchConfig):
     the template grammar the others; num_crossed: lines of each kind made by crossing two of them; num_buttons: other buttons
     to choose from.
 
-    The whole picture: edit_look: exposure, warmth, contrast, saturation and crop are searched too. scene_model: folder or hub
+    The whole picture: set_text: words that stand in the picture are read, and new ones set into it in their place. edit_look:
+    exposure, warmth, contrast, saturation and crop are searched too. scene_model: folder or hub
     id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what it is
     asked for ("": a plain one for the category).
     """
@@ -46,6 +47,7 @@ class EditorConfig(SearchConfig):
     num_descriptions: int = 20
     num_crossed: int = 8
     num_buttons: int = 4
+    set_text: bool = True
     edit_look: bool = False
     scene_model: str = ""
     num_scenes: int = 3

@@ -66,6 +66,7 @@ def optimize(
     brand_kit: Path | None = None,
     signing: SigningConfig | None = None,
     look: bool | None = None,
+    set_text: bool | None = None,
     scene_model: str | None = None,
     notes: Notes = no_notes,
     batch: BatchConfig | None = None,
@@ -80,7 +81,7 @@ def optimize(
 
     Args:
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
-            risk_aversion, look and scene_model win over it where they are given.
+            risk_aversion, look, set_text and scene_model win over it where they are given.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
     Raises:
         ConfigError: `out` holds a run with other settings or of another catalogue, or a setting or direction is wrong.
@@ -94,7 +95,7 @@ def optimize(
         brand_kit=None if brand_kit is None else read_brand_kit(brand_kit),
         config=fill_config(
             config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
-            risk_aversion=risk_aversion, edit_look=look, scene_model=scene_model,
+            risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
         ),
     )  # fmt: skip
     batch = batch or BatchConfig()

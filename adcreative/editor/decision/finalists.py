@@ -133,7 +133,7 @@ def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: t
     edits += list_word_edits(opened.creative, finalist.creative)
     return FinalEdit(
         creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
-        realism=finalist.realism,
+        realism=finalist.realism, text_note=opened.text_note(finalist.creative),
     )  # fmt: skip
 
 

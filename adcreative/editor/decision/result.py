@@ -39,7 +39,8 @@ class Original:
 class FinalEdit:
     """An edit as it would be delivered: final pixels and words, features extracted from them, and every change.
 
-    identity (-1..1), realism (0..1): of the worst face; None when no face was opened.
+    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. text_note: what became of the words in
+    the picture.
     """
 
     creative: Creative
@@ -47,6 +48,7 @@ class FinalEdit:
     edits: tuple[Edit, ...]
     identity: float | None
     realism: float | None
+    text_note: str = ""
 
 
 def build_result(
@@ -84,6 +86,7 @@ def build_result(
         realism=delivered.realism if delivered else unedited,
         faces=replace(original.faces, edited=len({edit.face for edit in edits if edit.face >= 0})), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
+        read_fields=creative.read_fields, words_in_picture=delivered.text_note if delivered else "",
         enough_data=before.enough_data,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Open the picture of a creative: find its faces, ask for consent, and make ready what may change in it."""
+"""Open the picture of a creative: read its words, find its faces, ask for consent, and make ready what may change in it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import EditorTools, FaceSession, refuse_faces
+from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.protection import protect
 from adcreative.editor.space.scene import Scenes, paint_scenes
+from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters
 from adcreative.errors import CreativeError
 from adcreative.provenance.consent import Permission
 
@@ -50,24 +53,51 @@ def open_creative(
         CreativeError: the picture cannot be read, or no features can be extracted.
     """
     image_u8 = picture(creative)
+    words = PictureWords()
+    if image_u8 is not None and config.set_text and tools.text_reader is not None:
+        words = read_words(image_u8, tools.text_reader, brand=creative.brand)
+        creative = fill_fields(creative, words)
     (features,) = tools.extractor.extract([creative])
     if isinstance(features, CreativeError):
         raise features
     faces: Sequence[Any] = []
     if image_u8 is not None:
-        faces = refuse_faces(image_u8, tools.analyzer.analyze(image_u8), tools)
+        faces = refuse_letters(refuse_faces(image_u8, tools.analyzer.analyze(image_u8), tools), words)
     permission = permission or permitted_tools(creative, tools)[1]
     rows, refused = _editable_rows(permission, faces, config)
     if not len(tools.directions.names):  # no direction allowed
         rows = []
-    session, adjuster, scenes = None, None, None
+    session, adjuster, scenes, setter = None, None, None, None
     if image_u8 is not None:
         session = tools.open_session(image_u8, [faces[row] for row in rows], tools) if rows else None
         adjuster, scenes = _open_whole_picture(creative, image_u8, faces, session, tools, config, should_stop)
+        setter = _open_words(creative, image_u8, words, faces, (session, scenes), tools)
     return EditableCreative(
         creative=creative, image_u8=image_u8, features=features, session=session, face_rows=tuple(rows),
-        faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes,
+        faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes, setter=setter,
     )  # fmt: skip
+
+
+def _open_words(
+    creative: Creative,
+    image_u8: np.ndarray,
+    words: PictureWords,
+    faces: Sequence[Any],
+    others: tuple[FaceSession | None, Scenes | None],
+    tools: EditorTools,
+) -> TextSetter | None:
+    """Return what sets new words into the picture; None when none of the ad's words stand in it."""
+    if tools.text_reader is None or not words.blocks:
+        return None
+    session, scenes = others
+    fixed = session.mask() if session is not None else np.zeros(image_u8.shape[:2], bool)
+    if scenes is not None:
+        fixed = fixed | (scenes.weight[:, :, 0] > 0)
+    boxes = [face.box_xyxy_px for face in faces if not words.covers(face.box_xyxy_px)]
+    setter = TextSetter(
+        image_u8, words, creative, reader=tools.text_reader, typefaces=typefaces(tools.fonts), faces_xyxy_px=boxes, fixed=fixed
+    )
+    return setter if setter.homes else None
 
 
 def _open_whole_picture(

@@ -1,4 +1,4 @@
-"""Final pixels and words of a genome, and a score of exactly those: faces, then scene, then adjustments, at full size."""
+"""Final pixels and words of a genome, and a score of exactly those: faces, scene, words, adjustments, in turn, at full size."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def compose_creative(opened: EditableCreative, genome: Individual, space: GeneSp
         image_u8 = opened.session.compose(strengths.astype(np.float32))
     if opened.scenes is not None:
         image_u8 = opened.scenes.paste(image_u8, scene)
+    if opened.setter is not None:
+        image_u8 = opened.setter.change(edited).apply(image_u8)
     if opened.adjuster is not None:
         image_u8 = opened.adjuster.apply(image_u8, adjustments)
     return replace(edited, image_u8=image_u8)

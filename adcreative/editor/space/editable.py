@@ -9,6 +9,7 @@ import numpy as np
 
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import FaceSession
+from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.scene import Scenes
 
@@ -19,7 +20,8 @@ class EditableCreative:
 
     image_u8: None without a picture. features: CreativeFeatures of the creative as it is. session: its opened faces; None when
     no face may be edited. face_rows: which faces of the picture (largest first) the session edits. faces: how many were found,
-    and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None when the background stays.
+    and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None when the background stays;
+    setter: None when the words in the picture stay.
     """
 
     creative: Creative
@@ -30,3 +32,8 @@ class EditableCreative:
     faces: FaceReport
     adjuster: PictureAdjuster | None = None
     scenes: Scenes | None = None
+    setter: TextSetter | None = None
+
+    def text_note(self, edited: Creative) -> str:
+        """Return what became of the words in the picture with the words of `edited`, in a sentence; "" for nothing to say."""
+        return self.setter.change(edited).note if self.setter is not None else ""

@@ -1,0 +1,153 @@
+"""Whether a text that was set may be delivered: it reads back exactly, has contrast, stays in the safe zone, leaves no seam."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adcreative.editor.picture.room import SAFE_MARGIN
+from adcreative.editor.picture.typesetting import Setting
+from adcreative.encoders.picture_words.blocks import Box
+from adcreative.encoders.picture_words.ink import luminance
+from adcreative.encoders.picture_words.reader import TextReading
+
+MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 level AA
+MAX_NUDGE = 0.35
+GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
+MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
+CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
+_SAME = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "...", "´": "'", "`": "'", "，": ",", "！": "!", "？": "?", "：": ":"}
+
+
+def read_back(image_u8: np.ndarray, setting: Setting, reader: TextReading) -> str:
+    """Return what is read where the text was set, line by line; a line that is not read right is looked at twice more."""
+    texts = []
+    for line in setting.lines:
+        seen = ""
+        for pad in CROP_PADS:
+            read = reader.read_lines([crop_line(image_u8, line.box, pad)])[0]
+            seen = seen or read
+            if comparable(read) == comparable(line.text):
+                seen = line.text
+                break
+        texts.append(seen)
+    return " ".join(texts)
+
+
+def crop_line(image_u8: np.ndarray, box: Box, pad: float) -> np.ndarray:
+    """Return a line's pixels with a margin (a share of its height), at least 32 px high."""
+    height, width = image_u8.shape[:2]
+    margin = max(2, round(pad * (box[3] - box[1])))
+    x0, y0, x1, y1 = max(0, box[0] - margin), max(0, box[1] - margin), min(width, box[2] + margin), min(height, box[3] + margin)
+    crop = image_u8[y0:y1, x0:x1]
+    if 0 < crop.shape[0] < 32:
+        scale = 32 / crop.shape[0]
+        crop = np.asarray(Image.fromarray(crop).resize((max(1, round(crop.shape[1] * scale)), 32), Image.Resampling.BICUBIC))
+    return crop
+
+
+def comparable(text: str) -> str:
+    """Return a text as it is compared after reading: without blanks, whose width OCR does not measure, marks in one form."""
+    return re.sub(r"\s+", "", "".join(_SAME.get(char, char) for char in text))
+
+
+def find_faults(
+    before_u8: np.ndarray,
+    erased_u8: np.ndarray,
+    after_u8: np.ndarray,
+    mask: np.ndarray,
+    text: str,
+    setting: Setting,
+    colour: tuple[int, int, int],
+    reader: TextReading,
+) -> list[str]:
+    """Return why a text that was set may not be delivered, one phrase each; empty when it may.
+
+    Args:
+        before_u8, erased_u8, after_u8: the picture [H, W, 3] as it was, without the old text, and with the new one.
+        mask: [H, W] the pixels of the old text that were filled. text: what was to be set.
+    """
+    faults = [*_contrast_faults(erased_u8, setting, colour), *_zone_faults(before_u8, setting), *_seam_faults(erased_u8, mask)]
+    if not faults:
+        read = read_back(after_u8, setting, reader)
+        if comparable(read) != comparable(text):
+            faults.append(f'it is read back as "{read}"')
+    return faults
+
+
+def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting) -> tuple[int, int, int]:
+    """Return the colour of the old letters, or one a little lighter or darker where it misses MIN_CONTRAST by little.
+
+    At most MAX_NUDGE of white or black is mixed in; when that is not enough the colour is returned as it is.
+    """
+    for share in np.linspace(0.0, MAX_NUDGE, 8):
+        for end in (0.0, 255.0):
+            mixed = np.round(np.array(colour) * (1.0 - share) + end * share).astype(int)
+            nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
+            if _least_contrast(erased_u8, setting, nudged) >= MIN_CONTRAST:
+                return nudged
+    return colour
+
+
+def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> Iterator[str]:
+    least = _least_contrast(erased_u8, setting, colour)
+    if least < MIN_CONTRAST:
+        yield f"its colour has a contrast of {np.floor(10 * least) / 10:.1f} with the ground; {MIN_CONTRAST} is needed"
+
+
+def _least_contrast(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> float:
+    """Return the contrast that all but GROUND_PERCENTILE of the pixels under the text have."""
+    own = float(luminance(np.array(colour)))
+    ratios = []
+    for line in setting.lines:
+        x0, y0, x1, y1 = line.box
+        under = luminance(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3))
+        ratios.append((np.maximum(under, own) + 0.05) / (np.minimum(under, own) + 0.05))
+    return float(np.percentile(np.concatenate(ratios), GROUND_PERCENTILE))
+
+
+def _zone_faults(image_u8: np.ndarray, setting: Setting) -> Iterator[str]:
+    height, width = image_u8.shape[:2]
+    rim_x, rim_y = 0.5 * SAFE_MARGIN * width, 0.5 * SAFE_MARGIN * height
+    for line in setting.lines:
+        x0, y0, x1, y1 = line.box
+        if x0 < rim_x or y0 < rim_y or x1 > width - rim_x or y1 > height - rim_y:
+            yield "it would stand outside the safe zone"
+            return
+
+
+def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[str]:
+    """Compare the filled pixels with those around them: grain inside, and the step across the seam."""
+    if not mask.any():
+        return
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    pad = 12
+    window = (slice(max(0, rows[0] - pad), rows[-1] + pad), slice(max(0, columns[0] - pad), columns[-1] + pad))
+    picture, filled = erased_u8[window].astype(np.float32), mask[window]
+    around = ndimage.binary_dilation(filled, iterations=8) & ~ndimage.binary_dilation(filled, iterations=1)
+    if around.sum() < 64:
+        return
+    smooth = np.stack([ndimage.gaussian_filter(channel, 1.5) for channel in np.moveaxis(picture, 2, 0)], axis=2)
+    grain = np.abs(picture - smooth).mean(axis=2)
+    inside, outside = float(np.median(grain[filled])), float(np.median(grain[around]))
+    low, high = sorted((inside, outside))
+    if high - low > GRAIN_ALLOWANCE and high > MAX_GRAIN_RATIO * low:
+        yield f"the filled ground has another texture than what is around it ({inside:.1f} against {outside:.1f})"
+    steps = np.abs(np.diff(picture, axis=1)).mean(axis=2)
+    across, beside = filled[:, 1:] != filled[:, :-1], around[:, 1:] & around[:, :-1]
+    if across.any() and beside.any():
+        seam, usual = float(np.percentile(steps[across], 75)), float(np.percentile(steps[beside], 75))
+        if seam > MAX_GRAIN_RATIO * usual + 2 * GRAIN_ALLOWANCE:
+            yield f"the seam of the filled ground shows (a step of {seam:.1f} against {usual:.1f})"
+
+
+def boxes_mask(boxes: Sequence[Box], height: int, width: int) -> np.ndarray:
+    """Return the mask [H, W] of boxes."""
+    mask = np.zeros((height, width), bool)
+    for x0, y0, x1, y1 in boxes:
+        mask[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
+    return mask

@@ -1,0 +1,100 @@
+"""Where in a picture a new text may stand: on the ground of the old one, not on faces, other text, products, or at the edge.
+
+The ground is what has the colours around the old text and hangs together with it without an edge between. Knows pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adcreative.editor.picture.typesetting import IsFree
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
+
+SAFE_MARGIN = 0.03  # of either side: platforms cut and cover the rim
+FACE_MARGIN = 0.12  # of a face's box, on each side
+GROUND_TOLERANCE, EDGE = 28.0, 34.0  # of colours 0..255: how near to the ground's, and what is an edge in it
+PALETTE, MIN_PALETTE_SHARE = 8, 0.02
+MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
+REACH = 3.0  # heights of the block above and below in which room is looked for
+
+
+def find_room(
+    erased_u8: np.ndarray, block: TextBlock, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]
+) -> IsFree:
+    """Return a function that says whether a box may be covered with letters.
+
+    Args:
+        erased_u8: the picture [H, W, 3] without the block's letters. others: the other blocks of the picture.
+        faces_xyxy_px: boxes of faces.
+    """
+    height, width = erased_u8.shape[:2]
+    x0, y0, x1, y1 = block.box
+    size = block.size_px
+    free = np.zeros((height, width), bool)
+    top, bottom = max(0, int(y0 - REACH * size)), min(height, int(np.ceil(y1 + REACH * size)))
+    free[top:bottom] = _ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size)
+    free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
+    own = _cut((x0 - 1, y0 - 1, x1 + 1, y1 + 1), height, width)
+    free[own] = True
+    for box in _obstacles(size, others, faces_xyxy_px):
+        free[_cut(box, height, width)] = False
+    dx, dy = round(SAFE_MARGIN * width), round(SAFE_MARGIN * height)
+    rim = np.ones_like(free)
+    rim[min(dy, y0) : max(height - dy, y1), min(dx, x0) : max(width - dx, x1)] = False
+    taken = np.zeros((height + 1, width + 1), np.int64)
+    taken[1:, 1:] = (~free | rim).cumsum(axis=0).cumsum(axis=1)
+
+    def is_free(box: Box) -> bool:
+        a0, b0, a1, b1 = box
+        if a0 < 0 or b0 < 0 or a1 > width or b1 > height:
+            return False
+        return bool(taken[b1, a1] - taken[b0, a1] - taken[b1, a0] + taken[b0, a0] == 0)
+
+    return is_free
+
+
+def _ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
+    """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge."""
+    x0, y0, x1, y1 = box
+    pad = max(2, round(0.3 * size))
+    window = image_u8[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
+    reduced = Image.fromarray(window).quantize(PALETTE)
+    counts = np.bincount(np.asarray(reduced).ravel(), minlength=PALETTE)
+    palette = np.array(reduced.getpalette() or [], np.float32).reshape(-1, 3)
+    kept = [colour for colour, count in zip(palette, counts, strict=False) if count >= MIN_PALETTE_SHARE * counts.sum()]
+    pixels = image_u8.astype(np.float32)
+    distance = np.min([np.linalg.norm(pixels - colour, axis=2) for colour in kept], axis=0)
+    edges = ndimage.morphological_gradient(pixels.mean(axis=2), size=(3, 3)) > EDGE
+    ground = (distance <= GROUND_TOLERANCE) & ~edges
+    own = np.zeros_like(ground)
+    own[max(0, y0) : y1, max(0, x0) : x1] = True
+    labels, _ = ndimage.label(ground | own)
+    return labels == labels[(y0 + y1) // 2, (x0 + x1) // 2]
+
+
+def _obstacles(
+    size: float, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]
+) -> list[tuple[float, float, float, float]]:
+    boxes, gap = [], MARGIN * size
+    for other in others:
+        for line in other.lines:
+            a0, b0, a1, b1 = line.box
+            boxes.append((a0 - gap, b0 - gap, a1 + gap, b1 + gap))
+        if other.plate is not None:
+            a0, b0, a1, b1 = other.plate
+            boxes.append((a0 - gap, b0 - gap, a1 + gap, b1 + gap))
+    for face in faces_xyxy_px:
+        a0, b0, a1, b1 = (float(edge) for edge in face)
+        dx, dy = FACE_MARGIN * (a1 - a0), FACE_MARGIN * (b1 - b0)
+        boxes.append((a0 - dx, b0 - dy, a1 + dx, b1 + dy))
+    return boxes
+
+
+def _cut(box: Sequence[float], height: int, width: int) -> tuple[slice, slice]:
+    x0, y0, x1, y1 = box
+    rows = slice(min(height, max(0, int(np.floor(y0)))), max(0, min(height, int(np.ceil(y1)))))
+    return rows, slice(min(width, max(0, int(np.floor(x0)))), max(0, min(width, int(np.ceil(x1)))))

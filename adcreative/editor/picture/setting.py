@@ -1,0 +1,231 @@
+"""Sets new words into a picture in place of those that stand there: headline, description and button.
+
+    find    the block that says the field now          encoders/picture_words
+    erase   its letters                                 erasing
+    set     the new text in the nearest font            matching, typesetting, room, plates
+    accept  or leave the picture as it was, and say why acceptance
+
+Pixels outside the old and the new boxes stay bit for bit. Knows pictures and words; no click rates, no models of faces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.editor.picture.acceptance import boxes_mask, find_faults, readable
+from adcreative.editor.picture.erasing import Inpainter, erase_block, inpaint_strokes
+from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.matching import FontMatch, match_fonts, render_line
+from adcreative.editor.picture.plates import widen_plate
+from adcreative.editor.picture.room import find_room
+from adcreative.editor.picture.typesetting import IsFree, Setting, lay_out, lay_out_label
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
+from adcreative.encoders.picture_words.reader import TextReading
+from adcreative.encoders.picture_words.roles import is_same_text
+from adcreative.encoders.picture_words.words import PictureWords
+
+FIELDS = ("headline", "description", "cta")
+NAMES = {"headline": "headline", "description": "description", "cta": "button"}
+MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
+MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
+MIN_LIKENESS = 0.22  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
+RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
+LABEL_PAD = 0.75  # heights of a label's letters between it and the end of its button
+MAX_REMEMBERED = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextChange:
+    """What setting an ad's words does to its picture.
+
+    mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; left: fields whose
+    text stands in the picture and could not be set, with the reason.
+    """
+
+    mask: np.ndarray = field(repr=False)
+    pixels: np.ndarray = field(repr=False)
+    done: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+
+    def apply(self, image_u8: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3] with the words set; the picture itself when nothing changes."""
+        return np.where(self.mask[:, :, None], self.pixels, image_u8) if self.done else image_u8
+
+    @property
+    def note(self) -> str:
+        """What became of the words in the picture, in a sentence; "" when there is nothing to say."""
+        told = [f"the {NAMES[name]} in the picture stays as it was: {why}" for name, why in self.left.items()]
+        if self.done:
+            names = [NAMES[name] for name in self.done]
+            told.insert(0, f"{' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))} set into the picture")
+        return "; ".join(told)
+
+
+class TextSetter:
+    """Sets words into one picture. Results are remembered, since a search asks for the same words many times.
+
+    Args:
+        image_u8: [H, W, 3]. words: what was read in it. creative: the ad whose words stand there.
+        faces_xyxy_px: boxes of its faces. fixed: [H, W] pixels that other edits change, on which no text may be set.
+    """
+
+    def __init__(
+        self,
+        image_u8: np.ndarray,
+        words: PictureWords,
+        creative: Creative,
+        *,
+        reader: TextReading,
+        typefaces: Sequence[Typeface],
+        faces_xyxy_px: Sequence[Sequence[float]] = (),
+        fixed: np.ndarray | None = None,
+        inpainter: Inpainter = inpaint_strokes,
+    ) -> None:
+        self._image_u8, self._words, self._creative, self._reader = image_u8, words, creative, reader
+        self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, inpainter
+        self.homes = find_homes(words, creative)
+        self._matches: dict[str, FontMatch | None] | None = None
+        self._remembered: dict[tuple[str, ...], TextChange] = {}
+
+    def change(self, edited: Creative) -> TextChange:
+        """Return what the picture becomes when the ad's words become those of `edited`."""
+        key = tuple(getattr(edited, name) for name in FIELDS)
+        if key not in self._remembered:
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.pop(next(iter(self._remembered)))
+            self._remembered[key] = self._set_all(edited)
+        return self._remembered[key]
+
+    def _set_all(self, edited: Creative) -> TextChange:
+        picture, done, left = self._image_u8, [], {}
+        changed = np.zeros(picture.shape[:2], bool)
+        blocks = dict(self.homes)
+        for name in FIELDS:
+            text = _as_set(getattr(edited, name), self.homes.get(name))
+            if name not in self.homes or getattr(edited, name) == getattr(self._creative, name):
+                continue
+            if not text:
+                left[name] = "an empty text is not set"
+                continue
+            others = [block for block in self._words.blocks if block is not self.homes[name]]
+            others += [block for other, block in blocks.items() if block is not self.homes[other]]
+            found = self._set_one(picture, name, text, others)
+            if isinstance(found, str):
+                left[name] = found
+                continue
+            picture, mask, blocks[name] = found
+            changed |= mask
+            done.append(name)
+        return TextChange(mask=changed, pixels=picture, done=tuple(done), left=left)
+
+    def _set_one(
+        self, picture: np.ndarray, name: str, text: str, others: Sequence[TextBlock]
+    ) -> tuple[np.ndarray, np.ndarray, TextBlock] | str:
+        """Return the picture with one text set, the mask of what changed and the new block; or why it was not set."""
+        block = self.homes[name]
+        if abs(block.angle_deg) > max(MAX_ANGLE_DEG, MAX_LEAN_DEG / max(1.0, (block.box[2] - block.box[0]) / block.size_px)):
+            return f"it leans by {abs(block.angle_deg):.0f} degrees"
+        match = self._match(name)
+        if match is None or not match.typeface.has_letters(text):
+            return "no font at hand has its letters"
+        if match.likeness < MIN_LIKENESS:
+            return "no font at hand is like its letters"
+        erased, mask = erase_block(picture, block, self._inpainter)
+        is_free = find_room(erased, block, others, self._faces)
+        canvas, home, boxes = self._make_room(erased, block, match, text, is_free)
+        faults = ["the new text does not fit where the old one stood"]
+        for scale in RETRIES:
+            setting = _lay(text, home, match, is_free, others, scale)
+            if setting is None:
+                break
+            colour = readable(block.colour, canvas, setting)
+            after, letters = _draw(canvas, setting, colour)
+            changed = mask | letters | boxes_mask(boxes, *mask.shape)
+            if self._fixed is not None and (changed & self._fixed).any():
+                return "a face that is edited lies under it"
+            faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader)
+            if not faults:
+                lines = tuple(replace(block.lines[0], text=line.text, box=line.box, angle_deg=0.0) for line in setting.lines)
+                return after, changed, replace(home, lines=lines)
+        return "; ".join(faults)
+
+    def _match(self, name: str) -> FontMatch | None:
+        if self._matches is None:
+            self._matches = match_fonts(self._image_u8, self.homes, self._typefaces)
+        return self._matches[name]
+
+    def _make_room(
+        self, erased: np.ndarray, block: TextBlock, match: FontMatch, text: str, is_free: IsFree
+    ) -> tuple[np.ndarray, TextBlock, list[Box]]:
+        """Return the picture, the block and the boxes that changed, with the button widened if its new label needs it."""
+        if block.plate is None:
+            return erased, block, []
+        width = match.typeface.at(match.size_px).getlength(text)
+        old_room = block.plate[2] - block.plate[0] - 2 * _label_pad(block)
+        more = int(np.ceil(width - old_room))
+        middle = (block.plate[0] + block.plate[2]) / 2
+        is_centred = abs(middle - erased.shape[1] / 2) < 0.02 * erased.shape[1]
+        wider = widen_plate(erased, block, more + more % 2, is_free, is_centred=is_centred) if more > 0 else None
+        return (wider[0], wider[1], [wider[2]]) if wider is not None else (erased, block, [])
+
+
+def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
+    """Return field -> the block of the picture that says it; fields that do not stand in the picture are left out."""
+    homes: dict[str, TextBlock] = {}
+    for name in FIELDS:
+        text = getattr(creative, name)
+        if not text:
+            continue
+        for block in words.blocks:
+            is_taken = any(block is other for other in homes.values())
+            if not is_taken and block.role != "logo" and is_same_text(block.text, text):
+                homes[name] = block
+                break
+    return homes
+
+
+def _lay(
+    text: str, home: TextBlock, match: FontMatch, is_free: IsFree, others: Sequence[TextBlock], scale: float
+) -> Setting | None:
+    match = replace(match, size_px=match.size_px * scale)
+    if home.plate is not None:
+        return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
+    x0, y0, x1, y1 = home.box
+    beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
+    near = 1.2 * match.leading_px
+    is_headed = any(-2 <= y0 - other.box[3] <= near for other in beside)
+    is_followed = not is_headed and any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
+    return lay_out(text, home, match, is_free, is_followed=is_followed)
+
+
+def _label_pad(block: TextBlock) -> float:
+    """Return the room (px) between a label and either end of its button: as much as the old label had, within reason."""
+    if block.plate is None:
+        return 0.0
+    old = min(block.box[0] - block.plate[0], block.plate[2] - block.box[2])
+    return float(min(max(old, 0.4 * block.size_px), LABEL_PAD * block.size_px))
+
+
+def _draw(picture: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture with the lines drawn in a colour, and the mask [H, W] of the pixels they touch."""
+    height, width = picture.shape[:2]
+    coverage = np.zeros((height, width), np.float32)
+    for line in setting.lines:
+        drawn = render_line(setting.typeface, setting.size_px, line.text, x=line.x, y=line.y, width=width, height=height)
+        coverage = np.maximum(coverage, drawn)
+    touched = coverage > 0
+    mixed = picture.astype(np.float32) * (1.0 - coverage[:, :, None]) + np.array(colour, np.float32) * coverage[:, :, None]
+    return np.where(touched[:, :, None], mixed.round().astype(np.uint8), picture), touched
+
+
+def _as_set(text: str, block: TextBlock | None) -> str:
+    """Return a text as it is set: in capitals where the old one was; SHOP_NOW as a word."""
+    text = re.sub(r"\s+", " ", text.replace("_", " ")).strip()
+    if block is not None and any(char.isalpha() for char in block.text) and block.text.upper() == block.text:
+        return text.upper()
+    return text.capitalize() if block is not None and block.plate is not None and text.isupper() and " " in text else text

@@ -1,0 +1,162 @@
+"""Lays a new text out where an old one stood: same alignment and baseline rhythm, shrunk or broken over lines as a designer would.
+
+Of all ways that fit, the one that changes size, number of lines and place least is taken. Knows boxes and fonts; no pixels.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.matching import FontMatch, ink_box
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
+
+SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
+LARGER_SCALES = (1.18, 1.1)  # only for a text that needs fewer lines than the old one
+MAX_MORE_LINES = 2
+COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
+COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
+WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
+
+IsFree = Callable[[Box], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetLine:
+    """A line to be set: where its baseline starts (px) and the box of its ink."""
+
+    text: str
+    x: float
+    y: float
+    box: Box
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A text laid out. cost: how far from the old one, 0 is the same size, lines and place."""
+
+    lines: tuple[SetLine, ...]
+    typeface: Typeface
+    size_px: float
+    cost: float
+
+
+def lay_out(text: str, block: TextBlock, match: FontMatch, is_free: IsFree, *, is_followed: bool = False) -> Setting | None:
+    """Return the least change that sets the text in the place of a block; None when it fits nowhere.
+
+    Args:
+        is_free: whether a box (px) may be covered. is_followed: another text stands close below and none close above, so that
+            fewer lines keep their distance to it.
+    """
+    num_old = len(block.lines)
+    settings = []
+    for num, lines, scale in _breaks(text, match, num_old):
+        for rank, first_baseline in enumerate(_anchors(num, num_old, scale, match, is_followed=is_followed)):
+            setting = _place(lines, first_baseline, scale, block, match)
+            if all(is_free(line.box) for line in setting.lines):
+                lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
+                cost = setting.cost + COST_OF_ANCHOR * rank + lines_cost
+                settings.append((cost, setting))
+                break
+    return min(settings, key=lambda pair: pair[0])[1] if settings else None
+
+
+def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float) -> Setting | None:
+    """Return a label of one line in the middle of a button, shrunk to `room_px` if need be; None when that is not enough."""
+    if block.plate is None:
+        return None
+    for scale in SCALES:
+        size = match.size_px * scale
+        x0, y0, x1, y1 = ink_box(match.typeface, size, text)
+        if x1 - x0 <= room_px:
+            middle = (block.plate[0] + block.plate[2]) / 2
+            drop = (1.0 - scale) * 0.36 * match.size_px  # half of what capitals lose in height
+            x, y = middle - (x0 + x1) / 2, match.baselines_px[0] - drop
+            box = _whole(x + x0, y + y0, x + x1, y + y1)
+            line = SetLine(text=text, x=x, y=y, box=box)
+            return Setting(lines=(line,), typeface=match.typeface, size_px=size, cost=-COST_OF_SIZE * float(np.log(scale)))
+    return None
+
+
+def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, list[str], float]]:
+    """Yield numbers of lines, the text broken into as many, and sizes to try each at."""
+    for num in range(1, num_old + MAX_MORE_LINES + 1):
+        lines = break_evenly(text, num, match.typeface, match.size_px)
+        if len(lines) != num:
+            continue
+        scales = (*SCALES, *LARGER_SCALES) if num < num_old else SCALES
+        for scale in scales:
+            yield num, lines, scale
+
+
+def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_followed: bool) -> list[float]:
+    """Return first baselines to try, the best first: of the old first line, of the old last line, and the middle."""
+    cap = 0.7 * match.size_px
+    top = match.baselines_px[0] + (scale - 1.0) * cap
+    bottom = match.baselines_px[-1] - (num - 1) * match.leading_px * scale
+    middle = (top + bottom) / 2
+    if num == num_old:
+        return [middle, top, bottom]
+    if num > num_old:
+        return [bottom, middle, top] if is_followed else [top, middle, bottom]
+    return [bottom, middle, top] if is_followed else [top, middle, bottom]
+
+
+def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlock, match: FontMatch) -> Setting:
+    size, leading = match.size_px * scale, match.leading_px * scale
+    inks = [ink_box(match.typeface, size, line) for line in lines]
+    widths = [x1 - x0 for x0, _, x1, _ in inks]
+    bx0, _, bx1, _ = block.box
+    placed = []
+    for k, (line, (x0, y0, x1, y1)) in enumerate(zip(lines, inks, strict=True)):
+        start = {"left": bx0 - x0, "right": bx1 - x1, "centre": (bx0 + bx1) / 2 - (x0 + x1) / 2}[block.alignment]
+        y = round(first_baseline + k * leading)
+        placed.append(SetLine(text=line, x=start, y=y, box=_whole(start + x0, y + y0, start + x1, y + y1)))
+    is_widow = len(lines) > 1 and widths[-1] < WIDOW_SHARE * max(widths)
+    share = max(widths) / max(bx1 - bx0, 1)
+    cost = COST_OF_SIZE * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow
+    cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
+    return Setting(lines=tuple(placed), typeface=match.typeface, size_px=size, cost=cost)
+
+
+def break_evenly(text: str, num: int, typeface: Typeface, size_px: float) -> list[str]:
+    """Break a text into at most `num` lines whose widest is as narrow as it can be; between words, in Chinese or Japanese
+    between signs."""
+    words, joint = split_words(text)
+    font = typeface.at(size_px)
+    blank = font.getlength(joint) if joint else 0.0
+    widths = [font.getlength(word) for word in words]
+    low, high = max(widths, default=0.0), sum(widths) + blank * len(widths)
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_fill(words, widths, blank, middle)) <= num else (middle, high)
+    return [joint.join(line) for line in _fill(words, widths, blank, high + 0.5)]
+
+
+def split_words(text: str) -> tuple[list[str], str]:
+    """Return what a line may be broken between, and what joins it within a line."""
+    words = text.split()
+    if len(words) <= 2 and any(unicodedata.east_asian_width(char) == "W" for char in text):
+        return [char for char in text if not char.isspace()], ""
+    return words, " "
+
+
+def _fill(words: list[str], widths: list[float], blank: float, room: float) -> list[list[str]]:
+    lines: list[list[str]] = []
+    used = 0.0
+    for word, width in zip(words, widths, strict=True):
+        if lines and used + blank + width <= room:
+            lines[-1].append(word)
+            used += blank + width
+        else:
+            lines.append([word])
+            used = width
+    return lines
+
+
+def _whole(x0: float, y0: float, x1: float, y1: float) -> Box:
+    return int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))

@@ -1,0 +1,160 @@
+"""Ink and ground of a piece of text: which pixels are letters, in which colour, on what. Knows pixels, no models.
+
+    ground: a plane or a quadratic surface fitted to the pixels around the letters, exact where the ground is flat or a gradient
+    coverage = clip(((I - G) . (C - G)) / |C - G|^2, 0, 1)    with ground G and ink C, so that soft edges count in part
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+FLAT_RESIDUAL = 2.0  # root mean square (0..255) up to which a fitted surface is the ground, whatever its grain
+GRAIN_RESIDUAL = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
+MAX_NOISE = 6.0  # of a ground in which letters are told apart by the fitted surface
+MIN_DISTANCE = 30.0  # of colours: less than this between ink and ground is no text that can be measured
+_TERMS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ink:
+    """What was found in a box. coverage [h, w] 0..1; ground [h, w, 3] float32: the fitted surface; colour: RGB 0..255.
+
+    residual: root mean square of the ground's pixels around the fitted surface, 0..255; grain: of its finest detail. box: tight
+    around the letters, px of the picture, end exclusive; None when no ink was found.
+    """
+
+    coverage: np.ndarray
+    ground: np.ndarray
+    colour: tuple[int, int, int]
+    residual: float
+    grain: float
+    window: tuple[int, int, int, int]
+    box: tuple[int, int, int, int] | None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the fitted surface is the ground: it is flat or a gradient."""
+        return self.residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * self.grain)
+
+    @property
+    def ground_colour(self) -> tuple[int, int, int]:
+        red, green, blue = np.median(self.ground.reshape(-1, 3), axis=0).round().astype(int)
+        return int(red), int(green), int(blue)
+
+
+def window_around(box: tuple[float, float, float, float], pad: float, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the box grown by `pad` px and cut to the picture, as whole pixels, end exclusive."""
+    x0, y0, x1, y1 = box
+    return (
+        max(0, int(np.floor(x0 - pad))), max(0, int(np.floor(y0 - pad))),
+        min(width, int(np.ceil(x1 + pad))), min(height, int(np.ceil(y1 + pad))),
+    )  # fmt: skip
+
+
+def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pad: float = 0.0) -> Ink:
+    """Find ink and ground in a box of the picture [H, W, 3]."""
+    window = window_around(box, pad, *image_u8.shape[:2])
+    x0, y0, x1, y1 = window
+    crop = image_u8[y0:y1, x0:x1].astype(np.float32)
+    is_ground = _likely_ground(crop)
+    ground, residual = fit_ground(crop, is_ground)
+    grain = measure_grain(crop, is_ground)
+    distance = np.linalg.norm(crop - ground, axis=2)
+    threshold = max(MIN_DISTANCE, 0.5 * float(np.percentile(distance, 99.0)), 4.0 * min(residual, MAX_NOISE))
+    strong = distance >= threshold
+    if strong.sum() < 4:
+        return Ink(coverage=np.zeros(crop.shape[:2], np.float32), ground=ground, colour=(0, 0, 0), residual=residual,
+                   grain=grain, window=window, box=None)  # fmt: skip
+    core = strong & (distance >= np.percentile(distance[strong], 60.0))
+    colour = np.median(crop[core], axis=0)
+    offset, span = crop - ground, colour - ground
+    coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
+    across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
+    coverage = np.where(across > 0.5 * np.linalg.norm(span, axis=2), 0.0, coverage)
+    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
+    tight = None
+    if len(rows) and len(columns):
+        tight = (x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1)
+    red, green, blue = (int(round(float(value))) for value in colour)
+    return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
+               grain=grain, window=window, box=tight)  # fmt: skip
+
+
+def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, float]:
+    """Fit a quadratic surface per channel to the ground's pixels of a crop [h, w, 3], float.
+
+    Three rounds of least squares, each without the pixels that lie more than 2.5 deviations off; a plane where that explains
+    the pixels as well, and one colour where that does.
+
+    Returns:
+        the surface [h, w, 3] float32 and the root mean square of the residuals, 0..255.
+    """
+    height, width = crop.shape[:2]
+    x, y = np.meshgrid(np.linspace(-1.0, 1.0, width), np.linspace(-1.0, 1.0, height))
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2).reshape(-1, _TERMS)
+    pixels, chosen = crop.reshape(-1, 3).astype(np.float64), is_ground.ravel().copy()
+    if chosen.sum() < 4 * _TERMS:
+        chosen[:] = True
+    surface, residual = np.broadcast_to(np.median(pixels[chosen], axis=0), pixels.shape), 0.0
+    for round_ in range(3):
+        rows = np.flatnonzero(chosen)
+        rows = rows[:: max(1, len(rows) // 4000)]
+        spread = float(np.sqrt(((pixels[rows] - np.median(pixels[rows], axis=0)) ** 2).mean()))
+        for num in (1, 3, _TERMS):
+            weights, *_ = np.linalg.lstsq(terms[rows, :num], pixels[rows], rcond=None)
+            surface = terms[:, :num] @ weights
+            residual = float(np.sqrt(((pixels[rows] - surface[rows]) ** 2).mean()))
+            if residual <= max(1.2, 0.1 * spread):
+                break
+        off = np.sqrt(((pixels - surface) ** 2).mean(axis=1))
+        if round_ < 2:
+            chosen &= off <= max(2.0, 2.5 * residual)
+            if chosen.sum() < 4 * _TERMS:
+                break
+    return surface.reshape(crop.shape).clip(0.0, 255.0).astype(np.float32), residual
+
+
+def measure_grain(crop: np.ndarray, is_ground: np.ndarray) -> float:
+    """Return the root mean square (0..255) of what a small blur takes from the ground's pixels of a crop [h, w, 3]."""
+    inner = ndimage.binary_erosion(is_ground, iterations=2)
+    chosen = inner if inner.sum() >= 64 else is_ground
+    if not chosen.any():
+        return 0.0
+    fine = crop - ndimage.gaussian_filter(crop, (1.5, 1.5, 0.0))
+    return 1.15 * float(np.sqrt((fine[chosen] ** 2).mean()))
+
+
+def _likely_ground(crop: np.ndarray) -> np.ndarray:
+    """Return a mask [h, w] of pixels that are probably ground: smooth ones with the colours of the crop's frame.
+
+    Of two colours of a crop with text the ground's is the one that the frame has; a letter's edge has neither.
+    """
+    grey = crop.mean(axis=2)
+    edges = ndimage.morphological_gradient(grey, size=(3, 3))
+    frame = np.zeros(grey.shape, bool)
+    depth = max(1, round(0.08 * min(grey.shape)))
+    frame[:depth], frame[-depth:], frame[:, :depth], frame[:, -depth:] = True, True, True, True
+    smooth = edges <= max(8.0, float(np.percentile(edges[frame], 60.0)) * 2.0)
+    framed = crop[frame & smooth] if (frame & smooth).sum() >= 16 else crop[frame]
+    centre, spread = np.median(framed, axis=0), np.sqrt(((framed - np.median(framed, axis=0)) ** 2).mean())
+    near = np.linalg.norm(crop - centre, axis=2) <= max(40.0, 3.0 * float(spread))
+    return smooth & near
+
+
+def contrast_ratio(first: tuple[float, ...] | np.ndarray, second: tuple[float, ...] | np.ndarray) -> float:
+    """Return the contrast of two colours (RGB 0..255), 1..21.
+
+    Source: WCAG 2.2, definitions of contrast ratio and relative luminance.
+    """
+    lighter, darker = sorted((luminance(np.asarray(first)), luminance(np.asarray(second))), reverse=True)
+    return float((lighter + 0.05) / (darker + 0.05))
+
+
+def luminance(colours: np.ndarray) -> np.ndarray:
+    """Return the relative luminance 0..1 of colours [..., 3], RGB 0..255 (WCAG 2.2)."""
+    shares = np.asarray(colours, np.float64) / 255.0
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722])

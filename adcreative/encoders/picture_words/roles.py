@@ -1,0 +1,81 @@
+"""What a block of text is for: headline, body, button, price, disclaimer or logo; by size, place, shape and the words themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from adcreative.encoders.picture_words.blocks import TextBlock
+
+ROLES = ("headline", "body", "button", "price", "disclaimer", "logo")
+MAX_BUTTON_WORDS, MAX_LOGO_WORDS = 5, 3
+SMALL_SHARE = 0.024  # of the shorter side: letters lower than this are small print where larger ones stand above
+EDGE_SHARE = 0.16  # of the picture's height: where logos stand
+_PRICE = re.compile(
+    r"^\W*(?:(?:from|ab|dès|desde|vanaf|da|only|nur|now)\s+)?(?:[$€£¥₹₽₩]|(?:usd|eur|gbp|chf|kr)\b)?\s?\d+(?:[.,' ]\d+)*"
+    r"\s?(?:[$€£¥₹₽₩%]|(?:usd|eur|gbp|chf|kr|zł)\b)?(?:\s?(?:off|/\s?\w+))?\W*$",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(r"[$€£¥₹₽₩%]|\b(?:usd|eur|gbp|chf|kr|zł|off)\b", re.IGNORECASE)
+_SMALL_PRINT = re.compile(
+    r"\b(?:terms|conditions|t&cs?|apply|agb|gelten|voorwaarden|conditions|conditions g|mentions|condizioni|términos|"
+    r"vorbehalten|excl|incl|subject to|reserved)\b|^\*|[©®]",
+    re.IGNORECASE,
+)
+
+
+def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: str = "") -> list[TextBlock]:
+    """Return the blocks with their roles, in order; at most one is the headline."""
+    unit = min(height, width)
+    named = [replace(block, role=_obvious_role(block, height, unit, brand)) for block in blocks]
+    free = [idx for idx, block in enumerate(named) if not block.role]
+    if not free:  # a picture with nothing but a logo or a price has no headline
+        return named
+    head = max(free, key=lambda idx: (named[idx].size_px * min(len(named[idx].text), 20) ** 0.5))
+    largest = named[head].size_px
+    for idx in free:
+        block = named[idx]
+        if idx == head:
+            role = "headline"
+        elif _is_logo_like(block, height) and block.size_px < largest and not brand:
+            role = "logo"
+        elif block.size_px <= SMALL_SHARE * unit and block.box[1] > 0.75 * height and block.size_px < 0.5 * largest:
+            role = "disclaimer"
+        else:
+            role = "body"
+        named[idx] = replace(block, role=role)
+    return named
+
+
+def _obvious_role(block: TextBlock, height: int, unit: int, brand: str) -> str:
+    num_words = len(block.text.split())
+    if brand and is_same_text(block.text, brand, 0.8):
+        return "logo"
+    if _PRICE.match(block.text) and _MONEY.search(block.text):
+        return "price"
+    if block.plate is not None and num_words <= MAX_BUTTON_WORDS:
+        return "button"
+    if _SMALL_PRINT.search(block.text) and block.size_px <= 2 * SMALL_SHARE * unit:
+        return "disclaimer"
+    return ""
+
+
+def _is_logo_like(block: TextBlock, height: int) -> bool:
+    middle = (block.box[1] + block.box[3]) / 2
+    is_at_edge = middle < EDGE_SHARE * height or middle > (1.0 - EDGE_SHARE) * height
+    return is_at_edge and len(block.lines) == 1 and len(block.text.split()) <= MAX_LOGO_WORDS and not block.text.endswith((".", "!", "?"))
+
+
+def is_same_text(read: str, known: str, share: float = 0.75) -> bool:
+    """Return whether a text that was read is a known one: equal letters and digits but for a few that were misread."""
+    first, second = letters_of(read), letters_of(known)
+    if not first or not second:
+        return False
+    return SequenceMatcher(None, first, second, autojunk=False).ratio() >= share
+
+
+def letters_of(text: str) -> str:
+    """Return the letters and digits of a text, case folded."""
+    return "".join(char for char in text.casefold() if char.isalnum())

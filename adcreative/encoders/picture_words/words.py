@@ -1,0 +1,73 @@
+"""The words of a picture: all its blocks with their roles, what they say of the ad's empty fields, and which blobs are letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
+from adcreative.encoders.picture_words.reader import TextLine, TextReading
+from adcreative.encoders.picture_words.roles import name_roles
+
+FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
+MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
+LETTER_CONFIDENCE, LETTER_OVERLAP = 0.8, 0.6  # of a face's box that a line covers before it is lettering
+
+
+@dataclass(frozen=True)
+class PictureWords:
+    """The text blocks of one picture, with roles, and the lines they were built of. size: height and width of the picture."""
+
+    blocks: tuple[TextBlock, ...] = ()
+    lines: tuple[TextLine, ...] = ()
+    size: tuple[int, int] = (1, 1)
+
+    def with_role(self, *roles: str) -> list[TextBlock]:
+        """Return the blocks with one of these roles, in reading order."""
+        return [block for block in self.blocks if block.role in roles]
+
+    def covers(self, box_xyxy_px: Sequence[float]) -> bool:
+        """Return whether a box is mostly covered by one line of letters that were read for sure, so that it is no face."""
+        x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
+        area = max((x1 - x0) * (y1 - y0), 1e-9)
+        for line in self.lines:
+            a0, b0, a1, b1 = line.box_xyxy_px
+            shared = max(0.0, min(x1, a1) - max(x0, a0)) * max(0.0, min(y1, b1) - max(y0, b0))
+            if line.confidence >= LETTER_CONFIDENCE and shared >= LETTER_OVERLAP * area:
+                return True
+        return False
+
+
+def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") -> PictureWords:
+    """Read the text in the picture [H, W, 3] uint8, as blocks with roles."""
+    lines = reader.read(image_u8)
+    height, width = image_u8.shape[:2]
+    blocks = name_roles(build_blocks(image_u8, lines), height, width, brand=brand)
+    return PictureWords(tuple(blocks), tuple(lines), (height, width))
+
+
+def fill_fields(creative: Creative, words: PictureWords) -> Creative:
+    """Return the creative with its empty headline, description and button filled from the picture, and marked so.
+
+    `read_fields` of the result names the fields that were filled. An ad that has words keeps them all: its headline, primary
+    text and description are left as they are.
+    """
+    found: dict[str, Any] = {}
+    for field, roles in FIELD_ROLES:
+        is_open = not creative.cta if field == "cta" else not creative.has_words
+        texts = [block.text for block in words.with_role(*roles) if block.confidence >= MIN_FIELD_CONFIDENCE]
+        if is_open and texts:
+            found[field] = " ".join(texts[:1] if field == "cta" else texts)
+    return replace(creative, **found, read_fields=tuple(found)) if found else creative
+
+
+def refuse_letters(faces: Sequence[Any], words: PictureWords) -> list[Any]:
+    """Return the faces, with a refusal on those that are lettering ("é" has an eye and a mouth, too)."""
+    refusal = "what was taken for a face is lettering"
+    return [
+        replace(face, refusal=refusal) if face.refusal is None and words.covers(face.box_xyxy_px) else face for face in faces
+    ]
