@@ -25,7 +25,7 @@ DEFERRED = (
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
     "adcreative/copywriter/post_training/training.py", "adcreative/release/",  # commands of their own
     "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/ctr/inputs/log_encoding.py",
-    "adcreative/encoders/headline.py", "adcreative/encoders/picture_words/reader.py", "adcreative/editor/picture/erasing.py",
+    "adcreative/encoders/headline.py",
     "adcreative/explain/faithfulness.py", "adcreative/market/simulator.py",
     "stylegan/networks/checkpoints.py",
 )  # fmt: skip

@@ -20,7 +20,22 @@ MAX_NUDGE = 0.35
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
 CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
-_SAME = {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "...", "´": "'", "`": "'", "，": ",", "！": "!", "？": "?", "：": ":"}
+_SAME = {
+    "’": "'",
+    "‘": "'",
+    "“": '"',
+    "”": '"',
+    "–": "-",
+    "—": "-",
+    "‑": "-",
+    "…": "...",
+    "´": "'",
+    "`": "'",
+    "，": ",",
+    "！": "!",
+    "？": "?",
+    "：": ":",
+}
 
 
 def read_back(image_u8: np.ndarray, setting: Setting, reader: TextReading) -> str:

@@ -66,7 +66,7 @@ def erase_block(
 def fill_shapes(image_u8: np.ndarray, mask: np.ndarray, size_px: float) -> tuple[np.ndarray, np.ndarray]:
     """Fill a mask over drawn shapes: each pixel takes the shape that prevails around it and that shape's colour there.
 
-        label(p) = argmax_l G * known_l,    colour(p) = G * (known_l I) / G * known_l    with the Gaussian G, sigma a third of the size
+        label(p) = argmax_l G * known_l,    colour(p) = G * (known_l I) / G * known_l,    G: Gaussian, sigma a third of the size
 
     Inpainting draws smears where a plain shape ends behind a letter; this draws the end of the shape.
 
@@ -86,7 +86,9 @@ def fill_shapes(image_u8: np.ndarray, mask: np.ndarray, size_px: float) -> tuple
     for label in range(len(palette)):
         share = (known & (labels == label)).astype(np.float32)
         weight = ndimage.gaussian_filter(share, sigma, truncate=3.0)
-        colour = ndimage.gaussian_filter(crop * share[:, :, None], (sigma, sigma, 0.0), truncate=3.0) / (weight[:, :, None] + 1e-9)
+        colour = ndimage.gaussian_filter(crop * share[:, :, None], (sigma, sigma, 0.0), truncate=3.0) / (
+            weight[:, :, None] + 1e-9
+        )
         wins = weight > best
         best = np.where(wins, weight, best)
         surface = np.where(wins[:, :, None], colour, surface)

@@ -38,10 +38,10 @@ class FontMatch:
 
 def match_fonts(
     image_u8: np.ndarray, blocks: Mapping[str, TextBlock], typefaces: Sequence[Typeface]
-) -> dict[str, FontMatch | None]:
-    """Return for each block the font whose rendering of its lines is nearest to them; None when no font has its letters.
+) -> dict[str, list[FontMatch]]:
+    """Return for each block the fonts whose rendering of its lines is nearest to them, the nearest first.
 
-    An ad is rarely set in more than one family: the family that suits all blocks best is taken for a block as long as its
+    An ad is rarely set in more than one family: the family that suits all blocks best comes first for a block as long as its
     nearest style is less than FAMILY_SLACK behind the nearest of all.
     """
     ranked = {name: _rank(image_u8, block, typefaces) for name, block in blocks.items()}
@@ -52,15 +52,16 @@ def match_fonts(
             of_family[name] = max(of_family.get(name, -1.0), likeness)
     sizes = {name: block.size_px for name, block in blocks.items()}
     house = max(best, key=lambda family: sum(sizes[name] * best[family].get(name, -1.0) for name in sizes), default="")
-    return {name: _choose(blocks[name], found, house) for name, found in ranked.items()}
+    matches = {}
+    for name, found in ranked.items():
+        home = [one for one in found if one[1].family == house and one[0] >= found[0][0] - FAMILY_SLACK]
+        ordered = [*home[:1], *(one for one in found if one not in home[:1])]
+        matches[name] = [_measure(blocks[name], one) for one in ordered]
+    return matches
 
 
-def _choose(block: TextBlock, found: list[tuple[float, Typeface, float]], house: str) -> FontMatch | None:
-    if not found:
-        return None
-    likeness, typeface, size = next(
-        (one for one in found if one[1].family == house and one[0] >= found[0][0] - FAMILY_SLACK), found[0]
-    )
+def _measure(block: TextBlock, found: tuple[float, Typeface, float]) -> FontMatch:
+    likeness, typeface, size = found
     baselines = [line.box[1] - ink_box(typeface, size, line.text)[1] for line in block.lines]
     gaps = np.diff(baselines)
     leading = float(np.median(gaps)) if len(gaps) else 1.2 * size
@@ -83,7 +84,9 @@ def _rank(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface])
 
 def ink_box(typeface: Typeface, size_px: float, text: str) -> tuple[float, float, float, float]:
     """Return the box of a rendered line's ink around the point where its baseline starts: x0, y0, x1, y1 in px."""
-    return tuple(float(edge) for edge in typeface.at(size_px).getbbox(text, anchor="ls", stroke_width=typeface.stroke * size_px))  # type: ignore[return-value]
+    return tuple(
+        float(edge) for edge in typeface.at(size_px).getbbox(text, anchor="ls", stroke_width=typeface.stroke * size_px)
+    )  # type: ignore[return-value]
 
 
 def render_line(typeface: Typeface, size_px: float, text: str, *, x: float, y: float, width: int, height: int) -> np.ndarray:

@@ -23,22 +23,26 @@ REACH = 3.0  # heights of the block above and below in which room is looked for
 
 
 def find_room(
-    erased_u8: np.ndarray, block: TextBlock, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]
+    erased_u8: np.ndarray,
+    block: TextBlock,
+    others: Sequence[TextBlock],
+    faces_xyxy_px: Sequence[Sequence[float]],
+    plate: Box | None = None,
 ) -> IsFree:
     """Return a function that says whether a box may be covered with letters.
 
     Args:
         erased_u8: the picture [H, W, 3] without the block's letters. others: the other blocks of the picture.
-        faces_xyxy_px: boxes of faces.
+        faces_xyxy_px: boxes of faces. plate: room for this, a button, is wanted in place of room for letters.
     """
     height, width = erased_u8.shape[:2]
-    x0, y0, x1, y1 = block.box
     size = block.size_px
+    (x0, y0, x1, y1), rim_px = (block.box, 1) if plate is None else (plate, round(MARGIN * size) + 4)
     free = np.zeros((height, width), bool)
     top, bottom = max(0, int(y0 - REACH * size)), min(height, int(np.ceil(y1 + REACH * size)))
     free[top:bottom] = _ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size)
     free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
-    own = _cut((x0 - 1, y0 - 1, x1 + 1, y1 + 1), height, width)
+    own = _cut((x0 - rim_px, y0 - rim_px, x1 + rim_px, y1 + rim_px), height, width)
     free[own] = True
     for box in _obstacles(size, others, faces_xyxy_px):
         free[_cut(box, height, width)] = False
@@ -60,7 +64,7 @@ def find_room(
 def _ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
     """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge."""
     x0, y0, x1, y1 = box
-    pad = max(2, round(0.3 * size))
+    pad = max(4, round(0.3 * size))
     window = image_u8[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
     reduced = Image.fromarray(window).quantize(PALETTE)
     counts = np.bincount(np.asarray(reduced).ravel(), minlength=PALETTE)
@@ -88,9 +92,9 @@ def _obstacles(
             a0, b0, a1, b1 = other.plate
             boxes.append((a0 - gap, b0 - gap, a1 + gap, b1 + gap))
     for face in faces_xyxy_px:
-        a0, b0, a1, b1 = (float(edge) for edge in face)
-        dx, dy = FACE_MARGIN * (a1 - a0), FACE_MARGIN * (b1 - b0)
-        boxes.append((a0 - dx, b0 - dy, a1 + dx, b1 + dy))
+        left, top, right, bottom = (float(edge) for edge in face)
+        dx, dy = FACE_MARGIN * (right - left), FACE_MARGIN * (bottom - top)
+        boxes.append((left - dx, top - dy, right + dx, bottom + dy))
     return boxes
 
 

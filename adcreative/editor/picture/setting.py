@@ -89,7 +89,7 @@ class TextSetter:
         self._image_u8, self._words, self._creative, self._reader = image_u8, words, creative, reader
         self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, inpainter
         self.homes = find_homes(words, creative)
-        self._matches: dict[str, FontMatch | None] | None = None
+        self._matches: dict[str, list[FontMatch]] | None = None
         self._remembered: dict[tuple[str, ...], TextChange] = {}
 
     def change(self, edited: Creative) -> TextChange:
@@ -130,14 +130,14 @@ class TextSetter:
         block = self.homes[name]
         if abs(block.angle_deg) > max(MAX_ANGLE_DEG, MAX_LEAN_DEG / max(1.0, (block.box[2] - block.box[0]) / block.size_px)):
             return f"it leans by {abs(block.angle_deg):.0f} degrees"
-        match = self._match(name)
-        if match is None or not match.typeface.has_letters(text):
+        match = self._match(name, text)
+        if match is None:
             return "no font at hand has its letters"
         if match.likeness < MIN_LIKENESS:
             return "no font at hand is like its letters"
         erased, mask = erase_block(picture, block, self._inpainter)
         is_free = find_room(erased, block, others, self._faces)
-        canvas, home, boxes = self._make_room(erased, block, match, text, is_free)
+        canvas, home, boxes = self._make_room(erased, block, match, text, others)
         faults = ["the new text does not fit where the old one stood"]
         for scale in RETRIES:
             setting = _lay(text, home, match, is_free, others, scale)
@@ -154,13 +154,14 @@ class TextSetter:
                 return after, changed, replace(home, lines=lines)
         return "; ".join(faults)
 
-    def _match(self, name: str) -> FontMatch | None:
+    def _match(self, name: str, text: str) -> FontMatch | None:
+        """Return the nearest font that has the letters of a text, None when none has."""
         if self._matches is None:
             self._matches = match_fonts(self._image_u8, self.homes, self._typefaces)
-        return self._matches[name]
+        return next((match for match in self._matches[name] if match.typeface.has_letters(text)), None)
 
     def _make_room(
-        self, erased: np.ndarray, block: TextBlock, match: FontMatch, text: str, is_free: IsFree
+        self, erased: np.ndarray, block: TextBlock, match: FontMatch, text: str, others: Sequence[TextBlock]
     ) -> tuple[np.ndarray, TextBlock, list[Box]]:
         """Return the picture, the block and the boxes that changed, with the button widened if its new label needs it."""
         if block.plate is None:
@@ -170,7 +171,10 @@ class TextSetter:
         more = int(np.ceil(width - old_room))
         middle = (block.plate[0] + block.plate[2]) / 2
         is_centred = abs(middle - erased.shape[1] / 2) < 0.02 * erased.shape[1]
-        wider = widen_plate(erased, block, more + more % 2, is_free, is_centred=is_centred) if more > 0 else None
+        if more <= 0:
+            return erased, block, []
+        is_free = find_room(erased, block, others, self._faces, block.plate)
+        wider = widen_plate(erased, block, more + more % 2, is_free, is_centred=is_centred)
         return (wider[0], wider[1], [wider[2]]) if wider is not None else (erased, block, [])
 
 
@@ -198,7 +202,7 @@ def _lay(
     x0, y0, x1, y1 = home.box
     beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
     near = 1.2 * match.leading_px
-    is_headed = any(-2 <= y0 - other.box[3] <= near for other in beside)
+    is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "logo" for other in beside)
     is_followed = not is_headed and any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
     return lay_out(text, home, match, is_free, is_followed=is_followed)
 

@@ -1,4 +1,4 @@
-"""Lays a new text out where an old one stood: same alignment and baseline rhythm, shrunk or broken over lines as a designer would.
+"""Lays a new text out where an old one stood: same alignment and baseline rhythm, smaller or in more lines if it must be.
 
 Of all ways that fit, the one that changes size, number of lines and place least is taken. Knows boxes and fonts; no pixels.
 """

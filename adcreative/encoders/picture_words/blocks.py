@@ -46,9 +46,9 @@ class BlockLine:
 class TextBlock:
     """Lines that belong together, from top to bottom.
 
-    colour, ground: RGB 0..255 of letters and of what they stand on; contrast: 1..21 (WCAG). residual: how far the ground is from
-    a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind the only line, as
-    of a button. role: one of roles.ROLES, "" before it is given.
+    colour, ground: RGB 0..255 of letters and of what they stand on; contrast: 1..21 (WCAG). residual: how far the ground is
+    from a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind the only line,
+    as of a button. role: one of roles.ROLES, "" before it is given.
     """
 
     lines: tuple[BlockLine, ...]
@@ -131,7 +131,9 @@ def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
             overlap = min(a[3], b[3]) - max(a[1], b[1])
             is_level = overlap > 0.7 * min(height_a, height_b) and max(height_a, height_b) < 1.3 * min(height_a, height_b)
             if is_level and -0.3 * height_a < b[0] - a[2] < 0.35 * height_a:
-                quad = np.array([[a[0], min(a[1], b[1])], [b[2], min(a[1], b[1])], [b[2], max(a[3], b[3])], [a[0], max(a[3], b[3])]])
+                quad = np.array(
+                    [[a[0], min(a[1], b[1])], [b[2], min(a[1], b[1])], [b[2], max(a[3], b[3])], [a[0], max(a[3], b[3])]]
+                )
                 text, sure = f"{left.text} {line.text}", min(left.confidence, line.confidence)
                 joined[idx] = TextLine(text=text, quad_xy_px=quad.astype(np.float32), confidence=sure)
                 break
@@ -164,7 +166,9 @@ def _align(blocks: list[TextBlock], width: int) -> list[TextBlock]:
     lefts = [block.box[0] for block in aligned if len(block.lines) > 1 and block.alignment == "left"]
     return [
         replace(block, alignment="left")
-        if block.plate is None and len(block.lines) == 1 and any(abs(block.box[0] - left) <= 0.2 * block.size_px for left in lefts)
+        if block.plate is None
+        and len(block.lines) == 1
+        and any(abs(block.box[0] - left) <= 0.2 * block.size_px for left in lefts)
         else block
         for block in aligned
     ]

@@ -1,7 +1,7 @@
 """Ink and ground of a piece of text: which pixels are letters, in which colour, on what. Knows pixels, no models.
 
-    ground: a plane or a quadratic surface fitted to the pixels around the letters, exact where the ground is flat or a gradient
-    coverage = clip(((I - G) . (C - G)) / |C - G|^2, 0, 1)    with ground G and ink C, so that soft edges count in part
+ground: a plane or a quadratic surface fitted to the pixels around the letters, exact where the ground is flat or a gradient
+coverage = clip(((I - G) . (C - G)) / |C - G|^2, 0, 1)    with ground G and ink C, so that soft edges count in part
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ FLAT_RESIDUAL = 2.0  # root mean square (0..255) up to which a fitted surface is
 GRAIN_RESIDUAL = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
 MAX_NOISE = 6.0  # of a ground in which letters are told apart by the fitted surface
 MIN_DISTANCE = 30.0  # of colours: less than this between ink and ground is no text that can be measured
+STRAY_SHARE = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
 _TERMS = 6
 
 
@@ -74,13 +75,25 @@ def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pa
     coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
     across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
     coverage = np.where(across > 0.5 * np.linalg.norm(span, axis=2), 0.0, coverage)
+    coverage[_strays(coverage > 0.3)] = 0.0
     rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
     tight = None
     if len(rows) and len(columns):
         tight = (x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1)
-    red, green, blue = (int(round(float(value))) for value in colour)
+    red, green, blue = (round(float(value)) for value in colour)
     return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
                grain=grain, window=window, box=tight)  # fmt: skip
+
+
+def _strays(inked: np.ndarray) -> np.ndarray:
+    """Return the mask [h, w] of what hangs in from the lines above and below: low pieces at the upper or the lower edge."""
+    labels, _ = ndimage.label(inked)
+    strays, height = np.zeros(inked.shape, bool), inked.shape[0]
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        is_at_edge = rows.start == 0 or rows.stop == height
+        if is_at_edge and rows.stop - rows.start <= STRAY_SHARE * height:
+            strays[rows, columns] |= labels[rows, columns] == label
+    return strays
 
 
 def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, float]:

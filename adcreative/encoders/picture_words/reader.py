@@ -1,4 +1,4 @@
-"""Reads lines of text in a picture with RapidOCR (PP-OCR models, onnxruntime), whose wheel carries its models: nothing is fetched.
+"""Reads lines of text in a picture with RapidOCR (PP-OCR models on onnxruntime, inside its wheel): nothing is fetched.
 
 Knows pixels; no blocks, no roles. The packages belong to the extra "picture" and are loaded at the first picture.
 """
@@ -14,11 +14,16 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
 from adcreative.errors import WeightsError
 
 MIN_CONFIDENCE = 0.6  # lines that the recognition is less sure of are not text that a reader would read
-NEEDS_PACKAGES = 'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
+MIN_SIDE_PX, MAX_SIDE_PX = 640, 1440  # sides that a picture is brought to before text is looked for; the longer one is a limit
+_RESAMPLING = Image.Resampling.BICUBIC
+NEEDS_PACKAGES = (
+    'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +70,15 @@ class PictureReader:
 
     def read(self, image_u8: np.ndarray) -> list[TextLine]:
         """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom."""
-        found = self._engine(np.ascontiguousarray(image_u8[:, :, ::-1]), use_det=True, use_cls=False, use_rec=True)
+        height, width = image_u8.shape[:2]
+        scale = min(max(1.0, MIN_SIDE_PX / min(height, width)), MAX_SIDE_PX / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = image_u8 if size == (width, height) else np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
+        found = self._engine(np.ascontiguousarray(scaled[:, :, ::-1]), use_det=True, use_cls=False, use_rec=True)
         if getattr(found, "boxes", None) is None or found.txts is None:
             return []
         lines = [
-            TextLine(text=text.strip(), quad_xy_px=np.asarray(quad, np.float32), confidence=float(score))
+            TextLine(text=text.strip(), quad_xy_px=np.asarray(quad, np.float32) / (size[0] / width), confidence=float(score))
             for quad, text, score in zip(found.boxes, found.txts, found.scores, strict=True)
             if text.strip() and score >= MIN_CONFIDENCE
         ]
@@ -101,6 +110,7 @@ def load_reader() -> PictureReader:
     from rapidocr import RapidOCR
 
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
-    engine = RapidOCR(params={"Global.log_level": "error", **threads})
+    sides = {"Det.limit_type": "max", "Det.limit_side_len": MAX_SIDE_PX}
+    engine = RapidOCR(params={"Global.log_level": "error", **sides, **threads})
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     return PictureReader(engine)

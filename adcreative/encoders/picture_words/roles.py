@@ -1,4 +1,4 @@
-"""What a block of text is for: headline, body, button, price, disclaimer or logo; by size, place, shape and the words themselves."""
+"""What a block of text is for: headline, body, button, price, disclaimer or logo; by size, place, shape and words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
     free = [idx for idx, block in enumerate(named) if not block.role]
     if not free:  # a picture with nothing but a logo or a price has no headline
         return named
-    head = max(free, key=lambda idx: (named[idx].size_px * min(len(named[idx].text), 20) ** 0.5))
+    head = max(free, key=lambda idx: named[idx].size_px * min(len(named[idx].text), 20) ** 0.5)
     largest = named[head].size_px
     for idx in free:
         block = named[idx]
@@ -65,7 +65,12 @@ def _obvious_role(block: TextBlock, height: int, unit: int, brand: str) -> str:
 def _is_logo_like(block: TextBlock, height: int) -> bool:
     middle = (block.box[1] + block.box[3]) / 2
     is_at_edge = middle < EDGE_SHARE * height or middle > (1.0 - EDGE_SHARE) * height
-    return is_at_edge and len(block.lines) == 1 and len(block.text.split()) <= MAX_LOGO_WORDS and not block.text.endswith((".", "!", "?"))
+    return (
+        is_at_edge
+        and len(block.lines) == 1
+        and len(block.text.split()) <= MAX_LOGO_WORDS
+        and not block.text.endswith((".", "!", "?"))
+    )
 
 
 def is_same_text(read: str, known: str, share: float = 0.75) -> bool:

@@ -1,4 +1,4 @@
-"""The words of a picture: all its blocks with their roles, what they say of the ad's empty fields, and which blobs are letters."""
+"""The words of a picture: its blocks with their roles, what they say of the ad's empty fields, which blobs are letters."""
 
 from __future__ import annotations
 

@@ -1,0 +1,125 @@
+"""New words stand in the picture where the old ones stood, all else is bit-equal; what cannot be done well is not done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adcreative.creative import Creative
+from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.setting import TextSetter, find_homes
+from adcreative.encoders.picture_words.reader import has_reader, load_reader
+from adcreative.encoders.picture_words.words import read_words
+from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, HEADLINE, LABEL, KnownReader, drawn_ad
+
+AD = Creative(file_name="ad.png", headline=HEADLINE, description=BODY, cta=LABEL, brand="Somnia")
+needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
+
+
+def setter(picture: np.ndarray, creative: Creative = AD, reader: Any = None, **changes: Any) -> TextSetter:
+    reader = reader or KnownReader()
+    return TextSetter(picture, read_words(picture, KnownReader()), creative, reader=reader, typefaces=typefaces(), **changes)
+
+
+@needs_reader
+def test_the_new_headline_reads_back_and_every_other_pixel_is_the_old_one() -> None:
+    picture = drawn_ad()
+    change = setter(picture, reader=load_reader()).change(replace(AD, headline="Wake up rested every day"))
+    assert change.done == ("headline",)
+    assert change.note == "headline set into the picture"
+    after = change.apply(picture)
+    assert (after[~change.mask] == picture[~change.mask]).all()
+    rows = np.flatnonzero(change.mask.any(axis=1))
+    assert rows.min() > 60  # neither brand, body nor button
+    assert rows.max() < 240
+    read = " ".join(block.text for block in read_words(after, load_reader(), brand="Somnia").with_role("headline"))
+    assert read == "Wake up rested every day"
+
+
+@needs_reader
+def test_letters_leave_no_trace_on_a_gradient() -> None:
+    ramp = (np.linspace(150, 240, 480)[None, :, None] * np.ones((480, 1, 3))).round().astype(np.uint8)
+    picture = drawn_ad(ramp)
+    change = setter(picture, reader=load_reader()).change(replace(AD, headline="Rest well"))
+    after = change.apply(picture)
+    gone = np.abs(picture.astype(int) - ramp).max(axis=2) > 40
+    gone[:104], gone[226:] = False, False  # the headline's pixels
+    kept_clear = gone & (np.abs(after.astype(int) - picture).max(axis=2) > 0) & (after.mean(axis=2) > 120)
+    assert kept_clear.sum() > 1000
+    assert np.abs(after.astype(int) - ramp).max(axis=2)[kept_clear].mean() < 3.0
+
+
+@needs_reader
+def test_a_longer_label_makes_its_button_wider() -> None:
+    picture = drawn_ad()
+    change = setter(picture, reader=load_reader()).change(replace(AD, cta="Order your pillow now"))
+    assert change.done == ("cta",)
+    after = change.apply(picture)
+    row = np.abs(after[306].astype(int) - BUTTON).max(axis=1) < 12
+    old = np.abs(picture[306].astype(int) - BUTTON).max(axis=1) < 12
+    assert row.sum() > old.sum() + 30
+    assert np.flatnonzero(row)[0] == np.flatnonzero(old)[0]  # it grows to the right, as it stands at the left
+
+
+def test_a_text_that_does_not_read_back_leaves_the_picture_as_it_was() -> None:
+    picture = drawn_ad()
+    change = setter(picture, reader=KnownReader(said=["Rset"] * 99)).change(replace(AD, headline="Rest"))
+    assert change.done == ()
+    assert change.apply(picture) is picture
+    assert change.note.startswith('the headline in the picture stays as it was: it is read back as "Rset')
+
+
+def test_a_text_without_contrast_is_not_set() -> None:
+    ground = np.full((480, 480, 3), 95, np.uint8)  # dark ink on grey: 2.6
+    change = setter(drawn_ad(ground)).change(replace(AD, headline="Rest"))
+    assert "contrast" in change.left["headline"]
+    assert "4.5 is needed" in change.left["headline"]
+
+
+def test_a_text_that_has_no_room_is_not_set() -> None:
+    change = setter(drawn_ad()).change(replace(AD, headline="Sleep " * 30))
+    assert change.left["headline"] == "the new text does not fit where the old one stood"
+
+
+def test_no_text_is_set_on_a_face_or_on_pixels_that_another_edit_changes() -> None:
+    picture = drawn_ad()
+    said = ["Wake up rested every day, all week"] * 9
+    fixed = np.zeros((480, 480), bool)
+    fixed[100:230, 40:60] = True
+    change = setter(picture, reader=KnownReader(said=said), fixed=fixed).change(replace(AD, headline="Rest"))
+    assert change.left["headline"] == "a face that is edited lies under it"
+    long = replace(AD, headline="Wake up rested and well every single day")
+    wide = setter(picture, reader=KnownReader(said=["x"] * 99)).change(long)
+    assert "read back" in wide.left["headline"]  # there is room without the face
+    boxed = setter(picture, faces_xyxy_px=[(120, 60, 470, 236)]).change(long)
+    assert boxed.left["headline"] == "the new text does not fit where the old one stood"
+
+
+def test_a_script_without_a_font_at_hand_is_left_alone() -> None:
+    assert setter(drawn_ad()).change(replace(AD, headline="よく眠れる夜")).left["headline"] == "no font at hand has its letters"
+
+
+def test_words_that_do_not_stand_in_the_picture_change_nothing_in_it() -> None:
+    other = replace(AD, headline="A wholly different line", description="", cta="")
+    assert find_homes(read_words(drawn_ad(), KnownReader()), other) == {}
+    change = setter(drawn_ad(), other).change(replace(other, headline="Another"))
+    assert change.note == ""
+    assert not change.mask.any()
+
+
+def test_capitals_stay_capitals() -> None:
+    from adcreative.editor.picture.setting import _as_set
+    from tests.encoders.picture_words.test_words import block
+
+    assert _as_set("Wake up rested", block("SLEEP BETTER", (0, 0, 90, 20))) == "WAKE UP RESTED"
+    assert _as_set("SHOP_NOW", block("Order now", (0, 0, 90, 20), plate=(0, 0, 99, 30))) == "Shop now"
+
+
+def test_the_same_words_are_set_once() -> None:
+    reader = KnownReader(said=["Rest"] * 3)
+    words = setter(drawn_ad(), reader=reader)
+    first, second = (words.change(replace(AD, headline="Rest")) for _ in range(2))
+    assert first is second

@@ -1,0 +1,119 @@
+"""A text is laid out with the least change; fonts are told apart; words are broken evenly; drawn grounds are filled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adcreative.editor.picture.erasing import erase_block, fill_shapes
+from adcreative.editor.picture.fonts import FONT_SOURCES, Typeface, typefaces
+from adcreative.editor.picture.matching import match_fonts
+from adcreative.editor.picture.typesetting import break_evenly, lay_out, split_words
+from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
+from adcreative.errors import ConfigError
+from tests.encoders.picture_words.drawn_ads import GROUND, LINES, drawn_ad
+
+PLAIN = Typeface("Aileron", "Regular", None)
+
+
+def headline() -> tuple[np.ndarray, TextBlock]:
+    picture = drawn_ad()
+    return picture, next(block for block in build_blocks(picture, LINES) if len(block.lines) == 2)
+
+
+def test_every_listed_font_is_open_and_those_of_installed_packages_are_found() -> None:
+    assert {source.licence for source in FONT_SOURCES} <= {"OFL-1.1", "Apache-2.0", "Bitstream Vera"}
+    found = {one.family for one in typefaces()}
+    assert {"Aileron", "DejaVu Sans", "DejaVu Serif"} <= found
+
+
+def test_a_font_knows_which_letters_it_has() -> None:
+    assert PLAIN.has_letters("Sleep better, from $49")
+    assert not PLAIN.has_letters("Schöner")  # Pillow's has plain letters only
+    assert any(one.has_letters("Schöner schlafen, 49 €, Śpij dobrze, Хороший сон") for one in typefaces())
+
+
+def test_a_brand_names_its_own_font_and_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    from matplotlib import font_manager
+
+    (only,) = typefaces([Path(font_manager.findfont("DejaVu Serif"))])
+    assert only.family == "DejaVu Serif"
+    (tmp_path / "no.ttf").write_bytes(b"not a font")
+    with pytest.raises(ConfigError, match=r"the font no.ttf of the brand kit cannot be read"):
+        typefaces([tmp_path / "no.ttf"])
+
+
+def test_the_font_that_drew_a_text_is_recognised_with_its_size() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    assert match is not None
+    assert match.typeface.family == "Aileron"
+    assert match.size_px == pytest.approx(46, rel=0.04)
+    assert match.leading_px == pytest.approx(54, abs=1.5)
+
+
+def test_a_text_of_the_same_length_keeps_size_lines_and_edge() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    setting = lay_out("Sleep longer tonight", block, match, lambda box: True)
+    assert setting is not None
+    assert len(setting.lines) == 2
+    assert setting.size_px == match.size_px
+    assert abs(setting.lines[0].box[0] - block.box[0]) <= 1
+    assert [line.y for line in setting.lines] == pytest.approx([round(one) for one in match.baselines_px], abs=1)
+
+
+def test_a_longer_text_gets_more_lines_or_smaller_letters_and_never_leaves_its_room() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    room = (block.box[0] - 2, block.box[1] - 4, block.box[2] + 2, block.box[3] + 12)
+
+    def is_free(box: tuple[int, int, int, int]) -> bool:
+        return box[0] >= room[0] and box[1] >= room[1] and box[2] <= room[2] and box[3] <= room[3]
+
+    setting = lay_out("Sleep better and wake up earlier", block, match, is_free)
+    assert setting is not None
+    assert setting.size_px < match.size_px
+    assert all(is_free(line.box) for line in setting.lines)
+    assert lay_out("Sleep better and wake up earlier " * 4, block, match, is_free) is None
+
+
+def test_lines_are_even_and_nothing_is_lost() -> None:
+    text = "One of the quiet ways to a good night"
+    for num in (1, 2, 3, 4):
+        lines = break_evenly(text, num, PLAIN, 30)
+        assert " ".join(lines) == text
+        assert len(lines) <= num
+    widths = [PLAIN.at(30).getlength(line) for line in break_evenly(text, 2, PLAIN, 30)]
+    assert max(widths) < 0.62 * PLAIN.at(30).getlength(text)
+    assert split_words("よく眠れる夜")[1] == ""
+
+
+def test_a_flat_ground_is_filled_exactly() -> None:
+    picture, block = headline()
+    erased, mask = erase_block(picture, block)
+    assert (erased[104:226, 20:330] == GROUND).all()
+    assert (erased[~mask] == picture[~mask]).all()
+
+
+def test_the_end_of_a_shape_behind_letters_is_drawn_on() -> None:
+    ground = np.full((120, 200, 3), 230, np.uint8)
+    ground[:, 100:] = 150
+    picture, mask = ground.copy(), np.zeros((120, 200), bool)
+    mask[40:80, 60:140] = True
+    picture[mask] = 20
+    filled, left = fill_shapes(picture, mask, 30.0)
+    assert not left.any()
+    wrong = (np.abs(filled.astype(int) - ground).max(axis=2) > 4) & mask
+    assert wrong.mean() < 0.01
+
+
+def test_a_photograph_is_left_to_inpainting() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (120, 200, 3)).astype(np.uint8)
+    mask = np.zeros((120, 200), bool)
+    mask[40:80, 60:140] = True
+    filled, left = fill_shapes(noise, mask, 30.0)
+    assert (left == mask).all()
+    assert (filled == noise).all()

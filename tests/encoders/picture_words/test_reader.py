@@ -1,0 +1,57 @@
+"""The reader reads what is drawn, in several scripts, with boxes around it; and says what it needs where it is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from adcreative.encoders.picture_words import reader
+from adcreative.encoders.picture_words.reader import load_reader
+from adcreative.errors import WeightsError
+from tests.encoders.picture_words.drawn_ads import BODY, BRAND, LABEL, drawn_ad, letters
+
+pytest.importorskip("rapidocr")
+
+
+def test_lines_of_an_ad_are_read_with_boxes_around_them() -> None:
+    found = {one.text: one for one in load_reader().read(drawn_ad())}
+    assert set(found) == {BRAND, "Sleep better", "tonight", BODY, LABEL}
+    x0, y0, x1, y1 = found["Sleep better"].box_xyxy_px
+    assert 20 <= x0 <= 36
+    assert 104 <= y0 <= 126
+    assert 275 <= x1 <= 330
+    assert 145 <= y1 <= 172
+    assert all(one.confidence > 0.9 and abs(one.angle_deg) < 3 for one in found.values())
+
+
+@pytest.mark.parametrize("text", ["Schöner schlafen für 49 €", "Dormez bien, dès ce soir", "Sueño profundo, 15 %"])
+def test_other_languages_are_read(text: str) -> None:
+    from matplotlib import font_manager
+    from PIL import ImageFont
+
+    picture = Image.new("RGB", (600, 120), (250, 250, 250))
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 40)
+    ImageDraw.Draw(picture).text((20, 30), text, font=font, fill=(20, 20, 20))
+    (read,) = load_reader().read_lines([np.asarray(picture)])
+    assert read.replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_picture_without_text_has_no_lines() -> None:
+    assert load_reader().read(np.full((200, 200, 3), 128, np.uint8)) == []
+
+
+def test_the_same_pixels_give_the_same_lines() -> None:
+    picture = Image.new("RGB", (300, 80), (255, 255, 255))
+    ImageDraw.Draw(picture).text((10, 20), "Half price", font=letters(36), fill=(0, 0, 0))
+    first, second = (load_reader().read(np.asarray(picture)) for _ in range(2))
+    assert [(one.text, one.confidence) for one in first] == [(one.text, one.confidence) for one in second]
+    assert first[0].text == "Half price"
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "has_reader", lambda: False)
+    with pytest.raises(
+        WeightsError, match=r"needs rapidocr and onnxruntime; install them with: pip install \"adcreative\[picture\]\""
+    ):
+        load_reader.__wrapped__()

@@ -1,0 +1,169 @@
+"""Lines become blocks with roles, fill the fields that are empty, and tell letters from faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from adcreative.creative import Creative
+from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build_blocks, ink_height
+from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink
+from adcreative.encoders.picture_words.measures import measure_text, text_notes
+from adcreative.encoders.picture_words.roles import is_same_text, name_roles
+from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters
+from tests.encoders.picture_words.drawn_ads import (
+    BODY,
+    BRAND,
+    BUTTON,
+    GROUND,
+    HEADLINE,
+    INK,
+    LABEL,
+    LINES,
+    WHITE,
+    KnownReader,
+    drawn_ad,
+    line,
+)
+
+
+@dataclass(frozen=True)
+class Face:
+    box_xyxy_px: tuple[float, float, float, float]
+    refusal: str | None = None
+
+
+def words_of_the_ad() -> PictureWords:
+    return read_words(drawn_ad(), KnownReader())
+
+
+def test_lines_become_blocks_with_roles_colours_and_the_button_its_plate() -> None:
+    words = words_of_the_ad()
+    assert [(block.role, block.text) for block in words.blocks] == [
+        ("logo", BRAND), ("headline", HEADLINE), ("body", BODY), ("button", LABEL),
+    ]  # fmt: skip
+    head, button = words.with_role("headline")[0], words.with_role("button")[0]
+    assert head.alignment == "left"
+    assert len(head.lines) == 2
+    assert np.abs(np.subtract(head.colour, INK)).max() <= 3
+    assert np.abs(np.subtract(head.ground, GROUND)).max() <= 2
+    assert np.abs(np.subtract(button.colour, WHITE)).max() <= 8
+    assert np.abs(np.subtract(button.ground, BUTTON)).max() <= 3
+    assert button.plate is not None
+    assert np.abs(np.subtract(button.plate, (30, 300, 191, 349))).max() <= 2
+
+
+def test_boxes_are_tight_around_the_letters() -> None:
+    box = words_of_the_ad().with_role("headline")[0].lines[0].box
+    inked = np.argwhere(np.abs(drawn_ad()[104:164].astype(int) - GROUND).sum(axis=2) > 150)
+    expected = (inked[:, 1].min(), 104 + inked[:, 0].min(), inked[:, 1].max() + 1, 104 + inked[:, 0].max() + 1)
+    assert np.abs(np.subtract(box, expected)).max() <= 1
+
+
+def test_a_gradient_is_ground_and_its_letters_are_found() -> None:
+    ramp = np.linspace(120, 240, 480)[None, :, None] * np.ones((480, 1, 3))
+    picture = drawn_ad(ramp.round().astype(np.uint8))
+    ink = measure_ink(picture, (24, 108, 318, 166))
+    assert ink.is_flat
+    assert ink.residual < 1.0
+    assert np.abs(np.subtract(ink.colour, INK)).max() <= 4
+
+
+def test_a_fitted_plane_is_exact() -> None:
+    y, x = np.mgrid[0:40, 0:60]
+    plane = np.stack([10 + x, 30 + 2 * y, 50 + x + y], axis=2).astype(float)
+    surface, residual = fit_ground(plane, np.ones((40, 60), bool))
+    assert np.abs(surface - plane).max() < 0.01
+    assert residual < 0.01
+
+
+def test_contrast_is_that_of_the_guideline() -> None:
+    assert contrast_ratio((255, 255, 255), (0, 0, 0)) == pytest.approx(21.0)
+    assert contrast_ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.478, abs=0.001)  # WCAG's own example, #777
+
+
+@pytest.mark.parametrize(("text", "height"), [("Hand", 1.0), ("nurse", 0.74), ("may", 1.02), ("Enjoy", 1.28), ("睡眠", 1.0)])
+def test_letters_without_ascenders_are_lower_than_capitals(text: str, height: float) -> None:
+    assert ink_height(text) == pytest.approx(height)
+
+
+def block(text: str, box: tuple[int, int, int, int], **changes: object) -> TextBlock:
+    values: dict[str, object] = {"lines": (BlockLine(text=text, box=box, confidence=0.99),), "colour": INK, "ground": GROUND,
+                                 "residual": 0.0}  # fmt: skip
+    return TextBlock(**{**values, **changes})
+
+
+def test_prices_small_print_and_brands_are_told_apart() -> None:
+    blocks = [
+        block("NORTHERN TRAIL CO", (20, 10, 160, 30)), block("Walk further", (20, 100, 300, 150)),
+        block("from $49", (20, 200, 160, 240)), block("Terms apply. Ends 3 May.", (20, 460, 200, 470)),
+    ]  # fmt: skip
+    assert [one.role for one in name_roles(blocks, 480, 480)] == ["logo", "headline", "price", "disclaimer"]
+    named = name_roles(blocks, 480, 480, brand="Walk further")
+    assert named[1].role == "logo"
+
+
+def test_same_text_forgives_a_misread_letter_and_nothing_else() -> None:
+    assert is_same_text("No more worrles", "No more worries")
+    assert not is_same_text("owners choose Birchfield", "Why new home owners sleep well in any season")
+
+
+def test_an_ad_without_words_is_filled_from_its_picture_and_says_so() -> None:
+    filled = fill_fields(Creative(file_name="ad.png"), words_of_the_ad())
+    assert (filled.headline, filled.description, filled.cta) == (HEADLINE, BODY, LABEL)
+    assert filled.read_fields == ("headline", "description", "cta")
+
+
+def test_an_ad_that_has_words_keeps_them() -> None:
+    ad = Creative(file_name="ad.png", primary_text="Hello", cta="Shop now")
+    assert fill_fields(ad, words_of_the_ad()) is ad
+    filled = fill_fields(replace(ad, cta=""), words_of_the_ad())
+    assert (filled.headline, filled.cta, filled.read_fields) == ("", LABEL, ("cta",))
+
+
+def test_what_was_hardly_read_fills_nothing() -> None:
+    unsure = [replace(one, confidence=0.65) for one in LINES]
+    assert fill_fields(Creative(), read_words(drawn_ad(), KnownReader(unsure))).read_fields == ()
+
+
+def test_a_face_that_is_lettering_is_refused_and_a_real_one_is_not() -> None:
+    words = words_of_the_ad()
+    on_letters, elsewhere, refused = Face((40, 115, 80, 155)), Face((300, 300, 460, 460)), Face((0, 0, 9, 9), "too small")
+    letters, face, small = refuse_letters([on_letters, elsewhere, refused], words)
+    assert letters.refusal == "what was taken for a face is lettering"
+    assert face.refusal is None
+    assert small.refusal == "too small"
+
+
+def test_a_face_with_a_line_across_it_stays_a_face() -> None:
+    assert not words_of_the_ad().covers((20, 60, 320, 360))
+
+
+def test_measures_of_readable_text_and_of_text_that_is_not() -> None:
+    words = words_of_the_ad()
+    measures = measure_text(words)
+    assert 0.05 < measures.share < 0.12
+    assert measures.contrast is not None
+    assert measures.contrast > 5
+    assert text_notes(words) == []
+    small = block("Small print of ten words", (10, 10, 90, 16), role="body")
+    pale = block("Pale words", (10, 100, 90, 130), colour=(190, 190, 190), ground=(255, 255, 255), role="headline")
+    large = block("Everything at once", (0, 150, 480, 400), role="body")
+    told = " / ".join(text_notes(PictureWords((small, pale, large), (), (480, 480))))
+    assert "4 points high on a phone" in told
+    assert "contrast of 1.9 with its ground" in told
+    assert "text covers" in told
+
+
+def test_pieces_of_one_line_are_joined_and_columns_are_not() -> None:
+    pieces = [line("Sleep", 30, 100, 120, 140), line("better", 128, 100, 230, 140), line("Far away", 340, 100, 460, 140)]
+    blocks = build_blocks(np.full((300, 480, 3), 255, np.uint8), pieces)
+    assert sorted(one.text for one in blocks) == ["Far away", "Sleep better"]
+
+
+def test_simple_namespace_faces_are_left_alone_when_nothing_was_read() -> None:
+    faces = [SimpleNamespace(refusal=None, box_xyxy_px=(0, 0, 10, 10))]
+    assert refuse_letters(faces, PictureWords()) == faces
