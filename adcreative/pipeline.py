@@ -37,6 +37,7 @@ from adcreative.verbs.describe import describe
 from adcreative.verbs.doctor import Finding, doctor
 from adcreative.verbs.evaluate import evaluate
 from adcreative.verbs.explain import explain
+from adcreative.verbs.export_model import ExportedModel, export_model
 from adcreative.verbs.governance import disclosures, purge, signing_config
 from adcreative.verbs.models import models
 from adcreative.verbs.optimize import optimize
@@ -57,6 +58,7 @@ __all__ = [
     "BarsSummary",
     "BatchConfig",
     "ColumnView",
+    "ExportedModel",
     "Finding",
     "LogSummary",
     "MappingProposal",
@@ -80,6 +82,7 @@ __all__ = [
     "evaluate_policy",
     "explain",
     "export",
+    "export_model",
     "forget_paths",
     "import_results",
     "inspect_log",

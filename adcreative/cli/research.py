@@ -139,3 +139,20 @@ def convert_weights(
         say(f"warning: {warning}", err=True)
     parts = "generator and encoder" if summary.has_encoder else "generator"
     say(f"{summary.source_format} {parts}, {summary.size_px} px: {summary.path}\nlicence: {summary.licence}")
+
+
+@commands.command("export-model", epilog=EXIT_CODES, rich_help_panel=PANEL)
+def export_model(
+    model: Annotated[Path, typer.Argument(help="Folder that train --schema wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="ONNX file to write.")] = Path("model.onnx"),
+    restart: Overwrite = False,
+) -> None:
+    """Write a network of an impression log as ONNX, held against the model by onnxruntime (extra onnx).
+
+    Example: adcreative export-model model/ --out model.onnx
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, _):
+        found = pipeline.export_model(model, out, restart=restart, progress=progress)
+    say(f"{', '.join(found.inputs)} -> {', '.join(found.outputs)}, rates within {found.difference:.1e}: {found.path}")

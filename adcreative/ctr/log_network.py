@@ -6,7 +6,7 @@ Knows encoded rows and tensors; reading a log is the business of `catalog` and `
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.config import build_config
+from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
 from adcreative.ctr.networks.registry import find_network
+from adcreative.ctr.nn.folding import fold_batch_norms
 from adcreative.errors import ArtifactError
 
 KIND, FORMAT = "log model", 1
@@ -54,7 +56,11 @@ class LogNetwork(nn.Module):
 
 def build_batch(rows: LogRows, device: torch.device | str = "cpu") -> LogBatch:
     """Return encoded rows as tensors on a device."""
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(values)).to(device) for name, values in rows.arrays.items()}
+    return batch_of({name: torch.from_numpy(np.ascontiguousarray(values)).to(device) for name, values in rows.arrays.items()})
+
+
+def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
+    """Return the batch of tensors that are named as the arrays of `LogRows`."""
 
     def part(kind: str) -> dict[str, Tensor]:
         return {name.removeprefix(kind): one for name, one in tensors.items() if name.startswith(kind)}
@@ -83,7 +89,8 @@ class LogModel:
     @torch.no_grad()
     def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
         """Return ctr [N], and cvr and ctcvr for a network that learnt conversions."""
-        self.network.eval()
+        if self.network.training:
+            self.network.eval()
         parts: list[dict[str, np.ndarray]] = []
         for chunk in _chunks(rows):
             logits = self.network(build_batch(chunk)).double()
@@ -93,6 +100,19 @@ class LogModel:
                 network: Any = self.network.network
                 parts.append({name: one.numpy() for name, one in network.probabilities(logits).items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {"ctr": np.zeros(0)}
+
+    def fold(self) -> LogModel:
+        """Return a copy for serving, equal to rounding: plain tables, batch norm and rows multiplied out, no training forms."""
+        network = LogNetwork(
+            self.name, self.encoding.spec, self.config, dim=self.dim, generator=torch.Generator().manual_seed(0)
+        )
+        if not all(tables.are_plain for _, tables in find_tables(self.network)):
+            raise ArtifactError("fold the replaced tables first (`EmbeddingTables.fold`), then the model")
+        network.load_state_dict(self.network.state_dict())
+        network.eval()
+        fold_batch_norms(network.network)
+        network.network.fold()
+        return replace(self, network=network)
 
     def save(self, model_dir: Path) -> str:
         """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""

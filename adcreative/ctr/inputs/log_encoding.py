@@ -313,3 +313,35 @@ def _vectors(name: str, column: pd.Series, width: int) -> np.ndarray:
 
 def _stack(columns: Sequence[np.ndarray], num_rows: int) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.int64) if columns else np.zeros((num_rows, 0), np.int64)
+
+
+def draw_rows(encoding: LogEncoding, num: int, *, rng: np.random.Generator) -> LogRows:
+    """Draw encoded rows of every shape that the encoding can give, unknown values and empty histories among them."""
+    schema, spec = encoding.schema, encoding.spec
+
+    def ids(name: str, *shape: int, lowest: int) -> np.ndarray:
+        sizes = {**spec.categorical, **spec.multi_valued}
+        return rng.integers(lowest, max(sizes[name], lowest + 1), shape)
+
+    arrays: dict[str, np.ndarray] = {
+        "ids": _stack([ids(name, num, lowest=UNKNOWN) for name in spec.categorical], num),
+        "numbers": rng.normal(size=(num, len(spec.numeric))).astype(np.float32),
+    }
+    for name in spec.multi_valued:
+        arrays[f"values.{name}"] = _right_aligned(ids(name, num, MAX_VALUES, lowest=UNKNOWN), rng)
+    for name, target in spec.sequences.items():
+        arrays[f"history.{name}"] = _right_aligned(ids(target, num, schema.max_history, lowest=UNKNOWN), rng)
+    for name, width in spec.vectors.items():
+        arrays[f"vectors.{name}"] = rng.normal(size=(num, width)).astype(np.float32)
+    if schema.domain:
+        arrays["domain"] = rng.integers(0, spec.num_domains, num)
+    if encoding.crossed:
+        arrays["crossed"] = np.stack([rng.integers(0, size, num) for size in spec.crossed], axis=1)
+    return LogRows(arrays, np.zeros(num, np.float32), np.full(num, -1, np.int64))
+
+
+def _right_aligned(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Put padding before the last k values of each row, k drawn from 0 to all."""
+    length = values.shape[1]
+    num_real = rng.integers(0, length + 1, len(values))
+    return np.where(np.arange(length) >= length - num_real[:, None], values, PADDING)

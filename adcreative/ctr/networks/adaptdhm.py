@@ -96,9 +96,14 @@ class SharedAndOwn(nn.Module):
         self.shared = build_linear(in_dim, out_dim, generator=generator)
         self.own_weight = nn.Parameter(torch.ones(num_clusters, out_dim, in_dim))
         self.own_bias = nn.Parameter(torch.zeros(num_clusters, out_dim))
+        self.is_dense = False
 
     def forward(self, rows: Tensor, cluster: Tensor) -> Tensor:
         """Return [B, out_dim] for rows [B, in_dim], each by the layer of its cluster [B]."""
+        if self.is_dense:  # every cluster's layer on every row, then each row's own: no data-dependent shapes
+            weights, biases = self.shared.weight * self.own_weight, self.shared.bias + self.own_bias
+            every = torch.einsum("bi,koi->bko", rows, weights) + biases  # [B, K, out_dim]
+            return every.gather(1, cluster[:, None, None].expand(-1, 1, every.shape[2]))[:, 0]
         result = rows.new_zeros(len(rows), len(self.shared.bias))
         for k in cluster.unique().tolist():
             members = (cluster == k).nonzero()[:, 0]
@@ -119,6 +124,18 @@ class AdaptDHM(Network):
         self.layers = nn.ModuleList(
             SharedAndOwn(a, b, num_clusters, generator=generator) for a, b in itertools.pairwise(widths)
         )
+
+    def fold(self) -> None:
+        """Switch to eval mode and to layers without data-dependent shapes; `train()` switches back."""
+        self.eval()
+        for layer in self.layers:
+            layer.is_dense = True  # type: ignore[assignment]
+
+    def train(self, mode: bool = True) -> AdaptDHM:
+        for layer in self.layers:
+            layer.is_dense = False  # type: ignore[assignment]
+        super().train(mode)
+        return self
 
     def route(self, inputs: NetworkInputs) -> Tensor:
         """Return the cluster or domain of each row, [B] int64.

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, KeyValueCache, Network, NetworkInputs
 from adcreative.ctr.nn.layers import SeededDropout, build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP, build_activation
 
@@ -63,11 +63,41 @@ class InterestAttention(nn.Module):
         self.activations = nn.ModuleList(build_activation(activation, width) for width in hidden_dims)
         self.dropout = SeededDropout(dropout_prob, generator)
         self.to_weight = build_linear(widths[-1], 1, generator=generator)
+        self.is_dense = False
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
         """Return [B, E + X] for target [B, E], items [B, T, E], mask [B, T] (1 = real) and extra [B, T, X]."""
+        if self.is_dense:
+            vectors = items if extra is None else torch.cat([items, extra], dim=2)
+            return self.attend_kept(target, self.encode_items(items, extra), vectors, mask)
         place = torch.arange(mask.numel(), device=mask.device).view(mask.shape)
         return self.attend(target, items.flatten(0, 1), place, mask, None if extra is None else extra.flatten(0, 1))
+
+    def encode_items(self, items: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Return what the first layer needs of items [..., E] and extra [..., X], whatever the target: [..., H]."""
+        _, of_item, of_difference, _, of_extra = self._first_layer(items.shape[-1])
+        once = F.linear(items, of_item - of_difference)
+        return once if extra is None else once + F.linear(extra, of_extra)
+
+    def attend_kept(self, target: Tensor, kept: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Return [B, E + X] from what `encode_items` kept [B, T, H]: the form for serving, without data-dependent shapes.
+
+        Args:
+            vectors: items and extras side by side, [B, T, E + X]. mask: [B, T], 1 = real.
+        """
+        width = target.shape[1]
+        of_target, _, of_difference, of_product, _ = self._first_layer(width)
+        values = kept + F.linear(vectors[..., :width] * target[:, None], of_product)
+        values = values + F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None]
+        for number, activation in enumerate(self.activations):
+            values = activation(values if number == 0 else self.linears[number](values))
+        weights = self.to_weight(values)[..., 0] * mask
+        return torch.einsum("bt,bts->bs", weights, vectors)
+
+    def _first_layer(self, width: int) -> tuple[Tensor, ...]:
+        """Return W_v, W_e, W_d, W_p and W_x of the first layer."""
+        weight = self.linears[0].get_parameter("weight")
+        return weight.split([width] * 4 + [self.extra_dim], dim=1)
 
     def attend(self, target: Tensor, vectors: Tensor, place: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
         """Return the weighted sum [B, E + X] of items and extras for a history that points at vectors [U, E] and extra [U, X].
@@ -81,15 +111,10 @@ class InterestAttention(nn.Module):
         """
         row, column = mask.nonzero(as_tuple=True)  # N real pairs
         idx = place[row, column]
-        weight, bias = (self.linears[0].get_parameter(name) for name in ("weight", "bias"))
-        width = target.shape[1]
-        of_target, of_item, of_difference, of_product, of_extra = weight.split([width] * 4 + [self.extra_dim], dim=1)
-        once = F.linear(vectors, of_item - of_difference)  # [U, H]
-        if extra is not None:
-            once = once + F.linear(extra, of_extra)
-            vectors_and_extra = torch.cat([vectors, extra], dim=1)
-        else:
-            vectors_and_extra = vectors
+        bias = self.linears[0].get_parameter("bias")
+        of_target, _, of_difference, of_product, _ = self._first_layer(target.shape[1])
+        once = self.encode_items(vectors, extra)  # [U, H]
+        vectors_and_extra = vectors if extra is None else torch.cat([vectors, extra], dim=1)
         product = F.embedding(idx, vectors) * F.embedding(row, target)  # [N, E]
         values = F.linear(product, of_product) + F.embedding(idx, once)
         values = values + F.embedding(row, F.linear(target, of_target + of_difference, bias))
@@ -129,11 +154,34 @@ class DIN(Network):
         if inputs.mask is None or inputs.sequence is None:
             return inputs.fields.new_zeros(len(inputs), self.sequence_dim)
         place, items = inputs.place, inputs.sequence
-        if place is None:
-            place = torch.arange(inputs.mask.numel(), device=items.device).view(inputs.mask.shape)
-            items = items.flatten(0, 1)
+        if place is None or self.attention.is_dense:
+            vectors, extra = inputs.spread_sequence().split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
+            return self.attention(inputs.target, vectors, inputs.mask, extra if extra.shape[2] else None)
         vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=1)
         return self.attention.attend(inputs.target, vectors, place, inputs.mask, extra if extra.shape[1] else None)
+
+    def fold(self) -> None:
+        """Switch to eval mode and to attention without data-dependent shapes; `train()` switches back."""
+        self.eval()
+        self.attention.is_dense = True
+
+    def train(self, mode: bool = True) -> DIN:
+        self.attention.is_dense = False
+        super().train(mode)
+        return self
+
+    def encode_history(self, items: Tensor) -> KeyValueCache:
+        """Return what scoring needs of history items [..., S], for any number of targets."""
+        vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=-1)
+        return KeyValueCache(self.attention.encode_items(vectors, extra if extra.shape[-1] else None), items)
+
+    def score_kept(self, inputs: NetworkInputs, kept: KeyValueCache) -> Tensor:
+        """Return logits [B] of candidates against one user's kept real items [T, H]; `inputs.sequence` is not read."""
+        if inputs.target is None:
+            raise ValueError("DIN compares a target with its history; these inputs have no target")
+        keys, values = (one.expand(len(inputs), *one.shape) for one in (kept.keys, kept.values))
+        interest = self.attention.attend_kept(inputs.target, keys, values, keys.new_ones(keys.shape[:2]))
+        return self.head(self.tower(torch.cat([inputs.fields.flatten(1), inputs.target, interest], dim=1)))[:, 0]
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""

@@ -140,6 +140,16 @@ class SDIM(Network):
             long_term = self.long_term.look_up(target, cache)
         return self.head(self.tower(torch.cat([inputs.fields.flatten(1), target, long_term, short_term], dim=1)))[:, 0]
 
+    def fold(self) -> None:
+        """Switch to eval mode and to attention without data-dependent shapes; `train()` switches back."""
+        self.eval()
+        self.attention.is_dense = True
+
+    def train(self, mode: bool = True) -> SDIM:
+        self.attention.is_dense = False
+        super().train(mode)
+        return self
+
     def encode_history(self, items: Tensor) -> BucketCache:
         """Return the buckets of one user's real items [T, S]."""
         return self.long_term.encode(items, self.target_dim)

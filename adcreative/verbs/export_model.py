@@ -1,0 +1,56 @@
+"""The verb `export-model`: a network of an impression log as ONNX, for servers. Loads no torch until it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from adcreative.artifacts import read_kind
+from adcreative.errors import ArtifactError
+from adcreative.progress import Progress, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
+
+__all__ = ["ExportedModel", "export_model"]
+
+NUM_ROWS = 64  # on which the written file is held against the model
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedModel:
+    """Where the file lies, its inputs and outputs, and how far its rates are from the model's at most."""
+
+    path: Path
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    difference: float
+
+
+def export_model(model: Path, out: Path, *, restart: bool = False, progress: Progress = silent) -> ExportedModel:
+    """Write a network that `train --schema` made as ONNX; it is held against the model by onnxruntime before it is written.
+
+    Inputs are the encoded rows (ids, numbers, history.NAME ...), outputs the probabilities; vocabularies, means and the schema
+    travel in the file's metadata, key "adcreative.encoding".
+
+    Raises:
+        ArtifactError: as `LogModel.load`, the folder holds no model of a log, or onnxruntime gives other numbers.
+        ConfigError: the extra "onnx" is missing, or `out` is somebody else's file, without `restart`.
+    """
+    model, out = Path(model), Path(out)
+    kind = read_kind(model)
+    if kind != "log model":
+        raise ArtifactError(f'{model} holds a "{kind}"; export-model takes a network trained on a log (train --schema)')
+    check_outputs((out,), (model,), restart=restart)
+    from adcreative.ctr.inputs.log_encoding import draw_rows
+    from adcreative.ctr.log_network import LogModel
+    from adcreative.ctr.onnx_export import export_onnx, import_onnx
+
+    import_onnx()
+    found = LogModel.load(model)
+    rows = draw_rows(found.encoding, NUM_ROWS, rng=np.random.default_rng(0))
+    progress("exporting", 0, 1)
+    with own_outputs((out,), (model,), restart=restart):
+        difference = export_onnx(found, rows, out)
+    outputs = tuple(found.predict(rows))
+    return ExportedModel(path=out, inputs=tuple(rows.arrays), outputs=outputs, difference=difference)
