@@ -30,6 +30,9 @@ NamePattern = Annotated[
     str,
     typer.Option("--name-pattern", help="How ads are named: {concept}_{format}_{placement}. The parts become context."),
 ]
+ReadPictures = Annotated[
+    bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]

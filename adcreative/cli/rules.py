@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, Overwrite
+from adcreative.cli.options import AsJson, Columns, Data, Overwrite, ReadPictures
 from adcreative.cli.progress import finish, verb
 from adcreative.cli.terminal import say
 
@@ -23,6 +23,7 @@ def check(
     out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
     columns: Columns = None,
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid.")] = None,
+    read_pictures: ReadPictures = True,
     restart: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,8 +35,9 @@ def check(
 
     with verb(as_json) as (progress, should_stop):
         summary = pipeline.check(
-            data, out, columns=columns, brand_kit=brand_kit, restart=restart, progress=progress, should_stop=should_stop
-        )
+            data, out, columns=columns, brand_kit=brand_kit, read_pictures=read_pictures, restart=restart,
+            progress=progress, should_stop=should_stop,
+        )  # fmt: skip
     finish(summary, "creative{s} checked", as_json=as_json)
 
 

@@ -11,6 +11,10 @@ from adcreative.catalog.images import picture
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
+from adcreative.encoders.picture_words.filling import name_read_fields
+from adcreative.encoders.picture_words.measures import text_notes
+from adcreative.encoders.picture_words.reader import TextReading, has_reader, load_reader
+from adcreative.encoders.picture_words.words import fill_fields, read_words
 from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
@@ -35,6 +39,25 @@ def check_picture(creative: Creative) -> PictureFit | None:
     num_bytes = creative.image_path.stat().st_size if creative.image_path is not None else None
     height, width = image_u8.shape[:2]
     return fit_picture((width, height), num_bytes, platform=creative.platform, placement=creative.placement)
+
+
+def read_text(creative: Creative, reader: TextReading | None = None) -> tuple[Creative, list[str]]:
+    """Read the words in a creative's picture.
+
+    Args:
+        reader: None reads nothing.
+    Returns:
+        the creative, its empty fields filled from the picture, and what may keep the words there from being read.
+    Raises:
+        CreativeError: the picture cannot be read.
+    """
+    image_u8 = picture(creative) if reader is not None else None
+    if image_u8 is None or reader is None:
+        return creative, []
+    words = read_words(image_u8, reader, brand=creative.brand)
+    filled = fill_fields(creative, words)
+    told = name_read_fields(filled)
+    return filled, [*([told] if told else []), *text_notes(words)]
 
 
 def check_words(
@@ -86,6 +109,7 @@ def check(
     *,
     columns: Path | None = None,
     brand_kit: Path | None = None,
+    read_pictures: bool = True,
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -93,7 +117,9 @@ def check(
     """Hold each creative against the rules that need no model; write a CSV, and X.failures.csv beside it.
 
     Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
-    formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). A row says "passes" or "problems".
+    formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). Words in pictures, unless
+    `read_pictures` is False (about a second each): share of the picture, contrast with the ground, size on a phone, as notes;
+    an ad without other words is held to those in its picture. A row says "passes" or "problems".
 
     Raises:
         CatalogError: nothing in `data` can be used.
@@ -102,7 +128,7 @@ def check(
     started_s, out = time.monotonic(), Path(out)
     survey = survey_catalog(Path(data), columns)
     failures: list[FailedCreative] = []
-    num_flagged = 0
+    num_flagged, reader = 0, load_reader() if read_pictures and has_reader() else None
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal num_flagged
@@ -110,7 +136,7 @@ def check(
         for item in survey.reader:
             if should_stop():
                 return
-            row = _check_one(item, brand_kit)
+            row = _check_one(item, brand_kit, reader)
             if isinstance(row, FailedCreative):
                 failures.append(row)
                 continue
@@ -129,11 +155,14 @@ def check(
     )  # fmt: skip
 
 
-def _check_one(item: Creative | FailedCreative, brand_kit: Path | None) -> dict[str, Any] | FailedCreative:
+def _check_one(
+    item: Creative | FailedCreative, brand_kit: Path | None, reader: TextReading | None
+) -> dict[str, Any] | FailedCreative:
     if isinstance(item, FailedCreative):
         return item
     try:
         fit = check_picture(item) or PictureFit()
+        item, text_notes = read_text(item, reader)
     except CreativeError as error:
         return failed_creative(item, error)
     words = check_words(item, brand_kit=brand_kit)
@@ -141,5 +170,5 @@ def _check_one(item: Creative | FailedCreative, brand_kit: Path | None) -> dict[
     problems += [f"the picture {problem}" for problem in fit.problems]
     return {
         "file_name": item.file_name, "ad_name": item.ad_name, "verdict": HAS_PROBLEMS if problems else PASSES,
-        "problems": problems, "fits": fit.fits, "notes": fit.notes,
+        "problems": problems, "fits": fit.fits, "notes": [*fit.notes, *text_notes],
     }  # fmt: skip

@@ -14,6 +14,7 @@ from PIL import Image
 
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.creative import Creative
+from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -55,7 +56,8 @@ def explain(
     """Explain the rate of one creative; write heat.png (with a picture), explanation.json and explanation.html into `out`.
 
     The heat map is made by occlusion, words are weighed by leaving each out and by integrated gradients over their tokens,
-    parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates.
+    parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates. An
+    ad without words has those that stand in its picture (`read` of the explanation names the fields).
 
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words.
@@ -65,7 +67,7 @@ def explain(
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_model, load_tools
 
-    out = Path(out)
+    (creative,), out = fill_from_pictures([creative]), Path(out)
     outputs = tuple(out / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)
@@ -137,7 +139,8 @@ def explain_rate(
     ]  # fmt: skip
     explanation = {
         "name": creative.name, "ctr": prediction.ctr, "ctr_low": prediction.ctr_low, "ctr_high": prediction.ctr_high,
-        "enough_data": prediction.enough_data, "evidence": prediction.evidence, "reasons": list(prediction.reasons),
+        "enough_data": prediction.enough_data, "evidence": prediction.evidence,
+        "read": name_read_fields(creative), "reasons": list(prediction.reasons),
         "log_odds": found.log_odds, "base_log_odds": found.base, "base_odds": math.exp(found.base), "rest_log_odds": found.rest,
         "parts": parts, "field_shares": found.field_shares, "words": weighed,
         "strongest_words": sorted(weighed, key=lambda word: -abs(float(word["log_odds"])))[:NUM_STRONGEST],

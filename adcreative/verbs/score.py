@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
+from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
@@ -54,6 +55,7 @@ def score(
     images: Path | None = None,
     base_rate: float | None = None,
     by: str = "",
+    read_pictures: bool = True,
     batch: BatchConfig | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -62,7 +64,9 @@ def score(
 
     strength is the share of the table's other ads that an ad is predicted to beat. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
-    results do. `by` names a column, such as placement or age: each ad gets a row for every value of it that the model knows.
+    results do. Of an ad without words the words in its picture are read and taken for its own, unless `read_pictures` is
+    False; its evidence says so. `by` names a column, such as placement or age: each ad gets a row for every value of it that
+    the model knows.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
     through (workers, engine, limit, dry run); the rows do not depend on it. `images` is the folder with the pictures of an
@@ -80,10 +84,11 @@ def score(
     settings: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
+        **({} if read_pictures else {"read_pictures": False}),
         "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
         **({"by": by} if by else {}),
     }  # fmt: skip
-    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute(), by)
+    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute(), by, read_pictures)
     if model is not None:
         level = Level(is_known=True)
     else:
@@ -124,6 +129,7 @@ class ScoreJob:
     model: Path | None
     out: Path
     by: str = ""
+    read_pictures: bool = True
     is_rehearsal: bool = False
 
     def load(self, should_stop: ShouldStop) -> Apply:
@@ -136,14 +142,14 @@ class ScoreJob:
         if self.is_rehearsal:
             extractor = extractor.without_cache()
         check_segments(predictor, self.by)
-        return _Scorer(extractor, predictor, self.out, self.by).score
+        return _Scorer(extractor, predictor, self.out, self.by, self.read_pictures).score
 
 
 class _Scorer:
     """Scores chunks; remembers features of the brands it saw last, so that their history is read once."""
 
-    def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path, by: str = "") -> None:
-        self.extractor, self.predictor, self.out, self.by = extractor, predictor, out, by
+    def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path, by: str = "", read: bool = False) -> None:
+        self.extractor, self.predictor, self.out, self.by, self.read = extractor, predictor, out, by, read
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 
@@ -153,6 +159,8 @@ class _Scorer:
         with disk_faults(self.out):
             if ahead:
                 self.extractor.read_ahead(ahead)
+            if self.read:
+                creatives = tuple(fill_from_pictures(creatives))
             history = self._read_history(earlier)
             known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
             return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history, self.by)
@@ -174,6 +182,9 @@ class _Scorer:
 
     def _read_brands(self, by_brand: dict[str, list[Creative]]) -> None:
         """Extract the features of the brands not yet known, all in one go, and mark all of them as seen last."""
+        if self.read:
+            known = self._features
+            by_brand = {name: ones if name in known else list(fill_from_pictures(ones)) for name, ones in by_brand.items()}
         new = [one for brand, ones in by_brand.items() if brand not in self._features for one in ones]
         extracted = iter(self.extractor.extract(new))
         for brand, creatives in by_brand.items():
@@ -207,6 +218,8 @@ def score_rows(
             continue
         prediction = next(predictions)
         row = {name: getattr(prediction, name) for name in ("ctr", "ctr_low", "ctr_high", "enough_data", "evidence")}
+        if told := name_read_fields(creative):
+            row["evidence"] = f"{row['evidence'].rstrip('.')}; {told}."
         row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
         row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}
         if by:

@@ -8,6 +8,7 @@ from typing import Any
 
 from adcreative.artifacts import write_atomically
 from adcreative.catalog.tables import failures_path, write_failures
+from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ArtifactError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -39,7 +40,8 @@ def train(
     mixed-effects model of words, columns and pictures, and the shipped model's score. `out`/README.md is the card: every
     member's weight, how much better the whole is than each floor, level and coverage. `from_scratch` leaves the shipped model
     out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
-    export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash.
+    export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
+    ad without words the words in its picture are read, as `score` does.
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
@@ -57,7 +59,7 @@ def train(
     from adcreative.verbs.loading import load_tools
 
     catalog = read_usable(data, columns, images=images)
-    wanted = keep_with_results(catalog, data)
+    wanted = list(fill_from_pictures(keep_with_results(catalog, data)))
     extractor = load_tools().extractor
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():

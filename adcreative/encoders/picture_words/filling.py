@@ -1,0 +1,36 @@
+"""Ads without words in their fields, read from their pictures: one call for every verb; the reader loads at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative
+from adcreative.encoders.picture_words.reader import TextReading, has_reader, load_reader
+from adcreative.encoders.picture_words.words import fill_fields, read_words
+from adcreative.errors import CreativeError
+
+READ_NOTE = "read from the picture"
+
+
+def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None = None) -> Iterator[Creative]:
+    """Yield the creatives, in order; those without any words have their empty fields filled from their pictures.
+
+    About a second for each such picture; the others are not opened, and come back as the same objects. A picture that cannot
+    be opened is left to whoever needs its pixels. Without `reader` the installed one is taken, if there is one.
+    """
+    for creative in creatives:
+        if creative.has_words or not creative.has_image or not (reader or has_reader()):
+            yield creative
+            continue
+        reader = reader or load_reader()
+        try:
+            image_u8 = picture(creative)
+        except CreativeError:
+            image_u8 = None
+        yield creative if image_u8 is None else fill_fields(creative, read_words(image_u8, reader, brand=creative.brand))
+
+
+def name_read_fields(creative: Creative) -> str:
+    """Return which fields of a creative were read from its picture, in a phrase; "" when none was."""
+    return f"{', '.join(creative.read_fields)} {READ_NOTE}" if creative.read_fields else ""

@@ -1,0 +1,92 @@
+"""Ads without words are scored, checked and explained by the words in their pictures; ads with words are not opened for it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcreative import pipeline
+from adcreative.creative import Creative
+from adcreative.encoders.picture_words import filling
+from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
+from adcreative.encoders.picture_words.reader import has_reader
+from adcreative.verbs.score import _Scorer
+from tests.encoders.picture_words.drawn_ads import BODY, HEADLINE, LABEL, KnownReader, drawn_ad
+
+needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
+
+
+def write_ad(folder: Path, image_u8: np.ndarray, words: str = "") -> Path:
+    folder.mkdir()
+    Image.fromarray(image_u8).save(folder / "ad.png")
+    (folder / "metadata.csv").write_text(f"file_name,headline,brand,platform\nad.png,{words},Somnia,meta\n")
+    return folder
+
+
+def row_of(path: Path) -> dict[str, str]:
+    with path.open(encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    return row
+
+
+def test_only_ads_without_words_are_opened() -> None:
+    reader = KnownReader()
+    silent, told = Creative(image_u8=drawn_ad()), Creative(image_u8=drawn_ad(), headline="Mine")
+    wordless, kept, without_picture = fill_from_pictures([silent, told, Creative()], reader)
+    assert (wordless.headline, wordless.description, wordless.cta) == (HEADLINE, BODY, LABEL)
+    assert kept is told
+    assert without_picture == Creative()
+    assert reader.num_read == 1
+    assert name_read_fields(wordless) == "headline, description, cta read from the picture"
+    assert name_read_fields(told) == ""
+
+
+def test_a_picture_that_cannot_be_opened_is_left_to_others(tmp_path: Path) -> None:
+    broken = Creative(file_name="x.png", image_path=tmp_path / "x.png")
+    assert list(fill_from_pictures([broken], KnownReader())) == [broken]
+
+
+class Extractor:
+    def read_ahead(self, creatives: Any) -> None: ...
+
+    def extract(self, creatives: Any) -> list[Any]:
+        return [object() for _ in creatives]
+
+
+class Predictor:
+    def predict(self, creatives: Any, features: Any, history: Any = None) -> list[Any]:
+        from adcreative.creative import Prediction
+
+        return [Prediction(ctr=len(one.headline) / 1000, ctr_low=0, ctr_high=1, evidence="a formula.") for one in creatives]
+
+    def grade(self, creative: Any, features: Any) -> dict[str, str]:
+        return {"row": "none"}
+
+
+@pytest.mark.parametrize(("read", "headline"), [(True, HEADLINE), (False, "")])
+def test_a_score_rests_on_the_words_in_the_picture_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: bool, headline: str
+) -> None:
+    monkeypatch.setattr(filling, "load_reader", KnownReader)
+    monkeypatch.setattr(filling, "has_reader", lambda: True)
+    silent = Creative(file_name="ad.png", image_u8=drawn_ad(), row=1)
+    (row,) = _Scorer(Extractor(), Predictor(), tmp_path / "x.csv", "", read).score(((silent,), (), ()))
+    assert row["ctr"] == len(headline) / 1000
+    assert row["evidence"] == ("a formula; headline, description, cta read from the picture." if read else "a formula.")
+
+
+@needs_reader
+def test_check_holds_the_words_in_the_picture_to_the_rules(tmp_path: Path) -> None:
+    ground = np.full((480, 480, 3), 95, np.uint8)  # dark letters on grey
+    data = write_ad(tmp_path / "ads", drawn_ad(ground))
+    row = row_of(pipeline.check(data, tmp_path / "checks.csv").path)
+    assert "headline, description, cta read from the picture" in row["notes"]
+    assert "has a contrast of" in row["notes"]
+    unread = row_of(pipeline.check(data, tmp_path / "unread.csv", read_pictures=False).path)
+    assert "read from" not in unread["notes"]
+    assert "contrast" not in unread["notes"]
