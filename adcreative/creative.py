@@ -134,14 +134,15 @@ class Alternative:
     uplift, uplift_low: change of log-odds and its lower bound. change, change_low, change_high: relative change of the click
     rate (0.1: ten percent more clicks per impression) with its 90 % interval. All of them are predictions of the two models
     that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
-    realism (0..1): of the worst face; None when no face was opened. size: of the edit, in standard deviations.
+    realism (0..1): of the worst face; None when no face was opened. size: of the edit, in standard deviations. Figures are None
+    in a run whose models have seen no results of the account (EditResult.is_untested).
     """
 
-    uplift: float
-    uplift_low: float
-    change: float
-    change_low: float
-    change_high: float
+    uplift: float | None
+    uplift_low: float | None
+    change: float | None
+    change_low: float | None
+    change_high: float | None
     identity: float | None
     realism: float | None
     size: float
@@ -185,6 +186,11 @@ class EditResult:
     lower bound first. consent_id: what the creative names, whether or not it permitted the edit. read_fields: as in Creative.
     words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do. enough_data: as in
     Prediction; where it is False the rates order candidates of one creative at best, and a report must not state them.
+    change_by_words: what of the predictor's change of log-odds the new words bring alone; None unless edited.
+    is_untested: the models have seen no results of the account. Then an edit is worth a test and no promise: without a base
+    rate every rate and change is None, with one rates are moved to its level (level_shift, log-odds) and changes are shrunk to
+    what comes true on accounts that a model had not learnt from. rank_score orders the originals of one run and is no rate;
+    strength_original (0..1): the share of the run's other originals that it is predicted to beat, None for a lone ad.
     """
 
     file_name: str
@@ -222,6 +228,11 @@ class EditResult:
     read_fields: tuple[str, ...] = ()
     words_in_picture: str = ""
     enough_data: bool = True
+    is_untested: bool = False
+    rank_score: float | None = None
+    strength_original: float | None = None
+    level_shift: float = 0.0
+    change_by_words: float | None = None
     search: SearchRecord = SearchRecord()
     alternatives: tuple[Alternative, ...] = ()
 

@@ -84,6 +84,7 @@ class Outcome:
     result: EditResult
     image_u8: np.ndarray | None
     control_u8: np.ndarray | None = None
+    verdict: None = None
 
 
 def edit_creative(creative: Creative, *, tools: Any, config: Any, should_stop: Any) -> Outcome:

@@ -9,6 +9,7 @@ import typer
 
 from adcreative.cli.options import (
     AsJson,
+    BaseRate,
     C2paCertificate,
     C2paKey,
     Columns,
@@ -39,6 +40,7 @@ def optimize(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for results, images and report.")],
     model: Model = None,
+    base_rate: BaseRate = None,
     config: Settings = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same result; 0 if neither this nor --config says.")] = None,
     population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None,
@@ -87,7 +89,8 @@ def optimize(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.optimize(
-            data, out, columns=columns, images=images, model=model, config=config, seed=seed, population=population,
+            data, out, columns=columns, images=images, model=model, base_rate=base_rate, config=config, seed=seed,
+            population=population,
             generations=generations,
             algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm, directions=direction, consent=consent,
             brand_kit=brand_kit, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None,

@@ -9,6 +9,10 @@ import typer
 
 Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, a table, or an ad platform's export.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
+BaseRate = Annotated[
+    float | None,
+    typer.Option("--base-rate", help="Mean click rate of the account (0.021: 2.1 %), where no model of its own is given."),
+]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over; otherwise an earlier run at --out is continued.")]
 Overwrite = Annotated[bool, typer.Option("--restart", help="Write over files that this program did not write, too.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Only continue; refuse when there is no run at --out.")]

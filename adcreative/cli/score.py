@@ -10,6 +10,7 @@ import typer
 
 from adcreative.cli.options import (
     AsJson,
+    BaseRate,
     Columns,
     Data,
     DryRun,
@@ -44,10 +45,7 @@ def score(
     yes: Yes = False,
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
-    base_rate: Annotated[
-        float | None,
-        typer.Option(help="Mean click rate of the account (0.021: 2.1 %), where no model of its own is given."),
-    ] = None,
+    base_rate: BaseRate = None,
     by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = "",
     read_pictures: ReadPictures = True,
     limit: Limit = None,
@@ -109,6 +107,7 @@ def explain(
     placement: Annotated[str, typer.Option(help="Placement.")] = "",
     audience: Annotated[str, typer.Option(help="Audience.")] = "",
     model: Annotated[Path | None, typer.Option(help="Folder written by train; default: the shipped model.")] = None,
+    base_rate: BaseRate = None,
     restart: Overwrite = False,
 ) -> None:
     """Say why an ad has the rate it has: parts, words, regions of the picture, nearest known creatives.
@@ -123,12 +122,17 @@ def explain(
         audience=audience,
     )  # fmt: skip
     with verb() as (progress, should_stop):
-        summary = pipeline.explain(creative, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
+        summary = pipeline.explain(
+            creative, out, model=model, base_rate=base_rate, restart=restart, progress=progress, should_stop=should_stop
+        )
     if summary.stopped:
         say("stopped; nothing was written", err=True)
         raise typer.Exit(130)
     found = summary.explanation
-    rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""
+    if found["enough_data"] and found.get("level_unknown"):
+        rate = f"{found['against_nothing_known']:+.0%} odds against an ad of which nothing is known; the level is unknown"
+    else:
+        rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""
     say(f"{found['name']}: {rate or 'not enough data'}")
     for part in found["parts"]:
         say(f"  {part['part']}: {part['share']:+.1%} of the odds ({part['ablation']:+.1%} by leaving it out)")

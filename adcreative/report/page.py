@@ -25,6 +25,7 @@ from adcreative.report.rates import (
     build_chart,
     has_enough_data,
     impressions_per_arm,
+    is_without_rates,
     measure_lift,
     rate_rows,
 )
@@ -77,6 +78,8 @@ class CreativeCard:
     similarity: str
     realism: str
     may_be_no_gain: bool
+    is_without_rates: bool
+    strength: str
     test_impressions: int | None
     result: Mapping[str, Any]
     before: pictures.Preview | None = None
@@ -178,6 +181,8 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
         realism=words.describe_realism(row.get("realism")) if status == "edited" else "",
         may_be_no_gain=_may_be_no_gain(row, lift),
+        is_without_rates=is_without_rates(row),
+        strength=words.describe_strength(row.get("strength_original")),
         test_impressions=impressions_per_arm(original, lift.cautious) if original and lift.cautious else None,
         result=row,
     )
@@ -212,6 +217,8 @@ def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, im
 
 
 def _may_state_gains(row: Mapping[str, Any], lift: Lift, calibration: str) -> bool:
+    if is_without_rates(row):
+        return False
     return not lift.missing if row.get("status") == "edited" else has_enough_data(row) and bool(calibration)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+UNTESTED = "results of this account (train on them, or state the usual click rate with --base-rate)"
 NOT_BETTER = "enough data (on held-out creatives of this kind the predictor did no better than the mean rate)"
 
 
@@ -65,6 +66,11 @@ def has_enough_data(result: Mapping[str, Any]) -> bool:
     return result.get("enough_data") is not False
 
 
+def is_without_rates(result: Mapping[str, Any]) -> bool:
+    """Return whether the models have seen no results of the account and no base rate is stated, so that there is no rate."""
+    return bool(result.get("is_untested")) and result.get("ctr_original") is None
+
+
 def is_rate(value: float | None) -> bool:
     """Return whether a rate is known and above 0; a figure that is not a number counts as unknown."""
     return bool(value) and not math.isnan(value or 0.0)
@@ -91,6 +97,8 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
     }
     if not has_enough_data(result):
         return Lift(missing=(NOT_BETTER,))
+    if is_without_rates(result):
+        return Lift(missing=(UNTESTED,))
     missing = tuple(what for what, value in needed.items() if not is_rate(value))
     if missing:
         return Lift(missing=missing)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from adcreative.report.rates import Lift, control_rate, is_rate, measure_lift
+from adcreative.report.rates import Lift, control_rate, is_rate, is_without_rates, measure_lift
 from adcreative.report.words import percent
 
 
@@ -40,6 +40,7 @@ class Summary:
     mean_lift_by_auditor: float | None = None
     mean_true_lift: float | None = None
     missing: tuple[str, ...] = ()
+    num_without_rates: int = 0
     evidence: str = ""
     calibration: str = ""
 
@@ -76,8 +77,10 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
     """
     status, evidence, missing = Counter[str](), Counter[str](), dict[str, None]()
     columns: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+    num_without_rates = 0
     for row in results:
         status[str(row.get("status"))] += 1
+        num_without_rates += is_without_rates(row)
         if row.get("evidence"):
             evidence[str(row["evidence"])] += 1
         if row.get("status") == "edited":
@@ -95,6 +98,7 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
         num_shown=len(columns["ctr_before"]),
         num_audited=len(columns["mean_lift_by_auditor"]),
         missing=tuple(missing),
+        num_without_rates=num_without_rates,
         evidence=evidence.most_common(1)[0][0] if evidence else "",
         calibration=calibration,
         **{name: fmean(values) for name, values in columns.items() if values},  # type: ignore[arg-type]

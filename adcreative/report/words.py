@@ -172,6 +172,16 @@ def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     )
 
 
+def describe_strength(strength: float | None) -> str:
+    """Say how an ad stands among the others of its run, such as "stronger than 7 of 10"; empty for a lone ad."""
+    if strength is None:
+        return ""
+    tenths = round(10 * strength)
+    if tenths >= 10:
+        return "stronger than nearly all others"
+    return f"stronger than {tenths} of 10 others" if tenths else "weaker than nearly all others"
+
+
 def describe_search(record: Mapping[str, Any] | None) -> str:
     """Say how far the search's quick scores held on final pixels; empty when nothing was rendered."""
     if not record or not record.get("rendered"):

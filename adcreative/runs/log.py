@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,21 +153,24 @@ class RunLog:
             self.rows.places[row[self.key_field]] = size
             size += len(line)
 
-    def sort(self) -> None:
+    def sort(self, change: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None) -> None:
         """Bring the lines into the order of their keys, in one step: workers end in any order, the file does not show it.
 
+        Args:
+            change: what becomes of each row on the way; it must say the same when it is applied again.
         Raises:
             CatalogError: the disk is full; the file is as it was.
         """
         keys = sorted(self.rows.places)
-        if keys == list(self.rows.places):
+        if keys == list(self.rows.places) and change is None:
             return
         draft_path = self.path.with_name(f".{self.path.name}.part")
         try:
             with self.path.open("rb") as old, draft_path.open("wb") as draft:
                 for key in keys:
                     old.seek(self.rows.places[key])
-                    draft.write(old.readline())
+                    line = old.readline()
+                    draft.write(line if change is None else dump_json(dict(change(json.loads(line)))).encode())
                 draft.flush()
                 os.fsync(draft.fileno())
             draft_path.replace(self.path)

@@ -41,9 +41,12 @@ class CampaignSummary:
 def plan_test(
     run: Path, out: Path, *, campaign: str, daily_impressions: int, power: float = 0.8, level: float = 0.05,
     baseline_ctr: float | None = None, realised_share: float = 1.0, max_days: int = 28,
-    restart: bool = False,
+    detect: float = 0.1, restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
+
+    Edits of models that have seen no results of the account are untested: the plan then says what finds a change of `detect`
+    (0.1: ten percent), and needs `baseline_ctr` unless the run states a level.
 
     Raises:
         CatalogError: `run` holds no edits. ConfigError: a setting is out of range.
@@ -54,7 +57,7 @@ def plan_test(
 
     settings = PlanSettings(
         daily_impressions=daily_impressions, power=power, level=level, baseline_ctr=baseline_ctr,
-        realised_share=realised_share, max_days=max_days,
+        realised_share=realised_share, max_days=max_days, detect=detect,
     )  # fmt: skip
     outputs = (Path(out) / "plan.json", Path(out) / "plan.csv")
     check_outputs(outputs, (run,), restart=restart)
@@ -70,6 +73,11 @@ def plan_test(
 
 def _say_planned(arm: PlannedArm) -> str:
     """Say what is predicted of a planned arm, what the test needs, and what it needs when only the low end is true."""
+    if arm.variant.is_untested or arm.uplift_predicted is None:
+        said = "untested, worth a test"
+        return (
+            f"{said}: {arm.impressions_per_arm_peeking:,} impressions per arm, {arm.days_peeking:,} days" if arm.days else said
+        )
     said = f"predicted {arm.uplift_predicted:+.1%}"
     if arm.uplift_low is not None and arm.uplift_high is not None:
         said += f" (nine times in ten {arm.uplift_low:+.1%} to {arm.uplift_high:+.1%})"
@@ -221,7 +229,9 @@ def import_results(
         write_rows(outputs[0], ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
         with atomic_file(outputs[1]) as file:
             file.write(dump_json(figures.as_dict(), indent=1))
-    lines = [f"real clicks are {figures.real_by_predicted:.2f} times the predicted ones ({figures.num_variants} variants)"]
+    lines = ["the run stated no rates, so there is nothing to compare"]
+    if figures.real_by_predicted is not None:
+        lines = [f"real clicks are {figures.real_by_predicted:.2f} times the predicted ones ({figures.num_variants} variants)"]
     if figures.slope is not None:
         lines.append(f"calibration slope {figures.slope:.2f} ({figures.slope_low:.2f} to {figures.slope_high:.2f})")
     if figures.realised_share is not None:

@@ -18,6 +18,7 @@ from adcreative.encoders.picture_words.filling import fill_from_pictures, name_r
 from adcreative.errors import CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.score_table import check_base_rate, move_rate
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
@@ -49,6 +50,7 @@ def explain(
     *,
     model: Path | None = None,
     history: AccountHistory | None = None,
+    base_rate: float | None = None,
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -59,10 +61,16 @@ def explain(
     parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates. An
     ad without words has those that stand in its picture (`read` of the explanation names the fields).
 
+    Without `model` the models have seen no results of the account: then no rate is stated (ctr is None, level_unknown True),
+    but how its odds compare with those of an ad of which nothing is known. `base_rate`, the account's mean click rate (0.021:
+    2.1 %), is taken as the rate of the latter, and brings the rate back.
+
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words.
-        ArtifactError: as `load_model`. ConfigError: a file of somebody else would be written over, without `restart`.
+        ArtifactError: as `load_model`. ConfigError: a file of somebody else would be written over, without `restart`, or
+            `base_rate` is no rate.
     """
+    check_base_rate(base_rate)
     from adcreative.catalog.images import picture
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_model, load_tools
@@ -82,6 +90,8 @@ def explain(
         explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
     except _Stopped:
         return ExplanationSummary(explanation={}, path=out, stopped=True)
+    if model is None:
+        explanation = state_level(explanation, base_rate)
     drawn = draw_heat(shown_u8, heat) if heat is not None and shown_u8 is not None else None
     page = render_explanation(explanation, None if shown_u8 is None else Image.fromarray(shown_u8), drawn)
     with own_outputs(outputs, (creative.image_path,), restart=restart):
@@ -152,6 +162,25 @@ def explain_rate(
     if not prediction.enough_data:
         explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
     return explanation, heat, shown_u8
+
+
+def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[str, Any]:
+    """Return the explanation with its rates moved to a base rate, or without them where the level is unknown.
+
+    against_nothing_known: odds of this creative over those of one of which the model knows nothing, less 1.
+    """
+    found = {
+        **explanation, "level_unknown": base_rate is None, "base_rate": base_rate,
+        "against_nothing_known": _change(explanation["log_odds"] - explanation["base_log_odds"]),
+    }  # fmt: skip
+    if base_rate is None:
+        return {**found, **dict.fromkeys(("ctr", "ctr_low", "ctr_high", "log_odds", "base_log_odds", "base_odds"))}
+    base = math.log(base_rate / (1 - base_rate))
+    shift = base - explanation["base_log_odds"]
+    rates = {
+        name: move_rate(explanation[name], shift) for name in ("ctr", "ctr_low", "ctr_high") if explanation[name] is not None
+    }
+    return {**found, **rates, "log_odds": explanation["log_odds"] + shift, "base_log_odds": base, "base_odds": math.exp(base)}
 
 
 def _attribute(predictor: ClickModel, creative: Creative, features: Any, earlier: Any) -> Any:

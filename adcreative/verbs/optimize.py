@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,8 +27,10 @@ from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.model_folder import read_model_manifests
+from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
 
 if TYPE_CHECKING:
+    from adcreative.editor.editor import EditOutcome
     from adcreative.editor.models import EditorTools
     from adcreative.editor.settings import EditorConfig
 
@@ -54,6 +57,7 @@ def optimize(
     model: Path | None = None,
     columns: Path | None = None,
     images: Path | None = None,
+    base_rate: float | None = None,
     config: EditorConfig | Path | None = None,
     seed: int | None = None,
     population: int | None = None,
@@ -79,27 +83,36 @@ def optimize(
     "synthetic-person"; the others are left as they are, and their row says why. Every new line keeps the rules of `brand_kit`,
     a brand manifest. A killed run goes on after the last finished creative.
 
+    Without `model` the models have seen no results of the account: edits are untested, and results and report say which ads are
+    strong among the others, no rates and no gains. A base rate (given, or the mean of the table's own results) brings rates
+    back; gains are then shrunk to what comes true on accounts that a model had not learnt from.
+
     Args:
+        base_rate: mean click rate of the account (0.021: 2.1 %), where no `model` of its own is given.
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
             risk_aversion, look, set_text and scene_model win over it where they are given.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
     Raises:
-        ConfigError: `out` holds a run with other settings or of another catalogue, or a setting or direction is wrong.
+        ConfigError: `out` holds a run with other settings or of another catalogue, or a setting, direction or base rate is
+            wrong.
         ProvenanceError: the consent file cannot be used. CatalogError, EngineError: as `score`.
     """
     from adcreative.editor.settings import fill_config
 
+    check_base_rate(base_rate)
+    batch = batch or BatchConfig()
+    survey = survey_catalog(Path(data), columns, batch.limit, images=images)
+    if model is None and base_rate is None:
+        base_rate = mean_of_results(survey.reader)
     job = OptimizeJob(
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
         directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
-        brand_kit=None if brand_kit is None else read_brand_kit(brand_kit),
+        brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), base_rate=None if model is not None else base_rate,
         config=fill_config(
             config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
             risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
         ),
     )  # fmt: skip
-    batch = batch or BatchConfig()
-    survey = survey_catalog(Path(data), columns, batch.limit, images=images)
     return run_batch(
         _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes),
         survey,
@@ -124,15 +137,19 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         "consents": job.consents.content_hash, **asdict(job.config),
         **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
+        **({} if job.model else {"base_rate": job.base_rate}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
     rests_on = {} if job.model else {"what_gains_rest_on": UNTESTED}
 
     def finish(log: RunLog, is_complete: bool) -> RunSummary:
+        place = None if job.model else _placer(log, job.base_rate)
         if is_complete:
-            log.sort()
-        results = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
+            log.sort(place)
+        results: Sequence[dict[str, Any]] = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
+        if place is not None and not is_complete:
+            results = _Placed(results, place)  # in the file rates are moved once, when all are there
         num_failures = write_failures(failures, _failures(survey, results))
         write_report(
             report, results, settings={**settings, **rests_on, **notes(results)}, image_dir=out / "images", cards=cards,
@@ -164,6 +181,7 @@ class OptimizeJob:
     config: EditorConfig
     signing: SigningConfig | None
     brand_kit: BrandKit | None = None
+    base_rate: float | None = None
     is_rehearsal: bool = False
 
     def load(self, should_stop: ShouldStop) -> Apply:
@@ -206,6 +224,8 @@ class _Editor:
         with disk_faults(self.job.out):
             try:
                 outcome = edit_creative(creative, tools=self.tools, config=config, should_stop=self.should_stop)
+                if not self.job.model:
+                    outcome = replace(outcome, result=self._state_untested(outcome))
                 row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
                 if not self.job.is_rehearsal:
                     stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
@@ -217,6 +237,45 @@ class _Editor:
                 )  # fmt: skip
                 row = {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
         return [] if self.should_stop() else [row]
+
+    def _state_untested(self, outcome: EditOutcome) -> EditResult:
+        """Return the result with what may be said of it by models that have seen no results of the account."""
+        from adcreative.ctr.transfer import read_transfer
+        from adcreative.editor.decision.untested import claim_transferred, withhold_rates
+
+        if self.job.base_rate is None:
+            return withhold_rates(outcome.result, outcome.verdict)
+        return claim_transferred(outcome.result, outcome.verdict, read_transfer())
+
+
+class _Placed(Sequence[dict[str, Any]]):
+    """Rows as `place` returns them, each read whenever it is looked at."""
+
+    def __init__(self, rows: Sequence[dict[str, Any]], place: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        self.rows, self.place = rows, place
+
+    def __getitem__(self, number: Any) -> Any:
+        return _Placed(self.rows[number], self.place) if isinstance(number, slice) else self.place(self.rows[number])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def _placer(log: RunLog, base_rate: float | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what gives a row its strength among the originals of the run, and its rates the level that is stated."""
+    from adcreative.editor.decision.untested import shift_level
+
+    ordered = sorted(float(row["rank_score"]) for row in log.rows.values() if row.get("rank_score") is not None)
+    rates = [1 / (1 + math.exp(-score)) for score in ordered]  # in the same order whoever worked through the ads
+    shift = round(find_shift(rates, base_rate), 9) if rates and base_rate else 0.0
+
+    def place(row: dict[str, Any]) -> dict[str, Any]:
+        if row.get("rank_score") is None:
+            return row
+        strength = measure_strength(float(row["rank_score"]), ordered)
+        return {**shift_level(row, shift), "strength_original": None if strength == "" else strength}
+
+    return place
 
 
 def _failures(survey: Survey, results: Sequence[dict[str, Any]]) -> Iterator[FailedCreative]:

@@ -58,11 +58,11 @@ def finish_rows(rows: Sequence[Mapping[str, Any]], level: Level, *, by: str = ""
         rows: what `score_rows` made, in order, without failures; "segments" of a row: value -> its three rates.
         by: column whose values get a row each.
     """
-    shift = _find_shift([row["ctr"] for row in rows], level.base_rate) if level.base_rate and not level.is_known else 0.0
+    shift = find_shift([row["ctr"] for row in rows], level.base_rate) if level.base_rate and not level.is_known else 0.0
     ordered = sorted(row["ctr"] for row in rows)
     for row in rows:
         told: dict[str, Any] = {name: row[name] for name in SCORE_COLUMNS if name in row}
-        told["strength"] = _strength(row["ctr"], ordered)
+        told["strength"] = measure_strength(row["ctr"], ordered)
         segments: Mapping[str, Sequence[float]] = row.get("segments", {}) if by else {"": [row[name] for name in _RATES]}
         for value, rates in segments.items():
             yield {**told, **_state_rates(rates, row, level, shift, told), **({SEGMENT: f"{by}={value}"} if by else {})}
@@ -76,10 +76,10 @@ def _state_rates(
     if not level.is_known and not level.base_rate:
         said = f"{str(told['evidence']).removesuffix('.')}; {HOW_TO_KNOW}."
         return {"ctr": LEVEL_UNKNOWN, "ctr_low": "", "ctr_high": "", "evidence": said}
-    return {name: float(f"{_move(rate, shift):.6g}") for name, rate in zip(_RATES, rates, strict=True)}
+    return {name: float(f"{move_rate(rate, shift):.6g}") for name, rate in zip(_RATES, rates, strict=True)}
 
 
-def _strength(rate: float, ordered: Sequence[float]) -> float | str:
+def measure_strength(rate: float, ordered: Sequence[float]) -> float | str:
     """Return the share (0..1) of the table's other ads that are predicted below this one, ties half; "" for a lone ad."""
     if len(ordered) < 2:
         return ""
@@ -87,18 +87,18 @@ def _strength(rate: float, ordered: Sequence[float]) -> float | str:
     return round((below + ties / 2) / (len(ordered) - 1), 3)
 
 
-def _move(rate: float, shift: float) -> float:
+def move_rate(rate: float, shift: float) -> float:
     """Return a rate whose log-odds are moved."""
     odds = rate / max(1 - rate, 1e-12) * math.exp(shift)
     return odds / (1 + odds)
 
 
-def _find_shift(rates: Sequence[float], base_rate: float) -> float:
+def find_shift(rates: Sequence[float], base_rate: float) -> float:
     """Return what moves the log-odds so that the rates average to the base rate, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(80):
         middle = (low + high) / 2
-        if sum(_move(rate, middle) for rate in rates) / len(rates) < base_rate:
+        if sum(move_rate(rate, middle) for rate in rates) / len(rates) < base_rate:
             low = middle
         else:
             high = middle

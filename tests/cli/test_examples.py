@@ -37,6 +37,7 @@ from tests.catalog.conftest import write_csv
 from tests.ctr.account.accounts import plant_account
 from tests.delivery.conftest import result_row
 from tests.delivery.test_campaign_verbs import write_results
+from tests.fake_models import Outcome
 from tests.stylegan.foreign import originals
 
 COMMANDS = command_docs()[1:]
@@ -123,12 +124,13 @@ def _line() -> dict[str, Any]:
             "added": {"spearman": figure, "mae": figure}}  # fmt: skip
 
 
-def _keep(creative: Any, **_: Any) -> SimpleNamespace:
+def _keep(creative: Any, **_: Any) -> Outcome:
     values = result_row(
         creative.row, file_name=creative.file_name, ad_name=creative.ad_name, status="kept", edits=(), edited_image=""
     )
-    known = {name: value for name, value in values.items() if name in EditResult.__dataclass_fields__}
-    return SimpleNamespace(result=EditResult(**known), control_u8=None, image_u8=None)
+    nested = ("search", "alternatives", "faces")
+    known = {name: value for name, value in values.items() if name in EditResult.__dataclass_fields__ and name not in nested}
+    return Outcome(result=EditResult(**known), image_u8=None)
 
 
 def _write_creatives(folder: Path, num: int) -> Path:

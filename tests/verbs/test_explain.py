@@ -22,7 +22,7 @@ from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
 from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
-from adcreative.errors import CatalogError, CreativeError
+from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.report.explanation import LOWERS_RGB, RAISES_RGB, draw_heat
 from adcreative.verbs import loading as tools
@@ -83,7 +83,7 @@ def picture_path(tmp_path: Path) -> Path:
 
 def test_it_writes_heat_values_and_a_page_that_asks_for_nothing(picture_path: Path, tmp_path: Path) -> None:
     creative = Creative(file_name="<b>ad.png", image_path=picture_path, headline="Try it free", brand="x")
-    summary = pipeline.explain(creative, tmp_path / "why")
+    summary = pipeline.explain(creative, tmp_path / "why", base_rate=0.02)
     written = {path.name for path in (tmp_path / "why").iterdir()}
     assert written == {".adcreative.json", "explanation.html", "explanation.json", "heat.png"}
     found = json.loads((tmp_path / "why" / "explanation.json").read_text())
@@ -159,3 +159,20 @@ def test_heat_is_drawn_where_it_is_and_in_the_colour_of_its_sign() -> None:
     assert np.abs(drawn[77, 77] - (0.7 * np.array(LOWERS_RGB) + 30)).max() < 25
     assert (drawn[40, 40] == 100).all()
     assert (np.asarray(draw_heat(image_u8, np.zeros((4, 4)))) == 100).all()
+
+
+def test_the_level_is_unknown_without_own_results_and_a_base_rate_brings_it_back(picture_path: Path, tmp_path: Path) -> None:
+    ad = Creative(image_path=picture_path, headline="free")
+    summary = pipeline.explain(ad, tmp_path / "why")
+    found = summary.explanation
+    assert found["level_unknown"]
+    assert [found[name] for name in ("ctr", "ctr_low", "ctr_high", "log_odds", "base_odds")] == [None] * 5
+    page = (tmp_path / "why" / "explanation.html").read_text()
+    assert "The level is unknown" in page
+    assert "odds of a click against an ad of which nothing is known" in page
+    told = pipeline.explain(ad, tmp_path / "why", base_rate=0.05).explanation
+    assert told["base_odds"] == pytest.approx(0.05 / 0.95)
+    assert told["ctr_low"] < told["ctr"] < told["ctr_high"]
+    assert told["log_odds"] - told["base_log_odds"] == pytest.approx(np.log1p(found["against_nothing_known"]))
+    with pytest.raises(ConfigError, match="a click rate between 0 and 1"):
+        pipeline.explain(ad, tmp_path / "why", base_rate=1.5)

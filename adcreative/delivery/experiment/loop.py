@@ -197,7 +197,7 @@ def read_outcomes(store: Path) -> list[dict[str, Any]]:
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
         row["ctr_real"] = row["clicks"] / row["impressions"]
-        row["real_by_predicted"] = row["ctr_real"] / row["ctr_predicted"]
+        row["real_by_predicted"] = row["ctr_real"] / row["ctr_predicted"] if row["ctr_predicted"] else None
         row["date_start"], row["date_end"] = (
             "" if value in _ALL_TIME else value for value in (row["date_start"], row["date_end"])
         )

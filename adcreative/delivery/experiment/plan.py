@@ -36,6 +36,8 @@ class PlanSettings:
     level: chance of a wrong answer. baseline_ctr: the account's own click rate, in place of the predicted one, because a
     model of another market gets ratios better than levels. realised_share: the part of a predicted uplift to plan for; what
     `import-results` measured, else 1. max_days: longer is warned of, as audiences and seasons change. min_clicks: per arm.
+    detect: the smallest relative change worth finding, planned for where the run predicts none because its models have seen no
+    results of the account.
     """
 
     daily_impressions: int
@@ -45,6 +47,7 @@ class PlanSettings:
     realised_share: float = 1.0
     max_days: int = 28
     min_clicks: int = 100
+    detect: float = 0.1
 
     def __post_init__(self) -> None:
         faults = []
@@ -58,13 +61,16 @@ class PlanSettings:
             faults.append(f"the baseline click rate must be in (0, 1), got {self.baseline_ctr}; write 1.2 % as 0.012")
         if not 0 < self.realised_share <= 2:
             faults.append(f"the realised share must be in (0, 2], got {self.realised_share}")
+        if not 0.01 <= self.detect <= 2:
+            faults.append(f"the change worth finding must be in [0.01, 2], got {self.detect}; write 10 % as 0.1")
         if faults:
             raise ConfigError("; ".join(faults))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedArm:
-    """One variant against its control; sizes and days are None when no uplift is predicted.
+    """One variant against its control; sizes and days are None when no uplift is predicted. uplift_predicted is None for an
+    untested edit, whose sizes are those of the change worth finding.
 
     uplift_low, uplift_high: 90 % interval of the change (None: the run does not say); impressions_per_arm_low, days_low: what
     the test needs when only the low end is true, None when that is no gain.
@@ -75,7 +81,7 @@ class PlannedArm:
     variant: Variant
     baseline_ctr: float
     expected_ctr: float
-    uplift_predicted: float
+    uplift_predicted: float | None
     uplift_low: float | None
     uplift_high: float | None
     effect_scale: float | None
@@ -151,7 +157,11 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
             f"{num_long} of {len(arms)} comparisons need more than {settings.max_days} days because {len(variants)} ads share "
             f"{settings.daily_impressions:,} impressions a day; test the most promising ones first, or one after another"
         )
-    if any(arm.uplift_predicted > 0 and arm.uplift_low is None for arm in arms):
+    if any(arm.variant.is_untested for arm in arms):
+        warnings.append(
+            f"the edits are untested: the sizes are those that find a change of {settings.detect:.0%}, not a prediction"
+        )
+    if any((arm.uplift_predicted or 0) > 0 and arm.uplift_low is None for arm in arms):
         warnings.append(
             "an earlier version made this run and did not say how sure it is of each change, so the plan shows no low end; "
             "optimize --restart makes it anew"
@@ -165,12 +175,18 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
 def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_per_arm: float, num_members: int) -> PlannedArm:
     """Plan one comparison; daily_per_arm impressions reach each arm each day, num_members arms belong to the test."""
     baseline = settings.baseline_ctr or control.ctr
-    uplift = variant.ctr / control.ctr - 1
+    if baseline is None:
+        raise ConfigError(
+            "the run states no click rates, because its models have seen no results of the account; give its usual click rate "
+            "(--baseline-ctr 0.012), or learn from results first (adcreative train)"
+        )
+    uplift = variant.ctr / control.ctr - 1 if variant.ctr and control.ctr else None
     low, high = variant.uplift_low, variant.uplift_high
-    expected = baseline * (1 + settings.realised_share * uplift)
+    is_planned_blind = variant.is_untested or uplift is None
+    expected = baseline * (1 + (settings.detect if is_planned_blind else settings.realised_share * (uplift or 0.0)))
     warnings: list[str] = []
     size = size_peeking = size_low = days = days_peeking = days_low = clicks = scale = None
-    if uplift <= 0 or expected <= baseline:
+    if expected <= baseline:
         warnings.append("no uplift is predicted; there is nothing to test")
     elif expected >= 1:
         warnings.append(f"the expected click rate is {expected:.0%}, which cannot be; check the baseline")
@@ -193,11 +209,12 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
             warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
         if clicks < settings.min_clicks:
             warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")
-    if low is not None and low <= 0:
+    if low is not None and low <= 0 and not is_planned_blind:
         warnings.append(
             f"the predicted gain may be zero or less: nine times in ten it lies between {low:+.0%} and {(high or 0):+.0%}"
         )
-    if variant.ctr_judge is not None and control.ctr_judge is not None and variant.ctr_judge <= control.ctr_judge:
+    views = variant.ctr_judge, control.ctr_judge
+    if not is_planned_blind and views[0] is not None and views[1] is not None and views[0] <= views[1]:
         warnings.append("the second model predicts no uplift")
     return PlannedArm(
         test=variant.test, control=control, variant=variant, baseline_ctr=baseline, expected_ctr=expected,
@@ -238,5 +255,5 @@ def _csv_row(variant: Variant) -> dict[str, Any]:
     return {
         "test": variant.test, "arm": variant.arm, "variant_id": variant.variant_id, "name": variant.name,
         "campaign": variant.campaign, "file_name": creative.file_name, "headline": creative.headline,
-        "description": creative.description, "ctr_predicted": round(variant.ctr, 6),
+        "description": creative.description, "ctr_predicted": None if variant.ctr is None else round(variant.ctr, 6),
     }  # fmt: skip

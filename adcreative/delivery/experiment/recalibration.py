@@ -26,7 +26,7 @@ class Recalibration:
     num_tests: int
     impressions: int
     clicks: int
-    real_by_predicted: float
+    real_by_predicted: float | None
     slope: float | None
     slope_low: float | None
     slope_high: float | None
@@ -49,16 +49,18 @@ def recalibrate(outcomes: Sequence[Mapping[str, Any]]) -> Recalibration:
     Source: Cox 1958 and Miller, Hui & Tierney 1991 for slope and intercept; weighted least squares through the origin.
 
     Args:
-        outcomes: rows of `loop.read_outcomes`, at least one.
+        outcomes: rows of `loop.read_outcomes`, at least one; those without a prediction count for nothing but their number.
     """
+    everything, outcomes = outcomes, [row for row in outcomes if row["ctr_predicted"] is not None]
     predicted = np.array([row["ctr_predicted"] for row in outcomes])
     impressions = np.array([row["impressions"] for row in outcomes], float)
     clicks = np.array([row["clicks"] for row in outcomes], float)
     slope, slope_error, intercept = _fit_line(logit(predicted), impressions, clicks)
     share, share_error, num_tests = _fit_share(outcomes)
+    expected = float((predicted * impressions).sum())
     return Recalibration(
-        num_variants=len(outcomes), num_tests=num_tests, impressions=int(impressions.sum()), clicks=int(clicks.sum()),
-        real_by_predicted=float(clicks.sum() / (predicted * impressions).sum()),
+        num_variants=len(everything), num_tests=num_tests, impressions=int(impressions.sum()), clicks=int(clicks.sum()),
+        real_by_predicted=float(clicks.sum() / expected) if expected else None,
         slope=slope, slope_low=_edge(slope, -slope_error), slope_high=_edge(slope, slope_error), intercept=intercept,
         realised_share=share, realised_share_low=_edge(share, -share_error), realised_share_high=_edge(share, share_error),
     )  # fmt: skip
@@ -70,7 +72,7 @@ def _edge(value: float | None, error: float) -> float | None:
 
 def _fit_line(x: np.ndarray, impressions: np.ndarray, clicks: np.ndarray) -> tuple[float | None, float, float | None]:
     """Return slope, its standard error, and intercept of the binomial regression, by Newton's method."""
-    if np.ptp(x) < 1e-9 or not 0 < clicks.sum() < impressions.sum():
+    if not len(x) or np.ptp(x) < 1e-9 or not 0 < clicks.sum() < impressions.sum():
         return None, 0.0, None
     centre = float(x.mean())
     design = np.stack([np.ones_like(x), x - centre], axis=1)

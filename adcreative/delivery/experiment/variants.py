@@ -28,7 +28,8 @@ _MAX_NAME_CHARS = 80
 class Variant:
     """One arm of a test.
 
-    creative holds what is shown, file_name relative to `run_dir`; ctr is the predicted click rate (0..1); uplift_low,
+    creative holds what is shown, file_name relative to `run_dir`; ctr is the predicted click rate (0..1), None in a run without
+    rates (EditResult.is_untested); uplift_low,
     uplift_high: 90 % interval of the predicted change against the control (0.1: ten percent more), None in runs of versions
     that did not write one; test is equal for the arms of one test.
     """
@@ -41,10 +42,11 @@ class Variant:
     run_dir: Path
     run_hash: str
     creative: Creative
-    ctr: float
+    ctr: float | None
     ctr_judge: float | None = None
     uplift_low: float | None = None
     uplift_high: float | None = None
+    is_untested: bool = False
     edits: tuple[str, ...] = ()
 
     @property
@@ -143,6 +145,7 @@ def _build_arms(
     edits = tuple(f"{edit['direction']} {edit['strength']:+.2f}" for edit in result["edits"])
     content = {name: result[name] for name in ("file_name", "ad_name", "headline_edited", "description_edited", "edits")}
     key = json.dumps([result["row"], content], sort_keys=True, ensure_ascii=False)
+    is_without_rates = bool(result.get("is_untested")) and result["ctr_original"] is None
     arms = []
     for arm, kind, image in ((CONTROL, "original", "original_image"), (EDITED, "edited", "edited_image")):
         button = result.get("cta_edited") if arm == EDITED else ""  # runs of earlier versions have none
@@ -158,7 +161,8 @@ def _build_arms(
             Variant(
                 variant_id=variant_id, test=f"{result['row']:05d}", arm=arm, name=build_name(named, arm, variant_id),
                 campaign=campaign, run_dir=run_dir, run_hash=run_hash, creative=creative,
-                ctr=_number(result[f"ctr_{kind}"]), ctr_judge=result.get(f"ctr_{kind}_judge"),
+                ctr=None if is_without_rates else _number(result[f"ctr_{kind}"]), is_untested=bool(result.get("is_untested")),
+                ctr_judge=result.get(f"ctr_{kind}_judge"),
                 uplift_low=result.get("uplift_low") if is_edit else None,
                 uplift_high=result.get("uplift_high") if is_edit else None, edits=edits if is_edit else (),
             )

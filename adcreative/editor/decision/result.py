@@ -65,10 +65,12 @@ def build_result(
         model.predict([creative], [original.features])[0] for model in (tools.predictor, tools.judge, tools.auditor)
     )
     uplift, judged, audited, evidence, change_low, change_high = 0.0, 0.0, 0.0, before.evidence, None, None
+    by_words: float | None = None
     if delivered and verdict:
         change_low, change_high = uplift_interval(before.ctr, verdict)
         uplift, judged, audited = verdict.expected, verdict.judged, verdict.audited
         evidence = tools.predictor.predict([final], [delivered.features])[0].evidence
+        by_words = _change_by_words(original, delivered, tools)
     edits = delivered.edits if delivered else ()
     unedited = 1.0 if original.has_open_faces else None
     return EditResult(
@@ -88,7 +90,18 @@ def build_result(
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
         read_fields=creative.read_fields, words_in_picture=delivered.text_note if delivered else "",
         enough_data=before.enough_data,
+        change_by_words=by_words,
     )  # fmt: skip
+
+
+def _change_by_words(original: Original, edit: FinalEdit, tools: EditorTools) -> float:
+    """Return the predictor's change of log-odds with the new words and the original's picture."""
+    if all(getattr(edit.creative, kind) == getattr(original.creative, kind) for kind in WORDS):
+        return 0.0
+    reworded = replace(original.creative, **{kind: getattr(edit.creative, kind) for kind in WORDS})
+    features = original.features.with_words_of(edit.features)
+    change, _ = predict_uplift(tools.predictor, [original.creative, reworded], [original.features, features])
+    return float(change[0])
 
 
 def move_rate(rate: float, change: float) -> float:

@@ -16,7 +16,7 @@ from adcreative.delivery.experiment.recalibration import recalibrate
 from adcreative.delivery.experiment.variants import Variant, read_variants
 from adcreative.errors import CatalogError
 from tests.catalog.conftest import write_csv
-from tests.delivery.conftest import HOSTILE
+from tests.delivery.conftest import HOSTILE, result_row
 
 pytest.importorskip("duckdb")
 
@@ -174,3 +174,17 @@ def test_what_the_data_do_not_say_is_none() -> None:
     ]
     assert recalibrate(split).slope is None
     assert not math.isnan(recalibrate(split).real_by_predicted)
+
+
+def test_results_of_a_run_without_rates_are_kept_and_compared_with_nothing(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    row = result_row(1, is_untested=True, ctr_original=None, ctr_edited=None)
+    untested = read_variants(make_run([row], "untested"), "spring")
+    store = tmp_path / "a.duckdb"
+    import_results(store, export(tmp_path / "m.csv", [(v.name, 1000, 20) for v in untested]), untested)
+    outcomes = read_outcomes(store)
+    assert [(one["ctr_real"], one["real_by_predicted"]) for one in outcomes] == [(0.02, None)] * 2
+    figures = recalibrate(outcomes)
+    assert (figures.num_variants, figures.real_by_predicted, figures.slope, figures.realised_share) == (2, None, None, None)
+    assert write_training_table(outcomes, tmp_path / "next") == 2

@@ -164,3 +164,33 @@ def test_folders_without_a_run_or_without_edits_are_refused(make_run: Callable[.
         plan_test([], PlanSettings(daily_impressions=1))
     with pytest.raises(ConfigError, match="needs one control"):
         plan_test(read_variants(make_run(name="b"), "s")[1:2], PlanSettings(daily_impressions=1))
+
+
+def untested_row(row: int, **values: object) -> dict[str, object]:
+    rates = [name for name in result_row(row) if name.startswith(("ctr_", "uplift_"))]
+    return result_row(row, **{**dict.fromkeys(rates), "is_untested": True, **values})
+
+
+def test_untested_edits_are_planned_for_the_change_worth_finding(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    variants = read_variants(make_run([untested_row(1)]), "spring")
+    assert [variant.ctr for variant in variants] == [None, None]
+    with pytest.raises(ConfigError, match=r"states no click rates.*--baseline-ctr"):
+        plan_test(variants, PlanSettings(daily_impressions=10_000))
+    settings = PlanSettings(daily_impressions=10_000, baseline_ctr=0.01, detect=0.2, realised_share=0.5)
+    plan = plan_test(variants, settings)
+    (arm,) = plan.arms
+    assert arm.uplift_predicted is None
+    assert arm.impressions_per_arm == fixed_sample_size(0.01, 0.012, power=0.8, level=0.05)
+    assert "find a change of 20%, not a prediction" in plan.warnings[0]
+    assert arm.warnings == ()
+    written = json.loads(write_plan(plan, tmp_path / "plan").read_text())
+    assert written["tests"][0]["uplift_predicted"] is None
+    with_level = read_variants(make_run([result_row(2, is_untested=True, ctr_edited=0.0201)], "leveled"), "spring")
+    (arm,) = plan_test(with_level, PlanSettings(daily_impressions=10_000)).arms
+    assert arm.impressions_per_arm == fixed_sample_size(0.02, 0.022, power=0.8, level=0.05)
+
+
+@pytest.mark.parametrize("detect", [0.0, 3.0])
+def test_a_change_worth_finding_is_a_share(detect: float) -> None:
+    with pytest.raises(ConfigError, match=r"change worth finding must be in \[0.01, 2\]"):
+        PlanSettings(daily_impressions=10, detect=detect)

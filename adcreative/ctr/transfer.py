@@ -1,0 +1,47 @@
+"""How far predicted changes come true on an account that a model has not learnt from (transfer.toml). Loads no torch.
+
+A model that was fitted elsewhere may order the ads of its own data and still say nothing about those of another account. What
+is stated of such a change is its prediction times a slope that was measured by leaving one account out.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeTransfer:
+    """Slope of observed on predicted change (log-odds) between accounts, and its deviation between accounts.
+
+    words: of new words; picture: of a changed picture and changed faces.
+    """
+
+    words: float
+    words_between: float
+    picture: float
+    picture_between: float
+
+    def claim(self, change: float, by_words: float) -> tuple[float, float]:
+        """Return what may be stated of a predicted change, and its deviation between accounts, both log-odds.
+
+        Args:
+            change: predicted, all parts together. by_words: the part of it that new words bring.
+        """
+        rest = change - by_words
+        deviation = math.hypot(self.words_between * by_words, self.picture_between * rest)
+        return self.words * by_words + self.picture * rest, deviation
+
+
+@lru_cache(maxsize=1)
+def read_transfer() -> ChangeTransfer:
+    """Return the measured transfer."""
+    found = tomllib.loads((files("adcreative") / "ctr" / "transfer.toml").read_text(encoding="utf-8"))
+    words, picture = found["words"], found["picture"]
+    return ChangeTransfer(
+        words=float(words["slope"]), words_between=float(words["between_accounts"]), picture=float(picture["slope"]),
+        picture_between=float(picture["between_accounts"]),
+    )  # fmt: skip
