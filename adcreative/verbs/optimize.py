@@ -51,32 +51,15 @@ def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def optimize(
-    data: Path,
-    out: Path,
-    *,
-    model: Path | None = None,
-    columns: Path | None = None,
-    images: Path | None = None,
-    base_rate: float | None = None,
-    config: EditorConfig | Path | None = None,
-    seed: int | None = None,
-    population: int | None = None,
-    generations: int | None = None,
-    algorithm: str | None = None,
-    risk_aversion: float | None = None,
-    copywriter: str = "smollm2",
-    directions: Sequence[str] | None = None,
-    consent: Path | None = None,
-    brand_kit: Path | None = None,
-    signing: SigningConfig | None = None,
-    look: bool | None = None,
-    set_text: bool | None = None,
-    scene_model: str | None = None,
-    notes: Notes = no_notes,
-    batch: BatchConfig | None = None,
-    progress: Progress = silent,
-    should_stop: ShouldStop = never,
-) -> RunSummary:
+    data: Path, out: Path, *,
+    model: Path | None = None, columns: Path | None = None, images: Path | None = None, base_rate: float | None = None,
+    config: EditorConfig | Path | None = None, seed: int | None = None, population: int | None = None,
+    generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
+    copywriter: str = "smollm2", directions: Sequence[str] | None = None, consent: Path | None = None,
+    brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
+    set_text: bool | None = None, scene_model: str | None = None, notes: Notes = no_notes, batch: BatchConfig | None = None,
+    progress: Progress = silent, should_stop: ShouldStop = never,
+) -> RunSummary:  # fmt: skip
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
 
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
