@@ -124,12 +124,13 @@ def _embed(creatives: Sequence[Creative]) -> np.ndarray:
     from adcreative.verbs.loading import load_tools
 
     words = [Creative(headline=one.headline, primary_text=one.body) for one in creatives]
-    found = load_tools().extractor.extract(words)
+    whole, *found = load_tools().extractor.extract([Creative(headline="a headline", primary_text="a body"), *words])
     rows = []
     for one in found:
         if isinstance(one, CreativeError):
             raise one
-        rows.append(np.concatenate([np.zeros(384) if part is None else np.asarray(part) for part in (one.text, one.body)]))
+        pairs = ((one.text, whole.text), (one.body, whole.body))  # type: ignore[union-attr]
+        rows.append(np.concatenate([np.zeros_like(full) if part is None else np.asarray(part) for part, full in pairs]))
     return np.array(rows, np.float64)
 
 
