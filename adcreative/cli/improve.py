@@ -92,7 +92,8 @@ def optimize(
             data, out, columns=columns, images=images, model=model, base_rate=base_rate, config=config, seed=seed,
             population=population, generations=generations, algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm,
             directions=direction, consent=consent, brand_kit=brand_kit,
-            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None, set_text=set_text, scene_model=scene_model or None, batch=batch, progress=progress, should_stop=should_stop,
+            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None, set_text=set_text,
+            scene_model=scene_model or None, batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)
 
