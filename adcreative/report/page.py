@@ -18,6 +18,7 @@ from typing import Any
 from adcreative.creative import FailedCreative
 from adcreative.report import pictures, words
 from adcreative.report.alternatives import OtherEdit, list_alternatives
+from adcreative.report.best_pairs import NUM_LOOKED_AT, BestPair, pick_pairs
 from adcreative.report.drift import measure_drift
 from adcreative.report.rates import (
     Lift,
@@ -123,6 +124,7 @@ def write_report(
         "title": str(settings.get("title") or "What the edits are expected to do"),
         "written": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         "summary": summary,
+        "best_pairs": _best_pairs(best, calibration, Path(image_dir)),
         "drift": measure_drift(results),
         "rows": [_card(row, number, calibration) for number, row in enumerate(best, 1)],
         "num_rows": len(results),
@@ -148,6 +150,11 @@ def write_report(
     finally:
         part_path.unlink(missing_ok=True)
     return path
+
+
+def _best_pairs(best: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path) -> tuple[BestPair, ...]:
+    lifts = [measure_lift(row, is_calibrated=bool(calibration)) for row in best[:NUM_LOOKED_AT]]
+    return pick_pairs(best, [None if lift.missing else lift.over_original for lift in lifts], image_dir)
 
 
 def _rank(row: Mapping[str, Any], *, is_calibrated: bool) -> tuple[int, float]:

@@ -23,6 +23,7 @@ from tests.bench.long_history import long_history_figures
 from tests.bench.memory import memory_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.serving import serving_figures
+from tests.bench.set_text import set_text_figures
 from tests.bench.synthesis import synthesis_figures
 
 
@@ -58,6 +59,7 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "long-history": (long_history_figures, {"repeats": 1}),
     "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
+    "set-text": (set_text_figures, {"num": 2}),
     "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
 }
 

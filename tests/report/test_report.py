@@ -66,8 +66,18 @@ def test_page_is_self_contained_and_asks_for_nothing(image_dir: Path) -> None:
     page = report(image_dir, edited_row())
     assert "default-src 'none'" in page
     assert not re.findall(r"""(?:src|href|url\()\s*=?\s*["']?(?!data:|#)(?:https?:|//|file:|images/)""", page)
-    assert len(re.findall(r'<img [^>]*src="data:image/jpeg;base64,', page)) == 5  # before, after, three close-ups
+    assert (
+        len(re.findall(r'<img [^>]*src="data:image/jpeg;base64,', page)) == 7
+    )  # pair at the top, before, after, three close-ups
     assert page.count("<script") == 1
+
+
+def test_the_control_is_behind_the_details_and_the_best_pair_at_the_top(image_dir: Path) -> None:
+    page = report(image_dir, edited_row())
+    assert page.index('class="pair-best"') < page.index("At a glance")
+    assert (
+        page.index("Close-up after") < page.index("Details: the technical check") < page.index('alt="Close-up of the control"')
+    )
 
 
 def test_embedded_pictures_are_small(image_dir: Path) -> None:

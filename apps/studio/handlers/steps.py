@@ -207,13 +207,15 @@ def _write_public_trail(run: Path) -> Path:
 
 
 def _zip(run: Path) -> Path:
-    """Write the whole run folder as a zip, previews left out and without paths of this machine."""
+    """Write the run folder as a zip, without previews, without the control pictures and without paths of this machine."""
     path, trail = run / PACKAGE, _write_public_trail(run)
     path.unlink(missing_ok=True)
     members = [
         member
         for member in sorted(run.rglob("*"))
-        if member.is_file() and not {"preview", PUBLIC} & set(member.relative_to(run).parts)
+        if member.is_file()
+        and not member.name.endswith(".control.png")  # a technical check: it is no picture to show
+        and not {"preview", PUBLIC} & set(member.relative_to(run).parts)
     ]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:
