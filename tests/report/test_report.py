@@ -68,7 +68,7 @@ def test_page_is_self_contained_and_asks_for_nothing(image_dir: Path) -> None:
     assert not re.findall(r"""(?:src|href|url\()\s*=?\s*["']?(?!data:|#)(?:https?:|//|file:|images/)""", page)
     assert (
         len(re.findall(r'<img [^>]*src="data:image/jpeg;base64,', page)) == 7
-    )  # pair at the top, before, after, three close-ups
+    )  # a pair at the top, before, after, three close-ups
     assert page.count("<script") == 1
 
 
