@@ -27,6 +27,7 @@ from adcreative.verbs.account import (
     write_mapping,
 )
 from adcreative.verbs.app import launch_app
+from adcreative.verbs.audit_personas import audit_personas
 from adcreative.verbs.benchmark import benchmark
 from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
 from adcreative.verbs.campaign import export, import_results, plan_test, read_out
@@ -66,6 +67,7 @@ __all__ = [
     "RunSummary",
     "Studio",
     "approve",
+    "audit_personas",
     "benchmark",
     "benchmark_bars",
     "check",

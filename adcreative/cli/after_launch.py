@@ -92,3 +92,26 @@ def place(
             min_fit=min_fit, label=label, restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "ad{s} placed")
+
+
+@commands.command("audit-personas", rich_help_panel=PANEL)
+def audit_personas(
+    answers: Annotated[Path, typer.Argument(help="Table of person, creative, rating or click, traits; or ADS-16.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON to write; effects beside it as CSV.")],
+    creatives: Annotated[Path | None, typer.Option(help="The ads that were answered: folder or table.")] = None,
+    personas: Annotated[Path | None, typer.Option(help="TOML: one table of traits a persona, to rank ads for.")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+) -> None:
+    """Measure whether declared audience profiles say which ads are preferred, and which trait goes with which feature.
+
+    Example: adcreative audit-personas answers.csv --creatives account/ --personas personas.toml --out audit.json
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.audit_personas(
+            answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
+    print_outcome(summary, "person{s} asked")

@@ -139,7 +139,8 @@ def _write_creatives(folder: Path, num: int) -> Path:
     for number in range(num):
         name = f"ad{number}.png"
         Image.fromarray(rng.integers(0, 255, (64, 80, 3)).astype(np.uint8)).save(folder / name)
-        rows.append({"file_name": name, "ad_name": f"Ad {number}", "headline": f"Sleep better {number}", "brand": "Somnia",
+        rows.append({"file_name": name, "ad_name": f"Ad {number}", "headline": f"Sleep better {number}{'?' * (number % 2)}",
+                     "brand": "Somnia",
                      "test_id": f"t{number // 2}", "impressions": 5000, "clicks": int(rng.integers(40, 160))})  # fmt: skip
     return write_csv(folder / "metadata.csv", rows)
 
@@ -159,6 +160,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
     write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
     pd.DataFrame({"click": [0, 1], "placement": ["feed", "story"]}).to_parquet(root / "impressions.parquet")
+    answers = [
+        {"person": f"P{who}", "creative": f"Ad {ad}", "rating": (who * ad) % 5 + 1, "openness": who % 7}
+        for who in range(30)
+        for ad in range(12)
+    ]
+    write_csv(root / "answers.csv", answers)
+    (root / "personas.toml").write_text('["Explorers"]\nopenness = 6\n')
     (root / "article.md").write_text("Sleep matters.\n\nSo does a walk.\n")
     showings = {
         "creative": [f"Ad {number % 12}" for number in range(2400)],

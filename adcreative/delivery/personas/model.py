@@ -79,9 +79,10 @@ def fit_persona_model(responses: Responses, *, strength: float | None = None) ->
     Args:
         strength: of the ridge; chosen on left-out people when None.
     Raises:
-        TrainingError: fewer than 20 people or 10 ads, or all answers are the same.
+        TrainingError: all answers are the same.
     """
-    check_responses(responses)
+    if not len(responses.value) or np.ptp(responses.value) == 0:
+        raise TrainingError("all answers are the same, so nothing tells the ads apart")
     prepared = _Prepared(responses)
     return prepared.fit(_choose_strength(responses) if strength is None else strength)
 
@@ -122,8 +123,6 @@ def check_responses(responses: Responses) -> None:
     people, ads = len(np.unique(responses.person)), len(np.unique(responses.ad))
     if people < MIN_PEOPLE or ads < MIN_ADS:
         raise TrainingError(f"{people} people and {ads} ads have answers; at least {MIN_PEOPLE} and {MIN_ADS} are needed")
-    if np.ptp(responses.value) == 0:
-        raise TrainingError("all answers are the same, so nothing tells the ads apart")
 
 
 def _choose_strength(responses: Responses) -> float:

@@ -83,7 +83,7 @@ def test_an_effect_moves_the_ads_with_the_feature() -> None:
 def test_too_few_people_or_answers_that_are_all_the_same_are_refused() -> None:
     responses, _ = plant()
     with pytest.raises(TrainingError, match="10 people and 300 ads have answers"):
-        fit_persona_model(responses.of_people(np.arange(10)))
+        audit_personas(responses.of_people(np.arange(10)))
     same = Responses(person=responses.person, ad=responses.ad, value=np.full(len(responses.value), 3.0),
                      traits=responses.traits, features=responses.features)  # fmt: skip
     with pytest.raises(TrainingError, match="all answers are the same"):

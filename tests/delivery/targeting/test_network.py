@@ -1,0 +1,107 @@
+"""The encoder learns what belongs together; hard negatives by clustered batches pay; the index finds, is saved and loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+
+from adcreative.delivery.targeting.index import LabelIndex
+from adcreative.delivery.targeting.network import (
+    Inputs,
+    TargetEncoder,
+    TargetingConfig,
+    hard_negative_loss,
+    train_encoder,
+    tune_labels,
+)
+from adcreative.errors import ArtifactError, ConfigError
+from adcreative.metrics.labels import precision_at
+
+
+def dense(rows: np.ndarray) -> Inputs:
+    return Inputs(grams=csr_matrix((len(rows), 0)), dense=rows)
+
+
+def plant(num_topics: int, points_each: int, seed: int = 0) -> tuple[Inputs, Inputs, csr_matrix]:
+    """Points whose dense part tells the topic loudly and the label within it softly; labels seen through another lens."""
+    rng = np.random.default_rng(seed)
+    topics, lens = rng.normal(size=(num_topics, 32)), rng.normal(size=(64, 64)) / 8
+    labels = np.hstack([np.repeat(topics, 8, axis=0), rng.normal(size=(num_topics * 8, 32))])
+    own = np.repeat(np.arange(num_topics), points_each) * 8 + rng.integers(0, 8, num_topics * points_each)
+    points = labels[own] * np.repeat([1.0, 0.45], 32) + 0.35 * rng.normal(size=(len(own), 64))
+    truth = csr_matrix((np.ones(len(own)), (np.arange(len(own)), own)), shape=(len(own), len(labels)))
+    return dense(points), dense(labels @ lens), truth
+
+
+def p_at_1(encoder: TargetEncoder, points: Inputs, labels: Inputs, truth: csr_matrix) -> float:
+    scores = encoder.encode(points) @ encoder.encode(labels).T
+    return precision_at(scores.argmax(axis=1)[:, None], truth, 1)
+
+
+def test_a_small_set_is_learnt_and_tuned_labels_are_no_worse() -> None:
+    points, labels, truth = plant(12, 30)
+    config = TargetingConfig(dim=32, num_epochs=25, batch_size=64, max_cluster=8, num_label_epochs=10)
+    untrained = train_encoder(points, labels, truth, TargetingConfig(dim=32, num_epochs=0), seed=0)
+    encoder = train_encoder(points, labels, truth, config, seed=0)
+    before, after = (p_at_1(one, points, labels, truth) for one in (untrained, encoder))
+    assert after > max(0.5, before + 0.3)
+    vectors, encoded = encoder.encode(points), encoder.encode(labels)
+    tuned = tune_labels(vectors, encoded, truth, config, seed=0)
+    index = LabelIndex([str(n) for n in range(96)], encoded, tuned)
+    assert precision_at(index.search(vectors, 1)[0], truth, 1) >= after - 0.01
+    again = train_encoder(points, labels, truth, config, seed=0)
+    assert np.array_equal(again.encode(points), vectors)  # same seed, same model
+
+
+@pytest.mark.planted
+def test_clustered_batches_beat_uniform_ones_by_two_points() -> None:
+    points, labels, truth = plant(256, 40)
+    test, _, truth_test = plant(256, 40)
+    order = np.random.default_rng(9).permutation(len(points))
+    learn, held = order[:8192], order[8192:]
+    config = TargetingConfig(dim=64, num_epochs=24, batch_size=256, max_cluster=32)
+    found = {
+        is_clustered: p_at_1(
+            train_encoder(points.take(learn), labels, truth[learn], config, seed=0, is_clustered=is_clustered),
+            test.take(held), labels, truth_test[held],
+        )
+        for is_clustered in (True, False)
+    }  # fmt: skip
+    print(f"clustered {found[True]:.3f} uniform {found[False]:.3f}")
+    assert found[True] >= found[False] + 0.02
+
+
+def test_the_loss_ignores_every_true_pair() -> None:
+    points = torch.nn.functional.normalize(torch.randn(4, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    everything = torch.ones(4, 4, dtype=torch.bool)
+    assert hard_negative_loss(points, points, everything).item() == 0
+    only_self = torch.eye(4, dtype=torch.bool)
+    assert hard_negative_loss(points, points[[0, 0, 2, 3]], only_self).item() > 0.1
+
+
+def test_large_indexes_find_nearly_what_exact_ones_find(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(200, 24))
+    vectors = np.repeat(centres, 40, axis=0) + 0.6 * rng.normal(size=(8000, 24))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = [f"query {n} ünï\nline" for n in range(8000)]
+    exact, cells = LabelIndex(names, vectors, vectors), LabelIndex(names, vectors, vectors, exact_labels=100)
+    asked = vectors[::97]
+    same = [len(set(a) & set(b)) / 10 for a, b in zip(exact.search(asked, 10)[0], cells.search(asked, 10)[0], strict=True)]
+    assert np.mean(same) > 0.9
+    exact.save(tmp_path / "index")
+    loaded = LabelIndex.load(tmp_path / "index")
+    assert loaded.names == names
+    assert np.array_equal(loaded.search(asked, 5)[0], exact.search(asked, 5)[0])
+    (tmp_path / "index" / "labels.jsonl").write_text('"one"\n')
+    with pytest.raises(ArtifactError, match="1 names for 8000 vectors"):
+        LabelIndex.load(tmp_path / "index")
+    (tmp_path / "index" / "labels.jsonl").unlink()
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        LabelIndex.load(tmp_path / "index")
+    with pytest.raises(ConfigError, match="one each is needed"):
+        LabelIndex(["a"], vectors, vectors)
