@@ -161,32 +161,42 @@ def _belongs(block: TextBlock, other: TextBlock) -> bool:
 
 
 def _align(blocks: list[TextBlock], width: int) -> list[TextBlock]:
-    """Return the blocks with their alignment; a single line takes that of a block whose left edge it shares."""
-    aligned = [replace(block, alignment=_alignment(block, width)) for block in blocks]
-    lefts = [block.box[0] for block in aligned if len(block.lines) > 1 and block.alignment == "left"]
+    """Return the blocks with their alignment; one whose lines leave it open takes that of a block it lines up with.
+
+    Lines of nearly one width fit several alignments, a single line fits all of them.
+    """
+    fits = [_fitting_alignments(block) for block in blocks]
+    sure = [(names[0], block) for names, block in zip(fits, blocks, strict=True) if len(names) == 1 and block.plate is None]
     return [
-        replace(block, alignment="left")
-        if block.plate is None
-        and len(block.lines) == 1
-        and any(abs(block.box[0] - left) <= 0.2 * block.size_px for left in lefts)
-        else block
-        for block in aligned
+        replace(block, alignment=names[0] if len(names) == 1 else _choose_alignment(names, block, sure, width))
+        for names, block in zip(fits, blocks, strict=True)
     ]
 
 
-def _alignment(block: TextBlock, width: int) -> str:
-    """Return how the lines are aligned: left, unless middles or right edges agree clearly better than left edges.
+def _edges(boxes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return alignment -> where each of the boxes [N, 4] would share it, x in pixels [N]."""
+    return {"left": boxes[:, 0], "centre": (boxes[:, 0] + boxes[:, 2]) / 2, "right": boxes[:, 2]}
 
-    A single line stands in the middle of its plate or of the picture, or else at the left.
-    """
-    boxes = np.array([line.box for line in block.lines], float)
-    if len(boxes) > 1:
-        spreads = [np.ptp(boxes[:, 0]), np.ptp(boxes[:, 0] + boxes[:, 2]) / 2, np.ptp(boxes[:, 2])]
-        return ALIGNMENTS[0] if spreads[0] <= 0.2 * block.size_px else ALIGNMENTS[int(np.argmin(spreads))]
-    middle = float(boxes[:, 0].min() + boxes[:, 2].max()) / 2
+
+def _fitting_alignments(block: TextBlock) -> tuple[str, ...]:
+    """Return the alignments that the lines agree with, the best first; on a plate only the middle."""
     if block.plate is not None:
+        return ("centre",)
+    spreads = {name: float(np.ptp(xs)) for name, xs in _edges(np.array([line.box for line in block.lines], float)).items()}
+    order = sorted(ALIGNMENTS, key=lambda name: (spreads[name], ALIGNMENTS.index(name)))
+    return tuple(name for name in order if name == order[0] or spreads[name] <= 0.2 * block.size_px)
+
+
+def _choose_alignment(names: Sequence[str], block: TextBlock, sure: Sequence[tuple[str, TextBlock]], width: int) -> str:
+    """Return which fitting alignment a block has: a sure block's, the picture's middle, the best of its lines, left."""
+    own = {name: float(xs[0]) for name, xs in _edges(np.array([block.box], float)).items()}
+    for name, other in sure:
+        shared = float(_edges(np.array([other.box], float))[name][0])
+        if name in names and abs(own[name] - shared) <= 0.2 * block.size_px:
+            return name
+    if "centre" in names and abs(own["centre"] - width / 2) <= 0.015 * width:
         return "centre"
-    return "centre" if abs(middle - width / 2) <= 0.015 * width else "left"
+    return names[0] if len(block.lines) > 1 else "left"
 
 
 def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build_blocks, ink_height
@@ -167,3 +168,16 @@ def test_pieces_of_one_line_are_joined_and_columns_are_not() -> None:
 def test_simple_namespace_faces_are_left_alone_when_nothing_was_read() -> None:
     faces = [SimpleNamespace(refusal=None, box_xyxy_px=(0, 0, 10, 10))]
     assert refuse_letters(faces, PictureWords()) == faces
+
+
+@pytest.mark.parametrize(("left_px", "expected"), [((52, 60), "centre"), ((52, 52), "left"), ((60, 52), "centre")])
+def test_lines_of_nearly_one_width_in_the_middle_of_the_picture_stay_in_the_middle(left_px, expected) -> None:
+    picture = Image.new("RGB", (540, 300), GROUND)
+    draw, lines = ImageDraw.Draw(picture), []
+    for k, (text, x) in enumerate(zip(("HHHHHHHHHH", "HHHHHHHHHH"), left_px, strict=True)):
+        right = 540 - x if expected == "centre" else x + 300 + 80 * k
+        draw.rectangle((x, 60 + 60 * k, right, 60 + 60 * k + 39), fill=INK)
+        lines.append(line(text, x - 4, 56 + 60 * k, right + 4, 104 + 60 * k))
+    (block,) = read_words(np.asarray(picture), KnownReader(lines)).blocks
+    assert len(block.lines) == 2
+    assert block.alignment == expected
