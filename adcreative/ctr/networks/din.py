@@ -24,7 +24,9 @@ from torch.nn import functional as F
 
 from adcreative.ctr.inputs.network_inputs import InputShape, KeyValueCache, Network, NetworkInputs
 from adcreative.ctr.nn.layers import SeededDropout, build_head, build_linear
-from adcreative.ctr.nn.mlp import MLP, build_activation
+from adcreative.ctr.nn.mlp import MLP, Dice, build_activation
+
+DENSE_SHARE = 0.5  # of real items, above which it is quicker to compute on padding too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +69,8 @@ class InterestAttention(nn.Module):
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
         """Return [B, E + X] for target [B, E], items [B, T, E], mask [B, T] (1 = real) and extra [B, T, X]."""
-        if self.is_dense:
-            vectors = items if extra is None else torch.cat([items, extra], dim=2)
-            return self.attend_kept(target, self.encode_items(items, extra), vectors, mask)
+        if self.is_dense or float(mask.mean()) > DENSE_SHARE:
+            return self._attend_padded(target, items, mask, extra)
         place = torch.arange(mask.numel(), device=mask.device).view(mask.shape)
         return self.attend(target, items.flatten(0, 1), place, mask, None if extra is None else extra.flatten(0, 1))
 
@@ -80,7 +81,7 @@ class InterestAttention(nn.Module):
         return once if extra is None else once + F.linear(extra, of_extra)
 
     def attend_kept(self, target: Tensor, kept: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Return [B, E + X] from what `encode_items` kept [B, T, H]: the form for serving, without data-dependent shapes.
+        """Return [B, E + X] from what `encode_items` kept [B, T, H], padding computed along: no data-dependent shapes.
 
         Args:
             vectors: items and extras side by side, [B, T, E + X]. mask: [B, T], 1 = real.
@@ -89,8 +90,23 @@ class InterestAttention(nn.Module):
         of_target, _, of_difference, of_product, _ = self._first_layer(width)
         values = kept + F.linear(vectors[..., :width] * target[:, None], of_product)
         values = values + F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None]
+        return self._weigh(values, vectors, mask)
+
+    def _attend_padded(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
+        """Return the same for [B, T, E]: one product with [W_e - W_d ; W_p ; W_x], padding computed along."""
+        of_target, of_item, of_difference, of_product, of_extra = self._first_layer(target.shape[1])
+        parts, weights = [items, items * target[:, None]], [of_item - of_difference, of_product]
+        if extra is not None:
+            parts, weights = [*parts, extra], [*weights, of_extra]
+        values = F.linear(torch.cat(parts, dim=2), torch.cat(weights, dim=1))
+        values = values.add_(F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None])
+        return self._weigh(values, items if extra is None else torch.cat([items, extra], dim=2), mask)
+
+    def _weigh(self, values: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Return sum_j w_j [e_j ; extra_j] for the first layer's sums [B, T, H] and items [B, T, S]."""
         for number, activation in enumerate(self.activations):
-            values = activation(values if number == 0 else self.linears[number](values))
+            values = values if number == 0 else self.linears[number](values)
+            values = self.dropout(activation(values, mask) if isinstance(activation, Dice) else activation(values))
         weights = self.to_weight(values)[..., 0] * mask
         return torch.einsum("bt,bts->bs", weights, vectors)
 

@@ -13,6 +13,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,15 +22,23 @@ from torch.nn import functional as F
 
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.networks.din import InterestAttention
-from adcreative.ctr.nn.layers import build_head
+from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
+
+VARIANTS = ("paper", "fuxictr")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SDIMConfig:
-    """num_hashes m and bits_per_signature tau: 48 and 3 in the paper; tau divides m. short_length: last items read by DIN."""
+    """num_hashes m and bits_per_signature tau: 48 and 3 in the paper; tau divides m. short_length: last items read by DIN.
 
+    variant: "paper", or "fuxictr" for that library's network: bucket sums are averaged as they are, without scaling them to
+    length 1, and the last items are read by scaled dot-product attention of width `short_dim` in place of DIN's unit.
+    """
+
+    variant: str = "paper"
+    short_dim: int = 64
     num_hashes: int = 48
     bits_per_signature: int = 3
     short_length: int = 16
@@ -40,10 +49,35 @@ class SDIMConfig:
     dropout_prob: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ConfigError(f'no SDIM variant "{self.variant}"; known: {", ".join(VARIANTS)}.')
         if self.bits_per_signature < 1 or self.num_hashes % self.bits_per_signature:
             raise ConfigError(
                 f"bits_per_signature must divide num_hashes, got {self.bits_per_signature} and {self.num_hashes}."
             )
+
+
+class ScaledTargetAttention(nn.Module):
+    """One head of scaled dot-product attention: W_o sum_j softmax_j(q . k_j / sqrt(a)) v_j, for a target and its items.
+
+    Args:
+        dim: a, the width of queries, keys and values.
+    """
+
+    def __init__(self, item_dim: int, dim: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.to_query, self.to_key, self.to_value = (
+            build_linear(item_dim, dim, generator=generator, bias=False) for _ in range(3)
+        )
+        self.to_output = build_linear(dim, item_dim, generator=generator, bias=False)
+
+    def forward(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
+        """Return [B, E]; items where mask [B, T] is 0 have no weight, and a row without any item gives 0."""
+        width = len(self.to_key.weight)
+        query = (self.to_query(target) @ self.to_key.weight)[:, None] / math.sqrt(width)  # keys are not formed
+        scores = (query * items).sum(dim=2).masked_fill(mask == 0, -1e9)
+        weights = scores.softmax(dim=1) * (mask > 0)
+        return self.to_output(self.to_value(torch.einsum("bt,bte->be", weights, items)))
 
 
 @dataclass(frozen=True)
@@ -56,8 +90,11 @@ class BucketCache:
 class HashedInterest(nn.Module):
     """The long-term interest [B, S] of a target [B, E] in a history whose items begin with a vector of the same width."""
 
-    def __init__(self, target_dim: int, num_hashes: int, bits: int, *, generator: torch.Generator) -> None:
+    def __init__(
+        self, target_dim: int, num_hashes: int, bits: int, *, is_scaled: bool = True, generator: torch.Generator
+    ) -> None:
         super().__init__()
+        self.is_scaled = is_scaled
         self.bits, self.num_groups = bits, num_hashes // bits
         self.hashes: Tensor
         self.register_buffer("hashes", torch.randn(num_hashes, target_dim, generator=generator))
@@ -95,8 +132,9 @@ class HashedInterest(nn.Module):
         group = torch.arange(self.num_groups, device=target.device)
         return self._average(cache.sums[group, self.signatures(target)])  # [B, G, S]
 
-    @staticmethod
-    def _average(sums: Tensor) -> Tensor:
+    def _average(self, sums: Tensor) -> Tensor:
+        if not self.is_scaled:
+            return sums.mean(dim=1)
         return F.normalize(sums, dim=2, eps=1e-12).mean(dim=1)
 
 
@@ -106,11 +144,19 @@ class SDIM(Network):
     def __init__(self, shape: InputShape, config: SDIMConfig, *, generator: torch.Generator) -> None:
         super().__init__()
         self.target_dim, self.sequence_dim, self.short_length = shape.target_dim, shape.sequence_dim, config.short_length
-        self.long_term = HashedInterest(shape.target_dim, config.num_hashes, config.bits_per_signature, generator=generator)
-        self.attention = InterestAttention(
-            shape.target_dim, shape.sequence_dim - shape.target_dim, hidden_dims=config.attention_dims,
-            activation=config.activation, generator=generator,
-        )  # fmt: skip
+        is_paper = config.variant == "paper"
+        self.long_term = HashedInterest(
+            shape.target_dim, config.num_hashes, config.bits_per_signature, is_scaled=is_paper, generator=generator
+        )
+        self.scaled: ScaledTargetAttention | None = None
+        self.attention: InterestAttention | None = None
+        if is_paper:
+            self.attention = InterestAttention(
+                shape.target_dim, shape.sequence_dim - shape.target_dim, hidden_dims=config.attention_dims,
+                activation=config.activation, generator=generator,
+            )  # fmt: skip
+        else:
+            self.scaled = ScaledTargetAttention(shape.target_dim, config.short_dim, generator=generator)
         self.tower = MLP(
             shape.flat_dim + shape.target_dim + 2 * shape.sequence_dim, config.hidden_dims, activation=config.activation,
             batch_norm=config.batch_norm, dropout_prob=config.dropout_prob, generator=generator,
@@ -133,20 +179,28 @@ class SDIM(Network):
             items, mask = inputs.spread_sequence(), inputs.mask
             if cache is None:
                 long_term = self.long_term(target, items, mask)
-            items, mask = last_items(items, mask, self.short_length)
-            vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
-            short_term = self.attention(target, vectors, mask, extra if extra.shape[2] else None)
+            short_term = self._read_last(target, *last_items(items, mask, self.short_length))
         if cache is not None:
             long_term = self.long_term.look_up(target, cache)
         return self.head(self.tower(torch.cat([inputs.fields.flatten(1), target, long_term, short_term], dim=1)))[:, 0]
 
+    def _read_last(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
+        """Return the short-term interest [B, S] in items [B, L, S]."""
+        if self.attention is None:
+            assert self.scaled is not None  # one of the two was built
+            return self.scaled(target, items, mask)
+        vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
+        return self.attention(target, vectors, mask, extra if extra.shape[2] else None)
+
     def fold(self) -> None:
         """Switch to eval mode and to attention without data-dependent shapes; `train()` switches back."""
         self.eval()
-        self.attention.is_dense = True
+        if self.attention is not None:
+            self.attention.is_dense = True
 
     def train(self, mode: bool = True) -> SDIM:
-        self.attention.is_dense = False
+        if self.attention is not None:
+            self.attention.is_dense = False
         super().train(mode)
         return self
 
