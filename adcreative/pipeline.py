@@ -45,6 +45,7 @@ from adcreative.verbs.optimize import optimize
 from adcreative.verbs.place import place
 from adcreative.verbs.rotate import evaluate_policy, rotate
 from adcreative.verbs.score import SCORE_COLUMNS, score
+from adcreative.verbs.standing import Standing
 from adcreative.verbs.studio import Studio
 from adcreative.verbs.train import train
 from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
@@ -65,6 +66,7 @@ __all__ = [
     "MappingProposal",
     "Outcome",
     "RunSummary",
+    "Standing",
     "Studio",
     "approve",
     "audit_personas",

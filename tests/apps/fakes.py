@@ -17,6 +17,8 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
 from adcreative.errors import TrainingError
+from adcreative.pipeline import Standing
+from adcreative.provenance.consent import read_consents
 from adcreative.verbs.explain import ExplanationSummary
 from adcreative.verbs.studio import FolderScores
 
@@ -35,6 +37,9 @@ class FakeAlternative:
     uplift_low: float
     size: float
     headline: str
+    change: float = 0.12
+    change_low: float = -0.02
+    change_high: float = 0.27
     identity: float | None = 0.97
     realism: float | None = 0.93
     edits: tuple[Edit, ...] = ()
@@ -49,8 +54,12 @@ class FakeOutcome:
     front: tuple[tuple[float, float], ...] = ((0.3, 0.02), (0.8, 0.05))
     settings: dict = field(default_factory=dict)
 
-    def choose(self, index: int) -> FakeOutcome:
-        return replace(self, result=replace(self.result, headline_edited=self.alternatives[index].headline))
+    def choose(self, index: int, *, is_forced: bool = False) -> FakeOutcome:
+        status = "edited" if is_forced else self.result.status
+        return replace(self, result=replace(self.result, status=status, headline_edited=self.alternatives[index].headline))
+
+    def picture_of(self, index: int) -> np.ndarray | None:
+        return self.image_u8
 
 
 @dataclass
@@ -70,18 +79,31 @@ class FakeStudio:
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def score_one(self, creative: Creative) -> Prediction:
+    def stand_one(self, creative: Creative, *, usual_rate: float | None = None) -> Standing:
+        """Ten percent above the usual ad; with a usual rate that much above it."""
         if self.error:
             raise self.error
         picture(creative)
-        return Prediction(
-            ctr=0.0152,
-            ctr_low=0.0109,
-            ctr_high=0.0204,
-            evidence=EVIDENCE,
-            reasons=("words +12 %",),
+        prediction = Prediction(
+            ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=("words +12 %", "faces -2 %"),
             enough_data=self.enough_data,
-        )
+        )  # fmt: skip
+        rates = [None] * 3 if usual_rate is None else [usual_rate * ratio for ratio in (1.1, 0.8, 1.5)]
+        return Standing(
+            prediction=prediction, change=0.1, change_low=-0.2, change_high=0.5, rate=rates[0], rate_low=rates[1],
+            rate_high=rates[2],
+        )  # fmt: skip
+
+    @property
+    def consent_ids(self) -> tuple[str, ...]:
+        return ("c-17",)
+
+    def check_consent(self, creative: Creative) -> str:
+        """The record "c-17" covers everything, every other nothing."""
+        return "" if creative.consent_id == "c-17" else f'consent record "{creative.consent_id}" is not known'
+
+    def with_consents(self, consent: Path) -> Consenting:
+        return Consenting(self, tuple(read_consents(consent).records))
 
     def find_faces(self, creative: Creative) -> list[FakeFace]:
         """Two faces that may be edited and one that may not, in every picture."""
@@ -100,11 +122,15 @@ class FakeStudio:
             time.sleep(self.round_s)
             yield f"Written {kind} {number}"
 
-    def reword_one(self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str) -> FakeOutcome:
+    def reword_one(
+        self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str, is_forced: bool = False
+    ) -> FakeOutcome:
         """Words with "worse" in them have no gain."""
-        status = "kept" if "worse" in headline else "edited"
+        is_worse = "worse" in headline
         result = replace(
-            outcome.result, status=status, headline_edited=headline, description_edited=description,
+            outcome.result, status="kept" if is_worse and not is_forced else "edited",
+            ctr_edited=0.0149 if is_worse else outcome.result.ctr_edited, uplift_low=-0.08 if is_worse else 0.03,
+            uplift_high=0.04 if is_worse else 0.25, headline_edited=headline, description_edited=description,
             reason="words written by hand; no gain",
         )  # fmt: skip
         return replace(outcome, result=result)
@@ -183,6 +209,7 @@ class FakeStudio:
         brand_kit: Path | None,
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
+        show_best: Callable[[Creative], None] | None = None,
     ) -> FakeOutcome:
         self.asked.append(
             {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
@@ -198,6 +225,8 @@ class FakeStudio:
                     break
                 time.sleep(self.round_s)
                 self.rounds_done += 1
+                if show_best:
+                    show_best(replace(creative, image_u8=picture(creative), headline=f"Best of round {round_number}"))
                 if progress:
                     progress(round_number, generations or 10, 0.01 * round_number)
                 while self.stay_after == round_number and not (should_stop and should_stop()):
@@ -234,6 +263,24 @@ class FakeStudio:
         return FakeOutcome(result=result, image_u8=edited_u8, control_u8=image_u8, alternatives=found)
 
 
+@dataclass(frozen=True)
+class Consenting:
+    """A studio with further consent records."""
+
+    studio: FakeStudio
+    more: tuple[str, ...]
+
+    @property
+    def consent_ids(self) -> tuple[str, ...]:
+        return (*self.studio.consent_ids, *self.more)
+
+    def check_consent(self, creative: Creative) -> str:
+        return "" if creative.consent_id in self.more else self.studio.check_consent(creative)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.studio, name)
+
+
 @dataclass
 class OwnStudio(FakeStudio):
     """A studio with the model of an account: it says 4 %."""
@@ -241,5 +288,5 @@ class OwnStudio(FakeStudio):
     model_dir: Path = Path()
     cards: tuple[dict, ...] = ({"calibration": {"level": 0.98, "coverage": 0.9, "spearman": 0.83}},)
 
-    def score_one(self, creative: Creative) -> Prediction:
-        return replace(super().score_one(creative), ctr=0.04, ctr_low=0.03, ctr_high=0.05)
+    def stand_one(self, creative: Creative, *, usual_rate: float | None = None) -> Standing:
+        return replace(super().stand_one(creative), rate=0.04, rate_low=0.03, rate_high=0.05)

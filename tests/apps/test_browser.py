@@ -91,8 +91,16 @@ def test_score_says_number_interval_and_reasons(visit: Visit, image_path: Path) 
     visit.bring(image_path)
     visit.page.get_by_role("button", name="Score it").click()
     score = visit.page.locator("#score")
-    for text in ("1.52%", "1.09% – 2.04%", "words +12%", "learnt from real headline tests"):
+    for text in ("+10%", "−20% and +50%", "words +12%", "learnt from real headline tests"):
         expect(score).to_contain_text(text)
+    bar = visit.page.locator("#ad-bar")
+    expect(bar).to_contain_text("Coats for rain")
+    expect(bar.locator("[aria-current]")).to_have_text("Score")
+    expect(visit.page.locator("#placements figure")).to_have_count(4)
+    visit.page.get_by_text("More about the ad").click()
+    visit.page.get_by_label("Your usual click rate, % (optional)").fill("2")
+    visit.page.get_by_role("button", name="Score it").click()
+    expect(score).to_contain_text("2.20%")
     visit.shoot("score")
 
 
@@ -128,7 +136,8 @@ def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: Fak
     visit.improve("Thorough")
     expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 20")
     visit.page.get_by_role("button", name="Stop", exact=True).click()
-    expect(visit.page.locator("#progress")).to_contain_text("Stopped after round")
+    expect(visit.page.locator("#progress")).to_contain_text("This is the best that was found until then")
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
     done = studio.rounds_done
     assert done <= 3
     expect(visit.page.get_by_role("button", name="Improve it")).to_be_enabled()
@@ -177,7 +186,7 @@ def test_phone_shows_everything_without_sideways_scrolling(
     visit = Visit(browser, served.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     visit.bring(image_path)
     visit.page.get_by_role("button", name="Score it").click()
-    expect(visit.page.locator("#score")).to_contain_text("1.52%")
+    expect(visit.page.locator("#score")).to_contain_text("+10%")
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
     expect(visit.page.locator("#slider img").first).to_be_visible()
@@ -199,13 +208,14 @@ def find_edit(visit: Visit, image_path: Path) -> None:
 
 def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_path: Path) -> None:
     page = visit.page
-    page.get_by_role("button", name="Try ours").click()
+    page.get_by_role("button", name="Try it with this ad").click()
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Try me today")
     expect(page.locator("#picture-note")).to_contain_text("3 faces found")
     page.get_by_label("nobody real is shown").check()
     page.get_by_label("Face 2").uncheck()
     visit.shoot("faces")
     visit.improve()
+    page.get_by_role("button", name="Use my own words").click()
     expect(page.get_by_label("New headline")).to_have_value("Try me today today")
     page.get_by_role("button", name="Check these words").click()
     expect(page.locator("#word-checks li").first).to_be_visible()
@@ -217,10 +227,10 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_label("Approved by").fill("Anna")
     page.get_by_label("European Union").check()
     expect(page.locator("#duties")).to_contain_text("not legal advice")
-    page.get_by_role("button", name="Approve this edit").click()
+    page.get_by_role("button", name="Approve this version").click()
     expect(page.locator("#approval")).to_contain_text("tick that you will disclose")
     page.get_by_label("I have read the list above").check()
-    page.get_by_role("button", name="Approve this edit").click()
+    page.get_by_role("button", name="Approve this version").click()
     expect(page.locator("#approval")).to_contain_text("Approved by Anna")
     page.get_by_role("button", name="Pack everything").click()
     expect(page.locator("#packed")).to_contain_text("files are ready")
@@ -249,27 +259,65 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     assert visit.hosts == {visit.url.split("/")[2]}
 
 
-def test_a_click_on_the_map_takes_another_edit(visit: Visit, image_path: Path) -> None:
+def test_a_card_or_a_dot_on_the_map_takes_another_version(visit: Visit, image_path: Path) -> None:
     find_edit(visit, image_path)
     page = visit.page
-    page.get_by_role("button", name="Take another edit").click()
+    expect(page.locator("#cards li")).to_have_count(3)
+    expect(page.locator("#cards li").first).to_contain_text("+12% (−2.0% to +27%)")
+    page.get_by_role("button", name="More: all versions").click()
     page.locator("#map [data-edit='2']").click()
-    expect(page.get_by_label("New headline")).to_have_value("Words 3")
+    expect(page.locator("#cards .ac-card-taken")).to_contain_text("Words 3")
     expect(page.locator("#map .ac-taken")).to_have_attribute("data-edit", "2")
-    visit.shoot("map")
-    page.get_by_label("Edit 2", exact=True).check()  # the same without a mouse
-    page.get_by_role("button", name="Take this edit").click()
-    expect(page.get_by_label("New headline")).to_have_value("Words 2")
+    page.get_by_role("button", name="Use version 2").press("Enter")  # the same without a mouse
+    expect(page.locator("#cards .ac-card-taken")).to_contain_text("Words 2")
+    expect(page.locator("#result")).to_contain_text("Words 2")
+    visit.shoot("cards")
     page.reload()
-    expect(page.get_by_label("New headline")).to_have_value("Words 2")
+    expect(page.locator("#cards .ac-card-taken")).to_contain_text("Words 2")
+
+
+def test_an_ad_that_is_kept_still_offers_its_best_versions(visit: Visit, studio: FakeStudio, image_path: Path) -> None:
+    studio.status = "kept"
+    visit.bring(image_path)
+    visit.page.get_by_label("nobody real is shown").check()
+    visit.improve()
+    expect(visit.page.locator("#result")).to_contain_text("Keep it as it is")
+    expect(visit.page.locator("#later-steps")).to_be_hidden()
+    visit.page.get_by_role("button", name="Use version 2").click()
+    expect(visit.page.locator("#result")).to_contain_text("Words 2")
+    expect(visit.page.locator("#later-steps")).to_be_visible()
+
+
+def test_consent_is_added_and_checked_in_the_page(visit: Visit, studio: FakeStudio, image_path: Path, tmp_path: Path) -> None:
+    page = visit.page
+    visit.bring(image_path)
+    page.get_by_label("I have their written consent").check()
+    visit.improve()
+    expect(page.locator("#progress")).to_contain_text("Choose whose consent it is")
+    page.get_by_role("button", name="Add a record of consent").click()
+    page.get_by_label("Who agreed").fill("Ada Example")
+    page.get_by_label("Until when").fill("soon")
+    page.get_by_role("button", name="Add this record").click()
+    expect(page.locator("#consent-note")).to_contain_text("must be a date such as 2027-06-30")
+    page.get_by_label("Until when").fill("2999-06-30")
+    page.get_by_role("button", name="Add this record").click()
+    expect(page.locator("#consent-note")).to_contain_text("“ada-example” covers this ad today")
+    visit.shoot("consent")
+    visit.improve()
+    expect(page.locator("#result")).to_contain_text("An edit worth testing")
+    assert studio.asked[-1]["creative"].consent_id == "ada-example"
 
 
 def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     visit: Visit, studio: FakeStudio, image_path: Path
 ) -> None:
     page = visit.page
+    visit.bring(image_path)
     page.locator("#brief textarea").fill("Free returns.")
-    find_edit(visit, image_path)
+    visit.page.get_by_label("nobody real is shown").check()
+    visit.improve()
+    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    page.get_by_role("button", name="Use my own words").click()
     studio.round_s = 0.6
     page.get_by_role("button", name="Suggest more").click()
     expect(page.locator("#lines")).to_contain_text("Written headline 1")
@@ -279,18 +327,18 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     page.get_by_label("Written headline 2").check()
     expect(page.get_by_label("New headline")).to_have_value("Written headline 2")
     page.get_by_role("button", name="Use these words").click()
-    expect(page.locator("#word-checks")).to_contain_text("These words are on the edit now")
+    expect(page.locator("#word-checks")).to_contain_text("Your line is on the ad now: +14%")
     expect(page.locator("#result")).to_contain_text("Written headline 2")
     visit.shoot("words")
     page.get_by_label("New headline").fill("much worse words")
     page.get_by_role("button", name="Use these words").click()
-    expect(page.locator("#word-checks")).to_contain_text("The edit keeps the words it had")
-    expect(page.locator("#result")).to_contain_text("Written headline 2")
+    expect(page.locator("#word-checks")).to_contain_text("−2.0% (−8.0% to +4.0%)")
+    expect(page.locator("#result")).to_contain_text("no gain is expected")
 
 
 def test_the_heat_map_is_shown_beside_the_score(visit: Visit, image_path: Path) -> None:
     visit.bring(image_path)
-    visit.page.get_by_role("button", name="Why this number").click()
+    visit.page.get_by_role("button", name="Why? Show").click()
     expect(visit.page.locator("#why img")).to_be_visible()
     expect(visit.page.locator("#why")).to_contain_text("orange raises")
     visit.shoot("why")
@@ -385,13 +433,13 @@ def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path
     assert visit.page.evaluate(UNNAMED) == []
     visit.page.locator("body").click(position={"x": 2, "y": 2})
     reached = set()
-    for _ in range(90):
+    for _ in range(100):
         visit.page.keyboard.press("Tab")
         reached.add(visit.page.evaluate(FOCUS))
     text = "\n".join(reached)
     for name in ("Headline", "Score it", "Improve it", "nobody real", "More about the ad", "Fine tuning", "Quick look",
-                 "Download as a draft", "Take another edit", "New headline", "Check these words", "Use these words",
-                 "Suggest more", "Why this number", "Brief", "European Union", "I have read", "Campaign", "Plan the test",
-                 "Many ads", "Models used here", "Approved by", "Approve this edit", "File for a platform", "Pack everything",
+                 "Download as a draft", "Use version", "More: all versions", "Use my own words", "Why? Show",
+                 "new words say", "European Union", "I have read", "Campaign", "Plan the test", "Many ads",
+                 "Models used here", "Approved by", "Approve this version", "File for a platform", "Pack everything",
                  "Delete my ad"):  # fmt: skip
         assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"

@@ -66,6 +66,7 @@ def test_a_brand_kit_says_what_it_asks_and_reaches_the_search(
 ) -> None:
     kit = tmp_path / "brand.json"
     kit.write_text('{"nam": "Somnia"}')
+    visit.bring(None)
     visit.page.get_by_text("Fine tuning").click()
     upload = visit.page.locator("#brand-kit input[type=file]")
     upload.set_input_files(kit)

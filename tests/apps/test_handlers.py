@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import time
 import weakref
@@ -16,15 +17,16 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CreativeError
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar
+from apps.studio.handlers.demo import Demo
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
-from apps.studio.html import fragments
+from apps.studio.html import fragments, results
 from apps.studio.sessions.seat import MAX_WAITING
 from apps.studio.sessions.wishes import EFFORTS, Wish, build_creative, search_options
 from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
-ALLOWED = Wish(effort="quick", faces="allowed", directions=("smile",))
+ALLOWED = Wish(effort="quick", faces="allowed", consent_id="c-17", directions=("smile",))
 
 
 @pytest.fixture
@@ -37,12 +39,30 @@ def handlers(studio: FakeStudio, tmp_path: Path) -> Handlers:
     return Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
 
 
-def test_score_shows_number_interval_evidence_and_reasons(handlers: Handlers) -> None:
+def test_score_compares_with_the_usual_ad_and_states_no_rate_of_unknown_level(handlers: Handlers) -> None:
     shown, record = handlers.score(headline="Coats for rain")
-    for text in ("1.52%", "1.09% – 2.04%", "words +12%", "real headline tests", "Off by 0.1 points", "11 to 20"):
+    for text in ("+10%", "−20% and +50%", "words +12%", "real headline tests", "Off by 0.1 points", "no click rate"):
         assert text in shown, text
-    assert record["ctr"] == 0.0152
+    assert "1.52%" not in shown
+    assert (record["change"], record["rate"]) == (0.1, None)
     assert {"ctr", "ctr_low", "ctr_high", "evidence", "reasons", "enough_data"} <= set(record)
+
+
+def test_a_usual_click_rate_makes_the_score_a_rate(handlers: Handlers) -> None:
+    shown, record = handlers.score(headline="Coats for rain", usual_rate_percent=2.0)
+    for text in ("2.20%", "1.60% – 3.00%", "16 to 30"):
+        assert text in shown, text
+    assert record["rate"] == pytest.approx(0.022)
+
+
+def test_reasons_are_only_of_what_the_ad_has(
+    handlers: Handlers, studio: FakeStudio, image_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "faces" not in handlers.score(headline="Coats")[0]
+    with_faces = handlers.score(headline="Coats", image_path=str(image_path))[0]
+    assert "faces −2%" in with_faces
+    monkeypatch.setattr(studio, "find_faces", lambda creative: [])
+    assert "faces" not in handlers.score(headline="Coats", image_path=str(image_path))[0]
 
 
 def test_no_number_is_shown_without_enough_data(handlers: Handlers, studio: FakeStudio) -> None:
@@ -52,7 +72,17 @@ def test_no_number_is_shown_without_enough_data(handlers: Handlers, studio: Fake
     assert "%" not in shown.replace("90%", "")
     assert record["enough_data"] is False
     *_, last = handlers.improve("me", {"headline": "a"}, Wish(effort="quick"))
-    assert last.choices == ()
+    assert "%" not in last.cards
+    assert "untested" in last.cards
+
+
+def test_real_faces_wait_for_a_record_that_covers_the_ad(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
+    form = {"image_path": str(image_path)}
+    (last,) = handlers.improve("me", form, replace(ALLOWED, consent_id=""))
+    assert "Choose whose consent it is" in last.progress
+    (last,) = handlers.improve("me", form, replace(ALLOWED, consent_id="c-99"))
+    assert "may not be edited: consent record &#34;c-99&#34; is not known" in last.progress
+    assert not studio.asked
 
 
 def test_nothing_brought_is_said_not_raised(handlers: Handlers) -> None:
@@ -123,8 +153,12 @@ def test_improve_streams_progress_and_ends_with_the_result(handlers: Handlers, i
     assert any("Round " in screen.progress for screen in screens[:-1])
     assert all(screen.download is None for screen in screens[:-1])
     last = screens[-1]
-    for text in ("+14%", "+15%", "+8.7%", "1.51%", "Off by 0.1 points", "more smile", "<ins>"):
+    for text in ("+14% (+3.0% to +25%) more clicks expected", "1.51%", "Off by 0.1 points", "Clearly more smile", "<ins>"):
         assert text in last.result, text
+    before, _, details = last.result.partition("<details>")
+    assert "1.51%" not in before
+    assert "Off by 0.1 points" in details
+    assert any("Best of round" in screen.progress for screen in screens)
     assert last.record["status"] == "edited"
 
 
@@ -173,7 +207,7 @@ def test_what_was_said_about_the_faces_reaches_the_pipeline(handlers: Handlers, 
         replace(ALLOWED, faces="leave", consent_id="c-17"), ALLOWED,
     ):  # fmt: skip
         list(handlers.improve("me", form, wish))
-    assert [request["creative"].consent_id for request in studio.asked] == ["c-17", "synthetic-person", "", ""]
+    assert [request["creative"].consent_id for request in studio.asked] == ["c-17", "synthetic-person", "", "c-17"]
     assert [request["directions"] for request in studio.asked] == [("smile",), ("smile",), (), ("smile",)]
 
 
@@ -207,12 +241,14 @@ def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) ->
     for screen in screens:
         if "Round 2" in screen.progress:
             break
-    assert "Stop" in handlers.cancel("me")
+    assert "best found so far" in handlers.cancel("me")
     *_, last = screens
     done = studio.rounds_done
-    assert last.record["status"] == "stopped"
-    assert "Nothing was changed" in last.progress
+    assert last.record["status"] == "edited"
+    assert re.search(r"Stopped after round \d+ of 20\. This is the best", last.progress)
     assert done < 20
+    (again,) = handlers.resume("me")
+    assert again.record == last.record
     time.sleep(0.15)
     assert studio.rounds_done == done
     assert "Nothing is running" in handlers.cancel("me")
@@ -234,7 +270,7 @@ def test_closed_page_leaves_its_search_running_and_finds_it_again(handlers: Hand
 
 def test_forgetting_stops_the_work_and_leaves_no_file(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     list(handlers.improve("me", {"image_path": str(image_path)}, ALLOWED))
-    handlers.demo("me")
+    Demo(handlers=handlers).bring("me")
     handlers.forget("me")
     assert not [path for path in handlers.result_dir.parent.rglob("*") if path.is_file()]
     studio.round_s = 0.05
@@ -313,7 +349,7 @@ def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeS
 
 def test_each_edit_that_can_be_taken_says_how_real_it_looks() -> None:
     found = [FakeAlternative(0.1, 0.05, 1.0, "Mud"), FakeAlternative(0.1, 0.04, 0.5, "Hills", identity=None, realism=None)]
-    shown = fragments.alternatives(found, front=[(0.5, 0.04)])
+    shown = results.alternatives(found, front=[(0.5, 0.04)])
     assert "; likeness 0.97" in shown
     assert shown.count("; realism 0.93") == shown.count("realism") == 1
 
@@ -334,11 +370,14 @@ def test_a_brand_kit_goes_with_the_search_and_is_deleted_with_it(handlers: Handl
 def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     *_, edited = handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, ALLOWED)
     assert "have it redrawn" in edited.result  # the words in the picture are the old ones
-    assert "You can still try" not in edited.result
     studio.status = "kept"
     *_, kept = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
     assert "The second model saw a loss." in kept.result
-    assert "You can still try: say in the brief" in kept.result
+    assert "any of them can be tested all the same" in kept.result
+    assert kept.cards.count("Use this one") == 3
+    taken = handlers.choose("me", "Edit 2")
+    assert (taken.record["status"], taken.record["headline_edited"]) == ("edited", "Words 2")
+    assert taken.run is not None
     assert "have it redrawn" not in kept.result
 
 

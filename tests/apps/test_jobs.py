@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -55,7 +56,10 @@ def test_error_of_the_work_is_raised_by_result() -> None:
 
 def test_seconds_left_follow_the_rounds_so_far() -> None:
     assert JobState().seconds_left is None
-    assert JobState(done=2, total=10, seconds=4.0).seconds_left == 16.0
+    assert JobState(done=1, total=10, seconds=60.0, ready_s=60.0, last_s=60.0, first=1).seconds_left is None  # none measured
+    state = JobState(done=3, total=10, seconds=64.0, ready_s=60.0, last_s=64.0, first=1)
+    assert state.seconds_left == 14.0  # a minute of getting ready is no measure of a round
+    assert replace(state, seconds=66.0).seconds_left == 12.0  # two seconds into the next round
 
 
 def test_board_stops_only_the_owner_asked_for() -> None:

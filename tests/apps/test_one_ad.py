@@ -14,11 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from PIL import Image
 
 from adcreative.errors import AdCreativeError
+from apps.studio.handlers.approvals import Approvals
 from apps.studio.handlers.one_ad import Handlers, Screen
 from apps.studio.handlers.screens import Brought
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.why import Why
 from apps.studio.handlers.words import Words
+from apps.studio.sessions.ads import MOVES, AdState, Stage
 from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
 
@@ -41,10 +43,12 @@ class OneAd(RuleBasedStateMachine):
         ]
         self.studio = FakeStudio(round_s=0.0)
         self.handlers = Handlers(studio=self.studio, result_dir=root / "results", cards=self.studio.cards)
+        self.why, self.why_shown = Why(handlers=self.handlers), ""
         self.steps, self.words = Steps(handlers=self.handlers), Words(handlers=self.handlers)
         self.form: dict[str, Any] = self.ads[2]  # empty, as the page that opens
         self.page, self.score, self.page_ad = Screen(), "", ""
         self.shown_before = ["", "f" * 64]
+        self.approved: set[str] = set()
 
     def teardown(self) -> None:
         self.folder.cleanup()
@@ -58,6 +62,7 @@ class OneAd(RuleBasedStateMachine):
         found = self.handlers.look("me", self.form, self.page_ad)
         if found is not None:
             self.page_ad, self.score = found.ad, found.score[0] if found.score else ""
+            self.why_shown = found.why[0] if found.why else ""
             self.show(found.screen)
 
     @rule(number=st.integers(0, 8))
@@ -122,6 +127,8 @@ class OneAd(RuleBasedStateMachine):
     def approve_what_is_shown(self) -> None:
         event = self.steps.approve("me", "Anna", ["eu"], True, self.page.shown)[1]
         if "error" not in event:
+            self.approved.add(self.page.shown)
+            assert self.handlers.desk.find("me").stage is Stage.APPROVED
             assert self.page.run is not None
             trail = (self.page.run / "audit.jsonl").read_text().splitlines()
             assert json.loads(trail[-1])["by"] == "Anna"
@@ -131,6 +138,8 @@ class OneAd(RuleBasedStateMachine):
         shown = data.draw(st.sampled_from(self.shown_before))
         event = self.steps.approve("me", "Anna", ["eu"], True, shown)[1]
         assert "error" in event or shown == self.page.shown
+        if "error" not in event:
+            self.approved.add(shown)
 
     @precondition(lambda self: self.page.run is not None)
     @rule()
@@ -147,13 +156,31 @@ class OneAd(RuleBasedStateMachine):
     def pack(self) -> None:
         _, files, record = self.steps.pack("me", "autumn", "", "")
         assert ("error" in record) == (files is None)
+        assert files is None or self.page.shown in self.approved
+        assert files is None or self.handlers.desk.find("me").stage is Stage.PACKED
         assert files is None or all(path.is_relative_to(self.page.run) for path in files)  # type: ignore[arg-type]
+
+    @rule()
+    def explain(self) -> None:
+        *_, (shown, _, record) = self.why.explain("me", self.form)
+        self.why_shown = "" if "error" in record else shown
+
+    @rule(number=st.integers(0, 8))
+    def stop_a_search(self, number: int) -> None:
+        """Stopped at once or after the first round; the form may change in between."""
+        for screen in self.handlers.improve("me", self.form, LEAVE):
+            self.handlers.cancel("me")
+            if number:
+                self.form = self.ads[number]
+                self.look()
+            last = screen
+        self.show(last)
 
     @rule()
     def forget(self) -> None:
         self.handlers.forget("me")
         self.show(Screen())
-        self.score, self.form, self.page_ad = "", dict.fromkeys(self.form), ""
+        self.score, self.form, self.page_ad, self.why_shown = "", dict.fromkeys(self.form), "", ""
 
     @invariant()
     def what_is_shown_is_of_the_ad_on_the_page(self) -> None:
@@ -164,6 +191,16 @@ class OneAd(RuleBasedStateMachine):
             assert self._form_of(self.page) == {"image_path": None, "headline": "", **self.form}
         if screen is not None and screen.creative is not None:
             assert screen.shown == self.page.shown, "the server would approve what the page does not show"
+        state = self.handlers.desk.find("me")
+        if state.stage in (Stage.FOUND, Stage.APPROVED, Stage.PACKED):
+            assert screen is not None
+            assert state.shown == screen.shown
+        if state.stage is Stage.SCORED:
+            assert state.score is not None
+        assert state.stage is not Stage.SEARCHING or self.handlers.is_running("me")
+        headline = (self.form.get("headline") or "").strip()
+        if self.why_shown and headline and not self.form.get("image_path"):
+            assert headline in self.why_shown
 
     @staticmethod
     def _form_of(screen: Screen) -> dict[str, Any]:
@@ -191,7 +228,7 @@ def test_a_changed_ad_loses_its_result_and_gets_it_back_unchanged(handlers: Hand
     assert (other.score, other.screen) == (None, Screen())
     for refused in (
         lambda: handlers.find_run("me"), lambda: handlers.choose("me", "Edit 2"), lambda: handlers.use_words("me", "a", ""),
-        lambda: handlers.check_shown("me", found.shown),
+        lambda: Approvals(handlers=handlers).check_shown("me", found.shown),
     ):  # fmt: skip
         with pytest.raises(AdCreativeError, match=r"no edit yet|no such edit|What you see is not what would be approved"):
             refused()
@@ -199,7 +236,7 @@ def test_a_changed_ad_loses_its_result_and_gets_it_back_unchanged(handlers: Hand
     again = handlers.look("me", {"headline": " Coats "}, other.ad)
     assert again is not None
     assert again.screen == found
-    handlers.check_shown("me", found.shown)
+    Approvals(handlers=handlers).check_shown("me", found.shown)
 
 
 def test_a_picture_of_the_same_name_is_another_ad(handlers: Handlers, image_path: Path) -> None:
@@ -212,13 +249,13 @@ def test_a_picture_of_the_same_name_is_another_ad(handlers: Handlers, image_path
 
 
 def test_a_score_that_comes_too_late_is_not_shown(handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> None:
-    score_one = handlers.studio.score_one
+    stand_one = handlers.studio.stand_one
 
-    def change_meanwhile(creative: Any) -> Any:
+    def change_meanwhile(creative: Any, **options: Any) -> Any:
         handlers.look("me", {"headline": "Boats"}, "")
-        return score_one(creative)
+        return stand_one(creative, **options)
 
-    monkeypatch.setattr(handlers.studio, "score_one", change_meanwhile)
+    monkeypatch.setattr(handlers.studio, "stand_one", change_meanwhile)
     shown, record = handlers.score("me", headline="Coats")
     assert "The ad was changed meanwhile" in shown
     assert record == {"error": "The ad was changed meanwhile, so this is not shown. Press the button again."}
@@ -254,3 +291,36 @@ def test_a_late_event_of_the_form_leaves_the_explanation_of_the_same_ad(handlers
     other = handlers.look("me", {"headline": "Boats"}, look.ad)
     assert other is not None
     assert other.why is None
+
+
+@pytest.mark.parametrize("event", sorted(MOVES))
+@pytest.mark.parametrize("stage", list(Stage))
+def test_an_ad_moves_only_along_the_listed_ways(event: str, stage: Stage) -> None:
+    state = AdState(ad="a", stage=stage, shown="s", score=("said", {}))
+    if stage in MOVES[event]:
+        assert state.after(event, shown="s").stage is MOVES[event][stage]
+    else:
+        with pytest.raises(AdCreativeError, match=r"There is no|Nothing leaves"):
+            state.after(event, shown="s")
+
+
+def test_nothing_but_what_is_shown_is_approved_or_packed() -> None:
+    found = AdState(ad="a", stage=Stage.SEARCHING).after("find", shown="one")
+    with pytest.raises(AdCreativeError, match="What you see is not what would be approved"):
+        found.after("approve", shown="another")
+    approved = found.after("approve", shown="one")
+    with pytest.raises(AdCreativeError, match="Nothing leaves without an approval"):
+        approved.after("find", shown="two").after("pack", shown="two")  # another version was taken since
+    assert approved.after("pack", shown="one").stage is Stage.PACKED
+
+
+def test_the_bar_names_the_ad_and_how_far_it_is(handlers: Handlers) -> None:
+    assert handlers.bar("me") == ""
+    handlers.look("me", {"headline": "Coats"}, "")
+    assert "Coats" in handlers.bar("me")
+    assert handlers.bar("me").count("ac-done") == 1
+    handlers.score("me", headline="Coats")
+    list(handlers.improve("me", {"headline": "Coats"}, LEAVE))
+    assert handlers.bar("me").count("ac-done") == 3
+    handlers.look("me", {"headline": "Boats"}, "")
+    assert handlers.bar("me").count("ac-done") == 1

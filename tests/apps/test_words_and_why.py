@@ -48,14 +48,15 @@ def test_lines_come_one_after_another(words: Words) -> None:
 def test_own_words_are_scored_again_and_must_be_approved_anew(words: Words) -> None:
     before = words.handlers.find_run("me")[0]
     shown, screen = words.use("me", "Coats for wet days", "")
-    assert "on the edit now" in shown
+    assert "on the ad now: +14% (+3.0% to +25%)" in shown
     assert screen is not None
     assert screen.record["headline_edited"] == "Coats for wet days"
     assert words.handlers.find_run("me")[0] != before  # another folder, that nobody approved
     shown, screen = words.use("me", "worse", "")
-    assert "The edit keeps the words it had" in shown
-    assert screen is None
-    assert words.handlers.find_screen("me").record["headline_edited"] == "Coats for wet days"  # type: ignore[union-attr]
+    assert "on the ad now: −2.0% (−8.0% to +4.0%)" in shown  # warned of, and theirs to use
+    assert screen is not None
+    assert "no gain is expected. If you know better" in screen.result
+    assert words.handlers.find_screen("me").record["headline_edited"] == "worse"  # type: ignore[union-attr]
 
 
 def test_signing_reaches_the_pictures(words: Words, image_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

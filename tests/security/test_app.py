@@ -20,9 +20,9 @@ gradio = pytest.importorskip("gradio")
 class Watched(FakeStudio):
     """Notes which files it was asked to read."""
 
-    def score_one(self, creative: Any) -> Any:
+    def stand_one(self, creative: Any, **options: Any) -> Any:
         self.asked.append({"path": creative.image_path})
-        return super().score_one(creative)
+        return super().stand_one(creative, **options)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def served() -> Iterator[tuple[str, Watched]]:
 def call(url: str, picture: Any) -> str:
     """Call /score the way a hand-written client does, and return the last event."""
     posted = httpx.post(
-        f"{url}/gradio_api/call/score", json={"data": [picture, "words", "", "", "", "", "", "", None]}, timeout=60
+        f"{url}/gradio_api/call/score", json={"data": [picture, "words", "", "", "", "", "", "", None, None]}, timeout=60
     )
     if posted.status_code != 200:
         return f"error {posted.status_code}"
@@ -87,7 +87,7 @@ def test_an_upload_is_read_and_a_bomb_is_refused(served: tuple[str, Watched], tm
     url, studio = served
     Image.new("RGB", (100, 100)).save(tmp_path / "good.png")
     for name, content, said in (
-        ("good.png", (tmp_path / "good.png").read_bytes(), "1.52%"),
+        ("good.png", (tmp_path / "good.png").read_bytes(), "+10%"),
         ("bomb.png", png(60_000, 60_000), "megapixels; at most 40 are read"),
     ):
         (path,) = httpx.post(f"{url}/gradio_api/upload", files={"files": (name, content)}, timeout=60).json()

@@ -6,6 +6,7 @@ import csv
 import html.parser
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.prompts import brief_prompt
 from adcreative.copywriter.engines.server import build_request
-from adcreative.creative import Creative, EditResult, FaceReport, FailedCreative, Prediction
+from adcreative.creative import Creative, Edit, EditResult, FaceReport, FailedCreative, Prediction
 from adcreative.errors import CreativeError
+from adcreative.pipeline import Standing
 from adcreative.report import write_report
 
 CANARY = "ZEBRA-4711"
@@ -81,13 +83,25 @@ def test_ad_text_never_becomes_markup_in_the_report(tmp_path: Path) -> None:
 
 
 def test_ad_text_never_becomes_markup_in_the_app() -> None:
-    from apps.studio.html import fragments
+    from apps.studio.html import fragments, placements, results
+    from apps.studio.sessions.ads import AdState, Stage
     from apps.studio.sessions.jobs import JobState
 
     for text in MARKUP:
         prediction = Prediction(ctr=0.01, ctr_low=0.005, ctr_high=0.02, evidence=text, reasons=(text,))
+        standing = Standing(prediction=prediction, change=0.1, change_low=0.0, change_high=0.2)
+        state = AdState(ad="a", stage=Stage.BROUGHT, label=(text, None))
+        edit = SimpleNamespace(
+            uplift=0.1, uplift_low=0.0, change=0.1, change_low=0.0, change_high=0.2, headline=text, description=text, size=1.0,
+            identity=None, realism=None, edits=(Edit(face=0, direction=text, strength=1.0),),
+        )  # fmt: skip
+        outcome = SimpleNamespace(alternatives=[edit], result=SimpleNamespace(enough_data=True))
+        ad = Creative(headline=text, primary_text=text, description=text, cta=text, brand=text)
         shown = [
-            fragments.score(prediction, [{"calibration": text}]), fragments.problem(CreativeError(text, text)),
+            fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text], parts=["words"]),
+            fragments.ad_bar(state), fragments.good(text), results.cards(outcome, 1), results.alternatives([edit], []),
+            fragments.progress(JobState(done=1, total=2), live=(text, None)), placements.mockups(ad),
+            fragments.problem(CreativeError(text, text)),
             fragments.note(text), fragments.header(text), fragments.step(1, text, text), fragments.placeholder(text),
             fragments.progress(JobState()), fragments.breakdown(RuntimeError(text)),
         ]  # fmt: skip

@@ -9,30 +9,40 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_picture, check_words
 
 from ..html import fragments
 from ..port import Studio
-from ..sessions.ads import NO_AD, OTHER_AD, Desk, identify, identify_shown
+from ..sessions.ads import NO_AD, OTHER_AD, Desk, identify
 from ..sessions.belongings import Belongings
 from ..sessions.departures import Departures
-from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
-from ..sessions.seat import ModelSeat, Ticket
-from ..sessions.wishes import FACE_NAME, FORM_FIELDS, MAX_TEXT_CHARS, Wish, build_creative, search_options, with_consent
+from ..sessions.jobs import Job, JobBoard
+from ..sessions.seat import ModelSeat
+from ..sessions.wishes import (
+    FACES_ALLOWED,
+    MAX_TEXT_CHARS,
+    Wish,
+    build_creative,
+    search_options,
+    with_consent,
+)
+from .scores import label_ad, say_picture, say_score
 from .screens import Brought, Screen, show_outcome
+from .search import Search, Task, Watch
 
 log = logging.getLogger(__name__)
+Answer = tuple[str, dict[str, Any]]
 
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
-CANCEL_WAIT_S = 2.0
+NO_EDIT = "There is no edit yet. Run a search first (step 3)."
+NO_RECORD = "Choose whose consent it is, or add the record (step 3); or say that the faces must stay as they are."
 SEARCH_OF_OTHER_AD = (
     "The search has ended, for an ad that is no longer the one above. Bring that ad back unchanged to see what was found."
 )
@@ -47,24 +57,6 @@ class Look:
     score: tuple[str, dict[str, Any]] | None
     screen: Screen
     why: tuple[str, Path | None] | None = None
-
-
-@dataclass(kw_only=True)
-class Search:
-    """A search on the board: its job, which returns the last screen, its place in the line for the model, what its ad is
-    known by, and the screen of another edit that was taken instead."""
-
-    job: Job[Screen]
-    ticket: Ticket
-    ad: str = NO_AD
-    chosen: Screen | None = None
-
-    @property
-    def screen(self) -> Screen | None:
-        """The last screen; None while the search runs, or when it was stopped."""
-        if not self.job.is_finished or self.job.is_stopped:
-            return None
-        return self.chosen or self.job.result()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +76,7 @@ class Handlers:
     seat: ModelSeat = field(default_factory=ModelSeat)
     outcomes: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Studio] = field(default_factory=dict)  # of owners who trained on their own results
+    consent_files: dict[str, Path] = field(default_factory=dict)  # of owners who added records of their own
     desk: Desk = field(default_factory=Desk)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     belongings: Belongings = field(init=False)
@@ -94,8 +87,10 @@ class Handlers:
         object.__setattr__(self, "away", Departures(keep_s=self.keep_s, on_gone=self.forget))
 
     def studio_of(self, owner: str) -> Studio:
-        """Return the studio that scores the owner's ads: that of their own results, if they trained on some."""
-        return self.own.get(owner, self.studio)
+        """Return the studio that scores the owner's ads: that of their own results, if they trained on some, with the consent
+        records that they added."""
+        studio, consents = self.own.get(owner, self.studio), self.consent_files.get(owner)
+        return studio if consents is None else studio.with_consents(consents)
 
     def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
         """Return the model cards of the owner's studio."""
@@ -108,6 +103,7 @@ class Handlers:
             self.own.pop(owner, None)
         else:
             self.own[owner] = studio
+        self.desk.forget_scores(owner)
 
     def bring(self, owner: str, form: Mapping[str, str | None]) -> bool:
         """Note which ad the owner's form holds now; return whether it is another than before."""
@@ -116,7 +112,15 @@ class Handlers:
         except AdCreativeError:  # an empty form
             return self.desk.bring(owner, NO_AD)
         self.belongings.note(owner, creative.image_path)
-        return self.desk.bring(owner, identify(creative))
+        ad = identify(creative)
+        is_other = self.desk.bring(owner, ad)
+        if is_other:
+            self.desk.move(owner, ad, "name", label=label_ad(creative))
+        return is_other
+
+    def bar(self, owner: str) -> str:
+        """Show which ad is on the page, and how far it is."""
+        return fragments.ad_bar(self.desk.find(owner))
 
     def look(self, owner: str, form: Mapping[str, str | None], page_ad: str) -> Look | None:
         """Return what belongs to the ad that the form holds now; None when the page shows that ad already.
@@ -140,42 +144,39 @@ class Handlers:
         if not image_path:
             return "", [], False
         self.belongings.note(owner, image_path)
-        try:
-            creative = Creative(image_path=Path(image_path))
-            image_u8 = picture(creative)
-            faces = self._find_faces(creative)
-        except AdCreativeError as error:
-            return fragments.problem(error), [], False
-        height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
-        names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
-        shown = fragments.picture_note((width, height), faces, image_u8, check_picture(creative))
-        return shown, names, faces is None or bool(names)
+        return say_picture(Creative(image_path=Path(image_path)), self._find_faces)
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""
         with self.seat.quick(timeout_s=1.0) as has_model:
             return self.studio.find_faces(creative) if has_model else None
 
-    def demo(self, owner: str) -> dict[str, Any]:
-        """Return the form of an ad to try, named as in FORM_FIELDS; its picture counts as an upload."""
-        with self.seat.quick():
-            creative = self.studio.demo_ad(self.lent_dir(owner))
-        return {name: getattr(creative, name) for name in FORM_FIELDS}
+    def find_brought(self, owner: str) -> Creative | None:
+        """Return the ad of the owner's search, running or done, as it was brought; None without one."""
+        search = self.board.find(owner)
+        return None if search is None or search.is_lost else search.creative
 
-    def score(self, owner: str = "", **form: str | None) -> tuple[str, dict[str, Any]]:
-        """Predict one creative: a fragment for the page, and the prediction as plain JSON."""
+    def score(self, owner: str = "", usual_rate_percent: float | None = None, **form: str | None) -> Answer:
+        """Predict one creative: a fragment for the page, and the prediction as plain JSON.
+
+        Args:
+            usual_rate_percent: how often the account's ads are clicked, in percent; None or 0: unknown.
+        """
         try:
             creative = build_creative(form)
             self.bring(owner, form)
             ad = self.desk.find(owner).ad
+            usual = usual_rate_percent / 100 if usual_rate_percent else None
             with self.seat.quick():
-                prediction = self.studio_of(owner).score_one(creative)
+                standing = self.studio_of(owner).stand_one(creative, usual_rate=usual)
+                has_reason = any(reason.startswith("faces") for reason in standing.prediction.reasons)
+                num_faces = len(self.studio.find_faces(creative)) if has_reason else None
         except AdCreativeError as error:
             return fragments.problem(error), {"error": str(error)}
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
-        shown, record = fragments.score(prediction, self.cards_of(owner), check_words(creative)), asdict(prediction)
+        shown, record = say_score(creative, standing, num_faces, self.cards_of(owner))
         if not self.desk.note_score(owner, ad, (shown, record)):
             return fragments.note(OTHER_AD), {"error": OTHER_AD}
         return shown, record
@@ -185,6 +186,7 @@ class Handlers:
         try:
             creative = with_consent(build_creative(form), wish)
             options = search_options(creative, wish, self.studio.direction_names)
+            self._check_consent(owner, creative, wish)
             picture(creative)  # refused here and now; a search that waits holds no pixels
             self.bring(owner, form)
             self.belongings.note(owner, wish.brand_kit)
@@ -194,19 +196,36 @@ class Handlers:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
             return
         brought = Brought(ad=ad, creative=creative, before_u8=None, wish=wish)
-        job = Job(work=self._search(owner, brought, options, ticket))
-        search = Search(job=job, ticket=ticket, ad=ad)
+        watch = Watch()
+        task = Task(handlers=self, owner=owner, brought=brought, options=options, ticket=ticket, watch=watch)
+        job = Job(work=task)
+        search = Search(job=job, ticket=ticket, ad=ad, creative=creative, watch=watch)
         earlier = self.board.find(owner)
         self.board.post(owner, job, search)
-        self._drop(earlier)
+        self._drop(earlier, owner)
+        self.desk.move(owner, ad, "search")
         job.start()
         yield from self._watch(owner, search)
+
+    def _check_consent(self, owner: str, creative: Creative, wish: Wish) -> None:
+        """Refuse a search over real faces whose consent is not on record, before it begins.
+
+        Raises:
+            AdCreativeError: no record was chosen, or it does not cover this ad today.
+        """
+        if not creative.has_image or wish.faces != FACES_ALLOWED:
+            return
+        if not creative.consent_id:
+            raise AdCreativeError(NO_RECORD)
+        refusal = self.studio_of(owner).check_consent(creative)
+        if refusal:
+            raise AdCreativeError(f"The faces may not be edited: {refusal}.")
 
     def resume(self, owner: str) -> Iterator[Screen]:
         """Show the owner's search again, running or done, such as after the page was closed; an empty screen without one."""
         self.come_back(owner)
         search = self.board.find(owner)
-        if search is None or search.job.is_stopped:
+        if search is None or search.is_lost:
             yield Screen()
             return
         self.desk.bring(owner, search.ad)  # a page that opens has an empty form, into which this ad is put
@@ -217,16 +236,13 @@ class Handlers:
         return search is not None and not search.job.is_finished
 
     def cancel(self, owner: str) -> str:
-        """Ask the owner's search to stop, and say what is so shortly after.
-
-        The answer may reach the page after the search's own last word; told that it has ended, both say the same.
-        """
-        if not self.board.stop(owner):
-            return fragments.note("Nothing is running.")
+        """Ask the owner's search to stop; what it has found until then is judged and shown."""
         search = self.board.find(owner)
-        if search is not None and search.job.stop(wait_s=CANCEL_WAIT_S):
-            return fragments.stopped(search.job.state)
-        return fragments.note("Stopping …")
+        if search is None or search.job.is_finished:
+            return fragments.note("Nothing is running.")
+        search.watch.cancel()
+        self.board.stop(owner)
+        return fragments.note("Stopping. The best found so far is checked and shown.")
 
     def forget(self, owner: str) -> None:
         """Stop the owner's work and delete everything of it: uploads, results, copies, and features of pictures."""
@@ -251,8 +267,10 @@ class Handlers:
         if forget_features is not None:
             forget_features()
 
-    def _drop(self, search: Search | None) -> None:
+    def _drop(self, search: Search | None, owner: str = "") -> None:
         """Delete what an earlier search of an owner made: nothing leads to it any more."""
+        if search is not None:
+            self.desk.move(owner, search.ad, "drop")
         if search is None or not search.job.is_finished:
             return
         for screen in (search.chosen, search.job.result()):
@@ -271,38 +289,18 @@ class Handlers:
 
     def _watch(self, owner: str, search: Search) -> Iterator[Screen]:
         for state in search.job.states():
-            yield Screen(progress=fragments.progress(state, num_ahead=self.seat.ahead(search.ticket)))
-        screen = search.screen or search.job.result()
-        if search.job.is_stopped:
+            live = (search.watch.headline, search.watch.picture)
+            yield Screen(progress=fragments.progress(state, num_ahead=self.seat.ahead(search.ticket), live=live))
+        screen = search.screen
+        if screen is None:
             state = search.job.state
             screen = Screen(progress=fragments.stopped(state), record={"status": "stopped", "rounds": state.done})
         elif search.ad != self.desk.find(owner).ad:
             screen = Screen(progress=fragments.note(SEARCH_OF_OTHER_AD), record={"status": "other ad"})
         yield screen
 
-    def _search(
-        self, owner: str, brought: Brought, options: dict[str, Any], ticket: Ticket
-    ) -> Callable[[ReportProgress, ShouldStop], Screen]:
-        """Return the work of a search: wait for the model, search, and make the last screen; a fault becomes a screen."""
-
-        def work(report: ReportProgress, should_stop: ShouldStop) -> Screen:
-            try:
-                with self.seat.hold(ticket, should_stop=should_stop) as has_model:
-                    if not has_model or should_stop():
-                        return Screen()
-                    studio = self.studio_of(owner)
-                    outcome = studio.improve_one(brought.creative, **options, progress=report, should_stop=should_stop)
-                return Screen() if should_stop() else self._show(owner, brought, outcome)
-            except AdCreativeError as error:
-                return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
-            except Exception as error:
-                log.exception("a search failed")
-                return Screen(progress=fragments.breakdown(error), record={"status": "failed", "error": "internal error"})
-
-        return work
-
     def choose(self, owner: str, choice: str | None) -> Screen:
-        """Take another of the edits that the search found, after the same second opinion.
+        """Take another of the edits that the search found, whatever the models say of it: the result states that.
 
         Raises:
             AdCreativeError: no search, or no edit of that name.
@@ -311,56 +309,53 @@ class Handlers:
         if screen is None or choice not in screen.choices:
             raise AdCreativeError("There is no such edit to take; run a search first.")
         number = screen.choices.index(choice)
-        return self._replace(owner, lambda outcome: outcome.choose(number))
+        return self._replace(owner, lambda outcome: outcome.choose(number, is_forced=True))
 
     def use_words(self, owner: str, headline: str | None, description: str | None) -> Screen:
-        """Put words of the user's own on the edit, scored again and shown to all three models.
+        """Put words of the user's own on the edit, scored again and shown to all three models; the result states what they say.
 
         Raises:
-            AdCreativeError: no edit, or both models see no gain any more; the edit then keeps the words it had.
+            AdCreativeError: there is no result yet.
         """
-        _, creative = self.find_run(owner)
+        creative = self.find_creative(owner)
         words = {
             "headline": (headline or "").strip()[:MAX_TEXT_CHARS],
             "description": (description or "").strip()[:MAX_TEXT_CHARS],
         }
+        studio = self.studio_of(owner)
+        return self._replace(owner, lambda outcome: studio.reword_one(creative, outcome, **words, is_forced=True))
 
-        def reword(outcome: Any) -> Any:
-            reworded = self.studio_of(owner).reword_one(creative, outcome, **words)
-            if reworded.result.status != "edited":
-                raise AdCreativeError(f"The edit keeps the words it had: {reworded.result.reason}.")
-            return reworded
+    def find_creative(self, owner: str) -> Creative:
+        """Return the ad that the owner's result is of, as it was brought.
 
-        return self._replace(owner, reword)
+        Raises:
+            AdCreativeError: there is no result yet.
+        """
+        screen = self.find_screen(owner)
+        if screen is None or screen.creative is None:
+            raise AdCreativeError(NO_EDIT)
+        return screen.creative
 
     def _replace(self, owner: str, change: Callable[[Any], Any]) -> Screen:
         """Show what `change` makes of the owner's open outcome in place of it."""
         search, screen = self.board.find(owner), self.find_screen(owner)
         if search is None or screen is None or screen.creative is None:
-            raise AdCreativeError("There is no edit yet. Run a search first (step 3).")
+            raise AdCreativeError(NO_EDIT)
         opened = self.outcomes.get(screen.key)
         if opened is None:
             raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")
         with self.seat.quick():
             outcome = change(opened)
         brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)
-        search.chosen = self._show(owner, brought, outcome)
-        return search.chosen
+        chosen = self.show(owner, brought, outcome)
+        self.desk.move(owner, search.ad, "find", shown=chosen.shown)
+        search.chosen = chosen
+        return chosen
 
     def find_screen(self, owner: str) -> Screen | None:
         """Return the last screen of the ad that is on the owner's page; None when there is none, or it is of another ad."""
         search = self.board.find(owner)
         return search.screen if search is not None and search.ad == self.desk.find(owner).ad else None
-
-    def check_shown(self, owner: str, shown: str | None) -> None:
-        """Make sure that the owner looks at what an approval would be of: the same ad, words and picture, as they lie on disk.
-
-        Raises:
-            AdCreativeError: it is something else.
-        """
-        screen = self.find_screen(owner)
-        if screen is None or shown != identify_shown(screen.ad, screen.record, screen.download):
-            raise AdCreativeError("What you see is not what would be approved. Look at the result above again, then approve.")
 
     def find_run(self, owner: str) -> tuple[Path, Creative]:
         """Return the folder of the owner's edit, and the ad as it was brought.
@@ -370,10 +365,10 @@ class Handlers:
         """
         screen = self.find_screen(owner)
         if screen is None or screen.run is None or screen.creative is None:
-            raise AdCreativeError("There is no edit yet. Run a search first (step 3).")
+            raise AdCreativeError(NO_EDIT)
         return screen.run, screen.creative
 
-    def _show(self, owner: str, brought: Brought, outcome: Any) -> Screen:
+    def show(self, owner: str, brought: Brought, outcome: Any) -> Screen:
         """Write the folder of an outcome, keep it open for other choices, and return the last screen."""
         brought = replace(brought, before_u8=picture(brought.creative))
         studio, cards = self.studio_of(owner), self.cards_of(owner)
@@ -382,9 +377,6 @@ class Handlers:
         while len(self.outcomes) > MAX_OPEN:
             self.outcomes.pop(next(iter(self.outcomes)))
         return screen
-
-    def lent_dir(self, owner: str) -> Path:
-        return self.belongings.lent_dir(owner)
 
     def owner_dir(self, owner: str) -> Path:
         return self.belongings.owner_dir(owner)

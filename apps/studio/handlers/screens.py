@@ -15,7 +15,7 @@ from PIL import Image
 from adcreative.creative import Creative
 from adcreative.pipeline import save_run
 
-from ..html import fragments
+from ..html import results
 from ..port import Studio
 from ..sessions.ads import NO_AD, identify_shown
 from ..sessions.wishes import Wish
@@ -28,7 +28,8 @@ Pair = tuple[Path, Path]
 class Screen:
     """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
 
-    alternatives: the map of other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder
+    alternatives: the map of other edits, as a fragment; cards: the same as cards; choices: the names of those that can be taken
+    instead. run: the folder
     that the later steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish
     (what was asked for). ad is what the ad is known by, shown what this result of it is known by: an approval names the latter.
     """
@@ -39,6 +40,7 @@ class Screen:
     download: Path | None = None
     record: dict[str, Any] = field(default_factory=dict)
     alternatives: str = ""
+    cards: str = ""
     choices: tuple[str, ...] = ()
     run: Path | None = None
     creative: Creative | None = None
@@ -72,14 +74,17 @@ def show_outcome(brought: Brought, outcome: Any, folder: Path, *, studio: Studio
         )  # fmt: skip
         if brought.before_u8 is not None and outcome.image_u8 is not None:
             download = run / row["edited_image"]
-            pair = _save_pair(brought.before_u8, outcome.image_u8, run / "preview")
-    alternatives = tuple(getattr(outcome, "alternatives", ())) if result["enough_data"] else ()
+            if not np.array_equal(brought.before_u8, outcome.image_u8):
+                pair = _save_pair(brought.before_u8, outcome.image_u8, run / "preview")
+    alternatives = tuple(getattr(outcome, "alternatives", ()))
+    taken = _find_taken(alternatives, result)
     shown = identify_shown(brought.ad, result, download)
     return Screen(
-        pair=pair, result=fragments.result(outcome, brought.before_u8, cards, creative), download=download,
+        pair=pair, result=results.result(outcome, brought.before_u8, cards, creative), download=download,
         record={**result, "shown": shown}, shown=shown, ad=brought.ad,
-        alternatives=fragments.alternatives(alternatives, getattr(outcome, "front", ()), _find_taken(alternatives, result)),
-        choices=tuple(fragments.name_alternative(number) for number in range(1, len(alternatives) + 1)),
+        alternatives=results.alternatives(alternatives, getattr(outcome, "front", ()), taken),
+        cards=results.cards(outcome, taken),
+        choices=tuple(results.name_alternative(number) for number in range(1, len(alternatives) + 1)),
         run=run if is_edited else None, creative=creative, key=key, wish=brought.wish,
     )  # fmt: skip
 

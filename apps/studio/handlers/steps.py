@@ -27,6 +27,7 @@ from adcreative.pipeline import (
 
 from ..html import fragments
 from ..html import steps as step_fragments
+from .approvals import Approvals
 from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
@@ -81,12 +82,13 @@ class Steps:
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
-            self.handlers.check_shown(owner, shown)
+            Approvals(handlers=self.handlers).check_shown(owner, shown)
             if not markets:
                 raise AdCreativeError("Say where it will run: what must be disclosed depends on it.")
             if not is_read:
                 raise AdCreativeError("Read the list of disclosures and tick that you will disclose where it says so.")
             event = approve(run, by=name or "", markets=list(markets))
+            Approvals(handlers=self.handlers).note(owner, "approve")
             return step_fragments.approval(event), event
 
         return _say_faults(work)
@@ -99,10 +101,8 @@ class Steps:
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
-            try:
-                check_approved(run)
-            except AdCreativeError as error:
-                raise AdCreativeError("Nothing leaves without an approval: say who approves it first (step 6).") from error
+            Approvals(handlers=self.handlers).check_packable(owner)
+            check_approved(run)
             name, warnings = _campaign(campaign), []
             if platform:
                 path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
@@ -110,6 +110,7 @@ class Steps:
                 warnings = list(done.warnings)
             (run / "campaign.json").write_text(json.dumps({"campaign": name}, ensure_ascii=False), encoding="utf-8")
             note_event(run, "packed", campaign=name, platform=platform or "")
+            Approvals(handlers=self.handlers).note(owner, "pack")
             files.extend([_zip(run), *_loose_files(run)])
             record = {"files": [path.name for path in files], "warnings": warnings}
             return step_fragments.packed(record["files"], warnings), record
@@ -187,7 +188,7 @@ def _say_faults(work: Callable[[], Answer]) -> Answer:
 def _campaign(name: str | None) -> str:
     name = (name or "").strip()[:200]
     if not name:
-        raise AdCreativeError("Name the campaign first (step 5): results are joined back by it.")
+        raise AdCreativeError("Name the campaign first (step 4): results are joined back by it.")
     return name
 
 
@@ -249,4 +250,4 @@ def _unpack(package: Path, directory: Path) -> tuple[Path, str]:
     except AdCreativeError:
         raise
     except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
-        raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 7 gave you.") from error
+        raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 5 gave you.") from error

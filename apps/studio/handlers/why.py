@@ -15,6 +15,7 @@ from ..html import steps as step_fragments
 from ..sessions.ads import OTHER_AD
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import build_creative
+from .doubts import parts_of
 from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
@@ -46,14 +47,17 @@ class Why:
         def work(report: ReportProgress, should_stop: ShouldStop) -> Answer:
             try:
                 with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
-                    summary = None
+                    summary, num_faces = None, None
                     if has_model:
+                        num_faces = len(self.handlers.studio.find_faces(creative))
                         summary = self.handlers.studio_of(owner).explain_one(
                             creative, out, progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop
                         )  # fmt: skip
                 if summary is None or summary.stopped:
                     return "", None, {"status": "stopped"}
-                return step_fragments.explanation(summary.explanation, out / "heat.png"), summary.path, summary.explanation
+                parts = parts_of(creative, num_faces)
+                shown = step_fragments.explanation(summary.explanation, out / "heat.png", parts)
+                return shown, summary.path, summary.explanation
             except AdCreativeError as error:
                 return fragments.problem(error), None, {"error": str(error)}
             except Exception as error:

@@ -1,4 +1,4 @@
-"""Step 4, words: new lines one after another, rules, and a wording of the user's own. Without Gradio, as `handlers`."""
+"""Words of one's own: new lines one after another, rules, and a wording of the user's own. Without Gradio, as `handlers`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_words
 
-from ..html import fragments
+from ..html import fragments, results
 from ..html import steps as step_fragments
 from ..sessions.wishes import Wish
 from .one_ad import Handlers, Screen
@@ -24,7 +24,7 @@ Lines = tuple[str, list[str], dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The buttons of step 4. Each works on the owner's edit as it is shown."""
+    """The buttons of one's own words. Each works on the owner's edit as it is shown."""
 
     handlers: Handlers
 
@@ -42,7 +42,7 @@ class Words:
         try:
             if kind not in KINDS:
                 raise AdCreativeError(f'kind must be "headline" or "description", got "{kind}".')
-            _, creative = self.handlers.find_run(owner)
+            creative = self.handlers.find_creative(owner)
             screen = self.handlers.find_screen(owner)
             wish = screen.wish if screen is not None else Wish()
             if not getattr(creative, kind):
@@ -78,10 +78,10 @@ class Words:
         except Exception as error:
             log.exception("rewording failed")
             return fragments.breakdown(error), None
-        return step_fragments.word_checks(found, is_taken=True), screen
+        return step_fragments.word_checks(found, gain=results.say_gain(screen.record)), screen
 
     def _find_problems(self, owner: str, headline: str | None, description: str | None) -> dict[str, tuple[str, ...]]:
-        _, creative = self.handlers.find_run(owner)
+        creative = self.handlers.find_creative(owner)
         screen = self.handlers.find_screen(owner)
         changed: Creative = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
         wish = screen.wish if screen is not None else Wish()

@@ -1,27 +1,28 @@
-"""Pieces of the page as HTML, rendered by an autoescaping template: ad text can never become markup.
-
-The rate chart and the word comparison are the report's own, so that the app and the report say the same.
-"""
+"""Pieces of the page as HTML, rendered by an autoescaping template: ad text can never become markup."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from adcreative.creative import Creative, Prediction
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import Standing
 from adcreative.report import pictures, words
-from adcreative.report.rates import RateRow, build_chart, impressions_per_arm, measure_lift, rate_rows
 from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
+from ..sessions.ads import NO_AD, AdState, Stage
 from ..sessions.jobs import JobState
 
+STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
+REACHED = {
+    Stage.EMPTY: 0, Stage.BROUGHT: 1, Stage.SCORED: 2, Stage.SEARCHING: 2, Stage.FOUND: 3, Stage.APPROVED: 4, Stage.PACKED: 5,
+}  # fmt: skip
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 
@@ -34,6 +35,11 @@ def header(notice: str = "") -> str:
     return _render("header", notice=notice)
 
 
+def hero(picture: pictures.Preview | None) -> str:
+    """Show the ad to try, while there is no other."""
+    return _render("hero", picture=picture)
+
+
 def step(number: int, title: str, hint: str = "") -> str:
     return _render("step", number=number, title=title, hint=hint)
 
@@ -44,6 +50,11 @@ def heading(title: str, hint: str = "") -> str:
 
 def note(text: str) -> str:
     return _render("note", text=text)
+
+
+def good(text: str) -> str:
+    """Say that something is as it should be."""
+    return _render("good", text=text)
 
 
 def placeholder(text: str) -> str:
@@ -90,109 +101,60 @@ def _square(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> tuple[int
     return x0, y0, x0 + side, y0 + side
 
 
-def name_alternative(number: int) -> str:
-    return f"Edit {number}"
+def ad_bar(state: AdState) -> str:
+    """Show which ad is on the page, and which step it has reached; nothing without an ad."""
+    if state.ad == NO_AD:
+        return ""
+    name, thumbnail = state.label
+    return _render("ad_bar", name=name, thumbnail=thumbnail, stages=STAGES, reached=REACHED[state.stage])
 
 
-def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], taken: int | None = None) -> str:
-    """Draw the edits of a search as a map: how large the edit is, against the gain that is sure; and list them in words.
+def score(
+    standing: Standing,
+    cards: Sequence[dict[str, Any]],
+    checks: Mapping[str, Sequence[str]] | None = None,
+    *,
+    doubts: Sequence[str] = (),
+    parts: Sequence[str] = (),
+) -> str:
+    """Show a rate with its interval where its level is known, else how the ad stands against the usual one; then why, and what
+    the rules say of the words.
 
     Args:
-        found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), realism (0..1 or
-            None), size, headline, edits. front: (size, uplift_low) of everything on the search's front. taken: the number of
-            the edit shown now.
+        doubts: why the number deserves less trust, shown beside it. parts: of the ad that exist; reasons of others are not
+            shown.
     """
-    if not found:
-        return ""
-    points = [(one.size, one.uplift_low) for one in found]
-    sizes, lows = zip(*points, *front, (0.0, 0.0), strict=True)
-    span_x, low_y, high_y = max(*sizes, 1e-9), min(lows), max(lows)
-
-    def place(size: float, low: float) -> tuple[str, str]:
-        return f"{40 + 340 * size / span_x:.1f}", f"{160 - 140 * (low - low_y) / max(high_y - low_y, 1e-9):.1f}"
-
-    rows = [
-        {
-            "name": name_alternative(number), "number": number, "place": place(one.size, one.uplift_low),
-            "gain": words.signed_percent(float(np.expm1(one.uplift))),
-            "sure": words.signed_percent(float(np.expm1(one.uplift_low))),
-            "likeness": words.describe_similarity(one.identity), "realism": words.describe_realism(one.realism),
-            "headline": one.headline,
-            "faces": words.describe_face_edits([asdict(edit) for edit in one.edits]),
-        }
-        for number, one in enumerate(found, 1)
-    ]  # fmt: skip
-    return _render("alternatives", rows=rows, taken=taken, front=[place(*point) for point in front], zero=place(0.0, 0.0))
-
-
-def score(prediction: Prediction, cards: Sequence[dict[str, Any]], checks: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Show a rate with its interval, what it rests on, why, and what the rules say of the words."""
-    row = RateRow(
-        label="Predicted", kind="edited", rate=prediction.ctr, low=prediction.ctr_low, high=prediction.ctr_high,
-        note="with 90% interval",
-    )  # fmt: skip
-    per_thousand = (round(1000 * prediction.ctr_low), round(1000 * prediction.ctr_high))
+    prediction = standing.prediction
+    reasons = [text for text in prediction.reasons if text.split(" ", 1)[0] in parts or not text.split(" ", 1)[0].isalpha()]
+    per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
-        "score", prediction=prediction, chart=build_chart([row]), per_thousand=per_thousand,
+        "score", standing=standing, prediction=prediction, reasons=reasons, doubts=doubts, per_thousand=per_thousand,
+        gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,
     )  # fmt: skip
 
 
-def progress(state: JobState, *, num_ahead: int = 0) -> str:
-    """Show how far a search is, with the best score after each round as a small line; num_ahead: who has the model first."""
-    best = state.best[-60:]
-    low, high = (min(best), max(best)) if best else (0.0, 0.0)
-    span = max(high - low, 1e-9)
-    points = [f"{100 * idx / max(len(best) - 1, 1):.1f},{26 - 22 * (value - low) / span:.1f}" for idx, value in enumerate(best)]
+def _gauge(change: float) -> float:
+    """Return where a relative change stands on a track from a quarter of the usual (0) to four times the usual (100)."""
+    return round(min(max(50 + 25 * math.log2(max(1 + change, 1e-3)), 1), 99), 1)
+
+
+def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.Preview | None] = ("", None)) -> str:
+    """Show how far a search is; num_ahead: who has the model first; live: words and picture of the best edit so far."""
     left = state.seconds_left
     return _render(
         "progress",
         state=state,
-        points=" ".join(points),
         num_ahead=num_ahead,
-        seconds_left=None if left is None else round(left),
+        live=live,
+        seconds_left=None if left is None else words.rounded(round(left)),
     )
+
+
+def stopped_early(state: JobState) -> str:
+    return note(f"Stopped after round {state.done} of {state.total}. This is the best that was found until then.")
 
 
 def stopped(state: JobState) -> str:
     after = f" after round {state.done} of {state.total}" if state.done else " before the first round"
     return note(f"Stopped{after}. Nothing was changed.")
-
-
-def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:
-    """Show what a search found: whose it is, gains with everything that must stand beside them, words, faces, close-ups."""
-    row = outcome.result.as_dict()
-    thumbnail = None if before is None else pictures.preview(Image.fromarray(before), 96)
-    lift = measure_lift(row, is_calibrated=bool(calibration_sentence({}, cards)))
-    texts = [
-        words.compare_texts(name.capitalize(), row[f"{name}_original"], row[f"{name}_edited"] or row[f"{name}_original"])
-        for name in words.WORD_DIRECTIONS
-    ]
-    is_edited, original = row["status"] == "edited", row["ctr_original"]
-    return _render(
-        "result",
-        row=row,
-        ad=None if creative is None else (creative.name, thumbnail),
-        lift=lift,
-        chart=build_chart(rate_rows(row)),
-        texts=[text for text in texts if text.before or text.after],
-        face_lines=words.describe_face_edits(row["edits"]),
-        faces=words.describe_faces(row["faces"]),
-        similarity=words.describe_similarity(row["identity_similarity"]) if is_edited else "",
-        realism=words.describe_realism(row.get("realism")) if is_edited else "",
-        impressions=impressions_per_arm(original, lift.cautious) if is_edited and original and lift.cautious else None,
-        closeups=_closeups(outcome, before) if is_edited else [],
-        has_picture=before is not None,
-        calibration=calibration_sentence({}, cards),
-    )
-
-
-def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
-    """Cut the changed part out of the original and the edited picture."""
-    if before is None or outcome.image_u8 is None:
-        return []
-    images = {"Before": before, "After": outcome.image_u8}
-    opened = {label: Image.fromarray(image_u8) for label, image_u8 in images.items() if image_u8 is not None}
-    box = pictures.changed_box(opened["Before"], opened["After"])
-    cuts = [(label, pictures.closeup(image, box)) for label, image in opened.items()]
-    return [(label, cut) for label, cut in cuts if cut is not None]

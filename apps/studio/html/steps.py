@@ -32,9 +32,9 @@ def _render(macro: str, **values: Any) -> str:
     return str(getattr(module, macro)(**values))
 
 
-def word_checks(found: Mapping[str, Sequence[str]], *, is_taken: bool = False) -> str:
-    """Show what the rules say of words; is_taken: they stand on the edit now."""
-    return _render("word_checks", checks=found, is_taken=is_taken)
+def word_checks(found: Mapping[str, Sequence[str]], *, gain: str = "") -> str:
+    """Show what the rules say of words; gain: they stand on the ad now, and this is expected of them."""
+    return _render("word_checks", checks=found, gain=gain)
 
 
 def writing(num_lines: int, *, is_done: bool = False) -> str:
@@ -47,14 +47,14 @@ def explaining(state: JobState, num_ahead: int) -> str:
     return _render("explaining", state=state, num_ahead=num_ahead)
 
 
-def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
-    """Show why an ad has its rate: heat over its picture, what its words and its parts do."""
+def explanation(one: Mapping[str, Any], heat_path: Path, parts: Sequence[str]) -> str:
+    """Show why an ad has its score: heat over its picture, what its words and its parts do; parts: those that it has."""
     heat = None
     if one["heat"] is not None and heat_path.is_file():
         with Image.open(heat_path) as image:
             heat = preview(image.convert("RGB"), HEAT_PX)
     largest = max([abs(word["log_odds"]) for word in one["strongest_words"]], default=1.0)
-    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), methods=one["methods"])
+    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), parts=parts)
 
 
 def duties(found: Sequence[Mapping[str, Any]]) -> str:

@@ -1,7 +1,8 @@
-"""The forms of one ad, up to the edit: bring, score, improve, result. What stands where; `app` says what the buttons do."""
+"""The forms of one ad, up to the edit: bring, score, improve, result. What stands where; `events` says what the buttons do."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from adcreative.report.words import direction_label
 from ..handlers.one_ad import Handlers
 from ..html import fragments
 from ..sessions.wishes import (
-    COPYWRITERS,
     FACE_NAME,
     FACES_ALLOWED,
     FACES_LEFT,
@@ -22,72 +22,157 @@ from ..sessions.wishes import (
     FORM_FIELDS,
     MAX_BRIEF_CHARS,
     MIN_BOLDNESS,
+    WRITERS,
 )
 from .parts import MOVES, Fields, fragment, take_only_uploads
 
-MAX_FACES, MAX_ALTERNATIVES = 12, 5
-# a click on a numbered dot takes that edit; the list beside it does the same for the keyboard
-MAP_CLICKS = """element.addEventListener('click', (event) => {
-  const dot = event.target.closest('[data-edit]');
-  if (dot) trigger('select', {index: Number(dot.dataset.edit)});
+MAX_FACES = 12
+# a click on a card's button or a numbered dot takes that version
+TAKE_CLICKS = """element.addEventListener('click', (event) => {
+  const one = event.target.closest('[data-edit]');
+  if (one) trigger('select', {index: Number(one.dataset.edit)});
 });"""
 PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
+EMPTY_SCORE = "How strong your ad is, with the range it may lie in, appears here."
 
 
-def build_bring() -> tuple[Fields, gr.Button, gr.Button, gr.HTML]:
-    """Step 1: the form, named as in FORM_FIELDS, its button, the button for an ad to try, and what is said of the picture."""
-    fragment(fragments.step(1, "Your ad"))
-    image = gr.Image(
-        label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
-        buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
-    )  # fmt: skip
-    take_only_uploads(image)
-    image_note = fragment(elem_id="picture-note")
-    headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
-    with gr.Accordion("More about the ad (optional, makes the score better)", open=False):
-        primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)
-        description = gr.Textbox("", label="Description", lines=2, max_length=10_000)
-        with gr.Row():
-            cta = gr.Textbox("", label="Button (call to action)", placeholder="Shop now", max_length=200)
-            brand = gr.Textbox("", label="Brand", max_length=200)
-        with gr.Row():
-            category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
-            placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
-    button = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
-    demo = gr.Button("No ad at hand? Try ours", size="sm", elem_id="demo-button")
+@dataclass(frozen=True, kw_only=True)
+class Bring:
+    """Steps 1 and 2: the form, named as in FORM_FIELDS, the usual click rate, the buttons, what is said of the picture, the ad
+    to try, and the score."""
+
+    form: Fields
+    usual_rate: gr.Number
+    score: gr.Button
+    demo: gr.Button
+    image_note: gr.HTML
+    hero: gr.HTML
+    hero_box: gr.Row
+    score_shown: gr.HTML
+    why: gr.Button
+
+
+def build_bring() -> Bring:
+    """Build steps 1 and 2."""
+    with gr.Row(elem_id="hero-box", elem_classes="ac-hero-row", equal_height=True) as hero_box:
+        hero = fragment(fragments.hero(None), elem_id="hero")
+        demo = gr.Button("Try it with this ad", elem_id="demo-button", scale=0, min_width=220)
+    with gr.Row(elem_classes="ac-columns"):
+        with gr.Column(scale=5, min_width=320):
+            fragment(fragments.step(1, "Your ad"))
+            image = gr.Image(
+                label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
+                buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
+            )  # fmt: skip
+            take_only_uploads(image)
+            image_note = fragment(elem_id="picture-note")
+        with gr.Column(scale=6, min_width=320, elem_classes="ac-words-column"):
+            headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
+            with gr.Accordion("More about the ad (makes the score better)", open=False):
+                primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)
+                description = gr.Textbox("", label="Description", lines=2, max_length=10_000)
+                with gr.Row():
+                    cta = gr.Textbox("", label="Button (call to action)", placeholder="Shop now", max_length=200)
+                    brand = gr.Textbox("", label="Brand", max_length=200)
+                with gr.Row():
+                    category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
+                    placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
+                usual_rate = gr.Number(
+                    None, label="Your usual click rate, % (optional)", minimum=0, maximum=99, elem_id="usual-rate",
+                    info="How often your ads are clicked on average. With it, the score is a click rate.",
+                )  # fmt: skip
+            score = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
+            fragment(fragments.step(2, "Score"))
+            score_shown = fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
+            why = gr.Button("Why? Show where the picture and the words matter", size="sm", elem_id="why-button")
     values = (image, headline, primary_text, description, cta, brand, category, placement)
-    return dict(zip(FORM_FIELDS, values, strict=True)), button, demo, image_note
+    return Bring(
+        form=dict(zip(FORM_FIELDS, values, strict=True)), usual_rate=usual_rate, score=score, demo=demo, image_note=image_note,
+        hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
+    )  # fmt: skip
 
 
-def build_improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
-    """Step 3: what the search may do, and its two buttons."""
-    fragment(fragments.step(3, "Improve"))
-    faces = gr.Radio(
-        [
-            ("Yes, I have their written consent", FACES_ALLOWED),
-            ("Yes, nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
-            ("No, they must stay as they are", FACES_LEFT),
-        ],
-        label="May the faces in this picture be edited?", elem_id="faces", visible=False,
-    )  # fmt: skip
-    consent = gr.Textbox(
-        "", label="Consent record", placeholder="c-17", max_length=200, elem_id="consent", visible=False,
-        info="Its name in the list of consents that this app was given. Without a record, faces stay as they are.",
-    )  # fmt: skip
-    faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent, **MOVES)
-    face_names = gr.CheckboxGroup(
-        [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)], label="Which faces (none ticked: all)",
-        visible=False, elem_id="face-names",
-    )  # fmt: skip
-    effort = gr.Radio(
-        [("Quick look", "quick"), ("Normal", "normal"), ("Thorough", "thorough")], value="normal", label="How long to search"
-    )  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """The records of consent: which one, or a new one of a form or a file."""
+
+    box: gr.Column
+    chosen: gr.Dropdown
+    note: gr.HTML
+    person: gr.Textbox
+    expires: gr.Textbox
+    edits: gr.CheckboxGroup
+    add: gr.Button
+    file: gr.File
+
+
+def _build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Consent:
+    with gr.Column(visible=False, elem_id="consent-box", elem_classes="ac-consent") as box:
+        chosen = gr.Dropdown(
+            ["", *records],
+            value="",
+            label="Whose consent",
+            elem_id="consent",
+            allow_custom_value=True,
+            info="Faces are changed only as far as the record allows.",
+        )
+        note = fragment(elem_id="consent-note")
+        with gr.Accordion("Add a record of consent", open=False, elem_id="consent-new"):
+            with gr.Row():
+                person = gr.Textbox("", label="Who agreed", placeholder="Ada Example", max_length=200)
+                expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)
+            edits = gr.CheckboxGroup(names, label="What may be changed (none ticked: everything)")
+            add = gr.Button("Add this record", size="sm", elem_id="consent-add")
+            file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=90,
+                           elem_id="consent-file")  # fmt: skip
+            take_only_uploads(file)
+    return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, add=add, file=file)
+
+
+def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Button, gr.HTML]:
+    """Build step 3: what may change, for how long, its two buttons, and where its progress is shown."""
     names = handlers.studio.direction_names
-    brief = gr.Textbox(
-        "", label="Brief: what should the new words say? (optional)", lines=2, max_length=MAX_BRIEF_CHARS, elem_id="brief",
-        placeholder="Free returns until 31 January. Made of recycled wool. Calm tone.",
-        info="Facts you write here may be used; the rules keep everything else out.",
-    )  # fmt: skip
+    labels = [(direction_label(name).capitalize(), name) for name in names]
+    with gr.Row(elem_classes="ac-columns"):
+        with gr.Column(scale=5, min_width=320):
+            fragment(fragments.step(3, "Improve"))
+            faces = gr.Radio(
+                [
+                    ("Yes, I have their written consent", FACES_ALLOWED),
+                    ("Yes, nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
+                    ("No, they must stay as they are", FACES_LEFT),
+                ],
+                label="May the faces in this picture be changed?", elem_id="faces", visible=False,
+            )  # fmt: skip
+            consent = _build_consent(labels, handlers.studio.consent_ids)
+            faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent.box, **MOVES)
+            face_names = gr.CheckboxGroup(
+                [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)], label="Which faces (none ticked: all)",
+                visible=False, elem_id="face-names",
+            )  # fmt: skip
+            brief = gr.Textbox(
+                "", label="What should the new words say? (optional)", lines=2, max_length=MAX_BRIEF_CHARS, elem_id="brief",
+                placeholder="Free returns until 31 January. Made of recycled wool. Calm tone.",
+                info="Facts you write here may be used; nothing else is made up.",
+            )  # fmt: skip
+            tuning = _build_tuning(labels)
+        with gr.Column(scale=6, min_width=320):
+            effort = gr.Radio(
+                [("Quick look", "quick"), ("Normal", "normal"), ("Thorough", "thorough")], value="normal",
+                label="How long to look", elem_id="effort", info="You can stop at any time and keep the best found so far.",
+            )  # fmt: skip
+            with gr.Row():
+                improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
+                stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
+            progress = fragment(elem_id="progress")
+    wish: Fields = {"effort": effort, "faces": faces, "consent_id": consent.chosen, "face_names": face_names, "brief": brief,
+                    **tuning}  # fmt: skip
+    order = ("effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness", "brief", "avoid",
+             "brand_kit_path")  # fmt: skip
+    return {name: wish[name] for name in order}, consent, improve, stop, progress
+
+
+def _build_tuning(labels: list[tuple[str, str]]) -> Fields:
     with gr.Accordion("Fine tuning", open=False):
         avoid = gr.Textbox("", label="Words that may not be used, parted by commas", max_length=1000, placeholder="cheap, best")
         brand_kit = gr.File(
@@ -97,23 +182,15 @@ def build_improve(handlers: Handlers) -> tuple[Fields, gr.Button, gr.Button]:
         take_only_uploads(brand_kit)
         kit_note = fragment(elem_id="brand-kit-note")
         brand_kit.change(_describe_kit, brand_kit, kit_note, **MOVES)
-        directions = gr.CheckboxGroup(
-            [(direction_label(name).capitalize(), name) for name in names], value=list(names), label="Allowed on faces"
-        )
+        directions = gr.CheckboxGroup(labels, value=[name for _, name in labels], label="Allowed on faces")
         boldness = gr.Slider(
             MIN_BOLDNESS, 1, value=1, step=0.1, label="How bold", info="1 uses all of the range in which a face stays itself.",
             elem_id="boldness",
         )  # fmt: skip
-        labels = ("Small language model: more ideas, slower", "Phrase templates: fast")
-        copywriter = gr.Radio(list(zip(labels, COPYWRITERS, strict=True)), value=COPYWRITERS[0], label="Who writes the words")
-        seed = gr.Number(0, label="Seed: the same seed finds the same edit", precision=0, minimum=0)
-    with gr.Row():
-        improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
-        stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
-    wish: Fields = {"effort": effort, "faces": faces, "directions": directions, "copywriter": copywriter, "seed": seed,
-                    "consent_id": consent, "face_names": face_names, "boldness": boldness, "brief": brief,
-                    "avoid": avoid, "brand_kit_path": brand_kit}  # fmt: skip
-    return wish, improve, stop
+        copywriter = gr.Radio(list(WRITERS), value=WRITERS[0][1], label="Who writes the words", elem_id="writer")
+        seed = gr.Number(0, label="Number of the try: the same number finds the same versions", precision=0, minimum=0)
+    return {"avoid": avoid, "brand_kit_path": brand_kit, "directions": directions, "boldness": boldness,
+            "copywriter": copywriter, "seed": seed}  # fmt: skip
 
 
 def _describe_kit(path: str | None) -> str:
@@ -126,16 +203,16 @@ def _describe_kit(path: str | None) -> str:
 
 def build_results() -> dict[str, Any]:
     """Where a search's result appears; hidden until there is one."""
-    with gr.Row(visible=False, elem_id="results", elem_classes="ac-columns") as box:
-        with gr.Column(scale=5, min_width=320, visible=False) as picture_box:
-            slider = gr.ImageSlider(label="Before and after", type="filepath", buttons=["fullscreen"], elem_id="slider")
-            download = gr.DownloadButton("Download as a draft (full size, not approved yet)", elem_id="download")
-        with gr.Column(scale=6, min_width=320):
-            shown = fragment(elem_id="result")
-            with gr.Accordion("Take another edit", open=False, visible=False, elem_id="others") as others:
-                edit_map = fragment(elem_id="map", js_on_load=MAP_CLICKS)
-                names = [fragments.name_alternative(number) for number in range(1, MAX_ALTERNATIVES + 1)]
-                choice = gr.Radio(names, label="Take instead", elem_id="choice")
-                take = gr.Button("Take this edit", elem_id="take-button")
-    return {"api": [slider, shown, download], "page": [box, picture_box, others, edit_map, choice], "choice": choice,
-            "take": take, "map": edit_map}  # fmt: skip
+    with gr.Column(visible=False, elem_id="results") as box:
+        with gr.Row(elem_classes="ac-columns"):
+            with gr.Column(scale=5, min_width=320, visible=False) as picture_box:
+                slider = gr.ImageSlider(label="Before and after", type="filepath", buttons=["fullscreen"], elem_id="slider")
+                download = gr.DownloadButton("Download as a draft (full size, not approved yet)", elem_id="download")
+            with gr.Column(scale=6, min_width=320):
+                shown = fragment(elem_id="result")
+        cards = fragment(elem_id="cards", js_on_load=TAKE_CLICKS)
+        with gr.Accordion("More: all versions on a map", open=False, visible=False, elem_id="others") as others:
+            edit_map = fragment(elem_id="map", js_on_load=TAKE_CLICKS)
+        choice, take = gr.Textbox("", visible=False), gr.Button("Take", visible=False)
+    return {"api": [slider, shown, download], "page": [box, picture_box, others, edit_map, cards], "choice": choice,
+            "take": take, "map": edit_map, "cards": cards}  # fmt: skip

@@ -27,6 +27,17 @@ def fragment(value: str = "", **options: Any) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
 
 
+def scroll_to(place: str) -> str:
+    """Return the script that brings a place of the page into view, where it is shown and not in view already."""
+    return (
+        "() => setTimeout(() => { const e = document.querySelector('" + place + "');"
+        " if (!e || !e.offsetParent) return; const r = e.getBoundingClientRect();"
+        " if (r.top >= 0 && r.top < innerHeight * 0.4) return;"
+        " const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;"
+        " e.scrollIntoView({block: 'start', behavior: calm ? 'auto' : 'smooth'}); }, 150)"
+    )
+
+
 def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> None:
     """Take a fault that is shown off the page once one of the fields is changed: what was wrong may be right now."""
 

@@ -13,7 +13,7 @@ from ..html import fragments
 from ..html.steps import MARKETS
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, clear_when_mended, find_owner, fragment
 
-WORDS_HINT = "Keep them, ask for more, or write your own: used words are scored again before they go into the package."
+WORDS_HINT = "Write your own line, or ask for more: it is scored like the others, and yours to use whatever the score says."
 NUM_LATER_TEXTS = 13
 PLATFORMS = [
     ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
@@ -22,37 +22,43 @@ PLATFORMS = [
 
 
 def nothing_yet() -> list[Any]:
-    """Return what a new edit makes of everything of the one before: the values of build_steps' boxes after the two texts, the
-    last one (what the result is known by) left out."""
+    """Return what a new edit makes of everything of the one before: the values of the boxes after the two texts, the last one
+    (what the result is known by) left out."""
     hidden = gr.update(value=None, visible=False)
     return ["", "", gr.update(choices=[], value=None, visible=False), "", "", [], False, "", "", hidden]
 
 
-def build_steps(steps: Steps, words: Words, visitor: gr.BrowserState) -> tuple[gr.Column, Fields, Callable[..., None]]:
-    """Build steps 4 to 7, hidden until there is an edit.
+def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fields, list[Any]]:
+    """Build the steps after the edit, hidden until there is one.
 
     Returns:
-        the box to show; the text boxes for the new words, then what a new edit makes stale; and a function that wires the
-        button for words of one's own to what it changes on the page.
+        the box to show; what a new edit makes stale; and the events that change how far the ad is.
     """
-    with gr.Column(visible=False, elem_id="later-steps") as box:
-        with gr.Row(elem_classes="ac-columns"):
-            with gr.Column(scale=5, min_width=320):
-                texts, use = _words(words, visitor)
-            with gr.Column(scale=6, min_width=320):
-                campaign, planned = _plan(steps, visitor)
-        with gr.Row(elem_classes="ac-columns"):
-            with gr.Column(scale=5, min_width=320):
-                approval = _approve(steps, visitor)
-            with gr.Column(scale=6, min_width=320):
-                packed, files = _export(steps, visitor, campaign)
+    with gr.Column(visible=False, elem_id="later-steps") as box, gr.Row(elem_classes="ac-columns"):
+        with gr.Column(scale=5, min_width=320):
+            campaign, planned = _plan(steps, visitor)
+            approval, approved = _approve(steps, visitor)
+        with gr.Column(scale=6, min_width=320):
+            packed, files, was_packed = _export(steps, visitor, campaign)
     shown_id = approval.pop("shown_id")
-    later = {**texts, "planned": planned, **approval, "packed": packed, "files": files, "shown_id": shown_id}
-    return box, later, use
+    later = {"planned": planned, **approval, "packed": packed, "files": files, "shown_id": shown_id}
+    return box, later, [approved, was_packed]
+
+
+def build_words(words: Words, visitor: gr.BrowserState) -> tuple[gr.Accordion, Fields, Callable[..., None]]:
+    """Build the place for words of one's own.
+
+    Returns:
+        the box to show; the text boxes, then what a new edit makes stale; and a function that wires the button for these words
+        to what it changes on the page.
+    """
+    with gr.Accordion("Use my own words", open=False, visible=False, elem_id="own-words") as box:
+        texts, use = _words(words, visitor)
+    return box, texts, use
 
 
 def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[..., None]]:
-    fragment(fragments.step(4, "Words", WORDS_HINT))
+    fragment(fragments.note(WORDS_HINT))
     headline = gr.Textbox("", label="New headline", lines=2, max_length=10_000, elem_id="new-headline")
     description = gr.Textbox("", label="New description", lines=2, max_length=10_000, elem_id="new-description")
     with gr.Row():
@@ -107,7 +113,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
 
 def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     fragment(
-        fragments.step(5, "Test plan", "How long both versions must run side by side before you know which one is better.")
+        fragments.step(4, "Test and approve", "How long both versions must run side by side before you know which is better.")
     )
     with gr.Row():
         campaign = gr.Textbox("", label="Campaign", placeholder="autumn", max_length=200, elem_id="campaign")
@@ -128,15 +134,15 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     return campaign, shown
 
 
-def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
-    fragment(fragments.step(6, "Approve", "Nothing leaves before a person has looked at it and read what must be disclosed."))
+def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
+    fragment(fragments.note("Nothing leaves before a person has looked at it and read what must be disclosed."))
     markets = gr.CheckboxGroup(
         [(label, name) for name, label in MARKETS.items()], label="Where will it run?", elem_id="markets"
     )
     listed = fragment(elem_id="duties")
     is_read = gr.Checkbox(False, label="I have read the list above and will disclose where it says so", elem_id="is-read")
     name = gr.Textbox("", label="Approved by", placeholder="Your name", max_length=200, elem_id="approved-by")
-    button = gr.Button("Approve this edit, today", elem_id="approve-button")
+    button = gr.Button("Approve this version, today", elem_id="approve-button")
     shown, record, duties = fragment(elem_id="approval"), gr.JSON(visible=False), gr.JSON(visible=False)
     shown_id = gr.Textbox("", visible=False)  # what the result on the page is known by
 
@@ -157,21 +163,17 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> Fields:
         disclosures, None, [listed, duties], inputs_kwargs={"markets": markets, "visitor": visitor}, api_name="disclosures",
         **QUICK,
     ).then(lambda: False, None, is_read, **MOVES)  # fmt: skip
-    button.click(
+    approved = button.click(
         approve, None, [shown, record],
         inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "shown": shown_id, "visitor": visitor},
         api_name="approve", **QUICK,
     )  # fmt: skip
     clear_when_mended([markets, is_read, name], record, shown)
-    return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}
+    return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}, approved
 
 
-def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File]:
-    fragment(
-        fragments.step(
-            7, "Export", "Pictures in full quality, words, report and audit trail, and a file to upload if you want one."
-        )
-    )
+def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File, Any]:
+    fragment(fragments.step(5, "Pack", "What goes to the platform in one folder, what stays with you in another, in one zip."))
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000)
     button = gr.Button("Pack everything", variant="primary", elem_id="pack-button")
@@ -183,8 +185,8 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tup
         return shown, [str(path) for path in paths or ()] or None, record
 
     inputs: Fields = {"campaign": campaign, "platform": platform, "url": url, "visitor": visitor}
-    button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
+    packed = button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
     clear_when_mended([campaign, platform, url], record, shown)
-    return shown, files
+    return shown, files, packed

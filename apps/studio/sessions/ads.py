@@ -1,5 +1,6 @@
 """Which ad is on whose page, and what belongs to it: a score, a search and an approval are of one ad and never of another.
 
+Each ad is a small machine: brought, scored, searching, found, approved, packed; MOVES lists what leads from where to where.
 An ad is known by the bytes of its picture and by its words. A change of either makes it another ad: what was found for the one
 before is shown no more and can be neither taken, approved nor packed; brought back unchanged, it is found again. Knows no
 page and no model.
@@ -11,68 +12,146 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from adcreative.creative import Creative
+from adcreative.errors import AdCreativeError
 
 from .wishes import FORM_FIELDS
 
-MAX_STATES = 10_000
+MAX_STATES, MAX_ADS = 10_000, 8  # owners; ads of each
 OTHER_AD = "The ad was changed meanwhile, so this is not shown. Press the button again."
 NO_AD = ""
+NOT_SHOWN = "What you see is not what would be approved. Look at the result above again, then approve."
+NOT_NOW = {
+    "find": "There is no edit yet. Run a search first (step 3).",
+    "approve": "There is no edit yet. Run a search first (step 3).",
+    "pack": "Nothing leaves without an approval: say who approves it first (step 4).",
+}
+
+
+class Stage(StrEnum):
+    """How far an ad is."""
+
+    EMPTY = "empty"
+    BROUGHT = "brought"
+    SCORED = "scored"
+    SEARCHING = "searching"
+    FOUND = "found"
+    APPROVED = "approved"
+    PACKED = "packed"
+
+
+_BEFORE_SEARCH = (Stage.BROUGHT, Stage.SCORED)
+_SINCE_SEARCH = (Stage.SEARCHING, Stage.FOUND, Stage.APPROVED, Stage.PACKED)
+# event -> stage before -> stage after; what is not listed cannot happen
+MOVES: Mapping[str, Mapping[Stage, Stage]] = {
+    "score": {**dict.fromkeys(_BEFORE_SEARCH, Stage.SCORED), **{stage: stage for stage in _SINCE_SEARCH}},
+    "name": {stage: stage for stage in (*_BEFORE_SEARCH, *_SINCE_SEARCH)},
+    "explain": {stage: stage for stage in (*_BEFORE_SEARCH, *_SINCE_SEARCH)},
+    "search": dict.fromkeys((*_BEFORE_SEARCH, *_SINCE_SEARCH), Stage.SEARCHING),
+    "drop": {Stage.BROUGHT: Stage.BROUGHT, Stage.SCORED: Stage.SCORED, **dict.fromkeys(_SINCE_SEARCH, Stage.SCORED)},
+    "find": dict.fromkeys(_SINCE_SEARCH, Stage.FOUND),
+    "approve": dict.fromkeys((Stage.FOUND, Stage.APPROVED, Stage.PACKED), Stage.APPROVED),
+    "pack": dict.fromkeys((Stage.APPROVED, Stage.PACKED), Stage.PACKED),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdState:
-    """The ad on a page: what it is known by, and what was said of it so far: its score (fragment and record), and why it has
-    that score (fragment and page to download)."""
+    """One ad: what it is known by, how far it is, and what was said of it so far: its score (fragment and record), why it has
+    that score (fragment and page to download), and what the result on the page is known by. label: its name and thumbnail."""
 
     ad: str = NO_AD
+    label: tuple[str, Any] = ("", None)
+    stage: Stage = Stage.EMPTY
     score: tuple[str, dict[str, Any]] | None = None
     why: tuple[str, Path | None] | None = None
+    shown: str = ""
+
+    def after(self, event: str, **said: Any) -> AdState:
+        """Return the state after an event of MOVES, with what was said.
+
+        Raises:
+            AdCreativeError: that cannot happen now; an approval is refused for anything but the result that is shown.
+        """
+        stage = MOVES[event].get(self.stage)
+        if stage is None:
+            raise AdCreativeError(NOT_NOW.get(event, "There is no ad yet. Bring one first."))
+        if event in ("approve", "pack") and said.get("shown") != self.shown:
+            raise AdCreativeError(NOT_SHOWN)
+        if event in ("drop", "search"):
+            said = {**said, "shown": ""}
+        state = replace(self, stage=stage, **said)
+        return replace(state, stage=Stage.BROUGHT) if stage is Stage.SCORED and state.score is None else state
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Who has which ad before them. A page says so whenever its form changes and with every question it asks."""
+    """Who has which ad before them, and how far their latest ads are. A page says so whenever its form changes and with every
+    question it asks."""
 
-    _states: dict[str, AdState] = field(default_factory=dict)
+    _states: dict[str, dict[str, AdState]] = field(default_factory=dict)  # by owner, then by ad; the last one is on the page
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def bring(self, owner: str, ad: str) -> bool:
         """Put an ad before the owner; return whether it is another than the one before."""
         with self._lock:
-            is_other = self._states.get(owner, AdState()).ad != ad
+            ads = self._states.setdefault(owner, {})
+            is_other = not ads or next(reversed(ads)) != ad
             if is_other:
-                self._states.pop(owner, None)
-                self._states[owner] = AdState(ad=ad)
+                stage = Stage.BROUGHT if ad != NO_AD else Stage.EMPTY
+                ads[ad] = ads.pop(ad, AdState(ad=ad, stage=stage))
+                if len(ads) > MAX_ADS:
+                    del ads[next(iter(ads))]
+                self._states[owner] = self._states.pop(owner)
                 if len(self._states) > MAX_STATES:  # who came first, and never left
                     del self._states[next(iter(self._states))]
         return is_other
 
     def find(self, owner: str) -> AdState:
+        """Return the state of the ad that the owner has before them."""
         with self._lock:
-            return self._states.get(owner, AdState())
+            return self._current(owner)
+
+    def move(self, owner: str, ad: str, event: str, **said: Any) -> bool:
+        """Note an event of an ad; False, and nothing is noted, when the owner has no such ad (any more).
+
+        Raises:
+            AdCreativeError: as `AdState.after`.
+        """
+        with self._lock:
+            ads = self._states.get(owner, {})
+            if ad not in ads or ad == NO_AD:
+                return False
+            ads[ad] = ads[ad].after(event, **said)
+            return True
 
     def note_score(self, owner: str, ad: str, score: tuple[str, dict[str, Any]]) -> bool:
-        """Keep the score of an ad; False, and nothing is kept, when the owner has another ad before them by now."""
-        return self._note(owner, ad, score=score)
+        """Keep the score of an ad; False when the owner has another ad before them by now."""
+        return self.move(owner, ad, "score", score=score) and self.find(owner).ad == ad
 
     def note_why(self, owner: str, ad: str, why: tuple[str, Path | None]) -> bool:
         """Keep the explanation of an ad's score; False as for `note_score`."""
-        return self._note(owner, ad, why=why)
+        return self.move(owner, ad, "explain", why=why) and self.find(owner).ad == ad
 
-    def _note(self, owner: str, ad: str, **said: Any) -> bool:
+    def forget_scores(self, owner: str) -> None:
+        """Drop what was said of the owner's ads by a model that is no longer theirs."""
         with self._lock:
-            state = self._states.get(owner, AdState())
-            if state.ad == ad:
-                self._states[owner] = replace(state, **said)
-            return state.ad == ad
+            ads = self._states.get(owner, {})
+            for ad, state in ads.items():
+                stage = Stage.BROUGHT if state.stage is Stage.SCORED else state.stage
+                ads[ad] = replace(state, score=None, why=None, stage=stage)
 
     def clear(self, owner: str) -> None:
         with self._lock:
             self._states.pop(owner, None)
+
+    def _current(self, owner: str) -> AdState:
+        ads = self._states.get(owner)
+        return ads[next(reversed(ads))] if ads else AdState()
 
 
 def identify(creative: Creative) -> str:

@@ -20,17 +20,24 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class JobState:
-    """How far a job is: `done` of `total` rounds, the best value after each round so far, seconds since the start."""
+    """How far a job is: `done` of `total` rounds, the best value after each round so far, seconds since the start, and seconds
+    from the start to the first report: getting ready is no measure of a round."""
 
     done: int = 0
     total: int = 0
     best: tuple[float, ...] = ()
     seconds: float = 0.0
+    ready_s: float = 0.0
+    last_s: float = 0.0  # when the latest report came
+    first: int = 0  # rounds done at the first report
 
     @property
     def seconds_left(self) -> float | None:
-        """A guess from the rounds so far; None before the first."""
-        return self.seconds / self.done * (self.total - self.done) if self.done else None
+        """A guess from the rounds since the first report; None before there is one to measure."""
+        if self.done <= self.first:
+            return None
+        round_s = (self.last_s - self.ready_s) / (self.done - self.first)
+        return max(round_s * (self.total - self.done) - (self.seconds - self.last_s), 0.0)
 
 
 @dataclass
@@ -95,8 +102,12 @@ class Job(Generic[Result]):
         return self._result  # type: ignore[return-value]
 
     def _report(self, done: int, total: int, best: float) -> None:
-        seconds = time.monotonic() - self._started_s
-        self._state = JobState(done=done, total=total, best=(*self._state.best, best), seconds=seconds)
+        seconds, before = time.monotonic() - self._started_s, self._state
+        is_first = before.total == 0
+        self._state = JobState(
+            done=done, total=total, best=(*before.best, best), seconds=seconds, last_s=seconds,
+            ready_s=seconds if is_first else before.ready_s, first=done if is_first else before.first,
+        )  # fmt: skip
         self._changed.set()
 
     def _work(self) -> None:

@@ -24,6 +24,7 @@ EFFORTS: dict[str, dict[str, int | None]] = {
 # "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 COPYWRITERS = ("smollm2", "template")
+WRITERS = (("Small language model: more ideas, slower", COPYWRITERS[0]), ("Phrase templates: fast", COPYWRITERS[1]))
 
 
 @dataclass(frozen=True, kw_only=True)

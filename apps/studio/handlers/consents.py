@@ -1,0 +1,102 @@
+"""Consent records that are added in the page: made of a form or of a file, checked at once. Without Gradio, as the others."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adcreative.config import config_as_dict
+from adcreative.errors import AdCreativeError
+from adcreative.provenance.consent import ALL_EDITS, ConsentRecord, read_consents
+
+from ..html import fragments
+from ..sessions.wishes import FACES_ALLOWED, Wish, build_creative, with_consent
+from .one_ad import Handlers
+
+FILE = "consents.json"
+Answer = tuple[str, list[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consents:
+    """The buttons of consent records. A record is its owner's alone, and goes when everything of theirs is deleted."""
+
+    handlers: Handlers
+
+    def __post_init__(self) -> None:
+        self.handlers.also_forget.append(lambda owner: self.handlers.consent_files.pop(owner, None))
+
+    def names(self, owner: str) -> list[str]:
+        return list(self.handlers.studio_of(owner).consent_ids)
+
+    def add(self, owner: str, person: str | None, expires: str | None, edits: Sequence[str] | None, form: Mapping) -> Answer:
+        """Make a record of a form; return a fragment, the names of all records, and the name of this one ("" if refused)."""
+        person = (person or "").strip()[:200]
+        try:
+            if not person:
+                raise AdCreativeError("Say who gave the consent.")
+            if not (expires or "").strip():
+                raise AdCreativeError("Say until when the consent holds, such as 2027-06-30.")
+            record = ConsentRecord(
+                consent_id=_name(person), person=person, edits=tuple(edits or (ALL_EDITS,)), expires=str(expires)[:10]
+            )
+            self._take(owner, {record.consent_id: config_as_dict(record)})
+        except AdCreativeError as error:
+            return fragments.problem(error), self.names(owner), ""
+        return self.check(owner, record.consent_id, form), self.names(owner), record.consent_id
+
+    def upload(self, owner: str, path: str | None, form: Mapping) -> Answer:
+        """Take the records of a file (TOML or JSON); return as `add` does."""
+        if not path:
+            return "", self.names(owner), ""
+        self.handlers.belongings.note(owner, path)
+        try:
+            found = read_consents(Path(path)).records
+            if not found:
+                raise AdCreativeError("This file holds no consent record.")
+            self._take(owner, {name: config_as_dict(record) for name, record in found.items()})
+        except AdCreativeError as error:
+            text = str(error).replace(f"{path}: ", "").replace(path, Path(path).name)
+            return fragments.problem(AdCreativeError(text)), self.names(owner), ""
+        first = next(iter(found))
+        return self.check(owner, first, form), self.names(owner), first
+
+    def check(self, owner: str, consent_id: str | None, form: Mapping[str, Any]) -> str:
+        """Say whether a record covers the ad on the page today."""
+        if not consent_id:
+            return ""
+        try:
+            creative = with_consent(build_creative(form), Wish(faces=FACES_ALLOWED, consent_id=consent_id))
+        except AdCreativeError as error:
+            return fragments.problem(error)
+        refusal = self.handlers.studio_of(owner).check_consent(creative)
+        if refusal:
+            return fragments.problem(AdCreativeError(f"The faces may not be edited: {refusal}."))
+        return fragments.good(f"The record “{consent_id}” covers this ad today.")
+
+    def _take(self, owner: str, records: Mapping[str, Any]) -> None:
+        """Put records beside those that the owner has added before; nothing is kept when one of them is wrong."""
+        folder = self.handlers.owner_dir(owner)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path, tried = folder / FILE, folder / f"new-{FILE}"
+        known = json.loads(path.read_text(encoding="utf-8"))["consent"] if path.is_file() else []
+        entries = {one["consent_id"]: one for one in known} | dict(records)
+        tried.write_text(json.dumps({"consent": list(entries.values())}, ensure_ascii=False), encoding="utf-8")
+        try:
+            self.handlers.studio.with_consents(tried)
+        except AdCreativeError:
+            tried.unlink()
+            raise
+        tried.replace(path)
+        self.handlers.consent_files[owner] = path
+
+
+def _name(person: str) -> str:
+    """Return the name of a person's record: letters and digits, such as "ada-example"."""
+    plain = unicodedata.normalize("NFKD", person).encode("ascii", "ignore").decode().casefold()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "consent"

@@ -1,0 +1,61 @@
+"""What is said of an ad before anything is searched: its picture, its score, its name on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from PIL import Image
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import Standing, check_picture, check_words
+from adcreative.report.pictures import Preview, preview
+
+from ..html import fragments
+from ..sessions.wishes import FACE_NAME
+from .doubts import find_doubts, parts_of
+
+THUMBNAIL_PX = 96
+
+
+def say_score(
+    creative: Creative, standing: Standing, num_faces: int | None, cards: Sequence[dict[str, Any]]
+) -> tuple[str, dict[str, Any]]:
+    """Return a fragment of an ad's score, and the score as plain JSON.
+
+    Args:
+        num_faces: how many faces the picture shows; None when nobody has looked.
+    """
+    doubts, parts = find_doubts(creative, standing.prediction), parts_of(creative, num_faces)
+    shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, parts=parts)
+    against = {name: value for name, value in asdict(standing).items() if name != "prediction"}
+    return shown, {**asdict(standing.prediction), **against, "doubts": list(doubts)}
+
+
+def say_picture(
+    creative: Creative, find_faces: Callable[[Creative], Sequence[Any] | None]
+) -> tuple[str, list[str], bool]:  # fmt: skip
+    """Return a fragment of a picture's size, formats and faces, or why it cannot be used; a name for each face that can be
+    edited, such as "Face 1"; whether the question about faces has a sense."""
+    try:
+        image_u8 = picture(creative)
+        faces = find_faces(creative)
+    except AdCreativeError as error:
+        return fragments.problem(error), [], False
+    height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
+    names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
+    shown = fragments.picture_note((width, height), faces, image_u8, check_picture(creative))
+    return shown, names, faces is None or bool(names)
+
+
+def label_ad(creative: Creative, size_px: int = THUMBNAIL_PX) -> tuple[str, Preview | None]:
+    """Return what an ad is called on the page, and its picture, at most `size_px` long."""
+    try:
+        image_u8 = picture(creative)
+    except AdCreativeError:
+        image_u8 = None
+    thumbnail = None if image_u8 is None else preview(Image.fromarray(image_u8), size_px)
+    return creative.headline or creative.primary_text or creative.file_name, thumbnail

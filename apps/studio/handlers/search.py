@@ -1,0 +1,113 @@
+"""One search of an edit: the work, who waits for it, and the best edit so far while it runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from PIL import Image
+
+from adcreative.creative import Creative
+from adcreative.errors import AdCreativeError
+from adcreative.report.pictures import Preview, preview
+
+from ..html import fragments
+from ..sessions.ads import NO_AD
+from ..sessions.jobs import Job, JobState, ReportProgress, ShouldStop
+from ..sessions.seat import Ticket
+from .screens import Brought, Screen
+
+log = logging.getLogger(__name__)
+LIVE_PX = 360
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """What is seen of a search while it runs: its best edit so far. is_cancelled: its owner asked it to stop, so what it found
+    until then is kept; a search that is stopped for another reason leaves nothing."""
+
+    headline: str = ""
+    picture: Preview | None = None
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def show(self, best: Creative) -> None:
+        self.headline = best.headline
+        self.picture = None if best.image_u8 is None else preview(Image.fromarray(best.image_u8), LIVE_PX)
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+
+@dataclass(kw_only=True)
+class Search:
+    """A search on the board: its job, which returns the last screen, its place in the line for the model, what its ad is
+    known by, the ad as it was brought, what is seen of it, and the screen of another edit that was taken instead."""
+
+    job: Job[Screen]
+    ticket: Ticket
+    ad: str = NO_AD
+    creative: Creative | None = None
+    watch: Watch = field(default_factory=Watch)
+    chosen: Screen | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """True when the search was stopped by something else than its owner's wish to see what it has."""
+        return self.job.is_stopped and not self.watch.is_cancelled
+
+    @property
+    def screen(self) -> Screen | None:
+        """The last screen; None while the search runs, or when it was stopped before it had found anything."""
+        if not self.job.is_finished or self.is_lost:
+            return None
+        screen = self.chosen or self.job.result()
+        return screen if screen.record else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """The work of a search: wait for the model, search, make the last screen; a fault becomes a screen."""
+
+    handlers: Any  # the Handlers that started it
+    owner: str
+    brought: Brought
+    options: dict[str, Any]
+    ticket: Ticket
+    watch: Watch
+
+    def __call__(self, report: ReportProgress, should_stop: ShouldStop) -> Screen:
+        screen = self._work(report, should_stop)
+        is_found = screen.record.get("status") in ("edited", "kept")
+        said = {"shown": screen.shown} if is_found else {}
+        self.handlers.desk.move(self.owner, self.brought.ad, "find" if is_found else "drop", **said)
+        return screen
+
+    def _work(self, report: ReportProgress, should_stop: ShouldStop) -> Screen:
+        told: list[JobState] = []
+
+        def tell(done: int, total: int, best: float) -> None:
+            told.append(JobState(done=done, total=total))
+            report(done, total, best)
+
+        try:
+            with self.handlers.seat.hold(self.ticket, should_stop=should_stop) as has_model:
+                if not has_model or should_stop():
+                    return Screen()
+                outcome = self.handlers.studio_of(self.owner).improve_one(
+                    self.brought.creative, **self.options, progress=tell, should_stop=should_stop, show_best=self.watch.show
+                )
+            if should_stop() and not self.watch.is_cancelled:
+                return Screen()
+            screen = self.handlers.show(self.owner, self.brought, outcome)
+            return replace(screen, progress=fragments.stopped_early(told[-1])) if should_stop() and told else screen
+        except AdCreativeError as error:
+            return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})
+        except Exception as error:
+            log.exception("a search failed")
+            return Screen(progress=fragments.breakdown(error), record={"status": "failed", "error": "internal error"})

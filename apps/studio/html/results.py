@@ -1,0 +1,183 @@
+"""What a search found, as HTML: one sentence, the five best edits as cards, the map of all, and the details behind them.
+
+The rate chart and the word comparison are the report's own, so that the app and the report say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.creative import Creative
+from adcreative.report import pictures, words
+from adcreative.report.rates import build_chart, impressions_per_arm, measure_lift, rate_rows
+from adcreative.report.rendering import build_environment
+from adcreative.report.summary import calibration_sentence
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
+CARD_PX = 420
+_SIZES = ((0.5, "slightly"), (1.5, "clearly"))
+# direction -> what a picture looks like when it is moved up, and when it is moved down
+_LOOKS = {
+    "smile": ("more smile", "less smile"), "mouth_open": ("mouth more open", "mouth more closed"),
+    "eyes_open": ("eyes wider open", "eyes less open"), "brightness": ("brighter", "darker"),
+    "contrast": ("more contrast", "less contrast"), "warmth": ("warmer colours", "cooler colours"),
+    "exposure": ("brighter", "darker"), "saturation": ("stronger colours", "paler colours"),
+    "gaze_x": ("looks to the side", "looks to the side"), "gaze_y": ("looks higher or lower", "looks higher or lower"),
+    "head_yaw": ("head turned", "head turned"), "head_pitch": ("chin moved", "chin moved"),
+    "head_roll": ("head tilted", "head tilted"), "crop": ("cropped closer", "cropped closer"),
+}  # fmt: skip
+
+
+def _render(macro: str, **values: Any) -> str:
+    module = build_environment(TEMPLATE_DIR).get_template("results.html.j2").module
+    return str(getattr(module, macro)(**values))
+
+
+def name_alternative(number: int) -> str:
+    return f"Edit {number}"
+
+
+def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say what was done to a picture in words alone, such as "slightly more smile"; edits of words are left out."""
+    said = []
+    for edit in edits:
+        direction, strength = str(edit["direction"]), float(edit["strength"])
+        if direction in words.WORD_LABELS:
+            continue
+        size = next((text for limit, text in _SIZES if abs(strength) < limit), "strongly")
+        if direction == "scene":
+            said.append("another background")
+        else:
+            up, down = _LOOKS.get(direction, (words.direction_label(direction),) * 2)
+            said.append(f"{size} {up if strength > 0 else down}")
+    return tuple(dict.fromkeys(said))
+
+
+def span(change: float | None, low: float | None, high: float | None) -> str:
+    """Say a relative change with its range, such as "+10% (−3% to +25%)"; empty when it is unknown."""
+    if change is None:
+        return ""
+    said = words.signed_percent(change)
+    return said if low is None or high is None else f"{said} ({words.signed_percent(low)} to {words.signed_percent(high)})"
+
+
+def cards(outcome: Any, taken: int | None = None) -> str:
+    """Show the best distinct edits as cards, plainly ranked, each with a button that takes it.
+
+    Args:
+        outcome: with alternatives (change, change_low, change_high, headline, description, edits) and picture_of(index).
+        taken: the number of the edit that is shown now, counted from 1.
+    """
+    found = tuple(getattr(outcome, "alternatives", ()))
+    if not found:
+        return ""
+    has_gains = outcome.result.enough_data
+    see = getattr(outcome, "picture_of", None)
+    rows = []
+    for number, one in enumerate(found, 1):
+        image_u8 = see(number - 1) if see is not None else None
+        rows.append({
+            "number": number, "picture": None if image_u8 is None else pictures.preview(Image.fromarray(image_u8), CARD_PX),
+            "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
+            "headline": one.headline, "description": getattr(one, "description", ""),
+            "looks": say_looks([asdict(edit) for edit in one.edits]),
+        })  # fmt: skip
+    return _render("cards", rows=rows, taken=taken)
+
+
+def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], taken: int | None = None) -> str:
+    """Draw the edits of a search as a map: how large the edit is, against the gain that is sure; and list them in words.
+
+    Args:
+        found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), realism (0..1 or
+            None), size, headline, edits. front: (size, uplift_low) of everything on the search's front. taken: the number of
+            the edit shown now.
+    """
+    if not found or any(one.uplift is None for one in found):
+        return ""
+    points = [(one.size, one.uplift_low) for one in found]
+    sizes, lows = zip(*points, *front, (0.0, 0.0), strict=True)
+    span_x, low_y, high_y = max(*sizes, 1e-9), min(lows), max(lows)
+
+    def place(size: float, low: float) -> tuple[str, str]:
+        return f"{40 + 340 * size / span_x:.1f}", f"{160 - 140 * (low - low_y) / max(high_y - low_y, 1e-9):.1f}"
+
+    rows = [
+        {
+            "name": name_alternative(number), "number": number, "place": place(one.size, one.uplift_low),
+            "gain": words.signed_percent(float(np.expm1(one.uplift))),
+            "sure": words.signed_percent(float(np.expm1(one.uplift_low))),
+            "likeness": words.describe_similarity(one.identity), "realism": words.describe_realism(one.realism),
+            "headline": one.headline,
+            "faces": say_looks([asdict(edit) for edit in one.edits]),
+        }
+        for number, one in enumerate(found, 1)
+    ]  # fmt: skip
+    return _render("alternatives", rows=rows, taken=taken, front=[place(*point) for point in front], zero=place(0.0, 0.0))
+
+
+def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:
+    """Show what a search found: whose it is, the gain in one sentence, words, looks; what it rests on behind "Details"."""
+    row = outcome.result.as_dict()
+    thumbnail = None if before is None else pictures.preview(Image.fromarray(before), 96)
+    lift = measure_lift(row, is_calibrated=bool(calibration_sentence({}, cards)))
+    texts = [
+        words.compare_texts(
+            label, row.get(f"{name}_original") or "", row.get(f"{name}_edited") or row.get(f"{name}_original") or ""
+        )
+        for name, label in words.WORD_LABELS.items()
+    ]
+    title, sentence = say_result(row, lift)
+    return _render(
+        "result", row=row, ad=None if creative is None else (creative.name, thumbnail), lift=lift, title=title,
+        sentence=sentence, chart=build_chart(rate_rows(row)), texts=[text for text in texts if text.before or text.after],
+        looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
+        similarity=words.describe_similarity(row["identity_similarity"]) if row["status"] == "edited" else "",
+        realism=words.describe_realism(row.get("realism")) if row["status"] == "edited" else "",
+        closeups=_closeups(outcome, before) if row["status"] == "edited" else [], has_picture=before is not None,
+        calibration=calibration_sentence({}, cards),
+    )  # fmt: skip
+
+
+def say_gain(row: Mapping[str, Any]) -> str:
+    """Say the change that is expected of a result, with its range; "untested" where none can be stated."""
+    lift = measure_lift(row, is_calibrated=True)
+    return span(lift.over_original, lift.low, lift.high) or "untested"
+
+
+def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
+    """Return the heading of a result and its one sentence: expected gain, range, what to do next."""
+    if row["status"] != "edited":
+        return "Keep it as it is", (
+            f"None of the {row['evaluations']:,} versions that were tried is surely better. The best of them are below, in "
+            "their order; any of them can be tested all the same."
+        )
+    is_own = str(row.get("reason", "")).startswith(("chosen by hand", "words written by hand"))
+    if lift.missing:
+        title = "Your choice, untested" if is_own else "An edit worth testing"
+        return title, "How much it gains cannot be said before it has run. Test it against the original: step 4 plans how."
+    gain, (low, high) = float(lift.over_original), (lift.low, lift.high)
+    told = span(gain, low, high)
+    if gain <= 0.0005:
+        return "Your choice", f"{told}: no gain is expected. If you know better than the data, test it against the original."
+    number = impressions_per_arm(row["ctr_original"], lift.cautious) if lift.cautious else None
+    tail = f" About {words.rounded(number)} impressions of each version will tell." if number else " Step 4 plans the test."
+    sure = "" if low is None or low > 0 else " Likely better, not surely."
+    return "An edit worth testing", f"{told} more clicks expected.{sure}{tail}"
+
+
+def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
+    """Cut the changed part out of the original and the edited picture."""
+    if before is None or outcome.image_u8 is None:
+        return []
+    images = {"Before": before, "After": outcome.image_u8}
+    opened = {label: Image.fromarray(image_u8) for label, image_u8 in images.items() if image_u8 is not None}
+    box = pictures.changed_box(opened["Before"], opened["After"])
+    cuts = [(label, pictures.closeup(image, box)) for label, image in opened.items()]
+    return [(label, cut) for label, cut in cuts if cut is not None]

@@ -1,0 +1,384 @@
+"""Which button of one ad calls which handler, up to the edit, and what the page shows of it then.
+
+Every event that does something has a name and is an endpoint of the API; what only moves the page about is private. Whoever
+needs the model waits for its one seat (`seat`), in order of arrival; a search waits there and not in Gradio's queue, which
+forgets a closed page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from adcreative.errors import AdCreativeError
+
+from ..handlers.consents import Consents
+from ..handlers.demo import Demo
+from ..handlers.one_ad import Handlers, Screen
+from ..handlers.why import Why
+from ..html import fragments, placements
+from ..html.results import name_alternative
+from ..sessions.ads import MAX_STATES, NO_AD
+from ..sessions.wishes import FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish, build_creative
+from .one_ad import EMPTY_SCORE, Bring, Consent
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to
+from .steps import NUM_LATER_TEXTS, nothing_yet
+
+NUM_MOVES = 9 + NUM_LATER_TEXTS  # two buttons, what a result shows, the boxes of own words and of the later steps, their texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where on the page things of an ad are shown.
+
+    page_ad: what the ad on the page is known by. outputs: of a search: progress, pictures, result, file, record. moved: what
+    `begin` and `settle` move. scored: fragment and record of a score. why: of its explanation: fragment and page. step_boxes:
+    the hero, shown without an ad; step 3, with one.
+    """
+
+    page_ad: gr.State
+    bar: gr.HTML
+    step_boxes: list[gr.blocks.Block]
+    scored: list[gr.blocks.Block]
+    why: list[gr.blocks.Block]
+    mockups: gr.HTML
+    outputs: list[gr.components.Component]
+    moved: list[gr.blocks.Block]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdEvents:
+    """The events of one ad: what is asked (handlers), of what (form, visitor), and where the answers are shown (place)."""
+
+    handlers: Handlers
+    demo: Demo
+    form: Fields
+    visitor: gr.BrowserState
+    place: Place
+
+    def wire_bring(self, bring: Bring, wish: Fields) -> None:
+        """Bring, try the demo ad, score."""
+        asked_of = gr.State("")  # the picture whose faces were asked about
+        self.form["image_path"].change(  # type: ignore[attr-defined]
+            _show_faces(self.handlers),
+            [self.form["image_path"], asked_of, self.visitor],
+            [asked_of, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
+            **MOVES,
+        )
+
+        def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
+            form = self.demo.bring(find_owner(visitor, request))
+            return [str(form["image_path"]), *(form[name] for name in FORM_FIELDS[1:])]
+
+        def score(
+            request: gr.Request, image_path: str | None = None, visitor: str | None = None,
+            usual_rate_percent: float | None = None, **words: Any,
+        ) -> tuple[str, dict[str, Any]]:  # fmt: skip
+            owner = find_owner(visitor, request)
+            return self.handlers.score(owner, image_path=image_path, usual_rate_percent=usual_rate_percent, **words)
+
+        def show_placements(request: gr.Request, visitor: str | None = None, **form: Any) -> str:
+            try:
+                return placements.mockups(build_creative(form))
+            except AdCreativeError:
+                return ""
+
+        bring.demo.click(
+            demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
+            show_progress="minimal", **MODEL_SEAT,
+        )  # fmt: skip
+        scored = self.after_look(bring.score).then(
+            score, None, self.place.scored,
+            inputs_kwargs={**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}, api_name="score",
+            show_progress="minimal", **MODEL_SEAT,
+        ).then(None, js=scroll_to("#score"), **MOVES)  # fmt: skip
+        self.wire_bar(scored).then(
+            show_placements, None, self.place.mockups, inputs_kwargs={**self.form, "visitor": self.visitor},
+            api_name="placements", **{**QUICK, "show_progress": "hidden"},
+        )  # fmt: skip
+
+    def wire_bar(self, event: Any) -> Any:
+        """Show after an event how far the ad is."""
+
+        def bar(request: gr.Request, visitor: str | None) -> str:
+            return self.handlers.bar(find_owner(visitor, request))
+
+        return event.then(bar, self.visitor, self.place.bar, **MOVES)
+
+    def wire_why(self, why: Why, button: gr.Button, record: gr.JSON) -> None:
+        """What the number rests on: a heat map and what each word does, when asked for."""
+
+        def explain(request: gr.Request, visitor: str | None = None, **form: Any) -> Iterator[tuple[Any, ...]]:
+            for shown, path, record in why.explain(find_owner(visitor, request), form):
+                yield shown, str(path) if path else None, record
+
+        page = self.place.why[1]
+        self.after_look(button).then(
+            explain, None, [*self.place.why, record], inputs_kwargs={**self.form, "visitor": self.visitor},
+            api_name="explain", show_progress="hidden", **WATCHING,
+        ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)  # fmt: skip
+
+    def wire_look(self) -> None:
+        """Whenever the form holds another ad, show what belongs to that one, and nothing of the ad before."""
+        gr.on(
+            [component.change for component in self.form.values()],  # type: ignore[attr-defined]
+            **self._looking(),
+        )
+
+    def after_look(self, button: gr.Button) -> Any:
+        """Return the event of a button's click once the page shows the ad of the form: a look that is on its way then finds
+        nothing to do, and cannot take away what the button will show."""
+        return button.click(**self._looking())
+
+    def _looking(self) -> dict[str, Any]:
+        place = self.place
+        shown = [place.page_ad, place.bar, *place.step_boxes, *place.scored, *place.why, place.mockups]
+        asked = {**self.form, "visitor": self.visitor, "page_ad": place.page_ad, "record_shown": place.outputs[-1]}
+        return {
+            "fn": self.look, "inputs": None, "outputs": [*shown, *place.outputs, *place.moved], "inputs_kwargs": asked,
+            "trigger_mode": "always_last", **MOVES, "queue": True, **WATCHING,
+        }  # fmt: skip
+
+    def look(
+        self, request: gr.Request, page_ad: str, record_shown: Any = None, visitor: str | None = None, **form: Any
+    ) -> list:
+        """Return what belongs to the ad of the form, or leave the page as it is when it shows that ad already."""
+        place, owner = self.place, find_owner(visitor, request)
+        num_shown = 1 + 1 + len(place.step_boxes) + len(place.scored) + len(place.why) + 1
+        num_results = len(place.outputs) + len(place.moved)
+        found = self.handlers.look(owner, form, page_ad)
+        if found is None:
+            return [gr.skip()] * (num_shown + num_results)
+        (shown, record), screen = found.score or (fragments.placeholder(EMPTY_SCORE), None), found.screen
+        why, page = found.why or ("", None)
+        has_ad = found.ad != NO_AD
+        shown_now = [
+            found.ad, self.handlers.bar(owner), gr.update(visible=not has_ad), gr.update(visible=has_ad), shown, record, why,
+            gr.update(value=str(page) if page else None, visible=page is not None), "",
+        ]  # fmt: skip
+        if not record_shown and screen == Screen():  # no result to take away, and what is open stays untouched
+            return [*shown_now, *[gr.skip()] * num_results]
+        is_running = self.handlers.is_running(owner)
+        moves = [gr.update(interactive=not is_running), gr.update(visible=is_running)]
+        settled = self.settle(request, screen.record, visitor, is_other=True)
+        return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
+
+    def wire_search(self, wish: Fields, improve_button: gr.Button, stop_button: gr.Button) -> None:
+        """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so."""
+        place = self.place
+
+        def cancel(request: gr.Request, visitor: str | None = None) -> str:
+            return self.handlers.cancel(find_owner(visitor, request))
+
+        ended = improve_button.click(begin, None, place.moved, **MOVES).then(
+            _improve(self.handlers), None, place.outputs, inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
+            api_name="improve", show_progress="minimal", show_progress_on=place.outputs[0], **WATCHING,
+        ).then(self.settle, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
+        self.wire_bar(ended).then(None, js=scroll_to("#results"), **MOVES)
+        stop_button.click(
+            cancel, None, place.outputs[0], inputs_kwargs={"visitor": self.visitor}, api_name="cancel", queue=False,
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def wire_choice(self, results: dict[str, Any]) -> None:
+        """Take another version than the one that was offered."""
+        place = self.place
+
+        def choose(request: gr.Request, choice: str | None = None, visitor: str | None = None) -> tuple[Any, ...]:
+            try:
+                return flat(self.handlers.choose(find_owner(visitor, request), choice))
+            except AdCreativeError as error:
+                return fragments.problem(error), *[gr.skip()] * (len(place.outputs) - 1)
+
+        def pick(request: gr.Request, dot: gr.EventData, visitor: str | None = None) -> tuple[Any, ...]:
+            return choose(request, name_alternative(int(dot.index) + 1), visitor)
+
+        settle = (self.settle, [place.outputs[-1], self.visitor], place.moved)
+        taken = results["take"].click(
+            choose, None, place.outputs, inputs_kwargs={"choice": results["choice"], "visitor": self.visitor},
+            api_name="choose", show_progress="minimal", **MODEL_SEAT,
+        )  # fmt: skip
+        self.wire_bar(taken.then(*settle, **MOVES))
+        for part in (results["map"], results["cards"]):
+            picked = part.select(
+                pick, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_visibility="private",
+                show_progress="minimal", **MODEL_SEAT,
+            )  # fmt: skip
+            self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
+
+    def wire_consent(self, consents: Consents, consent: Consent) -> None:
+        """Choose a record, or make one of the form or of a file; each is checked at once."""
+
+        def add_consent(
+            request: gr.Request, person: str = "", expires: str = "", edits: list[str] | None = None,
+            visitor: str | None = None, **form: Any,
+        ) -> list[Any]:  # fmt: skip
+            return _records(consents.add(find_owner(visitor, request), person, expires, edits, form))
+
+        def read_consents(
+            request: gr.Request, consents_path: str | None = None, visitor: str | None = None, **form: Any
+        ) -> list[Any]:
+            return _records(consents.upload(find_owner(visitor, request), consents_path, form))
+
+        def check_consent(request: gr.Request, consent_id: str | None, visitor: str | None, *form: Any) -> str:
+            values = dict(zip(FORM_FIELDS, form, strict=True))
+            return consents.check(find_owner(visitor, request), consent_id, values)
+
+        def list_records(request: gr.Request, answer: str | None, visitor: str | None) -> Any:
+            return gr.update(choices=["", *consents.names(find_owner(visitor, request))])
+
+        shown = [consent.note, consent.chosen]
+        consent.add.click(
+            add_consent, None, shown,
+            inputs_kwargs={"person": consent.person, "expires": consent.expires, "edits": consent.edits, **self.form,
+                           "visitor": self.visitor},
+            api_name="add_consent", **QUICK,
+        )  # fmt: skip
+        consent.file.upload(
+            read_consents, None, shown, inputs_kwargs={"consents_path": consent.file, **self.form, "visitor": self.visitor},
+            api_name="read_consents", **QUICK,
+        )  # fmt: skip
+        consent.chosen.input(check_consent, [consent.chosen, self.visitor, *self.form.values()], consent.note, **MOVES)
+        self.form["image_path"].change(  # type: ignore[attr-defined]
+            list_records, [self.form["image_path"], self.visitor], consent.chosen, **MOVES
+        )
+
+    def wire_return(self, page: gr.Blocks, hero: gr.HTML) -> None:
+        """A page that opens shows the visitor's search and its ad, if there is one; one that closes leaves it for a while."""
+        handlers, place = self.handlers, self.place
+        visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
+
+        def welcome(request: gr.Request, name: Any) -> list[Any]:
+            name = find_owner(name, request)
+            visitors[request.session_hash or ""] = name
+            if len(visitors) > MAX_STATES:
+                del visitors[next(iter(visitors))]
+            return [name, *(begin() if handlers.is_running(name) else [gr.skip()] * len(place.moved))]
+
+        def resume(request: gr.Request, visitor: str | None = None) -> Iterator[tuple[Any, ...]]:
+            for screen in handlers.resume(find_owner(visitor, request)):
+                yield flat(screen) if screen != Screen() else (gr.skip(),) * len(place.outputs)
+
+        is_back = gr.State(False)
+
+        def has_ad(request: gr.Request, visitor: str | None) -> bool:
+            return handlers.find_brought(find_owner(visitor, request)) is not None
+
+        def bring_back(request: gr.Request, visitor: str | None) -> list[Any]:
+            """Put the ad of the search back into the form; apart from `resume`, since what it says of the form of a new page
+            would meet a picture that is being brought just then."""
+            creative = handlers.find_brought(find_owner(visitor, request))
+            if creative is None:
+                return [gr.skip()] * len(self.form)
+            values = {name: getattr(creative, name) for name in FORM_FIELDS}
+            path = values["image_path"]
+            return [str(path) if path and Path(path).is_file() else None, *(values[name] for name in FORM_FIELDS[1:])]
+
+        def leave(request: gr.Request) -> None:
+            handlers.leave(visitors.pop(request.session_hash or "", find_owner(None, request)))
+
+        def settle_return(request: gr.Request, record: dict[str, Any] | None, visitor: str | None) -> list[Any]:
+            return self.settle(request, record, visitor, is_return=True)
+
+        page.load(welcome, self.visitor, [self.visitor, *place.moved], **MOVES).then(
+            has_ad, self.visitor, is_back, **{**MOVES, "queue": True}  # the change of a state is told through the queue alone
+        ).then(
+            resume, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_name="resume", show_progress="hidden",
+            **WATCHING,
+        ).then(settle_return, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
+        page.load(lambda: fragments.hero(self.demo.picture()), None, hero, **MOVES)
+        is_back.change(bring_back, self.visitor, list(self.form.values()), **MOVES)
+        page.unload(leave)
+
+    def settle(
+        self, request: gr.Request, record: dict[str, Any] | None, visitor: str | None, *, is_other: bool = False,
+        is_return: bool = False,
+    ) -> list[Any]:  # fmt: skip
+        """Return the moves when a search has ended: show what it has to show, from its record.
+
+        is_other: another ad is on the page now. is_return: a page was opened, which may find nothing to show.
+        """
+        owner = find_owner(visitor, request)
+        record, screen = record or {}, self.handlers.find_screen(owner)
+        if not is_other and (self.handlers.is_running(owner) or (is_return and screen is None)):
+            return [gr.skip()] * NUM_MOVES  # a page that opens slowly must not hide what belongs to a search begun since
+        if screen is None or record.get("shown") != screen.shown:
+            record = {}  # no result, or it is of an ad that is no longer on the page
+        has_result = record.get("status") in ("edited", "kept")
+        is_edited = record.get("status") == "edited"
+        has_choice = has_result and screen is not None and len(screen.choices) > 1
+        texts = [record.get(f"{name}_edited") or "" for name in ("headline", "description")]
+        return [
+            gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
+            gr.update(visible=is_edited and screen is not None and screen.pair is not None),
+            gr.update(visible=has_choice and bool(screen and screen.alternatives)),
+            screen.alternatives if screen else "", screen.cards if screen else "", gr.update(visible=has_result),
+            gr.update(visible=is_edited), *texts, *nothing_yet(), record.get("shown") or "",
+        ]  # fmt: skip
+
+
+def _show_faces(handlers: Handlers) -> Callable[..., list[Any]]:
+    def show_faces(request: gr.Request, image_path: str | None, asked_of: str, visitor: str | None) -> list[Any]:
+        """Show what a picture holds, and ask about its faces anew: an answer is for one picture.
+
+        The browser tells of one picture more than once; an answer that was given between stays.
+        """
+        if image_path and image_path == asked_of:
+            return [gr.skip()] * 5
+        shown, names, is_asked = handlers.inspect(image_path, find_owner(visitor, request))
+        answer = gr.update(value=None if is_asked else FACES_LEFT, visible=is_asked)
+        return [
+            image_path or "", shown, gr.update(choices=names, value=names, visible=len(names) > 1), answer, gr.update(value=""),
+        ]  # fmt: skip
+
+    return show_faces
+
+
+def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def improve(
+        request: gr.Request,
+        image_path: str | None = None,
+        faces: str | None = None,
+        visitor: str | None = None,
+        brand_kit_path: str | None = None,
+        **values: Any,
+    ) -> Iterator[tuple[Any, ...]]:
+        form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
+        wish = Wish(
+            effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
+            copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
+            face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
+            boldness=float(values["boldness"] or 1), brief=values["brief"] or "", avoid=values["avoid"] or "",
+            brand_kit=Path(brand_kit_path) if brand_kit_path else None,
+        )  # fmt: skip
+        yield from map(flat, handlers.improve(find_owner(visitor, request), form, wish))
+
+    return improve
+
+
+def _records(answer: tuple[str, list[str], str]) -> list[Any]:
+    shown, names, chosen = answer
+    choices = ["", *names]
+    return [shown, gr.update(choices=choices, value=chosen) if chosen else gr.update(choices=choices)]
+
+
+def flat(screen: Screen) -> tuple[Any, ...]:
+    return screen.progress, screen.pair, screen.result, screen.download, screen.record
+
+
+def begin() -> list[dict[str, Any]]:
+    """Return the moves when a search begins: two buttons, then what `settle` shows, hidden; the later texts stay."""
+    hidden = gr.update(visible=False)
+    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, gr.skip(), gr.skip(), hidden, hidden,
+            *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
+
+
+def build_why() -> tuple[list[gr.blocks.Block], gr.JSON]:
+    """Where the explanation of a score stands: the fragment and the page to download, and its record."""
+    shown, record = fragment(elem_id="why"), gr.JSON(visible=False)
+    page = gr.File(label="The whole explanation, as a page", interactive=False, visible=False, height=90, elem_id="why-page")
+    return [shown, page], record
