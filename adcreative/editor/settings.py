@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from adcreative.config import load_config
 from adcreative.editor.search.config import SearchConfig
+from adcreative.errors import ConfigError
 
+CHANGES = ("words", "text", "look")  # words beside the picture, words in it, its light, colour and crop
 PICKS = ("knee", "best")
 
 
@@ -70,6 +73,21 @@ class EditorConfig(SearchConfig):
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")
         return faults + super().find_faults()
+
+
+def limit_changes(config: EditorConfig, changes: Sequence[str]) -> EditorConfig:
+    """Return settings that change nothing but `changes`, of CHANGES, and faces.
+
+    Raises:
+        ConfigError: one of `changes` is not known.
+    """
+    unknown = [name for name in changes if name not in CHANGES]
+    if unknown:
+        raise ConfigError(f'nothing named "{unknown[0]}" can be changed; known: {", ".join(CHANGES)}.')
+    config = replace(config, set_text="text" in changes, edit_look="look" in changes)
+    if "words" in changes:
+        return config
+    return replace(config, num_headlines=0, num_descriptions=0, num_crossed=0, num_buttons=0)
 
 
 def fill_config(config: EditorConfig | Path | None = None, **overrides: Any) -> EditorConfig:

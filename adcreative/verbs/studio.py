@@ -15,13 +15,14 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
+from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.cache import FeatureCache
 from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
-from adcreative.verbs.standing import Standing, find_standing
+from adcreative.verbs.standing import Standing, find_standing, state_untested
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -282,11 +283,12 @@ class Studio:
         return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
 
     def reword_one(
-        self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = False
-    ) -> EditOutcome:
+        self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = False,
+        usual_rate: float | None = None,
+    ) -> EditOutcome:  # fmt: skip
         """Put other words on an edit, and hold it against all three models again; "kept" when they see no gain.
 
-        is_forced: put them on it all the same, and state what the models say.
+        is_forced: put them on it all the same, and state what the models say, as `improve_one` does for this `usual_rate`.
 
         Raises:
             CreativeError: its picture cannot be read.
@@ -294,7 +296,11 @@ class Studio:
         from adcreative.editor.rewording import reword
 
         tools = self._tools.editor_tools(self._judges, None, self._consents)
-        return reword(creative, outcome, headline, description, tools, is_forced=is_forced)
+        reworded = reword(creative, outcome, headline, description, tools, is_forced=is_forced)
+        if self.knows_level:
+            return reworded
+        stated = state_untested(reworded, usual_rate)
+        return replace(stated, result=replace(stated.result, alternatives=outcome.result.alternatives))
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.
@@ -305,6 +311,15 @@ class Studio:
         image_u8 = picture(creative)
         found = [] if image_u8 is None else self._tools.analyzer.analyze(image_u8)
         return [FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found]
+
+    def read_words(self, creative: Creative) -> Creative:
+        """Return an ad without words with those that stand in its picture, `read_fields` naming what was read.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        (found,) = fill_from_pictures([creative])
+        return found
 
     def demo_ad(self, out: Path) -> Creative:
         """Write one ad of the simulated market into the folder `out` and return it; nobody real is shown."""
@@ -331,6 +346,8 @@ class Studio:
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: ShouldStop | None = None,
         show_best: Callable[[Creative], None] | None = None,
+        usual_rate: float | None = None,
+        changes: Sequence[str] | None = None,
     ) -> EditOutcome:
         """Search an edit of one creative, of its faces only with consent.
 
@@ -342,15 +359,19 @@ class Studio:
             brand_kit: a brand manifest (see `copywriter.brand_kit`), whose rules every new line keeps.
             progress: progress(generation, generations, best lower bound of uplift in log-odds).
             show_best: called with the best edit so far, at full size, whenever the search finds a better one.
+            usual_rate: the account's mean click rate (0.021: 2.1 %). Without it and without a model of the account, the edit
+                is untested (`EditResult.is_untested`): no rate and no change is stated.
+            changes: what may be changed besides faces, of `editor.settings.CHANGES`; None: as the settings say.
         Raises:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
         from adcreative.editor.editor import edit_creative
         from adcreative.editor.preparation.briefed import Briefed
-        from adcreative.editor.settings import fill_config
+        from adcreative.editor.settings import fill_config, limit_changes
         from adcreative.verbs.loading import load_tools
 
         config = fill_config(self.config, seed=seed, population_size=population_size, generations=generations)
+        config = config if changes is None else limit_changes(config, changes)
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
         editor_tools = load_tools(copywriter).editor_tools(self._judges, directions, self._consents, config.scene_model)
@@ -361,9 +382,10 @@ class Studio:
         if editor_tools.copywriter is not None and (brief or avoid or kit):
             editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid), kit))
         editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
-        return edit_creative(
+        outcome = edit_creative(
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )
+        return outcome if self.knows_level else state_untested(outcome, usual_rate)
 
 
 def _number(cell: str) -> float | None:

@@ -90,7 +90,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     events.wire_bring(bring, wish)
     events.wire_why(Why(handlers=handlers), bring.why, why_record)
-    events.wire_search(wish, improve_button, stop_button)
+    events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_button, stop_button)
     events.wire_look()
     events.wire_consent(Consents(handlers=handlers), consent)
     clear_when_mended([wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path")], record, progress_shown)

@@ -42,8 +42,10 @@ class Studio(Protocol):
         brand_kit: Path | None,
     ) -> Iterator[str]: ...
     def reword_one(
-        self, creative: Creative, outcome: Any, *, headline: str, description: str, is_forced: bool = False
-    ) -> Any: ...
+        self, creative: Creative, outcome: Any, *, headline: str, description: str, is_forced: bool = False,
+        usual_rate: float | None = None,
+    ) -> Any: ...  # fmt: skip
+    def read_words(self, creative: Creative) -> Creative: ...
     def score_folder(self, folder: Path, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
     def train_account(
         self,
@@ -74,4 +76,6 @@ class Studio(Protocol):
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
         show_best: Callable[[Creative], None] | None = None,
+        usual_rate: float | None = None,
+        changes: Sequence[str] | None = None,
     ) -> Outcome: ...

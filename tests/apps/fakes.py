@@ -105,6 +105,12 @@ class FakeStudio:
     def with_consents(self, consent: Path) -> Consenting:
         return Consenting(self, tuple(read_consents(consent).records))
 
+    def read_words(self, creative: Creative) -> Creative:
+        """A picture called "words" says something."""
+        if creative.has_words or "words" not in creative.file_name:
+            return creative
+        return replace(creative, headline="Read me first", cta="Shop now", read_fields=("headline", "cta"))
+
     def find_faces(self, creative: Creative) -> list[FakeFace]:
         """Two faces that may be edited and one that may not, in every picture."""
         box = (20.0, 30.0, 80.0, 100.0)
@@ -123,8 +129,9 @@ class FakeStudio:
             yield f"Written {kind} {number}"
 
     def reword_one(
-        self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str, is_forced: bool = False
-    ) -> FakeOutcome:
+        self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str, is_forced: bool = False,
+        usual_rate: float | None = None,
+    ) -> FakeOutcome:  # fmt: skip
         """Words with "worse" in them have no gain."""
         is_worse = "worse" in headline
         result = replace(
@@ -210,11 +217,13 @@ class FakeStudio:
         progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None,
         show_best: Callable[[Creative], None] | None = None,
+        usual_rate: float | None = None,
+        changes: Sequence[str] | None = None,
     ) -> FakeOutcome:
         self.asked.append(
             {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
              "faces": faces, "boldness": boldness, "brief": brief, "avoid": avoid,
-             "brand_kit": brand_kit}
+             "brand_kit": brand_kit, "changes": changes, "usual_rate": usual_rate}
         )  # fmt: skip
         with self._lock:
             self.at_once += 1

@@ -17,7 +17,7 @@ from adcreative.config import config_as_dict
 from adcreative.creative import Creative
 from adcreative.editor.search.config import ALGORITHM_NAMES
 from adcreative.editor.search.registry import ALGORITHMS
-from adcreative.editor.settings import EditorConfig, fill_config
+from adcreative.editor.settings import EditorConfig, fill_config, limit_changes
 from adcreative.errors import ConfigError
 from tests.editor.fakes import fake_tools
 
@@ -153,3 +153,12 @@ def test_settings_in_effect_are_written_into_the_run(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "run" / "results.run.json").read_text())
     expected = config_as_dict(EditorConfig(population_size=3, generations=1, num_crossed=0, algorithm="adsee"))
     assert {name: written[name] for name in expected} == expected
+
+
+def test_nothing_but_what_may_be_changed_is_searched() -> None:
+    config = limit_changes(EditorConfig(), ["look"])
+    assert (config.set_text, config.edit_look, config.num_headlines, config.num_buttons) == (False, True, 0, 0)
+    config = limit_changes(EditorConfig(), ["words", "text"])
+    assert (config.set_text, config.edit_look, config.num_headlines) == (True, False, EditorConfig().num_headlines)
+    with pytest.raises(ConfigError, match='nothing named "wings" can be changed; known: words, text, look'):
+        limit_changes(EditorConfig(), ["wings"])

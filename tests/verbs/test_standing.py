@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from adcreative.creative import Creative, Prediction
+from adcreative.editor.editor import EditorConfig, edit_creative
 from adcreative.errors import ConfigError
 from adcreative.verbs import explain
-from adcreative.verbs.standing import Standing, find_standing
+from adcreative.verbs.standing import Standing, find_standing, state_untested
+from tests.editor.fakes import fake_ad, fake_tools
 
 BASE = math.log(0.01 / 0.99)
 
@@ -46,3 +48,23 @@ def test_a_stated_usual_rate_brings_the_rate_back(monkeypatch: pytest.MonkeyPatc
 def test_the_rates_of_an_account_stand_and_those_of_too_little_data_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stand(monkeypatch, knows_level=True, usual_rate=0.1).rate == 0.02
     assert stand(monkeypatch, knows_level=True, enough_data=False).rate is None
+
+
+def test_an_edit_of_models_without_own_results_promises_nothing_however_it_is_chosen() -> None:
+    outcome = edit_creative(fake_ad(), tools=fake_tools(), config=EditorConfig(population_size=12, generations=4))
+    assert outcome.result.uplift_low is not None
+    stated = state_untested(outcome)
+    for one in (stated, stated.choose(1, is_forced=True)):  # type: ignore[misc]
+        assert one.result.is_untested
+        assert (one.result.ctr_original, one.result.ctr_edited, one.result.uplift_low) == (None, None, None)
+        assert {alternative.change for alternative in one.alternatives} == {None}
+
+
+def test_a_usual_rate_sets_the_level_of_an_untested_edit() -> None:
+    outcome = edit_creative(fake_ad(), tools=fake_tools(), config=EditorConfig(population_size=12, generations=4))
+    stated = state_untested(outcome, 0.03).result
+    assert stated.ctr_original == pytest.approx(0.03, rel=1e-4)
+    assert stated.is_untested
+    assert stated.ctr_edited >= 0.03
+    claimed, believed = stated.ctr_edited / 0.03 - 1, outcome.result.ctr_edited / outcome.result.ctr_original - 1
+    assert claimed < believed  # shrunk to what comes true elsewhere

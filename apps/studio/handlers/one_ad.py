@@ -41,6 +41,8 @@ Answer = tuple[str, dict[str, Any]]
 
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
+READ_WAIT_S = 5.0
+READ_WORDS = "Read from the picture. Correct what was read wrong."
 NO_EDIT = "There is no edit yet. Run a search first (step 3)."
 NO_RECORD = "Choose whose consent it is, or add the record (step 3); or say that the faces must stay as they are."
 SEARCH_OF_OTHER_AD = (
@@ -145,6 +147,18 @@ class Handlers:
             return "", [], False
         self.belongings.note(owner, image_path)
         return say_picture(Creative(image_path=Path(image_path)), self._find_faces)
+
+    def read_words(self, owner: str, form: Mapping[str, str | None]) -> tuple[str, dict[str, str]]:
+        """Read the words in a picture that came without any; return what to say of them, and the fields."""
+        try:
+            creative = build_creative(form)
+            self.belongings.note(owner, creative.image_path)
+            with self.seat.quick(timeout_s=READ_WAIT_S) as has_model:
+                found = self.studio.read_words(creative) if has_model else creative
+        except AdCreativeError:
+            return "", {}
+        fields = {name: getattr(found, name) for name in found.read_fields}
+        return (fragments.note(READ_WORDS) if fields else ""), fields
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""
@@ -322,8 +336,11 @@ class Handlers:
             "headline": (headline or "").strip()[:MAX_TEXT_CHARS],
             "description": (description or "").strip()[:MAX_TEXT_CHARS],
         }
-        studio = self.studio_of(owner)
-        return self._replace(owner, lambda outcome: studio.reword_one(creative, outcome, **words, is_forced=True))
+        studio, screen = self.studio_of(owner), self.find_screen(owner) or Screen()
+        usual = screen.wish.usual_rate
+        return self._replace(
+            owner, lambda outcome: studio.reword_one(creative, outcome, **words, is_forced=True, usual_rate=usual)
+        )
 
     def find_creative(self, owner: str) -> Creative:
         """Return the ad that the owner's result is of, as it was brought.

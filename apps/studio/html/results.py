@@ -161,7 +161,10 @@ def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
     is_own = str(row.get("reason", "")).startswith(("chosen by hand", "words written by hand"))
     if lift.missing:
         title = "Your choice, untested" if is_own else "An edit worth testing"
-        return title, "How much it gains cannot be said before it has run. Test it against the original: step 4 plans how."
+        return title, (
+            "How much it gains cannot be said before it has run: the models have seen no results of your account. Test it "
+            "against the original (step 4 plans how), or state your usual click rate in step 1."
+        )
     gain, (low, high) = float(lift.over_original), (lift.low, lift.high)
     told = span(gain, low, high)
     if gain <= 0.0005:

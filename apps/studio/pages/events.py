@@ -23,7 +23,7 @@ from ..handlers.why import Why
 from ..html import fragments, placements
 from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
-from ..sessions.wishes import FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish, build_creative
+from ..sessions.wishes import CHANGES, FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish, build_creative
 from .one_ad import EMPTY_SCORE, Bring, Consent
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to
 from .steps import NUM_LATER_TEXTS, nothing_yet
@@ -63,12 +63,23 @@ class AdEvents:
     def wire_bring(self, bring: Bring, wish: Fields) -> None:
         """Bring, try the demo ad, score."""
         asked_of = gr.State("")  # the picture whose faces were asked about
+        read = ("headline", "primary_text", "description", "cta")
+
+        def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> list[Any]:
+            said, found = self.handlers.read_words(find_owner(visitor, request), form)
+            return [said, *(found.get(name, gr.skip()) for name in read)]
+
         self.form["image_path"].change(  # type: ignore[attr-defined]
             _show_faces(self.handlers),
             [self.form["image_path"], asked_of, self.visitor],
             [asked_of, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
             **MOVES,
         )
+        self.form["image_path"].upload(  # type: ignore[attr-defined]
+            read_words, None, [bring.read_note, *(self.form[name] for name in read)],
+            inputs_kwargs={**self.form, "visitor": self.visitor}, api_name="read_words",
+            **{**MODEL_SEAT, "show_progress": "hidden"},
+        )  # fmt: skip
 
         def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
             form = self.demo.bring(find_owner(visitor, request))
@@ -354,6 +365,8 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
             face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
             boldness=float(values["boldness"] or 1), brief=values["brief"] or "", avoid=values["avoid"] or "",
             brand_kit=Path(brand_kit_path) if brand_kit_path else None,
+            changes=tuple(CHANGES[:2] if values["changes"] is None else values["changes"]),
+            usual_rate=(values["usual_rate_percent"] or 0) / 100 or None,
         )  # fmt: skip
         yield from map(flat, handlers.improve(find_owner(visitor, request), form, wish))
 

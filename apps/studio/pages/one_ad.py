@@ -46,6 +46,7 @@ class Bring:
     score: gr.Button
     demo: gr.Button
     image_note: gr.HTML
+    read_note: gr.HTML
     hero: gr.HTML
     hero_box: gr.Row
     score_shown: gr.HTML
@@ -68,6 +69,7 @@ def build_bring() -> Bring:
             image_note = fragment(elem_id="picture-note")
         with gr.Column(scale=6, min_width=320, elem_classes="ac-words-column"):
             headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
+            read_note = fragment(elem_id="read-note")
             with gr.Accordion("More about the ad (makes the score better)", open=False):
                 primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)
                 description = gr.Textbox("", label="Description", lines=2, max_length=10_000)
@@ -78,7 +80,7 @@ def build_bring() -> Bring:
                     category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
                     placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
                 usual_rate = gr.Number(
-                    None, label="Your usual click rate, % (optional)", minimum=0, maximum=99, elem_id="usual-rate",
+                    0, label="Your usual click rate, % (0: not known)", minimum=0, maximum=99, elem_id="usual-rate",
                     info="How often your ads are clicked on average. With it, the score is a click rate.",
                 )  # fmt: skip
             score = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
@@ -88,6 +90,7 @@ def build_bring() -> Bring:
     values = (image, headline, primary_text, description, cta, brand, category, placement)
     return Bring(
         form=dict(zip(FORM_FIELDS, values, strict=True)), usual_rate=usual_rate, score=score, demo=demo, image_note=image_note,
+        read_note=read_note,
         hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
     )  # fmt: skip
 
@@ -136,6 +139,10 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
             fragment(fragments.step(3, "Improve"))
+            changes = gr.CheckboxGroup(
+                [("Words beside the picture", "words"), ("Words in the picture", "text"), ("Light, colour, crop", "look")],
+                value=["words", "text"], label="What may be changed", elem_id="changes",
+            )  # fmt: skip
             faces = gr.Radio(
                 [
                     ("Yes, I have their written consent", FACES_ALLOWED),
@@ -165,10 +172,12 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
                 improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
                 stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
             progress = fragment(elem_id="progress")
-    wish: Fields = {"effort": effort, "faces": faces, "consent_id": consent.chosen, "face_names": face_names, "brief": brief,
-                    **tuning}  # fmt: skip
+    wish: Fields = {
+        "effort": effort, "changes": changes, "faces": faces, "consent_id": consent.chosen, "face_names": face_names,
+        "brief": brief, **tuning,
+    }  # fmt: skip
     order = ("effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness", "brief", "avoid",
-             "brand_kit_path")  # fmt: skip
+             "brand_kit_path", "changes")  # fmt: skip
     return {name: wish[name] for name in order}, consent, improve, stop, progress
 
 

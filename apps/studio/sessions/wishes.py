@@ -23,6 +23,7 @@ EFFORTS: dict[str, dict[str, int | None]] = {
 }
 # "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
+CHANGES = ("words", "text", "look")
 COPYWRITERS = ("smollm2", "template")
 WRITERS = (("Small language model: more ideas, slower", COPYWRITERS[0]), ("Phrase templates: fast", COPYWRITERS[1]))
 
@@ -34,7 +35,8 @@ class Wish:
     consent_id names the record that "allowed" rests on; the pipeline looks it up and decides. face_numbers are the chosen
     faces, 1 the largest; none chosen means all. boldness is the part of each direction's safe range that may be used, 0.1 to 1.
     brief says in plain words what the new words should be about; avoid lists words, parted by commas, that they may not use.
-    brand_kit is a brand manifest whose rules they keep.
+    brand_kit is a brand manifest whose rules they keep. changes: what may be changed besides faces, of CHANGES. usual_rate
+    (0..1): how often the account's ads are clicked; None: unknown.
     """
 
     effort: str = "normal"
@@ -48,6 +50,8 @@ class Wish:
     brief: str = ""
     avoid: str = ""
     brand_kit: Path | None = None
+    changes: tuple[str, ...] = CHANGES[:2]
+    usual_rate: float | None = None
 
     @property
     def avoided(self) -> tuple[str, ...]:
@@ -89,6 +93,10 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
         raise AdCreativeError(f'no direction named "{unknown[0]}"; known: {", ".join(known_directions)}.')
     if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
         raise AdCreativeError("Please say first whether the faces in this picture may be edited (step 3).")
+    if not wish.changes and not (creative.has_image and wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC)):
+        raise AdCreativeError("Nothing may be changed. Tick what may (step 3).")
+    if wish.usual_rate is not None and not 0 < wish.usual_rate < 1:
+        raise AdCreativeError("The usual click rate must be between 0 and 100 %, such as 2.1.")
     if not MIN_BOLDNESS <= wish.boldness <= 1:
         raise AdCreativeError(f"boldness must be {MIN_BOLDNESS} to 1, got {wish.boldness}.")
     directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
@@ -96,5 +104,5 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
         "seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **EFFORTS[wish.effort],
         "faces": tuple(number - 1 for number in wish.face_numbers) or None, "boldness": float(wish.boldness),
         "brief": " ".join(wish.brief.split())[:MAX_BRIEF_CHARS], "avoid": wish.avoided,
-        "brand_kit": wish.brand_kit,
+        "brand_kit": wish.brand_kit, "changes": wish.changes, "usual_rate": wish.usual_rate,
     }  # fmt: skip
