@@ -20,6 +20,7 @@ from .handlers.words import Words
 from .html import fragments
 from .html import steps as step_fragments
 from .pages.account import build_account
+from .pages.consent import wire_consent
 from .pages.events import AdEvents, Place, build_why, flat
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
@@ -92,7 +93,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     events.wire_why(Why(handlers=handlers), bring.why, why_record)
     events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_button, stop_button)
     events.wire_look()
-    events.wire_consent(Consents(handlers=handlers), consent)
+    wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
     clear_when_mended([wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path")], record, progress_shown)
     events.wire_return(page, bring.hero)
     events.wire_choice(results)

@@ -19,7 +19,8 @@ from adcreative.pipeline import read_account
 from adcreative.provenance.sidecar import read_sidecar
 from adcreative.report.words import rounded
 from apps.studio.handlers.one_ad import Handlers
-from apps.studio.handlers.steps import PACKAGE, Steps
+from apps.studio.handlers.packing import PACKAGE
+from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.words import Words
 from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
@@ -123,9 +124,15 @@ def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_
     names = {path.name for path in files}
     assert {PACKAGE, "my-ad-1.edited.png", "my-ad-1.edited.png.provenance.json", "report.html", "meta-bulk.csv"} <= names
     with zipfile.ZipFile(files[0]) as archive:
-        assert archive.read(f"original/{image_path.name}") == image_path.read_bytes()
+        assert archive.read(f"technical/original/{image_path.name}") == image_path.read_bytes()
+        uploads = {name for name in archive.namelist() if name.startswith("upload/")}
+        assert uploads == {"upload/my-ad-1.edited.png", "upload/meta-bulk.csv", "upload/words.txt"}
+        assert {name.split("/")[0] for name in archive.namelist()} == {"README.txt", "upload", "technical"}
+        assert "Headline: Coats today" in archive.read("upload/words.txt").decode()
+        assert "upload/my-ad-1.edited.png" in archive.read("README.txt").decode()
+        assert not [name for name in archive.namelist() if "control" in name]
         assert [name for name in archive.namelist() if str(tmp_path).encode() in archive.read(name)] == []
-        events = [json.loads(line)["event"] for line in archive.read("audit.jsonl").splitlines()]
+        events = [json.loads(line)["event"] for line in archive.read("technical/audit.jsonl").splitlines()]
     assert events == ["made", "planned", "approved", "exported", "packed"]
     assert not [path.name for path in files[1:] if str(tmp_path).encode() in path.read_bytes()]
     assert "a full address" in steps.pack("me", "autumn", "meta-bulk", "javascript:alert(1)")[0]
@@ -169,7 +176,7 @@ def test_foreign_package_is_refused(steps: Steps, tmp_path: Path) -> None:
     package.write_bytes(b"PK not a zip")
     assert "not a package" in steps.account("me", str(results), str(package))[0]
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("results.jsonl", b"0" * (6 * 1024 * 1024))
+        archive.writestr("technical/results.jsonl", b"0" * (6 * 1024 * 1024))
         archive.writestr("../../evil.txt", b"x")
     assert "too large" in steps.account("me", str(results), str(package))[0]
     assert not list(tmp_path.rglob("evil.txt"))
@@ -215,7 +222,7 @@ def test_a_package_opens_no_path_of_this_machine(steps: Steps, tmp_path: Path, f
     with zipfile.ZipFile(sound) as old, zipfile.ZipFile(planted, "w") as new:
         for name in old.namelist():
             content = old.read(name)
-            if name == "results.run.json":
+            if name == "technical/results.run.json":
                 content = json.dumps(json.loads(content) | {field: str(named)}).encode()
             new.writestr(name, content)
     results.write_text("ad_name,impressions,clicks\n" + "".join(f"{arm['name']},10000,200\n" for arm in arms))

@@ -78,11 +78,11 @@ def read_upload(path: Path) -> object:
 
 def read_package(path: Path) -> object:
     """Take a package of a run apart, as the app does."""
-    from apps.studio.handlers.steps import _unpack
+    from apps.studio.handlers.packing import unpack
 
     place = path.parent / "place"
     place.mkdir()
-    return _unpack(path, place)
+    return unpack(path, place)
 
 
 def _zip(members: dict[str, bytes], kind: int) -> bytes:
@@ -102,9 +102,9 @@ def upload_zips() -> Files:
 @cache
 def packages() -> Files:
     members = {
-        "results.jsonl": _result_line(),
-        "results.run.json": json.dumps(SETTINGS).encode(),
-        "campaign.json": b'{"campaign": "autumn"}',
+        "technical/results.jsonl": _result_line(),
+        "technical/results.run.json": json.dumps(SETTINGS).encode(),
+        "technical/campaign.json": b'{"campaign": "autumn"}',
     }
     return [("a.zip", _zip(members, kind)) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,25 +16,21 @@ from adcreative.pipeline import (
     check_approved,
     disclosures,
     export,
-    forget_paths,
     note_event,
     plan_test,
     read_account,
     read_columns,
-    read_events,
 )
 
 from ..html import fragments
 from ..html import steps as step_fragments
 from .approvals import Approvals
 from .one_ad import Handlers
+from .packing import list_loose, unpack, write_package
 
 log = logging.getLogger(__name__)
 
 PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-bulk.csv", "adcp": "adcp.json"}
-PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
-MAX_MEMBER_BYTES = 5 * 1024 * 1024
-MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
 Answer = tuple[str, dict[str, Any]]
 
 
@@ -111,7 +106,7 @@ class Steps:
             (run / "campaign.json").write_text(json.dumps({"campaign": name}, ensure_ascii=False), encoding="utf-8")
             note_event(run, "packed", campaign=name, platform=platform or "")
             Approvals(handlers=self.handlers).note(owner, "pack")
-            files.extend([_zip(run), *_loose_files(run)])
+            files.extend([write_package(run), *list_loose(run)])
             record = {"files": [path.name for path in files], "warnings": warnings}
             return step_fragments.packed(record["files"], warnings), record
 
@@ -150,7 +145,7 @@ class Steps:
             for earlier in directory.glob("account.*"):
                 earlier.unlink()
             mapping = write_mapping(columns or {}, directory / "columns.json")
-            run, campaign = _unpack(Path(package_path), directory) if package_path else (None, "")
+            run, campaign = unpack(Path(package_path), directory) if package_path else (None, "")
             view = read_account(
                 Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping
             )
@@ -190,64 +185,3 @@ def _campaign(name: str | None) -> str:
     if not name:
         raise AdCreativeError("Name the campaign first (step 4): results are joined back by it.")
     return name
-
-
-def _loose_files(run: Path) -> list[Path]:
-    """Return what people open first, without unpacking: pictures with their sidecars, table, report, platform's file."""
-    wanted = [*sorted((run / "images").glob("*.edited.png*")), run / "results.csv", run / "report.html", run / PUBLIC / AUDIT]
-    return [path for path in (*wanted, *sorted((run / "delivery").glob("*.*"))) if path.is_file()]
-
-
-def _write_public_trail(run: Path) -> Path:
-    """Write the audit trail as it may leave: files by their names, without the folders of this machine."""
-    path = run / PUBLIC / AUDIT
-    path.parent.mkdir(exist_ok=True, mode=0o700)
-    events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in read_events(run)]
-    path.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events), encoding="utf-8")
-    return path
-
-
-def _zip(run: Path) -> Path:
-    """Write the run folder as a zip, without previews, without the control pictures and without paths of this machine."""
-    path, trail = run / PACKAGE, _write_public_trail(run)
-    path.unlink(missing_ok=True)
-    members = [
-        member
-        for member in sorted(run.rglob("*"))
-        if member.is_file()
-        and not member.name.endswith(".control.png")  # a technical check: it is no picture to show
-        and not {"preview", PUBLIC} & set(member.relative_to(run).parts)
-    ]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for member in members:
-            name = member.relative_to(run).as_posix()
-            if name == "results.run.json":
-                settings = json.loads(member.read_text(encoding="utf-8")) | {"data": ""}
-                archive.writestr(name, json.dumps(settings, ensure_ascii=False))
-            elif member != path:
-                archive.write(trail if name == AUDIT else member, name)
-    return path
-
-
-def _unpack(package: Path, directory: Path) -> tuple[Path, str]:
-    """Take the three small files that identify a run out of a package; return its folder and campaign.
-
-    Raises:
-        AdCreativeError: not a package of ours.
-    """
-    run = directory / "package"
-    run.mkdir(exist_ok=True, mode=0o700)
-    try:
-        with zipfile.ZipFile(package) as archive:
-            for name in MEMBERS:
-                with archive.open(name) as file:
-                    content = file.read(MAX_MEMBER_BYTES + 1)
-                if len(content) > MAX_MEMBER_BYTES:
-                    raise AdCreativeError(f"{name} in the package is too large to be one of ours.")
-                (run / name).write_bytes(content)
-        forget_paths(run)
-        return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])
-    except AdCreativeError:
-        raise
-    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
-        raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 5 gave you.") from error

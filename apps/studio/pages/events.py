@@ -16,7 +16,6 @@ import gradio as gr
 
 from adcreative.errors import AdCreativeError
 
-from ..handlers.consents import Consents
 from ..handlers.demo import Demo
 from ..handlers.one_ad import Handlers, Screen
 from ..handlers.why import Why
@@ -24,10 +23,13 @@ from ..html import fragments, placements
 from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish, build_creative
-from .one_ad import EMPTY_SCORE, Bring, Consent
+from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
+# what was read from a picture goes into fields that are empty still
+FILL_EMPTY = """(read, headline, text, description, cta) => [headline || read?.headline || '', text || read?.primary_text || '',
+  description || read?.description || '', cta || read?.cta || '']"""
 NUM_MOVES = 9 + NUM_LATER_TEXTS  # two buttons, what a result shows, the boxes of own words and of the later steps, their texts
 
 
@@ -65,9 +67,8 @@ class AdEvents:
         asked_of = gr.State("")  # the picture whose faces were asked about
         read = ("headline", "primary_text", "description", "cta")
 
-        def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> list[Any]:
-            said, found = self.handlers.read_words(find_owner(visitor, request), form)
-            return [said, *(found.get(name, gr.skip()) for name in read)]
+        def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, str]]:
+            return self.handlers.read_words(find_owner(visitor, request), form)
 
         self.form["image_path"].change(  # type: ignore[attr-defined]
             _show_faces(self.handlers),
@@ -75,10 +76,15 @@ class AdEvents:
             [asked_of, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
             **MOVES,
         )
+        read_record, fields = gr.JSON(visible=False), [self.form[name] for name in read]
         self.form["image_path"].upload(  # type: ignore[attr-defined]
-            read_words, None, [bring.read_note, *(self.form[name] for name in read)],
-            inputs_kwargs={**self.form, "visitor": self.visitor}, api_name="read_words",
-            **{**MODEL_SEAT, "show_progress": "hidden"},
+            lambda: [gr.update(interactive=False), fragments.note("Reading the picture …")], None,
+            [bring.score, bring.read_note], **MOVES,
+        ).then(
+            read_words, None, [bring.read_note, read_record], inputs_kwargs={**self.form, "visitor": self.visitor},
+            api_name="read_words", **{**MODEL_SEAT, "show_progress": "hidden"},
+        ).then(None, [read_record, *fields], fields, js=FILL_EMPTY, **MOVES).then(
+            lambda: gr.update(interactive=True), None, bring.score, **MOVES
         )  # fmt: skip
 
         def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
@@ -221,43 +227,6 @@ class AdEvents:
             )  # fmt: skip
             self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
-    def wire_consent(self, consents: Consents, consent: Consent) -> None:
-        """Choose a record, or make one of the form or of a file; each is checked at once."""
-
-        def add_consent(
-            request: gr.Request, person: str = "", expires: str = "", edits: list[str] | None = None,
-            visitor: str | None = None, **form: Any,
-        ) -> list[Any]:  # fmt: skip
-            return _records(consents.add(find_owner(visitor, request), person, expires, edits, form))
-
-        def read_consents(
-            request: gr.Request, consents_path: str | None = None, visitor: str | None = None, **form: Any
-        ) -> list[Any]:
-            return _records(consents.upload(find_owner(visitor, request), consents_path, form))
-
-        def check_consent(request: gr.Request, consent_id: str | None, visitor: str | None, *form: Any) -> str:
-            values = dict(zip(FORM_FIELDS, form, strict=True))
-            return consents.check(find_owner(visitor, request), consent_id, values)
-
-        def list_records(request: gr.Request, answer: str | None, visitor: str | None) -> Any:
-            return gr.update(choices=["", *consents.names(find_owner(visitor, request))])
-
-        shown = [consent.note, consent.chosen]
-        consent.add.click(
-            add_consent, None, shown,
-            inputs_kwargs={"person": consent.person, "expires": consent.expires, "edits": consent.edits, **self.form,
-                           "visitor": self.visitor},
-            api_name="add_consent", **QUICK,
-        )  # fmt: skip
-        consent.file.upload(
-            read_consents, None, shown, inputs_kwargs={"consents_path": consent.file, **self.form, "visitor": self.visitor},
-            api_name="read_consents", **QUICK,
-        )  # fmt: skip
-        consent.chosen.input(check_consent, [consent.chosen, self.visitor, *self.form.values()], consent.note, **MOVES)
-        self.form["image_path"].change(  # type: ignore[attr-defined]
-            list_records, [self.form["image_path"], self.visitor], consent.chosen, **MOVES
-        )
-
     def wire_return(self, page: gr.Blocks, hero: gr.HTML) -> None:
         """A page that opens shows the visitor's search and its ad, if there is one; one that closes leaves it for a while."""
         handlers, place = self.handlers, self.place
@@ -371,12 +340,6 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
         yield from map(flat, handlers.improve(find_owner(visitor, request), form, wish))
 
     return improve
-
-
-def _records(answer: tuple[str, list[str], str]) -> list[Any]:
-    shown, names, chosen = answer
-    choices = ["", *names]
-    return [shown, gr.update(choices=choices, value=chosen) if chosen else gr.update(choices=choices)]
 
 
 def flat(screen: Screen) -> tuple[Any, ...]:

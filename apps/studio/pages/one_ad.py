@@ -24,6 +24,7 @@ from ..sessions.wishes import (
     MIN_BOLDNESS,
     WRITERS,
 )
+from .consent import Consent, build_consent
 from .parts import MOVES, Fields, fragment, take_only_uploads
 
 MAX_FACES = 12
@@ -95,43 +96,6 @@ def build_bring() -> Bring:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Consent:
-    """The records of consent: which one, or a new one of a form or a file."""
-
-    box: gr.Column
-    chosen: gr.Dropdown
-    note: gr.HTML
-    person: gr.Textbox
-    expires: gr.Textbox
-    edits: gr.CheckboxGroup
-    add: gr.Button
-    file: gr.File
-
-
-def _build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Consent:
-    with gr.Column(visible=False, elem_id="consent-box", elem_classes="ac-consent") as box:
-        chosen = gr.Dropdown(
-            ["", *records],
-            value="",
-            label="Whose consent",
-            elem_id="consent",
-            allow_custom_value=True,
-            info="Faces are changed only as far as the record allows.",
-        )
-        note = fragment(elem_id="consent-note")
-        with gr.Accordion("Add a record of consent", open=False, elem_id="consent-new"):
-            with gr.Row():
-                person = gr.Textbox("", label="Who agreed", placeholder="Ada Example", max_length=200)
-                expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)
-            edits = gr.CheckboxGroup(names, label="What may be changed (none ticked: everything)")
-            add = gr.Button("Add this record", size="sm", elem_id="consent-add")
-            file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=90,
-                           elem_id="consent-file")  # fmt: skip
-            take_only_uploads(file)
-    return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, add=add, file=file)
-
-
 def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Button, gr.HTML]:
     """Build step 3: what may change, for how long, its two buttons, and where its progress is shown."""
     names = handlers.studio.direction_names
@@ -151,7 +115,7 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
                 ],
                 label="May the faces in this picture be changed?", elem_id="faces", visible=False,
             )  # fmt: skip
-            consent = _build_consent(labels, handlers.studio.consent_ids)
+            consent = build_consent(labels, handlers.studio.consent_ids)
             faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent.box, **MOVES)
             face_names = gr.CheckboxGroup(
                 [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)], label="Which faces (none ticked: all)",

@@ -1,0 +1,117 @@
+"""The pack of an approved version, one zip: what goes to the platform in one folder, what stays with its owner in another."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import forget_paths, read_events
+
+PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
+UPLOAD, TECHNICAL, README, WORDS = "upload", "technical", "README.txt", "words.txt"
+MAX_MEMBER_BYTES = 5 * 1024 * 1024
+MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
+_LINES = (("Headline", "headline_edited"), ("Description", "description_edited"), ("Button", "cta_edited"))
+
+
+def list_loose(run: Path) -> list[Path]:
+    """Return what people open first, without unpacking: pictures with their sidecars, words, report, platform's file."""
+    wanted = [*_pictures(run), *sorted((run / "images").glob("*.edited.png.*")), run / PUBLIC / WORDS, run / "report.html"]
+    return [path for path in (*wanted, *_platform_files(run)) if path.is_file()]
+
+
+def write_package(run: Path) -> Path:
+    """Write the zip of a run folder: README.txt, upload/ and technical/, without paths of this machine.
+
+    Previews stay out, and so does the picture whose faces were rebuilt and not edited: it is a yardstick, no ad.
+    """
+    path, trail = run / PACKAGE, _write_public_trail(run)
+    path.unlink(missing_ok=True)
+    row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    (run / PUBLIC / WORDS).write_text(_say_words(row), encoding="utf-8")
+    uploads = {f"{UPLOAD}/{one.name}": one for one in (*_pictures(run), run / PUBLIC / WORDS, *_platform_files(run))}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(README, _say_pack(run, uploads))
+        for name, member in uploads.items():
+            archive.write(member, name)
+        for member in _technical_files(run, set(uploads.values())):
+            name = member.relative_to(run).as_posix()
+            if name == "results.run.json":
+                settings = json.loads(member.read_text(encoding="utf-8")) | {"data": ""}
+                archive.writestr(f"{TECHNICAL}/{name}", json.dumps(settings, ensure_ascii=False))
+            else:
+                archive.write(trail if name == AUDIT else member, f"{TECHNICAL}/{name}")
+    return path
+
+
+def _pictures(run: Path) -> list[Path]:
+    """Return the pictures of the version, in all sizes that were made."""
+    suffixes = (".png", ".jpg", ".jpeg", ".webp")
+    return [path for path in sorted((run / "images").glob("*.edited*")) if path.suffix in suffixes]
+
+
+def _platform_files(run: Path) -> list[Path]:
+    found = sorted((run / "delivery").glob("*.*"))
+    return [path for path in found if path.is_file() and not path.name.startswith(".") and ".failures." not in path.name]
+
+
+def _technical_files(run: Path, uploads: set[Path]) -> Iterator[Path]:
+    for member in sorted(run.rglob("*")):
+        parts = set(member.relative_to(run).parts)
+        is_wanted = member.is_file() and member not in uploads and not {"preview", PUBLIC} & parts
+        if is_wanted and member.name != PACKAGE and ".control." not in member.name:
+            yield member
+
+
+def _say_words(row: Mapping[str, Any]) -> str:
+    """Return the words of the version, ready to be pasted."""
+    return "".join(f"{label}: {row[name]}\n" for label, name in _LINES if row.get(name))
+
+
+def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
+    campaign = json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"]
+    listed = "".join(f"  {name}\n" for name in uploads)
+    return (
+        f"The approved version of your ad, for the campaign “{campaign}”.\n\n"
+        f"{UPLOAD}/ goes to the platform:\n{listed}\n"
+        f"{TECHNICAL}/ stays with you: the original, the report, how the version was made and who approved it.\n"
+        "Keep this zip. Bring it back with the results of the test (“Your account”), and predictions are held against them.\n"
+        "The names of the two ads stand in the test plan; use them as they are, since results are joined by them.\n"
+    )
+
+
+def _write_public_trail(run: Path) -> Path:
+    """Write the audit trail as it may leave: files by their names, without the folders of this machine."""
+    path = run / PUBLIC / AUDIT
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in read_events(run)]
+    path.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events), encoding="utf-8")
+    return path
+
+
+def unpack(package: Path, directory: Path) -> tuple[Path, str]:
+    """Take the three small files that identify a run out of a package; return its folder and campaign.
+
+    Raises:
+        AdCreativeError: not a package of ours.
+    """
+    run = directory / "package"
+    run.mkdir(exist_ok=True, mode=0o700)
+    try:
+        with zipfile.ZipFile(package) as archive:
+            for name in MEMBERS:
+                with archive.open(f"{TECHNICAL}/{name}") as file:
+                    content = file.read(MAX_MEMBER_BYTES + 1)
+                if len(content) > MAX_MEMBER_BYTES:
+                    raise AdCreativeError(f"{name} in the package is too large to be one of ours.")
+                (run / name).write_bytes(content)
+        forget_paths(run)
+        return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])
+    except AdCreativeError:
+        raise
+    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
+        raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 5 gave you.") from error

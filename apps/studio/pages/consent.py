@@ -1,0 +1,93 @@
+"""The records of consent in step 3: which one covers the ad, or a new one of a form or a file; each is checked at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ..handlers.consents import Consents
+from ..sessions.wishes import FORM_FIELDS
+from .parts import MOVES, QUICK, Fields, find_owner, fragment, take_only_uploads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """The records of consent: which one, or a new one of a form or a file."""
+
+    box: gr.Column
+    chosen: gr.Dropdown
+    note: gr.HTML
+    person: gr.Textbox
+    expires: gr.Textbox
+    edits: gr.CheckboxGroup
+    add: gr.Button
+    file: gr.File
+
+
+def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Consent:
+    with gr.Column(visible=False, elem_id="consent-box", elem_classes="ac-consent") as box:
+        chosen = gr.Dropdown(
+            ["", *records],
+            value="",
+            label="Whose consent",
+            elem_id="consent",
+            allow_custom_value=True,
+            info="Faces are changed only as far as the record allows.",
+        )
+        note = fragment(elem_id="consent-note")
+        with gr.Accordion("Add a record of consent", open=False, elem_id="consent-new"):
+            with gr.Row():
+                person = gr.Textbox("", label="Who agreed", placeholder="Ada Example", max_length=200)
+                expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)
+            edits = gr.CheckboxGroup(names, label="What may be changed (none ticked: everything)")
+            add = gr.Button("Add this record", size="sm", elem_id="consent-add")
+            file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=90,
+                           elem_id="consent-file")  # fmt: skip
+            take_only_uploads(file)
+    return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, add=add, file=file)
+
+
+def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visitor_state: gr.BrowserState) -> None:
+    """Choose a record, or make one of the form or of a file; each is checked at once."""
+
+    def add_consent(
+        request: gr.Request, person: str = "", expires: str = "", edits: list[str] | None = None,
+        visitor: str | None = None, **form: Any,
+    ) -> list[Any]:  # fmt: skip
+        return _records(consents.add(find_owner(visitor, request), person, expires, edits, form))
+
+    def read_consents(
+        request: gr.Request, consents_path: str | None = None, visitor: str | None = None, **form: Any
+    ) -> list[Any]:
+        return _records(consents.upload(find_owner(visitor, request), consents_path, form))
+
+    def check_consent(request: gr.Request, consent_id: str | None, visitor: str | None, *form: Any) -> str:
+        values = dict(zip(FORM_FIELDS, form, strict=True))
+        return consents.check(find_owner(visitor, request), consent_id, values)
+
+    def list_records(request: gr.Request, answer: str | None, visitor: str | None) -> Any:
+        return gr.update(choices=["", *consents.names(find_owner(visitor, request))])
+
+    shown = [consent.note, consent.chosen]
+    consent.add.click(
+        add_consent, None, shown,
+        inputs_kwargs={"person": consent.person, "expires": consent.expires, "edits": consent.edits, **form_fields,
+                       "visitor": visitor_state},
+        api_name="add_consent", **QUICK,
+    )  # fmt: skip
+    consent.file.upload(
+        read_consents, None, shown, inputs_kwargs={"consents_path": consent.file, **form_fields, "visitor": visitor_state},
+        api_name="read_consents", **QUICK,
+    )  # fmt: skip
+    consent.chosen.input(check_consent, [consent.chosen, visitor_state, *form_fields.values()], consent.note, **MOVES)
+    form_fields["image_path"].change(  # type: ignore[attr-defined]
+        list_records, [form_fields["image_path"], visitor_state], consent.chosen, **MOVES
+    )
+
+
+def _records(answer: tuple[str, list[str], str]) -> list[Any]:
+    shown, names, chosen = answer
+    choices = ["", *names]
+    return [shown, gr.update(choices=choices, value=chosen) if chosen else gr.update(choices=choices)]
