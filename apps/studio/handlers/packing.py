@@ -12,7 +12,7 @@ from adcreative.errors import AdCreativeError
 from adcreative.pipeline import forget_paths, read_events
 
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
-UPLOAD, TECHNICAL, README, WORDS = "upload", "technical", "README.txt", "words.txt"
+UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
 MAX_MEMBER_BYTES = 5 * 1024 * 1024
 MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
 _LINES = (("Headline", "headline_edited"), ("Description", "description_edited"), ("Button", "cta_edited"))
@@ -21,7 +21,8 @@ _LINES = (("Headline", "headline_edited"), ("Description", "description_edited")
 def list_loose(run: Path) -> list[Path]:
     """Return what people open first, without unpacking: pictures with their sidecars, words, report, platform's file."""
     wanted = [*_pictures(run), *sorted((run / "images").glob("*.edited.png.*")), run / PUBLIC / WORDS, run / "report.html"]
-    return [path for path in (*wanted, *_platform_files(run)) if path.is_file()]
+    named = [path for path in _platform_files(run) if path.parent.name == DELIVERY]
+    return [path for path in (*wanted, *named) if path.is_file()]
 
 
 def write_package(run: Path) -> Path:
@@ -33,7 +34,8 @@ def write_package(run: Path) -> Path:
     path.unlink(missing_ok=True)
     row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
     (run / PUBLIC / WORDS).write_text(_say_words(row), encoding="utf-8")
-    uploads = {f"{UPLOAD}/{one.name}": one for one in (*_pictures(run), run / PUBLIC / WORDS, *_platform_files(run))}
+    uploads = {f"{UPLOAD}/{one.name}": one for one in (*_pictures(run), run / PUBLIC / WORDS)}
+    uploads |= {f"{UPLOAD}/{one.relative_to(run / DELIVERY).as_posix()}": one for one in _platform_files(run)}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(README, _say_pack(run, uploads))
         for name, member in uploads.items():
@@ -55,7 +57,8 @@ def _pictures(run: Path) -> list[Path]:
 
 
 def _platform_files(run: Path) -> list[Path]:
-    found = sorted((run / "delivery").glob("*.*"))
+    """Return the file of a platform, and the pictures that it names, those of the original among them."""
+    found = sorted((run / DELIVERY).rglob("*.*"))
     return [path for path in found if path.is_file() and not path.name.startswith(".") and ".failures." not in path.name]
 
 
