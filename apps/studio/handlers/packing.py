@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ def _pictures(run: Path) -> list[Path]:
 def _platform_files(run: Path) -> list[Path]:
     """Return the file of a platform, and the pictures that it names, those of the original among them."""
     found = sorted((run / DELIVERY).rglob("*.*"))
-    return [path for path in found if path.is_file() and not path.name.startswith(".") and ".failures." not in path.name]
+    return [path for path in found if path.is_file() and not re.match(r"\.|.*\.(failures|provenance)\.", path.name)]
 
 
 def _technical_files(run: Path, uploads: set[Path]) -> Iterator[Path]:
