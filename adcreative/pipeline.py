@@ -47,6 +47,7 @@ from adcreative.verbs.rotate import evaluate_policy, rotate
 from adcreative.verbs.score import SCORE_COLUMNS, score
 from adcreative.verbs.standing import Standing
 from adcreative.verbs.studio import Studio
+from adcreative.verbs.target import target
 from adcreative.verbs.train import train
 from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
 from adcreative.verbs.use_log import evaluate_log, is_log_model, score_log
@@ -111,6 +112,7 @@ __all__ = [
     "score",
     "score_log",
     "signing_config",
+    "target",
     "train",
     "train_log",
     "write_mapping",

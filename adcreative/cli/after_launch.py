@@ -115,3 +115,28 @@ def audit_personas(
             should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "person{s} asked")
+
+
+@commands.command(rich_help_panel=PANEL)
+def target(
+    ads: Data,
+    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write; figures beside it as JSON.")],
+    num: Annotated[int, typer.Option(help="Labels a creative.")] = 10,
+    index: Annotated[Path | None, typer.Option(help="Folder to save the trained index into.")] = None,
+    pictures: Annotated[bool, typer.Option(help="Read pictures beside the words.")] = True,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+) -> None:
+    """Rank search queries, keywords or interests for each creative, among up to millions.
+
+    Example: adcreative target account/ --labels queries.csv --out targets.csv
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.target(
+            ads, out, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart,
+            progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    print_outcome(summary, "creative{s} targeted")

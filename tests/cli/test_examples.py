@@ -167,6 +167,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_csv(root / "answers.csv", answers)
     (root / "personas.toml").write_text('["Explorers"]\nopenness = 6\n')
+    (root / "queries.csv").write_text("query\nsleep well\nbetter sleep\nmattress\n")
     (root / "article.md").write_text("Sleep matters.\n\nSo does a walk.\n")
     showings = {
         "creative": [f"Ad {number % 12}" for number in range(2400)],

@@ -1,0 +1,186 @@
+"""The verb `target`: queries, keywords or interests for each creative, among up to millions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from adcreative.artifacts import dump_json
+from adcreative.catalog import read_catalog
+from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.images import picture
+from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.campaign import CampaignSummary
+
+if TYPE_CHECKING:
+    from adcreative.creative import Creative
+    from adcreative.delivery.targeting.ranking import Ranking
+
+__all__ = ["target"]
+
+LABEL_NAMES = ("query", "keyword", "label", "interest", "search_term", "hashtag")
+CREATIVE_NAMES = ("creative", "ad_name", "ad", "ad_id")
+TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")
+SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
+STOPPED = "stopped before the result was complete; nothing was written"
+
+
+def target(
+    ads: Path, out: Path, *, labels: Path, num: int = 10, index: Path | None = None, use_pictures: bool = True, seed: int = 0,
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures beside it (JSON).
+
+    With known pairs of at least 40 creatives an encoder is trained (hard negatives by clustered batches) and held, on a
+    fifth of the creatives, against popularity, like words and like creatives; the best is used. Without, labels with like
+    words are named.
+
+    Args:
+        ads: folder or table of creatives.
+        labels: CSV or parquet with a column query, keyword, label or interest; rows that also name a creative are known pairs.
+        num: labels a creative. index: folder to save the trained index into. use_pictures: read pictures beside the words.
+    Raises:
+        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or `index` where no encoder is used.
+    """
+    out, sheet = Path(out), Path(out).with_suffix(".json")
+    if num < 1:
+        raise ConfigError(f"num must be at least 1, got {num}")
+    check_outputs((out, sheet), (ads, labels), restart=restart)
+    progress("reading ads and labels", 0, 1)
+    creatives = {one.name: one for one in reversed(read_catalog(Path(ads)).creatives)}
+    if not creatives:
+        raise CatalogError(f"{ads} has no creative")
+    names, pairs, unknown = _read_labels(Path(labels), creatives)
+    from adcreative.delivery.targeting.ranking import MIN_POINTS, rank_labels
+
+    ordered = list(reversed(creatives.values()))
+    truth = _truth([one.name for one in ordered], names, pairs)
+    is_trained = int((np.diff(truth.indptr) > 0).sum()) >= MIN_POINTS
+    if index is not None and not is_trained:
+        raise ConfigError(f"an index needs a trained encoder, and that needs known pairs of {MIN_POINTS} creatives")
+    points, label_inputs = _read_inputs(ordered, names, use_pictures and is_trained, is_trained)
+    if should_stop():
+        raise ConfigError(STOPPED)
+    ranking = rank_labels(
+        points, label_inputs, names, truth, num=num, seed=seed, progress=count_stage(progress, "training the encoder"),
+        should_stop=should_stop,
+    )  # fmt: skip
+    if should_stop():
+        raise ConfigError(STOPPED)
+    rows = _rows(ordered, names, truth, ranking)
+    with own_outputs((out, sheet), (ads, labels), restart=restart):
+        write_rows(out, rows, TARGET_COLUMNS)
+        with atomic_file(sheet) as file:
+            file.write(dump_json(_as_dict(names, ranking, len(ordered)), indent=1))
+    warnings = [f"{unknown} rows of {Path(labels).name} name creatives that are not in {Path(ads).name}."] if unknown else []
+    if index is not None and ranking.index is not None:
+        ranking.index.save(Path(index))
+    elif index is not None:
+        warnings.append(f'"{ranking.method}" did best on creatives left out, so there is no index to save.')
+    return CampaignSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))
+
+
+def _read_labels(path: Path, creatives: dict[str, Creative]) -> tuple[list[str], list[tuple[str, str]], int]:
+    """Return labels, known pairs (creative, label), and how many rows name a creative that is not there."""
+    table: pd.DataFrame = pd.concat(list(iter_log(path)), ignore_index=True)
+    by_name = {str(name).strip().casefold(): name for name in table.columns}
+    label = next((by_name[name] for name in LABEL_NAMES if name in by_name), None)
+    if label is None:
+        raise CatalogError(f"{path} has no column of labels; name it {', '.join(LABEL_NAMES[:4])}")
+    table = table[table[label].notna()]
+    texts = table[label].astype(str).str.strip()
+    names = [text for text in dict.fromkeys(texts) if text]
+    if len(names) < 2:
+        raise CatalogError(f"{path} has {len(names)} label; at least 2 are needed to choose among")
+    creative = next((by_name[name] for name in CREATIVE_NAMES if name in by_name), None)
+    if creative is None:
+        return names, [], 0
+    if "clicks" in by_name:
+        clicked = pd.to_numeric(table[by_name["clicks"]], errors="coerce").fillna(0) > 0
+        table, texts = table[clicked], texts[clicked]
+    asked = zip(table[creative].astype(str), texts, table[creative].isna(), strict=True)
+    named = [(one, text) for one, text, is_missing in asked if not is_missing and one and text]
+    return names, [pair for pair in named if pair[0] in creatives], sum(one not in creatives for one, _ in named)
+
+
+def _truth(ads: list[str], names: list[str], pairs: list[tuple[str, str]]) -> csr_matrix:
+    ad_at, label_at = ({name: at for at, name in enumerate(some)} for some in (ads, names))
+    unique = sorted({(ad_at[ad], label_at[label]) for ad, label in pairs})
+    rows, columns = ([pair[side] for pair in unique] for side in (0, 1))
+    return csr_matrix((np.ones(len(unique)), (rows, columns)), shape=(len(ads), len(names)))
+
+
+def _read_inputs(ads: list[Creative], names: list[str], use_pictures: bool, use_sentences: bool) -> tuple[Any, Any]:
+    """Return the inputs of creatives and labels: n-grams, and sentence and picture vectors where they are used."""
+    from adcreative.delivery.targeting.features import read_grams
+    from adcreative.delivery.targeting.network import Inputs
+
+    words = [f"{one.headline} {one.body} {one.brand} {one.category}".strip() for one in ads]
+    point_parts, label_parts = [np.zeros((len(ads), 0), np.float32)], [np.zeros((len(names), 0), np.float32)]
+    has_pictures = use_pictures and any(one.has_image for one in ads)
+    if use_sentences and (len(names) <= SENTENCE_LABELS or has_pictures):
+        from adcreative.verbs import loading
+
+        clip = loading.load_tools().clip
+        if len(names) <= SENTENCE_LABELS:
+            point_parts.append(clip.encode_texts(words))
+            label_parts.append(clip.encode_texts(names))
+        if has_pictures:
+            vectors = _picture_vectors(ads, clip)
+            point_parts.append(vectors)
+            label_parts.append(np.zeros((len(names), vectors.shape[1]), np.float32))
+    return (
+        Inputs(grams=read_grams(words), dense=np.hstack(point_parts)),
+        Inputs(grams=read_grams(names), dense=np.hstack(label_parts)),
+    )  # fmt: skip
+
+
+def _picture_vectors(ads: list[Creative], clip: Any) -> np.ndarray:
+    """Return [N, E] vectors of pictures, zeros where there is none or it cannot be read."""
+    found: dict[int, np.ndarray] = {}
+    for at, one in enumerate(ads):
+        try:
+            image_u8 = picture(one)
+        except CreativeError:
+            continue  # its words are read all the same
+        if image_u8 is not None:
+            found[at] = clip.encode_images([image_u8])[0]
+    width = len(next(iter(found.values()))) if found else 0
+    vectors = np.zeros((len(ads), width), np.float32)
+    for at, vector in found.items():
+        vectors[at] = vector
+    return vectors
+
+
+def _rows(ads: list[Creative], names: list[str], truth: csr_matrix, ranking: Ranking) -> list[dict[str, Any]]:
+    rows = []
+    for at, one in enumerate(ads):
+        known = set(truth.indices[truth.indptr[at] : truth.indptr[at + 1]])
+        for rank, (number, score) in enumerate(zip(ranking.numbers[at], ranking.scores[at], strict=True), 1):
+            if number >= 0:
+                rows.append({"creative": one.name, "rank": rank, "label": names[number], "score": round(float(score), 4),
+                             "is_known": "yes" if number in known else "no"})  # fmt: skip
+    return rows
+
+
+def _as_dict(names: list[str], ranking: Ranking, num_ads: int) -> dict[str, Any]:
+    return {"method": ranking.method, "num_labels": len(names), "num_creatives": num_ads,
+            "num_held_out": ranking.num_held_out, "figures": ranking.figures}  # fmt: skip
+
+
+def _say(names: list[str], ranking: Ranking) -> tuple[str, ...]:
+    if not ranking.figures:
+        return (f"{len(names):,} labels ranked by like words; nothing was measured, since too few pairs are known",)
+    lines = [f"{name}: " + ", ".join(f"{one} {value:.3f}" for one, value in of.items()) for name, of in ranking.figures.items()]
+    own = ranking.figures[ranking.method]
+    first = next(iter(own))
+    right = f"{own[first]:.0%} of {ranking.num_held_out} creatives left out"
+    sure = f'"{ranking.method}" is used: the first label was right for {right}'
+    return (*lines, sure)
