@@ -140,3 +140,24 @@ def target(
             progress=progress, should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "creative{s} targeted")
+
+
+@commands.command(rich_help_panel=PANEL)
+def forecast(
+    account: Annotated[Path, typer.Argument(help="Export or log by day: ad, day, impressions, clicks.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write; figures beside it as JSON.")],
+    creatives: Annotated[Path | None, typer.Option(help="The ads: folder or table; gives the queue for optimize.")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+) -> None:
+    """Forecast when each ad ends: cut-out chance, retire-by date with interval, refresh queue.
+
+    Example: adcreative forecast daily.csv --creatives account/ --out forecast.csv
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.forecast(
+            account, out, creatives=creatives, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+        )
+    print_outcome(summary, "ad{s} forecast")

@@ -168,6 +168,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_csv(root / "answers.csv", answers)
     (root / "personas.toml").write_text('["Explorers"]\nopenness = 6\n')
     (root / "queries.csv").write_text("query\nsleep well\nbetter sleep\nmattress\n")
+    days = [
+        {"ad_name": f"Ad {n}", "day": f"2026-03-{day:02d}", "impressions": 900, "clicks": 20 - day}
+        for n in range(3)
+        for day in range(1, 15)
+    ]
+    write_csv(root / "daily.csv", days)
     (root / "article.md").write_text("Sleep matters.\n\nSo does a walk.\n")
     showings = {
         "creative": [f"Ad {number % 12}" for number in range(2400)],

@@ -1,0 +1,176 @@
+"""Forecast of an account: the two-term hazard against Kaplan-Meier, Cox and a survival forest; what wins says when each ad
+ends.
+
+All are held, on whole families of ads that were left out, to the concordance of short lives (all ads, followed for 10 days),
+of long lives (ads that lived 10 days) and of all. Where the network is not better than Cox, Cox is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from adcreative.delivery.forecast.hazard import TwoTermHazard, click_rate_weights, fit_two_term
+from adcreative.delivery.forecast.lifetimes import Lifetimes
+from adcreative.errors import ConfigError, TrainingError
+from adcreative.metrics.survival import concordance, kaplan_meier
+
+SHORT_DAYS = 10.0
+MIN_ADS, MIN_ENDED = 80, 40
+HELD_OUT_PART = 4
+FOREST_ADS = 1500
+HORIZON = 365
+TIMES = np.arange(0.0, HORIZON + 1)
+MIN_GAIN = 0.005
+
+
+class SurvivalModel(Protocol):
+    """Gives the chance to be still running."""
+
+    def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return [N, T]."""
+
+
+class KaplanMeier:
+    """The same curve for every ad: the floor."""
+
+    def __init__(self, durations: np.ndarray, ended: np.ndarray) -> None:
+        self.durations, self.ended = durations, ended
+
+    def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return np.tile(kaplan_meier(self.durations, self.ended, times), (len(features), 1))
+
+
+class StepCurves:
+    """Curves of a scikit-survival estimator that was fitted to standardised features."""
+
+    def __init__(self, estimator: Any, features: np.ndarray, durations: np.ndarray, ended: np.ndarray) -> None:
+        spread = features.std(axis=0)
+        self.mean, self.scale = features.mean(axis=0), np.where(spread > 1e-9, spread, 1.0)
+        outcome = np.array(list(zip(ended.astype(bool), durations, strict=True)), dtype=[("ended", bool), ("days", float)])
+        self.estimator = estimator.fit((features - self.mean) / self.scale, outcome)
+
+    def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
+        curves = self.estimator.predict_survival_function((features - self.mean) / self.scale, return_array=True)
+        place = np.searchsorted(self.estimator.unique_times_, times, side="right")
+        padded = np.concatenate([np.ones((len(curves), 1)), curves], axis=1)
+        return padded[:, place]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WearOut:
+    """The chosen model, its name, and method -> concordance of short, long and all lives on left-out families."""
+
+    model: SurvivalModel
+    method: str
+    figures: dict[str, dict[str, float | None]]
+    num_held_out: int
+
+
+def fit_wear_out(
+    lives: Lifetimes, features: np.ndarray, groups: np.ndarray, *, seed: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> WearOut:  # fmt: skip
+    """Fit and compare all models.
+
+    Args:
+        features: [N, K] known when the forecast is made. groups: [N] families, which are left out as wholes.
+    Raises:
+        TrainingError: too few ads, or too few that ended. ConfigError: scikit-survival is not installed.
+    """
+    num_ended = int(lives.ended.sum())
+    if len(lives.names) < MIN_ADS or num_ended < MIN_ENDED:
+        raise TrainingError(
+            f"{len(lives.names)} ads, {num_ended} of which ended, are too few to learn lifetimes from; "
+            f"{MIN_ADS} and {MIN_ENDED} are needed"
+        )
+    cox_of, forest_of = _estimators()
+    families = np.random.default_rng(seed).permutation(np.unique(groups))
+    held = np.flatnonzero(np.isin(groups, families[: max(1, len(families) // HELD_OUT_PART)]))
+    learn = np.setdiff1d(np.arange(len(groups)), held)
+    weights = click_rate_weights(lives.clicks, lives.impressions)
+
+    def network(rows: np.ndarray) -> TwoTermHazard:
+        return fit_two_term(features[rows], lives.duration[rows], lives.ended[rows], weights[rows], seed=seed)
+
+    makers: dict[str, Callable[[np.ndarray], SurvivalModel]] = {
+        "kaplan-meier": lambda rows: KaplanMeier(lives.duration[rows], lives.ended[rows]),
+        "cox": lambda rows: StepCurves(cox_of(), features[rows], lives.duration[rows], lives.ended[rows]),
+        "forest": lambda rows: StepCurves(
+            forest_of(seed), features[rows[:FOREST_ADS]], lives.duration[rows[:FOREST_ADS]], lives.ended[rows[:FOREST_ADS]]
+        ),
+        "two-term hazard": network,
+    }
+    figures: dict[str, dict[str, float | None]] = {}
+    for number, (name, make) in enumerate(makers.items()):
+        progress(number, len(makers) + 1)
+        figures[name] = measure_concordance(make(learn), lives.take(held), features[held])
+    merit = {name: _merit(of) for name, of in figures.items()}
+    method = "two-term hazard" if merit["two-term hazard"] > max(merit["cox"], 0.5) + MIN_GAIN else "cox"
+    if merit[method] <= 0.5:
+        method = "kaplan-meier"
+    model = makers[method](np.arange(len(groups)))
+    progress(len(makers) + 1, len(makers) + 1)
+    return WearOut(model=model, method=method, figures=figures, num_held_out=len(held))
+
+
+def _estimators() -> tuple[Callable[[], Any], Callable[[int], Any]]:
+    try:
+        from sksurv.ensemble import RandomSurvivalForest
+        from sksurv.linear_model import CoxPHSurvivalAnalysis
+    except ImportError as error:
+        raise ConfigError('a forecast needs scikit-survival: pip install "adcreative[delivery]"') from error
+    return (
+        lambda: CoxPHSurvivalAnalysis(alpha=1.0),
+        lambda seed: RandomSurvivalForest(n_estimators=60, min_samples_leaf=15, max_features="sqrt", random_state=seed),
+    )
+
+
+def measure_concordance(model: SurvivalModel, lives: Lifetimes, features: np.ndarray) -> dict[str, float | None]:
+    """Return the concordance of short, long and all lives; None where no pair is known."""
+    times = np.array([1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120], float)
+    curves = model.survival(features, times)
+    short_risk = -curves[:, times <= SHORT_DAYS].sum(axis=1)
+    at_ten = np.maximum(curves[:, times == SHORT_DAYS], 1e-12)
+    long_risk = -(curves[:, times > SHORT_DAYS] / at_ten).sum(axis=1)
+    alive = lives.duration > SHORT_DAYS
+    short_end = np.minimum(lives.duration, SHORT_DAYS), lives.ended & (lives.duration <= SHORT_DAYS)
+    return {
+        "short": _or_none(short_end[0], short_end[1], short_risk),
+        "long": _or_none(lives.duration[alive], lives.ended[alive], long_risk[alive]),
+        "all": _or_none(lives.duration, lives.ended, -curves.sum(axis=1)),
+    }
+
+
+def _or_none(durations: np.ndarray, ended: np.ndarray, risk: np.ndarray) -> float | None:
+    try:
+        return concordance(durations, ended, risk)
+    except TrainingError:
+        return None
+
+
+def _merit(figures: dict[str, float | None]) -> float:
+    known = [value for name, value in figures.items() if name != "all" and value is not None]
+    return float(np.mean(known)) if known else 0.0
+
+
+def remaining_days(curves: np.ndarray, ages: np.ndarray, chances: tuple[float, ...]) -> np.ndarray:
+    """Return [N, Q] more days after which the chance to have ended reaches each of `chances`, given that an ad lived `ages`
+    days.
+
+    Args:
+        curves: [N, T] survival at days 0, 1, 2 ...
+    Returns:
+        inf where the curve does not fall so far within its days.
+    """
+    found = np.full((len(curves), len(chances)), np.inf)
+    for row, age in enumerate(np.minimum(ages.astype(int), curves.shape[1] - 1)):
+        left = curves[row, age:] / max(float(curves[row, age]), 1e-12)
+        for column, chance in enumerate(chances):
+            reached = np.flatnonzero(left <= 1 - chance)
+            if len(reached):
+                found[row, column] = reached[0]
+    return found

@@ -1,0 +1,140 @@
+"""The two-term hazard on planted lives: early and late ends with different, opposing causes, and a budget that cuts off."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+
+from adcreative.delivery.forecast.hazard import (
+    HazardConfig,
+    click_rate_weights,
+    fit_two_term,
+    hazard_loss,
+    interpolate_survival,
+    interval_targets,
+)
+from adcreative.metrics.survival import concordance
+
+
+@lru_cache(maxsize=2)
+def plant(num: int = 6000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features [N, 6], durations, ended: before day 10 the hazard rises with x0 and falls with x1, later the other way
+    round."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(num, 6))
+    days = np.zeros(num)
+    alive = np.ones(num, bool)
+    ended = np.zeros(num, bool)
+    budget = np.ceil(rng.exponential(90, num))
+    for day in range(1, 161):
+        score = -4.2 + 1.8 * x[:, 0] - 0.4 * x[:, 1] if day <= 10 else -4.0 + 1.6 * x[:, 1] - 0.4 * x[:, 0]
+        stops = alive & (rng.random(num) < 1 / (1 + np.exp(-score)))
+        cut = alive & ~stops & (budget <= day)
+        days[stops | cut] = day
+        ended[stops] = True
+        alive &= ~(stops | cut)
+    days[alive] = 160
+    return x, days, ended
+
+
+def split() -> tuple[np.ndarray, np.ndarray]:
+    order = np.random.default_rng(1).permutation(6000)
+    return order[:4500], order[4500:]
+
+
+def judge(short_risk: np.ndarray, long_risk: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+    _, days, ended = plant()
+    days, ended, late = days[rows], ended[rows], days[rows] > 10
+    short = concordance(np.minimum(days, 10), ended & (days <= 10), short_risk)
+    return short, concordance(days[late], ended[late], long_risk[late])
+
+
+@pytest.mark.planted
+def test_two_terms_tell_both_ends_and_one_risk_does_not() -> None:
+    from sksurv.linear_model import CoxPHSurvivalAnalysis
+
+    x, days, ended = plant()
+    learn, held = split()
+    model = fit_two_term(x[learn], days[learn], ended[learn], np.ones(len(learn)), seed=0)
+    short, long = judge(*model.risks(x[held]), held)
+    outcome = np.array(list(zip(ended, days, strict=True)), dtype=[("e", bool), ("d", float)])
+    risk = CoxPHSurvivalAnalysis().fit(x[learn], outcome[learn]).predict(x[held])
+    one_short, one_long = judge(risk, risk, held)
+    ignoring = np.linalg.lstsq(np.c_[x[learn], np.ones(len(learn))], np.log(days[learn]), rcond=None)[0]
+    times = -(np.c_[x[held], np.ones(len(held))] @ ignoring)
+    print(f"two terms {short:.3f} {long:.3f}; one risk {one_short:.3f} {one_long:.3f}; log time {judge(times, times, held)}")
+    assert short >= 0.80
+    assert long >= 0.77
+    assert short >= one_short + 0.06
+    assert long >= one_long + 0.06
+    assert ended.mean() == pytest.approx(0.7, abs=0.05)
+
+
+@pytest.mark.planted
+def test_weighting_by_click_rate_does_not_cost_the_ads_that_earn_most() -> None:
+    x, days, ended = plant()
+    learn, held = split()
+    rate = np.exp(x[:, 2])
+    weights = click_rate_weights(rate * 20, np.full(len(rate), 1000.0))
+    top = rate[held] >= np.quantile(rate[held], 0.9)
+    found = []
+    for of in (np.ones(len(learn)), weights[learn]):
+        model = fit_two_term(x[learn], days[learn], ended[learn], of, seed=0)
+        found.append(
+            concordance(days[held][top], ended[held][top], -model.survival(x[held][top], np.arange(120.0)).sum(axis=1))
+        )
+    assert found[1] >= found[0] - 0.02
+
+
+def test_a_constant_hazard_is_found_under_heavy_censoring() -> None:
+    rng = np.random.default_rng(2)
+    life = np.ceil(rng.exponential(1 / -np.log(1 - 0.05), 8000))
+    cut = rng.integers(1, 40, 8000)
+    days, ended = np.minimum(life, cut), life <= cut
+    event, survived = interval_targets(days, ended, tuple(float(day) for day in range(21)))
+    hazards = event.sum(axis=0) / (event + survived).sum(axis=0)
+    assert event.sum() / (event + survived).sum() == pytest.approx(0.05, rel=0.05)
+    assert hazards.mean() == pytest.approx(0.05, rel=0.05)
+    naive = (ended & (days <= 20)).mean() / 20
+    assert naive < 0.04  # the share of ads that ended, as if the others had lived
+    logits = torch.full((8000, 20), 0.0, requires_grad=True)
+    bias = torch.zeros(20, requires_grad=True)
+    optimiser = torch.optim.LBFGS([bias], max_iter=60)
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = hazard_loss(logits.detach() + bias, torch.from_numpy(event), torch.from_numpy(survived), torch.ones(8000))
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    assert torch.sigmoid(bias).detach().numpy() == pytest.approx(hazards, rel=1e-2)  # the loss is minimal at events over risk
+
+
+def test_an_interval_in_which_an_ad_was_cut_off_counts_in_no_term() -> None:
+    event, survived = interval_targets(
+        np.array([4.0, 4.0, 5.0, 5.0, 30.0]), np.array([True, False, True, False, True]), (0, 3, 5, 10)
+    )
+    assert event.tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert survived.tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+
+
+def test_survival_between_edges_follows_constant_hazards() -> None:
+    curve = interpolate_survival(np.array([[0.5, 0.2]]), np.array([0.0, 1.0, 3.0]), np.array([0.0, 0.5, 1.0, 2.0, 3.0, 5.0]))
+    assert curve[0] == pytest.approx([1, 0.5**0.5, 0.5, 0.5 * 0.8**0.5, 0.4, 0.32])
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    x, days, ended = (one[:400] for one in plant())
+    small = HazardConfig(max_epochs=3, num_members=1)
+    first, second = (fit_two_term(x, days, ended, np.ones(400), seed=4, config=small).hazards(x) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_weights_rise_with_the_click_rate_and_end_at_five_times() -> None:
+    weights = click_rate_weights(np.array([0.0, 10, 20, 1000]), np.full(4, 1000.0))
+    assert (np.diff(weights) > 0).all()
+    assert weights.mean() == pytest.approx(1)

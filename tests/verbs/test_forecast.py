@@ -1,0 +1,135 @@
+"""`forecast` on planted accounts by day: who ends is told, budget stops are not the ad's, small accounts get trends."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adcreative import pipeline
+from adcreative.catalog import read_catalog
+from adcreative.delivery.forecast.lifetimes import read_lifetimes
+from adcreative.delivery.forecast.wear_out import remaining_days
+from adcreative.errors import CatalogError, ConfigError
+
+START = date(2026, 1, 1)
+
+
+def plant_days(num_ads: int, num_days: int = 60, seed: int = 0) -> pd.DataFrame:
+    """Ads of two kinds, launched over time: weak ones (0.5 %) are cut out early, strong ones (3 %) wear out late."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for ad in range(num_ads):
+        rate = 0.005 if ad % 2 else 0.03
+        launch = int(rng.integers(0, num_days))
+        life = int(np.ceil(rng.exponential(5 if ad % 2 else 30)))
+        for age in range(min(life, num_days - launch)):
+            shown = int(rng.integers(800, 1200))
+            day = (START + timedelta(launch + age)).isoformat()
+            rows.append({"ad_name": f"Ad {ad}", "day": day, "impressions": shown, "clicks": int(rng.binomial(shown, rate))})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    plant_days(240).to_csv(tmp_path / "daily.csv", index=False)
+    ads = pd.DataFrame({"ad_name": [f"Ad {ad}" for ad in range(240)], "headline": [f"Line {ad} of words" for ad in range(240)]})
+    ads.to_csv(tmp_path / "ads.csv", index=False)
+    return tmp_path
+
+
+def test_weak_ads_are_told_from_strong_ones_and_the_queue_can_be_optimized(desk: Path) -> None:
+    summary = pipeline.forecast(desk / "daily.csv", desk / "forecast.csv", creatives=desk / "ads.csv")
+    found, sheet = pd.read_csv(desk / "forecast.csv"), json.loads((desk / "forecast.json").read_text())
+    assert set(sheet["concordance"]) == {"kaplan-meier", "cox", "forest", "two-term hazard"}
+    assert sheet["concordance"]["kaplan-meier"]["short"] == 0.5
+    assert sheet["concordance"][sheet["method"]]["short"] > 0.6
+    running = found[found.state == "running"].assign(weak=lambda rows: rows.creative.str[3:].astype(int) % 2)
+    young = running[running.age_days < 8].groupby("weak").ends_in_7_days.mean()
+    assert young[1] > young[0] + 0.2
+    dated = running.dropna(subset=["retire_by", "retire_by_high"])
+    assert (dated.retire_by_low <= dated.retire_by).all()
+    assert (dated.retire_by <= dated.retire_by_high).all()
+    assert (dated.retire_by_low >= max(plant_days(240).day)).all()
+    assert sorted(running.refresh_rank) == list(range(1, len(running) + 1))
+    curve = sheet["still_running_by_day"]
+    assert curve == sorted(curve, reverse=True)
+    queue = read_catalog(desk / "forecast.refresh.csv").creatives
+    assert 0 < len(queue) < len(running)
+    assert any("measured on" in line for line in summary.lines)
+
+
+def test_small_accounts_get_the_trend_alone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = [
+        {"ad_name": name, "day": (START + timedelta(age)).isoformat(), "impressions": 3000,
+         "clicks": int(rng.binomial(3000, 0.03 * factor**age))}
+        for name, factor in (("Tired", 0.95), ("Steady", 1.0)) for age in range(28)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "daily.csv", index=False)
+    summary = pipeline.forecast(tmp_path / "daily.csv", tmp_path / "forecast.csv")
+    found = pd.read_csv(tmp_path / "forecast.csv").set_index("creative")
+    assert found.loc["Tired", "change_high"] < 0
+    assert pd.isna(found.loc["Tired", "retire_by"])
+    assert any("too few to learn lifetimes from" in warning and "the trend alone" in warning for warning in summary.warnings)
+    assert any('refresh "Tired"' in line for line in summary.lines)
+    assert not any("Steady" in line for line in summary.lines)
+
+
+def log_rows(*, reasons: bool = False) -> pd.DataFrame:
+    days = plant_days(60).rename(columns={"ad_name": "creative", "day": "time"})
+    return days.assign(context="feed")
+
+
+def test_ends_by_the_budget_are_not_the_ads_own() -> None:
+    rows = log_rows()
+    plain = read_lifetimes(rows, "log")
+    dark = (START + timedelta(40)).isoformat()
+    cut = rows[rows.time < dark]
+    later = rows[(rows.time >= dark)].head(30).assign(impressions=10, clicks=0)
+    found = read_lifetimes(pd.concat([cut, later]), "log")
+    assert found.ended.sum() < plain.ended.sum()
+    assert "fell by half or more" in found.screens[0]
+    reasons = dict.fromkeys(plain.names, "Budget")
+    assert read_lifetimes(rows, "log", reasons).ended.sum() == 0
+    assert read_lifetimes(rows, "log", dict.fromkeys(plain.names, "Fatigue")).ended.sum() == plain.ended.sum()
+
+
+def test_a_change_of_audience_is_told() -> None:
+    rows = log_rows()
+    moved = rows.assign(context=np.where(rows.time < "2026-02-01", "feed", "story"))
+    assert any("moved to other contexts" in line for line in read_lifetimes(moved, "log").screens)
+    assert not read_lifetimes(rows, "log").screens
+
+
+def test_what_was_known_early_does_not_look_ahead() -> None:
+    rows = log_rows()
+    first = rows.groupby("creative")["time"].transform("min")
+    age = (pd.to_datetime(rows.time) - pd.to_datetime(first)).dt.days
+    later = rows.assign(clicks=np.where(age >= 2, 0, rows.clicks))
+    early, changed = (read_lifetimes(one, "log").early for one in (rows, later))
+    base = np.log(rows.clicks.sum() / later.clicks.sum())
+    assert np.abs(early[:, 0] - changed[:, 0]).max() == 0
+    assert np.corrcoef(early[:, 1], changed[:, 1])[0, 1] > 0.95  # the account's mean changes, the ads' order does not
+    assert base > 0
+
+
+def test_remaining_days_are_given_what_was_lived() -> None:
+    curve = 0.5 ** np.arange(0, 11)[None]
+    assert remaining_days(curve, np.array([0.0]), (0.5, 0.9)).tolist() == [[1, 4]]
+    assert remaining_days(curve, np.array([3.0]), (0.5,)).tolist() == [[1]]  # no memory
+    assert np.isinf(remaining_days(np.ones((1, 11)), np.array([2.0]), (0.5,))).all()
+
+
+def test_wrong_input_is_refused(desk: Path) -> None:
+    table = pd.read_csv(desk / "daily.csv")
+    table.drop(columns="day").to_csv(desk / "bad.csv", index=False)
+    with pytest.raises(CatalogError, match="has no rows by day"):
+        pipeline.forecast(desk / "bad.csv", desk / "forecast.csv")
+    with pytest.raises(ConfigError, match="stopped before"):
+        pipeline.forecast(desk / "daily.csv", desk / "forecast.csv", should_stop=lambda: True)
+    assert not (desk / "forecast.csv").exists()
