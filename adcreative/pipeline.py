@@ -39,6 +39,7 @@ from adcreative.verbs.doctor import Finding, doctor
 from adcreative.verbs.evaluate import evaluate
 from adcreative.verbs.explain import explain
 from adcreative.verbs.export_model import ExportedModel, export_model
+from adcreative.verbs.extend import extend
 from adcreative.verbs.forecast import forecast
 from adcreative.verbs.governance import disclosures, purge, signing_config
 from adcreative.verbs.models import models
@@ -89,6 +90,7 @@ __all__ = [
     "explain",
     "export",
     "export_model",
+    "extend",
     "forecast",
     "forget_paths",
     "import_results",

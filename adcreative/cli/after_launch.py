@@ -161,3 +161,28 @@ def forecast(
             account, out, creatives=creatives, seed=seed, restart=restart, progress=progress, should_stop=should_stop
         )
     print_outcome(summary, "ad{s} forecast")
+
+
+@commands.command(rich_help_panel=PANEL)
+def extend(
+    library: Annotated[Path, typer.Argument(help="Table of sets: set, item, and title where sets have one.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write; figures beside it as JSON.")],
+    seeds: Annotated[list[str] | None, typer.Option(help="Item the set begins with; repeat.")] = None,
+    title: Annotated[str, typer.Option(help="Words of the set, instead of or beside seeds.")] = "",
+    num: Annotated[int, typer.Option(help="Items to name.")] = 20,
+    creatives: Annotated[Path | None, typer.Option(help="Ads whose words describe items of the same ad_name.")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+) -> None:
+    """Continue a set of assets or keywords: more like these.
+
+    Example: adcreative extend sets.csv --seeds "Ad 1" --seeds "Ad 2" --out more.csv
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.extend(
+            library, out, seeds=tuple(seeds or ()), title=title, num=num, creatives=creatives, seed=seed, restart=restart,
+            progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    print_outcome(summary, "item{s} named")

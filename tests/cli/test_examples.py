@@ -174,6 +174,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for day in range(1, 15)
     ]
     write_csv(root / "daily.csv", days)
+    write_csv(root / "sets.csv", [{"set": f"s{n % 8}", "item": f"Ad {n % 11}"} for n in range(60)])
     (root / "article.md").write_text("Sleep matters.\n\nSo does a walk.\n")
     showings = {
         "creative": [f"Ad {number % 12}" for number in range(2400)],

@@ -51,7 +51,7 @@ class Ranking:
 
 def rank_labels(
     points: Inputs, labels: Inputs, names: list[str], truth: csr_matrix, *, num: int, seed: int,
-    config: TargetingConfig | None = None, progress: Progress = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Ranking:  # fmt: skip
     """Rank the labels for every creative by the method that is best on left-out creatives.
@@ -59,7 +59,7 @@ def rank_labels(
     Args:
         truth: [N, L] known pairs; creatives without any are ranked all the same. num: labels a creative.
     """
-    config = config or TargetingConfig()
+    config = TargetingConfig()
     num = min(num, len(names))
     known = np.flatnonzero(np.diff(truth.indptr) > 0)
     if len(known) < MIN_POINTS:

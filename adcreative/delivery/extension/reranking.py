@@ -1,0 +1,158 @@
+"""Stage two: the candidates of stage one put in order by boosted trees that learnt from sets whose items were hidden.
+
+Stage one is fitted on one half of the sets, stage two learns on the other, so that it does not learn from sets that stage
+one knows by heart. Positives are hidden items, negatives the candidates that stage one ranked highest, not random ones,
+which would teach popularity. How many seeds a set has is a feature, so that one model serves all kinds of sets, also those
+with a title alone. No torch.
+
+Source: Volkovs et al. 2018 (hard negatives, features). Differs: lightgbm's lambdarank on binary relevance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from adcreative.delivery.extension.retrieval import SCORES, Library, Retriever, blend_scores
+from adcreative.errors import ConfigError
+
+NUM_CANDIDATES, NUM_EACH = 400, 30
+NEGATIVES_EACH = 4  # for each positive
+SEED_COUNTS = (0, 1, 3, 5, 10)
+MIN_SETS = 60
+NUM_ROUNDS, NUM_LEAVES = 120, 15
+FEATURES = (*SCORES, "blend", "place in stage one", "number of seeds", "log popularity", "best blend")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hidden:
+    """Sets some of whose items are hidden: seeds [B, N], titles [B, V], hidden item numbers of each."""
+
+    seeds: csr_matrix
+    titles: csr_matrix
+    hidden: tuple[np.ndarray, ...]
+
+
+class Extender:
+    """Both stages, fitted.
+
+    Args:
+        ranker: None leaves the order to stage one.
+    """
+
+    def __init__(self, retriever: Retriever, ranker: Any | None) -> None:
+        self.retriever, self.ranker = retriever, ranker
+
+    def extend(self, seeds: csr_matrix, titles: csr_matrix, num: int) -> list[np.ndarray]:
+        """Return for each set the best `num` items that are no seeds, best first.
+
+        Args:
+            seeds: [B, N] 0 or 1. titles: [B, V].
+        """
+        scores = self.retriever.score(seeds, titles)
+        num_seeds = np.asarray(seeds.sum(axis=1)).ravel()
+        blend = blend_scores(scores, num_seeds)
+        found = []
+        for row in range(seeds.shape[0]):
+            candidates = rank_candidates(blend[row], seeds.indices[seeds.indptr[row] : seeds.indptr[row + 1]])
+            if self.ranker is not None:
+                features = describe_candidates(
+                    scores[row], blend[row], candidates, num_seeds[row], self.retriever.library.popularity
+                )
+                order = np.argsort(-np.asarray(self.ranker.predict(features)), kind="stable")
+                candidates = np.concatenate([candidates[: len(features)][order], candidates[len(features) :]])
+            found.append(candidates[:num])
+        return found
+
+
+def rank_candidates(blend: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Return all items but the seeds in the order of stage one."""
+    order = np.argsort(-blend, kind="stable")
+    return order[~np.isin(order, seeds)]
+
+
+def describe_candidates(
+    scores: np.ndarray, blend: np.ndarray, candidates: np.ndarray, num_seeds: float, popularity: np.ndarray
+) -> np.ndarray:
+    """Return [C, 10] FEATURES of the first candidates, as many as stage two orders."""
+    first = candidates[:NUM_CANDIDATES]
+    return np.column_stack([
+        scores[first], blend[first], np.log1p(np.arange(len(first))), np.full(len(first), num_seeds),
+        np.log1p(popularity[first]), blend[first] - blend[first[0]],
+    ])  # fmt: skip
+
+
+def hide_items(members: csr_matrix, titles: csr_matrix, *, rng: np.random.Generator) -> Hidden:
+    """Return sets with items hidden: in turn all of them (title alone), all but 1, 3, 5, 10; at least one is hidden."""
+    rows, columns, hidden = [], [], []
+    for row in range(members.shape[0]):
+        items = rng.permutation(members.indices[members.indptr[row] : members.indptr[row + 1]])
+        num_seeds = min(SEED_COUNTS[row % len(SEED_COUNTS)], max(len(items) - 1, 0))
+        rows += [row] * num_seeds
+        columns += list(items[:num_seeds])
+        hidden.append(items[num_seeds:])
+    seeds = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=members.shape)
+    return Hidden(seeds=seeds, titles=titles, hidden=tuple(hidden))
+
+
+def fit_extender(
+    library: Library, titles: csr_matrix, *, seed: int = 0, use_ranker: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Extender:  # fmt: skip
+    """Fit stage one to all sets, and stage two to sets that the stage one it saw did not know.
+
+    Args:
+        titles: [S, V] words of the sets' titles. use_ranker: False, or fewer than 60 sets, gives stage one alone.
+    Raises:
+        ConfigError: lightgbm is not installed.
+    """
+    num_sets = library.members.shape[0]
+    if not use_ranker or num_sets < MIN_SETS:
+        return Extender(Retriever(library, seed=seed), None)
+    try:
+        from lightgbm import LGBMRanker
+    except ImportError as error:
+        raise ConfigError('re-ranking needs lightgbm: pip install "adcreative[delivery]"') from error
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(num_sets)
+    known, asked = order[: num_sets // 2], order[num_sets // 2 :]
+    progress(0, 3)
+    stage_one = Retriever(Library(members=library.members[known], words=library.words), seed=seed)
+    hidden = hide_items(library.members[asked], titles[asked], rng=rng)
+    progress(1, 3)
+    features, relevant, sizes = _examples(stage_one, hidden, rng)
+    ranker = LGBMRanker(
+        objective="lambdarank", n_estimators=NUM_ROUNDS, num_leaves=NUM_LEAVES, learning_rate=0.08, min_child_samples=20,
+        colsample_bytree=0.8, random_state=seed, n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True,
+    )  # fmt: skip
+    ranker.fit(features, relevant, group=sizes)
+    progress(2, 3)
+    fitted = Extender(Retriever(library, seed=seed), ranker)
+    progress(3, 3)
+    return fitted
+
+
+def _examples(stage_one: Retriever, hidden: Hidden, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Return features, relevance and group sizes: hidden items and others among the candidates of every set."""
+    scores = stage_one.score(hidden.seeds, hidden.titles)
+    num_seeds = np.asarray(hidden.seeds.sum(axis=1)).ravel()
+    blend = blend_scores(scores, num_seeds)
+    features, relevant, sizes = [], [], []
+    for row, items in enumerate(hidden.hidden):
+        seeds = hidden.seeds.indices[hidden.seeds.indptr[row] : hidden.seeds.indptr[row + 1]]
+        candidates = rank_candidates(blend[row], seeds)
+        table = describe_candidates(scores[row], blend[row], candidates, num_seeds[row], stage_one.library.popularity)
+        is_hit = np.isin(candidates[: len(table)], items)
+        hits, misses = np.flatnonzero(is_hit), np.flatnonzero(~is_hit)
+        if not len(hits) or not len(misses):
+            continue
+        hits = rng.choice(hits, min(NUM_EACH, len(hits)), replace=False)
+        misses = rng.choice(misses, min(NEGATIVES_EACH * len(hits), len(misses)), replace=False)
+        features.append(table[np.concatenate([hits, misses])])
+        relevant += [1] * len(hits) + [0] * len(misses)
+        sizes.append(len(hits) + len(misses))
+    return np.concatenate(features), np.array(relevant), sizes
