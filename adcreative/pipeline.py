@@ -52,7 +52,7 @@ from adcreative.verbs.studio import Studio
 from adcreative.verbs.target import target
 from adcreative.verbs.train import train
 from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
-from adcreative.verbs.use_log import evaluate_log, is_log_model, score_log
+from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
 
 __all__ = [
     "METRICS",
@@ -88,6 +88,7 @@ __all__ = [
     "evaluate_log",
     "evaluate_policy",
     "explain",
+    "explain_log",
     "export",
     "export_model",
     "extend",

@@ -112,10 +112,20 @@ def explain(
 ) -> None:
     """Say why an ad has the rate it has: parts, words, regions of the picture, nearest known creatives.
 
+    With the model of an impression log, AD is a log: what its fields are worth, and what the network shows of itself.
+
     Example: adcreative explain ad.jpg --headline "Sleep better tonight" --out why/
     """
     from adcreative import pipeline
 
+    if ad is not None and model is not None and pipeline.is_log_model(model):
+        with verb() as (progress, _):
+            shown = pipeline.explain_log(ad, out, model=model, restart=restart, progress=progress)
+        say(f"{shown['network']} on {shown['num_rows']} rows, AUC {shown['auc']:.4f}; AUC lost when a field is shuffled:")
+        for one in shown["fields"]:
+            say(f"  {one['field']}: {one['auc_lost']:.4f}")
+        say(str(out / "explanation.json"))
+        return
     creative = Creative(
         file_name=ad.name if ad else "", image_path=ad, headline=headline, primary_text=primary_text, cta=cta,
         description=description, brand=brand, category=category, platform=platform, placement=placement,

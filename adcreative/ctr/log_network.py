@@ -5,7 +5,7 @@ Knows encoded rows and tensors; reading a log is the business of `catalog` and `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.config import build_config
@@ -21,7 +22,7 @@ from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
 from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.nn.folding import fold_batch_norms
-from adcreative.errors import ArtifactError
+from adcreative.errors import ArtifactError, ConfigError
 
 KIND, FORMAT = "log model", 1
 CHUNK_ROWS = 4096
@@ -42,12 +43,46 @@ class LogNetwork(nn.Module):
             spec, dim, reads_history=entry.reads_history, views=entry.views(config, dim, spec), generator=generator
         )
         self.network = entry.build(self.inputs.shape, config, generator=generator)
+        self.id_counts: dict[str, Tensor] = {}
         if hasattr(self.network, "loss"):
             self.loss = self.network.loss
 
     def forward(self, batch: LogBatch) -> Tensor:
         logits: Tensor = self.network(self.inputs(batch))
         return logits
+
+    def count_ids(self, batches: Iterable[LogBatch]) -> None:
+        """Count in how many training rows each id occurs; needed before `add_batch_aware_gradient`."""
+        counts: dict[str, Tensor] = {}
+        for batch in batches:
+            for name, ids in self.inputs.ids_by_field(batch).items():
+                ordered = ids.sort(dim=1).values
+                is_first = F.pad(ordered[:, 1:] != ordered[:, :-1], (1, 0), value=True)  # an id counts once a row
+                size = {**self.inputs.spec.categorical, **self.inputs.spec.multi_valued}[name]
+                found = torch.bincount(ordered[is_first], minlength=size)
+                counts[name] = counts[name] + found if name in counts else found
+        self.id_counts = counts
+
+    def add_batch_aware_gradient(self, batch: LogBatch, strength: float) -> None:
+        """Add strength / n_j w_j to the gradient of each table row j that a batch looks up; n_j: training rows with j.
+
+        The gradient of strength / (2 n_j) |w_j|^2 over the ids that occur in the batch, which leaves all other rows alone.
+        Source:
+            Zhou et al., Deep Interest Network, KDD 2018, eqs. 7-9 (mini-batch aware regularisation).
+        Raises:
+            ConfigError: the ids were not counted.
+        """
+        if not self.id_counts:
+            raise ConfigError("count the ids of the training rows before batch-aware regularisation (`count_ids`).")
+        ids_by_field = self.inputs.ids_by_field(batch)
+        for _, tables in find_tables(self.inputs):
+            for name in ids_by_field.keys() & tables.sizes.keys():
+                table = tables.table(name)
+                if isinstance(table, nn.Embedding) and table.weight.grad is not None:
+                    rows = ids_by_field[name].unique()
+                    rows = rows[rows > 0]
+                    share = strength / self.id_counts[name].to(rows.device)[rows].clamp_min(1).to(table.weight.dtype)
+                    table.weight.grad[rows] += share[:, None] * table.weight.detach()[rows]
 
     def embedding_weights(self) -> list[Tensor]:
         """Return what the embedding regulariser acts on."""

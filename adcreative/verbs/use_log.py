@@ -16,9 +16,10 @@ from adcreative.catalog.formats.logs import iter_log, log_columns
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
 
-__all__ = ["evaluate_log", "is_log_model", "score_log"]
+__all__ = ["evaluate_log", "explain_log", "is_log_model", "score_log"]
 
 SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
 
@@ -130,6 +131,44 @@ def evaluate_log(
         "shown": describe_network(found, join_rows(shown)),
     }  # fmt: skip
     write_atomically(out, (json.dumps(result, indent=1) + "\n").encode())
+    return result
+
+
+def explain_log(
+    log: Path,
+    out: Path,
+    *,
+    model: Path,
+    restart: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+) -> dict[str, Any]:
+    """Say what a model of an impression log rests on, measured on the first rows of a log; write `out`/explanation.json.
+
+    Returns:
+        network, num_rows, auc, "fields" (AUC lost when a field is shuffled), and "shown": what the network shows of itself.
+    Raises:
+        CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
+    """
+    from adcreative.ctr.log_network import LogModel
+    from adcreative.explain.log_network import describe_network, rank_fields
+    from adcreative.metrics.binary import area_under_curve
+
+    log, path = Path(log), Path(out) / "explanation.json"
+    check_outputs((path,), (log, model), restart=restart)
+    found = LogModel.load(model)
+    table = next(iter_log(log, _columns_of(found.encoding.schema, log, with_label=True), part_rows=SHOWN_ROWS), None)
+    if table is None:
+        raise CatalogError(f"{log} has no row")
+    rows = found.encoding.encode(table.head(SHOWN_ROWS))
+    progress("shuffling each field", 0, len(found.encoding.schema.inputs))
+    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
+    result = {
+        "network": found.name, "model_hash": found.content_hash, "num_rows": len(rows),
+        "auc": area_under_curve(labels, found.predict(rows)["ctr"]),
+        "fields": rank_fields(found, rows, rng=np.random.default_rng(0)), "shown": describe_network(found, rows),
+    }  # fmt: skip
+    with own_outputs((path,), (log, model), restart=restart):
+        write_atomically(path, (json.dumps(result, indent=1) + "\n").encode())
     return result
 
 

@@ -258,7 +258,10 @@ def test_from_the_command_line(folder: Path, tmp_path: Path) -> None:
     assert 'Did you mean "finalmlp"?' in wrong.output
 
 
-SHOWN = {"autoint": "pairs", "finalmlp": "gates", "optinter": "choices", "adaptdhm": "clusters", "dnn": None}
+SHOWN = {
+    "autoint": ["pairs"], "finalmlp": ["gates"], "optinter": ["choices"], "adaptdhm": ["clusters", "evenness", "alike"],
+    "din": ["weights"], "dnn": [],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("network", SHOWN)
@@ -271,7 +274,7 @@ def test_a_log_is_scored_and_measured_by_the_kind_of_model(network: str, folder:
     metrics = json.loads((tmp_path / "m.json").read_text())
     assert metrics["auc"] > 0.55
     assert (metrics["num_rows"], metrics["network"]) == (500, network)
-    assert list(metrics["shown"]) == ([SHOWN[network]] if SHOWN[network] else [])
+    assert list(metrics["shown"]) == SHOWN[network]
     frame = make_log(500, seed=5).drop(columns=["click", "conversion", "user_id"])
     frame.to_parquet(tmp_path / "unknown.parquet")
     found = CliRunner().invoke(app, ["score", str(tmp_path / "unknown.parquet"), "--out", str(tmp_path / "s.csv"), *model])
@@ -287,3 +290,40 @@ def test_a_log_is_scored_and_measured_by_the_kind_of_model(network: str, folder:
     less = CliRunner().invoke(app, ["score", str(tmp_path / "less.parquet"), "--out", str(tmp_path / "t.csv"), *model])
     assert less.exit_code == 2
     assert 'has no column "bid", which the model reads' in " ".join(less.output.split())
+
+
+def test_explain_ranks_the_fields_of_a_log_by_what_they_are_worth(folder: Path, tmp_path: Path) -> None:
+    train(folder, tmp_path / "model", "din")
+    model = ["--model", str(tmp_path / "model")]
+    found = CliRunner().invoke(app, ["explain", str(folder / "log.parquet"), "--out", str(tmp_path / "why"), *model])
+    assert found.exit_code == 0, found.output
+    explained = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    lost = {one["field"]: one["auc_lost"] for one in explained["fields"]}
+    assert set(lost) == {"placement", "style", "bid", "tags", "style_history"}
+    assert [one["auc_lost"] for one in explained["fields"]] == sorted(lost.values(), reverse=True)
+    assert lost["placement"] > lost["bid"] + 0.02  # the bid says nothing about the click
+    assert "  placement: 0." in found.stdout
+    past = explained["shown"]["weights"][0]["past"]
+    assert all(one["item"].startswith("s") for one in past)
+    again = CliRunner().invoke(app, ["explain", str(folder / "log.parquet"), "--out", str(tmp_path / "why"), *model])
+    assert again.exit_code == 0  # what we wrote may be written anew
+    (tmp_path / "why" / "explanation.json").write_text("mine")
+    refused = CliRunner().invoke(app, ["explain", str(folder / "log.parquet"), "--out", str(tmp_path / "why"), *model])
+    assert refused.exit_code == 2
+
+
+def test_domains_that_act_alike_are_named_nearest_first(tmp_path: Path) -> None:
+    """Feed and story share one truth, search has the opposite: feed and story must be nearest."""
+    rng = np.random.default_rng(0)
+    domain, style = rng.integers(0, 3, 4000), rng.integers(0, 6, 4000)
+    effect = np.array([2.0, -2.0, 1.5, -1.5, 1.0, -1.0])[style] * np.where(domain == 2, -1.0, 1.0)
+    click = rng.random(4000) < 1 / (1 + np.exp(-effect))
+    names = np.array(["feed", "story", "search"])[domain]
+    pd.DataFrame({"click": click.astype(int), "place": names, "style": style}).to_parquet(tmp_path / "log.parquet")
+    (tmp_path / "schema.toml").write_text('label = "click"\ndomain = "place"\ncategorical = ["style"]\n')
+    train(tmp_path, tmp_path / "model", "adaptdhm")
+    shown = pipeline.explain_log(tmp_path / "log.parquet", tmp_path / "why", model=tmp_path / "model")["shown"]
+    assert {shown["alike"][0]["one"], shown["alike"][0]["other"]} == {"feed", "story"}
+    assert shown["alike"][0]["rates_apart"] < 0.5 * shown["alike"][1]["rates_apart"]
+    assert shown["clusters"]["(unknown)"] == 0.0
+    assert shown["evenness"] > 0.7

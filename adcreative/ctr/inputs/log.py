@@ -181,6 +181,15 @@ class LogInputs(nn.Module):
             num_domains=spec.num_domains, views=shapes,
         )  # fmt: skip
 
+    def ids_by_field(self, batch: LogBatch) -> dict[str, Tensor]:
+        """Return field -> ids [B, L] that a batch looks up in the field's table, those of histories included."""
+        found = {name: batch.ids[:, number, None] for number, name in enumerate(self.spec.categorical)}
+        found |= {name: batch.values[name] for name in self.spec.multi_valued}
+        for name, target in self.spec.sequences.items():
+            if name in batch.history:
+                found[target] = torch.cat([found[target], batch.history[name]], dim=1)
+        return found
+
     def encode_history(self, history: Mapping[str, Tensor]) -> Tensor:
         """Return items [..., S] of history ids, column -> [...]."""
         tables = self.tables.tables

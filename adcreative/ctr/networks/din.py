@@ -86,11 +86,14 @@ class InterestAttention(nn.Module):
         Args:
             vectors: items and extras side by side, [B, T, E + X]. mask: [B, T], 1 = real.
         """
-        width = target.shape[1]
-        of_target, _, of_difference, of_product, _ = self._first_layer(width)
-        values = kept + F.linear(vectors[..., :width] * target[:, None], of_product)
+        return torch.einsum("bt,bts->bs", self.weigh_kept(target, kept, vectors[..., : target.shape[1]], mask), vectors)
+
+    def weigh_kept(self, target: Tensor, kept: Tensor, items: Tensor, mask: Tensor) -> Tensor:
+        """Return the weights [B, T] of items [B, T, E]; 0 on padding, and not normalised."""
+        of_target, _, of_difference, of_product, _ = self._first_layer(target.shape[1])
+        values = kept + F.linear(items * target[:, None], of_product)
         values = values + F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None]
-        return self._weigh(values, vectors, mask)
+        return self._to_weights(values, mask)
 
     def _attend_padded(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
         """Return the same for [B, T, E]: one product with [W_e - W_d ; W_p ; W_x], padding computed along."""
@@ -100,15 +103,15 @@ class InterestAttention(nn.Module):
             parts, weights = [*parts, extra], [*weights, of_extra]
         values = F.linear(torch.cat(parts, dim=2), torch.cat(weights, dim=1))
         values = values.add_(F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None])
-        return self._weigh(values, items if extra is None else torch.cat([items, extra], dim=2), mask)
+        vectors = items if extra is None else torch.cat([items, extra], dim=2)
+        return torch.einsum("bt,bts->bs", self._to_weights(values, mask), vectors)
 
-    def _weigh(self, values: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Return sum_j w_j [e_j ; extra_j] for the first layer's sums [B, T, H] and items [B, T, S]."""
+    def _to_weights(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Return the weights [B, T] for the first layer's sums [B, T, H]."""
         for number, activation in enumerate(self.activations):
             values = values if number == 0 else self.linears[number](values)
             values = self.dropout(activation(values, mask) if isinstance(activation, Dice) else activation(values))
-        weights = self.to_weight(values)[..., 0] * mask
-        return torch.einsum("bt,bts->bs", weights, vectors)
+        return self.to_weight(values)[..., 0] * mask
 
     def _first_layer(self, width: int) -> tuple[Tensor, ...]:
         """Return W_v, W_e, W_d, W_p and W_x of the first layer."""

@@ -17,7 +17,7 @@ import torch
 
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, find_leaks, fit_crossed, fit_encoding
-from adcreative.ctr.log_network import KIND, LogModel, LogNetwork
+from adcreative.ctr.log_network import KIND, LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource
 from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
@@ -26,6 +26,7 @@ from adcreative.metrics.impressions import measure_impressions
 from adcreative.progress import Progress, ShouldStop, never, silent
 
 EMBEDDING_DIM = 10
+COUNTED_ROWS = 65_536  # a time, where ids are counted
 OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are those of QIN on MicroLens
     "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
 }  # fmt: skip
@@ -172,6 +173,8 @@ def _fit(
         name=settings.name, kind=f"{KIND} in training", network=network, generator=generator, training=settings.training,
         settings=notes,
     )  # fmt: skip
+    if settings.training.batch_aware_regularizer:
+        network.count_ids(build_batch(rows) for rows in source.train.iter_batches(COUNTED_ROWS))
     streamed = StreamedTraining(job, source, run_dir, run=RunConfig(seed=settings.seed), log=say)
     figures = streamed.fit(
         progress=lambda done, most: progress(f"training {settings.name}", done, most), should_stop=should_stop

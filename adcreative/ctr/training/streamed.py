@@ -74,6 +74,7 @@ class TrainConfig:
     """How a network is trained; the defaults are QIN's.
 
     embedding_regularizer r adds r / 2 * (sum of squares of all embedding weights) to the loss of every step, whole tables.
+    batch_aware_regularizer: DIN's, on the rows that a batch looks up only, for networks on logs (`LogNetwork`).
     After an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
     min_learning_rate); after `patience` such epochs in a row training ends. The best epoch's weights are kept.
     Source:
@@ -83,6 +84,7 @@ class TrainConfig:
     learning_rate: float = 2e-3
     batch_size: int = 8192
     embedding_regularizer: float = 2e-4
+    batch_aware_regularizer: float = 0.0
     factor: float = 0.5
     min_learning_rate: float = 1e-6
     min_gain: float = 1e-6
@@ -270,6 +272,9 @@ class StreamedTraining:
             raise TrainingError(f"the loss of {self.name} is not finite; lower the learning rate, or take num_rows 3 for QIN")
         self.state.loss_sum += batch_loss
         add_penalty_gradient(self.network, self.training.embedding_regularizer)
+        if self.training.batch_aware_regularizer:
+            aware: Any = self.network
+            aware.add_batch_aware_gradient(*self.source.build(rows, self.device), self.training.batch_aware_regularizer)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_gradient_norm)
         self.optimizer.step()
 
