@@ -154,6 +154,9 @@ def app_command(
     allowed_host: Annotated[
         list[str] | None, typer.Option(help="Further name that leads here, such as a proxy's; repeat for several.")
     ] = None,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Offer score, check, explain, improve, plan and read-out as tools to agents.")
+    ] = False,
     config: Settings = None,
     consent: Consent = None,
     c2pa_certificate: C2paCertificate = None,
@@ -171,5 +174,5 @@ def app_command(
             model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
         )  # fmt: skip
     pipeline.launch_app(
-        studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ())
+        studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ()), mcp=mcp
     )  # fmt: skip

@@ -19,21 +19,26 @@ def launch_app(
     auth: str | None = None,
     auth_file: Path | None = None,
     allowed_hosts: Sequence[str] = (),
+    mcp: bool = False,
 ) -> None:
     """Serve the web app until interrupted.
 
     Args:
         auth: user:password; without it the first line of `auth_file`. Neither is ever shown.
+        mcp: offer score, check, explain, improve, plan and read-out as tools to agents (Model Context Protocol); approving and
+            packing stay with a person.
         allowed_hosts: further names that lead to the app, such as that of a proxy; requests under any other are refused.
     Raises:
         ConfigError: gradio is not installed, or the password file cannot be read, or what it says is not user:password.
     """
     if find_spec("gradio") is None:
         raise ConfigError('the app needs gradio; install it with: pip install "adcreative[app]"')
+    if mcp and find_spec("mcp") is None:
+        raise ConfigError('tools for agents need the package mcp; install it with: pip install "adcreative[app]"')
     credentials = read_credentials(auth, auth_file)
     name = "adcreative._studio" if find_spec("adcreative._studio") else "apps.studio"
     launch = import_module(f"{name}.launch").launch
-    launch(studio, host=host, port=port, auth=credentials, allowed_hosts=tuple(allowed_hosts))
+    launch(studio, host=host, port=port, auth=credentials, allowed_hosts=tuple(allowed_hosts), mcp=mcp)
 
 
 def read_credentials(auth: str | None, auth_file: Path | None) -> tuple[str, str] | None:

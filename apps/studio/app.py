@@ -27,6 +27,7 @@ from .pages.one_ad import build_bring, build_improve, build_results
 from .pages.parts import MOVES, RESULTS, Fields, clear_when_mended, find_owner, fragment
 from .pages.steps import build_steps, build_words
 from .pages.theme import build_theme
+from .pages.tools import build_tools
 from .port import Studio
 from .sessions.ads import NO_AD
 from .sessions.privacy import private_dir, safe_settings, silence_network
@@ -41,11 +42,11 @@ class StudioPage(gr.Blocks):
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
-def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
+def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False) -> gr.Blocks:
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
-        notice: a warning shown on top of the page.
+        notice: a warning shown on top of the page. is_for_agents: offer tools to agents beside the page (`pages.tools`).
     """
     silence_network()
     if hasattr(pipeline, "keep_features_in"):
@@ -65,6 +66,8 @@ def build_app(pipeline: Studio, *, notice: str = "") -> gr.Blocks:
                 build_account(page, steps, Trainings(handlers=handlers), visitor)
         with gr.Accordion("Models used here, and their licences", open=False, elem_id="licences"):
             fragment(step_fragments.weights(getattr(pipeline, "weights", ())))
+        if is_for_agents:
+            build_tools(page, handlers, steps)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 

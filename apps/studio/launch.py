@@ -29,19 +29,24 @@ def launch(
     port: int = 7860,
     auth: tuple[str, str] | None = None,
     allowed_hosts: Sequence[str] = (),
+    mcp: bool = False,
     **settings: Any,
 ) -> Any:
     """Serve the app until interrupted (or return at once with prevent_thread_lock=True).
 
     Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself. Requests under
     another name than its own or one of `allowed_hosts`, and requests that pages of other sites cause, are refused. A
+    mcp: offer score, check, explain, improve, plan and read-out as tools to agents; approving stays with a person. A
     terminated or hung-up process deletes its uploads as one does that is interrupted.
     """
     is_exposed = not is_loopback(host) and auth is None
     if is_exposed:
         bar = "!" * 78
         print(f"{bar}\nWARNING: {EXPOSED} {HOW_TO_CLOSE}\n{bar}", file=sys.stderr, flush=True)
-    demo = build_app(studio, notice=EXPOSED if is_exposed else "")
+    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp)
+    if mcp:
+        settings = {"mcp_server": True, **settings}
+        print(f"tools for agents: http://{host}:{port}/gradio_api/mcp/", flush=True)
     print(f"adcreative studio: http://{host}:{port} (stop with Ctrl-C)", flush=True)
     doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))]}
     end_tidily()

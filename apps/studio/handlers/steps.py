@@ -128,11 +128,13 @@ class Steps:
         return shown, found[0] if found else None
 
     def account(
-        self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None
-    ) -> Answer:
+        self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None,
+        metric: str = "ctr",
+    ) -> Answer:  # fmt: skip
         """Read a platform's export, and hold its results against the predictions of a package.
 
         Args:
+            metric: what the ads are ranked by, "ctr", "cpc", "cost_per_conversion" or "roas".
             columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export; empty: as we know them.
         """
 
@@ -147,8 +149,9 @@ class Steps:
             mapping = write_mapping(columns or {}, directory / "columns.json")
             run, campaign = unpack(Path(package_path), directory) if package_path else (None, "")
             view = read_account(
-                Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping
-            )
+                Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping,
+                metric=metric,  # type: ignore[arg-type]  # refused there when unknown
+            )  # fmt: skip
             return step_fragments.account(view), view.as_dict()
 
         return _say_faults(work)

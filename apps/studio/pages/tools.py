@@ -1,0 +1,179 @@
+"""The verbs as tools for agents (Model Context Protocol): score, check, explain, improve, plan and read results.
+
+No tool approves or packs anything: that is left to a person, in the page. The same handlers answer as behind the buttons, and
+the same line is waited in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+from gradio import mcp
+
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import check_picture, check_words
+
+from ..handlers.one_ad import Handlers
+from ..handlers.steps import Steps
+from ..handlers.why import Why
+from ..sessions.privacy import private_dir
+from ..sessions.wishes import CHANGES, FACES_LEFT, Wish, build_creative
+from .parts import MODEL_SEAT, QUICK, WATCHING, Fields, take_only_uploads
+
+TOOLS = ("score_ad", "check_ad", "explain_ad", "improve_ad", "plan_ad_test", "read_results")
+FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
+
+
+def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
+    """Offer the tools, and take every other endpoint of the page off the list that agents see."""
+    mcp.DEFAULT_TEMP_DIR = str(private_dir())  # pictures that agents send lie where uploads lie, and go with them
+    for event in page.fns.values():
+        event.api_visibility = "private" if event.api_visibility == "private" else "undocumented"
+    image = gr.Image(type="filepath", visible=False)
+    results = gr.File(visible=False)
+    for upload in (image, results):
+        take_only_uploads(upload)
+    words: Fields = {
+        name: gr.Textbox("", visible=False)
+        for name in ("headline", "primary_text", "description", "cta", "brand", "category", "placement")
+    }
+    session, campaign, metric = (gr.Textbox(value, visible=False) for value in ("", "", "ctr"))
+    usual, daily = gr.Number(0, visible=False), gr.Number(10_000, visible=False)
+    effort = gr.Radio(["quick", "normal", "thorough"], value="quick", visible=False)
+    ad: Fields = {"image_path": image, **words}
+    said, made = gr.JSON(visible=False), gr.File(visible=False)
+    _offer(_score(handlers), {**ad, "usual_rate_percent": usual, "session": session}, [said], MODEL_SEAT)
+    _offer(_check, ad, [said], QUICK)
+    _offer(_explain(Why(handlers=handlers)), {**ad, "session": session}, [said], WATCHING)
+    wished: Fields = {**ad, "effort": effort, "usual_rate_percent": usual, "session": session}
+    _offer(_improve(handlers), wished, [said, made], WATCHING)
+    plan: Fields = {"campaign": campaign, "daily_impressions": daily, "usual_rate_percent": usual, "session": session}
+    _offer(_plan(steps), plan, [said], QUICK)
+    _offer(_read(steps), {"results_path": results, "metric": metric, "session": session}, [said], QUICK)
+
+
+def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Block], how: dict[str, Any]) -> None:
+    """Make a tool of a function; what a caller leaves out has the value of its component."""
+    hidden = gr.Button(visible=False)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+    @wraps(tool)
+    def call(*values: Any) -> Any:
+        return tool(**dict(zip(inputs, values, strict=True)))
+
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind, default=getattr(one, "value", None)) for name, one in inputs.items()]
+    )
+    options = {name: value for name, value in how.items() if name != "show_progress"}
+    hidden.click(call, list(inputs.values()), outputs, api_name=tool.__name__, **options)
+
+
+def _owner(session: str | None) -> str:
+    """Return whose ad is meant: sessions of agents have names of their own, which no page has."""
+    return hashlib.sha256(f"agent:{session or ''}".encode()).hexdigest()[:32]
+
+
+def _score(handlers: Handlers) -> Callable[..., Any]:
+    def score_ad(usual_rate_percent: float | None = None, session: str = "", **form: Any) -> dict[str, Any]:
+        """
+        Predict how an ad does against a usual one, with a 90 % interval, the reasons, and doubts about the number.
+
+        Args:
+            image_path: the picture of the ad, uploaded or as a data URI; may be left out.
+            usual_rate_percent: how often the account's ads are clicked, in percent; 0: unknown, and no rate is stated.
+            session: any name; ads of one session are kept apart from those of others.
+        """
+        return handlers.score(_owner(session), usual_rate_percent=usual_rate_percent, **form)[1]
+
+    return score_ad
+
+
+def _check(**form: Any) -> dict[str, Any]:
+    """
+    Hold an ad against the rules of platforms, without any model: words by length and wording, the picture by shape and size.
+
+    Args:
+        image_path: the picture of the ad, uploaded or as a data URI; may be left out.
+    """
+    try:
+        creative = build_creative(form)
+        fit = check_picture(creative)
+    except AdCreativeError as error:
+        return {"error": str(error)}
+    words = {kind: list(problems) for kind, problems in check_words(creative).items()}
+    fits = {} if fit is None else {"fits": list(fit.fits), "problems": list(fit.problems), "notes": list(fit.notes)}
+    return {"words": words, "picture": fits}
+
+
+def _explain(why: Why) -> Callable[..., Any]:
+    def explain_ad(session: str = "", **form: Any) -> dict[str, Any]:
+        """
+        Say what an ad's score rests on: each word left out, regions of the picture covered, parts of the ad.
+
+        Args:
+            image_path: the picture of the ad, uploaded or as a data URI; may be left out.
+            session: any name; ads of one session are kept apart from those of others.
+        """
+        *_, (_, _, record) = why.explain(_owner(session), form)
+        return record
+
+    return explain_ad
+
+
+def _improve(handlers: Handlers) -> Callable[..., Any]:
+    def improve_ad(
+        effort: str = "quick", usual_rate_percent: float | None = None, session: str = "", **form: Any
+    ) -> tuple[dict[str, Any], str | None]:
+        """
+        Search better words for an ad, and set them into its picture; faces stay as they are, since consent is a person's to
+        state. Returns the result with its alternatives, and the edited picture as a draft. Approving it is left to a person.
+
+        Args:
+            image_path: the picture of the ad, uploaded or as a data URI; may be left out.
+            effort: "quick" (seconds), "normal" or "thorough" (minutes).
+            usual_rate_percent: how often the account's ads are clicked, in percent; 0: unknown, and no gain is stated.
+            session: any name; plan_ad_test plans the test of the latest result of the same session.
+        """
+        usual = usual_rate_percent / 100 if usual_rate_percent else None
+        wish = Wish(effort=effort, faces=FACES_LEFT, changes=CHANGES[:2], usual_rate=usual)
+        *_, last = handlers.improve(_owner(session), form, wish)
+        return {**last.record, "approval": FOR_A_PERSON}, str(last.download) if last.download else None
+
+    return improve_ad
+
+
+def _plan(steps: Steps) -> Callable[..., Any]:
+    def plan_ad_test(
+        campaign: str = "", daily_impressions: float | None = 10_000, usual_rate_percent: float | None = None, session: str = ""
+    ) -> dict[str, Any]:
+        """
+        Plan the test of the session's improved ad against the original: impressions, days, and the names of the two ads.
+
+        Args:
+            campaign: its name; results are joined by it.
+        """
+        return steps.plan(_owner(session), campaign, daily_impressions, usual_rate_percent)[1]
+
+    return plan_ad_test
+
+
+def _read(steps: Steps) -> Callable[..., Any]:
+    def read_results(results_path: str | None = None, metric: str = "ctr", session: str = "") -> dict[str, Any]:
+        """
+        Read an ad platform's export (CSV or Excel): its ads ranked, those with too little data last, and which ones tire.
+
+        Args:
+            results_path: the export, uploaded.
+            metric: "ctr", "cpc", "cost_per_conversion" or "roas".
+        """
+        return steps.account(_owner(session), results_path, None, metric=metric)[1]
+
+    return read_results
+
+
+_check.__name__ = "check_ad"
