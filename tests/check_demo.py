@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from adcreative.editor.space.adjustments import ADJUSTMENTS
+from adcreative.report.best_pairs import MIN_CHANGED_SHARE, changed_share
+
 RESULT_FIELDS = {
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "ctr_original", "ctr_control",
     "ctr_edited", "ctr_edited_low", "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "faces", "edits",
@@ -23,6 +26,7 @@ def check_demo(demo_dir: Path) -> str:
     edited = [row for row in rows if row["status"] == "edited"]
     assert edited, "nothing was edited"
     assert any(edit["face"] >= 0 for row in edited for edit in row["edits"]), "no face was edited"
+    num_visible = 0
     assert any(edit["direction"] == "headline" for row in edited for edit in row["edits"]), "no headline was edited"
     for row in rows:
         missing = RESULT_FIELDS - set(row)
@@ -38,14 +42,20 @@ def check_demo(demo_dir: Path) -> str:
         before = np.asarray(Image.open(demo_dir / row["original_image"]))
         assert after.shape == before.shape
         changed = float((after != before).any(axis=2).mean())
+        has_look_edit = any(edit["direction"] in ADJUSTMENTS for edit in row["edits"])
         has_face_edit = any(edit["face"] >= 0 for edit in row["edits"])
-        assert (changed > 0) == has_face_edit, f"{row['file_name']}: {changed:.1%} of pixels changed"
-        assert changed < 0.5, f"{row['file_name']}: {changed:.1%} of pixels changed by a face edit"
+        is_set = "set into the picture" in row["words_in_picture"]
+        is_edited = has_face_edit or has_look_edit or is_set
+        assert (changed > 0) == is_edited, f"{row['file_name']}: {changed:.1%} of pixels changed"
+        assert changed < 0.5 or has_look_edit, f"{row['file_name']}: {changed:.1%} of pixels changed by faces and words"
+        num_visible += changed_share(Image.fromarray(before), Image.fromarray(after)) >= MIN_CHANGED_SHARE
+    assert num_visible >= 5, f"only {num_visible} ads show a change at a glance"
+    assert (demo_dir / "model" / "README.md").is_file(), "nothing was learnt from the account"
     report = (demo_dir / "report.html").read_text()
     assert "http://" not in report.replace("http://www.w3.org", ""), "the report asks for something outside"
     truth = json.loads((demo_dir / "truth.json").read_text())
     assert truth["mean_true_delivered"] > truth["mean_true_original"], truth["sentence"]
-    return f"{len(rows)} creatives, {len(edited)} edited. {truth['sentence']}"
+    return f"{len(rows)} creatives, {len(edited)} edited, {num_visible} of them visibly. {truth['sentence']}"
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ TIMES = {"seconds", "time", "created"}
 def write_goldens(out: Path) -> None:
     """Render six simulated ads into `out`/ads (or take those that lie there), then score and optimize them."""
     from adcreative.catalog import read_catalog
+    from adcreative.verbs.loading import load_market
 
     ads = out / "ads"
     if not (ads / "metadata.csv").exists():
-        pipeline.demo(out / "demo", num=NUM_ADS, should_stop=lambda: (out / "demo" / "creatives" / "metadata.csv").exists())
-        (out / "demo" / "creatives").rename(ads)
+        load_market(0).write_folder(ads, NUM_ADS, seed=1, truth_path=out / "ads-truth.json")
     creatives = read_catalog(ads).creatives
     studio = pipeline.Studio()
     rows = []

@@ -19,13 +19,16 @@ from adcreative.cli.options import (
     Engine,
     Images,
     Limit,
+    Look,
     Model,
     NamePattern,
     Restart,
     Resume,
     Seed,
+    SetText,
     Settings,
     Sheet,
+    Sizes,
     Workers,
     Yes,
 )
@@ -51,12 +54,10 @@ def optimize(
     ] = None,
     llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
-    look: Annotated[bool, typer.Option("--look", help="Let exposure, warmth, contrast, saturation and crop change.")] = False,
-    set_text: Annotated[
-        bool | None,
-        typer.Option("--set-text/--no-set-text", help="Read the words in the picture, and set new ones in their place; on."),
-    ] = None,
+    look: Look = None,
+    set_text: SetText = None,
     scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
+    sizes: Sizes = "",
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: tone, words to use and avoid.")] = None,
     consent: Consent = None,
     c2pa_certificate: C2paCertificate = None,
@@ -92,8 +93,8 @@ def optimize(
             data, out, columns=columns, images=images, model=model, base_rate=base_rate, config=config, seed=seed,
             population=population, generations=generations, algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm,
             directions=direction, consent=consent, brand_kit=brand_kit,
-            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look or None, set_text=set_text,
-            scene_model=scene_model or None, batch=batch, progress=progress, should_stop=should_stop,
+            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, set_text=set_text,
+            scene_model=scene_model or None, sizes=sizes, batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)
 

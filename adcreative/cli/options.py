@@ -37,6 +37,17 @@ NamePattern = Annotated[
 ReadPictures = Annotated[
     bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
 ]
+Look = Annotated[
+    bool | None,
+    typer.Option(
+        "--look/--faces-and-words-only", help="Let exposure, warmth, contrast, saturation and crop change a little; on."
+    ),
+]
+SetText = Annotated[
+    bool | None,
+    typer.Option("--set-text/--no-set-text", help="Read the words in the picture, and set new ones in their place; on."),
+]
+Sizes = Annotated[str, typer.Option(help="Lay each winner out in these shapes too: 1:1,4:5,9:16,1.91:1.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]

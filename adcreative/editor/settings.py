@@ -33,7 +33,7 @@ class EditorConfig(SearchConfig):
     to choose from.
 
     The whole picture: set_text: words that stand in the picture are read, and new ones set into it in their place. edit_look:
-    exposure, warmth, contrast, saturation and crop are searched too. scene_model: folder or hub
+    exposure, warmth, contrast, saturation and crop are searched too, look_reach of each range. scene_model: folder or hub
     id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what it is
     asked for ("": a plain one for the category).
     """
@@ -51,7 +51,8 @@ class EditorConfig(SearchConfig):
     num_crossed: int = 8
     num_buttons: int = 4
     set_text: bool = True
-    edit_look: bool = False
+    edit_look: bool = True
+    look_reach: float = 0.5
     scene_model: str = ""
     num_scenes: int = 3
     scene_prompt: str = ""
@@ -69,6 +70,8 @@ class EditorConfig(SearchConfig):
             faults.append(f"identity_floor is a cosine and must be -1 to 1, got {self.identity_floor}")
         if not 0 <= self.realism_floor <= 1:
             faults.append(f"realism_floor must be 0 to 1, got {self.realism_floor}")
+        if not 0 < self.look_reach <= 1:
+            faults.append(f"look_reach must be above 0 and at most 1, got {self.look_reach}; edit_look = false keeps the look")
         counts = ("seed", "max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_scenes")
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from adcreative.market.measures import ExpressionSet, FacePainter, FaceReader, H
 from adcreative.market.people import Casting, load_face_pool
 from adcreative.market.plans import AdPlan, draw_plans
 from adcreative.market.rendering import render_ad
+from adcreative.market.showcase import plan_showcase
 from adcreative.market.truth import AdContext, PlantedTruth, rate
 
 DEFAULT_SCALE = 0.5
@@ -124,16 +125,43 @@ class Market:
             ConfigError: num or scale is out of range, or truth_path lies in `out_dir`.
             CatalogError: a file cannot be written.
         """
+        return self._write(out_dir, self._draft(num, seed, scale), num, seed, truth_path, progress)
+
+    def write_account(
+        self, account_dir: Path, out_dir: Path, num: int, num_earlier: int, seed: int, *, truth_path: Path | None = None,
+        progress: Progress = _silent,
+    ) -> Path:  # fmt: skip
+        """Write an account's `num_earlier` ads with their results into `account_dir`, and `num` new ones into `out_dir`.
+
+        The new ones are of the same brands (`showcase`): with people, with products only, in another language. Their folder
+        comes last, so that where it is complete both are.
+
+        Returns:
+            The path of the truth of the new ones.
+        Raises:
+            ConfigError: more new ads than are planned, or truth_path lies in `out_dir`. CatalogError: a file cannot be written.
+        """
+        casting = Casting(self._load_codes(), self._directions)
+        earlier, new = plan_showcase(num, num_earlier, casting, rng=np.random.default_rng([self.seed, seed, 2]))
+        total = len(earlier) + len(new)
+        self._write(account_dir, self._render(earlier), total, seed, None, progress)
+        return self._write(out_dir, self._render(new), total, seed + 1, truth_path, progress, done=len(earlier))
+
+    def _write(
+        self, out_dir: Path, drafts: Iterator[Creative], num: int, seed: int, truth_path: Path | None, progress: Progress,
+        done: int = 0,
+    ) -> Path:  # fmt: skip
+        """Write creatives as a folder, their results drawn from the files' pixels, and their truth outside it."""
         out_dir = Path(out_dir)
         truth_path = check_truth_path(out_dir, truth_path)
         written: list[Creative] = []
         truths: dict[str, dict[str, Any]] = {}
-        for number, draft in enumerate(self._draft(num, seed, scale)):
+        for number, draft in enumerate(drafts):
             creative = self.with_results(save_picture(draft, out_dir), seed, number)
             terms = self.true_terms(creative)
             truths[creative.ad_name] = {"file_name": creative.file_name, "true_ctr": rate(terms), "terms": terms}
             written.append(replace(creative, image_u8=None))
-            progress(number + 1, num)
+            progress(done + number + 1, num)
         write_truth(truth_path, self.seed, seed, truths)
         write_metadata(out_dir, written)
         return truth_path
@@ -159,7 +187,11 @@ class Market:
         if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
             raise ConfigError(f"scale must lie in {SMALLEST_SCALE} to {LARGEST_SCALE}, got {scale}.")
         casting = Casting(self._load_codes(), self._directions)
-        plans = draw_plans(num, casting, scale=scale, rng=np.random.default_rng([self.seed, seed, 0]))
+        yield from self._render(draw_plans(num, casting, scale=scale, rng=np.random.default_rng([self.seed, seed, 0])))
+
+    def _render(self, plans: Iterable[AdPlan]) -> Iterator[Creative]:
+        """Render plans, a chunk of portraits at a time."""
+        plans = iter(plans)
         while chunk := list(islice(plans, _CHUNK)):
             self._remember([plan.words.headline for plan in chunk])
             yield from self._render_chunk(chunk)

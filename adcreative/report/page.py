@@ -32,6 +32,7 @@ from adcreative.report.rates import (
 )
 from adcreative.report.rendering import build_environment, flatten, read_part, script_hash
 from adcreative.report.search_plots import SearchPlots, plot_search
+from adcreative.report.sizes import SizeCard, list_sizes
 from adcreative.report.summary import calibration_sentence, summarise
 
 MAX_CARDS = 100
@@ -89,6 +90,7 @@ class CreativeCard:
     closeups: Closeups | None = None
     search_plots: SearchPlots | None = None
     alternatives: tuple[OtherEdit, ...] = ()
+    sizes: tuple[SizeCard, ...] = ()
 
 
 def write_report(
@@ -216,6 +218,7 @@ def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, im
                 "before": pictures.preview(read["original"]),
                 "after": pictures.preview(read["edited"]) if row.get("status") == "edited" else None,
                 "control": pictures.preview(read["control"], 320),
+                "sizes": list_sizes(row, image_dir),
                 "search_plots": plot_search(row) if _may_state_gains(row, card.lift, calibration) else None,
                 "alternatives": list_alternatives(row, may_state_gains=_may_state_gains(row, card.lift, calibration)),
                 "closeups": Closeups(before=before, control=control, after=after) if before and after else None,

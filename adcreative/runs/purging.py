@@ -157,6 +157,7 @@ def _remove_person(
 ) -> None:
     numbers = {row["row"] for row in meant}
     names = {str(row.get(f"{kind}_image") or "") for row in meant for kind in KINDS}
+    names |= {str(size.get("image") or "") for row in meant for size in row.get("sizes") or ()}
     kept_paths = {path for row in rows if row not in meant for path in picture_paths(row, run_dir)}
     _remove_exports(run_dir, person, summary)
     _clear_originals(run_dir, meant, person, summary)

@@ -1,4 +1,4 @@
-"""The verb `demo`: simulated ads, improved, and held against the truth that was planted in them."""
+"""The verb `demo`: a simulated account that is learnt from, new ads of it improved, and held against the planted truth."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import read_image
 from adcreative.creative import Creative
-from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.errors import ArtifactError
+from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
+from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.optimize import optimize
+from adcreative.verbs.train import train
 
 if TYPE_CHECKING:
     from adcreative.market import Market
@@ -27,21 +30,37 @@ MARKET_SEED = 0  # a market that no shipped model has seen
 
 
 def demo(
-    out: Path, *, seed: int = 0, num: int = 12, progress: Progress = silent, should_stop: ShouldStop = never
+    out: Path,
+    *,
+    seed: int = 0,
+    num: int = 12,
+    num_earlier: int = 200,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Make a folder of simulated ads in `out`/creatives, optimize it into `out`, and hold the result against the planted truth.
+    """Make a simulated account, learn from its earlier ads, improve `num` new ones, and hold all against the planted truth.
 
-    The ads come from a simulated market that no shipped model has seen; `seed` draws other ads of it. The truth is
-    read from the final pixels and words after the run, written to `out`/truth.json and stated in the report; a real account
-    has no such column.
+    `out`/account holds `num_earlier` ads with results, `out`/model what `train` learns from them, `out`/creatives the new ads
+    of the same brands (twelve at most), and `out` itself what `optimize` makes of those. The ads come from a simulated market
+    that no shipped model has seen; `seed` draws other ads of it. The truth is read from the final pixels and words after the
+    run, written to `out`/truth.json and stated in the report; a real account has no such column. A killed run goes on.
     """
     from adcreative.verbs.loading import load_market
 
     out = Path(out)
-    market, creative_dir = load_market(MARKET_SEED), out / "creatives"
+    account_dir, creative_dir, model_dir = out / "account", out / "creatives", out / "model"
+    market = load_market(MARKET_SEED)
     if not (creative_dir / "metadata.csv").exists():
-        progress("rendering ads", 0, num)
-        market.write_folder(creative_dir, num, seed=seed + 1, truth_path=out / "planted-truth.json")
+        market.write_account(
+            account_dir, creative_dir, num, num_earlier, seed=2 * seed + 1, truth_path=out / "planted-truth.json",
+            progress=count_stage(progress, "rendering ads"),
+        )  # fmt: skip
+    if should_stop():
+        return RunSummary(path=out, done=0, failed=0, stopped=True)
+    if not _is_trained(model_dir):
+        learnt = train(account_dir, model_dir, seed=seed, progress=progress, should_stop=should_stop)
+        if learnt.stopped:
+            return learnt
 
     def notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         truth = realised_uplift(market, read_catalog(creative_dir).creatives, results, out)
@@ -49,7 +68,18 @@ def demo(
             write_atomically(out / "truth.json", dump_json(truth, indent=1).encode())
         return {"simulated_market": truth["sentence"]}
 
-    return optimize(creative_dir, out, seed=seed, notes=notes, progress=progress, should_stop=should_stop)
+    return optimize(creative_dir, out, model=model_dir, seed=seed, notes=notes, progress=progress, should_stop=should_stop)
+
+
+def _is_trained(model_dir: Path) -> bool:
+    """Return whether an earlier run, killed later, trained the model to its end."""
+    if not (model_dir / "README.md").exists():
+        return False
+    try:
+        read_model_manifests(model_dir)
+    except ArtifactError:
+        return False
+    return True
 
 
 def realised_uplift(

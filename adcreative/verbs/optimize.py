@@ -57,8 +57,8 @@ def optimize(
     generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
     copywriter: str = "smollm2", directions: Sequence[str] | None = None, consent: Path | None = None,
     brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
-    set_text: bool | None = None, scene_model: str | None = None, notes: Notes = no_notes, batch: BatchConfig | None = None,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    set_text: bool | None = None, scene_model: str | None = None, sizes: str = "", notes: Notes = no_notes,
+    batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
 
@@ -74,12 +74,13 @@ def optimize(
         base_rate: mean click rate of the account (0.021: 2.1 %), where no `model` of its own is given.
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
             risk_aversion, look, set_text and scene_model win over it where they are given.
+        sizes: shapes in which each winner is laid out too, such as "1:1,4:5,9:16,1.91:1"; each is scored and checked.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
     Raises:
-        ConfigError: `out` holds a run with other settings or of another catalogue, or a setting, direction or base rate is
-            wrong.
+        ConfigError: `out` holds another run, or a setting, direction, size or base rate is wrong.
         ProvenanceError: the consent file cannot be used. CatalogError, EngineError: as `score`.
     """
+    from adcreative.editor.picture.sizes import parse_ratios
     from adcreative.editor.settings import fill_config
 
     check_base_rate(base_rate)
@@ -91,18 +92,12 @@ def optimize(
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
         directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
         brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), base_rate=None if model is not None else base_rate,
-        config=fill_config(
-            config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
-            risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
-        ),
+        sizes=parse_ratios(sizes),
+        config=fill_config(config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
+            risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model),
     )  # fmt: skip
-    return run_batch(
-        _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes),
-        survey,
-        batch,
-        progress=progress,
-        should_stop=should_stop,
-    )
+    plan = _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes)
+    return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
 
 
 def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str, Path | None], notes: Notes) -> Batch:
@@ -121,6 +116,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
         **({} if job.model else {"base_rate": job.base_rate}),
+        **({"sizes": list(job.sizes)} if job.sizes else {}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
@@ -165,6 +161,7 @@ class OptimizeJob:
     signing: SigningConfig | None
     brand_kit: BrandKit | None = None
     base_rate: float | None = None
+    sizes: tuple[str, ...] = ()
     is_rehearsal: bool = False
 
     def load(self, should_stop: ShouldStop) -> Apply:
@@ -213,6 +210,8 @@ class _Editor:
                 if not self.job.is_rehearsal:
                     stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
                     row |= write_pictures(creative, outcome, self.job.out, stem=stem, makers=self.makers)
+                    if self.job.sizes:
+                        row["sizes"] = self._write_sizes(creative, outcome, stem)
             except CreativeError as error:
                 failed = EditResult(
                     file_name=creative.file_name, ad_name=creative.ad_name, status="failed", reason=error.problem,
@@ -220,6 +219,11 @@ class _Editor:
                 )  # fmt: skip
                 row = {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
         return [] if self.should_stop() else [row]
+
+    def _write_sizes(self, creative: Creative, outcome: EditOutcome, stem: str) -> list[dict[str, Any]]:
+        from adcreative.verbs.sizes import write_sizes
+
+        return write_sizes(creative, outcome, self.job.sizes, self.tools, self.job.out, stem=stem, makers=self.makers)
 
     def _state_untested(self, outcome: EditOutcome) -> EditResult:
         """Return the result with what may be said of it by models that have seen no results of the account."""

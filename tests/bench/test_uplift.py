@@ -22,7 +22,7 @@ from tests.bench.uplift import (
 )
 from tests.editor.fakes import FakeExtractor, bumpy_surface, fake_ad, fake_tools
 
-CONFIG = EditorConfig(population_size=16, generations=5, identity_floor=0.0)
+CONFIG = EditorConfig(edit_look=False, population_size=16, generations=5, identity_floor=0.0)
 
 
 class FormulaMarket:

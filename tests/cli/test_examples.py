@@ -110,7 +110,8 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
 
 
 class FakeMarket:
-    def write_folder(self, folder: Path, num: int, **_: Any) -> None:
+    def write_account(self, account: Path, folder: Path, num: int, num_earlier: int, **_: Any) -> None:
+        _write_creatives(account, num_earlier // 10)
         _write_creatives(folder, num)
 
     def true_ctr(self, creative: Any) -> float:

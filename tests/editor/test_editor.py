@@ -34,7 +34,7 @@ from tests.editor.fakes import (
     fake_tools,
 )
 
-QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5, seed=3)
+QUICK = EditorConfig(edit_look=False, population_size=12, generations=5, identity_floor=0.5, seed=3)
 
 
 def true_uplift(outcome: EditOutcome, ad: Creative, surface: Any = bumpy_surface) -> float:
@@ -351,14 +351,14 @@ def test_a_record_that_allows_none_of_the_asked_edits_is_a_refusal() -> None:
 
 @pytest.mark.parametrize(("population_size", "generations"), [(1, 0), (1, 3), (2, 0)])
 def test_tiny_budgets_work(population_size: int, generations: int) -> None:
-    config = EditorConfig(population_size=population_size, generations=generations)
+    config = EditorConfig(edit_look=False, population_size=population_size, generations=generations)
     result = edit_creative(fake_ad(), tools=fake_tools(), config=config).result
     assert result.evaluations == population_size * (generations + 1)
     assert result.status in ("kept", "edited")
 
 
 def test_a_budget_of_one_keeps_the_original() -> None:
-    config = EditorConfig(population_size=1, generations=0)
+    config = EditorConfig(edit_look=False, population_size=1, generations=0)
     assert edit_creative(fake_ad(), tools=fake_tools(), config=config).result.status == "kept"
 
 
@@ -444,7 +444,9 @@ def test_rendered_candidates_below_the_realism_floor_do_not_lead() -> None:
 def test_the_knee_is_smaller_and_keeps_most_of_the_gain() -> None:
     sizes = {}
     for name in ("knee", "best"):
-        outcome = edit_creative(fake_ad(), tools=fake_tools(), config=EditorConfig(seed=1, pick=name, identity_floor=0.0))
+        outcome = edit_creative(
+            fake_ad(), tools=fake_tools(), config=EditorConfig(edit_look=False, seed=1, pick=name, identity_floor=0.0)
+        )
         sizes[name] = (outcome.verdict.low, sum(abs(edit.strength) for edit in outcome.result.edits))
     assert sizes["knee"][1] <= sizes["best"][1]
     assert 0.8 * sizes["best"][0] - 1e-9 <= sizes["knee"][0] <= sizes["best"][0]
@@ -469,7 +471,7 @@ print(summarise())
 
 
 def summarise() -> str:
-    config = EditorConfig(population_size=8, generations=4, seed=9)
+    config = EditorConfig(edit_look=False, population_size=8, generations=4, seed=9)
     outcome = edit_creative(fake_ad(), tools=fake_tools(), config=config)
     return f"{ {**outcome.result.as_dict(), 'seconds': 0} } {outcome.image_u8.tobytes().hex()[:2000]}"
 
@@ -483,11 +485,11 @@ def test_same_seed_same_result_in_another_process() -> None:
 
 def test_wrong_settings_are_named_together() -> None:
     with pytest.raises(ConfigError, match=r'pick must be one of knee, best, got "elbow".*num_finalists.*risk_aversion'):
-        EditorConfig(pick="elbow", num_finalists=0, risk_aversion=-1)
+        EditorConfig(edit_look=False, pick="elbow", num_finalists=0, risk_aversion=-1)
     with pytest.raises(ConfigError, match="identity_floor is a cosine"):
-        EditorConfig(identity_floor=1.5)
+        EditorConfig(edit_look=False, identity_floor=1.5)
     with pytest.raises(ConfigError, match=r"realism_floor must be 0 to 1, got -0\.1"):
-        EditorConfig(realism_floor=-0.1)
+        EditorConfig(edit_look=False, realism_floor=-0.1)
 
 
 def test_the_fake_picture_can_be_read_back() -> None:

@@ -12,7 +12,7 @@ from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import fake_ad, fake_tools
 
-QUICK = EditorConfig(population_size=12, generations=5, identity_floor=0.5, seed=3)
+QUICK = EditorConfig(edit_look=False, population_size=12, generations=5, identity_floor=0.5, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_search_that_ended_itself_says_so_and_a_kept_ad_marks_nothing() -> Non
     def sober(f: CreativeFeatures) -> float:
         return -3.0 - 0.1 * float(np.square(f.face_attributes).sum())
 
-    config = replace(EditorConfig(), population_size=6, generations=25, num_headlines=0, num_descriptions=0)
+    config = replace(EditorConfig(edit_look=False), population_size=6, generations=25, num_headlines=0, num_descriptions=0)
     result = edit_creative(fake_ad(), tools=fake_tools(hacked, judge=sober), config=config).result
     assert result.search.stopped_itself is True
     assert len(result.search.curve) < 26

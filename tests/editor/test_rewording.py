@@ -87,7 +87,9 @@ def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools()
     for model in (tools.predictor, tools.judge, tools.auditor):
         model.spread = lambda features: 0.1  # type: ignore[attr-defined]
-    found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4, identity_floor=0.0))
+    found = edit_creative(
+        ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0)
+    )
     for headline, status in (("Dry feet all day", "edited"), ("Buy shoes", "kept")):
         result = reword(ad, replace(found, image_u8=ad.image_u8), headline, "Good shoes.", tools).result
         assert result.status == status
@@ -110,7 +112,9 @@ def test_new_words_stand_beside_the_edited_button_picture_and_scene() -> None:
     ad, tools = fake_ad(description="Good shoes.", cta="Shop now"), fake_tools()
     predictor = Buttons(bumpy_surface)
     tools = replace(tools, predictor=predictor, judge=predictor, auditor=predictor)
-    found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4, identity_floor=0.0))
+    found = edit_creative(
+        ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0)
+    )
     others = tuple(
         Edit(face=-1, direction=name, strength=strength) for name, strength in (("exposure", 0.5), ("scene", 2.0), ("cta", 0.0))
     )
@@ -129,7 +133,7 @@ def test_new_words_stand_beside_the_edited_button_picture_and_scene() -> None:
 
 def test_words_that_bring_no_gain_keep_the_ad_as_it_was() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
-    found = edit_creative(ad, tools=tools, config=EditorConfig(population_size=12, generations=4))
+    found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
     kept = reword(ad, found, "Buy shoes", "Good shoes.", tools)
     assert (kept.result.status, kept.result.edits, kept.result.headline_edited) == ("kept", (), "Shoes")
     assert kept.result.ctr_edited == kept.result.ctr_original
@@ -139,7 +143,7 @@ def test_words_that_bring_no_gain_keep_the_ad_as_it_was() -> None:
 
 def test_new_words_are_judged_by_the_settings_of_the_edit() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
-    config = EditorConfig(population_size=12, generations=4, min_uplift=0.3)
+    config = EditorConfig(edit_look=False, population_size=12, generations=4, min_uplift=0.3)
     found = edit_creative(ad, tools=tools, config=config)
     refused = reword(ad, found, "Shoes for rain", "Good shoes.", tools).result  # worth 0.2
     assert refused.status == "kept"

@@ -19,7 +19,7 @@ from adcreative.editor.preparation.lines import offer_buttons
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import FakeAnalyzer, FakePredictor, fake_ad, fake_tools
 
-QUICK = EditorConfig(population_size=12, generations=5, seed=3, identity_floor=-1.0)
+QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
 SIDE = 48
 
 

@@ -16,7 +16,7 @@ from adcreative.encoders.picture_words.ink import luminance
 from adcreative.encoders.picture_words.reader import TextReading
 
 MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 level AA
-MAX_NUDGE = 0.35
+MAX_NUDGE, INKS = 0.35, ((22, 24, 30), (255, 255, 255))
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
 CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
@@ -95,9 +95,9 @@ def find_faults(
 
 
 def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting) -> tuple[int, int, int]:
-    """Return the colour of the old letters, or one a little lighter or darker where it misses MIN_CONTRAST by little.
+    """Return the colour of the old letters; where it misses MIN_CONTRAST a lighter or darker one, at worst near black or white.
 
-    At most MAX_NUDGE of white or black is mixed in; when that is not enough the colour is returned as it is.
+    At most MAX_NUDGE of white or black is mixed in; only when that is not enough another ink is taken.
     """
     for share in np.linspace(0.0, MAX_NUDGE, 8):
         for end in (0.0, 255.0):
@@ -105,7 +105,7 @@ def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setti
             nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
             if _least_contrast(erased_u8, setting, nudged) >= MIN_CONTRAST:
                 return nudged
-    return colour
+    return max(INKS, key=lambda ink: _least_contrast(erased_u8, setting, ink))
 
 
 def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> Iterator[str]:

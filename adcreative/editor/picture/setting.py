@@ -34,6 +34,7 @@ NAMES = {"headline": "headline", "description": "description", "cta": "button"}
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
 MIN_LIKENESS = 0.22  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
+NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD = 0.75  # heights of a label's letters between it and the end of its button
 MAX_REMEMBERED = 64
@@ -43,13 +44,15 @@ MAX_REMEMBERED = 64
 class TextChange:
     """What setting an ad's words does to its picture.
 
-    mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; left: fields whose
+    mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; inked: those
+    among them that took another ink, as the old one has too little contrast; left: fields whose
     text stands in the picture and could not be set, with the reason.
     """
 
     mask: np.ndarray = field(repr=False)
     pixels: np.ndarray = field(repr=False)
     done: tuple[str, ...] = ()
+    inked: tuple[str, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, image_u8: np.ndarray) -> np.ndarray:
@@ -62,7 +65,8 @@ class TextChange:
         told = [f"the {NAMES[name]} in the picture stays as it was: {why}" for name, why in self.left.items()]
         if self.done:
             names = [NAMES[name] for name in self.done]
-            told.insert(0, f"{' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))} set into the picture")
+            ink = " (in another ink, as the old one had too little contrast)" if self.inked else ""
+            told.insert(0, f"{' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))} set into the picture{ink}")
         return "; ".join(told)
 
 
@@ -102,7 +106,7 @@ class TextSetter:
         return self._remembered[key]
 
     def _set_all(self, edited: Creative) -> TextChange:
-        picture, done, left = self._image_u8, [], {}
+        picture, done, inked, left = self._image_u8, [], [], {}
         changed = np.zeros(picture.shape[:2], bool)
         blocks = dict(self.homes)
         for name in FIELDS:
@@ -119,9 +123,11 @@ class TextSetter:
                 left[name] = found
                 continue
             picture, mask, blocks[name] = found
+            if float(np.linalg.norm(np.subtract(blocks[name].colour, self.homes[name].colour))) > NEW_INK:
+                inked.append(name)
             changed |= mask
             done.append(name)
-        return TextChange(mask=changed, pixels=picture, done=tuple(done), left=left)
+        return TextChange(mask=changed, pixels=picture, done=tuple(done), inked=tuple(inked), left=left)
 
     def _set_one(
         self, picture: np.ndarray, name: str, text: str, others: Sequence[TextBlock]
@@ -151,7 +157,7 @@ class TextSetter:
             faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader)
             if not faults:
                 lines = tuple(replace(block.lines[0], text=line.text, box=line.box, angle_deg=0.0) for line in setting.lines)
-                return after, changed, replace(home, lines=lines)
+                return after, changed, replace(home, lines=lines, colour=colour)
         return "; ".join(faults)
 
     def _match(self, name: str, text: str) -> FontMatch | None:

@@ -114,7 +114,7 @@ def _open_whole_picture(
         return None, None
     boxes = [face.box_xyxy_px for face in faces]
     protection = protect(image_u8, boxes, session.mask() if session is not None else None)
-    adjuster = PictureAdjuster(image_u8, protection) if config.edit_look else None
+    adjuster = PictureAdjuster(image_u8, protection, config.look_reach) if config.edit_look else None
     if tools.scene_painter is None:
         return adjuster, None
     scenes = paint_scenes(

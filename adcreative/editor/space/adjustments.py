@@ -25,14 +25,18 @@ _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709
 class PictureAdjuster:
     """Applies global adjustments to one picture. low, high [5]: the range of each; both are 0 for what it does not allow."""
 
-    def __init__(self, image_u8: np.ndarray, protection: Protection) -> None:
-        """Find the tightest crop of the picture [H, W, 3] that cuts none of what is protected."""
+    def __init__(self, image_u8: np.ndarray, protection: Protection, reach: float = 1.0) -> None:
+        """Find the tightest crop of the picture [H, W, 3] that cuts none of what is protected.
+
+        Args:
+            reach: share (0..1) of each range that may be used.
+        """
         height, width = image_u8.shape[:2]
         self._tightest = tightest_crop(protection.frame(), height, width)
         x0, _, x1, _ = self._tightest
         can_crop = 1.0 - (x1 - x0) / width >= MIN_CROP
-        self.low = np.array([-1.0, -1.0, -1.0, -1.0, 0.0])
-        self.high = np.array([1.0, 1.0, 1.0, 1.0, float(can_crop)])
+        self.low = reach * np.array([-1.0, -1.0, -1.0, -1.0, 0.0])
+        self.high = reach * np.array([1.0, 1.0, 1.0, 1.0, float(can_crop)])
 
     def apply(self, image_u8: np.ndarray, adjustments: np.ndarray) -> np.ndarray:
         """Return the picture [H, W, 3], uint8, with adjustments [5] applied; same size.

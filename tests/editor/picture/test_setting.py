@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
+from adcreative.editor.picture import acceptance
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.setting import TextSetter, find_homes
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
@@ -72,11 +73,17 @@ def test_a_text_that_does_not_read_back_leaves_the_picture_as_it_was() -> None:
     assert change.note.startswith('the headline in the picture stays as it was: it is read back as "Rset')
 
 
-def test_a_text_without_contrast_is_not_set() -> None:
-    ground = np.full((480, 480, 3), 95, np.uint8)  # dark ink on grey: 2.6
-    change = setter(drawn_ad(ground)).change(replace(AD, headline="Rest"))
-    assert "contrast" in change.left["headline"]
-    assert "4.5 is needed" in change.left["headline"]
+def test_a_text_whose_ink_has_too_little_contrast_takes_another_and_says_so() -> None:
+    picture = drawn_ad(np.full((480, 480, 3), 95, np.uint8))  # dark ink on grey: 2.6
+    change = setter(picture, reader=KnownReader(said=["Rest"])).change(replace(AD, headline="Rest"))
+    assert change.note == "headline set into the picture (in another ink, as the old one had too little contrast)"
+    assert (change.apply(picture)[change.mask] >= 250).any()  # white, 6.6
+
+
+def test_a_text_without_contrast_in_any_ink_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptance, "INKS", ((95, 95, 95),))
+    change = setter(drawn_ad(np.full((480, 480, 3), 95, np.uint8))).change(replace(AD, headline="Rest"))
+    assert change.left["headline"] == "its colour has a contrast of 1.0 with the ground; 4.5 is needed"
 
 
 def test_a_text_that_has_no_room_is_not_set() -> None:

@@ -1,0 +1,154 @@
+"""One ad in other shapes: parts that matter are kept whole, the ground around them is cut or extended.
+
+    crop     to the new shape as far as it keeps faces, text, logo and product with a margin
+    extend   what is still missing: the ground at the edge goes on, ever softer, with its own grain
+
+Pixels of the ad itself are moved, never resampled, so what was read in it reads the same. Content keeps clear of the parts that
+platforms cover with their own controls, as far as it fits. Knows pixels and boxes; no models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.errors import ConfigError
+
+RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}
+KEEP_FREE = {"9:16": (0.14, 0.20)}  # shares of the height, top and bottom, that stories and reels cover at least
+SAME_RATIO = 0.01  # relative difference up to which two shapes are one, as platforms count
+MARGIN = 0.04  # of the content's shorter side, kept around it when the picture is cut
+MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
+EDGE_DEPTH = 0.012  # of the shorter side: how deep the ground at the edge is looked at
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedPicture:
+    """A picture laid out for a shape. origin: where the old picture's upper left corner lies in it (px, may be negative).
+
+    extended: share of its area that is new ground. note: a weakness of the layout, "" when there is none.
+    """
+
+    ratio: str
+    image_u8: np.ndarray = field(repr=False)
+    origin: tuple[int, int]
+    extended: float
+    note: str = ""
+
+
+def parse_ratios(text: str) -> tuple[str, ...]:
+    """Return the shapes that a list such as "1:1,4:5" names, each once.
+
+    Raises:
+        ConfigError: one is not among RATIOS.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if unknown := [name for name in names if name not in RATIOS]:
+        raise ConfigError(f'no size is named "{unknown[0]}"; known: {", ".join(RATIOS)}')
+    return names
+
+
+def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int]) -> SizedPicture:
+    """Lay a picture [H, W, 3] out in a shape of RATIOS.
+
+    Args:
+        content_xyxy_px: box around all that has to stay whole; an empty one keeps nothing in particular.
+    """
+    height, width = image_u8.shape[:2]
+    wanted = RATIOS[ratio]
+    if abs(width / height / wanted - 1.0) <= SAME_RATIO:
+        return SizedPicture(ratio=ratio, image_u8=image_u8, origin=(0, 0), extended=0.0)
+    x0, y0, x1, y1 = _keep(content_xyxy_px, height, width)
+    if width / height > wanted:  # too wide: cut the sides as far as the content lets, then add above and below
+        new_width = max(x1 - x0, min(width, round(height * wanted)))
+        left = _slide(x0, x1, new_width, width)
+        new_height = max(height, round(new_width / wanted))
+        top = _above(y0, y1, height, new_height, ratio)
+        window = (-left, top, new_width, new_height)
+    else:  # too high
+        new_height = max(y1 - y0, min(height, round(width / wanted)))
+        top = _slide(y0, y1, new_height, height)
+        new_width = max(width, round(new_height * wanted))
+        window = ((new_width - width) // 2, -top, new_width, new_height)
+    laid = _extend(image_u8, *window)
+    shown = (min(window[2], width) * min(window[3], height)) / (window[2] * window[3])
+    content = (x1 - x0) * (y1 - y0) / (window[2] * window[3])
+    note = ""
+    if content < MIN_CONTENT:
+        note = f"the ad's content fills {content:.0%} of this shape; an ad made for it would use more"
+    return SizedPicture(ratio=ratio, image_u8=laid, origin=window[:2], extended=round(1.0 - shown, 4), note=note)
+
+
+def _keep(content: Sequence[int], height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the content's box with its margin, cut to the picture; the middle of the picture when there is no content."""
+    x0, y0, x1, y1 = content
+    if x1 <= x0 or y1 <= y0:
+        return width // 4, height // 4, width - width // 4, height - height // 4
+    margin = round(MARGIN * min(x1 - x0, y1 - y0))
+    return max(0, x0 - margin), max(0, y0 - margin), min(width, x1 + margin), min(height, y1 + margin)
+
+
+def _slide(start: int, stop: int, size: int, full: int) -> int:
+    """Return where a window of `size` begins that holds start..stop, its middle as near to theirs as the picture lets."""
+    middle = (start + stop - size) // 2
+    return max(0, min(middle, full - size, start), stop - size)
+
+
+def _above(y0: int, y1: int, height: int, new_height: int, ratio: str) -> int:
+    """Return how much ground is added above: half, or so that the content clears what the platform covers."""
+    added = new_height - height
+    free_top, free_bottom = (round(share * new_height) for share in KEEP_FREE.get(ratio, (0.0, 0.0)))
+    lowest = new_height - free_bottom - y1  # the content must not begin below this offset, nor above the next
+    top = added // 2 if lowest < free_top - y0 else min(max(added // 2, free_top - y0), lowest)
+    return int(min(max(top, 0), added))
+
+
+def _extend(image_u8: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
+    """Return a picture of width x height with the old one at left, top (negative: cut), its edges continued outward."""
+    old_height, old_width = image_u8.shape[:2]
+    columns, rows = np.arange(width) - left, np.arange(height) - top
+    inside_x, inside_y = (columns >= 0) & (columns < old_width), (rows >= 0) & (rows < old_height)
+    edge = _edge(image_u8)
+    laid = edge[np.clip(rows, 0, old_height - 1)][:, np.clip(columns, 0, old_width - 1)].astype(np.float32)
+    beyond = np.maximum.outer(_beyond(rows, old_height), _beyond(columns, old_width))
+    laid = _soften(laid, beyond)
+    rng = np.random.default_rng(width * height)
+    laid += rng.normal(0.0, _edge_grain(image_u8), laid.shape)
+    laid_u8 = laid.round().clip(0, 255).astype(np.uint8)
+    target = np.ix_(np.flatnonzero(inside_y), np.flatnonzero(inside_x))
+    laid_u8[target] = image_u8[np.ix_(rows[inside_y], columns[inside_x])]
+    return laid_u8
+
+
+def _beyond(places: np.ndarray, size: int) -> np.ndarray:
+    return np.maximum(np.maximum(-places, places - size + 1), 0).astype(np.float32)
+
+
+def _edge(image_u8: np.ndarray) -> np.ndarray:
+    """Return the picture with its outermost rows and columns averaged over a small depth, so that no speck is drawn out."""
+    depth = max(1, round(EDGE_DEPTH * min(image_u8.shape[:2])))
+    picture = image_u8.astype(np.float32)
+    picture[0], picture[-1] = picture[:depth].mean(axis=0), picture[-depth:].mean(axis=0)
+    picture[:, 0], picture[:, -1] = picture[:, :depth].mean(axis=1), picture[:, -depth:].mean(axis=1)
+    return picture
+
+
+def _soften(laid: np.ndarray, beyond: np.ndarray) -> np.ndarray:
+    """Blur the new ground the more the farther it lies from the old picture: lines that ran into the edge fade out."""
+    for reach in (4.0, 16.0, 48.0):
+        blurred = ndimage.gaussian_filter(laid, (reach / 2, reach / 2, 0.0), mode="nearest")
+        share = np.clip((beyond - reach / 2) / reach, 0.0, 1.0)[:, :, None]
+        laid = laid * (1.0 - share) + blurred * share
+    return laid
+
+
+def _edge_grain(image_u8: np.ndarray) -> float:
+    """Return the deviation (0..255) of the fine detail at the picture's edge."""
+    picture = image_u8.astype(np.float32)
+    fine = np.abs(picture - ndimage.gaussian_filter(picture, (1.5, 1.5, 0.0)))
+    depth = max(2, round(0.02 * min(image_u8.shape[:2])))
+    rim = np.concatenate([fine[:depth].ravel(), fine[-depth:].ravel(), fine[:, :depth].ravel(), fine[:, -depth:].ravel()])
+    return float(1.48 * np.median(rim))

@@ -1,0 +1,106 @@
+"""The account of the demo: earlier ads with results, and twelve new ones of the same brands as a feed would show them.
+
+The twelve are planned, not drawn: eight with people, two with a product only, two in another language, in all placements. Their
+people are cast from faces of the pool that were chosen by eye: sharp, even-lit, adults of several ages and origins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adcreative.errors import ConfigError
+from adcreative.market.lines import AdWords
+from adcreative.market.people import Casting
+from adcreative.market.plans import AdPlan, draw_plans
+from adcreative.market.rendering import AdDesign
+
+CAST = (6, 24, 17, 65, 36, 88, 52, 19, 68, 30, 11, 72)  # rows of the shipped pool
+SCALE, EARLIER_SCALE = 0.5, 0.3
+SPARE = 60  # ads planned beyond the earlier ones, of which the twelve are taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """One of the twelve: where it is shown, how it is laid out, how many people it has, and its words where they are given."""
+
+    placement: str
+    template: str
+    num_people: int
+    with_product: bool = True
+    category: str = ""
+    words: AdWords | None = None
+
+
+GERMAN = AdWords(
+    headline="Endlich gut schlafen", primary_text="Matratzen aus einer kleinen Werkstatt.",
+    description="100 Tage testen. Versand und Abholung gratis.", cta="Jetzt testen",
+)  # fmt: skip
+SPANISH = AdWords(
+    headline="Tu fin de semana junto al mar", primary_text="Hoteles con encanto, precios claros.",
+    description="Reserva hoy y paga cuando llegues.", cta="Reservar ahora",
+)  # fmt: skip
+SLOTS = (
+    Slot(placement="feed square", template="side", num_people=1),
+    Slot(placement="feed portrait", template="hero", num_people=1, with_product=False),
+    Slot(placement="link landscape", template="wide", num_people=1),
+    Slot(placement="feed square", template="card", num_people=0),
+    Slot(placement="feed square", template="side_left", num_people=1, with_product=False, category="home", words=GERMAN),
+    Slot(placement="story", template="hero", num_people=1),
+    Slot(placement="feed square", template="row", num_people=2, with_product=False),
+    Slot(placement="feed portrait", template="card", num_people=1),
+    Slot(placement="link landscape", template="wide_left", num_people=1, category="travel", words=SPANISH),
+    Slot(placement="feed portrait", template="hero", num_people=0),
+    Slot(placement="feed square", template="side", num_people=1, with_product=False),
+    Slot(placement="link landscape", template="wide", num_people=1, with_product=False),
+)
+
+
+def plan_showcase(
+    num: int, num_earlier: int, casting: Casting, *, rng: np.random.Generator
+) -> tuple[list[AdPlan], list[AdPlan]]:
+    """Return the plans of an account's earlier ads, and of `num` new ones (twelve at most), each of another of its brands.
+
+    Raises:
+        ConfigError: more new ads than are planned.
+    """
+    if not 1 <= num <= len(SLOTS):
+        raise ConfigError(f"the demo improves 1 to {len(SLOTS)} ads, got {num}.")
+    plans = list(draw_plans(num_earlier + SPARE, casting, scale=EARLIER_SCALE, rng=rng))
+    last = list({plan.brand.name: plan for plan in plans}.values())  # the last ad of each brand, and then the others
+    last += [plan for plan in reversed(plans) if not any(plan is one for one in last)]
+    people = _cast(casting)
+    new, taken = [], 0
+    for slot in SLOTS[:num]:
+        plan = next((plan for plan in last if plan.brand.category == slot.category), last[0])
+        last.remove(plan)
+        shown = [people[(taken + j) % len(people)] for j in range(slot.num_people)]
+        taken += slot.num_people
+        new.append(_fill(plan, slot, shown, rng))
+    held_out = {(plan.brand.name, plan.number) for plan in new}
+    earlier = [plan for plan in plans if (plan.brand.name, plan.number) not in held_out]
+    return _spread(earlier, num_earlier), new
+
+
+def _cast(casting: Casting) -> list[np.ndarray]:
+    """Return the codes of the people to cast; of another pool than the shipped one, its first."""
+    rows = [row for row in CAST if row < len(casting.codes)] or list(range(len(casting.codes)))
+    return [casting.codes[row] for row in rows]
+
+
+def _fill(plan: AdPlan, slot: Slot, people: Sequence[np.ndarray], rng: np.random.Generator) -> AdPlan:
+    codes = np.stack(people) if people else np.zeros((0, plan.face_codes.shape[-1]), np.float32)
+    seed = int(rng.integers(2**31)) if plan.design is None else plan.design.style_seed
+    design = AdDesign(
+        brand=plan.brand, placement=slot.placement, template=slot.template, with_product=slot.with_product, style_seed=seed,
+        scale=SCALE,
+    )  # fmt: skip
+    return replace(plan, design=design, words=slot.words or plan.words, face_codes=codes, person_codes=codes, test_id="")
+
+
+def _spread(plans: Sequence[AdPlan], num: int) -> list[AdPlan]:
+    """Return `num` plans taken evenly from all brands, in order."""
+    rows = np.unique(np.linspace(0, len(plans) - 1, min(num, len(plans))).round().astype(int))
+    return [plans[row] for row in rows]

@@ -1,0 +1,36 @@
+"""The shapes in which a delivered ad was laid out: small pictures with what they fit and what is weak about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adcreative.report import pictures
+
+SIZE_PX = 220
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeCard:
+    """One shape: its name, picture, formats that take it, and what is weak about it."""
+
+    ratio: str
+    picture: pictures.Preview
+    fits: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def list_sizes(row: Mapping[str, Any], image_dir: Path) -> tuple[SizeCard, ...]:
+    """List the shapes of a result whose pictures are there; empty when none was asked for."""
+    cards = []
+    for one in row.get("sizes") or ():
+        path = (image_dir.parent / str(one.get("image") or "")).resolve()
+        if not path.is_relative_to(image_dir.resolve()):
+            continue
+        shown = pictures.preview(pictures.read_picture(path), SIZE_PX)
+        if shown is not None:
+            fits, notes = tuple(map(str, one.get("fits") or ())), tuple(map(str, one.get("notes") or ()))
+            cards.append(SizeCard(ratio=str(one.get("ratio")), picture=shown, fits=fits, notes=notes))
+    return tuple(cards)

@@ -1,0 +1,73 @@
+"""The delivered picture of an ad in further shapes: laid out, scored, checked, and written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.creative import Creative
+from adcreative.delivery.placements import fit_picture
+from adcreative.editor.picture.sizes import SizedPicture, lay_out_size
+from adcreative.editor.space.protection import protect
+from adcreative.errors import CreativeError
+from adcreative.provenance.export import export_picture
+from adcreative.runs.folder import Makers
+
+if TYPE_CHECKING:
+    from adcreative.editor.editor import EditOutcome
+    from adcreative.editor.models import EditorTools
+
+
+def write_sizes(
+    creative: Creative,
+    outcome: EditOutcome,
+    ratios: Sequence[str],
+    tools: EditorTools,
+    out: Path,
+    *,
+    stem: str,
+    makers: Makers,
+) -> list[dict[str, Any]]:
+    """Lay the delivered picture of a winner out in each shape, score and check it, and write it into `out`/images.
+
+    Returns:
+        a row for each shape: ratio, image (path relative to `out`), width, height (px), ctr, extended (share of new ground),
+        fits (formats), notes. Empty for an ad that is kept as it was or has no picture.
+    """
+    result, image_u8 = outcome.result, outcome.image_u8
+    if image_u8 is None or result.status != "edited":
+        return []
+    delivered = replace(
+        creative, image_u8=image_u8, headline=result.headline_edited, description=result.description_edited,
+        cta=result.cta_edited,
+    )  # fmt: skip
+    content = protect(image_u8, [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]).frame()
+    sized = [lay_out_size(image_u8, ratio, content) for ratio in ratios]
+    extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
+    rows = []
+    for one, features in zip(sized, extracted, strict=True):
+        name = f"images/{stem}.{one.ratio.replace(':', 'x')}.png"
+        has_made_parts = one.extended > 0 or any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
+        export_picture(
+            out / name, one.image_u8, is_edited=has_made_parts, original_path=creative.image_path, result=result.as_dict(),
+            models=makers.models, signing=makers.signing,
+        )  # fmt: skip
+        rows.append(_describe(one, features, delivered, name, tools))
+    return rows
+
+
+def _describe(one: SizedPicture, features: Any, delivered: Creative, name: str, tools: EditorTools) -> dict[str, Any]:
+    height, width = one.image_u8.shape[:2]
+    fit, ctr = fit_picture((width, height), platform=delivered.platform), None
+    notes = [one.note] if one.note else []
+    if isinstance(features, CreativeError):
+        notes.append(f"it cannot be scored: {features.problem}")
+    else:
+        shown = replace(delivered, image_u8=one.image_u8)
+        ctr = tools.predictor.predict([shown], [features])[0].ctr
+    return {
+        "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.extended,
+        "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
+    }  # fmt: skip

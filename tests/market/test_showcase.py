@@ -1,0 +1,60 @@
+"""The demo's account: earlier ads with results, and new ones of the same brands that look like ads in a feed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adcreative.errors import ConfigError
+from adcreative.market import Market
+from adcreative.market.people import Casting
+from adcreative.market.showcase import GERMAN, SLOTS, SPANISH, plan_showcase
+
+
+def plans(face_codes: np.ndarray, num: int = 12, num_earlier: int = 200) -> tuple[list, list]:
+    return plan_showcase(num, num_earlier, Casting(face_codes), rng=np.random.default_rng(3))
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metadata.csv").open(encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_twelve_are_eight_with_people_two_products_two_in_another_language(face_codes: np.ndarray) -> None:
+    _, new = plans(face_codes)
+    foreign = [plan for plan in new if plan.words in (GERMAN, SPANISH)]
+    assert [len(foreign), sum(not len(plan.face_codes) for plan in new)] == [2, 2]
+    assert sum(len(plan.face_codes) > 0 and plan.words not in (GERMAN, SPANISH) for plan in new) == 8
+    assert {plan.design.placement for plan in new} == {slot.placement for slot in SLOTS}
+
+
+def test_each_new_ad_is_of_another_brand_whose_earlier_ads_are_in_the_account(face_codes: np.ndarray) -> None:
+    earlier, new = plans(face_codes)
+    assert len(earlier) == 200
+    assert len({plan.brand.name for plan in new}) == 12
+    assert {plan.brand.name for plan in new} <= {plan.brand.name for plan in earlier}
+    known = {(plan.brand.name, plan.number) for plan in earlier}
+    assert not known & {(plan.brand.name, plan.number) for plan in new}
+
+
+def test_more_new_ads_than_are_planned_are_refused(face_codes: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="the demo improves 1 to 12 ads, got 13"):
+        plans(face_codes, num=13)
+
+
+def test_an_account_and_its_new_ads_are_written_the_truth_outside(market: Market, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    truth = market.write_account(
+        tmp_path / "account", tmp_path / "creatives", 3, 12, seed=5, truth_path=tmp_path / "truth.json",
+        progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    earlier, new = rows(tmp_path / "account"), rows(tmp_path / "creatives")
+    assert (len(earlier), len(new)) == (12, 3)
+    assert all(int(row["impressions"]) >= 500 for row in earlier)
+    assert set(json.loads(truth.read_text())["creatives"]) == {row["ad_name"] for row in new}
+    assert told[-1] == (15, 15)
+    assert all((tmp_path / "creatives" / row["file_name"]).is_file() for row in new)

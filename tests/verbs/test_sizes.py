@@ -1,0 +1,50 @@
+"""Winners are laid out in further shapes, scored and checked; ads that are kept are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+from adcreative.creative import Creative, EditResult
+from adcreative.report.sizes import list_sizes
+from adcreative.runs.folder import Makers
+from adcreative.verbs.sizes import write_sizes
+from tests.encoders.picture_words.drawn_ads import drawn_ad
+from tests.verbs.test_read_pictures import Extractor, Predictor
+
+
+def outcome(status: str) -> SimpleNamespace:
+    result = EditResult(file_name="ad.png", status=status, headline_edited="Sleep well", cta_edited="Go")
+    return SimpleNamespace(result=result, image_u8=drawn_ad())
+
+
+def write(tmp_path: Path, status: str = "edited") -> list[dict]:
+    tools = SimpleNamespace(analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor())
+    ad, ratios = Creative(file_name="ad.png", platform="meta"), ("1:1", "9:16", "1.91:1")
+    return write_sizes(ad, outcome(status), ratios, tools, tmp_path, stem="00001-ad", makers=Makers())
+
+
+def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -> None:
+    square, story, wide = write(tmp_path)
+    assert (square["width"], square["height"], square["extended"]) == (480, 480, 0.0)
+    assert story["height"] / story["width"] > 1.75
+    assert "Meta stories and reels" in story["fits"]
+    assert wide["ctr"] == len("Sleep well") / 1000
+    for row in (square, story, wide):
+        assert np.asarray(Image.open(tmp_path / row["image"])).shape[:2] == (row["height"], row["width"])
+
+
+def test_an_ad_that_is_kept_has_no_further_shapes(tmp_path: Path) -> None:
+    assert write(tmp_path, "kept") == []
+    assert not (tmp_path / "images").exists()
+
+
+def test_the_report_shows_the_shapes_and_nothing_outside_its_folder(tmp_path: Path) -> None:
+    rows = write(tmp_path)
+    Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
+    shown = list_sizes({"sizes": [*rows, {"ratio": "1:1", "image": "secret.png"}]}, tmp_path / "images")
+    assert [one.ratio for one in shown] == ["1:1", "9:16", "1.91:1"]
+    assert list_sizes({}, tmp_path) == ()
