@@ -66,6 +66,15 @@ def load_config(
     return build_config(cls, values, where=str(path) if path is not None else "the given options")
 
 
+def read_sections(path: Path) -> list[str]:
+    """Return the names of what stands at the top of a TOML file, sections and loose keys.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return list(_read_toml(Path(path), ""))
+
+
 def build_config(cls: type[ConfigT], values: Mapping[str, Any], *, where: str = "the given options") -> ConfigT:
     """Build `cls` from plain values, such as a parsed TOML table or the `config` entry of a manifest.
 

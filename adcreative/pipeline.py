@@ -32,6 +32,7 @@ from adcreative.verbs.benchmark import benchmark
 from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
 from adcreative.verbs.campaign import export, import_results, plan_test, read_out
 from adcreative.verbs.check import check, check_picture, check_words, read_placements
+from adcreative.verbs.compress import CompressSummary, compress
 from adcreative.verbs.convert_weights import convert_weights
 from adcreative.verbs.demo import demo
 from adcreative.verbs.describe import describe
@@ -63,6 +64,7 @@ __all__ = [
     "BarsSummary",
     "BatchConfig",
     "ColumnView",
+    "CompressSummary",
     "ExportedModel",
     "Finding",
     "LogSummary",
@@ -79,6 +81,7 @@ __all__ = [
     "check_approved",
     "check_picture",
     "check_words",
+    "compress",
     "convert_weights",
     "demo",
     "describe",

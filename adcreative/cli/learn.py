@@ -113,3 +113,33 @@ def inspect_log(
 
     with verb():
         say(pipeline.inspect_log(log, out), nl=False)
+
+
+@commands.command(rich_help_panel=PANEL)
+def compress(
+    model: Annotated[Path, typer.Argument(help="Folder that train --schema wrote for an impression log.")],
+    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the smaller model and its report to.")],
+    method: Annotated[
+        str, typer.Option(help="values, dims, rows-dims, hash, low-rank, distil; several one after another: hash,low-rank.")
+    ],
+    budget: Annotated[float, typer.Option(help="Share that is to be left, such as 0.25, for dims, hash and low-rank.")] = 0.0,
+    settings: Annotated[Path | None, typer.Option(help="TOML with a section for each method, and [tuning].")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model of an impression log smaller and faster, and report what that costs: compression.html in OUT.
+
+    Example: adcreative compress log-model/ --data impressions.parquet --method low-rank --budget 0.5 --out small/
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.compress(
+            model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
+    finish(summary, "method{s} applied", as_json=as_json)
+    for line in () if as_json else summary.lines:
+        say(line)

@@ -20,6 +20,7 @@ from adcreative.config import build_config
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
+from adcreative.ctr.inputs.small_tables import build_structure, check_places, pack_zeros, read_structure, unpack_zeros
 from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.nn.folding import fold_batch_norms
 from adcreative.errors import ArtifactError, ConfigError
@@ -110,7 +111,8 @@ def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
 class LogModel:
     """A trained network with the encoding of its log.
 
-    metrics: of the validation rows; content_hash: of the artefact it was loaded from, "" before.
+    metrics: of the validation rows; content_hash: of the artefact it was loaded from, "" before. made_smaller: what compression
+    did, step by step.
     """
 
     name: str
@@ -120,6 +122,7 @@ class LogModel:
     network: LogNetwork
     metrics: dict[str, Any]
     content_hash: str = ""
+    made_smaller: tuple[dict[str, Any], ...] = ()
 
     @torch.no_grad()
     def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
@@ -152,9 +155,11 @@ class LogModel:
     def save(self, model_dir: Path) -> str:
         """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
         tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        tensors = pack_zeros(tensors) if self.made_smaller else tensors
         notes = {
             "network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim,
-            "encoding": self.encoding.as_dict(), "metrics": self.metrics,
+            "encoding": self.encoding.as_dict(), "metrics": self.metrics, "structure": read_structure(self.network),
+            "made_smaller": list(self.made_smaller),
         }  # fmt: skip
         return save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
 
@@ -172,12 +177,16 @@ class LogModel:
             encoding = LogEncoding.from_dict(notes["encoding"])
             config = build_config(find_network(name).config, notes["network_config"], where=str(model_dir))
             network = LogNetwork(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
-            network.load_state_dict({key: torch.from_numpy(value) for key, value in artifact.tensors.items()}, strict=True)
+            build_structure(network, notes.get("structure", {}))
+            tensors = unpack_zeros(artifact.tensors, {key: one.shape for key, one in network.state_dict().items()})
+            network.load_state_dict({key: torch.from_numpy(value) for key, value in tensors.items()}, strict=True)
+            check_places(network)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(
                 f"the parts of the model in {model_dir} do not fit together ({error}); train it again"
             ) from error
-        return cls(name, encoding, config, dim, network.eval(), notes["metrics"], artifact.content_hash)
+        steps = tuple(notes.get("made_smaller", ()))
+        return cls(name, encoding, config, dim, network.eval(), notes["metrics"], artifact.content_hash, steps)
 
 
 def _chunks(rows: LogRows) -> Iterator[LogRows]:

@@ -39,6 +39,7 @@ from tests.delivery.conftest import result_row
 from tests.delivery.test_campaign_verbs import write_results
 from tests.fake_models import Outcome
 from tests.stylegan.foreign import originals
+from tests.verbs.test_train_log import QUICK, make_log
 
 COMMANDS = command_docs()[1:]
 WORDING_DIM = 397  # what the shipped predictor was fitted with
@@ -146,6 +147,17 @@ def _write_creatives(folder: Path, num: int) -> Path:
     return write_csv(folder / "metadata.csv", rows)
 
 
+def _train_on_log(root: Path) -> None:
+    """Write impressions, and a small network trained on them, as train --schema leaves it."""
+    make_log(8000)[["user_id", "click", "placement", "style"]].to_parquet(root / "impressions.parquet")
+    (root / "log-schema.toml").write_text('label = "click"\nuser = "user_id"\ncategorical = ["placement", "style"]\n')
+    (root / "quick.toml").write_text(QUICK.replace("max_epochs = 5", "max_epochs = 1") + "[network]\nhidden_dims = [32, 32]\n")
+    pipeline.train_log(
+        root / "impressions.parquet", root / "log-model", schema=root / "log-schema.toml", network="dnn",
+        settings=root / "quick.toml",
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the examples name: creatives, a run, a plan, results, a picture, products, weights."""
@@ -160,7 +172,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
     write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
-    pd.DataFrame({"click": [0, 1], "placement": ["feed", "story"]}).to_parquet(root / "impressions.parquet")
+    _train_on_log(root)
     answers = [
         {"person": f"P{who}", "creative": f"Ad {ad}", "rating": (who * ad) % 5 + 1, "openness": who % 7}
         for who in range(30)

@@ -1,0 +1,64 @@
+"""What a model costs and what it is worth: numbers it holds, bytes, rows a second, predictions on the rows held back."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from adcreative.ctr.compression.tuning import predict_clicks
+from adcreative.ctr.inputs.log_encoding import LogRows
+from adcreative.ctr.log_network import LogModel, build_batch
+
+SPEED_ROWS, SPEED_ROUNDS = 4096, 9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Point:
+    """A model as it was after a step.
+
+    numbers: stored weights that are not zero. weight_bytes: of all weights in memory. disk_bytes: of the saved folder.
+    predicted: click probabilities of the rows held back.
+    """
+
+    name: str
+    model: LogModel
+    numbers: int
+    weight_bytes: int
+    disk_bytes: int
+    predicted: np.ndarray
+
+
+def measure_point(name: str, model: LogModel, held: LogRows) -> Point:
+    """Measure a model; its speed is measured later, beside the others (`measure_speeds`)."""
+    state = model.network.state_dict().values()
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+        disk_bytes = sum(path.stat().st_size for path in (Path(folder) / "model").iterdir())
+    return Point(
+        name=name, model=model, numbers=sum(int((one != 0).sum()) for one in state if one.is_floating_point()),
+        weight_bytes=sum(one.numel() * one.element_size() for one in state), disk_bytes=disk_bytes,
+        predicted=predict_clicks(model.network, held),
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def measure_speeds(networks: Sequence[nn.Module], rows: LogRows) -> list[float]:
+    """Return rows a second of each network, by turns on the same rows, the median of rounds; encoding rows is not counted."""
+    batch = build_batch(rows.rows(np.resize(np.arange(len(rows)), SPEED_ROWS)))
+    spent: list[list[float]] = [[] for _ in networks]
+    for turn in range(SPEED_ROUNDS + 1):
+        for network, times in zip(networks, spent, strict=True):
+            network.eval()
+            started_s = time.perf_counter()
+            network(batch)
+            if turn:  # the first round warms up
+                times.append(time.perf_counter() - started_s)
+    return [SPEED_ROWS / statistics.median(times) for times in spent]

@@ -1,0 +1,53 @@
+"""Every way to make a model of a log smaller, by the name that `compress --method` takes. One literal dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.config import did_you_mean
+from adcreative.ctr.compression.dims import DimsConfig, compress_dims
+from adcreative.ctr.compression.distillation import DistilConfig, compress_distil
+from adcreative.ctr.compression.hashing import HashConfig, compress_hash
+from adcreative.ctr.compression.low_rank import LowRankConfig, compress_low_rank
+from adcreative.ctr.compression.rows_dims import RowsDimsConfig, compress_rows_dims
+from adcreative.ctr.compression.values import ValuesConfig, compress_values
+from adcreative.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """compress: (model, work, config) -> what was done; it changes the model's network, or returns a "student" in its place.
+
+    has_budget: whether a share that is left can be asked for.
+    """
+
+    compress: Callable[..., dict[str, Any]]
+    config: type[Any]
+    has_budget: bool
+
+
+METHODS: Mapping[str, Method] = {
+    "values": Method(compress=compress_values, config=ValuesConfig, has_budget=False),
+    "dims": Method(compress=compress_dims, config=DimsConfig, has_budget=True),
+    "rows-dims": Method(compress=compress_rows_dims, config=RowsDimsConfig, has_budget=False),
+    "hash": Method(compress=compress_hash, config=HashConfig, has_budget=True),
+    "low-rank": Method(compress=compress_low_rank, config=LowRankConfig, has_budget=True),
+    "distil": Method(compress=compress_distil, config=DistilConfig, has_budget=False),
+}
+
+
+def find_methods(names: str) -> list[str]:
+    """Return the methods of a list such as "hash,low-rank", in the order given.
+
+    Raises:
+        ConfigError: there is no such method, or one is named twice.
+    """
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    for name in found:
+        if name not in METHODS:
+            raise ConfigError(f'no method "{name}". {did_you_mean(name, METHODS)}')
+    if not found or len(set(found)) < len(found):
+        raise ConfigError(f"name each method once, such as hash,low-rank; known: {', '.join(METHODS)}")
+    return found

@@ -1,0 +1,142 @@
+"""The short training in which a compressed network finds its weights again: Adam, best epoch by the rows to choose by.
+
+The start counts as an epoch, so that tuning never makes a network worse on those rows.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adcreative.ctr.compression.rows import CompressionRows, clicks_of
+from adcreative.ctr.inputs.log_encoding import LogRows
+from adcreative.ctr.log_network import build_batch
+from adcreative.ctr.training.streamed import add_penalty_gradient
+from adcreative.errors import ConfigError, TrainingError
+from adcreative.metrics.binary import log_loss
+from adcreative.progress import Progress, ShouldStop, never, silent
+
+PREDICT_ROWS = 4096
+MAX_GRADIENT_NORM = 10.0
+
+
+class StoppedError(Exception):
+    """Somebody asked to stop; nothing was written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig:
+    """epochs 0: nothing is tuned. embedding_regularizer: as in training."""
+
+    epochs: int = 2
+    learning_rate: float = 3e-4
+    batch_size: int = 2048
+    embedding_regularizer: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 2 or not 0 < self.learning_rate < 1:
+            raise ConfigError(
+                f"epochs must be at least 0, batch_size 2, learning_rate in 0..1; got {self.epochs}, {self.batch_size}, "
+                f"{self.learning_rate}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What every method needs beside the model: rows, the one source of chance, how to tune, and whom to tell."""
+
+    rows: CompressionRows
+    seed: int = 0
+    tuning: TuneConfig = field(default_factory=TuneConfig)
+    progress: Progress = silent
+    should_stop: ShouldStop = never
+
+    def generator(self) -> torch.Generator:
+        """Return a new source of chance for torch."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def rng(self, *part: int) -> np.random.Generator:
+        """Return a new source of chance for numpy."""
+        return np.random.default_rng([self.seed, *part])
+
+
+def tune(
+    network: Any, work: Work, config: TuneConfig, *, penalty: Callable[[], Tensor] | None = None,
+    after_step: Callable[[int], None] | None = None, keeps_best: bool = True,
+    learning_rates: Mapping[int, float] | None = None,
+) -> list[float]:  # fmt: skip
+    """Train a network in place, and leave it in eval mode; return the log-loss of the rows to choose by, before and each epoch.
+
+    Args:
+        penalty: added to the mean loss of each step. after_step: told the number of steps done, such as to hold zeros.
+        keeps_best: leave the weights of the best epoch, the start included; otherwise those of the last.
+        learning_rates: of parameters that have one of their own, by id().
+    Raises:
+        TrainingError: the loss is not finite. StoppedError: asked to stop.
+    """
+    losses = [choose_loss(network, work.rows)]
+    best = copy.deepcopy(network.state_dict())
+    own = learning_rates or {}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam([{"params": [p], "lr": own.get(id(p), config.learning_rate)} for p in trained])
+    num_steps, step = config.epochs * -(-work.rows.train.num_rows // config.batch_size), 0
+    for epoch in range(config.epochs):
+        network.train()
+        for rows in work.rows.train.iter_batches(config.batch_size, rng=work.rng(epoch)):
+            if work.should_stop():
+                raise StoppedError
+            if len(rows) < 2:
+                continue
+            optimizer.zero_grad(set_to_none=True)
+            loss = mean_loss(network, rows)
+            total = loss if penalty is None else loss + penalty()
+            if not torch.isfinite(total):
+                raise TrainingError("the loss is not finite; lower the learning rate of the compression")
+            total.backward()  # type: ignore[no-untyped-call]
+            add_penalty_gradient(network, config.embedding_regularizer)
+            nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
+            optimizer.step()
+            step += 1
+            if after_step is not None:
+                after_step(step)
+            work.progress("tuning", step, num_steps)
+        losses.append(choose_loss(network, work.rows))
+        if losses[-1] <= min(losses):
+            best = copy.deepcopy(network.state_dict())
+    if keeps_best:
+        network.load_state_dict(best)
+    network.eval()
+    return losses
+
+
+def mean_loss(network: Any, rows: LogRows) -> Tensor:
+    """Return the mean loss of rows: the network's own, or binary cross-entropy."""
+    logits, labels = network(build_batch(rows)), torch.from_numpy(np.ascontiguousarray(rows.labels))
+    own = getattr(network, "loss", None)
+    if own is not None:
+        found: Tensor = own(logits, labels) / len(rows)
+        return found
+    return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+@torch.no_grad()
+def predict_clicks(network: Any, rows: LogRows) -> np.ndarray:
+    """Return click probabilities [N] in eval mode."""
+    network.eval()
+    parts = []
+    for start in range(0, len(rows), PREDICT_ROWS):
+        logits = network(build_batch(rows.rows(slice(start, start + PREDICT_ROWS))))
+        parts.append(torch.sigmoid((logits if logits.ndim == 1 else logits[:, 0]).double()).numpy())
+    return np.concatenate(parts)
+
+
+def choose_loss(network: Any, rows: CompressionRows) -> float:
+    """Return the log-loss of the rows to choose by."""
+    return log_loss(clicks_of(rows.choose), predict_clicks(network, rows.choose))

@@ -1,0 +1,60 @@
+"""A linear layer of low rank, and how it takes another's place in a network.
+
+y = U (A x + a) + c,  A [r, in],  U [out, r]:  r (in + out) multiplications in place of in * out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+
+class FactoredLinear(nn.Module):
+    """Two linear layers one after the other, rank numbers between them, no activation."""
+
+    def __init__(self, first: nn.Linear, second: nn.Linear) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    @classmethod
+    def empty(cls, in_dim: int, out_dim: int, rank: int) -> FactoredLinear:
+        """Return a layer of these sizes whose weights are not set."""
+        return cls(nn.utils.skip_init(nn.Linear, in_dim, rank), nn.utils.skip_init(nn.Linear, rank, out_dim))
+
+    @property
+    def rank(self) -> int:
+        return self.first.out_features
+
+    @property
+    def in_features(self) -> int:
+        return self.first.in_features
+
+    @property
+    def out_features(self) -> int:
+        return self.second.out_features
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return [..., out] for values [..., in]."""
+        found: Tensor = self.second(self.first(values))
+        return found
+
+    def fold(self) -> nn.Linear:
+        """Return the one layer with the same outputs."""
+        layer = nn.utils.skip_init(nn.Linear, self.in_features, self.out_features)
+        with torch.no_grad():
+            layer.weight.copy_(self.second.weight @ self.first.weight)
+            layer.bias.copy_(self.second.weight @ self.first.bias + self.second.bias)
+        return layer
+
+
+def factored_layers(network: nn.Module) -> Iterator[tuple[str, FactoredLinear]]:
+    """Yield every factored layer of a network with its place."""
+    return ((name, one) for name, one in network.named_modules() if isinstance(one, FactoredLinear))
+
+
+def replace_layer(network: nn.Module, name: str, layer: nn.Module) -> None:
+    """Put a layer in the place `name` (as in `named_modules`) of a network."""
+    parent, _, own = name.rpartition(".")
+    setattr(network.get_submodule(parent), own, layer)

@@ -1,0 +1,182 @@
+"""The verb `compress`: a smaller model of an impression log, and a report of what it costs. Loads no torch until called."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.artifacts import MANIFEST, dump_json, write_atomically
+from adcreative.catalog.formats.logs import log_columns
+from adcreative.catalog.log_schema import check_columns
+from adcreative.config import did_you_mean, load_config, read_sections
+from adcreative.errors import CatalogError, ConfigError
+from adcreative.report.compression import recommend, render_compression
+from adcreative.verbs.use_log import is_log_model
+
+if TYPE_CHECKING:
+    from adcreative.ctr.compression.comparison import Point
+    from adcreative.ctr.compression.rows import CompressionRows
+    from adcreative.ctr.compression.tuning import Work
+    from adcreative.ctr.log_network import LogModel
+
+__all__ = ["CompressSummary", "compress"]
+
+REPORT, PAGE = "compression.json", "compression.html"
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressSummary:
+    """The folder of the smaller model, its sizes and figures beside those before, and what to make of them.
+
+    done: methods applied. points: before and after each method, as in compression.json.
+    """
+
+    path: Path
+    done: int
+    points: tuple[dict[str, Any], ...] = ()
+    recommendation: str = ""
+    failed: int = 0
+    stopped: bool = False
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    forecast: None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """One line a point, then the recommendation."""
+        return [
+            f"{one['name']}: {one['numbers']:,} numbers, {one['disk_bytes']:,} bytes on disk, "
+            f"{one['rows_per_s']:,.0f} rows a second, AUC {one['auc']:.4f}"
+            for one in self.points
+        ] + ([self.recommendation] if self.recommendation else [])
+
+
+def compress(
+    model: Path,
+    data: Path,
+    out: Path,
+    *,
+    method: str,
+    budget: float = 0.0,
+    settings: Path | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> CompressSummary:
+    """Make a model of an impression log smaller and faster; write it into `out`, with a report of what that costs.
+
+    Methods are applied in the order given: values (drop values by gates), dims (zero most numbers of the tables), rows-dims
+    (drop rows, cut widths), hash (a row for each cluster of ids), low-rank (factor tables and layers), distil (a student).
+    The report compares before and after on rows that were neither learnt from nor chosen by: the test rows, or half of the
+    validation rows.
+
+    Args:
+        model: a folder that `train` wrote for a log. data: the log it was trained on. method: such as "hash,low-rank".
+        budget: share that is to be left, for dims, hash and low-rank. settings: TOML, a section for each method, and [tuning].
+    Raises:
+        ConfigError: a method, a setting, the model and the data do not fit, or a budget cannot be met.
+        CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to tell a difference.
+        ArtifactError: as `LogModel.load`.
+    """
+    started_s, model, data, out = time.monotonic(), Path(model), Path(data), Path(out)
+    if out.is_file() or ((out / MANIFEST).exists() and not restart):
+        raise CatalogError(f"{out} holds a model or is a file; choose another place, or write it anew with --restart")
+    if out.resolve() == model.resolve():
+        raise ConfigError(f"{out} is the model that is to be compressed; choose another place")
+    if not is_log_model(model):
+        raise ConfigError(f"{model} holds no model of an impression log; compress takes what train --schema wrote")
+    from adcreative.ctr.compression.comparison import measure_point
+    from adcreative.ctr.compression.registry import METHODS, find_methods
+    from adcreative.ctr.compression.rows import open_rows
+    from adcreative.ctr.compression.tuning import StoppedError, TuneConfig, Work
+    from adcreative.ctr.log_network import LogModel
+    from adcreative.ctr.training.log_training import split_by_column
+
+    names = find_methods(method)
+    configs = _read_settings(settings, names, budget)
+    found = LogModel.load(model)
+    check_columns(found.encoding.schema, log_columns(data), str(data))
+    rows = open_rows(split_by_column(data, found.encoding.schema), found.encoding)
+    tuning = load_config(TuneConfig, settings, section="tuning") if settings else TuneConfig()
+    work = Work(rows=rows, seed=seed, tuning=tuning, progress=progress, should_stop=should_stop)
+    points, now = [measure_point("before", found, rows.held)], found
+    try:
+        for name in names:
+            now = _apply(now, name, METHODS[name].compress, configs[name], work)
+            points.append(measure_point(name, now, rows.held))
+    except StoppedError:
+        return CompressSummary(path=out, done=len(points) - 1, stopped=True, seconds=time.monotonic() - started_s)
+    return replace(_write(out, points, rows, model, data), seconds=time.monotonic() - started_s)
+
+
+def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:
+    """Return the model after one method; the one given stays as it is."""
+    current = replace(model, network=copy.deepcopy(model.network))
+    said = method(current, work, config)
+    student = said.pop("student", current)
+    step = {"method": name, "config": asdict(config), "seed": work.seed, **said}
+    return replace(student, made_smaller=(*model.made_smaller, step), content_hash="")
+
+
+def _read_settings(path: Path | None, names: Sequence[str], budget: float) -> dict[str, Any]:
+    """Return the settings of each method.
+
+    Raises:
+        ConfigError: an unknown section or key, a value that cannot be, or a budget that no method takes.
+    """
+    from adcreative.ctr.compression.registry import METHODS
+
+    known = [*names, "tuning"]
+    unknown = sorted(set(read_sections(path)) - set(known)) if path is not None else []
+    if unknown:
+        raise ConfigError(f'{path} has a section "{unknown[0]}" that no method here reads. {did_you_mean(unknown[0], known)}')
+    if budget and not any(METHODS[name].has_budget for name in names):
+        takers = ", ".join(name for name, one in METHODS.items() if one.has_budget)
+        raise ConfigError(f"{' and '.join(names)} decide by themselves how much is left; --budget goes with {takers}")
+    return {
+        name: load_config(
+            METHODS[name].config, path, {"budget": budget} if budget and METHODS[name].has_budget else {}, section=name
+        )
+        for name in names
+    }
+
+
+def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, data: Path) -> CompressSummary:
+    """Write model and report; the model last, so that a folder with a model has its report."""
+    from adcreative.ctr.compression.comparison import measure_speeds
+    from adcreative.ctr.compression.rows import clicks_of
+    from adcreative.metrics.impressions import measure_impressions
+    from adcreative.metrics.paired import compare_predictions
+
+    labels, users = clicks_of(rows.held), rows.held.users
+    speeds = measure_speeds([point.model.network for point in points], rows.held)
+    lines = []
+    for point, speed in zip(points, speeds, strict=True):
+        compared = compare_predictions(labels, points[0].predicted, point.predicted, users)
+        lines.append(
+            {
+                "name": point.name, "numbers": point.numbers, "weight_bytes": point.weight_bytes,
+                "disk_bytes": point.disk_bytes, "rows_per_s": round(speed, 1),
+                **{figure: one["after"] for figure, one in compared.items()}, "against_before": compared,
+            }
+        )  # fmt: skip
+    advice = recommend(lines)
+    last = points[-1].model
+    report: Mapping[str, Any] = {
+        "model": model.name, "data": data.name, "rows": {"measured_on": rows.held_role, "number": len(rows.held)},
+        "points": lines, "recommendation": advice, "steps": list(last.made_smaller),
+    }  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / REPORT, dump_json(report, indent=1).encode())
+    write_atomically(out / PAGE, render_compression(report).encode())
+    metrics = {rows.held_role: measure_impressions(labels, points[-1].predicted, users)}
+    replace(last, metrics=metrics).save(out)
+    return CompressSummary(path=out, done=len(points) - 1, points=tuple(lines), recommendation=advice)
