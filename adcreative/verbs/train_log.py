@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import MANIFEST, write_atomically
+from adcreative.catalog.formats.fuxictr import SUFFIXES, read_fuxictr_schema
 from adcreative.catalog.formats.logs import log_columns, read_sample
-from adcreative.catalog.log_schema import check_columns, load_schema, propose_schema, render_schema
+from adcreative.catalog.log_schema import LogSchema, check_columns, check_schema, load_schema, propose_schema, render_schema
 from adcreative.config import did_you_mean, load_config
 from adcreative.errors import CatalogError, ConfigError
 
@@ -69,6 +70,19 @@ def inspect_log(log: Path, out: Path | None = None) -> str:
     return text
 
 
+def read_schema(path: Path) -> LogSchema:
+    """Return the schema of a schema.toml, or of FuxiCTR's dataset_config.yaml or feature_map.json.
+
+    Raises:
+        ConfigError: as `load_schema` and `read_fuxictr_schema`.
+    """
+    if Path(path).suffix.casefold() not in SUFFIXES:
+        return load_schema(Path(path))
+    schema = read_fuxictr_schema(Path(path))
+    check_schema(schema, str(path))
+    return schema
+
+
 def train_log(
     log: Path,
     out: Path,
@@ -88,8 +102,9 @@ def train_log(
     searches, in one pass, and is then trained with what it chose. A killed training goes on from `out`/training.
 
     Args:
-        schema: schema.toml. network: a name of `ctr.networks.registry`. settings: TOML with [inputs], [training] and [network].
-        restart: a model that stands in `out` is replaced.
+        schema: schema.toml, or FuxiCTR's dataset_config.yaml or feature_map.json. network: of `ctr.networks.registry`.
+        settings: TOML with [inputs], [training] and [network].
+        settings: TOML with [inputs], [training] and [network]. restart: a model that stands in `out` is replaced.
     Raises:
         CatalogError: the log cannot be read, or `out` holds a model. ConfigError: schema, settings, network and log do not fit.
         TrainingError: rows that nothing can be learnt from, or a loss that is not finite.
@@ -109,7 +124,7 @@ def train_log(
         train_network,
     )
 
-    entry, roles = find_network(network), load_schema(schema)
+    entry, roles = find_network(network), read_schema(schema)
     network_config, training, inputs = _read_settings(settings, entry.config)
     check_columns(roles, log_columns(log), str(log))
     check_fits(roles, network, str(schema))

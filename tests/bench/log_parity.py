@@ -500,7 +500,7 @@ PAIRS = {
 
 def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(1)
-    num_seeds, num_steps = (1, 3) if "--tiny" in argv else (3, 150)
+    num_seeds, num_steps = (1, 3) if "--tiny" in argv else (3, 60)
     names = [name for name in argv[1:] if name in PAIRS] or list(PAIRS)
     with tempfile.TemporaryDirectory() as folder:
         for name in names:

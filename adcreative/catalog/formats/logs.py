@@ -1,4 +1,4 @@
-"""Impression logs of any size, a part at a time: CSV, parquet, libsvm/libfm, Criteo's raw files. No torch.
+"""Impression logs of any size, a part at a time: CSV, parquet, libsvm/libfm, Criteo's and Avazu's raw files. No torch.
 
 A part is a pandas table with the columns that were asked for. libsvm lines (`label index:1 ...`) become the columns label and
 f0, f1, ... in the order of the line: libfm files have one entry for each field.
@@ -20,6 +20,8 @@ from adcreative.errors import CatalogError
 PART_ROWS = 131_072
 CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
+
+AVAZU_COLUMNS, AVAZU_HOURS = {"id", "click", "hour", "banner_pos", "site_id", "app_id"}, ("hour", "weekday", "is_weekend")
 
 
 def list_log_files(path: Path) -> list[Path]:
@@ -79,9 +81,31 @@ def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int
             ) from error
 
 
+def _split_hour(part: pd.DataFrame) -> pd.DataFrame:
+    """Return Avazu's rows with hour (YYMMDDHH) as hour of the day, weekday (0 = Monday) and is_weekend."""
+    when = pd.to_datetime(part["hour"].astype(str).str.zfill(8), format="%y%m%d%H")
+    weekday = when.dt.day_of_week
+    return part.assign(hour=when.dt.hour, weekday=weekday, is_weekend=(weekday >= 5).astype("int64"))
+
+
 def _iter_csv(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+    """Yield parts of a CSV file; Criteo's raw files get their names, Avazu's the three parts of their hour."""
+    if set(_first_line(file).split(",")) >= AVAZU_COLUMNS:
+        wanted = None if columns is None else list(dict.fromkeys("hour" if c in AVAZU_HOURS else c for c in columns))
+        for part in _iter_csv_rows(file, wanted, part_rows):
+            found = _split_hour(part) if "hour" in part else part
+            yield found if columns is None else found[list(columns)]
+        return
+    yield from _iter_csv_rows(file, columns, part_rows)
+
+
+def _first_line(file: Path) -> str:
     with file.open("r", encoding="utf-8", errors="replace") as lines:
-        head = lines.readline().rstrip("\n")
+        return lines.readline().rstrip("\n").removeprefix("\ufeff")
+
+
+def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+    head = _first_line(file)
     delimiter = "\t" if head.count("\t") > head.count(",") else ","
     is_criteo = head.count("\t") == len(CRITEO_COLUMNS) - 1 and head.split("\t", 1)[0] in ("0", "1")
     reader = pyarrow.csv.open_csv(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -22,7 +22,6 @@ from adcreative.errors import TrainingError
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 MAX_VALUES = 20  # of a multi-valued field that are read
-LEAK_AUC = 0.999
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ class LogEncoding:
         for name, width in self.widths.items():
             arrays[f"vectors.{name}"] = _vectors(name, table[name], width)
         if schema.domain:
-            arrays["domain"] = _positions(_as_text(table[schema.domain]), self.domains) + 1  # 0 = a domain that is not known
+            arrays["domain"] = _positions(as_text(table[schema.domain]), self.domains) + 1  # 0 = a domain that is not known
         if self.crossed:
             arrays["crossed"] = self._cross(arrays["ids"])
         labels = _labels(schema.label, table[schema.label]) if has_labels else np.zeros(len(table), np.float32)
@@ -109,14 +108,14 @@ class LogEncoding:
                 )
         users = np.full(len(table), -1, np.int64)
         if schema.user and schema.user in table:
-            users = pd.util.hash_array(_as_text(table[schema.user]).to_numpy(object)).view(np.int64)
+            users = pd.util.hash_array(as_text(table[schema.user]).to_numpy(object)).view(np.int64)
         return LogRows(arrays, labels, users)
 
     def _size(self, name: str) -> int:
         return FIRST + (self.hashed.get(name) or len(self.vocabularies[name]))
 
     def _ids(self, name: str, column: pd.Series) -> np.ndarray:
-        text = _as_text(column)
+        text = as_text(column)
         if name in self.hashed:
             hashes = pd.util.hash_array(text.to_numpy(object))
             return (hashes % np.uint64(self.hashed[name])).astype(np.int64) + FIRST
@@ -178,16 +177,17 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
     domains: Counter[str] = Counter()
     sums, squares = dict.fromkeys(schema.numeric, 0.0), dict.fromkeys(schema.numeric, 0.0)
     widths: dict[str, int] = {}
+    hashed: dict[str, int] = {}
     num_rows = num_clicks = 0
     for table in parts:
         num_rows += len(table)
         num_clicks += int(_labels(schema.label, table[schema.label]).sum())
         for name in schema.categories:
-            counts[name].update(_count(categories_of(schema, name, table)))
-        for name in schema.multi_valued:
-            counts[name].update(value for one in split_lists(table[name], schema.separator) for value in one)
-        for name, target in schema.sequences.items():
-            counts[target].update(value for one in split_lists(table[name], schema.separator) for value in one)
+            if name not in hashed:
+                counts[name].update(_count(categories_of(schema, name, table)))
+        for name, table_of in (*((one, one) for one in schema.multi_valued), *schema.sequences.items()):
+            if table_of not in hashed:
+                counts[table_of].update(value for one in split_lists(table[name], schema.separator) for value in one)
         for name in schema.numeric:
             values = _numbers(name, table[name])
             sums[name] += float(values.sum())
@@ -196,11 +196,14 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
             widths.setdefault(name, len(table[name].iloc[0]))
         if schema.domain:
             domains.update(_count(table[schema.domain]))
+        for name, one in counts.items():
+            if len(one) > schema.max_vocabulary:  # so many values are hashed: they are counted no further
+                hashed[name] = schema.max_vocabulary
+                one.clear()
     if not num_rows:
         raise TrainingError("the log has no row to learn from; check the split column")
     if num_clicks in (0, num_rows):
         raise TrainingError(f'all {num_rows} rows have the label {num_clicks > 0:d} in "{schema.label}"; nothing can be learnt')
-    hashed = {name: schema.max_vocabulary for name, one in counts.items() if len(one) > schema.max_vocabulary}
     vocabularies = {name: () if name in hashed else _frequent(one, schema.min_count) for name, one in counts.items()}
     means = {name: total / num_rows for name, total in sums.items()}
     stds = {name: float(np.sqrt(max(squares[name] / num_rows - means[name] ** 2, 0.0))) or 1.0 for name in schema.numeric}
@@ -226,18 +229,6 @@ def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: i
     return replace(encoding, crossed=crossed)
 
 
-def find_leaks(rows: LogRows, schema: LogSchema) -> Iterator[str]:
-    """Yield a sentence for each numeric column that orders clicks all but perfectly by itself, as only a result can."""
-    from adcreative.metrics.binary import area_under_curve
-
-    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
-    for number, name in enumerate(schema.numeric):
-        found = area_under_curve(labels, rows.arrays["numbers"][:, number])
-        if max(found, 1 - found) > LEAK_AUC:
-            found = max(found, 1 - found)
-            yield f'the column "{name}" tells clicks by itself (AUC {found:.4f}), as only a result can; leave it out'
-
-
 def _frequent(counts: Counter[str], min_count: int) -> tuple[str, ...]:
     return tuple(sorted(value for value, count in counts.items() if value and count >= min_count))
 
@@ -258,7 +249,7 @@ def digest_schema(encoding: LogEncoding) -> str:
     return hashlib.sha256(repr(sorted(encoding.as_dict().items())).encode()).hexdigest()[:16]
 
 
-def _as_text(column: pd.Series) -> pd.Series:
+def as_text(column: pd.Series) -> pd.Series:
     """Return a column as text, "" where a value is missing; whole numbers read alike whether a file holds them as 3 or 3.0."""
     if pd.api.types.is_float_dtype(column):
         whole = column.dropna()
@@ -277,7 +268,7 @@ def categories_of(schema: LogSchema, name: str, table: pd.DataFrame) -> pd.Serie
 
 
 def _count(column: pd.Series) -> dict[str, int]:
-    return {str(value): int(count) for value, count in _as_text(column).value_counts().items()}
+    return {str(value): int(count) for value, count in as_text(column).value_counts().items()}
 
 
 def _positions(text: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:

@@ -6,6 +6,7 @@ Knows no command and writes no model; the caller saves what comes back.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +17,8 @@ import pandas as pd
 import torch
 
 from adcreative.catalog.log_schema import LogSchema
-from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, find_leaks, fit_crossed, fit_encoding
+from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_crossed, fit_encoding
+from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.log_network import KIND, LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource
@@ -119,8 +121,8 @@ def encode_log(
     where = files["train"].path
     if not num_rows["valid"]:
         raise TrainingError(f"{where} has no row to stop early by; give more rows, or a split column with valid ones")
-    first = encoding.encode(next(files["train"].tables()))
-    leaks = list(find_leaks(first, encoding.schema))
+    table = next(files["train"].tables())
+    leaks = [*find_leaks(encoding.encode(table), encoding.schema), *find_late_histories(table, encoding.schema)]
     if leaks:
         raise TrainingError(f"{where}: {leaks[0]}")
     if crossed:
@@ -165,6 +167,7 @@ def _fit(
 ) -> Trained | None:  # fmt: skip
     generator = torch.Generator().manual_seed(settings.seed)
     dim = settings.inputs.embedding_dim
+    _check_memory(log.encoding, settings.entry.embedding_dim or dim)
     network = LogNetwork(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
     notes = {
         "network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)
@@ -186,6 +189,23 @@ def _fit(
     return Trained(
         model=model, history=streamed.state.history, valid=figures, rows_per_s=num_learnt / max(streamed.state.train_s, 1e-9)
     )
+
+
+def _check_memory(encoding: LogEncoding, dim: int) -> None:
+    """Refuse tables that this machine's memory cannot hold with their gradients and Adam's two moments.
+
+    Raises:
+        ConfigError: the largest field is named.
+    """
+    sizes = {**encoding.spec.categorical, **encoding.spec.multi_valued}
+    needed = 4 * 4 * dim * sum(sizes.values())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else needed
+    if needed > memory:
+        name = max(sizes, key=lambda one: sizes[one])
+        raise ConfigError(
+            f'the tables need {needed / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f}; "{name}" alone has '
+            f"{sizes[name]:,} rows. Lower max_vocabulary in the schema, or embedding_dim in the settings."
+        )
 
 
 def measure_model(model: LogModel, file: LogFile) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""What a log knows that it should not: numbers that are the click itself, histories that were written after the impression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.inputs.log_encoding import LogRows, as_text, split_lists
+from adcreative.metrics.binary import area_under_curve
+
+LEAK_AUC = 0.999
+LATE_SHARE = 0.3  # of rows whose history knows the future, from which it is taken for one written later
+
+
+def find_leaks(rows: LogRows, schema: LogSchema) -> Iterator[str]:
+    """Yield a sentence for each numeric column that orders clicks all but perfectly by itself, as only a result can."""
+    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
+    for number, name in enumerate(schema.numeric):
+        found = area_under_curve(labels, rows.arrays["numbers"][:, number])
+        if max(found, 1 - found) > LEAK_AUC:
+            found = max(found, 1 - found)
+            yield f'the column "{name}" tells clicks by itself (AUC {found:.4f}), as only a result can; leave it out'
+
+
+def find_late_histories(table: pd.DataFrame, schema: LogSchema) -> Iterator[str]:
+    """Yield a sentence for each history that was written after the impression: it ends with the clicked item itself.
+
+    A history before the impression ends with the row's own item as often in clicked rows as in others, about; one that was
+    written later ends with it in clicked rows. Where users and times are named, items that a user clicked only later count too.
+    """
+    clicked = pd.to_numeric(table[schema.label], errors="coerce").to_numpy() > 0
+    if not clicked.any() or clicked.all():
+        return
+    for history, target in schema.sequences.items():
+        lists, own = split_lists(table[history], schema.separator), as_text(table[target]).tolist()
+        ends = np.array([bool(past) and past[-1] == item for past, item in zip(lists, own, strict=True)])
+        of_clicks, of_others = float(ends[clicked].mean()), float(ends[~clicked].mean())
+        if of_clicks > LATE_SHARE and of_clicks > 3 * of_others:
+            yield (
+                f'the history "{history}" ends with the row\'s own "{target}" in {of_clicks:.0%} of the clicked rows and '
+                f"{of_others:.0%} of the others, so it was written after the impression; cut it before"
+            )
+        elif schema.user and schema.time:
+            late = _share_of_later_items(table, schema, lists, own, clicked)
+            if late > LATE_SHARE:
+                yield (
+                    f'in {late:.0%} of the rows the history "{history}" holds an item that the user clicked only later (by '
+                    f'"{schema.time}"); cut it before the impression'
+                )
+
+
+def _share_of_later_items(
+    table: pd.DataFrame, schema: LogSchema, lists: list[list[str]], own: list[str], clicked: np.ndarray
+) -> float:
+    """Return the share of rows, with a later click of their user, whose history holds an item first clicked later."""
+    users, times = as_text(table[schema.user]).tolist(), table[schema.time].tolist()
+    first: dict[tuple[str, str], Any] = {}
+    last: dict[str, Any] = {}
+    for user, item, when in ((users[k], own[k], times[k]) for k in np.flatnonzero(clicked)):
+        first[user, item] = min(when, first.get((user, item), when))
+        last[user] = max(when, last.get(user, when))
+    judged = [k for k, user in enumerate(users) if user in last and last[user] > times[k]]
+    late = [any(first.get((users[k], item), times[k]) > times[k] for item in lists[k]) for k in judged]
+    return float(np.mean(late)) if late else 0.0
