@@ -15,6 +15,7 @@ from adcreative.catalog.platforms.matching import count_known, match_layout
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
+FILE_NAMES = ("filename", "image", "image_file", "image_name", "picture", "file", "creative_file")
 _NEEDED = ("file_name", "headline", "primary_text", "description")
 
 
@@ -81,6 +82,9 @@ def _note_layout(names: Sequence[str], layout: PlatformLayout, table_name: str) 
 def _read_own(names: Sequence[str], spelled: Sequence[str], table_name: str) -> Header:
     """Read the header of a table in our own words, or of the Upworthy archive."""
     is_upworthy = upworthy.is_upworthy(spelled)
+    if "file_name" not in spelled:  # the first column that is plainly called so
+        place = next((spelled.index(name) for name in FILE_NAMES if name in spelled), None)
+        spelled = [("file_name" if number == place else name) for number, name in enumerate(spelled)]
     known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else (*COLUMNS, *SEGMENT_COLUMNS)
     faults: list[str] = []
     warnings: list[str] = []

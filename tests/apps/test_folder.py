@@ -87,6 +87,14 @@ def test_ads_are_ranked_and_one_is_taken_on(folders: Folders, image_path: Path, 
     assert last.names == ("1. 2.jpg", "2. 1.jpg", "3. thin.jpg")
     assert "<script" not in last.shown
     assert "It is damaged." in last.shown
+    assert last.shown.index("thin.jpg") > last.shown.index("1.jpg")
+    turned = folders.arrange("me", "Weakest first", "")
+    assert turned.index("thin.jpg") < turned.index("1.jpg")
+    named = folders.arrange("me", "By name", "jpg")
+    assert named.index(">1.jpg") < named.index(">2.jpg") < named.index(">thin.jpg")
+    assert "Coats" in folders.arrange("me", None, "COAT")
+    assert "Hats" not in folders.arrange("me", None, "COAT")
+    assert "No ad holds “boat”" in folders.arrange("me", None, "boat")
     assert folders.take("me", "2. 1.jpg")["headline"] == "Coats"
     taken = Path(folders.take("me", "2. 1.jpg")["image_path"])
     assert taken.read_bytes() == content

@@ -79,6 +79,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/score_folder": ["upload_paths", "visitor"],
         "/resume_folder": ["visitor"],
         "/cancel_folder": ["visitor"],
+        "/arrange_ads": ["order", "query", "visitor"],
         "/take_ad": ["name", "visitor"],
         "/columns": ["results_path", "visitor"],
         "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",

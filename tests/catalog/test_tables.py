@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adcreative.catalog import read_catalog
+from adcreative.catalog.columns import read_header
 from adcreative.catalog.rows import clean_text
 from adcreative.catalog.tables import atomic_file, escape_cell, failed_creative, unescape_cell, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
@@ -121,3 +122,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"folder cannot be written .*Choose another place"):
         write_rows(tmp_path / "folder", [], ["ctr"])
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("name", ["Filename", "Image", "image_file", "Picture"])
+def test_the_column_of_pictures_may_be_called_as_people_call_it(name: str) -> None:
+    header = read_header([name, "Headline"], "ads.csv")
+    assert header.names == ("file_name", "headline")
+    assert (header.faults, header.warnings) == ((), ())
+    assert read_header(["file_name", name, "headline"], "ads.csv").names[0] == "file_name"

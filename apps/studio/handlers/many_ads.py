@@ -13,6 +13,7 @@ from adcreative.errors import AdCreativeError
 
 from ..html import fragments
 from ..html import steps as step_fragments
+from ..html.steps import ORDERS
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import FORM_FIELDS
 from .one_ad import Handlers
@@ -23,13 +24,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class FolderScreen:
-    """What is shown of a folder: a fragment, the table to download, names of the ads that can be taken on, and the record."""
+    """What is shown of a folder: a fragment, the table to download, names of the ads that can be taken on, and the record.
+
+    view: what the fragment is made of, to arrange it anew.
+    """
 
     shown: str = ""
     table: Path | None = None
     names: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
     forms: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    view: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +123,13 @@ class Folders:
         self.handlers.bring(owner, form)
         return form
 
+    def arrange(self, owner: str, order: str | None, query: str | None) -> str:
+        """Return the fragment of the owner's scored folder in another order, of the ads whose name or words hold a text."""
+        screen = self.find_screen(owner)
+        return (
+            step_fragments.folder(**screen.view, order=order or ORDERS[0], query=query or "") if screen.view else screen.shown
+        )
+
     def find_screen(self, owner: str) -> FolderScreen:
         """Return what the owner's scored folder shows; an empty screen while it is being scored, or without one."""
         job = self.board.find(owner)
@@ -147,5 +159,6 @@ class Folders:
         )  # fmt: skip
         dropped = {**found.dropped, **left_out}
         record = {"ads": [row for _, row in ranked], "failed": list(found.failed), "dropped": dropped}
-        shown = step_fragments.folder(ranked, found.failed, dropped, found.warnings)
-        return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms)
+        view = {"ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings}
+        shown = step_fragments.folder(**view)
+        return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms, view=view)

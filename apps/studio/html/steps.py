@@ -21,7 +21,8 @@ from ..sessions.jobs import JobState
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
-MAX_THUMBNAILS, THUMBNAIL_PX = 60, 96
+MAX_THUMBNAILS, THUMBNAIL_PX = 60, 260
+ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
 }  # fmt: skip
@@ -94,15 +95,33 @@ def folder_progress(state: JobState) -> str:
 
 def folder(
     ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
-    warnings: Sequence[str],
+    warnings: Sequence[str], order: str = ORDERS[0], query: str = "",
 ) -> str:  # fmt: skip
-    """Show many ads, the best first, and what could not be scored or was left out."""
+    """Show many ads as cards, and what could not be scored or was left out.
+
+    Args:
+        ranked: the strongest first. order: of ORDERS. query: only ads whose name or words hold this text are shown.
+    """
+    places = [place for place, (creative, _) in enumerate(ranked) if _holds(creative, query)]
+    if order == ORDERS[1]:
+        places.reverse()
+    elif order == ORDERS[2]:
+        places.sort(key=lambda place: ranked[place][0].name.casefold())
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
-    thumbnails = {place: _thumbnail(creative) for place, (creative, _) in enumerate(ranked[:MAX_THUMBNAILS])}
+    cards = [
+        {"place": place, "ad": ranked[place][0], "row": ranked[place][1],
+         "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
+        for number, place in enumerate(places[:MAX_LINES])
+    ]  # fmt: skip
     return _render(
-        "folder", ranked=ranked[:MAX_LINES], num_hidden=max(len(ranked) - MAX_LINES, 0), failed=failed[:MAX_LINES],
-        dropped=dropped, warnings=warnings, best=max(best, 1e-9), thumbnails=thumbnails,
+        "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(ranked) - 1,
+        failed=failed[:MAX_LINES], dropped=dropped, warnings=warnings, best=max(best, 1e-9), query=query,
     )  # fmt: skip
+
+
+def _holds(creative: Creative, query: str) -> bool:
+    text = " ".join((creative.name, creative.headline, creative.primary_text, creative.description, creative.brand))
+    return query.strip().casefold() in text.casefold()
 
 
 def _thumbnail(creative: Creative) -> Preview | None:

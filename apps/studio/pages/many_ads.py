@@ -11,13 +11,19 @@ from adcreative.errors import AdCreativeError
 
 from ..handlers.many_ads import Folders, FolderScreen
 from ..html import fragments
+from ..html.steps import ORDERS
 from ..sessions.wishes import FORM_FIELDS
-from .parts import MODEL_SEAT, MOVES, WATCHING, Fields, find_owner, fragment, take_only_uploads
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to, take_only_uploads
 
 HINT = (
-    "Pictures alone, or with a table (CSV) of their words: columns file_name, headline, primary_text, description, cta, brand, "
-    "category. A zip of both will do."
+    "Pictures, or a zip of them; with a table of their words if you have one (CSV): a column with the file names, and "
+    "Headline, Primary text, Description, Cta, Brand, Category."
 )
+# a click on an ad's button takes it on
+TAKE_CLICKS = """element.addEventListener('click', (event) => {
+  const one = event.target.closest('[data-ad]');
+  if (one) trigger('select', {index: Number(one.dataset.ad)});
+});"""
 
 
 def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs) -> None:
@@ -30,11 +36,14 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             button = gr.Button("Score them all", variant="primary", size="lg", elem_id="folder-button")
             stop = gr.Button("Stop scoring", variant="stop", size="sm", visible=False, elem_id="folder-stop")
         with gr.Column(scale=7, min_width=320):
-            shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="folder")
-            table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, elem_id="folder-table")
-            with gr.Row(visible=False, equal_height=True) as take_box:
-                names = gr.Dropdown([], label="Take one of them on", elem_id="folder-names")
-                take = gr.Button("Improve this one", elem_id="folder-take")
+            with gr.Row(visible=False, elem_id="folder-tools") as tools:
+                order = gr.Dropdown(list(ORDERS), value=ORDERS[0], label="Order", elem_id="folder-order")
+                query = gr.Textbox("", label="Find", placeholder="a word or a name", max_length=200, elem_id="folder-query")
+            shown = fragment(
+                fragments.placeholder("Your ads appear here, the strongest first."), elem_id="folder", js_on_load=TAKE_CLICKS
+            )
+            table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, height=90,
+                            elem_id="folder-table")  # fmt: skip
             record = gr.JSON(visible=False)
     outputs = [shown, table, record]
 
@@ -55,12 +64,12 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
         found = folders.find_screen(find_owner(visitor, request))
         return [
-            gr.update(visible=found.table is not None), gr.update(visible=bool(found.names)),
-            gr.update(choices=list(found.names), value=found.names[0] if found.names else None), show_stop(request, visitor),
+            gr.update(visible=found.table is not None), gr.update(visible=len(found.names) > 1),
+            gr.update(value=ORDERS[0]), gr.update(value=""), show_stop(request, visitor),
         ]  # fmt: skip
 
     uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
-    settled = [table, take_box, names, stop]
+    settled = [table, tools, order, query, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor}, api_name="score_folder",
         show_progress="hidden", **WATCHING,
@@ -73,10 +82,43 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
         _cancel(folders), None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_folder", queue=False,
         show_progress="hidden",
     )  # fmt: skip
-    take.click(
-        _take(folders), None, list(form.values()), inputs_kwargs={"name": names, "visitor": visitor}, api_name="take_ad",
-        show_progress="minimal", **MODEL_SEAT,
-    ).then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES)  # fmt: skip
+    _wire_arrange(folders, shown, visitor, order, query)
+    _wire_take(folders, shown, visitor, form, tabs)
+
+
+def _wire_arrange(
+    folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, order: gr.Dropdown, query: gr.Textbox
+) -> None:  # fmt: skip
+    """Show the ads in another order, or those that hold a text."""
+    arranged = {"order": order, "query": query, "visitor": visitor}
+    gr.on(
+        [order.change, query.change], _arrange(folders), None, shown, inputs_kwargs=arranged, api_name="arrange_ads",
+        trigger_mode="always_last", **{**QUICK, "show_progress": "hidden"},
+    )  # fmt: skip
+
+
+def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs) -> None:
+    """Put one of the ads into the form of one ad."""
+    name, take = gr.Textbox("", visible=False), gr.Button("Take", visible=False)
+
+    def pick(request: gr.Request, ad: gr.EventData, visitor: str | None = None) -> list[Any]:
+        found = folders.find_screen(find_owner(visitor, request)).names
+        return _take(folders)(request, found[int(ad.index)] if int(ad.index) < len(found) else None, visitor)
+
+    for event in (
+        take.click(_take(folders), None, list(form.values()), inputs_kwargs={"name": name, "visitor": visitor},
+                   api_name="take_ad", show_progress="minimal", **MODEL_SEAT),
+        shown.select(pick, None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_visibility="private",
+                     show_progress="minimal", **MODEL_SEAT),
+    ):  # fmt: skip
+        event.then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).then(None, js=scroll_to("#ad-bar"), **MOVES)
+
+
+def _arrange(folders: Folders) -> Any:
+    def arrange_ads(request: gr.Request, order: str = ORDERS[0], query: str = "", visitor: str | None = None) -> str:
+        return folders.arrange(find_owner(visitor, request), order, query)
+
+    return arrange_ads
 
 
 def _bring(folders: Folders) -> Any:

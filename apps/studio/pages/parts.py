@@ -45,7 +45,8 @@ def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> Non
         return "" if is_fault(record) else gr.skip()
 
     for field in fields:
-        changed = field.upload if isinstance(field, gr.File) else field.input
+        is_typed = isinstance(field, gr.Textbox | gr.Number)  # these tell of each change, not of input
+        changed = field.upload if isinstance(field, gr.File) else field.change if is_typed else field.input
         changed(clear, record, shown, **MOVES)
 
 
