@@ -88,7 +88,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/cancel_training": ["visitor"],
         "/forget_training": ["visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                     "day_column"],
+                     "day_column", "metric", "picture_paths"],
     }  # fmt: skip
 
 
@@ -130,7 +130,11 @@ def test_account_reads_uploads_only(served: Served, tmp_path: Path, is_declared:
         secret.write_text("ad_name,impressions,clicks\nsecret,5000,90\n")
     for named in (str(path), str(results), f"file://{path}", "http://127.0.0.1:22/x"):
         payload = {"path": named, **({"meta": {"_type": "gradio.FileData"}} if is_declared else {})}
-        posted = httpx.post(f"{served.url}/gradio_api/call/account", json={"data": [payload, None, None]}, timeout=60)
+        posted = httpx.post(
+            f"{served.url}/gradio_api/call/account",
+            json={"data": [payload, None, None, "", "", "", "", "ctr", None]},
+            timeout=60,
+        )
         if posted.status_code == 200:
             event = posted.json()["event_id"]
             with httpx.stream("GET", f"{served.url}/gradio_api/call/account/{event}", timeout=60) as events:

@@ -288,3 +288,32 @@ def test_ads_that_tire_are_told_from_those_with_too_little_data(steps: Steps, tm
     assert found["drift"]["name"] == "all ads"
     for text in ("falling", "no clear trend", "1 period over 0 days", "Ad fatigue"):
         assert text in shown
+
+
+def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps, tmp_path: Path, image_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    rows = ["cheap,10000,200,20", "dear,10000,400,400"]
+    path.write_text("\n".join(["ad_name,impressions,clicks,spend", *rows]))
+    picture = image_path.rename(tmp_path / "Dear.jpg")
+    shown, by_rate = steps.account("me", str(path), None, picture_paths=[str(picture)])
+    assert [ad["name"] for ad in by_rate["ads"]] == ["dear", "cheap"]
+    assert shown.count("data:image") == 1
+    shown, by_cost = steps.account("me", str(path), None, metric="cpc")
+    assert [(ad["name"], ad["cpc"]) for ad in by_cost["ads"]] == [("cheap", 0.1), ("dear", 1.0)]
+    assert "Cost per click" in shown
+    assert "data:image" not in shown
+    assert "cannot be ranked by roas" in steps.account("me", str(path), None, metric="roas")[0]
+
+
+def test_columns_that_are_guessed_are_shown_with_reason_and_certainty(steps: Steps, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    days = [
+        f"Coat {day};2026-01-{day:02};{5000 + day};{150 - 6 * day};{(150 - 6 * day) / (5000 + day):.4f}" for day in range(1, 15)
+    ]
+    path.write_text("\n".join(["Werbemittel;Datum;Einblendungen;Besuche;Quote", *days]))
+    shown, view = steps.columns(str(path))
+    assert view is not None
+    assert "We think we know the columns" in shown
+    assert "“Besuche” is the clicks" in shown
+    assert "90% sure" in shown
+    assert 'role="alert"' not in shown

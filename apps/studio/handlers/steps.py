@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from ..html import steps as step_fragments
 from .approvals import Approvals
 from .one_ad import Handlers
 from .packing import list_loose, unpack, write_package
+from .uploads import PICTURES, gather
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +131,12 @@ class Steps:
 
     def account(
         self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None,
-        metric: str = "ctr",
+        metric: str = "ctr", picture_paths: Sequence[str] = (),
     ) -> Answer:  # fmt: skip
         """Read a platform's export, and hold its results against the predictions of a package.
 
         Args:
+            picture_paths: pictures of the ads, or zips of them, shown beside ads of the same name.
             metric: what the ads are ranked by, "ctr", "cpc", "cost_per_conversion" or "roas".
             columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export; empty: as we know them.
         """
@@ -152,9 +155,19 @@ class Steps:
                 Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping,
                 metric=metric,  # type: ignore[arg-type]  # refused there when unknown
             )  # fmt: skip
-            return step_fragments.account(view), view.as_dict()
+            return step_fragments.account(view, self._find_pictures(owner, picture_paths)), view.as_dict()
 
         return _say_faults(work)
+
+    def _find_pictures(self, owner: str, uploads: Sequence[str]) -> dict[str, Path]:
+        """Return uploaded pictures by the name of their file, without ending and in small letters."""
+        folder = self.handlers.owner_dir(owner) / "account" / "pictures"
+        shutil.rmtree(folder, ignore_errors=True)
+        if not uploads:
+            return {}
+        self.handlers.belongings.note(owner, *uploads)
+        gather([Path(path) for path in uploads], folder)
+        return {path.stem.casefold(): path for path in folder.rglob("*") if path.suffix.casefold() in PICTURES}
 
 
 def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:

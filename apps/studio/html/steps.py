@@ -21,7 +21,7 @@ from ..sessions.jobs import JobState
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
-MAX_THUMBNAILS, THUMBNAIL_PX = 60, 260
+MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
@@ -124,13 +124,13 @@ def _holds(creative: Creative, query: str) -> bool:
     return query.strip().casefold() in text.casefold()
 
 
-def _thumbnail(creative: Creative) -> Preview | None:
+def _thumbnail(creative: Creative, size_px: int = THUMBNAIL_PX) -> Preview | None:
     """Return an ad's picture at the size of a line; None without one, or when it cannot be read any more."""
     try:
         image_u8 = picture(creative)
     except CreativeError:
         return None
-    return None if image_u8 is None else preview(Image.fromarray(image_u8), THUMBNAIL_PX)
+    return None if image_u8 is None else preview(Image.fromarray(image_u8), size_px)
 
 
 def plan(content: Mapping[str, Any]) -> str:
@@ -153,14 +153,25 @@ def packed(names: Sequence[str], warnings: Sequence[str]) -> str:
     return _render("packed", names=names, warnings=warnings)
 
 
-def account(view: AccountView) -> str:
-    """Show an account: how predictions held, the ads, and what was left out."""
+def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> str:
+    """Show an account: how predictions held, the ads by the metric of choice, and what was left out.
+
+    Args:
+        pictures: of ads, by the name of their file without ending and in small letters.
+    """
+    named = pictures or {}
+    thumbnails = {}
+    for ad in view.ads[:MAX_THUMBNAILS]:
+        path = named.get(Path(ad.name).stem.casefold()) or named.get(ad.name.casefold())
+        if path is not None:
+            thumbnails[ad.name] = _thumbnail(Creative(image_path=path), SMALL_PX)
     points = [ad for ad in view.ads if ad.ctr_predicted is not None]
     rates = [rate for ad in points for rate in (ad.ctr_predicted or 0.0, ad.ctr_high)]
     return _render(
         "account", view=view, ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
         top=max(rates, default=0.0),
-        points=[_place(ad, max(rates)) for ad in points], axes=PLOT_PX,
+        points=[_place(ad, max(rates)) for ad in points], axes=PLOT_PX, thumbnails=thumbnails,
+        is_daily=any(one.change is not None for one in view.fatigue),
         drift=None if view.drift is None else _draw_drift(view.drift.series),
     )  # fmt: skip
 

@@ -12,9 +12,11 @@ from ..html import fragments
 from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
 from .training import build_training
 
-COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ads that tire)"}
+COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ad fatigue)"}
 
-HINT = "As exported: totals and empty rows may stay in. The package of an edit adds what was predicted for it."
+METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversion", "cost_per_conversion"),
+           ("Return on ad spend", "roas")]  # fmt: skip
+HINT = "As exported, in any language: totals and empty rows may stay in. The pack of a version adds what was predicted for it."
 
 
 def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: gr.BrowserState) -> None:
@@ -26,13 +28,15 @@ def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: 
             looked = fragment(elem_id="account-columns")
             with gr.Accordion("Which column is which", open=False, visible=False, elem_id="mapping") as mapping:
                 chosen: Fields = {
-                    f"{ours}_column": gr.Dropdown([], label=label, elem_id=f"column-{ours}") for ours, label in COLUMNS.items()
+                    f"{ours}_column": gr.Dropdown([""], value="", label=label, elem_id=f"column-{ours}")
+                    for ours, label in COLUMNS.items()
                 }
-            package = gr.File(label="Package of an edit (optional)", height=140, elem_id="account-package")
+            package = gr.File(label="Pack of a tested version (optional)", height=140, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)
+            metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")
             button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
-            build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
+            pictures = build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
         with gr.Column(scale=7, min_width=320):
             shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="account")
             with gr.Accordion("Numbers for the record", open=False):
@@ -41,7 +45,7 @@ def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: 
     def columns(request: gr.Request, results_path: str | None = None, visitor: str | None = None) -> list[Any]:
         said, view = steps.columns(results_path, find_owner(visitor, request))
         if view is None:
-            return [said, gr.update(visible=False), *[gr.update(choices=[], value=None)] * len(COLUMNS)]
+            return [said, gr.update(visible=False), *[gr.update(choices=[""], value="")] * len(COLUMNS)]
         choices = ["", *dict.fromkeys(name for name in view.header if name.strip())]
         dropdowns = [
             gr.update(choices=choices, value=view.found[ours] if view.found[ours] in choices else "") for ours in COLUMNS
@@ -49,21 +53,19 @@ def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: 
         return [said, gr.update(visible=True, open=not view.is_known), *dropdowns]
 
     def account(
-        request: gr.Request,
-        results_path: str | None = None,
-        package_path: str | None = None,
-        visitor: str | None = None,
-        ad_name_column: str | None = None,
-        impressions_column: str | None = None,
-        clicks_column: str | None = None,
-        day_column: str | None = None,
-    ) -> Any:
-        chosen = dict(zip(COLUMNS, (ad_name_column, impressions_column, clicks_column, day_column), strict=True))
-        return steps.account(find_owner(visitor, request), results_path, package_path, chosen)
+        request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None,
+        metric: str = "ctr", picture_paths: list[str] | None = None, **columns: str | None,
+    ) -> Any:  # fmt: skip
+        chosen = {ours: columns.get(f"{ours}_column") for ours in COLUMNS}
+        owner = find_owner(visitor, request)
+        return steps.account(owner, results_path, package_path, chosen, metric=metric, picture_paths=picture_paths or ())
 
     results.change(
         columns, None, [looked, mapping, *chosen.values()], inputs_kwargs={"results_path": results, "visitor": visitor},
         api_name="columns", **QUICK,
     )  # fmt: skip
-    inputs: Fields = {"results_path": results, "package_path": package, "visitor": visitor, **chosen}
+    inputs: Fields = {
+        "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
+        "picture_paths": pictures,
+    }  # fmt: skip
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)

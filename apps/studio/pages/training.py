@@ -18,8 +18,12 @@ HINT = (
 
 def build_training(
     page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, results: gr.File, chosen: Fields, names: tuple[str, ...]
-) -> None:
-    """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `names` ours for them."""
+) -> gr.File:
+    """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `names` ours for them.
+
+    Returns:
+        where the pictures of the ads are uploaded.
+    """
     with gr.Accordion("Train on these results", open=True, elem_id="training"):
         gr.Markdown(HINT)
         pictures = gr.File(label="Pictures of these ads, or a zip (optional)", file_count="multiple", height=120,
@@ -54,13 +58,7 @@ def build_training(
     def forget_training(request: gr.Request, visitor: str | None = None) -> list[Any]:
         return [trainings.forget(find_owner(visitor, request)), None, {}]
 
-    def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
-        owner = find_owner(visitor, request)
-        return [
-            gr.update(visible=trainings.is_running(owner)), gr.update(visible=bool(path)),
-            gr.update(visible=trainings.has_own(owner)),
-        ]  # fmt: skip
-
+    settle = _settle(trainings)
     inputs: Fields = {"results_path": results, "picture_paths": pictures, "visitor": visitor, **chosen}
     train.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         train_account, None, outputs, inputs_kwargs=inputs, api_name="train_account", show_progress="hidden", **WATCHING
@@ -76,6 +74,18 @@ def build_training(
     forget.click(
         forget_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="forget_training", queue=False
     ).then(settle, [card, visitor], settled, **MOVES)
+    return pictures
+
+
+def _settle(trainings: Trainings) -> Any:
+    def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
+        owner = find_owner(visitor, request)
+        return [
+            gr.update(visible=trainings.is_running(owner)), gr.update(visible=bool(path)),
+            gr.update(visible=trainings.has_own(owner)),
+        ]  # fmt: skip
+
+    return settle
 
 
 def _cancel(trainings: Trainings) -> Any:
