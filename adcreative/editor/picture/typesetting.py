@@ -16,8 +16,9 @@ from adcreative.editor.picture.matching import FontMatch, ink_box
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
 SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
-LARGER_SCALES = (1.18, 1.1)  # only for a text that needs fewer lines than the old one
+LARGER_SCALES = (1.3, 1.24, 1.18, 1.12, 1.06)  # for a text that needs no more lines than the old one
 MAX_MORE_LINES = 2
+COST_OF_LARGER, COST_OF_LOWER = 0.8, 1.5  # a block lower than the old one leaves a gap
 COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
 WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
@@ -88,7 +89,7 @@ def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, li
         lines = break_evenly(text, num, match.typeface, match.size_px)
         if len(lines) != num:
             continue
-        scales = (*SCALES, *LARGER_SCALES) if num < num_old else SCALES
+        scales = (*SCALES, *LARGER_SCALES) if num <= num_old else SCALES
         for scale in scales:
             yield num, lines, scale
 
@@ -118,7 +119,9 @@ def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlo
         placed.append(SetLine(text=line, x=start, y=y, box=_whole(start + x0, y + y0, start + x1, y + y1)))
     is_widow = len(lines) > 1 and widths[-1] < WIDOW_SHARE * max(widths)
     share = max(widths) / max(bx1 - bx0, 1)
-    cost = COST_OF_SIZE * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow
+    lower = 1.0 - (placed[-1].box[3] - placed[0].box[1]) / max(block.box[3] - block.box[1], 1)
+    size_cost = COST_OF_LARGER if scale > 1.0 else COST_OF_SIZE
+    cost = size_cost * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow + COST_OF_LOWER * max(0.0, lower)
     cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
     return Setting(lines=tuple(placed), typeface=match.typeface, size_px=size, cost=cost)
 
