@@ -2,7 +2,8 @@
 
 The manifest is data of the user: JSON, no code, unknown keys refused with the nearest known one. AdCP has no field for single
 words, so they are read from `metadata` ("words_to_use", "words_to_avoid") and from words in quotation marks in `tone.dos` and
-`tone.donts` ('never say "cheap"').
+`tone.donts` ('never say "cheap"'). Nor has it one for font files and for pictures that must keep their look: `metadata` takes
+"font_files" (paths beside the kit) and "lock_look" (true: light, colour and crop stay).
 
 Source: Ad Context Protocol, core/brand-manifest.json (https://github.com/adcontextprotocol/adcp), read 2026-11-24.
 """
@@ -49,13 +50,15 @@ class Disclaimer:
 
 @dataclass(frozen=True)
 class BrandKit:
-    """What a brand asks of every line."""
+    """What a brand asks of every line and picture. fonts: files to set words in; lock_look: light, colour and crop stay."""
 
     name: str
     tone: str = ""
     use: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
     disclaimers: tuple[Disclaimer, ...] = ()
+    fonts: tuple[str, ...] = ()
+    lock_look: bool = False
 
     def brief(self, brief: Brief) -> Brief:
         """Return the brief with the brand's rules; its own brand and tone win."""
@@ -99,6 +102,8 @@ def read_brand_kit(path: Path) -> BrandKit:
         use=_words([*_texts(metadata, "words_to_use", path), *_quoted(dos)]),
         avoid=_words([*_texts(metadata, "words_to_avoid", path), *_quoted(donts)]),
         disclaimers=tuple(_disclaimers(manifest.get("disclaimers") or [], path)),
+        fonts=_font_files(metadata, path),
+        lock_look=_is_locked(metadata, path),
     )
 
 
@@ -117,6 +122,22 @@ def _texts(values: dict[str, Any], key: str, path: Path) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise ConfigError(f'{path.name}: "{key}" must be a list of texts, got {found!r}.')
     return found
+
+
+def _font_files(metadata: dict[str, Any], path: Path) -> tuple[str, ...]:
+    """Return the font files that a kit names, found beside it."""
+    files = [path.parent / name for name in _texts(metadata, "font_files", path)]
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f'{path.name}: there is no font file "{file.name}" beside it. Correct "font_files".')
+    return tuple(str(file.resolve()) for file in files)
+
+
+def _is_locked(metadata: dict[str, Any], path: Path) -> bool:
+    value = metadata.get("lock_look", False)
+    if not isinstance(value, bool):
+        raise ConfigError(f'{path.name}: "lock_look" must be true or false, got {value!r}.')
+    return value
 
 
 def _quoted(sentences: list[str]) -> Iterator[str]:

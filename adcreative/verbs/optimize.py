@@ -166,6 +166,7 @@ class OptimizeJob:
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
+        from adcreative.editor.preparation.branded import with_kit
         from adcreative.editor.preparation.briefed import Briefed
         from adcreative.verbs.loading import load_model, load_tools
 
@@ -180,7 +181,9 @@ class OptimizeJob:
             tools = replace(tools, extractor=tools.extractor.without_cache())  # type: ignore[attr-defined]
         roles = {"predictor": tools.predictor, "judge": tools.judge, "auditor": tools.auditor}
         models = {name: model.content_hash for name, model in roles.items()} | dict(getattr(tools.extractor, "hashes", {}))
-        return _Editor(self, tools, Makers(models=models, signing=self.signing), should_stop).edit
+        tools, config = with_kit(tools, self.config, self.brand_kit)
+        job = replace(self, config=config)
+        return _Editor(job, tools, Makers(models=models, signing=self.signing), should_stop).edit
 
 
 @dataclass(frozen=True)

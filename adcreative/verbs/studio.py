@@ -366,6 +366,7 @@ class Studio:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
         from adcreative.editor.editor import edit_creative
+        from adcreative.editor.preparation.branded import with_kit
         from adcreative.editor.preparation.briefed import Briefed
         from adcreative.editor.settings import fill_config, limit_changes
         from adcreative.verbs.loading import load_tools
@@ -381,7 +382,7 @@ class Studio:
         kit = None if brand_kit is None else read_brand_kit(brand_kit)
         if editor_tools.copywriter is not None and (brief or avoid or kit):
             editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid), kit))
-        editor_tools = replace(editor_tools, directions=ranges, analyzer=analyzer)
+        editor_tools, config = with_kit(replace(editor_tools, directions=ranges, analyzer=analyzer), config, kit)
         outcome = edit_creative(
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )

@@ -31,6 +31,7 @@ from adcreative.editor.scoring.objectives import CandidateScorer
 
 POPULATION, GENERATIONS = 60, 40
 NUM_ONE_BY_ONE = 6
+FACES_AND_WORDS = EditorConfig(edit_look=False, set_text=False)
 STAGES = (
     "open_creative", "build_lines", "measure_space", "search_edits", "score_finalists", "audit", "predict_control_change",
 )  # fmt: skip
@@ -65,7 +66,7 @@ def ad_with_two_faces(market: Any, tools: EditorTools) -> Creative:
             if image_u8 is None or len(tools.analyzer.analyze(image_u8)) != 2:
                 continue
             ad = replace(ad, consent_id=SYNTHETIC_PERSON)
-            if len(open_creative(ad, tools, EditorConfig()).face_rows) == 2:
+            if len(open_creative(ad, tools, FACES_AND_WORDS).face_rows) == 2:
                 return ad
     raise RuntimeError("no simulated ad has two faces that may be edited")
 
@@ -74,7 +75,7 @@ def evaluation_figures(
     ad: Creative, tools: EditorTools, population_size: int, generations: int, num_one_by_one: int
 ) -> dict[str, float]:
     """Return candidates a second: batched (without and with the probes' cost), one at a time, and their ratios."""
-    config = EditorConfig()
+    config = FACES_AND_WORDS
     opened = open_creative(ad, tools, config)
     lines, _ = build_lines(ad, opened.features, tools, config, None)
     started_s = time.process_time()
@@ -99,7 +100,7 @@ def evaluation_figures(
 
 def search_figures(ad: Creative, tools: EditorTools, population: int, generations: int) -> dict[str, Any]:
     """Return seconds of a 60x40 search from opening to verdict, what was rendered, and the share of each stage."""
-    config = EditorConfig(population_size=population, generations=generations, patience=max(1, generations))  # to the end
+    config = replace(FACES_AND_WORDS, population_size=population, generations=generations, patience=max(1, generations))
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with stage_seconds() as spent:
         outcome = edit_creative(ad, tools=tools, config=config)

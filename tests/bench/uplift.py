@@ -279,6 +279,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--copywriter", default="template", help="who writes lines: template, smollm2, ...")
     parser.add_argument("--from-scratch", action="store_true", help="fit to the market alone, not on top of the shipped models")
+    parser.add_argument("--look", action="store_true", help="edit light, colour and crop too, and set words into pictures")
     parser.add_argument("--no-words", action="store_true", help="edit faces only")
     parser.add_argument(
         "--curve", type=int, default=0, help="creatives per market for the curve over generations, nothing else"
@@ -298,7 +299,8 @@ def main() -> None:
     tools, trials, curves = load_tools(arguments.copywriter), [], []
     config = EditorConfig(
         seed=arguments.seed, population_size=arguments.population, generations=arguments.generations,
-        risk_aversion=arguments.risk_aversion, patience=arguments.patience,
+        risk_aversion=arguments.risk_aversion, patience=arguments.patience, edit_look=arguments.look,
+        set_text=arguments.look,
     )  # fmt: skip
     if arguments.no_words:
         config = replace(config, num_headlines=0, num_descriptions=0)

@@ -101,3 +101,18 @@ def test_a_manifest_that_is_none_is_refused_in_one_sentence(tmp_path: Path, mani
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_brand_kit(tmp_path / "none.json")
+
+
+def test_fonts_lie_beside_the_kit_and_the_look_may_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "Brand.ttf").write_bytes(b"font")
+    path = tmp_path / "kit.json"
+    path.write_text(json.dumps({"name": "A", "metadata": {"font_files": ["Brand.ttf"], "lock_look": True}}))
+    kit = read_brand_kit(path)
+    assert kit.fonts == (str(tmp_path / "Brand.ttf"),)
+    assert kit.lock_look
+    path.write_text(json.dumps({"name": "A", "metadata": {"font_files": ["Gone.ttf"]}}))
+    with pytest.raises(ConfigError, match=r'there is no font file "Gone.ttf" beside it'):
+        read_brand_kit(path)
+    path.write_text(json.dumps({"name": "A", "metadata": {"lock_look": "yes"}}))
+    with pytest.raises(ConfigError, match='"lock_look" must be true or false'):
+        read_brand_kit(path)
