@@ -15,7 +15,7 @@ from adcreative.artifacts import MANIFEST, write_atomically
 from adcreative.catalog.formats.logs import iter_log, log_columns
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
-from adcreative.errors import CatalogError, ConfigError
+from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
 
@@ -96,36 +96,37 @@ def evaluate_log(
     """Measure a model on the rows of a log that it has not seen; write JSON and return it.
 
     Returns:
-        the figures of `metrics.impressions`, num_rows, network, model_hash, and "shown": what the network shows of itself.
+        the figures of `metrics.impressions` (with conversions also of cvr and ctcvr), num_rows, network, model_hash, and
+        "shown": what the network shows of itself.
     Raises:
         CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
     """
     from adcreative.ctr.inputs.log_encoding import join_rows
     from adcreative.ctr.log_network import LogModel
+    from adcreative.ctr.training.log_training import measure_parts
     from adcreative.explain.log_network import describe_network
-    from adcreative.metrics.impressions import measure_impressions
 
     log, out = Path(log), Path(out)
     _check_free(out, restart)
     found = LogModel.load(model)
     columns = _columns_of(found.encoding.schema, log, with_label=True)
-    labels, predicted, users = [], [], []
+    parts: list[Any] = []
     shown: list[Any] = []
     num_rows = 0
     for table in iter_log(log, columns):
         if should_stop():
             return {}
         rows = found.encoding.encode(table)
-        labels.append(rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0])
-        predicted.append(found.predict(rows)["ctr"])
-        users.append(rows.users)
+        parts.append((rows.labels, rows.users, found.predict(rows)))
         if num_rows < SHOWN_ROWS:
             shown.append(rows.rows(slice(0, SHOWN_ROWS)))
         num_rows += len(rows)
         progress("measuring rows", num_rows, num_rows)
-    if not labels:
+    if not parts:
         raise CatalogError(f"{log} has no row")
-    figures = measure_impressions(np.concatenate(labels), np.concatenate(predicted), np.concatenate(users))
+    figures = measure_parts(parts)
+    if not figures:
+        raise TrainingError(f"all {num_rows} rows of {log} have one label; nothing can be measured on them")
     result = {
         **figures, "num_rows": num_rows, "network": found.name, "model_hash": found.content_hash,
         "shown": describe_network(found, join_rows(shown)),

@@ -4,7 +4,7 @@
     loss = sum over all impressions of BCE(click, pCTR) + BCE(click and conversion, pCTCVR)
 
 There is no loss on pCVR itself, so it is not biased to the rows that were clicked; it is known only through the product, and
-should be calibrated on clicked rows before its level is believed. Delayed conversions are not handled: a 0 means "none".
+is calibrated on clicked rows when training has ended (`calibrate`). Delayed conversions are not handled: a 0 means "none".
 Source:
     Ma et al., Entire Space Multi-Task Model, SIGIR 2018, eqs. 4-5.
 """
@@ -21,6 +21,8 @@ from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInp
 from adcreative.ctr.nn.layers import build_head
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import TrainingError
+
+NEWTON_STEPS, MIN_SLOPE = 50, 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,38 @@ class ESMM(Network):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the sum over rows for logits [B, 2] and labels [B, 2] (click, conversion); see `entire_space_loss`."""
         return entire_space_loss(logits, labels)
+
+    @torch.no_grad()
+    def calibrate(self, logits: Tensor, labels: Tensor) -> tuple[float, float]:
+        """Fit slope a and shift b of logit(pCVR) to clicked rows, build them into the last layer, and return them.
+
+            minimise over clicked rows  BCE(conversion, sigmoid(a f2 + b)) + (a - 1)^2 / 2 + b^2 / (2 * 100)
+
+        pCVR is known only through the product, where a level that is too high may hide behind a click rate that is too low. The
+        slope stays near 1 where few conversions speak; the order of the rows stays as it is, since a is kept above 0.
+
+        Args:
+            logits: [B, 2] of rows that training has not seen. labels: [B, 2] click, conversion. Without a clicked row that
+                converted and one that did not, nothing is changed: (1, 0).
+        """
+        clicked = labels[:, 0] > 0
+        conversions, scores = labels[clicked, 1].double(), logits[clicked, 1].double()
+        if len(conversions.unique()) < 2:
+            return 1.0, 0.0
+        slope, shift = 1.0, 0.0
+        for _ in range(NEWTON_STEPS):
+            rate = torch.sigmoid(slope * scores + shift)
+            error, weight = rate - conversions, (rate * (1 - rate)).clamp_min(1e-9)
+            gradient = torch.stack([(error * scores).sum() + slope - 1, error.sum() + shift / 100])
+            curvature = torch.stack([
+                torch.stack([(weight * scores**2).sum() + 1, (weight * scores).sum()]),
+                torch.stack([(weight * scores).sum(), weight.sum() + 0.01]),
+            ])  # fmt: skip
+            change = torch.linalg.solve(curvature, gradient).clamp(-2.0, 2.0)
+            slope, shift = max(slope - float(change[0]), MIN_SLOPE), shift - float(change[1])
+        self.cvr_head.weight.mul_(slope)
+        self.cvr_head.bias.mul_(slope).add_(shift)
+        return slope, shift
 
     def probabilities(self, logits: Tensor) -> dict[str, Tensor]:
         """Return ctr, cvr (after a click) and ctcvr (of an impression), [B] each."""

@@ -7,7 +7,7 @@ Knows no command and writes no model; the caller saves what comes back.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.log_network import KIND, LogModel, LogNetwork, build_batch
+from adcreative.ctr.networks.esmm import ESMM
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource
 from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
@@ -184,11 +185,20 @@ def _fit(
     )
     if figures is None:
         return None
+    if isinstance(network.network, ESMM):
+        _calibrate(network.eval(), network.network, source)
     model = LogModel(settings.name, log.encoding, settings.network, dim, network.eval(), {})
     num_learnt = streamed.state.epoch * log.num_rows["train"]
     return Trained(
         model=model, history=streamed.state.history, valid=figures, rows_per_s=num_learnt / max(streamed.state.train_s, 1e-9)
     )
+
+
+@torch.no_grad()
+def _calibrate(network: LogNetwork, esmm: ESMM, source: LogSource) -> None:
+    """Bring conversion rates to the level of the clicked validation rows."""
+    parts = [(network(build_batch(rows)), torch.from_numpy(rows.labels)) for rows in source.valid.iter_batches(COUNTED_ROWS)]
+    esmm.calibrate(torch.cat([logits for logits, _ in parts]), torch.cat([labels for _, labels in parts]))
 
 
 def _check_memory(encoding: LogEncoding, dim: int) -> None:
@@ -209,13 +219,30 @@ def _check_memory(encoding: LogEncoding, dim: int) -> None:
 
 
 def measure_model(model: LogModel, file: LogFile) -> dict[str, Any]:
-    """Return the figures of a role's rows; empty when it has none, or one class only."""
-    labels, predicted, users = [], [], []
+    """Return the figures of a role's rows; empty when it has none, or one class only.
+
+    With conversions there is "cvr", the figures of clicked rows, and "ctcvr", those of all rows; left out with one class only.
+    """
+    parts: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]] = []
     for table in file.tables():
         rows = model.encoding.encode(table)
-        labels.append(rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0])
-        predicted.append(model.predict(rows)["ctr"])
-        users.append(rows.users)
-    if not labels or len(np.unique(np.concatenate(labels))) < 2:
+        parts.append((rows.labels, rows.users, model.predict(rows)))
+    return measure_parts(parts)
+
+
+def measure_parts(parts: Sequence[tuple[np.ndarray, np.ndarray, Mapping[str, np.ndarray]]]) -> dict[str, Any]:
+    """Return the figures of rows given as (labels [N] or [N, 2], users [N], predictions by name)."""
+    if not parts:
         return {}
-    return measure_impressions(np.concatenate(labels), np.concatenate(predicted), np.concatenate(users))
+    labels, users = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    predicted = {name: np.concatenate([part[2][name] for part in parts]) for name in parts[0][2]}
+    clicks = labels if labels.ndim == 1 else labels[:, 0]
+    if len(np.unique(clicks)) < 2:
+        return {}
+    figures: dict[str, Any] = dict(measure_impressions(clicks, predicted["ctr"], users))
+    if labels.ndim == 2:
+        for name, rows in (("cvr", clicks > 0), ("ctcvr", np.ones(len(clicks), bool))):
+            conversions = labels[rows, 1]
+            if len(np.unique(conversions)) > 1:
+                figures[name] = measure_impressions(conversions, predicted[name][rows], users[rows])
+    return figures

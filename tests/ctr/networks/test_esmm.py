@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from adcreative.ctr.inputs.network_inputs import InputShape
+from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
 from adcreative.ctr.networks.dnn import DNNConfig
 from adcreative.ctr.networks.esmm import ESMM, ESMMConfig, entire_space_loss
 from adcreative.errors import TrainingError
@@ -72,3 +72,27 @@ def test_all_impressions_teach_conversions_that_clicked_rows_alone_do_not() -> N
         ours = area_under_curve(judged.labels[:, 1], both(judged.batch)[:, 1].numpy())
         theirs = area_under_curve(judged.labels[:, 1], twin(judged.batch).numpy())
     assert ours > theirs + 0.02
+
+
+def test_conversion_rates_are_brought_to_the_level_of_clicked_rows() -> None:
+    """Scores that are three times too steep and 1.5 too high: slope 1/3, and the level of the clicked rows afterwards."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(-1.0, 1.0, 4000)
+    clicked = rng.random(4000) < 0.5
+    converted = (rng.random(4000) < 1 / (1 + np.exp(-truth))) & clicked
+    labels = torch.from_numpy(np.stack([clicked, converted], axis=1).astype(np.float32))
+    network = ESMM(
+        InputShape(num_fields=1, field_dim=1), ESMMConfig(hidden_dims=()), generator=torch.Generator().manual_seed(0)
+    )
+    with torch.no_grad():
+        network.cvr_head.weight.fill_(3.0)
+        network.cvr_head.bias.fill_(1.5)
+    inputs = NetworkInputs(fields=torch.from_numpy(truth).float()[:, None, None])
+    before = network(inputs)
+    slope, _ = network.calibrate(before, labels)
+    assert slope == pytest.approx(1 / 3, abs=0.05)
+    found = network.probabilities(network(inputs))
+    level = float(found["cvr"][labels[:, 0] > 0].detach().sum()) / float(labels[:, 1].sum())
+    assert level == pytest.approx(1.0, abs=0.01)
+    torch.testing.assert_close(network(inputs)[:, 0], before[:, 0])  # clicks are as they were
+    assert network.calibrate(before, torch.zeros(4000, 2)) == (1.0, 0.0)
