@@ -46,6 +46,7 @@ from adcreative.verbs.governance import disclosures, purge, signing_config
 from adcreative.verbs.models import models
 from adcreative.verbs.optimize import optimize
 from adcreative.verbs.place import place
+from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
 from adcreative.verbs.rotate import evaluate_policy, rotate
 from adcreative.verbs.score import SCORE_COLUMNS, score
 from adcreative.verbs.standing import Standing
@@ -66,10 +67,12 @@ __all__ = [
     "ColumnView",
     "CompressSummary",
     "ExportedModel",
+    "FeatureRank",
     "Finding",
     "LogSummary",
     "MappingProposal",
     "Outcome",
+    "RankSummary",
     "RunSummary",
     "Standing",
     "Studio",
@@ -108,6 +111,7 @@ __all__ = [
     "plan_test",
     "propose_mapping",
     "purge",
+    "rank_features",
     "read_account",
     "read_brand_kit",
     "read_columns",

@@ -143,3 +143,33 @@ def compress(
     finish(summary, "method{s} applied", as_json=as_json)
     for line in () if as_json else summary.lines:
         say(line)
+
+
+@commands.command("rank-features", rich_help_panel=PANEL)
+def rank_features(
+    data: Annotated[Path, typer.Argument(help="Impression log with a column of 0 and 1, or a folder or export with results.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write; .html and .json lie beside it.")],
+    label: Annotated[str, typer.Option(help="The column of 0 and 1; looked for when it is not named.")] = "",
+    columns: Columns = None,
+    method: Annotated[
+        str, typer.Option(help="permutation; or shift, the published score, which fails on rows sorted by the label.")
+    ] = "permutation",
+    order: Annotated[int, typer.Option(help="2 ranks pairs of columns too, 1 does not.")] = 2,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rank columns, and pairs of them, by what they say about clicks, beside columns of noise.
+
+    Example: adcreative rank-features impressions.parquet --out ranks.csv
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.rank_features(
+            data, out, label=label, columns=columns, method=method, order=order, seed=seed, restart=restart, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
+    finish(summary, "column{s} and pairs ranked", as_json=as_json)
+    for line in () if as_json else summary.lines:
+        say(line)

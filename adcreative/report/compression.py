@@ -11,6 +11,7 @@ from typing import Any
 from adcreative.report.rendering import read_part, render_part
 
 WIDTH, HEIGHT, MARGIN = 560, 220, 46
+SMALLEST = 1e-4  # a difference below it is none to speak of, however sure
 FIGURES = (("auc", "AUC", True), ("log_loss", "log-loss", False), ("ece", "calibration error", False))
 
 
@@ -19,9 +20,9 @@ def verdict(compared: Mapping[str, float], *, larger_is_better: bool) -> str:
     low, high = compared["low"], compared["high"]
     if not low <= high:  # NaN: no interval could be drawn
         return "no difference shown"
-    if low > 0:
+    if low > SMALLEST:
         return "better" if larger_is_better else "worse"
-    if high < 0:
+    if high < -SMALLEST:
         return "worse" if larger_is_better else "better"
     return "no difference shown"
 
