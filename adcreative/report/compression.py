@@ -98,7 +98,7 @@ def _short(step: Mapping[str, Any]) -> list[tuple[str, str]]:
         if name in ("method", "seed", "losses", "fitness", "kept_values"):
             continue
         if isinstance(value, Mapping):
-            text = ", ".join(f"{key}: {_plain(one)}" for key, one in list(value.items())[:40])
+            text = ", ".join(f"{_place(key)}: {_plain(one)}" for key, one in list(value.items())[:40])
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             text = "; ".join(_plain_entry(one) for one in value[:12])
         else:
@@ -119,3 +119,10 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " of ".join(map(str, value)) if len(value) == 2 else ", ".join(map(_plain, value))
     return str(value)
+
+
+def _place(key: str) -> str:
+    """Return the field of a table, or the layer, without where it stands in the network."""
+    where, _, field = key.partition("/")
+    view = where.split(".")[2] if where.startswith("inputs.views.") else ""
+    return f"{field} ({view})" if view else field or key.removeprefix("network.")

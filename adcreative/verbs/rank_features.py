@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -52,8 +52,9 @@ ShouldStop = Callable[[], bool]
 @dataclass(frozen=True, kw_only=True)
 class FeatureRank:
     """A column, or a pair "a AND b". score: information in nats less what as many values have by chance (by_chance, with the
-    deviation of draws). says_something: above every noise column, and by three deviations above chance. order: place when
-    columns that repeat each other are put behind; 0 = not ordered. is_noise: a column of ours that says nothing.
+    deviation of draws). says_something: above every noise column, and by three deviations above chance; a pair also says more
+    than the better of its columns. order: place when columns that repeat each other are put behind; 0 = not ordered. is_noise:
+    a column of ours that says nothing.
     """
 
     column: str
@@ -310,14 +311,10 @@ def _rank_ads(
 
 def _judge(ranks: list[FeatureRank], noise_line: float) -> list[FeatureRank]:
     """Return the ranks, best first, with what stands out."""
-    judged = [
-        FeatureRank(
-            **{
-                **asdict(one),
-                "says_something": not one.is_noise and one.score > max(noise_line, 0.0)
-                and one.information - one.by_chance > MIN_DEVIATIONS * one.deviation,
-            }
-        )
-        for one in ranks
-    ]  # fmt: skip
+    alone, line = {one.column: one.score for one in ranks}, max(noise_line, 0.0)
+    judged = []
+    for one in ranks:
+        least = line + max((alone.get(part, 0.0) for part in one.column.split(" AND ")), default=0.0) * (" AND " in one.column)
+        is_clear = one.information - one.by_chance > MIN_DEVIATIONS * one.deviation
+        judged.append(replace(one, says_something=not one.is_noise and one.score > least and is_clear))
     return sorted(judged, key=lambda one: (-one.score, one.column))
