@@ -16,7 +16,7 @@ from adcreative.encoders.picture_words.ink import luminance
 from adcreative.encoders.picture_words.reader import TextReading
 
 MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 level AA
-MAX_NUDGE, INKS = 0.35, ((22, 24, 30), (255, 255, 255))
+MAX_NUDGE, INKS = 0.35, ((6, 6, 8), (255, 255, 255))
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
 CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
