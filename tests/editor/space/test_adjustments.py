@@ -75,3 +75,16 @@ def test_the_tightest_crop_is_central_when_it_may_be() -> None:
     assert tightest_crop((50, 50, 50, 50), 100, 100) == (7, 7, 93, 93)  # floor and ceiling of 7.5 and 92.5
     assert tightest_crop((0, 40, 10, 60), 100, 100)[0] == 0
     assert tightest_crop((90, 40, 100, 60), 100, 100)[2] == 100
+
+
+def test_half_the_reach_is_half_of_every_range_and_stays_a_small_change() -> None:
+    """The bound that the docs state for the default: any look within it moves a pixel by 26 of 255 on average, at most."""
+    image_u8 = picture()
+    whole, half = PictureAdjuster(image_u8, free()), PictureAdjuster(image_u8, free(), 0.5)
+    assert half.low.tolist() == (0.5 * whole.low).tolist()
+    assert half.high.tolist() == (0.5 * whole.high).tolist()
+    tones = np.array([1.0, 1.0, 1.0, 1.0, 0.0])  # a crop moves pixels to other places
+    moved = [
+        np.abs(half.apply(image_u8, side * tones * np.abs(half.low)).astype(int) - image_u8).mean() for side in (-1.0, 1.0)
+    ]
+    assert 3.0 < max(moved) <= 26.0
