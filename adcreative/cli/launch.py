@@ -86,6 +86,7 @@ def read_out(
     plan: Annotated[Path | None, typer.Option(help="plan.json of plan-test, or its folder.")] = None,
     control: Annotated[str, typer.Option(help="Without a plan: name of the control ad.")] = "",
     level: Annotated[float, typer.Option(help="Without a plan: chance of a wrong answer, over all looks.")] = 0.05,
+    metric: Annotated[str, typer.Option(help="What to compare by: ctr, cpc, cost_per_conversion or roas.")] = "ctr",
     columns: Columns = None,
     restart: Overwrite = False,
 ) -> None:
@@ -96,5 +97,7 @@ def read_out(
     from adcreative import pipeline
 
     with verb():
-        summary = pipeline.read_out(results, out, plan=plan, control=control, level=level, columns=columns, restart=restart)
+        summary = pipeline.read_out(
+            results, out, plan=plan, control=control, level=level, columns=columns, metric=metric, restart=restart
+        )
     print_outcome(summary, "variant{s} compared")

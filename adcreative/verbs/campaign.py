@@ -92,15 +92,18 @@ def _say_planned(arm: PlannedArm) -> str:
 
 def read_out(
     results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
-    restart: bool = False,
+    metric: str = "ctr", restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
 
     With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
-    every ad name is an arm of one test and `control` names the control.
+    every ad name is an arm of one test and `control` names the control. `metric` ("ctr", "cpc",
+    "cost_per_conversion" or "roas") is what arms are compared and ranked by; the last three need spend, and conversions or
+    revenue, in the export.
 
     Raises:
-        ConfigError: neither plan nor control, or both. CatalogError: the export has nothing of the test.
+        ConfigError: neither plan nor control, or both, or no such metric or no columns for it. CatalogError: the export has
+            nothing of the test.
     """
     from adcreative.catalog.results import read_results
     from adcreative.delivery.experiment.joining import count_row, join_to_plan, read_plan
@@ -115,7 +118,8 @@ def read_out(
     warnings = list(found.warnings)
     answers: dict[str, ReadOut] = {}
     if plan is None:
-        answers[""] = read_arms([count_row(row, row.ad_name) for row in found.rows], control=control, level=level)
+        counts = [count_row(row, row.ad_name) for row in found.rows]
+        answers[""] = read_arms(counts, control=control, level=level, metric=metric)
     else:
         content = read_plan(Path(plan))
         tests, strangers = join_to_plan(found.rows, content)
@@ -130,14 +134,14 @@ def read_out(
             scale = {"effect_scale": test["effect_scale"]} if test["effect_scale"] else {}
             answers[test["test"]] = read_arms(
                 tests[test["test"]], control="control", level=content["settings"]["level"],
-                planned_impressions=test["impressions_per_arm_peeking"], **scale,
+                planned_impressions=test["impressions_per_arm_peeking"], metric=metric, **scale,
             )  # fmt: skip
         if not answers:
             raise ConfigError(f"{Path(results).name} has no results of this plan's arms; keep the ids in the names of the ads")
     lines = []
     for name, answer in answers.items():
         warnings += answer.warnings
-        lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}" for arm in answer.arms]
+        lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}{_say_value(arm, answer)}" for arm in answer.arms]
     with own_outputs((out,), inputs, restart=restart), atomic_file(out) as file:
         content = {"tests": [{"test": name, **answer.as_dict()} for name, answer in answers.items()]}
         file.write(dump_json(content, indent=1))
@@ -151,6 +155,14 @@ def _say(arm: Any) -> str:
     seen = "nothing to compare" if arm.uplift is None else f"{arm.uplift:+.1%}"
     sentence = f"{arm.answer} ({seen}, between {arm.uplift_low:+.1%} and {high})"
     return f"{sentence}; {arm.note}" if arm.note else sentence
+
+
+def _say_value(arm: Any, answer: Any) -> str:
+    """Return an arm's cost or ratio beside the control's; "" for click rates, whose change says it all."""
+    if answer.metric == "ctr":
+        return ""
+    told = ["none" if value is None else f"{value:.4g}" for value in (arm.value, answer.control_value)]
+    return f"; {answer.metric.replace('_', ' ')} {told[0]}, control {told[1]}"
 
 
 def export(

@@ -52,4 +52,7 @@ def join_to_plan(rows: Sequence[ResultRow], plan: Mapping[str, Any]) -> tuple[di
 def count_row(row: ResultRow, arm: str) -> ArmDay:
     """Return the counts of a row; spans of several days stay together and are compared with the same span of the control."""
     day = row.date_start if row.date_start == row.date_end else f"{row.date_start}..{row.date_end}"
-    return ArmDay(arm=arm, day=day, impressions=row.impressions, clicks=row.clicks)
+    return ArmDay(
+        arm=arm, day=day, impressions=row.impressions, clicks=row.clicks, spend=row.spend, conversions=row.conversions,
+        revenue=row.revenue,
+    )  # fmt: skip

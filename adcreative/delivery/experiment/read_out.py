@@ -2,13 +2,19 @@
 
 Each variant is compared with the control by `sequential.compare_rates`. With k variants each is held to level / k
 (Bonferroni), so that the answers and the intervals agree and the chance that any of them is ever wrong stays below `level`.
+
+    ctr                   clicks       per impression        cpc: clicks per unit of spend, its inverse
+    cost_per_conversion   conversions  per unit of spend     roas: revenue per unit of spend
+
+are all counts per exposure and compared alike. Revenue is no count: it is taken as orders of the arms' mean value, halved,
+since a sum of orders whose values vary as much as their mean has twice the variance of as many equal ones.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,22 +26,41 @@ METHOD = "normal-mixture sequential probability ratio test on daily click counts
 _MIN_SHARE = 0.8  # below this ratio of impressions the arms were hardly split at random
 
 
+# metric -> (field counted, field of the exposure, whether less of it is better)
+METRICS = {
+    "ctr": ("clicks", "impressions", False),
+    "cpc": ("clicks", "spend", True),
+    "cost_per_conversion": ("conversions", "spend", True),
+    "roas": ("revenue", "spend", False),
+}
+_CENTS = 1e4  # an exposure is at least 1 to be one
+_ORDER_SPREAD = 2.0  # variance of a sum of orders over that of as many equal ones, values as spread as their mean
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArmDay:
-    """Impressions and clicks of one arm on one day; day is any text that is equal for both arms, "" for a total."""
+    """Figures of one arm on one day; day is any text that is equal for both arms, "" for a total.
+
+    spend, conversions, revenue: None where the export does not tell.
+    """
 
     arm: str
     impressions: int
     clicks: int
     day: str = ""
+    spend: float | None = None
+    conversions: float | None = None
+    revenue: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmReadOut:
     """What is known of one variant against the control.
 
-    answer is "winner", "loser" or "go on". uplift is relative (0.1: ten percent more clicks per impression); its interval holds
-    at every look at once, None where nothing bounds it. p_value is valid at any time, not corrected for other variants.
+    answer is "winner", "loser" or "go on". uplift is relative (0.1: ten percent more clicks per impression, or for another
+    metric ten percent more clicks, conversions or revenue per unit of spend); its interval holds at every look at once, None
+    where nothing bounds it. p_value is valid at any time, not corrected for other variants. value: the arm's metric (a rate, a
+    cost or a ratio), None where it has nothing to count.
     """
 
     arm: str
@@ -48,11 +73,15 @@ class ArmReadOut:
     uplift_high: float | None
     p_value: float
     note: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOut:
-    """The answers of one test; level holds for all variants and all looks together."""
+    """The answers of one test, the best arm first; level holds for all variants and all looks together.
+
+    metric: what they are compared by; control_value: that of the control.
+    """
 
     control: str
     control_impressions: int
@@ -62,6 +91,8 @@ class ReadOut:
     arms: tuple[ArmReadOut, ...]
     warnings: tuple[str, ...] = ()
     method: str = METHOD
+    metric: str = "ctr"
+    control_value: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,7 +100,7 @@ class ReadOut:
 
 def read_out(
     counts: Sequence[ArmDay], *, control: str, level: float = 0.05, effect_scale: float = DEFAULT_EFFECT_SCALE,
-    planned_impressions: int | None = None,
+    planned_impressions: int | None = None, metric: str = "ctr",
 ) -> ReadOut:  # fmt: skip
     """Compare every arm with `control` and say winner, loser or go on.
 
@@ -81,9 +112,13 @@ def read_out(
         level: probability that any answer is ever wrong, in (0, 0.5].
         effect_scale: standard deviation of the log ratios looked for; keep the plan's.
         planned_impressions: impressions per arm of the plan; an arm beyond it without an answer gets a note.
+        metric: one of METRICS; the arms are compared and ranked by it.
     Raises:
-        ConfigError: no such control, no other arm, a count is impossible, or `level` is out of range.
+        ConfigError: no such control, no other arm, a count is impossible, `level` is out of range, there is no such metric, or
+            the results lack what it is made of.
     """
+    if metric not in METRICS:
+        raise ConfigError(f'no metric named "{metric}"; known: {", ".join(METRICS)}.')
     if not 0 < level <= 0.5 or effect_scale <= 0:
         raise ConfigError(f"level must be in (0, 0.5] and effect_scale above 0; got {level} and {effect_scale}")
     table = _add_up(counts)
@@ -95,8 +130,14 @@ def read_out(
     if not variants:
         raise ConfigError(f'the results have only the control "{control}"; a variant beside it is needed')
     corrected = level / len(variants)
-    arms = tuple(_read_arm(arm, table, control, corrected, effect_scale, planned_impressions) for arm in variants)
+    compared, values = _count_by(counts, metric, table)
+    planned = planned_impressions if metric == "ctr" else None
     totals = {arm: np.sum(list(days.values()), axis=0) for arm, days in table.items()}
+    found = [
+        replace(_read_arm(arm, compared, control, corrected, effect_scale, totals[arm], planned), value=values[arm])
+        for arm in variants
+    ]
+    arms = tuple(sorted(found, key=lambda arm: -math.inf if arm.uplift is None else arm.uplift, reverse=True))
     warnings = tuple(
         f'"{arm}" had {int(totals[arm][0]):,} impressions and the control {int(totals[control][0]):,}: the platform did not '
         "split the traffic evenly, so the audiences may differ. Use the platform's own split test."
@@ -105,7 +146,7 @@ def read_out(
     )
     return ReadOut(
         control=control, control_impressions=int(totals[control][0]), control_clicks=int(totals[control][1]),
-        level=level, effect_scale=effect_scale, arms=arms, warnings=warnings,
+        level=level, effect_scale=effect_scale, arms=arms, warnings=warnings, metric=metric, control_value=values[control],
     )  # fmt: skip
 
 
@@ -120,10 +161,44 @@ def _add_up(counts: Sequence[ArmDay]) -> dict[str, dict[str, np.ndarray]]:
     return table
 
 
+Table = dict[str, dict[str, np.ndarray]]
+
+
+def _count_by(counts: Sequence[ArmDay], metric: str, table: Table) -> tuple[Table, dict[str, float | None]]:
+    """Return arm -> day -> [exposure, events], and the metric of each arm; by ctr that is `table` itself.
+
+    Raises:
+        ConfigError: a column that the metric is made of is missing in all rows.
+    """
+    event, exposure, is_inverse = METRICS[metric]
+    if missing := [name for name in (event, exposure) if all(getattr(row, name) is None for row in counts)]:
+        raise ConfigError(f"the results have no {' and no '.join(missing)}, of which {metric} is made; export these columns")
+    compared: Table = {arm: {} for arm in table}
+    for row in counts:
+        pair = np.array([float(getattr(row, name) or 0.0) for name in (exposure, event)])
+        if not (np.isfinite(pair) & (pair >= 0)).all():
+            raise ConfigError(f'arm "{row.arm}" has {exposure} {pair[0]:g} and {event} {pair[1]:g}; correct the row')
+        days = compared[row.arm]
+        days[row.day] = days.get(row.day, np.zeros(2)) + pair
+    values: dict[str, float | None] = {}
+    for arm, days in compared.items():
+        shown, counted = np.sum(list(days.values()), axis=0)
+        above, below = (shown, counted) if is_inverse else (counted, shown)
+        values[arm] = float(above / below) if below else None
+    scale = np.array([1.0 if exposure == "impressions" else _CENTS, 1.0])
+    if metric == "roas":
+        orders = sum(row.conversions or 0.0 for row in counts)
+        revenue = sum(row.revenue or 0.0 for row in counts)
+        if not orders:
+            raise ConfigError("the results have no conversions, without which it cannot be said how sure roas is; export them")
+        scale[1] = orders / max(revenue, 1e-12) / _ORDER_SPREAD
+    return {arm: {day: pair * scale for day, pair in days.items()} for arm, days in compared.items()}, values
+
+
 def _read_arm(
-    arm: str, table: dict[str, dict[str, np.ndarray]], control: str, level: float, effect_scale: float, planned: int | None
+    arm: str, table: Table, control: str, level: float, effect_scale: float, shown: np.ndarray, planned: int | None
 ) -> ArmReadOut:
-    """Compare one arm with the control after each day, and keep the narrowest of the intervals."""
+    """Compare one arm with the control after each day; the narrowest interval stays. shown: [impressions, clicks] in all."""
     days = sorted(table[arm].keys() & table[control].keys())
     (n1, x1), (n0, x0) = (np.array([table[name][day] for day in days]).reshape(-1, 2).T for name in (arm, control))
     low, high, evidence = -math.inf, math.inf, 0.0
@@ -132,7 +207,7 @@ def _read_arm(
         looks = compare_rates(so_far * x0, so_far * x1, so_far * n0, so_far * n1, level=level, effect_scale=effect_scale)
         low, high = float(looks.log_ratio_low.max()), float(looks.log_ratio_high.min())
         evidence = max(0.0, float(looks.log_evidence.max()))
-    impressions, clicks = (int(v) for v in np.sum(list(table[arm].values()), axis=0))
+    impressions, clicks = (int(count) for count in shown)
     uplift = (x1.sum() / n1.sum()) / (x0.sum() / n0.sum()) - 1 if days and x0.sum() and n1.sum() else None
     answer = "winner" if low > 0 else "loser" if high < 0 else "go on"
     if low > high:  # the days contradict each other: something changed while the test ran

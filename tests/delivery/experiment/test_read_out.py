@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,7 +106,8 @@ def test_winner_loser_and_go_on() -> None:
     assert better.uplift == pytest.approx(0.4)
     assert 0 < better.uplift_low < 0.4 < better.uplift_high < 0.7  # type: ignore[operator]
     assert better.p_value < 1e-6
-    assert "50,000 impressions are reached" in result.arms[2].note
+    assert [arm.arm for arm in result.arms] == ["better", "same", "worse"]  # the best first
+    assert "50,000 impressions are reached" in result.arms[1].note
 
 
 def test_more_variants_need_more_evidence() -> None:
@@ -156,3 +158,73 @@ def test_a_split_that_the_platform_bent_is_named() -> None:
 def test_impossible_questions_are_refused(rows: list[ArmDay], options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_out(rows, **options)
+
+
+def arm_days(arm: str, num_days: int, *, spend: float, conversions: float, value: float) -> list[ArmDay]:
+    return [
+        ArmDay(arm=arm, day=f"{day:02d}", impressions=5_000, clicks=100, spend=spend, conversions=conversions,
+               revenue=conversions * value) for day in range(num_days)
+    ]  # fmt: skip
+
+
+def test_arms_are_compared_by_cost_and_by_return() -> None:
+    rows = [
+        *arm_days("control", 20, spend=100, conversions=10, value=30.0),
+        *arm_days("cheaper", 20, spend=50, conversions=10, value=30.0),
+        *arm_days("dearer", 20, spend=200, conversions=10, value=30.0),
+    ]
+    by_clicks = read_out(rows, control="control")
+    assert [arm.answer for arm in by_clicks.arms] == ["go on", "go on"]
+    assert by_clicks.control_value == 0.02
+    for metric, control_value, values in (
+        ("cpc", 1.0, [0.5, 2.0]), ("cost_per_conversion", 10.0, [5.0, 20.0]), ("roas", 3.0, [6.0, 1.5]),
+    ):  # fmt: skip
+        found = read_out(rows, control="control", metric=metric)
+        assert [(arm.arm, arm.answer) for arm in found.arms] == [("cheaper", "winner"), ("dearer", "loser")]
+        assert found.control_value == pytest.approx(control_value)
+        assert [arm.value for arm in found.arms] == pytest.approx(values)
+        assert found.arms[0].uplift == pytest.approx(1.0)
+        assert found.arms[0].clicks == 2_000
+
+
+def test_return_is_less_certain_than_the_orders_it_comes_from() -> None:
+    rows = [
+        *arm_days("control", 10, spend=100, conversions=5, value=30.0),
+        *arm_days("b", 10, spend=80, conversions=6, value=30.0),
+    ]
+    (by_orders,) = read_out(rows, control="control", metric="cost_per_conversion").arms
+    (by_return,) = read_out(rows, control="control", metric="roas").arms
+    assert by_return.uplift == pytest.approx(by_orders.uplift)
+    assert by_return.uplift_low < by_orders.uplift_low
+    assert by_return.uplift_high > by_orders.uplift_high  # type: ignore[operator]
+
+
+def test_cents_and_large_amounts_are_compared_alike() -> None:
+    dear = [
+        *arm_days("control", 5, spend=900, conversions=5, value=1.0),
+        *arm_days("b", 5, spend=700, conversions=9, value=1.0),
+    ]
+    cheap = [replace(row, spend=(row.spend or 0) / 1_000) for row in dear]
+    found, other = (read_out(rows, control="control", metric="cost_per_conversion").arms[0] for rows in (dear, cheap))
+    assert (found.uplift_low, found.uplift_high) == pytest.approx((other.uplift_low, other.uplift_high))
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [("cpm", 'no metric named "cpm"; known: ctr, cpc'), ("cpc", "no spend, of which cpc"),
+     ("roas", "no revenue and no spend, of which roas is made")],
+)  # fmt: skip
+def test_a_metric_without_its_columns_is_refused(metric: str, message: str) -> None:
+    rows = [ArmDay(arm=arm, impressions=100, clicks=2) for arm in ("control", "b")]
+    with pytest.raises(ConfigError, match=message):
+        read_out(rows, control="control", metric=metric)
+    if metric == "roas":
+        told = [replace(row, spend=1.0, revenue=2.0) for row in rows]
+        with pytest.raises(ConfigError, match="have no conversions, without which"):
+            read_out(told, control="control", metric=metric)
+
+
+def test_an_amount_that_cannot_be_is_named() -> None:
+    rows = [ArmDay(arm=arm, impressions=100, clicks=2, spend=-1.0) for arm in ("control", "b")]
+    with pytest.raises(ConfigError, match='arm "control" has spend -1 and clicks 2; correct the row'):
+        read_out(rows, control="control", metric="cpc")
