@@ -78,6 +78,7 @@ def build_account_card(name: str, notes: Mapping[str, Any], content_hash: str) -
         ],
         "calibration": {**notes["metrics"], "data": "groups of ads (same words or test) left out of the fit, in turn"},
         "members": notes["members"],
+        "new_groups": notes.get("new_groups"),
         "content_hash": content_hash,
         "training": notes["training"],
     }

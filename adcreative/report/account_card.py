@@ -31,6 +31,7 @@ def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
         *([f"![predicted and observed rates; coverage by impressions]({plot})"] if plot else []),
         _by_impressions(figures["by_impressions"]),
         _reliability(figures["reliability"]),
+        *_new_groups(card.get("new_groups")),
         "## Limits",
         "\n".join(f"- {limit}" for limit in card["limits"]),
         f"Model `{card['content_hash'][:16]}`.",
@@ -58,6 +59,20 @@ def _members(members: Mapping[str, Mapping[str, Any]]) -> str:
             f"{1000 * one['gain_of_stack']:+.4g} ({low:+.4g} to {high:+.4g}) |"
         )
     return "\n".join(lines)
+
+
+def _new_groups(new: Mapping[str, Any] | None) -> list[str]:
+    """Return the section about ads of new groups; empty where the account has no column of groups."""
+    if new is None:
+        return []
+    figures, name = new["metrics"], new["column"].replace("_", " ")
+    return [
+        f"## Ads of a new {name}",
+        f"They are answered by a half of its own, which does not rest on what the results of a {name} teach. Measured "
+        f"with every {name} left out in turn: {_level(figures)}",
+        _members(new["members"]),
+        _best_floor(new["members"]),
+    ]
 
 
 def _best_floor(members: Mapping[str, Mapping[str, Any]]) -> str:

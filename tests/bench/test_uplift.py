@@ -44,6 +44,8 @@ def test_a_true_predictor_realises_what_it_predicts() -> None:
     assert rows[0].times_random.value > 1.0 == rows[1].times_random.value
     assert rows[0].worse_share == 0.0
     assert any("c: left out" in line for line in lines)
+    assert all(row.best_offered.value >= row.true.value for row in rows)  # what is delivered is one of the versions offered
+    assert all(row.num_offered > 1 for row in rows)
     assert "| nsga2 | 2 of 2 |" in render_table(rows)
 
 
@@ -53,6 +55,7 @@ def test_a_wrong_predictor_is_found_out() -> None:
 
     (row,) = measure_uplift([fake_ad()], FormulaMarket(), fake_tools(backwards), CONFIG, ("nsga2",))
     assert (row.worse_share, row.held_share) == (1.0, 0.0)
+    assert row.best_offered.value >= 0.0  # a test would have kept the ad as it is
     assert row.true.value < 0.0 < row.predicted.value
     assert np.isnan(row.times_random.value)
 

@@ -49,6 +49,17 @@ def test_a_floor_that_cannot_be_told_apart_is_said_to_be_so() -> None:
     assert "it and may be worse." in render_account_card(card(words=member(-0.0001, -0.0002, 0.0)))
 
 
+def test_ads_of_new_groups_have_a_section_of_their_own() -> None:
+    one = card(words=member(0.0001, 0.00005, 0.0002))
+    assert "Ads of a new" not in render_account_card(one)
+    figures = {"level": 0.93, "coverage": 0.9, "spearman": 0.41}
+    new = {"column": "ad_group", "members": {"mean rate": member(0.002, 0.001, 0.003)}, "metrics": figures}
+    page = render_account_card({**one, "new_groups": new})
+    assert "## Ads of a new ad group" in page
+    assert "every ad group left out in turn: Predicted clicks are 0.93 times the observed ones" in page
+    assert "The best floor is mean rate; the whole is better" in page
+
+
 def test_the_plot_is_a_picture_that_differs_with_the_figures() -> None:
     drawn = draw_account(card()["calibration"])
     other = card()["calibration"] | {"by_impressions": [{"impressions": 9.0, "coverage": 0.5, "level": 1.0}]}

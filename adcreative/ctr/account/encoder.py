@@ -52,6 +52,11 @@ class Encoded:
             self.condensed[idx],
         )
 
+    def without(self, block: str) -> Encoded:
+        """Return the same ads without a block of columns; `condensed` is left as it is."""
+        kept = {name: rows for name, rows in self.sparse.items() if name != block}
+        return Encoded(kept, self.dense, {name: mass for name, mass in self.mass.items() if name != block}, self.condensed)
+
     def __len__(self) -> int:
         return len(self.condensed)
 

@@ -2,7 +2,7 @@
 
 mean rate; columns alone (effects of every categorical column, pooled partially); words alone and words and columns (capped
 logistic regression on n-grams); boosted trees on both; shipped model (the general predictor's score, rescaled to the account);
-mixed effects (all of it at once, pictures and the shipped model's parts too).
+mixed effects (all of it at once, pictures and the shipped model's parts too); the same without the groups that ads belong to.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from adcreative.ctr.account.table import SHIPPED_BLOCKS
 from adcreative.ctr.account.trees import BoostedTrees, fit_trees
 
 MEAN, COLUMNS, WORDS, BOTH, TREES = "mean rate", "columns alone", "words alone", "words and columns", "boosted trees"
-SHIPPED, MIXED = "shipped model", "mixed effects"
+SHIPPED, MIXED, UNGROUPED = "shipped model", "mixed effects", "mixed effects without groups"
 BLIND = (MEAN, COLUMNS)  # know neither words nor pictures
 FLOORS = (MEAN, COLUMNS, WORDS, BOTH, TREES)
+KNOWN_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, TREES, SHIPPED, MIXED)  # members of the half for ads of known groups
+NEW_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, SHIPPED, UNGROUPED)
 NGRAM_BLOCKS = ("words", "characters")
 
 
@@ -60,13 +62,17 @@ class MeanRate:
 
 @dataclass(frozen=True)
 class Job:
-    """What a member is fitted to: N encoded ads with their counts, and the fit of it to much the same ads, if there is one."""
+    """What a member is fitted to: N encoded ads with their counts, and the fit of it to much the same ads, if there is one.
+
+    group_column: the column that tells ads of known groups from those of new ones.
+    """
 
     encoded: Encoded
     clicks: np.ndarray
     impressions: np.ndarray
     seed: int
     start: Member | None = None
+    group_column: str = ""
 
 
 def _fit_mean(job: Job) -> Member:
@@ -90,6 +96,18 @@ def _fit_shipped(job: Job) -> Member | None:
 
 def _fit_all(job: Job) -> Member | None:
     return _fit_mixed(job, list_blocks(job.encoded))
+
+
+def _fit_ungrouped(job: Job) -> Member | None:
+    """Without the groups' own effects, words say what tells groups apart; with them, what tells ads of one group apart."""
+    encoded = job.encoded.without(job.group_column)
+    if not (blocks := list_blocks(encoded)):
+        return None
+    start = job.start if isinstance(job.start, MixedModel) else None
+    ignored = (job.group_column,) if job.group_column else ()
+    return fit_mixed_model(
+        encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed, ignored=ignored
+    )  # fmt: skip
 
 
 def _fit_logistic(job: Job, blocks: Sequence[str]) -> Member | None:
@@ -128,4 +146,5 @@ MEMBERS: Mapping[str, Kind] = {
     TREES: Kind(_fit_trees, BoostedTrees.from_state),
     SHIPPED: Kind(_fit_shipped, MixedModel.from_state),
     MIXED: Kind(_fit_all, MixedModel.from_state),
+    UNGROUPED: Kind(_fit_ungrouped, MixedModel.from_state),
 }

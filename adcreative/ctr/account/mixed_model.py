@@ -43,6 +43,7 @@ class MixedModel:
     """Fitted effects: predictions need the ads that it was fitted to (`support`).
 
     variances: block -> v_k. nugget: v_e. weights [S]: of the supporting ads. precision [S, S] float32: R, for variances.
+    ignored: columns that it was fitted without.
     """
 
     mean: float
@@ -51,6 +52,7 @@ class MixedModel:
     support: Encoded
     weights: np.ndarray
     precision: np.ndarray
+    ignored: Sequence[str] = ()
 
     def predict(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
         """Return mean [N] and variance [N] of the log-odds before the nugget."""
@@ -73,13 +75,16 @@ class MixedModel:
         return step @ self.weights, np.maximum(variance, 0.0)
 
     def _combine(self, encoded: Encoded, other: Encoded | None = None) -> tuple[np.ndarray, np.ndarray]:
-        kernels = compute_kernels(encoded, other or self.support, list(self.variances))
+        other = self.support if other is None else other
+        for name in self.ignored:
+            encoded, other = encoded.without(name), other.without(name)
+        kernels = compute_kernels(encoded, other, list(self.variances))
         return combine(kernels, self.variances)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return plain notes and arrays."""
         notes = {
-            "mean": self.mean, "nugget": self.nugget, "blocks": list(self.variances),
+            "mean": self.mean, "nugget": self.nugget, "blocks": list(self.variances), "ignored": list(self.ignored),
             "variances": list(self.variances.values()), "sparse": list(self.support.sparse), "dense": list(self.support.dense),
         }  # fmt: skip
         tensors: dict[str, np.ndarray] = {"weights": self.weights, "precision": self.precision}
@@ -104,7 +109,8 @@ class MixedModel:
         weights = tensors["weights"]
         support = Encoded(blocks, dense, mass, np.zeros((len(weights), 0), np.float32))
         variances = dict(zip(notes["blocks"], notes["variances"], strict=True))
-        return cls(notes["mean"], variances, notes["nugget"], support, weights, tensors["precision"])
+        ignored = notes.get("ignored", ())
+        return cls(notes["mean"], variances, notes["nugget"], support, weights, tensors["precision"], ignored)
 
 
 def combine(kernels: Mapping[str, Kernel], variances: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -131,11 +137,13 @@ def fit_mixed_model(
     *,
     start: MixedModel | None = None,
     seed: int = 0,
+    ignored: Sequence[str] = (),
 ) -> MixedModel:
     """Fit variances and effects; at most MAX_ROWS ads support them, drawn by how much their counts say.
 
     Args:
         blocks: names of `kernels.list_blocks`, at least one.
+        ignored: columns that the encoding lacks, to be left out of what is predicted too.
         start: a fit to much the same ads whose variances are refined in NUM_REFITS rounds instead of found in NUM_ROUNDS.
     """
     if len(encoded) > MAX_ROWS:
@@ -162,7 +170,7 @@ def fit_mixed_model(
         if max(steps) < TOLERANCE:
             break
     weights, precision = _find_mode(kernels, variances, nugget, clicks, impressions, mean, weights)
-    return MixedModel(mean, variances, nugget, encoded, weights, precision.astype(np.float32))
+    return MixedModel(mean, variances, nugget, encoded, weights, precision.astype(np.float32), ignored)
 
 
 def _bounded_mean(clicks: np.ndarray, impressions: np.ndarray) -> float:

@@ -8,8 +8,8 @@ One artefact folder, no pickle; predictions after loading are bit-equal. `fittin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,11 @@ from scipy import special
 
 from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
 from adcreative.creative import Creative, Prediction
-from adcreative.ctr.account.encoder import AccountEncoder, Encoded
-from adcreative.ctr.account.intervals import RateSpread
-from adcreative.ctr.account.members import BLIND, MEMBERS, MIXED, Member
-from adcreative.ctr.account.mixed_model import MixedModel
+from adcreative.ctr.account.part import Part, with_prefix
 from adcreative.ctr.account.table import PARTS, AccountTable, read_table, read_text
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
 from adcreative.ctr.card import build_account_card
-from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
@@ -38,34 +34,7 @@ from adcreative.features.outcomes import fold
 
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
-UNCHANGED = 1e-9  # variance of a difference, squared log-odds
-SHIPPED_PREFIX = "shipped."
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """Fitted members by name, the weight of each (they sum to 1), and the shift that sets the level."""
-
-    members: Mapping[str, Member]
-    weights: Mapping[str, float]
-    shift: float
-
-    def log_odds(self, encoded: Encoded) -> np.ndarray:
-        """Return the log-odds [N] of the expected rate."""
-        parts = [weight * self.members[name].log_odds(encoded) for name, weight in self.weights.items() if weight > 0]
-        found: np.ndarray = np.sum(parts, axis=0) + self.shift
-        return found
-
-    @property
-    def change_scale(self) -> float:
-        """By how much differences between versions of one ad are scaled up, since members that know neither words nor pictures
-        see none: 1 over the weight of the others, 2 at most."""
-        return 1.0 / max(1.0 - sum(self.weights.get(name, 0.0) for name in BLIND), 0.5)
-
-    def variance(self, encoded: Encoded) -> np.ndarray:
-        """Return what the mixed model does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
-        mixed = self.members.get(MIXED)
-        return mixed.predict(encoded)[1] if isinstance(mixed, MixedModel) else np.zeros(len(encoded))
+SHIPPED_PREFIX, NEW_PREFIX = "shipped.", "new."
 
 
 class AccountModel:
@@ -78,17 +47,22 @@ class AccountModel:
 
     def __init__(
         self,
-        encoder: AccountEncoder,
-        stack: Stack,
-        spread: RateSpread,
+        known: Part,
+        new: Part | None = None,
         *,
-        changes: ChangeCalibration,
+        group_column: str = "",
         ood_scores: Mapping[str, OODScore],
         notes: Mapping[str, Any],
         shipped: Predictor | None = None,
     ) -> None:
-        """Put a model together; notes: what fitting wrote down: seed, grades, training, metrics, members, encoder_hashes."""
-        self.encoder, self.stack, self.spread, self.changes = encoder, stack, spread, changes
+        """Put a model together.
+
+        Args:
+            known: for ads whose value of group_column the fit had. new: for ads with a new value there; None without such a
+                column.
+            notes: what fitting wrote down: seed, grades, training, metrics, members, encoder_hashes.
+        """
+        self.known, self.new, self.group_column = known, new, group_column
         self.ood_scores, self.notes, self.shipped = dict(ood_scores), dict(notes), shipped
 
     def predict(
@@ -109,8 +83,10 @@ class AccountModel:
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return log-odds of the expected rate [N] and how uncertain the ad's effects are [N], the search's fast path."""
-        encoded = self.encoder.encode(self._read(creatives, features))
-        return self.stack.log_odds(encoded), np.sqrt(self.spread.effects * self.stack.variance(encoded))
+        log_odds, std = np.zeros(len(creatives)), np.zeros(len(creatives))
+        for part, rows, table in self._parts_of(self._read(creatives, features)):
+            log_odds[rows], std[rows] = part.log_odds(table), part.effects_std(table)
+        return log_odds, std
 
     def predict_change(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
@@ -118,40 +94,42 @@ class AccountModel:
         """Return what each other creative is worth against the first: expected change of log-odds and its deviation, [N-1].
 
         New words, a changed picture and changed faces are each believed as far as such differences came true between held-out
-        ads of one test, brand or context (`ctr.changes`). The deviation is what the mixed model does not know of the
-        difference, scaled to the coverage of held-out ads, and what an ad varies beyond everything known.
+        ads of one test, brand or context (`ctr.changes`). The deviation is what the mixed model does not know of the paired
+        difference, scaled to the coverage of held-out ads.
         """
         first, others = features[0], list(features[1:])
         own_words = [one.with_words_of(first) for one in others]
         own_faces = [one.with_faces_of(first) for one in own_words]
         same_words = [with_words_of(one, creatives[0]) for one in creatives[1:]]
         table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
-        encoded = self.encoder.encode(table)
-        log_odds, num = self.stack.change_scale * self.stack.log_odds(encoded), len(others)
-        full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
-        mean = self.changes.mean(full - no_words, picture, no_words - picture)
-        versions = encoded.rows(np.arange(num + 1))
-        mixed = self.stack.members.get(MIXED)
-        if not isinstance(mixed, MixedModel):
-            distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
-            return mean, np.sqrt(self.changes.variance(*distances))
-        unknown = mixed.change(versions)[1] * self.spread.effects  # 0 where nothing was changed
-        return mean, np.sqrt(unknown + np.where(unknown > UNCHANGED, self.spread.extra, 0.0))
+        part = self.new if self.new is not None and self._is_new(table)[0] else self.known
+        return part.change(table)
 
     def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
         """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""
-        table = self._read(creatives, features)
-        encoded = self.encoder.encode(table)
-        log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
-        low, high = self.spread.interval(log_odds, variance)
-        covered = self.spread.covered(log_odds, variance, table.clicks, table.impressions)
-        return HeldOutRates(special.expit(log_odds), low, high, covered)
+        columns = np.zeros((4, len(creatives)))
+        for part, rows, table in self._parts_of(self._read(creatives, features)):
+            columns[:, rows] = np.stack([*part.intervals(table), part.covered(table)])
+        return HeldOutRates(*columns)
 
     def log_odds_without(self, creative: Creative, features: CreativeFeatures, parts: Sequence[Sequence[str]]) -> np.ndarray:
         """Return the log-odds of one ad as if nothing was known of some of its parts, for each list of parts."""
-        table = self._read([creative], [features])
-        versions = [self.encoder.encode(table.without(names)) for names in parts]
-        return np.concatenate([self.stack.log_odds(version) for version in versions])
+        ((half, _, table),) = self._parts_of(self._read([creative], [features]))
+        return np.concatenate([half.log_odds(table.without(names)) for names in parts])
+
+    def _parts_of(self, table: AccountTable) -> Iterator[tuple[Part, np.ndarray, AccountTable]]:
+        """Yield each half with the rows that it answers for, and their table."""
+        is_new = self._is_new(table)
+        for part, rows in ((self.known, np.flatnonzero(~is_new)), (self.new, np.flatnonzero(is_new))):
+            if part is not None and len(rows):
+                yield part, rows, table.rows(rows)
+
+    def _is_new(self, table: AccountTable) -> np.ndarray:
+        """Return [N] whether an ad's group is one that no ad of the fit had; False where no group is said."""
+        if self.new is None or self.group_column not in table.columns:
+            return np.zeros(len(table), bool)
+        known = self._known[self.group_column]
+        return np.array([bool(values) and not known & set(values) for values in table.columns[self.group_column]])
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
@@ -182,11 +160,13 @@ class AccountModel:
 
     def known_values(self, column: str) -> list[str]:
         """Return the values of a categorical column that the fit had, folded."""
-        return list(self.encoder.vocabularies[column]) if column in self.encoder.column_names else []
+        encoder = self.known.encoder
+        return list(encoder.vocabularies[column]) if column in encoder.column_names else []
 
     @cached_property
     def _known(self) -> dict[str, set[str]]:
-        return {name: set(self.encoder.vocabularies[name]) for name in self.encoder.column_names}
+        encoder = self.known.encoder
+        return {name: set(encoder.vocabularies[name]) for name in encoder.column_names}
 
     def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
         """Refuse encoders other than those the model was fitted with. Raises ArtifactError."""
@@ -221,24 +201,17 @@ class AccountModel:
         artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
         manifest, tensors = artifact.manifest, artifact.tensors
         try:
-            stack = Stack(
-                {
-                    name: MEMBERS[name].from_state(notes, _with_prefix(tensors, f"member.{name}."))
-                    for name, notes in manifest["members"].items()
-                },
-                dict(manifest["weights"]),
-                float(manifest["shift"]),
-            )
             ood_scores = {
                 name: OODScore(tensors[f"reference.{name}"], limit) for name, limit in manifest["ood_thresholds"].items()
             }
             shipped = None
             if manifest["shipped"] is not None:
-                shipped = Predictor.from_state(manifest["shipped"], _with_prefix(tensors, SHIPPED_PREFIX), where=str(model_dir))
+                shipped = Predictor.from_state(manifest["shipped"], with_prefix(tensors, SHIPPED_PREFIX), where=str(model_dir))
+            new = manifest.get("new_groups")  # models of earlier versions have one half
             model = cls(
-                AccountEncoder.from_state(manifest["encoder"], _with_prefix(tensors, "encoder.")), stack,
-                RateSpread.from_dict(manifest["spread"]), changes=ChangeCalibration.from_dict(manifest["changes"]),
-                ood_scores=ood_scores, notes=manifest["notes"], shipped=shipped,
+                Part.from_state(manifest, tensors),
+                None if new is None else Part.from_state(new, with_prefix(tensors, NEW_PREFIX)),
+                group_column=manifest.get("group_column", ""), ood_scores=ood_scores, notes=manifest["notes"], shipped=shipped,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"the parts of the model in {model_dir} do not fit together ({error}); re-fit") from error
@@ -254,62 +227,48 @@ class AccountModel:
         return read_table(creatives, features, parts)
 
     def _predict_chunk(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[Prediction]:
-        table = self._read(creatives, features)
-        encoded = self.encoder.encode(table)
-        log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
-        rates = special.expit(log_odds)
-        low, high = self.spread.interval(log_odds, variance)
-        reasons = self._reasons(table, rates)
+        columns = np.zeros((3, len(creatives)))
+        reasons: dict[int, tuple[str, ...]] = {}
+        for part, rows, table in self._parts_of(self._read(creatives, features)):
+            columns[:, rows] = np.stack(part.intervals(table))
+            reasons |= zip(rows.tolist(), _find_reasons(part, table, columns[0, rows]), strict=True)
         return [
             Prediction(
-                ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
+                ctr=float(rate), ctr_low=float(low), ctr_high=float(high),
                 evidence=self.evidence_for(creative, features[row]), reasons=reasons[row], enough_data=True,
             )
-            for row, creative in enumerate(creatives)
+            for row, (creative, rate, low, high) in enumerate(zip(creatives, *columns, strict=True))
         ]  # fmt: skip
-
-    def _reasons(self, table: AccountTable, rates: np.ndarray) -> list[tuple[str, ...]]:
-        """Return phrases per row by exact ablation: how the expected rate differs from that without the part."""
-        effects = {}
-        for name in MODALITIES:
-            if name in PARTS and (name in ("words", "context") or any(block in table.dense for block in PARTS[name])):
-                without = self.stack.log_odds(self.encoder.encode(table.without([name])))
-                effects[name] = rates / special.expit(without) - 1.0
-        ranked = []
-        for row in range(len(table)):
-            order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
-            ranked.append(tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON))
-        return ranked
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and notes, all that a saved model holds."""
-        encoder_notes, encoder_tensors = self.encoder.state()
-        tensors = {f"encoder.{name}": values for name, values in encoder_tensors.items()}
-        members = {}
-        for name, member in self.stack.members.items():
-            members[name], own = member.state()
-            tensors |= {f"member.{name}.{key}": values for key, values in own.items()}
+        tensors, notes = self.known.state()
         tensors |= {f"reference.{name}": score.reference for name, score in self.ood_scores.items()}
+        new_notes = None
+        if self.new is not None:
+            new_tensors, new_notes = self.new.state()
+            tensors |= {f"{NEW_PREFIX}{name}": values for name, values in new_tensors.items()}
         shipped_notes = None
         if self.shipped is not None:
             shipped_tensors, shipped_notes = self.shipped.state()
             tensors |= {f"{SHIPPED_PREFIX}{name}": values for name, values in shipped_tensors.items()}
         return tensors, {
-            "encoder": encoder_notes, "members": members, "weights": dict(self.stack.weights), "shift": self.stack.shift,
-            "spread": self.spread.as_dict(), "changes": self.changes.as_dict(), "shipped": shipped_notes,
+            **notes, "new_groups": new_notes, "group_column": self.group_column, "shipped": shipped_notes,
             "ood_thresholds": {name: score.threshold for name, score in self.ood_scores.items()}, "notes": self.notes,
         }  # fmt: skip
 
 
-def change_vectors(encoded: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the distance of two versions of an ad is measured in: words, picture and faces, [N, D] each."""
-
-    def rows(names: Sequence[str]) -> np.ndarray:
-        found = [encoded.dense[name].astype(np.float64) for name in names if name in encoded.dense]
-        return np.concatenate(found, axis=1) if found else np.zeros((len(encoded), 1))
-
-    faces = rows(("faces",))
-    return rows(("meaning", "body")), rows(("picture",)), faces * np.sqrt(faces.shape[1])  # faces in standard deviations
+def _find_reasons(part: Part, table: AccountTable, rates: np.ndarray) -> list[tuple[str, ...]]:
+    """Return phrases per row by exact ablation: how the expected rate differs from that without the part."""
+    effects = {}
+    for name in MODALITIES:
+        if name in PARTS and (name in ("words", "context") or any(block in table.dense for block in PARTS[name])):
+            effects[name] = rates / special.expit(part.log_odds(table.without([name]))) - 1.0
+    ranked = []
+    for row in range(len(table)):
+        order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
+        ranked.append(tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON))
+    return ranked
 
 
 def with_words_of(creative: Creative, other: Creative) -> Creative:
@@ -319,7 +278,3 @@ def with_words_of(creative: Creative, other: Creative) -> Creative:
 
 def _values_of(text: str) -> set[str]:
     return {fold(part) for part in text.replace("|", ";").split(";") if part.strip()}
-
-
-def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}

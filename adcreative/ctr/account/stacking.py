@@ -45,8 +45,14 @@ def losses(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) ->
     return found
 
 
-def fit_weights(predictions: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
-    """Return the weights [M] of members whose out-of-fold log-odds are predictions [N, M]; convex, so one optimum."""
+def fit_weights(
+    predictions: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, upper: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the weights [M] of members whose out-of-fold log-odds are predictions [N, M]; convex, so one optimum.
+
+    Args:
+        upper: [M] the most that each member may weigh, one of them 1; no bound but 1 when None.
+    """
     share = bounded_share(clicks, impressions)
     counted_clicks, counted = clicks * share, impressions * share
     scale = max(float(counted_clicks.sum()), 1.0)
@@ -58,10 +64,11 @@ def fit_weights(predictions: np.ndarray, clicks: np.ndarray, impressions: np.nda
         return float(value) / scale, slope / scale
 
     num = predictions.shape[1]
-    corners = np.eye(num)
+    upper = np.ones(num) if upper is None else upper
+    corners = np.eye(num)[upper >= 1.0]
     best = min(corners, key=lambda corner: loss(corner)[0])
     found = optimize.minimize(
-        loss, 0.5 * best + 0.5 / num, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * num,
+        loss, 0.5 * best + 0.5 / num, jac=True, method="SLSQP", bounds=[(0.0, one) for one in upper],
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones(num)},
         options={"maxiter": 200, "ftol": 1e-10},
     )  # fmt: skip
@@ -85,12 +92,18 @@ def fit_shift(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray)
     return float(optimize.brentq(excess, -MAX_SHIFT, MAX_SHIFT, xtol=1e-6))
 
 
-def cross_fitted(predictions: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def cross_fitted(
+    predictions: np.ndarray,
+    clicks: np.ndarray,
+    impressions: np.ndarray,
+    fold: np.ndarray,
+    upper: np.ndarray | None = None,
+) -> np.ndarray:
     """Return the stack's log-odds [N], each fold's with weights and shift that the other folds alone decided."""
     stacked = np.zeros(len(clicks))
     for number in np.unique(fold):
         others, own = fold != number, fold == number
-        weights = fit_weights(predictions[others], clicks[others], impressions[others])
+        weights = fit_weights(predictions[others], clicks[others], impressions[others], upper)
         shift = fit_shift(predictions[others] @ weights, clicks[others], impressions[others])
         stacked[own] = predictions[own] @ weights + shift
     return stacked

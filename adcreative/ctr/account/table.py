@@ -16,6 +16,7 @@ from adcreative.encoders.language import detect_language
 from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 from adcreative.features.outcomes import fold
 
+MIN_GROUP_VALUES, MIN_GROUP_SHARE = 6, 0.02  # of a column whose new values are treated apart
 MAX_VALUES = 20  # of one column of one ad, such as its interests
 _SEPARATORS = ";|"
 SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
@@ -56,6 +57,12 @@ class AccountTable:
             dense={name: values[idx] for name, values in self.dense.items()},
             clicks=self.clicks[idx], impressions=self.impressions[idx], group=self.group[idx],
         )  # fmt: skip
+
+    def grouped_by(self, name: str) -> AccountTable:
+        """Return the same ads, each value of a column being a group that no split may cut; ads without one stand alone."""
+        labels = ["\0".join(values) for values in self.columns[name]]
+        _, group = np.unique([label or f"row {row}" for row, label in enumerate(labels)], return_inverse=True)
+        return replace(self, group=np.asarray(group, np.int64))
 
     def without(self, parts: Collection[str]) -> AccountTable:
         """Return the same ads as if nothing was known of some parts (keys of PARTS)."""
@@ -106,6 +113,33 @@ def read_table(
         impressions=np.array([float(creative.impressions or 0) for creative in creatives]),
         group=number_groups(creatives),
     )
+
+
+def find_group_column(table: AccountTable) -> str:
+    """Return the column whose values tell rates apart best, "" without one: of ads of a new value much less is known.
+
+    Looked for among columns that nearly every ad has one value of, with MIN_GROUP_VALUES to a third as many values as ads, by
+    the share of the variance of smoothed log-odds between the values, adjusted for their number.
+    """
+    clicks, others = table.clicks + 0.5, table.impressions - table.clicks + 0.5
+    log_odds, weights = np.log(clicks / others), 1 / (1 / clicks + 1 / others + 0.05)
+    left = log_odds - np.average(log_odds, weights=weights)
+    total, num = float(weights @ left**2), len(table)
+    best, largest = "", MIN_GROUP_SHARE
+    for name, values in table.columns.items():
+        if any(len(of_ad) > 1 for of_ad in values):
+            continue
+        labels = ["".join(of_ad) for of_ad in values]
+        _, place = np.unique(labels, return_inverse=True)
+        size = int(place.max()) + 1
+        if sum(map(bool, labels)) < 0.9 * num or not MIN_GROUP_VALUES <= size <= num / 3:
+            continue
+        means = np.bincount(place, weights * left) / np.bincount(place, weights)
+        share = float(np.bincount(place, weights) @ means**2) / max(total, 1e-12)
+        adjusted = 1 - (1 - share) * (num - 1) / max(num - size, 1)
+        if adjusted > largest:
+            best, largest = name, adjusted
+    return best
 
 
 def read_text(creative: Creative) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -72,3 +72,16 @@ def plant_account(
             )
         )  # fmt: skip
     return PlantedAccount(creatives, [CreativeFeatures() for _ in creatives], np.array(truth))
+
+
+def plant_groups(num: int, num_groups: int, *, rate: float, seed: int) -> PlantedAccount:
+    """Plant an account whose ad groups differ by far more than their ads: each ad belongs to one, as its category."""
+    plain = plant_account(num, rate=rate, seed=seed, impressions=(500.0, 5_000.0))
+    rng = np.random.default_rng([seed, 1])
+    worth, group = rng.normal(0, 0.8, num_groups), rng.integers(num_groups, size=num)
+    truth = special.expit(special.logit(plain.truth) + worth[group])
+    creatives = [
+        replace(one, category=f"group {group[row]}", clicks=int(rng.binomial(one.impressions or 0, truth[row])))
+        for row, one in enumerate(plain.creatives)
+    ]
+    return PlantedAccount(creatives, plain.features, truth)

@@ -153,8 +153,7 @@ def test_a_fit_that_is_stopped_says_so(account: PlantedAccount) -> None:
 
 def test_other_encoders_and_other_artefacts_are_refused(models: Models, tmp_path: Path) -> None:
     model = AccountModel(
-        models[0].encoder, models[0].stack, models[0].spread, changes=models[0].changes, ood_scores={},
-        notes={**models[0].notes, "encoder_hashes": {"words": "abc"}},
+        models[0].known, ood_scores={}, notes={**models[0].notes, "encoder_hashes": {"words": "abc"}},
     )  # fmt: skip
     with pytest.raises(ArtifactError, match="fitted with words abc, here it is def"):
         model.check_encoders({"words": "def"})

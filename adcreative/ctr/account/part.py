@@ -1,0 +1,153 @@
+"""One half of an account's model: encoding, stack, level, spread and what changes bring, for ads of one kind.
+
+An account has a half for ads of groups that it has results of (ad group, brand, campaign: the column that tells rates apart
+best), and one for ads of new groups, fitted and weighed with whole groups left out and without that column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from adcreative.ctr.account.encoder import AccountEncoder, Encoded
+from adcreative.ctr.account.intervals import RateSpread
+from adcreative.ctr.account.members import BLIND, MEMBERS, MIXED, UNGROUPED, Member
+from adcreative.ctr.account.mixed_model import MixedModel
+from adcreative.ctr.account.table import AccountTable
+from adcreative.ctr.changes import ChangeCalibration, squared_distance
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Fitted members by name, the weight of each (they sum to 1), and the shift that sets the level."""
+
+    members: Mapping[str, Member]
+    weights: Mapping[str, float]
+    shift: float
+
+    def log_odds(self, encoded: Encoded) -> np.ndarray:
+        """Return the log-odds [N] of the expected rate."""
+        parts = [weight * self.members[name].log_odds(encoded) for name, weight in self.weights.items() if weight > 0]
+        found: np.ndarray = np.sum(parts, axis=0) + self.shift
+        return found
+
+    @property
+    def change_scale(self) -> float:
+        """By how much differences between versions of one ad are scaled up, since members that know neither words nor pictures
+        see none: 1 over the weight of the others, 2 at most."""
+        return 1.0 / max(1.0 - sum(self.weights.get(name, 0.0) for name in BLIND), 0.5)
+
+    def variance(self, encoded: Encoded) -> np.ndarray:
+        """Return what the mixed model does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
+        return np.zeros(len(encoded)) if self.mixed is None else self.mixed.predict(encoded)[1]
+
+    @property
+    def mixed(self) -> MixedModel | None:
+        """The member that knows how uncertain effects are: of all of it, or of all but the groups."""
+        found = self.members.get(MIXED) or self.members.get(UNGROUPED)
+        return found if isinstance(found, MixedModel) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A fitted half. Tables are given whole; columns that the encoder was not fitted to are not read.
+
+    spread: of the rate of an ad. change_effects: as its `effects`, for the difference between two versions of one ad: what the
+    versions share cancels, the group's own luck too, so it is that of ads of known groups.
+    """
+
+    encoder: AccountEncoder
+    stack: Stack
+    spread: RateSpread
+    changes: ChangeCalibration
+    change_effects: float
+
+    def log_odds(self, table: AccountTable) -> np.ndarray:
+        """Return the log-odds [N] of the expected rates."""
+        return self.stack.log_odds(self.encoder.encode(table))
+
+    def intervals(self, table: AccountTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return expected rates and the ends of their 90 % intervals, [N] each; an interval holds its rate."""
+        encoded = self.encoder.encode(table)
+        log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
+        rates = special.expit(log_odds)
+        low, high = self.spread.interval(log_odds, variance)
+        return rates, np.minimum(low, rates), np.maximum(high, rates)
+
+    def covered(self, table: AccountTable) -> np.ndarray:
+        """Return how far each ad's clicks lie where its interval says, [N] in 0..1."""
+        encoded = self.encoder.encode(table)
+        log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
+        return self.spread.covered(log_odds, variance, table.clicks, table.impressions)
+
+    def effects_std(self, table: AccountTable) -> np.ndarray:
+        """Return the deviation [N] of what is not known of each ad's effects, log-odds."""
+        return np.sqrt(self.spread.effects * self.stack.variance(self.encoder.encode(table)))
+
+    def change(self, table: AccountTable) -> tuple[np.ndarray, np.ndarray]:
+        """Return what N versions of one ad are worth against it: expected change of log-odds and its deviation, [N].
+
+        The deviation is what the mixed model does not know of the difference. What a version varies beyond everything known is
+        common to all and averages out over versions; it is left out, as in `effects_std`.
+
+        Args:
+            table: [1 + 3 N] rows: the ad, its versions, then these with the ad's words, then with its words and faces.
+        """
+        encoded, num = self.encoder.encode(table), (len(table) - 1) // 3
+        log_odds = self.stack.change_scale * self.stack.log_odds(encoded)
+        full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
+        mean = self.changes.mean(full - no_words, picture, no_words - picture)
+        versions = encoded.rows(np.arange(num + 1))
+        if (mixed := self.stack.mixed) is None:
+            distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
+            return mean, np.sqrt(self.changes.variance(*distances))
+        return mean, np.sqrt(self.change_effects * mixed.change(versions)[1])  # 0 where nothing was changed
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return tensors and notes."""
+        encoder_notes, encoder_tensors = self.encoder.state()
+        tensors = {f"encoder.{name}": values for name, values in encoder_tensors.items()}
+        members = {}
+        for name, member in self.stack.members.items():
+            members[name], own = member.state()
+            tensors |= {f"member.{name}.{key}": values for key, values in own.items()}
+        return tensors, {
+            "encoder": encoder_notes, "members": members, "weights": dict(self.stack.weights), "shift": self.stack.shift,
+            "spread": self.spread.as_dict(), "changes": self.changes.as_dict(),
+            "change_effects": self.change_effects,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Part:
+        """Rebuild what `state` returned."""
+        members = {
+            name: MEMBERS[name].from_state(own, with_prefix(tensors, f"member.{name}."))
+            for name, own in notes["members"].items()
+        }
+        return cls(
+            AccountEncoder.from_state(notes["encoder"], with_prefix(tensors, "encoder.")),
+            Stack(members, dict(notes["weights"]), float(notes["shift"])),
+            RateSpread.from_dict(notes["spread"]),
+            ChangeCalibration.from_dict(notes["changes"]),
+            float(notes.get("change_effects", notes["spread"]["effects"])),  # models of earlier versions have no other
+        )
+
+
+def change_vectors(encoded: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the distance of two versions of an ad is measured in: words, picture and faces, [N, D] each."""
+
+    def rows(names: tuple[str, ...]) -> np.ndarray:
+        found = [encoded.dense[name].astype(np.float64) for name in names if name in encoded.dense]
+        return np.concatenate(found, axis=1) if found else np.zeros((len(encoded), 1))
+
+    faces = rows(("faces",))
+    return rows(("meaning", "body")), rows(("picture",)), faces * np.sqrt(faces.shape[1])  # faces in standard deviations
+
+
+def with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,250 @@
+"""Fit one half of an account's model: members on all ads, predictions out of fold by group, the stack, its spread, its changes.
+
+Groups are left out in turn. Everything that is stated about a half is measured on ads whose group the members had not seen,
+with weights that the other folds decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from adcreative.creative import Creative
+from adcreative.ctr.account.card import describe_members, measure_out_of_fold
+from adcreative.ctr.account.encoder import AccountEncoder, Encoded
+from adcreative.ctr.account.intervals import RateSpread, fit_spread
+from adcreative.ctr.account.members import FLOORS, KNOWN_GROUPS, MEAN, MEMBERS, MIXED, NEW_GROUPS, UNGROUPED, Job, Member
+from adcreative.ctr.account.part import Part, Stack, change_vectors
+from adcreative.ctr.account.stacking import compare, cross_fitted, fit_shift, fit_weights, losses
+from adcreative.ctr.account.table import AccountTable
+from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
+from adcreative.errors import TrainingError
+from adcreative.features.outcomes import fold
+
+NUM_FOLDS = 5
+MIN_WEIGHT = 0.01
+# How far apart a few groups lie is luck, and the mean may win; the order of their ads carries over and is never given up.
+MAX_MEAN = 0.7  # of the weights for ads of new groups
+PRIOR_GROUPS = 20  # towards no shift: the level of a few groups is luck
+KEPT_SHARE = 2 / 3  # of the groups that judge and auditor each learn from
+# what is blanked, one after the other, to see what words, faces and picture add: the channels of `ctr.changes`
+VERSIONS: tuple[tuple[str, ...], ...] = ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
+Progress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass
+class Watch:
+    """Counts fitted members, tells the progress, and stops when asked to."""
+
+    total: int
+    progress: Progress | None
+    should_stop: ShouldStop | None
+    done: int = 0
+
+    def step(self) -> None:
+        """Raises TrainingError when the fit was stopped."""
+        if self.should_stop is not None and self.should_stop():
+            raise TrainingError("stopped before the model was fitted; nothing was written")
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+@dataclass(frozen=True, eq=False)
+class _OutOfFold:
+    """Predictions for ads whose group was left out: version -> member -> log-odds [N]; variance [N] and nugget of the mixed
+    model; fold [N]."""
+
+    versions: Sequence[Mapping[str, np.ndarray]]
+    variance: np.ndarray
+    nugget: float
+    fold: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Learnt:
+    """What judge and auditor take over from the predictor's fit."""
+
+    weights: Mapping[str, float]
+    shift: float
+    spread: RateSpread
+    changes: ChangeCalibration
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedParts:
+    """The half of predictor, judge and auditor; notes on the first: members, metrics, is_skilled; the folds [N] and weights."""
+
+    parts: tuple[Part, ...]
+    notes: dict[str, Any]
+    weights: Mapping[str, float]
+    fold: np.ndarray
+
+
+def fit_parts(
+    creatives: Sequence[Creative], tables: Sequence[AccountTable], *, seed: int, watch: Watch, group_column: str = ""
+) -> FittedParts:
+    """Fit the same half of several models, from the same ads read with different shipped models.
+
+    The first learns from all ads. The others each learn from KEPT_SHARE of the groups, drawn apart, with the first one's
+    weights, level and spread.
+
+    Args:
+        tables: one a model; their `group` says what no split may cut.
+        group_column: of the half for ads of new values there; "" for the other half.
+    """
+    names = NEW_GROUPS if group_column else KNOWN_GROUPS
+    encoders = [AccountEncoder.fit(table, seed=seed) for table in tables]
+    encoded = encoders[0].encode(tables[0])
+    fitted = _fit_members(tables[0], encoded, seed=seed, watch=watch, only=names, group_column=group_column)
+    unseen = _predict_out_of_fold(tables[0], encoders[0], fitted, seed=seed, watch=watch, group_column=group_column)
+    learnt = _learn(creatives, tables[0], encoded, fitted, unseen, seed, group_column)
+    parts = []
+    for number, (table, encoder) in enumerate(zip(tables, encoders, strict=True)):
+        own = fitted
+        if number:
+            some = table.rows(_draw_groups(table.group, seed=seed + number))
+            own = _fit_members(
+                some, encoder.encode(some), seed=seed + number, watch=watch, start=fitted,
+                only=[name for name in fitted if name in learnt.weights or name in (MIXED, UNGROUPED)],
+                group_column=group_column,
+            )  # fmt: skip
+        kept = {name: member for name, member in own.items() if name in learnt.weights or name in (MIXED, UNGROUPED)}
+        parts.append(
+            Part(encoder, Stack(kept, learnt.weights, learnt.shift), learnt.spread, learnt.changes, learnt.spread.effects)
+        )
+    return FittedParts(tuple(parts), learnt.notes, learnt.weights, unseen.fold)
+
+
+def _fit_members(
+    table: AccountTable,
+    encoded: Encoded,
+    *,
+    seed: int,
+    watch: Watch,
+    only: Sequence[str],
+    start: Mapping[str, Member] | None = None,
+    group_column: str = "",
+) -> dict[str, Member]:
+    """Return the members that these ads have something for, in the order of MEMBERS."""
+    fitted = {}
+    for name, kind in MEMBERS.items():
+        if name in only:
+            watch.step()
+            job = Job(encoded, table.clicks, table.impressions, seed, (start or {}).get(name), group_column)
+            member = kind.fit(job) or (None if start is None else MEMBERS[MEAN].fit(job))  # a fold may lack what all have
+            if member is not None:
+                fitted[name] = member
+    return fitted
+
+
+def _predict_out_of_fold(
+    table: AccountTable,
+    encoder: AccountEncoder,
+    fitted: Mapping[str, Member],
+    *,
+    seed: int,
+    watch: Watch,
+    group_column: str,
+) -> _OutOfFold:
+    num = len(table)
+    encoded = [encoder.encode(table.without(parts)) for parts in VERSIONS]
+    versions = [{name: np.zeros(num) for name in fitted} for _ in VERSIONS]
+    variance, fold, nuggets = np.zeros(num), np.zeros(num, np.int64), []
+    num_folds = min(NUM_FOLDS, len(np.unique(table.group)))
+    folds = GroupKFold(num_folds, shuffle=True, random_state=seed).split(np.zeros(num), groups=table.group)
+    for number, (others, own) in enumerate(folds):
+        fold[own] = number
+        members = _fit_members(
+            table.rows(others), encoded[0].rows(others), seed=seed, watch=watch, start=fitted, only=list(fitted),
+            group_column=group_column,
+        )  # fmt: skip
+        for place, version in enumerate(encoded):
+            rows = version.rows(own)
+            for name, member in members.items():
+                versions[place][name][own] = member.log_odds(rows)
+        mixed = Stack(members, {}, 0.0).mixed
+        if mixed is not None:
+            variance[own] = mixed.predict(encoded[0].rows(own))[1]
+            nuggets.append(mixed.nugget)
+    return _OutOfFold(versions, variance, float(np.mean(nuggets)) if nuggets else 0.05, fold)
+
+
+def _learn(
+    creatives: Sequence[Creative],
+    table: AccountTable,
+    encoded: Encoded,
+    fitted: Mapping[str, Member],
+    unseen: _OutOfFold,
+    seed: int,
+    group_column: str,
+) -> _Learnt:
+    names, clicks, impressions = list(fitted), table.clicks, table.impressions
+    stacked = [np.stack([version[name] for name in names], axis=1) for version in unseen.versions]
+    is_capped = bool(group_column) and len(names) > 1
+    upper = np.array([MAX_MEAN if name == MEAN and is_capped else 1.0 for name in names])
+    raw = fit_weights(stacked[0], clicks, impressions, upper)
+    raw = np.where(raw >= MIN_WEIGHT, raw, 0.0)
+    raw = raw / raw.sum()
+    held_out = cross_fitted(stacked[0], clicks, impressions, unseen.fold, upper)
+    floors = [name for name in names if name in FLOORS]
+    best = min(floors, key=lambda name: float(losses(unseen.versions[0][name], clicks, impressions).sum()))
+    own, floor = (losses(one, clicks, impressions).sum() for one in (held_out, unseen.versions[0][best]))
+    if own > floor and not (is_capped and best == MEAN):
+        raw = np.array([float(name == best) for name in names])  # too few ads to weigh members: the best floor alone
+        held_out = unseen.versions[0][best]
+    shift = fit_shift(stacked[0] @ raw, clicks, impressions)
+    if group_column:
+        num_groups = len(np.unique(table.group))
+        shift *= num_groups / (num_groups + PRIOR_GROUPS)
+    spread = fit_spread(held_out, unseen.variance, clicks, impressions, nugget=unseen.nugget, seed=seed)
+    full, no_words, no_faces, context = (version @ raw + shift for version in stacked)
+    words_vectors, picture_vectors, _ = change_vectors(encoded)
+    weights = {name: float(weight) for name, weight in zip(names, raw, strict=True) if weight > 0}
+    scale = Stack(fitted, weights, shift).change_scale
+    changes = fit_change_calibration(
+        HeldOutChanges(
+            context + scale * (full - context), scale * (full - no_words), scale * (no_faces - context),
+            scale * (no_words - no_faces), impressions, clicks, number_contexts(creatives), words_vectors, picture_vectors,
+        ),
+        prior_slope=1.0,
+    )  # fmt: skip
+    members = unseen.versions[0]
+    comparisons = compare(held_out, members, clicks, impressions, table.group, seed=seed)
+    notes = {
+        "members": describe_members(members, weights, comparisons, FLOORS, clicks, impressions),
+        "metrics": measure_out_of_fold(creatives, held_out, spread, unseen.variance, table, seed=seed),
+        "is_skilled": bool(comparisons[MEAN].low > 0),
+    }
+    return _Learnt(weights, shift, spread, changes, notes)
+
+
+def _draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return the rows of KEPT_SHARE of the groups."""
+    names = np.unique(group)
+    rng = np.random.default_rng([seed, 17])
+    chosen = rng.choice(names, max(int(np.ceil(KEPT_SHARE * len(names))), 2), replace=False)
+    return np.flatnonzero(np.isin(group, chosen))
+
+
+def number_contexts(creatives: Sequence[Creative]) -> np.ndarray:
+    """Return [N] int64: ads of one test have the same number, else ads of one brand, else ads shown in the same context.
+
+    Inside such a group rates differ by words and picture more than by whom the ads were shown to.
+    """
+    keys: list[tuple[Any, ...]] = []
+    has_brands = len({fold(creative.brand) for creative in creatives}) > 2
+    for creative in creatives:
+        context = (creative.category, creative.platform, creative.placement, creative.audience)
+        if creative.test_id or has_brands:
+            keys.append(("test", creative.test_id) if creative.test_id else ("brand", fold(creative.brand)))
+        else:
+            keys.append((*context, *sorted(creative.context.items())))
+    numbers: dict[Any, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)

@@ -1,0 +1,70 @@
+"""Ads of groups that the account has no results of: a half of its own, honest about how little a new group is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import special
+from scipy.stats import spearmanr
+
+from adcreative.ctr.account.fitting import fit_account
+from adcreative.ctr.account.model import AccountModel
+from adcreative.ctr.account.table import find_group_column, read_table
+from adcreative.features.batch import CreativeFeatures
+from tests.ctr.account.accounts import plant_account, plant_groups
+
+
+def test_the_column_that_tells_rates_apart_best_is_found() -> None:
+    account = plant_groups(300, 20, rate=0.03, seed=2)
+    assert find_group_column(read_table(account.creatives, account.features)) == "category"
+    plain = plant_account(300, rate=0.03, seed=2)
+    assert find_group_column(read_table(plain.creatives, plain.features)) == ""
+    each_its_own = [replace(one, category=f"c{row}") for row, one in enumerate(plain.creatives)]
+    assert find_group_column(read_table(each_its_own, plain.features)) == ""
+
+
+@pytest.mark.planted
+def test_new_groups_are_answered_by_what_carries_over(tmp_path: Path) -> None:
+    account = plant_groups(420, 24, rate=0.03, seed=4)
+    is_new = np.array([one.category in {f"group {number}" for number in range(8)} for one in account.creatives])
+    known, new = account.rows(np.flatnonzero(~is_new)), account.rows(np.flatnonzero(is_new))
+    learnt, unseen = (
+        known.rows(np.arange(0, len(known.truth) - 40)),
+        known.rows(np.arange(len(known.truth) - 40, len(known.truth))),
+    )
+    model, judge, _ = fit_account(learnt.creatives, learnt.features, seed=0)
+    assert model.group_column == "category"
+    assert model.new is not None
+    of_known = model.rates(unseen.creatives, unseen.features)
+    assert spearmanr(of_known.rate, unseen.truth)[0] > 0.85
+    of_new = model.rates(new.creatives, new.features)
+    by_known = special.expit(model.known.log_odds(read_table(new.creatives, new.features)))
+    within = [one.category for one in new.creatives]
+    assert _within(of_new.rate, new.truth, within) > 0.5  # which of a group's ads is the better one does carry over
+    assert np.std(special.logit(of_new.rate)) < np.std(special.logit(new.truth))  # and which group, not
+    assert 0.5 < of_new.rate.mean() / new.truth.mean() < 2.0
+    assert of_new.covered.mean() > 0.75
+    assert not np.allclose(of_new.rate, by_known)
+    figures = model.notes["new_groups"]["metrics"]
+    assert 0.75 < figures["level"] < 1.33
+    assert 0.86 < figures["coverage"] < 0.94
+    mean, std = model.predict_change(new.creatives[:2], [CreativeFeatures()] * 2)
+    other = judge.predict_change(new.creatives[:2], [CreativeFeatures()] * 2)
+    assert np.isfinite([mean, std, *other]).all()
+    model.save(tmp_path / "model")
+    again = AccountModel.load(tmp_path / "model")
+    mixed = [new.creatives[0], unseen.creatives[0], new.creatives[1]]
+    assert again.predict(mixed, [CreativeFeatures()] * 3) == model.predict(mixed, [CreativeFeatures()] * 3)
+    assert again.predict(mixed, [CreativeFeatures()] * 3)[1].ctr == pytest.approx(of_known.rate[0], rel=1e-9)
+
+
+def _within(rates: np.ndarray, truth: np.ndarray, group: list[str]) -> float:
+    """Return the correlation of log-odds less their means of each group."""
+    left = []
+    for values in (rates, truth):
+        log_odds = special.logit(values)
+        left.append(log_odds - np.array([np.mean([log_odds[k] for k, g in enumerate(group) if g == one]) for one in group]))
+    return float(np.corrcoef(*left)[0, 1])
