@@ -34,7 +34,7 @@ from adcreative.verbs.campaign import export, import_results, plan_test, read_ou
 from adcreative.verbs.check import check, check_picture, check_words, read_placements
 from adcreative.verbs.compress import CompressSummary, compress
 from adcreative.verbs.convert_weights import convert_weights
-from adcreative.verbs.demo import demo
+from adcreative.verbs.demo import demo, demo_account
 from adcreative.verbs.describe import describe
 from adcreative.verbs.doctor import Finding, doctor
 from adcreative.verbs.evaluate import evaluate
@@ -87,6 +87,7 @@ __all__ = [
     "compress",
     "convert_weights",
     "demo",
+    "demo_account",
     "describe",
     "disclosures",
     "doctor",

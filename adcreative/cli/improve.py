@@ -32,7 +32,7 @@ from adcreative.cli.options import (
     Workers,
     Yes,
 )
-from adcreative.cli.progress import EXIT_CODES, finish, verb
+from adcreative.cli.progress import EXIT_CODES, finish, print_outcome, verb
 
 PANEL = "Improve"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -130,7 +130,12 @@ def describe(
 
 @commands.command(rich_help_panel=PANEL)
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"), seed: Seed = 0, as_json: AsJson = False
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"),
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    account: Annotated[
+        bool, typer.Option("--account", help="Instead make an account after launch: 200 ads, sixty days of log.")
+    ] = False,
 ) -> None:
     """Make a folder of simulated ads, optimize it, and compare the gain with the planted truth.
 
@@ -138,6 +143,11 @@ def demo(
     """
     from adcreative import pipeline
 
+    if account:
+        with verb(as_json) as (progress, should_stop):
+            made = pipeline.demo_account(out, seed=seed, progress=progress, should_stop=should_stop)
+        print_outcome(made, "creative{s} made")
+        return
     with verb(as_json) as (progress, should_stop):
         summary = pipeline.demo(out, seed=seed, progress=progress, should_stop=should_stop)
     finish(summary, "creative{s} optimized", as_json=as_json)

@@ -13,10 +13,11 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import read_image
 from adcreative.creative import Creative
-from adcreative.errors import ArtifactError
+from adcreative.errors import ArtifactError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
+from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.optimize import optimize
 from adcreative.verbs.train import train
@@ -24,9 +25,10 @@ from adcreative.verbs.train import train
 if TYPE_CHECKING:
     from adcreative.market import Market
 
-__all__ = ["demo", "realised_uplift"]
+__all__ = ["demo", "demo_account", "realised_uplift"]
 
 MARKET_SEED = 0  # a market that no shipped model has seen
+MIN_ACCOUNT = 40
 
 
 def demo(
@@ -80,6 +82,31 @@ def _is_trained(model_dir: Path) -> bool:
     except ArtifactError:
         return False
     return True
+
+
+def demo_account(
+    out: Path, *, seed: int = 0, num: int = 200, progress: Progress = silent, should_stop: ShouldStop = never
+) -> CampaignSummary:
+    """Make a simulated account after launch in `out`/account: creatives, sixty days of log, results by day, queries, answers.
+
+    What was planted is in `out`/account-truth.json. See `market.account` for the files.
+
+    Raises:
+        ConfigError: fewer than 40 creatives, an account is there already, or stopped.
+    """
+    from adcreative.market.account import write_account
+    from adcreative.verbs.loading import load_market
+
+    out = Path(out)
+    if num < MIN_ACCOUNT:
+        raise ConfigError(f"an account needs at least {MIN_ACCOUNT} creatives for sixty days, got {num}")
+    if (out / "account").exists():
+        raise ConfigError(f"{out / 'account'} is there already; choose another --out, or remove it")
+    if should_stop():
+        raise ConfigError("stopped before anything was made")
+    folder = write_account(load_market(MARKET_SEED), out, num, seed + 1, progress=count_stage(progress, "rendering ads"))
+    names = ", ".join(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
+    return CampaignSummary(path=folder, done=num, lines=(f"in it: {names}",))
 
 
 def realised_uplift(

@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.bench.after_launch import after_launch_figures
 from tests.bench.app import app_figures
 from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
 from tests.bench.long_history import long_history_figures
+from tests.bench.loop import loop_figures
 from tests.bench.memory import memory_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.serving import serving_figures
@@ -57,6 +59,8 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "ctr-training": (ctr_training_figures, {"num_rows": 40_000, "num_valid": 500}),
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "long-history": (long_history_figures, {"repeats": 1}),
+    "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),
+    "after-launch": (after_launch_figures, {"scale": 0.01, "repeats": 1}),
     "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": (set_text_figures, {"num": 2}),

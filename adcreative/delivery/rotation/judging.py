@@ -1,8 +1,10 @@
 """Judges another way of rotating from a log with propensities: what it would have earned, and whether the log can say so.
 
-A policy is a table of shares by context, slot and creative (a plan), or "uniform". Slates are judged as wholes (SIPS, RIPS) and
-place by place (IIPS); single showings by IPS, SNIPS and DR. The model of DR and cascade DR is the click rate by context,
-slot and creative, shrunk to that of the creative, learnt on the other half of the users. No torch.
+A policy is a table of shares by context, slot and creative (a plan), or "uniform". On each day its shares are those of the
+creatives that ran that day, scaled to sum to 1: an ad that had not started, or had been stopped, could not have been shown.
+Slates are judged as wholes (SIPS, RIPS) and place by place (IIPS); single showings by IPS, SNIPS and DR. The model of DR and
+cascade DR is the click rate by context, slot and creative, shrunk to that of the creative, learnt on the other half of the
+users. No torch.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ MIN_EFFECTIVE = 30.0
 FEW = 0.05  # an effective sample size below this part of the rows is warned of
 PSEUDO = 50.0
 DEFAULT_CLIP = 100.0
+MEAN_WEIGHT, SURE_OF_MEAN = (0.8, 1.25), 300.0  # effective rows from which the mean weight says something
 
 Shares = Mapping[tuple[str, int], Mapping[str, float]]
 
@@ -31,8 +34,8 @@ Shares = Mapping[tuple[str, int], Mapping[str, float]]
 class Judgement:
     """Estimates of clicks per impression (per view for slates) of a policy, beside what the log earned.
 
-    best: the estimate to quote: DR, for slates cascade DR. effective: rows the estimate is worth. lift, lift_low, lift_high:
-    best over logged, less 1.
+    best: the estimate to quote: DR; for slates cascade DR, or independent DR where slates cannot be weighed as wholes.
+    effective: rows the estimate is worth. lift, lift_low, lift_high: best over logged, less 1.
     """
 
     logged: ope.Estimate
@@ -95,11 +98,9 @@ def judge_policy(log: EventLog, shares: Shares, where: str, *, clip: float = DEF
     """
     logged_chance = read_propensities_needed(log, where)
     rows = log.rows
-    cells = list(zip(rows["context"], rows["position"].astype(int), strict=True))
-    policy_chance = np.array(
-        [_cell(shares, cell).get(name, 0.0) for cell, name in zip(cells, rows["creative"], strict=True)], np.float64
-    )
-    unsupported = _unsupported(rows, cells, shares)
+    choices = _Choices(rows, shares)
+    policy_chance = choices.chance
+    unsupported = choices.unsupported
     if unsupported > MAX_UNSUPPORTED:
         raise ConfigError(
             f"{unsupported:.1%} of what the policy shows was never shown in that context and slot of {where}, so the log "
@@ -107,16 +108,22 @@ def judge_policy(log: EventLog, shares: Shares, where: str, *, clip: float = DEF
         )
     weights = ope.importance_weights(policy_chance, logged_chance, clip=clip)
     shown = rows["impressions"].to_numpy()
+    mean_weight = float((policy_chance / logged_chance * shown).sum() / shown.sum())
     effective = ope.effective_sample_size(np.repeat(weights, np.minimum(shown, 50).astype(int)))
     if effective < MIN_EFFECTIVE:
         raise ConfigError(
             f"the log is worth only {effective:.0f} rows for this policy ({len(rows)} are there), at least "
             f"{MIN_EFFECTIVE:.0f} are needed; log more days, or a policy nearer to the one that ran"
         )
-    model = _Rates(rows, cells, shares)
+    if not MEAN_WEIGHT[0] <= mean_weight <= MEAN_WEIGHT[1] and effective > SURE_OF_MEAN:
+        raise ConfigError(
+            f"the weights average {mean_weight:.2f} where 1 is expected, so the propensities of {where} are not the chances of "
+            "choosing among these creatives at one place; check how they were logged"
+        )
+    model = _Rates(rows, choices)
     judged = _judge_slates if log.has_slates else _judge_single
-    logged, estimates, best = judged(rows, weights, model, seed)
-    warnings = []
+    logged, estimates, best, reason = judged(rows, weights, model, seed)
+    warnings = [reason] if reason else []
     if effective < FEW * len(rows):
         warnings.append(f"the estimate rests on {effective:.0f} of {len(rows)} rows: the policy is far from the one that ran.")
     if (cut := float((policy_chance / logged_chance > clip).mean())) > 0:
@@ -131,53 +138,71 @@ def _cell(shares: Shares, cell: tuple[str, int]) -> Mapping[str, float]:
     return shares.get(cell) or shares.get(("", cell[1])) or {}
 
 
-def _unsupported(rows: pd.DataFrame, cells: list[tuple[str, int]], shares: Shares) -> float:
-    """Return the part of the policy's showings that the log never made."""
-    table = pd.DataFrame({"cell": pd.factorize(pd.MultiIndex.from_tuples(cells))[0], "creative": rows["creative"].to_numpy()})
-    table["shown"] = rows["impressions"].to_numpy()
-    missing = total = 0.0
-    for at, part in table.groupby("cell"):
-        first = cells[int(np.flatnonzero(table["cell"].to_numpy() == at)[0])]
-        seen, planned = set(part["creative"]), _cell(shares, first)
-        missed = sum(share for name, share in planned.items() if name not in seen) if planned else 1.0
-        missing += missed * part["shown"].sum()
-        total += part["shown"].sum()
-    return missing / total
+class _Choices:
+    """The policy's choice at every row: which (context, slot, day) it was, the chances there, and what the log cannot show.
+
+    chance: [M] of what was shown. cell: [M] number of (context, slot, day). shares: creative -> chance in each cell.
+    """
+
+    def __init__(self, rows: pd.DataFrame, shares: Shares) -> None:
+        days = rows["time"].str[:10].to_numpy()
+        names = rows["creative"].to_numpy()
+        running = {day: set(names[days == day]) for day in np.unique(days)}
+        known: dict[tuple[str, int], set[str]] = {}
+        at = pd.MultiIndex.from_arrays([rows["context"], rows["position"].astype(int), days])
+        self.cell, cells = pd.factorize(at)
+        for (context, slot, _), part in zip(cells, self._rows_of(len(cells)), strict=True):
+            known.setdefault((context, slot), set()).update(names[part])
+        counts = np.bincount(self.cell, rows["impressions"], len(cells))
+        missing = 0.0
+        self.shares: list[dict[str, float]] = []
+        for (context, slot, day), count in zip(cells, counts, strict=True):
+            planned = _cell(shares, (context, slot))
+            missing += count * (
+                sum(share for name, share in planned.items() if name not in known[context, slot]) if planned else 1
+            )
+            able = {name: share for name, share in planned.items() if name in running[day] and share > 0}
+            total = sum(able.values())
+            self.shares.append({name: share / total for name, share in able.items()} if total > 0 else {})
+        self.unsupported = float(missing / counts.sum())
+        self.chance = np.array(
+            [self.shares[cell].get(name, 0.0) for cell, name in zip(self.cell, names, strict=True)], np.float64
+        )
+
+    def _rows_of(self, num: int) -> list[np.ndarray]:
+        order = np.argsort(self.cell, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.cell, minlength=num))[:-1])
 
 
 class _Rates:
     """Click rates by context, slot and creative, from the other half of the users: [M] of what was shown, [M] of the policy."""
 
-    def __init__(self, rows: pd.DataFrame, cells: list[tuple[str, int]], shares: Shares) -> None:
+    def __init__(self, rows: pd.DataFrame, choices: _Choices) -> None:
         half = _groups(rows) % 2
         key = pd.factorize(pd.MultiIndex.from_arrays([rows["context"], rows["position"], rows["creative"]]))[0]
-        cell, which = pd.factorize(pd.MultiIndex.from_tuples(cells))
+        place = pd.factorize(pd.MultiIndex.from_arrays([rows["context"], rows["position"]]))[0]
         creative, names = pd.factorize(rows["creative"])
+        number = {name: at for at, name in enumerate(names)}
         clicks, shown = rows["clicks"].to_numpy(), rows["impressions"].to_numpy()
-        self.logged, self.policy = np.zeros(len(rows)), np.zeros(len(rows))
-        self.place = np.zeros(len(rows))  # mean rate of the cell
+        first = np.unique(key, return_index=True)[1]
+        key_of = {(place[at], creative[at]): key[at] for at in first}
+        place_of_cell = place[np.unique(choices.cell, return_index=True)[1]]
+        self.logged, self.policy, self.place = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
         for part in (0, 1):
-            learn = half != part
+            learn, mine = half != part, half == part
             base = (clicks[learn].sum() + 1) / (shown[learn].sum() + PSEUDO)
             by_name = _shrunk(creative[learn], clicks[learn], shown[learn], np.full(len(names), base))
-            by_cell = _shrunk(cell[learn], clicks[learn], shown[learn], np.full(len(which), base))
-            first = np.unique(key, return_index=True)[1]
-            prior = by_name[creative[first]] * by_cell[cell[first]] / base
-            by_key = _shrunk(key[learn], clicks[learn], shown[learn], prior)
-            of = {(cell[at], creative[at]): by_key[key[at]] for at in first}
-            number = {name: at for at, name in enumerate(names)}
-            expected = np.array(
-                [
-                    sum(
-                        share * of.get((at, number.get(name, -1)), by_cell[at])
-                        for name, share in _cell(shares, (str(one[0]), int(one[1]))).items()
-                    )
-                    for at, one in enumerate(which)
-                ]
-            )
-            mine = half == part
-            self.logged[mine], self.policy[mine] = by_key[key[mine]], expected[cell[mine]]
-            self.place[mine] = by_cell[cell[mine]]
+            by_place = _shrunk(place[learn], clicks[learn], shown[learn], np.full(int(place.max()) + 1, base))
+            by_key = _shrunk(key[learn], clicks[learn], shown[learn], by_name[creative[first]] * by_place[place[first]] / base)
+            expected = np.array([
+                sum(
+                    share * (by_key[key_of[at, number[name]]] if (at, number[name]) in key_of else by_place[at])
+                    for name, share in of.items()
+                )
+                for at, of in zip(place_of_cell, choices.shares, strict=True)
+            ])  # fmt: skip
+            self.logged[mine], self.policy[mine] = by_key[key[mine]], expected[choices.cell[mine]]
+            self.place[mine] = by_place[place[mine]]
 
 
 def _shrunk(at: np.ndarray, clicks: np.ndarray, shown: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -194,7 +219,7 @@ def _groups(rows: pd.DataFrame) -> np.ndarray:
 
 def _judge_single(
     rows: pd.DataFrame, weights: np.ndarray, model: _Rates, seed: int
-) -> tuple[ope.Estimate, tuple[ope.Estimate, ...], ope.Estimate]:
+) -> tuple[ope.Estimate, tuple[ope.Estimate, ...], ope.Estimate, str]:
     clicks, shown, groups = rows["clicks"].to_numpy(), rows["impressions"].to_numpy(), _groups(rows)
     dr = shown * model.policy + weights * (clicks - shown * model.logged)
     found = (
@@ -202,12 +227,12 @@ def _judge_single(
         ope.estimate("SNIPS", weights * clicks, groups, over=weights * shown, seed=seed),
         ope.estimate("DR", dr, groups, over=shown, seed=seed),
     )
-    return ope.estimate("logged", clicks, groups, over=shown, seed=seed), found, found[2]
+    return ope.estimate("logged", clicks, groups, over=shown, seed=seed), found, found[2], ""
 
 
 def _judge_slates(
     rows: pd.DataFrame, weights: np.ndarray, model: _Rates, seed: int
-) -> tuple[ope.Estimate, tuple[ope.Estimate, ...], ope.Estimate]:
+) -> tuple[ope.Estimate, tuple[ope.Estimate, ...], ope.Estimate, str]:
     slate = rows["slate"].to_numpy()
     number = np.unique(slate, return_inverse=True)[1]
     place = np.arange(len(rows)) - np.flatnonzero(np.diff(slate, prepend=-1))[number]
@@ -224,10 +249,31 @@ def _judge_slates(
     logged, policy = spread(model.logged, 0.0), spread(model.policy, 0.0)
     is_place = spread(np.ones(len(rows)), 0.0)
     groups = _groups(rows)[np.flatnonzero(place == 0)]
-    values = (
-        ("SIPS", ope.slate_standard(w, won)), ("IIPS", ope.slate_independent(w, won)),
-        ("RIPS", ope.slate_reward_interaction(w, won)),
-        ("cascade DR", ope.slate_cascade_dr(w, won, is_place * (logged + later), is_place * (policy + later))),
-    )  # fmt: skip
+    independent = (policy + w * (won - logged)).sum(axis=1)
+    values = [("IIPS", ope.slate_independent(w, won)), ("independent DR", independent)]
+    if (reason := _why_not_whole(w)) == "":
+        later_logged, later_policy = is_place * (logged + later), is_place * (policy + later)
+        values += [
+            ("SIPS", ope.slate_standard(w, won)), ("RIPS", ope.slate_reward_interaction(w, won)),
+            ("cascade DR", ope.slate_cascade_dr(w, won, later_logged, later_policy)),
+        ]  # fmt: skip
     found = tuple(ope.estimate(name, one, groups, seed=seed) for name, one in values)
-    return ope.estimate("logged", won.sum(axis=1), groups, seed=seed), found, found[3]
+    return ope.estimate("logged", won.sum(axis=1), groups, seed=seed), found, found[-1], reason
+
+
+def _why_not_whole(weights: np.ndarray) -> str:
+    """Return why slates cannot be weighed as wholes, "" where they can.
+
+    The weights of whole slates are products over places, which is right only where each propensity is the chance of that place
+    given the places before it; then they average 1.
+    """
+    whole = weights.prod(axis=1)
+    mean, effective = float(whole.mean()), ope.effective_sample_size(whole)
+    if effective < MIN_EFFECTIVE:
+        return f"whole slates are worth only {effective:.0f} views, so they are judged place by place."
+    if not MEAN_WEIGHT[0] <= mean <= MEAN_WEIGHT[1]:
+        return (
+            f"the weights of whole slates average {mean:.2f} where 1 is expected (places were not chosen one after the other "
+            "with the chances that were logged), so slates are judged place by place."
+        )
+    return ""

@@ -228,8 +228,8 @@ def _plan_slates(
     )  # fmt: skip
     expected = np.array([model.click_chances(one).sum() for one in drawn])
     lines = (
-        f"a slate of {slots} is clicked in {expected.mean():.2%} of views, by the model; each slate shows "
-        f"{len(np.unique(kinds[drawn])):,} kinds of creatives between them, none twice",
+        f"a slate of {slots} is clicked in {expected.mean():.2%} of views, by the model; {len(drawn):,} slates show "
+        f"{len(np.unique(drawn)):,} of {len(account.names):,} creatives, none twice in a slate",
         f'first place: "{account.names[int(shares[0].argmax())][:60]}" in {shares[0].max():.0%} of slates',
     )
     return Plan(rows=table, slates=ready, lines=lines, warnings=tuple(warnings))
