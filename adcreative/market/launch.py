@@ -79,8 +79,8 @@ class LaunchWorld:
             what was clicked.
         """
         num, size = slates.shape
-        contexts = rng.choice(len(CONTEXTS), num, p=CONTEXT_SHARE)
-        people = rng.integers(0, NUM_PEOPLE, num)
+        contexts = np.asarray(rng.choice(len(CONTEXTS), num, p=CONTEXT_SHARE))
+        people = np.asarray(rng.integers(0, NUM_PEOPLE, num))
         appeal = self.log_odds()[slates] + np.array(CONTEXT_LIFT)[contexts, None] + PLACE_EFFECT * np.arange(size)
         appeal = appeal + np.einsum("vt,vst->vs", self.traits[people], self.tastes[slates])
         weights = np.exp(np.concatenate([np.zeros((num, 1)), appeal], axis=1))
