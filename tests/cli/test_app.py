@@ -26,9 +26,9 @@ def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
     assert f"Example: adcreative {verb}" in result.output
 
 
-def test_the_help_has_six_panels_and_each_command_is_in_one_of_them() -> None:
+def test_the_help_has_seven_panels_and_each_command_is_in_one_of_them() -> None:
     titles = [panel.PANEL for panel in PANELS]
-    assert titles == ["Score", "Improve", "Launch", "Learn", "Research", "Keep the rules"]
+    assert titles == ["Score", "Improve", "Launch", "After launch", "Learn", "Research", "Keep the rules"]
     commands = get_command(app).commands  # type: ignore[attr-defined]
     assert {command.rich_help_panel for command in commands.values()} == set(titles)
     shown = runner.invoke(app, ["--help"]).output
