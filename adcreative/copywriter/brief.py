@@ -15,10 +15,15 @@ from itertools import pairwise
 
 from adcreative.copywriter.rules import compiled, english_words, rule_pack, word_set
 from adcreative.creative import Creative
+from adcreative.encoders.language import detect_language
 
-FIELD_LIMITS = {"brand": 60, "product": 120, "tone": 60, "headline": 200, "description": 600}
+FIELD_LIMITS = {
+    "brand": 60, "product": 120, "tone": 160, "audience": 160, "headline": 200, "description": 600, "notes": 600,
+}  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_SAID_FIELDS = ("brand", "product", "headline", "description", "notes")
+_SURELY_ENGLISH, _LIKELY_ENGLISH = 0.85, 0.5  # share of words in the English list
 _INFLECTIONS = (("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("ly", ("",)))
 _SENTENCE_END = re.compile(r"((?<=[.!?。！？؟;；])(?!\d)\s*|\n+)")  # with what stands between; "2.4 mm" stays whole
 # zero-width and direction controls hide text from readers; ZWNJ and ZWJ stay, Persian and emoji need them
@@ -31,8 +36,9 @@ _INVISIBLE = re.compile(
 class Brief:
     """What to write about, in the user's own words; every field may be empty.
 
-    headline and description are the words of the ad as it is; product says what is sold; tone is a word or two. platform and
-    placement decide the length limits. avoid and use list words of the brand kit: those that may not be said, and those that
+    headline and description are the words of the ad as it is; product says what is sold; tone and audience are told to a
+    language model and are never text; notes are facts beyond the ad that a line may say (see `wishes`). platform and placement
+    decide the length limits. avoid and use list words of the brand kit: those that may not be said, and those that
     may be and are liked. disclaimers must stand under each description; see brand_kit.
     """
 
@@ -47,6 +53,8 @@ class Brief:
     avoid: tuple[str, ...] = ()
     use: tuple[str, ...] = ()
     disclaimers: tuple[str, ...] = ()
+    audience: str = ""
+    notes: str = ""
 
     @classmethod
     def of_ad(cls, creative: Creative) -> Brief:
@@ -66,7 +74,7 @@ class Facts:
     "free"; parts adds the parts of hyphenated words; pairs are neighbours in a phrase, so that "two minutes" does not allow
     "two weeks". names are the words as the brief writes them, numbers the digit groups. ignored holds the sentences that
     were left out because they talk to a language model. liked are the brand's words to use. is_english decides which rules
-    and engines apply.
+    and engines apply; language is the ISO 639-1 code that the brief was given or its words show, "" where neither tells.
     """
 
     brand: str
@@ -83,10 +91,13 @@ class Facts:
     is_english: bool
     ignored: tuple[str, ...]
     liked: tuple[str, ...] = ()
+    language: str = "en"
+    audience: str = ""
+    notes: str = ""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.brand or self.product or self.headline or self.description)
+        return not (self.brand or self.product or self.headline or self.description or self.notes)
 
 
 @lru_cache(maxsize=1024)
@@ -97,20 +108,21 @@ def read_facts(brief: Brief) -> Facts:
     for name, limit in FIELD_LIMITS.items():
         fields[name], left_out = clean_field(getattr(brief, name), limit)
         ignored += left_out
-    text = " ".join(fields[name] for name in ("brand", "product", "headline", "description"))
+    text = " ".join(fields[name] for name in _SAID_FIELDS)
     liked = [clean_field(word, FIELD_LIMITS["tone"])[0] for word in brief.use]
     words = WORD.findall(" ".join([text, *liked]))
-    copy_words = " ".join(fields[name] for name in ("product", "headline", "description"))
+    language = _language_of(brief, fields)
     return Facts(
         **fields,
         stems=frozenset(stem(word) for word in words),
         parts=frozenset(part for word in words for part in stems_of(word)),
         names=frozenset(words),
         numbers=frozenset(NUMBER.findall(text)),
-        pairs=frozenset(pair for name in ("brand", "product", "headline", "description") for pair in neighbours(fields[name])),
+        pairs=frozenset(pair for name in _SAID_FIELDS for pair in neighbours(fields[name])),
         has_emoji=has_emoji(text),
         liked=tuple(word for word in liked if word),
-        is_english=brief.language.lower().startswith("en") and _is_english(WORD.findall(copy_words)),
+        is_english=language == "en",
+        language=language,
         ignored=tuple(ignored),
     )  # fmt: skip
 
@@ -189,12 +201,25 @@ def _cut(text: str, limit: int) -> str:
     return text[: space if space > 0 else limit].rstrip()
 
 
-def _is_english(words: list[str]) -> bool:
-    """Say whether the words look English: most of them are in the word list, or there are too few to tell and all are ASCII."""
+def _language_of(brief: Brief, fields: dict[str, str]) -> str:
+    """Return the language that the brief names, unless it says English and its words are not.
+
+    What character statistics say of the ad's own text counts (see `encoders.language`); where they say nothing, or see another
+    language in words that nearly all stand in the English list, the list decides.
+    """
+    told = re.split(r"[-_]", brief.language.strip().casefold())[0]
+    if told not in ("", "en", "english"):
+        return told
+    text = (
+        f"{fields['headline']}. {fields['description']}" if fields["headline"] or fields["description"] else fields["product"]
+    )
+    words = WORD.findall(text)
     if not words:
-        return True
-    known = sum(is_known_word(word) for word in words)
-    return known >= 0.6 * len(words) or (len(words) <= 3 and all(word.isascii() for word in words))
+        return "en"
+    known, seen = sum(is_known_word(word) for word in words) / len(words), detect_language(text)
+    if seen == "en" or known >= _SURELY_ENGLISH or (not seen and known >= _LIKELY_ENGLISH):
+        return "en"
+    return seen
 
 
 def _is_emoji(character: str) -> bool:

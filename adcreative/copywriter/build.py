@@ -9,9 +9,9 @@ from adcreative.copywriter.writer import LintedCopywriter, with_template_fallbac
 from adcreative.errors import ConfigError
 
 ENGINES = {
-    "smollm2": "SmolLM2-135M-Instruct, embedded; English only",
-    "smollm2-tuned": "the same with the shipped adapter, tuned on real headline tests (see its model card)",
-    "template": "the template grammar, no language model",
+    "smollm2": "the ad's own phrases put together anew, ordered by the embedded SmolLM2-135M-Instruct; English only",
+    "smollm2-tuned": "the same, ordered with the shipped adapter, tuned on real headline tests (see its model card)",
+    "template": "the ad's own phrases put together anew, no language model",
     "http://... or https://...": "an OpenAI-compatible chat server; add #model-name to choose its model",
     "a folder, a .gguf file or owner/name": "a causal language model for transformers, local or from the hub",
 }

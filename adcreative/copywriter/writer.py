@@ -13,6 +13,7 @@ from adcreative.copywriter.brief import Brief, clean_text, read_facts
 from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
+from adcreative.encoders.language import LANGUAGES
 from adcreative.errors import CopywriterError
 
 _CACHE_SIZE = 512
@@ -103,6 +104,8 @@ class LintedCopywriter:
             if not isinstance(source, StreamingSource):
                 yield from (FreshLine(line, kind, source.engine) for line in taken)
             draft.is_cancelled = should_stop is not None and should_stop()
+            if source.engine == TemplateSource.engine and not draft.is_cancelled:
+                draft.note_language()
 
 
 def _fresh(
@@ -140,6 +143,16 @@ class _Draft:
     def note(self, sentence: str) -> None:
         if sentence not in self._notes:
             self._notes.append(sentence)
+
+    def note_language(self) -> None:
+        """Say what is possible in another language than English without a language model that knows it."""
+        facts = read_facts(self.brief)
+        if not facts.is_english:
+            name = LANGUAGES.get(facts.language, "another language than English")
+            self.note(
+                f"the ad is in {name}: its own phrases are put together anew; for new words in {name} give a chat server "
+                "that knows it (--llm http://...)"
+            )
 
     def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> list[str]:
         """Accept clean, new lines until there are `num_lines`, those with the brand's words first; return them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +28,6 @@ __all__ = ["DESCRIPTION_COLUMNS", "describe"]
 DESCRIPTION_COLUMNS = (
     "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
 )  # fmt: skip
-_NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "sku", "product_id", "item_id"),
-    "title": ("title", "product", "name", "product_name", "product_title"),
-    "brand": ("brand", "vendor", "manufacturer"),
-    "category": ("category", "product_type", "type"),
-    "language": ("language", "lang", "content_language"),
-    "search_terms": ("search_terms", "keywords", "tags"),
-}
 _MAX_VALUES = 20_000
 
 
@@ -55,9 +47,10 @@ def describe(
 ) -> RunSummary:
     """Write a description for each product of a table; write a CSV, and X.failures.csv beside it.
 
-    Columns named title (or product, name), brand, category, language, id and search_terms are what they say; columns of shop
-    exports such as link or price are passed over; every other column with a value is an attribute. Rows are kept in a log
-    beside `out` until all are done; a killed run goes on from there.
+    Feeds of Google Merchant Center, Shopify and Amazon are read as they are, plain tables by the names of their columns in
+    seven languages (rules/feeds.yaml): title, brand, category, language, id, search terms; attributes as columns or
+    as JSON; HTML as text. Price, pictures, stock, links and the shop's own description are passed over; every other column with
+    a value is an attribute. Rows are kept in a log beside `out` until all are done; a killed run goes on from there.
 
     Args:
         llm: as for `build_copywriter`. The embedded SmolLM2 gives values to the wrong part ("6 mm in weight"), which
@@ -148,60 +141,47 @@ def _read_table(path: Path) -> tuple[list[RawRow], tuple[str, ...]]:
     """Return all rows and the header as our names where we know them; the title column must be there."""
     if not path.is_file():
         raise CatalogError(f"{path} is not a file. Give a CSV, TSV, JSONL or parquet table with one product a row.")
+    from adcreative.copywriter.products.feeds import roles_of
+
     source = open_source(path)
-    known = {alias: name for name, aliases in _NAMES.items() for alias in aliases}
-    header: list[str] = []
-    for column in source.header:
-        folded = column.strip().casefold().replace(" ", "_")
-        name = known.get(folded, folded)
-        header.append(name if name not in header else folded)
+    header = roles_of([str(column) for column in source.header])
     if "title" not in header:
         raise CatalogError(
             f"{path.name} has no column title. Name the column that says what each product is, such as a tote bag."
         )
-    return list(source.read_rows()), tuple(header)
-
-
-def _attributes(row: RawRow, header: Sequence[str]) -> Iterator[tuple[str, str]]:
-    from adcreative.copywriter.rules import word_set
-
-    skipped = word_set("products", "skip_columns") | set(_NAMES)
-    for name, cell in zip(header, row.cells, strict=False):
-        value = "" if cell is None else str(cell).strip()
-        if value and value.casefold() not in ("nan", "n/a", "na", "none", "null", "-") and name not in skipped:
-            yield name.replace("_", " ").strip(), value
+    return list(source.read_rows()), header
 
 
 def _product(row: RawRow, header: Sequence[str]) -> Product:
-    from adcreative.copywriter.products import Product
+    from adcreative.copywriter.products.feeds import read_product
 
     if row.fault is not None:
         raise CreativeError(*row.fault)
-    cells = _cells(row, header, tuple(_NAMES))
-    attributes = tuple(_attributes(row, header))
-    if not cells["title"]:
+    product = read_product(_cells(row, header, header))
+    if not product.title:
         raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
-    if not attributes:
+    if not product.attributes:
         raise CreativeError(
             "it has no attribute, so there is nothing to describe.", "Fill in a column such as material or size."
         )
-    terms = tuple(term.strip() for term in cells["search_terms"].replace(";", ",").split(",") if term.strip())
-    return Product(
-        title=cells["title"], brand=cells["brand"], category=cells["category"], attributes=attributes, search_terms=terms,
-        language=cells["language"] or "en",
-    )  # fmt: skip
+    return product
 
 
 def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    found = {name: "" if cell is None else str(cell).strip() for name, cell in zip(header, row.cells, strict=False)}
+    found: dict[str, str] = {}
+    for name, cell in zip(header, row.cells, strict=False):
+        if name and not found.get(name):
+            found[name] = "" if cell is None else str(cell).strip()
     return {name: found.get(name, "") for name in names}
 
 
 def _lexicon(rows: Sequence[RawRow], header: Sequence[str], kind: type[Lexicon]) -> Lexicon:
     """Return what the table's other products are like: a value that this one lacks is then known for a false claim."""
+    from adcreative.copywriter.products.feeds import read_product
+
     seen: dict[tuple[str, str], None] = {}
     for row in rows:
-        for one in _attributes(row, header) if row.fault is None else ():
+        for one in read_product(_cells(row, header, header)).attributes if row.fault is None else ():
             if len(seen) < _MAX_VALUES and len(one[1]) <= 60:
                 seen[one] = None
     return kind.of(seen)

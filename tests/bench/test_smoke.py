@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import uplift
+from tests.bench import lines, openers, uplift
 
 HEAVY = {"scoring", "all-cores", "editing", "fuxictr"}
 
@@ -51,3 +51,12 @@ def test_uplift_of_one_ad(options: list[str], monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(sys, "argv", ["uplift", *options, *small])
     uplift.main()
     assert "market 40" in capsys.readouterr().out
+
+
+def test_lines_and_openers_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["lines", "--tiny", "--sources", "template"])
+    lines.main()
+    assert "1\ttemplate\tJoin 12,000 bakers" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["openers", "--tiny", "--least", "1"])
+    openers.main()
+    assert "how to" in capsys.readouterr().out

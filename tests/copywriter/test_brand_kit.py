@@ -52,7 +52,7 @@ def test_a_manifest_becomes_rules(tmp_path: Path, shoe_brief: Brief) -> None:
 def test_words_are_avoided_and_liked_ones_come_first(tmp_path: Path, shoe_brief: Brief) -> None:
     brief = _kit(tmp_path, MANIFEST).brief(shoe_brief)
     assert any("the brand avoids" in problem for problem in check_copy("Conquer the trail", brief, "headline"))
-    source = ScriptedSource(["Grip that loves mud", "Made for the long ridge", "Find your next big adventure"])
+    source = ScriptedSource(["Grip that loves mud", "Made for the long ridge", "Find your next muddy hill"])
     assert LintedCopywriter(source, fallback=None).write(brief, 2, 0, seed=0).headlines[0] == "Made for the long ridge"
     assert json.loads(build_request(brief, "headline", 3).split("<brief>\n")[1].split("\n</brief>")[0]) == {
         "brand": "Fellrunner", "product": shoe_brief.product, "tone": "bold", "headline": shoe_brief.headline,
@@ -65,7 +65,9 @@ def test_disclaimers_stand_under_descriptions_or_are_noted(tmp_path: Path, shoe_
     found = build_copywriter("template").write(brief, 1, 3, seed=0)
     assert any(line.endswith(" Check the weather first.") for line in found.descriptions)
     assert not any("weather" in line for line in found.headlines)
-    long = Brief(product="shoes", headline="Shoes", disclaimers=("x " * 80,))
+    long = Brief(
+        product="shoes", headline="Shoes for wet rock", description="A sole that grips. Made by hand.", disclaimers=("x " * 80,)
+    )
     found = build_copywriter("template").write(long, 0, 2, seed=0)
     assert all("x x" not in line for line in found.descriptions)
     assert found.notes[0].startswith("show elsewhere in the ad")

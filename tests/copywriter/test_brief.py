@@ -52,7 +52,7 @@ def test_ordinary_ad_words_stay(sentence: str) -> None:
 
 
 def test_a_brief_of_fifty_thousand_characters_is_cut_at_a_word() -> None:
-    facts = read_facts(Brief(*(("warm wool " * 5000,) * 5)))
+    facts = read_facts(Brief(**dict.fromkeys(FIELD_LIMITS, "warm wool " * 5000)))
     for name, limit in FIELD_LIMITS.items():
         assert limit * 2 // 3 <= len(getattr(facts, name)) <= limit
         assert getattr(facts, name).split()[-1] in ("warm", "wool")

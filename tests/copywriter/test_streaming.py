@@ -12,7 +12,7 @@ from adcreative.copywriter import Brief, CopyCandidates, build_copywriter
 from adcreative.copywriter.candidates import FreshLine, ShouldStop
 from adcreative.copywriter.writer import LintedCopywriter
 
-LINES = ["Grip that loves mud", "The best shoes", "Find your next big adventure", "Ready for a mountain run?"]
+LINES = ["Grip that loves mud", "The best shoes", "Find your next muddy hill", "Looking for a grippy sole?"]
 
 
 @dataclass
@@ -41,12 +41,12 @@ class SlowSource:
 def test_lines_come_early_and_the_end_is_what_write_returns(shoe_brief: Brief) -> None:
     source = SlowSource()
     events = LintedCopywriter(source, fallback=None).stream(shoe_brief, 2, 0, seed=0)
-    assert next(events) == FreshLine("Ready for a mountain run?", "headline", "slow")
+    assert next(events) == FreshLine("Looking for a grippy sole?", "headline", "slow")
     assert len(source.written) == 1  # the others were not waited for
     *fresh, last = events
-    assert [line.text for line in fresh] == ["Find your next big adventure", "Grip that loves mud"]
+    assert [line.text for line in fresh] == ["Find your next muddy hill", "Grip that loves mud"]
     assert isinstance(last, CopyCandidates)
-    assert last.headlines == ("Grip that loves mud", "Find your next big adventure")
+    assert last.headlines == ("Grip that loves mud", "Find your next muddy hill")
     assert last == LintedCopywriter(SlowSource(), fallback=None).write(shoe_brief, 2, 0, seed=0)
 
 
@@ -56,7 +56,7 @@ def test_a_stop_keeps_what_is_there(shoe_brief: Brief) -> None:
     *_, last = writer.stream(shoe_brief, 4, 2, seed=0, should_stop=lambda: len(source.written) >= 2)
     assert isinstance(last, CopyCandidates)
     assert last.is_cancelled
-    assert last.headlines == ("Find your next big adventure", "Ready for a mountain run?")
+    assert last.headlines == ("Find your next muddy hill", "Looking for a grippy sole?")
 
 
 def test_what_is_remembered_comes_at_once(shoe_brief: Brief) -> None:

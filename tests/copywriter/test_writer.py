@@ -14,7 +14,7 @@ from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.errors import ConfigError, CopywriterError
 
-CLEAN = ["Grip that loves mud", "Find your next big adventure", "Ready for a mountain run?"]
+CLEAN = ["Grip that loves mud", "Find your next muddy hill", "Looking for a grippy sole?"]
 
 
 @dataclass
@@ -109,9 +109,9 @@ def test_a_cancelled_result_is_partial_and_not_remembered(shoe_brief: Brief) -> 
     assert len(writer.write(shoe_brief, 8, 4, seed=0).lines) > 3
 
 
-def test_an_empty_brief_gets_plain_lines() -> None:
+def test_an_empty_brief_gets_no_lines() -> None:
     result = LintedCopywriter(ScriptedSource([]), fallback=TemplateSource()).write(Brief(), 4, 2, seed=0)
-    assert len(result.lines) == 6
+    assert result.lines == ()
 
 
 def test_negative_numbers_are_refused(shoe_brief: Brief) -> None:

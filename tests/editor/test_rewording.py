@@ -62,7 +62,7 @@ def test_lines_come_while_others_are_being_written(is_briefed: bool) -> None:
     assert list(lines) == [LINES[2], LINES[4]]
     ((brief, *asked),) = writer.asked
     assert asked == [3, 0, 7]
-    assert (brief.description, brief.avoid) == (("Waterproof.", ("cheap",)) if is_briefed else ("", ()))
+    assert (brief.notes, brief.avoid) == (("Waterproof.", ("cheap",)) if is_briefed else ("", ()))
 
 
 def test_what_only_the_final_candidates_hold_is_given_too_and_nothing_twice() -> None:

@@ -44,8 +44,8 @@ def test_each_product_gets_a_row_or_a_failure(table: Path, tmp_path: Path) -> No
     assert rows["1"]["title"] == "water bottle"
     assert rows["1"]["written_by"] == "template"
     assert {rows[name]["attribute_recall"] for name in ("1", "2", "6")} == {"1.0"}
-    assert all(word in rows["1"]["description"] for word in ("500 ml", "coral", "steel", "Dishwasher safe"))
-    assert "Not dishwasher safe." in rows["2"]["description"]
+    assert all(word in rows["1"]["description"] for word in ("500 ml", "coral", "steel", "It is dishwasher safe."))
+    assert "It is not dishwasher safe." in rows["2"]["description"]
     assert "http" not in rows["1"]["description"]
     assert all(word in rows["6"]["description"] for word in ("花瓶", "雪音", "ガラス", "青"))
     problems = {row["ad_name"]: row["problem"] for row in _rows(tmp_path / "out" / "d.failures.csv")}

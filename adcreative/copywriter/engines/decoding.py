@@ -101,6 +101,36 @@ class SharedPrompt:
         return longer
 
     @torch.inference_mode()
+    def score(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        """Return the mean log-likelihood in nats of each row's tokens, the first one's not counted, after the prompt.
+
+        Args:
+            rows: B token lists of at least two tokens; a row's figure does not depend on the others.
+        """
+        if not rows:
+            return []
+        width = max(len(row) for row in rows)
+        ids, mask = (
+            torch.zeros(len(rows), width, dtype=torch.long),
+            torch.ones(len(rows), self.num_tokens + width, dtype=torch.long),
+        )
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = torch.tensor(list(row))
+            mask[place, self.num_tokens + len(row) :] = 0
+        cache = copy.deepcopy(self._cache)
+        cache.batch_repeat_interleave(len(rows))
+        positions = (mask.cumsum(dim=1) - 1)[:, self.num_tokens :]  # [B, T]
+        inputs: dict[str, Any] = {
+            self._cache_keyword: cache,
+            "use_cache": True,
+            "attention_mask": mask,
+            "position_ids": positions,
+        }
+        log_probs = self._model(ids, **inputs).logits.float()[:, :-1].log_softmax(dim=-1)  # [B, T - 1, V]
+        told = log_probs.gather(2, ids[:, 1:, None])[:, :, 0]  # [B, T - 1]
+        return [float(told[place, : len(row) - 1].mean()) for place, row in enumerate(rows)]
+
+    @torch.inference_mode()
     def sample(
         self,
         starts: Sequence[Sequence[int]],

@@ -1,8 +1,9 @@
 """A causal language model on this machine as a line source: SmolLM2-135M by default, any transformers model by path or id.
 
-The model is loaded when the first line is wanted. One batch writes all lines of a kind: each row starts with other first
-words, the smallest model is held to a vocabulary (see vocabulary.py), and the finished rows are ordered by how likely the
-model finds them and how much they are about the brief.
+The model is loaded when the first line is wanted. A larger model writes: one batch for all lines of a kind, ordered by how
+likely the model finds them and how much they are about the brief. The embedded one of 135 million parameters does not: read
+line by line, three of four lines of its own could not run (docs/measured.md). It judges instead, and orders the lines that
+`template` puts together from the ad's own phrases by how likely each is after the ad.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop, drain
 from adcreative.copywriter.engines.adapter import is_adapter_folder, merge_adapter
-from adcreative.copywriter.engines.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt, TokenGate
+from adcreative.copywriter.engines.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt
 from adcreative.copywriter.engines.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
-from adcreative.copywriter.engines.vocabulary import borrowed_out_of_place, build_trie
-from adcreative.copywriter.lint.checks import KINDS, is_near_duplicate
+from adcreative.copywriter.engines.template import TemplateSource
+from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate
 from adcreative.copywriter.rules import word_set
 from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
 from adcreative.encoders.weights import find_weight
@@ -105,6 +106,10 @@ class LocalSource:
         self.check_language(facts)
         if num_lines < 1 or (should_stop is not None and should_stop()):
             return []
+        if self.is_small:
+            lines = self._ranked(brief, facts, kind, num_lines, seed, should_stop)
+            yield from lines
+            return lines
         with self.loaded() as loaded:
             starts, events = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
         scored: list[tuple[float, int, str]] = []
@@ -117,6 +122,20 @@ class LocalSource:
             if (score := self._score(text, row, facts)) is not None:
                 scored.append((-score, place, text))
                 yield text
+
+    def _ranked(
+        self, brief: Brief, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
+    ) -> list[str]:
+        """Return the lines of `template`, the one that the model finds likeliest after the ad first; none when stopped."""
+        proposed = TemplateSource().propose(brief, kind, num_lines, seed=seed, should_stop=should_stop)
+        lines = [line for line in proposed if not check_copy(line, brief, kind)]
+        if should_stop is not None and should_stop():
+            return []
+        with self.loaded() as loaded:
+            prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
+            scores = prompt.score([loaded.encode(f"- {line}\n") for line in lines])
+        order = sorted(range(len(lines)), key=lambda place: -scores[place])
+        return [lines[place] for place in order]
 
     def check_language(self, facts: Facts) -> None:
         """Raise a CopywriterError when the embedded model does not know the language of the words."""
@@ -153,11 +172,11 @@ class LocalSource:
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
         digest = int.from_bytes(hashlib.sha256(words.encode("utf-8", "replace")).digest()[:4], "big")
         rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), digest])
-        starts = choose_starts(facts, kind, num_rows, rng) if facts.is_english else [Start("open", "")] * num_rows
+        starts = choose_starts(facts, kind, num_rows, rng)
         prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
         events = prompt.stream(
             [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
-            gate=loaded.gate(facts, kind, is_small=self.is_small),
+            gate=loaded.open_gate(),
             stop_ids=loaded.stop_ids(kind),
             config=config.sampling(kind),
             generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
@@ -168,8 +187,6 @@ class LocalSource:
     def _score(self, text: str, row: SampledRow, facts: Facts) -> float | None:
         """Return how good a line seems, larger is better; None for what is unfinished, unlikely, off the subject or a leak."""
         if not row.is_finished or row.mean_log_prob < self._config.min_log_prob or is_near_duplicate(text, example_lines()):
-            return None
-        if self.is_small and borrowed_out_of_place(text, facts) is not None:
             return None
         return row.mean_log_prob + self._config.brief_bonus * min(num_shared_words(text, facts), 2)
 
@@ -204,10 +221,6 @@ class LoadedModel:
     @property
     def vocabulary_size(self) -> int:
         return int(self.model.config.get_text_config().vocab_size)
-
-    def gate(self, facts: Facts, kind: str, *, is_small: bool) -> TokenGate:
-        """Return the vocabulary for the small model; larger ones may use every token that is not a control token."""
-        return build_trie(facts, kind, self.encode, self.vocabulary_size) if is_small else self.open_gate()
 
     def open_gate(self) -> OpenGate:
         """Return the gate that shuts out control tokens only."""

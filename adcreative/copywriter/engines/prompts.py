@@ -12,10 +12,8 @@ from functools import cache
 import numpy as np
 
 from adcreative.copywriter.brief import Facts
-from adcreative.copywriter.engines.ad_phrases import copy_slots, trade_of
-from adcreative.copywriter.engines.template import fill_slots, fits_slots
-from adcreative.copywriter.engines.vocabulary import field_of
-from adcreative.copywriter.lint.substance import offers_of
+from adcreative.copywriter.engines.ad_parts import read_parts
+from adcreative.copywriter.engines.ad_phrases import trade_of
 from adcreative.copywriter.rules import rule_pack
 
 _TITLES = {"headline": "Headlines:", "description": "Descriptions:"}
@@ -59,32 +57,13 @@ def example_lines() -> list[str]:
 
 
 def choose_starts(facts: Facts, kind: str, num_rows: int, rng: np.random.Generator) -> list[Start]:
-    """Return `num_rows` first words: those of the brief's fields first, then the frames in turn, each in random order.
-
-    Where the line in whose place they stand has an offer, they hold it.
-    """
-    slots, frames = copy_slots(facts), {}
-    if offers_of(facts.headline if kind == "headline" else facts.description):
-        frames = {"offer": rule_pack("prompts")["offer_starts"][kind]}
-    if not frames or not slots["offer"]:
-        frames = {"field": _field_starts(facts) if kind == "headline" else [], **rule_pack("prompts")["starts"][kind]}
-    queues = []
-    for frame, patterns in frames.items():
-        usable = [pattern for pattern in patterns if fits_slots(pattern, slots)]
-        queues.append([(frame, usable[index]) for index in rng.permutation(len(usable))])
-    chosen: list[Start] = []
-    while len(chosen) < num_rows and any(queues):
-        for queue in queues:
-            if queue and len(chosen) < num_rows:
-                frame, pattern = queue.pop(0)
-                chosen.append(Start(frame, fill_slots(pattern, slots, rng)))
-    chosen = chosen or [Start("open", "")]
-    repeats = -(-num_rows // len(chosen))  # more rows than first words: begin again, the draws will differ
-    return (chosen * repeats)[:num_rows]
-
-
-def _field_starts(facts: Facts) -> list[str]:
-    return list(rule_pack("prompts")["fields"].get(field_of(facts), ()))
+    """Return `num_rows` first words: none, and where the line in whose place they stand has an offer, that offer."""
+    parts = read_parts(facts)
+    told = parts.headline if kind == "headline" else parts.rest
+    offers = [part.text for part in told if part.is_offer and not part.leans] if facts.is_english else []
+    starts = [Start("offer", f"{offer}{end}") for offer in offers for end in rule_pack("prompts")["offer_ends"][kind]]
+    chosen = [starts[place] for place in rng.permutation(len(starts))] or [Start("open", "")]
+    return (chosen * -(-num_rows // len(chosen)))[:num_rows]
 
 
 def _block(brand: str, product: str, about: str, kind: str, lines: list[str]) -> str:

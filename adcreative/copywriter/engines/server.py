@@ -168,6 +168,10 @@ def build_request(brief: Brief, kind: str, num_lines: int) -> str:
     """Return the user message: the task, then the cleaned brief as JSON in which no mark can be closed."""
     facts = read_facts(brief)
     data: dict[str, Any] = {name: getattr(facts, name) for name in ("brand", "product", "tone", "headline", "description")}
+    if facts.audience:
+        data["audience"] = facts.audience
+    if facts.notes:
+        data["facts"] = facts.notes
     if facts.liked:
         data["words_to_use"] = list(facts.liked)
     if brief.avoid:

@@ -1,82 +1,231 @@
-"""The template grammar: seeded copy without a language model, from the brief's own words and a page of patterns.
+"""Lines without a language model: the ad's own phrases put together anew, shorter, asked, in another order, the proof first.
 
-It claims nothing that the brief does not say, because what it says about the product is cut out of the brief. In other
-languages than English only neutral patterns are used: the brief's words and punctuation.
+What a line says about the product is cut out of the ad, so it claims nothing that the ad does not say; patterns add no more
+than a few function words (rules/phrases.yaml). English has patterns by kind of phrase; in other languages nothing but the ad's
+own words and punctuation is used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import zip_longest
 from string import Formatter
 
 import numpy as np
 
-from adcreative.copywriter.brief import Brief, read_facts
+from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop
-from adcreative.copywriter.engines.ad_phrases import copy_slots
-from adcreative.copywriter.lint.checks import KINDS
-from adcreative.copywriter.rules import rule_pack
+from adcreative.copywriter.engines.ad_parts import AdParts, Part, lower_first, read_part, read_parts, usable_product
+from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
+from adcreative.copywriter.lint.checks import KINDS, is_near_duplicate
+from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof
+from adcreative.copywriter.rules import rule_pack, word_set
 
-_PASSES = 12  # draws per wanted line; most are repeats of an earlier one
-_OWN_FRAMES = ("do", "feature", "thing", "offer", "pain")  # patterns whose slots hold what the ad says
+_MOST_PER_LINE = 5  # proposed lines for a wanted one, since the lint drops some
+# French has a space before these marks, which a line of ours may not have; Spanish questions open with a mark of their own
+_FOREIGN_MARKS = {"fr": "[:?]", "es": r"\?", "ar": r"\?", "fa": r"\?", "ja": "[?]", "zh": "[?]"}
+_MOST_BRAND_WORDS = 6  # a phrase behind which "with Brand" still reads well
+Ranked = tuple[int, str]  # place of the pattern among its kind, and the line
+_OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, leans=False)
 
 
 class TemplateSource:
-    """A LineSource over the grammar in rules/grammar.yaml."""
+    """A LineSource that puts the ad's own phrases together anew."""
 
     engine = "template"
 
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Return different lines in random order, frames in turn; several times as many as wanted, since lint drops some.
+        """Return different lines, the kinds of change in turn; several times as many as wanted, since lint drops some.
 
-        Two lines in three say what the ad says (an offer, a feature, what it lets the reader do); what could stand in any ad
-        comes last.
+        A brief of which nothing can be said (no headline, no description, no product) gets no line.
         """
         facts = read_facts(brief)
-        grammar = rule_pack("grammar")["english" if facts.is_english else "neutral"]
-        slots = copy_slots(facts) | {"moment": list(grammar["moment"])}
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
         digest = hashlib.sha256(words.encode("utf-8", "replace")).digest()
         rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), int.from_bytes(digest[:4], "big")])
-        frames = {
-            name: [pattern for pattern in patterns if fits_slots(pattern, slots)] for name, patterns in grammar[kind].items()
-        }
-        bare = frames.pop("bare", [])
-        own = [patterns for name in _OWN_FRAMES if (patterns := frames.pop(name, []))]
-        plain = [patterns for patterns in frames.values() if patterns]
-        turns = [group for number, patterns in enumerate(plain or [[]]) for group in (*_turn(own, number), patterns) if group]
-        lines: dict[str, None] = {}
-        for groups in (turns, [bare]):
-            for draw in range(_PASSES * num_lines if any(groups) else 0):
-                if len(lines) >= 5 * num_lines or (should_stop is not None and should_stop()):
-                    break
-                patterns = groups[draw % len(groups)]
-                lines[fill_slots(patterns[rng.integers(len(patterns))], slots, rng)] = None
-        return list(lines)
+        parts, product = read_parts(facts), usable_product(facts)
+        groups = _headlines(facts, parts, product) if kind == "headline" else _descriptions(facts, parts, product)
+        drawn = [
+            [line for (_, line), _ in sorted(zip(group, rng.random(len(group)), strict=True), key=_first_drawn)]
+            for group in groups
+        ]
+        turns = [line for turn in zip_longest(*drawn) for line in turn if line is not None]
+        lines: list[str] = []
+        for line in dict.fromkeys(turns):
+            if len(lines) >= _MOST_PER_LINE * num_lines or (should_stop is not None and should_stop()):
+                break
+            if not is_near_duplicate(line, lines, threshold=0.999):
+                lines.append(line)
+        return lines
 
 
-def _turn(groups: list[list[str]], number: int) -> list[list[str]]:
-    """Return the next two of `groups`, taking turns."""
-    return [groups[(2 * number + k) % len(groups)] for k in range(min(2, len(groups)))]
+def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]:
+    """Return lines in place of the headline, grouped by the kind of change; what proves or offers something comes first."""
+    pack, words = rule_pack("phrases"), _Words(facts, product)
+    telling = [part for part in parts.rest if part.is_offer or part.is_proof]
+    others = [part for part in parts.rest if part not in telling]
+    groups = [
+        [(0, line) for line in _proof_first(parts.headline, facts)],
+        [line for old in parts.headline for new in telling for line in words.fill(pack["joined"][old.kind], old, new)],
+        [line for old in parts.headline for line in words.fill(pack["headline"][old.kind], old, None)],
+        [line for new in parts.rest for line in words.fill(pack["alone"][new.kind], None, new)],
+        [line for old in parts.headline for new in others for line in words.fill(pack["joined"][old.kind], old, new)],
+        [
+            (0, old.text)
+            for old in parts.headline
+            if not old.leans and old.kind != "pain" and (not old.is_plain or len(parts.headline) > 1)
+        ],
+    ]
+    bare = pack["nothing"]["english" if facts.is_english else "other"]
+    return groups if any(groups) else [list(words.fill(bare, None, None))]
+
+
+def _proof_first(headline: Sequence[Part], facts: Facts) -> Iterator[str]:
+    """Yield a headline of two halves with a comma, one of them an offer or a proof, with that half first."""
+    for old in headline:
+        head, comma, tail = old.text.partition(", ")
+        telling = [is_offer(half, facts.is_english) or is_proof(half, facts.is_english) for half in (head, tail)]
+        if comma and ", " not in tail and telling == [False, True] and not old.leans:
+            yield f"{tail[:1].upper()}{tail[1:]}: {lower_first(head, facts)}"
+
+
+def _descriptions(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]:
+    """Return lines in place of the description, grouped by the kind of change."""
+    pack, words = rule_pack("phrases"), _Words(facts, product)
+    if not parts.sentences:
+        alone = [found for old in parts.headline for found in words.fill(pack["headline"][old.kind], old, None)]
+        return [[(place, line if line[-1] in ".!?" else f"{line}.") for place, line in alone]]
+    slots = _sentence_slots(parts.sentences, facts)
+    bodies = list(words.fill(pack["body"]["english" if facts.is_english else "other"], None, _OTHER_SENTENCE, slots))
+    joined = [
+        line for old in parts.headline
+        for line in words.fill(pack["description"][old.kind], old, _OTHER_SENTENCE, slots)
+    ]  # fmt: skip
+    return [bodies, joined]
+
+
+def _sentence_slots(sentences: Sequence[str], facts: Facts) -> dict[str, str]:
+    """Return {S}: all sentences, {s} with a small first letter, {R}: what offers or proves first, {T}: without the others."""
+    ended = [text if text[-1] in ".!?。！？؟" else f"{text}." for text in sentences]
+    telling = [one for one in ended if is_offer(one, facts.is_english) or is_proof(one, facts.is_english)]
+    rest = [one for one in ended if one not in telling]
+    whole = " ".join(ended)
+    turned = " ".join([*telling, *rest]) if telling else " ".join([*ended[1:], ended[0]])
+    shorter = " ".join(telling or ended[:1]) if len(ended) > 1 else ""
+    leans = [_leans(one, facts) for one in ended]
+    return {
+        "S": whole, "s": lower_first(whole, facts), "R": turned if turned != whole and not any(leans) else "",
+        "T": shorter if not any(leans) else "",
+    }  # fmt: skip
+
+
+def _leans(sentence: str, facts: Facts) -> bool:
+    return read_part(sentence, facts).leans
+
+
+def _first_drawn(found: tuple[Ranked, float]) -> tuple[int, float]:
+    """Order by the place of the pattern, then by the draw."""
+    return found[0][0], found[1]
+
+
+class _Words:
+    """Fills patterns with the phrases of one ad; a pattern that would not read well there yields nothing."""
+
+    def __init__(self, facts: Facts, product: str) -> None:
+        self._facts, self._product = facts, product
+        self._head = {stem(word) for word in WORD.findall(product)[-1:]}
+
+    def fill(
+        self, patterns: Sequence[str], old: Part | None, new: Part | None, more: dict[str, str] | None = None
+    ) -> Iterator[Ranked]:
+        """Yield the place of each pattern and what it makes of a phrase of the old line (H) and another of the ad (D)."""
+        values = self._values(old, new) | (more or {})
+        for place, pattern in enumerate(patterns):
+            if re.search(_FOREIGN_MARKS.get(self._facts.language, "$^"), pattern):
+                continue
+            names = _slot_names(pattern)
+            if all(values.get(name) for name in names) and self._reads_well(pattern, names, old, new, values):
+                filled = re.sub(r"([?!.。？！])\.", r"\1", pattern.format_map(values))
+                filled = filled.replace(". ", "。") if self._facts.language in ("ja", "zh") else filled
+                is_name = bool(self._facts.brand) and filled.startswith(self._facts.brand)
+                yield place, filled if is_name else filled[:1].upper() + filled[1:]
+
+    def _values(self, old: Part | None, new: Part | None) -> dict[str, str]:
+        facts, product = self._facts, self._product
+        values = {"B": facts.brand, "P": product[:1].upper() + product[1:], "p": product}
+        values["a_p"] = with_article(product) if product and facts.is_english else product
+        values["A_P"] = values["a_p"][:1].upper() + values["a_p"][1:]
+        for name, part in (("h", old), ("d", new)):
+            if part is not None:
+                values[name.upper()], values[name] = part.text, lower_first(part.text, facts)
+        return values
+
+    def _reads_well(
+        self, pattern: str, names: tuple[str, ...], old: Part | None, new: Part | None, values: dict[str, str]
+    ) -> bool:
+        if old is not None and not self._old_reads_well(pattern, old):
+            return False
+        if new is not None and {"D", "d"} & set(names) and not self._new_reads_well(pattern, names, new):
+            return False
+        is_named = self._facts.brand.casefold() in (values.get("S", "") + (old.text if old else "")).casefold()
+        if "B" in names and self._facts.brand and is_named:
+            return False
+        return not {"P", "p", "A_P", "a_p"} & set(names) or self._product_reads_well(pattern, old, new)
+
+    def _old_reads_well(self, pattern: str, old: Part) -> bool:
+        words = old.text.casefold().replace("’", "'").split()
+        is_short = len(words) <= _MOST_BRAND_WORDS and not {"with", "without", "from", "at"} & set(words)
+        is_about_product = bool(self._head & {stem(word) for word in WORD.findall(old.text)})
+        if pattern.startswith(("Want to", "How to")):
+            return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
+        if "with {B}" in pattern:
+            return is_short and words[0] not in word_set("phrases", "at_brand")
+        if "at {B}" in pattern:
+            return is_short and words[0] in word_set("phrases", "at_brand")
+        has_article = words[0] in ("a", "an", "the")
+        if pattern.startswith("Meet {h}"):
+            return has_article and not old.is_offer
+        if "Looking for" in pattern:
+            return (is_about_product or has_article) and not words[0][:1].isdigit()
+        if "helps you {h}" in pattern:
+            return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
+        if ", from {B}" in pattern:
+            return is_short and is_about_product and not old.is_offer
+        return True
+
+    def _new_reads_well(self, pattern: str, names: tuple[str, ...], new: Part) -> bool:
+        place = names.index("D" if "D" in names else "d")
+        if new.leans:
+            return place > 0 and names[0] != "B" and (names[0] in ("H", "h") or self._agrees(new))
+        if pattern.startswith("{D}. {H}"):
+            return new.is_offer or new.is_proof
+        if pattern == "{D}":
+            return is_about_subject(new.text, self._facts)
+        if new.kind == "question":
+            return False
+        return not (pattern == "{P} from {B}: {d}" and new.num_words > _MOST_BRAND_WORDS)
+
+    def _agrees(self, new: Part) -> bool:
+        """Say whether "it" or "them" in a phrase may mean the product."""
+        words = {word.casefold() for word in WORD.findall(new.text)}
+        is_many = is_plural(self._product.split()[-1]) if self._product else False
+        speaks_of_many = bool(words & word_set("phrases", "plural_leaning"))
+        return self._facts.is_english and is_many == speaks_of_many and bool(words & {"it", "them", "they", "its", "their"})
+
+    def _product_reads_well(self, pattern: str, old: Part | None, new: Part | None) -> bool:
+        said = {stem(word) for part in (old, new) if part is not None for word in WORD.findall(part.text)}
+        if self._head & said:
+            return False
+        if new is not None and pattern.startswith("{A_P} "):
+            return new.text.split()[0].casefold() not in ("rated", "trusted", "loved", "recommended")
+        return True
 
 
 @cache
 def _slot_names(pattern: str) -> tuple[str, ...]:
     return tuple(name for _, name, _, _ in Formatter().parse(pattern) if name)
-
-
-def fits_slots(pattern: str, slots: dict[str, list[str]]) -> bool:
-    return all(slots[name.lower()] for name in _slot_names(pattern))
-
-
-def fill_slots(pattern: str, slots: dict[str, list[str]], rng: np.random.Generator) -> str:
-    """Fill the slots by draws from `rng`; the words of the brief are inserted as they are, never parsed."""
-    values = {}
-    for name in _slot_names(pattern):
-        choices = slots[name.lower()]
-        value = choices[rng.integers(len(choices))]
-        values[name] = value[:1].upper() + value[1:] if name[0].isupper() and name != "Brand" else value
-    return pattern.format_map(values)

@@ -21,6 +21,7 @@ from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_
 from adcreative.copywriter.lint.sentences import sentence_problems
 from adcreative.copywriter.lint.substance import substance_problems
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
+from adcreative.encoders.language import detect_language
 
 KINDS = ("headline", "description")
 _MIN_WORDS = {"headline": 2, "description": 4}
@@ -49,6 +50,7 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
     if is_new:
         problems += _number_problems(text, facts)
         problems += _repeat_problems(text, facts, kind)
+        problems += _language_problems(text, facts)
         problems += substance_problems(text, facts, kind)
     if facts.is_english:
         for rule in _ENGLISH_RULES if is_new else (_people_problems,):
@@ -109,6 +111,19 @@ def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.
     return False
 
 
+def _says_the_same(text: str, old: str) -> bool:
+    """Say whether a line is an old one again: the same content words in the same order, asked or told as they were.
+
+    The ad's own phrases in another order, with the brand's name, or as a question are another line.
+    """
+    if not old.strip():
+        return False
+    forms = [[stem(word) for word in WORD.findall(one) if word.casefold() not in word_set("language", "function_words")]
+             for one in (text, old)]  # fmt: skip
+    is_same = forms[0] == forms[1] and ("?" in text) == ("?" in old)
+    return _letters(text) == _letters(old) or (bool(forms[0]) and is_same)
+
+
 def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterable[str]:
     limit, length = length_limit(brief, kind), text_length(text, brief)
     if length > limit:
@@ -155,7 +170,7 @@ def _number_problems(text: str, facts: Facts) -> Iterable[str]:
 
 
 def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
-    if is_near_duplicate(text, [facts.headline, facts.description]):
+    if any(_says_the_same(text, old) for old in (facts.headline, facts.description)):
         yield "repeats the original"
     words = [word.casefold() for word in WORD.findall(text)]
     if any(first == second for first, second in pairwise(words)):
@@ -166,6 +181,22 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
         allowed = 1 if kind == "description" and facts.stems.issuperset(twice) else 0  # the ad's own word may come back once
         if len(set(content)) < len(content) - allowed:
             yield "uses one word twice"
+
+
+def _language_problems(text: str, facts: Facts) -> Iterable[str]:
+    """Yield English words of no ad's in a line for an ad in another language; whole lines in English too."""
+    if facts.is_english:
+        return
+    told = f"{facts.brand} {facts.product} {facts.headline} {facts.description} {facts.notes}".casefold()
+    foreign = [word for word in WORD.findall(text) if word.casefold() not in told]
+    if foreign and ("en" in (detect_language(text), detect_language(" ".join(foreign))) or _are_english(foreign)):
+        yield f"is in English ({foreign[0]!r}), and the ad is not"
+
+
+def _are_english(words: list[str]) -> bool:
+    """Say whether all words are English and one of them is too common a word there to be another language's."""
+    common = word_set("language", "function_words") | word_set("language", "general_words")
+    return all(is_known_word(word) for word in words) and any(len(word) > 3 and word.casefold() in common for word in words)
 
 
 def _opener_problems(text: str, facts: Facts) -> Iterable[str]:

@@ -1,7 +1,8 @@
-"""What a new line must keep: a word particular to this ad, and the offer of the line that it replaces.
+"""What a new line must keep: what the ad is about, its offer, and its proof (numbers, names, awards).
 
-Without the first rule a search finds the emptiest lines of all ("The room you may not know yet", "Take a closer look"), which
-arouse curiosity about nothing; without the second it trades "first month free" for one. Used by lint only.
+Without these rules a search finds the emptiest lines of all ("The room you may not know yet", "Why wait? Fliegen lernen"),
+which arouse curiosity about nothing, and trades "Join 12,000 bakers" for "You may not have met Oat Table yet". Words that fit
+any ad are refused by a list that was found by counting (rules/openers.yaml). Used by lint and by the engines.
 """
 
 from __future__ import annotations
@@ -10,46 +11,167 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from adcreative.copywriter.brief import WORD, Facts, stem
+from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word, stem
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
+
+_LEAST_PROOF = 50  # from here on a number without a currency counts people, years, stars: a proof
+_SENTENCE_START = r"(?:^|[.!?:–—]\s+)"
+_SHARED_LETTERS = 5  # of a word in another language than English that count as the same word
 
 
 def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
-    """Yield what a new line of `kind` lacks beside the ad; an ad without words has no missing words.
-
-    The name of the brand is enough of its own for a headline, but not for a description that had more to say.
-    """
-    if facts.is_english and not facts.is_empty:
-        own = _content_stems(text) - (_trade_stems() - _told_stems(facts))
-        brand = {stem(word) for word in WORD.findall(facts.brand)}
-        if not own:
-            yield "says nothing that is not in any ad"
-        elif kind == "description" and own <= brand and not _content_stems(facts.description) <= brand:
-            yield "says nothing but the brand's name, and takes the place of a description that does"
-    told = offers_of(facts.headline if kind == "headline" else facts.description)
-    kept = offers_of(f"{text} | {facts.description}" if kind == "headline" else text)  # new descriptions keep theirs
-    for lost in [offer for form, offer in told.items() if form not in kept][:1]:
-        yield f"drops the offer {lost!r}"
+    """Yield what a new line of `kind` lacks beside the ad; an ad without words has no missing words."""
+    if not facts.is_empty:
+        yield from _subject_problems(text, facts)
+        yield from _worn_problems(text, facts)
+    old = facts.headline if kind == "headline" else facts.description
+    beside = facts.description if kind == "headline" else ""  # new descriptions keep what theirs say
+    kept = offers_of(f"{text} | {beside}")
+    lost = [offer for form, offer in offers_of(old).items() if form not in kept][:1]
+    yield from (f"drops the offer {offer!r}" for offer in lost)
+    if not lost:
+        yield from _proof_problems(text, old, beside, facts)
     if len(facts.brand) > 2 and text.casefold().count(facts.brand.casefold()) > 1:
         yield "names the brand twice"
 
 
 def offers_of(text: str) -> dict[str, str]:
     """Return the offers in a text (money, percentages, what is free) as {form for comparison: text as written}."""
-    found = (match.group(0) for match in compiled(rule_pack("claims")["offers"]["pattern"]).finditer(text))
+    patterns = rule_pack("phrases")["offers"].values()
+    found = (match.group(0) for pattern in patterns for match in compiled(pattern).finditer(text))
     return {"".join(one.casefold().split()): one for one in found}
+
+
+def is_offer(text: str, is_english: bool = True) -> bool:
+    """Say whether a phrase holds an offer; the words for what is free are those of its language."""
+    names = ("any", "en") if is_english else ("any",)
+    return any(compiled(rule_pack("phrases")["offers"][name]).search(text) for name in names)
+
+
+def is_proof(text: str, is_english: bool = True) -> bool:
+    """Say whether a phrase holds a proof: an award, a rating, or a number of people or years."""
+    if compiled(rule_pack("phrases")["proof"]).search(text):
+        return True
+    return not is_offer(text, is_english) and any(_size(number) >= _LEAST_PROOF for number in NUMBER.findall(text))
+
+
+def _size(number: str) -> float:
+    """Return a number as written ("12,000", "200.000", "4.8") as a size."""
+    digits = re.sub(r"[.,](?=\d{3}(?:\D|$))", "", number)
+    found = re.match(r"\d+(?:[.,]\d+)?", digits)
+    return float(found.group(0).replace(",", ".")[:12]) if found else 0.0
+
+
+def _proof_problems(text: str, old: str, beside: str, facts: Facts) -> Iterator[str]:
+    """Yield the first number, award or name of the old line that neither the new one nor what stands beside it has."""
+    kept_text = f"{text} | {beside}".casefold()
+    kept_numbers = set(NUMBER.findall(kept_text))
+    for number in NUMBER.findall(old):
+        if number.casefold() not in kept_numbers:
+            yield f"drops the number {number!r}"
+            return
+    for found in compiled(rule_pack("phrases")["proof"]).finditer(old):
+        if found.group(0).casefold() not in kept_text:
+            yield f"drops the proof {found.group(0)!r}"
+            return
+    for name in _names_of(old, facts):
+        if name.casefold() not in kept_text:
+            yield f"drops the name {name!r}"
+            return
+
+
+def _names_of(text: str, facts: Facts) -> Iterator[str]:
+    """Yield names in a line: capitals inside a sentence that are no common word; none in German, where all nouns have them."""
+    if facts.language == "de":
+        return
+    brand = {word.casefold() for word in WORD.findall(facts.brand)}
+    inner = [found for found in WORD.finditer(text) if text[: found.start()].rstrip()[-1:] not in ("", *".!?:–—")]
+    capitals = [found.group(0) for found in inner if found.group(0)[0].isupper()]
+    is_title_case = len(capitals) > 1 and len(capitals) >= 0.5 * len([found for found in inner if len(found.group(0)) > 3])
+    for word in capitals:
+        if word.casefold() in brand or word.isupper() or (facts.is_english and is_known_word(word)):
+            continue
+        if facts.is_english or not is_title_case:
+            yield word
+
+
+def _subject_problems(text: str, facts: Facts) -> Iterator[str]:
+    """Yield when a line says nothing of the ad: no word of it beside the brand's name and words that could stand in any ad."""
+    if not facts.is_english:
+        yield from _subject_problems_elsewhere(text, facts)
+        return
+    own = _content_stems(text) - (_trade_stems() - _told_stems(facts))
+    brand = {stem(word) for word in WORD.findall(facts.brand)}
+    told = _content_stems(" | ".join((facts.product, facts.headline, facts.description, facts.notes, *facts.liked)))
+    if not own:
+        yield "says nothing that is not in any ad"
+    elif own <= brand and told - brand:
+        yield "says nothing but the brand's name"
+    elif told - brand and not own & told - brand:
+        yield "says nothing that the ad says"
+
+
+def is_about_subject(text: str, facts: Facts) -> bool:
+    """Say whether a line names what is sold: it shares a word with the old headline or the product."""
+    subject = f"{facts.product}. {facts.headline}"
+    if not facts.is_english:
+        return _shares_word(text, [word.casefold() for word in WORD.findall(text)], subject)
+    return bool(_content_stems(text) & _content_stems(subject))
+
+
+def _subject_problems_elsewhere(text: str, facts: Facts) -> Iterator[str]:
+    """Do the same in a language whose word forms are not known: by the first letters of words."""
+    subject = f"{facts.product} {facts.headline}"
+    if not WORD.search(text) or not subject.strip():
+        return
+    brand = facts.brand.casefold()
+    own = [word.casefold() for word in WORD.findall(text) if not brand or word.casefold() not in brand]
+    if not _shares_word(text, own, f"{subject} {facts.description} {facts.notes}"):
+        yield "says nothing that the ad says"
+
+
+def _shares_word(text: str, words: list[str], told: str) -> bool:
+    """Say whether one of the words begins like one in `told`, or two signs stand in it for a script without spaces."""
+    function_words, told = _function_words_elsewhere(), told.casefold()
+    if any(len(word) >= 3 and word not in function_words and word[:_SHARED_LETTERS] in told for word in words):
+        return True
+    dense = re.sub(r"\W", "", text.casefold())
+    is_dense = not text.isascii() and " " not in text.strip()
+    return is_dense and any(dense[place : place + 2] in told for place in range(len(dense) - 1))
+
+
+@cache
+def _function_words_elsewhere() -> frozenset[str]:
+    return frozenset(word for words in rule_pack("phrases")["function_words"].values() for word in words.split())
+
+
+def _worn_problems(text: str, facts: Facts) -> Iterator[str]:
+    """Yield an opening or an end that fits any ad, unless the ad has it."""
+    told = f"{facts.headline} | {facts.description}"
+    for place, pattern in _worn_patterns():
+        found = compiled(pattern).search(text)
+        if found and not compiled(pattern).search(told):
+            yield f"{place} like any ad ({found.group(0).strip(' .:–—')!r})"
+            return
+
+
+@cache
+def _worn_patterns() -> tuple[tuple[str, str], ...]:
+    pack = rule_pack("openers")
+    opens = [("opens", _SENTENCE_START + one["pattern"]) for one in pack["openers"]]
+    return (*opens, *(("ends", f"(?:{one['pattern']})[.!?]?$") for one in pack["closers"]))
 
 
 def _told_stems(facts: Facts) -> set[str]:
     """Return the stems of the ad's words without its brand's name: "Oat Table" does not mention a table."""
-    told = " | ".join((facts.product, facts.headline, facts.description, *facts.liked))
+    told = " | ".join((facts.product, facts.headline, facts.description, facts.notes, *facts.liked))
     named = re.escape(facts.brand)
     return {stem(word) for word in WORD.findall(re.sub(named, " ", told, flags=re.IGNORECASE) if named else told)}
 
 
 @cache
 def _trade_stems() -> frozenset[str]:
-    """Return the stems of the nouns by which the grammar speaks of a whole trade ("outfit" of fashion)."""
+    """Return the stems of the nouns by which one speaks of a whole trade ("outfit" of fashion)."""
     trades = rule_pack("grammar")["categories"].values()
     return frozenset(stem(word) for trade in trades for name in ("subject", "head") for word in WORD.findall(trade[name]))
 
@@ -61,8 +183,5 @@ def _content_stems(text: str) -> set[str]:
 
 @cache
 def _general_stems() -> frozenset[str]:
-    """Return the stems of words that could stand in any ad: a list of them, and what the patterns of the grammar bring."""
-    frames = [rule_pack("grammar")["english"][kind].values() for kind in ("headline", "description")]
-    patterns = " ".join(pattern for kinds in frames for kind in kinds for pattern in kind)
-    brought = WORD.findall(re.sub(r"\{\w+\}", " ", patterns))
-    return frozenset(stem(word) for word in (*word_set("language", "general_words"), *brought))
+    """Return the stems of words that could stand in any ad."""
+    return frozenset(stem(word) for word in word_set("language", "general_words"))

@@ -144,7 +144,7 @@ class ProductDescriber:
             engine = TemplateDescriptions.engine
             cleaned = TemplateDescriptions().propose(facts, self._num, seed=seed, max_chars=self.max_chars)
         best = max(zip(self._scores(cleaned, facts), cleaned, strict=True), key=lambda pair: pair[0])[1]
-        if self._allow_fallback:
+        if self._allow_fallback and engine != TemplateDescriptions.engine:  # the grammar has said what it can
             best, is_longer = self._complete(best, facts)
             engine = f"{engine}+template" if is_longer and engine != TemplateDescriptions.engine else engine
         return Description(

@@ -16,7 +16,6 @@ from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_phrases import is_plural
 from adcreative.copywriter.engines.decoding import SamplingConfig, SharedPrompt
 from adcreative.copywriter.engines.local_llm import LoadedModel, LocalSource
-from adcreative.copywriter.engines.template import fill_slots
 from adcreative.copywriter.engines.vocabulary import WordTrie
 from adcreative.copywriter.products.claims import name_forms, neutral_words
 from adcreative.copywriter.products.families import draw_products
@@ -58,7 +57,7 @@ class LocalDescriptions:
         if num < 1 or (should_stop is not None and should_stop()):
             return []
         rng = draw_rng(product, seed)
-        starts = _starts(product, num, rng)
+        starts = _starts(product, num)
         with self._source.loaded() as loaded:
             if self._examples is None:
                 self._examples = SharedPrompt(loaded.model, loaded.encode(examples_prompt()))
@@ -95,14 +94,14 @@ def examples_prompt() -> str:
 
 def record_prompt(product: ProductFacts) -> str:
     """Return the record in the layout of the examples, up to its description."""
-    rows = [("Product", product.title), ("Brand", product.brand), *product.attributes]
+    rows = [("Product", product.parts.name), ("Brand", product.brand), *product.attributes]
     return "\n" + "".join(f"{name}: {value}\n".translate(_MARKUP) for name, value in rows if value) + "Description:"
 
 
-def _starts(product: ProductFacts, num: int, rng: object) -> list[str]:
-    patterns = rule_pack("products")["starts"]["many" if is_plural(product.title.split()[-1]) else "one"]
-    slots = {"name": [product.name], "title": [product.title]}
-    filled = [fill_slots(pattern, slots, rng) for pattern in patterns]  # type: ignore[arg-type]
+def _starts(product: ProductFacts, num: int) -> list[str]:
+    patterns = rule_pack("products")["starts"]["many" if is_plural(product.parts.name.split()[-1]) else "one"]
+    title = product.parts.name
+    filled = [pattern.format(name=product.name, title=title, Title=title[:1].upper() + title[1:]) for pattern in patterns]
     return [filled[place % len(filled)] for place in range(num)]
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from adcreative.copywriter.brief import NUMBER, WORD, Brief, Facts, clean_field, read_facts, stem
+from adcreative.copywriter.products.naming import TitleParts, read_title
 from adcreative.copywriter.rules import rule_pack, word_set
 
+MAX_TITLE_CHARS = 300
 MAX_ATTRIBUTES, MAX_NAME_CHARS, MAX_VALUE_CHARS, MAX_SEARCH_TERMS = 40, 60, 160, 40
 _TOKEN = re.compile(rf"{WORD.pattern}|{NUMBER.pattern}")
 _HYPHEN = re.compile(r"(?<=\w)[-–](?=\w)")
@@ -41,8 +43,8 @@ class Product:
 class ProductFacts:
     """The usable part of a Product: cleaned words, and what a description may take from them.
 
-    facts are those of a brief with the same words, tokens the stems and numbers of the whole record, ignored what was left
-    out because it talks to a language model.
+    title is the whole title, parts a name of a few words and what else it says. facts are those of a brief with the same
+    words, tokens the stems and numbers of the whole record, ignored what was left out because it talks to a language model.
     """
 
     title: str
@@ -53,11 +55,13 @@ class ProductFacts:
     tokens: frozenset[str] = field(repr=False)
     ignored: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    parts: TitleParts = field(default_factory=lambda: TitleParts(""))
 
     @property
     def name(self) -> str:
-        """Brand and title, as one speaks of the product."""
-        return f"{self.brand} {self.title}".strip()
+        """Brand and short name, as one speaks of the product."""
+        is_named = self.brand.casefold() in self.parts.name.casefold()
+        return self.parts.name if is_named else f"{self.brand} {self.parts.name}".strip()
 
     @property
     def is_english(self) -> bool:
@@ -67,7 +71,7 @@ class ProductFacts:
 @lru_cache(maxsize=4096)
 def read_product_facts(product: Product) -> ProductFacts:
     """Return what may be used of `product`: capped, cleaned, without planted instructions."""
-    title, ignored = clean_field(product.title, 120)
+    title, ignored = clean_field(product.title, MAX_TITLE_CHARS)
     brand, left_out = clean_field(product.brand, 60)
     ignored += left_out
     attributes: list[Attribute] = []
@@ -80,16 +84,19 @@ def read_product_facts(product: Product) -> ProductFacts:
     terms = [clean_field(term, MAX_NAME_CHARS) for term in product.search_terms[:MAX_SEARCH_TERMS]]
     said = [f"{name} {value}" for name, value in attributes]
     brief = Brief(
-        brand=brand, product=title, headline=product.category[:120], description=". ".join(said), language=product.language,
-        avoid=product.avoid,
+        brand=brand, product=title, headline=product.category[:120], description=". ".join([title[120:], *said]),
+        language=product.language, avoid=product.avoid,
     )  # fmt: skip
     whole = " . ".join([brand, title, product.category[:120], *said])
+    facts = read_facts(brief)
+    colour = next((value for name, value in attributes if name.casefold() in ("color", "colour")), "")
     return ProductFacts(
         title=title,
         brand=brand,
         attributes=tuple(attributes),
         search_terms=tuple(term for term, bad in terms if term and not bad),
-        facts=read_facts(brief),
+        facts=facts,
+        parts=read_title(title, brand, product.category, colour, is_english=facts.is_english),
         tokens=frozenset(tokenize(whole)),
         ignored=tuple(ignored),
         avoid=product.avoid,

@@ -1,7 +1,9 @@
 """Write sentences from attributes without a language model: the template engine, also used to add attributes a model left out.
 
-Each attribute becomes one predicate ("is made of cork"); two share a sentence. Nothing is said that the record does not say. In
-other languages than English only the record's own words and punctuation are used.
+One to three sentences: what it is, made of and in which colour; what it has and is; what it measures, holds, and how it is
+cared for. Nothing is said that the record does not say, nothing twice, and what has no meaning for a reader is left out
+(`meanings`). In German, French, Spanish, Dutch, Portuguese and Italian a few words join the record's own; in others punctuation
+does.
 """
 
 from __future__ import annotations
@@ -13,12 +15,17 @@ import numpy as np
 
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
+from adcreative.copywriter.products.meanings import Meaning, plain_name, read_meanings
 from adcreative.copywriter.products.product import Attribute, ProductFacts, flag_of, tokenize
 from adcreative.copywriter.rules import rule_pack, word_set
 
+_OPENINGS = ("The", "This", "")  # "" begins with the product itself: "A desk lamp from Pell, made of oak."
+_MOST_PARTS = 5  # of one list in a sentence
+_MAIN_SENTENCES = 3
+
 
 class TemplateDescriptions:
-    """A DescriptionSource over rules/products.yaml."""
+    """A DescriptionSource over rules/product_meanings.yaml."""
 
     engine = "template"
 
@@ -26,38 +33,90 @@ class TemplateDescriptions:
         self, product: ProductFacts, num: int, *, seed: int, max_chars: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
         """Return up to `num` different descriptions: other openings, other orders of the attributes."""
+        if not product.is_english:
+            return [other_language(product, product.attributes, max_chars)] if num > 0 else []
         rng = draw_rng(product, seed)
         texts: dict[str, None] = {}
         for _ in range(3 * num):
             if len(texts) >= num or (should_stop is not None and should_stop()):
                 break
-            texts[self._write(product, max_chars, rng)] = None
-        return list(texts)
+            opening = _OPENINGS[rng.integers(len(_OPENINGS))]
+            order = [product.attributes[place] for place in rng.permutation(len(product.attributes))]
+            texts[join_that_fit(_description(product, order, opening), max_chars)] = None
+        return [text for text in texts if text]
 
-    def _write(self, product: ProductFacts, max_chars: int, rng: np.random.Generator) -> str:
-        if not product.is_english:
-            return other_language(product, product.attributes, max_chars)
-        attributes = [product.attributes[place] for place in rng.permutation(len(product.attributes))]
-        plain = [one for one in attributes if _predicate(one, is_many=False) is not None]
-        if not plain:
-            return join_that_fit([f"{_capital(_with_name(product))}.", *sentences_for(attributes, product)], max_chars)
-        first = plain[0]
-        is_many = is_plural(product.title.split()[-1])
-        openings = rule_pack("products")["many_openings" if is_many else "openings"]
-        opening = openings[rng.integers(len(openings))]
-        sentence = opening.format(name=product.name, first=_predicate(first, is_many=is_many)) + "."
-        return join_that_fit([sentence, *sentences_for([one for one in attributes if one != first], product)], max_chars)
+
+def _description(product: ProductFacts, attributes: Sequence[Attribute], opening: str) -> list[str]:
+    """Return the sentences of one description, the main ones first."""
+    meanings = _with_title(read_meanings(attributes), product)
+    first, used = _first_sentence(product, meanings, opening)
+    rest = _sentences([one for one in meanings if one not in used], is_many=_is_many(product))
+    uses = product.parts.uses
+    return [first, *rest, *([f"For {_listed(uses)}."] if len(uses) > 1 and len(rest) < _MAIN_SENTENCES else [])]
+
+
+def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]:
+    """Return the meanings and what the title says beyond them."""
+    named = set(tokenize(product.parts.name))
+    meanings = [
+        one for one in meanings if one.kind not in ("made", "comes") or not set(tokenize(one.one)[1:]) - {"of"} <= named
+    ]
+    said = {token for one in meanings for token in tokenize(one.one)} | named
+    extra = []
+    for phrase in product.parts.has:
+        if not set(tokenize(phrase)) <= said:
+            is_mass = phrase.split()[-1] in word_set("product_meanings", "mass")
+            text = phrase if is_mass else with_article(phrase)
+            extra.append(Meaning("has", text, text, "title"))
+    return meanings + extra
+
+
+def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening: str) -> tuple[str, list[Meaning]]:
+    """Return what it is, whom for, made of and in which colour, and the meanings that this says."""
+    is_many = _is_many(product)
+    made, comes = ([one for one in meanings if one.kind == kind] for kind in ("made", "comes"))
+    whom = [one for one in meanings if one.kind == "for"]
+    name = product.parts.name
+    told = f" for {_listed([one.one for one in whom])}" if whom else ""
+    verbs = [f"{'are' if is_many else 'is'} {_listed([one.one for one in made])}"] if made else []
+    verbs += [f"{'come' if is_many else 'comes'} {_listed([one.one for one in comes])}"] if comes else []
+    used = [*whom, *made, *comes]
+    if opening and verbs and not product.name.casefold().startswith("the "):
+        the = "These" if opening == "This" and is_many else opening
+        return f"{the} {product.name}{told} {' and '.join(verbs)}.", used
+    is_named = bool(product.brand) and product.brand.casefold() not in name.casefold()
+    maker = f" from {product.brand}" if is_named else ""
+    rest = "".join(f", {one.one}" for one in (*made, *comes))
+    return f"{_capital(with_article(name))}{told}{maker}{rest}.", used
 
 
 def sentences_for(attributes: Sequence[Attribute], product: ProductFacts) -> list[str]:
-    """Return sentences that say the attributes and nothing else; what has a predicate goes two to a sentence."""
+    """Return sentences that say what the attributes mean and nothing else."""
     if not product.is_english:
         return [f"{name}: {value}" for name, value in attributes]
-    is_many = is_plural((product.title.split() or [""])[-1])
+    names = {plain_name(name) for name, _ in attributes}
+    return _sentences([one for one in read_meanings(product.attributes) if one.name in names], is_many=_is_many(product))
+
+
+def _sentences(meanings: Sequence[Meaning], *, is_many: bool) -> list[str]:
+    """Return sentences: has and is, what it measures and holds, what it is not, care; what is left of the first sentence."""
     subject = "They" if is_many else "It"
-    predicates = [said for one in attributes if (said := _predicate(one, is_many=is_many)) is not None]
-    sentences = [f"{subject} {_both(predicates[at : at + 2])}." for at in range(0, len(predicates), 2)]
-    return sentences + [_fragment(one) for one in attributes if _predicate(one, is_many=is_many) is None]
+    text = {kind: [one.many if is_many else one.one for one in meanings if one.kind == kind] for kind in
+            ("made", "comes", "measures", "verb", "has", "is", "for", "care")}  # fmt: skip
+    has = [one for one in text["has"] if not one.startswith("no ")][:_MOST_PARTS]
+    no = [one for one in text["has"] if one.startswith("no ")]
+    is_ = [one for one in text["is"] if not one.startswith("not ")][:_MOST_PARTS]
+    is_not = [one for one in text["is"] if one.startswith("not ")]
+    be = "are" if is_many else "is"
+    have = "have" if is_many else "has"
+    come = "come" if is_many else "comes"
+    said = [[f"{be} {_listed(text['made'])}"] * bool(text["made"]) + [f"{come} {_listed(text['comes'])}"] * bool(text["comes"])]
+    said += [[f"{have} {_listed(has)}"] * bool(has) + [f"{be} {_listed(is_)}"] * bool(is_)]
+    measures = [f"{'measure' if is_many else 'measures'} {_listed(text['measures'])}"] * bool(text["measures"])
+    said += [text["verb"] + measures]
+    said += [[f"{be} {_listed(is_not)}"] * bool(is_not) + [f"{have} {_listed(no)}"] * bool(no)]
+    said += [[f"{be} for {_listed(text['for'])}"] * bool(text["for"])]
+    return [f"{subject} {_listed(parts)}." for parts in said if parts] + [f"{one.rstrip('.')}." for one in text["care"]]
 
 
 def join_that_fit(sentences: Iterable[str], max_chars: int) -> str:
@@ -71,8 +130,31 @@ def join_that_fit(sentences: Iterable[str], max_chars: int) -> str:
 
 
 def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_chars: int) -> str:
-    """Return the record's own words with neutral punctuation: no grammar of ours fits every language."""
-    text = " – ".join(part for part in (product.title, product.brand) if part)
+    """Return the record's own words, joined by a few words of its language where the rules have them, else by punctuation."""
+    words = rule_pack("product_meanings")["elsewhere"].get(product.facts.language)
+    if words is None:
+        return _punctuated(product, attributes, max_chars)
+    name, left = product.parts.name, list[Attribute]()
+    told = {kind: list[str]() for kind in ("made", "comes")}
+    for one_name, value in attributes:
+        key, flag = plain_name(one_name), flag_of(value)
+        kind = {"material": "made", "colour": "comes"}.get(key)
+        if kind is not None and flag is None:
+            told[kind].append(words[kind].format(value=value))
+        else:
+            left.append((one_name, value))
+    maker = f" {words['from']} {product.brand}" if product.brand and product.brand.casefold() not in name.casefold() else ""
+    first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}."
+    rest = [
+        f"{_capital(one)}." if flag_of(value) else f"{_capital(one)}: {value}."
+        for one, value in left
+        if flag_of(value) is not False
+    ]
+    return join_that_fit([first, *rest], max_chars)
+
+
+def _punctuated(product: ProductFacts, attributes: Sequence[Attribute], max_chars: int) -> str:
+    text = " – ".join(part for part in (product.parts.name, product.brand) if part)
     for name, value in attributes:
         flag = flag_of(value)
         part = name if flag else f"{name}: {value}"
@@ -87,44 +169,18 @@ def draw_rng(product: ProductFacts, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed % 2**32, int.from_bytes(digest[:4], "big")])
 
 
-def _predicate(attribute: Attribute, *, is_many: bool) -> str | None:
-    name, value = attribute
-    if flag_of(value) is not None:
-        return None
-    tokens = set(tokenize(name))
-    for pattern in rule_pack("products")["predicates"]:
-        if set(tokenize(pattern["name"])) == tokens:
-            return str(pattern["many" if is_many else "one"]).format(value=value)
-    if set(tokenize(name)) <= set(tokenize(value)):  # lid: bamboo screw lid
-        said = value if value[:1].isdigit() else with_article(value)
-        return f"{'have' if is_many else 'has'} {said}"
-    return None
-
-
-def _both(predicates: Sequence[str]) -> str:
-    """Join with "and", the verb once: "has a lid and a strap"."""
-    verb = f"{predicates[0].split()[0]} "
-    rest = [said.removeprefix(verb) if verb in ("has ", "have ") else said for said in predicates[1:]]
-    return " and ".join([predicates[0], *rest])
-
-
-def _fragment(attribute: Attribute) -> str:
-    name, value = attribute
-    flag = flag_of(value)
-    if flag is None:
-        return f"{_capital(name)}: {value}."
-    if flag:
-        return f"{_capital(name)}."
-    return f"{'Not' if is_adjective(name) else 'No'} {name}."
-
-
 def is_adjective(name: str) -> bool:
     """Say whether a product is said to be `name` ("dishwasher safe") rather than to have it ("laptop pocket")."""
     return name.casefold().endswith(tuple(word_set("products", "no_adjective")))
 
 
-def _with_name(product: ProductFacts) -> str:
-    return f"{with_article(product.title)} from {product.brand}" if product.brand else with_article(product.title)
+def _is_many(product: ProductFacts) -> bool:
+    return is_plural((product.parts.name.split() or [""])[-1])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Join as "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
 def _capital(text: str) -> str:

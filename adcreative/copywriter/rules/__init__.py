@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 PACKS = (
-    "buttons", "claims", "grammar", "injection", "language", "limits", "people", "product_families", "products", "prompts",
-    "vocabulary",
+    "buttons", "claims", "feeds", "grammar", "injection", "language", "limits", "openers", "people", "phrases",
+    "product_families", "product_meanings", "products", "prompts", "vocabulary", "wishes",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from adcreative.copywriter.wishes import read_wishes
 from adcreative.creative import Creative
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ LINES_AT_ONCE, MAX_ROUNDS = 2, 8
 class Briefed:
     """A copywriter that is also told what the user asks for.
 
-    text: what the lines should be about; facts of it may be used. avoid: words that may not be used. kit: brand rules that
+    text: what the lines should be like; its facts may be said, tone and audience are told to a language model (see
+    `copywriter.wishes`). avoid: words that may not be used. kit: brand rules that
     hold for every line.
     """
 
@@ -42,7 +44,11 @@ class Briefed:
         return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
 
     def _told(self, brief: Brief) -> Brief:
-        told = replace(brief, description=f"{self.text} {brief.description}".strip(), avoid=(*brief.avoid, *self.avoid))
+        wishes = read_wishes(self.text)
+        told = replace(
+            brief, notes=f"{brief.notes} {wishes.facts}".strip(), tone=wishes.tone or brief.tone,
+            audience=wishes.audience or brief.audience, avoid=(*brief.avoid, *self.avoid),
+        )  # fmt: skip
         return told if self.kit is None else self.kit.brief(told)
 
     def __getattr__(self, name: str) -> Any:

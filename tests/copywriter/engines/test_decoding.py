@@ -6,9 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from adcreative.copywriter.brief import Brief, read_facts  # noqa: E402
 from adcreative.copywriter.engines.decoding import OpenGate, SamplingConfig, SharedPrompt, _draw  # noqa: E402
-from adcreative.copywriter.engines.vocabulary import WordTrie, allowed_words, borrowed_out_of_place, field_of  # noqa: E402
+from adcreative.copywriter.engines.vocabulary import WordTrie  # noqa: E402
 from adcreative.encoders.gguf_cache import load_language_model  # noqa: E402
 
 SIZE = 14
@@ -101,20 +100,3 @@ def test_a_subword_inside_a_word_may_come_again() -> None:
     tokens = {" washable": [5, 6], " reusable": [7, 6], " 2.4 mm": [8, 9, 9]}
     trie = WordTrie(["washable", "reusable", "2.4 mm"], [], lambda text: tokens[text], 12)
     assert trie.repeatable().nonzero().flatten().tolist() == [6, 8, 9]
-
-
-def test_words_borrowed_from_the_brief_stand_as_they_do_there() -> None:
-    facts = read_facts(Brief("Peaken", "fitness", "", "Built for bodies with a job and a family", "Gentle on the river."))
-    assert borrowed_out_of_place("Ready for a job?", facts) == "job"
-    assert borrowed_out_of_place("A workout for a job and a family", facts) is None
-    assert borrowed_out_of_place("Time for a new workout", facts) is None
-
-
-def test_the_vocabulary_is_the_briefs_and_its_fields() -> None:
-    facts = read_facts(Brief("Bright Paws", "grain-free dog food", "", "Dinner your dog will run for"))
-    words = allowed_words(facts)
-    assert field_of(facts) == "pets"
-    assert {"Paws", "grain-free", "tail", "happy"} <= set(words)
-    assert not {"cook", "can't", "they", "best"} & set(words)
-    assert field_of(read_facts(Brief())) is None
-    assert field_of(read_facts(Brief("Roamly", "weekend train trips"))) == "travel"  # "train" is also a stem of "training"

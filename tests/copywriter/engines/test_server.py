@@ -16,7 +16,7 @@ from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
 from adcreative.copywriter.engines.server import ServerSource, build_request
 from adcreative.errors import ConfigError, CopywriterError
 
-LINES = ["Grip that loves mud", "Find your next big adventure", "Ready for a mountain run?"]
+LINES = ["Grip that loves mud", "Find your next muddy hill", "Looking for a grippy sole?"]
 
 
 def _source(address: str, waits: list[float] | None = None, **settings: object) -> ServerSource:

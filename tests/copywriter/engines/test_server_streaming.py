@@ -14,9 +14,9 @@ from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
 from adcreative.copywriter.engines.server import ServerSource
 from adcreative.errors import CopywriterError
 
-LINES = ["Grip that loves mud", "Find your next big adventure", "Ready for a mountain run?"]
+LINES = ["Grip that loves mud", "Find your next muddy hill", "Looking for a grippy sole?"]
 WHOLE = json.dumps({"lines": LINES})
-BEGUN = ('{"lines": ["Grip that loves mud", "Find yo', 'ur next big adventure", "Ready for')
+BEGUN = ('{"lines": ["Grip that loves mud", "Find yo', 'ur next muddy hill", "Looking for')
 
 
 def _source(address: str, waits: list[float] | None = None, **settings: object) -> ServerSource:
@@ -36,7 +36,7 @@ def _listen(source: ServerSource, brief) -> tuple[list[str], list[str]]:
 
 
 def test_a_line_comes_while_the_server_still_writes(chat_server, shoe_brief) -> None:
-    chat_server.streams(BEGUN[0], *BEGUN[1:], ' a mountain run?"]}')
+    chat_server.streams(BEGUN[0], *BEGUN[1:], ' a grippy sole?"]}')
     may_go_on = threading.Event()
     chat_server.before_part = lambda number: number == 0 or may_go_on.wait(20)
     events = build_copywriter(chat_server.address, allow_fallback=False).stream(shoe_brief, 3, 0, seed=7)
@@ -59,7 +59,7 @@ def test_a_line_comes_while_the_server_still_writes(chat_server, shoe_brief) -> 
         WHOLE,
         f"Here you are:\n```json\n{WHOLE}\n```",
         json.dumps(LINES),
-        "1. Grip that loves mud\n2. Ready for a mountain run?",
+        "1. Grip that loves mud\n2. Looking for a grippy sole?",
         json.dumps({"lines": ["Schöne Schuhe für Bäche", "🎉 Mud", "The best shoes"]}, ensure_ascii=False),
     ],
 )
@@ -123,9 +123,9 @@ def test_a_connection_that_drops_within_a_chunk_keeps_the_finished_lines(chat_se
 
 def test_bad_utf8_within_a_line_spoils_that_line_only(chat_server, shoe_brief) -> None:
     spoilt = b'data: {"choices": [{"delta": {"content": "\\"Mud \xff\xfe shoes\\", "}}]}\n\n'
-    chat_server.streams('{"lines": [', spoilt, '"Ready for a mountain run?"]}')
+    chat_server.streams('{"lines": [', spoilt, '"Looking for a grippy sole?"]}')
     result = build_copywriter(chat_server.address, allow_fallback=False).write(shoe_brief, 3, 0, seed=0)
-    assert result.headlines == ("Ready for a mountain run?",)
+    assert result.headlines == ("Looking for a grippy sole?",)
     assert result.dropped[0][0] == "Mud \ufffd\ufffd shoes"
 
 
@@ -160,7 +160,7 @@ def test_a_stream_is_held_to_the_time_of_a_whole_answer(chat_server, shoe_brief)
 
 
 def test_what_came_too_late_is_not_taken_from_a_slow_listener_either(chat_server, shoe_brief) -> None:
-    chat_server.streams(BEGUN[0], b": ping\n", b": ping\n", BEGUN[1], ' a mountain run?"]}')
+    chat_server.streams(BEGUN[0], b": ping\n", b": ping\n", BEGUN[1], ' a grippy sole?"]}')
     chat_server.before_part = lambda number: time.sleep(0.4 * (number in (1, 2, 3)))
     events = _source(chat_server.address, timeout_s=0.9).stream(shoe_brief, "headline", 3, seed=0)
     assert next(events) == LINES[0]
@@ -170,7 +170,7 @@ def test_what_came_too_late_is_not_taken_from_a_slow_listener_either(chat_server
 
 
 def test_what_came_in_time_is_not_lost_on_a_slow_listener(chat_server, shoe_brief) -> None:
-    chat_server.streams(*BEGUN, ' a mountain run?"]}')
+    chat_server.streams(*BEGUN, ' a grippy sole?"]}')
     events = _source(chat_server.address, timeout_s=1.0).stream(shoe_brief, "headline", 3, seed=0)
     assert next(events) == LINES[0]
     time.sleep(1.1)
@@ -191,7 +191,7 @@ def test_a_stream_of_empty_words_is_held_to_a_size_too(chat_server, shoe_brief, 
 
 
 def test_a_stop_in_the_middle_lets_go_at_once_and_keeps_the_finished_lines(chat_server, shoe_brief) -> None:
-    chat_server.streams(*BEGUN, ' a mountain run?"]}')
+    chat_server.streams(*BEGUN, ' a grippy sole?"]}')
     may_go_on = threading.Event()
     chat_server.before_part = lambda number: number < 2 or may_go_on.wait(20)
     heard: list[str] = []

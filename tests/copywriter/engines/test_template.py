@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
-from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.engines.ad_phrases import copy_slots, with_article
+from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource
-from adcreative.copywriter.rules import rule_pack
 
 EMPTY = Brief()
 BRIEFS = (
@@ -27,10 +27,10 @@ BRIEFS = (
 @pytest.mark.parametrize("brief", BRIEFS)
 def test_lines_are_clean_and_say_template(brief: Brief) -> None:
     result = build_copywriter("template").write(brief, 8, 4, seed=3)
-    assert len(result.headlines) == 8
-    assert len(result.descriptions) == 4
-    assert set(result.engines) == {"template"}
-    assert result.engine == "template"
+    assert len(result.headlines) >= (2 if brief.product else 0)
+    assert bool(result.descriptions) == bool(brief.description)
+    assert set(result.engines) <= {"template"}
+    assert result.engine == ("template" if result.lines else "none")
     for line in result.headlines:
         assert check_copy(line, brief, "headline") == ()
     for line in result.descriptions:
@@ -38,9 +38,10 @@ def test_lines_are_clean_and_say_template(brief: Brief) -> None:
 
 
 def test_the_seed_decides(shoe_brief: Brief) -> None:
-    first = build_copywriter("template").write(shoe_brief, 6, 3, seed=5)
-    assert first == build_copywriter("template").write(shoe_brief, 6, 3, seed=5)
-    assert first.lines != build_copywriter("template").write(shoe_brief, 6, 3, seed=6).lines
+    many = replace(shoe_brief, description="A grippy sole. A light mesh upper. Made for muddy hills. Weighs little.")
+    written = [build_copywriter("template").write(many, 4, 1, seed=seed) for seed in range(8)]
+    assert written[5] == build_copywriter("template").write(many, 4, 1, seed=5)
+    assert len({one.lines for one in written}) > 1
 
 
 def test_another_process_writes_the_same() -> None:
@@ -65,7 +66,7 @@ def test_other_languages_use_the_briefs_words_only(brief: Brief) -> None:
     assert len(result.lines) >= 4
     source = " ".join((brief.brand, brief.product, brief.headline, brief.description)).casefold()
     for line in result.lines:
-        for word in line.replace("–", " ").replace("·", " ").replace(":", " ").split():
+        for word in re.sub(r"[–:.?。]", " ", line).split():
             assert word.casefold() in source
 
 
@@ -96,35 +97,64 @@ def test_it_stops_when_asked(shoe_brief: Brief) -> None:
     assert result.is_cancelled
 
 
-def test_what_the_brief_says_comes_before_what_any_ad_could_say() -> None:
-    brief = Brief("Kettle & Co", "coffee subscription", "", "Fresh coffee at your door", "Roasted on Mondays. Pause any time.")
-    bare = [
-        line.format(moment=one) for kind in ("headline", "description") for line in grammar(kind)["bare"] for one in MOMENTS
-    ]
-    for seed in range(10):
-        lines = build_copywriter("template").write(brief, 6, 4, seed=seed)
-        assert sum("pause" in line.casefold() or "roasted" in line.casefold() for line in lines.headlines) >= 2
-        assert sum("pause" in line.casefold() or "roasted" in line.casefold() for line in lines.descriptions) >= 1
-        assert not set(lines.lines) & set(bare)
-    assert set(build_copywriter("template").write(EMPTY, 6, 3, seed=0).lines) <= set(bare)
+def test_a_brief_that_says_nothing_gets_no_line() -> None:
+    assert build_copywriter("template").write(EMPTY, 6, 3, seed=0).lines == ()
+    assert build_copywriter("template").write(Brief("Veda"), 6, 3, seed=0).lines == ()
 
 
-def grammar(kind: str) -> dict[str, list[str]]:
-    return rule_pack("grammar")["english"][kind]
-
-
-MOMENTS = rule_pack("grammar")["english"]["moment"]
-
-
-@pytest.mark.parametrize(
-    ("product", "yours"),
-    [("mattress", ["your mattress"]), ("travel", ["your next trip"]), ("our own blend of tea", []), ("", [])],
+KEEPING = (
+    (Brief("Oat Table", "baking courses", "", "Join 12,000 bakers", "Learn sourdough at home."), ("12,000",)),
+    (
+        Brief("Penny Post", "business account", "", "An account with no monthly fee", "Open it in 8 minutes."),
+        ("no monthly fee",),
+    ),
+    (Brief("Nightrail", "sleeper trains", "", "London to Berlin overnight", "Private cabins from £89."), ("London", "Berlin")),
+    (Brief("Luftig", "Segelflugschule", "", "Fliegen lernen für 79 Euro", "Mit erfahrenen Lehrern."), ("79 Euro",)),
+    (Brief("Strand", "jackets", "", "Winner of the 2025 Outdoor Award", "A shell with taped seams."), ("Award", "2025")),
 )
-def test_a_product_is_called_the_readers_own_once(product: str, yours: list[str]) -> None:
-    assert copy_slots(read_facts(Brief("Veda", product)))["yours"] == yours
 
 
-def test_a_single_feature_is_a_sentence_and_two_come_in_either_order() -> None:
-    assert copy_slots(read_facts(Brief("Veda", "tea", description="Packed by hand.")))["facts"] == ["Packed by hand."]
-    both = copy_slots(read_facts(Brief("Veda", "tea", description="Packed by hand, grown on one hill.")))["facts"]
-    assert both == ["Packed by hand. Grown on one hill.", "Grown on one hill. Packed by hand."]
+@pytest.mark.parametrize(("brief", "kept"), KEEPING)
+def test_offer_numbers_names_and_awards_of_the_old_line_survive(brief: Brief, kept: tuple[str, ...]) -> None:
+    lines = build_copywriter("template").write(brief, 8, 0, seed=0).headlines
+    assert lines
+    for line in lines:
+        assert all(word in line for word in kept), line
+
+
+SPECIMENS = (
+    ("Find jeans that fit", "Free returns for 60 days.", "Find jeans that fit. Free returns for 60 days"),
+    ("Find jeans that fit", "Free returns for 60 days.", "Want to find jeans that fit?"),
+    ("Jeans for tall people", "Made in one small mill.", "Looking for jeans for tall people?"),
+    ("A good fit", "Made in one small mill.", "Jeans made in one small mill"),
+    ("A good fit", "Trusted by 4,000 tailors.", "Jeans, trusted by 4,000 tailors"),
+    ("A good fit", "Keeps your shape all day.", "Vellette keeps your shape all day"),
+    ("A good fit", "Try them at home.", "Jeans: try them at home"),
+    ("Ready for jeans that fit?", "Made in one small mill.", "Jeans that fit"),
+)
+
+
+@pytest.mark.parametrize(("headline", "description", "expected"), SPECIMENS)
+def test_the_ads_own_phrases_are_put_together_anew(headline: str, description: str, expected: str) -> None:
+    assert (
+        expected
+        in build_copywriter("template").write(Brief("Vellette", "jeans", "", headline, description), 9, 0, seed=1).headlines
+    )
+
+
+def test_a_phrase_that_leans_on_another_does_not_stand_alone() -> None:
+    lines = (
+        build_copywriter("template")
+        .write(Brief("Penny", "account", "", "No more forms", "Open it at home."), 9, 0, seed=0)
+        .headlines
+    )
+    assert "Account: open it at home" in lines
+    assert not any(line.startswith(("Open it", "Penny: open it")) for line in lines)
+
+
+def test_the_proof_may_come_first_in_a_description() -> None:
+    brief = Brief("Kettle", "tea", "", "Tea from one hill", "Packed by hand in Assam. Rated 4.8 by 2,300 tea drinkers.")
+    assert (
+        "Rated 4.8 by 2,300 tea drinkers. Packed by hand in Assam."
+        in build_copywriter("template").write(brief, 0, 6, seed=0).lines
+    )

@@ -17,13 +17,12 @@ from adcreative.verbs.check import check_words
 GOOD_HEADLINES = (
     "Grip that loves mud",
     "Made for muddy hills",
-    "Find your next big adventure",
-    "Ready for a mountain run?",
+    "Find your next muddy hill",
+    "Looking for a grippy sole?",
     "How to enjoy a full day of running",
     "When the rain comes, keep running",
-    "What if your shoes could walk?",
+    "Shoes for the wet side of the hill",
     "Fellrunner, made for the wet trail",
-    "A mile you won't forget",
 )
 
 REFUSED = (
@@ -116,6 +115,8 @@ REFUSED = (
     ("How to start a hill", "starts what the brief does not"),
     ("Your feet are a little hill", "calls one thing another"),
     ("Mud that will take care of you", "care that the brief does not"),
+    ("What if your shoes could walk?", "opens like any ad"),
+    ("A mile you won't forget", "nothing that the ad says"),
     ("Run the hill in a minute", "time it takes"),
     ("Run in the mud for a week", "time it takes"),
 )  # fmt: skip
@@ -200,7 +201,7 @@ def test_a_personal_attribute_is_refused_even_when_the_brief_has_it() -> None:
 
 
 def test_descriptions_have_their_own_rules(shoe_brief: Brief) -> None:
-    assert check_copy("A light mesh upper for the hills you love to run.", shoe_brief, "description") == ()
+    assert check_copy("A light mesh upper of 240 grams for the hills you love to run.", shoe_brief, "description") == ()
     assert any("full stop" in p for p in check_copy("A light mesh upper for the long hills you run", shoe_brief, "description"))
     assert any("at least 4" in problem for problem in check_copy("Run the hill.", shoe_brief, "description"))
 

@@ -6,7 +6,6 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.engines.ad_phrases import copy_slots
 from adcreative.copywriter.lint.substance import offers_of, substance_problems
 
 LOFT = Brief("Dwell & Loft", "home", "", "Last Chance: Save $80 on Bedding", "Solid wood, no tricks. Free delivery.")
@@ -31,9 +30,9 @@ def test_offers_are_amounts_percentages_and_what_is_free(text: str, offers: dict
     [
         "The room you may not know yet",
         "Take a closer look",
-        "What to know before you choose a room",
         "A reason to look at your home again",
         "You may not know yet",
+        "New",
     ],
 )
 def test_a_line_that_fits_any_ad_is_refused_unless_the_brief_is_empty(line: str) -> None:
@@ -42,30 +41,68 @@ def test_a_line_that_fits_any_ad_is_refused_unless_the_brief_is_empty(line: str)
     assert "says nothing that is not in any ad" not in check_copy(line, Brief(), "headline")
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["Meet Dwell & Loft", "A better butter", "Your room, with a desk", "Find your next big adventure"],
-)
-def test_a_line_with_one_word_of_its_own_says_something(line: str) -> None:
+@pytest.mark.parametrize("line", ["A room, a desk", "Your room, with a desk", "Ten drawers from Dwell & Loft"])
+def test_a_line_with_a_word_of_the_ad_says_something(line: str) -> None:
     brief = Brief("Dwell & Loft", "home", "", "A room of your own", "A desk with ten drawers.")
     assert not list(substance_problems(line, read_facts(brief), "headline"))
 
 
-def test_a_word_of_the_trade_in_the_name_of_the_brand_is_not_told() -> None:
-    meals = "Six ingredients, one pan, nobody complaining."
-    problem = "says nothing that is not in any ad"
-    assert problem in check_copy("A look at your table", Brief("Oat Table", "food", "", "Dinner, sorted", meals), "headline")
-    told = Brief("Oat Table", "food", "", "Dinner on the table", meals)
-    assert problem not in check_copy("A look at your table", told, "headline")
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("Meet Dwell & Loft", "says nothing but the brand's name"),
+        ("Find your next adventure", "says nothing that the ad says"),
+        ("A better butter", "says nothing that the ad says"),
+        ("Why wait? A desk with drawers", "opens like any ad ('Why wait')"),
+        ("A desk with drawers. Did you see?", "opens like any ad ('Did you see')"),
+        ("New to Dwell & Loft? A desk with drawers", "opens like any ad ('New to Dwell & Loft?')"),
+        ("A desk with drawers, your way", "ends like any ad (', your way')"),
+    ],
+)
+def test_a_line_of_another_ad_or_of_any_is_refused(line: str, problem: str) -> None:
+    brief = Brief("Dwell & Loft", "home", "", "A room of your own", "A desk with ten drawers.")
+    assert problem in check_copy(line, brief, "headline")
 
 
-def test_a_description_that_says_something_is_not_replaced_by_the_name_of_the_brand() -> None:
-    brand_alone = "Take a minute today and see what Oat Table has for you."
-    problem = "says nothing but the brand's name, and takes the place of a description that does"
-    told = Brief("Oat Table", "food", "", "Bring the market to your door", "Real butter, no shortcuts.")
-    assert problem in check_copy(brand_alone, told, "description")
-    assert problem not in check_copy("Real butter. Take a minute today for Oat Table.", told, "description")
-    assert problem not in check_copy(brand_alone, Brief("Oat Table", "food", "", "Join 12,000 bakers"), "description")
+def test_an_opening_that_the_ad_has_itself_may_stay() -> None:
+    brief = Brief("Dwell & Loft", "desks", "", "Why wait? A desk in two days", "Ten drawers.")
+    assert not any(
+        "opens like" in one for one in check_copy("Why wait? A desk in two days with ten drawers", brief, "headline")
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("You may not have met Oat Table yet", "drops the number '12,000'"),
+        ("Bread like the bakers of Lyon", "drops the number '12,000'"),
+        ("Join 12,000 bakers, award or not", "drops the name 'Lyon'"),
+        ("Join 12,000 bakers in Lyon, award or not", ""),
+        ("Learn bread from 12,000 bakers in Lyon", "drops the proof 'award'"),
+    ],
+)
+def test_numbers_names_and_awards_survive(line: str, problem: str) -> None:
+    brief = Brief("Oat Table", "bread", "", "Join 12,000 bakers in Lyon and their award", "Learn to bake bread.")
+    found = [one for one in check_copy(line, brief, "headline") if one.startswith("drops")]
+    assert found == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize("line", ["", " ", "Today", "Now or never", "For you", "More", "!", "Meet Oat Table", "Yes"])
+def test_no_empty_line_satisfies_the_lint(line: str) -> None:
+    brief = Brief("Oat Table", "bread", "", "Fresh bread in the morning", "Baked at dawn.")
+    assert check_copy(line, brief, "headline")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_refused"),
+    [
+        ("Why wait? Fliegen lernen", True), ("Did you see? 14 Tage gratis", True), ("Fliegen lernen today", True),
+        ("Learn to fly", True), ("Fliegen lernen in Bayern", False), ("Jetzt Fliegen lernen", False),
+    ],
+)  # fmt: skip
+def test_a_line_is_in_the_language_of_the_ad(line: str, is_refused: bool) -> None:
+    brief = Brief("Luftig", "Segelflugschule", "", "Fliegen lernen", "Schnupperflug in Bayern, 14 Tage gratis.")
+    assert any("is in English" in one for one in check_copy(line, brief, "headline")) == is_refused
 
 
 def test_a_word_of_any_ad_does_not_come_back_in_a_description() -> None:
@@ -74,16 +111,10 @@ def test_a_word_of_any_ad_does_not_come_back_in_a_description() -> None:
     assert "uses one word twice" not in check_copy("Bread in the morning. Fresh bread, and a warm start.", brief, "description")
 
 
-def test_a_phrase_of_two_words_is_no_headline_by_itself() -> None:
-    slots = copy_slots(read_facts(Brief("Flex", "food", "", "", "Six good ingredients, one pan, nobody complaining.")))
-    assert slots["phrase"] == ["six good ingredients", "one pan", "nobody complaining"]
-    assert slots["clause"] == ["six good ingredients"]
-
-
 def test_an_offer_stays_in_the_line_it_is_in_and_a_headline_may_leave_it_to_the_description() -> None:
-    assert check_copy("Why wait? Save $80 on bedding", LOFT, "headline") == ()
+    assert check_copy("Bedding at Dwell & Loft: save $80", LOFT, "headline") == ()
     assert check_copy("Solid wood, from Dwell & Loft", LOFT, "headline") == ("drops the offer '$80'",)
-    assert check_copy("Solid wood. Meet Dwell & Loft.", LOFT, "description") == ("drops the offer 'Free'",)
+    assert check_copy("Solid wood from Dwell & Loft.", LOFT, "description") == ("drops the offer 'Free'",)
     both = Brief("Dwell & Loft", "home", "", "Free delivery today", "Solid wood. Free delivery.")
     assert check_copy("Solid wood, from Dwell & Loft", both, "headline") == ()
     assert "drops the offer 'Free'" in check_copy("Solid wood, and no tricks.", both, "description")
@@ -98,24 +129,8 @@ def test_a_sign_of_the_ad_is_no_claim_and_another_currency_is() -> None:
     assert any("'€'" in problem for problem in check_copy("Why wait? Save €80 on bedding", LOFT, "headline"))
 
 
-@pytest.mark.parametrize(
-    ("headline", "description", "slot", "said"),
-    [
-        ("How to Dress for the Weather You Have", "Cut in small runs.", "do", ["dress for the weather you have"]),
-        ("Basilful", "Basilful helps you feed four without the fuss.", "do", ["feed four without the fuss"]),
-        ("Make room for knitwear from one small mill", "", "thing", ["knitwear from one small mill"]),
-        ("A gym without mirrors, now at Flex", "", "thing", ["a gym without mirrors"]),
-        ("Say goodbye to flat-pack evenings", "", "pain", ["flat-pack evenings"]),
-        ("Last Chance: Save $80 on Bedding", "Two shirts for $70.", "offer", ["save $80 on bedding", "two shirts for $70"]),
-        ("Meet Flex", "Want to?", "do", []),
-    ],
-)
-def test_what_the_ad_says_fills_the_slots(headline: str, description: str, slot: str, said: list[str]) -> None:
-    assert copy_slots(read_facts(Brief("Flex", "fitness", "", headline, description)))[slot] == said
-
-
 def test_the_grammar_writes_lines_with_the_offer() -> None:
     written = build_copywriter("template").write(LOFT, 6, 3, seed=0)
-    assert len(written.headlines) >= 3
+    assert len(written.headlines) >= 2
     assert all("$80" in line for line in written.headlines)
     assert all("free" in line.casefold() for line in written.descriptions)

@@ -1,0 +1,207 @@
+"""An ad taken apart: the phrases of its headline and of the rest, each with what it is and whether it can stand alone.
+
+Nothing is added to a phrase. What it is (an offer, a proof, something to do, a thing) is read from lists of words
+(rules/phrases.yaml); English has more of them, since a pattern of the grammar fits only some kinds of phrase there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word
+from adcreative.copywriter.lint.substance import is_offer, is_proof
+from adcreative.copywriter.rules import rule_pack, word_set
+
+_SENTENCE = re.compile(r"[^.!?。！？؟]+(?:[.](?=\d)[^.!?。！？؟]*)*[.!?。！？؟]*")
+_CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
+_PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
+_MOST_WORDS, _MOST_PRODUCT_WORDS, _MOST_CALL_WORDS = 14, 4, 3
+_LISTING = ("and", "or", "und", "oder", "et", "ou", "y", "o", "en", "of", "e")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A phrase of an ad, without the mark at its end.
+
+    kind: "question", "call" (an order to click), "do" (something the reader does), "pain" (something the reader is rid of),
+    "participle" ("made of oak"), "predicate" ("keeps you dry"), "statement", "thing"; in other languages "question"
+    or "phrase". leans: it speaks of something that was named before ("Open it in 8 minutes"). is_plain: it stands in the ad as
+    it is, not cut out of a longer phrase.
+    """
+
+    text: str
+    kind: str
+    is_offer: bool
+    is_proof: bool
+    leans: bool
+    is_plain: bool = True
+
+    @property
+    def num_words(self) -> int:
+        return len(self.text.split())
+
+
+@dataclass(frozen=True)
+class AdParts:
+    """headline and rest: the phrases, those with an offer or a proof first. sentences: the description as it is, sentence by
+    sentence."""
+
+    headline: tuple[Part, ...]
+    rest: tuple[Part, ...]
+    sentences: tuple[str, ...]
+
+
+def read_parts(facts: Facts) -> AdParts:
+    """Take an ad apart."""
+    headline = [part for part in _parts_of(facts.headline, facts, is_headline=True) if part.kind != "call"]
+    beside = [*_parts_of(facts.description, facts, is_headline=False), *_parts_of(facts.notes, facts, is_headline=False)]
+    rest = [part for part in beside if part.kind != "call"]
+    rest.sort(key=lambda part: not (part.is_offer or part.is_proof))
+    sentences = tuple(found.group(0).strip() for found in _SENTENCE.finditer(facts.description) if found.group(0).strip(" ."))
+    return AdParts(tuple(headline), tuple(dict.fromkeys(rest)), sentences)
+
+
+def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:
+    for found in _SENTENCE.finditer(text):
+        sentence = found.group(0).strip()
+        if sentence.endswith(("?", "？", "؟")):
+            yield from _asked(sentence, facts)
+            continue
+        for clause in _CLAUSE_END.split(sentence.rstrip(".!。！ ")):
+            clause = clause.strip(" \"'“”„«»")
+            clause = _without_brand(sentence_case(clause, facts) if is_headline else clause, facts)
+            clause = re.sub(r"\s+(?:is|are) here$", "", clause) if facts.is_english else clause
+            inner = _said_in(clause, facts)
+            if _is_usable(clause) and not inner:
+                yield read_part(clause, facts)
+            yield from inner
+            yield from () if is_headline or inner else _heads(clause, facts)
+
+
+def read_part(text: str, facts: Facts) -> Part:
+    """Say what a phrase is."""
+    words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
+    leaning = word_set("phrases", "leaning") if facts.is_english else word_set("phrases", "leaning_elsewhere")
+    leans = bool(words) and (
+        bool(set(words) & leaning - {"that"}) or words[0] in ("that", *word_set("phrases", "conditional"))
+        if facts.is_english else words[0] in leaning
+    )  # fmt: skip
+    return Part(text, _kind_of(words, text, facts), is_offer(text, facts.is_english), is_proof(text, facts.is_english), leans)
+
+
+def _kind_of(words: list[str], text: str, facts: Facts) -> str:
+    first = words[0] if words else ""
+    if first in word_set("phrases", "calls") and len(words) <= _MOST_CALL_WORDS and not NUMBER.search(text):
+        return "call"
+    if not facts.is_english:
+        return "phrase"
+    verbs = word_set("phrases", "verbs")
+    if first in verbs and words[1:2] != ["of"]:
+        return "do"
+    if _is_participle(first):
+        return "participle"
+    if _is_third_person(first) and text[:1].isalpha() and set(words[1:2]) <= word_set("phrases", "behind_predicate"):
+        return "predicate"
+    before_relative = re.split(r"\b(?:that|which|who|you)\b", " ".join(words))[0].split()
+    return "statement" if set(before_relative) & word_set("phrases", "finite") or first == "you" else "thing"
+
+
+def _is_third_person(word: str) -> bool:
+    return word.endswith("s") and bool({word[:-1], word[:-2]} & word_set("phrases", "verbs"))
+
+
+def _is_participle(word: str) -> bool:
+    is_regular = word.endswith("ed") and len(word) > 4 and word not in word_set("phrases", "no_participle")
+    return is_regular or word in word_set("phrases", "participles")
+
+
+def _asked(question: str, facts: Facts) -> Iterator[Part]:
+    """Yield a question, and what stands behind its opening ("Ready for soup that tastes of home?") as a phrase."""
+    yield from _said_in(_without_brand(sentence_case(question.rstrip("?？؟ "), facts), facts), facts)
+    part = read_part(question, facts)
+    yield replace(part, kind="question")
+
+
+def _said_in(text: str, facts: Facts) -> list[Part]:
+    """Return what an English phrase says behind words that fit any ad ("How to ...", "Meet ..."), as a phrase."""
+    if not facts.is_english:
+        return []
+    found = []
+    brand = rf"{re.escape(facts.brand)}\s+" if facts.brand else ""
+    opening = rf"(?:because\s+)?(?:how\s+(?:we\s+)?)?(?:{brand})?"
+    for kind, pattern in rule_pack("grammar")["english"]["said"].items():
+        match = re.search(rf"^{opening}{pattern}\s+(.+)$", text, re.IGNORECASE)
+        if match and 2 <= len(match.group(1).split()) <= _MOST_WORDS:
+            part = read_part(_upper_first(match.group(1)), facts)
+            found.append(replace(part, kind=part.kind if kind == "thing" else kind, is_plain=False))
+    return found[:1]
+
+
+def _heads(clause: str, facts: Facts) -> Iterator[Part]:
+    """Yield what stands before a comma where it can stand alone: an offer, a proof, or a whole English phrase."""
+    head, comma, tail = clause.partition(", ")
+    if not comma or tail.split()[0].casefold() in _LISTING or ", " in tail:
+        return
+    part = read_part(head, facts)
+    is_telling = part.is_offer or part.is_proof or (facts.is_english and part.kind == "thing" and part.num_words >= 4)
+    if _is_usable(head) and is_telling and not part.leans:
+        yield replace(part, is_plain=False)
+
+
+def _is_usable(text: str) -> bool:
+    num = len(WORD.findall(text))
+    has_spaces = " " in text.strip()
+    if not has_spaces and not text.isascii():
+        return 3 <= len(text) <= 60
+    is_whole = num >= 3 or (num >= 1 and bool(NUMBER.search(text))) or num == 2
+    return is_whole and num <= _MOST_WORDS
+
+
+def _without_brand(text: str, facts: Facts) -> str:
+    """Return the text without a "with Brand" or "at Brand" at its end."""
+    if not facts.brand:
+        return text
+    return re.sub(
+        rf"[\s,–-]+(?:now )?(?:with|at|from|bei|von|chez|en|bij)\s+{re.escape(facts.brand)}\s*$", "", text, flags=re.I
+    ).strip()
+
+
+def sentence_case(text: str, facts: Facts) -> str:
+    """Return English words set Like This as words like this; names stay."""
+    if not facts.is_english or is_proof(text):  # an award keeps its name
+        return text
+    names = {word.casefold() for word in WORD.findall(facts.brand)}
+    small = word_set("language", "function_words") | names
+    words = [word for word in WORD.findall(text)[1:] if len(word) > 3 and word.casefold() not in small]
+    if not words or not all(word[0].isupper() for word in words):
+        return text
+    first, _, rest = text.partition(" ")
+    lowered = WORD.sub(lambda m: m[0] if m[0].casefold() in names or not is_known_word(m[0]) else m[0].lower(), rest)
+    return re.sub(r"\bi(?=\b(?!-))", "I", f"{first} {lowered}")
+
+
+def lower_first(text: str, facts: Facts) -> str:
+    """Lower the first letter of English text unless the word is a name or an abbreviation; other languages stay as they are."""
+    first = (WORD.findall(text) or [""])[0]
+    is_name = any(letter.isupper() for letter in first[1:]) or first in WORD.findall(facts.brand) or not is_known_word(first)
+    return text if not facts.is_english or is_name or not text.startswith(first) else text[:1].lower() + text[1:]
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def usable_product(facts: Facts) -> str:
+    """Return how the ad's product may be named in a line, "" where it is the name of a trade or in another language.
+
+    A table's category is often English ("travel") where the ad is not.
+    """
+    product = _PRODUCT_TAIL.sub("", facts.product).strip()
+    if not product or product.casefold() in rule_pack("grammar")["categories"] or len(product.split()) > _MOST_PRODUCT_WORDS:
+        return ""
+    if not facts.is_english and all(is_known_word(word) for word in WORD.findall(product)):
+        told = f"{facts.headline} {facts.description}".casefold()
+        return product if product.casefold() in told else ""
+    return product

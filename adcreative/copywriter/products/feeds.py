@@ -1,0 +1,147 @@
+"""Read a product from a row of a shop's feed: Google Merchant, Shopify, Amazon or a plain table, in several languages.
+
+Columns are known by name (rules/feeds.yaml). A cell of attributes may be JSON; HTML is read as text; Shopify's options and
+Amazon's numbered columns become attributes; what is price, picture, stock or link is passed over, and so is what the shop wrote
+itself. Knows cells; does not know files.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from adcreative.copywriter.products.product import Attribute, Product
+from adcreative.copywriter.rules import rule_pack, word_set
+
+_TAG = re.compile(r"<[^<>]{0,500}>")
+_BLOCK = re.compile(r"(?i)</?(?:p|br|li|ul|ol|div|tr|td|h\d)\b[^<>]{0,500}>")
+_ABSENT = ("nan", "n/a", "na", "none", "null", "-", "--", "{}", "[]")
+_OPTION = re.compile(r"option(\d) (name|value)$")
+_TRAIL_END = re.compile(r"\s*[/>|»]\s*")
+_MOST_VALUE_CHARS = 160
+
+
+def column_role(column: str) -> str:
+    """Return the role that a column has by its name ("title", "brand", ...), "" for skipped ones, else its plain name."""
+    plain = plain_column(column)
+    role = _roles().get(plain)
+    if role is not None:
+        return role
+    skipped = word_set("feeds", "skip")
+    return "" if plain.replace(" ", "_") in skipped or re.match(r"(?:bullet point|other image url)\s?\d*$", plain) else plain
+
+
+def plain_column(column: str) -> str:
+    """Return a column's name in lower case, without brackets and marks."""
+    bare = re.sub(r"\(.*?\)|\[.*?\]", " ", column)
+    return " ".join(re.sub(r"[_\-.:/]+", " ", bare).split()).casefold()
+
+
+@cache
+def _roles() -> dict[str, str]:
+    return {name: role for role, names in rule_pack("feeds")["roles"].items() for name in names}
+
+
+def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the role of each column; of several that would have one role the first has it, the others keep their names."""
+    found: list[str] = []
+    for column in columns:
+        role = column_role(column)
+        is_taken = role in found and role in rule_pack("feeds")["roles"]
+        found.append("" if is_taken and role in ("id", "category", "title") else plain_column(column) if is_taken else role)
+    return tuple(found)
+
+
+def read_product(cells: Mapping[str, str]) -> Product:
+    """Return the product of a row given as {role: cell}; see `roles_of`."""
+    clean = {role: plain_text(cell) for role, cell in cells.items() if role and role != "attributes"}
+    attributes = [*_attributes(clean), *_json_attributes(cells.get("attributes", ""))]
+    whom = _whom(clean.get("trail", ""))
+    if whom and not any(name.casefold() in ("gender", "department") for name, _ in attributes):
+        attributes.append(("gender", whom))
+    terms = tuple(term.strip() for term in clean.get("search_terms", "").replace(";", ",").split(",") if term.strip())
+    category = _TRAIL_END.split(clean.get("category", ""))[-1]
+    return Product(
+        title=clean.get("title", ""), brand=clean.get("brand", ""), category=category, attributes=_once(attributes),
+        search_terms=terms, language=clean.get("language", "") or "en",
+    )  # fmt: skip
+
+
+def plain_text(cell: str) -> str:
+    """Return a cell's text: HTML as its words, entities as their characters, white space collapsed."""
+    if _TAG.search(cell):
+        cell = _TAG.sub(" ", _BLOCK.sub(". ", cell)).strip(" .")
+    text = html.unescape(cell).replace("\xa0", " ") if "&" in cell else cell
+    return re.sub(r"\s+([.,;])", r"\1", re.sub(r"(?:\.\s*){2,}", ". ", " ".join(text.split())))
+
+
+def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
+    """Yield the attributes that stand in columns of their own, and Shopify's options."""
+    options = {name: value for name, value in cells.items() if _OPTION.match(name)}
+    for name, value in options.items():
+        number, part = _OPTION.match(name).groups()  # type: ignore[union-attr]
+        told = options.get(f"option{number} name", "")
+        if part == "value" and told and told.casefold() != "title" and _is_told(value):
+            yield told, value
+    roles = set(rule_pack("feeds")["roles"])
+    for name, value in cells.items():
+        if name not in roles and name not in options and _is_told(value):
+            yield name, value
+
+
+def _json_attributes(cell: str) -> Iterator[Attribute]:
+    """Yield the attributes of a JSON cell: an object, or a list of objects with name and value; of other text nothing."""
+    try:
+        found = json.loads(cell) if cell.strip()[:1] in ("{", "[") else {}
+    except (ValueError, RecursionError):
+        return
+    yield from _pairs(found)
+
+
+def _pairs(found: Any) -> Iterator[Attribute]:
+    if isinstance(found, list):
+        for one in found:
+            yield from _pairs(one)
+    elif isinstance(found, dict):
+        named = {str(key).casefold(): value for key, value in found.items()}
+        name = next((named[key] for key in ("name", "key", "attribute", "label") if isinstance(named.get(key), str)), None)
+        if name is not None and "value" in named:
+            yield from _pair(name, named["value"])
+            return
+        for key, value in found.items():
+            yield from _pair(str(key), value)
+
+
+def _pair(name: str, value: Any) -> Iterator[Attribute]:
+    if isinstance(value, list):
+        value = ", ".join(str(one) for one in value if isinstance(one, str | int | float))
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    if isinstance(value, str | int | float) and _is_told(plain_text(str(value))):
+        yield plain_text(name), plain_text(str(value))[:_MOST_VALUE_CHARS]
+
+
+def _is_told(value: str) -> bool:
+    return bool(value) and value.casefold() not in _ABSENT and not value.startswith(("http://", "https://"))
+
+
+def _once(attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
+    """Return the attributes, of several with one name and value the first ("color" as a column and in the JSON)."""
+    kept: dict[tuple[str, str], Attribute] = {}
+    names: dict[str, str] = {}
+    aliases = {alias: name for name, found in rule_pack("feeds")["names"].items() for alias in found}
+    for name, value in attributes:
+        key = aliases.get(name.casefold(), name.casefold())
+        if names.setdefault(key, value.casefold()) == value.casefold():
+            kept.setdefault((key, value.casefold()), (name, value))
+    return tuple(kept.values())
+
+
+def _whom(trail: str) -> str:
+    """Return whom a trail of categories is for ("Men/Shoes"), "" for nobody in particular."""
+    people = rule_pack("product_meanings")["plurals"]
+    return next((step for step in _TRAIL_END.split(trail) if step.casefold() in people), "")

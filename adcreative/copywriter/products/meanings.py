@@ -1,0 +1,178 @@
+"""What an attribute of a record says of its product: the part of a sentence that says it, or nothing.
+
+Shops' attributes are filters as often as facts ("Style: Fashionable", "Element: Other"). What has a meaning for a reader is
+said in its own kind of words: made of, comes in, has, is, for, care. The rest is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from adcreative.copywriter.brief import is_known_word
+from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
+from adcreative.copywriter.products.naming import sentence_case
+from adcreative.copywriter.products.product import Attribute, flag_of, tokenize
+from adcreative.copywriter.rules import rule_pack, word_set
+
+KINDS = ("made", "comes", "measures", "verb", "has", "is", "for", "care")
+_MEASURE = re.compile(r"^\d[\d.,/x×* -]*\s?(?:[a-zA-Z%°″℃µ]+\.?(?:\s[a-zA-Z]+){0,2})$")
+_AMOUNT = re.compile(r"^\d[\d.,]*\s?(?:ml|l|litres?|liters?|oz|fl oz|cm|inch(?:es)?|g|kg|lbs?|ft)\.?$", re.IGNORECASE)
+_LENGTH = re.compile(r"^\d[\d.,/x×* -]*\s?(?:mm|cm|m|inch(?:es)?|in|ft)\.?$", re.IGNORECASE)
+_MOST_NAME_WORDS, _MOST_VALUE_CHARS = 3, 60
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """kind: one of KINDS; one, many: the words for one thing and for several; name: of the attribute."""
+
+    kind: str
+    one: str
+    many: str
+    name: str
+
+
+def read_meanings(attributes: Iterable[Attribute]) -> list[Meaning]:
+    """Return what can be said, in the order of the record; a value that an earlier one says is not said again."""
+    listed = list(attributes)
+    found: list[Meaning] = []
+    for name, value in _without_overlap(listed):
+        meaning = meaning_of(name, value)
+        if meaning is not None and not any(meaning.one == other.one for other in found):
+            found.append(meaning)
+    return found
+
+
+def meaning_of(name: str, value: str) -> Meaning | None:
+    """Return what one attribute says, or None."""
+    key, said = plain_name(name), " ".join(value.split())
+    flag = flag_of(said)
+    rule = _rule_of(key)
+    if flag is None and _is_empty(said):
+        return None
+    if rule is not None and flag is None:
+        return _by_rule(rule, key, said)
+    if key in rule_pack("product_meanings")["drop"] or len(said) > _MOST_VALUE_CHARS:
+        return None
+    if flag is not None:
+        return _flag(key, is_true=flag)
+    return _open(key, said)
+
+
+def plain_name(name: str) -> str:
+    """Return the name of an attribute in lower case, without brackets, under the name that the rules use."""
+    bare = " ".join(re.sub(r"\(.*?\)|\[.*?\]", " ", name).replace("_", " ").split()).casefold()
+    return _aliases().get(bare, bare)
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {alias: name for name, aliases in rule_pack("feeds")["names"].items() for alias in aliases}
+
+
+@cache
+def _rule_of(key: str) -> dict[str, str] | None:
+    return next((rule for rule in rule_pack("product_meanings")["say"] if rule["name"] == key), None)
+
+
+def _is_empty(value: str) -> bool:
+    folded = value.casefold().strip(" .")
+    phrases = rule_pack("product_meanings")["empty_phrases"]
+    return not folded or folded in word_set("product_meanings", "empty_values") or any(phrase in folded for phrase in phrases)
+
+
+def _without_overlap(attributes: list[Attribute]) -> list[Attribute]:
+    """Leave out a material that a composition names whole, and a composition that is a part only ("5% elastane")."""
+    by_name = {plain_name(name): value for name, value in attributes}
+    composition = by_name.get("composition", "")
+    is_whole = composition.startswith("100")
+    dropped = (
+        "material" if is_whole and "material" in by_name else "composition" if composition and "material" in by_name else ""
+    )
+    return [one for one in attributes if plain_name(one[0]) != dropped]
+
+
+def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
+    said = _plain_value(value)
+    if key in ("gender", "age group", "crowd", "applicable people"):
+        word = rule_pack("product_meanings")["plurals"].get(value.casefold())
+        return Meaning("for", word, word, key) if word else None
+    if key == "size":
+        if _LENGTH.match(value) and re.search(r"[x×*]", value):
+            return Meaning("measures", said, said, key)
+        is_told = _AMOUNT.match(value)
+        return Meaning("has", f"a size of {said}", f"a size of {said}", key) if is_told else None
+    if key == "colour" and re.search(r"\d|[+/&]|pieces", value):
+        return None
+    if key == "pattern" and tokenize(value) and tokenize(value)[-1] == tokenize("pattern")[0]:
+        said = said.rsplit(" ", 1)[0]
+    if key == "pattern" and is_plural(said.split()[-1]) and is_known_word(said.split()[-1][:-1]):
+        said = said[:-1]
+    if key in ("room", "use", "usage", "activity") and said in ("outdoor", "indoor", "outdoors"):
+        return Meaning("for", f"{said} use", f"{said} use", key)
+    kind = next(kind for kind in KINDS if kind in rule)
+    if (kind == "is" and "features" in key + rule["name"]) or rule["name"].endswith(("benefits", "shape")):
+        return Meaning("is", said, said, key) if _is_adjective(said) else None
+    if kind == "care":
+        text = re.sub(r",(?=\S)", ", ", said)
+        return Meaning("care", text[:1].upper() + text[1:], text[:1].upper() + text[1:], key)
+    if kind == "has":
+        said = said if said.endswith(f" {key}") or rule["has"] == "{value}" else rule["has"].format(value=said)
+        said = re.sub(r"\b(\w+) \1\b", r"\1", said)
+        return Meaning("has", _counted(said), _counted(said), key)
+    if kind == "verb":
+        return Meaning("verb", rule["verb"].format(value=said), rule["many"].format(value=said), key)
+    text = rule[kind].format(value=said)
+    return Meaning(kind, text, text, key)
+
+
+def _plain_value(value: str) -> str:
+    """Return a value without brackets, common words in lower case."""
+    bare = re.sub(r"\s*[(\[【].*?[)\]】]\s*", " ", value).replace("*", "×")
+    bare = re.sub(r"(\d)\s*in\.?$", r"\1 inches", bare.strip())
+    return sentence_case(bare, keep_names=False).strip(" .,-")
+
+
+def _flag(key: str, *, is_true: bool) -> Meaning | None:
+    if len(key.split()) > _MOST_NAME_WORDS + 1:
+        return None
+    if _is_adjective(key):
+        said = key if is_true else f"not {key}"
+        return Meaning("is", said, said, key)
+    if set(key.split()) & word_set("language", "function_words"):
+        return None
+    said = with_article(key) if is_true else f"no {key}"
+    return Meaning("has", said, said, key)
+
+
+def _open(key: str, value: str) -> Meaning | None:
+    """Return what an attribute without a rule says by itself: a measure, a part that its value names, a part's material."""
+    said = _plain_value(value)
+    names, tokens = tokenize(key), tokenize(value)
+    if set(names) <= set(tokens) or (names and tokens and names[-1] == tokens[-1]):
+        return Meaning("has", _counted(said), _counted(said), key)
+    first = key.split()[0]
+    if _MEASURE.match(value) and len(key.split()) <= _MOST_NAME_WORDS and all(is_known_word(word) for word in key.split()):
+        if first.endswith("s") and len(key.split()) == 2 and is_known_word(first[:-1]) and not is_plural(key.split()[1]):
+            return Meaning("verb", f"{key} for {said}", f"{first[:-1]} {key.split()[1]} for {said}", key)
+        text = f"{with_article(key)} of {said}"
+        return Meaning("has", text, text, key)
+    if key.endswith(" material") and len(value.split()) <= 2:
+        text = with_article(f"{said} {key.removesuffix(' material')}")
+        return Meaning("has", text, text, key)
+    if key in ("lacing", "card slots", "pockets"):
+        return Meaning("has", said, said, key)
+    return None
+
+
+def _counted(phrase: str) -> str:
+    """Return a phrase with its article, or as it is where it counts or needs none."""
+    return phrase if phrase[:1].isdigit() else with_article(phrase)
+
+
+def _is_adjective(text: str) -> bool:
+    words = text.casefold().split()
+    ends = tuple(word_set("products", "no_adjective") | word_set("product_meanings", "adjectives"))
+    return bool(words) and len(words) <= 2 and words[-1].endswith(ends)

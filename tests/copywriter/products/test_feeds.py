@@ -1,0 +1,80 @@
+"""Feeds of Google Merchant Center, Shopify and Amazon, plain tables in several languages: which column is what."""
+
+from __future__ import annotations
+
+import pytest
+
+from adcreative.copywriter.products.feeds import plain_text, read_product, roles_of
+from adcreative.copywriter.products.product import Product
+
+GOOGLE = {
+    "id": "A1", "title": "Oak Desk Lamp", "description": "Own text", "link": "https://x", "image_link": "https://x/i",
+    "price": "49 USD", "brand": "Pell", "google_product_category": "594", "product_type": "Home > Lighting > Desk Lamps",
+    "color": "Natural", "material": "Oak", "gtin": "123", "gender": "unisex", "age_group": "adult", "shipping_weight": "2 kg",
+}  # fmt: skip
+SHOPIFY = {
+    "Handle": "lamp", "Title": "Oak Desk Lamp", "Body (HTML)": "<p>Own <b>text</b></p>", "Vendor": "Pell", "Type": "Desk Lamps",
+    "Tags": "lamp, oak", "Published": "true", "Option1 Name": "Color", "Option1 Value": "Natural", "Option2 Name": "Title",
+    "Option2 Value": "Default Title", "Variant Price": "49", "Image Src": "https://x",
+    "Material (product.metafields.shopify.material)": "Oak",
+}  # fmt: skip
+AMAZON = {
+    "sku": "A1", "item_name": "Oak Desk Lamp", "brand_name": "Pell", "product_type": "DESK_LAMP", "color_name": "Natural",
+    "material_type": "Oak", "bullet_point1": "Own text", "standard_price": "49", "main_image_url": "https://x",
+    "generic_keywords": "lamp; oak",
+}  # fmt: skip
+GERMAN = {"Artikelnummer": "A1", "Titel": "Tischlampe", "Marke": "Pell", "Farbe": "Natur", "Material": "Eiche", "Preis": "49"}
+
+
+def product_of(feed: dict[str, str]) -> Product:
+    return read_product(dict(zip(roles_of(list(feed)), feed.values(), strict=True)))
+
+
+@pytest.mark.parametrize("feed", [GOOGLE, SHOPIFY, AMAZON])
+def test_a_feed_is_read_as_it_is(feed: dict[str, str]) -> None:
+    found = product_of(feed)
+    assert (found.title, found.brand) == ("Oak Desk Lamp", "Pell")
+    told = {value for _, value in found.attributes}
+    assert told >= {"Natural", "Oak"}
+    assert not told & {"Own text", "49", "49 USD", "Default Title", "594", "123", "true"}
+    assert not any("http" in value for value in told)
+
+
+def test_columns_in_another_language_are_known() -> None:
+    found = product_of(GERMAN)
+    assert (found.title, found.brand) == ("Tischlampe", "Pell")
+    assert set(found.attributes) == {("farbe", "Natur"), ("material", "Eiche")}
+
+
+@pytest.mark.parametrize(
+    ("cell", "attributes"),
+    [
+        (
+            '{"Color": "Grey", "Washable": true, "Sizes": ["S", "M"]}',
+            (("Color", "Grey"), ("Washable", "yes"), ("Sizes", "S, M")),
+        ),
+        ('[{"name": "Color", "value": "Grey"}, {"name": "Fit", "value": "Loose"}]', (("Color", "Grey"), ("Fit", "Loose"))),
+        ('{"Color": null, "Link": "https://x", "Deep": {"a": 1}}', ()),
+        ("{broken", ()),
+        ("[" * 5000, ()),
+    ],
+)
+def test_attributes_as_json(cell: str, attributes: tuple[tuple[str, str], ...]) -> None:
+    assert product_of({"title": "mat", "attributes": cell}).attributes == attributes
+
+
+def test_one_value_in_two_places_counts_once() -> None:
+    assert product_of({"title": "mat", "color": "Grey", "attributes": '{"Color": "grey", "colour": "GREY"}'}).attributes == (
+        ("color", "Grey"),
+    )
+
+
+def test_a_trail_says_whom_it_is_for() -> None:
+    assert product_of({"title": "shoes", "breadcrumbs": "Men/Shoes"}).attributes == (("gender", "Men"),)
+    assert product_of({"title": "shoes", "breadcrumbs": "Training/Shoes"}).attributes == ()
+
+
+def test_html_is_read_as_text() -> None:
+    assert plain_text("<p>Soft &amp; warm</p><ul><li>Oak</li><li>Ash</li></ul>") == "Soft & warm. Oak. Ash"
+    assert plain_text("3 < 4 and 5 &lt; 6") == "3 < 4 and 5 < 6"
+    assert plain_text("<" * 20_000) == "<" * 20_000

@@ -1,0 +1,73 @@
+"""Attributes are said in words that mean something, once, or left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from adcreative.copywriter.products import Product, build_describer
+from adcreative.copywriter.products.meanings import meaning_of, read_meanings
+
+SAID = (
+    ("Material", "Polymer Clay", "made", "made of polymer clay"),
+    ("Farbe", "Grün", "comes", "in grün"),
+    ("Color (metafield)", "Blackish Green", "comes", "in blackish green"),
+    ("Gender", "Female", "for", "women"),
+    ("Room", "Outdoor", "for", "outdoor use"),
+    ("Closure Type", "Zipper", "has", "a zipper closure"),
+    ("Strap Type", "Adjustable", "has", "an adjustable strap"),
+    ("Pattern Type", "Plants", "has", "a plant pattern"),
+    ("Pattern Type", "Textured Pattern", "has", "a textured pattern"),
+    ("Shaft Material", "Iron", "has", "an iron shaft"),
+    ("Size", "17*16*2 in", "measures", "17×16×2 inches"),
+    ("battery life", "20 hours", "has", "a battery life of 20 hours"),
+    ("keeps hot", "3 hours", "verb", "keeps hot for 3 hours"),
+    ("lid", "bamboo screw lid", "has", "a bamboo screw lid"),
+    ("dishwasher safe", "no", "is", "not dishwasher safe"),
+    ("laptop pocket", "yes", "has", "a laptop pocket"),
+    ("Features", "Anti-pilling", "is", "anti-pilling"),
+    ("Care Instructions", "Hand wash,do not dry clean", "care", "Hand wash, do not dry clean"),
+)
+UNSAID = (
+    ("Style", "Fashionable"), ("Element", "Animal"), ("Power Supply", "None"), ("Size", "one-size"), ("Size", "30pcs/box"),
+    ("Color", "Multicolor"), ("Pattern Type", "Plain"), ("Gender", "Unisex"), ("Features", "Date"), ("CPU Brand", "Intel"),
+    ("Care Instructions", "Care Instructions Not Provided"), ("Lined For Added Warmth", "No"), ("Closure Type", "No-closure"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "kind", "words"), SAID)
+def test_what_means_something_is_said_in_its_own_kind_of_words(name: str, value: str, kind: str, words: str) -> None:
+    found = meaning_of(name, value)
+    assert found is not None
+    assert (found.kind, found.one) == (kind, words)
+
+
+@pytest.mark.parametrize(("name", "value"), UNSAID)
+def test_what_is_a_shops_filter_is_left_out(name: str, value: str) -> None:
+    assert meaning_of(name, value) is None
+
+
+def test_nothing_is_said_twice() -> None:
+    told = read_meanings([("Material", "Polyester"), ("Composition", "100% Polyester"), ("Color", "Grey"), ("Colour", "Grey")])
+    assert [one.one for one in told] == ["made of 100% polyester", "in grey"]
+    partly = read_meanings([("Material", "Fabric"), ("Composition", "5% Elastane")])
+    assert [one.one for one in partly] == ["made of fabric"]
+    cushion = Product("outdoor chair cushions", "Idee", "", (("Color", "Grey"), ("color", "Grey")))
+    assert build_describer("template").describe(cushion, seed=0).text.count("grey") == 1
+
+
+def test_a_description_is_one_to_three_sentences_and_two_words_of_the_name_do_not_come_back() -> None:
+    clip = Product("stainless steel food clip", "Rooma", "", (("Material", "Stainless Steel"), ("Colour", "Silver")))
+    texts = {build_describer("template").describe(clip, seed=seed).text for seed in range(6)}
+    assert all(text.count("tainless steel") == 1 for text in texts)
+    assert all(text.count(".") == 1 for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("de", "Wolldecke von Pell, aus Schurwolle, in Grün. Gewicht: 2 kg."),
+     ("fr", "Wolldecke de Pell, en Schurwolle, coloris Grün. Gewicht: 2 kg."),
+     ("xx", "Wolldecke – Pell · Material: Schurwolle · Farbe: Grün · Gewicht: 2 kg")],
+)  # fmt: skip
+def test_other_languages_join_the_records_words(language: str, words: str) -> None:
+    record = (("Material", "Schurwolle"), ("Farbe", "Grün"), ("Gewicht", "2 kg"))
+    assert build_describer("template").describe(Product("Wolldecke", "Pell", "", record, (), language), seed=0).text == words
