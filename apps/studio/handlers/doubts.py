@@ -8,6 +8,7 @@ import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Prediction
+from adcreative.errors import CreativeError
 
 FEW_LIKE_IT = "Low confidence: few ads like yours in our data"
 NOT_WORDS = "The words look typed at random"
@@ -15,30 +16,34 @@ NOISE = "The picture looks like noise"
 _ROWS = ("qwertyuiop", "qwertzuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm", "azertyuiop")
 _WALKS = {row[at : at + 4] for one in _ROWS for row in (one, one[::-1]) for at in range(len(row) - 3)}
 _REAL = {"property", "were", "power", "popular", "poetry"}
-MAX_CONSONANTS = 6
+MAX_CONSONANTS = 8
 NOISE_SHARE = 0.7  # of the contrast that lies between neighbouring pixels: 1 is white noise, photographs have 0.02 to 0.3
 
 
 def find_doubts(creative: Creative, prediction: Prediction) -> tuple[str, ...]:
     """Return why a prediction deserves little trust, each a badge that stands beside the number."""
-    doubts = []
-    if are_no_words(" ".join((creative.headline, creative.primary_text, creative.description))):
-        doubts.append(NOT_WORDS)
-    if is_noise(picture(creative)):
-        doubts.append(NOISE)
-    if "far from anything" in prediction.evidence:
-        doubts.append(FEW_LIKE_IT)
-    return tuple(doubts)
+    is_far = "far from anything" in prediction.evidence
+    return (*find_picture_doubts(creative), *((FEW_LIKE_IT,) if is_far else ()))
+
+
+def find_picture_doubts(creative: Creative) -> tuple[str, ...]:
+    """Return what is odd about the ad itself; nothing of a picture that cannot be read."""
+    is_odd = are_no_words(" ".join((creative.headline, creative.primary_text, creative.description)))
+    try:
+        has_noise = is_noise(picture(creative))
+    except CreativeError:
+        has_noise = False
+    return (*((NOT_WORDS,) if is_odd else ()), *((NOISE,) if has_noise else ()))
 
 
 def are_no_words(text: str) -> bool:
-    """True when at least half of the longer words are walks over a keyboard, one letter repeated, or have no vowel.
+    """True when most of the longer words are walks over a keyboard, one letter repeated, or have no vowel.
 
     Scripts without the Latin alphabet are not judged.
     """
     words = [word.casefold() for word in re.findall(r"[A-Za-zÀ-ɏ]{4,}", text)]
     odd = [word for word in words if _is_odd(word)]
-    return bool(words) and len(odd) * 2 >= len(words)
+    return len(odd) * 2 > len(words)
 
 
 def _is_odd(word: str) -> bool:

@@ -13,9 +13,10 @@ from adcreative.errors import AdCreativeError
 
 from ..html import fragments
 from ..html import steps as step_fragments
-from ..html.steps import ORDERS
+from ..html.steps import MAX_THUMBNAILS, ORDERS
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import FORM_FIELDS
+from .doubts import find_picture_doubts
 from .one_ad import Handlers
 from .uploads import gather
 
@@ -159,6 +160,9 @@ class Folders:
         )  # fmt: skip
         dropped = {**found.dropped, **left_out}
         record = {"ads": [row for _, row in ranked], "failed": list(found.failed), "dropped": dropped}
-        view = {"ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings}
+        doubts = {place: find_picture_doubts(creative) for place, (creative, _) in enumerate(ranked[:MAX_THUMBNAILS])}
+        view = {
+            "ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings, "doubts": doubts,
+        }  # fmt: skip
         shown = step_fragments.folder(**view)
         return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms, view=view)

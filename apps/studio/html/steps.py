@@ -95,12 +95,13 @@ def folder_progress(state: JobState) -> str:
 
 def folder(
     ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
-    warnings: Sequence[str], order: str = ORDERS[0], query: str = "",
+    warnings: Sequence[str], doubts: Mapping[int, Sequence[str]], order: str = ORDERS[0], query: str = "",
 ) -> str:  # fmt: skip
     """Show many ads as cards, and what could not be scored or was left out.
 
     Args:
-        ranked: the strongest first. order: of ORDERS. query: only ads whose name or words hold this text are shown.
+        ranked: the strongest first. doubts: place of an ad to why its number deserves less trust. order: of ORDERS.
+        query: only ads whose name or words hold this text are shown.
     """
     places = [place for place, (creative, _) in enumerate(ranked) if _holds(creative, query)]
     if order == ORDERS[1]:
@@ -109,7 +110,8 @@ def folder(
         places.sort(key=lambda place: ranked[place][0].name.casefold())
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
     cards = [
-        {"place": place, "ad": ranked[place][0], "row": ranked[place][1],
+        {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.get(place, ()),
+         "reasons": [text for text in ranked[place][1]["reasons"].split("; ") if not text.startswith("faces")],
          "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
         for number, place in enumerate(places[:MAX_LINES])
     ]  # fmt: skip
