@@ -78,7 +78,8 @@ def hash_pictures(row: Mapping[str, Any], run_dir: Path) -> set[str]:
 
 def picture_paths(row: Mapping[str, Any], run_dir: Path) -> list[Path]:
     """Return where a row's pictures are said to be, inside images/ only."""
-    names = [PurePosixPath(str(row.get(f"{kind}_image") or "")) for kind in KINDS]
+    told = [row.get(f"{kind}_image") for kind in KINDS] + [one.get("image") for one in row.get("sizes") or ()]
+    names = [PurePosixPath(str(name or "")) for name in told]
     return [
         run_dir / name for name in names if name.parts[:1] == ("images",) and len(name.parts) > 1 and ".." not in name.parts
     ]

@@ -36,8 +36,8 @@ from adcreative.runs.survey import hash_names
 
 FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
 RUN_FILES = (
-    RESULTS, "report.html", *FAILURES, "truth.json", "planted-truth.json", "results.csv", AUDIT, "campaign.json",
-    "ad-package.zip", LIST_NAME,
+    RESULTS, "report.html", *FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
+    "campaign.json", "ad-package.zip", LIST_NAME,
 )  # fmt: skip
 RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery")
 VERBS = ("optimize", "studio")
@@ -88,7 +88,7 @@ def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
     try:
         _remove_exports(run_dir, None, summary)
         _clear_originals(run_dir, _readable_rows(run_dir, summary), None, summary)
-        folders = [*RUN_FOLDERS, *(["creatives"] if is_plain_file(run_dir / "planted-truth.json") else [])]
+        folders = [*RUN_FOLDERS, *(["creatives", "account"] if is_plain_file(run_dir / "planted-truth.json") else [])]
         for name in folders:
             _remove_tree(run_dir / name, summary, only_pictures=name == "images")
         for name in RUN_FILES:
