@@ -49,6 +49,7 @@ from adcreative.verbs.place import place
 from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
 from adcreative.verbs.rotate import evaluate_policy, rotate
 from adcreative.verbs.score import SCORE_COLUMNS, score
+from adcreative.verbs.select import SelectSummary, select
 from adcreative.verbs.standing import Standing
 from adcreative.verbs.studio import Studio
 from adcreative.verbs.target import target
@@ -74,6 +75,7 @@ __all__ = [
     "Outcome",
     "RankSummary",
     "RunSummary",
+    "SelectSummary",
     "Standing",
     "Studio",
     "approve",
@@ -124,6 +126,7 @@ __all__ = [
     "save_run",
     "score",
     "score_log",
+    "select",
     "signing_config",
     "target",
     "train",

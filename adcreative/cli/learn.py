@@ -173,3 +173,28 @@ def rank_features(
     finish(summary, "column{s} and pairs ranked", as_json=as_json)
     for line in () if as_json else summary.lines:
         say(line)
+
+
+@commands.command(rich_help_panel=PANEL)
+def select(
+    model: Annotated[Path, typer.Argument(help="Folder that train --schema wrote for an impression log.")],
+    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for values.csv, pairs.csv, schema.toml and optinter.toml.")],
+    settings: Annotated[Path | None, typer.Option(help="TOML with [values] and [tuning].")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which values of each field, and which pairs of fields, are worth keeping; write a schema to train with.
+
+    Example: adcreative select log-model/ --data impressions.parquet --out selected/
+    """
+    from adcreative import pipeline
+
+    with verb(as_json) as (progress, should_stop):
+        summary = pipeline.select(
+            model, data, out, settings=settings, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+        )
+    finish(summary, "value{s} judged", as_json=as_json)
+    for line in () if as_json else summary.lines:
+        say(line)

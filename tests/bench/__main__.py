@@ -17,12 +17,14 @@ from typing import Any
 
 from tests.bench.after_launch import after_launch_figures
 from tests.bench.app import app_figures
+from tests.bench.compression import compression_figures
 from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
 from tests.bench.long_history import long_history_figures
 from tests.bench.loop import loop_figures
 from tests.bench.memory import memory_figures
+from tests.bench.ranks import ranks_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.serving import serving_figures
 from tests.bench.set_text import set_text_figures
@@ -58,6 +60,8 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "synthesis": (rendering_figures, {"sizes": (32,), "repeats": 1}),
     "ctr-training": (ctr_training_figures, {"num_rows": 40_000, "num_valid": 500}),
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
+    "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),
+    "ranks": (ranks_figures, {"num": 2000, "num_columns": 8}),
     "long-history": (long_history_figures, {"repeats": 1}),
     "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),
     "after-launch": (after_launch_figures, {"scale": 0.01, "repeats": 1}),

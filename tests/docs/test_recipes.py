@@ -112,11 +112,13 @@ def test_own_face_model(desk: Path) -> None:
 
 
 def test_impression_logs(desk: Path) -> None:
-    for name, seed in (("impressions", 0), ("later", 1)):
-        make_log(1500, seed).to_parquet(desk / f"{name}.parquet")
+    for name, seed, num in (("impressions", 0, 5000), ("later", 1, 1500)):
+        make_log(num, seed).to_parquet(desk / f"{name}.parquet")
     follow("how-to-impression-logs.md", desk)
     assert len((desk / "rates.csv").read_text().splitlines()) == 1501
     assert '"gates"' in (desk / "metrics.json").read_text()
+    assert len((desk / "small-rates.csv").read_text().splitlines()) == 1501
+    assert "AUC changed by" in (desk / "small" / "compression.html").read_text()
 
 
 @pytest.mark.parametrize("thing", ["network", "platform", "metric"])

@@ -43,7 +43,7 @@ def open_rows(files: Mapping[str, LogFile], encoding: LogEncoding) -> Compressio
     if parts.get("test"):
         choose, held, held_role = valid, join_rows(parts["test"]), "test"
     else:
-        key = valid.users if valid.users.min(initial=0) != valid.users.max(initial=0) else np.arange(len(valid))
+        key = valid.users if len(np.unique(valid.users)) > 1 else np.arange(len(valid))
         is_held = (key.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40)) % np.uint64(2) == 0
         choose, held, held_role = valid.rows(np.flatnonzero(~is_held)), valid.rows(np.flatnonzero(is_held)), "half of valid"
     train = EncodedStream(files["train"], encoding, num_train)

@@ -1,0 +1,83 @@
+"""What each way of making a model of a log smaller costs: size, speed, AUC, on rows held back.
+
+    python -m tests.bench.compression ../shared/data/logs ["low-rank 0.25" "distil" ...]    Frappe, one network of three layers
+
+Without a log (`make bench BENCH="compression"`) made-up impressions are used. Only ratios of speeds mean anything.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from adcreative import pipeline
+from tests.bench.logs import write_frappe
+from tests.verbs.test_train_log import make_log
+
+METHODS = (
+    "low-rank 0.25",
+    "low-rank 0.15",
+    "distil",
+    "rows-dims",
+    "rows-dims,low-rank 0.15",
+    "hash 0.25",
+    "dims 0.25",
+    "values",
+)
+FRAPPE = (
+    "[training]\nembedding_regularizer = 1e-4\nmax_epochs = 12\n[network]\nhidden_dims = [400, 400, 400]\ndropout_prob = 0.2\n"
+)
+SCHEMA = 'label = "click"\nuser = "user_id"\ncategorical = ["placement", "style"]\nnumeric = ["bid"]\n'
+
+
+def compression_figures(num: int = 60_000, methods: Sequence[str] = ("low-rank 0.25", "distil")) -> dict[str, Any]:
+    """Return size, speed and AUC ratios of each method on made-up impressions."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        table: pd.DataFrame = make_log(num)
+        table[["user_id", "click", "placement", "style", "bid"]].to_parquet(folder / "log.parquet")
+        (folder / "schema.toml").write_text(SCHEMA)
+        settings = FRAPPE.replace("max_epochs = 12", "max_epochs = 2").replace("400", "128")
+        for method, line in compare(folder / "log.parquet", folder / "schema.toml", settings, methods, folder):
+            found |= {f"compression {method}: {name}": value for name, value in line.items()}
+    return found
+
+
+def compare(log: Path, schema: Path, settings: str, methods: Sequence[str], folder: Path) -> Any:
+    """Train once, and yield each method with what it gave against the model before."""
+    (folder / "settings.toml").write_text(settings)
+    pipeline.train_log(log, folder / "model", schema=schema, network="dnn", settings=folder / "settings.toml")
+    for number, method in enumerate(methods):
+        name, _, budget = method.partition(" ")
+        done = pipeline.compress(folder / "model", log, folder / f"small{number}", method=name, budget=float(budget or 0))
+        before, after = done.points[0], done.points[-1]
+        compared = after["against_before"]["auc"]
+        yield (
+            method,
+            {
+                "numbers over": round(after["numbers"] / before["numbers"], 4),
+                "bytes on disk, times smaller": round(before["disk_bytes"] / after["disk_bytes"], 2),
+                "rows a second, times": round(after["rows_per_s"] / before["rows_per_s"], 2),
+                "auc": round(after["auc"], 4),
+                "auc difference": [round(compared[name], 4) for name in ("difference", "low", "high")],
+            },
+        )
+
+
+def main(argv: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        log, schema = write_frappe(Path(argv[0]), folder)
+        for method, line in compare(log, schema, FRAPPE, argv[1:] or METHODS, folder):
+            print(json.dumps({"method": method} | line), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
