@@ -11,6 +11,7 @@ import pytest
 
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.steps import Steps
+from apps.studio.html.plain import plain, unwritten_language
 from apps.studio.launch import EXPOSED
 from tests.apps.fakes import FakeStudio
 
@@ -61,3 +62,26 @@ def test_an_export_without_a_column_of_names_that_is_known_raises_no_alarm(tmp_p
     assert view.is_known
     assert "not known" not in shown
     assert "The columns are known" in shown
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("give its usual click rate (--baseline-ctr 0.012), or learn from results first (adcreative train)",
+         "give its usual click rate, or train on your results (“Your account”)"),
+        ("a chat server that knows it (--llm http://...)", "a chat server that knows it"),
+        ('consent record "c" was named, but no consent file was given (--consent FILE)',
+         'consent record "c" was named, but no consent file was given'),
+        ("the level is unknown until results are imported (adcreative train) or --base-rate states it.",
+         "the level is unknown until results are imported (“Train on my results” in “Your account”)."),
+        ("Well-known -- and short-lived (a - b)", "Well-known -- and short-lived (a - b)"),
+    ],
+)  # fmt: skip
+def test_sentences_of_the_pipeline_lose_their_flags(said: str, shown: str) -> None:
+    assert plain(said) == shown
+
+
+def test_the_language_that_cannot_be_written_is_named() -> None:
+    reason = "none is better; the ad is in German: its own phrases are put together anew"
+    assert unwritten_language(reason) == "German"
+    assert unwritten_language("none is better") == ""

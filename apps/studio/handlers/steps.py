@@ -33,6 +33,10 @@ from .uploads import PICTURES, gather
 log = logging.getLogger(__name__)
 
 PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-bulk.csv", "adcp": "adcp.json"}
+NEEDS_RATE = (
+    "State your usual click rate, such as 1.2: how long a test must run depends on it, and the models have seen no results of "
+    "your account."
+)
 Answer = tuple[str, dict[str, Any]]
 
 
@@ -48,7 +52,11 @@ class Steps:
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
             name = _campaign(campaign)
-            rate = own_ctr_percent / 100 if own_ctr_percent else None
+            screen = self.handlers.find_screen(owner)
+            usual = screen.wish.usual_rate if screen is not None else None
+            rate = own_ctr_percent / 100 if own_ctr_percent else usual
+            if rate is None and screen is not None and screen.record.get("is_untested"):
+                raise AdCreativeError(NEEDS_RATE)
             plan_test(run, run / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate)
             plan = json.loads((run / "plan" / "plan.json").read_text(encoding="utf-8"))
             note_event(run, "planned", campaign=name, daily_impressions=int(daily_impressions or 0))

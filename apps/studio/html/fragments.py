@@ -18,6 +18,7 @@ from adcreative.report.summary import calibration_sentence
 
 from ..sessions.ads import NO_AD, AdState, Stage
 from ..sessions.jobs import JobState
+from .plain import plain
 
 STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
 REACHED = {
@@ -63,7 +64,7 @@ def placeholder(text: str) -> str:
 
 def problem(error: AdCreativeError) -> str:
     """Say a fault that the user can mend."""
-    return _render("problem", title="That did not work yet", text=str(error))
+    return _render("problem", title="That did not work yet", text=plain(str(error)))
 
 
 def breakdown(error: Exception) -> str:

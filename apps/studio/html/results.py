@@ -19,6 +19,8 @@ from adcreative.report.rates import build_chart, impressions_per_arm, measure_li
 from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
+from .plain import plain, unwritten_language
+
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 CARD_PX = 420
 _SIZES = ((0.5, "slightly"), (1.5, "clearly"))
@@ -125,6 +127,7 @@ def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], tak
 def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:
     """Show what a search found: whose it is, the gain in one sentence, words, looks; what it rests on behind "Details"."""
     row = outcome.result.as_dict()
+    row["reason"] = plain(row["reason"])
     thumbnail = None if before is None else pictures.preview(Image.fromarray(before), 96)
     lift = measure_lift(row, is_calibrated=bool(calibration_sentence({}, cards)))
     texts = [
@@ -136,7 +139,8 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     title, sentence = say_result(row, lift)
     return _render(
         "result", row=row, ad=None if creative is None else (creative.name, thumbnail), lift=lift, title=title,
-        sentence=sentence, chart=build_chart(rate_rows(row)), texts=[text for text in texts if text.before or text.after],
+        sentence=sentence, language=unwritten_language(row["reason"]),
+        chart=build_chart(rate_rows(row)), texts=[text for text in texts if text.before or text.after],
         looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
         similarity=words.describe_similarity(row["identity_similarity"]) if row["status"] == "edited" else "",
         realism=words.describe_realism(row.get("realism")) if row["status"] == "edited" else "",

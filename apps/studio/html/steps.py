@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
 
 from ..sessions.jobs import JobState
+from .plain import plain
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
@@ -86,7 +88,7 @@ def trained(record: Mapping[str, Any]) -> str:
         record: ads, failed, warnings; level (predicted over observed clicks), coverage of the 90 % intervals and spearman (rank
             correlation), each None where it could not be measured.
     """
-    return _render("trained", **record)
+    return _render("trained", **{**record, "warnings": [plain(text) for text in record["warnings"]]})
 
 
 def folder_progress(state: JobState) -> str:
@@ -117,7 +119,8 @@ def folder(
     ]  # fmt: skip
     return _render(
         "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(ranked) - 1,
-        failed=failed[:MAX_LINES], dropped=dropped, warnings=warnings, best=max(best, 1e-9), query=query,
+        failed=failed[:MAX_LINES], dropped=dropped, warnings=[plain(text) for text in warnings], best=max(best, 1e-9),
+        query=query,
     )  # fmt: skip
 
 
@@ -138,7 +141,8 @@ def _thumbnail(creative: Creative, size_px: int = THUMBNAIL_PX) -> Preview | Non
 def plan(content: Mapping[str, Any]) -> str:
     """Show a plan.json of one ad: how many impressions and days, and what to beware of."""
     (test,) = content["tests"]
-    return _render("plan", test=test, settings=content["settings"], warnings=[*test["warnings"], *content["warnings"]])
+    warnings = [plain(text) for text in (*test["warnings"], *content["warnings"])]
+    return _render("plan", test=test, settings=content["settings"], warnings=warnings)
 
 
 def approval(event: Mapping[str, Any]) -> str:
@@ -152,7 +156,7 @@ def approval(event: Mapping[str, Any]) -> str:
 
 
 def packed(names: Sequence[str], warnings: Sequence[str]) -> str:
-    return _render("packed", names=names, warnings=warnings)
+    return _render("packed", names=names, warnings=[plain(text) for text in warnings])
 
 
 def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> str:
@@ -170,7 +174,8 @@ def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> st
     points = [ad for ad in view.ads if ad.ctr_predicted is not None]
     rates = [rate for ad in points for rate in (ad.ctr_predicted or 0.0, ad.ctr_high)]
     return _render(
-        "account", view=view, ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
+        "account", view=replace(view, warnings=tuple(map(plain, view.warnings))),
+        ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
         top=max(rates, default=0.0),
         points=[_place(ad, max(rates)) for ad in points], axes=PLOT_PX, thumbnails=thumbnails,
         is_daily=any(one.change is not None for one in view.fatigue),

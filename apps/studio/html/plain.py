@@ -1,0 +1,27 @@
+"""Sentences of the pipeline as a page says them: no flag of a command line, no name of a command."""
+
+from __future__ import annotations
+
+import re
+
+_COMMANDS = {
+    " or --base-rate states it": "",
+    "learn from results first (adcreative train)": "train on your results (“Your account”)",
+    "learn from results first": "train on your results (“Your account”)",
+    "adcreative train": "“Train on my results” in “Your account”",
+}
+_IN_BRACKETS = re.compile(r"\s*\((?:[^()]*\s)?--[a-z][^()]*\)")
+_FLAG = re.compile(r"\s*(?:(?:with|by|give|or|and|use) )?--[a-z][a-z0-9-]*(?:[ =](?:[A-Z][A-Z_]*|\S*[0-9/.]\S*))?")
+
+
+def plain(text: str) -> str:
+    """Return a sentence without flags, and with commands named as buttons are."""
+    for command, button in _COMMANDS.items():
+        text = text.replace(command, button)
+    return re.sub(r"\s+([.,;:!?])", r"\1", _FLAG.sub("", _IN_BRACKETS.sub("", text))).strip()
+
+
+def unwritten_language(reason: str) -> str:
+    """Return the language of an ad for which no new words could be written, such as "German"; "" when there was none."""
+    found = re.search(r"the ad is in ([A-Z]\w+)", reason)
+    return found[1] if found else ""
