@@ -21,6 +21,8 @@ from tests.bench.compression import compression_figures
 from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
+from tests.bench.log_memory import log_memory_figures
+from tests.bench.log_parity import log_parity_figures
 from tests.bench.long_history import long_history_figures
 from tests.bench.loop import loop_figures
 from tests.bench.memory import memory_figures
@@ -62,6 +64,8 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),
     "ranks": (ranks_figures, {"num": 2000, "num_columns": 8}),
+    "log-parity": (log_parity_figures, {"num_seeds": 1, "num_steps": 3, "num_rows": 6000}),
+    "log-memory": (log_memory_figures, {"sizes": (2000,)}),
     "long-history": (long_history_figures, {"repeats": 1}),
     "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),
     "after-launch": (after_launch_figures, {"scale": 0.01, "repeats": 1}),

@@ -498,6 +498,39 @@ PAIRS = {
 }  # fmt: skip
 
 
+def write_made_up(folder: Path, num: int = 30_000) -> None:
+    """Write rows in the shape of both logs, for a machine that has neither."""
+    rng = np.random.default_rng(0)
+    sizes = dict(zip(FIELDS, (300, 1500, 7, 7, 2, 3, 2, 9, 80, 230), strict=True))
+    effects = {name: rng.normal(0, 0.7, size) for name, size in sizes.items()}
+    for part, rows in (("train", num), ("test", num // 2)):
+        columns = {name: rng.integers(0, size, rows) for name, size in sizes.items()}
+        logit = sum(effects[name][values] for name, values in columns.items()) - 1.0
+        label = (rng.random(rows) < 1 / (1 + np.exp(-logit))).astype(int)
+        pd.DataFrame({"label": label} | columns).to_parquet(folder / f"frappe-{part}.parquet")
+    users = []
+    for _ in range(num // 12):
+        start = int(rng.integers(1, 1900))
+        users.append([int(one) for one in start + rng.integers(0, 60, int(rng.integers(MIN_EVENTS, 25)))])
+    pd.DataFrame({"user": range(len(users)), "items": users}).to_parquet(folder / "amazon-beauty-sequences.parquet")
+
+
+def log_parity_figures(*, num_seeds: int = 3, num_steps: int = 60, num_rows: int = 30_000) -> dict[str, Any]:
+    """Return the figures of all pairs on made-up rows, or one line that says what to install."""
+    missing = [name for name in ("fuxictr", "deepctr_torch") if importlib.util.find_spec(name) is None]
+    if missing:
+        return {"log_parity": f'{missing[0]} is not installed; pip install -e ".[bench]"'}
+    torch.set_num_threads(1)
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_made_up(folder, num_rows)
+        for pair, build in PAIRS.items():
+            found = compare(partial(build, folder, folder), range(num_seeds), num_steps)
+            figures |= {f"{pair}_{key}": value for key, value in found.items()}
+    return figures
+
+
 def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(1)
     num_seeds, num_steps = (1, 3) if "--tiny" in argv else (3, 60)
