@@ -64,7 +64,7 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),
     "ranks": (ranks_figures, {"num": 2000, "num_columns": 8}),
-    "log-parity": (log_parity_figures, {"num_seeds": 1, "num_steps": 3, "num_rows": 6000}),
+    "log-parity": (log_parity_figures, {"num_seeds": 1, "num_steps": 3, "num_rows": 9000}),
     "log-memory": (log_memory_figures, {"sizes": (2000,)}),
     "long-history": (long_history_figures, {"repeats": 1}),
     "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),

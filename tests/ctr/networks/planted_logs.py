@@ -97,6 +97,21 @@ def planted_histories(num: int, *, seed: int, length: int = 20, num_categories: 
     return World(spec, batch, draw_labels(truth.astype(float), rng), truth.astype(float))
 
 
+def planted_interests(num: int, *, seed: int, length: int = 200, num_categories: int = 20) -> World:
+    """Long histories: a user has a taste for some categories; a click hangs on the candidate's share of all past items."""
+    rng = np.random.default_rng(seed)
+    taste = rng.dirichlet(np.full(num_categories, 0.3), num)
+    past = (rng.random((num, length))[:, :, None] > taste.cumsum(axis=1)[:, None, :-1]).sum(axis=2)
+    chosen = past[np.arange(num), rng.integers(0, length, num)]
+    target = np.where(rng.random(num) < 0.5, chosen, rng.integers(0, num_categories, num))
+    truth = 12.0 * ((past == target[:, None]).mean(axis=1) - 0.25)
+    spec = LogSpec(categorical={"item": num_categories + 2}, sequences={"past": "item"})
+    batch = LogBatch(
+        ids=torch.from_numpy((target + 2)[:, None]), numbers=torch.zeros(num, 0), history={"past": torch.from_numpy(past + 2)}
+    )
+    return World(spec, batch, draw_labels(truth, rng), truth)
+
+
 def planted_funnel(num: int, *, seed: int, num_items: int = 3000, rho: float = 0.8) -> World:
     """Sparse items whose click and conversion factors go together; labels [N, 2]; truth: logit of a conversion."""
     rng = np.random.default_rng(seed)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.sdim import SDIM, HashedInterest, SDIMConfig, last_items
 from adcreative.errors import ConfigError
+from tests.ctr.networks.planted_logs import Budget, LogModel, learn, measure, planted_interests, train
 from tests.ctr.nn.test_layers import seeded
 
 
@@ -114,3 +117,19 @@ def test_hashes_are_saved_and_get_no_gradient() -> None:
 def test_signatures_must_divide_the_hashes() -> None:
     with pytest.raises(ConfigError, match="bits_per_signature must divide num_hashes, got 5 and 48"):
         SDIMConfig(bits_per_signature=5)
+
+
+@pytest.mark.planted
+def test_it_reads_long_histories_as_well_as_attention_on_every_item() -> None:
+    """Broken twin: the history of another user. The floor is what is left of the AUC then."""
+    world = planted_interests(14_000, seed=1)
+    learnt, test = world.part(slice(0, 10_000)), world.part(slice(10_000, None))
+    budget = Budget(epochs=8, batch_size=128)
+    config = SDIMConfig(hidden_dims=(32,), activation="relu", short_length=16)
+    din = learn("din", DINConfig(hidden_dims=(32,), activation="relu"), learnt, test, budget)
+    model = train(LogModel("sdim", world.spec, config, budget.dim, 0), learnt, budget)
+    sdim = measure(model, test)
+    assert sdim >= din - 0.005
+    assert sdim > 0.5 + 0.7 * (test.oracle - 0.5)
+    others = replace(test.batch, history={"past": test.batch.history["past"].roll(1, dims=0)})
+    assert measure(model, replace(test, batch=others)) < 0.6
