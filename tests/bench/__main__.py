@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.bench.after_launch import after_launch_figures
-from tests.bench.app import app_figures
+from tests.bench.app import app_figures, page_figures
 from tests.bench.compression import compression_figures
 from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
@@ -72,6 +72,7 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": (set_text_figures, {"num": 2}),
+    "app-page": (page_figures, {"is_tiny": True}),
     "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
 }
 

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -170,12 +171,75 @@ def app_figures(num_people: int = NUM_PEOPLE, num_waves: int = NUM_WAVES, round_
     }  # fmt: skip
 
 
+def page_figures(picture: Path | None = None, *, is_tiny: bool = False) -> dict[str, float]:
+    """Return seconds, as a browser sees them: start of the app, first paint, first and second score, heat map, search.
+
+    Args:
+        picture: of the ad; a drawn one when None. is_tiny: over a studio without models.
+    """
+    from playwright.sync_api import sync_playwright
+
+    studio = "FakeStudio()" if is_tiny else "Studio()"
+    source = "tests.apps.fakes import FakeStudio" if is_tiny else "adcreative.pipeline import Studio"
+    code = f"import sys; from apps.studio.launch import launch; from {source}; launch({studio}, port=int(sys.argv[1]))"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    begun_s, figures = time.monotonic(), {}
+    server = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=subprocess.DEVNULL)
+    try:
+        with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+            wait_for(port)
+            figures["app_start_s"] = time.monotonic() - begun_s
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            page = browser.new_page()
+            page.set_default_timeout(300_000)
+
+            def until(name: str, place: str, act: Any) -> None:
+                begun_s = time.monotonic()
+                act()
+                page.locator(place).first.wait_for()
+                figures[name] = time.monotonic() - begun_s
+
+            def press(button: str) -> Any:
+                return lambda: page.get_by_role("button", name=button).click()
+
+            until("app_first_paint_s", "#score-button", lambda: page.goto(f"http://127.0.0.1:{port}"))
+            upload = page.locator("#picture input[type=file]")
+            path = picture or draw_pictures(Path(folder), 1)[0]
+            until("app_picture_s", "#picture-note .ac-note", lambda: upload.set_input_files(path))
+            headline = page.get_by_label("Headline", exact=True)
+            headline.fill("Coats for rain")
+            until("app_first_score_s", "#score .ac-score", press("Score it"))
+            headline.fill("Coats for every rain")
+            page.locator("#score .ac-placeholder").wait_for()
+            until("app_score_s", "#score .ac-score", press("Score it"))
+            until("app_heat_map_s", "#why img", press("Why?"))
+            if page.locator("#faces").is_visible():
+                page.get_by_label("they must stay as they are").check()
+            page.get_by_label("Quick look").check()
+            until("app_quick_search_s", "#result .ac-result", press("Improve it"))
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    return {name: round(seconds, 2) for name, seconds in figures.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=NUM_PEOPLE)
     parser.add_argument("--waves", type=int, default=NUM_WAVES)
     parser.add_argument("--round-s", type=float, default=ROUND_S, help="seconds of one round of a search")
+    parser.add_argument("--page", action="store_true", help="times of the page in Chromium instead, with the shipped models")
+    parser.add_argument("--picture", type=Path, help="picture of the ad that the page is timed with")
+    parser.add_argument("--tiny", action="store_true", help="without models, three people, one wave")
     arguments = parser.parse_args()
+    if arguments.page:
+        print(json.dumps(page_figures(arguments.picture, is_tiny=arguments.tiny), indent=1))
+        return
+    if arguments.tiny:
+        arguments.people, arguments.waves = 3, 1
     print(json.dumps(app_figures(arguments.people, arguments.waves, arguments.round_s), indent=1))
 
 

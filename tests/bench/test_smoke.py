@@ -16,7 +16,7 @@ import torch
 from tests.bench import __main__ as bench
 from tests.bench import lines, openers, uplift
 
-HEAVY = {"scoring", "all-cores", "editing", "fuxictr", "log-parity"}
+HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
 
 @pytest.fixture(autouse=True)
