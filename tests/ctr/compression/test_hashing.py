@@ -82,6 +82,8 @@ def test_every_id_has_a_place_and_padding_and_unknown_their_own(kind: str) -> No
     assert places[0, :FIRST].tolist() == [0, 1]
     assert places[:, FIRST:].min() >= FIRST
     assert places.max() < num_rows
+    if kind == "frequency":  # the most frequent id, the last one, has a row of its own
+        assert (places[0] == places[0, -1]).sum() == 1
     if kind == "graph":
         assert places[0, 2] == places[0, 3] != places[0, 4]
 
