@@ -23,6 +23,7 @@ from adcreative.ctr.networks.din import DIN, DINConfig
 from adcreative.ctr.networks.fgcnn import FGCNN, GENERATOR, FGCNNConfig
 from adcreative.ctr.networks.finalmlp import FinalMLP, FinalMLPConfig
 from adcreative.ctr.networks.qin import QIN, QINConfig
+from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FeatureBatch, FeatureSpec
 
@@ -98,6 +99,11 @@ def _build_din(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Gener
     return inputs, DIN(inputs.shape, DINConfig(dropout_prob=config.dropout_prob, starts_at_zero=True), generator=generator)
 
 
+def _build_sdim(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
+    inputs = TargetInputs(spec, config.embedding_dim, config.input_dropout_prob, log_rate_dim=1, generator=generator)
+    return inputs, SDIM(inputs.shape, SDIMConfig(dropout_prob=config.dropout_prob, starts_at_zero=True), generator=generator)
+
+
 def _build_autoint(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
     dim = config.embedding_dim + config.embedding_dim % 2  # two heads
     inputs = CategoryInputs(spec, dim, config.input_dropout_prob, hidden_dim=AUTOINT_HIDDEN_DIMS[0], generator=generator)
@@ -124,6 +130,7 @@ BUILDERS: Mapping[str, Callable[[FeatureSpec, CTRModelConfig, torch.Generator], 
     "linear": None,  # the floor every other network must beat on held-out log-loss
     "qin": _build_qin,
     "din": _build_din,
+    "sdim": _build_sdim,
     "autoint": _build_autoint,
     "finalmlp": _build_finalmlp,
     "fgcnn": _build_fgcnn,

@@ -12,7 +12,7 @@ import jinja2
 COLUMNS = (
     "network",
     "test AUC",
-    "95 % interval",
+    "95 %, first seed",
     "log-loss",
     "calibration error",
     "predicted / observed",
@@ -27,7 +27,8 @@ PAGE = """<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #1a1a1a; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child, td.text { text-align: left; } th { border-bottom: 2px solid #555; }
+th:first-child, td:first-child, td.text { text-align: left; }
+td.text { white-space: normal; min-width: 9rem; } th { border-bottom: 2px solid #555; }
 a { color: #0b57d0; } small { color: #555; }
 </style></head><body>
 <h1>{{ title }}</h1>
@@ -130,7 +131,7 @@ def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
     test, auc = row["test"], row["test"]["auc"]
     interval = f"{auc['low']:.4f} to {auc['high']:.4f}" if auc.get("low") is not None else ""
     cells = {
-        "network": row["line"], "test AUC": _mean(auc, 4), "gAUC": _mean(test["gauc"], 4), "95 % interval": interval,
+        "network": row["line"], "test AUC": _mean(auc, 4), "gAUC": _mean(test["gauc"], 4), "95 %, first seed": interval,
         "published AUC": f"{row['published']['auc']:.4f}" if row["published"] else "", "log-loss": _mean(test["log_loss"], 4),
         "calibration error": _mean(test["ece"], 4), "predicted / observed": _mean(test["predicted_over_observed"], 2),
         "rows/s": f"{row['rows_per_s']:,.0f}", "parameters": f"{row['num_parameters']:,}",

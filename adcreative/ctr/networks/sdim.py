@@ -35,6 +35,7 @@ class SDIMConfig:
 
     variant: "paper", or "fuxictr" for that library's network: bucket sums are averaged as they are, without scaling them to
     length 1, and the last items are read by scaled dot-product attention of width `short_dim` in place of DIN's unit.
+    starts_at_zero: the head has no bias and starts at zero, for a network that is added to a linear path.
     """
 
     variant: str = "paper"
@@ -47,6 +48,7 @@ class SDIMConfig:
     activation: str = "dice"
     batch_norm: bool = False
     dropout_prob: float = 0.0
+    starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
@@ -161,7 +163,7 @@ class SDIM(Network):
             shape.flat_dim + shape.target_dim + 2 * shape.sequence_dim, config.hidden_dims, activation=config.activation,
             batch_norm=config.batch_norm, dropout_prob=config.dropout_prob, generator=generator,
         )  # fmt: skip
-        self.head = build_head(self.tower.out_dim, starts_at_zero=False, generator=generator)
+        self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
     def forward(self, inputs: NetworkInputs, cache: BucketCache | None = None) -> Tensor:
         """Return logits [B].
