@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import lines, openers, uplift
+from tests.bench import descriptions, lines, openers, uplift
 
 HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
@@ -59,4 +59,11 @@ def test_lines_and_openers_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "1\ttemplate\tJoin 12,000 bakers" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["openers", "--tiny", "--least", "1"])
     openers.main()
-    assert "how to" in capsys.readouterr().out
+    assert "want to" in capsys.readouterr().out
+
+
+def test_descriptions_are_found_by_their_own_words() -> None:
+    texts = ["An oak desk lamp in brown.", "A wool rug for the hall.", "A glass vase."]
+    assert descriptions.ndcg(texts, [("oak", "lamp"), ("wool",), ("vas",)]) == 1.0
+    assert descriptions.ndcg(texts, [("rug",), ("oak",), ("wool",)]) == 0.0
+    assert descriptions.searches(["Oak desk lamp", "Oak desk", "Oak lamp 40"], num_words=2)[0] == ("desk", "lamp")

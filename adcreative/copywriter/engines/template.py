@@ -191,7 +191,8 @@ class _Words:
         if pattern.startswith("Meet {h}"):
             return has_article and not old.is_offer
         if "Looking for" in pattern:
-            return (is_about_product or has_article) and not words[0][:1].isdigit()
+            is_own = bool({"i", "i've", "i'm", "my", "worst"} & set(words))  # somebody's story, and not what anybody looks for
+            return (is_about_product or has_article) and not words[0][:1].isdigit() and not is_own
         if "helps you {h}" in pattern:
             return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
         if ", from {B}" in pattern:

@@ -20,7 +20,7 @@ from adcreative.copywriter.lint.checks import claim_problems
 from adcreative.copywriter.products.product import Attribute, ProductFacts, Tokens, content, flag_of, tokenize
 from adcreative.copywriter.rules import rule_pack, word_set
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？؟])\s*|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?![a-z])|(?<=[。！？؟])\s*|\n+")
 _CLAIMED = re.compile(r"claims '(.+?)' \(")
 _LONGEST_LIST = 7  # content words in a row without a function word: more is a list of keywords
 _MOST_REPEATS = 3

@@ -21,7 +21,7 @@ KINDS = ("made", "comes", "measures", "verb", "has", "is", "for", "care")
 _MEASURE = re.compile(r"^\d[\d.,/x×* -]*\s?(?:[a-zA-Z%°″℃µ]+\.?(?:\s[a-zA-Z]+){0,2})$")
 _AMOUNT = re.compile(r"^\d[\d.,]*\s?(?:ml|l|litres?|liters?|oz|fl oz|cm|inch(?:es)?|g|kg|lbs?|ft)\.?$", re.IGNORECASE)
 _LENGTH = re.compile(r"^\d[\d.,/x×* -]*\s?(?:mm|cm|m|inch(?:es)?|in|ft)\.?$", re.IGNORECASE)
-_MOST_NAME_WORDS, _MOST_VALUE_CHARS = 3, 60
+_MOST_NAME_WORDS, _MOST_VALUE_CHARS, _MOST_COLOUR_WORDS = 3, 60, 3
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         if _LENGTH.match(value) and re.search(r"[x×*]", value):
             return Meaning("measures", said, said, key)
         is_told = _AMOUNT.match(value)
-        return Meaning("has", f"a size of {said}", f"a size of {said}", key) if is_told else None
-    if key == "colour" and re.search(r"\d|[+/&]|pieces", value):
+        return Meaning("comes", f"in a size of {said}", f"in a size of {said}", key) if is_told else None
+    if key == "colour" and (re.search(r"\d|[+/&]|pieces", value) or len(value.split()) > _MOST_COLOUR_WORDS):
         return None
     if key == "pattern" and tokenize(value) and tokenize(value)[-1] == tokenize("pattern")[0]:
         said = said.rsplit(" ", 1)[0]

@@ -48,14 +48,15 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     return TitleParts(
         sentence_case(name),
         tuple(dict.fromkeys(one for one in has if _is_part(one, told)))[:2],
-        tuple(dict.fromkeys(one.lower() for one in uses if _is_use(one)))[:_MOST_USES],
+        tuple(dict.fromkeys(_holiday(one.lower()) for one in uses if _is_use(one)))[:_MOST_USES],
     )
 
 
 def _category_nouns(category: str) -> set[str]:
     """Return the stems of the nouns that a category ends its parts with: collars and leashes of "Pet Collars, Leashes"."""
     ends = [WORD.findall(part)[-1:] for part in re.split(r"[,&/]| and ", category)]
-    return {stem(word) for end in ends for word in end if word.casefold() not in word_set("product_meanings", "vague")}
+    vague = word_set("product_meanings", "vague")
+    return {stem(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
 
 
 def _whom() -> frozenset[str]:
@@ -98,7 +99,8 @@ def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = Fals
     bare = re.sub(rules["codes"], " ", re.sub(rules["noise"], " ", title, flags=re.IGNORECASE))
     bare = re.sub(r"\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE)  # its full stop would end a sentence
     bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare)
-    return " ".join(bare.split()).strip(" -–,&/+.:")
+    words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if word not in ("X", "x", "×")]
+    return " ".join(words).strip(" -–,&/+.:")
 
 
 def _without_colour(name: str, colour: str) -> str:
@@ -139,6 +141,10 @@ def _is_part(phrase: str, told: set[str]) -> bool:
     is_known = all(is_known_word(word) or word.isupper() for word in words)
     ends_well = words[-1:] != [] and words[-1].casefold() not in word_set("language", "dangling")
     return 1 <= len(words) <= _MOST_PART_WORDS and is_known and ends_well and not told & {stem(word) for word in words}
+
+
+def _holiday(use: str) -> str:
+    return use.capitalize() if use in ("halloween", "christmas", "easter") else use
 
 
 def _is_use(phrase: str) -> bool:
