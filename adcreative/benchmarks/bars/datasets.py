@@ -39,7 +39,8 @@ FRAPPE = ("user", "item", "daytime", "weekday", "isweekend", "homework", "cost",
 
 @dataclass(frozen=True, kw_only=True)
 class BarsDataset:
-    """id: names files and preprocessing. train, valid, test: files in one folder; valid "" = a tenth of train is set aside.
+    """id: names files and preprocessing. train, valid, test: files in one folder; valid "" = a tenth of train is set aside,
+    or, where the schema names a split column, what it says (train and test are one file then).
 
     md5: of every file. embedding_dim: width of a field, fixed for all networks. monitor: what the choice is made by, "auc" or
     "gauc". source: where a user gets the files. note: what else a reader of the board must know.
@@ -120,6 +121,14 @@ _ALL = (
         schema=_fields("weekday", "hour", "useragent", "IP", "region", "city", "adexchange", "domain", "slotid", "slotwidth",
                        "slotheight", "slotvisibility", "slotformat", "creative", "advertiser", "slotprice"),
         source="github.com/wnzhang/deep-ctr", note="A part of the iPinYou log: 255 and 51 clicks.",
+    ),
+    BarsDataset(
+        id="AmazonBeauty_sequences", train="amazon-beauty-sequences.parquet", test="amazon-beauty-sequences.parquet",
+        md5={"amazon-beauty-sequences.parquet": "156f3d8c2c84f25a9dab98f0836be8f3"}, embedding_dim=16, monitor="gauc",
+        schema=LogSchema(label="click", user="user", categorical=("item",), sequences={"history": "item"}, split="split",
+                         max_history=50),
+        source="github.com/RUCAIBox/CIKM2020-S3Rec (Beauty)",
+        note="Each event is a click, beside one drawn item that the user never had; the last event of a user is tested.",
     ),
 )  # fmt: skip
 DATASETS = {one.id: one for one in _ALL}

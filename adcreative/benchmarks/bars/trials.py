@@ -32,7 +32,7 @@ TRIALS, RESULT, TEST, MODEL = "trials", "result.json", "test.json", "model"
 
 
 def open_roles(dataset: BarsDataset, folder: Path) -> dict[str, LogFile]:
-    """Return training and validation rows; without validation files a tenth of the training rows is set aside."""
+    """Return training and validation rows; without validation rows a tenth of the training rows is set aside."""
     if dataset.valid:
         names = {"train": dataset.train, "valid": dataset.valid}
         return {role: LogFile(folder / name, dataset.schema, "") for role, name in names.items()}
@@ -41,7 +41,7 @@ def open_roles(dataset: BarsDataset, folder: Path) -> dict[str, LogFile]:
 
 def open_test(dataset: BarsDataset, folder: Path) -> LogFile:
     """Return the test rows. Called when the choice is written down, and not before."""
-    return LogFile(folder / dataset.test, dataset.schema, "")
+    return LogFile(folder / dataset.test, dataset.schema, "test" if dataset.schema.split else "")
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from adcreative.catalog.formats.item_sequences import is_item_sequences, iter_sequence_log
 from adcreative.errors import CatalogError
 
 PART_ROWS = 131_072
@@ -68,9 +70,7 @@ def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int
         suffix = file.suffix.casefold()
         try:
             if suffix in PARQUET_SUFFIXES:
-                wanted = None if columns is None else list(columns)
-                batches = pyarrow.parquet.ParquetFile(file).iter_batches(part_rows, columns=wanted)
-                yield from (batch.to_pandas() for batch in batches)
+                yield from _iter_parquet(file, columns, part_rows)
             elif suffix in LIBSVM_SUFFIXES:
                 yield from (part if columns is None else part[list(columns)] for part in _iter_libsvm(file, part_rows))
             else:
@@ -79,6 +79,18 @@ def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int
             raise CatalogError(
                 f"{file} cannot be read ({' '.join(str(error).split())}); check the file and its columns"
             ) from error
+
+
+def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+    """Yield parts of a parquet file; one of item sequences becomes rows with histories."""
+    opened = pyarrow.parquet.ParquetFile(file)
+    if is_item_sequences(set(opened.schema_arrow.names)):
+        num_items = int(pc.max(pc.list_flatten(opened.read(["items"]).column("items"))).as_py() or 0)
+        tables = (batch.to_pandas() for batch in opened.iter_batches(max(part_rows // 16, 1)))
+        yield from (part if columns is None else part[list(columns)] for part in iter_sequence_log(tables, num_items))
+        return
+    wanted = None if columns is None else list(columns)
+    yield from (batch.to_pandas() for batch in opened.iter_batches(part_rows, columns=wanted))
 
 
 def _split_hour(part: pd.DataFrame) -> pd.DataFrame:

@@ -187,7 +187,7 @@ def test_every_published_table_belongs_to_an_id_with_its_md5_sums() -> None:
         assert folder == Path(name)
         assert set(dataset.md5) == set(dataset.file_names) == {"train.csv", "valid.csv", "test.csv"}
         assert all(len(one) == 32 for one in dataset.md5.values())
-    assert set(DATASETS) - set(PUBLISHED) == {"Frappe_part", "iPinYou_part"}
+    assert set(DATASETS) - set(PUBLISHED) == {"Frappe_part", "iPinYou_part", "AmazonBeauty_sequences"}
 
 
 def test_the_board_from_the_command_line(frozen: Path, tmp_path: Path) -> None:

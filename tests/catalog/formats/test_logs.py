@@ -100,3 +100,21 @@ def test_avazu_s_hour_becomes_hour_weekday_and_weekend(tmp_path: Path) -> None:
     (bare,) = iter_log(tmp_path / "train.csv", ["click", "app_id"])
     assert list(bare) == ["click", "app_id"]
     assert np.issubdtype(part["hour"].dtype, np.integer)
+
+
+def test_item_sequences_become_rows_with_the_history_before_them(tmp_path: Path) -> None:
+    pd.DataFrame({"user": [7, 8, 9], "items": [[1, 2, 3, 4], [5, 6], [9]]}).to_parquet(tmp_path / "sequences.parquet")
+    (table,) = iter_log(tmp_path / "sequences.parquet")
+    assert log_columns(tmp_path / "sequences.parquet") == ["click", "user", "item", "history", "split"]
+    clicked = table[table["click"] == 1]
+    assert clicked["item"].tolist() == [2, 3, 4, 6]
+    assert clicked["history"].tolist() == [[1], [1, 2], [1, 2, 3], [5]]
+    assert clicked["split"].tolist() == ["train", "valid", "test", "test"]
+    drawn = table[table["click"] == 0]
+    assert drawn["history"].tolist() == clicked["history"].tolist()
+    for user, item in zip(drawn["user"], drawn["item"], strict=True):
+        assert item not in {7: {1, 2, 3, 4}, 8: {5, 6}}[user]
+        assert 1 <= item <= 9
+    again = next(iter_log(tmp_path / "sequences.parquet", ["item", "split"]))
+    assert again["item"].tolist() == table["item"].tolist()  # the draw is fixed
+    assert list(again) == ["item", "split"]
