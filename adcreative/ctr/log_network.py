@@ -20,7 +20,14 @@ from adcreative.config import build_config
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
-from adcreative.ctr.inputs.small_tables import build_structure, check_places, pack_zeros, read_structure, unpack_zeros
+from adcreative.ctr.inputs.small_tables import (
+    SmallTable,
+    build_structure,
+    check_places,
+    pack_zeros,
+    read_structure,
+    unpack_zeros,
+)
 from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.nn.folding import fold_batch_norms
 from adcreative.errors import ArtifactError, ConfigError
@@ -140,12 +147,20 @@ class LogModel:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {"ctr": np.zeros(0)}
 
     def fold(self) -> LogModel:
-        """Return a copy for serving, equal to rounding: plain tables, batch norm and rows multiplied out, no training forms."""
+        """Return a copy for serving, equal to rounding: batch norm and rows multiplied out, no training forms.
+
+        Small tables and factored layers stay as they are.
+
+        Raises:
+            ArtifactError: a table is still in training.
+        """
         network = LogNetwork(
             self.name, self.encoding.spec, self.config, dim=self.dim, generator=torch.Generator().manual_seed(0)
         )
-        if not all(tables.are_plain for _, tables in find_tables(self.network)):
+        tables = [group.table(name) for _, group in find_tables(self.network) for name in group.sizes]
+        if not all(isinstance(one, nn.Embedding | SmallTable) for one in tables):
             raise ArtifactError("fold the replaced tables first (`EmbeddingTables.fold`), then the model")
+        build_structure(network, read_structure(self.network))
         network.load_state_dict(self.network.state_dict())
         network.eval()
         fold_batch_norms(network.network)

@@ -72,6 +72,19 @@ def test_what_is_written_loads_scores_and_is_measured(method: str, folder: Path,
             assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "small" / name).read_bytes()
 
 
+def test_a_small_model_is_explained_folded_and_exported(folder: Path, tmp_path: Path) -> None:
+    """The log's network is plain, so every kind of small table is tried; tables of low rank and factored layers too."""
+    shrink(folder, tmp_path / "small", "values,hash,low-rank")
+    model = LogModel.load(tmp_path / "small")
+    rows = model.encoding.encode(pd.read_parquet(folder / "log.parquet")[:300])
+    np.testing.assert_allclose(model.fold().predict(rows)["ctr"], model.predict(rows)["ctr"], rtol=1e-5, atol=1e-6)
+    assert read_structure(model.fold().network) == read_structure(model.network)
+    pipeline.explain_log(folder / "log.parquet", tmp_path / "why", model=tmp_path / "small")
+    assert (tmp_path / "why" / "explanation.json").is_file()
+    exported = pipeline.export_model(tmp_path / "small", tmp_path / "small.onnx")
+    assert exported.difference < 1e-5
+
+
 def test_one_seed_gives_one_model(folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         shrink(folder, tmp_path / name, "values,low-rank", seed=3)
