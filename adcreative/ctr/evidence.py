@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from adcreative.creative import Creative
+from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.errors import ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
 
@@ -121,6 +122,14 @@ def render_evidence(
         verb = "was" if len(unseen) == 1 else "were"
         parts.append(f"{_join(unseen)} {verb} not in the training data, so trust the order more than the level")
     return "; ".join(parts) + "."
+
+
+def note_foreign_words(said: str, creative: Creative) -> str:
+    """Return a sentence of evidence that also names the language of the words, where an English model does not know it."""
+    language = detect_language(" ".join(part for part in (creative.headline, creative.body) if part))
+    if language in ("", "en"):
+        return said
+    return f"{said.removesuffix('.')}; the words are in {LANGUAGES[language]}, and what it knows of words is English."
 
 
 def grade_row(

@@ -35,6 +35,7 @@ from adcreative.report.search_plots import SearchPlots, plot_search
 from adcreative.report.sizes import SizeCard, list_sizes
 from adcreative.report.summary import calibration_sentence, summarise
 
+TITLE, TITLE_UNTESTED = "What the edits are expected to do", "Versions that are worth a test"
 MAX_CARDS = 100
 MAX_TABLE_ROWS = 2000
 STATUS_ORDER = {"edited": 0, "kept": 1, "failed": 2}
@@ -123,7 +124,7 @@ def write_report(
     best = heapq.nsmallest(MAX_TABLE_ROWS, results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
     script = read_part("report.js")
     values = {
-        "title": str(settings.get("title") or "What the edits are expected to do"),
+        "title": str(settings.get("title") or (TITLE_UNTESTED if summary.num_without_rates else TITLE)),
         "written": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         "summary": summary,
         "best_pairs": _best_pairs(best, calibration, Path(image_dir)),

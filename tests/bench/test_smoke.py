@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import descriptions, lines, openers, uplift
+from tests.bench import account, descriptions, lines, openers, transfer, uplift
 
 HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
@@ -43,6 +44,15 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     with pytest.raises(SystemExit, match="2"):
         bench.main()
     assert "no figures are named speed; known: start, scoring" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [account, transfer])
+def test_small_benches_print_their_figures(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "--tiny"])
+    module.main()
+    assert len(json.loads(capsys.readouterr().out)) >= 2
 
 
 @pytest.mark.parametrize("options", [["--num", "1"], ["--curve", "1"]])

@@ -6,9 +6,12 @@ import json
 
 import pytest
 
+from adcreative.creative import Creative
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
+from adcreative.features.batch import CreativeFeatures
 from adcreative.features.extraction import hash_of
+from adcreative.verbs.loading import load_model
 from stylegan.faces import analysis
 
 ROLES = ("predictor", "judge", "auditor")
@@ -25,3 +28,12 @@ def test_hash_of_the_face_networks_does_not_depend_on_where_packages_lie(monkeyp
     before = load_face_analyzer().content_hash
     monkeypatch.setattr(analysis, "F", json, raising=False)
     assert load_face_analyzer().content_hash == before
+
+
+def test_evidence_says_when_the_words_are_in_a_language_that_it_does_not_know() -> None:
+    model = load_model(None).predictor
+    german = Creative(headline="Günstige Schuhe für den Winter", description="Jetzt bestellen und sparen")
+    english = Creative(headline="Warm shoes for a cold winter", description="Order today and save")
+    said, plain = (model.evidence_for(one, CreativeFeatures()) for one in (german, english))
+    assert said.endswith("; the words are in German, and what it knows of words is English.")
+    assert "English" not in plain
