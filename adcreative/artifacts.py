@@ -26,6 +26,7 @@ from safetensors.numpy import save as pack_tensors
 from adcreative.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+MAX_NAME_BYTES = 230  # of the tensors file; file systems take 255
 
 
 @dataclass(frozen=True)
@@ -239,8 +240,9 @@ def _parse_manifest(path: Path, payload: bytes) -> dict[str, Any]:
 
 def _file_name(path: Path, manifest: Mapping[str, Any]) -> str:
     name = manifest.get("file")
-    if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
-        raise ArtifactError(f"{path} names the tensors file {name!r}; a plain name ending in .safetensors is needed")
+    is_plain = isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name and name.isprintable()
+    if not isinstance(name, str) or not is_plain or len(name.encode()) > MAX_NAME_BYTES:
+        raise ArtifactError(f"{path} names the tensors file {str(name)[:80]!r}; a plain name ending in .safetensors is needed")
     return name
 
 

@@ -128,7 +128,9 @@ def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/x.safetensors", "model.pkl", 3])
+@pytest.mark.parametrize(
+    "name", ["../model.safetensors", "/etc/x.safetensors", "model.pkl", 3, "{" * 300 + ".safetensors", "\ud800.safetensors"]
+)
 def test_the_manifest_cannot_point_elsewhere(tmp_path: Path, name: object) -> None:
     save(tmp_path)
     change_manifest(tmp_path, file=name)

@@ -314,7 +314,9 @@ def _judge(ranks: list[FeatureRank], noise_line: float) -> list[FeatureRank]:
     alone, line = {one.column: one.score for one in ranks}, max(noise_line, 0.0)
     judged = []
     for one in ranks:
-        least = line + max((alone.get(part, 0.0) for part in one.column.split(" AND ")), default=0.0) * (" AND " in one.column)
+        least, parts = line, one.column.split(" AND ")
+        if len(parts) == 2:
+            least += max(alone.get(part, 0.0) for part in parts) + MIN_DEVIATIONS * one.deviation
         is_clear = one.information - one.by_chance > MIN_DEVIATIONS * one.deviation
         judged.append(replace(one, says_something=not one.is_noise and one.score > least and is_clear))
     return sorted(judged, key=lambda one: (-one.score, one.column))

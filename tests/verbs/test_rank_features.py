@@ -82,6 +82,8 @@ def test_a_pair_is_found_together_and_not_apart(shuffled: Any, tmp_path: Path) -
     assert found["a AND b"].score > 0.03
     assert found["a AND b"].says_something
     assert not found["a"].says_something
+    assert found["strong AND missing"].score > 0.03
+    assert not found["strong AND missing"].says_something  # no more than "strong" alone
     assert not any(" AND " in one.column for one in ranked(planted(2000), tmp_path, order=1).ranks)
 
 
