@@ -92,7 +92,11 @@ def test_ends_by_the_budget_are_not_the_ads_own() -> None:
     cut = rows[rows.time < dark]
     later = rows[(rows.time >= dark)].head(30).assign(impressions=10, clicks=0)
     found = read_lifetimes(pd.concat([cut, later]), "log")
-    assert found.ended.sum() < plain.ended.sum()
+    last = found.start + found.duration - 1
+    on_the_eve = last == date.fromisoformat(dark).toordinal() - 1
+    assert on_the_eve.sum() > 5
+    assert not found.ended[on_the_eve].any()
+    assert found.ended[last < last[on_the_eve][0]].all()
     assert "fell by half or more" in found.screens[0]
     reasons = dict.fromkeys(plain.names, "Budget")
     assert read_lifetimes(rows, "log", reasons).ended.sum() == 0

@@ -51,6 +51,9 @@ def test_contexts_that_click_more_are_not_taken_for_better_creatives() -> None:
     posterior = fit_posterior(shown * rates, shown)
     assert (shown * rates).sum(axis=1)[0] > 2 * (shown * rates).sum(axis=1)[1]
     assert (posterior.mean[1] > posterior.mean[0]).all()
+    new = fit_posterior(np.vstack([shown * rates, [450, 0]]), np.vstack([shown, [10_000, 0]])).mean[2]
+    assert new[0] == pytest.approx(0.045, rel=0.1)
+    assert new[1] == pytest.approx(0.009, rel=0.3)  # never shown there: its own rate at that context's level
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
