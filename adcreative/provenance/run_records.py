@@ -120,6 +120,8 @@ def _read_row(line: bytes, where: str) -> dict[str, Any]:
 def _parse(content: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(content)
+        if b"\\u" in content or b"\xed" in content:  # half of a letter, which no file name and no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise CatalogError(f"{where} is damaged ({str(error)[:100]}). Restore the file, or run optimize again.") from error
     if not isinstance(value, dict):

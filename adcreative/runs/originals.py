@@ -37,7 +37,7 @@ def find_originals(settings: Mapping[str, Any], rows: Iterable[Mapping[str, Any]
 
 def find_data(settings: Mapping[str, Any]) -> Path | None:
     """Return where the data of a run lie, when they are still there."""
-    return next((path for path in _paths(settings) if path.exists()), None)
+    return next(iter(_paths(settings)), None)
 
 
 def names_with_consent(settings: Mapping[str, Any], consent_id: str) -> set[Names]:
@@ -59,7 +59,8 @@ def names_with_consent(settings: Mapping[str, Any], consent_id: str) -> set[Name
 
 
 def _paths(settings: Mapping[str, Any]) -> list[Path]:
-    return [Path(settings[name]) for name in ("data", "images") if isinstance(settings.get(name), str) and settings[name]]
+    named = [settings[name] for name in ("data", "images") if isinstance(settings.get(name), str) and settings[name]]
+    return [Path(name) for name in named if os.path.exists(name)]
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

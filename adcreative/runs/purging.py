@@ -319,6 +319,7 @@ def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # half of a letter is no name
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

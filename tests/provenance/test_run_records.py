@@ -82,7 +82,8 @@ def test_a_package_keeps_no_path_and_its_ids(make: Callable[..., Path], tmp_path
 @pytest.mark.parametrize(
     "line",
     [b"{", b"[]", b"null", b'{"row": 1}', b'{"row": "1", "status": "edited"}', b'{"row": 1, "status": "sold"}', b"\xff\xfe",
-     b'{"row": 1, "status": "edited", "edits": [1]}', b'{"row": 1, "status": "kept", "file_name": 7}', b"[" * 100_000],
+     b'{"row": 1, "status": "edited", "edits": [1]}', b'{"row": 1, "status": "kept", "file_name": 7}', b"[" * 100_000,
+     b'{"row": 1, "status": "kept", "file_name": "\\ud800.png"}', b'{"row": 1, "status": "kept", "reason": "\xed\xa0\x80"}'],
 )  # fmt: skip
 def test_a_damaged_line_is_named(make: Callable[..., Path], line: bytes) -> None:
     run = make()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from adcreative import pipeline
 from adcreative.cli.app import app
 from adcreative.creative import EditResult
+from adcreative.errors import ConfigError
 from adcreative.provenance.approval import note_event
 from adcreative.runs.log import RunLog
 
@@ -155,3 +156,15 @@ def test_an_audit_trail_from_elsewhere_deletes_no_pictures(run: Path, tmp_path: 
     for summary in (pipeline.purge(run, consent_id="c-ada"), pipeline.purge(run)):
         assert (holiday / "ad1.png").exists()
         assert any("none of the run's pictures" in one for one in summary.left)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "\\ud800", "/dev/zero"])
+def test_settings_that_name_no_place_stop_no_purge(run: Path, name: str) -> None:
+    (run / "results.run.json").write_text('{"verb": "optimize", "seed": 0, "data": "%s"}' % name)  # noqa: UP031
+    if name == "\\ud800":
+        with pytest.raises(ConfigError, match="was not written by optimize"):
+            pipeline.purge(run, consent_id="c-ada")
+        return
+    assert pipeline.purge(run, consent_id="c-ada").num_rows == 1
+    assert pipeline.purge(run, originals=True).removed
+    assert not run.exists()
