@@ -9,6 +9,7 @@ import gradio as gr
 
 from adcreative.report.rendering import read_part
 
+from .handlers.brand import Brands
 from .handlers.consents import Consents
 from .handlers.demo import Demo
 from .handlers.many_ads import Folders
@@ -18,13 +19,13 @@ from .handlers.training import Trainings
 from .handlers.why import Why
 from .handlers.words import Words
 from .html import fragments
-from .html import steps as step_fragments
 from .pages.account import build_account
 from .pages.consent import wire_consent
 from .pages.events import AdEvents, Place, build_why, flat
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
 from .pages.parts import MOVES, RESULTS, Fields, clear_when_mended, find_owner, fragment
+from .pages.settings import build_settings
 from .pages.steps import build_steps, build_words
 from .pages.theme import build_theme
 from .pages.tools import build_tools
@@ -64,8 +65,8 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
                 build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
                 build_account(page, steps, Trainings(handlers=handlers), visitor)
-        with gr.Accordion("Models used here, and their licences", open=False, elem_id="licences"):
-            fragment(step_fragments.weights(getattr(pipeline, "weights", ())))
+            with gr.Tab("Settings", id="settings"):
+                build_settings(Brands(handlers=handlers), visitor, getattr(pipeline, "weights", ()))
         if is_for_agents:
             build_tools(page, handlers, steps)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)

@@ -446,6 +446,6 @@ def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path
     for name in ("Headline", "Score it", "Improve it", "nobody real", "More about the ad", "Fine tuning", "Quick look",
                  "Download as a draft", "Use version", "More: all versions", "Use my own words", "Why? Show",
                  "new words say", "European Union", "I have read", "Campaign", "Plan the test", "Many ads",
-                 "Models used here", "Approved by", "Approve this version", "File for a platform", "Pack everything",
+                 "Settings", "Approved by", "Approve this version", "File for a platform", "Pack everything",
                  "Delete my ad"):  # fmt: skip
         assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"

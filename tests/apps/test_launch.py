@@ -65,6 +65,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness",
                      "brief", "avoid", "brand_kit_path", "changes", "usual_rate_percent", "visitor"],
         "/read_words": [*form, "visitor"],
+        "/save_brand": ["name", "tone", "use", "avoid", "disclaimer", "visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
         "/choose": ["choice", "visitor"],

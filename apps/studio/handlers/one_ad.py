@@ -78,6 +78,7 @@ class Handlers:
     seat: ModelSeat = field(default_factory=ModelSeat)
     outcomes: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Studio] = field(default_factory=dict)  # of owners who trained on their own results
+    kits: dict[str, Path] = field(default_factory=dict)  # brand kits that were written in the page
     consent_files: dict[str, Path] = field(default_factory=dict)  # of owners who added records of their own
     desk: Desk = field(default_factory=Desk)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
@@ -199,6 +200,7 @@ class Handlers:
         """Search an edit; yield the screen at each change. Closing the generator leaves the search running for `resume`."""
         try:
             creative = with_consent(build_creative(form), wish)
+            wish = wish if wish.brand_kit else replace(wish, brand_kit=self.kits.get(owner))
             options = search_options(creative, wish, self.studio.direction_names)
             self._check_consent(owner, creative, wish)
             picture(creative)  # refused here and now; a search that waits holds no pixels
@@ -336,8 +338,7 @@ class Handlers:
             "headline": (headline or "").strip()[:MAX_TEXT_CHARS],
             "description": (description or "").strip()[:MAX_TEXT_CHARS],
         }
-        studio, screen = self.studio_of(owner), self.find_screen(owner) or Screen()
-        usual = screen.wish.usual_rate
+        studio, usual = self.studio_of(owner), (self.find_screen(owner) or Screen()).wish.usual_rate
         return self._replace(
             owner, lambda outcome: studio.reword_one(creative, outcome, **words, is_forced=True, usual_rate=usual)
         )
