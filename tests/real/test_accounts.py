@@ -159,7 +159,7 @@ def test_segments_without_words_beat_the_script() -> None:
     assert ours.spearman.mean() - plainly.spearman.mean() >= 0.01
     assert ours.gain.mean() > plainly.gain.mean()
     assert ours.level.between(0.8, 1.25).all()
-    assert 0.86 <= np.mean([row["coverage"] for row in rows]) <= 0.97  # 0.956: too wide where ads have a dozen clicks
+    assert 0.86 <= np.mean([row["coverage"] for row in rows]) <= 0.94  # its counts vary less than chance lets expect
 
 
 def _as_creative(row: dict[str, Any]) -> Creative:
