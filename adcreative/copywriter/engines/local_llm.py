@@ -2,7 +2,7 @@
 
 The model is loaded when the first line is wanted. A larger model writes: one batch for all lines of a kind, ordered by how
 likely the model finds them and how much they are about the brief. The embedded one of 135 million parameters does not: read
-line by line, three of four lines of its own could not run (docs/measured.md). It judges instead, and orders the lines that
+line by line, seven of eight lines of its own could not run (docs/measured.md). It judges instead, and orders the lines that
 `template` puts together from the ad's own phrases by how likely each is after the ad.
 """
 
