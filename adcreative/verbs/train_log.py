@@ -160,8 +160,9 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
         if unknown:
             raise ConfigError(f'{path} has no section "{unknown[0]}". {did_you_mean(unknown[0], SECTIONS)}')
     chosen = {} if path is None else sections.get("training", {})
+    defaults = {**OF_LOGS, "starts_at_base_rate": True}
     training = load_config(
-        TrainConfig, path, {name: value for name, value in OF_LOGS.items() if name not in chosen}, section="training"
+        TrainConfig, path, {name: value for name, value in defaults.items() if name not in chosen}, section="training"
     )
     return (
         load_config(network_config, path, section="network"), training, load_config(InputsConfig, path, section="inputs")

@@ -70,6 +70,17 @@ def test_the_folded_form_gives_the_same_logits(name: str) -> None:
     assert not has_norms or name == "qin"  # whose layers keep theirs beside the folded ones
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_untrained_network_can_start_at_the_base_rate(name: str) -> None:
+    encoding = built(name)[0].encoding
+    network = LogNetwork(name, encoding.spec, CONFIGS[name], dim=4, generator=torch.Generator().manual_seed(0)).eval()
+    network.network.start_at(-5.0)  # type: ignore[operator]
+    with torch.no_grad():
+        logits = network(build_batch(draw_rows(encoding, 40, rng=np.random.default_rng(2))))
+    clicks = logits if logits.ndim == 1 else logits[:, 0]
+    assert float(clicks.mean()) == pytest.approx(-5.0, abs=1.0)  # numbers and histories move it a little
+
+
 def test_replaced_tables_must_be_folded_first() -> None:
     model, _ = built("dnn")
 

@@ -327,3 +327,22 @@ def test_domains_that_act_alike_are_named_nearest_first(tmp_path: Path) -> None:
     assert shown["alike"][0]["rates_apart"] < 0.5 * shown["alike"][1]["rates_apart"]
     assert shown["clusters"]["(unknown)"] == 0.0
     assert shown["evenness"] > 0.7
+
+
+def test_rare_clicks_keep_their_level_from_the_start(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = make_log(6000)
+    table = table.assign(click=(rng.random(6000) < 0.01).astype(int), conversion=0)
+    table.to_parquet(tmp_path / "log.parquet")
+    (tmp_path / "schema.toml").write_text('label = "click"\ncategorical = ["style"]\n')
+    levels = []
+    for number, chosen in enumerate(("", "starts_at_base_rate = false\n")):
+        (tmp_path / "s.toml").write_text(f"[training]\nmax_epochs = 2\nbatch_size = 1024\n{chosen}")
+        pipeline.train_log(
+            tmp_path / "log.parquet", tmp_path / f"model-{number}", schema=tmp_path / "schema.toml", network="linear",
+            settings=tmp_path / "s.toml",
+        )  # fmt: skip
+        model = LogModel.load(tmp_path / f"model-{number}")
+        levels.append(float(model.predict(model.encoding.encode(table))["ctr"].mean() / table["click"].mean()))
+    assert levels[0] == pytest.approx(1.0, abs=0.1)
+    assert levels[1] > 10.0

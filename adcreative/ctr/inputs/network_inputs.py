@@ -7,6 +7,7 @@ numbers are those of a target), U distinct history items, H width of a network's
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -83,6 +84,18 @@ class Network(nn.Module):
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         raise NotImplementedError
+
+    def output_bias(self) -> nn.Parameter | None:
+        """Return the bias of the last layer, that of the clicks; None where it has none."""
+        last: Any = getattr(self, "head", self)
+        found: nn.Parameter | None = last.bias
+        return found
+
+    def start_at(self, log_odds: float) -> None:
+        """Let the untrained network predict about this level; where clicks are rare, few steps would not bring it there."""
+        bias = self.output_bias()
+        if bias is not None:
+            nn.init.constant_(bias, log_odds)
 
     def fold(self) -> None:
         """Switch to eval mode and to the form for serving, where the network has one; `train()` switches back."""

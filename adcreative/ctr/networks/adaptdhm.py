@@ -137,6 +137,10 @@ class AdaptDHM(Network):
         super().train(mode)
         return self
 
+    def output_bias(self) -> nn.Parameter | None:
+        found: nn.Parameter = self.layers[-1].shared.bias  # type: ignore[assignment, union-attr]
+        return found
+
     def route(self, inputs: NetworkInputs) -> Tensor:
         """Return the cluster or domain of each row, [B] int64.
 

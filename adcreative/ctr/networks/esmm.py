@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
@@ -49,6 +49,9 @@ class ESMM(Network):
         self.ctr_head, self.cvr_head = (
             build_head(self.ctr_tower.out_dim, starts_at_zero=False, generator=generator) for _ in range(2)
         )
+
+    def output_bias(self) -> nn.Parameter | None:
+        return self.ctr_head.bias
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B, 2]: of the click, and of the conversion after one."""

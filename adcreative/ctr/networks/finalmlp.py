@@ -122,6 +122,9 @@ class FinalMLP(Network):
             for weight in self.fusion.parameters():
                 nn.init.zeros_(weight)
 
+    def output_bias(self) -> nn.Parameter | None:
+        return self.fusion.first.bias
+
     def gate_values(self, inputs: NetworkInputs) -> tuple[Tensor, Tensor] | None:
         """Return both gates [B, F, D] (B = 1 where no context is read), 0..2 each; None without gates."""
         if self.gates is None:

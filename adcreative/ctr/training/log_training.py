@@ -6,6 +6,7 @@ Knows no command and writes no model; the caller saves what comes back.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +20,7 @@ import torch
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
+from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.log_network import KIND, LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.esmm import ESMM
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
@@ -60,11 +62,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedLog:
-    """A log with what was fitted to its training rows. num_rows: by role."""
+    """A log with what was fitted to its training rows. num_rows: by role. click_rate: of the training rows."""
 
     files: Mapping[str, LogFile]
     encoding: LogEncoding
     num_rows: Mapping[str, int]
+    click_rate: float = 0.5
 
     def open(self) -> LogSource:
         """Return the training and validation rows."""
@@ -109,11 +112,13 @@ def encode_log(
     Raises:
         TrainingError: as `log_encoding.fit_encoding`, a column tells clicks by itself, or a role has no row.
     """
-    num_rows = {"train": 0}
+    num_rows, num_clicks = {"train": 0}, 0.0
 
     def counted() -> Iterator[pd.DataFrame]:
+        nonlocal num_clicks
         for table in files["train"].tables():
             num_rows["train"] += len(table)
+            num_clicks += float(pd.to_numeric(table[files["train"].schema.label], errors="coerce").sum())
             progress("reading the log", num_rows["train"], num_rows["train"])
             yield table
 
@@ -128,7 +133,7 @@ def encode_log(
         raise TrainingError(f"{where}: {leaks[0]}")
     if crossed:
         encoding = fit_crossed(encoding, map(encoding.encode, files["train"].tables()))
-    return EncodedLog(files=files, encoding=encoding, num_rows=num_rows)
+    return EncodedLog(files=files, encoding=encoding, num_rows=num_rows, click_rate=num_clicks / num_rows["train"])
 
 
 def train_network(
@@ -170,6 +175,9 @@ def _fit(
     dim = settings.inputs.embedding_dim
     _check_memory(log.encoding, settings.entry.embedding_dim or dim)
     network = LogNetwork(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
+    if settings.training.starts_at_base_rate:
+        own: Network = network.network
+        own.start_at(math.log(log.click_rate / (1 - log.click_rate)))  # there are rows of both classes
     notes = {
         "network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)
     }  # fmt: skip

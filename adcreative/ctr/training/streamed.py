@@ -75,6 +75,7 @@ class TrainConfig:
 
     embedding_regularizer r adds r / 2 * (sum of squares of all embedding weights) to the loss of every step, whole tables.
     batch_aware_regularizer: DIN's, on the rows that a batch looks up only, for networks on logs (`LogNetwork`).
+    starts_at_base_rate: networks on logs start at the click rate of the training rows; else at one half, as FuxiCTR's do.
     After an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
     min_learning_rate); after `patience` such epochs in a row training ends. The best epoch's weights are kept.
     Source:
@@ -85,6 +86,7 @@ class TrainConfig:
     batch_size: int = 8192
     embedding_regularizer: float = 2e-4
     batch_aware_regularizer: float = 0.0
+    starts_at_base_rate: bool = False
     factor: float = 0.5
     min_learning_rate: float = 1e-6
     min_gain: float = 1e-6
