@@ -82,7 +82,12 @@ def read_event_log(path: Path) -> EventLog:
         return build_event_log(read_finn_slates(path), str(path))
     if path.suffix.casefold() in (".xlsx", ".xls"):
         return build_event_log(_read_export(path), str(path))
-    table = pd.concat([*iter_log(path)] or [pd.DataFrame()], ignore_index=True)
+    try:
+        table = pd.concat([*iter_log(path)] or [pd.DataFrame()], ignore_index=True)
+    except CatalogError:
+        if not path.is_file() or path.suffix.casefold() not in (".csv", ".tsv", ".txt"):
+            raise
+        return build_event_log(_read_export(path), str(path))  # UTF-16, a preamble, semicolons: as platforms write them
     table = add_open_bandit_context(table)
     known = {str(name).strip().casefold() for name in table.columns}
     if not (known & set(ALIASES["creative"]) and known & set(ALIASES["clicks"])) and path.is_file():

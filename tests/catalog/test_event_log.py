@@ -66,6 +66,18 @@ def test_an_export_of_a_platform_is_a_log(tmp_path: Path) -> None:
     assert log.num_days == 2
 
 
+def test_an_export_in_utf_16_with_a_preamble_is_a_log(tmp_path: Path) -> None:
+    lines = [
+        "Ad report",
+        "1 March 2026 - 2 March 2026",
+        "Ad name\tImpressions\tClicks",
+        "Spring 1\t1,000\t12",
+        "Spring 2\t900\t7",
+    ]
+    (tmp_path / "export.csv").write_bytes("\n".join(lines).encode("utf-16"))
+    assert read_event_log(tmp_path / "export.csv").rows.clicks.tolist() == [12, 7]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

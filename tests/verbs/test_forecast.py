@@ -80,6 +80,16 @@ def test_small_accounts_get_the_trend_alone(tmp_path: Path) -> None:
     assert not any("Steady" in line for line in summary.lines)
 
 
+def test_ads_of_one_day_each_say_nothing_of_lifetimes(tmp_path: Path) -> None:
+    rows = [
+        {"ad_name": f"Ad {n}", "day": (START + timedelta(n % 30)).isoformat(), "impressions": 900, "clicks": 9}
+        for n in range(200)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "daily.csv", index=False)
+    summary = pipeline.forecast(tmp_path / "daily.csv", tmp_path / "forecast.csv")
+    assert any("different numbers of days" in warning and "the trend alone" in warning for warning in summary.warnings)
+
+
 def log_rows(*, reasons: bool = False) -> pd.DataFrame:
     days = plant_days(60).rename(columns={"ad_name": "creative", "day": "time"})
     return days.assign(context="feed")

@@ -19,7 +19,7 @@ from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.survival import concordance, kaplan_meier
 
 SHORT_DAYS = 10.0
-MIN_ADS, MIN_ENDED = 80, 40
+MIN_ADS, MIN_ENDED, MIN_LENGTHS = 80, 40, 5
 HELD_OUT_PART = 4
 FOREST_ADS = 1500
 HORIZON = 365
@@ -79,13 +79,18 @@ def fit_wear_out(
     Args:
         features: [N, K] known when the forecast is made. groups: [N] families, which are left out as wholes.
     Raises:
-        TrainingError: too few ads, or too few that ended. ConfigError: scikit-survival is not installed.
+        TrainingError: too few ads, too few that ended, or all ended at nearly the same age. ConfigError: scikit-survival is
+            not installed.
     """
     num_ended = int(lives.ended.sum())
     if len(lives.names) < MIN_ADS or num_ended < MIN_ENDED:
         raise TrainingError(
             f"{len(lives.names)} ads, {num_ended} of which ended, are too few to learn lifetimes from; "
             f"{MIN_ADS} and {MIN_ENDED} are needed"
+        )
+    if len(np.unique(lives.duration[lives.ended])) < MIN_LENGTHS:
+        raise TrainingError(
+            f"the ads that ended lived for fewer than {MIN_LENGTHS} different numbers of days; nothing can be told"
         )
     cox_of, forest_of = _estimators()
     families = np.random.default_rng(seed).permutation(np.unique(groups))
