@@ -1,96 +1,72 @@
-"""Draw the picture of the README from the shipped face model and a run of the demo.
+"""Draw the picture of the README from a run of the demo: ads before and after, with what three models expect of each.
 
-    python -m adcreative.release.readme_picture demo/ --row 1 --out data/readme.png
-
-Above: a public-domain portrait before and after one face edit at the end of the offered range, and where pixels changed. Below:
-the words of one edited ad, before and after, and the rates that the three models expect of both.
+python -m adcreative.release.readme_picture demo/ --rows 2 3 10 --out data/readme.png
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-OLD, NEW, QUIET = "#b3423f", "#0b6e5f", "#6b6f76"
-
-
-def open_mouth() -> tuple[np.ndarray, np.ndarray]:
-    """Return a public-domain portrait [H, W, 3] uint8 and the same with the mouth opened by two deviations."""
-    from skimage import data
-
-    from adcreative.encoders.weights import embedded_dir
-    from stylegan import DirectionSet, FaceAnalyzer, FaceCodec, FaceEditSession, load_face_model
-
-    photo_u8, analyzer = np.ascontiguousarray(data.astronaut()[:280, 90:370]), FaceAnalyzer()
-    codec, directions = FaceCodec(load_face_model(embedded_dir("faces"))), DirectionSet.load(embedded_dir("directions"))
-    session = FaceEditSession(photo_u8, analyzer.analyze(photo_u8), codec, directions, analyzer)
-    return photo_u8, session.compose(session.strengths(mouth_open=2.0))
+INK, GAIN, QUIET = "#1c1b22", "#0b6e5f", "#6b6f76"
+HEIGHT_PX = 520  # of each picture in the sheet
 
 
-def draw(before_u8: np.ndarray, after_u8: np.ndarray, row: dict[str, Any], out: Path) -> None:
-    """Write the picture.
+def read_pair(run: Path, row: dict[str, Any]) -> np.ndarray:
+    """Return the pictures before and after an edit side by side [HEIGHT_PX, W, 3] uint8."""
+    pictures = []
+    for path in (run / "creatives" / row["file_name"], run / row["edited_image"]):
+        with Image.open(path) as image:
+            pictures.append(np.asarray(image.convert("RGB").resize((round(image.width * HEIGHT_PX / image.height), HEIGHT_PX))))
+    gap = np.full((HEIGHT_PX, 14, 3), 255, np.uint8)
+    return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
 
-    Args:
-        before_u8, after_u8: [H, W, 3], the same photo before and after.
-        row: a row of results.jsonl with status "edited".
-    """
+
+def gains(row: dict[str, Any]) -> str:
+    """Return the change of the click rate as each of the three models expects it."""
+    changes = [row[f"ctr_edited{name}"] / row[f"ctr_original{name}"] - 1 for name in ("", "_judge", "_auditor")]
+    return "three models expect " + ", ".join(f"{change:+.0%}" for change in changes)
+
+
+def draw(run: Path, rows: Sequence[dict[str, Any]], out: Path) -> None:
+    """Write the picture: each edited row of results.jsonl before (left) and after (right), with its expected gain."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    changed = np.abs(before_u8.astype(int) - after_u8).sum(axis=2)
-    figure = plt.figure(figsize=(9.6, 5.6), dpi=110)
-    grid = figure.add_gridspec(
-        2, 3, height_ratios=(1.75, 1), hspace=0.12, wspace=0.06, left=0.03, right=0.97, top=0.93, bottom=0.08
+    pairs = [read_pair(run, row) for row in rows]
+    figure, places = plt.subplots(
+        1, len(pairs), figsize=(11.6, 3.5), dpi=110, width_ratios=[pair.shape[1] for pair in pairs], squeeze=False
     )
-    pictures = (
-        ("Photo", before_u8), ("Mouth opened", after_u8), ("What changed, pixel by pixel", changed)
-    )  # fmt: skip
-    for place, (title, picture) in enumerate(pictures):
-        axes = figure.add_subplot(grid[0, place])
-        axes.imshow(picture, cmap="magma" if picture.ndim == 2 else None)
-        axes.set_title(title, fontsize=10)
+    for axes, pair, row in zip(places[0], pairs, rows, strict=True):
+        axes.imshow(pair, interpolation="lanczos")
         axes.set_axis_off()
-    words = figure.add_subplot(grid[1, :2])
-    words.set_axis_off()
-    for height, text, colour in ((0.78, row["headline_original"], OLD), (0.48, row["headline_edited"], NEW)):
-        words.text(0.0, height, text, fontsize=13, color=colour, weight="bold" if colour == NEW else "normal")
-    words.text(0.0, 0.2, "Words of an ad of the demo, before and after; rates by three models,", fontsize=9, color=QUIET)
-    words.text(0.0, 0.05, "the third of which had no part in the choice", fontsize=9, color=QUIET)
-    rates = figure.add_subplot(grid[1, 2])
-    models = ("predictor", "judge", "auditor")
-    for place, suffix in enumerate(("", "_judge", "_auditor")):
-        low, high = 100 * row[f"ctr_original{suffix}"], 100 * row[f"ctr_edited{suffix}"]
-        rates.plot((low, high), (-place, -place), color=NEW, linewidth=2, alpha=0.5)
-        rates.plot(low, -place, "o", color=OLD)
-        rates.plot(high, -place, "o", color=NEW)
-        rates.annotate(f"{high / low - 1:+.0%}", (high, -place), xytext=(8, -3), textcoords="offset points", fontsize=9)
-    rates.set_yticks([0, -1, -2], models, fontsize=9)
-    rates.set_ylim(-2.6, 0.6)
-    rates.margins(x=0.35)
-    rates.set_xlabel("expected clicks, % of impressions", fontsize=8, color=QUIET)
-    rates.tick_params(axis="x", labelsize=8)
-    for side in ("top", "right", "left"):
-        rates.spines[side].set_visible(False)
-    figure.savefig(out)
+        axes.set_title(f"{row['ad_name']}, before and after", fontsize=10, color=INK, loc="left")
+        axes.text(0, -0.05, gains(row), fontsize=9, color=GAIN, transform=axes.transAxes, va="top")
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.07, wspace=0.05)
+    figure.savefig(out, bbox_inches="tight", pad_inches=0.06)
     plt.close(figure)
 
 
 def main() -> None:
     """Draw from a run folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="folder that demo or optimize wrote")
-    parser.add_argument("--row", type=int, default=1, help="row of an edited ad")
+    parser.add_argument("run", type=Path, help="folder that demo wrote")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1], help="rows of edited ads")
     parser.add_argument("--out", type=Path, default=Path("data/readme.png"))
     arguments = parser.parse_args()
     lines = (arguments.run / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    (row,) = (row for row in map(json.loads, lines) if row["row"] == arguments.row)
-    draw(*open_mouth(), row, arguments.out)
+    found = {row["row"]: row for row in map(json.loads, lines) if row["status"] == "edited"}
+    if missing := [row for row in arguments.rows if row not in found]:
+        parser.error(f"row {missing[0]} is no edited ad; edited are {sorted(found)}")
+    draw(arguments.run, [found[row] for row in arguments.rows], arguments.out)
 
 
 if __name__ == "__main__":
