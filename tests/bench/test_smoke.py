@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,9 +22,9 @@ HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Benches set threads and a cache of their own."""
-    monkeypatch.setenv("ADCREATIVE_CACHE", "")
+def _as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Benches set threads and a cache of their own; none may lie in the working folder, as an empty path would mean."""
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path))
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
