@@ -151,7 +151,7 @@ class _Draft:
             name = LANGUAGES.get(facts.language, "another language than English")
             self.note(
                 f"the ad is in {name}: its own phrases are put together anew; for new words in {name} give a chat server "
-                "that knows it (--llm http://...)"
+                "that knows it (--llm)"
             )
 
     def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> list[str]:
