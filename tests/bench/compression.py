@@ -7,8 +7,8 @@ Without a log (`make bench BENCH="compression"`) made-up impressions are used. O
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,13 +71,17 @@ def compare(log: Path, schema: Path, settings: str, methods: Sequence[str], fold
         )
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("logs", type=Path, help="folder of frappe-train.parquet and frappe-test.parquet")
+    parser.add_argument("methods", nargs="*", default=list(METHODS), help="what is held against the whole model")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        log, schema = write_frappe(Path(argv[0]), folder)
-        for method, line in compare(log, schema, FRAPPE, argv[1:] or METHODS, folder):
+        log, schema = write_frappe(arguments.logs, folder)
+        for method, line in compare(log, schema, FRAPPE, arguments.methods, folder):
             print(json.dumps({"method": method} | line), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -9,8 +9,8 @@ Printed: AUC of pCVR on clicked held-out rows and of pCTCVR on all, each with it
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 import zlib
 from collections.abc import Sequence
@@ -84,13 +84,17 @@ def compare(log: Path, fields: Sequence[str], folder: Path, seed: int) -> dict[s
     return {name: {key: round(float(one[key]), 4) for key in keep} for name, one in shown.items()}
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
     """Print one line an account and seed."""
-    for name in argv[1:] or ACCOUNTS:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("accounts", type=Path, help="folder of the accounts' tables")
+    parser.add_argument("names", nargs="*", default=list(ACCOUNTS), help=f"of {sorted(ACCOUNTS)}")
+    arguments = parser.parse_args()
+    for name in arguments.names:
         fields, group = ACCOUNTS[name]
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            table = write_log(Path(argv[0]) / f"{name}.csv", fields, group)
+            table = write_log(arguments.accounts / f"{name}.csv", fields, group)
             table.to_parquet(folder / "log.parquet")
             sizes = {"rows": len(table), "clicks": int(table["click"].sum()), "conversions": int(table["conversion"].sum())}
             for seed in range(2):
@@ -99,4 +103,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

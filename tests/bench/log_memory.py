@@ -7,6 +7,7 @@ A linear network for one epoch: what grows with the rows would be reading, count
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
@@ -81,4 +82,6 @@ def log_memory_figures(sizes: Sequence[int] = (100_000, 1_000_000, 10_000_000)) 
 
 
 if __name__ == "__main__":
-    print(json.dumps(log_memory_figures([int(one) for one in sys.argv[1:]] or (100_000, 1_000_000, 10_000_000)), indent=1))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=int, nargs="*", default=[100_000, 1_000_000, 10_000_000], help="sizes of the logs")
+    print(json.dumps(log_memory_figures(parser.parse_args().rows), indent=1))

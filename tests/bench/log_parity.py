@@ -14,13 +14,13 @@ negative are the test rows. No rows are shipped.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -533,15 +533,19 @@ def log_parity_figures(*, num_seeds: int = 3, num_steps: int = 60, num_rows: int
     return figures
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("logs", type=Path, help="folder of the logs")
+    parser.add_argument("names", nargs="*", help=f"of {sorted(PAIRS)}; none: all")
+    parser.add_argument("--tiny", action="store_true", help="one seed and three steps")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    num_seeds, num_steps = (1, 3) if "--tiny" in argv else (3, 60)
-    names = [name for name in argv[1:] if name in PAIRS] or list(PAIRS)
+    num_seeds, num_steps = (1, 3) if arguments.tiny else (3, 60)
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            found = compare(partial(PAIRS[name], Path(argv[0]), Path(folder)), range(num_seeds), num_steps)
+        for name in arguments.names or PAIRS:
+            found = compare(partial(PAIRS[name], arguments.logs, Path(folder)), range(num_seeds), num_steps)
             print(json.dumps({"pair": name, "steps": num_steps} | found), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
