@@ -85,17 +85,16 @@ def optimize(
 
     check_base_rate(base_rate)
     batch = batch or BatchConfig()
-    survey = survey_catalog(Path(data), columns, batch.limit, images=images)
-    if model is None and base_rate is None:
-        base_rate = mean_of_results(survey.reader)
-    job = OptimizeJob(
+    job = OptimizeJob(  # settings are wrong or right before any ad is read
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
         directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
-        brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), base_rate=None if model is not None else base_rate,
-        sizes=parse_ratios(sizes),
+        brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), sizes=parse_ratios(sizes),
         config=fill_config(config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
             risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model),
     )  # fmt: skip
+    survey = survey_catalog(Path(data), columns, batch.limit, images=images)
+    if model is None:
+        job = replace(job, base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
     plan = _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes)
     return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
 
