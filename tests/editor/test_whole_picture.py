@@ -144,6 +144,11 @@ def test_only_buttons_that_platform_and_predictor_know_are_offered() -> None:
     assert offer_buttons(ad(cta="Shop now"), predictor, 0) == ()
 
 
+def test_an_ad_in_another_language_is_offered_no_english_button() -> None:
+    german = ad(headline="Besser schlafen ab heute", description="Weiche Kissen, von Hand genäht.", cta="Jetzt kaufen")
+    assert offer_buttons(replace(german, platform="meta"), Buttons(lambda f: 0.0), 4) == ()
+
+
 @pytest.mark.parametrize(("population_size", "generations"), [(1, 0), (1, 3)])
 def test_tiny_budgets_and_every_face_refused(population_size: int, generations: int) -> None:
     config = replace(QUICK, population_size=population_size, generations=generations, edit_look=True)

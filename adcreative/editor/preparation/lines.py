@@ -14,6 +14,7 @@ from adcreative.editor.preparation.line_crossover import cross_lines
 from adcreative.editor.scoring.uplift import predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.lines import Lines
+from adcreative.encoders.language import detect_language
 from adcreative.errors import CopywriterError, CreativeError
 
 if TYPE_CHECKING:
@@ -78,9 +79,12 @@ def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[st
 def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple[str, ...]:
     """Return the creative's own button and up to num_buttons others that its platform allows; empty when it has none.
 
-    Only buttons that the predictor saw in training are offered: of others it knows nothing.
+    Only buttons that the predictor saw in training are offered: of others it knows nothing. The names of the rule pack are
+    English, so an ad in another language keeps its own.
     """
     if not creative.cta or not num_buttons:
+        return ()
+    if detect_language(f"{creative.headline} {creative.description}") not in ("", "en"):
         return ()
     from adcreative.copywriter.buttons import allowed_buttons
 
