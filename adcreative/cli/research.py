@@ -149,7 +149,7 @@ def export_model(
 ) -> None:
     """Write a network of an impression log as ONNX, held against the model by onnxruntime (extra onnx).
 
-    Example: adcreative export-model model/ --out model.onnx
+    Example: adcreative export-model log-model/ --out model.onnx
     """
     from adcreative import pipeline
 

@@ -88,7 +88,9 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[EditorConfig]:
         return pipeline.RunSummary(path=batch.out, done=0, failed=0)
 
     monkeypatch.setattr("adcreative.verbs.optimize.run_batch", run_batch)
-    monkeypatch.setattr("adcreative.verbs.optimize.survey_catalog", lambda data, *others, **options: SimpleNamespace(data=data))
+    monkeypatch.setattr(
+        "adcreative.verbs.optimize.survey_catalog", lambda data, *others, **options: SimpleNamespace(data=data, reader=())
+    )
     return found
 
 

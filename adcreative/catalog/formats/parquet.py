@@ -29,6 +29,11 @@ class ParquetSource:
                 self._is_read = [not _is_heavy(field.type) for field in schema]
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise CatalogError(f"{path.name} is not a readable parquet file. Export it again.") from error
+        self.warnings = tuple(
+            f'{path.name}: the column "{name[:40]}" holds no plain values and was ignored.'
+            for name, is_read in zip(self.header, self._is_read, strict=True)
+            if not is_read
+        )
         if len(self.header) > _MAX_COLUMNS:
             raise CatalogError(f"{path.name} has more than {_MAX_COLUMNS:,} columns. Keep those that describe the ads.")
 

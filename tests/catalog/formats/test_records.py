@@ -46,7 +46,7 @@ def test_parquet_streams_over_batches_and_ignores_foreign_columns(tmp_path: Path
     assert len(catalog.creatives) == 10_000
     assert catalog.creatives[9_999].row == 10_000
     assert [creative.impressions for creative in catalog.creatives[:4]] == [None, 1, None, 3]
-    assert catalog.warnings == ('ads.parquet: unknown column "picture" was ignored.',)
+    assert catalog.warnings == ('ads.parquet: the column "picture" holds no plain values and was ignored.',)
 
 
 def test_parquet_damaged_behind_its_start_is_refused(tmp_path: Path) -> None:
