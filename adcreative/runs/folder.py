@@ -130,7 +130,9 @@ def _write_original(creative: Creative, directory: Path) -> Path:
     """Write the ad as it was brought, its picture byte for byte, as a catalogue that plan_test and export read."""
     make_private_dir(directory)
     if creative.image_path is not None and creative.file_name:
-        shutil.copyfile(creative.image_path, directory / Path(creative.file_name).name)
+        copy_path = directory / Path(creative.file_name).name
+        shutil.copyfile(creative.image_path, copy_path)
+        copy_path.chmod(0o600)
     columns = [name for name in TEXT_COLUMNS if getattr(creative, name)]
     with (directory / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)

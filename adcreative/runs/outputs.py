@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from adcreative.artifacts import write_atomically
 from adcreative.catalog.metadata import METADATA_NAMES
+from adcreative.catalog.paths import PICTURE_SUFFIXES
 from adcreative.errors import CatalogError, ConfigError
 
 LIST_NAME = ".adcreative.json"
@@ -94,8 +95,9 @@ def _check_place(output: Path) -> None:
 def check_not_read(output: Path, source: Path) -> None:
     """Raise ConfigError when writing `output` would replace or change what is read from `source`."""
     is_same = output.exists() and source.exists() and os.path.samefile(output, source)
-    is_table = source.is_dir() and output.name in METADATA_NAMES and _is_inside(output, source)
-    if is_same or is_table:
+    is_picture = output.suffix.casefold() in PICTURE_SUFFIXES and output.exists()
+    is_part = source.is_dir() and (output.name in METADATA_NAMES or is_picture) and _is_inside(output, source)
+    if is_same or is_part:
         raise ConfigError(f"{output} would be written over, and it is what is read ({source}); choose another name to write")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarsSummary", "benchmark_bars"]
 
+ENVIRONMENT = "environment.json"
 BOARDS = ("board.csv", "board.md", "board.html", "board.json")
 
 
@@ -67,7 +68,7 @@ def benchmark_bars(
     from adcreative.benchmarks.bars.board import render_csv, render_html, render_markdown
     from adcreative.benchmarks.bars.datasets import check_files, find_dataset
     from adcreative.benchmarks.bars.grid import expand, read_grid
-    from adcreative.benchmarks.bars.protocol import Plan, follow
+    from adcreative.benchmarks.bars.protocol import CHOICES, Plan, follow
     from adcreative.benchmarks.bars.trials import TrialJob
 
     dataset, folder = find_dataset(data, files)
@@ -77,12 +78,15 @@ def benchmark_bars(
     )
     outputs = tuple(out / name for name in BOARDS)
     sources = tuple(folder / name for name in dataset.file_names)
-    check_outputs(outputs, sources, restart=restart)
+    environment, choices = (out / ENVIRONMENT,), (out / CHOICES,)
+    check_outputs((*outputs, *environment, *choices), sources, restart=restart)
     check_files(dataset, folder)
-    write_atomically(out / "environment.json", dump_json(_describe_machine(dataset.id), indent=1).encode())
+    with own_outputs(environment, sources, restart=restart):
+        write_atomically(environment[0], dump_json(_describe_machine(dataset.id), indent=1).encode())
     job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and engine == "local" else silent)
     plan = Plan(dataset=dataset, folder=folder, out=out, trials=trials, seeds=range(num_seeds))
-    rows = follow(plan, lambda missing: _apply(job, missing, config, should_stop), progress)
+    with own_outputs(choices, sources, restart=restart):
+        rows = follow(plan, lambda missing: _apply(job, missing, config, should_stop), progress)
     if rows is None:
         return BarsSummary(table="", rows=[], path=out, stopped=True)
     title, facts = f"{dataset.id}: {len(rows)} networks by one protocol", _facts(dataset, len(trials), num_seeds)

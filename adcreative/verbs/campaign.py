@@ -231,8 +231,9 @@ def import_results(
         raise ConfigError("--run and --campaign belong together: the ids of variants are made of both")
     db = Path(db)
     outputs = (db.with_suffix(".csv"), db.with_suffix(".json"))
+    table = () if training is None else (Path(training) / "metadata.parquet",)
     check_not_read(db, Path(results))
-    check_outputs(outputs, (results, columns), restart=restart)
+    check_outputs((*outputs, *table), (results, columns), restart=restart)
     variants = read_variants(Path(run), campaign) if run else ()
     taken = take_results(db, Path(results), variants, columns=columns)
     outcomes = read_outcomes(db)
@@ -252,8 +253,9 @@ def import_results(
             f"{figures.realised_share:.0%} of the predicted uplift came true ({low:.0%} to {high:.0%}); plan-test takes it as "
             f"--realised-share {figures.realised_share:.2f}"
         )
-    if training:
-        lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")
+    if training is not None:
+        with own_outputs(table, (results, columns), restart=restart):
+            lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")
     return CampaignSummary(
         path=db, done=taken.matched, failed=taken.refused, warnings=taken.warnings, lines=tuple(lines)
     )  # fmt: skip

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import MANIFEST, dump_json, write_atomically
-from adcreative.catalog.formats.logs import log_columns
+from adcreative.catalog.formats.logs import list_log_files, log_columns
 from adcreative.catalog.log_schema import check_columns
 from adcreative.config import did_you_mean, load_config, read_sections
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.report.compression import recommend, render_compression
+from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def compress(
         model: a folder that `train` wrote for a log. data: the log it was trained on. method: such as "hash,low-rank".
         budget: share that is to be left, for dims, hash and low-rank. settings: TOML, a section for each method, and [tuning].
     Raises:
-        ConfigError: a method, a setting, the model and the data do not fit, or a budget cannot be met.
+        ConfigError: a method, a setting, the model and the data do not fit, a budget cannot be met, or a report of others is
+            in `out`.
         CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to tell a difference.
         ArtifactError: as `LogModel.load`.
     """
@@ -93,6 +95,8 @@ def compress(
         raise ConfigError(f"{out} is the model that is to be compressed; choose another place")
     if not is_log_model(model):
         raise ConfigError(f"{model} holds no model of an impression log; compress takes what train --schema wrote")
+    outputs, inputs = (out / REPORT, out / PAGE), (*list_log_files(data), model, settings)
+    check_outputs(outputs, inputs, restart=restart)
     from adcreative.ctr.compression.comparison import measure_point
     from adcreative.ctr.compression.registry import METHODS, find_methods
     from adcreative.ctr.compression.rows import open_rows
@@ -114,7 +118,9 @@ def compress(
             points.append(measure_point(name, now, rows.held))
     except StoppedError:
         return CompressSummary(path=out, done=len(points) - 1, stopped=True, seconds=time.monotonic() - started_s)
-    return replace(_write(out, points, rows, model, data), seconds=time.monotonic() - started_s)
+    with own_outputs(outputs, inputs, restart=restart):
+        summary = _write(out, points, rows, model, data)
+    return replace(summary, seconds=time.monotonic() - started_s)
 
 
 def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:

@@ -16,7 +16,7 @@ from adcreative.creative import Creative
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.outputs import own_outputs
+from adcreative.runs.outputs import is_ours, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.optimize import optimize
@@ -29,6 +29,7 @@ __all__ = ["demo", "demo_account", "realised_uplift"]
 
 MARKET_SEED = 0  # a market that no shipped model has seen
 MIN_ACCOUNT = 40
+PLANTED = "planted-truth.json"
 
 
 def demo(
@@ -46,17 +47,25 @@ def demo(
     of the same brands (twelve at most), and `out` itself what `optimize` makes of those. The ads come from a simulated market
     that no shipped model has seen; `seed` draws other ads of it. The truth is read from the final pixels and words after the
     run, written to `out`/truth.json and stated in the report; a real account has no such column. A killed run goes on.
-    """
-    from adcreative.verbs.loading import load_market
 
+    Raises:
+        ConfigError: a file that it would write is there and is not its own.
+    """
     out = Path(out)
     account_dir, creative_dir, model_dir = out / "account", out / "creatives", out / "model"
+    is_new = not (creative_dir / "metadata.csv").exists()
+    written = (account_dir / "metadata.csv", out / "account-truth.json", creative_dir / "metadata.csv", out / PLANTED)
+    if is_new:
+        _check_free(*written)
+    from adcreative.verbs.loading import load_market
+
     market = load_market(MARKET_SEED)
-    if not (creative_dir / "metadata.csv").exists():
-        market.write_account(
-            account_dir, creative_dir, num, num_earlier, seed=2 * seed + 1, truth_path=out / "planted-truth.json",
-            progress=count_stage(progress, "rendering ads"),
-        )  # fmt: skip
+    if is_new:
+        with own_outputs(written, ()):
+            market.write_account(
+                account_dir, creative_dir, num, num_earlier, seed=2 * seed + 1, truth_path=out / PLANTED,
+                progress=count_stage(progress, "rendering ads"),
+            )  # fmt: skip
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
     if not _is_trained(model_dir):
@@ -71,6 +80,14 @@ def demo(
         return {"simulated_market": truth["sentence"]}
 
     return optimize(creative_dir, out, model=model_dir, seed=seed, notes=notes, progress=progress, should_stop=should_stop)
+
+
+def _check_free(*paths: Path) -> None:
+    for path in paths:
+        if path.exists() and not is_ours(path):
+            raise ConfigError(
+                f"{path} is there already and is not, or no longer, what this program wrote; choose another --out"
+            )
 
 
 def _is_trained(model_dir: Path) -> bool:
@@ -94,17 +111,20 @@ def demo_account(
     Raises:
         ConfigError: fewer than 40 creatives, an account is there already, or stopped.
     """
-    from adcreative.market.account import write_account
-    from adcreative.verbs.loading import load_market
-
     out = Path(out)
     if num < MIN_ACCOUNT:
         raise ConfigError(f"an account needs at least {MIN_ACCOUNT} creatives for sixty days, got {num}")
     if (out / "account").exists():
         raise ConfigError(f"{out / 'account'} is there already; choose another --out, or remove it")
+    truth = out / "account-truth.json"
+    _check_free(truth)
     if should_stop():
         raise ConfigError("stopped before anything was made")
-    folder = write_account(load_market(MARKET_SEED), out, num, seed + 1, progress=count_stage(progress, "rendering ads"))
+    from adcreative.market.account import write_account
+    from adcreative.verbs.loading import load_market
+
+    with own_outputs((truth,), ()):
+        folder = write_account(load_market(MARKET_SEED), out, num, seed + 1, progress=count_stage(progress, "rendering ads"))
     names = ", ".join(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
     return CampaignSummary(path=folder, done=num, lines=(f"in it: {names}",))
 

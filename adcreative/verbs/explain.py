@@ -98,11 +98,11 @@ def explain(
         if drawn is not None:
             buffer = io.BytesIO()
             drawn.save(buffer, "PNG")
-            write_atomically(out / "heat.png", buffer.getvalue())
+            write_atomically(out / "heat.png", buffer.getvalue(), is_private=True)
         else:
             (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
         write_atomically(out / "explanation.json", dump_json(explanation, indent=1).encode())
-        write_atomically(out / "explanation.html", page.encode())
+        write_atomically(out / "explanation.html", page.encode(), is_private=True)  # both show people
     return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
 
 

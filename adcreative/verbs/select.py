@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import write_atomically
-from adcreative.catalog.formats.logs import log_columns
+from adcreative.catalog.formats.logs import list_log_files, log_columns
 from adcreative.catalog.log_schema import LogSchema, check_columns, render_schema
 from adcreative.catalog.tables import write_rows
 from adcreative.config import load_config
 from adcreative.errors import ConfigError
-from adcreative.runs.outputs import own_outputs
+from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def select(
     started_s, model, data, out = time.monotonic(), Path(model), Path(data), Path(out)
     if not is_log_model(model):
         raise ConfigError(f"{model} holds no model of an impression log; select takes what train --schema wrote")
+    outputs, inputs = tuple(out / name for name in FILES), (*list_log_files(data), model, settings)
+    check_outputs(outputs, inputs, restart=restart)
     from adcreative.ctr.compression.rows import open_rows
     from adcreative.ctr.compression.tuning import StoppedError, TuneConfig, Work
     from adcreative.ctr.compression.values import ValuesConfig
@@ -98,8 +100,7 @@ def select(
         rows=open_rows(files, found.encoding), seed=seed, progress=progress, should_stop=should_stop,
         tuning=load_config(TuneConfig, settings, {} if settings else {"epochs": 0}, section="tuning"),
     )  # fmt: skip
-    outputs = tuple(out / name for name in FILES)
-    with own_outputs(outputs, (data,), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         try:
             values = _choose_values(found, work, load_config(ValuesConfig, settings, section="values"))
             choices = _choose_pairs(files, seed, progress, should_stop)

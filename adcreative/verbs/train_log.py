@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ __all__ = ["LogSummary", "inspect_log", "train_log"]
 
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
+STATE_FILES = re.compile(r"state\.pt|manifest\.json|model-[0-9a-f]+\.safetensors|\..+")  # and drafts of a killed training
 
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
@@ -106,7 +108,8 @@ def train_log(
         settings: TOML with [inputs], [training] and [network].
         settings: TOML with [inputs], [training] and [network]. restart: a model that stands in `out` is replaced.
     Raises:
-        CatalogError: the log cannot be read, or `out` holds a model. ConfigError: schema, settings, network and log do not fit.
+        CatalogError: the log cannot be read, or `out` holds a model, or `out`/training what no
+            training wrote. ConfigError: schema, settings, network and log do not fit.
         TrainingError: rows that nothing can be learnt from, or a loss that is not finite.
     """
     started_s, log, out = time.monotonic(), Path(log), Path(out)
@@ -114,6 +117,7 @@ def train_log(
         raise CatalogError(f"{out} is a file; the model needs a folder. Choose another place.")
     if (out / MANIFEST).exists() and not restart:
         raise CatalogError(f"{out} holds a model; choose another place, or train it anew with --restart")
+    _list_state(out / STATE_DIR)
     from adcreative.ctr.networks.registry import find_network
     from adcreative.ctr.training.log_training import (
         Settings,
@@ -136,8 +140,32 @@ def train_log(
         return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
     metrics = {role: measure_model(trained.model, file) for role, file in files.items() if role != "train"}
     replace(trained.model, metrics=metrics).save(out)
-    shutil.rmtree(out / STATE_DIR)
+    _remove_state(out / STATE_DIR)
     return LogSummary(path=out, done=encoded.num_rows["train"], metrics=metrics, seconds=time.monotonic() - started_s)
+
+
+def _list_state(folder: Path) -> list[Path]:
+    """Return what a training left in its folder, folders after what is in them.
+
+    Raises:
+        CatalogError: something else is there, which must not be removed with it.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise CatalogError(f"{folder} is a link or a file, which no training wrote; choose another --out")
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, topdown=False):
+        paths = [Path(place, name) for name in (*names, *folders)]
+        for path in paths:
+            is_ours = path == folder / "search" if path.is_dir() else STATE_FILES.fullmatch(path.name)
+            if path.is_symlink() or not is_ours:
+                raise CatalogError(f"{folder} holds {path.relative_to(folder)}, which no training wrote; choose another --out")
+        found += paths
+    return found
+
+
+def _remove_state(folder: Path) -> None:
+    for path in (*_list_state(folder), folder):
+        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.artifacts import MANIFEST, write_atomically
-from adcreative.catalog.formats.logs import iter_log, log_columns
+from adcreative.artifacts import MANIFEST, dump_json, write_atomically
+from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError, TrainingError
@@ -52,13 +52,14 @@ def score_log(
     The columns are row (from 1, over all files) and ctr, cvr, ctcvr. The label is not read. A stopped run leaves no file.
 
     Raises:
-        CatalogError: the log cannot be read, or `out` exists. ConfigError: the log lacks a column that the model reads.
+        CatalogError: the log or a place to write cannot be used. ConfigError: the log lacks a column that the model reads, or
+            `out` is what is read or somebody else's file.
         ArtifactError: as `LogModel.load`.
     """
     from adcreative.ctr.log_network import LogModel
 
     started_s, log, out = time.monotonic(), Path(log), Path(out)
-    _check_free(out, restart)
+    sources = _check_free(out, log, model, restart)
     found = LogModel.load(model)
     columns = _columns_of(found.encoding.schema, log, with_label=False)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,8 @@ def score_log(
                 )
                 num_rows += len(table)
                 progress("scoring rows", num_rows, num_rows)
-        os.replace(partial, out)
+        with own_outputs((out,), sources, restart=restart):
+            os.replace(partial, out)
     finally:
         partial.unlink(missing_ok=True)
     return LogSummary(path=out, done=num_rows, metrics={}, seconds=time.monotonic() - started_s)
@@ -107,7 +109,7 @@ def evaluate_log(
     from adcreative.explain.log_network import describe_network
 
     log, out = Path(log), Path(out)
-    _check_free(out, restart)
+    sources = _check_free(out, log, model, restart)
     found = LogModel.load(model)
     columns = _columns_of(found.encoding.schema, log, with_label=True)
     parts: list[Any] = []
@@ -131,7 +133,8 @@ def evaluate_log(
         **figures, "num_rows": num_rows, "network": found.name, "model_hash": found.content_hash,
         "shown": describe_network(found, join_rows(shown)),
     }  # fmt: skip
-    write_atomically(out, (json.dumps(result, indent=1) + "\n").encode())
+    with own_outputs((out,), sources, restart=restart):
+        write_atomically(out, dump_json(result, indent=1).encode())
     return result
 
 
@@ -169,13 +172,21 @@ def explain_log(
         "fields": rank_fields(found, rows, rng=np.random.default_rng(0)), "shown": describe_network(found, rows),
     }  # fmt: skip
     with own_outputs((path,), (log, model), restart=restart):
-        write_atomically(path, (json.dumps(result, indent=1) + "\n").encode())
+        write_atomically(path, dump_json(result, indent=1).encode())
     return result
 
 
-def _check_free(out: Path, restart: bool) -> None:
-    if out.exists() and not restart:
-        raise CatalogError(f"{out} exists; choose another place, or write it anew with --restart")
+def _check_free(out: Path, log: Path, model: Path, restart: bool) -> tuple[Path, ...]:
+    """Return what is read, which `out` must not replace; nor may it become a part of the log.
+
+    Raises:
+        CatalogError, ConfigError: as `check_outputs`.
+    """
+    sources = (*list_log_files(log), model)
+    check_outputs((out,), sources, restart=restart)
+    if log.is_dir() and out.resolve().parent == log.resolve():
+        raise ConfigError(f"{out} would become a part of the log {log}; choose another place to write")
+    return sources
 
 
 def _columns_of(schema: LogSchema, log: Path, *, with_label: bool) -> list[str]:

@@ -142,6 +142,16 @@ VERBS: dict[str, Verb] = {
     "import-results, foreign figures": lambda at: pipeline.import_results(at / "t.csv", at / "own.duckdb"),
     "read-out": lambda at: pipeline.read_out(at / "t.csv", at / "t.csv", control="a"),
     "plan-test": lambda at: pipeline.plan_test(at, at / "plan", campaign="c", daily_impressions=10),
+    "score over a picture of its folder": lambda at: pipeline.score(at / "ads", at / "ads" / "ad1.png", batch=RESTART),
+    "demo over an account": lambda at: pipeline.demo(at / "show", num=1, num_earlier=2),
+    "demo over a list of new ads": lambda at: pipeline.demo(at / "show2", num=1, num_earlier=2),
+    "demo account over a truth": lambda at: pipeline.demo_account(at / "show3", num=40),
+    "import-results, foreign training table": lambda at: pipeline.import_results(
+        at / "t.csv", at / "new.duckdb", training=at / "loop"
+    ),
+    "import-results, training table is read": lambda at: pipeline.import_results(
+        at / "loop" / "metadata.parquet", at / "new.duckdb", training=at / "loop", restart=True
+    ),
 }
 
 
@@ -151,8 +161,10 @@ def test_no_verb_writes_over_what_is_not_its_own(name: str, tmp_path: Path, fake
     (tmp_path / "p.csv").write_text("title,material\nbag,leather\n")
     write_ads(tmp_path / "ads", 2)
     for foreign in ("mine.csv", "s.failures.csv", "metrics.png", "why/heat.png", "own.json", "bench/adsee.csv",
-                    "run/report.html", "plan/plan.csv"):  # fmt: skip
-        (tmp_path / foreign).parent.mkdir(exist_ok=True)
+                    "run/report.html", "plan/plan.csv", "show/account/metadata.csv", "show2/planted-truth.json",
+                    "show3/account-truth.json", "loop/metadata.parquet",
+                    "ads/ad1.png"):  # fmt: skip
+        (tmp_path / foreign).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / foreign).write_text("mine")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(ConfigError, match=r"is what is read|is there already and is not"):

@@ -98,7 +98,8 @@ def test_it_writes_heat_values_and_a_page_that_asks_for_nothing(picture_path: Pa
     assert corner.sum() > 0.5 * np.abs(cells).sum()
     assert len(found["nearest"]["picture"]) == 5
     assert all(0 < row["rate"] < 1 for row in found["nearest"]["picture"])
-    assert Image.open(tmp_path / "why" / "heat.png").size == (160, 120)
+    with Image.open(tmp_path / "why" / "heat.png") as heat:
+        assert heat.size == (160, 120)
     page = (tmp_path / "why" / "explanation.html").read_text()
     assert "&lt;b&gt;ad.png" in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
@@ -108,6 +109,8 @@ def test_it_writes_heat_values_and_a_page_that_asks_for_nothing(picture_path: Pa
 
 def test_words_only_have_no_heat_and_remove_that_of_an_earlier_ad(picture_path: Path, tmp_path: Path) -> None:
     pipeline.explain(Creative(image_path=picture_path, headline="free"), tmp_path / "why")
+    for name in ("heat.png", "explanation.html"):  # both show the picture
+        assert (tmp_path / "why" / name).stat().st_mode & 0o077 == 0
     summary = pipeline.explain(Creative(headline="free now"), tmp_path / "why")
     assert summary.explanation["heat"] is None
     assert not (tmp_path / "why" / "heat.png").exists()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adcreative.artifacts import make_private_dir
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.results import ResultRow, read_results
 from adcreative.catalog.tables import atomic_file
@@ -222,8 +223,9 @@ def write_training_table(outcomes: Sequence[Mapping[str, Any]], out_dir: Path) -
             if not image_path.is_file():
                 continue
             creative["file_name"] = f"images/{outcome['variant_id']}{image_path.suffix.lower()}"
-            (out_dir / "images").mkdir(parents=True, exist_ok=True)
+            make_private_dir(out_dir / "images")
             shutil.copyfile(image_path, out_dir / creative["file_name"])
+            (out_dir / creative["file_name"]).chmod(0o600)
         creative |= {name: outcome[name] or "" for name in ("date_start", "date_end", "currency")}
         creative |= {
             "ad_name": outcome["name"], "test_id": f"{outcome['run_hash'][:12]}/{outcome['campaign']}/{outcome['test']}",

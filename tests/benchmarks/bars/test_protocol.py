@@ -56,6 +56,18 @@ def test_test_rows_are_read_after_the_choice_is_written_and_once_for_each_model(
     assert again.rows == first.rows
 
 
+@pytest.mark.parametrize("name", ["board.csv", "board.html", "environment.json", "choices.json"])
+def test_a_file_of_others_stays(name: str, frozen: Path, tmp_path: Path) -> None:
+    """Choices that a killed comparison left go on; ones that it did not write stop it before any training."""
+    out = tmp_path / "board"
+    out.mkdir()
+    (out / name).write_text("mine")
+    with pytest.raises(ConfigError, match="is there already and is not"):
+        run(frozen, out)
+    assert [path.name for path in out.iterdir()] == [name]
+    assert (out / name).read_text() == "mine"
+
+
 def test_a_row_holds_what_the_board_needs_and_links_to_what_it_rests_on(frozen: Path, tmp_path: Path) -> None:
     out = tmp_path / "board"
     found = run(frozen, out)
