@@ -6,7 +6,6 @@ bar; elsewhere, such as in the log of a night, a line now and then.
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 
 import typer
 
-from adcreative.cli.terminal import plain, say
+from adcreative.cli.terminal import plain, say, say_json
 from adcreative.errors import AdCreativeError
 
 EXIT_CODES = (
@@ -103,7 +102,7 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
         console.print(f"adcreative: {plain(str(error))}", style="red", markup=False, highlight=False, soft_wrap=True)
         exit_code = 130 if stop_requested else 2
         if as_json:
-            say(json.dumps({"error": str(error), "exit_code": exit_code}))
+            say_json({"error": str(error), "exit_code": exit_code})
         raise typer.Exit(exit_code) from error
     except KeyboardInterrupt as error:
         console.print("stopped; the same command goes on where it was")
@@ -124,7 +123,7 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
     for warning in summary.warnings:
         say(f"warning: {warning}", err=True)
     if as_json:
-        say(json.dumps({**asdict(summary), "exit_code": exit_code}, default=str))
+        say_json({**asdict(summary), "exit_code": exit_code})
     elif summary.stopped:
         say(f"stopped after {counted(summary.done, noun)}; the same command goes on where it was")
     elif summary.forecast:

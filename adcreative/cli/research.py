@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from adcreative.cli.options import AsJson, Engine, Overwrite, Workers
 from adcreative.cli.progress import EXIT_CODES, verb
-from adcreative.cli.terminal import say
+from adcreative.cli.terminal import say, say_json
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -90,7 +89,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     rows = pipeline.models()
     if as_json:
-        say(json.dumps(rows, indent=1))
+        say_json(rows, indent=1)
         return
     for row in rows:
         say("  ".join(f"{key}={value}" for key, value in row.items()))
@@ -112,7 +111,7 @@ def doctor(
     with verb(as_json) as (progress, _):
         findings = pipeline.doctor(llm=llm, progress=progress)
     if as_json:
-        say(json.dumps([asdict(finding) for finding in findings], indent=1))
+        say_json([asdict(finding) for finding in findings], indent=1)
     for finding in () if as_json else findings:
         say(f"{finding.status:8} {finding.name}: {finding.found}")
         if finding.remedy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from adcreative.cli.options import AsJson, Columns, Data, Overwrite, ReadPictures
 from adcreative.cli.progress import finish, verb
-from adcreative.cli.terminal import say
+from adcreative.cli.terminal import say, say_json
 
 PANEL = "Keep the rules"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -61,7 +60,7 @@ def disclosures(
             market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules
         )  # fmt: skip
     if as_json:
-        say(json.dumps([one.as_dict() for one in found], indent=1))
+        say_json([one.as_dict() for one in found], indent=1)
         return
     for one in found:
         since = "since" if one.is_in_force else "from"

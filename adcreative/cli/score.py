@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,7 @@ from adcreative.cli.options import (
     Yes,
 )
 from adcreative.cli.progress import EXIT_CODES, finish, verb
-from adcreative.cli.terminal import say
+from adcreative.cli.terminal import say, say_json
 from adcreative.creative import Creative
 
 PANEL = "Score"
@@ -171,13 +170,13 @@ def evaluate(
             figures = pipeline.evaluate_log(
                 data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
             )  # fmt: skip
-        say(json.dumps(figures, indent=1))
+        say_json(figures, indent=1)
         return
     with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(
             data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop
         )
-    say(json.dumps(metrics, indent=1))
+    say_json(metrics, indent=1)
     for gap in metrics["gaps"]:
         say(gap, err=True)
     say(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)

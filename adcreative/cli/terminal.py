@@ -8,7 +8,9 @@ Source: Unicode UAX 44 (general categories Cc, Cf, Cs, Co), Unicode TR 36, 3.1 (
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from typing import Any
 
 import typer
 
@@ -31,3 +33,9 @@ def plain(text: str) -> str:
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, plainly, to stdout or stderr."""
     typer.echo(plain(str(text)), err=err, nl=nl)
+
+
+def say_json(value: Any, *, indent: int | None = None) -> None:
+    """Print a value as JSON; NaN and infinities, which JSON does not have, are null, and what is no JSON type its text."""
+    text = json.dumps(json.loads(json.dumps(value, default=str), parse_constant=lambda _: None), indent=indent)
+    say(text)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -62,10 +63,27 @@ class Person:
             return True
         if os.lstat(path).st_size > MAX_SEARCHED_BYTES:
             return False
-        content = path.read_bytes()
+        if path.suffix.casefold() == ".zip":
+            return self._is_packed_in(path)
+        return self._is_content(path.read_bytes(), path.name)
+
+    def _is_packed_in(self, path: Path) -> bool:
+        """Return whether an archive holds a picture or a name; one that cannot be read, or grows too large, may."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+                if sum(member.file_size for member in members) > MAX_SEARCHED_BYTES:
+                    return True
+                return any(
+                    self.is_spelled(one.filename) or self._is_content(archive.read(one), one.filename) for one in members
+                )
+        except Exception:  # unpackers raise dozens of types for a damaged file
+            return True
+
+    def _is_content(self, content: bytes, name: str) -> bool:
         if hashlib.sha256(content).hexdigest() in self.hashes:
             return True
-        if path.suffix.casefold() in PICTURES:
+        if PurePosixPath(name).suffix.casefold() in PICTURES:
             return False
         spelled = {form.encode() for name in self.names for form in (name, json.dumps(name)[1:-1])}
         return any(re.search(rb"(?<![0-9A-Za-z])" + re.escape(form) + rb"(?![0-9A-Za-z])", content) for form in spelled)

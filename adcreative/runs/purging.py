@@ -15,6 +15,7 @@ import io
 import json
 import os
 import secrets
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,7 +40,7 @@ RUN_FILES = (
     RESULTS, "report.html", *FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
     "campaign.json", "ad-package.zip", LIST_NAME,
 )  # fmt: skip
-RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery")
+RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery", "public")
 VERBS = ("optimize", "studio")
 MARKER, TOMBSTONE = SETTINGS, "purged.json"
 REASON = "removed on request (purge)"
@@ -236,8 +237,10 @@ def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summa
         is_picture = hash_file(path) in person.hashes
         if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path):
             summary.remove(path)
-        else:
+        elif zipfile.is_zipfile(path) or path.suffix.casefold() != ".zip":
             summary.left.append(f"{path} (names the person; not written by a run)")
+        else:
+            summary.left.append(f"{path} (an archive that cannot be read)")
 
 
 def _remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary) -> None:

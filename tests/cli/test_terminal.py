@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from adcreative.cli.app import app
-from adcreative.cli.terminal import plain
+from adcreative.cli.terminal import plain, say_json
 
 CLI = Path(__file__).parents[2] / "adcreative" / "cli"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\u202egnp.\x9b31m"
@@ -42,6 +43,18 @@ def test_hostile_column_and_file_names_are_printed_as_codes(tmp_path: Path, verb
     assert result.exit_code == 2
     assert "\\x1b" in result.stderr
     assert not set("\x1b\x07\x9b\u202e\r") & set(result.output + result.stderr)
+
+
+def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    say_json({"auc": float("nan"), "gain": [float("inf"), 0.1], "path": Path("a") / "b", "name": "Größe"})
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert found == {"auc": None, "gain": [None, 0.1], "path": "a/b", "name": "Größe"}
+
+
+def test_no_command_prints_json_otherwise() -> None:
+    for path in CLI.glob("*.py"):
+        if path.name != "terminal.py":
+            assert "json.dump" not in path.read_text(encoding="utf-8"), path.name
 
 
 def test_every_command_prints_through_one_function() -> None:

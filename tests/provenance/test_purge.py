@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,24 @@ def test_a_changed_export_and_a_note_that_names_the_person_are_listed(shown: Pat
     left = " ".join(pipeline.purge(shown, consent_id="c-ada").left)
     assert "meta.csv (changed since it was exported; remove the person from it by hand)" in left
     assert "notes.txt (names the person; not written by a run)" in left
+
+
+@pytest.mark.parametrize("what", ["picture", "name of a file", "words", "torn"])
+def test_an_archive_that_shows_the_person_is_listed(what: str, shown: Path, cache: FeatureCache) -> None:
+    """What is packed is compressed: neither picture nor name stands in the bytes of the archive."""
+    face = next(shown.glob("images/00001*.original.png")).read_bytes()
+    members = {"picture": ("a.png", face), "name of a file": ("ada-lovelace.txt", b""), "words": ("a.txt", b"of ada-lovelace")}
+    with zipfile.ZipFile(shown / "for-the-agency.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("readme.txt", b"hello " * 100)
+        archive.writestr(*members.get(what, ("a.txt", b"x")))
+    with zipfile.ZipFile(shown / "others.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("other.txt", b"of others")
+    if what == "torn":
+        (shown / "for-the-agency.zip").write_bytes((shown / "for-the-agency.zip").read_bytes()[:60])
+    left = " ".join(pipeline.purge(shown, consent_id="c-ada").left)
+    said = "an archive that cannot be read" if what == "torn" else "names the person; not written by a run"
+    assert f"for-the-agency.zip ({said})" in left
+    assert "others.zip" not in left
 
 
 def test_what_lies_behind_a_link_is_said(run: Path, cache: FeatureCache, tmp_path: Path) -> None:

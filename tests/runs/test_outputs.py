@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,27 @@ def test_no_verb_writes_over_what_is_not_its_own(name: str, tmp_path: Path, fake
     with pytest.raises(ConfigError, match=r"is what is read|is there already and is not"):
         VERBS[name](tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+OF_THEIR_OWN = {
+    "convert_weights": "a model folder, which save_artifact refuses to fill where another model is",
+    "train_log": "a model folder, as convert_weights; it refuses one that holds a model or a foreign training/",
+    "write_mapping": "replaces proposals only",
+    "inspect_log": "replaces nothing",
+    "read_account": "reads its db",
+    "save_run": "a folder with a random name, of the app",
+}
+
+
+def test_every_verb_that_writes_asks_the_guard() -> None:
+    """A new verb with a place to write calls the guard, or says above why it needs none."""
+    places = {"out", "db"}
+    writing = [
+        verb for name in pipeline.__all__
+        if inspect.isfunction(verb := getattr(pipeline, name)) and places & set(inspect.signature(verb).parameters)
+    ]  # fmt: skip
+    assert len(writing) > 20
+    unguarded = {
+        verb.__name__ for verb in writing if not re.search(r"own_outputs\(|run_batch\(|optimize\(", inspect.getsource(verb))
+    }
+    assert unguarded == set(OF_THEIR_OWN)

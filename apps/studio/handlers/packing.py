@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import zipfile
@@ -11,6 +12,7 @@ from typing import Any
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import forget_paths, read_events
+from adcreative.provenance.sidecar import write_whole
 
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
@@ -27,17 +29,17 @@ def list_loose(run: Path) -> list[Path]:
 
 
 def write_package(run: Path) -> Path:
-    """Write the zip of a run folder: README.txt, upload/ and technical/, without paths of this machine.
+    """Write the zip of a run folder, whole: README.txt, upload/ and technical/, without paths of this machine.
 
     Previews stay out, and so does the picture whose faces were rebuilt and not edited: it is a yardstick, no ad.
     """
     path, trail = run / PACKAGE, _write_public_trail(run)
-    path.unlink(missing_ok=True)
     row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    (run / PUBLIC / WORDS).write_text(_say_words(row), encoding="utf-8")
+    write_whole(run / PUBLIC / WORDS, _say_words(row).encode())
     uploads = {f"{UPLOAD}/{one.name}": one for one in (*_pictures(run), run / PUBLIC / WORDS)}
     uploads |= {f"{UPLOAD}/{one.relative_to(run / DELIVERY).as_posix()}": one for one in _platform_files(run)}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(README, _say_pack(run, uploads))
         for name, member in uploads.items():
             archive.write(member, name)
@@ -48,6 +50,7 @@ def write_package(run: Path) -> Path:
                 archive.writestr(f"{TECHNICAL}/{name}", json.dumps(settings, ensure_ascii=False))
             else:
                 archive.write(trail if name == AUDIT else member, f"{TECHNICAL}/{name}")
+    write_whole(path, packed.getvalue())
     return path
 
 
@@ -67,7 +70,7 @@ def _technical_files(run: Path, uploads: set[Path]) -> Iterator[Path]:
     for member in sorted(run.rglob("*")):
         parts = set(member.relative_to(run).parts)
         is_wanted = member.is_file() and member not in uploads and not {"preview", PUBLIC} & parts
-        if is_wanted and member.name != PACKAGE and ".control." not in member.name:
+        if is_wanted and PACKAGE not in member.name and ".control." not in member.name:  # nor drafts of a killed pack
             yield member
 
 
@@ -91,9 +94,8 @@ def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
 def _write_public_trail(run: Path) -> Path:
     """Write the audit trail as it may leave: files by their names, without the folders of this machine."""
     path = run / PUBLIC / AUDIT
-    path.parent.mkdir(exist_ok=True, mode=0o700)
     events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in read_events(run)]
-    path.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events), encoding="utf-8")
+    write_whole(path, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events).encode())
     return path
 
 
