@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from adcreative.catalog.boundary import typed
 from adcreative.catalog.datasets.finn_slates import read_finn_slates
 from adcreative.catalog.datasets.open_bandit import add_open_bandit_context
 from adcreative.catalog.formats.logs import iter_log
@@ -78,6 +79,11 @@ def read_event_log(path: Path) -> EventLog:
         CatalogError: it is missing, has no creative or no clicks, or has impossible numbers; the message names the row.
     """
     path = Path(path)
+    with typed(str(path)):
+        return _read_event_log(path)
+
+
+def _read_event_log(path: Path) -> EventLog:
     if path.suffix == ".npz":
         return build_event_log(read_finn_slates(path), str(path))
     if path.suffix.casefold() in (".xlsx", ".xls"):

@@ -33,6 +33,7 @@ from PIL import Image
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.catalog import read_catalog
+from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.images import read_image
 from adcreative.catalog.mapping import read_mapping
 from adcreative.catalog.proposal import propose_mapping
@@ -48,7 +49,7 @@ from adcreative.provenance.disclosure import disclosures
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar, sidecar_path
 from stylegan.errors import StyleGANError
-from tests.security import fuzz_runs
+from tests.security import fuzz_logs, fuzz_runs
 
 MAX_SECONDS, MAX_GROWTH_BYTES = 30.0, 700_000_000
 META = "Reporting starts,Reporting ends,Ad name,Impressions,Link clicks,CTR (all),Amount spent (EUR)\n"
@@ -241,6 +242,9 @@ READERS = {
     "run rows": Reader(fuzz_runs.read_run_rows, fuzz_runs.result_lines),
     "run settings": Reader(fuzz_runs.read_run_settings, fuzz_runs.settings_files),
     "run audit": Reader(fuzz_runs.read_run_audit, fuzz_runs.audit_files),
+    "log": Reader(fuzz_logs.read_log, fuzz_logs.logs),
+    "event log": Reader(read_event_log, fuzz_logs.event_logs),
+    "log schema": Reader(fuzz_logs.read_log_schema, fuzz_logs.schemas),
     "answer": Reader(fuzz_runs.read_answer_stream, fuzz_runs.answers),
 }
 

@@ -40,6 +40,15 @@ def read_fuxictr_schema(path: Path, dataset: str = "") -> LogSchema:
         found: Any = json.loads(text) if path.suffix.casefold() == ".json" else yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read ({' '.join(str(error).split())}); check the path and the file") from error
+    try:
+        return _describe(found, dataset, path)
+    except ConfigError:
+        raise
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{path} is damaged: it has a value of another kind than FuxiCTR writes there ({error})") from error
+
+
+def _describe(found: Any, dataset: str, path: Path) -> LogSchema:
     if isinstance(found, Mapping) and "features" in found and "labels" in found:
         columns = [{"name": name, **spec} for one in found["features"] for name, spec in one.items()]
         return _build(columns, str(found["labels"][0]), {}, path)

@@ -17,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from adcreative.catalog.formats.item_sequences import is_item_sequences, iter_sequence_log
+from adcreative.catalog.formats.parser_errors import typed
 from adcreative.errors import CatalogError
 
 PART_ROWS = 131_072
@@ -64,21 +65,31 @@ def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int
     Args:
         columns: those that are read; all when None.
     Raises:
-        CatalogError: a file cannot be read; the message names it.
+        CatalogError: a file cannot be read, or has a column twice; the message names it.
     """
     for file in list_log_files(path):
-        suffix = file.suffix.casefold()
         try:
-            if suffix in PARQUET_SUFFIXES:
-                yield from _iter_parquet(file, columns, part_rows)
-            elif suffix in LIBSVM_SUFFIXES:
-                yield from (part if columns is None else part[list(columns)] for part in _iter_libsvm(file, part_rows))
-            else:
-                yield from _iter_csv(file, columns, part_rows)
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise CatalogError(
-                f"{file} cannot be read ({' '.join(str(error).split())}); check the file and its columns"
-            ) from error
+            with typed(str(file)):
+                for part in _iter_file(file, columns, part_rows):
+                    if part.columns.has_duplicates:
+                        twice = part.columns[part.columns.duplicated()][0]
+                        raise CatalogError(f'{file} has the column "{twice}" more than once; rename or remove one')
+                    yield part
+        except CatalogError as error:
+            if isinstance(error.__cause__, (pa.ArrowException, OSError, KeyError)):
+                said = " ".join(str(error.__cause__).split())
+                raise CatalogError(f"{file} cannot be read ({said}); check the file and its columns") from error.__cause__
+            raise
+
+
+def _iter_file(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+    suffix = file.suffix.casefold()
+    if suffix in PARQUET_SUFFIXES:
+        yield from _iter_parquet(file, columns, part_rows)
+    elif suffix in LIBSVM_SUFFIXES:
+        yield from (part if columns is None else part[list(columns)] for part in _iter_libsvm(file, part_rows))
+    else:
+        yield from _iter_csv(file, columns, part_rows)
 
 
 def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:

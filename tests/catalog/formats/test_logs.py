@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.formats.fuxictr import read_fuxictr_schema
 from adcreative.catalog.formats.logs import CRITEO_COLUMNS, iter_log, log_columns
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import fit_encoding
-from adcreative.errors import ConfigError
+from adcreative.errors import CatalogError, ConfigError
 
 DATASET_CONFIG = """
 tiny:
@@ -118,3 +119,28 @@ def test_item_sequences_become_rows_with_the_history_before_them(tmp_path: Path)
     again = next(iter_log(tmp_path / "sequences.parquet", ["item", "split"]))
     assert again["item"].tolist() == table["item"].tolist()  # the draw is fixed
     assert list(again) == ["item", "split"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"click,place,place\n1,a,b\n", 'has the column "place" more than once'),
+        ("a.libsvm", b"1 2:1\n\n", "cannot be read as a table"),
+        ("a.libsvm", b"one 2:1\n", "cannot be read as a table"),
+        ("a.libsvm", b"1 \xff:1\n", "cannot be read as a table"),
+        ("a.parquet", b"PAR1 and no more", "cannot be read"),
+    ],
+)
+def test_a_damaged_log_is_one_sentence(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CatalogError, match=rf"{name}.*{said}"):
+        list(iter_log(tmp_path / name))
+    with pytest.raises(CatalogError, match=rf"{name}"):
+        read_event_log(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["features: 3\nlabels: [a]\n", "t: {feature_cols: 3}\n", "t: {feature_cols: [{name: 3}]}\n"])
+def test_a_description_of_another_shape_is_one_sentence(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"a\.yaml"):
+        read_fuxictr_schema(tmp_path / "a.yaml")

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import resource
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,16 @@ def test_a_reader_that_dies_or_hangs(script: str, message: str, tmp_path: Path, 
     with pytest.raises(CheckpointError, match=message):
         convert_weights(tmp_path / "g.pt", tmp_path / "model", timeout_s=1)
     assert not (tmp_path / "model").exists()
+
+
+def test_the_reading_process_has_no_words_of_its_own(tmp_path: Path) -> None:
+    """The last words of a process that died are shown as the reason; a warning of the interpreter is none."""
+    (tmp_path / "g.pt").write_bytes(b"no weights")
+    command = [sys.executable, "-P", "-m", conversion.READER, str(tmp_path / "g.pt"), str(tmp_path / "out"), "20"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(conversion.__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == FAILED
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
