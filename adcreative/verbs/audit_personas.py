@@ -13,7 +13,7 @@ import pandas as pd
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.datasets.ads16 import find_people, read_ads16
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError
@@ -84,7 +84,7 @@ def _read(answers: Path, creatives: Path | None) -> tuple[pd.DataFrame, tuple[Cr
         return table, tuple(Creative(ad_name=name, category=category) for name, category in known)
     if creatives is None:
         raise ConfigError("the ads that were answered are needed: --creatives, a folder or table with the same ad_name")
-    return pd.concat(list(iter_log(answers)), ignore_index=True), read_catalog(Path(creatives)).creatives
+    return read_whole_log(answers), read_catalog(Path(creatives)).creatives
 
 
 def _read_toml(path: Path | None) -> dict[str, Any] | None:
@@ -92,7 +92,7 @@ def _read_toml(path: Path | None) -> dict[str, Any] | None:
         return None
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path} cannot be read as TOML ({error})") from error
 
 

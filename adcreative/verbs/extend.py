@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
@@ -99,7 +99,7 @@ def _read_library(path: Path) -> tuple[dict[str, int], list[str], list[str], csr
     Raises:
         CatalogError: a column is missing, or there are fewer than two sets or items.
     """
-    table: pd.DataFrame = pd.concat(list(iter_log(path)), ignore_index=True)
+    table: pd.DataFrame = read_whole_log(path)
     by_name = {str(name).strip().casefold(): name for name in table.columns}
     item, group, title = (
         next((by_name[name] for name in names if name in by_name), None) for names in (ITEM_NAMES, SET_NAMES, TITLE_NAMES)

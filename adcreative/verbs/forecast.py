@@ -14,7 +14,7 @@ import pandas as pd
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import EventLog, read_event_log
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.results import ResultRow
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.creative import COLUMNS, Creative
@@ -100,7 +100,7 @@ def _read_reasons(path: Path) -> dict[str, str]:
     """Return ad -> the last stated reason of its end, where the table has such a column."""
     if not path.is_file() or path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
         return {}
-    table: pd.DataFrame = pd.concat(list(iter_log(path)), ignore_index=True)
+    table: pd.DataFrame = read_whole_log(path)
     table.columns = [str(name).strip().casefold() for name in table.columns]
     name = next((one for one in ("creative", "ad_name", "ad", "ad name") if one in table.columns), "")
     if not name or "stop_reason" not in table.columns:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.metadata import find_metadata
 from adcreative.catalog.tables import atomic_file
 from adcreative.config import did_you_mean
@@ -138,7 +138,7 @@ def _read_market(source: Path) -> _Market:
     for table_path in [source] if source.is_file() else find_metadata(source):
         if table_path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
             continue
-        table: pd.DataFrame = pd.concat(list(iter_log(table_path)), ignore_index=True)
+        table: pd.DataFrame = read_whole_log(table_path)
         table.columns = [str(name).strip().casefold() for name in table.columns]
         if "ad_name" in table.columns:
             extra |= {str(row["ad_name"]): {str(key): row[key] for key in row} for row in table.to_dict("records")}
@@ -191,7 +191,7 @@ def _allocate(market: _Market, odds: np.ndarray, max_ads: int, readers: str, max
         return _Found(ads=cascade.ads, places=cascade.places, chances=cascade.chances, objective=cascade.value, prices=prices,
                       method=method, certificate=cascade.certificate)  # fmt: skip
     if past_bids is not None:
-        table = pd.concat([*iter_log(Path(past_bids), None)], ignore_index=True)
+        table = read_whole_log(Path(past_bids))
         if "bid" not in table.columns:
             raise ConfigError(f"{past_bids} has no column bid")
         usual = PastBids([float(bid) for bid in pd.to_numeric(table["bid"], errors="coerce")])

@@ -9,8 +9,9 @@ import pandas as pd
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
+from adcreative.catalog.boundary import typed
 from adcreative.catalog.event_log import read_event_log
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -86,7 +87,7 @@ def _read_scores(path: Path | None) -> dict[str, float]:
     """
     if path is None:
         return {}
-    table = pd.concat([*iter_log(Path(path))], ignore_index=True)
+    table = read_whole_log(Path(path))
     if "ad_name" not in table.columns or not {"ctr", "strength"} & set(table.columns):
         raise ConfigError(f"{path} is no table of score: it needs ad_name and ctr or strength")
     rates = table["ctr"] if "ctr" in table.columns else pd.Series(float("nan"), table.index)
@@ -120,7 +121,8 @@ def evaluate_policy(
         raise ConfigError(f"clip must be above 0, got {clip}")
     progress("reading the log", 0, 2)
     events = read_event_log(Path(log))
-    shares = uniform_shares(events) if plan is None else read_plan_shares(pd.concat([*iter_log(plan)]), plan.name)
+    with typed(str(policy)):
+        shares = uniform_shares(events) if plan is None else read_plan_shares(read_whole_log(plan), plan.name)
     if should_stop():
         raise ConfigError(STOPPED)
     progress("estimating", 1, 2)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import CatalogError, ConfigError, CreativeError
@@ -89,7 +89,7 @@ def target(
 
 def _read_labels(path: Path, creatives: dict[str, Creative]) -> tuple[list[str], list[tuple[str, str]], int]:
     """Return labels, known pairs (creative, label), and how many rows name a creative that is not there."""
-    table: pd.DataFrame = pd.concat(list(iter_log(path)), ignore_index=True)
+    table: pd.DataFrame = read_whole_log(path)
     by_name = {str(name).strip().casefold(): name for name in table.columns}
     label = next((by_name[name] for name in LABEL_NAMES if name in by_name), None)
     if label is None:

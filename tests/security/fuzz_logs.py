@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pandas as pd
 
 from adcreative.catalog.formats.logs import iter_log
 from adcreative.catalog.log_schema import check_columns, propose_schema
+from adcreative.verbs import extend, forecast, place, rotate, target
+from adcreative.verbs.rotate import evaluate_policy
 from adcreative.verbs.train_log import read_schema
 
 Files = list[tuple[str, bytes]]
@@ -41,6 +44,36 @@ def read_log(path: Path) -> object:
 def read_log_schema(path: Path) -> object:
     schema = read_schema(path)
     return check_columns(schema, schema.columns, "a.csv")
+
+
+def read_after_launch(path: Path) -> object:
+    """Read a table as each verb after launch does that takes one of this kind."""
+    readers: dict[str, Callable[[Path], object]] = {
+        "labels": lambda table: target._read_labels(table, {}), "sets": extend._read_library,
+        "reasons": forecast._read_reasons, "scores": rotate._read_scores, "market": place._read_market,
+    }  # fmt: skip
+    return readers[path.stem](path)
+
+
+def read_rotation_plan(path: Path) -> object:
+    (path.parent / "log.csv").write_text(
+        "creative,clicks,propensity\n" + 100 * "Sea,1,0.5\nSand,0,0.5\nSea,0,0.5\nSand,1,0.5\n"
+    )
+    return evaluate_policy(path.parent / "log.csv", path.parent / "found.json", policy=path)
+
+
+@cache
+def tables_after_launch() -> Files:
+    return [
+        ("labels.csv", b"ad_name,query,clicks\na,shoes,3\na,hats,1\n"), ("sets.csv", b"set,title,item\ns1,Sea,a\ns2,Sand,b\n"),
+        ("reasons.csv", b"ad_name,day,stop_reason\na,2026-01-01,budget\n"),
+        ("scores.csv", b"ad_name,ctr,strength\na,0.1,0.5\n"),
+        ("market.csv", b"ad_name,headline,brand,bid\na,Sea,of,0.5\nb,Sand,of,0.4\n"),
+    ]  # fmt: skip
+
+
+def rotation_plans() -> Files:
+    return [("plan.csv", b"creative,slot,share\nSea,1,0.5\nSand,1,0.5\n")]
 
 
 @cache

@@ -244,6 +244,8 @@ READERS = {
     "run audit": Reader(fuzz_runs.read_run_audit, fuzz_runs.audit_files),
     "log": Reader(fuzz_logs.read_log, fuzz_logs.logs),
     "event log": Reader(read_event_log, fuzz_logs.event_logs),
+    "table after launch": Reader(fuzz_logs.read_after_launch, fuzz_logs.tables_after_launch),
+    "rotation plan": Reader(fuzz_logs.read_rotation_plan, fuzz_logs.rotation_plans),
     "log schema": Reader(fuzz_logs.read_log_schema, fuzz_logs.schemas),
     "answer": Reader(fuzz_runs.read_answer_stream, fuzz_runs.answers),
 }

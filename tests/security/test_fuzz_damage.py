@@ -12,7 +12,7 @@ from tests.security.fuzz_readers import READERS, run_cases, try_bytes
 
 ROOT = Path(__file__).parents[2]
 NUM_CASES, NUM_GUIDED_CASES = 830, 1000  # 20,000 in all, in under two minutes; a longer run: make fuzz
-FEWER_CASES = {"weights": 150, "proposal": 40}  # each takes longer
+FEWER_CASES = {"weights": 150, "proposal": 40, "rotation plan": 200}  # each takes longer
 MIN_CASES = 20_000
 DEEP = {
     "mapping": ("a.json", b"[" * 100_000), "consents": ("a.json", b"[" * 100_000), "sidecar": ("a.json", b"[" * 100_000),

@@ -59,6 +59,18 @@ def read_sample(path: Path, num_rows: int = 10_000) -> pd.DataFrame:
     raise CatalogError(f"{path} has no row")
 
 
+def read_whole_log(path: Path) -> pd.DataFrame:
+    """Return all rows of a log that fits the memory.
+
+    Raises:
+        CatalogError: as `iter_log`, or the log has no row.
+    """
+    parts = [*iter_log(path)]
+    if not parts:
+        raise CatalogError(f"{path} has no row")
+    return pd.concat(parts, ignore_index=True)
+
+
 def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int = PART_ROWS) -> Iterator[pd.DataFrame]:
     """Yield a log in parts of about `part_rows` rows, in the order of its files; memory holds one part.
 
@@ -139,6 +151,9 @@ def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int) ->
     )
     waiting: list[pd.DataFrame] = []
     for batch in reader:
+        unread = [field.name for field in batch.schema if pa.types.is_binary(field.type)]
+        if unread:
+            raise CatalogError(f'{file}: the column "{unread[0]}" is not UTF-8; save the table as CSV (UTF-8)')
         waiting.append(batch.to_pandas())
         if sum(map(len, waiting)) >= part_rows:
             whole = pd.concat(waiting, ignore_index=True)

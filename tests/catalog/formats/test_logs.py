@@ -129,6 +129,7 @@ def test_item_sequences_become_rows_with_the_history_before_them(tmp_path: Path)
         ("a.libsvm", b"one 2:1\n", "cannot be read as a table"),
         ("a.libsvm", b"1 \xff:1\n", "cannot be read as a table"),
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
+        ("a.csv", "click,place\n1,Größe\n".encode("latin-1"), 'the column "place" is not UTF-8'),
     ],
 )
 def test_a_damaged_log_is_one_sentence(name: str, content: bytes, said: str, tmp_path: Path) -> None:
