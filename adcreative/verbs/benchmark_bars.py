@@ -63,8 +63,7 @@ def benchmark_bars(
         TrainingError: nothing can be learnt.
     """
     config, out = BatchConfig(workers=workers, engine=engine), Path(out)
-    if num_seeds < 1:
-        raise ConfigError(f"seeds must be at least 1, got {num_seeds}.")
+    _check_seeds(num_seeds)
     from adcreative.benchmarks.bars.board import render_csv, render_html, render_markdown
     from adcreative.benchmarks.bars.datasets import check_files, find_dataset
     from adcreative.benchmarks.bars.grid import expand, read_grid
@@ -76,9 +75,8 @@ def benchmark_bars(
     trials = expand(
         read_grid(grid), networks, data_key=data_key, embedding_dim=dataset.embedding_dim, seed=0, where=f"grid {grid}"
     )
-    outputs = tuple(out / name for name in BOARDS)
+    outputs, environment, choices = tuple(out / name for name in BOARDS), (out / ENVIRONMENT,), (out / CHOICES,)
     sources = tuple(folder / name for name in dataset.file_names)
-    environment, choices = (out / ENVIRONMENT,), (out / CHOICES,)
     check_outputs((*outputs, *environment, *choices), sources, restart=restart)
     check_files(dataset, folder)
     with own_outputs(environment, sources, restart=restart):
@@ -90,14 +88,18 @@ def benchmark_bars(
     if rows is None:
         return BarsSummary(table="", rows=[], path=out, stopped=True)
     title, facts = f"{dataset.id}: {len(rows)} networks by one protocol", _facts(dataset, len(trials), num_seeds)
-    table = render_markdown(rows, title, facts)
     notes = {"dataset": dataset.id, "md5": dataset.md5, "num_settings": len(trials), "num_seeds": num_seeds, "rows": rows}
     with own_outputs(outputs, sources, restart=restart):
         write_atomically(outputs[0], render_csv(rows).encode())
-        write_atomically(outputs[1], table.encode())
+        write_atomically(outputs[1], (table := render_markdown(rows, title, facts)).encode())
         write_atomically(outputs[2], render_html(rows, title, facts).encode())
         write_atomically(outputs[3], dump_json(notes, indent=1).encode())
     return BarsSummary(table=table, rows=rows, path=outputs[2])
+
+
+def _check_seeds(num_seeds: int) -> None:
+    if num_seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, got {num_seeds}.")
 
 
 def _apply(job: TrialJob, trials: Sequence[Trial], config: BatchConfig, should_stop: ShouldStop) -> Iterable[Any]:

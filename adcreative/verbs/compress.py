@@ -83,8 +83,7 @@ def compress(
         model: a folder that `train` wrote for a log. data: the log it was trained on. method: such as "hash,low-rank".
         budget: share that is to be left, for dims, hash and low-rank. settings: TOML, a section for each method, and [tuning].
     Raises:
-        ConfigError: a method, a setting, the model and the data do not fit, a budget cannot be met, or a report of others is
-            in `out`.
+        ConfigError: method, setting, model and data do not fit, a budget cannot be met, or a report of others is there.
         CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to tell a difference.
         ArtifactError: as `LogModel.load`.
     """
@@ -119,8 +118,7 @@ def compress(
     except StoppedError:
         return CompressSummary(path=out, done=len(points) - 1, stopped=True, seconds=time.monotonic() - started_s)
     with own_outputs(outputs, inputs, restart=restart):
-        summary = _write(out, points, rows, model, data)
-    return replace(summary, seconds=time.monotonic() - started_s)
+        return replace(_write(out, points, rows, model, data), seconds=time.monotonic() - started_s)
 
 
 def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:

@@ -6,6 +6,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -101,11 +102,10 @@ def select(
         tuning=load_config(TuneConfig, settings, {} if settings else {"epochs": 0}, section="tuning"),
     )  # fmt: skip
     with own_outputs(outputs, inputs, restart=restart):
-        try:
+        choices = None
+        with suppress(StoppedError):
             values = _choose_values(found, work, load_config(ValuesConfig, settings, section="values"))
             choices = _choose_pairs(files, seed, progress, should_stop)
-        except StoppedError:
-            return SelectSummary(path=out, done=0, kept={}, pairs={}, stopped=True, seconds=time.monotonic() - started_s)
         if choices is None:
             return SelectSummary(path=out, done=0, kept={}, pairs={}, stopped=True, seconds=time.monotonic() - started_s)
         kept = {name: (sum(row["kept"] for row in rows), len(rows)) for name, rows in values.items()}
