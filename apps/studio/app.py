@@ -58,7 +58,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
         # who this browser is to us: a random name kept in the browser, so that a closed page finds its search again
         visitor = gr.BrowserState(storage_key="adcreative-visitor")
         fragment(fragments.header(notice))
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
             with gr.Tab("Your ad", id="ad"):
                 form = _build_ad(page, handlers, steps, visitor)
             with gr.Tab("Many ads", id="folder"):
