@@ -53,7 +53,8 @@ def export_onnx(model: LogModel, rows: LogRows, out: Path) -> float:
     Args:
         rows: two or more encoded rows, for the shapes and for the comparison.
     Raises:
-        ConfigError: the extra is not installed. ArtifactError: onnxruntime gives other numbers; nothing is written.
+        ConfigError: the extra is not installed. ArtifactError: onnxruntime gives other numbers, or takes one number of rows
+            only; nothing is written.
     """
     onnx, onnxruntime = import_onnx()
     folded = model.fold()
@@ -73,6 +74,8 @@ def export_onnx(model: LogModel, rows: LogRows, out: Path) -> float:
     payload = proto.SerializeToString()
     onnx.checker.check_model(proto)
     session = onnxruntime.InferenceSession(payload, providers=["CPUExecutionProvider"])
+    if fixed := [one.name for one in session.get_inputs() if isinstance(one.shape[0], int)]:
+        raise ArtifactError(f"the exporter fixed the number of rows of {', '.join(fixed)}; nothing was written")
     wanted = {one.name for one in session.get_inputs()}  # what a network does not read is no input of the graph
     found = session.run(outputs, {name: values for name, values in arrays.items() if name in wanted})
     difference = max(float(np.abs(one - expected[name]).max()) for name, one in zip(outputs, found, strict=True))

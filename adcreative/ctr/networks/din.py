@@ -171,7 +171,7 @@ class DIN(Network):
         if inputs.target is None:
             raise ValueError("DIN compares a target with its history; these inputs have no target")
         if inputs.mask is None or inputs.sequence is None:
-            return inputs.fields.new_zeros(len(inputs), self.sequence_dim)
+            return inputs.fields.new_zeros(inputs.fields.shape[0], self.sequence_dim)
         place, items = inputs.place, inputs.sequence
         if place is None or self.attention.is_dense:
             vectors, extra = inputs.spread_sequence().split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)

@@ -176,7 +176,9 @@ class SDIM(Network):
         if inputs.target is None:
             raise ValueError("SDIM compares a target with its history; these inputs have no target")
         target = inputs.target
-        long_term = short_term = target.new_zeros(len(inputs), self.sequence_dim)
+        long_term = short_term = target.new_zeros(
+            target.shape[0], self.sequence_dim
+        )  # len() would fix the number of rows in an export
         if inputs.mask is not None and inputs.sequence is not None:
             items, mask = inputs.spread_sequence(), inputs.mask
             if cache is None:
