@@ -188,6 +188,8 @@ class _Words:
         if "at {B}" in pattern:
             return is_short and words[0] in word_set("phrases", "at_brand")
         has_article = words[0] in ("a", "an", "the")
+        if pattern.startswith("No more"):
+            return not has_article and words[0] not in ("my", "your", "our", "this", "that", "these", "those")
         if pattern.startswith("Meet {h}"):
             return has_article and not old.is_offer
         if "Looking for" in pattern:

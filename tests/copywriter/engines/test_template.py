@@ -152,6 +152,14 @@ def test_a_phrase_that_leans_on_another_does_not_stand_alone() -> None:
     assert not any(line.startswith(("Open it", "Penny: open it")) for line in lines)
 
 
+@pytest.mark.parametrize(("pain", "is_offered"), [("copy and paste", True), ("the same three recipes", False)])
+def test_no_more_stands_before_no_article(pain: str, is_offered: bool) -> None:
+    brief = Brief("Sunnyful", "meal kits", "", f"Tired of {pain}?", "Picked this week, at your door by Thursday.")
+    lines = build_copywriter("template").write(brief, 20, 0, seed=0).headlines
+    assert lines
+    assert any(line.startswith(f"No more {pain}") for line in lines) == is_offered
+
+
 def test_the_proof_may_come_first_in_a_description() -> None:
     brief = Brief("Kettle", "tea", "", "Tea from one hill", "Packed by hand in Assam. Rated 4.8 by 2,300 tea drinkers.")
     assert (
