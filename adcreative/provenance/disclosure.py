@@ -165,6 +165,9 @@ def _read_packs(texts: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
             raise ProvenanceError(f"{name} is not valid YAML: {' '.join(str(error).split())}. Correct that line.") from error
         if not isinstance(pack, dict) or not {"market", "name", "rules"} <= set(pack):
             raise ProvenanceError(f"{name} must have market, name and rules.")
+        aliases = pack.get("aliases", [])
+        if not isinstance(aliases, list) or not all(isinstance(one, str) for one in (pack["market"], pack["name"], *aliases)):
+            raise ProvenanceError(f"{name}: market, name and each of aliases must be texts.")
         if not isinstance(pack["rules"], list) or not all(isinstance(rule, dict) for rule in pack["rules"]):
             raise ProvenanceError(f"{name}: rules must be a list of tables with id, title and more.")
         for rule in pack["rules"]:
@@ -177,13 +180,17 @@ def _check_rule(name: str, rule: Mapping[str, Any]) -> None:
     missing = sorted(_NEEDED - set(rule))
     if missing:
         raise ProvenanceError(f"{name}: rule {rule.get('id', '?')} has no {', '.join(missing)}.")
-    when = rule["when"]
-    if not isinstance(when, dict):
-        when = {}
+    if not all(isinstance(rule[key], str) for key in ("id", "title", "level", "duty", "how")):
+        raise ProvenanceError(f"{name}: id, title, level, duty and how of rule {rule['id']} must be texts.")
+    when = {key: str(value) for key, value in rule["when"].items()} if isinstance(rule["when"], dict) else {}
     if rule["level"] not in LEVELS or when.get("edited") not in _EDITED or when.get("person") not in _PERSONS:
         raise ProvenanceError(
             f"{name}: rule {rule['id']} needs level {'/'.join(LEVELS)}, when.edited {'/'.join(_EDITED)} and when.person "
             f"{'/'.join(_PERSONS)}."
         )
-    if not all(isinstance(rule[key], date) for key in ("applies_from", "checked_on")) or not rule["sources"]:
+    if not all(isinstance(rule[key], date) for key in ("applies_from", "checked_on")) or not _are_sources(rule["sources"]):
         raise ProvenanceError(f"{name}: rule {rule['id']} needs dates (YYYY-MM-DD) and at least one source.")
+
+
+def _are_sources(sources: Any) -> bool:
+    return isinstance(sources, list) and bool(sources) and all(isinstance(one, str) for one in sources)

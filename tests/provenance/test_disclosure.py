@@ -83,6 +83,10 @@ def test_own_rules_replace_ours_by_id(tmp_path: Path) -> None:
         (RULE.replace("sources: [our lawyer]", "note: x"), "has no sources"),
         (RULE.replace("level: check", "level: maybe"), "needs level required/platform/check"),
         (RULE.replace("2027-01-01", "soon"), "needs dates"),
+        (RULE.replace("duty: d", "duty: 123"), "duty and how of rule eu-ai-act-50-2 must be texts"),
+        (RULE.replace("name: European Union", "name: 7"), "each of aliases must be texts"),
+        (RULE.replace("edited: face", "edited: [face]"), "when.edited"),
+        (RULE.replace("[our lawyer]", "7"), "at least one source"),
     ],
 )
 def test_a_wrong_rule_file_is_named(tmp_path: Path, text: str, message: str) -> None:
