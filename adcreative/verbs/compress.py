@@ -14,6 +14,7 @@ from adcreative.catalog.formats.logs import list_log_files, log_columns
 from adcreative.catalog.log_schema import check_columns
 from adcreative.config import did_you_mean, load_config, read_sections
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.compression import recommend, render_compression
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["CompressSummary", "compress"]
 
 REPORT, PAGE = "compression.json", "compression.html"
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +67,8 @@ def compress(
     settings: Path | None = None,
     seed: int = 0,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> CompressSummary:
     """Make a model of an impression log smaller and faster; write it into `out`, with a report of what that costs.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -33,6 +33,7 @@ from adcreative.metrics.information import (
     score_by_rows,
     shift_score_in_batches,
 )
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.feature_ranks import render_ranks
 from adcreative.runs.outputs import own_outputs
 
@@ -44,9 +45,6 @@ MAX_AD_IMPRESSIONS = 1000  # an ad counts as at most so many, or a few ads would
 MIN_DEVIATIONS = 3.0
 METHODS = ("permutation", "shift")
 WORDS = ("platform", "placement", "audience", "brand", "category", "cta", "currency")
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +112,8 @@ def rank_features(
     order: int = 2,
     seed: int = 0,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> RankSummary:
     """Rank the columns of an impression log, or of a folder or export with results, by what they say about clicks.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -18,6 +18,7 @@ from adcreative.catalog.log_schema import LogSchema, check_columns, render_schem
 from adcreative.catalog.tables import write_rows
 from adcreative.config import load_config
 from adcreative.errors import ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
@@ -29,9 +30,6 @@ __all__ = ["SelectSummary", "select"]
 
 FILES = ("values.csv", "pairs.csv", "schema.toml", "optinter.toml")
 DROP = "drop"
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +63,8 @@ def select(
     settings: Path | None = None,
     seed: int = 0,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> SelectSummary:
     """Say which values of each field, and which pairs of fields, a network of this log needs.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from adcreative.catalog.formats.logs import log_columns, read_sample
 from adcreative.catalog.log_schema import LogSchema, check_columns, check_schema, load_schema, propose_schema, render_schema
 from adcreative.config import did_you_mean, load_config
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
 
 if TYPE_CHECKING:
     from adcreative.ctr.training.log_training import InputsConfig
@@ -26,9 +26,6 @@ __all__ = ["LogSummary", "inspect_log", "train_log"]
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
 STATE_FILES = re.compile(r"state\.pt|manifest\.json|model-[0-9a-f]+\.safetensors|\..+")  # and drafts of a killed training
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +91,8 @@ def train_log(
     settings: Path | None = None,
     seed: int = 0,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> LogSummary:
     """Train a network of the registry on an impression log; write the model, with its encoding and figures, into `out`.
 

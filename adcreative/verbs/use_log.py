@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,13 @@ from adcreative.catalog.formats.logs import iter_log, list_log_files, log_column
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError, TrainingError
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
 
 __all__ = ["evaluate_log", "explain_log", "is_log_model", "score_log"]
 
 SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
-
-Progress = Callable[[str, int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 def is_log_model(model_dir: Path | None) -> bool:
@@ -44,8 +41,8 @@ def score_log(
     *,
     model: Path,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> LogSummary:
     """Predict the click rate of each row of a log, and conversion rates where the network learnt them; write a CSV.
 
@@ -92,8 +89,8 @@ def evaluate_log(
     *,
     model: Path,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
-    should_stop: ShouldStop = lambda: False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """Measure a model on the rows of a log that it has not seen; write JSON and return it.
 
@@ -144,7 +141,7 @@ def explain_log(
     *,
     model: Path,
     restart: bool = False,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Say what a model of an impression log rests on, measured on the first rows of a log; write `out`/explanation.json.
 
