@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from safetensors.numpy import save as pack_tensors
 from adcreative.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+OUR_FILE = re.compile(r"model-[0-9a-f]{16}\.safetensors")  # an older one is removed; a file under another name is not ours
 MAX_NAME_BYTES = 230  # of the tensors file; file systems take 255
 
 
@@ -148,14 +150,12 @@ def save_artifact(
     Raises:
         ArtifactError: the path is a file, the folder holds an artefact of another kind, or a value cannot be stored.
     """
-    if artifact_dir.is_file():
-        raise ArtifactError(f"{artifact_dir} is a file; a model needs a folder of its own")
+    old_file = check_replaceable(artifact_dir, kind)
     manifest, packed = build_manifest(kind, format_version, tensors, notes)
     payload = pack_manifest(manifest)
-    old_file = _check_replaceable(artifact_dir, kind)
     write_atomically(artifact_dir / manifest["file"], packed)
     write_atomically(artifact_dir / MANIFEST, payload)
-    if old_file and old_file != manifest["file"]:
+    if OUR_FILE.fullmatch(old_file) and old_file != manifest["file"]:
         (artifact_dir / old_file).unlink(missing_ok=True)
     return hashlib.sha256(payload).hexdigest()
 
@@ -217,8 +217,14 @@ def read_manifest(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> t
     return manifest, hashlib.sha256(payload).hexdigest()
 
 
-def _check_replaceable(artifact_dir: Path, kind: str) -> str:
-    """Return the tensors file of the artefact that stands in the folder ("" when none); refuse one of another kind."""
+def check_replaceable(artifact_dir: Path, kind: str) -> str:
+    """Return the tensors file of the artefact that stands in the folder, "" when there is none.
+
+    Raises:
+        ArtifactError: the path is a file, or the folder holds an artefact of another kind or a manifest of others.
+    """
+    if artifact_dir.is_file():
+        raise ArtifactError(f"{artifact_dir} is a file; a model needs a folder of its own")
     manifest_path = artifact_dir / MANIFEST
     if not manifest_path.is_file():
         return ""

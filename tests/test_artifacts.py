@@ -52,6 +52,15 @@ def test_saving_again_replaces_the_model_and_nothing_else(tmp_path: Path) -> Non
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".md", ".safetensors"]
 
 
+def test_a_file_that_is_not_named_as_ours_are_stays(tmp_path: Path) -> None:
+    save(tmp_path)
+    (tmp_path / "mine.safetensors").write_bytes(b"mine")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"file": "mine.safetensors"}))
+    save(tmp_path)
+    assert (tmp_path / "mine.safetensors").read_bytes() == b"mine"
+
+
 def test_a_save_killed_before_the_manifest_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path)
 

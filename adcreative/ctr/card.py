@@ -12,6 +12,7 @@ from adcreative.errors import ArtifactError
 
 KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
 ACCOUNT_KIND, ACCOUNT_FORMAT = "account_model", 1  # of ctr.account.model.AccountModel
+LOG_KIND = "log model"  # of ctr.log_network.LogModel
 
 
 @dataclass(frozen=True)

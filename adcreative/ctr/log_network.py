@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.config import build_config
+from adcreative.ctr.card import LOG_KIND as KIND
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
@@ -32,7 +33,7 @@ from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.nn.folding import fold_batch_norms
 from adcreative.errors import ArtifactError, ConfigError
 
-KIND, FORMAT = "log model", 1
+FORMAT = 1
 CHUNK_ROWS = 4096
 
 

@@ -132,7 +132,9 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
                     elif is_there and folder / name not in except_for:
                         listed[name] = _hash_file(folder / name)
                 if listed:
-                    write_atomically(path, (json.dumps(listed, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+                    text = json.dumps(listed, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+                    is_private = not folder.stat().st_mode & 0o077  # names of ads may be names of people
+                    write_atomically(path, text.encode(), is_private=is_private)
                 else:
                     path.unlink(missing_ok=True)
                 (folder / f"{LIST_NAME}.lock").unlink(missing_ok=True)
@@ -143,6 +145,12 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
 def drop_outputs(*outputs: Path) -> None:
     """Take removed files from the lists of their folders."""
     _note(outputs, is_done=True)
+
+
+def drop_missing(folder: Path) -> None:
+    """Take files that are gone from the list of a folder; the list goes with the last."""
+    names = [name for name in _read_list(folder / LIST_NAME) if Path(name).name == name and not (folder / name).exists()]
+    drop_outputs(*(folder / name for name in names))
 
 
 def _read_list(path: Path) -> dict[str, Any]:

@@ -58,27 +58,35 @@ class Person:
         return any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) for name in self.names)
 
     def is_in(self, path: Path) -> bool:
-        """Return whether a file is one of the pictures, is called by one of the names, or has one in it."""
+        """Return whether a file is known to hold them; `look_into` says which files cannot be told."""
+        return bool(self.look_into(path))
+
+    def look_into(self, path: Path) -> bool | None:
+        """Return whether a file is one of the pictures, is called by one of the names, or has one in it.
+
+        None: it cannot be told, of a file of more than MAX_SEARCHED_BYTES and of an archive that is damaged, encrypted or
+        grows beyond them.
+        """
         if self.is_spelled(path.name):
             return True
         if os.lstat(path).st_size > MAX_SEARCHED_BYTES:
-            return False
+            return None
         if path.suffix.casefold() == ".zip":
             return self._is_packed_in(path)
         return self._is_content(path.read_bytes(), path.name)
 
-    def _is_packed_in(self, path: Path) -> bool:
-        """Return whether an archive holds a picture or a name; one that cannot be read, or grows too large, may."""
+    def _is_packed_in(self, path: Path) -> bool | None:
+        """Return whether an archive holds a picture or a name; None: it cannot be read whole."""
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
-                if sum(member.file_size for member in members) > MAX_SEARCHED_BYTES:
+                if any(self.is_spelled(member.filename) for member in members):
                     return True
-                return any(
-                    self.is_spelled(one.filename) or self._is_content(archive.read(one), one.filename) for one in members
-                )
+                if sum(member.file_size for member in members) > MAX_SEARCHED_BYTES:
+                    return None
+                return any(self._is_content(archive.read(one), one.filename) for one in members)
         except Exception:  # unpackers raise dozens of types for a damaged file
-            return True
+            return None
 
     def _is_content(self, content: bytes, name: str) -> bool:
         if hashlib.sha256(content).hexdigest() in self.hashes:

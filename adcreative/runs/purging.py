@@ -15,7 +15,6 @@ import io
 import json
 import os
 import secrets
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,7 +29,7 @@ from adcreative.provenance.sidecar import FORMAT as SIDECAR_FORMAT
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
-from adcreative.runs.outputs import LIST_NAME, drop_outputs, is_ours
+from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
 from adcreative.runs.people import KINDS, Person, hash_file, hash_pictures, picture_paths
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 from adcreative.runs.survey import hash_names
@@ -44,6 +43,7 @@ RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery", "public")
 VERBS = ("optimize", "studio")
 MARKER, TOMBSTONE = SETTINGS, "purged.json"
 REASON = "removed on request (purge)"
+MAY_HOLD = "too large, encrypted or damaged to be searched, so it may hold the person; not written by a run"
 
 
 def purge_cache(cache_dir: Path, summary: PurgeSummary, *, consent_id: str = "") -> None:
@@ -232,15 +232,18 @@ def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summa
         if path in kept_paths or (path.name.endswith(SUFFIX) and path.with_name(path.name.removesuffix(SUFFIX)) in kept_paths):
             continue
         relative = path.relative_to(run_dir)
-        if relative.name in (RESULTS, MARKER, AUDIT, LIST_NAME) or not is_plain_file(path) or not person.is_in(path):
+        if relative.name in (RESULTS, MARKER, AUDIT, LIST_NAME) or not is_plain_file(path):
+            continue
+        is_there = person.look_into(path)
+        if is_there is False:
             continue
         is_picture = hash_file(path) in person.hashes
         if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path):
             summary.remove(path)
-        elif zipfile.is_zipfile(path) or path.suffix.casefold() != ".zip":
+        elif is_there:
             summary.left.append(f"{path} (names the person; not written by a run)")
         else:
-            summary.left.append(f"{path} (an archive that cannot be read)")
+            summary.left.append(f"{path} ({MAY_HOLD})")
 
 
 def _remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary) -> None:
@@ -260,9 +263,9 @@ def _remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary)
         if pictures_dir.is_symlink():
             summary.left.append(f"{pictures_dir} (a link; what lies behind it was not looked at)")
         for path in copies:
-            if not is_plain_file(path) or (person is not None and not person.is_in(path)):
+            if path.name == LIST_NAME or not is_plain_file(path) or (person is not None and not person.is_in(path)):
                 continue
-            if hash_file(path) in ours or _has_sidecar(path):
+            if hash_file(path) in ours or _has_sidecar(path) or is_ours(path):
                 summary.remove(path)
             else:
                 summary.left.append(f"{path} (beside an export, and none of the run's pictures)")
@@ -274,8 +277,10 @@ def _remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary)
                 drop_outputs(path)
             else:
                 summary.left.append(f"{path} (changed since it was exported; remove the person from it by hand)")
-        if pictures_dir.is_dir() and not pictures_dir.is_symlink() and not os.listdir(pictures_dir):
-            pictures_dir.rmdir()
+        if pictures_dir.is_dir() and not pictures_dir.is_symlink():
+            drop_missing(pictures_dir)
+            if not os.listdir(pictures_dir):
+                pictures_dir.rmdir()
 
 
 def _has_sidecar(path: Path) -> bool:

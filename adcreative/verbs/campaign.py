@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, make_private_dir
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import approve, check_approved, note_event
@@ -180,9 +180,10 @@ def export(
         markets: where they will run, as `disclosures` knows them; noted with the approval.
     Raises:
         CatalogError: no edits in `run`, or none fits the platform. ConfigError: an unknown format, a wrong address, nobody
-            approved the edits, or `markets` without `approved_by`. ProvenanceError: as `approve`.
+            approved the edits, files of others lie where these would, or `markets` without `approved_by`. ProvenanceError: as
+            `approve`.
     """
-    from adcreative.delivery.experiment.export import ExportSettings, check_format, export_variants
+    from adcreative.delivery.experiment.export import ExportSettings, check_format, export_variants, list_pictures
     from adcreative.delivery.experiment.variants import read_variants
 
     run = Path(run)
@@ -192,6 +193,8 @@ def export(
     outputs, inputs = (out, failures_path(out)), (run / "results.jsonl", run / "results.csv", run / "audit.jsonl")
     check_outputs(outputs, inputs, restart=restart)
     variants = read_variants(run, campaign)
+    pictures = list_pictures(variants, out, format=format)
+    check_outputs(pictures, inputs, restart=restart)
     if markets and approved_by is None:
         raise ConfigError("the markets belong to an approval: --market needs --approved-by NAME (approved_by in Python)")
     lines = []
@@ -201,7 +204,9 @@ def export(
         event = approve(run, by=approved_by, markets=markets)
         duties = f"; to be disclosed there: {', '.join(event['disclosures']) or 'nothing'}" if markets else ""
         lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
-    with own_outputs(outputs, inputs, restart=restart):
+    for folder in {picture.parent for picture in pictures}:
+        make_private_dir(folder)  # it shows people
+    with own_outputs((*outputs, *pictures), inputs, restart=restart):
         note_event(run, "exported", path=str(out.resolve()), format=format)  # before: purge finds what a kill left
         result = export_variants(variants, out, format=format, settings=settings)
     return CampaignSummary(

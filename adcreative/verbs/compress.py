@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import MANIFEST, dump_json, write_atomically
+from adcreative.artifacts import MANIFEST, check_replaceable, dump_json, write_atomically
 from adcreative.catalog.formats.logs import list_log_files, log_columns
 from adcreative.catalog.log_schema import check_columns
 from adcreative.config import did_you_mean, load_config, read_sections
+from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.compression import recommend, render_compression
@@ -83,15 +84,10 @@ def compress(
     Raises:
         ConfigError: method, setting, model and data do not fit, a budget cannot be met, or a report of others is there.
         CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to tell a difference.
-        ArtifactError: as `LogModel.load`.
+        ArtifactError: as `LogModel.load`, or `out` holds a model of another kind.
     """
     started_s, model, data, out = time.monotonic(), Path(model), Path(data), Path(out)
-    if out.is_file() or ((out / MANIFEST).exists() and not restart):
-        raise CatalogError(f"{out} holds a model or is a file; choose another place, or write it anew with --restart")
-    if out.resolve() == model.resolve():
-        raise ConfigError(f"{out} is the model that is to be compressed; choose another place")
-    if not is_log_model(model):
-        raise ConfigError(f"{model} holds no model of an impression log; compress takes what train --schema wrote")
+    _check_folders(model, out, restart)
     outputs, inputs = (out / REPORT, out / PAGE), (*list_log_files(data), model, settings)
     check_outputs(outputs, inputs, restart=restart)
     from adcreative.ctr.compression.comparison import measure_point
@@ -117,6 +113,17 @@ def compress(
         return CompressSummary(path=out, done=len(points) - 1, stopped=True, seconds=time.monotonic() - started_s)
     with own_outputs(outputs, inputs, restart=restart):
         return replace(_write(out, points, rows, model, data), seconds=time.monotonic() - started_s)
+
+
+def _check_folders(model: Path, out: Path, restart: bool) -> None:
+    """Raise as `compress` when `model` is no model of a log, or `out` cannot become one."""
+    if out.is_file() or ((out / MANIFEST).exists() and not restart):
+        raise CatalogError(f"{out} holds a model or is a file; choose another place, or write it anew with --restart")
+    check_replaceable(out, LOG_KIND)
+    if out.resolve() == model.resolve():
+        raise ConfigError(f"{out} is the model that is to be compressed; choose another place")
+    if not is_log_model(model):
+        raise ConfigError(f"{model} holds no model of an impression log; compress takes what train --schema wrote")
 
 
 def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from adcreative.artifacts import read_kind
+from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import ArtifactError
 from adcreative.progress import Progress, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -39,7 +40,7 @@ def export_model(model: Path, out: Path, *, restart: bool = False, progress: Pro
     """
     model, out = Path(model), Path(out)
     kind = read_kind(model)
-    if kind != "log model":
+    if kind != LOG_KIND:
         raise ArtifactError(f'{model} holds a "{kind}"; export-model takes a network trained on a log (train --schema)')
     check_outputs((out,), (model,), restart=restart)
     from adcreative.ctr.inputs.log_encoding import draw_rows

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import check_replaceable, dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.images import picture
@@ -47,19 +47,25 @@ def target(
         labels: CSV or parquet with a column query, keyword, label or interest; rows that also name a creative are known pairs.
         num: labels a creative. index: folder to save the trained index into. use_pictures: read pictures beside the words.
     Raises:
-        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or `index` where no encoder is used.
+        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, `index` where no encoder is used, or files
+            of others in the way. ArtifactError: `index` holds a model of another kind.
     """
+    from adcreative.delivery.targeting.index import KIND, index_files
+    from adcreative.delivery.targeting.ranking import MIN_POINTS, rank_labels
+
     out, sheet = Path(out), Path(out).with_suffix(".json")
     if num < 1:
         raise ConfigError(f"num must be at least 1, got {num}")
     check_outputs((out, sheet), (ads, labels), restart=restart)
+    saved = () if index is None else index_files(Path(index))
+    check_outputs(saved, (ads, labels), restart=restart)
+    if index is not None:
+        check_replaceable(Path(index), KIND)
     progress("reading ads and labels", 0, 1)
     creatives = {one.name: one for one in reversed(read_catalog(Path(ads)).creatives)}
     if not creatives:
         raise CatalogError(f"{ads} has no creative")
     names, pairs, unknown = _read_labels(Path(labels), creatives)
-    from adcreative.delivery.targeting.ranking import MIN_POINTS, rank_labels
-
     ordered = list(reversed(creatives.values()))
     truth = _truth([one.name for one in ordered], names, pairs)
     is_trained = int((np.diff(truth.indptr) > 0).sum()) >= MIN_POINTS
@@ -81,7 +87,8 @@ def target(
             file.write(dump_json(_as_dict(names, ranking, len(ordered)), indent=1))
     warnings = [f"{unknown} rows of {Path(labels).name} name creatives that are not in {Path(ads).name}."] if unknown else []
     if index is not None and ranking.index is not None:
-        ranking.index.save(Path(index))
+        with own_outputs(saved, (ads, labels), restart=restart):
+            ranking.index.save(Path(index))
     elif index is not None:
         warnings.append(f'"{ranking.method}" did best on creatives left out, so there is no index to save.')
     return CampaignSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import check_replaceable, write_atomically
 from adcreative.catalog.tables import failures_path, write_failures
+from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ArtifactError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.model_folder import ROLES, note_models
+from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
 
 __all__ = ["train"]
 
@@ -45,11 +46,11 @@ def train(
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
+        ArtifactError: `out`/predictor, /judge or /auditor holds a model of another kind.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
     data, out = Path(data), Path(out)
-    outputs = (failures_path(out / "training"), out / "README.md", out / PLOT)
-    check_outputs(outputs, (data, columns), restart=restart)
+    outputs = _check_place(out, (data, columns), restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
@@ -74,14 +75,23 @@ def train(
         provenance=dict.fromkeys(MODALITIES, "measured: own results"), progress=count_stage(progress, "fitting"),
         should_stop=should_stop,
     )  # fmt: skip
-    note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
     failures = [*catalog.failures, *failures]
     with own_outputs(outputs, (data, columns), restart=restart):
+        note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
         card = fitted[0].card("predictor")
         write_atomically(out / PLOT, draw_account(card["calibration"]))
         write_atomically(out / "README.md", render_account_card(card, plot=PLOT).encode())
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
+
+
+def _check_place(out: Path, inputs: Sequence[Path | None], restart: bool) -> tuple[Path, ...]:
+    """Return the files beside the models; raise as `train` when something stands in the way."""
+    outputs = (failures_path(out / "training"), out / "README.md", out / PLOT, out / TOGETHER)
+    check_outputs(outputs, inputs, restart=restart)
+    for role in ROLES:
+        check_replaceable(out / role, ACCOUNT_KIND)
+    return outputs
 
 
 def _load_shipped(warnings: list[str]) -> Sequence[Any]:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import MANIFEST, write_atomically
+from adcreative.artifacts import MANIFEST, check_replaceable, write_atomically
 from adcreative.catalog.formats.fuxictr import SUFFIXES, read_fuxictr_schema
-from adcreative.catalog.formats.logs import log_columns, read_sample
+from adcreative.catalog.formats.logs import list_log_files, log_columns, read_sample
 from adcreative.catalog.log_schema import LogSchema, check_columns, check_schema, load_schema, propose_schema, render_schema
 from adcreative.config import did_you_mean, load_config
+from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.outputs import check_outputs
 
 if TYPE_CHECKING:
     from adcreative.ctr.training.log_training import InputsConfig
@@ -102,11 +104,11 @@ def train_log(
 
     Args:
         schema: schema.toml, or FuxiCTR's dataset_config.yaml or feature_map.json. network: of `ctr.networks.registry`.
-        settings: TOML with [inputs], [training] and [network].
         settings: TOML with [inputs], [training] and [network]. restart: a model that stands in `out` is replaced.
     Raises:
         CatalogError: the log cannot be read, or `out` holds a model, or `out`/training what no
-            training wrote. ConfigError: schema, settings, network and log do not fit.
+            training wrote. ArtifactError: `out` holds a model of another kind.
+        ConfigError: schema, settings, network and log do not fit, or the model would be written over what is read.
         TrainingError: rows that nothing can be learnt from, or a loss that is not finite.
     """
     started_s, log, out = time.monotonic(), Path(log), Path(out)
@@ -114,6 +116,8 @@ def train_log(
         raise CatalogError(f"{out} is a file; the model needs a folder. Choose another place.")
     if (out / MANIFEST).exists() and not restart:
         raise CatalogError(f"{out} holds a model; choose another place, or train it anew with --restart")
+    check_replaceable(out, LOG_KIND)
+    check_outputs((out / MANIFEST,), (*list_log_files(log), schema, settings), restart=restart)
     _list_state(out / STATE_DIR)
     from adcreative.ctr.networks.registry import find_network
     from adcreative.ctr.training.log_training import (

@@ -14,6 +14,7 @@ from adcreative.artifacts import MANIFEST, dump_json, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
+from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -30,7 +31,7 @@ def is_log_model(model_dir: Path | None) -> bool:
     if path is None or not path.is_file():
         return False
     try:
-        return bool(json.loads(path.read_bytes()).get("kind") == "log model")
+        return bool(json.loads(path.read_bytes()).get("kind") == LOG_KIND)
     except (ValueError, AttributeError):
         return False  # whoever loads it says what is wrong
 

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from adcreative import pipeline
 from adcreative.catalog import read_catalog
 from adcreative.cli.app import app
+from adcreative.delivery.experiment.variants import read_variants
 from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.sidecar import build_sidecar, read_sidecar, write_sidecar
+from adcreative.runs.outputs import LIST_NAME
 from tests.catalog.conftest import write_csv
 from tests.delivery.conftest import result_row
 
@@ -125,6 +128,38 @@ def test_nothing_is_exported_without_an_approval(make_run: Callable[..., Path], 
     assert out.is_file()
     assert len(approvals_of(run)) == 1
     assert [event["event"] for event in pipeline.read_events(run)] == ["approved", "exported", "exported"]
+
+
+@pytest.mark.parametrize("format", ["meta-bulk", "adcp"])
+def test_pictures_of_others_beside_an_export_stay(make_run: Callable[..., Path], tmp_path: Path, format: str) -> None:
+    run = make_run()
+    options: dict[str, Any] = {"format": format, "campaign": "spring", "url": "https://example.com"}
+    name = read_variants(run, "spring")[1].name
+    foreign = tmp_path / "out-images" / f"{name}.png"
+    foreign.parent.mkdir()
+    foreign.write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=rf"{name}\.png is there already and is not, .* --restart"):
+        pipeline.export(run, tmp_path / "out.csv", approved_by="Ada", **options)
+    assert (foreign.read_bytes(), pipeline.read_events(run)) == (b"mine", [])
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out-images"]
+    pipeline.export(run, tmp_path / "out.csv", approved_by="Ada", restart=True, **options)
+    assert foreign.read_bytes() == (run / "images" / "1.edited.png").read_bytes()
+
+
+def test_an_export_writes_its_own_pictures_anew_and_purge_forgets_their_names(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    run, options = make_run(), {"format": "meta-bulk", "campaign": "spring", "url": "https://example.com"}
+    pipeline.export(run, tmp_path / "out.csv", approved_by="Ada", **options)
+    pictures = tmp_path / "out-images"
+    assert (pictures.stat().st_mode & 0o777, len(list(pictures.glob("*.png")))) == (0o700, 4)
+    Image.new("RGB", (80, 64), (5, 5, 5)).save(run / "images" / "1.edited.png")  # the run was continued since
+    pipeline.export(run, tmp_path / "out.csv", approved_by="Ada", **options)
+    pipeline.purge(run, creative="Ad 1", keep_cache=True)
+    assert len(list(pictures.glob("*.png"))) == 2
+    assert "Ad-1" not in (pictures / LIST_NAME).read_text()
+    pipeline.purge(run, keep_cache=True)
+    assert not pictures.exists()
 
 
 def test_an_approval_covers_what_was_there_and_no_more(make_run: Callable[..., Path], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import pytest
 import adcreative.editor.settings  # noqa: F401  # once here, not in every child
 from adcreative import pipeline
 from adcreative.artifacts import save_artifact
-from adcreative.ctr.card import FORMAT, KIND
+from adcreative.ctr.card import ACCOUNT_FORMAT, ACCOUNT_KIND
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.provenance.approval import approve, read_events
 from adcreative.runs.log import RunLog
@@ -102,7 +102,7 @@ class Model:
     def save(self, folder: Path) -> str:
         notes = {"grades": {}, "metrics": {}, "training": self.attempt, "seed": 1000 * self.number}
         tensors = {"w": np.full(4, float(10 * self.attempt + self.number))}
-        return save_artifact(folder, kind=KIND, format_version=FORMAT, tensors=tensors, notes={"notes": notes})
+        return save_artifact(folder, kind=ACCOUNT_KIND, format_version=ACCOUNT_FORMAT, tensors=tensors, notes={"notes": notes})
 
     def card(self, name: str) -> dict[str, Any]:
         return {"calibration": {}}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from adcreative.cli.app import app
 from adcreative.creative import EditResult
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import note_event
+from adcreative.runs import people
 from adcreative.runs.log import RunLog
+from adcreative.runs.purging import MAY_HOLD
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +104,29 @@ def test_the_users_own_pictures_and_table_are_listed_and_stay(run: Path, ads: Pa
     assert len(list(ads.iterdir())) == 4
     assert any(f"{ads} (holds the pictures" in one for one in pipeline.purge(run).left)
     assert len(list(ads.iterdir())) == 4
+
+
+@pytest.mark.parametrize("kind", ["too large", "encrypted", "damaged"])
+def test_an_archive_that_cannot_be_searched_may_hold_the_person(run: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """It is said of it that it may, since nobody knows; one that was searched and holds nothing is not named."""
+    with zipfile.ZipFile(run / "mine.zip", "w") as archive:
+        archive.writestr("notes.txt", b"nothing of them" + bytes(5000 if kind == "too large" else 0))
+    shutil.copy(run / "mine.zip", run / "searched.zip")
+    if kind == "too large":
+        monkeypatch.setattr(people, "MAX_SEARCHED_BYTES", 4000)
+        (run / "searched.zip").unlink()
+    else:
+        content = bytearray((run / "mine.zip").read_bytes())
+        if kind == "encrypted":
+            content[6] |= 1  # the flag of the member, and of its entry in the list at the end
+            content[content.rindex(b"PK\x01\x02") + 8] |= 1
+        else:
+            content[40] ^= 0xFF
+        (run / "mine.zip").write_bytes(content)
+    left = pipeline.purge(run, creative="ad1.png").left
+    assert f"{run / 'mine.zip'} ({MAY_HOLD})" in left
+    assert "may hold the person" in MAY_HOLD
+    assert not any("searched.zip" in one for one in left)
 
 
 def test_when_told_to_the_users_own_pictures_go(run: Path, ads: Path) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adcreative import pipeline
-from adcreative.errors import AdCreativeError, CatalogError, ConfigError
+from adcreative.artifacts import save_artifact
+from adcreative.errors import AdCreativeError, ArtifactError, CatalogError, ConfigError
 from tests.verbs.test_train_log import QUICK, SCHEMA, make_log
 
 Verb = Callable[[Path], object]
@@ -37,6 +39,9 @@ def place(trained: Path, tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes((trained / "log.parquet").read_bytes())
     (tmp_path / "schema.toml").write_text((trained / "schema.toml").read_text())
     (tmp_path / "quick.toml").write_text(QUICK)
+    manifest = {"kind": "log model", "file": f"model-{16 * '0'}.safetensors"}
+    (tmp_path / "described").mkdir()
+    (tmp_path / "described" / "manifest.json").write_text(json.dumps(manifest))  # read as FuxiCTR's feature_map.json
     os.symlink(trained / "model", tmp_path / "model")
     for name in ("mine.csv", "mine.json", "small/compression.json", "chosen/optinter.toml", "why/explanation.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -69,6 +74,9 @@ VERBS: dict[str, Verb] = {
     "evaluate over its log": _with_model(pipeline.evaluate_log, "log.parquet", "log.parquet", restart=True),
     "evaluate, foreign": _with_model(pipeline.evaluate_log, "log.parquet", "mine.json"),
     "explain, foreign": _with_model(pipeline.explain_log, "log.parquet", "why"),
+    "train over its schema": lambda at: pipeline.train_log(
+        at / "log.parquet", at / "described", schema=at / "described" / "manifest.json", network="linear", restart=True
+    ),
     "a schema that is there": lambda at: pipeline.inspect_log(at / "log.parquet", at / "schema.toml"),
     "compress, foreign report": _compress,
     "select over its settings": _select,
@@ -81,6 +89,21 @@ def test_no_verb_on_a_log_writes_over_what_is_not_its_own(name: str, place: Path
     with pytest.raises(AdCreativeError, match=r"is what is read|is there already|exists; |would become a part of the log"):
         VERBS[name](place)
     assert contents(place) == before
+
+
+@pytest.mark.parametrize("verb", ["train", "compress"])
+def test_a_folder_of_another_model_is_refused_before_the_work(verb: str, place: Path) -> None:
+    save_artifact(place / "other", kind="predictor", format_version=4, tensors={"w": np.ones(2)}, notes={})
+    before = contents(place / "other")
+    options: dict[str, Any] = {"out": place / "other", "restart": True}
+    log = place / "log.parquet"
+    calls: dict[str, Callable[[], object]] = {
+        "train": lambda: pipeline.train_log(log, schema=place / "schema.toml", network="linear", **options),
+        "compress": lambda: pipeline.compress(place / "model", log, method="hash", **options),
+    }
+    with pytest.raises(ArtifactError, match=r"holds a predictor; save the log model into another folder"):
+        calls[verb]()
+    assert contents(place / "other") == before
 
 
 def test_what_a_verb_on_a_log_wrote_it_writes_anew(place: Path) -> None:

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from adcreative import pipeline
+from adcreative.artifacts import save_artifact
 from adcreative.delivery.targeting import ranking
 from adcreative.delivery.targeting.index import LabelIndex
 from adcreative.delivery.targeting.network import TargetingConfig
-from adcreative.errors import CatalogError, ConfigError
+from adcreative.errors import ArtifactError, CatalogError, ConfigError
 from adcreative.verbs import loading
 
 PRODUCTS = {"shoe": "sneaker store", "bed": "sleep help", "pan": "cook at home", "bank": "save money", "tent": "camp trip"}
@@ -66,6 +67,26 @@ def test_an_index_is_saved_where_the_encoder_is_used(desk: Path, monkeypatch: py
     summary = pipeline.target(desk / "ads.csv", desk / "targets.csv", labels=desk / "queries.csv", index=desk / "other")
     assert "there is no index to save" in summary.warnings[0]
     assert not (desk / "other").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "labels.jsonl"])
+def test_an_index_is_not_saved_over_files_of_others(desk: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(ranking, "MIN_GAIN", -2.0)
+    (desk / "index").mkdir()
+    (desk / "index" / name).write_text("{}")
+    with pytest.raises(ConfigError, match=rf"{name} is there already and is not"):
+        pipeline.target(desk / "ads.csv", desk / "targets.csv", labels=desk / "queries.csv", index=desk / "index")
+    assert [path.name for path in (desk / "index").iterdir()] == [name]
+    assert not (desk / "targets.csv").exists()
+    for _ in range(2):  # its own index it saves anew
+        pipeline.target(desk / "ads.csv", desk / "targets.csv", labels=desk / "queries.csv", index=desk / "own")
+
+
+def test_an_index_does_not_replace_a_model_of_another_kind(desk: Path) -> None:
+    save_artifact(desk / "model", kind="predictor", format_version=4, tensors={"w": np.ones(2)}, notes={})
+    with pytest.raises(ArtifactError, match=r"holds a predictor; save the label index into another folder"):
+        pipeline.target(desk / "ads.csv", desk / "t.csv", labels=desk / "queries.csv", index=desk / "model", restart=True)
+    assert not (desk / "t.csv").exists()
 
 
 def test_without_known_pairs_labels_with_like_words_are_named(desk: Path) -> None:

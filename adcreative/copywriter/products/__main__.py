@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.copywriter.products.benchmark import measure_describer, measure_nearest_copy
 from adcreative.copywriter.products.build import build_describer
 from adcreative.copywriter.products.families import shop_lexicon
@@ -20,6 +20,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="JSON with the rates and every delivered text")
     options = parser.parse_args()
+    if options.out is not None and options.out.exists():
+        parser.error(f"{options.out} is there already; choose another --out, or remove it")
     rows, texts = [measure_nearest_copy(num_per_family=options.num, seed=options.seed)], {}
     for name in options.llm or ["template", "smollm2"]:
         describer = build_describer(name, lexicon=shop_lexicon())
@@ -36,7 +38,7 @@ def main() -> None:
         print(f"{row.way:<36}{row.num_products:>9}{recall:>26}{unsupported:>26}")
     if options.out is not None:
         content = {"rates": [asdict(row) for row in rows], "texts": texts}
-        options.out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_atomically(options.out, dump_json(content, indent=1).encode())
 
 
 if __name__ == "__main__":

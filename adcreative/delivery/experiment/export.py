@@ -26,7 +26,7 @@ from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, w
 from adcreative.creative import FailedCreative
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.provenance.sidecar import copy_sidecar
+from adcreative.provenance.sidecar import copy_sidecar, sidecar_path
 
 RSA_COLUMNS = (
     "Campaign", "Ad Group", "Ad type", *(f"Headline {n}" for n in range(1, 16)), "Headline 1 position",
@@ -43,6 +43,7 @@ _META_CALLS = frozenset((
     "APPLY_NOW", "BOOK_NOW", "BUY_NOW", "CONTACT_US", "DOWNLOAD", "GET_OFFER", "GET_QUOTE", "INSTALL_NOW", "LEARN_MORE",
     "ORDER_NOW", "PLAY_GAME", "SEE_MENU", "SHOP_NOW", "SIGN_UP", "SUBSCRIBE", "WATCH_MORE",
 ))  # fmt: skip
+WITH_PICTURES = ("meta-bulk", "adcp")
 _WORD_EDITS = ("headline", "description")
 _OVERSIGHT = ("none", "prompt_only", "selected", "edited", "directed")
 
@@ -230,10 +231,23 @@ def _picture_dir(out: Path) -> Path:
     return out.with_name(f"{out.stem}-images")
 
 
+def list_pictures(variants: Sequence[Variant], out: Path, *, format: str) -> list[Path]:
+    """Return the files that `export_variants` may write into the folder beside `out`: pictures and their sidecars."""
+    if format not in WITH_PICTURES:
+        return []
+    pictures = [_picture_dir(out) / _picture_name(one) for one in variants if one.creative.image_path is not None]
+    return [path for picture in dict.fromkeys(pictures) for path in (picture, sidecar_path(picture))]
+
+
+def _picture_name(variant: Variant) -> str:
+    assert variant.creative.image_path is not None
+    return f"{variant.name}{variant.creative.image_path.suffix.lower()}"
+
+
 def _copy_picture(variant: Variant, out: Path) -> str:
     """Copy the picture beside the export; return its name there."""
     assert variant.creative.image_path is not None
-    name = f"{variant.name}{variant.creative.image_path.suffix.lower()}"
+    name = _picture_name(variant)
     try:
         make_private_dir(_picture_dir(out))
         shutil.copyfile(variant.creative.image_path, _picture_dir(out) / name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.artifacts import load_artifact, open_atomically, save_artifact
+from adcreative.artifacts import MANIFEST, load_artifact, open_atomically, save_artifact
 from adcreative.errors import ArtifactError, ConfigError
 
 KIND, FORMAT = "label index", 1
@@ -80,6 +80,11 @@ class LabelIndex:
                 f"{folder} has {len(names)} names for {len(artifact.tensors['encoded'])} vectors; make it again"
             )
         return cls(names, artifact.tensors["encoded"], artifact.tensors["tuned"])
+
+
+def index_files(folder: Path) -> tuple[Path, Path]:
+    """Return the files that `LabelIndex.save` writes under names of their own; the vectors' name is their hash."""
+    return folder / MANIFEST, folder / NAMES_FILE
 
 
 def _build(vectors: np.ndarray) -> Any:
