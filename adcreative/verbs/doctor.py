@@ -22,7 +22,7 @@ from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key
 from adcreative.encoders.weights import WEIGHTS, check_weight, weight_table
 from adcreative.errors import AdCreativeError, ConfigError
 from adcreative.features.cache import cache_dir
-from adcreative.progress import Progress
+from adcreative.progress import Progress, silent
 
 __all__ = ["Finding", "doctor"]
 
@@ -51,7 +51,7 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(*, llm: str = "", progress: Progress | None = None) -> list[Finding]:
+def doctor(*, llm: str = "", progress: Progress = silent) -> list[Finding]:
     """Look at versions, weights and their hashes, disk, memory, cache, words in pictures, and language models.
 
     Args:
@@ -62,8 +62,7 @@ def doctor(*, llm: str = "", progress: Progress | None = None) -> list[Finding]:
     ]  # fmt: skip
     findings: list[Finding] = []
     for number, check in enumerate(checks):
-        if progress is not None:
-            progress("looking", number, len(checks))
+        progress("looking", number, len(checks))
         findings += check()
     return findings
 

@@ -34,7 +34,7 @@ def evaluate(
     Returns:
         n, pairwise_accuracy, pairwise_accuracy_significant, spearman, ndcg_at_10, log_loss, brier, ece, coverage,
         log_loss_gain, their intervals over groups, reliability, deciles, deciles_off, drift, evidence, num_groups, verdict
-        and gaps: see `ctr.held_out.measure_held_out`. None where nothing could be measured; gaps say why.
+        and gaps: see `ctr.evaluation.measure_held_out`. None where nothing could be measured; gaps say why.
     Raises:
         CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped, or a file
             that would be written is what is read or, without `restart`, somebody else's.

@@ -55,6 +55,7 @@ def test_what_is_written_loads_scores_and_is_measured(method: str, folder: Path,
     assert [point["name"] for point in report["points"]] == ["before", *method.split(",")]
     assert report["points"][0]["against_before"]["auc"]["difference"] == 0
     assert report["recommendation"] == summary.recommendation
+    assert summary.done == len(method.split(","))
     loaded = LogModel.load(tmp_path / "small")
     assert [step["method"] for step in loaded.made_smaller] == method.split(",")
     assert report["points"][-1]["numbers"] < report["points"][0]["numbers"]

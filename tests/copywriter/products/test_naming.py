@@ -39,6 +39,18 @@ def test_what_a_title_has_and_is_for_is_kept_in_words_that_are_known() -> None:
     assert read_title("Big Bag With Big Bag Charms, For Xyzzy, Red Black Blue", "", "Bags", "", is_english=True).uses == ()
 
 
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Oak Solid Round Wide Tall Stool", "oak solid round wide tall stool"),
+        ("Plain Oak Solid Round Wide Tall Stool", "plain oak solid round wide tall stool"),
+        ("Very Plain Oak Solid Round Wide Tall Stool", "solid round wide tall stool"),
+    ],
+)
+def test_six_words_stay_and_of_more_the_last_five(title: str, name: str) -> None:
+    assert read_title(title, "", "Stools", "", is_english=True).name == name
+
+
 def test_common_words_are_lowered_and_names_stay() -> None:
     assert sentence_case("Dark Green PU Leather") == "dark green PU leather"
     assert sentence_case("Terrex Running Shoes") == "Terrex running shoes"
