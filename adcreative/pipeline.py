@@ -23,6 +23,7 @@ from adcreative.verbs.account import (
     propose_mapping,
     read_account,
     read_columns,
+    read_result_rows,
     read_settings,
     write_mapping,
 )
@@ -43,6 +44,7 @@ from adcreative.verbs.export_model import ExportedModel, export_model
 from adcreative.verbs.extend import extend
 from adcreative.verbs.forecast import forecast
 from adcreative.verbs.governance import disclosures, purge, signing_config
+from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
 from adcreative.verbs.models import models
 from adcreative.verbs.optimize import optimize
 from adcreative.verbs.place import place
@@ -84,6 +86,7 @@ __all__ = [
     "benchmark_bars",
     "check",
     "check_approved",
+    "check_language_model",
     "check_picture",
     "check_words",
     "compress",
@@ -107,7 +110,9 @@ __all__ = [
     "inspect_log",
     "is_log_model",
     "launch_app",
+    "list_language_models",
     "models",
+    "models_dir",
     "note_event",
     "optimize",
     "place",
@@ -121,6 +126,7 @@ __all__ = [
     "read_events",
     "read_out",
     "read_placements",
+    "read_result_rows",
     "read_settings",
     "rotate",
     "save_run",

@@ -179,8 +179,7 @@ def app_command(
     """
     from adcreative import pipeline
 
-    with verb() as (progress, _):
-        progress("loading models", 0, 1)
+    with verb():
         studio = pipeline.Studio(
             model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
         )  # fmt: skip

@@ -125,9 +125,12 @@ def _texts(values: dict[str, Any], key: str, path: Path) -> list[str]:
 
 
 def _font_files(metadata: dict[str, Any], path: Path) -> tuple[str, ...]:
-    """Return the font files that a kit names, found beside it."""
-    files = [path.parent / name for name in _texts(metadata, "font_files", path)]
-    for file in files:
+    """Return the font files that a kit names, found in its folder or below: a kit that somebody sent opens no other file."""
+    names = _texts(metadata, "font_files", path)
+    files = [path.parent / name for name in names]
+    for name, file in zip(names, files, strict=True):
+        if not file.resolve().is_relative_to(path.parent.resolve()):
+            raise ConfigError(f'{path.name}: the font file "{name[:80]}" lies elsewhere. Put it beside the kit.')
         if not file.is_file():
             raise ConfigError(f'{path.name}: there is no font file "{file.name}" beside it. Correct "font_files".')
     return tuple(str(file.resolve()) for file in files)

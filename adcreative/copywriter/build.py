@@ -18,7 +18,7 @@ ENGINES = {
 MOST_LINES = {"headline": 8, "description": 4}  # asked of a language model for one ad: the local one takes a second a line
 
 
-def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> LintedCopywriter:
+def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True, key: str | None = None) -> LintedCopywriter:
     """Build the copywriter named by `spec`.
 
     Args:
@@ -35,7 +35,9 @@ def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True) -> L
     if kind == "server":
         from adcreative.copywriter.engines.server import ServerSource
 
-        return with_template_fallback(ServerSource.from_address(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)
+        return with_template_fallback(
+            ServerSource.from_address(spec, key), allow_fallback=allow_fallback, most_lines=MOST_LINES
+        )
     from adcreative.copywriter.engines.local_llm import LocalSource
 
     return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)

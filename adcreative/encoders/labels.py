@@ -20,16 +20,14 @@ import functools
 from typing import Any
 
 import numpy as np
-import timm
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
-from timm.data import ImageNetInfo
 from torch.nn import functional as F
 
-from adcreative.encoders.creative_clip import EMBEDDED_CONFIG, EMBEDDED_PREPROCESS, load_efficientnet
+from adcreative.encoders.networks.towers import load_efficientnet, read_pixels
 from adcreative.encoders.weights import find_weight
 from adcreative.errors import FeatureError
+from stylegan.networks.efficientnet import EfficientNetLite0
 
 MIN_PROBABILITY = 0.25
 WINDOW = 3
@@ -41,8 +39,7 @@ class PictureLabeller:
 
     def __init__(self, network: Any) -> None:
         self.network = network.eval().requires_grad_(False)
-        size = EMBEDDED_CONFIG["vision_cfg"]["image_size"]
-        self.transform = image_transform_v2(PreprocessCfg(size=size, **EMBEDDED_PREPROCESS), is_train=False)
+        self.transform = read_pixels
 
     @classmethod
     def load(cls) -> PictureLabeller:
@@ -51,7 +48,7 @@ class PictureLabeller:
         Raises:
             WeightsError: it is not on this machine. ArtifactError: it is another network.
         """
-        network = timm.create_model("efficientnet_lite0", pretrained=False)
+        network = EfficientNetLite0()
         load_efficientnet(network, find_weight("efficientnet-lite0"))
         return cls(network)
 
@@ -82,7 +79,9 @@ class PictureLabeller:
 
 
 @functools.cache
-def _imagenet() -> ImageNetInfo:
+def _imagenet() -> Any:
+    from timm.data import ImageNetInfo
+
     return ImageNetInfo()
 
 

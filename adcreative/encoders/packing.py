@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import groupby
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from adcreative.encoders.networks.bert import Bert
+from adcreative.encoders.networks.llama import Llama
 
 PACK_TOKENS = 128
-_ATTENTION = "sdpa_by_text"
 
 Tokens = tuple[int, ...]
 _shared: ContextVar[dict[PackedEncoder, dict[Tokens, Tensor]] | None] = ContextVar("shared", default=None)
@@ -37,44 +35,18 @@ def sharing_states() -> Iterator[None]:
         _shared.reset(mark)
 
 
-def _attend_by_text(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
-    *, groups: Sequence[Tensor] | None = None, **options: Any,
-) -> tuple[Tensor, None]:  # fmt: skip
-    """Attend within each text of a packed row; without `groups`, as transformers' own "sdpa".
-
-    Args:
-        query, key, value: [1, heads, T, head width].
-        groups: places in the row of texts of one length, [texts, length] int64 each; together all T tokens.
-    Returns:
-        [1, T, heads, head width], and no weights.
-    """
-    if groups is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    found = torch.empty_like(query[0].transpose(0, 1))  # [T, heads, head width]
-    for places in groups:
-        q, k, v = (one[0][:, places].transpose(0, 1) for one in (query, key, value))  # [texts, heads, length, head width]
-        found[places] = sdpa_attention_forward(module, q, k, v, None, **options)[0]
-    return found.unsqueeze(0), None
-
-
-AttentionInterface.register(_ATTENTION, _attend_by_text)
-AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
-
-
 class PackedEncoder:
-    """A language model of `transformers` that reads texts packed; its plain calls compute what they did before.
+    """A language model (`networks.bert`, `networks.llama`) that reads texts packed.
 
     depths: which hidden states are averaged; 0 is the embeddings, k what layer k gives, -1 the last. num_skipped: how many
     first tokens, such as a start mark, the mean leaves out. has_start: texts begin with one and the same mark, and no token
     sees those behind it, as in a causal model: the mark's states are those of the mark alone, and a row holds it once.
     """
 
-    def __init__(self, network: Any, depths: Sequence[int], *, num_skipped: int = 0, has_start: bool = False) -> None:
+    def __init__(self, network: Bert | Llama, depths: Sequence[int], *, num_skipped: int = 0, has_start: bool = False) -> None:
         self.network, self.depths, self.num_skipped = network, tuple(depths), num_skipped
         self.has_start = has_start
-        self.width = int(network.config.hidden_size)
-        network.set_attn_implementation(_ATTENTION)
+        self.width = network.sizes.hidden_size
         _store_transposed(network)
 
     @torch.inference_mode()
@@ -95,7 +67,7 @@ class PackedEncoder:
         return torch.stack([known[key] for key in keys])
 
     def _pool_pack(self, pack: Sequence[Tokens]) -> list[Tensor]:
-        device, num_common = self.network.get_input_embeddings().weight.device, int(self.has_start)
+        device, num_common = next(self.network.parameters()).device, int(self.has_start)
         token_ids, places = list(pack[0][:num_common]), list[list[int]]()
         for text in pack:
             places.append([*range(num_common), *range(len(token_ids), len(token_ids) + len(text) - num_common)])
@@ -106,8 +78,8 @@ class PackedEncoder:
         states = self.network(
             input_ids=torch.tensor([token_ids + [0] * len(spare)], device=device),
             position_ids=torch.tensor([[depth_of.get(place, 0) for place in range(PACK_TOKENS)]], device=device),
-            output_hidden_states=True, groups=[torch.tensor(rows, device=device) for rows in groups],
-        ).hidden_states  # fmt: skip
+            groups=[torch.tensor(rows, device=device) for rows in groups],
+        )  # fmt: skip
         read = torch.stack([states[depth][0] for depth in self.depths])  # [depths, T, D]
         counted = [read[:, row[self.num_skipped :]] for row in places]
         return [one.sum(dim=1) / max(one.shape[1], 1) for one in counted]

@@ -145,7 +145,7 @@ def _minilm_tower(model: Any, words: Sequence[str], wording: str, appeal: str = 
     """Return the headline model's MiniLM, which gives a line's wording and, for a headline, its part of the appeal."""
     net, line = model.net, " ".join(words)
     token_ids, surface = torch.tensor(model.tokenize([line])), torch.from_numpy(surface_features(line))[None]
-    counts = [len(ids) for ids in model.tokenizer(list(words), add_special_tokens=False)["input_ids"]]
+    counts = [len(ids) for ids in model.tokenizer.read(list(words), has_marks=False)]
     owner = _owners(counts, token_ids.shape[1])
 
     def encode(ids: Tensor) -> dict[str, Tensor]:

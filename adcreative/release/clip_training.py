@@ -37,15 +37,16 @@ from torch.nn import functional as F
 from adcreative.artifacts import save_artifact
 from adcreative.encoders import weights
 from adcreative.encoders.creative_clip import (
+    CONTEXT_LENGTH,
     EMBED_DIM,
     FORMAT,
     KIND,
     PICTURE_HEAD,
     TEXT_HEAD,
     CreativeClip,
-    build_towers,
 )
 from adcreative.encoders.headline_tests import ATTRIBUTION, read_headline_tests
+from adcreative.encoders.networks.towers import build_towers
 from adcreative.errors import TrainingError
 
 
@@ -148,9 +149,7 @@ def encode_words(clip: CreativeClip, texts: Sequence[str]) -> Tensor:
     parts = []
     with torch.inference_mode():
         for block in token_ids.split(64):
-            block = block[:, : int((block != 0).sum(1).max())]
-            mask = (block != 0).long()
-            parts.append(text_tower.pooler(text_tower.transformer(input_ids=block, attention_mask=mask), mask))
+            parts.append(text_tower.mean_state(block[:, : int((block != 0).sum(1).max())]))
     return torch.cat(parts)
 
 
@@ -329,7 +328,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     arguments.out.mkdir(parents=True, exist_ok=True)
     started_s = time.monotonic()
-    towers = build_towers(weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm"))
+    places = weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm")
+    towers = build_towers(*places, embed_dim=EMBED_DIM, context_length=CONTEXT_LENGTH)
     clip = CreativeClip(*towers, "towers", "")
     parts = {"faces": encode_towers(read_faces(arguments.faces), clip, arguments.out / "faces.npz")}
     if arguments.ads:

@@ -22,7 +22,7 @@ from adcreative.verbs.campaign import import_results
 
 __all__ = [
     "METRICS", "AccountView", "AdLine", "ColumnProposal", "ColumnView", "MappingProposal", "Metric", "propose_mapping",
-    "read_account", "read_columns", "read_settings", "write_mapping",
+    "read_account", "read_columns", "read_result_rows", "read_settings", "write_mapping",
 ]  # fmt: skip
 
 NEEDED_COLUMNS = ("ad_name", "impressions", "clicks")
@@ -159,6 +159,15 @@ def _was_proposed(path: Path) -> bool:
         return path.read_bytes().startswith(_PROPOSED.encode())
     except OSError:
         return False
+
+
+def read_result_rows(results: Path, *, columns: Path | None = None) -> tuple[ResultRow, ...]:
+    """Return the rows of a platform's export, one for each ad, segment and span of days.
+
+    Raises:
+        CatalogError: the export cannot be used. ConfigError: the mapping file is wrong.
+    """
+    return tuple(read_results(Path(results), columns=columns).rows)
 
 
 def read_account(

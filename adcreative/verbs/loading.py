@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 
 from adcreative.artifacts import read_kind
 from adcreative.copywriter import Copywriter, build_copywriter
-from adcreative.ctr.account.model import AccountModel
 from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.ctr.click_model import ClickModel
 from adcreative.ctr.predictor import Predictor
@@ -73,6 +73,9 @@ class Tools:
         )  # fmt: skip
 
 
+_loading = RLock()  # one thread loads, others wait for what it has loaded
+
+
 @lru_cache(maxsize=1)
 def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
     headline_model, analyzer = HeadlineModel.load(), load_face_analyzer()
@@ -90,9 +93,14 @@ def _load_painter(scene_model: str) -> InpaintingModel:
     return InpaintingModel.load(scene_model)
 
 
-@lru_cache(maxsize=4)
 def load_tools(copywriter: str = "template") -> Tools:
-    """Load all encoders; the language model itself loads at its first line."""
+    """Load all encoders once a process; the language model itself loads at its first line."""
+    with _loading:
+        return _load_tools(copywriter)
+
+
+@lru_cache(maxsize=4)
+def _load_tools(copywriter: str) -> Tools:
     return Tools(*_encoders(), build_copywriter(copywriter))
 
 
@@ -115,17 +123,26 @@ def load_click_model(folder: Path) -> ClickModel:
     Raises:
         ArtifactError: it is neither, or damaged.
     """
-    return AccountModel.load(folder) if read_kind(folder) == ACCOUNT_KIND else Predictor.load(folder)
+    if read_kind(folder) != ACCOUNT_KIND:
+        return Predictor.load(folder)
+    from adcreative.ctr.account.model import AccountModel  # brings scikit-learn
+
+    return AccountModel.load(folder)
 
 
-@lru_cache(maxsize=4)
 def load_model(model_dir: Path | None = None) -> Judges:
-    """Load predictor, judge and auditor from a folder written by `train`, or the shipped ones.
+    """Load predictor, judge and auditor from a folder written by `train`, or the shipped ones; the latest four are kept.
 
     Raises:
         ArtifactError: the folder does not hold all three, each in its own role, or they were fitted with other encoders than
             are loaded here.
     """
+    with _loading:
+        return _load_model(model_dir)
+
+
+@lru_cache(maxsize=4)
+def _load_model(model_dir: Path | None) -> Judges:
     read_model_manifests(model_dir)
     judges = Judges(**{role: load_click_model(folder) for role, folder in find_models(model_dir).items()})
     for model in judges:
@@ -135,5 +152,6 @@ def load_model(model_dir: Path | None = None) -> Judges:
 
 def load_market(seed: int) -> Market:
     """Return the simulated market with this seed, rendered with the shipped face model."""
-    _, headline_model, analyzer, codec, directions, _ = _encoders()
+    with _loading:
+        _, headline_model, analyzer, codec, directions, _ = _encoders()
     return Market(seed, codec=codec, analyzer=analyzer, headline_model=headline_model, directions=directions)

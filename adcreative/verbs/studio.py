@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,18 @@ from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.cache import FeatureCache
 from adcreative.progress import Progress, ShouldStop
-from adcreative.provenance.consent import ConsentBook, read_consents
+from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
+from adcreative.verbs.directions import choose_directions, read_direction_names
+from adcreative.verbs.folder_scores import FolderScores, score_folder
+from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.settings import EditorConfig
-
-RATES = ("ctr", "ctr_low", "ctr_high")
+    from adcreative.verbs.loading import Judges, Tools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +39,6 @@ class FoundFace:
 
     box_xyxy_px: tuple[float, float, float, float]
     refusal: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FolderScores:
-    """The creatives of a folder with their row of the results table, those that failed with the reason, and what was dropped.
-
-    Rates of a row are numbers in 0..1, or None where there is not enough data.
-    """
-
-    scored: tuple[tuple[Creative, dict[str, Any]], ...]
-    failed: tuple[dict[str, str], ...]
-    path: Path
-    dropped: dict[str, int] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +58,7 @@ class ChosenFaces:
 
 
 class Studio:
-    """Score and improve one creative at a time.
+    """Score and improve one creative at a time. Models load at their first use, or by `load`; making a studio takes none.
 
         studio = Studio()
         studio.score_one(Creative(image_path=Path("ad.jpg"), headline="Sleep better tonight")).ctr
@@ -81,7 +69,7 @@ class Studio:
         signing: who signs exported pictures (C2PA); they are not signed without it.
         config: settings of every edit, an EditorConfig or a TOML file with its fields as keys; the defaults when None.
     Raises:
-        ConfigError: `config` has a wrong key or value.
+        ConfigError: `config` has a wrong key or value. ArtifactError: `model_dir` is not a folder of three models.
     """
 
     def __init__(
@@ -93,15 +81,45 @@ class Studio:
         config: EditorConfig | Path | None = None,
     ) -> None:
         from adcreative.editor.settings import fill_config
-        from adcreative.verbs.loading import load_model, load_tools
 
         self.config = fill_config(config)
-        self.signing, self._model_dir = signing, model_dir
+        self.signing, self._model_dir, self._features_dir = signing, model_dir, None
+        self._manifests = read_model_manifests(model_dir)
         self._consents = read_consents(consent)
-        self._tools = load_tools()
-        self._consents.check_directions(self._tools.directions.names)
-        self._judges = load_model(model_dir)
-        self._predictor = self._judges.predictor
+        self._consents.check_directions(read_direction_names())
+
+    @cached_property
+    def _tools(self) -> Tools:
+        from adcreative.verbs.loading import load_tools
+
+        tools = load_tools()
+        if self._features_dir is not None:
+            tools.extractor.cache = FeatureCache(self._features_dir)
+        return tools
+
+    def _tools_with(self, copywriter: str, llm_key: str) -> Tools:
+        """Return the tools with another copywriter; one that has a key of its own is built anew and not kept."""
+        from adcreative.verbs.loading import load_tools
+
+        if not llm_key:
+            return load_tools(copywriter)
+        from adcreative.copywriter import build_copywriter
+
+        return replace(load_tools(), copywriter=build_copywriter(copywriter, key=llm_key))
+
+    @cached_property
+    def _judges(self) -> Judges:
+        from adcreative.verbs.loading import load_model
+
+        return load_model(self._model_dir)
+
+    def load(self) -> None:
+        """Load every model now, such as behind a page that is open already; other threads may call the studio meanwhile.
+
+        Raises:
+            ArtifactError: a model is damaged.
+        """
+        _ = self._tools, self._judges
 
     def train_account(
         self,
@@ -128,11 +146,10 @@ class Studio:
         Raises:
             ArtifactError: the folder does not hold what `train` writes.
         """
-        from adcreative.verbs.loading import load_model
-
         other = copy(self)
-        other._model_dir, other._judges = model_dir, load_model(model_dir)
-        other._predictor = other._judges.predictor
+        other._model_dir, other._manifests = model_dir, read_model_manifests(model_dir)
+        other.__dict__.pop("_judges", None)
+        _ = other._judges  # a damaged model is refused here
         return other
 
     def with_consents(self, consent: Path) -> Studio:
@@ -142,7 +159,7 @@ class Studio:
             ProvenanceError: the file cannot be read, or a record is wrong. ConfigError: a record allows what is no edit.
         """
         book = read_consents(consent)
-        book.check_directions(self._tools.directions.names)
+        book.check_directions(read_direction_names())
         other = copy(self)
         other._consents = ConsentBook(records={**self._consents.records, **book.records}, source=str(consent))
         return other
@@ -152,30 +169,35 @@ class Studio:
         """Names of the consent records that are known."""
         return tuple(self._consents.records)
 
+    @property
+    def consents(self) -> tuple[ConsentRecord, ...]:
+        """The consent records that are known."""
+        return tuple(self._consents.records.values())
+
     def check_consent(self, creative: Creative) -> str:
         """Return why the faces of a creative may not be edited today by the record that it names; "" when they may."""
         return self._consents.permit(creative, date.today()).refusal
 
     def keep_features_in(self, folder: Path) -> None:
         """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""
-        self._tools.extractor.cache = FeatureCache(folder)
+        self._features_dir = folder
+        if "_tools" in self.__dict__:
+            self._tools.extractor.cache = FeatureCache(folder)
 
     def forget_features(self) -> None:
         """Remove what was read out of pictures and words so far; what is asked for again is read again."""
-        if self._tools.extractor.cache is not None:
+        if "_tools" in self.__dict__ and self._tools.extractor.cache is not None:
             self._tools.extractor.cache.purge_entries()
 
     @property
     def direction_names(self) -> tuple[str, ...]:
         """Names of the face edits that are offered: those still seen once a face is pasted back."""
-        from adcreative.verbs.directions import choose_directions
-
-        return choose_directions(self._tools.directions.names, None)
+        return choose_directions(read_direction_names(), None)
 
     @property
     def cards(self) -> list[dict[str, Any]]:
         """Model cards of the three models that look at an edit."""
-        return [model.card(name) for name, model in self._judges._asdict().items()]
+        return [manifest.card(name) for name, manifest in self._manifests.items()]
 
     @property
     def model_hashes(self) -> dict[str, str]:
@@ -198,7 +220,7 @@ class Studio:
         (features,) = self._tools.extractor.extract([creative])
         if isinstance(features, CreativeError):
             raise features
-        return self._predictor.predict([creative], [features])[0]
+        return self._judges.predictor.predict([creative], [features])[0]
 
     @property
     def knows_level(self) -> bool:
@@ -216,7 +238,7 @@ class Studio:
         (features,) = self._tools.extractor.extract([creative])
         if isinstance(features, CreativeError):
             raise features
-        return find_standing(self._predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
+        return find_standing(self._judges.predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
     def score_folder(self, folder: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> FolderScores | None:
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
@@ -224,29 +246,7 @@ class Studio:
         Raises:
             CatalogError: nothing in the folder can be scored.
         """
-        from adcreative.catalog import read_catalog
-        from adcreative.catalog.tables import failures_path, unescape_cell
-        from adcreative.runs.engines import BatchConfig
-        from adcreative.verbs.score import score
-
-        batch = BatchConfig(restart=True)
-        summary = score(folder, out, model=self._model_dir, batch=batch, progress=progress, should_stop=should_stop)
-        if summary.stopped:
-            return None
-        catalog = read_catalog(folder)
-        with out.open(encoding="utf-8-sig", newline="") as file:
-            rows = [{name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
-        waiting, scored = iter(catalog.creatives), []
-        for row in rows:  # in the order of the catalogue, less those that failed
-            names = row["file_name"], row["ad_name"]
-            creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
-            scored.append((creative, {**row, **{name: _number(row.get(name, "")) for name in (*RATES, "strength")}}))
-        failures = failures_path(out)
-        with failures.open(encoding="utf-8-sig", newline="") as file:
-            failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
-        return FolderScores(
-            scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)
-        )
+        return score_folder(folder, out, model=self._model_dir, progress=progress, should_stop=should_stop)
 
     def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:
         """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
@@ -269,17 +269,19 @@ class Studio:
         avoid: Sequence[str] = (),
         brand_kit: Path | None = None,
         should_stop: ShouldStop | None = None,
+        llm_key: str = "",
     ) -> Iterator[str]:
         """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit, one after another.
 
+        Args:
+            llm_key: of the server that `copywriter` names; it is kept in memory only.
         Raises:
             ConfigError: `brand_kit` is no brand manifest.
         """
         from adcreative.editor.preparation.briefed import Briefed, write_lines
-        from adcreative.verbs.loading import load_tools
 
         kit = None if brand_kit is None else read_brand_kit(brand_kit)
-        writer = Briefed(load_tools(copywriter).copywriter, brief, tuple(avoid), kit)
+        writer = Briefed(self._tools_with(copywriter, llm_key).copywriter, brief, tuple(avoid), kit)
         return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
 
     def reword_one(
@@ -348,6 +350,7 @@ class Studio:
         show_best: Callable[[Creative], None] | None = None,
         usual_rate: float | None = None,
         changes: Sequence[str] | None = None,
+        llm_key: str = "",
     ) -> EditOutcome:
         """Search an edit of one creative, of its faces only with consent.
 
@@ -362,6 +365,7 @@ class Studio:
             usual_rate: the account's mean click rate (0.021: 2.1 %). Without it and without a model of the account, the edit
                 is untested (`EditResult.is_untested`): no rate and no change is stated.
             changes: what may be changed besides faces, of `editor.settings.CHANGES`; None: as the settings say.
+            llm_key: of the server that `copywriter` names; it is kept in memory only.
         Raises:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
@@ -369,13 +373,13 @@ class Studio:
         from adcreative.editor.preparation.branded import with_kit
         from adcreative.editor.preparation.briefed import Briefed
         from adcreative.editor.settings import fill_config, limit_changes
-        from adcreative.verbs.loading import load_tools
 
         config = fill_config(self.config, seed=seed, population_size=population_size, generations=generations)
         config = config if changes is None else limit_changes(config, changes)
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
-        editor_tools = load_tools(copywriter).editor_tools(self._judges, directions, self._consents, config.scene_model)
+        tools = self._tools_with(copywriter, llm_key)
+        editor_tools = tools.editor_tools(self._judges, directions, self._consents, config.scene_model)
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
@@ -387,11 +391,3 @@ class Studio:
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )
         return outcome if self.knows_level else state_untested(outcome, usual_rate)
-
-
-def _number(cell: str) -> float | None:
-    """Return the number in a cell of scores.csv; None where it says in words why there is none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return None

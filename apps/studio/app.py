@@ -12,6 +12,7 @@ from adcreative.report.rendering import read_part
 from .handlers.brand import Brands
 from .handlers.consents import Consents
 from .handlers.demo import Demo
+from .handlers.insights import Insights
 from .handlers.many_ads import Folders
 from .handlers.one_ad import Handlers
 from .handlers.steps import Steps
@@ -64,7 +65,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
             with gr.Tab("Many ads", id="folder"):
                 build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
-                build_account(page, steps, Trainings(handlers=handlers), visitor)
+                build_account(page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor)
             with gr.Tab("Settings", id="settings"):
                 build_settings(Brands(handlers=handlers), visitor, getattr(pipeline, "weights", ()))
         if is_for_agents:

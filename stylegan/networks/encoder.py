@@ -1,6 +1,6 @@
 """Embedded inversion encoder: aligned face -> w_plus, through a narrow latent code.
 
-The picture tower is timm's EfficientNet-Lite0 (levels at strides 8, 16 and 32), pooled to 4x4 and squeezed into a code of
+The picture tower is EfficientNet-Lite0 (levels at strides 8, 16 and 32), pooled to 4x4 and squeezed into a code of
 `code_dim` numbers, normalised per dimension. Noise on the code during training keeps the latent space smooth, so that
 neighbours of a code are faces too; the same normalised codes are what the mapping network samples (see `prior.py`).
 Knows no files; `checkpoints.py` reads and writes it.
@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylegan.errors import ShapeError
-from stylegan.networks.backbone import BACKBONE
+from stylegan.networks.efficientnet import EfficientNetLevels
 
 LEVEL_CHANNELS = (40, 112, 320)
 
@@ -42,7 +41,7 @@ class FaceEncoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = timm.create_model(BACKBONE, features_only=True, pretrained=False, out_indices=(2, 3, 4))
+        self.backbone = EfficientNetLevels((2, 3, 4))
         self.levels = nn.ModuleList(nn.Conv2d(channels, config.level_width, 1) for channels in LEVEL_CHANNELS)
         self.to_code = nn.Linear(len(LEVEL_CHANNELS) * config.level_width * 16, config.code_dim)
         self.code_norm = nn.BatchNorm1d(config.code_dim, affine=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylegan.networks.backbone import BACKBONE, load_backbone
+from stylegan.networks.backbone import load_backbone
+from stylegan.networks.efficientnet import EfficientNetLevels
 
 
 class PerceptualDistance(nn.Module):
@@ -15,7 +15,7 @@ class PerceptualDistance(nn.Module):
 
     def __init__(self, backbone_state: dict[str, Tensor]) -> None:
         super().__init__()
-        self.network = timm.create_model(BACKBONE, features_only=True, pretrained=False, out_indices=(0, 1, 2, 3))
+        self.network = EfficientNetLevels((0, 1, 2, 3))
         load_backbone(self.network, backbone_state)
         self.network.eval().requires_grad_(False)
 

@@ -20,7 +20,7 @@ from adcreative.errors import TrainingError
 from adcreative.pipeline import Standing
 from adcreative.provenance.consent import read_consents
 from adcreative.verbs.explain import ExplanationSummary
-from adcreative.verbs.studio import FolderScores
+from adcreative.verbs.folder_scores import FolderScores
 
 EVIDENCE = "Words: learnt from real headline tests."
 

@@ -118,3 +118,14 @@ def test_fonts_lie_beside_the_kit_and_the_look_may_be_locked(tmp_path: Path) -> 
     path.write_text(json.dumps({"name": "A", "metadata": {"lock_look": "yes"}}))
     with pytest.raises(ConfigError, match='"lock_look" must be true or false'):
         read_brand_kit(path)
+
+
+@pytest.mark.parametrize("name", ["../Other.ttf", "/usr/share/fonts/Other.ttf", "fonts/../../Other.ttf"])
+def test_a_kit_opens_no_file_outside_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "Other.ttf").write_bytes(b"font")
+    folder = tmp_path / "kit"
+    folder.mkdir()
+    path = folder / "kit.json"
+    path.write_text(json.dumps({"name": "A", "metadata": {"font_files": [name]}}))
+    with pytest.raises(ConfigError, match="lies elsewhere"):
+        read_brand_kit(path)

@@ -251,7 +251,7 @@ def test_a_model_that_is_not_what_it_was_is_refused_before_anything_is_written(
     else:
         (tmp_path / "model" / "judge").rename(tmp_path / "gone")
     write_rows(tmp_path / "ads.csv", ads(3, lambda i: 20 + i), COLUMNS)
-    tools.load_model.cache_clear()
+    tools._load_model.cache_clear()
     for verb, out in ((pipeline.score, "scores.csv"), (pipeline.evaluate, "metrics.json")):
         with pytest.raises(ArtifactError, match=message):
             verb(tmp_path / "ads.csv", tmp_path / "out" / out, model=tmp_path / "model")

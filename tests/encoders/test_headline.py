@@ -62,9 +62,12 @@ def saved_dir(model: HeadlineModel, tmp_path: Path) -> Path:
 
 
 def test_pools_are_means_of_the_models_own_states(model: HeadlineModel) -> None:
+    from transformers import AutoTokenizer, BertModel
+
     from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
 
-    minilm, tokenizer = read_minilm(weights.find_weight("minilm"))
+    folder = weights.find_weight("minilm")
+    minilm, tokenizer = BertModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     language, language_tokenizer = load_language_model(weights.find_weight("smollm2-135m"), default_cache_dir())
     found, found_language = model.pool_minilm(HEADLINES), model.pool_language(HEADLINES)
     for row, text in enumerate(HEADLINES):

@@ -86,8 +86,8 @@ def clip_tokens(texts: list[str]) -> torch.Tensor:
     return torch.tensor([row + [0] * (10 - len(row)) for row in rows])
 
 
-def tokenize_words(words: list[str], add_special_tokens: bool) -> dict[str, list[list[int]]]:
-    return {"input_ids": [to_ids(word) for word in words]}
+def tokenize_words(words: list[str], has_marks: bool) -> list[list[int]]:
+    return [to_ids(word) for word in words]
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +106,8 @@ def extractor(monkeypatch: pytest.MonkeyPatch) -> Any:
         return torch.stack([net.language.embed_tokens(torch.tensor([1, *to_ids(line)])).sum(dim=0)[None] for line in lines])
 
     headline = SimpleNamespace(
-        net=net, tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts], tokenizer=tokenize_words,
-        pool_language=pool_language,
+        net=net, tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts],
+        tokenizer=SimpleNamespace(read=tokenize_words), pool_language=pool_language,
     )  # fmt: skip
     monkeypatch.setattr(word_gradients, "CreativeClip", SimpleNamespace)
     monkeypatch.setattr(word_gradients, "HeadlineModel", SimpleNamespace)

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,7 +65,6 @@ README = Path(__file__).parents[2] / "README.md"
 def consenting_studio() -> Studio:
     studio = object.__new__(Studio)
     studio._consents = read_consents(None)
-    studio._tools = SimpleNamespace(directions=SimpleNamespace(names=("smile", "eyes_open")))  # type: ignore[assignment]
     return studio
 
 

@@ -58,14 +58,15 @@ class ServerSource:
         self.engine = f"server:{client.config.model or urlsplit(client.config.base_url).netloc}"
 
     @classmethod
-    def from_address(cls, address: str) -> ServerSource:
-        """Build from "http://host:port/v1#model"; the key comes from ADCREATIVE_LLM_API_KEY.
+    def from_address(cls, address: str, key: str | None = None) -> ServerSource:
+        """Build from "http://host:port/v1#model"; without a key it comes from ADCREATIVE_LLM_API_KEY.
 
         Raises:
             ConfigError: the address has no host, or holds a password; the key is none, or would travel unencrypted to another
                 machine. No sentence shows the key.
         """
-        found, api_key = read_address(address), check_key(os.environ.get(KEY_VARIABLE, ""))
+        given = os.environ.get(KEY_VARIABLE, "") if key is None else key
+        found, api_key = read_address(address), check_key(given, name=KEY_VARIABLE if key is None else "the key")
         check_key_may_travel(api_key, found)
         config = ChatConfig(base_url=found.base_url, model=found.model, api_key=api_key)
         return cls(ChatClient(config))

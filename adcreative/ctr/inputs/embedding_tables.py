@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from adcreative.ctr.nn.layers import build_table
 from adcreative.errors import ConfigError
+from stylegan.networks.unset import build_unset
 
 
 @runtime_checkable
@@ -53,7 +54,7 @@ class EmbeddingTables(nn.Module):
             if keeps_padding:
                 table = build_table(num_rows, dim, std=std, generator=generator)
             else:
-                table = nn.utils.skip_init(nn.Embedding, num_rows, dim)
+                table = build_unset(nn.Embedding, num_rows, dim)
                 nn.init.normal_(table.weight, std=std, generator=generator)
             self.by_field[field_key(name)] = table
 

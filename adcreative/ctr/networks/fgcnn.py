@@ -24,6 +24,7 @@ from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInp
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
+from stylegan.networks.unset import build_unset
 
 GENERATOR = "generator"
 
@@ -62,7 +63,7 @@ class GeneratorLayer(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.kernel, self.pool, self.out_height = kernel, pool, -(-height // pool)
-        self.conv = nn.utils.skip_init(nn.Conv2d, in_channels, channels, (kernel, 1))
+        self.conv = build_unset(nn.Conv2d, in_channels, channels, (kernel, 1))
         nn.init.xavier_normal_(self.conv.weight, generator=generator)
         assert self.conv.bias is not None
         nn.init.zeros_(self.conv.bias)

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.nn.distributed import all_reduce, shard_offset
+from stylegan.networks.unset import build_unset
 
 
 def build_linear(in_dim: int, out_dim: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
     """Build a linear layer with Xavier-normal weights drawn from `generator` and zero bias."""
-    layer = nn.utils.skip_init(nn.Linear, in_dim, out_dim, bias=bias)
+    layer = build_unset(nn.Linear, in_dim, out_dim, bias=bias)
     if in_dim:
         nn.init.xavier_normal_(layer.weight, generator=generator)
     if bias:
@@ -27,7 +28,7 @@ def build_linear(in_dim: int, out_dim: int, *, generator: torch.Generator, bias:
 
 def build_table(num_rows: int, dim: int, *, std: float, generator: torch.Generator) -> nn.Embedding:
     """Build an embedding table N(0, std); row 0 means "unknown" or "padding", is zero and stays so."""
-    table = nn.utils.skip_init(nn.Embedding, num_rows, dim, padding_idx=0)
+    table = build_unset(nn.Embedding, num_rows, dim, padding_idx=0)
     nn.init.normal_(table.weight, std=std, generator=generator)
     with torch.no_grad():
         table.weight[0] = 0.0

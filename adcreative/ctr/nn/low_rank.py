@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from stylegan.networks.unset import build_unset
+
 
 class FactoredLinear(nn.Module):
     """Two linear layers one after the other, rank numbers between them, no activation."""
@@ -21,7 +23,7 @@ class FactoredLinear(nn.Module):
     @classmethod
     def empty(cls, in_dim: int, out_dim: int, rank: int) -> FactoredLinear:
         """Return a layer of these sizes whose weights are not set."""
-        return cls(nn.utils.skip_init(nn.Linear, in_dim, rank), nn.utils.skip_init(nn.Linear, rank, out_dim))
+        return cls(build_unset(nn.Linear, in_dim, rank), build_unset(nn.Linear, rank, out_dim))
 
     @property
     def rank(self) -> int:
@@ -42,7 +44,7 @@ class FactoredLinear(nn.Module):
 
     def fold(self) -> nn.Linear:
         """Return the one layer with the same outputs."""
-        layer = nn.utils.skip_init(nn.Linear, self.in_features, self.out_features)
+        layer = build_unset(nn.Linear, self.in_features, self.out_features)
         with torch.no_grad():
             layer.weight.copy_(self.second.weight @ self.first.weight)
             layer.bias.copy_(self.second.weight @ self.first.bias + self.second.bias)

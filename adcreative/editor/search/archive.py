@@ -16,7 +16,6 @@ from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 from deap import tools
-from scipy import stats
 
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
@@ -145,4 +144,6 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
     first, second = np.array(pairs).T
     if np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return None
+    from scipy import stats
+
     return float(stats.spearmanr(first, second).statistic)

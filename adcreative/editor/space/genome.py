@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from deap import base
-from scipy.stats import qmc
 
 from adcreative.errors import ConfigError
 
@@ -175,6 +174,8 @@ class GeneSpace:
         Every option of a choice comes up equally often, give or take one, and every part of a strength's range does: a Latin
         hypercube (McKay, Beckman & Conover 1979).
         """
+        from scipy.stats import qmc  # half a second, which a command that searches nothing need not wait for
+
         cube = qmc.LatinHypercube(self._num_draws, rng=rng).random(num)
         for k, options in enumerate(self.num_choices, start=-len(CHOICES)):
             cube[:, k] = (rng.permutation(num) % options + 0.5) / options

@@ -22,8 +22,9 @@ class Demo:
     _kept: list[Preview | None] = field(default_factory=list)
 
     def picture(self) -> Preview | None:
-        """Return the picture of the ad; None while the model is busy for the first time."""
+        """Return the picture of the ad, once the models have loaded; None while the model is busy for the first time."""
         if not self._kept:
+            getattr(self.handlers.studio, "load", lambda: None)()  # waited for without the seat, which a score may want
             with self.handlers.seat.quick(timeout_s=0.5) as has_model:
                 if not has_model:
                     return None

@@ -6,9 +6,11 @@ from typing import Any
 
 import gradio as gr
 
+from ..handlers.insights import Insights
 from ..handlers.steps import Steps
 from ..handlers.training import Trainings
 from ..html import fragments
+from .insights import build_answer, build_question, wire_insights
 from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
 from .training import build_training
 
@@ -19,7 +21,9 @@ METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversi
 HINT = "As exported, in any language: totals and empty rows may stay in. The pack of a version adds what was predicted for it."
 
 
-def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: gr.BrowserState) -> None:
+def build_account(
+    page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState
+) -> None:  # fmt: skip
     """Build the page; an export with unknown columns opens the choice of columns."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
@@ -37,7 +41,9 @@ def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: 
             metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")
             button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
             pictures = build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
+            question, *buttons = build_question()
         with gr.Column(scale=7, min_width=320):
+            answer = build_answer()
             shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="account")
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
@@ -60,6 +66,8 @@ def build_account(page: gr.Blocks, steps: Steps, trainings: Trainings, visitor: 
         owner = find_owner(visitor, request)
         return steps.account(owner, results_path, package_path, chosen, metric=metric, picture_paths=picture_paths or ())
 
+    asked = {**question, "results_path": results, "visitor": visitor}
+    wire_insights(insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
     results.change(
         columns, None, [looked, mapping, *chosen.values()], inputs_kwargs={"results_path": results, "visitor": visitor},
         api_name="columns", **QUICK,

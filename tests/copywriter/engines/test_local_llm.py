@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,18 +128,15 @@ def test_a_cached_copy_is_used_and_a_damaged_one_is_made_again(tiny_model_dir: P
     gguf.write_bytes(b"not read in this test")
     reads: list[Path] = []
 
-    class FromGguf:
-        @staticmethod
-        def from_pretrained(folder: object, gguf_file: str | None = None, **options: object) -> object:
-            import transformers
-
-            source = tiny_model_dir if gguf_file else folder
+    def unpacked(read: Any) -> Any:
+        def from_gguf(folder: object, gguf_file: str | None = None, **options: object) -> object:
             reads.append(Path(str(folder))) if gguf_file else None
-            kind = transformers.AutoModelForCausalLM if "dtype" in options else transformers.AutoTokenizer
-            return kind.from_pretrained(source, **options)
+            return read(tiny_model_dir if gguf_file else folder, **options)
 
-    monkeypatch.setattr(gguf_cache, "AutoModelForCausalLM", FromGguf)
-    monkeypatch.setattr(gguf_cache, "AutoTokenizer", FromGguf)
+        return from_gguf
+
+    for name in ("_read_model", "_read_tokenizer"):
+        monkeypatch.setattr(gguf_cache, name, unpacked(getattr(gguf_cache, name)))
     first, _ = gguf_cache.load_language_model(gguf, tmp_path / "cache")
     num_reads = len(reads)
     second, _ = gguf_cache.load_language_model(gguf, tmp_path / "cache")

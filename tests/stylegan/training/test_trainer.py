@@ -10,7 +10,6 @@ import timm
 import torch
 
 from stylegan.latents.prior import fit_prior
-from stylegan.networks.backbone import BACKBONE
 from stylegan.networks.checkpoints import load_face_model, save_face_model
 from stylegan.training.trainer import FaceModelTrainer, TrainingConfig, encode_all
 
@@ -27,7 +26,7 @@ def faces() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def backbone_state() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return timm.create_model(BACKBONE, pretrained=False).state_dict()
+    return timm.create_model("efficientnet_lite0", pretrained=False).state_dict()
 
 
 def new_trainer(backbone_state: dict[str, torch.Tensor], **changes: object) -> FaceModelTrainer:

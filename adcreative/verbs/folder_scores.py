@@ -1,0 +1,68 @@
+"""Every creative of a folder scored, as records beside the rows of the table: what the app shows as cards."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adcreative.catalog import read_catalog
+from adcreative.catalog.tables import failures_path, unescape_cell
+from adcreative.creative import Creative
+from adcreative.progress import Progress, ShouldStop
+from adcreative.runs.engines import BatchConfig
+
+RATES = ("ctr", "ctr_low", "ctr_high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderScores:
+    """The creatives of a folder with their row of the results table, those that failed with the reason, and what was dropped.
+
+    Rates of a row are numbers in 0..1, or None where there is not enough data.
+    """
+
+    scored: tuple[tuple[Creative, dict[str, Any]], ...]
+    failed: tuple[dict[str, str], ...]
+    path: Path
+    dropped: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def score_folder(
+    folder: Path, out: Path, *, model: Path | None, progress: Progress, should_stop: ShouldStop
+) -> FolderScores | None:  # fmt: skip
+    """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
+
+    Raises:
+        CatalogError: nothing in the folder can be scored.
+    """
+    from adcreative.verbs.score import score
+
+    batch = BatchConfig(restart=True)
+    summary = score(folder, out, model=model, batch=batch, progress=progress, should_stop=should_stop)
+    if summary.stopped:
+        return None
+    catalog = read_catalog(folder)
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        rows = [{name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    waiting, scored = iter(catalog.creatives), []
+    for row in rows:  # in the order of the catalogue, less those that failed
+        names = row["file_name"], row["ad_name"]
+        creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
+        scored.append((creative, {**row, **{name: _number(row.get(name, "")) for name in (*RATES, "strength")}}))
+    failures = failures_path(out)
+    with failures.open(encoding="utf-8-sig", newline="") as file:
+        failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
+    return FolderScores(
+        scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)
+    )
+
+
+def _number(cell: str) -> float | None:
+    """Return the number in a cell of scores.csv; None where it says in words why there is none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None

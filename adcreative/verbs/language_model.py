@@ -1,0 +1,41 @@
+"""Which language model writes: files that are offered by name, and whether a chosen one can be used. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adcreative.copywriter.build import kind_of_engine
+from adcreative.encoders.gguf_cache import default_cache_dir
+from adcreative.errors import ConfigError
+
+__all__ = ["check_language_model", "list_language_models", "models_dir"]
+
+
+def models_dir() -> Path:
+    """Return the folder whose .gguf files and model folders are offered by name: "models" in the cache folder."""
+    return default_cache_dir() / "models"
+
+
+def list_language_models() -> dict[str, Path]:
+    """Return name to path of the language models in `models_dir`; none when there is no such folder."""
+    folder = models_dir()
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.name: path for path in found if path.suffix == ".gguf" or (path / "config.json").is_file()}
+
+
+def check_language_model(spec: str, *, key: str = "") -> str:
+    """Return what will write: the model that a server says it has, or the name of a file; the key is not kept.
+
+    Args:
+        spec: as for `build_copywriter`, such as "http://localhost:11434/v1#qwen3". key: of a server.
+    Raises:
+        ConfigError: the address, the key or the file cannot be used. CopywriterError: the server cannot be reached.
+    """
+    kind = kind_of_engine(spec)
+    if kind == "server":
+        from adcreative.copywriter.engines.server import ServerSource
+
+        return ServerSource.from_address(spec, key=key).ask_model()
+    if kind == "local" and spec not in ("smollm2", "smollm2-tuned") and not Path(spec).exists():
+        raise ConfigError(f"there is no language model {Path(spec).name}. Put it into the folder again, or choose another.")
+    return Path(spec).name

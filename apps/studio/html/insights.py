@@ -1,0 +1,183 @@
+"""Answers to questions about an account, as bars, one sentence that says how sure, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from adcreative.report import words
+from adcreative.report.rendering import build_environment
+
+from ..sessions.jobs import JobState
+from .plain import plain
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
+MAX_BARS, MAX_ADS = 15, 12
+HORIZON_DAYS = 60
+
+
+def _render(macro: str, **values: Any) -> str:
+    module = build_environment(TEMPLATE_DIR).get_template("insights.html.j2").module
+    return str(getattr(module, macro)(**values))
+
+
+def working(state: JobState, stage: str) -> str:
+    """Show how far an answer is."""
+    return _render("working", state=state, stage=plain(stage).capitalize())
+
+
+def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
+    """Show which columns say anything about clicks, against columns of pure chance.
+
+    Args:
+        ranks: best first (`pipeline.FeatureRank`), columns of chance among them. noise_line: the best of those.
+    """
+    own = [one for one in ranks if not one.is_noise]
+    said = [one for one in own if one.says_something]
+    top = max((one.score for one in own), default=0.0)
+    scale = max(top, noise_line, 1e-9)
+    bars = [
+        {"name": one.column.replace(" AND ", " with "), "left": 0.0, "width": _percent(one.score / scale),
+         "label": "says something" if one.says_something else "no more than chance", "is_soft": not one.says_something}
+        for one in own[:MAX_BARS]
+    ]  # fmt: skip
+    rows = f"{num_rows:,} rows"
+    if not own:
+        sentence = "This table has nothing beside names and counts. Export with columns such as placement, age or campaign."
+    elif said:
+        names = ", ".join(f"“{one.column.replace(' AND ', ' with ')}”" for one in said[:3])
+        sentence = (
+            f"{len(said)} of {len(own)} columns and pairs of columns say more about clicks than columns of pure chance do: "
+            f"first {names}. That is sure to three standard deviations, from {rows}."
+        )
+    else:
+        sentence = f"No column says more about clicks than columns of pure chance do, as far as {rows} can tell."
+    return _render(
+        "answer", title="Which of your columns say anything", sentence=sentence, bars=bars, line=_percent(noise_line / scale),
+        line_name="what pure chance reaches", hidden=max(len(own) - MAX_BARS, 0), warnings=[],
+    )  # fmt: skip
+
+
+def rotation(rows: Sequence[Mapping[str, str]], warnings: Sequence[str]) -> str:
+    """Show tomorrow's share of each ad.
+
+    Args:
+        rows: of the plan: context, creative, share, ctr, ctr_low, ctr_high, impressions.
+    """
+    contexts = list(dict.fromkeys(row["context"] for row in rows))
+    bars, best = [], max(rows, key=lambda row: float(row["share"]))
+    for context in contexts:
+        inside = sorted((row for row in rows if row["context"] == context), key=lambda row: -float(row["share"]))
+        prefix = f"{context}: " if len(contexts) > 1 else ""
+        bars += [
+            {"name": prefix + row["creative"], "left": 0.0, "width": _percent(float(row["share"])), "is_soft": False,
+             "label": f"{float(row['share']):.0%} of impressions; click rate {float(row['ctr_low']):.2%} to "
+                      f"{float(row['ctr_high']):.2%}"}
+            for row in inside[: MAX_BARS if len(contexts) == 1 else 5]
+        ]  # fmt: skip
+    where = f" in “{best['context']}”" if len(contexts) > 1 else ""
+    sentence = (
+        f"Show “{best['creative'][:60]}” most{where}: {float(best['share']):.0%} of impressions, which is the chance that its "
+        "click rate is the best there. The others stay in as long as they may still be better."
+    )
+    return _render(
+        "answer", title="Tomorrow's rotation", sentence=sentence, bars=bars[: 2 * MAX_BARS], line=None, line_name="",
+        hidden=max(len(rows) - len(bars), 0), warnings=[plain(text) for text in warnings],
+    )  # fmt: skip
+
+
+def retire(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    """Show when each running ad has probably ended.
+
+    Args:
+        rows: of the forecast. figures: its sheet: method, concordance of each method, num_held_out, num_running.
+    """
+    running = [row for row in rows if row["state"] == "running"]
+    dated = [row for row in running if row["retire_by"]]
+    bars = []
+    if dated:
+        start = min(date.fromisoformat(row["retire_by_low"] or row["retire_by"]) for row in dated)
+        for row in dated[:MAX_BARS]:
+            low, by = (date.fromisoformat(row[name] or row["retire_by"]) for name in ("retire_by_low", "retire_by"))
+            high = date.fromisoformat(row["retire_by_high"]) if row["retire_by_high"] else None
+            left, right = ((day - start).days / HORIZON_DAYS for day in (low, high or low))
+            right = 1.0 if high is None else right
+            bars.append({
+                "name": row["creative"], "left": _percent(left), "width": max(_percent(right) - _percent(left), 1.0),
+                "label": f"by {by:%-d %b} ({low:%-d %b} to {f'{high:%-d %b}' if high else 'later'})", "is_soft": False,
+            })  # fmt: skip
+    else:
+        bars = [
+            {"name": row["creative"], "left": 0.0, "width": 0.0, "is_soft": True,
+             "label": _say_trend(row)}
+            for row in running[:MAX_BARS]
+        ]  # fmt: skip
+    return _render(
+        "answer", title="Retire by", sentence=_say_retire(dated, running, figures), bars=bars, line=None, line_name="",
+        hidden=max(len(dated or running) - MAX_BARS, 0), warnings=[plain(text) for text in warnings],
+    )  # fmt: skip
+
+
+def _say_trend(row: Mapping[str, str]) -> str:
+    """Say how an ad's click rate changes with its age; "" in a row means unknown."""
+    if not row["weekly_change"]:
+        return "no clear trend"
+    change, low, high = (words.signed_percent(float(row[name])) for name in ("weekly_change", "change_low", "change_high"))
+    return f"{change} a week ({low} to {high})"
+
+
+def _say_retire(
+    dated: Sequence[Mapping[str, str]], running: Sequence[Mapping[str, str]], figures: Mapping[str, Any]
+) -> str:  # fmt: skip
+    if not running:
+        return "No ad is running on the last day of this table, so there is none to retire."
+    if not dated:
+        return (
+            f"{len(running)} ads are running. A date needs an account of at least 80 ads, half of them ended; until then only "
+            "the trend of each click rate is shown, with its 90 % range."
+        )
+    soon = sum(float(row["ends_in_7_days"] or 0) > 0.5 for row in dated)
+    own = figures["concordance"].get(figures["method"], {})
+    right = next((value for value in own.values() if value is not None), None)
+    sure = "" if right is None else (
+        f" Of two ads that it had not seen, it named the one that ended first {right:.0%} of the time (half would be chance)."
+    )  # fmt: skip
+    first = dated[0]
+    return (
+        f"{soon} of {len(running)} running ads more likely than not end within a week; first to renew: "
+        f"“{first['creative'][:60]}”. Bars span eight times in ten.{sure}"
+    )
+
+
+def keywords(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    """Show the best keywords of each ad.
+
+    Args:
+        rows: creative, rank, label, score, is_known. figures: method, figures of each method, num_held_out, num_labels.
+    """
+    by_ad: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        by_ad.setdefault(row["creative"], []).append(row)
+    top = max((float(row["score"]) for row in rows), default=0.0)
+    bars = [
+        {"name": name, "left": 0.0, "width": _percent(float(found[0]["score"]) / max(top, 1e-9)), "is_soft": False,
+         "label": ", ".join(row["label"][:40] for row in found[:3])}
+        for name, found in list(by_ad.items())[:MAX_ADS]
+    ]  # fmt: skip
+    measured = figures["figures"].get(figures["method"], {})
+    if measured:
+        right = next(iter(measured.values()))
+        sure = f"On {figures['num_held_out']:,} ads left out, the first keyword was right for {right:.0%}."
+    else:
+        sure = "Nothing could be measured: name the ad beside keywords that brought clicks, for 40 ads or more, and it is."
+    sentence = f"{figures['num_labels']:,} keywords held against the words of {len(by_ad):,} ads. {sure}"
+    return _render(
+        "answer", title="Keywords", sentence=sentence, bars=bars, line=None, line_name="",
+        hidden=max(len(by_ad) - MAX_ADS, 0), warnings=[plain(text) for text in warnings],
+    )  # fmt: skip
+
+
+def _percent(share: float) -> float:
+    return round(100 * min(max(share, 0.0), 1.0), 1)

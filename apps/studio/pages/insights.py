@@ -1,0 +1,70 @@
+"""The part of the account page that answers questions about the results: columns, rotation, retire-by dates, keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from ..handlers.insights import Insights, InsightScreen
+from .parts import MOVES, WATCHING, Fields, find_owner, fragment, scroll_to, take_only_uploads
+
+LABELS = [("Which of your columns say anything", "columns"), ("Tomorrow's rotation", "rotation"), ("Retire by", "retire"),
+          ("Keywords", "keywords")]  # fmt: skip
+
+
+def build_question() -> tuple[Fields, gr.Button, gr.Button]:
+    """Build the choice of a question, its button and that which stops it, under the upload of the account page."""
+    with gr.Accordion("Ask more of these results", open=False, elem_id="insights"):
+        question = gr.Radio(LABELS, value="columns", label="Question", elem_id="question")
+        labels = gr.File(label="Keywords, a table with a column “keyword” (CSV)", height=120, visible=False,
+                         elem_id="insight-labels")  # fmt: skip
+        take_only_uploads(labels)
+        answer = gr.Button("Answer", variant="primary", elem_id="insight-button")
+        stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="insight-stop")
+    question.change(lambda asked: gr.update(visible=asked == "keywords"), question, labels, **MOVES)
+    return {"question": question, "labels_path": labels}, answer, stop
+
+
+def build_answer() -> list[gr.blocks.Block]:
+    """Where the answer stands: fragment, table to download, record."""
+    shown = fragment(elem_id="insight")
+    table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, height=90, elem_id="insight-table")
+    return [shown, table, gr.JSON(visible=False)]
+
+
+def wire_insights(
+    insights: Insights, asked: Fields, buttons: tuple[gr.Button, gr.Button], outputs: list[gr.blocks.Block], chosen: Fields,
+    names: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Answer, stop; `chosen` are the dropdowns of the export's columns, `names` ours for them."""
+    answer, stop = buttons
+
+    def flat(screens: Iterator[InsightScreen]) -> Iterator[Any]:
+        for screen in screens:
+            yield screen.shown, str(screen.table) if screen.table else None, screen.record
+
+    def ask_account(
+        request: gr.Request, question: str = "columns", results_path: str | None = None, labels_path: str | None = None,
+        visitor: str | None = None, **columns: str | None,
+    ) -> Iterator[Any]:  # fmt: skip
+        ours = {name: columns.get(f"{name}_column") for name in names}
+        yield from flat(insights.ask(find_owner(visitor, request), question, results_path, labels_path, ours))
+
+    def cancel_question(request: gr.Request, visitor: str | None = None) -> str:
+        return insights.cancel(find_owner(visitor, request))
+
+    def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
+        return [gr.update(visible=insights.is_running(find_owner(visitor, request))), gr.update(visible=bool(path))]
+
+    answer.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
+        ask_account, None, outputs, inputs_kwargs={**asked, **chosen}, api_name="ask_account", show_progress="hidden",
+        **WATCHING,
+    ).then(settle, [outputs[1], asked["visitor"]], [stop, outputs[1]], **MOVES).then(
+        None, js=scroll_to("#insight"), **MOVES
+    )  # fmt: skip
+    stop.click(
+        cancel_question, None, outputs[0], inputs_kwargs={"visitor": asked["visitor"]}, api_name="cancel_question", queue=False,
+        show_progress="hidden",
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""Build networks whose weights are read afterwards, without drawing random numbers for them first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class _NoInitialisation(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        options = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return options["tensor"] if "tensor" in options else args[0]
+        return func(*args, **options)
+
+
+@contextmanager
+def unset_weights() -> Iterator[None]:
+    """Leave out `torch.nn.init` within the block: weights hold what the memory holds, and each must be set afterwards.
+
+    The device "meta" does the same, but its first use imports torch's compiler, which takes two seconds.
+    """
+    with _NoInitialisation():
+        yield
+
+
+def build_unset(kind: Callable[..., Network], *args: Any, **options: Any) -> Network:
+    """Return kind(*args, **options), its weights to be set by the caller; no random number is drawn.
+
+    As `torch.nn.utils.skip_init`, which goes through the device "meta".
+    """
+    with unset_weights():
+        return kind(*args, **options)

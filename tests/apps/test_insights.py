@@ -1,0 +1,91 @@
+"""The questions of the account page: each answers with a plot, a table and one sentence that says how sure."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apps.studio.handlers.insights import QUESTIONS, Insights, InsightScreen
+from apps.studio.handlers.one_ad import Handlers
+from tests.apps.fakes import FakeStudio
+
+OWNER = "a" * 32
+ADS = [f"ad {number}" for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten days of forty ads: the first one is by far the best; half of them ran in stories, where twice as many click."""
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("export") / "results.csv"
+    ages = rng.choice(["18-24", "25-34"], len(ADS))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Day", "Ad name", "Impressions", "Link clicks", "Placement", "Age"])
+        for day in range(10):
+            for number, name in enumerate(ADS):
+                rate = 0.12 if number == 0 else 0.04 if number % 2 == 0 else 0.02
+                place = "Stories" if number % 2 == 0 else "Feed"
+                writer.writerow([f"2026-10-{day + 1:02d}", name, 2000, rng.binomial(2000, rate), place, ages[number]])
+    return path
+
+
+@pytest.fixture
+def insights(tmp_path: Path) -> Insights:
+    return Insights(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+
+
+def ask(insights: Insights, question: str | None, *paths: Path | None) -> InsightScreen:
+    return list(insights.ask(OWNER, question, *(str(path) if path else None for path in paths)))[-1]
+
+
+def test_columns_that_say_something_stand_above_the_line_of_chance(insights: Insights, results: Path) -> None:
+    found = ask(insights, "columns", results)
+    sentence = found.shown.split("</p>")[0].casefold()
+    assert "say more about clicks than columns of pure chance" in sentence, found
+    assert "first “placement”" in sentence
+    assert "“age”" not in sentence
+    assert found.table is not None
+    assert "placement" in found.table.read_text(encoding="utf-8-sig")
+
+
+def test_tomorrow_the_best_ad_is_shown_most(insights: Insights, results: Path) -> None:
+    found = ask(insights, "rotation", results)
+    assert "Show “ad 0” most" in found.shown, found
+    assert found.table is not None
+    with found.table.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shares: dict[str, float] = {}
+    for row in rows:
+        shares[row["context"]] = shares.get(row["context"], 0.0) + float(row["share"])
+    assert set(shares) == {"Stories", "Feed"}
+    assert list(shares.values()) == pytest.approx([1, 1], abs=1e-3)
+
+
+def test_a_small_account_gets_trends_and_is_told_what_a_date_needs(insights: Insights, results: Path) -> None:
+    found = ask(insights, "retire", results)
+    assert "40 ads are running. A date needs an account of at least 80 ads" in found.shown, found
+    assert "a week (" in found.shown or "no clear trend" in found.shown
+    assert found.table is not None
+
+
+def test_keywords_are_named_for_each_ad_and_nothing_unmeasured_is_claimed(
+    insights: Insights, results: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "keywords.csv"
+    labels.write_text("keyword\nad 3 shoes\nad 5 coats\nsomething else\n")
+    found = ask(insights, "keywords", results, labels)
+    assert "3 keywords held against the words of 40 ads. Nothing could be measured" in found.shown, found
+    assert found.table is not None
+
+
+def test_what_is_missing_is_said(insights: Insights, results: Path, tmp_path: Path) -> None:
+    assert "Choose a question" in ask(insights, "else", results).record["error"]
+    assert "Upload the table of results" in ask(insights, "columns", None).record["error"]
+    assert "Upload a table of keywords" in ask(insights, "keywords", results).record["error"]
+    broken = tmp_path / "broken.csv"
+    broken.write_text("a,b\n1,2\n")
+    for question in QUESTIONS[:3]:
+        assert ask(insights, question, broken).record["error"]
