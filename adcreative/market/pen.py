@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
+from adcreative.encoders.picture_words.line_breaks import wrap_evenly
 from adcreative.market.brands import RGB
 
 RGBA = tuple[int, int, int, int]
@@ -96,32 +97,7 @@ def font(size_px: int) -> ImageFont.FreeTypeFont:
 
 def wrap(text: str, size_px: int, width_px: float) -> list[str]:
     """Break text into lines no wider than `width_px` (a longer word stands alone), then even out their lengths."""
-    face = font(size_px)
-    widths = [face.getlength(word) for word in text.split()]
-    blank = face.getlength(" ")
-    lines = _fill(text.split(), widths, blank, width_px)
-    low, high = max(widths, default=0.0), width_px
-    while len(lines) > 1 and high - low > 2:
-        middle = (low + high) / 2
-        candidate = _fill(text.split(), widths, blank, middle)
-        if len(candidate) <= len(lines):
-            lines, high = candidate, middle
-        else:
-            low = middle
-    return lines
-
-
-def _fill(words: list[str], widths: list[float], blank: float, width_px: float) -> list[str]:
-    lines: list[list[str]] = []
-    used = 0.0
-    for word, width in zip(words, widths, strict=True):
-        if lines and used + blank + width <= width_px:
-            lines[-1].append(word)
-            used += blank + width
-        else:
-            lines.append([word])
-            used = width
-    return [" ".join(line) for line in lines]
+    return wrap_evenly(text, width_px, font(size_px).getlength)
 
 
 def set_text(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size_px: int, fill: RGB, bold: bool,

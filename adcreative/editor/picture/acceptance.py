@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -17,6 +17,7 @@ from adcreative.encoders.picture_words.reader import TextReading
 
 MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 level AA
 MAX_NUDGE, INKS = 0.35, ((6, 6, 8), (255, 255, 255))
+TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
 CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
@@ -95,9 +96,10 @@ def find_faults(
 
 
 def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting) -> tuple[int, int, int]:
-    """Return the colour of the old letters; where it misses MIN_CONTRAST a lighter or darker one, at worst near black or white.
+    """Return the colour of the old letters; where it misses MIN_CONTRAST a lighter or darker one.
 
-    At most MAX_NUDGE of white or black is mixed in; only when that is not enough another ink is taken.
+    At most MAX_NUDGE of white or black is mixed in. When that is not enough the ink is a deep or a pale tone of the ground,
+    which on a middle tone ends near black or white.
     """
     for share in np.linspace(0.0, MAX_NUDGE, 8):
         for end in (0.0, 255.0):
@@ -105,7 +107,14 @@ def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setti
             nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
             if _least_contrast(erased_u8, setting, nudged) >= MIN_CONTRAST:
                 return nudged
-    return max(INKS, key=lambda ink: _least_contrast(erased_u8, setting, ink))
+    x0, y0, x1, y1 = setting.lines[0].box
+    ground = np.median(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3), axis=0)
+    best = max(INKS, key=lambda ink: _least_contrast(erased_u8, setting, ink))
+    for share in TONES:
+        red, green, blue = (int(value) for value in (ground * (1.0 - share) + np.array(best) * share).round())
+        if _least_contrast(erased_u8, setting, (red, green, blue)) >= TONE_CONTRAST:
+            return red, green, blue
+    return best
 
 
 def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> Iterator[str]:
@@ -158,11 +167,3 @@ def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[str]:
         seam, usual = float(np.percentile(steps[across], 75)), float(np.percentile(steps[beside], 75))
         if seam > MAX_GRAIN_RATIO * usual + 2 * GRAIN_ALLOWANCE:
             yield f"the seam of the filled ground shows (a step of {seam:.1f} against {usual:.1f})"
-
-
-def boxes_mask(boxes: Sequence[Box], height: int, width: int) -> np.ndarray:
-    """Return the mask [H, W] of boxes."""
-    mask = np.zeros((height, width), bool)
-    for x0, y0, x1, y1 in boxes:
-        mask[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
-    return mask

@@ -1,6 +1,7 @@
-"""The font at hand that is nearest to the letters in a picture: each is rendered and compared with the old crop.
+"""The font at hand that is nearest to the letters in a picture, and how exactly its letters are set there.
 
-Knows letters' coverage and fonts; not what an ad is.
+Every font is rendered and compared with the old crop at the old width (coarse); the nearest are fitted (registration). Knows
+letters' coverage and fonts; not what an ad is.
 """
 
 from __future__ import annotations
@@ -9,125 +10,196 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from adcreative.editor.picture.fonts import Typeface
-from adcreative.encoders.picture_words.blocks import Box, TextBlock
+from adcreative.editor.picture.lettering import Lettering
+from adcreative.editor.picture.registration import Fit, SeenLine, first_lettering, fit_colour, fit_lettering
+from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
 from adcreative.encoders.picture_words.ink import measure_ink
 
-TRIAL_SIZE_PX = 64.0
 COMPARED_LINES = 3  # the longest lines of a block decide
+NUM_FITTED = 5  # of the fonts that are nearest at first sight
 WEIGHT_SHARE = 0.5
-FAMILY_SLACK = 0.15
+FAMILY_SLACK = 0.06
 MAX_SQUEEZE = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
+USUAL_LEADING = 1.2  # of the size
+SAME_EDGE_PX = 1.2  # lines whose starts, middles or ends differ by no more are aligned
 
 
 @dataclass(frozen=True, kw_only=True)
 class FontMatch:
-    """The font, its size in px, and how like the old letters it is: overlap of rendered and old coverage, 0..1.
+    """How a block's letters are drawn. likeness: of drawn and old coverage, 0..1.
 
-    leading_px: distance of baselines; baselines_px: of the old lines, from the top.
+    places: where the old lines' baselines start, x and y in px; leading_px: distance of baselines. alignment: one of
+    ALIGNMENTS; anchor_px: where every line starts, has its middle or ends, by advance, not by ink. colour: RGB 0..255.
     """
 
-    typeface: Typeface
-    size_px: float
+    lettering: Lettering
     likeness: float
+    places: tuple[tuple[float, float], ...]
     leading_px: float
-    baselines_px: tuple[float, ...]
+    alignment: str
+    anchor_px: float
+    colour: tuple[int, int, int]
+
+    @property
+    def baselines_px(self) -> tuple[float, ...]:
+        return tuple(y for _, y in self.places)
+
+    @property
+    def typeface(self) -> Typeface:
+        return self.lettering.typeface
+
+    @property
+    def size_px(self) -> float:
+        return self.lettering.size_px
 
 
 def match_fonts(
     image_u8: np.ndarray, blocks: Mapping[str, TextBlock], typefaces: Sequence[Typeface]
 ) -> dict[str, list[FontMatch]]:
-    """Return for each block the fonts whose rendering of its lines is nearest to them, the nearest first.
+    """Return for each block the fonts whose letters are nearest to its own, the nearest first; a few fonts a block.
 
     An ad is rarely set in more than one family: the family that suits all blocks best comes first for a block as long as its
     nearest style is less than FAMILY_SLACK behind the nearest of all.
     """
-    ranked = {name: _rank(image_u8, block, typefaces) for name, block in blocks.items()}
+    seen = {name: see_lines(image_u8, block) for name, block in blocks.items()}
+    fits = {name: _fit_nearest(lines, blocks[name], typefaces) for name, lines in seen.items()}
     best: dict[str, dict[str, float]] = {}
-    for name, found in ranked.items():
-        for likeness, typeface, _ in found:
-            of_family = best.setdefault(typeface.family, {})
-            of_family[name] = max(of_family.get(name, -1.0), likeness)
+    for name, found in fits.items():
+        for fit in found:
+            of_family = best.setdefault(fit.lettering.typeface.family, {})
+            of_family[name] = max(of_family.get(name, 0.0), fit.likeness)
     sizes = {name: block.size_px for name, block in blocks.items()}
-    house = max(best, key=lambda family: sum(sizes[name] * best[family].get(name, -1.0) for name in sizes), default="")
-    matches = {}
-    for name, found in ranked.items():
-        home = [one for one in found if one[1].family == house and one[0] >= found[0][0] - FAMILY_SLACK]
-        ordered = [*home[:1], *(one for one in found if one not in home[:1])]
-        matches[name] = [_measure(blocks[name], one) for one in ordered]
+    house = max(best, key=lambda family: sum(sizes[name] * best[family].get(name, 0.0) for name in sizes), default="")
+    chosen = {
+        name: [*_home(found, house)[:1], *(fit for fit in found if fit not in _home(found, house)[:1])]
+        for name, found in fits.items()
+    }
+    edges = {name: _edges(found[0], seen[name]) for name, found in chosen.items() if found}
+    matches: dict[str, list[FontMatch]] = {}
+    for name, found in chosen.items():
+        others = [one for other, one in edges.items() if other != name and blocks[other].plate is None]
+        matches[name] = [_measure(blocks[name], fit, seen[name], image_u8.shape[1], others) for fit in found]
     return matches
 
 
-def _measure(block: TextBlock, found: tuple[float, Typeface, float]) -> FontMatch:
-    likeness, typeface, size = found
-    baselines = [line.box[1] - ink_box(typeface, size, line.text)[1] for line in block.lines]
-    gaps = np.diff(baselines)
-    leading = float(np.median(gaps)) if len(gaps) else 1.2 * size
-    return FontMatch(typeface=typeface, size_px=size, likeness=likeness, leading_px=max(leading, 0.95 * size),
-                     baselines_px=tuple(float(one) for one in baselines))  # fmt: skip
+def _home(found: Sequence[Fit], house: str) -> list[Fit]:
+    """Return the fits of the house's family that are hardly behind the nearest of all."""
+    return [fit for fit in found if fit.lettering.typeface.family == house and fit.likeness >= found[0].likeness - FAMILY_SLACK]
 
 
-def _rank(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface]) -> list[tuple[float, Typeface, float]]:
-    """Return (likeness, font, size in px) of the fonts that have the block's letters, the nearest first."""
-    lines = sorted(block.lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
-    crops = [(line.text, _coverage(image_u8, line.box)) for line in lines]
-    found = []
-    for typeface in typefaces:
-        compared = [(len(text), *_compare(typeface, text, cut)) for text, cut in crops if cut is not None]
-        if compared and typeface.has_letters(block.text):
-            weights, likenesses, sizes = zip(*compared, strict=True)
-            found.append((float(np.average(likenesses, weights=weights)), typeface, float(np.average(sizes, weights=weights))))
-    return sorted(found, key=lambda one: -one[0])
+def see_lines(image_u8: np.ndarray, block: TextBlock) -> list[SeenLine]:
+    """Return the lines of a block with their letters' coverage; lines in which no ink is found are left out."""
+    seen = []
+    for line in block.lines:
+        ink = measure_ink(image_u8, tuple(float(edge) for edge in line.box), pad=max(3.0, 0.25 * line.height))  # type: ignore[arg-type]
+        if ink.box is not None and ink.coverage.max() > 0.3 and line.text:
+            left, top, right, bottom = ink.window
+            pixels = image_u8[top:bottom, left:right].astype(np.float32)
+            seen.append(SeenLine(text=line.text, coverage=ink.coverage, pixels=pixels, ground=ink.ground, left=left, top=top,
+                                 box=ink.box))  # fmt: skip
+    return seen
 
 
-def ink_box(typeface: Typeface, size_px: float, text: str) -> tuple[float, float, float, float]:
-    """Return the box of a rendered line's ink around the point where its baseline starts: x0, y0, x1, y1 in px."""
-    return tuple(
-        float(edge) for edge in typeface.at(size_px).getbbox(text, anchor="ls", stroke_width=typeface.stroke * size_px)
-    )  # type: ignore[return-value]
+def _fit_nearest(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> list[Fit]:
+    """Return fits of the fonts that are nearest at first sight, the nearest first."""
+    if len(lines) != len(block.lines):
+        return []
+    fits = []
+    for typeface in _rank(lines, block, typefaces)[:NUM_FITTED]:
+        first = first_lettering(typeface, max(lines, key=lambda line: len(line.text)))
+        if first is not None:
+            fits.append(fit_lettering(lines, first))
+    return sorted(fits, key=lambda fit: -fit.likeness)
 
 
-def render_line(typeface: Typeface, size_px: float, text: str, *, x: float, y: float, width: int, height: int) -> np.ndarray:
-    """Return the coverage [height, width] 0..1 of a line whose baseline starts at x, y."""
-    mask = Image.new("L", (width, height), 0)
-    draw = ImageDraw.Draw(mask)
-    draw.text((x, y), text, font=typeface.at(size_px), fill=255, anchor="ls", stroke_width=typeface.stroke * size_px)
-    return np.asarray(mask, np.float32) / 255.0
+def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> list[Typeface]:
+    """Return the fonts that have the block's letters, the nearest first."""
+    longest = sorted(lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
+    crops = [(line.text, _tight(line)) for line in longest]
+    weights = [len(text) for text, _ in crops]
+    found = [
+        (float(np.average([_compare(typeface, text, cut) for text, cut in crops], weights=weights)), typeface)
+        for typeface in typefaces
+        if typeface.has_letters(block.text)
+    ]
+    return [typeface for _, typeface in sorted(found, key=lambda one: -one[0])]
 
 
-def _coverage(image_u8: np.ndarray, box: Box) -> np.ndarray | None:
-    """Return the coverage of the letters in a tight box, None when none are found there."""
-    x0, y0, x1, y1 = box
-    ink = measure_ink(image_u8, (float(x0), float(y0), float(x1), float(y1)), pad=max(2.0, 0.25 * (y1 - y0)))
-    if ink.box is None:
-        return None
-    wx0, wy0, _, _ = ink.window
-    cut = ink.coverage[y0 - wy0 : y1 - wy0, x0 - wx0 : x1 - wx0]
-    return cut if cut.size and cut.max() > 0.3 else None
+def _tight(line: SeenLine) -> np.ndarray:
+    x0, y0, x1, y1 = line.box
+    return line.coverage[y0 - line.top : y1 - line.top, x0 - line.left : x1 - line.left]
 
 
-def _compare(typeface: Typeface, text: str, coverage: np.ndarray) -> tuple[float, float]:
-    """Return how like the old letters a font's are (0..1), and its size (px) at which the line is as wide as the old one.
+def _compare(typeface: Typeface, text: str, coverage: np.ndarray) -> float:
+    """Return how like the old letters a font's are at the old width.
 
-    likeness = (sum of min / sum of max of the two coverages, both at the old width)
+    likeness = (sum of min / sum of max of the two coverages)
                - |log(height ratio)| - 0.5 |log(ratio of the two sums)|    the last is the weight of the strokes
     """
     height, width = coverage.shape
-    x0, y0, x1, y1 = ink_box(typeface, TRIAL_SIZE_PX, text)
+    trial = Lettering.plain(typeface, 64.0)
+    x0, y0, x1, y1 = trial.ink_box(text)
     if x1 - x0 < 1 or y1 - y0 < 1:
-        return 0.0, TRIAL_SIZE_PX
-    size = TRIAL_SIZE_PX * width / (x1 - x0)
-    squeeze = abs(float(np.log((y1 - y0) * size / TRIAL_SIZE_PX / height)))
+        return -1.0
+    size = trial.size_px * width / (x1 - x0)
+    squeeze = abs(float(np.log((y1 - y0) * size / trial.size_px / height)))
     if squeeze > MAX_SQUEEZE:
-        return -squeeze, size
-    x0, y0, x1, y1 = ink_box(typeface, size, text)
-    grown = (max(1, int(np.ceil(y1 - y0))), max(1, int(np.ceil(x1 - x0))))
-    rendered = render_line(typeface, size, text, x=-x0, y=-y0, width=grown[1], height=grown[0])
-    if rendered.shape != coverage.shape:
-        rendered = np.asarray(Image.fromarray(rendered).resize((width, height), Image.Resampling.BILINEAR))
-    union = float(np.maximum(rendered, coverage).sum())
-    overlap = float(np.minimum(rendered, coverage).sum()) / union if union else 0.0
-    weight = abs(float(np.log(max(rendered.sum(), 1.0) / max(coverage.sum(), 1.0))))
-    return overlap - squeeze - WEIGHT_SHARE * weight, size
+        return -squeeze
+    drawn, _, _ = Lettering.plain(typeface, size).draw(text, 0.0, 0.0)
+    rows, columns = np.flatnonzero((drawn > 0.3).any(axis=1)), np.flatnonzero((drawn > 0.3).any(axis=0))
+    if not len(rows) or not len(columns):
+        return -1.0
+    cut = drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if cut.shape != coverage.shape:
+        cut = np.asarray(Image.fromarray(cut).resize((width, height), Image.Resampling.BILINEAR))
+    union = float(np.maximum(cut, coverage).sum())
+    overlap = float(np.minimum(cut, coverage).sum()) / union if union else 0.0
+    weight = abs(float(np.log(max(cut.sum(), 1.0) / max(coverage.sum(), 1.0))))
+    return overlap - squeeze - WEIGHT_SHARE * weight
+
+
+def _measure(
+    block: TextBlock, fit: Fit, lines: Sequence[SeenLine], width: int, others: Sequence[Mapping[str, np.ndarray]]
+) -> FontMatch:
+    """Return a block's match: its fit with the rhythm of its baselines and its alignment. others: edges of other blocks."""
+    baselines = [y for _, y in fit.places]
+    size = fit.lettering.size_px
+    leading = (baselines[-1] - baselines[0]) / (len(baselines) - 1) if len(baselines) > 1 else USUAL_LEADING * size
+    edges = _edges(fit, lines)
+    alignment = _alignment(block, edges, width, others)
+    return FontMatch(
+        lettering=fit.lettering, likeness=fit.likeness, places=fit.places, leading_px=max(leading, 0.95 * size),
+        alignment=alignment, anchor_px=float(np.median(edges[alignment])), colour=fit_colour(lines, fit),
+    )  # fmt: skip
+
+
+def _edges(fit: Fit, lines: Sequence[SeenLine]) -> dict[str, np.ndarray]:
+    """Return alignment -> x of each line's start, middle or end by advance, px."""
+    starts = np.array([x for x, _ in fit.places])
+    lengths = np.array([fit.lettering.length(line.text) for line in lines])
+    return {"left": starts, "centre": starts + lengths / 2, "right": starts + lengths}
+
+
+def _alignment(
+    block: TextBlock, edges: Mapping[str, np.ndarray], width: int, others: Sequence[Mapping[str, np.ndarray]]
+) -> str:
+    """Return how the lines are aligned: what they share to a pixel, or share with another block, or with the picture's middle.
+
+    A line alone fits all, and so do lines of one length; what was seen of their boxes decides where nothing else does.
+    """
+    if block.plate is not None:
+        return "centre"
+    spreads = {name: float(np.ptp(edges[name])) for name in ALIGNMENTS}
+    shared = [name for name in ALIGNMENTS if spreads[name] <= SAME_EDGE_PX]
+    if len(shared) < 2:
+        return min(ALIGNMENTS, key=lambda name: spreads[name])
+    for name in shared:
+        own = float(np.median(edges[name]))
+        if any(abs(own - float(np.median(other[name]))) <= SAME_EDGE_PX for other in others):
+            return name
+    if "centre" in shared and abs(float(np.median(edges["centre"])) - width / 2) <= SAME_EDGE_PX:
+        return "centre"
+    return block.alignment

@@ -12,8 +12,8 @@ from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
 def widen_plate(
     erased_u8: np.ndarray, block: TextBlock, more_px: int, is_free: IsFree, *, is_centred: bool
-) -> tuple[np.ndarray, TextBlock, Box] | None:
-    """Return the picture with the block's plate `more_px` wider, the block with the new plate, and the box that changed.
+) -> tuple[np.ndarray, TextBlock] | None:
+    """Return the picture with the block's plate `more_px` wider, and the block with the new plate.
 
     The middle column of the plate is repeated; its two halves keep their pixels. On a centred plate both ends move, else the
     right one. None when there is no room.
@@ -39,7 +39,7 @@ def widen_plate(
     wider = np.concatenate([old[:, :middle], filler, old[:, middle:]], axis=1)
     out = erased_u8.copy()
     out[changed[1] : changed[3], changed[0] : changed[2]] = wider
-    return out, replace(block, plate=(x0 - left, y0, x1 + right, y1)), changed
+    return out, replace(block, plate=(x0 - left, y0, x1 + right, y1))
 
 
 def _new_ground(changed: Box, plate: Box, rim: int) -> list[Box]:

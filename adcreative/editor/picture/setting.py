@@ -17,23 +17,25 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.acceptance import boxes_mask, find_faults, readable
+from adcreative.editor.picture.acceptance import find_faults, readable
+from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import Inpainter, erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
-from adcreative.editor.picture.matching import FontMatch, match_fonts, render_line
+from adcreative.editor.picture.lettering import paste_coverage
+from adcreative.editor.picture.matching import FontMatch, match_fonts
 from adcreative.editor.picture.plates import widen_plate
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import IsFree, Setting, lay_out, lay_out_label
+from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.encoders.picture_words.roles import is_same_text
-from adcreative.encoders.picture_words.words import PictureWords
+from adcreative.encoders.picture_words.words import PictureWords, with_known_words
 
 FIELDS = ("headline", "description", "cta")
 NAMES = {"headline": "headline", "description": "description", "cta": "button"}
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
-MIN_LIKENESS = 0.22  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
+MIN_LIKENESS = 0.4  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
 NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD = 0.75  # heights of a label's letters between it and the end of its button
@@ -94,6 +96,8 @@ class TextSetter:
         self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, inpainter
         self.homes = find_homes(words, creative)
         self._matches: dict[str, list[FontMatch]] | None = None
+        self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._compressions: dict[str, Compression] = {}
         self._remembered: dict[tuple[str, ...], TextChange] = {}
 
     def change(self, edited: Creative) -> TextChange:
@@ -108,7 +112,7 @@ class TextSetter:
     def _set_all(self, edited: Creative) -> TextChange:
         picture, done, inked, left = self._image_u8, [], [], {}
         changed = np.zeros(picture.shape[:2], bool)
-        blocks = dict(self.homes)
+        blocks, own = dict(self.homes), {block.box for block in self.homes.values()}
         for name in FIELDS:
             text = _as_set(getattr(edited, name), self.homes.get(name))
             if name not in self.homes or getattr(edited, name) == getattr(self._creative, name):
@@ -116,8 +120,8 @@ class TextSetter:
             if not text:
                 left[name] = "an empty text is not set"
                 continue
-            others = [block for block in self._words.blocks if block is not self.homes[name]]
-            others += [block for other, block in blocks.items() if block is not self.homes[other]]
+            others = [block for block in self._words.blocks if block.box not in own]
+            others += [block for other, block in blocks.items() if other != name]
             found = self._set_one(picture, name, text, others)
             if isinstance(found, str):
                 left[name] = found
@@ -141,17 +145,18 @@ class TextSetter:
             return "no font at hand has its letters"
         if match.likeness < MIN_LIKENESS:
             return "no font at hand is like its letters"
-        erased, mask = erase_block(picture, block, self._inpainter)
+        erased, mask = self._erase(name, picture)
         is_free = find_room(erased, block, others, self._faces)
-        canvas, home, boxes = self._make_room(erased, block, match, text, others)
+        canvas, home = self._make_room(erased, block, match, text, others)
         faults = ["the new text does not fit where the old one stood"]
         for scale in RETRIES:
             setting = _lay(text, home, match, is_free, others, scale)
             if setting is None:
                 break
-            colour = readable(block.colour, canvas, setting)
+            colour = readable(match.colour, canvas, setting)
             after, letters = _draw(canvas, setting, colour)
-            changed = mask | letters | boxes_mask(boxes, *mask.shape)
+            after = self._compression(name, match, erased).apply(after, _grown(block, setting))
+            changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
             faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader)
@@ -166,22 +171,41 @@ class TextSetter:
             self._matches = match_fonts(self._image_u8, self.homes, self._typefaces)
         return next((match for match in self._matches[name] if match.typeface.has_letters(text)), None)
 
+    def _erase(self, name: str, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture without a block's letters, and the mask of the pixels that were replaced."""
+        if name not in self._erased:
+            self._erased[name] = erase_block(self._image_u8, self.homes[name], self._inpainter)
+        ground, mask = self._erased[name]
+        return np.where(mask[:, :, None], ground, picture), mask
+
+    def _compression(self, name: str, match: FontMatch, erased: np.ndarray) -> Compression:
+        """Return how the picture was compressed, as a block's letters show that are drawn again where they stand."""
+        if name not in self._compressions:
+            block = self.homes[name]
+            lines = tuple(
+                SetLine(text=line.text, x=x, y=y, box=line.box) for line, (x, y) in zip(block.lines, match.places, strict=True)
+            )
+            setting = Setting(lines=lines, lettering=match.lettering, cost=0.0)
+            drawn, _ = _draw(erased, setting, match.colour)
+            self._compressions[name] = find_compression(self._image_u8, drawn, _grown(block, setting))
+        return self._compressions[name]
+
     def _make_room(
         self, erased: np.ndarray, block: TextBlock, match: FontMatch, text: str, others: Sequence[TextBlock]
-    ) -> tuple[np.ndarray, TextBlock, list[Box]]:
-        """Return the picture, the block and the boxes that changed, with the button widened if its new label needs it."""
+    ) -> tuple[np.ndarray, TextBlock]:
+        """Return the picture and the block, with the button widened if its new label needs it."""
         if block.plate is None:
-            return erased, block, []
-        width = match.typeface.at(match.size_px).getlength(text)
+            return erased, block
+        width = match.lettering.length(text)
         old_room = block.plate[2] - block.plate[0] - 2 * _label_pad(block)
         more = int(np.ceil(width - old_room))
         middle = (block.plate[0] + block.plate[2]) / 2
         is_centred = abs(middle - erased.shape[1] / 2) < 0.02 * erased.shape[1]
         if more <= 0:
-            return erased, block, []
+            return erased, block
         is_free = find_room(erased, block, others, self._faces, block.plate)
         wider = widen_plate(erased, block, more + more % 2, is_free, is_centred=is_centred)
-        return (wider[0], wider[1], [wider[2]]) if wider is not None else (erased, block, [])
+        return wider if wider is not None else (erased, block)
 
 
 def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
@@ -192,9 +216,9 @@ def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
         if not text:
             continue
         for block in words.blocks:
-            is_taken = any(block is other for other in homes.values())
+            is_taken = any(block.box == other.box for other in homes.values())
             if not is_taken and block.role != "logo" and is_same_text(block.text, text):
-                homes[name] = block
+                homes[name] = with_known_words(block, _as_set(text, block))
                 break
     return homes
 
@@ -202,7 +226,7 @@ def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
 def _lay(
     text: str, home: TextBlock, match: FontMatch, is_free: IsFree, others: Sequence[TextBlock], scale: float
 ) -> Setting | None:
-    match = replace(match, size_px=match.size_px * scale)
+    match = replace(match, lettering=match.lettering.scaled(scale))
     if home.plate is not None:
         return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
     x0, y0, x1, y1 = home.box
@@ -221,13 +245,20 @@ def _label_pad(block: TextBlock) -> float:
     return float(min(max(old, 0.4 * block.size_px), LABEL_PAD * block.size_px))
 
 
+def _grown(block: TextBlock, setting: Setting) -> list[Box]:
+    """Return the boxes of old and new lines with the room that the noise around letters takes."""
+    return [
+        (x0 - RINGING_PX, y0 - RINGING_PX, x1 + RINGING_PX, y1 + RINGING_PX)
+        for x0, y0, x1, y1 in (*(line.box for line in block.lines), *(line.box for line in setting.lines))
+    ]
+
+
 def _draw(picture: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the picture with the lines drawn in a colour, and the mask [H, W] of the pixels they touch."""
     height, width = picture.shape[:2]
     coverage = np.zeros((height, width), np.float32)
     for line in setting.lines:
-        drawn = render_line(setting.typeface, setting.size_px, line.text, x=line.x, y=line.y, width=width, height=height)
-        coverage = np.maximum(coverage, drawn)
+        paste_coverage(coverage, *setting.lettering.draw(line.text, line.x, line.y))
     touched = coverage > 0
     mixed = picture.astype(np.float32) * (1.0 - coverage[:, :, None]) + np.array(colour, np.float32) * coverage[:, :, None]
     return np.where(touched[:, :, None], mixed.round().astype(np.uint8), picture), touched

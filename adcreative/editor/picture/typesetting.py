@@ -5,15 +5,15 @@ Of all ways that fit, the one that changes size, number of lines and place least
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from adcreative.editor.picture.fonts import Typeface
-from adcreative.editor.picture.matching import FontMatch, ink_box
+from adcreative.editor.picture.lettering import Lettering
+from adcreative.editor.picture.matching import FontMatch
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
+from adcreative.encoders.picture_words.line_breaks import break_evenly
 
 SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 LARGER_SCALES = (1.3, 1.24, 1.18, 1.12, 1.06)  # for a text that needs no more lines than the old one
@@ -41,9 +41,12 @@ class Setting:
     """A text laid out. cost: how far from the old one, 0 is the same size, lines and place."""
 
     lines: tuple[SetLine, ...]
-    typeface: Typeface
-    size_px: float
+    lettering: Lettering
     cost: float
+
+    @property
+    def size_px(self) -> float:
+        return self.lettering.size_px
 
 
 def lay_out(text: str, block: TextBlock, match: FontMatch, is_free: IsFree, *, is_followed: bool = False) -> Setting | None:
@@ -70,23 +73,23 @@ def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float)
     """Return a label of one line in the middle of a button, shrunk to `room_px` if need be; None when that is not enough."""
     if block.plate is None:
         return None
+    middle = (block.plate[0] + block.plate[2]) / 2
     for scale in SCALES:
-        size = match.size_px * scale
-        x0, y0, x1, y1 = ink_box(match.typeface, size, text)
+        lettering = match.lettering.scaled(scale)
+        x0, y0, x1, y1 = lettering.ink_box(text)
         if x1 - x0 <= room_px:
-            middle = (block.plate[0] + block.plate[2]) / 2
             drop = (1.0 - scale) * 0.36 * match.size_px  # half of what capitals lose in height
-            x, y = middle - (x0 + x1) / 2, match.baselines_px[0] - drop
+            x, y = middle - lettering.length(text) / 2, match.baselines_px[0] - drop
             box = _whole(x + x0, y + y0, x + x1, y + y1)
             line = SetLine(text=text, x=x, y=y, box=box)
-            return Setting(lines=(line,), typeface=match.typeface, size_px=size, cost=-COST_OF_SIZE * float(np.log(scale)))
+            return Setting(lines=(line,), lettering=lettering, cost=-COST_OF_SIZE * float(np.log(scale)))
     return None
 
 
 def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, list[str], float]]:
     """Yield numbers of lines, the text broken into as many, and sizes to try each at."""
     for num in range(1, num_old + MAX_MORE_LINES + 1):
-        lines = break_evenly(text, num, match.typeface, match.size_px)
+        lines = break_evenly(text, num, match.lettering.length)
         if len(lines) != num:
             continue
         scales = (*SCALES, *LARGER_SCALES) if num <= num_old else SCALES
@@ -108,57 +111,23 @@ def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_follo
 
 
 def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlock, match: FontMatch) -> Setting:
-    size, leading = match.size_px * scale, match.leading_px * scale
-    inks = [ink_box(match.typeface, size, line) for line in lines]
+    lettering, leading = match.lettering.scaled(scale), match.leading_px * scale
+    inks = [lettering.ink_box(line) for line in lines]
     widths = [x1 - x0 for x0, _, x1, _ in inks]
-    bx0, _, bx1, _ = block.box
     placed = []
     for k, (line, (x0, y0, x1, y1)) in enumerate(zip(lines, inks, strict=True)):
-        start = {"left": bx0 - x0, "right": bx1 - x1, "centre": (bx0 + bx1) / 2 - (x0 + x1) / 2}[block.alignment]
-        y = round(first_baseline + k * leading)
+        start = match.anchor_px - {"left": 0.0, "centre": 0.5, "right": 1.0}[match.alignment] * lettering.length(line)
+        y = first_baseline + k * leading
+        if lettering.is_snapped:
+            start, y = float(np.floor(start + 0.5)), float(np.floor(y + 0.5))
         placed.append(SetLine(text=line, x=start, y=y, box=_whole(start + x0, y + y0, start + x1, y + y1)))
     is_widow = len(lines) > 1 and widths[-1] < WIDOW_SHARE * max(widths)
-    share = max(widths) / max(bx1 - bx0, 1)
+    share = max(widths) / max(block.box[2] - block.box[0], 1)
     lower = 1.0 - (placed[-1].box[3] - placed[0].box[1]) / max(block.box[3] - block.box[1], 1)
     size_cost = COST_OF_LARGER if scale > 1.0 else COST_OF_SIZE
     cost = size_cost * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow + COST_OF_LOWER * max(0.0, lower)
     cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
-    return Setting(lines=tuple(placed), typeface=match.typeface, size_px=size, cost=cost)
-
-
-def break_evenly(text: str, num: int, typeface: Typeface, size_px: float) -> list[str]:
-    """Break a text into at most `num` lines whose widest is as narrow as it can be; between words, in Chinese or Japanese
-    between signs."""
-    words, joint = split_words(text)
-    font = typeface.at(size_px)
-    blank = font.getlength(joint) if joint else 0.0
-    widths = [font.getlength(word) for word in words]
-    low, high = max(widths, default=0.0), sum(widths) + blank * len(widths)
-    while high - low > 0.5:
-        middle = (low + high) / 2
-        low, high = (low, middle) if len(_fill(words, widths, blank, middle)) <= num else (middle, high)
-    return [joint.join(line) for line in _fill(words, widths, blank, high + 0.5)]
-
-
-def split_words(text: str) -> tuple[list[str], str]:
-    """Return what a line may be broken between, and what joins it within a line."""
-    words = text.split()
-    if len(words) <= 2 and any(unicodedata.east_asian_width(char) == "W" for char in text):
-        return [char for char in text if not char.isspace()], ""
-    return words, " "
-
-
-def _fill(words: list[str], widths: list[float], blank: float, room: float) -> list[list[str]]:
-    lines: list[list[str]] = []
-    used = 0.0
-    for word, width in zip(words, widths, strict=True):
-        if lines and used + blank + width <= room:
-            lines[-1].append(word)
-            used += blank + width
-        else:
-            lines.append([word])
-            used = width
-    return lines
+    return Setting(lines=tuple(placed), lettering=lettering, cost=cost)
 
 
 def _whole(x0: float, y0: float, x1: float, y1: float) -> Box:

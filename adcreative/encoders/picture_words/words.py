@@ -11,7 +11,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
 from adcreative.encoders.picture_words.reader import TextLine, TextReading
-from adcreative.encoders.picture_words.roles import name_roles
+from adcreative.encoders.picture_words.roles import is_same_text, letters_of, name_roles
 
 FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
 MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
@@ -63,6 +63,27 @@ def fill_fields(creative: Creative, words: PictureWords) -> Creative:
         if is_open and texts:
             found[field] = " ".join(texts[:1] if field == "cta" else texts)
     return replace(creative, **found, read_fields=tuple(found)) if found else creative
+
+
+def with_known_words(block: TextBlock, text: str) -> TextBlock:
+    """Return a block whose lines say what they are known to say, in place of what was read: blanks and marks are misread most.
+
+    The words go to the lines in proportion to the letters that were read; the block comes back as it is where a line's words
+    are not those that were read in it.
+    """
+    words = text.split()
+    read = np.cumsum([len(letters_of(line.text)) for line in block.lines])
+    known = np.cumsum([len(letters_of(word)) for word in words])
+    if not len(known) or not read[-1] or not known[-1]:
+        return block
+    ends = [int(np.argmin(np.abs(known / known[-1] - share))) + 1 for share in read / read[-1]]
+    lines = []
+    for line, start, end in zip(block.lines, [0, *ends[:-1]], ends, strict=True):
+        said = " ".join(words[start:end])
+        if not is_same_text(line.text, said, 0.8):
+            return block
+        lines.append(replace(line, text=said))
+    return replace(block, lines=tuple(lines))
 
 
 def refuse_letters(faces: Sequence[Any], words: PictureWords) -> list[Any]:

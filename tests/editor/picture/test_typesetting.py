@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adcreative.editor.picture.erasing import erase_block, fill_shapes
+from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import FONT_SOURCES, Typeface, typefaces
 from adcreative.editor.picture.matching import match_fonts
-from adcreative.editor.picture.typesetting import break_evenly, lay_out, split_words
+from adcreative.editor.picture.typesetting import lay_out
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
 from adcreative.errors import ConfigError
 from tests.encoders.picture_words.drawn_ads import GROUND, LINES, drawn_ad
@@ -61,7 +61,7 @@ def test_a_text_of_the_same_length_keeps_size_lines_and_edge() -> None:
     assert setting is not None
     assert len(setting.lines) == 2
     assert setting.size_px == match.size_px
-    assert abs(setting.lines[0].box[0] - block.box[0]) <= 1
+    assert [line.x for line in setting.lines] == pytest.approx([x for x, _ in match.places], abs=1)
     assert [line.y for line in setting.lines] == pytest.approx([round(one) for one in match.baselines_px], abs=1)
 
 
@@ -80,40 +80,8 @@ def test_a_longer_text_gets_more_lines_or_smaller_letters_and_never_leaves_its_r
     assert lay_out("Sleep better and wake up earlier " * 4, block, match, is_free) is None
 
 
-def test_lines_are_even_and_nothing_is_lost() -> None:
-    text = "One of the quiet ways to a good night"
-    for num in (1, 2, 3, 4):
-        lines = break_evenly(text, num, PLAIN, 30)
-        assert " ".join(lines) == text
-        assert len(lines) <= num
-    widths = [PLAIN.at(30).getlength(line) for line in break_evenly(text, 2, PLAIN, 30)]
-    assert max(widths) < 0.62 * PLAIN.at(30).getlength(text)
-    assert split_words("よく眠れる夜")[1] == ""
-
-
 def test_a_flat_ground_is_filled_exactly() -> None:
     picture, block = headline()
     erased, mask = erase_block(picture, block)
     assert (erased[104:226, 20:330] == GROUND).all()
     assert (erased[~mask] == picture[~mask]).all()
-
-
-def test_the_end_of_a_shape_behind_letters_is_drawn_on() -> None:
-    ground = np.full((120, 200, 3), 230, np.uint8)
-    ground[:, 100:] = 150
-    picture, mask = ground.copy(), np.zeros((120, 200), bool)
-    mask[40:80, 60:140] = True
-    picture[mask] = 20
-    filled, left = fill_shapes(picture, mask, 30.0)
-    assert not left.any()
-    wrong = (np.abs(filled.astype(int) - ground).max(axis=2) > 4) & mask
-    assert wrong.mean() < 0.01
-
-
-def test_a_photograph_is_left_to_inpainting() -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (120, 200, 3)).astype(np.uint8)
-    mask = np.zeros((120, 200), bool)
-    mask[40:80, 60:140] = True
-    filled, left = fill_shapes(noise, mask, 30.0)
-    assert (left == mask).all()
-    assert (filled == noise).all()

@@ -14,7 +14,7 @@ from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build
 from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink
 from adcreative.encoders.picture_words.measures import measure_text, text_notes
 from adcreative.encoders.picture_words.roles import is_same_text, name_roles
-from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters
+from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters, with_known_words
 from tests.encoders.picture_words.drawn_ads import (
     BODY,
     BRAND,
@@ -181,3 +181,16 @@ def test_lines_of_nearly_one_width_in_the_middle_of_the_picture_stay_in_the_midd
     (block,) = read_words(np.asarray(picture), KnownReader(lines)).blocks
     assert len(block.lines) == 2
     assert block.alignment == expected
+
+
+def test_known_words_take_the_place_of_what_was_read_line_by_line() -> None:
+    read = replace(
+        block("Wake uprested", (0, 0, 90, 20)),
+        lines=(
+            BlockLine(text="Wake uprested", box=(0, 0, 90, 20), confidence=0.9),
+            BlockLine(text="everyday", box=(0, 24, 60, 44), confidence=0.9),
+        ),
+    )
+    assert [line.text for line in with_known_words(read, "Wake up rested every day").lines] == ["Wake up rested", "every day"]
+    assert with_known_words(read, "A wholly different line") is read
+    assert with_known_words(read, "…") is read

@@ -1,0 +1,256 @@
+"""Fits the way letters are drawn to those of a picture: size, place, tracking, weight and softness, to a fraction of a pixel.
+
+Smooth letters: Gauss-Newton on the squared difference of two coverages, with the gradients of the drawn one:
+
+    seen - drawn = gx (dx + x dsx) + gy (dy + y dsy)      dsy: relative change of size, dsx - dsy: of the tracking
+
+Snapped letters have no fractions: whole and half sizes whose widths agree are tried, at whole pixels.
+Source: Lucas & Kanade 1981 for the registration. Knows coverages and fonts; no pictures of ads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.lettering import Lettering
+
+SIZE_REACH = 0.12  # relative: how far from the first guess snapped sizes are tried
+WIDTH_SLACK_PX, WIDTH_SLACK = 2.0, 0.012  # by which a snapped line may miss the old width: px, and a share of it
+MAX_SNAPPED_SIZES = 5
+ROUNDS = 4
+MAX_STEP_PX, MAX_STEP_SIZE = 1.5, 0.04  # of one round
+MAX_TRACKING = 0.12
+STROKE_STEPS = (-0.024, -0.012, 0.012, 0.024)
+BLURS_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenLine:
+    """A line of the picture: its words, its letters' coverage [h, w] 0..1, its pixels and the ground they stand on [h, w, 3]
+    float32, the whole pixel of its upper left corner, and the box of its ink (px of the picture, end exclusive)."""
+
+    text: str
+    coverage: np.ndarray
+    pixels: np.ndarray
+    ground: np.ndarray
+    left: int
+    top: int
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A lettering and where the lines' baselines start in it, px. likeness: 1 - sum of differences / sum of larger, 0..1."""
+
+    lettering: Lettering
+    places: tuple[tuple[float, float], ...]
+    likeness: float
+
+
+def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
+    """Return how the lines are drawn, starting from a font at about their size; the better of smooth and snapped letters.
+
+    Args:
+        lines: at least one. Their longest decides size and tracking, all of them where their baselines are.
+    """
+    lead = max(lines, key=lambda line: len(line.text))
+    fits = [fit for fit in (_fit_smooth(lead, first), _fit_snapped(lead, first)) if fit is not None]
+    if not fits:
+        placed = tuple(_start(line, first) for line in lines)
+        return Fit(lettering=first, places=placed, likeness=0.0)
+    best = _fit_weight(lead, max(fits, key=lambda fit: fit.likeness))
+    placed_lines = [best if line is lead else _place(line, best.lettering) for line in lines]
+    weights = [float(line.coverage.sum()) for line in lines]
+    return Fit(
+        lettering=best.lettering, places=tuple(fit.places[0] for fit in placed_lines),
+        likeness=float(np.average([fit.likeness for fit in placed_lines], weights=weights)),
+    )  # fmt: skip
+
+
+def _start(line: SeenLine, lettering: Lettering) -> tuple[float, float]:
+    """Return where the baseline starts when the left and the lower edges of drawn and seen ink are one."""
+    x0, _, _, y1 = lettering.ink_box(line.text)
+    return line.box[0] - x0, line.box[3] - y1
+
+
+def _place(line: SeenLine, lettering: Lettering) -> Fit:
+    """Find where a line stands in a lettering that is known."""
+    if lettering.is_snapped:
+        return _place_snapped(line, lettering)
+    x, y = _start(line, lettering)
+    for _ in range(ROUNDS):
+        step = _step(line, lettering, x, y, only_place=True)
+        if step is None:
+            break
+        x, y = x + step[0], y + step[1]
+    return Fit(lettering=lettering, places=((x, y),), likeness=_likeness(line, lettering, x, y))
+
+
+def _fit_smooth(line: SeenLine, first: Lettering) -> Fit | None:
+    lettering = _smooth_guess(line, first)
+    if lettering is None:
+        return None
+    x, y = _start(line, lettering)
+    best = Fit(lettering=lettering, places=((x, y),), likeness=_likeness(line, lettering, x, y))
+    for _ in range(ROUNDS):
+        step = _step(line, lettering, x, y, only_place=False)
+        if step is None:
+            break
+        x, y = x + step[0], y + step[1]
+        tracking = lettering.tracking + (step[2] - step[3]) * _advance(lettering, line.text) / max(1, len(line.text) - 1)
+        if abs(tracking) > MAX_TRACKING:
+            break
+        lettering = replace(lettering, size_px=lettering.size_px * (1.0 + step[3]), tracking=tracking)
+        likeness = _likeness(line, lettering, x, y)
+        if likeness > best.likeness:
+            best = Fit(lettering=lettering, places=((x, y),), likeness=likeness)
+    return _without_tracking(line, best)
+
+
+def _smooth_guess(line: SeenLine, first: Lettering) -> Lettering | None:
+    """Return smooth letters as high as the old ones, tracked so that the line is as wide; None when it cannot be."""
+    plain = replace(first, is_snapped=False, tracking=0.0)
+    x0, y0, x1, y1 = plain.ink_box(line.text)
+    if x1 - x0 < 1 or y1 - y0 < 1:
+        return None
+    by_width = plain.size_px * (line.box[2] - line.box[0]) / (x1 - x0)
+    by_height = plain.size_px * (line.box[3] - line.box[1]) / (y1 - y0)
+    if abs(np.log(by_height / by_width)) < 0.06:  # heights of small letters are whole pixels and say less than the width
+        return replace(plain, size_px=by_width)
+    sized = replace(plain, size_px=by_height)
+    x0, _, x1, _ = sized.ink_box(line.text)
+    tracking = ((line.box[2] - line.box[0]) - (x1 - x0)) / sized.size_px / max(1, len(line.text) - 1)
+    return replace(sized, tracking=tracking) if abs(tracking) <= MAX_TRACKING else None
+
+
+def _advance(lettering: Lettering, text: str) -> float:
+    return lettering.length(text) / lettering.size_px
+
+
+def _without_tracking(line: SeenLine, fit: Fit) -> Fit:
+    """Return the fit without a tracking that adds up to less than a pixel, which is chance."""
+    if not fit.lettering.tracking or abs(fit.lettering.tracking) * fit.lettering.size_px * len(line.text) > 1.5:
+        return fit
+    plain = _place(line, replace(fit.lettering, tracking=0.0))
+    return plain if plain.likeness > fit.likeness - 0.01 else fit
+
+
+def _fit_snapped(line: SeenLine, first: Lettering) -> Fit | None:
+    found = []
+    for size in _snapped_sizes(line, first):
+        found.append(_place_snapped(line, replace(first, size_px=size, tracking=0.0, is_snapped=True)))
+    return max(found, key=lambda fit: fit.likeness, default=None)
+
+
+def _snapped_sizes(line: SeenLine, first: Lettering) -> Iterator[float]:
+    """Yield whole and half sizes at which the line is as wide as the old one, the nearest first."""
+    wanted = line.box[2] - line.box[0]
+    misses = []
+    low, high = first.size_px * (1.0 - SIZE_REACH), first.size_px * (1.0 + SIZE_REACH)
+    for size in np.arange(np.ceil(2 * low) / 2, high + 0.25, 0.5):
+        x0, _, x1, _ = replace(first, size_px=float(size), tracking=0.0, is_snapped=True).ink_box(line.text)
+        miss = abs((x1 - x0) - wanted)
+        if miss <= WIDTH_SLACK_PX + WIDTH_SLACK * wanted:
+            misses.append((miss + (size != round(size)), float(size)))
+    for _, size in sorted(misses)[:MAX_SNAPPED_SIZES]:
+        yield size
+
+
+def _place_snapped(line: SeenLine, lettering: Lettering) -> Fit:
+    """Find the whole pixel at which a line stands, by the correlation of the two coverages."""
+    x, y = (round(edge) for edge in _start(line, lettering))
+    best = max(
+        ((_likeness(line, lettering, x + dx, y + dy), x + dx, y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)),
+        key=lambda one: one[0],
+    )
+    if max(abs(best[1] - x), abs(best[2] - y)) == 1:  # at the rim of what was tried: look on from there
+        x, y = best[1], best[2]
+        best = max(
+            ((_likeness(line, lettering, x + dx, y + dy), x + dx, y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)),
+            key=lambda one: one[0],
+        )
+    return Fit(lettering=lettering, places=((float(best[1]), float(best[2])),), likeness=best[0])
+
+
+def _fit_weight(line: SeenLine, fit: Fit) -> Fit:
+    """Try other weights of the strokes, then softer letters, each at the same place; keep what is more like."""
+    ((x, y),) = fit.places
+    for steps in (STROKE_STEPS, BLURS_PX):
+        tried = [fit]
+        for step in steps:
+            if steps is STROKE_STEPS and fit.lettering.stroke + step < 0.0:
+                continue
+            changed = {"stroke": fit.lettering.stroke + step} if steps is STROKE_STEPS else {"blur_px": step}
+            lettering = replace(fit.lettering, **changed)  # type: ignore[arg-type]
+            tried.append(Fit(lettering=lettering, places=fit.places, likeness=_likeness(line, lettering, x, y) - 0.01))
+        fit = max(tried, key=lambda one: one.likeness)
+    return fit
+
+
+def fit_colour(lines: Sequence[SeenLine], fit: Fit) -> tuple[int, int, int]:
+    """Return the colour (RGB 0..255) in which letters drawn over the ground differ least from the seen ones.
+
+    colour = sum of a (I - (1 - a) G) / sum of a^2    with coverage a, pixels I and ground G
+    """
+    above, below = np.zeros(3), 1e-6
+    for line, place in zip(lines, fit.places, strict=True):
+        drawn = _drawn_on(line, fit.lettering, *place)[:, :, None]
+        above += (drawn * (line.pixels - (1.0 - drawn) * line.ground)).sum(axis=(0, 1))
+        below += float((drawn * drawn).sum())
+    red, green, blue = (int(value) for value in (above / below).round().clip(0, 255))
+    return red, green, blue
+
+
+def _drawn_on(line: SeenLine, lettering: Lettering, x: float, y: float) -> np.ndarray:
+    """Return the coverage [h, w] of the line as it is drawn, in the window of the seen one."""
+    drawn, left, top = lettering.draw(line.text, x, y)
+    window = np.zeros(line.coverage.shape, np.float32)
+    height, width = line.coverage.shape
+    x0, y0 = max(0, left - line.left), max(0, top - line.top)
+    x1, y1 = min(width, left - line.left + drawn.shape[1]), min(height, top - line.top + drawn.shape[0])
+    if x1 > x0 and y1 > y0:
+        sx, sy = x0 - (left - line.left), y0 - (top - line.top)
+        window[y0:y1, x0:x1] = drawn[sy : sy + y1 - y0, sx : sx + x1 - x0]
+    return window
+
+
+def _likeness(line: SeenLine, lettering: Lettering, x: float, y: float) -> float:
+    drawn = _drawn_on(line, lettering, x, y)
+    larger = float(np.maximum(drawn, line.coverage).sum())
+    return 1.0 - float(np.abs(drawn - line.coverage).sum()) / larger if larger else 0.0
+
+
+def _step(
+    line: SeenLine, lettering: Lettering, x: float, y: float, *, only_place: bool
+) -> tuple[float, float, float, float] | None:
+    """Return (dx, dy, relative change of width, of height) that bring drawn letters nearer; None when they are lost."""
+    drawn = ndimage.gaussian_filter(_drawn_on(line, lettering, x, y), 0.7)
+    seen = ndimage.gaussian_filter(line.coverage, 0.7)
+    gy, gx = np.gradient(drawn)
+    rows, columns = np.mgrid[0 : drawn.shape[0], 0 : drawn.shape[1]].astype(np.float32)
+    columns, rows = columns + line.left - x, rows + line.top - y
+    terms = [-gx, -gy] if only_place else [-gx, -gy, -gx * columns, -gy * rows]
+    design = np.stack([term.ravel() for term in terms], axis=1)
+    normal = design.T @ design
+    if np.linalg.cond(normal) > 1e12:
+        return None
+    solved = np.linalg.solve(normal, design.T @ (seen - drawn).ravel())
+    dx, dy = (float(np.clip(one, -MAX_STEP_PX, MAX_STEP_PX)) for one in solved[:2])
+    if only_place:
+        return dx, dy, 0.0, 0.0
+    wider, higher = (float(np.clip(one, -MAX_STEP_SIZE, MAX_STEP_SIZE)) for one in solved[2:])
+    return dx, dy, wider, higher
+
+
+def first_lettering(typeface: Typeface, line: SeenLine) -> Lettering | None:
+    """Return a font at the size at which a line is as wide as the seen one; None when the font draws nothing."""
+    trial = Lettering.plain(typeface, 64.0)
+    x0, y0, x1, y1 = trial.ink_box(line.text)
+    if x1 - x0 < 1 or y1 - y0 < 1:
+        return None
+    return replace(trial, size_px=64.0 * (line.box[2] - line.box[0]) / (x1 - x0))

@@ -1,0 +1,64 @@
+"""Breaks a text into lines of even length: where words are drawn, and where they are set anew. Knows widths, no fonts.
+
+Between words; in Chinese and Japanese, which have no blanks, between signs.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+
+Length = Callable[[str], float]  # of a text set in one line, px
+
+TOLERANCE_PX = 0.5  # to which the narrowest width is looked for
+
+
+def break_evenly(text: str, num: int, length: Length) -> list[str]:
+    """Break a text into at most `num` lines whose widest is as narrow as it can be."""
+    words, joint = split_words(text)
+    widths, blank = _measure(words, joint, length)
+    return [joint.join(line) for line in _even(words, widths, blank, num, sum(widths) + blank * len(widths))]
+
+
+def wrap_evenly(text: str, room_px: float, length: Length) -> list[str]:
+    """Break a text into as few lines as a width allows, then even out their lengths; a word wider than that stands alone."""
+    words, joint = split_words(text)
+    widths, blank = _measure(words, joint, length)
+    lines = _fill(words, widths, blank, room_px)
+    if len(lines) > 1:
+        lines = _even(words, widths, blank, len(lines), room_px)
+    return [joint.join(line) for line in lines]
+
+
+def split_words(text: str) -> tuple[list[str], str]:
+    """Return what a line may be broken between, and what joins it within a line."""
+    words = text.split()
+    if len(words) <= 2 and any(unicodedata.east_asian_width(char) == "W" for char in text):
+        return [char for char in text if not char.isspace()], ""
+    return words, " "
+
+
+def _measure(words: Sequence[str], joint: str, length: Length) -> tuple[list[float], float]:
+    return [length(word) for word in words], length(joint) if joint else 0.0
+
+
+def _even(words: Sequence[str], widths: Sequence[float], blank: float, num: int, high: float) -> list[list[str]]:
+    """Return at most `num` lines in the narrowest room that holds them; `high` holds them for sure."""
+    low = max(widths, default=0.0)
+    while high - low > TOLERANCE_PX:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_fill(words, widths, blank, middle)) <= num else (middle, high)
+    return _fill(words, widths, blank, high)
+
+
+def _fill(words: Sequence[str], widths: Sequence[float], blank: float, room: float) -> list[list[str]]:
+    lines: list[list[str]] = []
+    used = 0.0
+    for word, width in zip(words, widths, strict=True):
+        if lines and used + blank + width <= room:
+            lines[-1].append(word)
+            used += blank + width
+        else:
+            lines.append([word])
+            used = width
+    return lines
