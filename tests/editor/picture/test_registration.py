@@ -1,4 +1,4 @@
-"""How letters are set is found to a fraction of a pixel: size, place, tracking, weight, softness; and how they were compressed."""
+"""How letters are set is found to a fraction of a pixel: size, place, tracking, weight, softness; so is their compression."""
 
 from __future__ import annotations
 
