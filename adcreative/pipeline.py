@@ -28,6 +28,7 @@ from adcreative.verbs.account import (
     write_mapping,
 )
 from adcreative.verbs.app import launch_app
+from adcreative.verbs.archive import archive
 from adcreative.verbs.audit_personas import audit_personas
 from adcreative.verbs.benchmark import benchmark
 from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
@@ -81,6 +82,7 @@ __all__ = [
     "Standing",
     "Studio",
     "approve",
+    "archive",
     "audit_personas",
     "benchmark",
     "benchmark_bars",

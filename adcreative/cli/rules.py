@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from adcreative.cli.options import AsJson, Columns, Data, Overwrite, ReadPictures
-from adcreative.cli.progress import finish, verb
+from adcreative.cli.progress import finish, print_outcome, verb
 from adcreative.cli.terminal import say, say_json
 
 PANEL = "Keep the rules"
@@ -75,7 +75,9 @@ def disclosures(
 
 @commands.command(rich_help_panel=PANEL)
 def purge(
-    run: Annotated[Path | None, typer.Argument(help="Folder that optimize or demo wrote; left out: only the cache.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder that optimize or demo wrote, or an archive of it; left out: only the cache.")
+    ] = None,
     consent_id: Annotated[str, typer.Option(help="Remove only the creatives that name this consent record.")] = "",
     creative: Annotated[str, typer.Option(help="Remove only this creative (file_name or ad_name).")] = "",
     originals: Annotated[
@@ -93,3 +95,26 @@ def purge(
         summary = pipeline.purge(run, consent_id=consent_id, creative=creative, originals=originals, keep_cache=keep_cache)
     for sentence in summary.sentences():
         say(sentence)
+
+
+@commands.command(rich_help_panel=PANEL)
+def archive(
+    source: Annotated[Path, typer.Argument(help="Folder that optimize or demo wrote; with --restore an archive.")],
+    out: Annotated[Path, typer.Option("--out", help="Archive to write; with --restore the folder.")],
+    restore: Annotated[bool, typer.Option("--restore", help="Give the files of an archive back.")] = False,
+    restart: Overwrite = False,
+) -> None:
+    """Pack a run folder into one small file and back, every file byte for byte: pictures as what differs from their original.
+
+    Example: adcreative archive improved/ --out improved.adc
+    """
+    from adcreative import pipeline
+
+    with verb() as (progress, should_stop):
+        summary = pipeline.archive(
+            source, out, restore=restore, restart=restart, progress=progress, should_stop=should_stop
+        )  # fmt: skip
+    noun = "file{s} restored" if restore else "file{s} packed"
+    if summary.stopped:
+        finish(summary, noun)
+    print_outcome(summary, noun)

@@ -12,6 +12,7 @@ from adcreative.provenance.disclosure import Disclosure, disclosures_of_run
 from adcreative.provenance.disclosure import disclosures as list_disclosures
 from adcreative.provenance.run_records import read_rows
 from adcreative.provenance.signing import SigningConfig
+from adcreative.runs.archives import is_archive, list_archives, purge_archive
 from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
 
 __all__ = ["disclosures", "purge", "signing_config"]
@@ -63,7 +64,8 @@ def purge(
 ) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
 
-    `run` may be a folder of runs too, such as that of the app. Exports of a run that its audit trail names go with it.
+    `run` may be a folder of runs too, such as that of the app, or an archive of a run. Exports and archives of a run that its
+    audit trail names go with it; of one person, archives are written anew without the person.
 
     `originals` removes the user's own pictures too: those that the rows were made from, and those behind links in the run.
     Without it they are listed.
@@ -73,15 +75,22 @@ def purge(
 
     Raises:
         ConfigError: the folder was not written by a run, is a link, or is being written.
+        ArtifactError: an archive is damaged.
     """
     summary = PurgeSummary(removes_originals=originals)
     if run is None and (consent_id or creative):
         raise ConfigError("name the run folder in which the person or the creative is to be removed")
+    if run is not None and is_archive(Path(run)):
+        purge_archive(Path(run), summary, consent_id=consent_id, creative=creative)
+        run = None
     for folder in find_runs(Path(run)) if run is not None else ():
+        archives = list_archives(folder)
         if consent_id or creative:
             purge_person(folder, summary, consent_id=consent_id, creative=creative)
         else:
             purge_run(folder, summary)
+        for path in archives:
+            purge_archive(path, summary, consent_id=consent_id, creative=creative)
     if not keep_cache:
         purge_cache(cache_dir() / "features", summary, consent_id=consent_id)
     return summary

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import account, descriptions, lines, openers, transfer, uplift
+from tests.bench import account, archive, descriptions, lines, openers, transfer, uplift
 
 HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
@@ -47,7 +47,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "no figures are named speed; known: start, scoring" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [account, transfer])
+@pytest.mark.parametrize("module", [account, archive, transfer])
 def test_small_benches_print_their_figures(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,9 @@ from skimage import data
 from typer.testing import CliRunner
 
 from adcreative.cli.app import app
+from adcreative.creative import EditResult
+from adcreative.pipeline import archive
+from adcreative.runs.log import RunLog
 from tests.ctr.account.accounts import plant_account
 from tests.docs.source_recipes import DOCS, ROOT, blocks, follow_in_source
 from tests.stylegan.foreign import originals
@@ -83,6 +86,21 @@ def test_folders_at_night(desk: Path, ad_folder: Path) -> None:
     assert len((desk / "scores.csv").read_text().splitlines()) == 3
     assert len((desk / "improved" / "results.jsonl").read_text().splitlines()) == 2
     assert "100 nights" in (desk / "brand.json").read_text()
+
+
+def test_archive(desk: Path) -> None:
+    (desk / "improved" / "images").mkdir(parents=True)
+    with RunLog(desk / "improved" / "results.jsonl", {"verb": "optimize", "seed": 0}, key_field="row") as log:
+        for row, name in enumerate(("one", "two", "three"), start=1):
+            image = f"images/{row:05d}-{name}.original.png"
+            Image.fromarray(data.astronaut()[::8, ::8] // row).save(desk / "improved" / image)
+            result = EditResult(file_name=f"{name}.png", status="kept").as_dict()
+            log.append({"row": row, **result, "original_image": image})
+    follow("how-to-archive.md", desk)
+    assert len(list((desk / "again" / "images").iterdir())) == 3
+    assert [path.name for path in (desk / "improved" / "images").iterdir() if "one" in path.name] == []
+    archive(desk / "improved.adc", desk / "last", restore=True)
+    assert [path.name for path in (desk / "last" / "images").iterdir()] == ["00003-three.original.png"]
 
 
 def test_own_account(desk: Path) -> None:

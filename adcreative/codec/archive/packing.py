@@ -1,0 +1,284 @@
+"""Packs a folder into an archive: pictures as what differs from one another, everything else compressed, equal content once.
+
+What is packed is unpacked again and compared before the archive is done. Knows files; must not know what a run is: who calls
+it says which folder, which other files the pictures were made from, and which names to leave out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.artifacts import open_atomically
+from adcreative.codec.archive.container import MAX_BLOB_BYTES, BlobWriter
+from adcreative.codec.archive.pictures import MAP_PIXELS, apply_map, encode_webp, fit_map, make_patch
+from adcreative.codec.archive.png import MAX_PIXELS, encoder_versions, read_png
+from adcreative.codec.archive.restoring import check_archive
+from adcreative.errors import CatalogError
+from adcreative.progress import Progress, ShouldStop
+
+__all__ = ["PackSummary", "pack_folder"]
+
+BUNDLED_BYTES = 1 << 20  # smaller files are compressed together
+MAX_CHAIN = 4  # pictures that one picture may depend on, one after the other
+WHOLE_SUFFIXES = (".jpg", ".jpeg", ".webp", ".safetensors", ".zip", ".parquet", ".gz")  # compressed already
+SOURCE_SUFFIXES = (".jpg", ".jpeg", ".webp")
+
+
+@dataclass(kw_only=True)
+class PackSummary:
+    """How many files an archive holds and in how many bytes, before and after; links are left out and listed."""
+
+    num_files: int = 0
+    num_bytes: int = 0
+    packed_bytes: int = 0
+    num_pictures: int = 0
+    links: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A picture that others may be derived from."""
+
+    number: int
+    image_u8: np.ndarray
+    depth: int
+
+
+def pack_folder(
+    folder: Path,
+    out: Path,
+    *,
+    sources: Sequence[Path] = (),
+    leave_out: Sequence[str] = (),
+    note: dict[str, Any] | None = None,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> PackSummary:
+    """Write an archive of a folder's files, in one step: a killed or stopped call leaves no archive and changes no file.
+
+    Args:
+        sources: files outside of the folder that its pictures may have been decoded from; kept where they save space.
+        leave_out: ends of names of files that are not packed.
+        note: what the archive says about itself, JSON.
+    Raises:
+        CatalogError: a file cannot be read, or changed while it was read.
+    """
+    summary = PackSummary()
+    paths = sorted(_files(folder, leave_out, summary), key=_order)
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        with open_atomically(draft, is_private=True) as file:
+            packer = _Packer(BlobWriter(file), folder, [*sources, *(one for one in paths if one.suffix in SOURCE_SUFFIXES)])
+            for number, path in enumerate(paths):
+                progress("packing", number, len(paths))
+                if should_stop():
+                    summary.stopped = True
+                    break
+                packer.add(path)
+            packer.finish({"format": 1, "mode": "lossless", "versions": encoder_versions(), "note": note or {}})
+            summary.packed_bytes = file.tell()
+        changed = [] if summary.stopped else check_archive(draft, progress=progress, should_stop=should_stop)
+        if changed:
+            raise CatalogError(f"{changed[0]} did not come back byte for byte; {out} was not written, report this as a fault")
+        if summary.stopped or should_stop():
+            summary.stopped = True
+            return summary
+        os.replace(draft, out)
+    finally:
+        draft.unlink(missing_ok=True)
+    progress("packing", len(paths), len(paths))
+    summary.num_files, summary.num_bytes, summary.num_pictures = len(paths), packer.num_bytes, len(packer.pictures)
+    return summary
+
+
+def _files(folder: Path, leave_out: Sequence[str], summary: PackSummary) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in [*sorted(names), *folders]:
+            path = Path(where) / name
+            if path.is_symlink():
+                summary.links.append(path.relative_to(folder).as_posix())
+            elif name in names and stat.S_ISREG(path.lstat().st_mode) and not name.endswith(tuple(leave_out)):
+                yield path
+
+
+def _group(path: Path) -> str:
+    """Return what pictures of one ad share: folder and name up to the first dot, as in ad.original.png and ad.edited.png."""
+    return f"{path.parent}/{path.name.split('.')[0]}"
+
+
+def _order(path: Path) -> tuple[str, bool, str]:
+    """Sort the pictures of one ad together, its original first, since the others are derived from it."""
+    return _group(path), ".original." not in path.name, path.name
+
+
+class _Packer:
+    """Adds files one by one; keeps the pictures of the file stem it is at, so that its next ones can refer to them."""
+
+    def __init__(self, writer: BlobWriter, folder: Path, sources: Sequence[Path]) -> None:
+        self._writer, self._folder = writer, folder
+        self._sources = _index_sources(sources)
+        self.files: list[dict[str, Any]] = []
+        self.pictures: list[dict[str, Any]] = []
+        self.num_bytes = 0
+        self._by_hash: dict[str, dict[str, Any]] = {}  # of file content: where it is
+        self._picture_numbers: dict[str, int] = {}  # of pixels
+        self._group, self._known = "", list[_Known]()
+        self._bundle, self._bundled = bytearray(), list[dict[str, Any]]()
+
+    def add(self, path: Path) -> None:
+        size = path.stat().st_size
+        digest = _hash_file(path)
+        entry: dict[str, Any] = {
+            "path": path.relative_to(self._folder).as_posix(), "mode": stat.S_IMODE(path.stat().st_mode), "size": size,
+            "sha256": digest,
+        }  # fmt: skip
+        self.num_bytes += size
+        self.files.append(entry)
+        if digest not in self._by_hash:
+            place: dict[str, Any] = {}
+            is_png = path.suffix.casefold() == ".png" and size <= 4 * MAX_PIXELS
+            if not (is_png and self._add_png(path, digest, place)):
+                self._add_content(path, digest, place)
+            self._by_hash[digest] = place
+        entry["content"] = self._by_hash[digest]
+
+    def finish(self, index: dict[str, Any]) -> None:
+        self._flush()
+        self._writer.finish({**index, "pictures": self.pictures, "files": self.files})
+
+    def _add_content(self, path: Path, digest: str, place: dict[str, Any]) -> None:
+        """Note where the bytes of a file are: pieces of blobs, in order; `place` is filled now, or when its bundle is full."""
+        is_packed = path.suffix.casefold() in WHOLE_SUFFIXES
+        if not is_packed and path.stat().st_size < BUNDLED_BYTES:
+            content = path.read_bytes()
+            _check_same(content, digest, path)
+            if len(self._bundle) + len(content) > MAX_BLOB_BYTES:
+                self._flush()
+            place["pieces"] = [[-1, len(self._bundle), len(content)]]
+            self._bundle += content
+            self._bundled.append(place)
+            return
+        pieces, whole = [], hashlib.sha256()
+        with path.open("rb") as file:
+            while content := file.read(MAX_BLOB_BYTES):
+                whole.update(content)
+                pieces.append([self._writer.add(content, is_packed=is_packed), 0, len(content)])
+        if whole.hexdigest() != digest:
+            raise CatalogError(f"{path} changed while it was read; pack the folder again when nothing writes it")
+        place["pieces"] = pieces
+
+    def _flush(self) -> None:
+        if self._bundled:
+            number = self._writer.add(bytes(self._bundle))
+            for place in self._bundled:
+                place["pieces"][0][0] = number
+        self._bundle, self._bundled = bytearray(), []
+
+    def _add_png(self, path: Path, digest: str, place: dict[str, Any]) -> bool:
+        content = path.read_bytes()
+        _check_same(content, digest, path)
+        png = read_png(content)
+        number = None if png is None else self._add_picture(path, png.image_u8)
+        if png is None or number is None:
+            return False
+        place["png"] = {
+            "picture": number, "setting": png.setting,
+            "head": base64.b64encode(png.head).decode(), "tail": base64.b64encode(png.tail).decode(),
+        }  # fmt: skip
+        return True
+
+    def _add_picture(self, path: Path, image_u8: np.ndarray) -> int | None:
+        """Store a picture once and return its number; None when it takes more than one blob."""
+        digest = _hash_pixels(image_u8)
+        if _group(path) != self._group:
+            self._group, self._known = _group(path), []
+        if digest not in self._picture_numbers:
+            coded, depth = self._code_picture(image_u8, digest)
+            if not coded:
+                return None
+            self.pictures.append({"size": [image_u8.shape[1], image_u8.shape[0]], "sha256": digest, **coded})
+            self._picture_numbers[digest] = len(self.pictures) - 1
+            self._known.append(_Known(len(self.pictures) - 1, image_u8, depth))
+        return self._picture_numbers[digest]
+
+    def _code_picture(self, image_u8: np.ndarray, digest: str) -> tuple[dict[str, Any], int]:
+        """Return the smallest way to say a picture, and how many pictures it depends on, one after the other."""
+        whole = encode_webp(image_u8)
+        cost, best, depth = len(whole), dict[str, Any](kind="webp"), 0
+        blobs = {"webp": whole}
+        source = self._sources.get(digest)
+        if source is not None and source.stat().st_size < cost:
+            cost, best, blobs = source.stat().st_size, {"kind": "file"}, {"file": source.read_bytes()}
+        for known in self._known:
+            if known.image_u8.shape != image_u8.shape or known.depth >= MAX_CHAIN:
+                continue
+            for candidate, parts in _derivations(known.image_u8, image_u8):
+                if sum(map(len, parts.values())) < cost:
+                    cost, blobs, depth = sum(map(len, parts.values())), parts, known.depth + 1
+                    best = {"kind": "from", "base": known.number, **candidate}
+        if cost > MAX_BLOB_BYTES:
+            return {}, 0
+        return best | {name: self._writer.add(content, is_packed=True) for name, content in blobs.items()}, depth
+
+
+def _derivations(base_u8: np.ndarray, image_u8: np.ndarray) -> Iterator[tuple[dict[str, Any], dict[str, bytes]]]:
+    """Yield ways to say a picture from a base: what the index says, and the blobs by name."""
+    patch = make_patch(base_u8, image_u8)
+    if patch is None:
+        yield {}, {}
+        return
+    yield {"box": patch.box_xyxy_px, "key": patch.key}, {"patch": patch.region}
+    if base_u8.shape[0] * base_u8.shape[1] > MAP_PIXELS:
+        return
+    colour_map = fit_map(base_u8, image_u8)
+    said: dict[str, Any] = {"map": colour_map.coefficients}
+    patch = make_patch(apply_map(base_u8, colour_map), image_u8)
+    if patch is None:
+        yield said, {"table": colour_map.residual}
+    else:
+        yield said | {"box": patch.box_xyxy_px, "key": patch.key}, {"table": colour_map.residual, "patch": patch.region}
+
+
+def _index_sources(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return by the hash of their pixels the picture files that decode to RGB as they are."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        try:
+            if path.suffix.casefold() not in SOURCE_SUFFIXES or path.stat().st_size > MAX_BLOB_BYTES:
+                continue
+            with Image.open(io.BytesIO(path.read_bytes()), formats=["JPEG", "WEBP"]) as image:
+                if image.width * image.height <= MAX_PIXELS:
+                    found.setdefault(_hash_pixels(np.asarray(image.convert("RGB"))), path)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            continue
+    return found
+
+
+def _hash_pixels(image_u8: np.ndarray) -> str:
+    return hashlib.sha256(repr(image_u8.shape).encode() + np.ascontiguousarray(image_u8).tobytes()).hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CatalogError(f"{path} cannot be read ({error.strerror or error}); make it readable, then pack again") from error
+
+
+def _check_same(content: bytes, digest: str, path: Path) -> None:
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise CatalogError(f"{path} changed while it was read; pack the folder again when nothing writes it")

@@ -1,0 +1,94 @@
+"""The verb `archive`: a run folder in one small file, and back, byte for byte. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from adcreative.artifacts import make_private_dir
+from adcreative.codec.archive.packing import PackSummary, pack_folder
+from adcreative.codec.archive.restoring import RestoreSummary, restore_folder
+from adcreative.errors import AdCreativeError, ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.provenance.approval import note_event
+from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
+from adcreative.runs.archives import LEFT_OUT, is_archive
+from adcreative.runs.log import lock_run, unlock_run
+from adcreative.runs.originals import find_originals
+from adcreative.runs.outputs import own_outputs
+from adcreative.verbs.campaign import CampaignSummary
+
+__all__ = ["archive", "find_sources"]
+
+
+def archive(
+    source: Path, out: Path, *, restore: bool = False, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Pack a run folder into one file, or give the folder back: every file as it was, byte for byte.
+
+    Of the pictures of one ad the original is kept once and the others as what differs from it; equal files are kept once. The
+    new archive is unpacked and compared before it appears under its name; the folder itself stays as it is. The audit trail
+    notes where the archive lies, so that `purge` finds it.
+
+    Args:
+        source: a folder that `optimize`, `demo` or the app wrote; with `restore` the archive.
+        out: the archive to write, such as run.adc; with `restore` the folder, where files of equal content are left alone.
+        restart: write over a file `out` that is not ours.
+    Raises:
+        ConfigError: the folder is no run, is being written, or holds `out`.
+        CatalogError: a file cannot be read or written, or is there already with other content.
+        ArtifactError: the archive is damaged.
+    """
+    source, out = Path(source), Path(out)
+    if restore:
+        return _restore(source, out, progress, should_stop)
+    if not source.is_dir() or not (source / SETTINGS).is_file():
+        remedy = "to unpack an archive, add --restore" if is_archive(source) else "name a folder that optimize or demo wrote"
+        raise ConfigError(f"{source} is no run folder (no {SETTINGS} in it); {remedy}")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise ConfigError(f"{out} lies in the folder that is packed; choose an --out outside of {source}")
+    lock = lock_run(source / RESULTS)
+    try:
+        with own_outputs((out,), (), restart=restart):
+            summary = pack_folder(
+                source, out, sources=find_sources(source), leave_out=LEFT_OUT, note={"run": source.resolve().name},
+                progress=progress, should_stop=should_stop,
+            )  # fmt: skip
+    finally:
+        unlock_run(lock)
+    if not summary.stopped:
+        note_event(source, "archived", path=str(out.resolve()))
+    return _packed(summary, out)
+
+
+def find_sources(run: Path) -> list[Path]:
+    """Return the user's own pictures that the run was made from; none when the rows or settings cannot be read."""
+    try:
+        settings = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
+        rows = list(read_rows(run)) if (run / RESULTS).is_file() else []
+    except (AdCreativeError, OSError, ValueError, RecursionError):
+        return []
+    return find_originals(settings, rows, run) if isinstance(settings, dict) else []
+
+
+def _packed(summary: PackSummary, out: Path) -> CampaignSummary:
+    links = tuple(f"{name} is a link and was left out; pack what it leads to by itself" for name in summary.links)
+    if summary.stopped:
+        return CampaignSummary(path=out, done=0, stopped=True, warnings=links)
+    times = summary.num_bytes / max(summary.packed_bytes, 1)
+    said = f"{summary.num_bytes:,} bytes are {summary.packed_bytes:,} in the archive ({times:.1f} times smaller)"
+    return CampaignSummary(path=out, done=summary.num_files, warnings=links, lines=(said,))
+
+
+def _restore(source: Path, out: Path, progress: Progress, should_stop: ShouldStop) -> CampaignSummary:
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise ConfigError(f"{out} is no folder; choose a folder as --out")
+    make_private_dir(out)
+    summary: RestoreSummary = restore_folder(source, out, progress=progress, should_stop=should_stop)
+    lines = (f"{summary.num_there} files were there already",) if summary.num_there else ()
+    warnings = tuple(
+        f"{name} has the same pixels, but other bytes: another version of Pillow packed it" for name in summary.changed
+    )
+    done = summary.num_files + summary.num_there
+    return CampaignSummary(path=out, done=done, stopped=summary.stopped, warnings=warnings, lines=lines)
