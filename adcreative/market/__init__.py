@@ -10,23 +10,24 @@
     ideal(u)  = weight (exp(-((u - best) / width)^2 / 2) - 1/2)     too much is as bad as too little
                 u = (raw - centre) / scale, the measure in usual portraits' or pictures' standard deviations
 
-    headline = L(sum of phrase weights + length + a L(appeal; 0.5); 0.6)
-               length = w (exp(-((words - best) / 3.5)^2 / 2) - 1/2)
+    headline = L(sum of phrase weights + length + a L(appeal; 0.5) + s (specificity - 1/2) - e empty; 0.6)
+               length = w (exp(-((words - best) / 3.5)^2 / 2) - 1/2)     a: share of readers with Upworthy's taste
     body     = 0.35 L(sum of phrase weights in primary text and description; 0.6)
     look     = L(sum of curves of brightness, contrast, saturation, warmth; 0.4)
     faces    = (1 - exp(-share / 0.02)) L(presence + curve(share) + mean over faces, by area, of the sum of curves of
                smile, eyes_open, gaze_x, gaze_y, head_pitch; 0.6)                     share: all face boxes / picture
 
 What it reads: final pixels (faces through the face mesh, look through colour statistics), words (fixed phrase patterns of
-`phrases`, the headline model's appeal), and the context columns. Never latents, file names, dates, audiences or results.
-It is a smooth function of what it reads, without noise. Noise belongs to results: each creative's log-odds are moved once by
-N(0, 0.08), and clicks are binomial in 500 to 20,000 impressions. Words drawn into a picture are not read: the headline is
-the column's.
+`phrases` behind any opening that fits every ad, how many words speak of the product, the headline model's appeal), and the
+context columns. Never latents, file names, dates, audiences or results. It is a smooth function of what it reads, without
+noise. Noise belongs to results: each creative's log-odds are moved once by N(0, 0.08), and clicks are binomial in 500 to
+20,000 impressions. Words drawn into a picture are not read: the headline is the column's.
 
 Seeds: every weight, best and base is `core + spread * draw(seed, name)` (`planting`). Some things hold in nearly every market
-(smiles pay, less in finance and fashion; eyes at the viewer pay), others turn with the seed (warm colours, curiosity,
-questions, whether a smile has an inner optimum), and each category has tastes of its own. `PlantedTruth.table` lists one
-market's numbers.
+(smiles pay, less in finance and fashion; eyes at the viewer pay; a line about what is sold beats one that could stand in any
+ad), others turn with the seed (warm colours, curiosity, questions, whether a smile has an inner optimum). Each market has its
+own mix of `readers`, one kind of which has Upworthy's taste; each category has tastes of its own. `PlantedTruth.table` lists
+one market's numbers.
 """
 
 from adcreative.market.people import load_face_pool as load_face_pool

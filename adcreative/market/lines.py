@@ -33,7 +33,19 @@ FRAMES: tuple[str, ...] = (
     "You deserve {thing}", "Make time for {gain}", "Make room for {thing}", "Made for {people}", "Say goodbye to {pain}",
     "{Topic} and {brand}: a good match", "{Topic}, done right", "A better way to {benefit}", "Because you deserve more {gain}",
     "Stop dreaming. {Benefit}", "Do not miss {thing}", "{Benefit} and never look back!", "{Thing}! Finally",
+    "{Benefit}. {offer}", "{Benefit}. {offer}", "{Benefit}. {offer}", "{offer}. {Benefit}", "{Thing}. {offer}",
+    "{Thing}. {offer}", "{brand}: {offer_lower}", "{brand}: {benefit}", "Looking for {thing}?", "Looking for {thing}? {offer}",
+    "Want to {benefit}?", "{Thing}, rated 4.8 by {crowd} {people}", "{Benefit}. Join {crowd} {people}",
+    "{Benefit}: rated 4.8 by {people}", "{Thing} for {people}", "No more {pain}. {offer}", "{Benefit} without {pain}",
 )  # fmt: skip
+# openings and ends that fit any ad: one headline in eight is of them, so that a model can learn that they do not pay
+EMPTY_FRAMES: tuple[str, ...] = (
+    "This is how you {benefit}", "You may not have met {brand} yet", "Did you know? {Benefit}", "New to {brand}?",
+    "Why wait? {Benefit}", "Have you met {brand}?", "There is more to {topic} than you think", "{brand}, made for you",
+    "Discover what {brand} has for you", "Say hello to {thing}", "{Topic}, your way", "It is time to {benefit}",
+    "Here is how you {benefit}", "Take a closer look at {thing}", "New to {topic}?", "{Topic}: worth a closer look",
+)  # fmt: skip
+_EMPTY_SHARE = 0.125
 BODY_FRAMES: tuple[str, ...] = (
     "{body}", "{body}", "{body} {offer}.", "{offer}. {body}", "{brand} helps you {benefit}.", "{Thing}. {body}",
     "{body} Made for {people}.", "Ready to {benefit}? {body}",
@@ -80,7 +92,7 @@ class Speaker:
 
     def write_headline(self, rng: np.random.Generator) -> str:
         """Write one headline."""
-        headline = self._write(FRAMES, rng)
+        headline = self._write(EMPTY_FRAMES if rng.random() < _EMPTY_SHARE else FRAMES, rng)
         return title_case(headline) if self.title_case else headline
 
     def _write(self, frames: tuple[str, ...], rng: np.random.Generator) -> str:

@@ -1,13 +1,43 @@
 """What the planted response sees in a line of words: one number per phrase feature, each 0..1, by fixed patterns.
 
-A feature is the presence of a pattern (0 or 1) or a smooth fit (length). Which features pay, and how much, is planted in
-`truth`; the list itself is public, so that a bench can say which words moved the truth. English only, case-insensitive
-unless it says otherwise.
+A feature is the presence of a pattern (0 or 1) or a smooth count (specificity). Which features pay, and how much, is planted
+in `truth`; the list itself is public, so that a bench can say which words moved the truth. English only, case-insensitive
+unless it says otherwise. An opening that fits any ad ("This is how you ...") is read by nobody: `skip_empty_opening` cuts it
+off before features are read, and its presence costs. The patterns are the market's own, not those of the copywriter's lint,
+so that the lint is held against readers it does not know.
 """
 
 from __future__ import annotations
 
+import math
 import re
+
+SPECIFIC_WORDS = 1.5  # so many words about the product make specificity 1 - 1/e
+_EMPTY_OPENING = re.compile(
+    r"^\W*(?:this is how(?: you)?|this is what|here is (?:how|what|why)(?: you)?|you (?:may|might) not (?:have met|know)"
+    r"(?: yet)?|have you (?:ever )?(?:met|seen|tried|heard)(?: of)?|did you (?:know|see)|why (?:wait|not)|what if you could"
+    r"|new to|say hello to|(?:it is|now is the|it's) time (?:to|for)|there is more to|ready (?:for|to|when you are)"
+    r"|(?:discover|see) (?:how|what)|find out (?:how|what|why)|the (?:room|one|thing|place) you may not know"
+    r"|take a (?:closer )?look at|what would you|a (?:new|better|simpler|calmer) way to)\b[\s,.:?!–—-]*",
+    re.IGNORECASE,
+)  # fmt: skip
+_EMPTY_END = re.compile(
+    r"[\s,.:–—-]*\b(?:may not (?:have met|know)|your way|made for you|worth a (?:closer )?look|(?:has|have) for you"
+    r"|than you think)\b(?: yet)?[.!?]*\s*$",
+    re.IGNORECASE,
+)
+_ANY_AD_WORDS = """
+    a an the and or but of to in on at by for from with without is are was be been it its this that these those there here you
+    your yours we our us they them their i my me he she his her not no yes do does did can could may might will would should
+    have has had how what why when where who which if so as than then more most less just only very too also all any every
+    some one ones new now today yet ever never get got make made makes take find see know need want like love best better good
+    great right easy simple simply way ways thing things people time day life something everything anything nothing meet
+    introducing discover try start ready learn help helps helping choose join finally say hello goodbye deserve really much
+    many about into out up down over before after back again look secret secrets truth nobody tells reasons reason because
+    think
+"""
+_ANY_AD = frozenset(_ANY_AD_WORDS.split())
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
 _PATTERNS: dict[str, str] = {
     "free": r"\bfree\b",
@@ -28,6 +58,22 @@ _PATTERNS: dict[str, str] = {
 }
 _COMPILED = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PATTERNS.items()}
 PHRASES: tuple[str, ...] = (*_PATTERNS, "brand_named", "shouting")
+
+
+def skip_empty_opening(text: str) -> tuple[str, float]:
+    """Return the line without an opening or an end that fits any ad, and how empty it was: 1 with one, else 0."""
+    said = _EMPTY_END.sub("", _EMPTY_OPENING.sub("", text))
+    return said, float(said != text)
+
+
+def read_specificity(text: str, brand_name: str = "") -> float:
+    """Return how much a line says of what is sold, 0..1: 1 - exp(-n / 1.5) of its n different words that not any ad could have.
+
+    Numbers count; the brand's name does not: it stands in every ad of the brand.
+    """
+    brand = {word.casefold() for word in _WORD.findall(brand_name)}
+    words = {word.casefold() for word in _WORD.findall(text)} - _ANY_AD - brand
+    return 1.0 - math.exp(-len(words) / SPECIFIC_WORDS)
 
 
 def read_phrases(text: str, brand_name: str = "") -> dict[str, float]:

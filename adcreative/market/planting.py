@@ -87,30 +87,31 @@ LOOK_PLANS: dict[str, CurvePlan] = {
     ),
 }  # fmt: skip
 
-# feature of `phrases` -> (core weight, spread over seeds, categories in which it counts more or less)
+# feature of `phrases` -> (core weight, spread over seeds, categories in which it counts more or less); see `readers`
 PHRASE_PLANS: dict[str, tuple[float, float, dict[str, float]]] = {
-    "free": (0.10, 0.05, {"software": 1.5, "finance": 0.4}),
-    "how": (0.10, 0.05, {"finance": 1.4, "software": 1.3, "fashion": 0.4}),
-    "question": (0.04, 0.06, {"fitness": 1.5, "finance": 0.5}),
-    "number": (0.08, 0.05, {"finance": 1.4, "fashion": 0.4}),
-    "saving": (0.06, 0.05, {"travel": 1.4, "beauty": 0.5}),
-    "urgency": (0.05, 0.06, {"travel": 1.5, "fashion": 1.2, "finance": -0.8}),
-    "novelty": (0.06, 0.04, {"fashion": 1.4, "software": 1.2, "finance": 0.4}),
-    "you": (0.08, 0.04, {}),
-    "proof": (0.06, 0.04, {"beauty": 1.5, "home": 1.2}),
-    "ease": (0.07, 0.04, {"food": 1.4, "software": 1.3}),
-    "curiosity": (0.05, 0.07, {"finance": 0.5, "beauty": 1.3}),
-    "reason": (0.04, 0.04, {}),
-    "superlative": (-0.01, 0.04, {}),
-    "negative": (-0.02, 0.06, {"fitness": -0.5}),
-    "exclamation": (-0.05, 0.04, {"food": 0.3}),
-    "brand_named": (-0.03, 0.04, {"fashion": -1.0}),
-    "shouting": (-0.20, 0.05, {}),
+    "free": (0.02, 0.07, {"software": 1.5, "finance": 0.4}),
+    "how": (0.02, 0.04, {"finance": 1.4, "software": 1.3, "fashion": 0.4}),
+    "question": (-0.05, 0.05, {"fitness": 0.6, "finance": 1.4}),
+    "number": (0.04, 0.04, {"finance": 1.4, "fashion": 0.4}),
+    "saving": (0.03, 0.07, {"travel": 1.4, "beauty": 0.5}),
+    "urgency": (0.01, 0.05, {"travel": 1.5, "fashion": 1.2, "finance": -0.8}),
+    "novelty": (-0.02, 0.05, {"fashion": 0.6, "software": 0.8}),
+    "you": (0.02, 0.03, {}),
+    "proof": (0.04, 0.05, {"beauty": 1.5, "home": 1.2}),
+    "ease": (0.02, 0.05, {"food": 1.4, "software": 1.3}),
+    "curiosity": (-0.02, 0.05, {"finance": 1.5, "beauty": 0.7}),
+    "reason": (0.02, 0.04, {}),
+    "superlative": (-0.02, 0.04, {}),
+    "negative": (0.0, 0.05, {"fitness": 1.5}),
+    "exclamation": (-0.08, 0.05, {"food": 0.3}),
+    "brand_named": (0.0, 0.04, {"fashion": 1.5}),
+    "shouting": (-0.25, 0.06, {}),
 }
-LENGTH_WEIGHT = (0.14, 0.04)
-LENGTH_BEST_WORDS = (7.5, 1.2)
+SPECIFICITY_WEIGHT, LEAST_SPECIFICITY = (0.29, 0.06), 0.14
+EMPTY_COST, LEAST_EMPTY_COST = (0.34, 0.05), 0.24
+LENGTH_WEIGHT = (0.09, 0.04)
+LENGTH_BEST_WORDS = (7.0, 1.2)
 LENGTH_WIDTH_WORDS = 3.5
-APPEAL_WEIGHT = (0.60, 0.15)
 APPEAL_LIMIT = 0.5
 BODY_SHARE = 0.35
 BUTTON_SPREAD = 0.025

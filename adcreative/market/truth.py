@@ -11,8 +11,9 @@ from functools import cached_property
 
 from adcreative.market import planting
 from adcreative.market.measures import FACE_ATTRIBUTES, LOOKS, PictureMeasures
-from adcreative.market.phrases import PHRASES, count_words, read_phrases
+from adcreative.market.phrases import PHRASES, count_words, read_phrases, read_specificity, skip_empty_opening
 from adcreative.market.planting import CurvePlan, draw_normal
+from adcreative.market.readers import draw_shares, mean_appeal, mean_taste
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,11 @@ class PlantedTruth:
             self._memo[names] = draw_normal(self.seed, *names)
         return self._memo[names]
 
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Share of each kind of readers in this market, summing to 1."""
+        return draw_shares(self._draw)
+
     def curve(self, quantity: str, category: str) -> Curve:
         """Return the planted curve of a face attribute, a look, or "share" in a category."""
         plan = (planting.FACE_PLANS | planting.LOOK_PLANS | {"share": planting.SHARE_PLAN})[quantity]
@@ -86,7 +92,7 @@ class PlantedTruth:
     def phrase_weight(self, phrase: str, category: str) -> float:
         """Return what a phrase feature adds to the headline's log-odds in a category."""
         core, spread, by_category = planting.PHRASE_PLANS[phrase]
-        weight = core + spread * self._draw("phrase", phrase)
+        weight = core + spread * self._draw("phrase", phrase) + mean_taste(self.shares, phrase)
         taste = math.exp(planting.TASTE_SPREAD * self._draw("taste", phrase, category))
         return weight * by_category.get(category, 1.0) * taste
 
@@ -131,11 +137,24 @@ class PlantedTruth:
     def _headline_term(self, headline: str, appeal: float, context: AdContext) -> float:
         if not headline.strip():
             return 0.0
+        said, empty = skip_empty_opening(headline)
         best = self._around(planting.LENGTH_BEST_WORDS, "length", "best")
         away = (count_words(headline) - best) / planting.LENGTH_WIDTH_WORDS
         length = self._around(planting.LENGTH_WEIGHT, "length", "weight") * (math.exp(-(away**2) / 2.0) - 0.5)
-        model = self._around(planting.APPEAL_WEIGHT, "appeal") * _limit(appeal, planting.APPEAL_LIMIT)
-        return _limit(self._phrase_sum(headline, context) + length + model, planting.WORDS_LIMIT)
+        taste = mean_appeal(self.shares) * _limit(appeal, planting.APPEAL_LIMIT)
+        told = self.specificity_weight * (read_specificity(said, context.brand) - 0.5)
+        cost = self.empty_cost * empty
+        return _limit(self._phrase_sum(said, context) + length + taste + told - cost, planting.WORDS_LIMIT)
+
+    @property
+    def specificity_weight(self) -> float:
+        """What a line that speaks of the product throughout is worth over one that says nothing of it."""
+        return max(self._around(planting.SPECIFICITY_WEIGHT, "specificity"), planting.LEAST_SPECIFICITY)
+
+    @property
+    def empty_cost(self) -> float:
+        """What an opening or an end that fits any ad costs a headline."""
+        return max(self._around(planting.EMPTY_COST, "empty"), planting.LEAST_EMPTY_COST)
 
     def _body_term(self, body: str, context: AdContext) -> float:
         if not body.strip():
@@ -164,7 +183,9 @@ class PlantedTruth:
                 numbers[f"{name}: best"] = curve.centre + curve.scale * curve.best
         numbers |= {f"phrase {name}": self.phrase_weight(name, category) for name in PHRASES}
         numbers["length: best words"] = self._around(planting.LENGTH_BEST_WORDS, "length", "best")
-        numbers["appeal: weight"] = self._around(planting.APPEAL_WEIGHT, "appeal")
+        numbers |= {f"share of {name} readers": share for name, share in self.shares.items()}
+        numbers["appeal: weight"] = mean_appeal(self.shares)
+        numbers["specificity: weight"], numbers["empty opening: weight"] = self.specificity_weight, -self.empty_cost
         return numbers
 
 

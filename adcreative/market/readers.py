@@ -1,0 +1,78 @@
+"""Who reads the ads of a market: kinds of readers with tastes of their own, in shares that differ by market. Plain data.
+
+A market's weight of a phrase is its own (`planting.PHRASE_PLANS`) and the mean over its readers of theirs. "curious" is the
+taste that the headline tests of Upworthy show: the headline model's score counts for them in full, so it counts in a market by
+their share, 5 to 45 %.
+
+Sizes: planted weights have the size of what words are worth in real ads, in log-odds, the other words equal, 90 % intervals
+over ads (a logistic regression of clicks on the features below with an intercept per ad group and device, or per test, an ad
+counting for a bounded amount: `ctr.account.word_effects`):
+
+                   search account (1,039 texts)      headline tests (3,619 tests)
+    offer          -0.08 (-0.12 to -0.06)            free -0.12 (-0.23 to 0.04), saving -0.04 (-0.11 to 0.01)
+    question       -0.06 (-0.08 to -0.04)            -0.11 (-0.14 to -0.09)
+    number         -0.02 (-0.05 to 0.03)             0.05 (0.01 to 0.08)
+    urgency         0.01 (-0.03 to 0.04)             0.02 (-0.02 to 0.07)
+    novelty        -0.02 (-0.06 to 0.01)             -0.05 (-0.11 to 0.01)
+    proof           not in its headlines             -0.04 (-0.12 to 0.01)
+    specificity     0.29 (0.20 to 0.38)              says all, or nothing, of the ad group's name
+    3.5 words more -0.09 (-0.15 to -0.04)            0.01 (-0.07 to 0.05)
+    curiosity                                        0.10 (0.05 to 0.15)
+    exclamation                                      -0.14 (-0.19 to -0.10)
+    shouting                                         -0.36 (-0.69 to -0.06)
+
+So weights are mostly below 0.1, differ in sign between accounts (spreads of 0.04 to 0.07), and what a line says of the
+product is worth more than any manner of saying it. Set by judgement, not measured: the cost of an opening that fits any ad,
+and how the kinds of readers differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+SHARE_SPREAD = 0.6  # of the log-odds between the shares of two kinds of readers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A kind of readers. share: in a usual market, 0..1. appeal: what the headline model's score counts for them, 1 in full.
+
+    tastes: phrase -> what they add to the market's weight of it.
+    """
+
+    share: float
+    appeal: float = 0.0
+    tastes: Mapping[str, float] = field(default_factory=dict)
+
+
+READERS: Mapping[str, Reader] = {
+    "shoppers": Reader(share=0.3, tastes={"free": 0.10, "saving": 0.10, "urgency": 0.05, "number": 0.04, "curiosity": -0.06}),
+    "careful": Reader(
+        share=0.25,
+        tastes={"proof": 0.12, "number": 0.08, "reason": 0.05, "superlative": -0.06, "curiosity": -0.10, "urgency": -0.06},
+    ),
+    "hurried": Reader(share=0.25, tastes={"ease": 0.10, "how": -0.04, "question": -0.06, "you": 0.04, "negative": -0.04}),
+    "curious": Reader(share=0.2, appeal=1.0),
+}
+
+
+def draw_shares(draw: Callable[[str, str], float]) -> dict[str, float]:
+    """Return each kind's share of a market's readers, summing to 1; `draw(name, name)` is a standard normal of the market.
+
+    share_k = s_k exp(0.6 draw_k) / sum over j of s_j exp(0.6 draw_j)
+    """
+    raw = {name: one.share * math.exp(SHARE_SPREAD * draw("reader", name)) for name, one in READERS.items()}
+    total = sum(raw.values())
+    return {name: value / total for name, value in raw.items()}
+
+
+def mean_taste(shares: Mapping[str, float], phrase: str) -> float:
+    """Return what a market's readers add, on average, to its weight of a phrase."""
+    return sum(share * READERS[name].tastes.get(phrase, 0.0) for name, share in shares.items())
+
+
+def mean_appeal(shares: Mapping[str, float]) -> float:
+    """Return what the headline model's score counts in a market, 0..1."""
+    return sum(share * READERS[name].appeal for name, share in shares.items())
