@@ -95,9 +95,12 @@ class Speaker:
         headline = self._write(EMPTY_FRAMES if rng.random() < _EMPTY_SHARE else FRAMES, rng)
         return title_case(headline) if self.title_case else headline
 
+    def fill(self, frame: str, rng: np.random.Generator) -> str:
+        """Return a frame with its slots filled."""
+        return _tidy(frame.format_map(_fill_slots(VOICES[self.category], self.brand_name, rng)))
+
     def _write(self, frames: tuple[str, ...], rng: np.random.Generator) -> str:
-        voice = VOICES[self.category]
-        return _tidy(_pick(frames, rng).format_map(_fill_slots(voice, self.brand_name, rng)))
+        return self.fill(_pick(frames, rng), rng)
 
 
 def draw_speaker(brand_name: str, category: str, *, rng: np.random.Generator) -> Speaker:
