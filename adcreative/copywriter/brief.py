@@ -16,6 +16,7 @@ from itertools import pairwise
 from adcreative.copywriter.rules import compiled, english_words, rule_pack, word_set
 from adcreative.creative import Creative
 from adcreative.encoders.language import detect_language
+from adcreative.features.line_features import LineEffect, expected_change
 
 FIELD_LIMITS = {
     "brand": 60, "product": 120, "tone": 160, "audience": 160, "headline": 200, "description": 600, "notes": 600,
@@ -23,6 +24,7 @@ FIELD_LIMITS = {
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _SAID_FIELDS = ("brand", "product", "headline", "description", "notes")
+_MOST_EVIDENCE = 8
 _SURELY_ENGLISH, _LIKELY_ENGLISH = 0.85, 0.5  # share of words in the English list
 _INFLECTIONS = (("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("ly", ("",)))
 _SENTENCE_END = re.compile(r"((?<=[.!?。！？؟;；])(?!\d)\s*|\n+)")  # with what stands between; "2.4 mm" stays whole
@@ -39,7 +41,8 @@ class Brief:
     headline and description are the words of the ad as it is; product says what is sold; tone and audience are told to a
     language model and are never text; notes are facts beyond the ad that a line may say (see `wishes`). platform and placement
     decide the length limits. avoid and use list words of the brand kit: those that may not be said, and those that
-    may be and are liked. disclaimers must stand under each description; see brand_kit.
+    may be and are liked. disclaimers must stand under each description; see brand_kit. evidence: what raised or lowered real
+    click rates in the ad's account (`features.line_features`), told to language models and used to order lines.
     """
 
     brand: str = ""
@@ -55,6 +58,7 @@ class Brief:
     disclaimers: tuple[str, ...] = ()
     audience: str = ""
     notes: str = ""
+    evidence: tuple[LineEffect, ...] = ()
 
     @classmethod
     def of_ad(cls, creative: Creative) -> Brief:
@@ -125,6 +129,16 @@ def read_facts(brief: Brief) -> Facts:
         language=language,
         ignored=tuple(ignored),
     )  # fmt: skip
+
+
+def expect_of(line: str, brief: Brief) -> float:
+    """Return what the account's evidence says of a line, in log-odds; 0 without evidence."""
+    return expected_change(line, brief.evidence, brand=brief.brand, subject=brief.product)
+
+
+def tell_evidence(brief: Brief) -> list[str]:
+    """Return the evidence of which chance is not the explanation, as sentences for a language model."""
+    return [clean_field(one.sentence, FIELD_LIMITS["tone"])[0] for one in brief.evidence if one.is_certain][:_MOST_EVIDENCE]
 
 
 def neighbours(text: str) -> Iterator[tuple[str, str]]:

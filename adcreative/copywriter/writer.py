@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 
-from adcreative.copywriter.brief import Brief, clean_text, read_facts
+from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
 from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
@@ -155,13 +155,15 @@ class _Draft:
             )
 
     def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> list[str]:
-        """Accept clean, new lines until there are `num_lines`, those with the brand's words first; return them.
+        """Accept clean, new lines until there are `num_lines`; return them.
+
+        Those with the brand's words come first, then those that the account's evidence speaks for.
 
         Why the others were dropped is remembered.
         """
         taken: list[str] = []
         liked = read_facts(self.brief).liked
-        for line in sorted(lines, key=lambda line: not used_words(liked, line)):
+        for line in sorted(lines, key=lambda line: (not used_words(liked, line), -expect_of(line, self.brief))):
             text = clean_text(line)
             if self.num_lines(kind) >= num_lines:
                 break

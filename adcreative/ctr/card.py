@@ -80,6 +80,7 @@ def build_account_card(name: str, notes: Mapping[str, Any], content_hash: str) -
         "calibration": {**notes["metrics"], "data": "groups of ads (same words or test) left out of the fit, in turn"},
         "members": notes["members"],
         "new_groups": notes.get("new_groups"),
+        "word_effects": notes.get("word_effects", []),
         "content_hash": content_hash,
         "training": notes["training"],
     }

@@ -166,6 +166,12 @@ OLD_NAMES: Mapping[str, Mapping[str, str]] = {  # of predictors up to format 3: 
 }  # fmt: skip
 
 
+def add_missing(state: Mapping[str, Tensor], member: nn.Module) -> dict[str, Tensor]:
+    """Return saved weights with zeros for what predictors saved before it was added lack: words that stand alone."""
+    added = {name: torch.zeros_like(value) for name, value in member.state_dict().items() if name.startswith("wide.alone")}
+    return {**added, **state}
+
+
 def upgrade_state(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of the network `name`, saved in a predictor of format 3, under today's names.
 

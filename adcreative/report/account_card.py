@@ -5,7 +5,8 @@ Knows plain values only: what `AccountModel.card` returns. Nothing is stated tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -32,6 +33,7 @@ def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
         _by_impressions(figures["by_impressions"]),
         _reliability(figures["reliability"]),
         *_new_groups(card.get("new_groups")),
+        *_word_effects(card.get("word_effects") or []),
         "## Limits",
         "\n".join(f"- {limit}" for limit in card["limits"]),
         f"Model `{card['content_hash'][:16]}`.",
@@ -72,6 +74,23 @@ def _new_groups(new: Mapping[str, Any] | None) -> list[str]:
         f"with every {name} left out in turn: {_level(figures)}",
         _members(new["members"]),
         _best_floor(new["members"]),
+    ]
+
+
+def _word_effects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the section about what can be seen in headlines; empty where there were too few to say."""
+    if not rows:
+        return []
+    lines = ["| headlines with | click rate (90 % interval) | ads |", "|---|---|---|"]
+    for row in rows:
+        change, low, high = (100 * math.expm1(row[name]) for name in ("effect", "low", "high"))
+        lines.append(f"| {row['label']} | {change:+.0f} % ({low:+.0f} to {high:+.0f}) | {row['ads']:,} |")
+    return [
+        "## What works in this account",
+        "Headlines of ads that ran, compared with those of ads shown in the same context (columns have effects of their own), "
+        "all rows at once. Intervals that hold 0 say that no difference was found. New lines are written with what raised the "
+        "rate and without what lowered it, where the ad's facts allow it.",
+        "\n".join(lines),
     ]
 
 

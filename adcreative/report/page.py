@@ -7,6 +7,7 @@ policy that allows no request and no script but its own.
 from __future__ import annotations
 
 import heapq
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,6 +135,7 @@ def write_report(
         "max_cards": MAX_CARDS,
         "cards": _cards_with_pictures(best[:MAX_CARDS], calibration, Path(image_dir)),
         "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
+        "word_effects": _word_effects(cards),
         "model_cards": [_model_card(card) for card in cards],
         "limits": LIMITS,
         "failures": listed,
@@ -233,6 +235,19 @@ def _may_state_gains(row: Mapping[str, Any], lift: Lift, calibration: str) -> bo
     return not lift.missing if row.get("status") == "edited" else has_enough_data(row) and bool(calibration)
 
 
+def _word_effects(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return what works in the account, of the first card that says it: only what chance does not explain, in words."""
+    rows: Sequence[Mapping[str, Any]] = next((card["word_effects"] for card in cards if card.get("word_effects")), [])
+    return [
+        {
+            "label": str(row["label"]), "ads": f"{row['ads']:,}", "change": words.signed_percent(math.expm1(row["effect"])),
+            "range": " to ".join(words.signed_percent(math.expm1(row[end])) for end in ("low", "high")),
+        }
+        for row in rows
+        if row["low"] > 0 or row["high"] < 0
+    ]  # fmt: skip
+
+
 def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:
     """Split a model card into what every card says and the rest."""
     known = {field: card.get(field) or "" for field in CARD_FIELDS}
@@ -240,4 +255,4 @@ def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:
     known["limits"] = tuple(limits) if isinstance(limits, list | tuple) else (limits,) if limits else ()
     known["calibration"] = calibration_sentence({}, [card])
     known["name"] = known["name"] or "Model"
-    return {**known, "rest": flatten({key: value for key, value in card.items() if key not in CARD_FIELDS})}
+    return {**known, "rest": flatten({key: value for key, value in card.items() if key not in (*CARD_FIELDS, "word_effects")})}

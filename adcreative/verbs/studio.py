@@ -279,10 +279,12 @@ class Studio:
             ConfigError: `brand_kit` is no brand manifest.
         """
         from adcreative.editor.preparation.briefed import Briefed, write_lines
+        from adcreative.editor.preparation.lines import known_effects
 
         kit = None if brand_kit is None else read_brand_kit(brand_kit)
         writer = Briefed(self._tools_with(copywriter, llm_key).copywriter, brief, tuple(avoid), kit)
-        return write_lines(creative, writer, kind, seed=seed, should_stop=should_stop)
+        evidence = known_effects(self._predictor)
+        return write_lines(creative, writer, kind, evidence=evidence, seed=seed, should_stop=should_stop)
 
     def reword_one(
         self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = False,

@@ -130,7 +130,7 @@ def test_changes_are_channel_by_channel(predictor: Predictor, world: PlantedWorl
     log_odds = predictor.predict_member_log_odds(creatives, versions).mean(axis=0)
     words, picture = log_odds[2] - log_odds[0], log_odds[3] - log_odds[0]
     assert mean[0] == pytest.approx(0.0, abs=1e-6)  # one row alone and one among others differ by rounding
-    assert std[0] == 0.0
+    assert std[0] == pytest.approx(0.0, abs=1e-6)
     assert mean[1] == pytest.approx(0.25 * words, abs=1e-5)
     assert mean[2] == pytest.approx(0.5 * picture, abs=1e-5)
     assert mean[3] == pytest.approx(0.25 * (log_odds[4] - log_odds[3]) + 0.5 * picture, abs=1e-5)

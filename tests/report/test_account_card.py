@@ -65,3 +65,12 @@ def test_the_plot_is_a_picture_that_differs_with_the_figures() -> None:
     other = card()["calibration"] | {"by_impressions": [{"impressions": 9.0, "coverage": 0.5, "level": 1.0}]}
     assert Image.open(io.BytesIO(drawn)).size == (1100, 484)
     assert drawn != draw_account(other)
+
+
+def test_what_works_in_the_account_is_told_with_its_interval() -> None:
+    one = card(words=member(0.0001, 0.00005, 0.0002))
+    assert "What works" not in render_account_card(one)
+    effect = {"feature": "number", "label": "a number", "effect": 0.12, "low": 0.03, "high": 0.2, "ads": 340}
+    page = render_account_card({**one, "word_effects": [effect]})
+    assert "## What works in this account" in page
+    assert "| a number | +13 % (+3 to +22) | 340 |" in page

@@ -131,6 +131,17 @@ def test_calibration_may_come_from_a_model_card(image_dir: Path) -> None:
     assert "+14%" in page
 
 
+def test_what_works_in_the_account_is_told_where_chance_does_not_explain_it(image_dir: Path) -> None:
+    effect = {"feature": "number", "label": "a number", "effect": 0.12, "low": 0.03, "high": 0.2, "ads": 1340}
+    unsure = {**effect, "label": "a <question>", "low": -0.1}
+    cards = [{"name": "judge"}, {"name": "predictor", "word_effects": [effect, unsure]}]
+    page = report(image_dir, edited_row(), cards=cards)
+    assert "What works in this account" in page
+    assert "<td>a number</td><td>+13%</td><td>+3.0% to +22%</td><td>1,340</td>" in page
+    assert "question" not in page
+    assert "What works" not in report(image_dir, edited_row(), cards=[{"name": "predictor", "word_effects": [unsure]}])
+
+
 def test_likeness_and_realism_stand_beside_an_edit_and_older_rows_do_without(image_dir: Path) -> None:
     page = report(image_dir, edited_row(realism=0.91))
     assert "Likeness to the original: 0.93" in page

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from adcreative.copywriter.brief import Brief, clean_field, read_facts
+from adcreative.copywriter.brief import Brief, clean_field, read_facts, tell_evidence
 from adcreative.copywriter.candidates import CutShortError, ShouldStop, drain
 from adcreative.copywriter.engines.answer_lines import Answer, stream_answer
 from adcreative.copywriter.engines.chat import ChatClient, ChatConfig, RefusedError, StoppedError
@@ -177,12 +177,22 @@ def build_request(brief: Brief, kind: str, num_lines: int) -> str:
         data["words_to_use"] = list(facts.liked)
     if brief.avoid:
         data["words_to_avoid"] = [clean_field(word, 60)[0] for word in brief.avoid]
+    told = tell_evidence(brief)
+    if told:
+        data["measured_in_this_account"] = told
     packed = pack_data(data)
     language = "" if facts.is_english else f" Write in the language of the brief ({brief.language})."
+    guided = (
+        " What real results of the client's own ads showed stands under measured_in_this_account (change of click rate, 90 % "
+        "interval, number of ads): write lines that have what raised it and lack what lowered it, where the facts of the brief "
+        "allow it; never invent a number, an offer or a name for its sake."
+        if told
+        else ""
+    )
     return (
         f"Write {num_lines} different ad {kind}s of at most {length_limit(brief, kind)} characters each, in frames such as "
         f"benefit, question, how-to, urgency without a false deadline, curiosity.{language} They must not repeat the "
-        f"client's own {kind}.\n<brief>\n{packed}\n</brief>"
+        f"client's own {kind}.{guided}\n<brief>\n{packed}\n</brief>"
     )
 
 

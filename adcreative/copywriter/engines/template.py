@@ -16,7 +16,7 @@ from string import Formatter
 
 import numpy as np
 
-from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
+from adcreative.copywriter.brief import WORD, Brief, Facts, expect_of, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_parts import AdParts, Part, lower_first, read_part, read_parts, usable_product
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
@@ -42,6 +42,8 @@ class TemplateSource:
     ) -> list[str]:
         """Return different lines, the kinds of change in turn; several times as many as wanted, since lint drops some.
 
+        Where the brief holds evidence of the account, those that it speaks for come first.
+
         A brief of which nothing can be said (no headline, no description, no product) gets no line.
         """
         facts = read_facts(brief)
@@ -55,6 +57,7 @@ class TemplateSource:
             for group in groups
         ]
         turns = [line for turn in zip_longest(*drawn) for line in turn if line is not None]
+        turns.sort(key=lambda line: -expect_of(line, brief))
         lines: list[str] = []
         for line in dict.fromkeys(turns):
             if len(lines) >= _MOST_PER_LINE * num_lines or (should_stop is not None and should_stop()):

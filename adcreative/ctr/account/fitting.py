@@ -13,6 +13,7 @@ from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
 from adcreative.ctr.account.model import AccountModel
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Progress, ShouldStop, Watch, fit_parts
 from adcreative.ctr.account.table import AccountTable, find_group_column, number_groups, read_table, read_text
+from adcreative.ctr.account.word_effects import measure_word_effects
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.fitting import EMBEDDINGS, check_trainable
@@ -70,11 +71,13 @@ def fit_account(
         new = fit_parts(creatives, tables, seed=seed, watch=watch, group_column=group_column)
     described = _describe(creatives, features, known.weights, provenance, seed)
     ood_scores, known_ads = _fit_ood_scores(creatives, features, known.fold, seed)
+    effects = [one.as_dict() for one in measure_word_effects(creatives, tables[0], seed=seed)]
     of_new = None if new is None else {"column": group_column, "weights": dict(new.weights), **new.notes}
     models = []
     for number, general in enumerate(shipped):
         notes = {
-            **known.notes, **described, NOTE: known_ads, "new_groups": of_new, "seed": seed + SEED_STEP * number,
+            **known.notes, **described, NOTE: known_ads, "new_groups": of_new, "word_effects": effects,
+            "seed": seed + SEED_STEP * number,
             "encoder_hashes": dict(config.encoder_hashes),
         }  # fmt: skip
         half = known.parts[number]

@@ -2,7 +2,11 @@
 
     vector of field f = present_f * (W_f standardised_f + b_f)        a category: its row of a table
     wide = base log-odds + sum over fields of present_f * (w_f . standardised_f + c_f) + exp(s) * appeal
+           + a * (sum over fields of words of present_f * v_f . standardised_f),  and s + t in place of s where a = 1
 
+a is 1 for an ad without a picture: words that stand alone are read otherwise than those beside a picture (what is known of the
+former comes from headline tests, of the latter from ads), so they share weights and may differ from them. A picture that is
+masked is still there.
 Absent fields contribute zero to both. The headline model's score enters the wide view with a positive weight that starts
 where a unit of it is worth a unit of log-odds, so an appeal learnt from real tests is not lost among hundreds of inputs.
 """
@@ -19,6 +23,7 @@ from adcreative.ctr.nn.layers import SeededDropout, build_linear, build_table
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
 WIDE_INPUT = 64
+ALONE_FIELDS = ("text", "wording")  # of which words without a picture have further weights
 ROW_FIELDS = ("placement", "platform", "audience")  # the place of an ad, which its history does not describe
 TARGET_FIELDS = tuple(name for name in FIELDS if name not in ROW_FIELDS)
 _ROW_IDX = [FIELDS.index(name) for name in ROW_FIELDS]
@@ -92,10 +97,14 @@ class WidePath(nn.Module):
             {name: build_table(spec.vocab_sizes[name], 1, std=0.0, generator=generator) for name in CATEGORICAL_FIELDS}
         )
         self.dropout = SeededDropout(input_dropout_prob, generator)
+        self.alone = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(spec.widths[name])) for name in ALONE_FIELDS if spec.widths[name]}
+        )
         self.has_appeal = spec.widths["appeal"] > 0
         if self.has_appeal:
             del self.weights["appeal"]
             self.log_appeal_weight = nn.Parameter(torch.tensor(math.log(max(spec.appeal_scale, 1e-3))))
+            self.alone_log_appeal = nn.Parameter(torch.zeros(()))
         num_labels = spec.widths.get(LABELS, 0)
         self.label_weights = nn.Parameter(torch.zeros(num_labels)) if num_labels else None
 
@@ -108,12 +117,20 @@ class WidePath(nn.Module):
             log_odds = log_odds + batch.present[:, FIELDS.index(name)] * (values @ weight)
         for k, name in enumerate(CATEGORICAL_FIELDS):
             log_odds = log_odds + batch.present[:, FIELDS.index(name)] * self.tables[name](batch.categories[:, k])[:, 0]
+        is_alone = has_no_picture(batch)
+        for name, weight in self.alone.items():
+            log_odds = log_odds + is_alone * batch.present[:, FIELDS.index(name)] * (batch.dense[name] @ weight)
         if self.has_appeal:
             appeal = batch.dense["appeal"][:, 0] * batch.present[:, FIELDS.index("appeal")]
-            log_odds = log_odds + self.log_appeal_weight.exp() * appeal
+            log_odds = log_odds + (self.log_appeal_weight + is_alone * self.alone_log_appeal).exp() * appeal
         if self.label_weights is not None:
             log_odds = log_odds + batch.dense[LABELS] @ self.label_weights
         return log_odds
+
+
+def has_no_picture(batch: FeatureBatch) -> Tensor:
+    """Return [B] float32: 1 for an ad without a picture, also where it is masked, 0 for one with one."""
+    return (batch.dense["image"].abs().sum(dim=1) == 0).to(batch.present.dtype)
 
 
 class TargetInputs(nn.Module):

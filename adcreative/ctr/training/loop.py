@@ -115,7 +115,7 @@ def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Op
     groups: dict[str, list[nn.Parameter]] = {"fast": [], "embedding": [], "core": []}
     for name, parameter in model.named_parameters():
         reads_inputs = (
-            name.startswith(("inputs.fields.projections.", "inputs.dense.projections.", "wide.weights."))
+            name.startswith(("inputs.fields.projections.", "inputs.dense.projections.", "wide.weights.", "wide.alone."))
             and name.rpartition(".")[2] != "bias"
         )
         if reads_inputs and parameter.shape[-1] >= WIDE_INPUT:

@@ -22,7 +22,7 @@ import torch
 from scipy import linalg
 from torch import Tensor
 
-from adcreative.ctr.inputs.creative import WIDE_INPUT
+from adcreative.ctr.inputs.creative import WIDE_INPUT, has_no_picture
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
 from adcreative.features.outcomes import Counts
 
@@ -35,6 +35,8 @@ MIN_APPEAL_WEIGHT = 0.05
 GROUP_VARIANCE = 0.2
 EXTRA_VARIANCE = 0.02
 MAX_ROWS = 6000
+APPEAL = "appeal"
+ALONE = "alone "  # before the name of a part that adds to another where an ad has no picture
 
 
 @torch.no_grad()
@@ -62,8 +64,12 @@ def fit_wide_path(
     mean = float(ones @ residual / ones.sum())
     dual = linalg.cho_solve(factor, residual - mean)
     model.wide.bias += mean
-    for name, (design, variance) in designs.items():
-        _move(model.wide, name, torch.from_numpy(variance * (design.T @ dual)).float())
+    changes = {name: torch.from_numpy(variance * (design.T @ dual)).float() for name, (design, variance) in designs.items()}
+    for name, change in changes.items():
+        if name not in (APPEAL, ALONE + APPEAL):
+            _move(model.wide, name, change)
+    if APPEAL in changes:
+        _move_appeal(model.wide, float(changes[APPEAL]), float(changes.get(ALONE + APPEAL, 0.0)))
 
 
 def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -94,12 +100,17 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
         if name in wide.weights:
             std = EMBEDDING_STD if values.shape[1] >= WIDE_INPUT else MEASURE_STD
             designs[name] = (values, (std * scale) ** 2 / values.shape[1])
-        elif name == "appeal" and wide.has_appeal:
+        elif name == APPEAL and wide.has_appeal:
             unit = float(wide.log_appeal_weight.exp())
             designs[name] = (values * unit, (APPEAL_STD * scale) ** 2)
     for k, name in enumerate(CATEGORICAL_FIELDS):
         one_hot = np.eye(wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]
         designs[name] = (one_hot * present[:, [FIELDS.index(name)]], (CATEGORY_STD * scale) ** 2)
+    is_alone = has_no_picture(batch).double().numpy()[:, None]
+    if is_alone.any() and not is_alone.all():
+        for name in (*wide.alone, *([APPEAL] if wide.has_appeal else [])):
+            values, variance = designs[name]
+            designs[f"{ALONE}{name}"] = (values * is_alone, variance)
     if wide.label_weights is not None:
         designs[LABELS] = (batch.dense[LABELS].double().numpy(), (CATEGORY_STD * scale) ** 2)
     return designs
@@ -108,11 +119,18 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
 def _move(wide: Any, name: str, change: Tensor) -> None:
     if name == "presence":
         wide.offsets += change
-    elif name == "appeal":
-        wide.log_appeal_weight += float(np.log(max(1.0 + float(change), MIN_APPEAL_WEIGHT)))
+    elif name.startswith(ALONE):
+        wide.alone[name.removeprefix(ALONE)] += change
     elif name == LABELS:
         wide.label_weights += change
     elif name in wide.weights:
         wide.weights[name] += change
     else:
         wide.tables[name].weight += change[:, None]
+
+
+def _move_appeal(wide: Any, change: float, change_alone: float) -> None:
+    """Multiply the weight of the words' appeal by 1 + change, and of words without a picture by 1 + change + change_alone."""
+    with_picture, alone = (max(1.0 + one, MIN_APPEAL_WEIGHT) for one in (change, change + change_alone))
+    wide.log_appeal_weight += float(np.log(with_picture))
+    wide.alone_log_appeal += float(np.log(alone / with_picture))

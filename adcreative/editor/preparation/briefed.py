@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adcreative.copywriter import Brief, CopyCandidates
     from adcreative.copywriter.brand_kit import BrandKit
     from adcreative.copywriter.candidates import FreshLine
+    from adcreative.features.line_features import LineEffect
 
 LINES_AT_ONCE, MAX_ROUNDS = 2, 8
 
@@ -60,13 +61,14 @@ def write_lines(
     copywriter: Any,
     kind: str,
     *,
+    evidence: tuple[LineEffect, ...] = (),
     num: int = 6,
     seed: int = 0,
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[str]:
     """Yield up to `num` different lines of `kind` that pass the rules, each as soon as it is written.
 
-    kind is "headline" or "description".
+    kind is "headline" or "description". evidence: what was worth a higher rate in the account, see `known_effects`.
     A copywriter that has `stream` is asked for all lines at once and yields them one by one; another is asked for a few at a
     time.
 
@@ -77,7 +79,7 @@ def write_lines(
     from adcreative.copywriter.candidates import FreshLine
     from adcreative.copywriter.lint.checks import is_near_duplicate
 
-    brief, original = Brief.of_ad(creative), getattr(creative, kind)
+    brief, original = replace(Brief.of_ad(creative), evidence=evidence), getattr(creative, kind)
     at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
     wanted = (at_once, 0) if kind == "headline" else (0, at_once)
     given: list[str] = []

@@ -20,6 +20,7 @@ from adcreative.errors import CopywriterError, CreativeError
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
     from adcreative.features.batch import CreativeFeatures
+    from adcreative.features.line_features import LineEffect
 
 
 def build_lines(
@@ -48,7 +49,7 @@ def _write_lines(
         return (), (), ""
     from adcreative.copywriter import Brief
 
-    brief = Brief.of_ad(creative)
+    brief = replace(Brief.of_ad(creative), evidence=known_effects(tools.predictor))
     try:
         written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
     except CopywriterError as error:
@@ -58,6 +59,13 @@ def _write_lines(
     brief = written.brief  # a brand's rules hold for crossed lines too
     crossed = (_cross(headlines, "headline", brief, config), _cross(descriptions, "description", brief, config))
     return headlines + crossed[0], descriptions + crossed[1], "; ".join(written.notes)
+
+
+def known_effects(predictor: Any) -> tuple[LineEffect, ...]:
+    """Return what the model of an account found in its headlines; empty for a model that learnt from no account."""
+    from adcreative.features.line_features import read_effects
+
+    return read_effects((getattr(predictor, "notes", None) or {}).get("word_effects", ()))
 
 
 def _cross(lines: tuple[str, ...], kind: str, brief: Brief, config: EditorConfig) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.inputs.labels import attach_labels, widen_spec
 from adcreative.ctr.training import warm_start
 from adcreative.ctr.training.warm_start import fit_wide_path
-from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
+from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
 from adcreative.features.outcomes import count_outcomes
 from tests.ctr.planted import PlantedWorld, plant_market
@@ -125,3 +126,37 @@ def test_members_differ_by_the_groups_they_drew() -> None:
     looks = [model.wide.weights["look"].detach() for model in (first, second, again)]  # type: ignore[union-attr,index]
     assert torch.equal(looks[0], looks[2])
     assert 0.001 < float((looks[0] - looks[1]).norm()) < 0.3
+
+
+def plant_two_kinds(num: int, *, beside: float, alone: float) -> PlantedWorld:
+    """Ads whose words' appeal is worth `beside` a picture and `alone` without one, in log-odds a unit; half have a picture."""
+    rng = np.random.default_rng(4)
+    creatives, features, truth = [], [], []
+    for row in range(num):
+        appeal, has_picture = float(rng.normal(0, 0.3)), row % 2 == 0
+        log_odds = -3.5 + (beside if has_picture else alone) * appeal
+        truth.append(log_odds)
+        creatives.append(
+            Creative(
+                headline=f"line {row}", test_id=f"test {row // 4}", impressions=20_000,
+                clicks=int(rng.binomial(20_000, 1 / (1 + np.exp(-log_odds)))),
+            )
+        )  # fmt: skip
+        picture = rng.normal(size=4).astype(np.float32) if has_picture else None
+        features.append(CreativeFeatures(appeal=appeal, image=picture))
+    return PlantedWorld(creatives, features, np.array(truth))
+
+
+def test_words_without_a_picture_are_weighed_apart_from_words_beside_one() -> None:
+    world = plant_two_kinds(800, beside=0.3, alone=1.0)
+    model, batch = start(world, np.random.default_rng(0))
+    wide = model.wide
+    unit = float(np.std([one.appeal for one in world.features]))
+    beside = float((wide.log_appeal_weight.detach()).exp()) / unit  # type: ignore[union-attr,operator]
+    alone = float((wide.log_appeal_weight + wide.alone_log_appeal).detach().exp()) / unit  # type: ignore[union-attr,operator]
+    assert beside == pytest.approx(0.3, abs=0.1)
+    assert alone == pytest.approx(1.0, abs=0.1)
+    with torch.no_grad():
+        masked = batch.without("picture")
+        parts = [model(one) - model(one.without("words")) for one in (batch, masked)]
+    torch.testing.assert_close(*parts)  # a picture that is masked is still there: words are read as before
