@@ -187,6 +187,7 @@ class EditResult:
     words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do. enough_data: as in
     Prediction; where it is False the rates order candidates of one creative at best, and a report must not state them.
     change_by_words: what of the predictor's change of log-odds the new words bring alone; None unless edited.
+    is_own_choice: the user took this edit or typed its words, whatever the models say of it; the change is what they say.
     is_untested: the models have seen no results of the account. Then an edit is worth a test and no promise: without a base
     rate every rate and change is None, with one rates are moved to its level (level_shift, log-odds) and changes are shrunk to
     what comes true on accounts that a model had not learnt from. rank_score orders the originals of one run and is no rate;
@@ -233,6 +234,7 @@ class EditResult:
     strength_original: float | None = None
     level_shift: float = 0.0
     change_by_words: float | None = None
+    is_own_choice: bool = False
     search: SearchRecord = SearchRecord()
     alternatives: tuple[Alternative, ...] = ()
 

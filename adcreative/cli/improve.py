@@ -58,6 +58,10 @@ def optimize(
     set_text: SetText = None,
     scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
     sizes: Sizes = "",
+    headline: Annotated[
+        str, typer.Option(help="A headline of your own for every edit, used whatever the models say of it.")
+    ] = "",
+    description: Annotated[str, typer.Option(help="A description of your own for every edit, likewise.")] = "",
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: tone, words to use and avoid.")] = None,
     consent: Consent = None,
     c2pa_certificate: C2paCertificate = None,
@@ -94,7 +98,8 @@ def optimize(
             population=population, generations=generations, algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm,
             directions=direction, consent=consent, brand_kit=brand_kit,
             signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, set_text=set_text,
-            scene_model=scene_model or None, sizes=sizes, batch=batch, progress=progress, should_stop=should_stop,
+            scene_model=scene_model or None, sizes=sizes, headline=headline, description=description, batch=batch,
+            progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)
 

@@ -167,8 +167,11 @@ OLD_NAMES: Mapping[str, Mapping[str, str]] = {  # of predictors up to format 3: 
 
 
 def add_missing(state: Mapping[str, Tensor], member: nn.Module) -> dict[str, Tensor]:
-    """Return saved weights with zeros for what predictors saved before it was added lack: words that stand alone."""
-    added = {name: torch.zeros_like(value) for name, value in member.state_dict().items() if name.startswith("wide.alone")}
+    """Return saved weights with those of words that stand alone, which earlier predictors read as they read all words."""
+    alone = [name for name in member.state_dict() if name.startswith("wide.alone.") and name not in state]
+    added = {name: state[name.replace("wide.alone.", "wide.weights.")] for name in alone}
+    if "wide.log_appeal_weight" in state:
+        added["wide.alone_log_appeal"] = torch.zeros(())
     return {**added, **state}
 
 

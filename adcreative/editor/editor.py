@@ -28,7 +28,7 @@ from adcreative.editor.decision.finalists import (
     pick_finalist,
     score_finalists,
 )
-from adcreative.editor.decision.judge import Verdict, choose_alternatives, choose_finalists
+from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_finalists
 from adcreative.editor.decision.opinions import audit
 from adcreative.editor.decision.result import FinalEdit, Original, build_result, predict_control_change, record_search
 from adcreative.editor.models import EditorTools
@@ -236,9 +236,11 @@ def _deliver_other(
 ) -> EditOutcome:
     """Return the outcome with another finalist in place of the one that was picked."""
     verdict = searched.audit(chosen)
-    verdict = replace(verdict, is_delivered=verdict.is_delivered or is_forced)
+    verdict = accept(verdict) if is_forced else verdict
     result, image_u8 = _deliver(searched, original, chosen, verdict)
-    result = replace(result, reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds)
+    result = replace(
+        result, reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds, is_own_choice=verdict.is_delivered
+    )
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
+from adcreative.editor.decision.judge import accept
 from adcreative.editor.decision.opinions import ask_choosers, audit
 from adcreative.editor.decision.result import WORDS, FinalEdit, Original, build_result, list_word_edits
 from adcreative.editor.editor import EditOutcome
@@ -14,16 +15,16 @@ from adcreative.errors import CreativeError
 
 
 def reword(
-    creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools, *, is_forced: bool = False
+    creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools, *, is_forced: bool = True
 ) -> EditOutcome:
     """Put other words on an edit, and ask all three models about its final pixels and words again.
 
-    Picture, button and every other change of the edit stay. When the models see no gain the creative is kept as it came, and
-    the reason says so.
+    Picture, button and every other change of the edit stay. The user's words are used whatever the models say, and the result
+    states the change that they expect, with its interval, a loss as a loss.
 
     Args:
         creative: as it came. outcome: the edit of it; not modified.
-        is_forced: put the words on the edit whatever the models say; the result states what they say.
+        is_forced: False keeps the creative as it came when the models see no gain, and the reason says so.
     Raises:
         CreativeError: the picture cannot be read.
     """
@@ -37,7 +38,7 @@ def reword(
             raise one
     (opinion,) = ask_choosers([creative, final], features, tools, config)
     verdict = audit([creative, final], features, opinion, tools, config)
-    verdict = replace(verdict, is_delivered=verdict.is_delivered or is_forced)
+    verdict = accept(verdict) if is_forced else verdict
     others = [edit for edit in edited.edits if edit.direction not in WORDS]
     original = Original(
         creative=creative, features=features[0], faces=edited.faces, has_open_faces=edited.identity_similarity is not None
@@ -49,7 +50,7 @@ def reword(
     search = edited.search if verdict.is_delivered else replace(edited.search, delivered=None)
     result = replace(
         build_result(original, new, verdict, tools, config), ctr_control=edited.ctr_control, evaluations=edited.evaluations,
-        search=search, alternatives=edited.alternatives, seconds=edited.seconds,
+        search=search, alternatives=edited.alternatives, seconds=edited.seconds, is_own_choice=verdict.is_delivered,
         reason=f"words written by hand; {verdict.reason}",
     )  # fmt: skip
     image_u8 = outcome.image_u8 if verdict.is_delivered else picture(creative)

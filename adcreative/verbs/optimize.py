@@ -57,7 +57,8 @@ def optimize(
     generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
     copywriter: str = "smollm2", directions: Sequence[str] | None = None, consent: Path | None = None,
     brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
-    set_text: bool | None = None, scene_model: str | None = None, sizes: str = "", notes: Notes = no_notes,
+    set_text: bool | None = None, scene_model: str | None = None, sizes: str = "", headline: str = "", description: str = "",
+    notes: Notes = no_notes,
     batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
@@ -75,6 +76,8 @@ def optimize(
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
             risk_aversion, look, set_text and scene_model win over it where they are given.
         sizes: shapes in which each winner is laid out too, such as "1:1,4:5,9:16,1.91:1"; each is scored and checked.
+        headline, description: words of your own, put on every edit whatever the models say; each row states the change that
+            they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
     Raises:
         ConfigError: `out` holds another run, or a setting, direction, size or base rate is wrong.
@@ -89,6 +92,7 @@ def optimize(
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
         directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
         brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), sizes=parse_ratios(sizes),
+        own_words=(headline.strip(), description.strip()),
         config=fill_config(config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
             risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model),
     )  # fmt: skip
@@ -116,6 +120,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
         **({} if job.model else {"base_rate": job.base_rate}),
         **({"sizes": list(job.sizes)} if job.sizes else {}),
+        **({"own_words": list(job.own_words)} if any(job.own_words) else {}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
@@ -161,6 +166,7 @@ class OptimizeJob:
     brand_kit: BrandKit | None = None
     base_rate: float | None = None
     sizes: tuple[str, ...] = ()
+    own_words: tuple[str, str] = ("", "")  # headline, description
     is_rehearsal: bool = False
 
     def load(self, should_stop: ShouldStop) -> Apply:
@@ -206,6 +212,8 @@ class _Editor:
         with disk_faults(self.job.out):
             try:
                 outcome = edit_creative(creative, tools=self.tools, config=config, should_stop=self.should_stop)
+                if any(self.job.own_words):
+                    outcome = self._with_own_words(creative, outcome)
                 if not self.job.model:
                     outcome = replace(outcome, result=self._state_untested(outcome))
                 row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
@@ -221,6 +229,25 @@ class _Editor:
                 )  # fmt: skip
                 row = {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
         return [] if self.should_stop() else [row]
+
+    def _with_own_words(self, creative: Creative, outcome: EditOutcome) -> EditOutcome:
+        from adcreative.copywriter import Brief, check_copy
+        from adcreative.editor.rewording import reword
+
+        headline, description = self.job.own_words
+        outcome = reword(
+            creative, outcome, headline or outcome.result.headline_edited, description or outcome.result.description_edited,
+            self.tools,
+        )  # fmt: skip
+        brief = Brief.of_ad(creative)
+        brief = brief if self.job.brand_kit is None else self.job.brand_kit.brief(brief)
+        doubts = [
+            f"the rules say of your {kind}: {', '.join(problems)}"
+            for kind, text in (("headline", headline), ("description", description))
+            if text and (problems := check_copy(text, brief, kind))
+        ]
+        reason = "; ".join([outcome.result.reason, *doubts])
+        return replace(outcome, result=replace(outcome.result, reason=reason))
 
     def _write_sizes(self, creative: Creative, outcome: EditOutcome, stem: str) -> list[dict[str, Any]]:
         from adcreative.verbs.sizes import write_sizes

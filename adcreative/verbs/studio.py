@@ -287,12 +287,12 @@ class Studio:
         return write_lines(creative, writer, kind, evidence=evidence, seed=seed, should_stop=should_stop)
 
     def reword_one(
-        self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = False,
+        self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = True,
         usual_rate: float | None = None,
     ) -> EditOutcome:  # fmt: skip
-        """Put other words on an edit, and hold it against all three models again; "kept" when they see no gain.
+        """Put the user's own words on an edit, and state the change that all three models expect, whatever it is.
 
-        is_forced: put them on it all the same, and state what the models say, as `improve_one` does for this `usual_rate`.
+        is_forced: False keeps the ad when they see no gain. usual_rate: as for `improve_one`.
 
         Raises:
             CreativeError: its picture cannot be read.

@@ -91,7 +91,7 @@ def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
         ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0)
     )
     for headline, status in (("Dry feet all day", "edited"), ("Buy shoes", "kept")):
-        result = reword(ad, replace(found, image_u8=ad.image_u8), headline, "Good shoes.", tools).result
+        result = reword(ad, replace(found, image_u8=ad.image_u8), headline, "Good shoes.", tools, is_forced=False).result
         assert result.status == status
         assert (result.uplift_low is None) == (result.uplift_high is None) == (status == "kept")
         if status == "edited":
@@ -134,7 +134,7 @@ def test_new_words_stand_beside_the_edited_button_picture_and_scene() -> None:
 def test_words_that_bring_no_gain_keep_the_ad_as_it_was() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
     found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
-    kept = reword(ad, found, "Buy shoes", "Good shoes.", tools)
+    kept = reword(ad, found, "Buy shoes", "Good shoes.", tools, is_forced=False)
     assert (kept.result.status, kept.result.edits, kept.result.headline_edited) == ("kept", (), "Shoes")
     assert kept.result.ctr_edited == kept.result.ctr_original
     assert kept.result.reason.startswith("words written by hand; ")
@@ -145,6 +145,21 @@ def test_new_words_are_judged_by_the_settings_of_the_edit() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
     config = EditorConfig(edit_look=False, population_size=12, generations=4, min_uplift=0.3)
     found = edit_creative(ad, tools=tools, config=config)
-    refused = reword(ad, found, "Shoes for rain", "Good shoes.", tools).result  # worth 0.2
+    refused = reword(ad, found, "Shoes for rain", "Good shoes.", tools, is_forced=False).result  # worth 0.2
     assert refused.status == "kept"
     assert "not more than the +35.0 % asked for" in refused.reason
+
+
+@pytest.mark.parametrize(("worth", "sign"), [(0.2, 1), (-0.3, -1)])
+def test_own_words_are_used_whatever_the_models_say_and_the_row_says_what_they_expect(worth: float, sign: int) -> None:
+    ad = fake_ad(description="Good shoes.")
+    own = {"Shoes for rain": worth}
+    tools = fake_tools(lambda features: -3.0 + own.get("Shoes for rain", 0.0) * float((features.appeal or 0.0) > 0.1))
+    found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
+    mine = reword(ad, found, "Shoes for rain", "Good shoes.", tools)
+    result = mine.result
+    assert (result.status, result.headline_edited, result.is_own_choice) == ("edited", "Shoes for rain", True)
+    assert result.reason.startswith("words written by hand; ")
+    assert np.sign(result.ctr_edited / result.ctr_original - 1) == sign
+    assert result.uplift_low - 1e-3 < result.ctr_edited / result.ctr_original - 1 < result.uplift_high + 1e-3
+    assert not found.result.is_own_choice

@@ -2,11 +2,10 @@
 
     vector of field f = present_f * (W_f standardised_f + b_f)        a category: its row of a table
     wide = base log-odds + sum over fields of present_f * (w_f . standardised_f + c_f) + exp(s) * appeal
-           + a * (sum over fields of words of present_f * v_f . standardised_f),  and s + t in place of s where a = 1
 
-a is 1 for an ad without a picture: words that stand alone are read otherwise than those beside a picture (what is known of the
-former comes from headline tests, of the latter from ads), so they share weights and may differ from them. A picture that is
-masked is still there.
+Words without a picture have weights of their own (v_f in place of w_f, s + t in place of s): what is
+known of them comes from headline tests, of words beside a picture from ads, and the two spoil each other. A picture that is
+masked is still there; a model that was fitted without pictures has one set of weights.
 Absent fields contribute zero to both. The headline model's score enters the wide view with a positive weight that starts
 where a unit of it is worth a unit of log-odds, so an appeal learnt from real tests is not lost among hundreds of inputs.
 """
@@ -23,7 +22,7 @@ from adcreative.ctr.nn.layers import SeededDropout, build_linear, build_table
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
 WIDE_INPUT = 64
-ALONE_FIELDS = ("text", "wording")  # of which words without a picture have further weights
+ALONE_FIELDS = ("text", "body", "wording", "body_wording")  # whose weights for ads without a picture are their own
 ROW_FIELDS = ("placement", "platform", "audience")  # the place of an ad, which its history does not describe
 TARGET_FIELDS = tuple(name for name in FIELDS if name not in ROW_FIELDS)
 _ROW_IDX = [FIELDS.index(name) for name in ROW_FIELDS]
@@ -110,16 +109,17 @@ class WidePath(nn.Module):
 
     def forward(self, batch: FeatureBatch) -> Tensor:
         """Return [B]; an unseen category contributes zero, and the appeal of the words can only raise it."""
+        is_alone = has_no_picture(batch)
         log_odds = self.bias + batch.present @ self.offsets
         for name, weight in self.weights.items():
             values = batch.dense[name]
             values = self.dropout(values) if values.shape[1] >= WIDE_INPUT else values
-            log_odds = log_odds + batch.present[:, FIELDS.index(name)] * (values @ weight)
+            worth = values @ weight
+            if name in self.alone:
+                worth = torch.where(is_alone > 0, values @ self.alone[name], worth)
+            log_odds = log_odds + batch.present[:, FIELDS.index(name)] * worth
         for k, name in enumerate(CATEGORICAL_FIELDS):
             log_odds = log_odds + batch.present[:, FIELDS.index(name)] * self.tables[name](batch.categories[:, k])[:, 0]
-        is_alone = has_no_picture(batch)
-        for name, weight in self.alone.items():
-            log_odds = log_odds + is_alone * batch.present[:, FIELDS.index(name)] * (batch.dense[name] @ weight)
         if self.has_appeal:
             appeal = batch.dense["appeal"][:, 0] * batch.present[:, FIELDS.index("appeal")]
             log_odds = log_odds + (self.log_appeal_weight + is_alone * self.alone_log_appeal).exp() * appeal
@@ -129,7 +129,12 @@ class WidePath(nn.Module):
 
 
 def has_no_picture(batch: FeatureBatch) -> Tensor:
-    """Return [B] float32: 1 for an ad without a picture, also where it is masked, 0 for one with one."""
+    """Return [B] float32: 1 for an ad without a picture; 0 for one with one, masked or not.
+
+    0 for all where no ad of the fit had a picture.
+    """
+    if not batch.dense["image"].shape[1]:
+        return torch.zeros_like(batch.present[:, 0])
     return (batch.dense["image"].abs().sum(dim=1) == 0).to(batch.present.dtype)
 
 

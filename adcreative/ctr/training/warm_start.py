@@ -107,10 +107,12 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
         one_hot = np.eye(wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]
         designs[name] = (one_hot * present[:, [FIELDS.index(name)]], (CATEGORY_STD * scale) ** 2)
     is_alone = has_no_picture(batch).double().numpy()[:, None]
-    if is_alone.any() and not is_alone.all():
-        for name in (*wide.alone, *([APPEAL] if wide.has_appeal else [])):
-            values, variance = designs[name]
-            designs[f"{ALONE}{name}"] = (values * is_alone, variance)
+    for name in wide.alone:  # words without a picture start at their appeal alone: headline tests are few for more
+        values, variance = designs[name]
+        designs[name] = (values * (1 - is_alone), variance)
+    if wide.has_appeal and is_alone.any():
+        values, variance = designs[APPEAL]
+        designs[ALONE + APPEAL] = (values * is_alone, variance)
     if wide.label_weights is not None:
         designs[LABELS] = (batch.dense[LABELS].double().numpy(), (CATEGORY_STD * scale) ** 2)
     return designs
@@ -119,8 +121,6 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
 def _move(wide: Any, name: str, change: Tensor) -> None:
     if name == "presence":
         wide.offsets += change
-    elif name.startswith(ALONE):
-        wide.alone[name.removeprefix(ALONE)] += change
     elif name == LABELS:
         wide.label_weights += change
     elif name in wide.weights:

@@ -16,7 +16,7 @@ scores; no pictures, models or torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -146,6 +146,16 @@ def give_verdict(*, chosen: float, low: float, judged: float, audited: float, st
         chosen=chosen, low=low, judged=judged, audited=audited, expected=expected, std=std,
         is_delivered=low > 0.0 and audited > 0.0 and expected > min_uplift, reason=reason,
     )  # fmt: skip
+
+
+def accept(verdict: Verdict) -> Verdict:
+    """Return the verdict of an edit that the user takes whatever it says: delivered, with what the models expect of it.
+
+    A gain is claimed as of any other edit. Where one model sees none, the mean of both opinions is stated, at most 0: a loss is
+    said to be one.
+    """
+    expected = verdict.expected or min((verdict.chosen + verdict.audited) / 2, 0.0)
+    return replace(verdict, is_delivered=True, expected=expected)
 
 
 def as_percent(log_odds: float) -> str:

@@ -21,6 +21,10 @@ UNTESTED_EDIT = (
     "untested, worth a test: the models prefer this version, but they have seen no results of this account, so how much it "
     "changes the click rate is not known"
 )
+UNTESTED_CHOICE = (
+    "untested, worth a test: the models have seen no results of this account, so how much it changes the click rate is not "
+    "known"
+)
 UNTESTED_AD = "kept as it was: the models, which have seen no results of this account, agree on no better version"
 _RATES = (
     "ctr_original", "ctr_original_judge", "ctr_original_auditor", "ctr_control", "ctr_edited", "ctr_edited_low",
@@ -36,7 +40,8 @@ def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
     """
     said = result.reason
     if verdict is not None:
-        said = said.replace(verdict.reason, UNTESTED_EDIT if result.status == "edited" else UNTESTED_AD)
+        edited = UNTESTED_CHOICE if result.is_own_choice else UNTESTED_EDIT
+        said = said.replace(verdict.reason, edited if result.status == "edited" else UNTESTED_AD)
     nothing: dict[str, Any] = dict.fromkeys(_RATES)
     return replace(
         result, **nothing, reason=said, is_untested=True, change_by_words=None, rank_score=_score(result.ctr_original),

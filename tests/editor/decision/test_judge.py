@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.editor.decision.judge import choose_alternatives, choose_finalists, give_verdict, pick_knee, shrink_uplift
+from adcreative.editor.decision.judge import (
+    accept,
+    choose_alternatives,
+    choose_finalists,
+    give_verdict,
+    pick_knee,
+    shrink_uplift,
+)
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
@@ -96,3 +103,13 @@ def test_alternatives_fill_up_the_finalists_and_differ_in_more_than_a_button() -
     assert found == [other_line, face]
     assert choose_alternatives([other_line, face], finalists, space, num_alternatives=2) == [other_line]
     assert choose_alternatives([other_line], finalists, space, num_alternatives=1) == []
+
+
+def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> None:
+    loss = accept(give_verdict(chosen=-0.1, low=-0.2, judged=-0.1, audited=-0.3, std=0.1))
+    assert loss.is_delivered
+    assert loss.expected == pytest.approx(-0.2)
+    doubt = accept(give_verdict(chosen=0.3, low=0.1, judged=0.3, audited=-0.1, std=0.1))
+    assert doubt.expected == 0.0  # one of the opinions is a loss: no gain is claimed
+    gain = give_verdict(chosen=0.2, low=0.1, judged=0.2, audited=0.2, std=0.1)
+    assert accept(gain) == gain

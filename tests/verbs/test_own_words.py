@@ -1,0 +1,52 @@
+"""Words of the user's own: used whatever the models and the rules say, and the row says what both say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adcreative import pipeline
+from adcreative.errors import ConfigError
+
+SMALL: dict[str, Any] = {"population": 4, "generations": 1, "copywriter": "template", "seed": 3}
+OWN = "The cheapest beds in the world, guaranteed!!"
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    folder = tmp_path / "ads"
+    folder.mkdir()
+    lines = ("Sleep better tonight", "Beds for small rooms")
+    (folder / "metadata.csv").write_text("headline,brand\n" + "".join(f"{line},Somnia\n" for line in lines))
+    return folder
+
+
+def read(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def test_a_line_of_ones_own_is_used_and_its_change_and_what_the_rules_say_stand_in_the_row(words: Path, tmp_path: Path) -> None:
+    pipeline.optimize(words, tmp_path / "run", headline=OWN, base_rate=0.04, **SMALL)
+    for row in read(tmp_path / "run"):
+        assert (row["status"], row["headline_edited"], row["is_own_choice"]) == ("edited", OWN, True)
+        assert row["uplift_low"] < row["uplift_high"]
+        assert row["ctr_edited"] > 0
+        assert "words written by hand" in row["reason"]
+        assert "the rules say of your headline: " in row["reason"]
+        assert "cheapest" in row["reason"]
+
+
+def test_without_results_of_the_account_nothing_is_promised_and_the_words_are_used(words: Path, tmp_path: Path) -> None:
+    pipeline.optimize(words, tmp_path / "run", headline="Beds for small rooms and good nights", **SMALL)
+    rows = read(tmp_path / "run")
+    assert {row["headline_edited"] for row in rows} == {"Beds for small rooms and good nights"}
+    assert all(row["ctr_edited"] is None and "the models prefer" not in row["reason"] for row in rows)
+
+
+def test_a_run_with_other_own_words_is_another_run(words: Path, tmp_path: Path) -> None:
+    pipeline.optimize(words, tmp_path / "run", headline="Beds for good nights", **SMALL)
+    with pytest.raises(ConfigError, match="own_words"):
+        pipeline.optimize(words, tmp_path / "run", headline="Beds for bad nights", **SMALL)
