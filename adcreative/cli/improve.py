@@ -22,6 +22,8 @@ from adcreative.cli.options import (
     Look,
     Model,
     NamePattern,
+    OwnDescription,
+    OwnHeadline,
     Restart,
     Resume,
     Seed,
@@ -58,10 +60,8 @@ def optimize(
     set_text: SetText = None,
     scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
     sizes: Sizes = "",
-    headline: Annotated[
-        str, typer.Option(help="A headline of your own for every edit, used whatever the models say of it.")
-    ] = "",
-    description: Annotated[str, typer.Option(help="A description of your own for every edit, likewise.")] = "",
+    headline: OwnHeadline = "",
+    description: OwnDescription = "",
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: tone, words to use and avoid.")] = None,
     consent: Consent = None,
     c2pa_certificate: C2paCertificate = None,
@@ -87,9 +87,7 @@ def optimize(
     from adcreative.cli.columns import confirm_columns
 
     with verb(as_json) as (progress, should_stop):
-        columns = confirm_columns(
-            data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False
-        )  # fmt: skip
+        columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False)
         batch = pipeline.BatchConfig(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )

@@ -57,3 +57,7 @@ C2paKey = Annotated[Path | None, typer.Option(help="PEM key of that certificate.
 Settings = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings of the search, the words and the picture.")
 ]
+OwnHeadline = Annotated[
+    str, typer.Option("--headline", help="A headline of your own for every edit, used whatever the models say of it.")
+]
+OwnDescription = Annotated[str, typer.Option("--description", help="A description of your own for every edit, likewise.")]

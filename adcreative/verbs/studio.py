@@ -283,7 +283,7 @@ class Studio:
 
         kit = None if brand_kit is None else read_brand_kit(brand_kit)
         writer = Briefed(self._tools_with(copywriter, llm_key).copywriter, brief, tuple(avoid), kit)
-        evidence = known_effects(self._predictor)
+        evidence = known_effects(self._judges.predictor)
         return write_lines(creative, writer, kind, evidence=evidence, seed=seed, should_stop=should_stop)
 
     def reword_one(

@@ -47,7 +47,7 @@ def fit_account(
     fitted without that column and weighed with whole groups left out.
 
     Args:
-        creatives, features: one of each; creatives without results are left out.
+        creatives, features: one of each; those without results are left out.
         config: least numbers of ads and clicks, and the hashes of the encoders.
         shipped: general predictors whose scores become members and effects; None for those without one.
         progress: told (members fitted, members to fit).
@@ -77,8 +77,7 @@ def fit_account(
     for number, general in enumerate(shipped):
         notes = {
             **known.notes, **described, NOTE: known_ads, "new_groups": of_new, "word_effects": effects,
-            "seed": seed + SEED_STEP * number,
-            "encoder_hashes": dict(config.encoder_hashes),
+            "seed": seed + SEED_STEP * number, "encoder_hashes": dict(config.encoder_hashes),
         }  # fmt: skip
         half = known.parts[number]
         new_half = None if new is None else replace(new.parts[number], change_effects=half.spread.effects)

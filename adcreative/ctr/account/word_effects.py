@@ -30,9 +30,11 @@ from adcreative.creative import Creative
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.kernels import list_blocks
 from adcreative.ctr.account.mixed_model import fit_mixed_model
-from adcreative.ctr.account.table import AccountTable, find_group_column
+from adcreative.ctr.account.table import AccountTable, find_group_column, read_table
+from adcreative.features.batch import CreativeFeatures
 from adcreative.features.line_features import GENERAL, WORD_PREFIX, LineEffect, has_feature, words_of
 from adcreative.features.outcomes import fold
+from adcreative.features.tables import keep_with_results, read_usable
 
 INTERVAL_Z = 1.645
 MIN_TEXTS = 5  # different lines with a feature, and without it
@@ -141,10 +143,6 @@ def _encode(table: AccountTable, features: np.ndarray, keys: Sequence[str], seed
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the effects of an export's headlines."""
-    from adcreative.ctr.account.table import read_table
-    from adcreative.features.batch import CreativeFeatures
-    from adcreative.features.tables import keep_with_results, read_usable
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", type=Path, help="ads with results: a table or a folder")
     parser.add_argument("--seed", type=int, default=0)
