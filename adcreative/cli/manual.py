@@ -38,6 +38,11 @@ ENVIRONMENT = (
     ("ADCREATIVE_AUTH", "user:password of the app; as --auth, but not seen by other users of the machine."),
     ("ADCREATIVE_CACHE", "Folder to keep features in, instead of $XDG_CACHE_HOME/adcreative or ~/.cache/adcreative."),
     ("ADCREATIVE_LLM_API_KEY", "Key for the server that --llm http://... names."),
+    (
+        "ADCREATIVE_OCR",
+        "Which letters are read in pictures: a script (cyrillic, arabic, korean, th, ...), whose model rapidocr fetches once, "
+        "or the path of a recognition model (.onnx). The installed model reads Latin, Chinese and Japanese.",
+    ),
     ("OMP_NUM_THREADS", "Threads of each process; all cores if not given."),
     ("RAY_ADDRESS", "Cluster that --engine ray uses."),
     ("HF_HUB_OFFLINE", "1: ask no network for weights."),

@@ -13,9 +13,10 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
 from adcreative.encoders.picture_words.filling import name_read_fields
 from adcreative.encoders.picture_words.measures import text_notes
-from adcreative.encoders.picture_words.reader import TextReading, has_reader, load_reader
+from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.encoders.picture_words.words import fill_fields, read_words
 from adcreative.errors import CreativeError
+from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
@@ -119,7 +120,7 @@ def check(
     Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
     formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). Words in pictures, unless
     `read_pictures` is False (about a second each): share of the picture, contrast with the ground, size on a phone, as notes;
-    an ad without other words is held to those in its picture. A row says "passes" or "problems".
+    fields that an ad leaves empty are read there, and held to the rules, too. A row says "passes" or "problems".
 
     Raises:
         CatalogError: nothing in `data` can be used.
@@ -128,7 +129,7 @@ def check(
     started_s, out = time.monotonic(), Path(out)
     survey = survey_catalog(Path(data), columns)
     failures: list[FailedCreative] = []
-    num_flagged, reader = 0, load_reader() if read_pictures and has_reader() else None
+    num_flagged, reader = 0, find_reader() if read_pictures else None
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal num_flagged

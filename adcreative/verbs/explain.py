@@ -16,6 +16,7 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CreativeError
+from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.score_table import check_base_rate, move_rate
@@ -59,7 +60,7 @@ def explain(
 
     The heat map is made by occlusion, words are weighed by leaving each out and by integrated gradients over their tokens,
     parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates. An
-    ad without words has those that stand in its picture (`read` of the explanation names the fields).
+    ad's empty fields are read in its picture (`read` of the explanation names them).
 
     Without `model` the models have seen no results of the account: then no rate is stated (ctr is None, level_unknown True),
     but how its odds compare with those of an ad of which nothing is known. `base_rate`, the account's mean click rate (0.021:
@@ -75,7 +76,7 @@ def explain(
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_model, load_tools
 
-    (creative,), out = fill_from_pictures([creative]), Path(out)
+    (creative,), out = fill_from_pictures([creative], find_reader()), Path(out)
     outputs = tuple(out / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)

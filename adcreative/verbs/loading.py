@@ -23,10 +23,10 @@ from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.packing import sharing_states
-from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
+from adcreative.features.word_readings import find_reader
 from adcreative.market import Market
 from adcreative.provenance.consent import ConsentBook
 from adcreative.verbs.directions import choose_directions
@@ -69,7 +69,7 @@ class Tools:
             extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
             copywriter=self.copywriter, consents=consents,
             scene_painter=_load_painter(scene_model) if scene_model else None,
-            text_reader=load_reader() if has_reader() else None,
+            text_reader=find_reader(lambda: self.extractor.cache),
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from adcreative.catalog.tables import failed_creative, failures_path, write_fail
 from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
 from adcreative.runs.engines import Apply, BatchConfig, Rows
@@ -64,8 +65,8 @@ def score(
 
     strength is the share of the table's other ads that an ad is predicted to beat. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
-    results do. Of an ad without words the words in its picture are read and taken for its own, unless `read_pictures` is
-    False; its evidence says so. `by` names a column, such as placement or age: each ad gets a row for every value of it that
+    results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
+    evidence says so. `by` names a column, such as placement or age: each ad gets a row for every value of it that
     the model knows.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
@@ -160,7 +161,7 @@ class _Scorer:
             if ahead:
                 self.extractor.read_ahead(ahead)
             if self.read:
-                creatives = tuple(fill_from_pictures(creatives))
+                creatives = tuple(fill_from_pictures(creatives, find_reader(lambda: self.extractor.cache)))
             history = self._read_history(earlier)
             known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
             return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history, self.by)
@@ -184,7 +185,10 @@ class _Scorer:
         """Extract the features of the brands not yet known, all in one go, and mark all of them as seen last."""
         if self.read:
             known = self._features
-            by_brand = {name: ones if name in known else list(fill_from_pictures(ones)) for name, ones in by_brand.items()}
+            reader = find_reader(lambda: self.extractor.cache)
+            by_brand = {
+                name: ones if name in known else list(fill_from_pictures(ones, reader)) for name, ones in by_brand.items()
+            }
         new = [one for brand, ones in by_brand.items() if brand not in self._features for one in ones]
         extracted = iter(self.extractor.extract(new))
         for brand, creatives in by_brand.items():

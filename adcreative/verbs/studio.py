@@ -18,6 +18,7 @@ from adcreative.creative import Creative, Prediction
 from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.cache import FeatureCache
+from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
@@ -317,12 +318,12 @@ class Studio:
         return [FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found]
 
     def read_words(self, creative: Creative) -> Creative:
-        """Return an ad without words with those that stand in its picture, `read_fields` naming what was read.
+        """Return an ad with its empty fields read in its picture, `read_fields` naming what was read.
 
         Raises:
             CreativeError: its picture cannot be read.
         """
-        (found,) = fill_from_pictures([creative])
+        (found,) = fill_from_pictures([creative], find_reader(lambda: self._tools.extractor.cache))
         return found
 
     def demo_ad(self, out: Path) -> Creative:

@@ -12,6 +12,7 @@ from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ArtifactError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
+from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -60,7 +61,7 @@ def train(
     from adcreative.verbs.loading import load_tools
 
     catalog = read_usable(data, columns, images=images)
-    wanted = list(fill_from_pictures(keep_with_results(catalog, data)))
+    wanted = list(fill_from_pictures(keep_with_results(catalog, data), find_reader()))
     extractor = load_tools().extractor
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():

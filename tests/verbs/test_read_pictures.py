@@ -12,9 +12,9 @@ from PIL import Image
 
 from adcreative import pipeline
 from adcreative.creative import Creative
-from adcreative.encoders.picture_words import filling
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.encoders.picture_words.reader import has_reader
+from adcreative.verbs import score
 from adcreative.verbs.score import _Scorer
 from tests.encoders.picture_words.drawn_ads import BODY, HEADLINE, LABEL, KnownReader, drawn_ad
 
@@ -34,9 +34,9 @@ def row_of(path: Path) -> dict[str, str]:
     return row
 
 
-def test_only_ads_without_words_are_opened() -> None:
+def test_only_ads_with_empty_fields_are_opened() -> None:
     reader = KnownReader()
-    silent, told = Creative(image_u8=drawn_ad()), Creative(image_u8=drawn_ad(), headline="Mine")
+    silent, told = Creative(image_u8=drawn_ad()), Creative(image_u8=drawn_ad(), headline="Mine", primary_text="Text", cta="Buy")
     wordless, kept, without_picture = fill_from_pictures([silent, told, Creative()], reader)
     assert (wordless.headline, wordless.description, wordless.cta) == (HEADLINE, BODY, LABEL)
     assert kept is told
@@ -44,6 +44,17 @@ def test_only_ads_without_words_are_opened() -> None:
     assert reader.num_read == 1
     assert name_read_fields(wordless) == "headline, description, cta read from the picture"
     assert name_read_fields(told) == ""
+    assert list(fill_from_pictures([silent])) == [silent]
+
+
+def test_an_ad_with_some_words_keeps_them_and_gets_the_others_once() -> None:
+    ours = Creative(image_u8=drawn_ad(), headline="Mine")
+    (filled,) = fill_from_pictures([ours], KnownReader())
+    assert (filled.headline, filled.description, filled.cta) == ("Mine", BODY, LABEL)
+    assert name_read_fields(filled) == "description, cta read from the picture"
+    told = Creative(image_u8=drawn_ad(), primary_text=HEADLINE.upper())
+    (filled,) = fill_from_pictures([told], KnownReader())
+    assert (filled.headline, filled.description, filled.cta) == ("", "", LABEL)  # the picture says again what the text says
 
 
 def test_a_picture_that_cannot_be_opened_is_left_to_others(tmp_path: Path) -> None:
@@ -52,6 +63,8 @@ def test_a_picture_that_cannot_be_opened_is_left_to_others(tmp_path: Path) -> No
 
 
 class Extractor:
+    cache = None
+
     def read_ahead(self, creatives: Any) -> None: ...
 
     def extract(self, creatives: Any) -> list[Any]:
@@ -72,8 +85,7 @@ class Predictor:
 def test_a_score_rests_on_the_words_in_the_picture_and_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: bool, headline: str
 ) -> None:
-    monkeypatch.setattr(filling, "load_reader", KnownReader)
-    monkeypatch.setattr(filling, "has_reader", lambda: True)
+    monkeypatch.setattr(score, "find_reader", lambda find_cache: KnownReader())
     silent = Creative(file_name="ad.png", image_u8=drawn_ad(), row=1)
     (row,) = _Scorer(Extractor(), Predictor(), tmp_path / "x.csv", "", read).score(((silent,), (), ()))
     assert row["ctr"] == len(headline) / 1000

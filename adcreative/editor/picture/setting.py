@@ -27,7 +27,7 @@ from adcreative.editor.picture.plates import widen_plate
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
-from adcreative.encoders.picture_words.reader import TextReading
+from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text
 from adcreative.encoders.picture_words.words import PictureWords, with_known_words
 
@@ -140,6 +140,8 @@ class TextSetter:
         block = self.homes[name]
         if abs(block.angle_deg) > max(MAX_ANGLE_DEG, MAX_LEAN_DEG / max(1.0, (block.box[2] - block.box[0]) / block.size_px)):
             return f"it leans by {abs(block.angle_deg):.0f} degrees"
+        if unread := self._reader.unread_letters(text):
+            return f'its letters cannot be read back ("{unread[:8]}"); name an OCR model that knows them with {MODEL_VARIABLE}'
         match = self._match(name, text)
         if match is None:
             return "no font at hand has its letters"

@@ -1,4 +1,4 @@
-"""Ads without words in their fields, read from their pictures: one call for every verb; the reader loads at the first."""
+"""Fields that an ad leaves empty, read from its picture: one call for every verb; the reader loads at the first."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from collections.abc import Iterable, Iterator
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
-from adcreative.encoders.picture_words.reader import TextReading, has_reader, load_reader
-from adcreative.encoders.picture_words.words import fill_fields, read_words
+from adcreative.encoders.picture_words.reader import TextReading
+from adcreative.encoders.picture_words.words import fill_fields, has_open_fields, read_words
 from adcreative.errors import CreativeError
 
 READ_NOTE = "read from the picture"
 
 
 def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None = None) -> Iterator[Creative]:
-    """Yield the creatives, in order; those without any words have their empty fields filled from their pictures.
+    """Yield the creatives, in order; those with empty fields have them filled from their pictures.
 
-    About a second for each such picture; the others are not opened, and come back as the same objects. A picture that cannot
-    be opened is left to whoever needs its pixels. Without `reader` the installed one is taken, if there is one.
+    About a second for each such picture that was not read before; the others are not opened, and come back as the same objects.
+    A picture that cannot be opened is left to whoever needs its pixels. Without `reader` nothing is read.
     """
     for creative in creatives:
-        if creative.has_words or not creative.has_image or not (reader or has_reader()):
+        if reader is None or not creative.has_image or not has_open_fields(creative):
             yield creative
             continue
-        reader = reader or load_reader()
         try:
             image_u8 = picture(creative)
         except CreativeError:

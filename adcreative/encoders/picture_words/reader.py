@@ -1,23 +1,33 @@
 """Reads lines of text in a picture with RapidOCR (PP-OCR models on onnxruntime, inside its wheel): nothing is fetched.
 
+The model in the wheel knows Latin, Chinese and Japanese letters, not all Greek ones, and no Cyrillic, Arabic, Hebrew,
+Korean, Thai or Indic ones. $ADCREATIVE_OCR names another: a script for which rapidocr has a model, which it then fetches once
+(cyrillic, arabic, korean, th, devanagari, ...), or the path of a recognition model (.onnx) with its letters inside.
+
 Knows pixels; no blocks, no roles. The packages belong to the extra "picture" and are loaded at the first picture.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from adcreative.errors import WeightsError
+from adcreative.artifacts import hash_bytes
+from adcreative.errors import ConfigError, WeightsError
 
+MODEL_VARIABLE = "ADCREATIVE_OCR"
+NAMED_VERSION = "PP-OCRv5"  # of the models that are fetched by the name of a script
 MIN_CONFIDENCE = 0.6  # lines that the recognition is less sure of are not text that a reader would read
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1440  # sides that a picture is brought to before text is looked for; the longer one is a limit
 _RESAMPLING = Image.Resampling.BICUBIC
@@ -50,11 +60,18 @@ class TextLine:
 class TextReading(Protocol):
     """Reads text in pictures (PictureReader; tests have their own)."""
 
+    @property
+    def content_hash(self) -> str:
+        """What is read depends on this and on the pixels alone."""
+
     def read(self, image_u8: np.ndarray) -> list[TextLine]:
         """Return the lines found in the picture [H, W, 3]."""
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
         """Return the text of pictures that hold one line each."""
+
+    def unread_letters(self, text: str) -> str:
+        """Return the letters of a text that it does not know, each once."""
 
 
 class PictureReader:
@@ -65,8 +82,13 @@ class PictureReader:
 
     @property
     def content_hash(self) -> str:
-        """The version of the package that carries the models."""
-        return f"rapidocr-{version('rapidocr')}"
+        return name_installed_reader()
+
+    def unread_letters(self, text: str) -> str:
+        """Return the letters of a text that the recognition model has no class for, each once."""
+        known = set(self._engine.text_rec.postprocess_op.character)
+        unknown = dict.fromkeys(char for char in text if unicodedata.category(char)[0] == "L" and char not in known)
+        return "".join(unknown)
 
     def read(self, image_u8: np.ndarray) -> list[TextLine]:
         """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom."""
@@ -98,12 +120,21 @@ def has_reader() -> bool:
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
 
 
+def name_installed_reader() -> str:
+    """Return the version of the package that carries the models, and the other model that $ADCREATIVE_OCR names."""
+    named = os.environ.get(MODEL_VARIABLE, "").strip()
+    if named.endswith(".onnx") and Path(named).is_file():
+        named = hash_bytes(Path(named).read_bytes())
+    return f"rapidocr-{version('rapidocr')}" + (f"-{named}" if named else "")
+
+
 @lru_cache(maxsize=1)
 def load_reader() -> PictureReader:
-    """Load the reader once per process.
+    """Load the reader once per process, with the recognition model that $ADCREATIVE_OCR names or the one in the wheel.
 
     Raises:
-        WeightsError: its packages are not installed.
+        WeightsError: its packages are not installed, or the named model cannot be fetched.
+        ConfigError: $ADCREATIVE_OCR names no model.
     """
     if not has_reader():
         raise WeightsError(f"{NEEDS_PACKAGES}.")
@@ -111,6 +142,33 @@ def load_reader() -> PictureReader:
 
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     sides = {"Det.limit_type": "max", "Det.limit_side_len": MAX_SIDE_PX}
-    engine = RapidOCR(params={"Global.log_level": "error", **sides, **threads})
+    named = _named_model(os.environ.get(MODEL_VARIABLE, "").strip())
+    try:
+        engine = RapidOCR(params={"Global.log_level": "error", **sides, **threads, **named})
+        engine(np.zeros((32, 64, 3), np.uint8), use_det=False, use_cls=False, use_rec=True)  # it loads the model when asked
+    except Exception as error:  # rapidocr raises errors of its own, of requests and of onnxruntime
+        if not named:
+            raise
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise WeightsError(
+            f'the OCR model "{os.environ[MODEL_VARIABLE]}" cannot be loaded ({reason}); unset {MODEL_VARIABLE} to read with '
+            "the installed one"
+        ) from error
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     return PictureReader(engine)
+
+
+def _named_model(name: str) -> dict[str, Any]:
+    """Return rapidocr's parameters for a recognition model: by path, by the name of a script, or none for the installed one."""
+    from rapidocr import LangRec, OCRVersion
+
+    if not name:
+        return {}
+    if name.endswith(".onnx"):
+        if not Path(name).is_file():
+            raise ConfigError(f"{MODEL_VARIABLE} names {name}, where no file is; name a recognition model (.onnx) or a script")
+        return {"Rec.model_path": str(Path(name).resolve())}
+    scripts = {one.value: one for one in LangRec}
+    if name not in scripts:
+        raise ConfigError(f'{MODEL_VARIABLE} is "{name}", for which there is no OCR model; known: {", ".join(sorted(scripts))}')
+    return {"Rec.lang_type": scripts[name], "Rec.ocr_version": OCRVersion(NAMED_VERSION)}

@@ -50,17 +50,29 @@ def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") ->
     return PictureWords(tuple(blocks), tuple(lines), (height, width))
 
 
+def has_open_fields(creative: Creative) -> bool:
+    """Return whether headline, text (primary text and description) or button are left empty."""
+    return not (creative.headline and creative.body and creative.cta)
+
+
 def fill_fields(creative: Creative, words: PictureWords) -> Creative:
     """Return the creative with its empty headline, description and button filled from the picture, and marked so.
 
-    `read_fields` of the result names the fields that were filled. An ad that has words keeps them all: its headline, primary
-    text and description are left as they are.
+    `read_fields` of the result names the fields that were filled. What the ad says itself is left as it is, and what the
+    picture says again is not filled in another field.
     """
     found: dict[str, Any] = {}
+    own = {"headline": creative.headline, "description": creative.body, "cta": creative.cta}
+    said = [creative.headline, creative.primary_text, creative.description, creative.cta]
     for field, roles in FIELD_ROLES:
-        is_open = not creative.cta if field == "cta" else not creative.has_words
-        texts = [block.text for block in words.with_role(*roles) if block.confidence >= MIN_FIELD_CONFIDENCE]
-        if is_open and texts:
+        if own[field]:
+            continue
+        texts = [
+            block.text
+            for block in words.with_role(*roles)
+            if block.confidence >= MIN_FIELD_CONFIDENCE and not any(is_same_text(block.text, other) for other in said)
+        ]
+        if texts:
             found[field] = " ".join(texts[:1] if field == "cta" else texts)
     return replace(creative, **found, read_fields=tuple(found)) if found else creative
 

@@ -109,6 +109,11 @@ def test_a_script_without_a_font_at_hand_is_left_alone() -> None:
     assert setter(drawn_ad()).change(replace(AD, headline="よく眠れる夜")).left["headline"] == "no font at hand has its letters"
 
 
+def test_letters_that_the_reader_does_not_know_are_not_set() -> None:
+    left = setter(drawn_ad()).change(replace(AD, headline="Хороший сон")).left["headline"]
+    assert left == 'its letters cannot be read back ("Хорошийс"); name an OCR model that knows them with ADCREATIVE_OCR'
+
+
 def test_words_that_do_not_stand_in_the_picture_change_nothing_in_it() -> None:
     other = replace(AD, headline="A wholly different line", description="", cta="")
     assert find_homes(read_words(drawn_ad(), KnownReader()), other) == {}

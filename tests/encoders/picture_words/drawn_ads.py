@@ -49,6 +49,11 @@ class KnownReader:
     def __init__(self, lines: Sequence[TextLine] = LINES, back: dict[str, str] | None = None, said: Sequence[str] = ()) -> None:
         self.lines, self.back, self.said, self.num_read = list(lines), back or {}, list(said), 0
 
+    content_hash = "known"
+
+    def unread_letters(self, text: str) -> str:
+        return "".join(char for char in text if "\u0400" <= char <= "\u04ff")
+
     def read(self, image_u8: np.ndarray) -> list[TextLine]:
         self.num_read += 1
         return self.lines

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from adcreative.encoders.picture_words import reader
 from adcreative.encoders.picture_words.reader import load_reader
-from adcreative.errors import WeightsError
+from adcreative.errors import ConfigError, WeightsError
 from tests.encoders.picture_words.drawn_ads import BODY, BRAND, LABEL, drawn_ad, letters
 
 pytest.importorskip("rapidocr")
@@ -55,3 +57,38 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         WeightsError, match=r"needs rapidocr and onnxruntime; install them with: pip install \"adcreative\[picture\]\""
     ):
         load_reader.__wrapped__()
+
+
+def test_the_installed_model_says_which_letters_it_does_not_know() -> None:
+    installed = load_reader()
+    assert installed.unread_letters("Schöner schlafen, from 49 €! よく眠れる 睡眠") == ""
+    assert installed.unread_letters("Сон") == "Сон"
+    assert set(installed.unread_letters("잠 نوم")) == set("잠نوم")
+
+
+def test_another_model_is_named_by_script_or_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import rapidocr
+
+    installed = reader.name_installed_reader()
+    monkeypatch.setenv("ADCREATIVE_OCR", "klingon")
+    with pytest.raises(ConfigError, match=r'ADCREATIVE_OCR is "klingon", for which there is no OCR model; known: .*cyrillic'):
+        load_reader.__wrapped__()
+    monkeypatch.setenv("ADCREATIVE_OCR", str(tmp_path / "rec.onnx"))
+    with pytest.raises(ConfigError, match=r"where no file is; name a recognition model \(\.onnx\) or a script"):
+        load_reader.__wrapped__()
+    (tmp_path / "rec.onnx").write_bytes(b"no model")
+    with pytest.raises(WeightsError, match=r"cannot be loaded \(.*unset ADCREATIVE_OCR to read with the installed one"):
+        load_reader.__wrapped__()
+    (model,) = (Path(rapidocr.__file__).parent / "models").glob("*rec*.onnx")
+    monkeypatch.setenv("ADCREATIVE_OCR", str(model))
+    assert reader.name_installed_reader() != installed
+    picture = Image.new("RGB", (300, 80), (255, 255, 255))
+    ImageDraw.Draw(picture).text((10, 20), "Half price", font=letters(36), fill=(0, 0, 0))
+    assert load_reader.__wrapped__().read(np.asarray(picture))[0].text == "Half price"
+
+
+def test_a_script_asks_for_the_model_of_its_name() -> None:
+    from rapidocr import LangRec, OCRVersion
+
+    assert reader._named_model("cyrillic") == {"Rec.lang_type": LangRec.CYRILLIC, "Rec.ocr_version": OCRVersion.PPOCRV5}
+    assert reader._named_model("") == {}

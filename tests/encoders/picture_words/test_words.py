@@ -119,10 +119,10 @@ def test_an_ad_without_words_is_filled_from_its_picture_and_says_so() -> None:
 
 
 def test_an_ad_that_has_words_keeps_them() -> None:
-    ad = Creative(file_name="ad.png", primary_text="Hello", cta="Shop now")
+    ad = Creative(file_name="ad.png", headline="Mine", primary_text="Hello", cta="Shop now")
     assert fill_fields(ad, words_of_the_ad()) is ad
     filled = fill_fields(replace(ad, cta=""), words_of_the_ad())
-    assert (filled.headline, filled.cta, filled.read_fields) == ("", LABEL, ("cta",))
+    assert (filled.headline, filled.cta, filled.read_fields) == ("Mine", LABEL, ("cta",))
 
 
 def test_what_was_hardly_read_fills_nothing() -> None:

@@ -1,0 +1,86 @@
+"""Remembers what was read in pictures beside the feature cache, so that no picture is read twice with the same OCR model.
+
+An entry holds the lines of one picture under its pixels' hash and the reader's. Knows pictures and lines; no ads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from adcreative.encoders.picture_words.reader import (
+    TextLine,
+    TextReading,
+    has_reader,
+    load_reader,
+    name_installed_reader,
+)
+from adcreative.features.cache import FeatureCache, cache_dir, hash_picture, picture_key
+
+FORMAT = "words in pictures 1"
+
+FindCache = Callable[[], FeatureCache | None]
+
+
+class CachedReader:
+    """A reader that looks into a cache first; it is loaded when a picture is not there. A cache of None keeps nothing."""
+
+    def __init__(
+        self, find_cache: FindCache, load: Callable[[], TextReading] = load_reader, content_hash: str | None = None
+    ) -> None:
+        self._find_cache, self._load = find_cache, load
+        self._content_hash = name_installed_reader() if content_hash is None else content_hash
+
+    @property
+    def content_hash(self) -> str:
+        return self._content_hash
+
+    def read(self, image_u8: np.ndarray) -> list[TextLine]:
+        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom."""
+        cache = self._find_cache()
+        if cache is None:
+            return self._load().read(image_u8)
+        key = picture_key(hash_picture(image_u8), FORMAT, self.content_hash)
+        known = cache.load(key)
+        if known is None:
+            lines = self._load().read(image_u8)
+            cache.save(key, _pack(lines))
+            return lines
+        return _unpack(known)
+
+    def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
+        """Return the text of pictures that hold one line each; these are crops that come once, so they are not kept."""
+        return self._load().read_lines(crops_u8)
+
+    def unread_letters(self, text: str) -> str:
+        """Return the letters of a text that the model does not know."""
+        return self._load().unread_letters(text)
+
+
+def find_reader(find_cache: FindCache | None = None) -> CachedReader | None:
+    """Return the reader at hand, None when its packages are not installed.
+
+    Args:
+        find_cache: tells the cache to look into; None: the user's.
+    """
+    if not has_reader():
+        return None
+    return CachedReader(find_cache or (lambda: FeatureCache(cache_dir() / "features")))
+
+
+def _pack(lines: Sequence[TextLine]) -> dict[str, np.ndarray]:
+    texts = "\n".join(line.text.replace("\n", " ") for line in lines)
+    return {
+        "quads": np.array([line.quad_xy_px for line in lines], np.float32).reshape(-1, 4, 2),
+        "confidences": np.array([line.confidence for line in lines], np.float64),
+        "texts": np.frombuffer(texts.encode(), np.uint8).copy(),
+    }
+
+
+def _unpack(arrays: dict[str, np.ndarray]) -> list[TextLine]:
+    texts = arrays["texts"].tobytes().decode().split("\n") if len(arrays["quads"]) else []
+    return [
+        TextLine(text=text, quad_xy_px=quad, confidence=float(sure))
+        for text, quad, sure in zip(texts, arrays["quads"], arrays["confidences"], strict=True)
+    ]
