@@ -1,8 +1,10 @@
-"""Other words on an edit: the user's own headline and description, judged like any other edit. Loads no torch by itself."""
+"""The user's own headline, description and picture on an edit, judged like any other edit. Loads no torch by itself."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+
+import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
@@ -15,8 +17,9 @@ from adcreative.errors import CreativeError
 
 
 def reword(
-    creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools, *, is_forced: bool = True
-) -> EditOutcome:
+    creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools, *, is_forced: bool = True,
+    own_u8: np.ndarray | None = None,
+) -> EditOutcome:  # fmt: skip
     """Put other words on an edit, and ask all three models about its final pixels and words again.
 
     Picture, button and every other change of the edit stay. The user's words are used whatever the models say, and the result
@@ -25,12 +28,14 @@ def reword(
     Args:
         creative: as it came. outcome: the edit of it; not modified.
         is_forced: False keeps the creative as it came when the models see no gain, and the reason says so.
+        own_u8: a picture [H, W, 3] of the user's own in place of the edit's, of which nothing is left then.
     Raises:
         CreativeError: the picture cannot be read.
     """
     edited, config = outcome.result, outcome.config
+    shown_u8 = outcome.image_u8 if own_u8 is None else own_u8
     final = replace(
-        creative, image_u8=outcome.image_u8, headline=headline, description=description, cta=edited.cta_edited or creative.cta
+        creative, image_u8=shown_u8, headline=headline, description=description, cta=edited.cta_edited or creative.cta
     )
     features = tools.extractor.extract([creative, final])
     for one in features:
@@ -39,19 +44,19 @@ def reword(
     (opinion,) = ask_choosers([creative, final], features, tools, config)
     verdict = audit([creative, final], features, opinion, tools, config)
     verdict = accept(verdict) if is_forced else verdict
-    others = [edit for edit in edited.edits if edit.direction not in WORDS]
+    others = [edit for edit in edited.edits if edit.direction not in WORDS] if own_u8 is None else []
     original = Original(
         creative=creative, features=features[0], faces=edited.faces, has_open_faces=edited.identity_similarity is not None
     )
     new = FinalEdit(
         creative=final, features=features[1], edits=(*others, *list_word_edits(creative, final)),
-        identity=edited.identity_similarity, realism=edited.realism,
+        identity=edited.identity_similarity if own_u8 is None else None, realism=edited.realism if own_u8 is None else None,
     )  # fmt: skip
     search = edited.search if verdict.is_delivered else replace(edited.search, delivered=None)
     result = replace(
         build_result(original, new, verdict, tools, config), ctr_control=edited.ctr_control, evaluations=edited.evaluations,
         search=search, alternatives=edited.alternatives, seconds=edited.seconds, is_own_choice=verdict.is_delivered,
-        reason=f"words written by hand; {verdict.reason}",
+        reason=f"{'words written' if own_u8 is None else 'words and picture brought'} by hand; {verdict.reason}",
     )  # fmt: skip
-    image_u8 = outcome.image_u8 if verdict.is_delivered else picture(creative)
+    image_u8 = shown_u8 if verdict.is_delivered else picture(creative)
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)

@@ -44,7 +44,8 @@ def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | N
     if not edits:
         raise ConfigError("there is no edited ad to approve; run a search first")
     duties = disclosures_of_run(edits, at.date(), list(markets)) if markets else []
-    found = [find_member(run, row["edited_image"]) for row in edits if row["edited_image"]]
+    names = [name for row in edits for name in (row["edited_image"], *(one["image"] for one in row.get("sizes", ()))) if name]
+    found = [find_member(run, name) for name in names]
     pictures = [path for path in found if path is not None and sidecar_path(path).is_file()]
     for path in pictures:
         read_sidecar(path)
@@ -80,7 +81,8 @@ def _edited_rows(run: Path) -> Iterator[dict[str, Any]]:
     if (run / RESULTS).exists():
         for row in read_rows(run):
             if row["status"] == "edited":
-                yield {name: row.get(name, "") for name in _APPROVED}
+                sizes = [{"ratio": one["ratio"], "image": one["image"]} for one in row.get("sizes") or ()]
+                yield {name: row.get(name, "") for name in _APPROVED} | ({"sizes": sizes} if sizes else {})
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
@@ -23,6 +21,7 @@ from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
+from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.model_folder import read_model_manifests
@@ -40,22 +39,6 @@ class FoundFace:
 
     box_xyxy_px: tuple[float, float, float, float]
     refusal: str = ""
-
-
-@dataclass(frozen=True)
-class ChosenFaces:
-    """Finds the faces that another finder finds, and refuses those that were not chosen."""
-
-    finder: Any
-    chosen: frozenset[int]
-
-    def analyze(self, image_u8: np.ndarray) -> list[Any]:
-        faces = self.finder.analyze(image_u8)
-        is_open = [number in self.chosen or face.refusal is not None for number, face in enumerate(faces)]
-        return [f if ok else replace(f, refusal="it was not chosen") for f, ok in zip(faces, is_open, strict=True)]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.finder, name)
 
 
 class Studio:
@@ -84,7 +67,8 @@ class Studio:
         from adcreative.editor.settings import fill_config
 
         self.config = fill_config(config)
-        self.signing, self._model_dir, self._features_dir = signing, model_dir, None
+        self.signing, self._model_dir = signing, model_dir
+        self._features_dir: Path | None = None
         self._manifests = read_model_manifests(model_dir)
         self._consents = read_consents(consent)
         self._consents.check_directions(read_direction_names())
@@ -289,23 +273,41 @@ class Studio:
 
     def reword_one(
         self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = True,
-        usual_rate: float | None = None,
+        usual_rate: float | None = None, own_picture: Path | None = None,
     ) -> EditOutcome:  # fmt: skip
         """Put the user's own words on an edit, and state the change that all three models expect, whatever it is.
 
-        is_forced: False keeps the ad when they see no gain. usual_rate: as for `improve_one`.
+        is_forced: False keeps the ad when they see no gain. own_picture: a file in place of the edit's picture. usual_rate: as
+        for `improve_one`.
 
         Raises:
-            CreativeError: its picture cannot be read.
+            CreativeError: a picture cannot be read.
         """
         from adcreative.editor.rewording import reword
 
+        own_u8 = None if own_picture is None else picture(Creative(image_path=own_picture))
         tools = self._tools.editor_tools(self._judges, None, self._consents)
-        reworded = reword(creative, outcome, headline, description, tools, is_forced=is_forced)
+        reworded = reword(creative, outcome, headline, description, tools, is_forced=is_forced, own_u8=own_u8)
         if self.knows_level:
             return reworded
         stated = state_untested(reworded, usual_rate)
         return replace(stated, result=replace(stated.result, alternatives=outcome.result.alternatives))
+
+    def size_one(
+        self, creative: Creative, outcome: EditOutcome, ratios: Sequence[str], out: Path, *, stem: str
+    ) -> list[dict[str, Any]]:
+        """Lay the picture of an edit out in further shapes, such as "9:16", into `out`/images; see `sizes.write_sizes`.
+
+        Raises:
+            ConfigError: a shape is not known.
+        """
+        from adcreative.editor.picture.sizes import parse_ratios
+        from adcreative.runs.folder import Makers
+        from adcreative.verbs.sizes import write_sizes
+
+        tools = self._tools.editor_tools(self._judges, None, self._consents)
+        makers = Makers(models=self.model_hashes, signing=self.signing)
+        return write_sizes(creative, outcome, parse_ratios(",".join(ratios)), tools, out, stem=stem, makers=makers)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.

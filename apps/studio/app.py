@@ -12,7 +12,9 @@ from adcreative.report.rendering import read_part
 from .handlers.brand import Brands
 from .handlers.consents import Consents
 from .handlers.demo import Demo
+from .handlers.effort import Effort
 from .handlers.insights import Insights
+from .handlers.language import Languages
 from .handlers.many_ads import Folders
 from .handlers.one_ad import Handlers
 from .handlers.steps import Steps
@@ -22,6 +24,7 @@ from .handlers.words import Words
 from .html import fragments
 from .pages.account import build_account
 from .pages.consent import wire_consent
+from .pages.effort import wire_effort
 from .pages.events import AdEvents, Place, build_why, flat
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
@@ -48,7 +51,8 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
-        notice: a warning shown on top of the page. is_for_agents: offer tools to agents beside the page (`pages.tools`).
+        notice: a warning shown on top of the page, which anybody can reach; then it asks no other server.
+        is_for_agents: offer tools to agents beside the page (`pages.tools`).
     """
     silence_network()
     if hasattr(pipeline, "keep_features_in"):
@@ -66,8 +70,10 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
                 build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
                 build_account(page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor)
-            with gr.Tab("Settings", id="settings"):
-                build_settings(Brands(handlers=handlers), visitor, getattr(pipeline, "weights", ()))
+            languages = Languages(handlers=handlers, may_ask_servers=not notice)
+            build_settings(
+                Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, getattr(pipeline, "weights", ())
+            )
         if is_for_agents:
             build_tools(page, handlers, steps)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
@@ -81,7 +87,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     why_shown, why_record = build_why()
     mockups = fragment(elem_id="placements")
     with gr.Column(visible=False, elem_id="improve-box") as improve_box:
-        wish, consent, improve_button, stop_button, progress_shown = build_improve(handlers)
+        wish, consent, improve_button, stop_button, progress_shown, estimate = build_improve(handlers)
     results = build_results()
     words_box, texts, use_words = build_words(Words(handlers=handlers), visitor)
     later_box, later, later_events = build_steps(steps, visitor)
@@ -96,8 +102,9 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     events.wire_bring(bring, wish)
     events.wire_why(Why(handlers=handlers), bring.why, why_record)
-    events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_button, stop_button)
+    ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_button, stop_button)
     events.wire_look()
+    wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
     clear_when_mended([wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path")], record, progress_shown)
     events.wire_return(page, bring.hero)

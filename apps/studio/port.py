@@ -40,11 +40,15 @@ class Studio(Protocol):
         brief: str,
         avoid: Sequence[str],
         brand_kit: Path | None,
+        llm_key: str = "",
     ) -> Iterator[str]: ...
     def reword_one(
         self, creative: Creative, outcome: Any, *, headline: str, description: str, is_forced: bool = False,
-        usual_rate: float | None = None,
+        usual_rate: float | None = None, own_picture: Path | None = None,
     ) -> Any: ...  # fmt: skip
+    def size_one(
+        self, creative: Creative, outcome: Any, ratios: Sequence[str], out: Path, *, stem: str
+    ) -> list[dict[str, Any]]: ...
     def read_words(self, creative: Creative) -> Creative: ...
     def score_folder(self, folder: Path, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
     def train_account(
@@ -78,4 +82,5 @@ class Studio(Protocol):
         show_best: Callable[[Creative], None] | None = None,
         usual_rate: float | None = None,
         changes: Sequence[str] | None = None,
+        llm_key: str = "",
     ) -> Outcome: ...

@@ -19,6 +19,7 @@ from adcreative.creative import Creative, Edit, EditResult, FaceReport, Predicti
 from adcreative.errors import TrainingError
 from adcreative.pipeline import Standing
 from adcreative.provenance.consent import read_consents
+from adcreative.provenance.export import export_picture
 from adcreative.verbs.explain import ExplanationSummary
 from adcreative.verbs.folder_scores import FolderScores
 
@@ -130,10 +131,11 @@ class FakeStudio:
 
     def reword_one(
         self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str, is_forced: bool = False,
-        usual_rate: float | None = None,
+        usual_rate: float | None = None, own_picture: Path | None = None,
     ) -> FakeOutcome:  # fmt: skip
         """Words with "worse" in them have no gain."""
         is_worse = "worse" in headline
+        self.asked.append({"own_picture": own_picture})
         result = replace(
             outcome.result, status="kept" if is_worse and not is_forced else "edited",
             ctr_edited=0.0149 if is_worse else outcome.result.ctr_edited, uplift_low=-0.08 if is_worse else 0.03,
@@ -141,6 +143,19 @@ class FakeStudio:
             reason="words written by hand; no gain",
         )  # fmt: skip
         return replace(outcome, result=result)
+
+    def size_one(self, creative: Creative, outcome: FakeOutcome, ratios: Sequence[str], out: Path, *, stem: str) -> list[dict]:
+        """A grey picture for each shape, with the sidecar that an exported picture has."""
+        rows = []
+        for ratio in ratios:
+            name = f"images/{stem}.{ratio.replace(':', 'x')}.png"
+            export_picture(
+                out / name, np.full((50, 50, 3), 128, np.uint8), is_edited=False, original_path=None,
+                result=outcome.result.as_dict(), models={}, signing=None,
+            )  # fmt: skip
+            rows.append({"ratio": ratio, "image": name, "width": 50, "height": 50, "ctr": None, "extended": 0.1,
+                         "fits": ["Meta feed"], "notes": []})  # fmt: skip
+        return rows
 
     def score_folder(
         self, folder: Path, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
@@ -219,11 +234,13 @@ class FakeStudio:
         show_best: Callable[[Creative], None] | None = None,
         usual_rate: float | None = None,
         changes: Sequence[str] | None = None,
+        llm_key: str = "",
     ) -> FakeOutcome:
         self.asked.append(
             {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
              "faces": faces, "boldness": boldness, "brief": brief, "avoid": avoid,
-             "brand_kit": brand_kit, "changes": changes, "usual_rate": usual_rate}
+             "brand_kit": brand_kit, "changes": changes, "usual_rate": usual_rate, "copywriter": copywriter,
+             "llm_key": llm_key}
         )  # fmt: skip
         with self._lock:
             self.at_once += 1

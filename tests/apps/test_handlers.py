@@ -17,7 +17,7 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CreativeError
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar
-from apps.studio.handlers.brand import Brands
+from apps.studio.handlers.brand import Brands, KitForm
 from apps.studio.handlers.demo import Demo
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
@@ -419,17 +419,18 @@ def test_a_new_search_deletes_what_the_earlier_one_made(handlers: Handlers, imag
 
 def test_a_brand_kit_of_the_form_is_kept_to_until_it_is_taken_back(handlers: Handlers, studio: FakeStudio) -> None:
     brands = Brands(handlers=handlers)
-    shown, manifest = brands.save("me", "Somnia", "calm", "", "cheap, best", "Terms apply.")
+    form = KitForm(name="Somnia", tone="calm", avoid="cheap, best", disclaimer="Terms apply.")
+    shown, manifest, _ = brands.save("me", form)
     assert "tone calm" in shown
     assert manifest["metadata"]["words_to_avoid"] == ["cheap", "best"]
     list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
-    assert studio.asked[-1]["brand_kit"] == handlers.kits["me"]
+    assert studio.asked[-1]["brand_kit"] == handlers.choices.kits["me"]
     list(handlers.improve("you", {"headline": "Beds"}, Wish(effort="quick")))
     assert studio.asked[-1]["brand_kit"] is None
     own = handlers.result_dir / "file.json"
     own.write_text('{"name": "Other"}')
     list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick", brand_kit=own)))
     assert studio.asked[-1]["brand_kit"] == own
-    assert "No brand kit" in brands.save("me", " ", "", "", "", "")[0]
+    assert "No brand kit" in brands.save("me", KitForm(name=" "))[0]
     list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
     assert studio.asked[-1]["brand_kit"] is None

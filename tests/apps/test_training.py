@@ -44,9 +44,9 @@ def test_from_then_on_its_owners_ads_are_scored_by_it_and_nobody_elses(trainings
 
 def test_a_second_training_lies_in_another_folder(trainings: Trainings, results: str) -> None:
     list(trainings.train("anna", results))
-    first = trainings.handlers.studio_of("anna").model_dir  # type: ignore[attr-defined]
+    first = trainings.handlers.choices.studio_of("anna").model_dir  # type: ignore[attr-defined]
     list(trainings.train("anna", results))
-    assert trainings.handlers.studio_of("anna").model_dir != first  # type: ignore[attr-defined]
+    assert trainings.handlers.choices.studio_of("anna").model_dir != first  # type: ignore[attr-defined]
     assert not first.exists()
 
 

@@ -13,7 +13,8 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import ConfigError
 from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary
 from adcreative.provenance.consent import read_consents
-from adcreative.verbs.studio import ChosenFaces, Studio
+from adcreative.verbs.chosen_faces import ChosenFaces
+from adcreative.verbs.studio import Studio
 
 
 @dataclass(frozen=True)

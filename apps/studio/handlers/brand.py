@@ -1,9 +1,17 @@
-"""A brand kit that is written in the page: kept for its owner, and kept to by every search that names no other."""
+"""A brand kit that is made in the page: kept for its owner, and kept to by every search that names no other.
+
+A kit is a file and a form; what the form says goes before what the file says. Fonts and logo are uploaded: a kit that names a
+font file which was not uploaded with it is refused, so that no file of this machine is opened by its name.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from adcreative.errors import AdCreativeError
@@ -12,7 +20,26 @@ from adcreative.pipeline import read_brand_kit
 from ..html import fragments
 from .one_ad import Handlers
 
-FILE, MAX_CHARS = "brand-kit.json", 2000
+FOLDER, FILE, MAX_CHARS = "brand", "brand-kit.json", 2000
+MAX_BYTES, MAX_FONTS = 1_000_000, 8
+COLOUR_NAMES = ("primary", "secondary", "accent", "background", "text")
+Answer = tuple[str, dict[str, Any], Path | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KitForm:
+    """What the form says; empty means that the file says it. words are parted by commas, colours are such as #0b7261."""
+
+    name: str = ""
+    tone: str = ""
+    use: str = ""
+    avoid: str = ""
+    disclaimer: str = ""
+    colours: str = ""
+    keeps_look: bool = False
+    logo: Path | None = None
+    fonts: Sequence[Path] = ()
+    file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,36 +48,94 @@ class Brands:
 
     handlers: Handlers
 
-    def __post_init__(self) -> None:
-        self.handlers.also_forget.append(lambda owner: self.handlers.kits.pop(owner, None))
-
-    def save(
-        self, owner: str, name: str | None, tone: str | None, use: str | None, avoid: str | None, disclaimer: str | None
-    ) -> tuple[str, dict[str, Any]]:
-        """Keep a kit of the form; an empty name takes it back. Words are parted by commas."""
-        if not (name or "").strip():
-            self.handlers.kits.pop(owner, None)
-            return fragments.note("No brand kit is used."), {}
-        manifest: dict[str, Any] = {
-            "name": str(name).strip()[:60], "metadata": {"words_to_use": _words(use), "words_to_avoid": _words(avoid)},
-        }  # fmt: skip
-        if (tone or "").strip():
-            manifest["tone"] = str(tone).strip()[:MAX_CHARS]
-        if (disclaimer or "").strip():
-            manifest["disclaimers"] = [{"text": str(disclaimer).strip()[:MAX_CHARS]}]
-        folder = self.handlers.owner_dir(owner)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / FILE
-        path.write_text(json.dumps(manifest, ensure_ascii=False), encoding="utf-8")
+    def save(self, owner: str, form: KitForm) -> Answer:
+        """Keep a kit; a form without a name and a file takes it back. Return a fragment, the kit, and its file."""
+        kits, folder = self.handlers.choices.kits, self.handlers.owner_dir(owner) / FOLDER
         try:
+            self.handlers.belongings.note(owner, form.file, form.logo, *form.fonts)
+            if form.file is None and not form.name.strip():
+                kits.pop(owner, None)
+                return fragments.note("No brand kit is used."), {}, None
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, mode=0o700)
+            manifest = _fill(_read(form.file), form, folder)
+            path = folder / FILE
+            path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
             kit = read_brand_kit(path)
         except AdCreativeError as error:
-            path.unlink()
-            self.handlers.kits.pop(owner, None)
-            return fragments.problem(error), {"error": str(error)}
-        self.handlers.kits[owner] = path
-        return fragments.brand_kit(kit), manifest
+            shutil.rmtree(folder, ignore_errors=True)
+            kits.pop(owner, None)
+            return fragments.problem(error), {"error": str(error)}, None
+        kits[owner] = path
+        return fragments.brand_kit(kit, list(manifest.get("colors", {}).values())), manifest, path
 
 
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "")[:MAX_CHARS].split(",") if word.strip()]
+def _read(path: Path | None) -> dict[str, Any]:
+    """Return what a kit's file says.
+
+    Raises:
+        AdCreativeError: it is no JSON object.
+    """
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_bytes()[:MAX_BYTES])
+    except (OSError, ValueError, RecursionError) as error:
+        raise AdCreativeError(f"{path.name} is no brand kit: it is not JSON. Choose another file.") from error
+    if not isinstance(found, dict) or not isinstance(found.get("metadata") or {}, dict):
+        raise AdCreativeError(f"{path.name} is no brand kit: an object with a name is needed. Choose another file.")
+    return found
+
+
+def _fill(manifest: dict[str, Any], form: KitForm, folder: Path) -> dict[str, Any]:
+    """Return the kit with what the form says, its fonts and its logo copied beside it.
+
+    Raises:
+        AdCreativeError: a colour is none, there are too many fonts, or the kit names one that was not uploaded.
+    """
+    metadata: dict[str, Any] = dict(manifest.get("metadata") or {})
+    for name, text in (("words_to_use", form.use), ("words_to_avoid", form.avoid)):
+        if words := [word.strip() for word in text[:MAX_CHARS].split(",") if word.strip()]:
+            metadata[name] = words
+    if form.keeps_look:
+        metadata["lock_look"] = True
+    fonts = _copy_fonts(form.fonts, folder)
+    asked = metadata.get("font_files") or []
+    missing = [name for name in asked if Path(str(name)).name not in fonts] if isinstance(asked, list) else []
+    if missing:
+        raise AdCreativeError(f"The kit names the font file “{Path(str(missing[0])).name[:60]}”. Upload it under “Fonts” too.")
+    if fonts:
+        metadata["font_files"] = fonts
+    said: Mapping[str, Any] = {
+        "name": form.name.strip()[:60], "tone": form.tone.strip()[:MAX_CHARS], "colors": _read_colours(form.colours),
+        "disclaimers": [{"text": form.disclaimer.strip()[:MAX_CHARS]}] if form.disclaimer.strip() else [],
+        "logos": [{"url": _copy_logo(form.logo, folder)}] if form.logo else [], "metadata": metadata,
+    }  # fmt: skip
+    return {**manifest, **{name: value for name, value in said.items() if value}}
+
+
+def _copy_fonts(fonts: Sequence[Path], folder: Path) -> list[str]:
+    if len(fonts) > MAX_FONTS:
+        raise AdCreativeError(f"These are {len(fonts)} fonts; a kit takes {MAX_FONTS}. Choose those of headlines.")
+    for path in fonts:
+        if path.suffix.casefold() not in (".ttf", ".otf"):
+            raise AdCreativeError(f"{path.name} is no font file. Choose .ttf or .otf files.")
+        shutil.copyfile(path, folder / path.name)
+    return [path.name for path in fonts]
+
+
+def _copy_logo(logo: Path, folder: Path) -> str:
+    name = f"logo{logo.suffix.casefold()}"
+    shutil.copyfile(logo, folder / name)
+    return name
+
+
+def _read_colours(text: str) -> dict[str, str]:
+    """Return colours by what they are for, in the order of COLOUR_NAMES."""
+    found = [one.strip() for one in re.split(r"[,;\s]+", text) if one.strip()]
+    wrong = [one for one in found if not re.fullmatch(r"#[0-9a-fA-F]{6}", one)]
+    if wrong:
+        raise AdCreativeError(f"“{wrong[0][:20]}” is no colour. Write colours such as #0b7261, parted by commas.")
+    if len(found) > len(COLOUR_NAMES):
+        raise AdCreativeError(f"These are {len(found)} colours; a kit takes {len(COLOUR_NAMES)}: {', '.join(COLOUR_NAMES)}.")
+    return dict(zip(COLOUR_NAMES, (one.lower() for one in found), strict=False))

@@ -15,6 +15,7 @@ from adcreative.errors import AdCreativeError
 from adcreative.provenance.consent import ALL_EDITS, ConsentRecord, read_consents
 
 from ..html import fragments
+from ..html import steps as step_fragments
 from ..sessions.wishes import FACES_ALLOWED, Wish, build_creative, with_consent
 from .one_ad import Handlers
 
@@ -28,11 +29,12 @@ class Consents:
 
     handlers: Handlers
 
-    def __post_init__(self) -> None:
-        self.handlers.also_forget.append(lambda owner: self.handlers.consent_files.pop(owner, None))
-
     def names(self, owner: str) -> list[str]:
-        return list(self.handlers.studio_of(owner).consent_ids)
+        return list(self.handlers.choices.studio_of(owner).consent_ids)
+
+    def listed(self, owner: str) -> str:
+        """Show the records that the owner may choose among: name, what may be changed, until when; never the person."""
+        return step_fragments.consents(getattr(self.handlers.choices.studio_of(owner), "consents", ()))
 
     def add(self, owner: str, person: str | None, expires: str | None, edits: Sequence[str] | None, form: Mapping) -> Answer:
         """Make a record of a form; return a fragment, the names of all records, and the name of this one ("" if refused)."""
@@ -74,7 +76,7 @@ class Consents:
             creative = with_consent(build_creative(form), Wish(faces=FACES_ALLOWED, consent_id=consent_id))
         except AdCreativeError as error:
             return fragments.problem(error)
-        refusal = self.handlers.studio_of(owner).check_consent(creative)
+        refusal = self.handlers.choices.studio_of(owner).check_consent(creative)
         if refusal:
             return fragments.problem(AdCreativeError(f"The faces may not be edited: {refusal}."))
         return fragments.good(f"The record “{consent_id}” covers this ad today.")
@@ -93,7 +95,7 @@ class Consents:
             tried.unlink()
             raise
         tried.replace(path)
-        self.handlers.consent_files[owner] = path
+        self.handlers.choices.consent_files[owner] = path
 
 
 def _name(person: str) -> str:

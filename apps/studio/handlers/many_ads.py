@@ -74,7 +74,7 @@ class Folders:
                 with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
                     found = None
                     if has_model:
-                        found = self.handlers.studio_of(owner).score_folder(
+                        found = self.handlers.choices.studio_of(owner).score_folder(
                             directory / "ads", directory / "scores.csv",
                             progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop,
                         )  # fmt: skip

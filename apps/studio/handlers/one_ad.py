@@ -22,6 +22,7 @@ from ..port import Studio
 from ..sessions.ads import NO_AD, OTHER_AD, Desk, identify
 from ..sessions.belongings import Belongings
 from ..sessions.departures import Departures
+from ..sessions.estimates import Estimates
 from ..sessions.jobs import Job, JobBoard
 from ..sessions.seat import ModelSeat
 from ..sessions.wishes import (
@@ -32,6 +33,7 @@ from ..sessions.wishes import (
     search_options,
     with_consent,
 )
+from .choices import Choices
 from .scores import label_ad, say_picture, say_score
 from .screens import Brought, Screen, show_outcome
 from .search import Search, Task, Watch
@@ -77,35 +79,25 @@ class Handlers:
     board: JobBoard[Search] = field(default_factory=JobBoard)
     seat: ModelSeat = field(default_factory=ModelSeat)
     outcomes: dict[str, Any] = field(default_factory=dict)
-    own: dict[str, Studio] = field(default_factory=dict)  # of owners who trained on their own results
-    kits: dict[str, Path] = field(default_factory=dict)  # brand kits that were written in the page
-    consent_files: dict[str, Path] = field(default_factory=dict)  # of owners who added records of their own
     desk: Desk = field(default_factory=Desk)
+    estimates: Estimates = field(default_factory=Estimates)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     belongings: Belongings = field(init=False)
     away: Departures = field(init=False)
+    choices: Choices = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "choices", Choices(studio=self.studio, cards=self.cards))
+        self.also_forget.append(self.choices.forget)
         object.__setattr__(self, "belongings", Belongings(result_dir=self.result_dir))
         object.__setattr__(self, "away", Departures(keep_s=self.keep_s, on_gone=self.forget))
-
-    def studio_of(self, owner: str) -> Studio:
-        """Return the studio that scores the owner's ads: that of their own results, if they trained on some, with the consent
-        records that they added."""
-        studio, consents = self.own.get(owner, self.studio), self.consent_files.get(owner)
-        return studio if consents is None else studio.with_consents(consents)
-
-    def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
-        """Return the model cards of the owner's studio."""
-        own = self.own.get(owner)
-        return self.cards if own is None else tuple(getattr(own, "cards", ()))
 
     def use_own(self, owner: str, studio: Studio | None) -> None:
         """Score the owner's ads by this studio from now on; None: by everybody's."""
         if studio is None:
-            self.own.pop(owner, None)
+            self.choices.own.pop(owner, None)
         else:
-            self.own[owner] = studio
+            self.choices.own[owner] = studio
         self.desk.forget_scores(owner)
 
     def bring(self, owner: str, form: Mapping[str, str | None]) -> bool:
@@ -183,7 +175,7 @@ class Handlers:
             ad = self.desk.find(owner).ad
             usual = usual_rate_percent / 100 if usual_rate_percent else None
             with self.seat.quick():
-                standing = self.studio_of(owner).stand_one(creative, usual_rate=usual)
+                standing = self.choices.studio_of(owner).stand_one(creative, usual_rate=usual)
                 has_reason = any(reason.startswith("faces") for reason in standing.prediction.reasons)
                 num_faces = len(self.studio.find_faces(creative)) if has_reason else None
         except AdCreativeError as error:
@@ -191,7 +183,7 @@ class Handlers:
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
-        shown, record = say_score(creative, standing, num_faces, self.cards_of(owner))
+        shown, record = say_score(creative, standing, num_faces, self.choices.cards_of(owner))
         if not self.desk.note_score(owner, ad, (shown, record)):
             return fragments.note(OTHER_AD), {"error": OTHER_AD}
         return shown, record
@@ -200,8 +192,9 @@ class Handlers:
         """Search an edit; yield the screen at each change. Closing the generator leaves the search running for `resume`."""
         try:
             creative = with_consent(build_creative(form), wish)
-            wish = wish if wish.brand_kit else replace(wish, brand_kit=self.kits.get(owner))
+            wish = wish if wish.brand_kit else replace(wish, brand_kit=self.choices.kits.get(owner))
             options = search_options(creative, wish, self.studio.direction_names)
+            options |= self.choices.writer_options(owner, wish.copywriter)
             self._check_consent(owner, creative, wish)
             picture(creative)  # refused here and now; a search that waits holds no pixels
             self.bring(owner, form)
@@ -233,7 +226,7 @@ class Handlers:
             return
         if not creative.consent_id:
             raise AdCreativeError(NO_RECORD)
-        refusal = self.studio_of(owner).check_consent(creative)
+        refusal = self.choices.studio_of(owner).check_consent(creative)
         if refusal:
             raise AdCreativeError(f"The faces may not be edited: {refusal}.")
 
@@ -327,8 +320,10 @@ class Handlers:
         number = screen.choices.index(choice)
         return self._replace(owner, lambda outcome: outcome.choose(number, is_forced=True))
 
-    def use_words(self, owner: str, headline: str | None, description: str | None) -> Screen:
-        """Put words of the user's own on the edit, scored again and shown to all three models; the result states what they say.
+    def use_words(
+        self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None
+    ) -> Screen:  # fmt: skip
+        """Put words, and a picture, of the user's own on the edit, scored again; the result states what three models say.
 
         Raises:
             AdCreativeError: there is no result yet.
@@ -338,10 +333,15 @@ class Handlers:
             "headline": (headline or "").strip()[:MAX_TEXT_CHARS],
             "description": (description or "").strip()[:MAX_TEXT_CHARS],
         }
-        studio, usual = self.studio_of(owner), (self.find_screen(owner) or Screen()).wish.usual_rate
+        self.belongings.note(owner, own_picture)
+        studio, usual = self.choices.studio_of(owner), (self.find_screen(owner) or Screen()).wish.usual_rate
         return self._replace(
-            owner, lambda outcome: studio.reword_one(creative, outcome, **words, is_forced=True, usual_rate=usual)
-        )
+            owner,
+            lambda outcome: studio.reword_one(
+                creative, outcome, **words, is_forced=True, usual_rate=usual,
+                own_picture=Path(own_picture) if own_picture else None,
+            ),
+        )  # fmt: skip
 
     def find_creative(self, owner: str) -> Creative:
         """Return the ad that the owner's result is of, as it was brought.
@@ -389,7 +389,7 @@ class Handlers:
     def show(self, owner: str, brought: Brought, outcome: Any) -> Screen:
         """Write the folder of an outcome, keep it open for other choices, and return the last screen."""
         brought = replace(brought, before_u8=picture(brought.creative))
-        studio, cards = self.studio_of(owner), self.cards_of(owner)
+        studio, cards = self.choices.studio_of(owner), self.choices.cards_of(owner)
         screen = show_outcome(brought, outcome, self.owner_dir(owner), studio=studio, cards=cards)
         self.outcomes[screen.key] = outcome
         while len(self.outcomes) > MAX_OPEN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..html import fragments
 from ..sessions.ads import NO_AD
 from ..sessions.jobs import Job, JobState, ReportProgress, ShouldStop
 from ..sessions.seat import Ticket
+from ..sessions.wishes import measure_wish
 from .screens import Brought, Screen
 
 log = logging.getLogger(__name__)
@@ -99,11 +101,15 @@ class Task:
             with self.handlers.seat.hold(self.ticket, should_stop=should_stop) as has_model:
                 if not has_model or should_stop():
                     return Screen()
-                outcome = self.handlers.studio_of(self.owner).improve_one(
+                started_s = time.monotonic()
+                outcome = self.handlers.choices.studio_of(self.owner).improve_one(
                     self.brought.creative, **self.options, progress=tell, should_stop=should_stop, show_best=self.watch.show
                 )
             if should_stop() and not self.watch.is_cancelled:
                 return Screen()
+            if not should_stop():
+                kind, num_versions = measure_wish(self.brought.creative, self.brought.wish)
+                self.handlers.estimates.note(kind, num_versions, time.monotonic() - started_s)
             screen = self.handlers.show(self.owner, self.brought, outcome)
             return replace(screen, progress=fragments.stopped_early(told[-1])) if should_stop() and told else screen
         except AdCreativeError as error:

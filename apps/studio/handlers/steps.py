@@ -62,7 +62,7 @@ class Steps:
             note_event(run, "planned", campaign=name, daily_impressions=int(daily_impressions or 0))
             return step_fragments.plan(plan), plan
 
-        return _say_faults(work)
+        return say_faults(work)
 
     def disclosures(self, owner: str, markets: Sequence[str] | None) -> Answer:
         """List what may have to be disclosed where the edit will run."""
@@ -74,7 +74,7 @@ class Steps:
             found = [one.as_dict() for one in disclosures(list(markets), run=run)]
             return step_fragments.duties(found), {"disclosures": found}
 
-        return _say_faults(work)
+        return say_faults(work)
 
     def approve(
         self, owner: str, name: str | None, markets: Sequence[str] | None, is_read: bool | None, shown: str | None
@@ -96,7 +96,7 @@ class Steps:
             Approvals(handlers=self.handlers).note(owner, "approve")
             return step_fragments.approval(event), event
 
-        return _say_faults(work)
+        return say_faults(work)
 
     def pack(
         self, owner: str, campaign: str | None, platform: str | None, url: str | None
@@ -120,7 +120,7 @@ class Steps:
             record = {"files": [path.name for path in files], "warnings": warnings}
             return step_fragments.packed(record["files"], warnings), record
 
-        shown, record = _say_faults(work)
+        shown, record = say_faults(work)
         return shown, files or None, record
 
     def columns(self, results_path: str | None, owner: str = "") -> tuple[str, ColumnView | None]:
@@ -134,7 +134,7 @@ class Steps:
             found.append(read_columns(Path(results_path)))
             return step_fragments.columns(found[0]), {}
 
-        shown, _ = _say_faults(work)
+        shown, _ = say_faults(work)
         return shown, found[0] if found else None
 
     def account(
@@ -165,7 +165,7 @@ class Steps:
             )  # fmt: skip
             return step_fragments.account(view, self._find_pictures(owner, picture_paths)), view.as_dict()
 
-        return _say_faults(work)
+        return say_faults(work)
 
     def _find_pictures(self, owner: str, uploads: Sequence[str]) -> dict[str, Path]:
         """Return uploaded pictures by the name of their file, without ending and in small letters."""
@@ -193,7 +193,7 @@ def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:
     return path
 
 
-def _say_faults(work: Callable[[], Answer]) -> Answer:
+def say_faults(work: Callable[[], Answer]) -> Answer:
     """Return what `work` returns, or the sentence that says why it could not."""
     try:
         return work()

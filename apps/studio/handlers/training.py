@@ -161,7 +161,7 @@ class Trainings:
 
     def has_own(self, owner: str) -> bool:
         """True while the owner's ads are scored by a model of their own results."""
-        return self.handlers.studio_of(owner) is not self.handlers.studio
+        return self.handlers.choices.studio_of(owner) is not self.handlers.studio
 
     def cancel(self, owner: str) -> str:
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")

@@ -50,7 +50,7 @@ class Why:
                     summary, num_faces = None, None
                     if has_model:
                         num_faces = len(self.handlers.studio.find_faces(creative))
-                        summary = self.handlers.studio_of(owner).explain_one(
+                        summary = self.handlers.choices.studio_of(owner).explain_one(
                             creative, out, progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop
                         )  # fmt: skip
                 if summary is None or summary.stopped:

@@ -49,8 +49,8 @@ class Words:
                 raise AdCreativeError(f"The ad has no {kind} to write another one for.")
             yield step_fragments.writing(0), [], {"lines": []}
             source = self.handlers.studio.write_lines(
-                creative, kind, seed=seed, copywriter=wish.copywriter, brief=wish.brief, avoid=wish.avoided,
-                brand_kit=wish.brand_kit,
+                creative, kind, seed=seed, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit,
+                **self.handlers.choices.writer_options(owner, wish.copywriter),
             )  # fmt: skip
             while True:
                 with self.handlers.seat.quick():
@@ -68,11 +68,17 @@ class Words:
             return
         yield step_fragments.writing(len(lines), is_done=True), lines, {"lines": lines}
 
-    def use(self, owner: str, headline: str | None, description: str | None) -> tuple[str, Screen | None]:
-        """Put these words on the edit: what to say of it, and the new screen; None when the edit stays as it is."""
+    def use(
+        self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None
+    ) -> tuple[str, Screen | None]:
+        """Put these words, and a picture of one's own, on the edit.
+
+        Returns:
+            what to say of it, and the new screen; None when the edit stays as it is.
+        """
         try:
             found = self._find_problems(owner, headline, description)
-            screen = self.handlers.use_words(owner, headline, description)
+            screen = self.handlers.use_words(owner, headline, description, own_picture)
         except AdCreativeError as error:
             return fragments.problem(error), None
         except Exception as error:

@@ -73,12 +73,14 @@ def breakdown(error: Exception) -> str:
     return _render("problem", title="Our fault", text=text)
 
 
-def brand_kit(kit: Any) -> str:
-    """Say what a brand kit (a `pipeline.read_brand_kit`) asks of every new line."""
+def brand_kit(kit: Any, colours: Sequence[str] = ()) -> str:
+    """Say what a brand kit (a `pipeline.read_brand_kit`) asks of every new line and picture; colours: such as #0b7261."""
     asks = {"avoids": kit.avoid, "likes": kit.use, "ends descriptions with": [one.text for one in kit.disclaimers]}
     said = [f"tone {kit.tone}"] if kit.tone else []
     said += [f"{what} {', '.join(f'“{text[:60]}”' for text in texts[:8])}" for what, texts in asks.items() if texts]
-    return note(f"{kit.name}: {'; '.join(said) or 'asks for nothing'}")
+    said += [f"sets words in {', '.join(Path(one).name for one in kit.fonts)}"] if kit.fonts else []
+    said += ["light, colours and crop stay"] if kit.lock_look else []
+    return _render("brand_kit", name=kit.name, said="; ".join(said) or "asks for nothing", colours=colours)
 
 
 def picture_note(
@@ -150,6 +152,14 @@ def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.P
         live=live,
         seconds_left=None if left is None else words.rounded(round(left)),
     )
+
+
+def estimate(seconds: float, num_versions: int, *, is_measured: bool, num_ahead: int = 0) -> str:
+    """Say how long a search takes before it begins, and what that rests on."""
+    said = f"about {words.rounded(round(seconds))} seconds" if seconds < 90 else f"about {round(seconds / 60)} minutes"
+    rests = "as searches here took" if is_measured else "a first guess; it gets better with each search on this computer"
+    ahead = f" {num_ahead} {'person is' if num_ahead == 1 else 'people are'} before you." if num_ahead else ""
+    return note(f"Weighs {num_versions} versions: {said} ({rests}).{ahead}")
 
 
 def stopped_early(state: JobState) -> str:

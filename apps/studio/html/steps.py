@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from adcreative.errors import CreativeError
 from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView
 from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
+from adcreative.report.words import direction_label
 
 from ..sessions.jobs import JobState
 from .plain import plain
@@ -68,6 +69,17 @@ def duties(found: Sequence[Mapping[str, Any]]) -> str:
 def weights(rows: Sequence[Mapping[str, Any]]) -> str:
     """List the weights that take part, each with its purpose and licence."""
     return _render("weights", rows=rows)
+
+
+def consents(records: Sequence[Any]) -> str:
+    """List consent records: name, what may be changed, until when. The person's name stays in the record."""
+    today = date.today().isoformat()
+    rows = [
+        {"id": one.consent_id, "expires": one.expires, "is_over": one.expires < today,
+         "edits": "everything" if one.edits == ("all",) else ", ".join(direction_label(name) for name in one.edits)}
+        for one in records
+    ]  # fmt: skip
+    return _render("consents", records=rows)
 
 
 def columns(view: ColumnView) -> str:

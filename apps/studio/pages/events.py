@@ -184,8 +184,9 @@ class AdEvents:
         settled = self.settle(request, screen.record, visitor, is_other=True)
         return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
 
-    def wire_search(self, wish: Fields, improve_button: gr.Button, stop_button: gr.Button) -> None:
-        """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so."""
+    def wire_search(self, wish: Fields, improve_button: gr.Button, stop_button: gr.Button) -> Any:
+        """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so.
+        Return the event of a search that has ended."""
         place = self.place
 
         def cancel(request: gr.Request, visitor: str | None = None) -> str:
@@ -200,6 +201,7 @@ class AdEvents:
             cancel, None, place.outputs[0], inputs_kwargs={"visitor": self.visitor}, api_name="cancel", queue=False,
             show_progress="hidden",
         )  # fmt: skip
+        return ended
 
     def wire_choice(self, results: dict[str, Any]) -> None:
         """Take another version than the one that was offered."""
@@ -334,7 +336,7 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
             face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
             boldness=float(values["boldness"] or 1), brief=values["brief"] or "", avoid=values["avoid"] or "",
             brand_kit=Path(brand_kit_path) if brand_kit_path else None,
-            changes=tuple(CHANGES[:2] if values["changes"] is None else values["changes"]),
+            changes=tuple(CHANGES if values["changes"] is None else values["changes"]),
             usual_rate=(values["usual_rate_percent"] or 0) / 100 or None,
         )  # fmt: skip
         yield from map(flat, handlers.improve(find_owner(visitor, request), form, wish))

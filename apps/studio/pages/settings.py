@@ -1,45 +1,124 @@
-"""The page of settings: the brand kit as a form, and the models that are used here with their licences."""
+"""The page of settings: who writes, the brand kit, the consent records, and the models that are used with their licences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ..handlers.brand import Brands
+from adcreative.pipeline import models_dir
+
+from ..handlers.brand import Brands, KitForm
+from ..handlers.consents import Consents
+from ..handlers.language import EMBEDDED, FILE, SERVER, Languages
 from ..html import fragments
 from ..html import steps as step_fragments
-from .parts import QUICK, Fields, find_owner, fragment
+from .parts import MOVES, QUICK, Fields, find_owner, fragment, take_only_uploads
 
-BRAND_HINT = "Every new line keeps to it, unless a file under “Fine tuning” says otherwise. It goes when you delete your ad."
-MODELS_HINT = "All of them run on this machine; nothing is sent anywhere."
+WRITER_HINT = "Who writes new lines for all your ads. The rules of platforms and of your brand hold whoever writes."
+BRAND_HINT = "Every new line and picture keeps to it, unless a file under “Fine tuning” says otherwise. It goes with your ad."
+CONSENT_HINT = "Faces of real people are changed only as far as one of these allows. The names of people are not shown here."
+MODELS_HINT = "All of them run on this machine; nothing is sent anywhere unless you choose a server."
 
 
-def build_settings(brands: Brands, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]]) -> None:
-    """Build the page."""
-    with gr.Row(elem_classes="ac-columns"):
+def build_settings(
+    brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]]
+) -> gr.Tab:
+    """Build the page; return its tab, whose records are listed anew whenever it is opened."""
+    with gr.Tab("Settings", id="settings") as tab, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
-            fragment(fragments.heading("Brand kit", BRAND_HINT))
-            fields: Fields = {
-                "name": gr.Textbox("", label="Name of the brand", max_length=60, elem_id="brand-name"),
-                "tone": gr.Textbox("", label="Tone", placeholder="calm, plain", max_length=200),
-                "use": gr.Textbox("", label="Words to use, parted by commas", max_length=1000),
-                "avoid": gr.Textbox("", label="Words to avoid, parted by commas", max_length=1000),
-                "disclaimer": gr.Textbox("", label="Text that must stand in every description", max_length=1000, lines=2),
-            }
-            button = gr.Button("Use this brand kit", variant="primary", elem_id="brand-save")
-            shown, record = fragment(elem_id="brand-saved"), gr.JSON(visible=False)
+            _build_language(languages, visitor)
+            _build_brand(brands, visitor)
         with gr.Column(scale=6, min_width=320):
+            fragment(fragments.heading("Consent records", CONSENT_HINT))
+            listed = fragment(step_fragments.consents(()), elem_id="consents-listed")
             fragment(fragments.heading("Models used here, and their licences", MODELS_HINT))
             fragment(step_fragments.weights(weights), elem_id="licences")
 
-    def save_brand(
-        request: gr.Request, name: str = "", tone: str = "", use: str = "", avoid: str = "", disclaimer: str = "",
+    def list_consents(request: gr.Request, visitor: str | None) -> str:
+        return consents.listed(find_owner(visitor, request))
+
+    tab.select(list_consents, visitor, listed, **MOVES)
+    return tab
+
+
+def _build_language(languages: Languages, visitor: gr.BrowserState) -> None:
+    fragment(fragments.heading("Language model", WRITER_HINT))
+    kinds = [("The embedded one", EMBEDDED), ("A file on this computer", FILE)]
+    kinds += [("A server", SERVER)] if languages.may_ask_servers else []
+    kind = gr.Radio(kinds, value=EMBEDDED, label="Who writes", elem_id="writer-kind")
+    file = gr.Dropdown(languages.files(), label="File", visible=False, elem_id="writer-file", info=_where())
+    with gr.Column(visible=False, elem_id="writer-server") as server:
+        address = gr.Textbox("", label="Address", placeholder="http://localhost:11434/v1", max_length=500)
+        model = gr.Textbox("", label="Model (empty: the first one it has)", placeholder="qwen3:4b", max_length=200)
+        key = gr.Textbox("", label="Key, if it needs one", type="password", max_length=500, elem_id="writer-key",
+                         info="Kept in memory only, until the app ends or you delete everything.")  # fmt: skip
+    button = gr.Button("Let it write", elem_id="writer-save")
+    shown, record = fragment(elem_id="writer-saved"), gr.JSON(visible=False)
+
+    def show(kind: str) -> list[Any]:
+        return [gr.update(visible=kind == FILE, choices=languages.files()), gr.update(visible=kind == SERVER)]
+
+    def save_writer(
+        request: gr.Request, writer: str = EMBEDDED, file: str | None = "", address: str = "", model: str = "", key: str = "",
         visitor: str | None = None,
     ) -> Any:  # fmt: skip
-        return brands.save(find_owner(visitor, request), name, tone, use, avoid, disclaimer)
+        return (*languages.save(find_owner(visitor, request), writer, file, address, model, key), "")
+
+    kind.change(show, kind, [file, server], **MOVES)
+    inputs: Fields = {"writer": kind, "file": file, "address": address, "model": model, "key": key, "visitor": visitor}
+    button.click(save_writer, None, [shown, record, key], inputs_kwargs=inputs, api_name="save_writer", **QUICK)
+
+
+def _where() -> str:
+    """Return where files are put, without the name of anybody's home folder."""
+    folder = models_dir()
+    home = Path.home()
+    return f"Put .gguf files into {Path('~') / folder.relative_to(home) if folder.is_relative_to(home) else folder.name}."
+
+
+def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
+    fragment(fragments.heading("Brand kit", BRAND_HINT))
+    fields: Fields = {
+        "name": gr.Textbox("", label="Name of the brand", max_length=60, elem_id="brand-name"),
+        "tone": gr.Textbox("", label="Tone", placeholder="calm, plain", max_length=200),
+        "use": gr.Textbox("", label="Words to use, parted by commas", max_length=1000),
+        "avoid": gr.Textbox("", label="Words to avoid, parted by commas", max_length=1000),
+        "disclaimer": gr.Textbox("", label="Text that must stand in every description", max_length=1000, lines=2),
+    }
+    with gr.Accordion("Fonts, colours, logo, or a file", open=False, elem_id="brand-more"):
+        fields["font_paths"] = gr.File(label="Fonts for words in pictures (.ttf, .otf)", file_types=[".ttf", ".otf"],
+                                       file_count="multiple", height=110, elem_id="brand-fonts")  # fmt: skip
+        fields["keeps_look"] = gr.Checkbox(False, label="Light, colours and crop of pictures stay as they are")
+        fields["colours"] = gr.Textbox(
+            "", label="Colours, parted by commas", placeholder="#0b7261, #ffffff", max_length=100,
+            info="Colours and logo are kept in the kit’s file for your designers; pictures are not recoloured.",
+        )  # fmt: skip
+        fields["logo_path"] = gr.File(label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=110,
+                                      elem_id="brand-logo")  # fmt: skip
+        fields["kit_path"] = gr.File(label="A kit’s file (JSON); what stands above goes before it", file_types=[".json"],
+                                     height=110, elem_id="brand-file")  # fmt: skip
+        for upload in (fields["font_paths"], fields["logo_path"], fields["kit_path"]):
+            take_only_uploads(upload)  # type: ignore[arg-type]
+    button = gr.Button("Use this brand kit", variant="primary", elem_id="brand-save")
+    shown, record = fragment(elem_id="brand-saved"), gr.JSON(visible=False)
+    made = gr.File(label="The kit, as a file", interactive=False, visible=False, height=90, elem_id="brand-made")
+
+    def save_brand(
+        request: gr.Request, name: str = "", tone: str = "", use: str = "", avoid: str = "", disclaimer: str = "",
+        font_paths: list[str] | None = None, keeps_look: bool = False, colours: str = "", logo_path: str | None = None,
+        kit_path: str | None = None, visitor: str | None = None,
+    ) -> Any:  # fmt: skip
+        form = KitForm(
+            name=name or "", tone=tone or "", use=use or "", avoid=avoid or "", disclaimer=disclaimer or "",
+            colours=colours or "", keeps_look=bool(keeps_look), logo=Path(logo_path) if logo_path else None,
+            fonts=tuple(map(Path, font_paths or ())), file=Path(kit_path) if kit_path else None,
+        )  # fmt: skip
+        said, manifest, path = brands.save(find_owner(visitor, request), form)
+        return said, manifest, str(path) if path else None
 
     button.click(
-        save_brand, None, [shown, record], inputs_kwargs={**fields, "visitor": visitor}, api_name="save_brand", **QUICK
-    )
+        save_brand, None, [shown, record, made], inputs_kwargs={**fields, "visitor": visitor}, api_name="save_brand", **QUICK
+    ).then(lambda path: gr.update(visible=bool(path)), made, made, **MOVES)

@@ -7,14 +7,26 @@ from typing import Any
 
 import gradio as gr
 
+from ..handlers.sizes import Sizes
 from ..handlers.steps import Steps
 from ..handlers.words import KINDS, Words
 from ..html import fragments
 from ..html.steps import MARKETS
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, clear_when_mended, find_owner, fragment
+from .parts import (
+    MODEL_SEAT,
+    MOVES,
+    QUICK,
+    WATCHING,
+    Fields,
+    clear_when_mended,
+    find_owner,
+    fragment,
+    take_only_uploads,
+)
+from .sizes import build_sizes
 
 WORDS_HINT = "Write your own line, or ask for more: it is scored like the others, and yours to use whatever the score says."
-NUM_LATER_TEXTS = 13
+NUM_LATER_TEXTS = 14
 PLATFORMS = [
     ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
     ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
@@ -25,7 +37,7 @@ def nothing_yet() -> list[Any]:
     """Return what a new edit makes of everything of the one before: the values of the boxes after the two texts, the last one
     (what the result is known by) left out."""
     hidden = gr.update(value=None, visible=False)
-    return ["", "", gr.update(choices=[], value=None, visible=False), "", "", [], False, "", "", hidden]
+    return ["", "", gr.update(choices=[], value=None, visible=False), "", "", "", [], False, "", "", hidden]
 
 
 def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fields, list[Any]]:
@@ -37,11 +49,12 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
     with gr.Column(visible=False, elem_id="later-steps") as box, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
             campaign, planned = _plan(steps, visitor)
+            sized = build_sizes(Sizes(handlers=steps.handlers), visitor)
             approval, approved = _approve(steps, visitor)
         with gr.Column(scale=6, min_width=320):
             packed, files, was_packed = _export(steps, visitor, campaign)
     shown_id = approval.pop("shown_id")
-    later = {"planned": planned, **approval, "packed": packed, "files": files, "shown_id": shown_id}
+    later = {"planned": planned, "sized": sized, **approval, "packed": packed, "files": files, "shown_id": shown_id}
     return box, later, [approved, was_packed]
 
 
@@ -52,7 +65,7 @@ def build_words(words: Words, visitor: gr.BrowserState) -> tuple[gr.Accordion, F
         the box to show; the text boxes, then what a new edit makes stale; and a function that wires the button for these words
         to what it changes on the page.
     """
-    with gr.Accordion("Use my own words", open=False, visible=False, elem_id="own-words") as box:
+    with gr.Accordion("Use my own words or picture", open=False, visible=False, elem_id="own-words") as box:
         texts, use = _words(words, visitor)
     return box, texts, use
 
@@ -61,9 +74,14 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
     fragment(fragments.note(WORDS_HINT))
     headline = gr.Textbox("", label="New headline", lines=2, max_length=10_000, elem_id="new-headline")
     description = gr.Textbox("", label="New description", lines=2, max_length=10_000, elem_id="new-description")
+    own_picture = gr.Image(
+        label="Your own picture in place of this one (optional)", type="filepath", sources=["upload"], height=160,
+        buttons=["fullscreen"], elem_id="own-picture", placeholder="Drop a picture here, or click to choose one",
+    )  # fmt: skip
+    take_only_uploads(own_picture)
     with gr.Row():
         check_button = gr.Button("Check these words", elem_id="check-button")
-        use_button = gr.Button("Use these words", elem_id="use-button")
+        use_button = gr.Button("Use mine", elem_id="use-button")
     shown, record = fragment(elem_id="word-checks"), gr.JSON(visible=False)
     with gr.Row(elem_classes="ac-line-up"):
         kind = gr.Radio([("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Suggest more")
@@ -94,8 +112,11 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
     lines.input(put, [lines, kind], [headline, description], **MOVES)
 
     def wire_use(outputs: list[Any], flat: Callable[..., Any], settle: Callable[..., Any], moved: list[Any]) -> None:
-        def use(request: gr.Request, headline: str = "", description: str = "", visitor: str | None = None) -> Any:
-            said, screen = words.use(find_owner(visitor, request), headline, description)
+        def use(
+            request: gr.Request, headline: str = "", description: str = "", own_picture_path: str | None = None,
+            visitor: str | None = None,
+        ) -> Any:  # fmt: skip
+            said, screen = words.use(find_owner(visitor, request), headline, description, own_picture_path)
             return (said, screen is not None, *(flat(screen) if screen is not None else [gr.skip()] * len(outputs)))
 
         def settle_words(request: gr.Request, is_taken: bool, record: Any, visitor: str | None, said: str) -> Any:
@@ -104,7 +125,8 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
 
         is_taken = gr.State(False)
         use_button.click(
-            use, None, [shown, is_taken, *outputs], inputs_kwargs={**fields, "visitor": visitor}, api_name="use_words",
+            use, None, [shown, is_taken, *outputs],
+            inputs_kwargs={**fields, "own_picture_path": own_picture, "visitor": visitor}, api_name="use_words",
             show_progress="minimal", **MODEL_SEAT,
         ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)  # fmt: skip
 

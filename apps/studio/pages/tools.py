@@ -140,7 +140,7 @@ def _improve(handlers: Handlers) -> Callable[..., Any]:
             session: any name; plan_ad_test plans the test of the latest result of the same session.
         """
         usual = usual_rate_percent / 100 if usual_rate_percent else None
-        wish = Wish(effort=effort, faces=FACES_LEFT, changes=CHANGES[:2], usual_rate=usual)
+        wish = Wish(effort=effort, faces=FACES_LEFT, changes=CHANGES, usual_rate=usual)
         *_, last = handlers.improve(_owner(session), form, wish)
         return {**last.record, "approval": FOR_A_PERSON}, str(last.download) if last.download else None
 

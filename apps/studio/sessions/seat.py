@@ -62,6 +62,12 @@ class ModelSeat:
         with self._changed:
             return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))
 
+    @property
+    def num_waiting(self) -> int:
+        """How many have the seat or wait for it."""
+        with self._changed:
+            return len(self._line) + (self._sitting is not None)
+
     @contextmanager
     def hold(
         self, ticket: Ticket, *, should_stop: Callable[[], bool] = never, timeout_s: float | None = None

@@ -21,6 +21,7 @@ EFFORTS: dict[str, dict[str, int | None]] = {
     "normal": {"population_size": None, "generations": None},
     "thorough": {"population_size": 40, "generations": 20},
 }
+NORMAL_SIZES = (24, 6)  # of editor.search.config.SearchConfig; a test holds them together
 # "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 CHANGES = ("words", "text", "look")
@@ -50,7 +51,7 @@ class Wish:
     brief: str = ""
     avoid: str = ""
     brand_kit: Path | None = None
-    changes: tuple[str, ...] = CHANGES[:2]
+    changes: tuple[str, ...] = CHANGES
     usual_rate: float | None = None
 
     @property
@@ -76,6 +77,14 @@ def with_consent(creative: Creative, wish: Wish) -> Creative:
     """Note on the creative what the user said about the faces in it; whether that suffices is the pipeline's to say."""
     named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
     return replace(creative, consent_id=named.get(wish.faces, ""))
+
+
+def measure_wish(creative: Creative, wish: Wish) -> tuple[str, int]:
+    """Return what a search works on, for `estimates`: "words", "picture" or "faces", and how many versions it weighs."""
+    sizes = EFFORTS[wish.effort]
+    population, generations = sizes["population_size"] or NORMAL_SIZES[0], sizes["generations"] or NORMAL_SIZES[1]
+    has_faces = creative.has_image and wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC)
+    return "faces" if has_faces else "picture" if creative.has_image else "words", population * (generations + 1)
 
 
 def search_options(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def bert_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def llama() -> Any:
     torch.manual_seed(0)
-    config = LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=2, rope_theta=500.0, rms_norm_eps=1e-5)
+    options: dict[str, Any] = {"num_attention_heads": 6, "num_key_value_heads": 2, "rope_theta": 500.0, "rms_norm_eps": 1e-5}
+    config = LlamaConfig(**SIZES, **options)
     return LlamaModel(config).eval()
 
 

@@ -1,0 +1,66 @@
+"""Who writes new words: the embedded model, a file on this computer, or a server whose key stays in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import check_language_model, list_language_models
+
+from ..html import fragments
+from .choices import Writer
+from .one_ad import Handlers
+
+EMBEDDED, FILE, SERVER = "embedded", "file", "server"
+NO_SERVERS = "This page can be reached without a password, so it asks no other server. Whoever runs it can set a password."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Languages:
+    """The form of the language model. may_ask_servers: False where anybody may use the page, who could then make this computer
+    ask any address."""
+
+    handlers: Handlers
+    may_ask_servers: bool = True
+
+    def files(self) -> list[str]:
+        """Return the names of the files that may be chosen."""
+        return list(list_language_models())
+
+    def save(
+        self, owner: str, kind: str | None, file: str | None = "", address: str | None = "", model: str | None = "",
+        key: str | None = "",
+    ) -> tuple[str, dict[str, Any]]:  # fmt: skip
+        """Let this model write for the owner from now on, once it was found to answer; the key goes into memory only.
+
+        Args:
+            kind: "embedded", "file" or "server". file: one of `files`. address: such as "http://localhost:11434/v1".
+        """
+        writers = self.handlers.choices.writers
+        try:
+            writer = self._find(kind, (file or "").strip(), (address or "").strip(), (model or "").strip(), (key or "").strip())
+            said = "" if writer is None else check_language_model(writer.spec, key=writer.key)
+        except AdCreativeError as error:
+            return fragments.problem(error), {"error": str(error)}
+        if writer is None:
+            writers.pop(owner, None)
+            return fragments.good("The embedded model writes."), {"writes": EMBEDDED}
+        writers[owner] = writer
+        return fragments.good(f"“{said[:80]}” writes from now on, until you change it or delete everything."), {"writes": said}
+
+    def _find(self, kind: str | None, file: str, address: str, model: str, key: str) -> Writer | None:
+        if kind == EMBEDDED:
+            return None
+        if kind == FILE:
+            path = list_language_models().get(file)
+            if path is None:
+                raise AdCreativeError("Choose a file. Whoever runs this app puts language models into the folder named here.")
+            return Writer(str(path))
+        if kind != SERVER:
+            raise AdCreativeError(f"Choose who writes: {EMBEDDED}, {FILE} or {SERVER}.")
+        if not self.may_ask_servers:
+            raise AdCreativeError(NO_SERVERS)
+        if not address.startswith(("http://", "https://")):
+            raise AdCreativeError("Say where the server is, such as http://localhost:11434/v1.")
+        return Writer(address + (f"#{model}" if model else ""), key)

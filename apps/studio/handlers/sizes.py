@@ -1,0 +1,78 @@
+"""The picture of a version in the shapes it will run in: laid out before it is approved, so that an approval covers them.
+
+Without Gradio, as `one_ad`. The shapes stand in the run's row, beside the picture: the pack and the approval find them there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from adcreative.errors import AdCreativeError
+from adcreative.provenance.sidecar import write_whole
+from adcreative.report.pictures import preview
+
+from ..html import sizes as size_fragments
+from ..sessions.ads import Stage
+from .one_ad import Handlers
+from .steps import Answer, say_faults
+
+RATIOS = {"Square 1:1": "1:1", "Portrait 4:5": "4:5", "Story 9:16": "9:16", "Landscape 1.91:1": "1.91:1"}
+SHOWN_PX, ROWS = 360, "results.jsonl"
+APPROVED = "This version is approved already. Take it anew (its card says “Use this one”), then lay the shapes out and approve."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The button "Lay these shapes out"."""
+
+    handlers: Handlers
+
+    def lay_out(self, owner: str, ratios: Sequence[str] | None) -> Answer:
+        """Write the shapes of the owner's version, of RATIOS, in place of those before; none chosen: there are none."""
+
+        def work() -> Answer:
+            run, creative = self.handlers.find_run(owner)
+            screen = self.handlers.find_screen(owner)
+            assert screen is not None
+            unknown = [name for name in ratios or () if name not in (*RATIOS, *RATIOS.values())]
+            if unknown:
+                raise AdCreativeError(f"There is no shape “{unknown[0][:20]}”. Choose of {', '.join(RATIOS)}.")
+            if screen.download is None:
+                raise AdCreativeError("This ad has no picture to lay out.")
+            if self.handlers.desk.find(owner).stage in (Stage.APPROVED, Stage.PACKED):
+                raise AdCreativeError(APPROVED)
+            outcome = self.handlers.outcomes.get(screen.key)
+            if outcome is None:
+                raise AdCreativeError("That search is no longer open. Run it again: the same number finds the same versions.")
+            wanted = [RATIOS.get(name, name) for name in ratios or ()]
+            _forget_sizes(run)
+            with self.handlers.seat.quick():
+                studio = self.handlers.choices.studio_of(owner)
+                stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
+                rows = studio.size_one(creative, outcome, wanted, run, stem=stem) if wanted else []
+            _note_sizes(run, rows)
+            views = [{**row, "cut": preview(Image.open(run / row["image"]).convert("RGB"), SHOWN_PX)} for row in rows]
+            return size_fragments.sizes(views), {"sizes": rows}
+
+        return say_faults(work)
+
+
+def _note_sizes(run: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the shapes into the row of the run, so that the hash of an approval covers them."""
+    path = run / ROWS
+    row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+    write_whole(path, (json.dumps({**row, "sizes": list(rows)}, ensure_ascii=False) + "\n").encode())
+
+
+def _forget_sizes(run: Path) -> None:
+    row = json.loads((run / ROWS).read_text(encoding="utf-8").splitlines()[0])
+    for one in row.get("sizes") or ():
+        for path in (run / "images").glob(f"{Path(one['image']).name}*"):
+            path.unlink()
+    _note_sizes(run, [])

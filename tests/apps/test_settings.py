@@ -1,0 +1,180 @@
+"""Settings: who writes, a brand kit with its fonts, and the list of consent records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adcreative.copywriter.brand_kit import read_brand_kit
+from adcreative.editor.settings import EditorConfig
+from adcreative.errors import ConfigError
+from adcreative.provenance.consent import ConsentRecord
+from apps.studio.handlers.brand import Brands, KitForm
+from apps.studio.handlers.effort import Effort
+from apps.studio.handlers.language import NO_SERVERS, Languages
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.words import Words
+from apps.studio.html import steps as step_fragments
+from apps.studio.sessions.estimates import Estimates
+from apps.studio.sessions.wishes import FACES_LEFT, NORMAL_SIZES, Wish
+from tests.apps.fakes import FakeStudio
+
+KEY = "sk-secret-12345678"
+
+
+@pytest.fixture
+def studio() -> FakeStudio:
+    return FakeStudio(round_s=0.0)
+
+
+@pytest.fixture
+def handlers(studio: FakeStudio, tmp_path: Path) -> Handlers:
+    return Handlers(studio=studio, result_dir=tmp_path / "results")
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.studio.handlers.language.check_language_model", lambda spec, key="": "qwen3")
+
+
+def test_a_server_writes_for_its_owner_alone_and_its_key_is_shown_nowhere(
+    handlers: Handlers, studio: FakeStudio, answers: None
+) -> None:
+    shown, record = Languages(handlers=handlers).save("me", "server", "", "http://localhost:1/v1", "qwen3", KEY)
+    assert "“qwen3” writes from now on" in shown
+    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
+    assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("http://localhost:1/v1#qwen3", KEY)
+    list(Words(handlers=handlers).write("me", "headline", 0))
+    assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("http://localhost:1/v1#qwen3", KEY)
+    list(handlers.improve("you", {"headline": "Beds"}, Wish(effort="quick")))
+    assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("smollm2", "")
+    assert KEY not in shown + str(record) + repr(handlers.choices.writers)
+    assert not [path for path in handlers.result_dir.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+    handlers.forget("me")
+    assert handlers.choices.writer_options("me", "template") == {"copywriter": "template"}
+
+
+def test_the_embedded_model_writes_again_when_it_is_chosen(handlers: Handlers, answers: None) -> None:
+    languages = Languages(handlers=handlers)
+    languages.save("me", "server", "", "http://localhost:1/v1")
+    assert "The embedded model writes" in languages.save("me", "embedded")[0]
+    assert not handlers.choices.writers
+
+
+def test_a_file_is_one_that_lies_in_the_folder(handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "small.gguf").write_bytes(b"weights")
+    languages = Languages(handlers=handlers)
+    assert languages.files() == ["small.gguf"]
+    assert "“small.gguf” writes" in languages.save("me", "file", "small.gguf")[0]
+    for name in ("../other.gguf", "/etc/passwd", ""):
+        assert "Choose a file" in languages.save("me", "file", name)[1]["error"]
+    (tmp_path / "models" / "small.gguf").unlink()
+    assert "Choose a file" in languages.save("me", "file", "small.gguf")[1]["error"]
+
+
+def test_a_page_that_anybody_reaches_asks_no_server(handlers: Handlers) -> None:
+    languages = Languages(handlers=handlers, may_ask_servers=False)
+    assert languages.save("me", "server", "", "http://169.254.169.254/v1")[1]["error"] == NO_SERVERS
+
+
+def test_a_wrong_server_is_said_and_nothing_is_kept(handlers: Handlers) -> None:
+    languages = Languages(handlers=handlers)
+    assert "Say where the server is" in languages.save("me", "server", "", "localhost")[1]["error"]
+    assert "unencrypted" in languages.save("me", "server", "", "http://example.com/v1", "", KEY)[1]["error"]
+    assert "Choose who writes" in languages.save("me", "else")[1]["error"]
+    assert not handlers.choices.writers
+
+
+def test_a_kit_of_form_and_file_has_fonts_colours_and_logo(handlers: Handlers, tmp_path: Path) -> None:
+    for name in ("Bold.ttf", "logo.PNG"):
+        (tmp_path / name).write_bytes(b"bytes")
+    file = tmp_path / "kit.json"
+    file.write_text(json.dumps({"name": "Old", "tone": "calm", "metadata": {"words_to_use": ["wool"]}}))
+    form = KitForm(
+        name="Somnia", avoid="cheap", colours="#0B7261, #ffffff", keeps_look=True, logo=tmp_path / "logo.PNG",
+        fonts=[tmp_path / "Bold.ttf"], file=file,
+    )  # fmt: skip
+    shown, manifest, path = Brands(handlers=handlers).save("me", form)
+    assert path is not None
+    kit = read_brand_kit(path)
+    assert (kit.name, kit.tone, kit.use, kit.avoid, kit.lock_look) == ("Somnia", "calm", ("wool",), ("cheap",), True)
+    assert kit.fonts == (str(path.parent / "Bold.ttf"),)
+    assert manifest["colors"] == {"primary": "#0b7261", "secondary": "#ffffff"}
+    assert (path.parent / manifest["logos"][0]["url"]).read_bytes() == b"bytes"
+    assert "background: #0b7261" in shown
+    assert str(path.parent) not in shown
+
+
+@pytest.mark.parametrize("name", ["/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "../../secret.ttf", "Other.ttf"])
+def test_an_uploaded_kit_names_no_font_file_of_this_machine(handlers: Handlers, tmp_path: Path, name: str) -> None:
+    (tmp_path / "Bold.ttf").write_bytes(b"bytes")
+    file = tmp_path / "kit.json"
+    file.write_text(json.dumps({"name": "Somnia", "metadata": {"font_files": [name]}}))
+    form = KitForm(file=file, fonts=[tmp_path / "Bold.ttf"])
+    assert "Upload it under “Fonts” too" in Brands(handlers=handlers).save("me", form)[1]["error"]
+    assert not handlers.choices.kits
+    with pytest.raises(ConfigError, match=r"lies elsewhere|no font file"):  # as a file of "Fine tuning", too
+        read_brand_kit(file)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (KitForm(name="A", colours="green"), "is no colour"),
+        (KitForm(name="A", colours=",".join(["#000000"] * 6)), "a kit takes 5"),
+        (KitForm(name="A", fonts=[Path("x.exe")]), "is no font file"),
+        (KitForm(name="A", fonts=[Path("x.ttf")] * 9), "a kit takes 8"),
+    ],
+)
+def test_a_wrong_kit_is_refused(handlers: Handlers, form: KitForm, message: str) -> None:
+    assert message in Brands(handlers=handlers).save("me", form)[1]["error"]
+
+
+def test_a_file_that_is_no_kit_is_refused(handlers: Handlers, tmp_path: Path) -> None:
+    for content in ("no json", "[1]", '{"name": "A", "metadata": 3}'):
+        (tmp_path / "kit.json").write_text(content)
+        assert "is no brand kit" in Brands(handlers=handlers).save("me", KitForm(file=tmp_path / "kit.json"))[1]["error"]
+
+
+def test_consent_records_are_listed_without_the_names_of_people() -> None:
+    records = [
+        ConsentRecord(consent_id="ada-1", person="Ada Example", edits=("all",), expires="2999-01-01"),
+        ConsentRecord(consent_id="bert-1", person="Bert Example", edits=("smile",), expires="2001-01-01"),
+    ]
+    shown = step_fragments.consents(records)
+    assert "ada-1" in shown
+    assert "everything" in shown
+    assert shown.count("ac-amber") == 1
+    assert "Example" not in shown
+
+
+def test_the_length_of_a_search_is_said_before_and_learnt_from_searches(handlers: Handlers) -> None:
+    effort = Effort(handlers=handlers)
+    assert effort.say({}, "normal", None) == ""
+    first = effort.say({"headline": "Beds"}, "normal", FACES_LEFT)
+    assert f"Weighs {NORMAL_SIZES[0] * (NORMAL_SIZES[1] + 1)} versions" in first
+    assert "a first guess" in first
+    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
+    after = effort.say({"headline": "Beds"}, "normal", FACES_LEFT)
+    assert "as searches here took" in after
+    assert after != first
+
+
+def test_estimates_scale_with_versions_and_other_kinds() -> None:
+    estimates = Estimates()
+    plain, is_measured = estimates.guess("words", 100)
+    assert not is_measured
+    estimates.note("words", 100, 3 * plain)
+    assert estimates.guess("words", 100) == (pytest.approx(3 * plain), True)
+    assert estimates.guess("words", 200)[0] > 1.4 * estimates.guess("words", 100)[0]
+    slow, is_measured = estimates.guess("faces", 100)
+    assert slow == pytest.approx(3 * Estimates().guess("faces", 100)[0])
+    assert not is_measured
+
+
+def test_normal_is_what_the_command_line_uses() -> None:
+    assert (EditorConfig().population_size, EditorConfig().generations) == NORMAL_SIZES

@@ -1,0 +1,76 @@
+"""Further shapes of a version: laid out before it is approved, covered by the approval, packed; and a picture of the owner."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from adcreative.errors import ConfigError
+from adcreative.pipeline import check_approved
+from adcreative.provenance.sidecar import read_sidecar
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.packing import PACKAGE
+from apps.studio.handlers.sizes import RATIOS, Sizes
+from apps.studio.handlers.steps import Steps
+from apps.studio.handlers.words import Words
+from tests.apps.fakes import FakeStudio
+from tests.apps.test_steps import WISH, find_run, shown_of
+
+
+@pytest.fixture
+def handlers(tmp_path: Path, image_path: Path) -> Handlers:
+    """Those of "me", who has searched an edit."""
+    studio = FakeStudio()
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    return handlers
+
+
+def test_every_shape_is_shown_approved_and_packed(handlers: Handlers) -> None:
+    steps, sizes = Steps(handlers=handlers), Sizes(handlers=handlers)
+    shown, record = sizes.lay_out("me", list(RATIOS))
+    assert shown.count("<img") == len(record["sizes"]) == 4
+    assert "Fits Meta feed" in shown
+    run = find_run(steps)
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
+    for row in record["sizes"]:
+        assert "Anna" in json.dumps(read_sidecar(run / row["image"])), row
+    assert "already" in sizes.lay_out("me", ["1:1"])[1]["error"]
+    steps.plan("me", "autumn", 20_000, None)
+    _, files, _ = steps.pack("me", "autumn", "", "")
+    assert files is not None
+    with zipfile.ZipFile(run / PACKAGE) as archive:
+        packed = {Path(name).name for name in archive.namelist() if name.startswith("upload/")}
+    assert packed >= {Path(row["image"]).name for row in record["sizes"]}
+
+
+def test_shapes_that_were_not_approved_leave_no_pack(handlers: Handlers) -> None:
+    steps, sizes = Steps(handlers=handlers), Sizes(handlers=handlers)
+    sizes.lay_out("me", ["1:1"])
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
+    run = find_run(steps)
+    row = json.loads((run / "results.jsonl").read_text())
+    (run / "results.jsonl").write_text(json.dumps({**row, "sizes": [*row["sizes"], {"ratio": "4:5", "image": "images/x.png"}]}))
+    with pytest.raises(ConfigError, match="are others than Anna approved"):
+        check_approved(run)
+
+
+def test_other_shapes_take_the_place_of_those_before(handlers: Handlers) -> None:
+    sizes, run = Sizes(handlers=handlers), find_run(Steps(handlers=handlers))
+    first = sizes.lay_out("me", ["Square 1:1", "Story 9:16"])[1]["sizes"]
+    second = sizes.lay_out("me", ["Portrait 4:5"])[1]["sizes"]
+    assert [row["ratio"] for row in second] == ["4:5"]
+    assert not [row for row in first if (run / row["image"]).exists()]
+    assert "No further shape" in sizes.lay_out("me", [])[0]
+    assert "There is no shape" in sizes.lay_out("me", ["3:1"])[1]["error"]
+    assert "There is no edit yet" in sizes.lay_out("you", ["1:1"])[1]["error"]
+
+
+def test_a_picture_of_one_s_own_takes_the_place_of_the_edit(handlers: Handlers, image_path: Path) -> None:
+    said, screen = Words(handlers=handlers).use("me", "My line", "", str(image_path))
+    assert screen is not None, said
+    assert handlers.studio.asked[-1] == {"own_picture": image_path}  # type: ignore[attr-defined]
+    assert handlers.belongings.has_any("me")
