@@ -99,12 +99,14 @@ class Studio:
         return load_model(self._model_dir)
 
     def load(self) -> None:
-        """Load every model now, such as behind a page that is open already; other threads may call the studio meanwhile.
+        """Load every model now and use each once, such as behind a page that is open already; other threads may call the studio
+        meanwhile.
 
         Raises:
             ArtifactError: a model is damaged.
         """
-        _ = self._tools, self._judges
+        _ = self._judges
+        self.score_one(Creative(headline="a first look"))
 
     def train_account(
         self,

@@ -33,7 +33,7 @@ def test_order_of_arrival_but_short_questions_first() -> None:
 
 def test_the_line_has_an_end_and_who_gives_up_leaves_it() -> None:
     seat = ModelSeat(max_waiting=2)
-    with seat.quick():
+    with seat.hold(seat.join()):
         first, second = seat.join(), seat.join()
         with pytest.raises(AdCreativeError, match="2 searches are waiting already"):
             seat.join()
@@ -50,3 +50,18 @@ def test_an_error_frees_the_seat() -> None:
         raise ValueError("broken")
     with seat.quick(timeout_s=0.01) as has_seat:
         assert has_seat
+
+
+def test_a_short_question_waits_for_another_one_however_short_its_patience() -> None:
+    seat, began, ends = ModelSeat(), threading.Event(), threading.Event()
+
+    def ask() -> None:
+        with seat.quick():
+            began.set()
+            ends.wait(5)
+
+    threading.Thread(target=ask, daemon=True).start()
+    assert began.wait(5)
+    threading.Timer(0.4, ends.set).start()
+    with seat.quick(timeout_s=0.01) as has_seat:
+        assert has_seat, "a question about faces is answered after the words were read"

@@ -72,7 +72,11 @@ class ModelSeat:
     def hold(
         self, ticket: Ticket, *, should_stop: Callable[[], bool] = never, timeout_s: float | None = None
     ) -> Iterator[bool]:
-        """Wait for one's turn and keep the seat inside the block; False when it was given up waiting."""
+        """Wait for one's turn and keep the seat inside the block; False when it was given up waiting.
+
+        Args:
+            timeout_s: how long to wait at least while a search has the seat; short questions are soon done and are waited for.
+        """
         has_seat = self._wait(ticket, should_stop, timeout_s)
         try:
             yield has_seat
@@ -93,7 +97,8 @@ class ModelSeat:
         with self._changed:
             try:
                 while self._sitting is not None or min(self._line) != ticket:
-                    if should_stop() or (until_s is not None and time.monotonic() >= until_s):
+                    is_late = until_s is not None and time.monotonic() >= until_s
+                    if should_stop() or (is_late and self._sitting is not None and self._sitting.is_long):
                         return False
                     self._changed.wait(_LOOK_AGAIN_S)
                 self._sitting = ticket
