@@ -74,11 +74,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
     fragment(fragments.note(WORDS_HINT))
     headline = gr.Textbox("", label="New headline", lines=2, max_length=10_000, elem_id="new-headline")
     description = gr.Textbox("", label="New description", lines=2, max_length=10_000, elem_id="new-description")
-    own_picture = gr.Image(
-        label="Your own picture in place of this one (optional)", type="filepath", sources=["upload"], height=160,
-        buttons=["fullscreen"], elem_id="own-picture", placeholder="Drop a picture here, or click to choose one",
-    )  # fmt: skip
-    take_only_uploads(own_picture)
+    own_picture = _build_own_picture()
     with gr.Row():
         check_button = gr.Button("Check these words", elem_id="check-button")
         use_button = gr.Button("Use mine", elem_id="use-button")
@@ -131,6 +127,15 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
         ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)  # fmt: skip
 
     return {**fields, "shown": shown, "written": written, "lines": lines}, wire_use
+
+
+def _build_own_picture() -> gr.Image:
+    own_picture = gr.Image(
+        label="Your own picture in place of this one (optional)", type="filepath", sources=["upload"], height=160,
+        buttons=["fullscreen"], elem_id="own-picture", placeholder="Drop a picture here, or click to choose one",
+    )  # fmt: skip
+    take_only_uploads(own_picture)
+    return own_picture
 
 
 def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
