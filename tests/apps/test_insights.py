@@ -10,6 +10,7 @@ import pytest
 
 from apps.studio.handlers.insights import QUESTIONS, Insights, InsightScreen
 from apps.studio.handlers.one_ad import Handlers
+from apps.studio.html import insights as insights_html
 from tests.apps.fakes import FakeStudio
 
 OWNER = "a" * 32
@@ -88,4 +89,24 @@ def test_what_is_missing_is_said(insights: Insights, results: Path, tmp_path: Pa
     broken = tmp_path / "broken.csv"
     broken.write_text("a,b\n1,2\n")
     for question in QUESTIONS[:3]:
-        assert ask(insights, question, broken).record["error"]
+        said = ask(insights, question, broken).record["error"]
+        assert said
+        assert str(tmp_path) not in said, "no folder of this machine"
+
+
+@pytest.mark.parametrize("question", QUESTIONS[:3])
+def test_columns_that_were_chosen_are_used(insights: Insights, results: Path, question: str) -> None:
+    chosen = {"ad_name": "Ad name", "impressions": "Impressions", "clicks": "Link clicks", "day": "Day"}
+    found = list(insights.ask(OWNER, question, str(results), None, chosen))[-1]
+    assert "error" not in found.record, found
+    assert found.table is not None
+
+
+@pytest.mark.parametrize(("right", "is_trusted"), [(0.5, False), (0.81, True)])
+def test_a_forecast_that_orders_ads_by_chance_says_so(right: float, is_trusted: bool) -> None:
+    row = {"state": "running", "creative": "a", "retire_by": "2026-10-20", "retire_by_low": "2026-10-18", "retire_by_high": "",
+           "ends_in_7_days": "0.7"}  # fmt: skip
+    shown = insights_html.retire([row], {"method": "m", "concordance": {"m": {"all": right}}}, [])
+    assert "by 20 Oct (18 Oct to later)" in shown
+    assert f"{right:.0%} of the time" in shown
+    assert ("hardly better than chance" not in shown) == is_trusted

@@ -102,7 +102,7 @@ class Insights:
         out = self.handlers.owner_dir(owner) / "insights"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True, mode=0o700)
-        mapping = write_mapping(columns, out / "columns.json")
+        mapping = write_mapping(columns, out / "mapping.json")
         return Asked(results=Path(results_path), columns=mapping, labels=Path(labels_path) if labels_path else None, out=out)
 
 
@@ -119,7 +119,8 @@ def _work(question: str, asked: Asked, stages: list[str]) -> Callable[[ReportPro
         except AdCreativeError as error:
             if should_stop():
                 return InsightScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})
-            return InsightScreen(shown=fragments.problem(error), record={"error": str(error)})
+            said = str(error).replace(f"{asked.out}/", "").replace(str(asked.results), asked.results.name)
+            return InsightScreen(shown=fragments.problem(AdCreativeError(said)), record={"error": said})
         except Exception as error:
             log.exception("a question to an account failed")
             return InsightScreen(shown=fragments.breakdown(error), record={"error": "internal error"})
@@ -128,7 +129,7 @@ def _work(question: str, asked: Asked, stages: list[str]) -> Callable[[ReportPro
 
 
 def _answer_columns(asked: Asked, tell: Tell, should_stop: ShouldStop) -> InsightScreen:
-    out = asked.out / "columns.csv"
+    out = asked.out / "which-columns.csv"
     found = rank_features(asked.results, out, columns=asked.columns, progress=tell, should_stop=should_stop)
     shown = insight_fragments.columns(found.ranks, found.noise_line, found.num_rows)
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "lines": found.lines})

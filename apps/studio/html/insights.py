@@ -16,6 +16,8 @@ from .plain import plain
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 MAX_BARS, MAX_ADS = 15, 12
 HORIZON_DAYS = 60
+LEAST_RIGHT = 0.55  # of pairs of ads that a forecast had not seen
+NO_BETTER = " That is hardly better than chance: do not retire an ad for its date alone."
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -148,6 +150,7 @@ def _say_retire(
     return (
         f"{soon} of {len(running)} running ads more likely than not end within a week; first to renew: "
         f"“{first['creative'][:60]}”. Bars span eight times in ten.{sure}"
+        + (NO_BETTER if right is not None and right < LEAST_RIGHT else "")
     )
 
 
