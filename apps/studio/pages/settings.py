@@ -107,14 +107,13 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
     made = gr.File(label="The kit, as a file", interactive=False, visible=False, height=90, elem_id="brand-made")
 
     def save_brand(
-        request: gr.Request, name: str = "", tone: str = "", use: str = "", avoid: str = "", disclaimer: str = "",
-        font_paths: list[str] | None = None, keeps_look: bool = False, colours: str = "", logo_path: str | None = None,
-        kit_path: str | None = None, visitor: str | None = None,
+        request: gr.Request, font_paths: list[str] | None = None, logo_path: str | None = None, kit_path: str | None = None,
+        keeps_look: bool = False, visitor: str | None = None, **texts: str | None,
     ) -> Any:  # fmt: skip
         form = KitForm(
-            name=name or "", tone=tone or "", use=use or "", avoid=avoid or "", disclaimer=disclaimer or "",
-            colours=colours or "", keeps_look=bool(keeps_look), logo=Path(logo_path) if logo_path else None,
-            fonts=tuple(map(Path, font_paths or ())), file=Path(kit_path) if kit_path else None,
+            **{name: text or "" for name, text in texts.items()}, keeps_look=bool(keeps_look),
+            logo=Path(logo_path) if logo_path else None, fonts=tuple(map(Path, font_paths or ())),
+            file=Path(kit_path) if kit_path else None,
         )  # fmt: skip
         said, manifest, path = brands.save(find_owner(visitor, request), form)
         return said, manifest, str(path) if path else None
