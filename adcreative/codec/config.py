@@ -1,0 +1,65 @@
+"""Sizes of the image codec: the CPU size that ships, and the published size. Loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adcreative.errors import ConfigError
+
+__all__ = ["PUBLISHED_LAMBDAS", "CodecConfig", "published_config"]
+
+PUBLISHED_LAMBDAS = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483)
+MIN_SCALE, MAX_SCALE, NUM_SCALES = 0.11, 256.0, 64  # of the table of standard deviations, log steps
+STRIDE = 64  # of the hyper latents; pictures are padded to a multiple of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecConfig:
+    """Sizes of one codec network.
+
+    widths: channels after each of the first three stride-2 stages. depths: token-mixing blocks after each.
+    latent_channels: of y, at 1/16 of the picture's sides; cut into `num_slices` equal slices. hyper_channels: of z, at 1/64.
+    context_channels: of every context and hidden layer of the entropy model. lambdas: weight of the distortion of each rate
+    that the one network serves, ascending. skip_scale: symbols predicted with a smaller standard deviation are not coded.
+    """
+
+    widths: tuple[int, int, int] = (24, 64, 96)
+    depths: tuple[int, int, int] = (1, 1, 2)
+    latent_channels: int = 96
+    num_slices: int = 3
+    hyper_channels: int = 48
+    context_channels: int = 64
+    lambdas: tuple[float, ...] = (0.0035, 0.013, 0.0483, 0.18)
+    skip_scale: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.latent_channels % self.num_slices or self.num_slices < 1:
+            raise ConfigError(
+                f"latent_channels (={self.latent_channels}) must be divisible by num_slices (={self.num_slices}); change either"
+            )
+        if self.slice_channels % 4 or self.context_channels % 4:
+            raise ConfigError(
+                f"slice channels (={self.slice_channels}) and context_channels (={self.context_channels}) must be divisible "
+                "by 4, since positions rotate pairs of channels; choose other sizes"
+            )
+        if not self.lambdas or list(self.lambdas) != sorted(set(self.lambdas)) or self.lambdas[0] <= 0:
+            raise ConfigError(f"lambdas must be positive and ascending, got {list(self.lambdas)}; list each rate once")
+
+    @property
+    def slice_channels(self) -> int:
+        """Channels of one slice of y."""
+        return self.latent_channels // self.num_slices
+
+
+def published_config() -> CodecConfig:
+    """Return the published size: N = 192, M = 320 in ten slices of 32, hyper latents of 192 channels.
+
+    The paper trains one network for each lambda; here one network serves all of them by gains.
+
+    Source:
+        Jiang et al. 2025 (MLICv2), section 4; sizes as in MLIC++.
+    """
+    return CodecConfig(
+        widths=(192, 192, 192), depths=(1, 1, 1), latent_channels=320, num_slices=10, hyper_channels=192, context_channels=224,
+        lambdas=PUBLISHED_LAMBDAS,
+    )  # fmt: skip

@@ -1,0 +1,160 @@
+"""The codec network: pixels -> latents -> symbols with their predicted means and scales -> pixels. Knows no bytes and no files.
+
+One walk over the slices (`walk_slices`) serves training, encoding and decoding; they differ only in where the symbols of a
+pass come from. One network serves several rates: gains per channel multiply y before rounding and undo it afterwards.
+
+Shapes: B pictures, H W pixels (multiples of 64), M latent channels; rates [B] int64.
+Source:
+    Jiang et al. 2025 (MLICv2, arXiv 2504.19119); gains as in Cui et al. 2021, "Asymmetric Gained Deep Image Compression".
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.codec.config import CodecConfig
+from adcreative.codec.context import SliceContext, anchor_mask
+from adcreative.codec.entropy import MAX_Z, FactorizedPrior, gaussian_bits, max_symbol, scale_idx, scale_table
+from adcreative.codec.grid import make_exact, snap
+from adcreative.codec.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
+
+__all__ = ["Forward", "ImageCodec", "Pass", "first_coded_idx", "quantise", "quantise_z"]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One of the two passes over one slice: which channels and positions are coded, and what is predicted for them.
+
+    mean and log_scale: [B, c, H, W]; they count where `mask` [1, 1, H, W] is 1.
+    """
+
+    channels: slice
+    mask: Tensor
+    mean: Tensor
+    log_scale: Tensor
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What training reads: reconstruction [B, 3, H, W], and bits of y and of z, each [B]."""
+
+    image: Tensor
+    y_bits: Tensor
+    z_bits: Tensor
+
+
+class ImageCodec(nn.Module):
+    """Learned image codec of the MLIC family at the sizes of a config; random weights from `generator` via torch's default.
+
+    Train in float32, then take `exact()`: a copy whose entropy model computes on a grid, as coding needs.
+    """
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.analysis, self.synthesis = Analysis(config), Synthesis(config)
+        self.hyper_analysis, self.hyper_synthesis = HyperAnalysis(config), HyperSynthesis(config)
+        self.prior = FactorizedPrior(config)
+        self.contexts = nn.ModuleList(SliceContext(config, i) for i in range(config.num_slices))
+        start = torch.tensor([0.5 * math.log(rate / config.lambdas[0]) for rate in config.lambdas])[:, None]
+        self.log_gains = nn.Parameter(start.repeat(1, config.latent_channels) + math.log(2.0))
+        self.log_inverse_gains = nn.Parameter(-start.repeat(1, config.latent_channels) - math.log(2.0))
+        self.rate_bias = nn.Parameter(torch.zeros(len(config.lambdas), 2 * config.context_channels))
+
+    def exact(self) -> ImageCodec:
+        """Return a copy in evaluation mode whose entropy model computes in float64 on the grid."""
+        codec = copy.deepcopy(self).eval().requires_grad_(False)
+        for module in (codec.hyper_synthesis, codec.contexts):
+            make_exact(module)
+        codec.rate_bias.data = snap(codec.rate_bias.data.double())
+        return codec
+
+    def latents(self, image: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+        """Return y [B, M, H/16, W/16] and z [B, hyper, H/64, W/64], not rounded, of images [B, 3, H, W] in 0..1."""
+        y = self.analysis(image) * self.log_gains[rates].exp()[:, :, None, None]
+        return y, self.hyper_analysis(y)
+
+    def hyper_features(self, z: Tensor, rates: Tensor) -> Tensor:
+        """Return what the entropy model reads of rounded z, [B, 2 context_channels, H/16, W/16]."""
+        dtype = self.hyper_synthesis.last.weight.dtype
+        return snap(self.hyper_synthesis(z.to(dtype)) + self.rate_bias[rates].to(dtype)[:, :, None, None])
+
+    def walk_slices(self, hyper: Tensor, take: Callable[[Pass], Tensor]) -> Tensor:
+        """Return the decoded latents [B, M, H, W]; `take` gives the latents of one pass, [B, c, H, W], from its prediction."""
+        decoded: list[Tensor] = []
+        anchors_only = anchor_mask(hyper)
+        width = self.config.slice_channels
+        for number, context in enumerate(self.contexts):
+            assert isinstance(context, SliceContext)
+            channels = slice(number * width, (number + 1) * width)
+            known, guide = context.known(hyper, decoded)
+            anchors = take(Pass(channels, anchors_only, *context.predict_anchors(known))) * anchors_only
+            others = take(Pass(channels, 1 - anchors_only, *context.predict_others(known, guide, anchors)))
+            values = anchors + others * (1 - anchors_only)
+            decoded.append(snap(values + context.predict_residual(known, values)))
+        return torch.cat(decoded, dim=1)
+
+    def render(self, latents: Tensor, rates: Tensor) -> Tensor:
+        """Return pixels [B, 3, H, W], about 0..1, of decoded latents [B, M, H/16, W/16]."""
+        return self.synthesis(latents.float() * self.log_inverse_gains[rates].exp()[:, :, None, None])
+
+    def forward(
+        self, image: Tensor, rates: Tensor, *, generator: torch.Generator | None = None, skips: bool = False
+    ) -> Forward:
+        """Return reconstruction and bits as training sees them: noise for the bits, straight-through rounding for pixels.
+
+        Args:
+            skips: symbols predicted with a scale below `skip_scale` cost nothing and take their mean, as the coder does.
+        """
+        y, z = self.latents(image, rates)
+        bits: list[Tensor] = []
+
+        def noise(values: Tensor) -> Tensor:
+            return torch.rand(values.shape, generator=generator, device=values.device) - 0.5
+
+        def take(one: Pass) -> Tensor:
+            part = y[:, one.channels]
+            residual = part - one.mean
+            cost = gaussian_bits(residual + noise(residual), one.log_scale) * one.mask
+            rounded = part + (residual.round() + one.mean - part).detach()
+            if skips:
+                is_coded = one.log_scale >= math.log(self.config.skip_scale)
+                cost, rounded = cost * is_coded, torch.where(is_coded, rounded, one.mean)
+            bits.append(cost.sum(dim=(1, 2, 3)))
+            return rounded
+
+        z_bits = self.prior.bits((z + noise(z)).flatten(2), rates).sum(dim=(1, 2))
+        latents = self.walk_slices(self.hyper_features(z + (z.round() - z).detach(), rates), take)
+        return Forward(self.render(latents, rates), torch.stack(bits).sum(dim=0), z_bits)
+
+
+_BOUNDS = torch.tensor([max_symbol(i) for i in range(len(scale_table()))], dtype=torch.float64)
+
+
+def quantise(one: Pass, latents: Tensor, skip_scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Round one pass of latents [B, M, H, W] as the coder does.
+
+    Returns:
+        symbols (float64, whole numbers), entries of the table of scales (int64), and which are coded, each [B, c, H, W].
+    """
+    idx = scale_idx(one.log_scale)
+    is_coded = (one.mask > 0) & (idx >= first_coded_idx(skip_scale))
+    bound = _BOUNDS[idx]
+    symbols = (latents[:, one.channels].double() - one.mean).round()
+    return torch.where(is_coded, symbols.clamp(-bound, bound), torch.zeros_like(symbols)), idx, is_coded
+
+
+def first_coded_idx(skip_scale: float) -> int:
+    """Return the first entry of the table of scales whose symbols are coded; those below take their mean."""
+    return int((scale_table() >= skip_scale).argmax())
+
+
+def quantise_z(z: Tensor) -> Tensor:
+    """Return the symbols of z: whole numbers in -MAX_Z..MAX_Z."""
+    return z.round().clamp(-MAX_Z, MAX_Z)
