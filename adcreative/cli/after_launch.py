@@ -27,6 +27,7 @@ def rotate(
     slots: Annotated[int, typer.Option(help="Creatives shown together.")] = 1,
     scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None,
     explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0,
+    forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None,
     half_life: Annotated[float, typer.Option(help="Results that are so many days old count half; 0: all alike.")] = 0.0,
     seed: Seed = 0,
     restart: Overwrite = False,
@@ -40,7 +41,7 @@ def rotate(
     with verb() as (progress, should_stop):
         summary = pipeline.rotate(
             account, out, log=log, policy=policy, slots=slots, scores=scores, explore=explore, half_life_days=half_life,
-            seed=seed, restart=restart, progress=progress, should_stop=should_stop,
+            forecast=forecast, seed=seed, restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "share{s} planned")
 

@@ -20,6 +20,7 @@ from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.creative import COLUMNS, Creative
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.report.after_launch import render_forecast
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 
@@ -52,7 +53,7 @@ def forecast(
     account: Path, out: Path, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
-    """Forecast how long each ad will run before it is stopped; write `out` (CSV) and figures beside it (JSON).
+    """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
 
     For each running ad: the chance to be cut out within its first ten days, the chance to end within a week, the day by
     which it has probably ended (with the days of 10 and 90 %), its weekly change of click rate, and its rank in the refresh
@@ -69,8 +70,9 @@ def forecast(
     """
     out = Path(out)
     sheet, queue_out = out.with_suffix(".json"), out.with_name(f"{out.stem}.refresh.csv")
-    inputs = (account, creatives)
-    check_outputs((out, sheet, queue_out), inputs, restart=restart)
+    page = out.with_suffix(".html")
+    outputs, inputs = (out, sheet, queue_out, page), (account, creatives)
+    check_outputs(outputs, inputs, restart=restart)
     from adcreative.delivery.forecast.lifetimes import read_lifetimes
 
     progress("reading days", 0, 1)
@@ -80,7 +82,7 @@ def forecast(
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     answer = _answer(lives, log, ads, seed, progress)
-    with own_outputs((out, sheet, queue_out), inputs, restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         write_rows(out, answer.rows, FORECAST_COLUMNS)
         queue = [ads[row["creative"]] for row in _queue(answer.rows) if row["creative"] in ads]
         if queue:
@@ -90,6 +92,9 @@ def forecast(
             queue_out.unlink(missing_ok=True)
         with atomic_file(sheet) as file:
             file.write(dump_json(_as_dict(answer, lives), indent=1))
+        with atomic_file(page) as file:
+            today = date.fromordinal(lives.last_day)
+            file.write(render_forecast(answer.rows, _as_dict(answer, lives), _say(answer, lives), today))
     progress("forecasting", 1, 1)
     return CampaignSummary(
         path=out, done=len(lives.names), warnings=(*log.warnings, *answer.warnings), lines=_say(answer, lives)
@@ -259,7 +264,10 @@ def _say(answer: _Answer, lives: Lifetimes) -> tuple[str, ...]:
         for name, figures in answer.fitted.figures.items():
             said = ", ".join(f"{part} {value:.3f}" for part, value in figures.items() if value is not None)
             lines.append(f"concordance of {name}: {said}")
-        lines.append(f'"{answer.fitted.method}" is used, measured on {answer.fitted.num_held_out} ads left out by family')
+        lines.append(
+            f'"{answer.fitted.method}" is used, measured on {answer.fitted.num_held_out} ads, each by models that knew none of '
+            "its family"
+        )
     for row in _queue(answer.rows)[:5]:
         by = (
             f"retire by {row['retire_by']} ({row['retire_by_low']} to {row['retire_by_high'] or 'later'})"

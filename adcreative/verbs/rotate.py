@@ -15,6 +15,7 @@ from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.report.after_launch import render_rotation
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 
@@ -29,14 +30,15 @@ MAX_LINES = 12
 
 def rotate(
     account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, scores: Path | None = None,
-    explore: float = 0.0, half_life_days: float = 0.0, seed: int = 0, restart: bool = False,
+    explore: float = 0.0, half_life_days: float = 0.0, forecast: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
-    """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV).
+    """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
 
     For one slot, shares are the chance that a creative is the best in its context (Thompson sampling) and are the propensities
-    to log. For several, a model of what was clicked among what was shown fills slates; `<out>.slates.csv` holds a thousand
-    ready ones. New creatives start at the rate of their family (brand, category, placement).
+    to log. For several, a model of what was clicked among what was shown fills slates for each context;
+    `<out>.slates.csv` holds a thousand ready ones of each. New creatives start at the rate of their family (brand, category,
+    placement).
 
     Args:
         account: folder or table of creatives; names are joined to the log's.
@@ -45,6 +47,8 @@ def rotate(
         scores: a table that `score` wrote: what the predictor says is where creatives start.
         explore: part of the impressions that all creatives share, 0..1.
         half_life_days: results that are so old count half; 0: all count alike.
+        forecast: a table that `forecast` wrote: a running ad keeps the part of its share that is its chance to last the
+            week, or, where only a trend is known, that its surely falling click rate leaves after a week.
     Raises:
         CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
         TrainingError: the slates hold too few clicks.
@@ -53,10 +57,13 @@ def rotate(
 
     out = Path(out)
     slates_out = out.with_name(f"{out.stem}.slates.csv")
-    outputs, inputs = (out, slates_out), (account, log, scores)
+    page_out = out.with_suffix(".html")
+    outputs, inputs = (out, slates_out, page_out), (account, log, scores, forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
-    creatives = planning.read_account_creatives(read_catalog(Path(account)).creatives, _read_scores(scores))
+    creatives = planning.read_account_creatives(
+        read_catalog(Path(account)).creatives, _read_scores(scores), _read_lasting(forecast)
+    )
     progress("reading the log", 1, 3)
     events = read_event_log(Path(log))
     progress("planning", 2, 3)
@@ -72,6 +79,8 @@ def rotate(
             write_rows(slates_out, planning.plan_as_rows(plan.slates), planning.SLATE_COLUMNS)
         else:
             slates_out.unlink(missing_ok=True)
+        with atomic_file(page_out) as file:
+            file.write(render_rotation(planning.plan_as_rows(plan.rows), plan.lines, plan.warnings))
     progress("planning", 3, 3)
     lines = plan.lines[:MAX_LINES]
     if len(plan.lines) > MAX_LINES:
@@ -95,6 +104,25 @@ def _read_scores(path: Path | None) -> dict[str, float]:
     if value.isna().all() and "strength" in table.columns:
         value = pd.to_numeric(table["strength"], errors="coerce").clip(0.02, 0.98)
     return {str(name): float(one) for name, one in zip(table["ad_name"], value, strict=True) if one == one}
+
+
+def _read_lasting(path: Path | None) -> dict[str, float]:
+    """Return name -> the part of its share that a forecast leaves to each running ad, 0..1.
+
+    Raises:
+        ConfigError: the table is no forecast.
+    """
+    if path is None:
+        return {}
+    table = read_whole_log(Path(path))
+    needed = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")
+    if missing := [name for name in needed if name not in table.columns]:
+        raise ConfigError(f'{path} is no table of forecast: it has no column "{missing[0]}"')
+    ends, change, high = (pd.to_numeric(table[name], errors="coerce") for name in needed[2:])
+    falling = (1 + change).where(high < 0, 1.0)
+    lasting = (1 - ends).where(ends.notna(), falling).clip(0, 1)
+    rows = zip(table["creative"], table["state"], lasting, strict=True)
+    return {str(name): float(value) for name, state, value in rows if state == "running"}
 
 
 def evaluate_policy(

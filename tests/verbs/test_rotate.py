@@ -86,6 +86,82 @@ def test_a_new_edit_is_planned_from_its_family_and_from_scores(account: Path, lo
     assert told.loc["New edit", "share"] > plan.loc["New edit", "share"]
 
 
+def write_forecast(path: Path, **chances: float) -> Path:
+    columns = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")
+    rows = [dict(zip(columns, (name.replace("_", " "), "running", chance, None, None), strict=True))
+            for name, chance in chances.items()]  # fmt: skip
+    rows.append(dict(zip(columns, ("Ad 5", "running", None, -0.2, -0.1), strict=True)))
+    rows.append(dict(zip(columns, ("Ad 4", "ended", 0.99, -0.5, -0.1), strict=True)))
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_ads_that_probably_end_get_fewer_impressions(account: Path, log: Path, tmp_path: Path) -> None:
+    plans = {}
+    told = write_forecast(tmp_path / "forecast.csv", Ad_0=0.9)
+    for name, forecast in (("plain", None), ("told", told)):
+        summary = pipeline.rotate(account, tmp_path / "plan.csv", log=log, policy="uniform", forecast=forecast)
+        plan = pd.read_csv(tmp_path / "plan.csv")
+        plans[name] = plan[plan.context == "feed"].set_index("creative")["share"]
+        assert plans[name].sum() == pytest.approx(1, abs=1e-4)
+    ratio = plans["told"] / plans["plain"]
+    assert ratio["Ad 0"] / ratio["Ad 1"] == pytest.approx(0.1, rel=1e-3)  # the chance to last the week
+    assert ratio["Ad 5"] / ratio["Ad 1"] == pytest.approx(0.8, rel=1e-3)  # what a falling rate leaves after a week
+    assert ratio["Ad 4"] == ratio["Ad 1"]  # it does not run, so the forecast says nothing of it
+    assert summary.lines[-1] == "the forecast moves 13% of the impressions; 1 ads more likely than not end within a week"
+
+
+def test_what_explores_is_not_taken_by_a_forecast(account: Path, log: Path, tmp_path: Path) -> None:
+    told = write_forecast(tmp_path / "forecast.csv", **{name.replace(" ", "_"): 1.0 for name in NAMES})
+    pipeline.rotate(account, tmp_path / "plan.csv", log=log, policy="uniform", explore=0.7, forecast=told)
+    plan = pd.read_csv(tmp_path / "plan.csv")
+    assert plan["share"].min() == pytest.approx(0.1, abs=0.005)
+    assert plan[plan.creative == "New edit"]["share"].min() > 0.25
+
+
+def test_a_table_that_is_no_forecast_is_refused(account: Path, log: Path, tmp_path: Path) -> None:
+    pd.DataFrame({"creative": ["Ad 0"], "state": ["running"]}).to_csv(tmp_path / "f.csv", index=False)
+    with pytest.raises(ConfigError, match='is no table of forecast: it has no column "ends_in_7_days"'):
+        pipeline.rotate(account, tmp_path / "plan.csv", log=log, forecast=tmp_path / "f.csv")
+
+
+def test_slates_lean_away_from_ads_that_probably_end(account: Path, slate_log: Path, tmp_path: Path) -> None:
+    told = write_forecast(tmp_path / "forecast.csv", Ad_2=0.95)
+    first = []
+    for forecast in (None, told):
+        summary = pipeline.rotate(account, tmp_path / "plan.csv", log=slate_log, slots=3, forecast=forecast)
+        plan = pd.read_csv(tmp_path / "plan.csv")
+        first.append(float(plan[(plan.creative == "Ad 2") & (plan.slot == 1)]["share"].sum()))
+    assert first[1] < 0.1 < 0.9 < first[0]
+    assert "and are shown less" in summary.lines[-1]
+
+
+def test_each_context_has_its_own_slates(account: Path, tmp_path: Path) -> None:
+    """In stories the best creative of the feed is the worst, and a rare context borrows from all."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for number in range(6000):
+        context = "rare" if number % 200 == 0 else ("feed", "story")[number % 2]
+        appeal = np.log(np.array([0.5, 0.5, 2.0, 0.5, 0.5, 0.5]))
+        appeal = -appeal if context == "story" else appeal
+        shown = rng.choice(6, 3, replace=False)
+        weights = np.exp(np.append(appeal[shown], 2.0))
+        pick = rng.choice(4, p=weights / weights.sum())
+        rows += [{"slate": number, "position": at + 1, "context": context, "creative": NAMES[item], "click": int(at == pick)}
+                 for at, item in enumerate(shown)]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "slates.csv", index=False)
+    pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "slates.csv", slots=2)
+    plan, slates = pd.read_csv(tmp_path / "plan.csv").fillna({"context": ""}), pd.read_csv(tmp_path / "plan.slates.csv")
+    assert sorted(plan.context.unique()) == ["", "feed", "story"]
+    assert plan.groupby(["context", "slot"])["share"].sum().to_numpy() == pytest.approx(np.ones(6), abs=1e-4)
+    first = plan[(plan.creative == "Ad 2") & (plan.slot == 1)].groupby("context")["share"].sum()
+    assert first["feed"] > 0.8
+    assert first.get("story", 0.0) < 0.05
+    assert slates.fillna({"context": ""}).groupby("context").size().tolist() == [2000, 2000, 2000]
+    page = (tmp_path / "plan.html").read_text()
+    assert "story, slot 2" in page
+
+
 def test_slates_are_planned_with_propensities_and_judged_as_wholes(account: Path, slate_log: Path, tmp_path: Path) -> None:
     pipeline.rotate(account, tmp_path / "plan.csv", log=slate_log, slots=3)
     plan, slates = pd.read_csv(tmp_path / "plan.csv"), pd.read_csv(tmp_path / "plan.slates.csv")

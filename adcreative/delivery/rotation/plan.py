@@ -7,8 +7,8 @@ category, placement) and, when a score table is given, from what the predictor s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,25 +20,32 @@ from adcreative.delivery.rotation.policies import choose_shares
 from adcreative.delivery.rotation.posterior import RatePosterior, fit_posterior
 from adcreative.delivery.rotation.slate_choice import choose_slates, find_kinds, place_shares
 from adcreative.delivery.rotation.slate_model import SlateModel, Slates, fit_slate_model
-from adcreative.errors import CatalogError, ConfigError
+from adcreative.errors import CatalogError, ConfigError, TrainingError
 
 PLAN_COLUMNS = (
     "context", "slot", "creative", "share", "ctr", "ctr_low", "ctr_high", "impressions", "family",
 )  # fmt: skip
-SLATE_COLUMNS = ("slate", "slot", "creative", "propensity")
+SLATE_COLUMNS = ("context", "slate", "slot", "creative", "propensity")
 MIN_SHARE = 1e-4  # smaller ones are not planned, unless exploration was asked for
+TIRED = 0.5
+MIN_LASTING = 0.01  # no forecast takes an ad's share whole
 NUM_SLATES = 1000
+MIN_CONTEXT_CLICKS, MAX_CONTEXTS = 50, 12  # of a context to get slates of its own
 MAX_NAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Creatives by name, with the family of each and what a predictor says of it (NaN: nothing)."""
+    """Creatives by name, with the family of each and what a predictor says of it (NaN: nothing).
+
+    lasting: [N] in (0, 1], the part of its share that a forecast leaves to each; 1 without a forecast.
+    """
 
     names: tuple[str, ...]
     families: tuple[str, ...]
     words: tuple[str, ...]
     predicted: np.ndarray
+    lasting: np.ndarray
 
     @property
     def groups(self) -> np.ndarray:
@@ -56,11 +63,13 @@ class Plan:
     warnings: tuple[str, ...]
 
 
-def read_account_creatives(creatives: Sequence[Creative], scores: Mapping[str, float] | None = None) -> Account:
+def read_account_creatives(
+    creatives: Sequence[Creative], scores: Mapping[str, float] | None = None, lasting: Mapping[str, float] | None = None
+) -> Account:
     """Return the account's creatives, one for each name.
 
     Args:
-        scores: name -> rate or strength (0..1) of a predictor.
+        scores: name -> rate or strength (0..1) of a predictor. lasting: name -> chance to go on working, of a forecast.
     Raises:
         CatalogError: there are none.
     """
@@ -75,6 +84,7 @@ def read_account_creatives(creatives: Sequence[Creative], scores: Mapping[str, f
         families=tuple(" / ".join(part for part in (one.brand, one.category, one.placement) if part) for one in first.values()),
         words=tuple(" ".join((one.headline, one.body, one.file_name)) for one in first.values()),
         predicted=np.array([known.get(name, np.nan) for name in first], np.float64),
+        lasting=np.clip([(lasting or {}).get(name, 1.0) for name in first], MIN_LASTING, 1.0),
     )
 
 
@@ -146,14 +156,28 @@ def _plan_single(
     )
     known = None if np.isnan(account.predicted).all() else account.predicted
     posterior = fit_posterior(clicks, shown, groups=account.groups, predicted=known)
-    shares = choose_shares(policy, *posterior.logit_moments(), explore=explore)
+    plain = choose_shares(policy, *posterior.logit_moments(), explore=explore)
+    shares = (plain - explore / shape[0]) * account.lasting[:, None]  # what explores goes to all alike
+    shares = (1 - explore) * shares / np.maximum(shares.sum(axis=0), 1e-300) + explore / shape[0]
     kept = np.where((shares >= MIN_SHARE) | (explore > 0), shares, 0.0)
     kept = kept / kept.sum(axis=0, keepdims=True)
     return Plan(
         rows=_tabulate(account, contexts, kept, posterior, real), slates=pd.DataFrame(columns=list(SLATE_COLUMNS)),
-        lines=tuple(_say(account, context, kept[:, c], posterior, c) for c, context in enumerate(contexts)),
+        lines=(
+            *(_say(account, context, kept[:, c], posterior, c) for c, context in enumerate(contexts)),
+            *_say_moved(account, plain, shares),
+        ),
         warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _say_moved(account: Account, before: np.ndarray, after: np.ndarray) -> tuple[str, ...]:
+    """Say what the forecast changed in shares [N, C]."""
+    tired = int((account.lasting < TIRED).sum())
+    if (account.lasting == 1).all():
+        return ()
+    moved = float(np.abs(after - before).sum(axis=0).mean() / 2)
+    return (f"the forecast moves {moved:.0%} of the impressions; {tired} ads more likely than not end within a week",)
 
 
 def _tabulate(
@@ -192,47 +216,89 @@ def _plan_slates(
     account: Account, rows: pd.DataFrame, policy: str, slots: int, rng: np.random.Generator, warnings: list[str]
 ) -> Plan:
     rows = rows.sort_values(["slate", "position"], kind="stable")
-    slate = rows["slate"].to_numpy()
-    if len(np.unique(slate)) == len(slate):
+    if rows["slate"].nunique() == len(rows):
         raise ConfigError(
             f"a plan for {slots} slots needs a log of slates: a column slate that rows shown together share; "
             "plan one slot, or log slates"
         )
-    number = np.unique(slate, return_inverse=True)[1]
-    model = fit_slate_model(
-        Slates(
-            item=rows["item"].to_numpy(), slate=number, position=rows["position"].to_numpy().astype(int) - 1,
-            clicked=rows["clicks"].to_numpy() > 0, num_items=len(account.names),
-        ),
-        account.groups,
-    )  # fmt: skip
     kinds = find_kinds(list(account.words), account.groups)
-    drawn = choose_slates(model, slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
-    shares = place_shares(drawn, len(account.names))  # [slots, N]
+    tables, ready, lines = [], [], []
+    for context, model in _fit_by_context(account, rows):
+        tilted = replace(model, attraction=model.attraction + np.log(account.lasting))
+        drawn = choose_slates(tilted, slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
+        shares = place_shares(drawn, len(account.names))  # [slots, N]
+        shown = rows[rows["context"] == context] if context else rows
+        tables.append(_tabulate_slates(account, context, model, shares, shown))
+        ready.append(_list_slates(account, context, drawn, shares))
+        lines += _say_slates(account, context, model, drawn, shares)
+    if (account.lasting < 1).any():
+        tired = int((account.lasting < TIRED).sum())
+        lines.append(f"{tired} ads more likely than not end within a week by the forecast, and are shown less")
+    return Plan(
+        rows=pd.concat(tables, ignore_index=True), slates=pd.concat(ready, ignore_index=True), lines=tuple(lines),
+        warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _fit_by_context(account: Account, rows: pd.DataFrame) -> Iterator[tuple[str, SlateModel]]:
+    """Yield contexts and what is clicked in each, around what is clicked in the others; "" is all together.
+
+    The most clicked contexts, MAX_CONTEXTS at most, have models of their own; a plan uses "" for the others.
+    """
+
+    def slates_of(part: pd.DataFrame) -> Slates:
+        return Slates(
+            item=part["item"].to_numpy(), slate=np.unique(part["slate"].to_numpy(), return_inverse=True)[1],
+            position=part["position"].to_numpy().astype(int) - 1, clicked=part["clicks"].to_numpy() > 0,
+            num_items=len(account.names),
+        )  # fmt: skip
+
+    where = rows.groupby("slate")["context"].transform("first")
+    clicks = rows.groupby(where)["clicks"].sum().sort_values(ascending=False, kind="stable")
+    wanted = [str(name) for name, count in clicks.items() if count >= MIN_CONTEXT_CLICKS][:MAX_CONTEXTS]
+    if len(clicks) < 2 or len(wanted) < len(clicks):
+        yield "", fit_slate_model(slates_of(rows), account.groups)
+    for context in sorted(wanted) if len(clicks) > 1 else ():
+        others = rows[where != context]
+        try:
+            prior = fit_slate_model(slates_of(others), account.groups)
+        except TrainingError:  # hardly anything is clicked elsewhere
+            prior = None
+        yield context, fit_slate_model(slates_of(rows[where == context]), account.groups, prior=prior)
+
+
+def _tabulate_slates(account: Account, context: str, model: SlateModel, shares: np.ndarray, rows: pd.DataFrame) -> pd.DataFrame:
     shown = np.bincount(rows["item"], rows["impressions"], len(account.names)).astype(int)
     place, item = np.nonzero(shares)
-    low, middle, high = _place_rates(model, slots)
-    table = pd.DataFrame(
+    low, middle, high = _place_rates(model, len(shares))
+    return pd.DataFrame(
         {
-            "context": "", "slot": place + 1, "creative": np.array(account.names, object)[item], "share": shares[place, item],
-            "ctr": middle[item, place], "ctr_low": low[item, place], "ctr_high": high[item, place],
-            "impressions": shown[item], "family": np.array(account.families, object)[item],
+            "context": context, "slot": place + 1, "creative": np.array(account.names, object)[item],
+            "share": shares[place, item], "ctr": middle[item, place], "ctr_low": low[item, place],
+            "ctr_high": high[item, place], "impressions": shown[item], "family": np.array(account.families, object)[item],
         }
     ).sort_values(["slot", "share", "creative"], ascending=[True, False, True], ignore_index=True)  # fmt: skip
-    ready = pd.DataFrame(
+
+
+def _list_slates(account: Account, context: str, drawn: np.ndarray, shares: np.ndarray) -> pd.DataFrame:
+    num, slots = drawn.shape
+    return pd.DataFrame(
         {
-            "slate": np.repeat(np.arange(1, len(drawn) + 1), slots), "slot": np.tile(np.arange(1, slots + 1), len(drawn)),
+            "context": context, "slate": np.repeat(np.arange(1, num + 1), slots), "slot": np.tile(np.arange(1, slots + 1), num),
             "creative": np.array(account.names, object)[drawn.ravel()],
-            "propensity": shares[np.tile(np.arange(slots), len(drawn)), drawn.ravel()],
+            "propensity": shares[np.tile(np.arange(slots), num), drawn.ravel()],
         }
     )  # fmt: skip
+
+
+def _say_slates(account: Account, context: str, model: SlateModel, drawn: np.ndarray, shares: np.ndarray) -> list[str]:
     expected = np.array([model.click_chances(one).sum() for one in drawn])
-    lines = (
-        f"a slate of {slots} is clicked in {expected.mean():.2%} of views, by the model; {len(drawn):,} slates show "
-        f"{len(np.unique(drawn)):,} of {len(account.names):,} creatives, none twice in a slate",
-        f'first place: "{account.names[int(shares[0].argmax())][:60]}" in {shares[0].max():.0%} of slates',
-    )
-    return Plan(rows=table, slates=ready, lines=lines, warnings=tuple(warnings))
+    where = f"{context}: " if context else ""
+    return [
+        f"{where}a slate of {len(shares)} is clicked in {expected.mean():.2%} of views, by the model; {len(drawn):,} slates "
+        f"show {len(np.unique(drawn)):,} of {len(account.names):,} creatives, none twice in a slate",
+        f'{where}first place: "{account.names[int(shares[0].argmax())][:60]}" in {shares[0].max():.0%} of slates',
+    ]
 
 
 def _place_rates(model: SlateModel, slots: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

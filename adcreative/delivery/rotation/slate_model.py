@@ -85,11 +85,15 @@ class SlateModel:
         return chances
 
 
-def fit_slate_model(slates: Slates, groups: np.ndarray | None = None, *, has_no_click: bool = True) -> SlateModel:
+def fit_slate_model(
+    slates: Slates, groups: np.ndarray | None = None, *, has_no_click: bool = True, prior: SlateModel | None = None
+) -> SlateModel:
     """Fit attractions to slates.
 
     Args:
         groups: [N] int, the family of each creative; one family when None.
+        prior: what the slates of other contexts say: attractions then lie around its own instead of their family's, with
+            a spread that is fitted.
         has_no_click: False leaves "no click" out and slates without a click with it: then levels are not known, only the order.
     Raises:
         TrainingError: fewer than 20 clicks.
@@ -101,24 +105,27 @@ def fit_slate_model(slates: Slates, groups: np.ndarray | None = None, *, has_no_
     fit = _Fit(slates, has_no_click)
     num_groups = int(groups.max()) + 1
     mean, spread, values = np.zeros(num_groups), FIRST_SPREAD, fit.start()
+    known = np.zeros(slates.num_items) if prior is None else prior.spread**2
     for _ in range(ROUNDS):
-        values = fit.optimise(values, mean[groups], spread)
+        centre = mean[groups] if prior is None else prior.attraction
+        values = fit.optimise(values, centre, np.sqrt(spread**2 + known))
         attraction = values[: slates.num_items]
-        variance = 1 / (fit.curvature(values) + 1 / spread**2)
+        variance = 1 / (fit.curvature(values) + 1 / (spread**2 + known))
         seen = np.bincount(slates.item, minlength=slates.num_items) > 0
         weight = np.bincount(groups[seen], minlength=num_groups)
         total = np.bincount(groups[seen], attraction[seen], num_groups)
         mean = total / (weight + spread**2 / GROUP_SPREAD**2)
-        away = (attraction - mean[groups])[seen] ** 2 + variance[seen]
-        spread = float(max(np.sqrt(away.mean()), MIN_SPREAD))
+        centre = mean[groups] if prior is None else prior.attraction
+        away = (attraction - centre)[seen] ** 2 + variance[seen] - known[seen]
+        spread = float(max(np.sqrt(max(away.mean(), 0.0)), MIN_SPREAD))
     mean_variance = spread**2 / (weight + spread**2 / GROUP_SPREAD**2)
-    attraction = np.where(seen, attraction, mean[groups])
-    doubt = np.where(seen, variance, spread**2 + mean_variance[groups])
+    attraction = np.where(seen, attraction, centre)
+    doubt = np.where(seen, variance, spread**2 + (mean_variance[groups] if prior is None else known))
     no_click, position = fit.unpack(values)[1:]
-    known = np.full(len(no_click), np.nan)
-    known[np.unique(slates.lengths)] = no_click[np.unique(slates.lengths)]
+    by_length = np.full(len(no_click), np.nan)
+    by_length[np.unique(slates.lengths)] = no_click[np.unique(slates.lengths)]
     return SlateModel(
-        attraction=attraction, spread=np.sqrt(doubt), no_click=known, position=position, group_mean=mean, item_spread=spread
+        attraction=attraction, spread=np.sqrt(doubt), no_click=by_length, position=position, group_mean=mean, item_spread=spread
     )  # fmt: skip
 
 
@@ -159,7 +166,7 @@ class _Fit:
         total = np.bincount(self.which, appeal) + nothing
         return appeal / total[self.which], nothing / total, np.log(total)
 
-    def optimise(self, values: np.ndarray, prior_mean: np.ndarray, spread: float) -> np.ndarray:
+    def optimise(self, values: np.ndarray, prior_mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
         middle = self.start()[self.num_items]
 
         def loss(now: np.ndarray) -> tuple[float, np.ndarray]:
@@ -168,8 +175,8 @@ class _Fit:
             won = float((attraction[self.item] + position[self.position])[self.chosen].sum())
             won += float(no_click[self.length][~self.clicked].sum()) if self.has_no_click else 0.0
             away = (attraction - prior_mean, no_click - middle, position)
-            widths = (spread, NO_CLICK_SPREAD, POSITION_SPREAD)
-            penalty = sum(float((one**2).sum()) / (2 * width**2) for one, width in zip(away, widths, strict=True))
+            widths = (spread, np.array(NO_CLICK_SPREAD), np.array(POSITION_SPREAD))
+            penalty = sum(float(((one / width) ** 2).sum()) / 2 for one, width in zip(away, widths, strict=True))
             missed = self.chosen - rows
             pulls = [one / width**2 for one, width in zip(away, widths, strict=True)]
             pulls[0] = pulls[0] - np.bincount(self.item, missed, self.num_items)

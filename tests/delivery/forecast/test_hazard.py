@@ -16,6 +16,7 @@ from adcreative.delivery.forecast.hazard import (
     interpolate_survival,
     interval_targets,
 )
+from adcreative.delivery.forecast.wear_out import _folds, choose_method
 from adcreative.metrics.survival import concordance
 
 
@@ -125,6 +126,30 @@ def test_an_interval_in_which_an_ad_was_cut_off_counts_in_no_term() -> None:
 def test_survival_between_edges_follows_constant_hazards() -> None:
     curve = interpolate_survival(np.array([[0.5, 0.2]]), np.array([0.0, 1.0, 3.0]), np.array([0.0, 0.5, 1.0, 2.0, 3.0, 5.0]))
     assert curve[0] == pytest.approx([1, 0.5**0.5, 0.5, 0.5 * 0.8**0.5, 0.4, 0.32])
+
+
+@pytest.mark.parametrize(
+    ("merit", "method"),
+    [
+        ({"cox": 0.70, "forest": 0.69, "two-term hazard": 0.69}, "cox"),
+        ({"cox": 0.70, "forest": 0.705, "two-term hazard": 0.705}, "cox"),  # no clear gain: the simplest
+        ({"cox": 0.66, "forest": 0.70, "two-term hazard": 0.705}, "forest"),
+        ({"cox": 0.66, "forest": 0.68, "two-term hazard": 0.72}, "two-term hazard"),
+        ({"cox": 0.49, "forest": 0.5, "two-term hazard": 0.48}, "kaplan-meier"),
+    ],
+)
+def test_a_model_that_loses_is_not_used(merit: dict[str, float], method: str) -> None:
+    figures: dict[str, dict[str, float | None]] = {
+        name: {"short": value + 0.1, "long": value - 0.1, "all": 0.9} for name, value in merit.items()
+    }
+    assert choose_method({"kaplan-meier": {"short": 0.5, "long": 0.5, "all": 0.5}, **figures}) == method
+
+
+def test_folds_keep_families_together() -> None:
+    groups = np.repeat(np.arange(40), 5)
+    folds = _folds(groups, seed=3)
+    assert sorted(np.concatenate(folds)) == list(range(200))
+    assert all(not set(groups[fold]) & set(np.delete(groups, fold)) for fold in folds)
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
