@@ -20,6 +20,10 @@ def silent(stage: str, done: int, total: int) -> None:
     """Ignore progress: the default of every verb."""
 
 
+def uncounted(done: int, total: int) -> None:
+    """Ignore the count of a stage: the default of every trainer."""
+
+
 def never() -> bool:
     """Never ask to stop: the default of every verb."""
     return False

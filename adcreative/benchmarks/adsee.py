@@ -14,7 +14,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +39,7 @@ from adcreative.features.builder import FeatureBuilder
 from adcreative.features.outcomes import count_outcomes
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 from adcreative.metrics.ranking import ndcg, spearman_correlation
+from adcreative.progress import Count, ShouldStop
 
 METRICS = ("mae", "mape", "ndcg_at_10", "ndcg_at_50", "spearman", "kendall")
 FRACTIONS = (0.6, 0.15, 0.25)
@@ -120,8 +121,8 @@ def compare_inputs(
     seeds: Sequence[int],
     variants: Sequence[Variant] = VARIANTS,
     training: TrainingConfig = TRAINING,
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: Count | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> list[dict[str, Any]]:
     """Fit and measure every variant; return one line each.
 

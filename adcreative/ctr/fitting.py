@@ -6,7 +6,7 @@ fits rates and intervals; test only measures. Every refusal comes before anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,13 +31,12 @@ from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, Feat
 from adcreative.features.builder import FeatureBuilder
 from adcreative.features.outcomes import Counts, count_outcomes
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
+from adcreative.progress import Count, ShouldStop
 
 ENOUGH_GROUPS = 200
 MIN_CHANGE_ROWS = 40
 NUM_FOLDS = 4
 EMBEDDINGS = {"picture": "image", "words": "text"}
-Progress = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def fit_predictor(
     seed: int,
     provenance: Mapping[str, str] | None = None,
     start: Predictor | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Predictor:
     """Fit a predictor.

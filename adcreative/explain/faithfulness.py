@@ -8,7 +8,7 @@ themselves that are compared. Intervals (95 %) draw whole creatives. Loads no to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.progress import Count, uncounted
 
 if TYPE_CHECKING:
     from adcreative.ctr.predictor import Predictor
@@ -30,15 +31,9 @@ NUM_BOOTSTRAP = 2000
 PROMISED = 0.8
 LEAVE_ONE_OUT, GRADIENTS, OCCLUSION = "words, leave-one-out", "words, integrated gradients", "picture, occlusion"
 
-Tell = Callable[[int, int], None]
-
-
-def _silent(done: int, total: int) -> None:
-    """Progress sink for callers that want none."""
-
 
 def judge_words(
-    creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Tell = _silent
+    creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Count = uncounted
 ) -> dict[str, dict[str, float]]:
     """Return method -> figures of `summarise_wins`, for the headlines of creatives; those under MIN_WORDS words are left out.
 
@@ -76,7 +71,7 @@ def judge_words(
 
 
 def judge_heat(
-    creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Tell = _silent
+    creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Count = uncounted
 ) -> dict[str, dict[str, float]]:
     """Return the figures of `summarise_wins` for the heat maps of creatives with a picture that can be read."""
     from adcreative.catalog.images import picture

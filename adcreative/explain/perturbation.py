@@ -16,6 +16,7 @@ from PIL import Image
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.progress import Count, uncounted
 
 WORD_FIELDS = ("headline", "primary_text", "description")
 MAX_WORDS = 80
@@ -27,7 +28,6 @@ MAX_SIDE_PX = 768
 
 Extract = Callable[[Sequence[Creative]], Sequence[CreativeFeatures | CreativeError]]
 Score = Callable[[Sequence[Creative], Sequence[CreativeFeatures]], np.ndarray]
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def read_words(creatives: Sequence[Creative], features: CreativeFeatures, extrac
 
 
 def map_heat(
-    creative: Creative, image_u8: np.ndarray, extract: Extract, score: Score, *, progress: Tell = lambda done, total: None
+    creative: Creative, image_u8: np.ndarray, extract: Extract, score: Score, *, progress: Count = uncounted
 ) -> np.ndarray:
     """Map what each region of a picture adds, by occlusion.
 
@@ -111,7 +111,7 @@ def occlusion_drops(
     extract: Extract,
     score: Score,
     *,
-    progress: Tell = lambda done, total: None,
+    progress: Count = uncounted,
 ) -> np.ndarray:
     """Return [N] log-odds that each region, a list of cells (row, column), adds: those of the picture minus those without.
 

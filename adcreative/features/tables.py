@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.tables import failed_creative
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
-from adcreative.progress import Progress, ShouldStop
+from adcreative.progress import Count, Progress, ShouldStop
 
 CHUNK = 32
 
@@ -68,7 +68,7 @@ def extract_features(
 
 
 def iter_features(
-    extractor: Extractor, creatives: Iterable[Creative], total: int, tell: Callable[[int, int], None], should_stop: ShouldStop
+    extractor: Extractor, creatives: Iterable[Creative], total: int, tell: Count, should_stop: ShouldStop
 ) -> Iterator[tuple[Creative, Any]]:
     """Yield each creative with its features, or with the CreativeError that says why there are none; until told to stop.
 

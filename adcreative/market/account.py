@@ -12,7 +12,6 @@ New ads start every day; ads are stopped early when they do badly and late when 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,6 +26,7 @@ from adcreative.creative import Creative
 from adcreative.market.folder import save_picture, write_metadata
 from adcreative.market.launch import CONTEXTS, TRAITS, LaunchWorld, rotate_cyclically
 from adcreative.market.simulator import Market
+from adcreative.progress import Count, uncounted
 
 FIRST_DAY = date(2026, 1, 5)
 NUM_DAYS, VIEWS_A_DAY, SLATE = 60, 900, 4
@@ -58,10 +58,8 @@ At the weekend we hiked in the hills; light shoes and a rain jacket were all we 
 online.
 """
 
-Progress = Callable[[int, int], None]
 
-
-def write_account(market: Market, out: Path, num: int, seed: int, *, progress: Progress = lambda done, total: None) -> Path:
+def write_account(market: Market, out: Path, num: int, seed: int, *, progress: Count = uncounted) -> Path:
     """Write an account of `num` creatives into `out`/account and its truth to `out`/account-truth.json; return the account.
 
     Raises:

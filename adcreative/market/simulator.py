@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from adcreative.market.plans import AdPlan, draw_plans
 from adcreative.market.rendering import render_ad
 from adcreative.market.showcase import plan_showcase
 from adcreative.market.truth import AdContext, PlantedTruth, rate
+from adcreative.progress import Count, uncounted
 
 DEFAULT_SCALE = 0.5
 SMALLEST_SCALE, LARGEST_SCALE = 0.3, 2.0
@@ -28,12 +29,6 @@ MEDIAN_IMPRESSIONS, IMPRESSION_SPREAD = 4_000, 0.9
 CREATIVE_NOISE = 0.08
 _CHUNK = 32
 _MAX_REMEMBERED = 50_000
-
-Progress = Callable[[int, int], None]
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Progress sink for callers that want none."""
 
 
 class Market:
@@ -87,13 +82,13 @@ class Market:
         )
 
     def make_creatives(
-        self, num: int, seed: int, *, results: bool = True, scale: float = DEFAULT_SCALE, progress: Progress = _silent
+        self, num: int, seed: int, *, results: bool = True, scale: float = DEFAULT_SCALE, progress: Count = uncounted
     ) -> list[Creative]:
         """Make creatives with pictures in memory (about 1 MB each at scale 0.5); `iter_creatives` keeps none."""
         return list(self.iter_creatives(num, seed, results=results, scale=scale, progress=progress))
 
     def iter_creatives(
-        self, num: int, seed: int, *, results: bool = True, scale: float = DEFAULT_SCALE, progress: Progress = _silent
+        self, num: int, seed: int, *, results: bool = True, scale: float = DEFAULT_SCALE, progress: Count = uncounted
     ) -> Iterator[Creative]:
         """Make creatives one by one, account by account and in date order within each.
 
@@ -113,7 +108,7 @@ class Market:
 
     def write_folder(
         self, out_dir: Path, num: int, seed: int, *, truth_path: Path | None = None, scale: float = DEFAULT_SCALE,
-        progress: Progress = _silent,
+        progress: Count = uncounted,
     ) -> Path:  # fmt: skip
         """Write pictures and metadata.csv into `out_dir`, and the truth outside it; results are drawn from the files' pixels.
 
@@ -129,7 +124,7 @@ class Market:
 
     def write_account(
         self, account_dir: Path, out_dir: Path, num: int, num_earlier: int, seed: int, *, truth_path: Path | None = None,
-        progress: Progress = _silent,
+        progress: Count = uncounted,
     ) -> Path:  # fmt: skip
         """Write an account's `num_earlier` ads with their results into `account_dir`, and `num` new ones into `out_dir`.
 
@@ -148,7 +143,7 @@ class Market:
         return self._write(out_dir, self._render(new), total, seed + 1, truth_path, progress, done=len(earlier))
 
     def _write(
-        self, out_dir: Path, drafts: Iterator[Creative], num: int, seed: int, truth_path: Path | None, progress: Progress,
+        self, out_dir: Path, drafts: Iterator[Creative], num: int, seed: int, truth_path: Path | None, progress: Count,
         done: int = 0,
     ) -> Path:  # fmt: skip
         """Write creatives as a folder, their results drawn from the files' pixels, and their truth outside it."""

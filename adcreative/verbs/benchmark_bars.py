@@ -78,7 +78,9 @@ def benchmark_bars(
     outputs, environment, choices = tuple(out / name for name in BOARDS), (out / ENVIRONMENT,), (out / CHOICES,)
     sources = tuple(folder / name for name in dataset.file_names)
     check_outputs((*outputs, *environment, *choices), sources, restart=restart)
+    progress("checking the files", 0, 1)  # by their md5, which takes a while for large ones
     check_files(dataset, folder)
+    progress("checking the files", 1, 1)
     with own_outputs(environment, sources, restart=restart):
         write_atomically(environment[0], dump_json(_describe_machine(dataset.id), indent=1).encode())
     job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and engine == "local" else silent)

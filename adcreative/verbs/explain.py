@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from adcreative.creative import Creative
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CreativeError
 from adcreative.features.word_readings import find_reader
-from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.progress import Count, Progress, ShouldStop, never, silent, uncounted
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.score_table import check_base_rate, move_rate
 
@@ -113,7 +113,7 @@ def explain_rate(
     extractor: FeatureExtractor,
     predictor: ClickModel,
     history: AccountHistory | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Count = uncounted,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
     from adcreative.explain.neighbours import nearest_known

@@ -65,12 +65,13 @@ def follow(plan: Plan, apply: Apply, progress: Progress) -> list[dict[str, Any]]
     if not _train(repeats, plan.out, apply, progress, "repeating with other seeds"):
         return None
     rows = []
+    progress("reading the test rows", 0, len(chosen))
     for number, (line, trial) in enumerate(chosen.items()):
-        progress("reading the test rows", number, len(chosen))
         runs = [with_seed(trial, seed) for seed in plan.seeds]
         usable = [run for run in runs if "failed" not in (read_result(plan.out, run) or {"failed": ""})]
         figures = [measure_test(run, plan.dataset, plan.folder, plan.out) for run in usable]
         rows.append(_row(plan, line, trial, usable, figures))
+        progress("reading the test rows", number + 1, len(chosen))
     for trial in plan.trials:
         if not (trial_dir(plan.out, trial) / TEST).exists():
             shutil.rmtree(trial_dir(plan.out, trial) / MODEL, ignore_errors=True)

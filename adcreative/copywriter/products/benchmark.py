@@ -7,7 +7,7 @@ fluent, and wrong. The rates come with a bootstrap over families, since products
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from adcreative.copywriter.products.describer import ProductDescriber
 from adcreative.copywriter.products.families import draw_products, family_names, shop_lexicon
 from adcreative.copywriter.products.product import Product, read_product_facts
 from adcreative.copywriter.products.sentences import TemplateDescriptions
+from adcreative.progress import Count
 
 _RESAMPLES = 2000
 
@@ -39,7 +40,7 @@ class Rates:
 
 
 def measure_describer(
-    describer: ProductDescriber, *, num_per_family: int = 3, seed: int = 1, tell: Callable[[int, int], None] | None = None
+    describer: ProductDescriber, *, num_per_family: int = 3, seed: int = 1, tell: Count | None = None
 ) -> tuple[list[Rates], list[tuple[Product, str]]]:
     """Describe products of the held-out families; return the rates of each way of writing, and the delivered texts."""
     lexicon = shop_lexicon()

@@ -11,7 +11,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
 from adcreative.ctr.account.model import AccountModel
-from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Progress, ShouldStop, Watch, fit_parts
+from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
 from adcreative.ctr.account.table import AccountTable, find_group_column, number_groups, read_table, read_text
 from adcreative.ctr.account.word_effects import measure_word_effects
 from adcreative.ctr.config import PredictorConfig
@@ -22,6 +22,7 @@ from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.language import detect_language
 from adcreative.errors import TrainingError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.progress import Count, ShouldStop
 
 SEED_STEP = 1000  # between the seeds of predictor, judge and auditor
 
@@ -34,7 +35,7 @@ def fit_account(
     config: PredictorConfig | None = None,
     shipped: Sequence[Predictor | None] = (None, None, None),
     provenance: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     should_stop: ShouldStop | None = None,
 ) -> tuple[AccountModel, AccountModel, AccountModel]:
     """Fit predictor, judge and auditor of an account.

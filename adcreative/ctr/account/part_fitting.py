@@ -6,7 +6,7 @@ with weights that the other folds decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from adcreative.ctr.account.table import AccountTable
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.errors import TrainingError
 from adcreative.features.outcomes import fold
+from adcreative.progress import Count, ShouldStop
 
 NUM_FOLDS = 5
 MIN_WEIGHT = 0.01
@@ -33,8 +34,6 @@ PRIOR_GROUPS = 20  # towards no shift: the level of a few groups is luck
 KEPT_SHARE = 2 / 3  # of the groups that judge and auditor each learn from
 # what is blanked, one after the other, to see what words, faces and picture add: the channels of `ctr.changes`
 VERSIONS: tuple[tuple[str, ...], ...] = ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
-Progress = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Watch:
     """Counts fitted members, tells the progress, and stops when asked to."""
 
     total: int
-    progress: Progress | None
+    progress: Count | None
     should_stop: ShouldStop | None
     done: int = 0
 

@@ -5,7 +5,7 @@ Knows logits and counts; nothing of files, calibration or features' meaning. The
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,19 +18,18 @@ from adcreative.ctr.training.losses import total_loss
 from adcreative.errors import TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality_mask
 from adcreative.features.outcomes import Counts
+from adcreative.progress import Count, ShouldStop
 
 HANDFUL = 16
 # names of parameters that read wide embeddings
 READS_INPUTS = ("inputs.fields.projections.", "inputs.views.", "inputs.dense.projections.", "wide.weights.")
-EpochProgress = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Callbacks:
     """Who looks on: progress is told (epochs done, most epochs) after each epoch, should_stop is asked before each batch."""
 
-    progress: EpochProgress | None = None
+    progress: Count | None = None
     should_stop: ShouldStop | None = None
 
 

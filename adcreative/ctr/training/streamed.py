@@ -28,11 +28,11 @@ from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
 from adcreative.metrics.impressions import measure_impressions
+from adcreative.progress import Count, ShouldStop
 
 SEED = 20242025
 VALID_BATCH = 1024
 Log = Callable[[str], None]
-Progress = Callable[[int, int], None]
 
 
 class Rows(Protocol):
@@ -183,12 +183,12 @@ class StreamedTraining:
         }  # fmt: skip
         num_processes, precision = self.accelerator.num_processes, self.accelerator.mixed_precision
         self.log(f"{job.name}: {num_processes} processes, {self.device}, precision {precision}")
-        self._progress: Progress | None = None
-        self._should_stop: Callable[[], bool] | None = None
+        self._progress: Count | None = None
+        self._should_stop: ShouldStop | None = None
         self._resume()
 
     def fit(
-        self, *, max_steps: int | None = None, progress: Progress | None = None, should_stop: Callable[[], bool] | None = None
+        self, *, max_steps: int | None = None, progress: Count | None = None, should_stop: ShouldStop | None = None
     ) -> dict[str, Any] | None:
         """Train to the end, save the best weights, and return the line of the table; None when it was stopped before.
 

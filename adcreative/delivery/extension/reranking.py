@@ -10,7 +10,6 @@ Source: Volkovs et al. 2018 (hard negatives, features). Differs: lightgbm's lamb
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from scipy.sparse import csr_matrix
 
 from adcreative.delivery.extension.retrieval import SCORES, Library, Retriever, blend_scores
 from adcreative.errors import ConfigError
+from adcreative.progress import Count, uncounted
 
 NUM_CANDIDATES, NUM_EACH = 400, 30
 NEGATIVES_EACH = 4  # for each positive
@@ -101,7 +101,7 @@ def hide_items(members: csr_matrix, titles: csr_matrix, *, rng: np.random.Genera
 
 def fit_extender(
     library: Library, titles: csr_matrix, *, seed: int = 0, use_ranker: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Count = uncounted,
 ) -> Extender:  # fmt: skip
     """Fit stage one to all sets, and stage two to sets that the stage one it saw did not know.
 

@@ -15,7 +15,6 @@ exact weight are ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.metrics.survival import survival_of_hazards
+from adcreative.progress import Count, uncounted
 
 SHORT_EDGES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 LONG_EDGES = (10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0)
@@ -132,7 +132,7 @@ def interpolate_survival(hazards: np.ndarray, edges: np.ndarray, times: np.ndarr
 
 def fit_two_term(
     features: np.ndarray, durations: np.ndarray, ended: np.ndarray, weights: np.ndarray, *, seed: int,
-    config: HazardConfig | None = None, progress: Callable[[int, int], None] = lambda done, total: None,
+    config: HazardConfig | None = None, progress: Count = uncounted,
 ) -> TwoTermHazard:  # fmt: skip
     """Fit the two hazards; each member stops when a sixth of the ads, which it does not learn from, says so.
 

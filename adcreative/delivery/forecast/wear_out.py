@@ -18,7 +18,7 @@ from adcreative.delivery.forecast.hazard import TwoTermHazard, click_rate_weight
 from adcreative.delivery.forecast.lifetimes import Lifetimes
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.survival import concordance, kaplan_meier
-from adcreative.progress import Count
+from adcreative.progress import Count, uncounted
 
 SHORT_DAYS = 10.0
 MIN_ADS, MIN_ENDED, MIN_LENGTHS = 80, 40, 5
@@ -80,7 +80,7 @@ class WearOut:
 
 def fit_wear_out(
     lives: Lifetimes, features: np.ndarray, groups: np.ndarray, *, seed: int,
-    progress: Count = lambda done, total: None,
+    progress: Count = uncounted,
 ) -> WearOut:  # fmt: skip
     """Fit and compare all models.
 

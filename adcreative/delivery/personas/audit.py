@@ -13,7 +13,6 @@ No torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +27,7 @@ from adcreative.delivery.personas.model import (
     person_aucs,
 )
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.progress import Count, uncounted
 
 NUM_FOLDS = 5
 SMALL = 300  # people; below it the evidence is called small
@@ -62,9 +62,7 @@ class Audit:
         return self.new_people.low > max(self.without_profiles.value, self.shuffled_profiles.value)
 
 
-def audit_personas(
-    responses: Responses, *, seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Audit:
+def audit_personas(responses: Responses, *, seed: int = 0, progress: Count = uncounted) -> Audit:
     """Measure what profiles are worth, on people and ads that the model has not seen.
 
     Raises:

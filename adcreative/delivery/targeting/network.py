@@ -13,7 +13,6 @@ DistilBERT, so that 10^6 labels are encoded on a CPU; a dense part for pictures,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +27,7 @@ from adcreative.delivery.targeting.batches import (
     draw_positives,
     positive_mask,
 )
+from adcreative.progress import Count, ShouldStop, never, uncounted
 
 NUM_HARDEST, TEMPERATURE, MARGIN = 10, 0.1, 0.3
 LABEL_MARGIN, NUM_LABEL_NEGATIVES = 0.2, 5
@@ -116,7 +116,7 @@ def hard_negative_loss(
 
 def train_encoder(
     points: Inputs, labels: Inputs, truth: csr_matrix, config: TargetingConfig, *, seed: int, is_clustered: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None, should_stop: Callable[[], bool] = lambda: False,
+    progress: Count = uncounted, should_stop: ShouldStop = never,
 ) -> TargetEncoder:  # fmt: skip
     """Train the shared encoder.
 
@@ -147,7 +147,7 @@ def train_encoder(
 
 def tune_labels(
     vectors: np.ndarray, label_vectors: np.ndarray, truth: csr_matrix, config: TargetingConfig, *, seed: int,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: ShouldStop = never,
 ) -> np.ndarray:  # fmt: skip
     """Return [L, D] unit vectors of labels tuned to the points that have them; the encoder's vectors [N, D] stay as they
     are."""

@@ -10,7 +10,6 @@ Floors first: where a floor is as good, it is what is used. Without known pairs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from adcreative.delivery.targeting.features import weigh_grams
 from adcreative.delivery.targeting.index import LabelIndex
 from adcreative.delivery.targeting.network import Inputs, TargetEncoder, TargetingConfig, train_encoder, tune_labels
 from adcreative.metrics.labels import inverse_propensities, precision_at, propensity_scored_precision
+from adcreative.progress import Count, ShouldStop, never, uncounted
 
 METHODS = ("popular", "words", "neighbours", "encoder")
 MIN_POINTS = 40  # creatives with known labels, to train and measure
@@ -28,8 +28,6 @@ HELD_OUT_PART = 5
 ROWS = 256
 MIN_GAIN = 0.005  # by which the encoder must beat the best floor
 SEARCH_DEPTH = 50
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +49,8 @@ class Ranking:
 
 def rank_labels(
     points: Inputs, labels: Inputs, names: list[str], truth: csr_matrix, *, num: int, seed: int,
-    progress: Progress = lambda done, total: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    progress: Count = uncounted,
+    should_stop: ShouldStop = never,
 ) -> Ranking:  # fmt: skip
     """Rank the labels for every creative by the method that is best on left-out creatives.
 
@@ -96,7 +94,7 @@ def rank_labels(
 
 def _train(
     points: Inputs, labels: Inputs, names: list[str], truth: csr_matrix, config: TargetingConfig, seed: int,
-    progress: Progress, should_stop: Callable[[], bool],
+    progress: Count, should_stop: ShouldStop,
 ) -> tuple[TargetEncoder, LabelIndex]:  # fmt: skip
     encoder = train_encoder(points, labels, truth, config, seed=seed, progress=progress, should_stop=should_stop)
     encoded = encoder.encode(labels)

@@ -47,7 +47,14 @@ def test_test_rows_are_read_after_the_choice_is_written_and_once_for_each_model(
 
     monkeypatch.setattr(trials, "open_test", spy)
     monkeypatch.setattr(trials.LogFile, "tables", watch)
-    first = run(frozen, out)
+    told: list[tuple[str, int, int]] = []
+    first = run(frozen, out, progress=lambda *step: told.append(step))
+    starts = {"checking the files": 0, "trying settings": 0, "reading the test rows": 0}
+    starts["repeating with other seeds"] = 3  # what was chosen ran with the first seed
+    for stage, start in starts.items():
+        steps = [(done, total) for name, done, total in told if name == stage]
+        assert steps[0][0] == start
+        assert steps[-1][0] == steps[-1][1]
     assert len(opened) == 6  # three lines, two seeds
     assert "train.parquet" not in seen[seen.index("test.parquet") :]  # nothing is trained after
     assert seen.count("test.parquet") == 6
