@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import types
 import typing
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 from adcreative.errors import ConfigError
 
 ConfigT = TypeVar("ConfigT")
+MAX_YAML_NESTING, MAX_YAML_VALUES = 50, 1_000_000
 _TYPE_WORDS = {
     str: "text",
     int: "a whole number",
@@ -122,6 +124,40 @@ def _read_toml(path: Path, section: str) -> dict[str, Any]:
         if not isinstance(values, dict):
             raise ConfigError(f'{path}: "{section}" must be a table ([{section}]), got {values!r}.')
     return typing.cast(dict[str, Any], values)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML of others: plain values only, in time and memory that grow with the length of the text.
+
+    Raises:
+        ValueError: it is no YAML, has brackets in more than MAX_YAML_NESTING levels, or its aliases (*name) repeat so much that
+            it would have more than MAX_YAML_VALUES values, or itself as a part.
+    """
+    import yaml
+
+    depth = 0
+    for letter in text:
+        depth = depth + (letter in "[{") - (letter in "]}" and depth > 0)
+        if depth > MAX_YAML_NESTING:  # the parser's time grows with the square of it
+            raise ValueError(f"brackets are nested more than {MAX_YAML_NESTING} deep")
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    if _count_values(found, {}) > MAX_YAML_VALUES:
+        raise ValueError(f"its aliases repeat parts until there are more than {MAX_YAML_VALUES:,} values")
+    return found
+
+
+def _count_values(value: Any, known: dict[int, float]) -> float:
+    """Return how many values a parsed document has when aliases are written out; infinity for one that holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf  # met again below: it is a part of itself
+        parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_count_values(part, known) for part in parts)
+    return known[id(value)]
 
 
 def _set_nested(values: dict[str, Any], key: str, value: Any) -> None:

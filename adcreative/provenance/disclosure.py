@@ -16,9 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from adcreative.config import did_you_mean
+from adcreative.config import did_you_mean, parse_yaml
 from adcreative.creative import SYNTHETIC_PERSON, Edit, split_consent_ids
 from adcreative.provenance.errors import ProvenanceError
 
@@ -160,8 +158,8 @@ def _read_packs(texts: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     packs = {}
     for name, text in texts:
         try:
-            pack = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            pack = parse_yaml(text)
+        except ValueError as error:
             raise ProvenanceError(f"{name} is not valid YAML: {' '.join(str(error).split())}. Correct that line.") from error
         if not isinstance(pack, dict) or not {"market", "name", "rules"} <= set(pack):
             raise ProvenanceError(f"{name} must have market, name and rules.")

@@ -36,19 +36,10 @@ class BarsSummary:
 
 
 def benchmark_bars(
-    data: str,
-    out: Path,
-    *,
-    files: Path | None = None,
-    networks: Sequence[str] = (),
-    grid: str = "small",
-    num_seeds: int = 3,
-    workers: int | None = None,
-    engine: str = "local",
-    restart: bool = False,
-    progress: Progress = silent,
+    data: str, out: Path, *, files: Path | None = None, networks: Sequence[str] = (), grid: str = "small", num_seeds: int = 3,
+    workers: int | None = None, engine: str = "local", restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> BarsSummary:
+) -> BarsSummary:  # fmt: skip
     """Compare networks on a frozen impression log; write board.html, board.md, board.csv and board.json into `out`.
 
     See `benchmarks.bars.protocol`. Finished trials are never trained again: they lie in `out`/trials under a hash of their
@@ -78,9 +69,8 @@ def benchmark_bars(
     outputs, environment, choices = tuple(out / name for name in BOARDS), (out / ENVIRONMENT,), (out / CHOICES,)
     sources = tuple(folder / name for name in dataset.file_names)
     check_outputs((*outputs, *environment, *choices), sources, restart=restart)
-    progress("checking the files", 0, 1)  # by their md5, which takes a while for large ones
+    progress("checking the files", 0, 1)  # by their md5
     check_files(dataset, folder)
-    progress("checking the files", 1, 1)
     with own_outputs(environment, sources, restart=restart):
         write_atomically(environment[0], dump_json(_describe_machine(dataset.id), indent=1).encode())
     job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and engine == "local" else silent)

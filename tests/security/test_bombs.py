@@ -10,15 +10,21 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from adcreative.benchmarks.bars.grid import read_grid
 from adcreative.catalog import read_catalog
+from adcreative.catalog.formats.fuxictr import read_fuxictr_schema
 from adcreative.catalog.images import decode_image
-from adcreative.errors import CatalogError, CreativeError
+from adcreative.config import parse_yaml
+from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.provenance.disclosure import disclosures
+from adcreative.provenance.errors import ProvenanceError
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +136,46 @@ def test_a_giant_cell_costs_its_row_only(tmp_path: Path, name: str, content: str
     assert "fine ad" in {creative.headline for creative in catalog.creatives}
     assert all(len(failure.problem) < 1_000 for failure in catalog.failures)
     assert len(catalog.failures) == 1 or (name == "line.csv" and not catalog.failures)
+
+
+def nest(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+def laugh(levels: int) -> str:
+    """Return a short document whose aliases stand for 9 to the power of `levels` values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]" for n in range(1, levels)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (nest(200_000), "brackets are nested more than 50 deep"),
+        ("rules: " + "[{a: " * 60, "brackets are nested more than 50 deep"),
+        (laugh(9), "its aliases repeat parts until there are more than 1,000,000 values"),
+        ("a: &a [*a]", "its aliases repeat parts until there are more than 1,000,000 values"),
+        ("a: [1", "expected ',' or ']'"),
+    ],
+)
+def test_a_yaml_bomb_is_one_sentence_in_time(text: str, problem: str, tmp_path: Path) -> None:
+    """Before, 200,000 brackets took minutes, and a rule whose condition is an alias was written out whole."""
+    (tmp_path / "rules.yaml").write_text(f"market: eu\nname: EU\n{text}\n")
+    (tmp_path / "grid.yaml").write_text(text)
+    started_s = time.monotonic()
+    with pytest.raises(ValueError, match=problem.replace("[", r"\[").replace("]", r"\]")):
+        parse_yaml(text)
+    with pytest.raises(ProvenanceError, match=r"\.yaml is not valid YAML: "):
+        disclosures(["all"], [{"face": 0}], date(2026, 11, 24), rules_dir=tmp_path)
+    for read in (read_grid, lambda name: read_fuxictr_schema(Path(name))):
+        with pytest.raises(ConfigError, match=r"cannot be read"):
+            read(str(tmp_path / "grid.yaml"))
+    assert time.monotonic() - started_s < 5
+
+
+def test_yaml_with_a_few_aliases_is_read() -> None:
+    assert parse_yaml("base: &base {x: [1, 2]}\na: {<<: *base, y: 3}\nb: *base\n")["a"] == {"x": [1, 2], "y": 3}
 
 
 def test_a_cached_entry_with_a_pickle_is_not_read(tmp_path: Path) -> None:

@@ -21,10 +21,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from adcreative.artifacts import dump_json
-from adcreative.config import build_config, config_as_dict, did_you_mean
+from adcreative.config import build_config, config_as_dict, did_you_mean, parse_yaml
 from adcreative.ctr.networks.registry import NETWORKS, find_network
 from adcreative.ctr.training.log_training import OF_LOGS, InputsConfig, Settings
 from adcreative.ctr.training.streamed import TrainConfig
@@ -76,8 +74,8 @@ def read_grid(name: str) -> dict[str, Any]:
         raise ConfigError(f'no grid "{name}", and no YAML file. {did_you_mean(name, known)}')
     path = known.get(name, Path(name))
     try:
-        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        grid = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path} cannot be read as YAML ({' '.join(str(error).split())}); check the path and the file"
         ) from error

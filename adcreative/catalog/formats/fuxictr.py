@@ -15,10 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from adcreative.catalog.log_schema import LogSchema
-from adcreative.config import did_you_mean
+from adcreative.config import did_you_mean, parse_yaml
 from adcreative.errors import ConfigError
 
 TYPES = ("categorical", "numeric", "sequence", "meta", "embedding")
@@ -37,8 +35,8 @@ def read_fuxictr_schema(path: Path, dataset: str = "") -> LogSchema:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        found: Any = json.loads(text) if path.suffix.casefold() == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        found: Any = json.loads(text) if path.suffix.casefold() == ".json" else parse_yaml(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read ({' '.join(str(error).split())}); check the path and the file") from error
     try:
         return _describe(found, dataset, path)

@@ -49,7 +49,8 @@ def test_test_rows_are_read_after_the_choice_is_written_and_once_for_each_model(
     monkeypatch.setattr(trials.LogFile, "tables", watch)
     told: list[tuple[str, int, int]] = []
     first = run(frozen, out, progress=lambda *step: told.append(step))
-    starts = {"checking the files": 0, "trying settings": 0, "reading the test rows": 0}
+    assert told[0] == ("checking the files", 0, 1)
+    starts = {"trying settings": 0, "reading the test rows": 0}
     starts["repeating with other seeds"] = 3  # what was chosen ran with the first seed
     for stage, start in starts.items():
         steps = [(done, total) for name, done, total in told if name == stage]
