@@ -14,20 +14,21 @@ from adcreative.editor.picture.examples import fill_from_examples
 from adcreative.encoders.picture_words.blocks import TextBlock
 from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_ink
 
-Inpainter = Callable[[np.ndarray, np.ndarray], np.ndarray]  # picture [H, W, 3] and mask [H, W] bool to picture
+# picture [H, W, 3], mask [H, W] of what to fill, mask [H, W] of what must not be copied, to the picture
+Inpainter = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
 GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
-MAX_STEP = 7.0  # 0..255 by which the pixels along the strokes may miss the fitted surface
+MAX_STEP, AVERAGED_PX = 5.0, 2.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
 RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
 MIN_GRAINS = 200  # pixels from which grain is drawn
 
 
-def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
     """Fill a mask [H, W] of letters' strokes from the contours around it."""
     width_px = 2.0 * float(np.percentile(ndimage.distance_transform_edt(mask)[mask], 90.0)) if mask.any() else 1.0
-    filled = fill_from_examples(image_u8, mask, width_px)
+    filled = fill_from_examples(image_u8, mask, keep_out, width_px)
     if filled is not None:
         return filled
     import cv2
@@ -37,10 +38,12 @@ def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def erase_block(
-    image_u8: np.ndarray, block: TextBlock, inpainter: Inpainter = inpaint_strokes
+    image_u8: np.ndarray, block: TextBlock, inpainter: Inpainter = inpaint_strokes, keep_out: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take a block's letters out of the picture [H, W, 3], and the ringing that compression left around them.
 
+    Args:
+        keep_out: [H, W] what is no ground, such as other text and faces; None: nothing.
     Returns:
         the picture without them, and the mask [H, W] of the pixels that were replaced.
     """
@@ -63,7 +66,7 @@ def erase_block(
             textured[y0:y1, x0:x1] |= ndimage.binary_dilation(strokes, iterations=1)
     mask |= textured
     if textured.any():
-        filled = inpainter(filled, textured)
+        filled = inpainter(filled, textured, np.zeros_like(mask) if keep_out is None else keep_out & ~textured)
     return filled, mask
 
 
@@ -85,12 +88,19 @@ def _strokes(ink: Ink, image_u8: np.ndarray, size: int) -> np.ndarray:
 
 
 def _is_surface_around(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> bool:
-    """Return whether the fitted surface is the ground all along the strokes: no shape begins or ends behind the letters."""
+    """Return whether the fitted surface is the ground all along the strokes: no shape begins or ends behind the letters.
+
+    Differences are averaged over a few pixels first: a shape is wide, the ringing of compression goes up and down.
+    """
     around = ndimage.binary_dilation(strokes, iterations=4) & ~strokes
     if around.sum() < 16:
         return True
-    off = np.abs(crop_u8.astype(np.float32) - ink.ground).max(axis=2)[around]
-    return float(np.percentile(off, 97.0)) <= max(MAX_STEP, 3.0 * ink.grain)
+    known = (~strokes).astype(np.float32)[:, :, None]
+    sigmas = (AVERAGED_PX, AVERAGED_PX, 0.0)
+    share = ndimage.gaussian_filter(known, sigmas)
+    mean = ndimage.gaussian_filter((crop_u8.astype(np.float32) - ink.ground) * known, sigmas) / np.maximum(share, 1e-3)
+    off = np.abs(mean).max(axis=2)[around & (share[:, :, 0] > 0.1)]
+    return not len(off) or float(np.percentile(off, 97.0)) <= max(MAX_STEP, ink.grain)
 
 
 def _grain(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> np.ndarray:

@@ -23,16 +23,17 @@ REACH_PATCHES = 9  # how far examples are looked for, in patches
 PATCHES_A_ROUND = 8
 LEAST_EDGE = 0.02  # of data terms, so that a hole in a flat ground is filled, too
 NEARNESS = 0.03  # of squared difference a pixel (0..255) and pixel of distance: of equal examples the nearest
-USUAL_PERCENTILE, ALLOWANCE = 90.0, 1.3  # of differences from the surface around the hole: beyond is no ground but a thing
+USUAL_PERCENTILE, ALLOWANCE = 80.0, 1.5  # of differences from the surface around the hole: beyond is no ground but a thing
 DRAWN_GRAIN, EDGE_PX = 2.0, 0.6  # root mean square (0..255) up to which a ground is drawn; softness of a drawn edge
 MAX_PATCHES = 2500  # a hole that needs more is left to a quicker way
 
 
-def fill_from_examples(image_u8: np.ndarray, mask: np.ndarray, stroke_px: float) -> np.ndarray | None:
+def fill_from_examples(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray, stroke_px: float) -> np.ndarray | None:
     """Return the picture [H, W, 3] with a mask [H, W] filled, all else bit for bit; None when that would take too long.
 
     Args:
-        stroke_px: about how wide the parts of the hole are; patches are half as large again.
+        keep_out: [H, W] pixels that may not be copied. stroke_px: about how wide the parts of the hole are; patches are half as
+            large again.
     """
     side = int(np.clip(round(1.5 * stroke_px), MIN_PATCH_PX, MAX_PATCH_PX)) | 1
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -42,12 +43,13 @@ def fill_from_examples(image_u8: np.ndarray, mask: np.ndarray, stroke_px: float)
     window = (slice(max(0, rows[0] - pad), rows[-1] + pad), slice(max(0, columns[0] - pad), columns[-1] + pad))
     hole = mask[window]
     crop = image_u8[window].astype(np.float32)
-    surface, _ = fit_ground(crop, ~hole)
+    surface, _ = fit_ground(crop, ~hole & ~keep_out[window])
     detail = crop - surface
     off = np.abs(detail).max(axis=2)
-    around = ndimage.binary_dilation(hole, iterations=2 * side) & ~ndimage.binary_dilation(hole, iterations=1)
+    barred = keep_out[window]
+    around = ndimage.binary_dilation(hole, iterations=2 * side) & ~ndimage.binary_dilation(hole, iterations=1) & ~barred
     usual = float(np.percentile(off[around], USUAL_PERCENTILE)) if around.any() else 255.0
-    filled = _Filling(detail, hole, off <= ALLOWANCE * usual + 4.0, side).filled()
+    filled = _Filling(detail, hole, ~barred & (off <= ALLOWANCE * usual + 4.0), side).filled()
     if filled is None:
         return None
     grain = measure_grain(crop, around)

@@ -39,6 +39,7 @@ MIN_LIKENESS = 0.4  # of the nearest font to the old letters; script and display
 NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD = 0.75  # heights of a label's letters between it and the end of its button
+THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 MAX_REMEMBERED = 64
 
 
@@ -176,9 +177,19 @@ class TextSetter:
     def _erase(self, name: str, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the picture without a block's letters, and the mask of the pixels that were replaced."""
         if name not in self._erased:
-            self._erased[name] = erase_block(self._image_u8, self.homes[name], self._inpainter)
+            self._erased[name] = erase_block(self._image_u8, self.homes[name], self._inpainter, self._things_beside(name))
         ground, mask = self._erased[name]
         return np.where(mask[:, :, None], ground, picture), mask
+
+    def _things_beside(self, name: str) -> np.ndarray:
+        """Return the mask [H, W] of other text, buttons and faces, which are no ground to fill a hole with."""
+        things = np.zeros(self._image_u8.shape[:2], bool)
+        others = [block for block in self._words.blocks if block.box != self.homes[name].box]
+        boxes = [line.box for block in others for line in block.lines] + [block.plate for block in others if block.plate]
+        for x0, y0, x1, y1 in (*boxes, *(tuple(round(float(edge)) for edge in face) for face in self._faces)):
+            rim = max(2, round(THING_RIM * (y1 - y0)))
+            things[max(0, y0 - rim) : y1 + rim, max(0, x0 - rim) : x1 + rim] = True
+        return things
 
     def _compression(self, name: str, match: FontMatch, erased: np.ndarray) -> Compression:
         """Return how the picture was compressed, as a block's letters show that are drawn again where they stand."""

@@ -21,7 +21,7 @@ def error(ground: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill the mask of a picture whose letters are dark, check that the rest stays, and return the errors in the mask."""
     picture = ground.copy()
     picture[mask] = 20
-    filled = fill_from_examples(picture, mask, 9.0)
+    filled = fill_from_examples(picture, mask, np.zeros_like(mask), 9.0)
     assert filled is not None
     assert (filled[~mask] == picture[~mask]).all()
     return np.abs(filled.astype(int) - ground).max(axis=2)[mask]
@@ -45,13 +45,24 @@ def test_a_thing_beside_the_letters_is_no_example() -> None:
     ground = np.full((120, 200, 3), 220, np.uint8)
     ground[:, 100:] = 205
     ground[90:112, 20:180] = (200, 30, 40)
-    filled = fill_from_examples(ground, holes(), 9.0)
+    filled = fill_from_examples(ground, holes(), np.zeros((120, 200), bool), 9.0)
     assert filled is not None
     assert not ((filled[:, :, 1] < 100) & holes()).any()
+
+
+def test_what_must_not_be_copied_is_not() -> None:
+    ground = np.full((120, 200, 3), 220, np.uint8)
+    ground[:, 100:] = 205
+    ground[84:118:4, ::3] = 120  # fine print all over the ground below
+    print_ = np.zeros((120, 200), bool)
+    print_[82:120] = True
+    filled = fill_from_examples(ground, holes(), print_, 9.0)
+    assert filled is not None
+    assert filled[holes()].min() >= 200
 
 
 def test_a_hole_that_would_take_minutes_is_left_to_others() -> None:
     picture, mask = np.zeros((900, 900, 3), np.uint8), np.zeros((900, 900), bool)
     mask[100:800, 100:800] = True
-    assert fill_from_examples(picture, mask, 5.0) is None
-    assert fill_from_examples(picture, np.zeros_like(mask), 5.0) is picture
+    assert fill_from_examples(picture, mask, np.zeros_like(mask), 5.0) is None
+    assert fill_from_examples(picture, np.zeros_like(mask), np.zeros_like(mask), 5.0) is picture
