@@ -18,6 +18,7 @@ PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
 MAX_MEMBER_BYTES = 5 * 1024 * 1024
 MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
+PLAN = "plan/plan.json"  # there when the test was planned
 _LINES = (("Headline", "headline_edited"), ("Description", "description_edited"), ("Button", "cta_edited"))
 
 
@@ -100,7 +101,7 @@ def _write_public_trail(run: Path) -> Path:
 
 
 def unpack(package: Path, directory: Path) -> tuple[Path, str]:
-    """Take the three small files that identify a run out of a package; return its folder and campaign.
+    """Take the three small files that identify a run out of a package, and its plan; return its folder and campaign.
 
     Raises:
         AdCreativeError: not a package of ours.
@@ -109,11 +110,13 @@ def unpack(package: Path, directory: Path) -> tuple[Path, str]:
     run.mkdir(exist_ok=True, mode=0o700)
     try:
         with zipfile.ZipFile(package) as archive:
-            for name in MEMBERS:
+            names = set(archive.namelist())
+            for name in (*MEMBERS, *([PLAN] if f"{TECHNICAL}/{PLAN}" in names else [])):
                 with archive.open(f"{TECHNICAL}/{name}") as file:
                     content = file.read(MAX_MEMBER_BYTES + 1)
                 if len(content) > MAX_MEMBER_BYTES:
                     raise AdCreativeError(f"{name} in the package is too large to be one of ours.")
+                (run / name).parent.mkdir(exist_ok=True, mode=0o700)
                 (run / name).write_bytes(content)
         forget_paths(run)
         return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])

@@ -21,13 +21,15 @@ from adcreative.pipeline import (
     plan_test,
     read_account,
     read_columns,
+    read_out,
 )
 
 from ..html import fragments
+from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from .approvals import Approvals
 from .one_ad import Handlers
-from .packing import list_loose, unpack, write_package
+from .packing import PLAN, list_loose, unpack, write_package
 from .uploads import PICTURES, gather
 
 log = logging.getLogger(__name__)
@@ -163,7 +165,9 @@ class Steps:
                 Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping,
                 metric=metric,  # type: ignore[arg-type]  # refused there when unknown
             )  # fmt: skip
-            return step_fragments.account(view, self._find_pictures(owner, picture_paths)), view.as_dict()
+            tests = _read_tests(Path(results_path), run, mapping, metric, directory / "read-out.json")
+            shown = insight_fragments.winners(tests) + step_fragments.account(view, self._find_pictures(owner, picture_paths))
+            return shown, {**view.as_dict(), "tests": tests}
 
         return say_faults(work)
 
@@ -176,6 +180,19 @@ class Steps:
         self.handlers.belongings.note(owner, *uploads)
         gather([Path(path) for path in uploads], folder)
         return {path.stem.casefold(): path for path in folder.rglob("*") if path.suffix.casefold() in PICTURES}
+
+
+def _read_tests(results: Path, run: Path | None, columns: Path | None, metric: str, out: Path) -> list[dict[str, Any]]:
+    """Return what the results say of the tests that a pack planned; nothing without a plan, or before both versions ran."""
+    if run is None or not (run / PLAN).is_file():
+        return []
+    try:
+        read_out(results, out, plan=(run / PLAN).parent, columns=columns, metric=metric, restart=True)
+    except AdCreativeError as error:  # the ranking is shown all the same
+        log.info("no read-out: %s", error)
+        return []
+    found: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))["tests"]
+    return found
 
 
 def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:

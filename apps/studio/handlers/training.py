@@ -17,6 +17,7 @@ from uuid import uuid4
 from adcreative.errors import AdCreativeError
 
 from ..html import fragments
+from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.seat import Ticket
@@ -180,5 +181,5 @@ def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:
     figures = card_of.get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
     record |= {name: figures.get(name) for name in ("level", "coverage", "spearman")}
-    shown = step_fragments.trained(record)
+    shown = step_fragments.trained(record) + insight_fragments.works(card_of.get("word_effects") or ())
     return TrainingScreen(shown=shown, card=card if card.is_file() else None, record=record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 MAX_BARS, MAX_ADS = 15, 12
 HORIZON_DAYS = 60
 LEAST_RIGHT = 0.55  # of pairs of ads that a forecast had not seen
+_ANSWERS = {"winner": "The new version wins", "loser": "The original is better", "go on": "Not decided yet: go on"}
 NO_BETTER = " That is hardly better than chance: do not retire an ad for its date alone."
 
 
@@ -152,6 +154,53 @@ def _say_retire(
         f"“{first['creative'][:60]}”. Bars span eight times in ten.{sure}"
         + (NO_BETTER if right is not None and right < LEAST_RIGHT else "")
     )
+
+
+def winners(tests: Sequence[Mapping[str, Any]]) -> str:
+    """Show what each test says so far: a winner, a loser, or to go on; nothing without tests.
+
+    Args:
+        tests: of `pipeline.read_out`: test, level, arms with arm, answer, uplift and its interval.
+    """
+    rows = [
+        {"answer": _ANSWERS.get(arm["answer"], str(arm["answer"])), "is_won": arm["answer"] == "winner",
+         "change": "" if arm["uplift"] is None else words.signed_percent(arm["uplift"]),
+         "low": words.signed_percent(arm["uplift_low"]),
+         "high": "no limit" if arm["uplift_high"] is None else words.signed_percent(arm["uplift_high"]),
+         "sure": f"{1 - test['level']:.0%}"}
+        for test in tests for arm in test["arms"]
+    ]  # fmt: skip
+    return _render("winners", rows=rows) if rows else ""
+
+
+def works(effects: Sequence[Mapping[str, Any]]) -> str:
+    """Show what was worth more or fewer clicks in the words of an account's ads, with its evidence.
+
+    Args:
+        effects: of a model card: label, effect, low, high (log-odds), ads.
+    """
+    if not effects:
+        return ""
+    sure = [one for one in effects if one["low"] > 0 or one["high"] < 0]
+    scale = max(max(abs(one["low"]), abs(one["high"])) for one in effects)
+    bars = []
+    for one in effects[:MAX_BARS]:
+        left, right = (50 + 50 * one[name] / max(scale, 1e-9) for name in ("low", "high"))
+        change, low, high = (words.signed_percent(math.expm1(one[name])) for name in ("effect", "low", "high"))
+        bars.append({
+            "name": f"lines with {one['label']}", "left": round(left, 1), "width": round(right - left, 1),
+            "label": f"{change} ({low} to {high}), {one['ads']:,} ads", "is_soft": one not in sure,
+        })  # fmt: skip
+    sentence = (
+        f"{len(sure)} of {len(effects)} features of headlines make a sure difference here: their whole 90 % range lies on one "
+        "side. This compares ads that ran; only a test shows that the words are the reason."
+        if sure
+        else f"None of {len(effects)} features of headlines makes a sure difference in these results yet."
+    )
+    return _render(
+        "answer", title="What works here", sentence=sentence, bars=bars, line=50.0, line_name="no difference",
+        hidden=max(len(effects) - MAX_BARS, 0), warnings=[],
+    )  # fmt: skip
 
 
 def keywords(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnings: Sequence[str]) -> str:

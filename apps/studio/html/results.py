@@ -139,7 +139,7 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     title, sentence = say_result(row, lift)
     return _render(
         "result", row=row, ad=None if creative is None else (creative.name, thumbnail), lift=lift, title=title,
-        sentence=sentence, language=unwritten_language(row["reason"]),
+        sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row["reason"]),
         chart=build_chart(rate_rows(row)), texts=[text for text in texts if text.before or text.after],
         looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
         similarity=words.describe_similarity(row["identity_similarity"]) if row["status"] == "edited" else "",
@@ -147,6 +147,11 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
         closeups=_closeups(outcome, before) if row["status"] == "edited" else [], has_picture=before is not None,
         calibration=calibration_sentence({}, cards),
     )  # fmt: skip
+
+
+def _has_new_words(row: Mapping[str, Any]) -> bool:
+    """True when the version has other words than the ad: then some could be written, whatever the language."""
+    return any(row.get(f"{name}_edited") not in (None, "", row.get(f"{name}_original")) for name in words.WORD_LABELS)
 
 
 def say_gain(row: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Con
                 expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)
             edits = gr.CheckboxGroup(names, label="What may be changed (none ticked: everything)")
             add = gr.Button("Add this record", size="sm", elem_id="consent-add")
-            file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=90,
+            file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=150,
                            elem_id="consent-file")  # fmt: skip
             take_only_uploads(file)
     return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, add=add, file=file)

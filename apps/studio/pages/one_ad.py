@@ -151,7 +151,7 @@ def _build_tuning(labels: list[tuple[str, str]]) -> Fields:
     with gr.Accordion("Fine tuning", open=False):
         avoid = gr.Textbox("", label="Words that may not be used, parted by commas", max_length=1000, placeholder="cheap, best")
         brand_kit = gr.File(
-            label="Brand kit (optional, JSON): tone, words to use and to avoid, disclaimers", file_types=[".json"], height=110,
+            label="Brand kit (optional, JSON): tone, words to use and to avoid, disclaimers", file_types=[".json"], height=150,
             elem_id="brand-kit",
         )  # fmt: skip
         take_only_uploads(brand_kit)

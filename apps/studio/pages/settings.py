@@ -18,7 +18,7 @@ from ..html import steps as step_fragments
 from .parts import MOVES, QUICK, Fields, find_owner, fragment, take_only_uploads
 
 WRITER_HINT = "Who writes new lines for all your ads. The rules of platforms and of your brand hold whoever writes."
-BRAND_HINT = "Every new line and picture keeps to it, unless a file under “Fine tuning” says otherwise. It goes with your ad."
+BRAND_HINT = "Every new line and picture keeps to it, unless “Fine tuning” has another. It is deleted with your ad."
 CONSENT_HINT = "Faces of real people are changed only as far as one of these allows. The names of people are not shown here."
 MODELS_HINT = "All of them run on this machine; nothing is sent anywhere unless you choose a server."
 
@@ -51,7 +51,8 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> None:
     kind = gr.Radio(kinds, value=EMBEDDED, label="Who writes", elem_id="writer-kind")
     file = gr.Dropdown(languages.files(), label="File", visible=False, elem_id="writer-file", info=_where())
     with gr.Column(visible=False, elem_id="writer-server") as server:
-        address = gr.Textbox("", label="Address", placeholder="http://localhost:11434/v1", max_length=500)
+        address = gr.Textbox("", label="Address", placeholder="http://localhost:11434/v1", max_length=500,
+                             info="The words of your ads and what you want said are sent there.")  # fmt: skip
         model = gr.Textbox("", label="Model (empty: the first one it has)", placeholder="qwen3:4b", max_length=200)
         key = gr.Textbox("", label="Key, if it needs one", type="password", max_length=500, elem_id="writer-key",
                          info="Kept in memory only, until the app ends or you delete everything.")  # fmt: skip
@@ -90,16 +91,16 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
     }
     with gr.Accordion("Fonts, colours, logo, or a file", open=False, elem_id="brand-more"):
         fields["font_paths"] = gr.File(label="Fonts for words in pictures (.ttf, .otf)", file_types=[".ttf", ".otf"],
-                                       file_count="multiple", height=110, elem_id="brand-fonts")  # fmt: skip
+                                       file_count="multiple", height=150, elem_id="brand-fonts")  # fmt: skip
         fields["keeps_look"] = gr.Checkbox(False, label="Light, colours and crop of pictures stay as they are")
         fields["colours"] = gr.Textbox(
             "", label="Colours, parted by commas", placeholder="#0b7261, #ffffff", max_length=100,
             info="Colours and logo are kept in the kit’s file for your designers; pictures are not recoloured.",
         )  # fmt: skip
-        fields["logo_path"] = gr.File(label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=110,
+        fields["logo_path"] = gr.File(label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=150,
                                       elem_id="brand-logo")  # fmt: skip
         fields["kit_path"] = gr.File(label="A kit’s file (JSON); what stands above goes before it", file_types=[".json"],
-                                     height=110, elem_id="brand-file")  # fmt: skip
+                                     height=150, elem_id="brand-file")  # fmt: skip
         for upload in (fields["font_paths"], fields["logo_path"], fields["kit_path"]):
             take_only_uploads(upload)  # type: ignore[arg-type]
     button = gr.Button("Use this brand kit", variant="primary", elem_id="brand-save")

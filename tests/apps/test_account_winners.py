@@ -1,0 +1,70 @@
+"""The account page says who won the test of a pack that comes back, and what was worth more clicks in an account's words."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.packing import PACKAGE
+from apps.studio.handlers.steps import Steps
+from apps.studio.html import insights
+from tests.apps.fakes import FakeStudio
+from tests.apps.test_steps import WISH, find_run, shown_of
+
+
+@pytest.fixture
+def steps(tmp_path: Path, image_path: Path) -> Steps:
+    """Those of "me", who has packed an approved version whose test was planned."""
+    studio = FakeStudio()
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    steps = Steps(handlers=handlers)
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
+    return steps
+
+
+def write_results(path: Path, plan: dict[str, Any], clicks: tuple[int, int]) -> Path:
+    names = [arm["name"] for arm in sorted(plan["tests"][0]["arms"], key=lambda arm: arm["arm"] != "control")]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Ad name", "Impressions", "Link clicks"])
+        writer.writerows([name, 40_000, number] for name, number in zip(names, clicks, strict=True))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("clicks", "said"),
+    [((400, 900), "The new version wins"), ((900, 400), "The original is better"), ((400, 405), "Not decided yet: go on")],
+)
+def test_the_test_of_a_pack_is_read_out(steps: Steps, tmp_path: Path, clicks: tuple[int, int], said: str) -> None:
+    _, plan = steps.plan("me", "autumn", 20_000, None)
+    steps.pack("me", "autumn", "", "")
+    results = write_results(tmp_path / "results.csv", plan, clicks)
+    shown, record = steps.account("me", str(results), str(find_run(steps) / PACKAGE))
+    assert said in shown
+    assert shown.index("Your test") < shown.index("Ads by click rate")
+    assert len(record["tests"]) == 1
+
+
+def test_without_a_plan_there_is_no_test_and_the_ads_are_ranked(steps: Steps, tmp_path: Path) -> None:
+    _, plan = steps.plan("me", "autumn", 20_000, None)
+    results = write_results(tmp_path / "results.csv", plan, (400, 900))
+    shown, record = steps.account("me", str(results), None)
+    assert "Your test" not in shown
+    assert "Ads by click rate" in shown
+    assert record["tests"] == []
+
+
+def test_what_works_here_names_its_evidence_and_what_is_unsure() -> None:
+    sure = {"feature": "number", "label": "a number", "effect": 0.2, "low": 0.1, "high": 0.3, "ads": 340}
+    unsure = {"feature": "word free", "label": "“free”", "effect": 0.1, "low": -0.1, "high": 0.3, "ads": 12}
+    shown = insights.works([sure, unsure])
+    assert "1 of 2 features of headlines make a sure difference" in shown
+    assert "+22% (+11% to +35%), 340 ads" in shown
+    assert shown.count("ac-thin") == 1
+    assert "None of 1 features" in insights.works([unsure])
+    assert insights.works([]) == ""
