@@ -54,7 +54,7 @@ def optimize(
     risk_aversion: Annotated[
         float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 0.8: four chances in five.")
     ] = None,
-    llm: Annotated[str, typer.Option(help="smollm2, template, a model folder, or http://… (OpenAI-compatible).")] = "smollm2",
+    llm: Annotated[str, typer.Option(help="template, smollm2, a model folder, or http://… (OpenAI-compatible).")] = "template",
     direction: Annotated[list[str] | None, typer.Option(help="Allow only this face edit; repeat for several.")] = None,
     look: Look = None,
     set_text: SetText = None,

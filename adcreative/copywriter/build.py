@@ -9,16 +9,16 @@ from adcreative.copywriter.writer import LintedCopywriter, with_template_fallbac
 from adcreative.errors import ConfigError
 
 ENGINES = {
+    "template": "the ad's own phrases put together anew, no language model",
     "smollm2": "the ad's own phrases put together anew, ordered by the embedded SmolLM2-135M-Instruct; English only",
     "smollm2-tuned": "the same, ordered with the shipped adapter, tuned on real headline tests (see its model card)",
-    "template": "the ad's own phrases put together anew, no language model",
     "http://... or https://...": "an OpenAI-compatible chat server; add #model-name to choose its model",
     "a folder, a .gguf file or owner/name": "a causal language model for transformers, local or from the hub",
 }
 MOST_LINES = {"headline": 8, "description": 4}  # asked of a language model for one ad: the local one takes a second a line
 
 
-def build_copywriter(spec: str = "smollm2", *, allow_fallback: bool = True, key: str | None = None) -> LintedCopywriter:
+def build_copywriter(spec: str = "template", *, allow_fallback: bool = True, key: str | None = None) -> LintedCopywriter:
     """Build the copywriter named by `spec`.
 
     Args:

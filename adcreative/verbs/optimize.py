@@ -55,7 +55,7 @@ def optimize(
     model: Path | None = None, columns: Path | None = None, images: Path | None = None, base_rate: float | None = None,
     config: EditorConfig | Path | None = None, seed: int | None = None, population: int | None = None,
     generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
-    copywriter: str = "smollm2", directions: Sequence[str] | None = None, consent: Path | None = None,
+    copywriter: str = "template", directions: Sequence[str] | None = None, consent: Path | None = None,
     brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
     set_text: bool | None = None, scene_model: str | None = None, sizes: str = "", headline: str = "", description: str = "",
     notes: Notes = no_notes,

@@ -223,7 +223,7 @@ def test_the_download_says_that_a_model_edited_it(handlers: Handlers, image_path
     ("wish", "message"),
     [
         (Wish(effort="heroic"), "effort must be one of quick, normal, thorough"),
-        (Wish(copywriter="http://evil"), "copywriter must be one of smollm2, template"),
+        (Wish(copywriter="http://evil"), "copywriter must be one of template, smollm2"),
         (Wish(directions=("wings",)), 'no direction named "wings"; known: smile'),
     ],
 )

@@ -21,7 +21,7 @@ from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_parts import AdParts, Part, lower_first, read_part, read_parts, usable_product
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
 from adcreative.copywriter.lint.checks import KINDS, is_near_duplicate
-from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof
+from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof, keeps_promise
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _MOST_PER_LINE = 5  # proposed lines for a wanted one, since the lint drops some
@@ -76,7 +76,12 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
         [(0, line) for line in _proof_first(parts.headline, facts)],
         [line for old in parts.headline for new in telling for line in words.fill(pack["joined"][old.kind], old, new)],
         [line for old in parts.headline for line in words.fill(pack["headline"][old.kind], old, None)],
-        [line for new in parts.rest for line in words.fill(pack["alone"][new.kind], None, new)],
+        [
+            (place, line)
+            for new in parts.rest
+            for place, line in words.fill(pack["alone"][new.kind], None, new)
+            if keeps_promise(line, facts)
+        ],
         [line for old in parts.headline for new in others for line in words.fill(pack["joined"][old.kind], old, new)],
         [
             (0, old.text)

@@ -80,6 +80,22 @@ def _proof_problems(text: str, old: str, beside: str, facts: Facts) -> Iterator[
             return
 
 
+def keeps_promise(text: str, facts: Facts) -> bool:
+    """Say whether a line made of the ad's own phrases keeps what a headline promises that offers and proves nothing.
+
+    "Sleep better tonight" is the reason to buy; "Free delivery and collection" in its place is another ad. A word of the
+    headline must be left, the brand's name aside.
+    """
+    old = facts.headline
+    if not old.strip() or is_offer(old, facts.is_english) or is_proof(old, facts.is_english) or NUMBER.search(old):
+        return True
+    if not facts.is_english:
+        words = [word.casefold() for word in WORD.findall(text) if word.casefold() not in facts.brand.casefold()]
+        return _shares_word(text, words, old)
+    promised = _content_stems(old) - {stem(word) for word in WORD.findall(facts.brand)}
+    return not promised or bool(promised & _content_stems(text))
+
+
 def _names_of(text: str, facts: Facts) -> Iterator[str]:
     """Yield names in a line: capitals inside a sentence that are no common word; none in German, where all nouns have them."""
     if facts.language == "de":

@@ -4,8 +4,8 @@
 
 y: observed log-odds; logit: what the network says now (of an untrained one the base rate and the appeal of the words, of one
 that training goes on from what was learnt elsewhere). Every unknown has a normal prior around 0, so what the rows do not say
-stays as it was: an embedding as a whole moves log-odds by EMBEDDING_STD, whatever its width, a few named measures together by
-MEASURE_STD; a group (test or brand) has a luck of its
+stays as it was: an embedding as a whole moves log-odds by EMBEDDING_STD, whatever its width (of a headline by HEADLINE_STD), a
+few named measures together by MEASURE_STD; a group (test or brand) has a luck of its
 own, so that only differences within groups teach what creatives are worth. e has the binomial variance and what creatives
 vary beyond their features. A few hundred rows teach thousands of weights safely in this way, and gradient steps refine it.
 
@@ -27,6 +27,8 @@ from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, 
 from adcreative.features.outcomes import Counts
 
 EMBEDDING_STD = 0.04
+HEADLINE_STD = 0.12  # of text and wording: the words of a headline move rates more than a picture's embedding tells
+HEADLINE_FIELDS = ("text", "wording")
 MEASURE_STD = 0.12
 CATEGORY_STD = 0.15
 PRESENCE_STD = 0.10
@@ -99,6 +101,7 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
         values = batch.dense[name].double().numpy() * present[:, number : number + 1]
         if name in wide.weights:
             std = EMBEDDING_STD if values.shape[1] >= WIDE_INPUT else MEASURE_STD
+            std = HEADLINE_STD if name in HEADLINE_FIELDS else std
             designs[name] = (values, (std * scale) ** 2 / values.shape[1])
         elif name == APPEAL and wide.has_appeal:
             unit = float(wide.log_appeal_weight.exp())

@@ -25,8 +25,8 @@ NORMAL_SIZES = (24, 6)  # of editor.search.config.SearchConfig; a test holds the
 # "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 CHANGES = ("words", "text", "look")
-COPYWRITERS = ("smollm2", "template")
-WRITERS = (("Small language model: more ideas, slower", COPYWRITERS[0]), ("Phrase templates: fast", COPYWRITERS[1]))
+COPYWRITERS = ("template", "smollm2")
+WRITERS = (("The ad's own phrases: at once", COPYWRITERS[0]), ("The same, ordered by a small language model", COPYWRITERS[1]))
 
 
 @dataclass(frozen=True, kw_only=True)

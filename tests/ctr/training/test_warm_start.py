@@ -57,6 +57,7 @@ def test_equals_the_mixed_model_in_its_primal_form() -> None:
     for name in names:
         values = batch.dense[name].double().numpy() * present[:, [FIELDS.index(name)]]
         std = warm_start.EMBEDDING_STD if values.shape[1] >= 64 else warm_start.MEASURE_STD
+        std = warm_start.HEADLINE_STD if name in ("text", "wording") else std
         blocks.append(values)
         variances.append(np.full(values.shape[1], std**2 / values.shape[1]))
     fresh = build_ctr_model("linear", FeatureBuilder.fit(world.creatives, world.features, np.arange(90)).spec, CTRModelConfig(),
