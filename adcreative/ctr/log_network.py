@@ -31,6 +31,7 @@ from adcreative.ctr.inputs.small_tables import (
 )
 from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.nn.folding import fold_batch_norms
+from adcreative.ctr.nn.int8 import pack_int8, unpack_int8
 from adcreative.errors import ArtifactError, ConfigError
 
 FORMAT = 1
@@ -171,7 +172,7 @@ class LogModel:
     def save(self, model_dir: Path) -> str:
         """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
         tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
-        tensors = pack_zeros(tensors) if self.made_smaller else tensors
+        tensors = pack_zeros(pack_int8(tensors)) if self.made_smaller else tensors
         notes = {
             "network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim,
             "encoding": self.encoding.as_dict(), "metrics": self.metrics, "structure": read_structure(self.network),
@@ -195,6 +196,7 @@ class LogModel:
             network = LogNetwork(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
             build_structure(network, notes.get("structure", {}))
             tensors = unpack_zeros(artifact.tensors, {key: one.shape for key, one in network.state_dict().items()})
+            tensors = unpack_int8(tensors)
             network.load_state_dict({key: torch.from_numpy(value) for key, value in tensors.items()}, strict=True)
             check_places(network)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -74,7 +74,8 @@ def compress(
     """Make a model of an impression log smaller and faster; write it into `out`, with a report of what that costs.
 
     Methods are applied in the order given: values (drop values by gates), dims (zero most numbers of the tables), rows-dims
-    (drop rows, cut widths), hash (a row for each cluster of ids), low-rank (factor tables and layers), distil (a student).
+    (drop rows, cut widths), hash (a row for each cluster of ids), low-rank (factor tables and layers), int8 (eight bits a
+    weight on disk, the last of several), distil (a student).
     The report compares before and after on rows that were neither learnt from nor chosen by: the test rows, or half of the
     validation rows.
 
@@ -173,7 +174,7 @@ def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, d
         lines.append(
             {
                 "name": point.name, "numbers": point.numbers, "weight_bytes": point.weight_bytes,
-                "disk_bytes": point.disk_bytes, "rows_per_s": round(speed, 1),
+                "peak_bytes": point.peak_bytes, "disk_bytes": point.disk_bytes, "rows_per_s": round(speed, 1),
                 **{figure: one["after"] for figure, one in compared.items()}, "against_before": compared,
             }
         )  # fmt: skip

@@ -12,7 +12,8 @@ from adcreative.report.compression import recommend, render_compression, verdict
 def point(name: str, disk_bytes: int, speed: float, low: float, high: float) -> dict[str, Any]:
     figure = {"before": 0.8, "after": 0.8 + (low + high) / 2, "difference": (low + high) / 2, "low": low, "high": high}
     return {
-        "name": name, "numbers": disk_bytes // 4, "weight_bytes": disk_bytes, "disk_bytes": disk_bytes, "rows_per_s": speed,
+        "name": name, "numbers": disk_bytes // 4, "weight_bytes": disk_bytes, "peak_bytes": 2 * disk_bytes,
+        "disk_bytes": disk_bytes, "rows_per_s": speed,
         "auc": figure["after"], "log_loss": 0.5, "ece": 0.01,
         "against_before": dict.fromkeys(("auc", "log_loss", "ece"), figure),
     }  # fmt: skip

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from adcreative import pipeline
+from adcreative.artifacts import load_artifact
 from adcreative.cli.app import app
+from adcreative.ctr.card import LOG_KIND
 from adcreative.ctr.compression.registry import METHODS
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.inputs.small_tables import build_structure, read_structure
@@ -24,6 +28,7 @@ from tests.verbs.test_train_log import QUICK, SCHEMA, make_log
 SETTINGS = {
     "values": "[values]\nepochs = 2\nstrength = 0.3", "dims": "[dims]\nepochs = 1\nbudget = 0.5",
     "rows-dims": "[rows-dims]\nepochs = 1\nnum_generations = 2", "hash": "[hash]\nbudget = 0.9",
+    "int8": "[int8]\nmin_numbers = 64",
     "low-rank": "[low-rank]\nbudget = 0.6", "distil": "[distil]\nepochs = 2\nhidden_dims = [8]",
 }  # fmt: skip
 TUNING = "\n[tuning]\nepochs = 1\nbatch_size = 256\n"
@@ -48,7 +53,7 @@ def shrink(folder: Path, out: Path, method: str, **options: Any) -> Any:
     return pipeline.compress(folder / "model", folder / "log.parquet", out, method=method, settings=settings, **options)
 
 
-@pytest.mark.parametrize("method", [*METHODS, "values,hash,low-rank"])
+@pytest.mark.parametrize("method", [*METHODS, "values,hash,low-rank", "low-rank,int8"])
 def test_what_is_written_loads_scores_and_is_measured(method: str, folder: Path, tmp_path: Path) -> None:
     summary = shrink(folder, tmp_path / "small", method)
     report = json.loads((tmp_path / "small" / "compression.json").read_text())
@@ -111,6 +116,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "twice": ({"method": "hash,hash"}, ConfigError, "name each method once"),
     "budget": ({"method": "values", "budget": 0.5}, ConfigError, "decide by themselves how much is left"),
     "too small a budget": ({"method": "low-rank", "budget": 0.001}, ConfigError, "a budget of 0.001 cannot be met"),
+    "int8 before others": ({"method": "int8,low-rank"}, ConfigError, "so it comes last"),
     "impossible budget": ({"method": "hash", "budget": 1.5}, ConfigError, "budget must be in"),
 }
 
@@ -150,6 +156,30 @@ def test_a_stop_writes_nothing(folder: Path, tmp_path: Path) -> None:
     summary = shrink(folder, tmp_path / "small", "low-rank", should_stop=lambda: next(asked) > 3)
     assert summary.stopped
     assert not (tmp_path / "small").exists()
+
+
+def test_eight_bits_are_a_quarter_on_disk_and_read_back_bit_for_bit(folder: Path, tmp_path: Path) -> None:
+    shrink(folder, tmp_path / "small", "int8")
+    small, before = LogModel.load(tmp_path / "small"), LogModel.load(folder / "model")
+    (step,) = small.made_smaller
+    assert step["largest_error"] < 0.5 / 127 + 1e-3
+    stored = load_artifact(tmp_path / "small", kind=LOG_KIND, formats=(1,)).tensors
+    sizes = [sum(one.nbytes for one in values if one.ndim == 2) for values in
+             (stored.values(), before.network.state_dict().values())]  # fmt: skip
+    assert sizes[0] < 0.45 * sizes[1]  # scales, and tensors of fewer than 64 numbers, stay float32
+    replace(small, metrics={}).save(tmp_path / "again")
+    again = LogModel.load(tmp_path / "again").network.state_dict()
+    assert all(torch.equal(values, again[name]) for name, values in small.network.state_dict().items())
+    assert any(not torch.equal(values, again[name]) for name, values in before.network.state_dict().items())
+
+
+def test_the_report_says_what_memory_scoring_takes(folder: Path, tmp_path: Path) -> None:
+    summary = shrink(folder, tmp_path / "small", "distil")
+    before, after = summary.points
+    activations = before["peak_bytes"] - before["weight_bytes"]
+    assert activations >= 4096 * (32 + 32) * 4  # two hidden layers of 32 are alive together
+    assert activations < 4096 * 32 * 4 * 40
+    assert after["peak_bytes"] < before["peak_bytes"]
 
 
 def test_a_damaged_structure_is_refused(folder: Path, tmp_path: Path) -> None:

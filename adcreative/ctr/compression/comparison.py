@@ -5,13 +5,16 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from adcreative.ctr.compression.tuning import predict_clicks
 from adcreative.ctr.inputs.log_encoding import LogRows
@@ -24,7 +27,8 @@ SPEED_ROWS, SPEED_ROUNDS = 4096, 9
 class Point:
     """A model as it was after a step.
 
-    numbers: stored weights that are not zero. weight_bytes: of all weights in memory. disk_bytes: of the saved folder.
+    numbers: stored weights that are not zero. weight_bytes: of all weights in memory. peak_bytes: of weights and of all that is
+    alive at once while SPEED_ROWS rows are scored. disk_bytes: of the saved folder.
     predicted: click probabilities of the rows held back.
     """
 
@@ -32,6 +36,7 @@ class Point:
     model: LogModel
     numbers: int
     weight_bytes: int
+    peak_bytes: int
     disk_bytes: int
     predicted: np.ndarray
 
@@ -42,11 +47,49 @@ def measure_point(name: str, model: LogModel, held: LogRows) -> Point:
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
         disk_bytes = sum(path.stat().st_size for path in (Path(folder) / "model").iterdir())
+    weight_bytes = sum(one.numel() * one.element_size() for one in state)
     return Point(
         name=name, model=model, numbers=sum(int((one != 0).sum()) for one in state if one.is_floating_point()),
-        weight_bytes=sum(one.numel() * one.element_size() for one in state), disk_bytes=disk_bytes,
+        weight_bytes=weight_bytes, peak_bytes=weight_bytes + measure_peak(model.network, held), disk_bytes=disk_bytes,
         predicted=predict_clicks(model.network, held),
     )  # fmt: skip
+
+
+class _LiveBytes(TorchDispatchMode):
+    """Counts the bytes of tensors that operations make and that are alive: now, and at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.most = 0, 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for one in found if isinstance(found, tuple | list) else (found,):
+            if isinstance(one, Tensor) and (key := one.untyped_storage().data_ptr()) not in self._known and key:
+                self._count(one, key)
+        return found
+
+    def _count(self, made: Tensor, key: int) -> None:
+        size = made.untyped_storage().nbytes()
+        self._known.add(key)
+        self.now += size
+        self.most = max(self.most, self.now)
+        weakref.finalize(made.untyped_storage(), self._drop, key, size)
+
+    def _drop(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
+
+
+@torch.no_grad()
+def measure_peak(network: nn.Module, rows: LogRows) -> int:
+    """Return the bytes of tensors that are alive at once, at most, while SPEED_ROWS rows are scored, without the weights."""
+    batch = build_batch(rows.rows(np.resize(np.arange(len(rows)), SPEED_ROWS)))
+    network.eval()
+    with _LiveBytes() as live:
+        network(batch)
+    return live.most
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from adcreative.config import did_you_mean
 from adcreative.ctr.compression.dims import DimsConfig, compress_dims
 from adcreative.ctr.compression.distillation import DistilConfig, compress_distil
 from adcreative.ctr.compression.hashing import HashConfig, compress_hash
+from adcreative.ctr.compression.int8 import Int8Config, compress_int8
 from adcreative.ctr.compression.low_rank import LowRankConfig, compress_low_rank
 from adcreative.ctr.compression.rows_dims import RowsDimsConfig, compress_rows_dims
 from adcreative.ctr.compression.values import ValuesConfig, compress_values
@@ -34,6 +35,7 @@ METHODS: Mapping[str, Method] = {
     "rows-dims": Method(compress=compress_rows_dims, config=RowsDimsConfig, has_budget=False),
     "hash": Method(compress=compress_hash, config=HashConfig, has_budget=True),
     "low-rank": Method(compress=compress_low_rank, config=LowRankConfig, has_budget=True),
+    "int8": Method(compress=compress_int8, config=Int8Config, has_budget=False),
     "distil": Method(compress=compress_distil, config=DistilConfig, has_budget=False),
 }
 
@@ -42,12 +44,14 @@ def find_methods(names: str) -> list[str]:
     """Return the methods of a list such as "hash,low-rank", in the order given.
 
     Raises:
-        ConfigError: there is no such method, or one is named twice.
+        ConfigError: there is no such method, one is named twice, or int8 is not the last.
     """
     found = [name.strip() for name in names.split(",") if name.strip()]
     for name in found:
         if name not in METHODS:
             raise ConfigError(f'no method "{name}". {did_you_mean(name, METHODS)}')
+    if "int8" in found[:-1]:
+        raise ConfigError("int8 rounds what the other methods left, so it comes last")
     if not found or len(set(found)) < len(found):
         raise ConfigError(f"name each method once, such as hash,low-rank; known: {', '.join(METHODS)}")
     return found
