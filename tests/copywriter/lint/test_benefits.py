@@ -26,7 +26,7 @@ ADS = (
     Brief("Clearview", "window cleaning", "", "See the sky from your sofa", "Inside and out, frames included. Fixed prices."),
     Brief("Weißdorn", "Hautcreme", "", "Ruhige Haut auch im Winter", "Neun Zutaten. Kostenlose Probe.", "de"),
     Brief("Stillwerk", "Bürotrennwände", "", "Endlich ungestört arbeiten", "Versand gratis ab 50 €.", "de"),
-    Brief("Maison Lune", "paniers de légumes", "", "Des légumes qui ont du goût", "Cueillis hier. Livraison offerte dès 30 €.", "fr"),
+    Brief("Maison Lune", "paniers de légumes", "", "Des légumes qui ont du goût", "Livraison offerte dès 30 €.", "fr"),
     Brief("Ritmo", "clases de baile", "", "Baila sin miedo en la próxima boda", "La primera clase es gratis.", "es"),
     Brief("Dorpsbakker", "brood", "", "Vers brood bij het ontbijt", "Elke ochtend. Eerste week gratis.", "nl"),
 )  # fmt: skip
