@@ -85,6 +85,11 @@ class Creative:
         return bool(self.impressions) and self.clicks is not None
 
     @property
+    def text(self) -> str:
+        """All words, in reading order."""
+        return " ".join(text for text in (self.headline, self.primary_text, self.description) if text)
+
+    @property
     def body(self) -> str:
         """The words below the headline, in reading order."""
         return " ".join(text for text in (self.primary_text, self.description) if text)

@@ -12,6 +12,7 @@ from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.platforms.layout import IGNORE, PlatformLayout
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import count_known, match_layout
+from adcreative.catalog.rows import DAY
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
@@ -85,7 +86,9 @@ def _read_own(names: Sequence[str], spelled: Sequence[str], table_name: str) -> 
     if "file_name" not in spelled:  # the first column that is plainly called so
         place = next((spelled.index(name) for name in FILE_NAMES if name in spelled), None)
         spelled = [("file_name" if number == place else name) for number, name in enumerate(spelled)]
-    known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else (*COLUMNS, *SEGMENT_COLUMNS)
+    if not {DAY, "date_start"} & set(spelled):
+        spelled = [(DAY if name == "date" else name) for name in spelled]
+    known = (*COLUMNS, *upworthy.COLUMNS) if is_upworthy else (*COLUMNS, *SEGMENT_COLUMNS, DAY)
     faults: list[str] = []
     warnings: list[str] = []
     strangers: list[str] = []

@@ -22,6 +22,8 @@ _MAX_CHARS: Mapping[str, int] = {"headline": MAX_HEADLINE_CHARS, "primary_text":
 _MAX_OTHER_CHARS = 1_000
 _MULTILINE = ("primary_text", "description")
 _WORDS = ("headline", "primary_text", "description")
+DAY = "day"  # of a table with a row for each day
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MAX_COUNT = 10**12
 _UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -38,7 +40,8 @@ def build_creative(
 
     Args:
         cells: column name to raw value (text, number, None). SEGMENT_COLUMNS become the creative's context, and so do the
-            pairs of a cell "context" that is itself a mapping, which a reader fills from a platform's own columns.
+            pairs of a cell "context" that is itself a mapping, which a reader fills from a platform's own columns. A cell "day"
+            is both dates; results of one day have its weekday in the context.
         row: number of the creative in the catalogue, from 1.
         label: what messages call the row ("row 7").
         name_is_enough: an ad that has neither a picture nor words is taken by its name, as exports list it.
@@ -49,7 +52,12 @@ def build_creative(
     values: dict[str, Any] = {}
     for column in TEXT_COLUMNS:
         values[column] = _read_text(column, cells.get(column), faults)
+    day = _read_text(DAY, cells.get(DAY), faults)[:10]
+    for column in ("date_start", "date_end"):
+        values[column] = values[column] or (day if _name_weekday(day, day) else "")
     values["context"] = _read_context(cells, faults)
+    if weekday := _name_weekday(values["date_start"], values["date_end"]):
+        values["context"].setdefault("weekday", weekday)
     for column in ("impressions", "clicks"):
         values[column] = _read_count(column, cells.get(column), faults)
     values["spend"] = _read_spend(cells.get("spend"), faults)
@@ -72,6 +80,16 @@ def build_creative(
             file_name=values["file_name"][:200], ad_name=values["ad_name"][:200], problem=problem, remedy=remedy
         )
     return Creative(row=row, **values)
+
+
+def _name_weekday(first: str, last: str) -> str:
+    """Return the English name of the weekday when both are one ISO day; "" else."""
+    if not first or first != last:
+        return ""
+    try:
+        return WEEKDAYS[date.fromisoformat(first[:10]).weekday()]
+    except ValueError:
+        return ""
 
 
 def clean_text(text: str, *, keep_lines: bool = False) -> str:

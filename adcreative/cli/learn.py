@@ -56,6 +56,10 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
     ] = False,
+    text_encoder: Annotated[
+        str,
+        typer.Option(help="Further encoder of words, such as intfloat/multilingual-e5-small: a folder, a package, a hub id."),
+    ] = "",
     restart: Overwrite = False,
     schema: Annotated[
         Path | None, typer.Option(help="schema.toml of an impression log (see inspect): DATA is a log then, not creatives.")
@@ -92,8 +96,8 @@ def train(
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern)
         summary = pipeline.train(
-            data, out, columns=columns, images=images, seed=seed, from_scratch=from_scratch, restart=restart,
-            progress=progress, should_stop=should_stop,
+            data, out, columns=columns, images=images, seed=seed, from_scratch=from_scratch, text_encoder=text_encoder,
+            restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} learnt from", as_json=as_json)
 

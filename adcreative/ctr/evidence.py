@@ -126,10 +126,11 @@ def render_evidence(
 
 def note_foreign_words(said: str, creative: Creative) -> str:
     """Return a sentence of evidence that also names the language of the words, where an English model does not know it."""
-    language = detect_language(" ".join(part for part in (creative.headline, creative.body) if part))
+    language = detect_language(creative.text)
     if language in ("", "en"):
         return said
-    return f"{said.removesuffix('.')}; the words are in {LANGUAGES[language]}, and what it knows of words is English."
+    known = "what it knows of words is English: its headline score is left out"
+    return f"{said.removesuffix('.')}; the words are in {LANGUAGES[language]}, and {known}."
 
 
 def grade_row(

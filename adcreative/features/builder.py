@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from adcreative.creative import Creative
+from adcreative.encoders.language import detect_language
 from adcreative.errors import FeatureError
 from adcreative.features.batch import (
     CATEGORICAL_FIELDS,
@@ -122,7 +123,7 @@ class FeatureBuilder:
         _check_lengths(creatives, features)
         dense: dict[str, Tensor] = {}
         present = np.zeros((len(creatives), len(FIELDS)), np.float32)
-        pooled = [pool_fields(creative, one) for creative, one in zip(creatives, features, strict=True)]
+        pooled = [self._pool(creative, one) for creative, one in zip(creatives, features, strict=True)]
         for number, name in enumerate(DENSE_FIELDS):
             values, is_there = self._scale(name, [fields[name] for fields in pooled], creatives)
             dense[name] = torch.from_numpy(values)
@@ -193,6 +194,13 @@ class FeatureBuilder:
             prior_impressions=notes["prior_impressions"],
             rate_scale=notes["rate_scale"],
         )
+
+    def _pool(self, creative: Creative, features: CreativeFeatures) -> dict[str, np.ndarray | None]:
+        """Return `pool_fields`; words in another language have the mean appeal, since an English model scored them."""
+        fields = pool_fields(creative, features)
+        if fields["appeal"] is not None and len(self.means["appeal"]) and detect_language(creative.text) not in ("en", ""):
+            fields["appeal"] = self.means["appeal"]
+        return fields
 
     def _scale(
         self, name: str, values: Sequence[np.ndarray | None], creatives: Sequence[Creative]

@@ -27,6 +27,7 @@ def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
         "above 0 the whole is better.",
         _members(card["members"]),
         _best_floor(card["members"]),
+        _networks(card["members"]),
         "## How far to trust its rates",
         _level(figures),
         *([f"![predicted and observed rates; coverage by impressions]({plot})"] if plot else []),
@@ -100,6 +101,19 @@ def _best_floor(members: Mapping[str, Mapping[str, Any]]) -> str:
     if low > 0:
         return f"The best floor is {name}; the whole is better, beyond chance."
     return f"The best floor is {name}; the whole cannot be told from it{'' if high > 0 else ' and may be worse'}."
+
+
+def _networks(members: Mapping[str, Mapping[str, Any]]) -> str:
+    weights = [one["weight"] for name, one in members.items() if name.startswith("QIN")]
+    if not weights:
+        return (
+            "QIN, the neural network, was not tried: no ad has a picture, and beside the other members it earned a weight of "
+            "0.013 at most on words and columns alone (docs/measured.md)."
+        )
+    earned = sum(weights)
+    return f"QIN, the neural network, was tried, with pictures and faces, and weighs {earned:.2f}" + (
+        "." if earned > 0 else ": on these ads the other members say all that it knows."
+    )
 
 
 def _level(figures: Mapping[str, Any]) -> str:

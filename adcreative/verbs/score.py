@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
+from adcreative.ctr.trade import find_peers
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
@@ -63,7 +64,8 @@ def score(
 ) -> RunSummary:
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
-    strength is the share of the table's other ads that an ad is predicted to beat. The shipped model does not know an account's
+    strength is the share of the table's other ads that an ad is predicted to beat; a lone ad is held against the account's
+    ads, or against a reference set of the trade, and its evidence says so. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
     results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
     evidence says so. `by` names a column, such as placement or age: each ad gets a row for every value of it that
@@ -208,7 +210,8 @@ def score_rows(
     """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
 
     A creative that is one of the history's (the same object) is not read again. Rates are the model's own; `score_table` says
-    which of them are told. segments: value of the column `by` -> the three rates there.
+    which of them are told. segments: value of the column `by` -> the three rates there. peers: which share of other ads it
+    beats, and which ads these are.
     """
     read = {id(creative): features for creative, features in zip(history.creatives, history.features, strict=True)}
     others = iter(extractor.extract([creative for creative in creatives if id(creative) not in read]))
@@ -226,13 +229,16 @@ def score_rows(
             row["evidence"] = f"{row['evidence'].rstrip('.')}; {told}."
         row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
         row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}
+        has_picture = features.image is not None
+        if peers := find_peers(predictor.notes, predictor.content_hash, creative, has_picture=has_picture):
+            row["peers"] = [round(peers.share_below(prediction.ctr), 3), peers.phrase]
         if by:
-            row["segments"] = _score_segments(predictor, creative, features, by)
+            row["segments"] = score_segments(predictor, creative, features, by)
         rows.append(row)
     return rows
 
 
-def _score_segments(predictor: ClickModel, creative: Creative, features: Any, by: str) -> dict[str, list[float]]:
+def score_segments(predictor: ClickModel, creative: Creative, features: Any, by: str) -> dict[str, list[float]]:
     """Return value -> rate and interval of the creative as if it was shown there; the picture and words stay as they are."""
     values = predictor.known_values(by)
     shown = [with_value(creative, by, value) for value in values]

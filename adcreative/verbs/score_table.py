@@ -55,7 +55,8 @@ def finish_rows(rows: Sequence[Mapping[str, Any]], level: Level, *, by: str = ""
     """Yield rows of the table.
 
     Args:
-        rows: what `score_rows` made, in order, without failures; "segments" of a row: value -> its three rates.
+        rows: what `score_rows` made, in order, without failures; "segments" of a row: value -> its three rates; "peers": the
+            strength of a lone ad, and against which ads.
         by: column whose values get a row each.
     """
     shift = find_shift([row["ctr"] for row in rows], level.base_rate) if level.base_rate and not level.is_known else 0.0
@@ -63,6 +64,9 @@ def finish_rows(rows: Sequence[Mapping[str, Any]], level: Level, *, by: str = ""
     for row in rows:
         told: dict[str, Any] = {name: row[name] for name in SCORE_COLUMNS if name in row}
         told["strength"] = measure_strength(row["ctr"], ordered)
+        if len(rows) == 1 and row["enough_data"] and (peers := row.get("peers")):
+            told["strength"] = peers[0]
+            told["evidence"] = f"{str(told['evidence']).removesuffix('.')}; stronger than {10 * peers[0]:.0f} of 10 {peers[1]}."
         segments: Mapping[str, Sequence[float]] = row.get("segments", {}) if by else {"": [row[name] for name in _RATES]}
         for value, rates in segments.items():
             yield {**told, **_state_rates(rates, row, level, shift, told), **({SEGMENT: f"{by}={value}"} if by else {})}

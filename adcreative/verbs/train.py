@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from adcreative.artifacts import check_replaceable, write_atomically
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.encoders.picture_words.filling import fill_from_pictures
+from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.features.word_readings import find_reader
@@ -32,6 +33,7 @@ def train(
     images: Path | None = None,
     seed: int = 0,
     from_scratch: bool = False,
+    text_encoder: str = "",
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -43,11 +45,13 @@ def train(
     member's weight, how much better the whole is than each floor, level and coverage. `from_scratch` leaves the shipped model
     out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
     export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
-    ad without words the words in its picture are read, as `score` does.
+    ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
+    as the multilingual "intfloat/multilingual-e5-small": a folder, an installed package or a hub id, needed again to score.
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
         ArtifactError: `out`/predictor, /judge or /auditor holds a model of another kind.
+        ConfigError: `text_encoder` cannot be loaded.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
     data, out = Path(data), Path(out)
@@ -55,11 +59,11 @@ def train(
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
+    from adcreative.ctr.training.loop import Callbacks
     from adcreative.features.builder import check_finite
-    from adcreative.report.account_card import render_account_card
-    from adcreative.report.plots import draw_account
     from adcreative.verbs.loading import load_tools
 
+    encoder = TextEncoder.load(text_encoder) if text_encoder else None
     catalog = read_usable(data, columns, images=images)
     wanted = list(fill_from_pictures(keep_with_results(catalog, data), find_reader()))
     extractor = load_tools().extractor
@@ -69,19 +73,16 @@ def train(
     check_finite(creatives, features)
     warnings = list(catalog.warnings)
     shipped = (None,) * len(ROLES) if from_scratch else _load_shipped(warnings)
-    if lonely := describe_lonely_tests(creatives):
-        warnings.append(lonely)
+    warnings += filter(None, [describe_lonely_tests(creatives)])
     fitted = fit_account(
         creatives, features, seed=seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
-        provenance=dict.fromkeys(MODALITIES, "measured: own results"), progress=count_stage(progress, "fitting"),
-        should_stop=should_stop,
+        text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
+        callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
     )  # fmt: skip
     failures = [*catalog.failures, *failures]
     with own_outputs(outputs, (data, columns), restart=restart):
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
-        card = fitted[0].card("predictor")
-        write_atomically(out / PLOT, draw_account(card["calibration"]))
-        write_atomically(out / "README.md", render_account_card(card, plot=PLOT).encode())
+        _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
 
@@ -93,6 +94,14 @@ def _check_place(out: Path, inputs: Sequence[Path | None], restart: bool) -> tup
     for role in ROLES:
         check_replaceable(out / role, ACCOUNT_KIND)
     return outputs
+
+
+def _write_card(card: Mapping[str, Any], out: Path) -> None:
+    from adcreative.report.account_card import render_account_card
+    from adcreative.report.plots import draw_account
+
+    write_atomically(out / PLOT, draw_account(card["calibration"]))
+    write_atomically(out / "README.md", render_account_card(card, plot=PLOT).encode())
 
 
 def _load_shipped(warnings: list[str]) -> Sequence[Any]:

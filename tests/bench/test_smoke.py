@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import account, archive, descriptions, lines, openers, transfer, uplift
+from tests.bench import account, accounts, archive, descriptions, lines, openers, transfer, uplift
 
 HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
@@ -62,6 +62,16 @@ def test_uplift_of_one_ad(options: list[str], monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(sys, "argv", ["uplift", *options, *small])
     uplift.main()
     assert "market 40" in capsys.readouterr().out
+
+
+def test_made_up_accounts_are_held_against_the_script(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["accounts", "--tiny"])
+    accounts.main()
+    printed = capsys.readouterr().out
+    assert "| social 1 |" in printed
+    assert "| search 1 |" in printed
 
 
 def test_lines_and_openers_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,3 +165,21 @@ def test_segments_become_context_and_unknown_ones_are_left_out() -> None:
     assert creative.context == {"age": "25-34", "gender": "F", "Frequency cap": "3", "device": "Mobile"}
     assert hash(creative) == hash(build(age="18-24"))  # context is compared, not hashed
     assert creative != build(age="18-24")
+
+
+@pytest.mark.parametrize(
+    ("cells", "weekday"),
+    [
+        ({"day": "2026-03-02"}, "Monday"),
+        ({"day": datetime.datetime(2026, 3, 8)}, "Sunday"),
+        ({"date_start": "2026-03-03", "date_end": "2026-03-03"}, "Tuesday"),
+        ({"date_start": "2026-03-03", "date_end": "2026-03-09"}, None),
+        ({"date_start": "2026-03-03"}, None),
+        ({"day": "03/04/2026"}, None),
+        ({"day": "2026-03-02", "weekday": "Mon"}, "Mon"),
+    ],
+)
+def test_results_of_one_day_have_its_weekday(cells: dict[str, Any], weekday: str | None) -> None:
+    item = build(**cells)
+    assert isinstance(item, Creative)
+    assert item.context.get("weekday") == weekday

@@ -74,3 +74,12 @@ def test_what_works_in_the_account_is_told_with_its_interval() -> None:
     page = render_account_card({**one, "word_effects": [effect]})
     assert "## What works in this account" in page
     assert "| a number | +13 % (+3 to +22) | 340 |" in page
+
+
+def test_it_says_on_what_the_network_was_tried_and_what_it_weighs() -> None:
+    words = member(0.0001, 0.00005, 0.0002)
+    assert "QIN, the neural network, was not tried: no ad has a picture" in render_account_card(card(words=words))
+    idle = {"QIN from nothing": member(0.001, 0.0, 0.002, is_floor=False)}
+    assert "weighs 0.00: on these ads the other members say" in render_account_card(card(words=words, **idle))
+    of_use = {"QIN from nothing": member(0.001, 0.0, 0.002, is_floor=False, weight=0.31)}
+    assert "with pictures and faces, and weighs 0.31." in render_account_card(card(words=words, **of_use))

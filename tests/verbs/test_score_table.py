@@ -65,6 +65,8 @@ def test_mean_of_a_tables_own_results_needs_thirty_clicks() -> None:
 def test_each_known_segment_gets_a_row_with_its_own_rate() -> None:
     rates = {"feed": 0.01, "stories": 0.04, "": 0.02}
     model: Any = SimpleNamespace(
+        notes={},
+        content_hash="",
         grade=lambda *_: {"row": "measured"},
         known_values=lambda column: ["feed", "stories"] if column == "placement" else [],
         predict=lambda creatives, *_: [
@@ -81,3 +83,14 @@ def test_each_known_segment_gets_a_row_with_its_own_rate() -> None:
     with pytest.raises(ConfigError, match="knows 500 values of 'ad_group'; at most 200"):
         check_segments(crowded, "ad_group")
     assert with_value(Creative(headline="x"), "age", "18-24").context == {"age": "18-24"}
+
+
+def test_a_lone_ad_is_held_against_its_peers_and_says_which() -> None:
+    lone = row(0.012) | {"peers": [0.7, "ads of its category in our reference set"]}
+    (told,) = finish_rows([lone], Level())
+    assert told["strength"] == 0.7
+    assert "stronger than 7 of 10 ads of its category in our reference set" in told["evidence"]
+    assert told["ctr"] == LEVEL_UNKNOWN
+    in_company = list(finish_rows([lone, row(0.011)], Level()))
+    assert in_company[0]["strength"] == 1.0
+    assert "reference set" not in in_company[0]["evidence"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from adcreative.ctr.account.table import AccountTable
+from adcreative.ctr.account.table import AccountTable, Ads
 
 NGRAMS: Mapping[str, Mapping[str, Any]] = {
     "words": {"ngram_range": (1, 2), "min_df": 2, "sublinear_tf": True},
@@ -35,13 +35,15 @@ CLIP = 4.0
 class Encoded:
     """N ads as blocks: sparse [N, D] float32 of words and columns, dense [N, D] float32, and condensed [N, Z] for trees.
 
-    mass: block -> [N] float64, squared length that the ad would have were all its values known: 0 where it has nothing.
+    mass: block -> [N] float64, squared length that the ad would have were all its values known: 0 where it has nothing. ads:
+    the same ads for networks, which encode them in their own way; None where only blocks are needed.
     """
 
     sparse: Mapping[str, sparse.csr_matrix]
     dense: Mapping[str, np.ndarray]
     mass: Mapping[str, np.ndarray]
     condensed: np.ndarray
+    ads: Ads | None = None
 
     def rows(self, idx: np.ndarray) -> Encoded:
         """Return the ads `idx`, in that order."""
@@ -50,12 +52,14 @@ class Encoded:
             {name: block[idx] for name, block in self.dense.items()},
             {name: mass[idx] for name, mass in self.mass.items()},
             self.condensed[idx],
+            None if self.ads is None else self.ads.rows(idx),
         )
 
     def without(self, block: str) -> Encoded:
         """Return the same ads without a block of columns; `condensed` is left as it is."""
         kept = {name: rows for name, rows in self.sparse.items() if name != block}
-        return Encoded(kept, self.dense, {name: mass for name, mass in self.mass.items() if name != block}, self.condensed)
+        mass = {name: mass for name, mass in self.mass.items() if name != block}
+        return replace(self, sparse=kept, mass=mass)
 
     def __len__(self) -> int:
         return len(self.condensed)
@@ -125,7 +129,7 @@ class AccountEncoder:
         for name in self.centres:
             dense[name] = self._scale(name, table.dense.get(name), len(table))
             mass[name] = np.square(dense[name], dtype=np.float64).sum(axis=1)
-        return Encoded(blocks, dense, mass, self._condense(blocks, dense, len(table)))
+        return Encoded(blocks, dense, mass, self._condense(blocks, dense, len(table)), table.ads)
 
     @property
     def column_names(self) -> list[str]:

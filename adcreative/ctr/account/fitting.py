@@ -10,19 +10,19 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
-from adcreative.ctr.account.model import AccountModel
+from adcreative.ctr.account.model import TEXT_ENCODER, AccountModel
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
-from adcreative.ctr.account.table import AccountTable, find_group_column, number_groups, read_table, read_text
+from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
 from adcreative.ctr.account.word_effects import measure_word_effects
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.fitting import EMBEDDINGS, check_trainable
 from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.training.loop import NO_CALLBACKS, Callbacks
 from adcreative.encoders.language import detect_language
 from adcreative.errors import TrainingError
 from adcreative.features.batch import CreativeFeatures
-from adcreative.progress import Count, ShouldStop
 
 SEED_STEP = 1000  # between the seeds of predictor, judge and auditor
 
@@ -34,9 +34,9 @@ def fit_account(
     seed: int,
     config: PredictorConfig | None = None,
     shipped: Sequence[Predictor | None] = (None, None, None),
+    text_encoder: EncodesTexts | None = None,
     provenance: Mapping[str, str] | None = None,
-    progress: Count | None = None,
-    should_stop: ShouldStop | None = None,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> tuple[AccountModel, AccountModel, AccountModel]:
     """Fit predictor, judge and auditor of an account.
 
@@ -51,60 +51,76 @@ def fit_account(
         creatives, features: one of each; those without results are left out.
         config: least numbers of ads and clicks, and the hashes of the encoders.
         shipped: general predictors whose scores become members and effects; None for those without one.
-        progress: told (members fitted, members to fit).
+        text_encoder: a further encoder of words, such as a multilingual one; a loaded model asks for it by name.
+        callbacks: told (members fitted, members to fit).
     Raises:
         TrainingError: too few creatives, groups or clicks, results that cannot be, no difference to learn, or stopped.
     """
     config = config or PredictorConfig()
-    kept = [row for row, creative in enumerate(creatives) if creative.has_results]
-    creatives, features = [creatives[row] for row in kept], [features[row] for row in kept]
-    check_trainable(creatives, config)
-    _check_groups(number_groups(creatives), config)
+    creatives, features = _keep_trainable(creatives, features, config)
     shipped = [one if _is_of_use(creatives, features) else None for one in shipped]
-    tables = [_read(creatives, features, one) for one in shipped]
+    tables = [_read(creatives, features, one, text_encoder) for one in shipped]
     group_column = find_group_column(tables[0])
     num_members = len(KNOWN_GROUPS) + len(NEW_GROUPS) * bool(group_column)
-    watch = Watch(num_members * (NUM_FOLDS + len(shipped)), progress, should_stop)
-    known = fit_parts(creatives, tables, seed=seed, watch=watch)
+    watch = Watch(num_members * (NUM_FOLDS + len(shipped)), callbacks.progress, callbacks.should_stop)
+    known = fit_parts(creatives, tables, seed=seed, watch=watch, shipped=shipped)
     new: FittedParts | None = None
     if group_column:
         tables = [table.grouped_by(group_column) for table in tables]
-        new = fit_parts(creatives, tables, seed=seed, watch=watch, group_column=group_column)
+        new = fit_parts(creatives, tables, seed=seed, watch=watch, shipped=shipped, group_column=group_column, known=known)
     described = _describe(creatives, features, known.weights, provenance, seed)
     ood_scores, known_ads = _fit_ood_scores(creatives, features, known.fold, seed)
     effects = [one.as_dict() for one in measure_word_effects(creatives, tables[0], seed=seed)]
     of_new = None if new is None else {"column": group_column, "weights": dict(new.weights), **new.notes}
+    notes = {
+        **known.notes, **described, NOTE: known_ads, "new_groups": of_new, "word_effects": effects,
+        "encoder_hashes": dict(config.encoder_hashes),
+    }  # fmt: skip
+    if text_encoder is not None:
+        notes[TEXT_ENCODER] = {"name": text_encoder.name, "hash": text_encoder.content_hash}
     models = []
     for number, general in enumerate(shipped):
-        notes = {
-            **known.notes, **described, NOTE: known_ads, "new_groups": of_new, "word_effects": effects,
-            "seed": seed + SEED_STEP * number, "encoder_hashes": dict(config.encoder_hashes),
-        }  # fmt: skip
         half = known.parts[number]
         new_half = None if new is None else replace(new.parts[number], change_effects=half.spread.effects)
-        model = AccountModel(half, new_half, group_column=group_column, ood_scores=ood_scores, notes=notes, shipped=general)
+        model = AccountModel(
+            half, new_half, group_column=group_column, ood_scores=ood_scores,
+            notes={**notes, "seed": seed + SEED_STEP * number}, shipped=general,
+        )  # fmt: skip
+        model.text_encoder = text_encoder
         models.append(model)
-    if progress is not None:
-        progress(watch.total, watch.total)
+    watch.finish()
     return models[0], models[1], models[2]
 
 
-def _read(creatives: Sequence[Creative], features: Sequence[CreativeFeatures], shipped: Predictor | None) -> AccountTable:
-    return read_table(creatives, features, None if shipped is None else shipped.predict_parts(creatives, features))
+def _read(
+    creatives: Sequence[Creative],
+    features: Sequence[CreativeFeatures],
+    shipped: Predictor | None,
+    text_encoder: EncodesTexts | None,
+) -> AccountTable:
+    parts = None if shipped is None else shipped.predict_parts(creatives, features)
+    return read_table(creatives, features, parts, text_encoder)
 
 
 def _is_of_use(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> bool:
     """True where the shipped predictor can say something: it reads English words, and pictures."""
-    return any(one.image is not None for one in features) or any(detect_language(read_text(one)) == "en" for one in creatives)
+    return any(one.image is not None for one in features) or any(detect_language(one.text) == "en" for one in creatives)
 
 
-def _check_groups(group: np.ndarray, config: PredictorConfig) -> None:
-    num = len(np.unique(group))
+def _keep_trainable(
+    creatives: Sequence[Creative], features: Sequence[CreativeFeatures], config: PredictorConfig
+) -> tuple[list[Creative], list[CreativeFeatures]]:
+    """Return the ads with results and their features; refuse too few of them, or of their groups."""
+    kept = [row for row, creative in enumerate(creatives) if creative.has_results]
+    creatives, features = [creatives[row] for row in kept], [features[row] for row in kept]
+    check_trainable(creatives, config)
+    num = len(np.unique(number_groups(creatives)))
     if num < config.min_groups:
         raise TrainingError(
             f"the creatives form {num} groups (same words or test_id, else picture or name); at least {config.min_groups} are "
             "needed, so that some can be held out"
         )
+    return creatives, features
 
 
 def _describe(
@@ -121,7 +137,7 @@ def _describe(
         "faces": any(len(one.face_shares) for one in features),
         "context": True,
     }
-    languages = [detect_language(read_text(one)) for one in creatives]
+    languages = [detect_language(one.text) for one in creatives]
     named = {language: languages.count(language) for language in sorted(set(languages)) if language}
     grades = parse_provenance(provenance, [name for name, is_there in has.items() if is_there])
     return {

@@ -2,7 +2,8 @@
 
 mean rate; columns alone (effects of every categorical column, pooled partially); words alone and words and columns (capped
 logistic regression on n-grams); boosted trees on both; shipped model (the general predictor's score, rescaled to the account);
-mixed effects (all of it at once, pictures and the shipped model's parts too); the same without the groups that ads belong to.
+mixed effects (all of it at once, pictures and the shipped model's parts too); the same without the groups that ads belong to;
+QIN, from the shipped network and from nothing.
 """
 
 from __future__ import annotations
@@ -18,16 +19,23 @@ from adcreative.ctr.account.encoder import Encoded
 from adcreative.ctr.account.kernels import list_blocks
 from adcreative.ctr.account.linear import CappedLogistic, fit_capped_logistic
 from adcreative.ctr.account.mixed_model import MixedModel, fit_mixed_model
+from adcreative.ctr.account.network import NAME as QIN
+from adcreative.ctr.account.network import AccountNetwork, fit_network
 from adcreative.ctr.account.table import SHIPPED_BLOCKS
 from adcreative.ctr.account.trees import BoostedTrees, fit_trees
+from adcreative.ctr.predictor import Predictor
 
 MEAN, COLUMNS, WORDS, BOTH, TREES = "mean rate", "columns alone", "words alone", "words and columns", "boosted trees"
 SHIPPED, MIXED, UNGROUPED = "shipped model", "mixed effects", "mixed effects without groups"
+QIN_SHIPPED, QIN_OWN = "QIN from the shipped model", "QIN from nothing"
+NETWORKS = (QIN_SHIPPED, QIN_OWN)
 BLIND = (MEAN, COLUMNS)  # know neither words nor pictures
 FLOORS = (MEAN, COLUMNS, WORDS, BOTH, TREES)
-KNOWN_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, TREES, SHIPPED, MIXED)  # members of the half for ads of known groups
-NEW_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, SHIPPED, UNGROUPED)
+KNOWN_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, TREES, SHIPPED, MIXED, *NETWORKS)  # members of the half for ads of known groups
+NEW_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, SHIPPED, UNGROUPED, *NETWORKS)
+SHARED = (MEAN, COLUMNS, WORDS, BOTH, SHIPPED)  # the same fit in both halves
 NGRAM_BLOCKS = ("words", "characters")
+MAX_SHIPPED_ROWS = 500  # ads that rescale the shipped model's score: three numbers an ad
 
 
 class Member(Protocol):
@@ -64,7 +72,8 @@ class MeanRate:
 class Job:
     """What a member is fitted to: N encoded ads with their counts, and the fit of it to much the same ads, if there is one.
 
-    group_column: the column that tells ads of known groups from those of new ones.
+    group_column: the column that tells ads of known groups from those of new ones. group: [N] int64, what no split may cut;
+    needed by networks alone. shipped: the general predictor that networks may start from.
     """
 
     encoded: Encoded
@@ -73,17 +82,21 @@ class Job:
     seed: int
     start: Member | None = None
     group_column: str = ""
+    group: np.ndarray | None = None
+    shipped: Predictor | None = None
 
 
 def _fit_mean(job: Job) -> Member:
     return MeanRate(float(special.logit((job.clicks.sum() + 0.5) / (job.impressions.sum() + 1.0))))
 
 
-def _fit_mixed(job: Job, blocks: Sequence[str]) -> Member | None:
+def _fit_mixed(job: Job, blocks: Sequence[str], max_rows: int | None = None) -> Member | None:
     if not blocks:
         return None
     start = job.start if isinstance(job.start, MixedModel) else None
-    return fit_mixed_model(job.encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed)
+    return fit_mixed_model(
+        job.encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed, max_rows=max_rows
+    )  # fmt: skip
 
 
 def _fit_columns(job: Job) -> Member | None:
@@ -91,7 +104,7 @@ def _fit_columns(job: Job) -> Member | None:
 
 
 def _fit_shipped(job: Job) -> Member | None:
-    return _fit_mixed(job, [name for name in SHIPPED_BLOCKS if name in job.encoded.dense])
+    return _fit_mixed(job, [name for name in SHIPPED_BLOCKS if name in job.encoded.dense], MAX_SHIPPED_ROWS)
 
 
 def _fit_all(job: Job) -> Member | None:
@@ -130,6 +143,24 @@ def _fit_trees(job: Job) -> Member | None:
     return fit_trees(job.encoded, job.clicks, job.impressions, seed=job.seed) if has_input else None
 
 
+def _fit_network(job: Job, shipped: Predictor | None) -> Member | None:
+    if job.encoded.ads is None or job.group is None:
+        return None
+    ignored = (job.group_column,) if job.group_column else ()
+    return fit_network(
+        job.encoded.ads, job.clicks, job.impressions, job.group, seed=job.seed, shipped=shipped, ignored=ignored
+    )  # fmt: skip
+
+
+def _fit_from_shipped(job: Job) -> Member | None:
+    has_qin = job.shipped is not None and job.shipped.config.model_name == QIN
+    return _fit_network(job, job.shipped) if has_qin else None
+
+
+def _fit_from_nothing(job: Job) -> Member | None:
+    return _fit_network(job, None)
+
+
 @dataclass(frozen=True)
 class Kind:
     """How a member is fitted (None: these ads have nothing for it to learn from) and rebuilt from its state."""
@@ -147,4 +178,6 @@ MEMBERS: Mapping[str, Kind] = {
     SHIPPED: Kind(_fit_shipped, MixedModel.from_state),
     MIXED: Kind(_fit_all, MixedModel.from_state),
     UNGROUPED: Kind(_fit_ungrouped, MixedModel.from_state),
+    QIN_SHIPPED: Kind(_fit_from_shipped, AccountNetwork.from_state),
+    QIN_OWN: Kind(_fit_from_nothing, AccountNetwork.from_state),
 }

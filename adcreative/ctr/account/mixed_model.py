@@ -138,18 +138,21 @@ def fit_mixed_model(
     start: MixedModel | None = None,
     seed: int = 0,
     ignored: Sequence[str] = (),
+    max_rows: int | None = None,
 ) -> MixedModel:
-    """Fit variances and effects; at most MAX_ROWS ads support them, drawn by how much their counts say.
+    """Fit variances and effects; at most max_rows (MAX_ROWS) ads support them, drawn by how much their counts say.
 
     Args:
         blocks: names of `kernels.list_blocks`, at least one.
         ignored: columns that the encoding lacks, to be left out of what is predicted too.
-        start: a fit to much the same ads whose variances are refined in NUM_REFITS rounds instead of found in NUM_ROUNDS.
+        start: a fit to much the same ads whose variances are refined: in NUM_REFITS rounds where its effects are the same,
+            else in NUM_ROUNDS.
     """
-    if len(encoded) > MAX_ROWS:
+    max_rows = max_rows or MAX_ROWS
+    if len(encoded) > max_rows:
         rate = (clicks.sum() + 0.5) / (impressions.sum() + 1)
         told = impressions * rate / (1 + 0.05 * impressions * rate)
-        idx = np.sort(np.random.default_rng(seed).choice(len(encoded), MAX_ROWS, replace=False, p=told / told.sum()))
+        idx = np.sort(np.random.default_rng(seed).choice(len(encoded), max_rows, replace=False, p=told / told.sum()))
         encoded, clicks, impressions = encoded.rows(idx), clicks[idx], impressions[idx]
     kernels = compute_kernels(encoded, encoded, blocks)
     variances, nugget = dict.fromkeys(blocks, START_VARIANCE), START_VARIANCE
@@ -158,7 +161,8 @@ def fit_mixed_model(
         nugget = start.nugget
     mean = float(special.logit(_bounded_mean(clicks, impressions)))
     weights = np.zeros(len(clicks))
-    for _ in range(NUM_ROUNDS if start is None else NUM_REFITS):
+    is_refit = start is not None and set(start.variances) == set(blocks)
+    for _ in range(NUM_REFITS if is_refit else NUM_ROUNDS):
         weights, precision = _find_mode(kernels, variances, nugget, clicks, impressions, mean, weights)
         moved = {
             name: _update(variances[name], float(weights @ kernel.shared @ weights), float((precision * kernel.shared).sum()))

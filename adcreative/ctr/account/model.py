@@ -20,7 +20,7 @@ from scipy import special
 from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.account.part import Part, with_prefix
-from adcreative.ctr.account.table import PARTS, AccountTable, read_table, read_text
+from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
 from adcreative.ctr.card import build_account_card
@@ -28,13 +28,15 @@ from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
 from adcreative.encoders.language import LANGUAGES, detect_language
-from adcreative.errors import ArtifactError
+from adcreative.encoders.text_encoder import TextEncoder
+from adcreative.errors import ArtifactError, ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
 from adcreative.features.outcomes import fold
 
 CHUNK_ROWS = 256
 MIN_REASON = 0.005
 SHIPPED_PREFIX, NEW_PREFIX = "shipped.", "new."
+TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
 
 
 class AccountModel:
@@ -137,7 +139,7 @@ class AccountModel:
             creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
             ood_scores=self.ood_scores, builder=self, is_skilled=bool(self.notes["is_skilled"]),
         )  # fmt: skip
-        language = detect_language(read_text(creative))
+        language = detect_language(creative.text)
         if not language:
             return said
         num = self.notes["languages"].get(language, 0)
@@ -224,7 +226,27 @@ class AccountModel:
 
     def _read(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> AccountTable:
         parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)
-        return read_table(creatives, features, parts)
+        return read_table(creatives, features, parts, self.text_encoder)
+
+    @cached_property
+    def text_encoder(self) -> EncodesTexts | None:
+        """The further encoder of words that the model was fitted with, loaded by its name; None without one.
+
+        Raises:
+            ArtifactError: it cannot be loaded, or has other weights now.
+        """
+        if (noted := self.notes.get(TEXT_ENCODER)) is None:
+            return None
+        try:
+            encoder = TextEncoder.load(noted["name"])
+        except ConfigError as error:
+            raise ArtifactError(f"the model was fitted with a text encoder that is not here: {error}") from error
+        if encoder.content_hash != noted["hash"]:
+            raise ArtifactError(
+                f'the model was fitted with the text encoder "{noted["name"]}" of hash {noted["hash"][:12]}, here it is '
+                f"{encoder.content_hash[:12]}; use the same weights or fit it again"
+            )
+        return encoder
 
     def _predict_chunk(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[Prediction]:
         columns = np.zeros((3, len(creatives)))

@@ -7,21 +7,36 @@ with weights that the other folds decided.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy import special
 from sklearn.model_selection import GroupKFold
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.card import describe_members, measure_out_of_fold
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread, fit_spread
-from adcreative.ctr.account.members import FLOORS, KNOWN_GROUPS, MEAN, MEMBERS, MIXED, NEW_GROUPS, UNGROUPED, Job, Member
+from adcreative.ctr.account.members import (
+    FLOORS,
+    KNOWN_GROUPS,
+    MEAN,
+    MEMBERS,
+    MIXED,
+    NEW_GROUPS,
+    SHARED,
+    UNGROUPED,
+    Job,
+    Member,
+)
 from adcreative.ctr.account.part import Part, Stack, change_vectors
 from adcreative.ctr.account.stacking import compare, cross_fitted, fit_shift, fit_weights, losses
 from adcreative.ctr.account.table import AccountTable
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
+from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.trade import NOTE as PEERS
+from adcreative.ctr.trade import NUM_STEPS
 from adcreative.errors import TrainingError
 from adcreative.features.outcomes import fold
 from adcreative.progress import Count, ShouldStop
@@ -29,7 +44,7 @@ from adcreative.progress import Count, ShouldStop
 NUM_FOLDS = 5
 MIN_WEIGHT = 0.01
 # How far apart a few groups lie is luck, and the mean may win; the order of their ads carries over and is never given up.
-MAX_MEAN = 0.7  # of the weights for ads of new groups
+MAX_MEAN = 0.5  # of the weights for ads of new groups
 PRIOR_GROUPS = 20  # towards no shift: the level of a few groups is luck
 KEPT_SHARE = 2 / 3  # of the groups that judge and auditor each learn from
 # what is blanked, one after the other, to see what words, faces and picture add: the channels of `ctr.changes`
@@ -52,6 +67,11 @@ class Watch:
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, self.total)
+
+    def finish(self) -> None:
+        """Tell that all is done, whatever was left out."""
+        if self.progress is not None:
+            self.progress(self.total, self.total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +98,27 @@ class _Learnt:
 
 @dataclass(frozen=True, eq=False)
 class FittedParts:
-    """The half of predictor, judge and auditor; notes on the first: members, metrics, is_skilled; the folds [N] and weights."""
+    """The half of predictor, judge and auditor; notes on the first: members, metrics, is_skilled; the folds [N] and weights.
+
+    fitted: all members of the first, with or without weight.
+    """
 
     parts: tuple[Part, ...]
     notes: dict[str, Any]
     weights: Mapping[str, float]
     fold: np.ndarray
+    fitted: Mapping[str, Member]
 
 
 def fit_parts(
-    creatives: Sequence[Creative], tables: Sequence[AccountTable], *, seed: int, watch: Watch, group_column: str = ""
+    creatives: Sequence[Creative],
+    tables: Sequence[AccountTable],
+    *,
+    seed: int,
+    watch: Watch,
+    shipped: Sequence[Predictor | None] = (None, None, None),
+    group_column: str = "",
+    known: FittedParts | None = None,
 ) -> FittedParts:
     """Fit the same half of several models, from the same ads read with different shipped models.
 
@@ -96,13 +127,22 @@ def fit_parts(
 
     Args:
         tables: one a model; their `group` says what no split may cut.
+        shipped: one a model: the general predictor that networks start from.
         group_column: of the half for ads of new values there; "" for the other half.
+        known: the other half, fitted to the same ads: its encoders, and members that know no groups, are taken over.
     """
     names = NEW_GROUPS if group_column else KNOWN_GROUPS
-    encoders = [AccountEncoder.fit(table, seed=seed) for table in tables]
+    if known is None:
+        encoders = [AccountEncoder.fit(table, seed=seed) for table in tables]
+    else:
+        encoders = [part.encoder for part in known.parts]
     encoded = encoders[0].encode(tables[0])
-    fitted = _fit_members(tables[0], encoded, seed=seed, watch=watch, only=names, group_column=group_column)
-    unseen = _predict_out_of_fold(tables[0], encoders[0], fitted, seed=seed, watch=watch, group_column=group_column)
+    taken = {} if known is None else {name: known.fitted[name] for name in SHARED if name in known.fitted}
+    guess = {} if known is None or MIXED not in known.fitted else {UNGROUPED: known.fitted[MIXED]}
+    first = _Setting(watch, group_column, shipped[0], guess)
+    fitted = taken | _fit_members(tables[0], encoded, first, seed=seed, only=[name for name in names if name not in taken])
+    fitted = {name: fitted[name] for name in names if name in fitted}
+    unseen = _predict_out_of_fold(tables[0], encoders[0], fitted, first, seed=seed)
     learnt = _learn(creatives, tables[0], encoded, fitted, unseen, seed, group_column)
     parts = []
     for number, (table, encoder) in enumerate(zip(tables, encoders, strict=True)):
@@ -110,33 +150,44 @@ def fit_parts(
         if number:
             some = table.rows(_draw_groups(table.group, seed=seed + number))
             own = _fit_members(
-                some, encoder.encode(some), seed=seed + number, watch=watch, start=fitted,
+                some, encoder.encode(some), replace(first, shipped=shipped[number]), seed=seed + number, start=fitted,
                 only=[name for name in fitted if name in learnt.weights or name in (MIXED, UNGROUPED)],
-                group_column=group_column,
             )  # fmt: skip
         kept = {name: member for name, member in own.items() if name in learnt.weights or name in (MIXED, UNGROUPED)}
         parts.append(
             Part(encoder, Stack(kept, learnt.weights, learnt.shift), learnt.spread, learnt.changes, learnt.spread.effects)
         )
-    return FittedParts(tuple(parts), learnt.notes, learnt.weights, unseen.fold)
+    return FittedParts(tuple(parts), learnt.notes, learnt.weights, unseen.fold, fitted)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What fits of one half have in common. guess: member -> a fit to the same ads that has other effects, to start from."""
+
+    watch: Watch
+    group_column: str
+    shipped: Predictor | None
+    guess: Mapping[str, Member]
 
 
 def _fit_members(
     table: AccountTable,
     encoded: Encoded,
+    setting: _Setting,
     *,
     seed: int,
-    watch: Watch,
     only: Sequence[str],
     start: Mapping[str, Member] | None = None,
-    group_column: str = "",
 ) -> dict[str, Member]:
     """Return the members that these ads have something for, in the order of MEMBERS."""
     fitted = {}
     for name, kind in MEMBERS.items():
         if name in only:
-            watch.step()
-            job = Job(encoded, table.clicks, table.impressions, seed, (start or {}).get(name), group_column)
+            setting.watch.step()
+            job = Job(
+                encoded, table.clicks, table.impressions, seed, (start or setting.guess).get(name), setting.group_column,
+                table.group, setting.shipped,
+            )  # fmt: skip
             member = kind.fit(job) or (None if start is None else MEMBERS[MEAN].fit(job))  # a fold may lack what all have
             if member is not None:
                 fitted[name] = member
@@ -147,10 +198,9 @@ def _predict_out_of_fold(
     table: AccountTable,
     encoder: AccountEncoder,
     fitted: Mapping[str, Member],
+    setting: _Setting,
     *,
     seed: int,
-    watch: Watch,
-    group_column: str,
 ) -> _OutOfFold:
     num = len(table)
     encoded = [encoder.encode(table.without(parts)) for parts in VERSIONS]
@@ -161,8 +211,7 @@ def _predict_out_of_fold(
     for number, (others, own) in enumerate(folds):
         fold[own] = number
         members = _fit_members(
-            table.rows(others), encoded[0].rows(others), seed=seed, watch=watch, start=fitted, only=list(fitted),
-            group_column=group_column,
+            table.rows(others), encoded[0].rows(others), setting, seed=seed, only=list(fitted), start=fitted
         )  # fmt: skip
         for place, version in enumerate(encoded):
             rows = version.rows(own)
@@ -220,6 +269,7 @@ def _learn(
         "members": describe_members(members, weights, comparisons, FLOORS, clicks, impressions),
         "metrics": measure_out_of_fold(creatives, held_out, spread, unseen.variance, table, seed=seed),
         "is_skilled": bool(comparisons[MEAN].low > 0),
+        PEERS: np.quantile(special.expit(held_out), np.linspace(0, 1, NUM_STEPS + 1)).tolist(),
     }
     return _Learnt(weights, shift, spread, changes, notes)
 

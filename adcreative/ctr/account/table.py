@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,13 +21,39 @@ MAX_VALUES = 20  # of one column of one ad, such as its interests
 _SEPARATORS = ";|"
 SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
 PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; words also have texts, context also has columns
-    "words": ("meaning", "body", "wording", "appeal", "shipped words"),
+    "words": ("meaning", "body", "wording", "appeal", "further words", "shipped words"),
     "picture": ("picture", "shipped picture"),
     "look": ("look",),
     "faces": ("faces",),
     "context": ("shipped context",),
 }
-DENSE_BLOCKS = ("meaning", "body", "wording", "appeal", "picture", "look", "faces", *SHIPPED_BLOCKS)
+DENSE_BLOCKS = ("meaning", "body", "wording", "appeal", "further words", "picture", "look", "faces", *SHIPPED_BLOCKS)
+
+
+class EncodesTexts(Protocol):
+    """A text encoder (`encoders.text_encoder.TextEncoder`). content_hash changes whenever an answer could."""
+
+    name: str
+    content_hash: str
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Return [N, D] float32, NaN rows for texts without words."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ads:
+    """N ads as the networks read them. blank: parts (keys of PARTS) of which they are to know nothing."""
+
+    creatives: Sequence[Creative]
+    features: Sequence[CreativeFeatures]
+    blank: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.creatives)
+
+    def rows(self, idx: np.ndarray) -> Ads:
+        """Return the ads `idx`, in that order."""
+        return Ads([self.creatives[row] for row in idx], [self.features[row] for row in idx], self.blank)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +62,7 @@ class AccountTable:
 
     texts: all words of an ad in reading order. columns: categorical column -> values of each ad, folded; () where it has none.
     dense: block of DENSE_BLOCKS -> [N, D] float32 with NaN rows where the ad has nothing of the kind; a block that no ad has is
-    left out. clicks, impressions: [N] float64, 0 where unknown. group: [N] int64.
+    left out. clicks, impressions: [N] float64, 0 where unknown. group: [N] int64. ads: what it was read from.
     """
 
     texts: Sequence[str]
@@ -45,6 +71,7 @@ class AccountTable:
     clicks: np.ndarray
     impressions: np.ndarray
     group: np.ndarray
+    ads: Ads
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -55,7 +82,7 @@ class AccountTable:
             texts=[self.texts[row] for row in idx],
             columns={name: [values[row] for row in idx] for name, values in self.columns.items()},
             dense={name: values[idx] for name, values in self.dense.items()},
-            clicks=self.clicks[idx], impressions=self.impressions[idx], group=self.group[idx],
+            clicks=self.clicks[idx], impressions=self.impressions[idx], group=self.group[idx], ads=self.ads.rows(idx),
         )  # fmt: skip
 
     def grouped_by(self, name: str) -> AccountTable:
@@ -72,6 +99,7 @@ class AccountTable:
             texts=[""] * len(self) if "words" in parts else self.texts,
             columns=dict.fromkeys(self.columns, [()] * len(self)) if "context" in parts else self.columns,
             dense={name: np.full_like(rows, np.nan) if name in names else rows for name, rows in self.dense.items()},
+            ads=replace(self.ads, blank=self.ads.blank | frozenset(parts)),
         )
 
 
@@ -79,14 +107,16 @@ def read_table(
     creatives: Sequence[Creative],
     features: Sequence[CreativeFeatures],
     shipped_parts: np.ndarray | None = None,
+    text_encoder: EncodesTexts | None = None,
 ) -> AccountTable:
     """Return creatives and their features as columns.
 
     Args:
         shipped_parts: [N, 3] what words, picture and the rest add to the shipped predictor's log-odds. The words' part, and the
             appeal score, are those of an English model: they are blank where the words are in another language.
+        text_encoder: reads all words of an ad as one more block.
     """
-    texts = [read_text(creative) for creative in creatives]
+    texts = [creative.text for creative in creatives]
     is_foreign = np.array([detect_language(text) not in ("en", "") for text in texts], bool)
     names = dict.fromkeys((*CATEGORICAL_FIELDS, *(name for creative in creatives for name in creative.context)))
     columns = {name: [_values(creative, name) for creative in creatives] for name in names}
@@ -99,6 +129,8 @@ def read_table(
         "look": _stack([one.look for one in features]),
         "faces": _stack([_faces(one) for one in features]),
     }
+    if text_encoder is not None:
+        dense["further words"] = text_encoder.encode(texts)
     if shipped_parts is not None:
         dense |= {name: shipped_parts[:, [number]].astype(np.float32) for number, name in enumerate(SHIPPED_BLOCKS)}
     for name in ("appeal", "shipped words"):
@@ -112,6 +144,7 @@ def read_table(
         clicks=np.array([float(creative.clicks or 0) for creative in creatives]),
         impressions=np.array([float(creative.impressions or 0) for creative in creatives]),
         group=number_groups(creatives),
+        ads=Ads(creatives, features),
     )
 
 
@@ -142,11 +175,6 @@ def find_group_column(table: AccountTable) -> str:
     return best
 
 
-def read_text(creative: Creative) -> str:
-    """Return all words of an ad in reading order."""
-    return " ".join(part for part in (creative.headline, creative.primary_text, creative.description) if part)
-
-
 def number_groups(creatives: Sequence[Creative]) -> np.ndarray:
     """Return [N] int64: ads with the same words, or of the same test, have the same number.
 
@@ -163,7 +191,7 @@ def number_groups(creatives: Sequence[Creative]) -> np.ndarray:
 
     first: dict[tuple[str, str], int] = {}
     for row, creative in enumerate(creatives):
-        text = fold(read_text(creative))
+        text = fold(creative.text)
         own = ("text", f"{text}\0{creative.file_name}") if text else ("file", creative.file_name)
         keys = [own if own[1] else ("ad", creative.ad_name or str(row))]
         keys += [("text", text)] if text else []

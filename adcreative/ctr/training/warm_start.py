@@ -43,22 +43,24 @@ ALONE = "alone "  # before the name of a part that adds to another where an ad h
 
 @torch.no_grad()
 def fit_wide_path(
-    model: Any, batch: FeatureBatch, counts: Counts, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0
-) -> None:
+    model: Any, batch: FeatureBatch, counts: Counts, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0,
+    is_bagged: bool = True, group_variance: float = GROUP_VARIANCE,
+) -> None:  # fmt: skip
     """Move the wide path of `model` (a network with `wide`, in eval mode) by what the training rows say.
 
     Args:
         train_idx: rows to learn from; groups of them are drawn with replacement (bagging), so that the members of an ensemble
             differ by as much as the data leave open. At most MAX_ROWS rows are used.
+        is_bagged: False uses each row once, for a network that stands alone. group_variance: of the luck that a group shares.
         scale: of all prior deviations; below 1 where the network already knows something.
     """
-    rows, group = _draw_groups(train_idx, counts.group, rng)
+    rows, group = _draw_groups(train_idx, counts.group, rng) if is_bagged else (train_idx, counts.group[train_idx])
     part = batch.index_select(torch.from_numpy(rows))
     clicks, impressions = counts.clicks[rows] + 0.5, counts.impressions[rows] + 1.0
     residual = np.log(clicks / (impressions - clicks)) - _logits(model, part)
     noise = 1.0 / clicks + 1.0 / (impressions - clicks) + EXTRA_VARIANCE
     designs = _designs(model.wide, part, scale)
-    covariance = GROUP_VARIANCE * (group[:, None] == group[None, :]) + np.diag(noise)
+    covariance = group_variance * (group[:, None] == group[None, :]) + np.diag(noise)
     for design, variance in designs.values():
         covariance += variance * (design @ design.T)
     factor = linalg.cho_factor(covariance, lower=True)

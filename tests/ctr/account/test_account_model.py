@@ -15,6 +15,7 @@ from adcreative.ctr.account.members import FLOORS, MEAN
 from adcreative.ctr.account.model import AccountModel, with_words_of
 from adcreative.ctr.account.table import number_groups
 from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.training.loop import Callbacks
 from adcreative.errors import ArtifactError, TrainingError
 from adcreative.features.batch import CreativeFeatures
 from tests.ctr.account.accounts import PlantedAccount, plant_account
@@ -148,7 +149,7 @@ def test_too_few_groups_are_refused() -> None:
 
 def test_a_fit_that_is_stopped_says_so(account: PlantedAccount) -> None:
     with pytest.raises(TrainingError, match="stopped before the model was fitted"):
-        fit_account(account.creatives, account.features, seed=0, should_stop=lambda: True)
+        fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(None, lambda: True))
 
 
 def test_other_encoders_and_other_artefacts_are_refused(models: Models, tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""QIN as a member of an account's model: the shipped network with vocabularies extended by the account's own values, or one
+fitted to the account alone.
+
+    logit = wide(fields) + QIN(fields, target)         of one ad, without a history (see `ctr.creative_network`)
+
+The wide path starts as the best linear unbiased prediction of the account's results, whole groups having a luck of their own;
+a few epochs refine all weights, and a tenth of the groups says when to stop. It reads pictures, faces, look, words and the
+columns of CATEGORICAL_FIELDS; other columns are left to the members beside it. One network a member, not an ensemble: the stack
+averages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adcreative.config import build_config, config_as_dict
+from adcreative.creative import Creative
+from adcreative.ctr.account.encoder import Encoded
+from adcreative.ctr.account.stacking import bounded_share
+from adcreative.ctr.account.table import Ads
+from adcreative.ctr.config import CTRModelConfig, TrainingConfig
+from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
+from adcreative.ctr.predictor import BLOCK_ROWS, Predictor
+from adcreative.ctr.training.loop import train_model
+from adcreative.ctr.training.warm_start import fit_wide_path
+from adcreative.features.batch import CATEGORICAL_FIELDS, FeatureBatch
+from adcreative.features.builder import MIN_CATEGORY_ROWS, FeatureBuilder
+from adcreative.features.outcomes import Counts, fold
+
+NAME = "qin"
+NUM_EPOCHS, PATIENCE = 12, 2
+PRIOR_SCALE = 3.0  # of the warm start's deviations: what moves rates inside one account moves them further than between many
+GROUP_VARIANCE, AD_VARIANCE = 0.2, 0.02  # of the luck that ads of a new group share, and of an ad alone
+MAX_ROWS = 1_500  # ads that one network learns from
+STOPPING_SHARE = 0.1  # of the groups
+SLOWER = 0.3  # part of the learning rates where training goes on from the shipped network
+_TABLES = tuple(f".tables.{name}.weight" for name in CATEGORICAL_FIELDS)
+
+
+@dataclass(frozen=True, eq=False)
+class AccountNetwork:
+    """A fitted network with its own encoding of ads. sizes: as it was built with."""
+
+    builder: FeatureBuilder
+    network: CreativeNetwork
+    sizes: CTRModelConfig
+
+    def log_odds(self, encoded: Encoded) -> np.ndarray:
+        """Return log-odds [N]; an ad's are the same bits in any company, since blocks of one size are computed."""
+        if encoded.ads is None:
+            raise ValueError("the network reads ads and features, which this encoding does not hold")
+        ads = encoded.ads
+        num_spare = -len(ads) % BLOCK_ROWS
+        filled = ads.rows(np.r_[np.arange(len(ads)), np.zeros(num_spare, np.int64)])
+        return _logits(self.network, _encode(self.builder, filled))[: len(ads)]
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return plain notes and arrays."""
+        notes, tensors = self.builder.state()
+        tensors = {f"builder.{name}": values for name, values in tensors.items()}
+        tensors |= {f"network.{name}": values.half().numpy() for name, values in self.network.state_dict().items()}
+        return {"builder": notes, "sizes": config_as_dict(self.sizes)}, tensors
+
+    @classmethod
+    def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> AccountNetwork:
+        """Rebuild what `state` returned; predicts bit-equally."""
+
+        def own(prefix: str) -> dict[str, np.ndarray]:
+            return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
+
+        builder = FeatureBuilder.from_state(notes["builder"], own("builder."))
+        sizes = build_config(CTRModelConfig, notes["sizes"], where="a model of an account")
+        network = _build(builder, sizes, seed=0)
+        network.load_state_dict({name: torch.from_numpy(values).float() for name, values in own("network.").items()})
+        return cls(builder, network.fold(), sizes)
+
+
+def fit_network(
+    ads: Ads,
+    clicks: np.ndarray,
+    impressions: np.ndarray,
+    group: np.ndarray,
+    *,
+    seed: int,
+    shipped: Predictor | None = None,
+    ignored: Sequence[str] = (),
+) -> AccountNetwork | None:
+    """Fit the network; None where no ad has a picture, or too few groups are there.
+
+    On words and columns alone it never earned a weight above 0.013 beside the other members, and cost their accounts time.
+
+    Args:
+        group: [N] int64, what no split may cut.
+        shipped: to start from its first network and its encoding; None: from nothing.
+        ignored: columns whose values are not learnt; with some, ads of one group share a luck.
+    """
+    if not any(one.image is not None for one in ads.features):
+        return None
+    rng = np.random.default_rng([seed, 29])
+    share = bounded_share(clicks, impressions)
+    rows = np.arange(len(ads))
+    if len(rows) > MAX_ROWS:
+        rows = np.sort(rng.choice(rows, MAX_ROWS, replace=False))
+    names = np.unique(group[rows])
+    stopping = rng.choice(names, max(int(STOPPING_SHARE * len(names)), 1), replace=False)
+    is_stopping = np.isin(group[rows], stopping)
+    counts = Counts(share * impressions, share * clicks, group, np.zeros(len(ads), bool))
+    if len(names) < 4 or counts.clicks[rows[is_stopping]].sum() <= 0 or counts.clicks[rows[~is_stopping]].sum() <= 0:
+        return None
+    known = ads.rows(rows[~is_stopping])
+    builder, network, sizes = _start(known, shipped, ignored, seed)
+    batch = _encode(builder, ads)
+    fit_wide_path(
+        network, batch, counts, rows[~is_stopping], rng=rng, scale=PRIOR_SCALE, is_bagged=False,
+        group_variance=GROUP_VARIANCE if ignored else AD_VARIANCE,
+    )  # fmt: skip
+    training = TrainingConfig(num_epochs=NUM_EPOCHS, patience=PATIENCE)
+    if shipped is not None:
+        rates = ("learning_rate", "embedding_learning_rate", "wide_learning_rate")
+        training = replace(training, **{name: SLOWER * getattr(training, name) for name in rates})
+    train_model(network, batch, counts, (rows[~is_stopping], rows[is_stopping]), config=training, seed=seed)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.copy_(tensor.half())  # as saved
+    return AccountNetwork(builder, network.fold(), sizes)
+
+
+def _start(
+    ads: Ads, shipped: Predictor | None, ignored: Sequence[str], seed: int
+) -> tuple[FeatureBuilder, CreativeNetwork, CTRModelConfig]:
+    """Return encoding and network before training, in eval mode."""
+    if shipped is None:
+        builder = FeatureBuilder.fit(ads.creatives, ads.features, np.arange(len(ads)), ignored_categories=ignored)
+        sizes = CTRModelConfig()
+        return builder, _build(builder, sizes, seed=seed), sizes
+    builder = extend_builder(shipped.builder, ads.creatives, ignored=ignored)
+    network = _build(builder, shipped.config.model, seed=seed)
+    network.load_state_dict(extend_state(shipped.members[0].state_dict(), network.state_dict()))
+    return builder, network, shipped.config.model
+
+
+def _build(builder: FeatureBuilder, sizes: CTRModelConfig, *, seed: int) -> CreativeNetwork:
+    network = build_ctr_model(NAME, builder.spec, sizes, generator=torch.Generator().manual_seed(seed))
+    assert isinstance(network, CreativeNetwork)
+    return network.eval()
+
+
+def _encode(builder: FeatureBuilder, ads: Ads) -> FeatureBatch:
+    batch = builder.encode(ads.creatives, ads.features)
+    for part in ads.blank:
+        batch = batch.without(part)
+    return batch
+
+
+@torch.no_grad()
+def _logits(network: CreativeNetwork, batch: FeatureBatch) -> np.ndarray:
+    parts = torch.arange(len(batch)).split(BLOCK_ROWS)
+    found: np.ndarray = torch.cat([network(batch.index_select(idx)) for idx in parts]).double().numpy()
+    return found
+
+
+def extend_builder(
+    builder: FeatureBuilder, creatives: Sequence[Creative], *, ignored: Sequence[str] = (), least: int = MIN_CATEGORY_ROWS
+) -> FeatureBuilder:
+    """Return the same encoding with the account's own values behind the known ones in each vocabulary.
+
+    Args:
+        ignored: columns that get none. least: ads that a value must have.
+    """
+    vocabularies = {}
+    for name, known in builder.vocabularies.items():
+        counts = Counter(fold(getattr(creative, name)) for creative in creatives if name not in ignored)
+        new = sorted(value for value, count in counts.items() if value and count >= least and value not in set(known))
+        vocabularies[name] = (*known, *new)
+    spec = replace(builder.spec, vocab_sizes={name: len(values) + 1 for name, values in vocabularies.items()})
+    return replace(builder, spec=spec, vocabularies=vocabularies, _ids={})
+
+
+def extend_state(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a network for larger vocabularies.
+
+    Rows of new values are 0, so that the network says at first what it said: a field that it has never seen filled meets
+    weights that were never trained, and the quadratic network would answer small random vectors with anything.
+    """
+    extended = {}
+    for name, tensor in state.items():
+        num_new = len(wanted[name]) - len(tensor) if name.endswith(_TABLES) else 0
+        extended[name] = torch.cat([tensor, tensor.new_zeros((num_new, tensor.shape[1]))]) if num_new else tensor
+    return extended

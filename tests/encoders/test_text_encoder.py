@@ -1,0 +1,79 @@
+"""A further text encoder from a local folder. The one built here is tiny and random: it shows that loading, pooling and keeping
+work, not that any encoder is of use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from adcreative.ctr.account.fitting import fit_account
+from adcreative.ctr.account.model import AccountModel
+from adcreative.encoders.text_encoder import TextEncoder
+from adcreative.errors import ArtifactError, ConfigError
+from tests.ctr.account.accounts import ENDINGS, OPENINGS, plant_account
+
+WORDS = sorted({word for line in (*OPENINGS, *ENDINGS) for word in line.split()})
+
+
+def write_encoder(folder: Path, seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    vocabulary = {word: number for number, word in enumerate(("[PAD]", "[UNK]", *WORDS))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    sizes = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=40, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=160,
+    )  # fmt: skip
+    BertModel(sizes).save_pretrained(folder)
+    return folder
+
+
+def test_texts_become_the_mean_of_their_tokens_states(tmp_path: Path) -> None:
+    encoder = TextEncoder.load(str(write_encoder(tmp_path / "tiny")))
+    found = encoder.encode(["winter coats", "red lamps order today", "winter coats", " "])
+    assert found.shape == (4, 40)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found[0], found[2])
+    assert np.isnan(found[3]).all()
+    tokens = encoder._tokenizer(["winter coats"], return_tensors="pt")
+    with torch.inference_mode():
+        by_hand = encoder._model(**tokens).last_hidden_state[0].mean(0)
+    np.testing.assert_allclose(found[0], by_hand / by_hand.norm(), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(["winter coats"])[0], found[0], atol=1e-5)  # padding says nothing
+
+
+def test_models_named_e5_read_the_query_that_they_were_trained_with(tmp_path: Path) -> None:
+    plain = TextEncoder.load(str(write_encoder(tmp_path / "tiny")))
+    asking = TextEncoder.load(str(write_encoder(tmp_path / "multilingual-e5-tiny")))
+    assert plain.content_hash == asking.content_hash
+    np.testing.assert_allclose(asking.encode(["oak tables"]), plain.encode(["query: oak tables"]), atol=1e-6)
+
+
+def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be loaded .*; name a folder, an installed package or a hub id"):
+        TextEncoder.load(str(tmp_path))
+
+
+def test_an_account_keeps_the_encoder_by_name_and_hash(tmp_path: Path) -> None:
+    folder = write_encoder(tmp_path / "tiny")
+    account = plant_account(150, rate=0.05, seed=3)
+    model, _, _ = fit_account(account.creatives, account.features, seed=0, text_encoder=TextEncoder.load(str(folder)))
+    assert "further words" in model.known.encoder.centres
+    model.save(tmp_path / "model")
+    asked = account.creatives[:4], account.features[:4]
+    loaded = AccountModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.rates(*asked).rate, model.rates(*asked).rate)
+    write_encoder(folder, seed=1)
+    with pytest.raises(ArtifactError, match=r"fitted with the text encoder .* use the same weights or fit it again"):
+        AccountModel.load(tmp_path / "model").rates(*asked)
+    other = AccountModel(
+        model.known, ood_scores={}, notes={**model.notes, "text_encoder": {"name": str(tmp_path / "none"), "hash": ""}}
+    )
+    with pytest.raises(ArtifactError, match="a text encoder that is not here"):
+        other.rates(*asked)
