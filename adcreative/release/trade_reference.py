@@ -20,6 +20,7 @@ from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.ctr.predictor import Predictor, predict_rates
 from adcreative.ctr.trade import ALL, NUM_STEPS, PICTURES, WORDS
+from adcreative.encoders.weights import embedded_dir
 from adcreative.features.outcomes import fold
 from adcreative.release.shipped_training import CHUNK, batched, extract
 
@@ -89,7 +90,7 @@ def extract_ads() -> tuple[list[Creative], list[Any]]:
 
 def main() -> None:
     """Render, read, score and write."""
-    from adcreative.verbs.loading import load_model, load_tools
+    from adcreative.verbs.loading import load_tools
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, help="packages-train.parquet of the Upworthy Research Archive")
@@ -98,7 +99,7 @@ def main() -> None:
     packages = read_catalog(arguments.packages).creatives
     chosen = np.sort(np.random.default_rng(0).choice(len(packages), min(NUM_LINES, len(packages)), replace=False))
     lines = extract(load_tools(), [packages[row] for row in chosen], "lines")
-    text = build_trade(load_model(None).predictor, extract_ads(), lines)
+    text = build_trade(Predictor.load(embedded_dir("predictor")), extract_ads(), lines)
     write_atomically(arguments.out, text.encode())
 
 

@@ -217,7 +217,7 @@ def measure(train: Sequence[Creative], asked: Sequence[Creative], rates: np.ndar
 
 def compare_with_script(account: Account, shipped: Sequence[Any]) -> dict[str, Any]:
     """Return the figures of the model and of the script on the held-out ads, coverage, and what the networks weigh."""
-    known, asked = np.flatnonzero(~account.held_out), np.flatnonzero(account.held_out)
+    known, asked = np.flatnonzero(~account.held_out).tolist(), np.flatnonzero(account.held_out).tolist()
     train, unseen = ([account.creatives[row] for row in idx] for idx in (known, asked))
     model, _, _ = fit_account(train, [account.features[row] for row in known], seed=0, shipped=shipped)
     rates = model.rates(unseen, [account.features[row] for row in asked])

@@ -18,8 +18,9 @@ from adcreative.ctr.account.model import AccountModel
 from adcreative.ctr.account.network import AccountNetwork, extend_builder, extend_state, fit_network
 from adcreative.ctr.account.table import Ads, read_table
 from adcreative.ctr.creative_network import build_ctr_model
+from adcreative.ctr.predictor import Predictor
+from adcreative.encoders.weights import embedded_dir
 from adcreative.features.batch import CreativeFeatures
-from adcreative.verbs.loading import load_model
 
 WIDTH = 24
 
@@ -88,7 +89,7 @@ def test_words_alone_are_left_to_the_other_members(planted: tuple[Ads, np.ndarra
 
 def test_the_shipped_network_says_at_first_what_it_said() -> None:
     """New values start at nothing: a brand that it has never seen filled must not set its quadratic layers off."""
-    shipped = load_model(None).predictor
+    shipped = Predictor.load(embedded_dir("predictor"))
     ads = [Creative(headline="Warm shoes", brand=f"brand {row % 2}", category="travel") for row in range(8)]
     features = [CreativeFeatures(appeal=0.1 * row) for row in range(8)]
     builder = extend_builder(shipped.builder, ads)
