@@ -11,6 +11,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
 from adcreative.ctr.account.model import TEXT_ENCODER, AccountModel
+from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
 from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
 from adcreative.ctr.account.word_effects import measure_word_effects
@@ -78,18 +79,19 @@ def fit_account(
     }  # fmt: skip
     if text_encoder is not None:
         notes[TEXT_ENCODER] = {"name": text_encoder.name, "hash": text_encoder.content_hash}
+    watch.finish()
     models = []
     for number, general in enumerate(shipped):
-        half = known.parts[number]
-        new_half = None if new is None else replace(new.parts[number], change_effects=half.spread.effects)
-        model = AccountModel(
-            half, new_half, group_column=group_column, ood_scores=ood_scores,
-            notes={**notes, "seed": seed + SEED_STEP * number}, shipped=general,
-        )  # fmt: skip
-        model.text_encoder = text_encoder
-        models.append(model)
-    watch.finish()
+        own = {**notes, "seed": seed + SEED_STEP * number}
+        halves = _halves(known, new, number)
+        models.append(AccountModel(*halves, group_column=group_column, ood_scores=ood_scores, notes=own, shipped=general))
+        models[-1].text_encoder = text_encoder
     return models[0], models[1], models[2]
+
+
+def _halves(known: FittedParts, new: FittedParts | None, number: int) -> tuple[Part, Part | None]:
+    half = known.parts[number]
+    return half, None if new is None else replace(new.parts[number], change_effects=half.spread.effects)
 
 
 def _read(
