@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -48,6 +49,23 @@ def start_figures(repeats: int = 3) -> dict[str, float]:
     return {"help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1)}
 
 
+def models_figures(repeats: int = 3) -> dict[str, float]:
+    """Return the processor time in which a process has imported, loaded and used every model once, alone and against torch's
+    import; the least of the repeats."""
+
+    def processor_s(code: str) -> float:
+        spent = []
+        for _ in range(repeats):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return min(spent)
+
+    torch_s, models_s = processor_s("import torch"), processor_s("from adcreative.pipeline import Studio; Studio().load()")
+    return {"models_processor_s": round(models_s, 2), "models_over_import_torch": round(models_s / torch_s, 2)}
+
+
 def rendering_figures(sizes: tuple[int, ...] = (256, 1024), repeats: int = 3) -> dict[str, float]:
     """Return the figures of each picture size, in px."""
     return {name: value for size in sizes for name, value in synthesis_figures(size, repeats).items()}
@@ -56,6 +74,7 @@ def rendering_figures(sizes: tuple[int, ...] = (256, 1024), repeats: int = 3) ->
 # name -> (what measures it, settings at which it runs in seconds)
 FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "start": (start_figures, {"repeats": 1}),
+    "start-models": (models_figures, {"repeats": 1}),
     "scoring": (scoring_figures, {"num": 4, "num_straight": 1, "repeats": 1}),
     "all-cores": (all_cores_figures, {"num": 4, "repeats": 1}),
     "serving": (serving_figures, {"repeats": 1, "num_candidates": 8, "history_length": 4}),

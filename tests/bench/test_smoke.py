@@ -18,7 +18,7 @@ import torch
 from tests.bench import __main__ as bench
 from tests.bench import account, accounts, archive, descriptions, lines, openers, transfer, uplift
 
-HEAVY = {"app-page", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
+HEAVY = {"app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(sys, "argv", ["bench", "speed"])
     with pytest.raises(SystemExit, match="2"):
         bench.main()
-    assert "no figures are named speed; known: start, scoring" in capsys.readouterr().err
+    assert "no figures are named speed; known: start, start-models" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", [account, archive, transfer])

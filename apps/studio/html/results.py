@@ -24,15 +24,15 @@ from .plain import plain, unwritten_language
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 CARD_PX = 420
 _SIZES = ((0.5, "slightly"), (1.5, "clearly"))
-# direction -> what a picture looks like when it is moved up, and when it is moved down
+# direction -> what a picture looks like when it is moved up, and when it is moved down; {} says how much
 _LOOKS = {
-    "smile": ("more smile", "less smile"), "mouth_open": ("mouth more open", "mouth more closed"),
-    "eyes_open": ("eyes wider open", "eyes less open"), "brightness": ("brighter", "darker"),
-    "contrast": ("more contrast", "less contrast"), "warmth": ("warmer colours", "cooler colours"),
-    "exposure": ("brighter", "darker"), "saturation": ("stronger colours", "paler colours"),
-    "gaze_x": ("looks to the side", "looks to the side"), "gaze_y": ("looks higher or lower", "looks higher or lower"),
-    "head_yaw": ("head turned", "head turned"), "head_pitch": ("chin moved", "chin moved"),
-    "head_roll": ("head tilted", "head tilted"), "crop": ("cropped closer", "cropped closer"),
+    "smile": ("{} more smile", "{} less smile"), "mouth_open": ("mouth {} more open", "mouth {} more closed"),
+    "eyes_open": ("eyes {} wider open", "eyes {} less open"), "brightness": ("{} brighter", "{} darker"),
+    "contrast": ("{} more contrast", "{} less contrast"), "warmth": ("{} warmer colours", "{} cooler colours"),
+    "exposure": ("{} brighter", "{} darker"), "saturation": ("{} stronger colours", "{} paler colours"),
+    "gaze_x": ("looks {} more to the side",) * 2, "gaze_y": ("looks {} higher or lower",) * 2,
+    "head_yaw": ("head {} turned",) * 2, "head_pitch": ("chin {} moved",) * 2, "head_roll": ("head {} tilted",) * 2,
+    "crop": ("{} closer crop",) * 2,
 }  # fmt: skip
 
 
@@ -56,8 +56,8 @@ def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         if direction == "scene":
             said.append("another background")
         else:
-            up, down = _LOOKS.get(direction, (words.direction_label(direction),) * 2)
-            said.append(f"{size} {up if strength > 0 else down}")
+            up, down = _LOOKS.get(direction, ("{} " + words.direction_label(direction),) * 2)
+            said.append((up if strength > 0 else down).format(size))
     return tuple(dict.fromkeys(said))
 
 
