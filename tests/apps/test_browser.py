@@ -326,12 +326,12 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     assert studio.asked[-1]["brief"] == "Free returns."
     page.get_by_label("Written headline 2").check()
     expect(page.get_by_label("New headline")).to_have_value("Written headline 2")
-    page.get_by_role("button", name="Use these words").click()
+    page.get_by_role("button", name="Use mine").click()
     expect(page.locator("#word-checks")).to_contain_text("Your line is on the ad now: +14%")
     expect(page.locator("#result")).to_contain_text("Written headline 2")
     visit.shoot("words")
     page.get_by_label("New headline").fill("much worse words")
-    page.get_by_role("button", name="Use these words").click()
+    page.get_by_role("button", name="Use mine").click()
     expect(page.locator("#word-checks")).to_contain_text("−2.0% (−8.0% to +4.0%)")
     expect(page.locator("#result")).to_contain_text("no gain is expected")
 
@@ -439,7 +439,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path
     assert visit.page.evaluate(UNNAMED) == []
     visit.page.locator("body").click(position={"x": 2, "y": 2})
     reached = set()
-    for _ in range(100):
+    for _ in range(130):
         visit.page.keyboard.press("Tab")
         reached.add(visit.page.evaluate(FOCUS))
     text = "\n".join(reached)
