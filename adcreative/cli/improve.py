@@ -59,7 +59,11 @@ def optimize(
     look: Look = None,
     set_text: SetText = None,
     scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
+    inpaint_model: Annotated[
+        str, typer.Option(help="What fills the ground behind old letters: LaMa export (.onnx), or a pipeline as --scene-model.")
+    ] = "",
     sizes: Sizes = "",
+    keep_controls: Annotated[bool, typer.Option("--keep-controls", help="Write the rebuilt, unedited faces too.")] = False,
     headline: OwnHeadline = "",
     description: OwnDescription = "",
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: tone, words to use and avoid.")] = None,
@@ -96,7 +100,8 @@ def optimize(
             population=population, generations=generations, algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm,
             directions=direction, consent=consent, brand_kit=brand_kit,
             signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, set_text=set_text,
-            scene_model=scene_model or None, sizes=sizes, headline=headline, description=description, batch=batch,
+            scene_model=scene_model or None, inpaint_model=inpaint_model or None, keep_controls=keep_controls, sizes=sizes,
+            headline=headline, description=description, batch=batch,
             progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
+from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import CreativeError
 from adcreative.provenance.consent import ConsentBook
@@ -127,6 +128,7 @@ class EditorTools:
     directions: Any
     copywriter: Any = None
     scene_painter: ScenePainter | None = None
+    inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
     fonts: tuple[Path, ...] = ()
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session

@@ -33,9 +33,10 @@ class EditorConfig(SearchConfig):
     to choose from.
 
     The whole picture: set_text: words that stand in the picture are read, and new ones set into it in their place. edit_look:
-    exposure, warmth, contrast, saturation and crop are searched too, look_reach of each range. scene_model: folder or hub
-    id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what it is
-    asked for ("": a plain one for the category).
+    exposure, warmth, contrast, saturation and crop are searched too, look_reach of each range. inpaint_model: what fills the
+    ground behind letters that go: a LaMa export (.onnx), or a pipeline as of scene_model ("": examples). scene_model: folder or
+    hub id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what
+    it is asked for ("": a plain one for the category).
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class EditorConfig(SearchConfig):
     num_crossed: int = 8
     num_buttons: int = 4
     set_text: bool = True
+    inpaint_model: str = ""
     edit_look: bool = True
     look_reach: float = 0.5
     scene_model: str = ""

@@ -58,10 +58,13 @@ class Makers:
     signing: SigningConfig | None = None
 
 
-def write_pictures(creative: Creative, outcome: Outcome, out: Path, *, stem: str, makers: Makers) -> dict[str, str]:
-    """Write original, control and edited picture of an edit losslessly into `out`/images.
+def write_pictures(
+    creative: Creative, outcome: Outcome, out: Path, *, stem: str, makers: Makers, keep_control: bool = False
+) -> dict[str, str]:
+    """Write original and edited picture of an edit losslessly into `out`/images, and the control if it is to be kept.
 
-    Control and edit say that a model made parts of them, and are signed if somebody signs; the edit has a sidecar.
+    Control and edit say that a model made parts of them, and are signed if somebody signs; the edit has a sidecar. The control,
+    a face rebuilt without an edit, is a technical check that nobody should take for an ad.
 
     Returns:
         original_image, control_image, edited_image: paths relative to `out`, of those that there are.
@@ -69,7 +72,7 @@ def write_pictures(creative: Creative, outcome: Outcome, out: Path, *, stem: str
     has_made_parts = any(edit.face >= 0 or edit.direction == "scene" for edit in outcome.result.edits)
     pictures = (
         ("original", picture(creative), False),
-        ("control", outcome.control_u8, True),
+        ("control", outcome.control_u8 if keep_control else None, True),
         ("edited", outcome.image_u8, has_made_parts),
     )
     paths = {}

@@ -21,6 +21,7 @@ from adcreative.editor.models import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
+from adcreative.encoders.hole_filling import FillHoles, fill_with_painter, load_lama
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.packing import sharing_states
 from adcreative.encoders.weights import embedded_dir
@@ -55,6 +56,7 @@ class Tools:
         names: Sequence[str] | None,
         consents: ConsentBook | None = None,
         scene_model: str = "",
+        inpaint_model: str = "",
     ) -> EditorTools:
         """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
 
@@ -69,6 +71,7 @@ class Tools:
             extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
             copywriter=self.copywriter, consents=consents,
             scene_painter=_load_painter(scene_model) if scene_model else None,
+            inpainter=_load_inpainter(inpaint_model) if inpaint_model else None,
             text_reader=find_reader(lambda: self.extractor.cache),
         )  # fmt: skip
 
@@ -88,9 +91,14 @@ def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, D
     return clip, headline_model, analyzer, codec, directions, extractor
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _load_painter(scene_model: str) -> InpaintingModel:
     return InpaintingModel.load(scene_model)
+
+
+def _load_inpainter(name: str) -> FillHoles:
+    """Return what fills holes: a LaMa export by its file, else a pipeline, which scenes of the same name share."""
+    return load_lama(Path(name)) if name.endswith(".onnx") else fill_with_painter(_load_painter(name))
 
 
 def load_tools(copywriter: str = "template") -> Tools:

@@ -15,6 +15,7 @@ from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
 from adcreative.creative import Creative, EditResult, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
+from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.disclosure import disclosures_of_run
@@ -57,7 +58,8 @@ def optimize(
     generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
     copywriter: str = "template", directions: Sequence[str] | None = None, consent: Path | None = None,
     brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
-    set_text: bool | None = None, scene_model: str | None = None, sizes: str = "", headline: str = "", description: str = "",
+    set_text: bool | None = None, scene_model: str | None = None, inpaint_model: str | None = None,
+    keep_controls: bool = False, sizes: str = "", headline: str = "", description: str = "",
     notes: Notes = no_notes,
     batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
@@ -74,7 +76,9 @@ def optimize(
     Args:
         base_rate: mean click rate of the account (0.021: 2.1 %), where no `model` of its own is given.
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
-            risk_aversion, look, set_text and scene_model win over it where they are given.
+            risk_aversion, look, set_text, scene_model and inpaint_model win over it where they are given.
+        keep_controls: write the control pictures, faces rebuilt without an edit, beside the others; they are a technical check
+            and frighten who does not expect them.
         sizes: shapes in which each winner is laid out too, such as "1:1,4:5,9:16,1.91:1"; each is scored and checked.
         headline, description: words of your own, put on every edit whatever the models say; each row states the change that
             they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
@@ -92,9 +96,10 @@ def optimize(
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
         directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
         brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), sizes=parse_ratios(sizes),
-        own_words=(headline.strip(), description.strip()),
+        own_words=(headline.strip(), description.strip()), keep_controls=keep_controls,
         config=fill_config(config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
-            risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model),
+            risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
+            inpaint_model=inpaint_model),
     )  # fmt: skip
     survey = survey_catalog(Path(data), columns, batch.limit, images=images)
     if model is None:
@@ -119,7 +124,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
         **({} if job.model else {"base_rate": job.base_rate}),
-        **({"sizes": list(job.sizes)} if job.sizes else {}),
+        **({"sizes": list(job.sizes)} if job.sizes else {}), **({"keep_controls": True} if job.keep_controls else {}),
         **({"own_words": list(job.own_words)} if any(job.own_words) else {}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
@@ -166,6 +171,7 @@ class OptimizeJob:
     brand_kit: BrandKit | None = None
     base_rate: float | None = None
     sizes: tuple[str, ...] = ()
+    keep_controls: bool = False
     own_words: tuple[str, str] = ("", "")  # headline, description
     is_rehearsal: bool = False
 
@@ -178,12 +184,13 @@ class OptimizeJob:
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
             tools = load_tools(self.copywriter).editor_tools(
-                load_model(self.model), self.directions, self.consents, self.config.scene_model
+                load_model(self.model), self.directions, self.consents, self.config.scene_model, self.config.inpaint_model
             )
         if self.brand_kit is not None:
             tools = replace(tools, copywriter=Briefed(tools.copywriter, kit=self.brand_kit))
         if self.is_rehearsal:
-            tools = replace(tools, extractor=tools.extractor.without_cache())  # type: ignore[attr-defined]
+            extractor = tools.extractor.without_cache()  # type: ignore[attr-defined]
+            tools = replace(tools, extractor=extractor, text_reader=find_reader(lambda: None))
         roles = {"predictor": tools.predictor, "judge": tools.judge, "auditor": tools.auditor}
         models = {name: model.content_hash for name, model in roles.items()} | dict(getattr(tools.extractor, "hashes", {}))
         tools, config = with_kit(tools, self.config, self.brand_kit)
@@ -219,7 +226,9 @@ class _Editor:
                 row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
                 if not self.job.is_rehearsal:
                     stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
-                    row |= write_pictures(creative, outcome, self.job.out, stem=stem, makers=self.makers)
+                    row |= write_pictures(
+                        creative, outcome, self.job.out, stem=stem, makers=self.makers, keep_control=self.job.keep_controls
+                    )
                     if self.job.sizes:
                         row["sizes"] = self._write_sizes(creative, outcome, stem)
             except CreativeError as error:

@@ -386,7 +386,7 @@ class Studio:
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
         tools = self._tools_with(copywriter, llm_key)
-        editor_tools = tools.editor_tools(self._judges, directions, self._consents, config.scene_model)
+        editor_tools = tools.editor_tools(self._judges, directions, self._consents, config.scene_model, config.inpaint_model)
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))

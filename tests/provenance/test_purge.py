@@ -255,7 +255,7 @@ def test_after_a_purge_no_byte_of_picture_or_name_is_left(shown: Path, cache: Fe
         for path in folder.rglob("*"):
             assert "lovelace" not in path.name
             assert path.is_dir() or b"lovelace" not in path.read_bytes(), path
-    assert len(picture_bytes(shown)) == 3
+    assert len(picture_bytes(shown)) == 2
     assert len(picture_bytes(tmp_path / "up")) == 2
     assert [row["status"] for row in rows(shown)] == ["failed", "edited", "failed"]
     assert (shown / "results.failures.csv").read_text().splitlines()[1:] == ["x.png,,y,z"]

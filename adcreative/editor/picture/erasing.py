@@ -5,17 +5,13 @@ Only the strokes and their soft edges are replaced, and every other pixel stays 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.examples import fill_from_examples
+from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import TextBlock
 from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_ink
-
-# picture [H, W, 3], mask [H, W] of what to fill, mask [H, W] of what must not be copied, to the picture
-Inpainter = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
 GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
@@ -38,7 +34,7 @@ def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray
 
 
 def erase_block(
-    image_u8: np.ndarray, block: TextBlock, inpainter: Inpainter = inpaint_strokes, keep_out: np.ndarray | None = None
+    image_u8: np.ndarray, block: TextBlock, inpainter: FillHoles = inpaint_strokes, keep_out: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take a block's letters out of the picture [H, W, 3], and the ringing that compression left around them.
 

@@ -19,13 +19,14 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.editor.picture.acceptance import find_faults, readable
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
-from adcreative.editor.picture.erasing import Inpainter, erase_block, inpaint_strokes
+from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch, match_fonts
 from adcreative.editor.picture.plates import widen_plate
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
+from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text
@@ -91,7 +92,7 @@ class TextSetter:
         typefaces: Sequence[Typeface],
         faces_xyxy_px: Sequence[Sequence[float]] = (),
         fixed: np.ndarray | None = None,
-        inpainter: Inpainter = inpaint_strokes,
+        inpainter: FillHoles = inpaint_strokes,
     ) -> None:
         self._image_u8, self._words, self._creative, self._reader = image_u8, words, creative, reader
         self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, inpainter

@@ -11,6 +11,7 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import EditorTools, FaceSession, refuse_faces
+from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.settings import EditorConfig
@@ -95,7 +96,14 @@ def _open_words(
         fixed = fixed | (scenes.weight[:, :, 0] > 0)
     boxes = [face.box_xyxy_px for face in faces if not words.covers(face.box_xyxy_px)]
     setter = TextSetter(
-        image_u8, words, creative, reader=tools.text_reader, typefaces=typefaces(tools.fonts), faces_xyxy_px=boxes, fixed=fixed
+        image_u8,
+        words,
+        creative,
+        reader=tools.text_reader,
+        typefaces=typefaces(tools.fonts),
+        faces_xyxy_px=boxes,
+        fixed=fixed,
+        inpainter=tools.inpainter or inpaint_strokes,
     )
     return setter if setter.homes else None
 

@@ -130,6 +130,24 @@ def test_capitals_stay_capitals() -> None:
     assert _as_set("SHOP_NOW", block("Order now", (0, 0, 90, 20), plate=(0, 0, 99, 30))) == "Shop now"
 
 
+def test_a_named_inpainter_fills_a_ground_that_is_no_gradient() -> None:
+    y, x = np.mgrid[0:480, 0:480]
+    waves = (200 + 22 * np.sin(x / 5.0) * np.sin(y / 5.0))[:, :, None].repeat(3, axis=2).round().astype(np.uint8)
+    asked = []
+
+    def paint(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
+        asked.append((int(mask.sum()), bool((mask & keep_out).any()), bool(keep_out[306, 110])))
+        return np.where(mask[:, :, None], waves, image_u8)
+
+    words = setter(drawn_ad(waves), reader=KnownReader(said=["Rest"] * 9), inpainter=paint)
+    words.change(replace(AD, headline="Rest"))
+    words.change(replace(AD, headline="Rest well"))
+    ((num_filled, copies_itself, bars_button),) = asked  # the same letters go once
+    assert num_filled > 1000
+    assert not copies_itself
+    assert bars_button
+
+
 def test_the_same_words_are_set_once() -> None:
     reader = KnownReader(said=["Rest"] * 3)
     words = setter(drawn_ad(), reader=reader)

@@ -1,0 +1,120 @@
+"""Fills the holes that letters leave in photographs with an inpainting model by name: a LaMa export, or a diffusers pipeline.
+
+A file in ONNX runs in onnxruntime, which runs no code of the file's author (TorchScript would); anything else is a folder or
+hub id that encoders/inpainting loads, the same loader and the same loaded model that paint scenes. Knows pixels; no letters.
+Source: Suvorov et al. 2022 for LaMa; its ONNX exports take picture and mask and return the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adcreative.errors import ConfigError
+
+MARGIN = 0.6  # of the hole's longer side, shown to the model around it
+USUAL_SIDE_PX, UNIT_PX = 512, 8  # of exports whose size is open: what is given, and what it must be a multiple of
+PROMPT = "plain continuous background, empty, no people, no text, no letters"
+
+FillHoles = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+class Painter(Protocol):
+    """Paints pictures anew where a mask says so (encoders/inpainting)."""
+
+    def paint(
+        self, image_u8: np.ndarray, mask: np.ndarray, prompt: str, num_pictures: int, *, seed: int
+    ) -> list[np.ndarray]: ...
+
+
+def fill_with_painter(painter: Painter) -> FillHoles:
+    """Return a function that fills a mask [H, W] of a picture [H, W, 3] with a painter; same pixels in, same pixels out."""
+
+    def fill(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
+        window = _window(mask)
+        if window is None:
+            return image_u8
+        painted = painter.paint(image_u8[window], mask[window], PROMPT, 1, seed=0)
+        return _pasted(image_u8, mask, window, painted[0]) if painted else image_u8
+
+    return fill
+
+
+def load_lama(path: Path) -> FillHoles:
+    """Load a LaMa export in ONNX and return the function that fills holes with it.
+
+    Raises:
+        ConfigError: onnxruntime is not installed, or the file is no model that takes a picture and a mask.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ConfigError('inpainting with an .onnx file needs onnxruntime; pip install "adcreative[picture]"') from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a family of its own, without a common type but this
+        reason = str(error).splitlines()[0][:160]
+        raise ConfigError(f'the inpainting model "{path}" cannot be loaded ({reason}); name a LaMa export in ONNX') from error
+    inputs = {tuple(one.shape)[1]: one for one in session.get_inputs() if len(one.shape) == 4}
+    if len(session.get_inputs()) != 2 or set(inputs) != {1, 3}:
+        shapes = ", ".join(str(list(one.shape)) for one in session.get_inputs())
+        raise ConfigError(
+            f'the inpainting model "{path}" takes {shapes}; a picture [N, 3, H, W] and a mask [N, 1, H, W] are needed'
+        )
+    return _Lama(session, inputs[3], inputs[1]).fill
+
+
+class _Lama:
+    def __init__(self, session: Any, picture: Any, mask: Any) -> None:
+        self._session, self._picture_name, self._mask_name = session, picture.name, mask.name
+        self._sides = [side if isinstance(side, int) else None for side in picture.shape[2:]]
+
+    def fill(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3] with the mask [H, W] filled, all else bit for bit."""
+        window = _window(mask)
+        if window is None:
+            return image_u8
+        crop, hole = image_u8[window], mask[window]
+        scale = min(1.0, USUAL_SIDE_PX / max(crop.shape[:2]))
+        height, width = (
+            fixed or max(UNIT_PX, round(side * scale / UNIT_PX) * UNIT_PX)
+            for fixed, side in zip(self._sides, crop.shape[:2], strict=True)
+        )
+        small = np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255.0
+        small_hole = np.asarray(Image.fromarray(hole.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)) > 0
+        small_hole = ndimage.binary_dilation(small_hole, iterations=2)  # what was scaled together with pixels of the hole
+        (painted,) = self._session.run(
+            None,
+            {
+                self._picture_name: small.transpose(2, 0, 1)[None],
+                self._mask_name: small_hole[None, None].astype(np.float32),
+            },
+        )[:1]
+        painted = np.asarray(painted)[0].transpose(1, 2, 0)
+        painted = painted * 255.0 if float(painted.max()) <= 1.5 else painted  # exports differ in their range
+        painted_u8 = painted.round().clip(0, 255).astype(np.uint8)
+        full = np.asarray(Image.fromarray(painted_u8).resize(crop.shape[1::-1], Image.Resampling.LANCZOS))
+        return _pasted(image_u8, mask, window, full)
+
+
+def _window(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """Return rows and columns around a mask [H, W] with a margin; None when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    pad = round(MARGIN * max(rows[-1] - rows[0], columns[-1] - columns[0])) + UNIT_PX
+    return slice(max(0, rows[0] - pad), rows[-1] + 1 + pad), slice(max(0, columns[0] - pad), columns[-1] + 1 + pad)
+
+
+def _pasted(image_u8: np.ndarray, mask: np.ndarray, window: tuple[slice, slice], painted_u8: np.ndarray) -> np.ndarray:
+    out = image_u8.copy()
+    out[window][mask[window]] = painted_u8[mask[window]]
+    return out
