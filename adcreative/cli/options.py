@@ -47,6 +47,13 @@ SetText = Annotated[
     bool | None,
     typer.Option("--set-text/--no-set-text", help="Read the words in the picture, and set new ones in their place; on."),
 ]
+InpaintModel = Annotated[
+    str, typer.Option(help="What fills the ground behind old letters: LaMa export (.onnx), or a pipeline as --scene-model.")
+]
+KeepControls = Annotated[bool, typer.Option("--keep-controls", help="Write the rebuilt, unedited faces too.")]
+RiskAversion = Annotated[
+    float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 0.8: four chances in five.")
+]
 Sizes = Annotated[str, typer.Option(help="Lay each winner out in these shapes too: 1:1,4:5,9:16,1.91:1.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]

@@ -77,8 +77,7 @@ def optimize(
         base_rate: mean click rate of the account (0.021: 2.1 %), where no `model` of its own is given.
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
             risk_aversion, look, set_text, scene_model and inpaint_model win over it where they are given.
-        keep_controls: write the control pictures, faces rebuilt without an edit, beside the others; they are a technical check
-            and frighten who does not expect them.
+        keep_controls: write the control pictures too, faces rebuilt without an edit: a technical check, no ads.
         sizes: shapes in which each winner is laid out too, such as "1:1,4:5,9:16,1.91:1"; each is scored and checked.
         headline, description: words of your own, put on every edit whatever the models say; each row states the change that
             they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
