@@ -12,11 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import account, accounts, archive, descriptions, lines, openers, transfer, uplift
+from tests.bench import account, accounts, archive, descriptions, lines, new_groups, openers, transfer, uplift
+from tests.ctr.account.accounts import plant_groups
 
 HEAVY = {"app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
 
@@ -72,6 +74,19 @@ def test_made_up_accounts_are_held_against_the_script(
     printed = capsys.readouterr().out
     assert "| social 1 |" in printed
     assert "| search 1 |" in printed
+
+
+def test_new_groups_are_held_against_each_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_groups, "MIN_ADS", 10)
+    ads = plant_groups(260, 14, rate=0.05, seed=2).creatives
+    rows = [
+        {"ad_group": ad.category, "device": ad.context["device"], "headline_1": ad.headline, "headline_2": "",
+         "description": ad.description, "impressions": ad.impressions, "clicks": ad.clicks} for ad in ads
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "ads.csv", index=False)
+    found = new_groups.new_group_figures(tmp_path / "ads.csv", num_splits=1)
+    assert found["splits"] == 1
+    assert {"over mean rate", "over words alone", "over words and columns"} <= set(found)
 
 
 def test_lines_and_openers_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

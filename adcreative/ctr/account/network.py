@@ -94,7 +94,8 @@ def fit_network(
 ) -> AccountNetwork | None:
     """Fit the network; None where no ad has a picture, or too few groups are there.
 
-    On words and columns alone it never earned a weight above 0.013 beside the other members, and cost their accounts time.
+    On words and columns alone it earned a weight of 0.013 at most beside the other members (1,126 Dutch search ads, out of
+    fold, before such accounts were left out here).
 
     Args:
         group: [N] int64, what no split may cut.
