@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from adcreative.copywriter.brief import WORD, Facts, stem
+from adcreative.copywriter.brief import WORD, Facts, is_known_word, stem
 from adcreative.copywriter.rules import english_words, word_set
 
+_MOST_ABBREVIATION_CHARS = 4
 _CLAUSE_MARK = re.compile(r"[,;:?!–—-]\s|\.\s|\?$")
 _PLURAL_SUBJECT = re.compile(
     r"\b(\w{2,}s) (?:that |who |)(makes|gives|brings|is|does|lets|keeps|helps|feels|has|was|goes|needs|comes)\b", re.IGNORECASE
@@ -73,6 +74,8 @@ def _article_problems(text: str) -> Iterable[str]:
             vowel = False
         elif bare in word_set("language", "consonant_exceptions"):
             vowel = True
+        if word.isupper() and 2 <= len(word) <= _MOST_ABBREVIATION_CHARS and not is_known_word(word):
+            vowel = word[0] in "AEFHILMNORSX"  # read letter by letter: an RC car, a UV coating
         if (article.casefold() == "an") != vowel and len(bare) > 1:
             yield f"has the wrong article ({article} {word})"
     for word in _NOUN_AFTER_ONE.findall(text):

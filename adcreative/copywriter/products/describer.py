@@ -186,6 +186,8 @@ class ProductDescriber:
                 else:
                     kept.append(sentence)
             text = join_that_fit(kept, self.max_chars)
+            if text.startswith(("It ", "They ")) and product.is_english:
+                continue  # the sentence that says what it is was dropped
             if text and text not in texts:
                 texts.append(text)
         return texts, dropped

@@ -21,6 +21,7 @@ KINDS = ("made", "comes", "measures", "verb", "has", "is", "for", "care")
 _MEASURE = re.compile(r"^\d[\d.,/x×* -]*\s?(?:[a-zA-Z%°″℃µ]+\.?(?:\s[a-zA-Z]+){0,2})$")
 _AMOUNT = re.compile(r"^\d[\d.,]*\s?(?:ml|l|litres?|liters?|oz|fl oz|cm|inch(?:es)?|g|kg|lbs?|ft)\.?$", re.IGNORECASE)
 _LENGTH = re.compile(r"^\d[\d.,/x×* -]*\s?(?:mm|cm|m|inch(?:es)?|in|ft)\.?$", re.IGNORECASE)
+_FILTERS = ("sheer", "lined", "stretch", "see through", "personalised", "personalized", "handmade", "vintage")
 _MOST_NAME_WORDS, _MOST_VALUE_CHARS, _MOST_COLOUR_WORDS = 3, 60, 3
 
 
@@ -103,6 +104,7 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         if _LENGTH.match(value) and re.search(r"[x×*]", value):
             return Meaning("measures", said, said, key)
         is_told = _AMOUNT.match(value)
+        said = re.sub(r"(?<=\d)\s?inch$", " inches", said)
         return Meaning("comes", f"in a size of {said}", f"in a size of {said}", key) if is_told else None
     if key == "colour" and (re.search(r"\d|[+/&]|pieces", value) or len(value.split()) > _MOST_COLOUR_WORDS):
         return None
@@ -138,7 +140,11 @@ def _plain_value(value: str) -> str:
 def _flag(key: str, *, is_true: bool) -> Meaning | None:
     if len(key.split()) > _MOST_NAME_WORDS + 1:
         return None
+    if key.split()[-1] in ("required", "included"):
+        return None
     if _is_adjective(key):
+        if not is_true and key in _FILTERS:
+            return None  # "not sheer" answers a shop's filter; "not dishwasher safe" is what a buyer must know
         said = key if is_true else f"not {key}"
         return Meaning("is", said, said, key)
     if set(key.split()) & word_set("language", "function_words"):

@@ -35,6 +35,7 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     nouns = _category_nouns(category)
     if is_short and not re.search(rules["cut"], plain, re.IGNORECASE):
         name = _without_colour(_without_noise(plain, rules, keep_sizes=True), colour) or plain
+        name = plain if len(name.split()) == 1 else name  # a code that is the model's name: "X9000L3 shoes"
         return TitleParts(sentence_case(name) if is_english else name)
     name = _without_colour(_segment(plain, nouns, rules), colour)
     name = _kept_words(name, nouns, int(rules["most_words"]), is_english=is_english)
@@ -90,7 +91,7 @@ def sentence_case(text: str, *, keep_names: bool = True) -> str:
 
 def _without_brand(title: str, brand: str) -> str:
     while brand and title.casefold().startswith(f"{brand.casefold()} "):
-        title = title[len(brand) :].strip(" -–:,")
+        title = re.sub(r"^[xX×] ", "", title[len(brand) :].strip(" -–:,"))  # "adidas x Zoe Saldana" by adidas
     return title
 
 
@@ -99,7 +100,7 @@ def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = Fals
     bare = re.sub(rules["codes"], " ", re.sub(rules["noise"], " ", title, flags=re.IGNORECASE))
     bare = re.sub(r"\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE)  # its full stop would end a sentence
     bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare)
-    words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if word not in ("X", "x", "×")]
+    words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
     return " ".join(words).strip(" -–,&/+.:")
 
 

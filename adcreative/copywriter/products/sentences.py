@@ -61,6 +61,13 @@ def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]
     meanings = [
         one for one in meanings if one.kind not in ("made", "comes") or not set(tokenize(one.one)[1:]) - {"of"} <= named
     ]
+    meanings = [one for one in meanings if not (one.kind == "made" and _is_code(one.one, product.name))]
+    parts = set(tokenize(product.parts.name.replace("-", " ")))
+    meanings = [
+        one
+        for one in meanings
+        if one.kind not in ("has", "is") or not set(tokenize(one.one.replace("-", " "))) - {"a", "an"} <= parts
+    ]  # what the name says is not said again
     said = {token for one in meanings for token in tokenize(one.one)} | named
     extra = []
     for phrase in product.parts.has:
@@ -81,7 +88,7 @@ def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening:
     verbs = [f"{'are' if is_many else 'is'} {_listed([one.one for one in made])}"] if made else []
     verbs += [f"{'come' if is_many else 'comes'} {_listed([one.one for one in comes])}"] if comes else []
     used = [*whom, *made, *comes]
-    if opening and verbs and not product.name.casefold().startswith("the "):
+    if opening and verbs and not product.parts.name.casefold().startswith("the "):
         the = "These" if opening == "This" and is_many else opening
         return f"{the} {product.name}{told} {' and '.join(verbs)}.", used
     is_named = bool(product.brand) and product.brand.casefold() not in name.casefold()
@@ -174,8 +181,18 @@ def is_adjective(name: str) -> bool:
     return name.casefold().endswith(tuple(word_set("products", "no_adjective")))
 
 
+def _is_code(made: str, name: str) -> bool:
+    """Say whether "made of PP" names a plastic by a code that the name does not have: it tells a reader nothing.
+
+    Shops also fill a field that must not be empty with such a code: a polyester tablecloth made of PP.
+    """
+    material = made.rsplit(" ", 1)[-1]
+    return made == f"made of {material}" and material.isupper() and len(material) <= 4 and material not in name.split()
+
+
 def _is_many(product: ProductFacts) -> bool:
-    return is_plural((product.parts.name.split() or [""])[-1])
+    words = [word for word in product.parts.name.split() if not any(character.isdigit() for character in word)]
+    return is_plural((words or [""])[-1])
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -238,3 +238,18 @@ def test_smollm2_describes_and_stops() -> None:
     stopped = describer.describe(LAMP, seed=1, should_stop=lambda: asked.append(1) or len(asked) > 2)  # type: ignore[func-returns-value]
     assert stopped.is_cancelled
     assert len(asked) <= 5
+
+
+@pytest.mark.parametrize(
+    ("title", "begins"),
+    [
+        ("RC dinosaur stunt car", "RC dinosaur stunt car"),
+        ("X9000L3 Shoes", "X9000L3 shoes"),
+        ("The Trackstand Cycling Pants", "The Trackstand cycling pants"),
+    ],
+)
+def test_what_it_is_is_always_said_and_a_model_keeps_its_name(title: str, begins: str) -> None:
+    for seed in range(6):
+        text = build_describer("template").describe(Product(title, "Pell", "", (("Color", "White"),)), seed=seed).text
+        assert begins.casefold() in text.casefold()
+        assert "pell the" not in text.casefold()

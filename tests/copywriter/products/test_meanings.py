@@ -49,8 +49,8 @@ def test_what_is_a_shops_filter_is_left_out(name: str, value: str) -> None:
 def test_nothing_is_said_twice() -> None:
     told = read_meanings([("Material", "Polyester"), ("Composition", "100% Polyester"), ("Color", "Grey"), ("Colour", "Grey")])
     assert [one.one for one in told] == ["made of 100% polyester", "in grey"]
-    partly = read_meanings([("Material", "Fabric"), ("Composition", "5% Elastane")])
-    assert [one.one for one in partly] == ["made of fabric"]
+    partly = read_meanings([("Material", "Felt"), ("Composition", "5% Elastane")])
+    assert [one.one for one in partly] == ["made of felt"]
     cushion = Product("outdoor chair cushions", "Idee", "", (("Color", "Grey"), ("color", "Grey")))
     assert build_describer("template").describe(cushion, seed=0).text.count("grey") == 1
 
@@ -71,3 +71,28 @@ def test_a_description_is_one_to_three_sentences_and_two_words_of_the_name_do_no
 def test_other_languages_join_the_records_words(language: str, words: str) -> None:
     record = (("Material", "Schurwolle"), ("Farbe", "Grün"), ("Gewicht", "2 kg"))
     assert build_describer("template").describe(Product("Wolldecke", "Pell", "", record, (), language), seed=0).text == words
+
+
+def test_what_a_product_is_not_is_said_only_where_a_buyer_must_know_it() -> None:
+    assert meaning_of("Sheer", "No") is None
+    assert meaning_of("Batteries required", "No") is None
+    assert meaning_of("Batteries required", "Yes") is None
+    told = meaning_of("Dishwasher safe", "No")
+    assert told is not None
+    assert told.one == "not dishwasher safe"
+
+
+def test_a_bare_code_of_a_plastic_is_no_material_unless_the_title_has_it() -> None:
+    def text(title: str) -> str:
+        return build_describer("template").describe(Product(title, "Pell", "", (("Material", "PP"),)), seed=0).text
+
+    assert "PP" not in text("polyester tablecloth")
+    assert "PP" in text("PP food box")
+
+
+def test_a_size_in_inches_a_name_with_an_x_and_what_the_name_says() -> None:
+    assert meaning_of("Size", "26 inch").one == "in a size of 26 inches"  # type: ignore[union-attr]
+    shoe = build_describer("template").describe(Product("Swift Run X Shoes", "Pell", "", (("Color", "White"),)), seed=0).text
+    assert "run X shoes" in shoe
+    bag = Product("zipper closure tote bag", "Pell", "", (("Closure", "Zipper"), ("Color", "Brown")))
+    assert build_describer("template").describe(bag, seed=0).text.casefold().count("zipper") == 1
