@@ -47,6 +47,10 @@ def score(
     base_rate: BaseRate = None,
     by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = "",
     read_pictures: ReadPictures = True,
+    persona: Annotated[
+        Path | None, typer.Option(help="TOML of declared segments: OUT.personas.csv ranks ads for them.")
+    ] = None,
+    audit: Annotated[Path | None, typer.Option(help="What audit-personas wrote; needed with --persona.")] = None,
     limit: Limit = None,
     resume: Resume = False,
     restart: Restart = False,
@@ -77,18 +81,9 @@ def score(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.score(
-            data,
-            out,
-            columns=columns,
-            images=images,
-            model=model,
-            base_rate=base_rate,
-            by=by,
-            read_pictures=read_pictures,
-            batch=batch,
-            progress=progress,
-            should_stop=should_stop,
-        )
+            data, out, columns=columns, images=images, model=model, base_rate=base_rate, by=by, read_pictures=read_pictures,
+            persona=persona, audit=audit, batch=batch, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
     finish(summary, "creative{s} scored", as_json=as_json)
 
 

@@ -56,7 +56,7 @@ def audit_personas(
     from adcreative.delivery.personas.answers import read_personas, read_responses
     from adcreative.delivery.personas.audit import audit_personas as measure
 
-    content = _read_toml(personas)
+    content = read_toml(personas)
     progress("reading answers", 0, 1)
     table, ads = _read(Path(answers), creatives)
     responses, traits, features, number = read_responses(table, ads, Path(answers).name)
@@ -87,7 +87,8 @@ def _read(answers: Path, creatives: Path | None) -> tuple[pd.DataFrame, tuple[Cr
     return read_whole_log(answers), read_catalog(Path(creatives)).creatives
 
 
-def _read_toml(path: Path | None) -> dict[str, Any] | None:
+def read_toml(path: Path | None) -> dict[str, Any] | None:
+    """Return what a file of personas holds. Raises CatalogError when it cannot be read."""
     if path is None:
         return None
     try:
@@ -120,10 +121,13 @@ def _persona_rows(
 
 
 def _as_dict(found: Audit, traits: tuple[str, ...], features: tuple[str, ...]) -> dict[str, Any]:
+    from adcreative.delivery.personas.scoring import keep_model
+
     names = ("new_people", "new_people_and_ads", "without_profiles", "shuffled_profiles")
     return {
         "num_people": found.num_people, "num_ads": found.num_ads, "is_useful": found.is_useful, "traits": traits,
-        "features": features, "auc_within_person": {name: vars(getattr(found, name)) for name in names},
+        "features": features, "model": keep_model(found.model, traits, features),
+        "auc_within_person": {name: vars(getattr(found, name)) for name in names},
     }  # fmt: skip
 
 

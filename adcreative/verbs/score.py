@@ -22,6 +22,7 @@ from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
 from adcreative.verbs.model_folder import read_model_manifests
+from adcreative.verbs.score_personas import plan_personas
 from adcreative.verbs.score_table import (
     SCORE_COLUMNS,
     SEGMENT,
@@ -49,19 +50,10 @@ Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 
 
 def score(
-    data: Path,
-    out: Path,
-    *,
-    model: Path | None = None,
-    columns: Path | None = None,
-    images: Path | None = None,
-    base_rate: float | None = None,
-    by: str = "",
-    read_pictures: bool = True,
-    batch: BatchConfig | None = None,
-    progress: Progress = silent,
-    should_stop: ShouldStop = never,
-) -> RunSummary:
+    data: Path, out: Path, *, model: Path | None = None, columns: Path | None = None, images: Path | None = None,
+    base_rate: float | None = None, by: str = "", read_pictures: bool = True, persona: Path | None = None,
+    audit: Path | None = None, batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
+) -> RunSummary:  # fmt: skip
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
     strength is the share of the table's other ads that an ad is predicted to beat; a lone ad is held against the account's
@@ -69,7 +61,8 @@ def score(
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
     results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
     evidence says so. `by` names a column, such as placement or age: each ad gets a row for every value of it that
-    the model knows.
+    the model knows. `persona` (TOML: a table of traits for each declared audience segment) adds `<out>.personas.csv`: the ads
+    in the order in which each segment would prefer them, by `audit`, what `audit_personas` wrote.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
     through (workers, engine, limit, dry run); the rows do not depend on it. `images` is the folder with the pictures of an
@@ -77,12 +70,14 @@ def score(
 
     Raises:
         ConfigError: `out` holds the log of a run with other settings, the catalogue was changed since that began, `out` is
-            what is read or somebody else's file, `base_rate` is no rate, or the model knows no value of `by`.
+            what is read or somebody else's file, `base_rate` is no rate, the model knows no value of `by`, or as
+            `plan_personas`.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     check_base_rate(base_rate)
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
+    table = plan_personas(out, persona, audit, data, restart=batch.restart)
     survey = survey_catalog(data, columns, batch.limit, images=images)
     settings: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
@@ -103,7 +98,10 @@ def score(
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
         finish=partial(_write_scores, out, survey, level, by),
     )  # fmt: skip
-    return run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
+    summary = run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
+    if table is None or summary.stopped or summary.forecast is not None:
+        return summary
+    return replace(summary, warnings=(*summary.warnings, table.write(survey)))
 
 
 def _write_scores(out: Path, survey: Survey, level: Level, by: str, log: RunLog, is_complete: bool) -> RunSummary:

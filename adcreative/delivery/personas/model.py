@@ -72,6 +72,11 @@ class PersonaModel:
         main = np.zeros(len(features)) if ad_effect is None else ad_effect
         return self.base + main + p @ self.effects @ f.T
 
+    def shifts(self, traits: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Return [U, A] by how much the answers of people differ from the average person's to the same ad."""
+        found: np.ndarray = self.predict(traits, features) - self.base
+        return found
+
 
 def fit_persona_model(responses: Responses, *, strength: float | None = None) -> PersonaModel:
     """Fit main effects and interactions.

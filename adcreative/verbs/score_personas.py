@@ -1,0 +1,48 @@
+"""The part of `score` that says for whom: a table of ads by declared persona beside the scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adcreative.catalog.tables import write_rows
+from adcreative.delivery.personas.scoring import Segments, read_segments
+from adcreative.errors import ConfigError
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.runs.survey import Survey
+from adcreative.verbs.audit_personas import read_toml
+
+SHIFT_COLUMNS = ("persona", "rank", "creative", "shift")
+
+
+@dataclass(frozen=True)
+class PersonaTable:
+    """Writes `<out>.personas.csv`; inputs are what it was made from."""
+
+    segments: Segments
+    out: Path
+    inputs: tuple[Path, ...]
+    restart: bool
+
+    def write(self, survey: Survey) -> str:
+        """Write the table of all ads; return a sentence."""
+        rows = self.segments.rank(list(survey.creatives_to_do(())))
+        with own_outputs((self.out,), self.inputs, restart=self.restart):
+            write_rows(self.out, rows, SHIFT_COLUMNS)
+        return f"{self.out.name} ranks the ads for {len(self.segments.names)} personas, as their declared profiles go"
+
+
+def plan_personas(out: Path, persona: Path | None, audit: Path | None, data: Path, *, restart: bool) -> PersonaTable | None:
+    """Return what will write the table; None where no persona is asked for.
+
+    Raises:
+        ConfigError: one of persona and audit without the other, or as `read_segments` and `check_outputs`.
+        CatalogError: the personas cannot be read.
+    """
+    if (persona is None) != (audit is None):
+        raise ConfigError("scores by persona need both: --persona personas.toml, and --audit, what audit-personas wrote")
+    if persona is None or audit is None:
+        return None
+    place, inputs = out.with_name(f"{out.stem}.personas.csv"), (Path(persona), Path(audit), data)
+    check_outputs((place,), inputs, restart=restart)
+    return PersonaTable(read_segments(Path(audit), read_toml(persona) or {}), place, inputs, restart)
