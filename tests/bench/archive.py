@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from adcreative.codec.archive.container import ArchiveReader
 from adcreative.codec.archive.packing import pack_folder
 from adcreative.codec.archive.restoring import restore_folder
 from adcreative.progress import never, silent
@@ -36,30 +37,36 @@ def zip_bytes(paths: Iterable[Path]) -> int:
     return len(buffer.getvalue())
 
 
+def picture_bytes(path: Path) -> int:
+    """Return how many bytes of an archive the pictures take that it holds as differences."""
+    with ArchiveReader(path) as reader:
+        blobs = {one[part] for one in reader.index["pictures"] for part in ("webp", "file", "table", "patch") if part in one}
+        heads = [one["content"]["png"] for one in reader.index["files"] if "png" in one["content"]]
+        around = sum(len(head["head"]) + len(head["tail"]) for head in heads)
+        return around + sum(reader.index["blobs"][number][1] for number in blobs)
+
+
 def measure(run: Path, sources: list[Path]) -> dict[str, float]:
     """Return sizes in bytes, ratios, and seconds of processor time, of one run folder."""
-    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
-        whole, pictures = Path(name, "whole"), Path(name, "pictures")
+        folder, archive = Path(name, "run"), Path(name, "run.adc")
+        folder.mkdir()
         for part in RUN_PARTS:  # of a demo, neither its account nor its model
             if (run / part).is_dir():
-                shutil.copytree(run / part, whole / part)
+                shutil.copytree(run / part, folder / part)
             elif (run / part).exists():
-                whole.mkdir(exist_ok=True)
-                shutil.copyfile(run / part, whole / part)
-        shutil.copytree(whole, pictures, ignore=lambda _, names: [one for one in names if Path(one).suffix not in ("", ".png")])
-        for kind, folder in (("pictures", pictures), ("whole", whole)):
-            for place, given in (("", sources), ("_without_sources", [])):
-                started = time.process_time()
-                packed = pack_folder(folder, Path(name, f"{kind}.adc"), sources=given, progress=silent, should_stop=never)
-                figures[f"{kind}_archive{place}"] = packed.packed_bytes
-                figures[f"{kind}_pack_s{place}"] = round(time.process_time() - started, 1)
-            started = time.process_time()
-            restore_folder(Path(name, f"{kind}.adc"), Path(name, f"{kind}-back"), progress=silent, should_stop=never)
-            figures[f"{kind}_restore_s"] = round(time.process_time() - started, 1)
-            figures[f"{kind}_zip"] = zip_bytes(path for path in folder.rglob("*") if path.is_file())
-            for place in ("", "_without_sources"):
-                figures[f"{kind}_times{place}"] = round(figures[f"{kind}_zip"] / figures[f"{kind}_archive{place}"], 2)
+                shutil.copyfile(run / part, folder / part)
+        started = time.process_time()
+        packed = pack_folder(folder, archive, sources=sources, progress=silent, should_stop=never)
+        packed_at = time.process_time()
+        restore_folder(archive, Path(name, "back"), progress=silent, should_stop=never)
+        figures: dict[str, float] = {
+            "whole_zip": zip_bytes(path for path in folder.rglob("*") if path.is_file()), "whole_archive": packed.packed_bytes,
+            "pictures_zip": zip_bytes(folder.rglob("*.png")), "pictures_archive": picture_bytes(archive),
+            "pack_s": round(packed_at - started, 1), "restore_s": round(time.process_time() - packed_at, 1),
+        }  # fmt: skip
+    for kind in ("whole", "pictures"):
+        figures[f"{kind}_times"] = round(figures[f"{kind}_zip"] / figures[f"{kind}_archive"], 2)
     return figures
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from tests.bench import __main__ as bench
-from tests.bench import account, accounts, archive, descriptions, lines, new_groups, openers, transfer, uplift
+from tests.bench import account, accounts, archive, descriptions, lines, new_groups, openers, recovery, transfer, uplift
 from tests.ctr.account.accounts import plant_groups
 
 HEAVY = {"app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
@@ -49,7 +49,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "no figures are named speed; known: start, start-models" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [account, archive, transfer])
+@pytest.mark.parametrize("module", [account, archive, recovery, transfer])
 def test_small_benches_print_their_figures(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

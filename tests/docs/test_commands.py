@@ -22,7 +22,7 @@ PAGES = [
 HAS_NO_PARSER = {"tests.bench.serving", "tests.bench.editing", "tests.bench.fuxictr", "tests.bench.ctr_training",
                  "adcreative.cli.manual", "tests.check_demo", "tests.check_install", "tests.bench.check"}  # fmt: skip
 
-STAGES = ("pretrain", "sft", "dpo", "evaluate")
+STAGES = ("pretrain", "sft", "dpo", "pipeline", "evaluate")
 
 
 def read(page: Path) -> str:

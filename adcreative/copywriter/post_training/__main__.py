@@ -3,6 +3,7 @@
 python -m adcreative.copywriter.post_training pretrain corpus.txt --out RUN/1                     a brand's texts
 python -m adcreative.copywriter.post_training sft approved.jsonl --out RUN/2 [--start RUN/1/adapter]
 python -m adcreative.copywriter.post_training dpo packages.parquet --out RUN/3 --start RUN/2/adapter
+python -m adcreative.copywriter.post_training pipeline corpus.txt --out RUN/4 --stages 4 --recover neighbours --drill 7
 python -m adcreative.copywriter.post_training evaluate packages.parquet --adapter RUN/3/adapter [--export DIR]
 """
 
@@ -17,6 +18,7 @@ import torch
 
 from adcreative.copywriter.post_training.card import evaluate_and_export
 from adcreative.copywriter.post_training.data import read_approved, read_corpus, read_preferences
+from adcreative.copywriter.post_training.pipeline.command import add_pipeline_options, run_pipeline
 from adcreative.copywriter.post_training.training import CONFIGS, STAGES, dpo, pretrain, sft
 
 READERS = {"pretrain": read_corpus, "sft": read_approved, "dpo": read_preferences}
@@ -39,6 +41,8 @@ def main() -> None:
                            ("beta", float), ("chosen-weight", float), ("seed", int)):  # fmt: skip
             command.add_argument(f"--{name}", type=kind, default=getattr(CONFIGS[stage], name.replace("-", "_")))
         command.add_argument("--threads", type=int, default=torch.get_num_threads())
+    command = stages.add_parser("pipeline", help="pretrain all weights over stages, of which a drill takes some away")
+    add_pipeline_options(command)
     command = stages.add_parser("evaluate")
     command.add_argument("data", type=Path, help="parquet file of headline tests; figures are of its held-out part")
     command.add_argument("--adapter", type=Path, required=True)
@@ -48,6 +52,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.stage == "evaluate":
         print(json.dumps(evaluate_and_export(arguments.data, arguments.adapter, arguments.export), indent=2))
+        return
+    if arguments.stage == "pipeline":
+        print(json.dumps(run_pipeline(arguments), indent=2))
         return
     stage = arguments.stage
     changes = {k: v for k, v in vars(arguments).items() if k not in ("data", "out", "start", "stage", "threads")}

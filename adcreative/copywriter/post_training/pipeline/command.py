@@ -1,0 +1,82 @@
+"""The command `pipeline` of post-training: its options, and a whole training from texts to a folder the copywriter loads."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from adcreative.copywriter.post_training.data import read_corpus
+from adcreative.copywriter.post_training.model import load_base
+from adcreative.copywriter.post_training.pipeline.drill import draw_failures, kill_by_schedule
+from adcreative.copywriter.post_training.pipeline.recovery import MODES, WEIGHTINGS
+from adcreative.copywriter.post_training.pipeline.trainer import (
+    PipelineConfig,
+    PipelineTrainer,
+    packed_batches,
+    stage_builder,
+)
+from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers
+
+__all__ = ["add_pipeline_options", "run_pipeline"]
+
+
+def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pipeline`."""
+    defaults = PipelineConfig()
+    parser.add_argument("data", type=Path, help="texts, as pretrain reads them")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the checkpoint, the log of recoveries and the model"
+    )
+    parser.add_argument("--stages", type=int, default=defaults.num_stages, help="parts that the layers are cut into")
+    parser.add_argument("--recover", choices=MODES, default=defaults.recover, help="how a lost stage is rebuilt")
+    parser.add_argument("--weighting", choices=WEIGHTINGS, default=defaults.weighting, help="of the neighbours' gradient norms")
+    parser.add_argument("--steps", type=int, default=defaults.num_steps, help="steps in all")
+    parser.add_argument("--micro-batches", type=int, default=defaults.num_micro, help="micro-batches a step")
+    parser.add_argument("--batch", type=int, default=4, help="sequences of a micro-batch")
+    parser.add_argument("--length", type=int, default=64, help="tokens of a sequence")
+    parser.add_argument("--learning-rate", type=float, default=5e-5, help="of all weights")
+    parser.add_argument("--every", type=int, default=defaults.every, help="steps between checkpoints")
+    parser.add_argument("--drill", type=int, metavar="SEED", help="kill stages by a schedule drawn from SEED")
+    parser.add_argument("--failure-rate", type=float, default=0.05, help="of a drill: chance that a stage dies before a step")
+    parser.add_argument("--seed", type=int, default=0, help="draws the batches")
+    parser.add_argument("--threads", type=int, default=1)
+
+
+def _load_decoder() -> Any:
+    return load_base()[0].float()
+
+
+def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
+    """Train, and return the losses at both ends, the recoveries, and where the model lies."""
+    config = PipelineConfig(
+        num_stages=options.stages, num_steps=options.steps, num_micro=options.micro_batches, recover=options.recover,
+        weighting=options.weighting, every=options.every, learning_rate=options.learning_rate,
+    )  # fmt: skip
+    model, tokenizer = load_base()
+    model = model.float().requires_grad_(True)
+    rows = [tokenizer(row["text"] + "\n")["input_ids"] for row in read_corpus(options.data)]
+    batch = packed_batches(rows, config.num_micro, options.batch, options.length, options.seed)
+    held_out = batch(0)[0]
+    workers = LocalWorkers(stage_builder(_load_decoder, config), config.num_stages)
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = PipelineTrainer(model, workers, batch, config, options.out)
+    failures = {} if options.drill is None else draw_failures(config.num_steps, config.num_stages, options.failure_rate,
+                                                              options.drill)  # fmt: skip
+    before = trainer.evaluate(held_out)
+    started = time.monotonic()
+    trainer.train(before_step=kill_by_schedule(workers, failures), progress=_say)
+    seconds = time.monotonic() - started
+    after = trainer.evaluate(held_out)
+    trainer.collect().save_pretrained(options.out / "model")
+    tokenizer.save_pretrained(options.out / "model")
+    return {
+        "steps": trainer.step, "loss_before": before, "loss_after": after, "last_train_loss": trainer.losses.get(trainer.step),
+        "seconds": round(seconds, 1), "recoveries": trainer.events, "model": str(options.out / "model"),
+    }  # fmt: skip
+
+
+def _say(stage: str, done: int, total: int) -> None:
+    if done % 10 == 0:
+        print(f"{stage}: {done} of {total}", flush=True)

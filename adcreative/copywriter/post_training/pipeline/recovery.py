@@ -1,0 +1,131 @@
+"""How a lost pipeline stage is rebuilt: from its neighbours, as a copy of one, or from the last checkpoint.
+
+    lost middle stage i:  W_i = (w_{i-1} W_{i-1} + w_{i+1} W_{i+1}) / (w_{i-1} + w_{i+1}),   layer by layer
+
+w is a neighbour's last gradient norm: a stage with larger gradients has converged less and may be moved more. The stage's
+optimiser starts anew and its learning rate is multiplied by LR_FACTOR. Knows tensors and names; neither processes nor models.
+
+Source:
+    Blagoev, Ersoy, Chen 2025 (CheckFree, CheckFree+, arXiv 2506.15461). The paper weighs by the squared norm before clipping
+    ("squared"); the authors' code by the norm after clipping plus 1e-4 ("clipped"), which is nearly the plain mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from adcreative.errors import ConfigError, TrainingError
+
+__all__ = ["LR_FACTOR", "MODES", "WEIGHTINGS", "Recovery", "merge_layers", "plan_recovery", "stage_weight"]
+
+MODES = ("checkpoint", "neighbours", "neighbours+")
+WEIGHTINGS = ("squared", "clipped")
+LR_FACTOR = 1.1  # of a rebuilt stage, afterwards (the authors' code; 1.2 for their 500M model)
+LEAST_WEIGHT = 1e-4
+Layers = list[dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What becomes of one lost stage: `how` with its sources, and why when it is not what was asked for."""
+
+    stage: int
+    how: Literal["merge", "copy", "checkpoint"]
+    sources: tuple[int, ...] = ()
+    why: str = ""
+
+
+def stage_weight(grad_norm: float, max_norm: float, weighting: str) -> float:
+    """Return the weight of a stage from the norm of its last gradient before clipping to `max_norm`.
+
+    Raises:
+        ConfigError: an unknown weighting.
+    """
+    if weighting == "squared":
+        return grad_norm**2
+    if weighting == "clipped":
+        return min(grad_norm, max_norm) + LEAST_WEIGHT
+    raise ConfigError(f'there is no weighting "{weighting}"; known: {", ".join(WEIGHTINGS)}')
+
+
+def plan_recovery(lost: Collection[int], num_stages: int, mode: str, *, differs: str = "") -> list[Recovery]:
+    """Return what becomes of each lost stage, in order.
+
+    Neighbours cannot rebuild a stage when one of them is lost too, nor an edge stage unless they learnt to act as one
+    ("neighbours+"), nor stages whose weights may not be averaged; the checkpoint then takes its place, for all stages.
+
+    Args:
+        differs: why the stages' weights may not be averaged, such as adapters with different starts; "" when they may.
+    Raises:
+        ConfigError: an unknown mode, or a stage that there is not.
+    """
+    if mode not in MODES:
+        raise ConfigError(f'there is no recovery "{mode}"; known: {", ".join(MODES)}')
+    if any(not 0 <= stage < num_stages for stage in lost):
+        raise ConfigError(f"lost stages {sorted(lost)} of {num_stages}; stages count from 0")
+    why = ""
+    if mode == "checkpoint":
+        return [Recovery(stage, "checkpoint") for stage in sorted(lost)]
+    if differs:
+        why = differs
+    elif any(stage + 1 in lost for stage in lost):
+        why = "adjacent stages were lost at once"
+    elif mode == "neighbours" and (0 in lost or num_stages - 1 in lost):
+        why = "an edge stage has one neighbour, which has not learnt to act as it (neighbours+ teaches that)"
+    elif num_stages < 3:
+        why = f"{num_stages} stages have no middle"
+    if why:
+        return [Recovery(stage, "checkpoint", why=why) for stage in sorted(lost)]
+    found = []
+    for stage in sorted(lost):
+        if stage in (0, num_stages - 1):
+            found.append(Recovery(stage, "copy", (1 if stage == 0 else num_stages - 2,)))
+        else:
+            found.append(Recovery(stage, "merge", (stage - 1, stage + 1)))
+    return found
+
+
+def merge_layers(num_layers: int, sources: list[Layers], weights: list[float]) -> Layers:
+    """Return the layers of a lost stage as the weighted mean of those of its sources, every tensor of them.
+
+    Stages of unequal length are paired by relative depth. With one source this is a copy of it.
+
+    Args:
+        num_layers: how many layers the lost stage had. sources: layers of each, name to tensor. weights: one a source, >= 0.
+    Raises:
+        TrainingError: the layers have other tensors or shapes, or no weight is above zero.
+    """
+    total = sum(weights)
+    if not total > 0 or any(weight < 0 for weight in weights):
+        raise TrainingError(f"weights of the neighbours are {weights}; at least one must be above zero")
+    merged = []
+    for number in range(num_layers):
+        layers = [source[_partner(number, num_layers, len(source))] for source in sources]
+        _check_alike(layers)
+        merged.append(
+            {
+                name: sum((layer[name] * (weight / total) for layer, weight in zip(layers[1:], weights[1:], strict=True)),
+                          start=layers[0][name] * (weights[0] / total))
+                for name in layers[0]
+            }
+        )  # fmt: skip
+    return merged
+
+
+def _partner(number: int, num_layers: int, num_others: int) -> int:
+    """Return which layer of another stage stands at the same relative depth."""
+    return 0 if num_layers == 1 else round(number * (num_others - 1) / (num_layers - 1))
+
+
+def _check_alike(layers: list[Mapping[str, Tensor]] | Layers) -> None:
+    shapes = [{name: tuple(value.shape) for name, value in layer.items()} for layer in layers]
+    for other in shapes[1:]:
+        if other != shapes[0]:
+            name = next(iter(dict(other.items() ^ shapes[0].items())))
+            raise TrainingError(
+                f"their layers differ in {name} ({shapes[0].get(name)} and {other.get(name)}); use --recover checkpoint"
+            )

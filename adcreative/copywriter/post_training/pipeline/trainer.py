@@ -1,0 +1,290 @@
+"""Trains a language model over pipeline stages, and goes on when stages die: a step is done, or done again, never skipped.
+
+The embedding, the final norm and the head live in the trainer's own process, which is no stage; when that dies, the same
+command goes on from the last checkpoint.
+
+With "neighbours+", odd micro-batches pass the first two and the last two stages in swapped order, so that each learns to stand
+in for its neighbour at the edge; evaluation and delivery use the true order.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from adcreative.artifacts import open_atomically
+from adcreative.copywriter.post_training.pipeline.recovery import (
+    LR_FACTOR,
+    MODES,
+    WEIGHTINGS,
+    Recovery,
+    merge_layers,
+    plan_recovery,
+    stage_weight,
+)
+from adcreative.copywriter.post_training.pipeline.stage import Stage, StageConfig
+from adcreative.copywriter.post_training.pipeline.workers import StageLostError, Workers
+from adcreative.errors import ConfigError, TrainingError
+from adcreative.progress import Progress, ShouldStop, never, silent
+
+__all__ = ["PipelineConfig", "PipelineTrainer", "cut_stages", "packed_batches", "stage_builder"]
+
+CHECKPOINT, LOG = "pipeline.pt", "recoveries.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfig:
+    """How the pipeline trains. every: steps between checkpoints; num_micro: micro-batches of one step."""
+
+    num_stages: int = 4
+    num_steps: int = 100
+    num_micro: int = 4
+    recover: str = "checkpoint"
+    weighting: str = "squared"
+    every: int = 20
+    learning_rate: float = 3e-4
+    max_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.recover not in MODES:
+            raise ConfigError(f'there is no recovery "{self.recover}"; known: {", ".join(MODES)}')
+        if self.weighting not in WEIGHTINGS:
+            raise ConfigError(f'there is no weighting "{self.weighting}"; known: {", ".join(WEIGHTINGS)}')
+        if min(self.num_stages, self.num_steps, self.num_micro, self.every) < 1:
+            raise ConfigError("stages, steps, micro-batches and steps between checkpoints must be at least 1")
+        if self.recover == "neighbours+" and self.num_stages < 4:
+            raise ConfigError(f"neighbours+ swaps two stages at each end, got {self.num_stages}; use 4 stages or more")
+
+    @property
+    def stage(self) -> StageConfig:
+        """How each stage learns."""
+        return StageConfig(learning_rate=self.learning_rate, max_norm=self.max_norm)
+
+
+def cut_stages(num_layers: int, num_stages: int) -> list[range]:
+    """Return the layers of each stage, as equal in number as can be, longer ones at the ends.
+
+    Raises:
+        ConfigError: more stages than layers.
+    """
+    if not 1 <= num_stages <= num_layers:
+        raise ConfigError(f"the model has {num_layers} layers, got {num_stages} stages; use 1 to {num_layers}")
+    sizes = [num_layers // num_stages] * num_stages
+    from_ends = [end for i in range(num_stages) for end in (i, num_stages - 1 - i)]
+    for place in list(dict.fromkeys(from_ends))[: num_layers % num_stages]:
+        sizes[place] += 1
+    starts = [sum(sizes[:i]) for i in range(num_stages)]
+    return [range(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+
+
+def stage_builder(load_model: Callable[[], PreTrainedModel], config: PipelineConfig) -> Callable[[int, bool], Stage]:
+    """Return what builds a stage where it runs; a stage that is built again after a death starts without weights to trust."""
+    num_stages, stage_config = config.num_stages, config.stage
+
+    def build(number: int, has_state: bool) -> Stage:
+        decoder = load_model().model
+        layers = nn.ModuleList([decoder.layers[i] for i in cut_stages(len(decoder.layers), num_stages)[number]])
+        if not has_state:
+            for parameter in layers.parameters():
+                parameter.data.zero_()
+        return Stage(layers, decoder.rotary_emb, stage_config, has_state=has_state)
+
+    return build
+
+
+class PipelineTrainer:
+    """Drives the stages through the steps, and rebuilds those that die.
+
+    model: holds embedding, norm and head, and takes the layers' weights over in the end (`collect`); its own layers are idle
+    meanwhile. batch: step -> token ids [num_micro, B, T], the same whenever it is asked.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, workers: Workers, batch: Callable[[int], Tensor], config: PipelineConfig, out: Path
+    ) -> None:
+        self._model, self._workers, self._batch, self._config, self._out = model, workers, batch, config, out
+        ends = [model.get_input_embeddings(), model.model.norm, model.get_output_embeddings()]
+        self._ends = list(dict.fromkeys(parameter for module in ends for parameter in module.parameters()))
+        self._optimizer = torch.optim.Adam(self._ends, lr=config.learning_rate, betas=(0.9, 0.999))
+        self.step, self.losses = 0, dict[int, float]()
+        self.events: list[dict[str, Any]] = []
+
+    def train(
+        self,
+        *,
+        before_step: Callable[[int], None] = lambda _: None,
+        progress: Progress = silent,
+        should_stop: ShouldStop = never,
+    ) -> None:
+        """Train up to num_steps, from the checkpoint in `out` when there is one.
+
+        Args:
+            before_step: called with the number of the step that comes next, each time it is tried; a drill kills here.
+        """
+        if (self._out / CHECKPOINT).exists():
+            self._load_checkpoint()
+        else:
+            self._save_checkpoint()
+        while self.step < self._config.num_steps and not should_stop():
+            progress("training", self.step, self._config.num_steps)
+            try:
+                before_step(self.step + 1)
+                self._do_step()
+            except StageLostError:
+                self._recover()
+                continue
+            if self.step % self._config.every == 0 or self.step == self._config.num_steps:
+                try:
+                    self._save_checkpoint()
+                except StageLostError:
+                    self._recover()
+        progress("training", self.step, self._config.num_steps)
+
+    def _order(self, micro: int) -> list[int]:
+        """Return the stages in the order that a micro-batch passes them."""
+        order = list(range(self._config.num_stages))
+        if self._config.recover == "neighbours+" and micro % 2:
+            order[0], order[1], order[-1], order[-2] = order[1], order[0], order[-2], order[-1]
+        return order
+
+    def _do_step(self) -> None:
+        losses = []
+        for micro, tokens in enumerate(self._batch(self.step + 1)):
+            embedded = self._model.get_input_embeddings()(tokens)
+            hidden = embedded.detach()
+            for stage in self._order(micro):
+                hidden = self._workers.call(stage, "forward", micro, hidden)
+            hidden = hidden.requires_grad_()
+            loss = self._loss(hidden, tokens)
+            (loss / self._config.num_micro).backward()
+            grad = hidden.grad
+            for stage in reversed(self._order(micro)):
+                grad = self._workers.call(stage, "backward", micro, grad)
+            embedded.backward(grad)
+            losses.append(loss.item())
+        self._workers.call_all("apply", [(self.step + 1,)] * self._config.num_stages)
+        nn.utils.clip_grad_norm_(self._ends, self._config.max_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.losses[self.step] = sum(losses) / len(losses)
+
+    def _loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return the mean negative log-likelihood of every token but the first, given those before it."""
+        logits = self._model.get_output_embeddings()(self._model.model.norm(hidden))
+        return functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), tokens[:, 1:].flatten())
+
+    @torch.no_grad()
+    def evaluate(self, tokens: Tensor) -> float:
+        """Return the loss of token ids [B, T] with the stages in their true order."""
+        hidden = self._model.get_input_embeddings()(tokens)
+        for stage in range(self._config.num_stages):
+            hidden = self._workers.call(stage, "evaluate", hidden)
+        return self._loss(hidden, tokens).item()
+
+    def collect(self) -> PreTrainedModel:
+        """Return the model with the weights that the stages have now."""
+        decoder = self._model.model
+        for stage, layers in enumerate(cut_stages(len(decoder.layers), self._config.num_stages)):
+            for number, state in zip(layers, self._workers.call(stage, "layers"), strict=True):
+                decoder.layers[number].load_state_dict(state)
+        return self._model
+
+    def _recover(self) -> None:
+        """Give every stage that lost its weights new ones, and write down how; the step is then done again."""
+        started = time.monotonic()
+        self._optimizer.zero_grad(set_to_none=True)
+        while True:
+            try:
+                lost = self._find_lost()
+                done_at = self.step
+                plans = plan_recovery(lost, self._config.num_stages, self._config.recover)
+                if any(plan.how == "checkpoint" for plan in plans):
+                    self._load_checkpoint()
+                else:
+                    for plan in plans:
+                        self._rebuild(plan)
+                self._workers.call_all("reset", [()] * self._config.num_stages)
+                break
+            except StageLostError:
+                continue
+        for plan in plans:
+            self._note(plan, done_at - self.step, time.monotonic() - started)
+
+    def _find_lost(self) -> list[int]:
+        lost = []
+        for stage in range(self._config.num_stages):
+            self._workers.revive(stage)
+            if not self._workers.call(stage, "has_state"):
+                lost.append(stage)
+        return lost
+
+    def _rebuild(self, plan: Recovery) -> None:
+        sources = [self._workers.call(source, "layers") for source in plan.sources]
+        norms = [self._workers.call(source, "grad_norm") for source in plan.sources]
+        weights = [stage_weight(norm, self._config.max_norm, self._config.weighting) for norm in norms]
+        if not sum(weights) > 0:  # before the first step there is no gradient
+            weights = [1.0] * len(weights)
+        num_layers = len(cut_stages(len(self._model.model.layers), self._config.num_stages)[plan.stage])
+        self._workers.call(plan.stage, "load", merge_layers(num_layers, sources, weights), self.step, LR_FACTOR)
+
+    def _note(self, plan: Recovery, steps_lost: int, seconds: float) -> None:
+        event = {
+            "step": self.step, "stage": plan.stage, "how": plan.how, "from": list(plan.sources), "why": plan.why,
+            "steps_lost": steps_lost, "seconds": round(seconds, 3),
+        }  # fmt: skip
+        self.events.append(event)
+        with (self._out / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def _save_checkpoint(self) -> None:
+        state = {
+            "stages": self._workers.call_all("checkpoint", [()] * self._config.num_stages), "step": self.step,
+            "ends": [parameter.detach() for parameter in self._ends], "optimizer": self._optimizer.state_dict(),
+            "losses": self.losses,
+        }  # fmt: skip
+        with open_atomically(self._out / CHECKPOINT) as file:
+            torch.save(state, file)
+
+    def _load_checkpoint(self) -> None:
+        path = self._out / CHECKPOINT
+        state = torch.load(path, weights_only=True)
+        if len(state["stages"]) != self._config.num_stages:
+            raise TrainingError(
+                f"{path} holds {len(state['stages'])} stages, got {self._config.num_stages}; give a new --out or that number"
+            )
+        self._workers.call_all("restore", [(one,) for one in state["stages"]])
+        with torch.no_grad():
+            for parameter, value in zip(self._ends, state["ends"], strict=True):
+                parameter.copy_(value)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step, self.losses = state["step"], state["losses"]
+
+
+def packed_batches(
+    token_rows: Sequence[Sequence[int]], num_micro: int, batch: int, length: int, seed: int
+) -> Callable[[int], Tensor]:
+    """Return step -> token ids [num_micro, batch, length], drawn from the texts joined one after the other.
+
+    Raises:
+        TrainingError: there are fewer tokens than one sequence needs.
+    """
+    joined = torch.tensor([token for row in token_rows for token in row])
+    if len(joined) <= length:
+        raise TrainingError(f"the texts have {len(joined)} tokens, a sequence has {length}; bring more text")
+
+    def draw(step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        starts = torch.randint(len(joined) - length, (num_micro, batch), generator=generator)
+        return joined[starts[..., None] + torch.arange(length)]
+
+    return draw

@@ -1,0 +1,43 @@
+"""The command `pipeline`: from texts to a model folder, through a drill."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from adcreative.copywriter.engines.local_llm import LocalSource
+from adcreative.copywriter.post_training import __main__ as post_training
+from adcreative.copywriter.post_training.model import Model
+from adcreative.copywriter.post_training.pipeline import command
+
+
+def test_texts_become_a_model_that_the_copywriter_loads(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load() -> Model:
+        return AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
+
+    monkeypatch.setattr(command, "load_base", load)
+    (tmp_path / "corpus.txt").write_text("Sleep better tonight.\nA mattress that breathes.\nCool all night.\n" * 20)
+    num_layers = load()[0].config.num_hidden_layers
+    options = {
+        "--out": tmp_path / "run", "--stages": num_layers, "--steps": 30, "--micro-batches": 2, "--batch": 2, "--length": 12,
+        "--learning-rate": 3e-3, "--every": 5, "--drill": 3, "--failure-rate": 0.1,
+    }  # fmt: skip
+    given = [str(word) for option in options.items() for word in option]
+    monkeypatch.setattr(sys, "argv", ["post_training", "pipeline", str(tmp_path / "corpus.txt"), *given])
+    post_training.main()
+    printed = capsys.readouterr().out
+    said = json.loads(printed[printed.index("{") :])
+    assert said["loss_after"] < 0.9 * said["loss_before"]
+    assert said["recoveries"]
+    assert said["steps"] == 30
+    model = AutoModelForCausalLM.from_pretrained(said["model"])
+    tokens = AutoTokenizer.from_pretrained(said["model"])("Sleep better", return_tensors="pt")["input_ids"]
+    assert model(tokens).logits.shape[1] == tokens.shape[1]
+    with LocalSource(said["model"]).loaded():
+        pass

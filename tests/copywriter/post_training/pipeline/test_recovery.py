@@ -1,0 +1,97 @@
+"""How lost stages are rebuilt: the formula, what falls back to the checkpoint and why."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from adcreative.copywriter.post_training.pipeline.recovery import merge_layers, plan_recovery, stage_weight
+from adcreative.errors import ConfigError, TrainingError
+
+
+def layers(seed: int, num: int = 2) -> list[dict[str, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {"weight": (3, 2), "bias": (3,), "norm": (2,)}
+    return [{name: torch.randn(shape, generator=generator) for name, shape in shapes.items()} for _ in range(num)]
+
+
+def test_every_tensor_is_the_weighted_mean() -> None:
+    left, right = layers(0), layers(1)
+    merged = merge_layers(2, [left, right], [1.0, 3.0])
+    for number in range(2):
+        for name in left[number]:
+            assert torch.allclose(merged[number][name], 0.25 * left[number][name] + 0.75 * right[number][name])
+
+
+def test_equal_neighbours_return_themselves() -> None:
+    left = layers(0)
+    for merged, layer in zip(merge_layers(2, [left, left], [0.3, 0.9]), left, strict=True):
+        assert all(torch.allclose(merged[name], layer[name]) for name in layer)
+
+
+def test_weight_zero_copies_the_other() -> None:
+    left, right = layers(0), layers(1)
+    for merged, layer in zip(merge_layers(2, [left, right], [1.0, 0.0]), left, strict=True):
+        assert all(torch.equal(merged[name], layer[name]) for name in layer)
+
+
+def test_unequal_stages_are_paired_by_depth() -> None:
+    left = layers(0, 3)
+    merged = merge_layers(2, [left], [1.0])
+    assert torch.equal(merged[0]["weight"], left[0]["weight"])
+    assert torch.equal(merged[1]["weight"], left[2]["weight"])
+    assert torch.equal(merge_layers(1, [left], [1.0])[0]["bias"], left[0]["bias"])
+
+
+def test_both_weightings() -> None:
+    assert stage_weight(3.0, 1.0, "squared") == 9.0
+    assert stage_weight(3.0, 1.0, "clipped") == pytest.approx(1.0001)
+    assert stage_weight(0.5, 1.0, "clipped") == pytest.approx(0.5001)
+    with pytest.raises(ConfigError, match='there is no weighting "mean"; known: squared, clipped'):
+        stage_weight(1.0, 1.0, "mean")
+
+
+def test_a_changed_architecture_is_refused() -> None:
+    other = layers(1)
+    other[0]["bias"] = torch.zeros(4)
+    with pytest.raises(TrainingError, match=r"differ in bias \(\(3,\) and \(4,\)\); use --recover checkpoint"):
+        merge_layers(2, [layers(0), other], [1.0, 1.0])
+    with pytest.raises(TrainingError, match="at least one must be above zero"):
+        merge_layers(2, [layers(0), layers(1)], [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("lost", "mode", "how"),
+    [
+        ([2], "neighbours", [("merge", (1, 3))]),
+        ([1, 3], "neighbours", [("merge", (0, 2)), ("merge", (2, 4))]),
+        ([0, 5], "neighbours+", [("copy", (1,)), ("copy", (4,))]),
+        ([0, 2], "neighbours+", [("copy", (1,)), ("merge", (1, 3))]),
+        ([2], "checkpoint", [("checkpoint", ())]),
+    ],
+)
+def test_plans(lost: list[int], mode: str, how: list[tuple[str, tuple[int, ...]]]) -> None:
+    assert [(plan.how, plan.sources) for plan in plan_recovery(lost, 6, mode)] == how
+
+
+@pytest.mark.parametrize(
+    ("lost", "num", "mode", "differs", "why"),
+    [
+        ([2, 3], 6, "neighbours", "", "adjacent stages were lost at once"),
+        ([0], 6, "neighbours", "", "an edge stage has one neighbour"),
+        ([5, 2], 6, "neighbours", "", "an edge stage has one neighbour"),
+        ([1], 2, "neighbours+", "", "2 stages have no middle"),
+        ([2], 6, "neighbours+", "adapters with different starts", "adapters with different starts"),
+    ],
+)
+def test_what_falls_back_to_the_checkpoint_says_why(lost: list[int], num: int, mode: str, differs: str, why: str) -> None:
+    plans = plan_recovery(lost, num, mode, differs=differs)
+    assert {plan.how for plan in plans} == {"checkpoint"}
+    assert all(why in plan.why for plan in plans)
+
+
+def test_what_there_is_not() -> None:
+    with pytest.raises(ConfigError, match='there is no recovery "hope"; known: checkpoint, neighbours'):
+        plan_recovery([1], 4, "hope")
+    with pytest.raises(ConfigError, match=r"lost stages \[4\] of 4; stages count from 0"):
+        plan_recovery([4], 4, "neighbours")

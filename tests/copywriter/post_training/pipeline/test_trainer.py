@@ -1,0 +1,165 @@
+"""Training over stages: the same steps as one model in one piece, and none of them skipped when stages die."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+
+from adcreative.copywriter.post_training.pipeline.drill import draw_failures, kill_by_schedule
+from adcreative.copywriter.post_training.pipeline.recovery import LR_FACTOR
+from adcreative.copywriter.post_training.pipeline.trainer import PipelineConfig, cut_stages, packed_batches
+from adcreative.errors import ConfigError, TrainingError
+from tests.copywriter.post_training.pipeline.small import build_trainer, load_small, markov_rows
+
+
+def weights(model: Any) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_stages_train_as_the_model_in_one_piece(tmp_path: Path) -> None:
+    """Without clipping, three steps over six stages give the weights of three steps of the whole model."""
+    trainer, _ = build_trainer(tmp_path, num_steps=3, max_norm=1e9, learning_rate=1e-3)
+    trainer.train()
+    whole = load_small()
+    optimizer = torch.optim.Adam(whole.parameters(), lr=1e-3)
+    batch = packed_batches(markov_rows(), 2, 4, 24, 0)
+    for step in range(1, 4):
+        for tokens in batch(step):
+            logits = whole(tokens).logits
+            (functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()) / 2).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert torch.allclose(weights(trainer.collect()), weights(whole), atol=2e-5)
+    assert not torch.allclose(weights(whole), weights(load_small()), atol=1e-3)
+
+
+def test_the_swap_is_for_odd_micro_batches_and_never_for_evaluation(tmp_path: Path) -> None:
+    trainer, _ = build_trainer(tmp_path, recover="neighbours+")
+    assert trainer._order(0) == [0, 1, 2, 3, 4, 5]
+    assert trainer._order(1) == [1, 0, 2, 3, 5, 4]
+    tokens = packed_batches(markov_rows(), 1, 4, 24, 0)(0)[0]
+    logits = load_small()(tokens).logits
+    expected = functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
+    assert trainer.evaluate(tokens) == pytest.approx(expected.item(), abs=1e-5)
+    assert build_trainer(tmp_path / "plain", recover="neighbours")[0]._order(1) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("recover", "stage", "how", "steps_lost"),
+    [
+        ("neighbours", 2, "merge", 0),
+        ("neighbours", 0, "checkpoint", 1),
+        ("neighbours+", 5, "copy", 0),
+        ("checkpoint", 3, "checkpoint", 1),
+    ],
+)
+def test_a_lost_stage_is_rebuilt_and_no_step_is_skipped(
+    tmp_path: Path, recover: str, stage: int, how: str, steps_lost: int
+) -> None:
+    trainer, workers = build_trainer(tmp_path, recover=recover)
+    tried: list[int] = []
+    kill = kill_by_schedule(workers, {6: stage})
+
+    def before(step: int) -> None:
+        tried.append(step)
+        kill(step)
+
+    trainer.train(before_step=before)
+    assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
+    assert tried == ([1, 2, 3, 4, 5, 6, 5, 6] if steps_lost else [1, 2, 3, 4, 5, 6, 6])
+    logged = [json.loads(line) for line in (tmp_path / "recoveries.jsonl").read_text().splitlines()]
+    assert [(one["stage"], one["how"], one["steps_lost"]) for one in logged] == [(stage, how, steps_lost)]
+    assert logged == trainer.events
+
+
+def test_a_rebuilt_stage_has_a_fresh_optimiser_and_the_mean_of_its_neighbours(tmp_path: Path) -> None:
+    trainer, workers = build_trainer(tmp_path, recover="neighbours", num_steps=3)
+    trainer.train()
+    norms = [workers.call(stage, "grad_norm") for stage in (1, 3)]
+    left, right = (workers.call(stage, "layers")[0] for stage in (1, 3))
+    workers.kill(2)
+    trainer._recover()
+    merged = workers.call(2, "layers")[0]
+    share = norms[0] ** 2 / (norms[0] ** 2 + norms[1] ** 2)
+    assert all(torch.allclose(merged[name], share * left[name] + (1 - share) * right[name], atol=1e-6) for name in left)
+    state = workers.call(2, "checkpoint")["optimizer"]
+    assert state["state"] == {}
+    assert state["param_groups"][0]["lr"] == pytest.approx(LR_FACTOR * 3e-3)
+    assert workers.call(1, "checkpoint")["optimizer"]["state"] != {}
+
+
+def test_a_checkpoint_gives_the_undisturbed_weights(tmp_path: Path) -> None:
+    calm, _ = build_trainer(tmp_path / "calm")
+    calm.train()
+    disturbed, workers = build_trainer(tmp_path / "disturbed")
+    disturbed.train(before_step=kill_by_schedule(workers, {3: 1, 6: 4}))
+    assert torch.equal(weights(calm.collect()), weights(disturbed.collect()))
+
+
+def test_a_killed_trainer_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    calm, _ = build_trainer(tmp_path / "calm")
+    calm.train()
+    stopped, _ = build_trainer(tmp_path / "stopped")
+    calls = iter([False] * 5)
+    stopped.train(should_stop=lambda: next(calls, True))
+    assert stopped.step == 5
+    again, _ = build_trainer(tmp_path / "stopped")
+    again.train()
+    assert torch.equal(weights(calm.collect()), weights(again.collect()))
+
+
+def test_a_death_between_the_stages_updates_is_no_double_step(tmp_path: Path) -> None:
+    calm, _ = build_trainer(tmp_path / "calm", recover="neighbours")
+    calm.train()
+    trainer, workers = build_trainer(tmp_path / "disturbed", recover="neighbours")
+    call_all, deaths = workers.call_all, [4]
+
+    def die_in_the_middle(name: str, arguments: Any) -> Any:
+        if name == "apply" and arguments[0][0] in deaths:
+            deaths.clear()
+            workers.call(0, "apply", 4)
+            workers.kill(3)
+        return call_all(name, arguments)
+
+    workers.call_all = die_in_the_middle  # type: ignore[method-assign]
+    trainer.train()
+    assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
+    assert [event["stage"] for event in trainer.events] == [3]
+    assert workers.call(0, "checkpoint")["step"] == 6
+
+
+def test_failures_are_drawn_by_seed() -> None:
+    drawn = draw_failures(1000, 6, 0.05, seed=3)
+    assert drawn == draw_failures(1000, 6, 0.05, seed=3) != draw_failures(1000, 6, 0.05, seed=4)
+    assert 30 < len(drawn) < 70
+    assert set(drawn.values()) == set(range(6))
+    assert draw_failures(1000, 6, 0.0, seed=3) == {}
+
+
+def test_cuts() -> None:
+    assert [len(stage) for stage in cut_stages(30, 4)] == [8, 7, 7, 8]
+    assert [len(stage) for stage in cut_stages(6, 6)] == [1] * 6
+    assert [number for stage in cut_stages(31, 4) for number in stage] == list(range(31))
+    with pytest.raises(ConfigError, match="the model has 6 layers, got 7 stages; use 1 to 6"):
+        cut_stages(6, 7)
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='there is no recovery "hope"'):
+        PipelineConfig(recover="hope")
+    with pytest.raises(ConfigError, match='there is no weighting "mean"'):
+        PipelineConfig(weighting="mean")
+    with pytest.raises(ConfigError, match="must be at least 1"):
+        PipelineConfig(num_steps=0)
+    with pytest.raises(ConfigError, match=r"swaps two stages at each end, got 3; use 4 stages or more"):
+        PipelineConfig(recover="neighbours+", num_stages=3)
+    with pytest.raises(TrainingError, match="the texts have 3 tokens, a sequence has 8; bring more text"):
+        packed_batches([[1, 2, 3]], 1, 1, 8, 0)
+    build_trainer(tmp_path)[0].train()
+    with pytest.raises(TrainingError, match="holds 6 stages, got 3; give a new --out or that number"):
+        build_trainer(tmp_path, num_stages=3)[0].train()
