@@ -23,7 +23,7 @@ def test_after_launch(desk: Path) -> None:  # noqa: F811
     planned = float((plan["share"] * plan.creative.map(rates)).sum() / plan["share"].sum())
     print(f"planned {planned:.4f}, mean {rates.mean():.4f}, best {rates.max():.4f}")
     assert planned > 1.2 * rates.mean()
-    assert len(pd.read_csv(shop / "page.slates.csv")) == 4000
+    assert len(pd.read_csv(shop / "page.slates.csv")) == 12_000  # three contexts, a thousand slates of four places each
     judged = json.loads((shop / "judged.json").read_text())
     assert judged["estimates"][0]["low"] < judged["estimates"][0]["value"] < judged["estimates"][0]["high"]
     forecast = json.loads((shop / "forecast.json").read_text())
@@ -34,4 +34,5 @@ def test_after_launch(desk: Path) -> None:  # noqa: F811
     assert targets["figures"][targets["method"]]["P@1"] > targets["figures"]["popular"]["P@1"]
     assert len(pd.read_csv(shop / "more.csv")) == 20
     assert json.loads((shop / "audit.json").read_text())["is_useful"]
+    assert len(pd.read_csv(shop / "scores.personas.csv")) == 2 * 200
     assert "**Sponsored:**" in (shop / "placed.md").read_text()
