@@ -127,20 +127,24 @@ def test_a_file_given_at_launch_reaches_every_search_of_the_app(tmp_path: Path, 
     class Tools:
         directions = fake_tools().directions
 
-        def editor_tools(self, judges: Any, names: Any, consents: Any, scene_model: str) -> Any:
-            painters.append(scene_model)
+        def editor_tools(self, judges: Any, names: Any, consents: Any, scene_model: str, inpaint_model: str) -> Any:
+            painters.extend((scene_model, inpaint_model))
             return fake_tools(copywriter=None)
 
     painters: list[str] = []
     monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda copywriter="template": Tools())
     monkeypatch.setattr("adcreative.verbs.loading.load_model", lambda folder=None: fake_tools())
-    (tmp_path / "settings.toml").write_text('risk_aversion = 1.7\npopulation_size = 5\nseed = 4\nscene_model = "painter/"\n')
+    (tmp_path / "settings.toml").write_text(
+        'risk_aversion = 1.7\npopulation_size = 5\nseed = 4\nscene_model = "painter/"\ninpaint_model = "lama.onnx"\n'
+    )
     studio = pipeline.Studio(config=tmp_path / "settings.toml")
     outcome = studio.improve_one(Creative(headline="Shoes"), generations=1)
-    expected = EditorConfig(risk_aversion=1.7, population_size=5, seed=4, scene_model="painter/", generations=1)
+    expected = EditorConfig(
+        risk_aversion=1.7, population_size=5, seed=4, scene_model="painter/", inpaint_model="lama.onnx", generations=1
+    )
     assert outcome.config == expected
     assert outcome.settings == config_as_dict(expected)
-    assert painters == ["painter/"]
+    assert painters == ["painter/", "lama.onnx"]
 
 
 def test_settings_in_effect_are_written_into_the_run(tmp_path: Path) -> None:
