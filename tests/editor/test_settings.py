@@ -21,7 +21,9 @@ from adcreative.editor.settings import EditorConfig, fill_config, limit_changes
 from adcreative.errors import ConfigError
 from tests.editor.fakes import fake_tools
 
-OTHER_WORDS = {"algorithm": "adsee", "pick": "knee", "scene_model": "painter/", "scene_prompt": "a beach"}
+OTHER_WORDS = {
+    "algorithm": "adsee", "pick": "knee", "scene_model": "painter/", "scene_prompt": "a beach", "inpaint_model": "lama.onnx",
+}  # fmt: skip
 
 
 def other_value(name: str, value: Any) -> Any:
