@@ -23,6 +23,8 @@ from tests.verbs.test_train_log import make_log
 METHODS = (
     "low-rank 0.25",
     "low-rank 0.15",
+    "low-rank,int8 0.25",
+    "int8",
     "distil",
     "rows-dims",
     "rows-dims,low-rank 0.15",
