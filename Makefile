@@ -82,6 +82,7 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
 	$(BIN)/python -m adcreative.release.shipped_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m adcreative.release.trade_reference $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m adcreative.release.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
 
 # What the tests need that pip does not bring: a browser and groff. Only where they are missing and apt-get may be used.

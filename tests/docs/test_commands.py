@@ -91,7 +91,7 @@ def test_the_readme_fits_in_one_reading() -> None:
 
 def test_each_measured_row_names_one_claim_and_its_command() -> None:
     table = [line for line in (ROOT / "adcreative" / "docs" / "measured.md").read_text(encoding="utf-8").splitlines()
-             if line.startswith("| ")][1:]  # fmt: skip
+             if line.startswith("| ") and not line.startswith("| what ")]  # fmt: skip
     assert len(table) > 20
     for row in table:
         _, what, figure, command, _ = re.split(r"(?<!\\)\|", row)

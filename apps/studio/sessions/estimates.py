@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 KEPT = 20
-# seconds to get ready, and a version, on two idle cores (`python -m tests.bench.app`); used until a search was measured here
+# seconds to get ready, and a version: a guess, not a measurement; used until a search was timed on this machine
 PRIOR_S = {"words": (1.5, 0.02), "picture": (3.0, 0.045), "faces": (5.0, 0.09)}
 
 
