@@ -199,7 +199,7 @@ class Studio:
         return [row for row in weight_table() if row["present"]]
 
     def score_one(self, creative: Creative) -> Prediction:
-        """Predict one creative.
+        """Predict one creative by the words in its fields; `read_words` fills empty ones from the picture, as commands do.
 
         Raises:
             CreativeError: its picture cannot be read.
