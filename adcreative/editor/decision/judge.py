@@ -24,6 +24,7 @@ from adcreative.editor.space.genome import GeneSpace, Individual
 
 KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
 INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
+MOST_ALIKE = 3  # finalists with the same words, so that what is offered for a test differs in more than the picture
 MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
 
 
@@ -74,7 +75,8 @@ def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNE
 def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_finalists: int) -> list[Individual]:
     """Return up to num_finalists useful edits of a front that differ visibly: its knee first, then by lower bound.
 
-    Empty when no edit on the front promises a positive lower bound.
+    At most MOST_ALIKE have the same words; `choose_alternatives` fills their places, where there are no others with edits of
+    those words after all. Empty when no edit on the front promises a positive lower bound.
     """
     useful = [individual for individual in front if individual.fitness.values[0] > 0.0 and not individual.fitness.violation]
     if not useful:
@@ -83,9 +85,14 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
     order = [pick_knee(lows, sizes), *np.argsort(-np.array(lows), kind="stable")]
     chosen: list[Individual] = []
     for idx in order:
-        if len(chosen) < num_finalists and all(space.distance(useful[idx], other) > MIN_DISTANCE for other in chosen):
+        is_new = all(space.distance(useful[idx], other) > MIN_DISTANCE for other in chosen)
+        if len(chosen) < num_finalists and is_new and _num_alike(useful[idx], chosen, space) < MOST_ALIKE:
             chosen.append(useful[idx])
     return chosen
+
+
+def _num_alike(edit: Individual, others: Sequence[Individual], space: GeneSpace) -> int:
+    return sum(space.words(edit) == space.words(other) for other in others)
 
 
 def choose_alternatives(
@@ -94,17 +101,18 @@ def choose_alternatives(
     """Return the best edits to list beside the finalists, so that there are num_alternatives of both.
 
     Each differs from the finalists and from each other in a line, the scene, or visibly in the picture; a button alone is no
-    difference.
+    difference. Edits whose words fewer than MOST_ALIKE have come first, then the others.
 
     Args:
         edits: what the search found, the largest lower bound first, whatever its sign.
     """
     chosen: list[Individual] = []
-    for edit in edits:
-        if len(finalists) + len(chosen) >= num_alternatives:
-            break
-        if all(space.distance(edit, other, ignore=("button",)) > MIN_DISTANCE for other in (*finalists, *chosen)):
-            chosen.append(edit)
+    for most in (MOST_ALIKE, num_alternatives):
+        for edit in edits:
+            listed = [*finalists, *chosen]
+            is_new = all(space.distance(edit, other, ignore=("button",)) > MIN_DISTANCE for other in listed)
+            if len(listed) < num_alternatives and is_new and _num_alike(edit, listed, space) < most:
+                chosen.append(edit)
     return chosen
 
 

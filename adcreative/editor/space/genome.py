@@ -228,6 +228,10 @@ class GeneSpace:
         a, b = self.decode([first, second])
         return float(np.linalg.norm(a - b))
 
+    def words(self, genome: Individual) -> tuple[float, ...]:
+        """Return which headline and description a genome chooses; equal for genomes with the same words."""
+        return tuple(genome[-len(CHOICES) :][: CHOICES.index("description") + 1])
+
     def key(self, genome: Individual) -> tuple[float, ...]:
         """Return the decoded genome as a hashable key; genomes with equal keys are the same candidate."""
         return (*np.round(self.decode([genome])[0] / STRENGTH_STEP).tolist(), *genome[-len(CHOICES) :])

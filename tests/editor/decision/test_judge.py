@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adcreative.editor.decision.judge import (
+    MOST_ALIKE,
     accept,
     choose_alternatives,
     choose_finalists,
@@ -103,6 +104,23 @@ def test_alternatives_fill_up_the_finalists_and_differ_in_more_than_a_button() -
     assert found == [other_line, face]
     assert choose_alternatives([other_line, face], finalists, space, num_alternatives=2) == [other_line]
     assert choose_alternatives([other_line], finalists, space, num_alternatives=1) == []
+
+
+def test_what_is_offered_differs_in_words_where_it_can() -> None:
+    looks = [edit(0.5 * k, 0.9 - 0.1 * k, 1.0, headline=0) for k in range(5)]
+    line = edit(0.0, 0.1, 1.0, headline=1)
+    finalists = choose_finalists([*looks, line], SPACE, num_finalists=5)
+    assert [one[4] for one in finalists].count(0) == MOST_ALIKE
+    assert line in finalists
+    found = choose_alternatives([*looks, line], finalists, SPACE, num_alternatives=5)
+    assert len(finalists) + len(found) == 5  # where no other line is left, the same words are shown again
+    assert all(one in looks for one in found)
+
+
+def test_a_new_line_is_listed_before_a_fourth_picture_of_the_same_words() -> None:
+    looks = [edit(0.5 * k, 0.9 - 0.1 * k, 1.0, headline=0) for k in range(5)]
+    line = edit(0.0, -0.3, 1.0, headline=1)
+    assert choose_alternatives([*looks, line], looks[:3], SPACE, num_alternatives=4) == [line]
 
 
 def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> None:
