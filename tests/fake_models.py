@@ -13,10 +13,10 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class Extractor:
 
 class Predictor:
     content_hash = "p"
+    notes: Mapping[str, object] = MappingProxyType({})
 
     def grade(self, creative: Creative, features: Any) -> dict[str, str]:
         return {"row": "none"}

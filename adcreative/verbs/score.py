@@ -227,8 +227,7 @@ def score_rows(
             row["evidence"] = f"{row['evidence'].rstrip('.')}; {told}."
         row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
         row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}
-        has_picture = features.image is not None
-        if peers := find_peers(predictor.notes, predictor.content_hash, creative, has_picture=has_picture):
+        if peers := find_peers(predictor.notes, predictor.content_hash, creative, has_picture=creative.has_image):
             row["peers"] = [round(peers.share_below(prediction.ctr), 3), peers.phrase]
         if by:
             row["segments"] = score_segments(predictor, creative, features, by)

@@ -21,7 +21,7 @@ class PerceptualDistance(nn.Module):
 
     @property
     def feature_channels(self) -> list[int]:
-        return self.network.feature_info.channels()  # type: ignore[union-attr, operator]
+        return self.network.feature_channels
 
     def features(self, images_f32: Tensor) -> list[Tensor]:
         """Features of [B, 3, H, W], at strides 2, 4, 8 and 16."""

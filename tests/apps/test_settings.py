@@ -49,7 +49,7 @@ def test_a_server_writes_for_its_owner_alone_and_its_key_is_shown_nowhere(
     list(Words(handlers=handlers).write("me", "headline", 0))
     assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("http://localhost:1/v1#qwen3", KEY)
     list(handlers.improve("you", {"headline": "Beds"}, Wish(effort="quick")))
-    assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("smollm2", "")
+    assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("template", "")
     assert KEY not in shown + str(record) + repr(handlers.choices.writers)
     assert not [path for path in handlers.result_dir.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     handlers.forget("me")

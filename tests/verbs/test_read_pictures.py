@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,9 @@ class Extractor:
 
 
 class Predictor:
+    notes: Mapping[str, object] = MappingProxyType({})
+    content_hash = ""
+
     def predict(self, creatives: Any, features: Any, history: Any = None) -> list[Any]:
         from adcreative.creative import Prediction
 

@@ -24,6 +24,8 @@ def score(creative: Creative, features: Any) -> dict[str, Any]:
     knows = SimpleNamespace(unseen=lambda one: {"platform": one.platform} if one.platform not in ("", "meta") else {})
     scores = {"words": OODScore(np.tile(EAST, (5, 1)), 0.1)}
     predictor = SimpleNamespace(
+        notes={},
+        content_hash="",
         grade=lambda one, read: grade_row(one, read, grades=GRADES, ood_scores=scores, builder=knows),
         predict=lambda creatives, *_: [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence="e") for _ in creatives],
     )
@@ -65,7 +67,7 @@ def test_a_creative_of_the_history_is_not_read_again() -> None:
         predicted.extend(features)
         return [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence=one.headline) for one in creatives]
 
-    predictor = SimpleNamespace(grade=lambda *_: {"row": "measured"}, predict=predict)
+    predictor = SimpleNamespace(notes={}, content_hash="", grade=lambda *_: {"row": "measured"}, predict=predict)
     history = AccountHistory([known], [seen])
     rows = score_rows(SimpleNamespace(extract=extract), predictor, [equal, known, broken], history)  # type: ignore[arg-type]
     assert [id(one) for one in asked] == [id(equal), id(broken)], "only the same object is the same creative"

@@ -56,8 +56,8 @@ def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         if direction == "scene":
             said.append("another background")
         else:
-            up, down = _LOOKS.get(direction, ("{} " + words.direction_label(direction),) * 2)
-            said.append((up if strength > 0 else down).format(size))
+            up, down = _LOOKS.get(direction, ("", ""))
+            said.append((up if strength > 0 else down).format(size) if up else f"{size} {words.direction_label(direction)}")
     return tuple(dict.fromkeys(said))
 
 
