@@ -17,7 +17,7 @@ from adcreative.copywriter.post_training.pipeline.trainer import (
     packed_batches,
     stage_builder,
 )
-from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers
+from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers
 
 __all__ = ["add_pipeline_options", "run_pipeline"]
 
@@ -38,6 +38,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--length", type=int, default=64, help="tokens of a sequence")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="of all weights")
     parser.add_argument("--every", type=int, default=defaults.every, help="steps between checkpoints")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: each stage in a process of its own")
     parser.add_argument("--drill", type=int, metavar="SEED", help="kill stages by a schedule drawn from SEED")
     parser.add_argument("--failure-rate", type=float, default=0.05, help="of a drill: chance that a stage dies before a step")
     parser.add_argument("--seed", type=int, default=0, help="draws the batches")
@@ -59,7 +60,7 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     rows = [tokenizer(row["text"] + "\n")["input_ids"] for row in read_corpus(options.data)]
     batch = packed_batches(rows, config.num_micro, options.batch, options.length, options.seed)
     held_out = batch(0)[0]
-    workers = LocalWorkers(stage_builder(_load_decoder, config), config.num_stages)
+    workers = _start_workers(options.engine, config)
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = PipelineTrainer(model, workers, batch, config, options.out)
     failures = {} if options.drill is None else draw_failures(config.num_steps, config.num_stages, options.failure_rate,
@@ -80,3 +81,8 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
 def _say(stage: str, done: int, total: int) -> None:
     if done % 10 == 0:
         print(f"{stage}: {done} of {total}", flush=True)
+
+
+def _start_workers(engine: str, config: PipelineConfig) -> Workers:
+    build = stage_builder(_load_decoder, config)
+    return RayWorkers(build, config.num_stages) if engine == "ray" else LocalWorkers(build, config.num_stages)
