@@ -16,7 +16,7 @@ from adcreative.copywriter.post_training.pipeline.trainer import (
     packed_batches,
     stage_builder,
 )
-from adcreative.copywriter.post_training.pipeline.workers import RayWorkers
+from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers, RayWorkers
 from tests.copywriter.post_training.pipeline.small import load_small, markov_rows
 from tests.fake_models import ROOT
 
@@ -49,9 +49,11 @@ def cluster() -> Iterator[None]:
             cluster.shutdown()
 
 
-def train(out: Path, recover: str, failures: dict[int, int]) -> PipelineTrainer:
+def train(
+    workers_of: type[LocalWorkers] | type[RayWorkers], out: Path, recover: str, failures: dict[int, int]
+) -> PipelineTrainer:
     config = PipelineConfig(num_stages=6, num_steps=NUM_STEPS, num_micro=2, recover=recover, every=10, learning_rate=5e-3)
-    workers = RayWorkers(stage_builder(partial(load_small, 0), config), config.num_stages)
+    workers = workers_of(stage_builder(partial(load_small, 0), config), config.num_stages)
     out.mkdir()
     trainer = PipelineTrainer(load_small(), workers, packed_batches(markov_rows(), 2, 16, 24, 0), config, out)
     trainer.train(before_step=kill_by_schedule(workers, failures))
@@ -62,8 +64,8 @@ def train(out: Path, recover: str, failures: dict[int, int]) -> PipelineTrainer:
 @pytest.mark.parametrize("recover", ["checkpoint", "neighbours+"])
 def test_training_survives_the_drill(cluster: None, tmp_path: Path, recover: str) -> None:
     """Every 20 steps a stage dies, one of them at the edge; the loss ends within 5 % of the undisturbed one."""
-    calm = train(tmp_path / "calm", recover, {})
-    drilled = train(tmp_path / "drilled", recover, {20: 2, 40: 0, 60: 4})
+    calm = train(LocalWorkers, tmp_path / "calm", recover, {})
+    drilled = train(RayWorkers, tmp_path / "drilled", recover, {20: 2, 40: 0, 60: 4})
     held_out = packed_batches(markov_rows(), 1, 64, 24, 99)(0)[0]
     assert calm.evaluate(held_out) < 2.55  # 2.8 before the first step, 2.7 after twenty
     assert drilled.evaluate(held_out) == pytest.approx(calm.evaluate(held_out), rel=0.05)
