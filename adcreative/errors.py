@@ -12,9 +12,22 @@ AdCreativeError                     the CLI prints the sentence and exits with 2
 `-- EngineError(RuntimeError)       a worker process died, or the cluster cannot be reached
 """
 
+from __future__ import annotations
+
+MAX_CHARACTERS = 2_000
+
 
 class AdCreativeError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose.
+
+    A message of more than MAX_CHARACTERS keeps its beginning (which file) and its end (what to do): what it quotes in between,
+    such as a column's name, may come from a damaged or hostile file and be as long as the file.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > MAX_CHARACTERS:
+            message = f"{message[:1_400]} ... {message[-500:]}"
+        super().__init__(message)
 
 
 class CatalogError(AdCreativeError, ValueError):
@@ -27,6 +40,9 @@ class CreativeError(AdCreativeError, ValueError):
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem} {remedy}")
         self.problem, self.remedy = problem, remedy
+
+    def __reduce__(self) -> tuple[type[CreativeError], tuple[str, str]]:
+        return type(self), (self.problem, self.remedy)  # so that it comes out of a worker process as it was
 
 
 class ConfigError(AdCreativeError, ValueError):

@@ -42,7 +42,7 @@ from adcreative.config import load_config
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.ctr.config import PredictorConfig
 from adcreative.delivery.experiment.joining import read_plan
-from adcreative.errors import AdCreativeError
+from adcreative.errors import MAX_CHARACTERS, AdCreativeError
 from adcreative.features.cache import FeatureCache
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.disclosure import disclosures
@@ -266,7 +266,7 @@ def try_bytes(reader: Reader, name: str, content: bytes, folder: Path) -> bool:
             with _alarm():
                 reader.read(path)
         except (AdCreativeError, StyleGANError) as error:
-            if not str(error).strip() or len(str(error)) > 20_000:
+            if not str(error).strip() or len(str(error)) > MAX_CHARACTERS:
                 raise AssertionError(f"an error of {len(str(error))} characters") from error
             return False
     return True

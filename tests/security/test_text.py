@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html.parser
 import json
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +13,23 @@ from typing import Any
 import pytest
 
 from adcreative.catalog import read_catalog
+from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.tables import write_failures
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.prompts import brief_prompt
 from adcreative.copywriter.engines.server import build_request
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, FailedCreative, Prediction
-from adcreative.errors import CreativeError
+from adcreative.errors import (
+    MAX_CHARACTERS,
+    AdCreativeError,
+    ArtifactError,
+    CatalogError,
+    ConfigError,
+    CopywriterError,
+    CreativeError,
+    WeightsError,
+)
 from adcreative.pipeline import Standing
 from adcreative.report import write_report
 
@@ -232,3 +243,30 @@ def check_copy_of(line: str, brief: Brief) -> tuple[str, ...]:
     from adcreative.copywriter.lint.checks import check_copy
 
     return check_copy(line, brief, "headline")
+
+
+@pytest.mark.parametrize("error", [CatalogError, ConfigError, WeightsError, ArtifactError, CopywriterError])
+def test_a_message_stays_a_sentence_however_long_what_it_quotes_is(error: type[AdCreativeError]) -> None:
+    said = str(error(f'ads.csv: the column "{"x" * 25_000}" is not UTF-8; save the table as CSV (UTF-8)'))
+    assert len(said) <= MAX_CHARACTERS
+    assert said.startswith('ads.csv: the column "x')
+    assert said.endswith("is not UTF-8; save the table as CSV (UTF-8)")
+    assert str(error("ads.csv is empty")) == "ads.csv is empty"
+
+
+def test_a_column_with_a_name_as_long_as_the_file_is_named_in_short(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"click," + b"x" * 30_000 + b"\n1,\xff\xfe\n")
+    with pytest.raises(CatalogError, match="is not UTF-8; save the table") as caught:
+        read_whole_log(path)
+    assert len(str(caught.value)) <= MAX_CHARACTERS
+
+
+def test_an_error_comes_out_of_a_worker_process_as_it_was() -> None:
+    error = pickle.loads(pickle.dumps(CreativeError("a.png has no pixel.", "Save it again.")))
+    assert isinstance(error, CreativeError)
+    assert (error.problem, error.remedy, str(error)) == (
+        "a.png has no pixel.",
+        "Save it again.",
+        "a.png has no pixel. Save it again.",
+    )
