@@ -10,6 +10,7 @@ from adcreative.copywriter.brief import Brief
 from adcreative.errors import CopywriterError
 
 ShouldStop = Callable[[], bool]
+FELL_BACK = "failed, so the template grammar wrote instead"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,15 @@ from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
-from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
+from adcreative.copywriter.candidates import (
+    FELL_BACK,
+    CopyCandidates,
+    CutShortError,
+    FreshLine,
+    LineSource,
+    ShouldStop,
+    StreamingSource,
+)
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
 from adcreative.encoders.language import LANGUAGES
@@ -98,7 +106,7 @@ class LintedCopywriter:
             except CopywriterError as error:
                 if self._fallback is None:
                     raise
-                draft.note(f"{source.engine} failed, so the template grammar wrote instead: {error}")
+                draft.note(f"{source.engine} {FELL_BACK}: {error}")
                 continue
             taken = draft.take(lines, kind, wanted, source.engine)
             if not isinstance(source, StreamingSource):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
+from adcreative.copywriter.candidates import FELL_BACK
 from adcreative.creative import Creative, EditResult, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.features.word_readings import find_reader
@@ -145,7 +146,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         )  # fmt: skip
         if results and all(result["status"] == "failed" for result in results):
             raise CatalogError(f"none of the {len(results)} creatives could be edited; {failures} says why")
-        warnings = () if job.model else (UNTESTED,)
+        warnings = (() if job.model else (UNTESTED,)) + _writer_failures(results)
         return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete, warnings=warnings)
 
     return Batch(
@@ -270,6 +271,15 @@ class _Editor:
         if self.job.base_rate is None:
             return withhold_rates(outcome.result, outcome.verdict)
         return claim_transferred(outcome.result, outcome.verdict, read_transfer())
+
+
+def _writer_failures(results: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return one sentence about the language model when it failed for some of the ads, with the first reason."""
+    failed = [result["reason"] for result in results if FELL_BACK in result["reason"]]
+    if not failed:
+        return ()
+    first = next(said for said in failed[0].split("; ") if FELL_BACK in said)
+    return (f"For {len(failed)} of {len(results)} creatives {first}",)
 
 
 class _Placed(Sequence[dict[str, Any]]):

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from adcreative.copywriter.brief import clean_text
-from adcreative.copywriter.candidates import CutShortError, ShouldStop
+from adcreative.copywriter.candidates import FELL_BACK, CutShortError, ShouldStop
 from adcreative.copywriter.lint.checks import check_sentence, is_near_duplicate
 from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
@@ -135,7 +135,7 @@ class ProductDescriber:
         except CopywriterError as error:
             if not self._allow_fallback:
                 raise
-            notes.append(f"{engine} failed, so the template grammar wrote instead: {error}")
+            notes.append(f"{engine} {FELL_BACK}: {error}")
         is_cancelled = should_stop is not None and should_stop()
         cleaned, dropped = self._clean(raw, facts)
         if not cleaned:
