@@ -25,6 +25,9 @@ def rotate(
         str, typer.Option(help="ts, top-two, greedy, uniform; with several slots also in-slate (then the default).")
     ] = "",
     slots: Annotated[int, typer.Option(help="Creatives shown together.")] = 1,
+    readers: Annotated[
+        str, typer.Option(help="gru or linear: slates for each reader who comes back, by their clicks; several slots.")
+    ] = "",
     scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None,
     explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0,
     forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None,
@@ -40,8 +43,8 @@ def rotate(
 
     with verb() as (progress, should_stop):
         summary = pipeline.rotate(
-            account, out, log=log, policy=policy, slots=slots, scores=scores, explore=explore, half_life_days=half_life,
-            forecast=forecast, seed=seed, restart=restart, progress=progress, should_stop=should_stop,
+            account, out, log=log, policy=policy, slots=slots, readers=readers, scores=scores, explore=explore,
+            half_life_days=half_life, forecast=forecast, seed=seed, restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "share{s} planned")
 

@@ -14,13 +14,15 @@ from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import ConfigError
-from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_rotation
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
+    from adcreative.catalog.event_log import EventLog
     from adcreative.delivery.rotation.judging import Judgement
+    from adcreative.delivery.rotation.plan import Account, Plan
 
 __all__ = ["evaluate_policy", "rotate"]
 
@@ -29,7 +31,7 @@ MAX_LINES = 12
 
 
 def rotate(
-    account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, scores: Path | None = None,
+    account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, readers: str = "", scores: Path | None = None,
     explore: float = 0.0, half_life_days: float = 0.0, forecast: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
@@ -44,6 +46,8 @@ def rotate(
         account: folder or table of creatives; names are joined to the log's.
         log: what was shown and clicked: see `catalog.event_log`.
         policy: for one slot ts, top-two, greedy, uniform; for several also in-slate, which is then the default.
+        readers: "gru" or "linear" follows each reader of a log of slates with users by their clicks, and fills slates for each
+            of those who were seen last; the user "" stands for all others. "": all readers are taken to be alike.
         scores: a table that `score` wrote: what the predictor says is where creatives start.
         explore: part of the impressions that all creatives share, 0..1.
         half_life_days: results that are so old count half; 0: all count alike.
@@ -51,7 +55,7 @@ def rotate(
             week, or, where only a trend is known, that its surely falling click rate leaves after a week.
     Raises:
         CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
-        TrainingError: the slates hold too few clicks.
+        TrainingError: the slates hold too few clicks or follow too few readers.
     """
     from adcreative.delivery.rotation import plan as planning
 
@@ -61,31 +65,51 @@ def rotate(
     outputs, inputs = (out, slates_out, page_out), (account, log, scores, forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
-    creatives = planning.read_account_creatives(
-        read_catalog(Path(account)).creatives, _read_scores(scores), _read_lasting(forecast)
-    )
+    known = read_catalog(Path(account)).creatives
+    creatives = planning.read_account_creatives(known, _read_scores(scores), _read_lasting(forecast))
     progress("reading the log", 1, 3)
     events = read_event_log(Path(log))
     progress("planning", 2, 3)
     if should_stop():
         raise ConfigError(STOPPED)
-    plan = planning.plan_rotation(
-        creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=explore,
-        half_life_days=half_life_days, seed=seed,
+    plan = _plan(
+        creatives, events, policy=policy, slots=slots, readers=readers, explore=explore, half_life_days=half_life_days,
+        seed=seed, progress=progress, should_stop=should_stop,
     )  # fmt: skip
+    if should_stop():
+        raise ConfigError(STOPPED)
     with own_outputs(outputs, inputs, restart=restart):
         write_rows(out, planning.plan_as_rows(plan.rows), planning.PLAN_COLUMNS)
         if len(plan.slates):
-            write_rows(slates_out, planning.plan_as_rows(plan.slates), planning.SLATE_COLUMNS)
+            write_rows(slates_out, planning.plan_as_rows(plan.slates), tuple(plan.slates.columns))
         else:
             slates_out.unlink(missing_ok=True)
         with atomic_file(page_out) as file:
             file.write(render_rotation(planning.plan_as_rows(plan.rows), plan.lines, plan.warnings))
     progress("planning", 3, 3)
-    lines = plan.lines[:MAX_LINES]
-    if len(plan.lines) > MAX_LINES:
-        lines += (f"... and {len(plan.lines) - MAX_LINES} more contexts",)
-    return CampaignSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=lines)
+    more = (f"... and {len(plan.lines) - MAX_LINES} more contexts",) if len(plan.lines) > MAX_LINES else ()
+    return CampaignSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=plan.lines[:MAX_LINES] + more)
+
+
+def _plan(
+    creatives: Account, events: EventLog, *, policy: str, slots: int, readers: str, explore: float, half_life_days: float,
+    seed: int, progress: Progress, should_stop: ShouldStop,
+) -> Plan:  # fmt: skip
+    from adcreative.delivery.rotation.plan import plan_rotation
+
+    if not readers:
+        return plan_rotation(
+            creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=explore,
+            half_life_days=half_life_days, seed=seed,
+        )  # fmt: skip
+    from adcreative.delivery.rotation.readers.planning import plan_reader_slates
+
+    if explore or half_life_days:
+        raise ConfigError("explore and a half-life are not for readers: in-slate sampling explores, clicks follow the time")
+    return plan_reader_slates(
+        creatives, events, policy=policy or "in-slate", slots=slots, state=readers, seed=seed,
+        progress=count_stage(progress, "following readers"), should_stop=should_stop,
+    )  # fmt: skip
 
 
 def _read_scores(path: Path | None) -> dict[str, float]:

@@ -103,7 +103,7 @@ def plan_rotation(
     """
     if slots < 1 or half_life_days < 0:
         raise ConfigError(f"slots must be at least 1 and the half-life 0 or more, got {slots} and {half_life_days}")
-    rows, warnings = _join(account, log)
+    rows, warnings = join_rows(account, log)
     if slots == 1:
         return _plan_single(account, rows, policy, explore, _age_weights(rows, half_life_days), warnings)
     if explore:
@@ -111,7 +111,7 @@ def plan_rotation(
     return _plan_slates(account, rows, policy, slots, np.random.default_rng(seed), warnings)
 
 
-def _join(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]:
+def join_rows(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]:
     """Return the log's rows of known creatives with their number, and warnings of the others."""
     number = {name: at for at, name in enumerate(account.names)}
     at = log.rows["creative"].map(number)

@@ -13,11 +13,12 @@ left. No torch. Source: Eide, Leslie & Frigessi 2022, section 5 (in-slate); Russ
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from adcreative.delivery.rotation.policies import TOP_TWO_SHARE, check_policy
-from adcreative.delivery.rotation.slate_model import SlateModel
 from adcreative.errors import ConfigError
 
 SLATE_POLICIES = ("in-slate", "ts", "top-two", "greedy", "uniform")
@@ -25,8 +26,19 @@ SAME_WORDS = 0.9  # cosine of character n-grams
 CHUNK = 1000
 
 
+class Attractions(Protocol):
+    """What slates are filled from: a model of all readers, or of one."""
+
+    @property
+    def attraction(self) -> np.ndarray:
+        """[N] means."""
+
+    def draw(self, num: int, *, rng: np.random.Generator) -> np.ndarray:
+        """Return [num, N] joint draws of the posterior."""
+
+
 def choose_slates(
-    model: SlateModel, size: int, num: int, *, policy: str, rng: np.random.Generator, kinds: np.ndarray | None = None
+    model: Attractions, size: int, num: int, *, policy: str, rng: np.random.Generator, kinds: np.ndarray | None = None
 ) -> np.ndarray:
     """Return [num, size] creatives of slates.
 
@@ -50,7 +62,7 @@ def read_ranks(draws: np.ndarray, depth: int) -> np.ndarray:
     return ranked.T.ravel()
 
 
-def _order(model: SlateModel, size: int, policy: str, rng: np.random.Generator) -> np.ndarray:
+def _order(model: Attractions, size: int, policy: str, rng: np.random.Generator) -> np.ndarray:
     """Return creatives in the order in which a slate takes them, each at least once."""
     num_items = len(model.attraction)
     if policy == "uniform":

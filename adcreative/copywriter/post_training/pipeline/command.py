@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from adcreative.copywriter.post_training.pipeline.trainer import (
 )
 from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers
 
-__all__ = ["add_pipeline_options", "run_pipeline"]
+__all__ = ["add_pipeline_options", "leave_out", "run_pipeline"]
+
+LEAVE_OUT_EVERY, HELD_OUT_SEQUENCES = 20, 32
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +61,9 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     model, tokenizer = load_base()
     model = model.float().requires_grad_(True)
     rows = [tokenizer(row["text"] + "\n")["input_ids"] for row in read_corpus(options.data)]
-    batch = packed_batches(rows, config.num_micro, options.batch, options.length, options.seed)
-    held_out = batch(0)[0]
+    learnt, left_out = leave_out(rows, options.length)
+    batch = packed_batches(learnt, config.num_micro, options.batch, options.length, options.seed)
+    held_out = packed_batches(left_out or learnt, 1, HELD_OUT_SEQUENCES, options.length, options.seed)(0)[0]
     workers = _start_workers(options.engine, config)
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = PipelineTrainer(model, workers, batch, config, options.out)
@@ -74,8 +78,17 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     tokenizer.save_pretrained(options.out / "model")
     return {
         "steps": trainer.step, "loss_before": before, "loss_after": after, "last_train_loss": trainer.losses.get(trainer.step),
-        "seconds": round(seconds, 1), "recoveries": trainer.events, "model": str(options.out / "model"),
+        "losses_of": "texts left out" if left_out else "texts learnt from", "seconds": round(seconds, 1),
+        "recoveries": trainer.events, "model": str(options.out / "model"),
     }  # fmt: skip
+
+
+def leave_out(rows: Sequence[list[int]], length: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the texts to learn from and every twentieth, left out; none is where those make up less than two sequences."""
+    left_out = [row for number, row in enumerate(rows) if number % LEAVE_OUT_EVERY == 0]
+    if sum(map(len, left_out)) < 2 * length:
+        return list(rows), []
+    return [row for number, row in enumerate(rows) if number % LEAVE_OUT_EVERY], left_out
 
 
 def _say(stage: str, done: int, total: int) -> None:
