@@ -2,6 +2,7 @@
 
     python -m tests.bench.uplift --out uplift.json                    ten markets that no shipped model has seen
     python -m tests.bench.uplift --train 400                          the same after training on 400 ads of each market
+    python -m tests.bench.uplift --kinds faces look words all         each kind of change for itself, and all together
     python -m tests.bench.uplift --curve 6 --generations 30           predicted against true uplift over generations
 
 Creatives of each market are edited by each algorithm, and the planted truth tells what was delivered. A kept creative counts
@@ -15,8 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +33,19 @@ from adcreative.errors import CreativeError
 
 ALGORITHMS = ("nsga2", "adsee", "cma-es", "hill-climbing", "random")
 MARKETS = tuple(range(1, 11))
+_NO_WORDS: Mapping[str, Any] = {
+    "num_headlines": 0,
+    "num_descriptions": 0,
+    "num_crossed": 0,
+    "num_buttons": 0,
+    "set_text": False,
+}
+KINDS: Mapping[str, Mapping[str, Any]] = {  # kind of change -> settings under which nothing else is changed
+    "faces": {**_NO_WORDS, "edit_look": False},
+    "look": {**_NO_WORDS, "edit_look": True, "max_faces": 0},
+    "words": {"edit_look": False, "max_faces": 0, "set_text": True},
+    "all": {"edit_look": True, "set_text": True},
+}
 NUM_RESAMPLES = 2000
 Log = Callable[[str], None]
 
@@ -135,6 +150,25 @@ def run_trials(
             trials.append(_trial(algorithm, creative, outcome, market))
             log(f"{creative.name} {algorithm} {trials[-1].status}: true {trials[-1].true_uplift:+.3f}, "
                 f"predicted {trials[-1].predicted_uplift:+.3f}, {trials[-1].seconds:.1f} s; {trials[-1].reason}")  # fmt: skip
+    return trials
+
+
+def run_kinds(
+    creatives: Sequence[Creative],
+    market: KnowsTruth,
+    tools: EditorTools,
+    config: EditorConfig,
+    algorithms: Sequence[str],
+    kinds: Sequence[str],
+    *,
+    log: Log = lambda line: None,
+) -> list[Trial]:
+    """Return the trials of each kind of change (of KINDS) for itself; the algorithm's name is followed by the kind's."""
+    trials = []
+    for kind in kinds:
+        alone = replace(config, **KINDS[kind])
+        found = run_trials(creatives, market, tools, alone, algorithms, log=log)
+        trials += [replace(trial, algorithm=f"{trial.algorithm}, {kind}") for trial in found]
     return trials
 
 
@@ -301,6 +335,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--look", action="store_true", help="edit light, colour and crop too, and set words into pictures")
     parser.add_argument("--no-words", action="store_true", help="edit faces only")
     parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=[], help="kinds of change, each for itself, of ads with a face to edit"
+    )
+    parser.add_argument(
         "--curve", type=int, default=0, help="creatives per market for the curve over generations, nothing else"
     )
     parser.add_argument("--out", type=Path, default=None, help="JSON with rows and trials")
@@ -331,13 +368,18 @@ def main() -> None:
         print(f"market {market_seed}: models ready after {time.monotonic() - started_s:.0f} s", flush=True)
         num = arguments.curve or arguments.num
         fresh = market.make_creatives(4 * num, seed=2, results=False)
-        ads = [ad for ad in fresh if ad.has_image and (ad.consent_id or not arguments.no_words)][:num]
+        needs_face = arguments.no_words or bool(arguments.kinds)
+        ads = [ad for ad in fresh if ad.has_image and (ad.consent_id or not needs_face)][:num]
         editor_tools = tools.editor_tools(judges, None)
         if arguments.curve:
             curves += [measure_hacking(ad, market, editor_tools, config) for ad in ads]
             print(render_curve(average_curves(curves)), flush=True)
             continue
-        trials += run_trials(ads, market, editor_tools, config, arguments.algorithms, log=lambda line: print(line, flush=True))
+        say = partial(print, flush=True)
+        if arguments.kinds:
+            trials += run_kinds(ads, market, editor_tools, config, arguments.algorithms, arguments.kinds, log=say)
+        else:
+            trials += run_trials(ads, market, editor_tools, config, arguments.algorithms, log=say)
         rows = tabulate(trials)
         print(render_table(rows), flush=True)
         if arguments.out is not None:

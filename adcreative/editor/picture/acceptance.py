@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -11,12 +11,12 @@ from scipy import ndimage
 
 from adcreative.editor.picture.room import SAFE_MARGIN
 from adcreative.editor.picture.typesetting import Setting
-from adcreative.encoders.picture_words.blocks import Box
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.ink import luminance
 from adcreative.encoders.picture_words.reader import TextReading
 
 MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 level AA
-MAX_NUDGE, INKS = 0.35, ((6, 6, 8), (255, 255, 255))
+MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
 TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
@@ -92,6 +92,22 @@ def find_faults(
         read = read_back(after_u8, setting, reader)
         if comparable(read) != comparable(text):
             faults.append(f'it is read back as "{read}"')
+    return faults
+
+
+def find_lost_lines(
+    before_u8: np.ndarray, after_u8: np.ndarray, old: Sequence[TextBlock], new: Sequence[TextBlock], reader: TextReading
+) -> list[str]:
+    """Return which lines of blocks that moved from `old` to `new` are not read as they were, one phrase each."""
+    faults = []
+    for first, second in zip(old, new, strict=True):
+        for line, there in zip(first.lines, second.lines, strict=True):
+            reads = [
+                reader.read_lines([crop_line(before_u8, line.box, pad), crop_line(after_u8, there.box, pad)])
+                for pad in CROP_PADS[:2]
+            ]
+            if not any(comparable(was) == comparable(now) for was, now in reads):
+                faults.append(f'"{line.text}", which it moves, is read as "{reads[0][1]}"')
     return faults
 
 

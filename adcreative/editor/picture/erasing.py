@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from adcreative.editor.picture.examples import fill_from_examples
 from adcreative.encoders.hole_filling import FillHoles
-from adcreative.encoders.picture_words.blocks import TextBlock
+from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
 from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_ink
 
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
@@ -18,6 +18,7 @@ GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around s
 MAX_STEP, AVERAGED_PX = 5.0, 2.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
 RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
+LEAST_INSIDE = 0.5  # of a piece at the edge of what is looked at that lies in the line's box: less is no letter
 MIN_GRAINS = 200  # pixels from which grain is drawn
 
 
@@ -46,13 +47,12 @@ def erase_block(
     mask, filled = np.zeros(image_u8.shape[:2], bool), image_u8.copy()
     textured, grain = np.zeros_like(mask), np.zeros(image_u8.shape, np.float32)
     for line in block.lines:
-        size = line.height
-        ink = measure_ink(image_u8, tuple(float(edge) for edge in line.box), pad=max(3.0, 0.3 * size))  # type: ignore[arg-type]
+        ink = measure_ink(image_u8, tuple(float(edge) for edge in line.box), pad=max(3.0, 0.3 * line.height))  # type: ignore[arg-type]
         x0, y0, x1, y1 = ink.window
-        strokes = _strokes(ink, image_u8, size)
+        strokes = _strokes(ink, image_u8, line)
         mask[y0:y1, x0:x1] |= strokes
         crop_u8 = image_u8[y0:y1, x0:x1]
-        grain[y0:y1, x0:x1] = _grain(crop_u8, ink, strokes)
+        grain[y0:y1, x0:x1] = draw_grain(crop_u8, ink.grain, strokes)
         if ink.is_flat and _is_surface_around(crop_u8, ink, strokes):
             replaced = strokes | _ringing(crop_u8, ink.ground, strokes)
             surface = ink.ground + grain[y0:y1, x0:x1]
@@ -73,14 +73,29 @@ def _ringing(crop_u8: np.ndarray, surface: np.ndarray, strokes: np.ndarray) -> n
     return near & (off > LEAST_RINGING) & (off <= MAX_RINGING)
 
 
-def _strokes(ink: Ink, image_u8: np.ndarray, size: int) -> np.ndarray:
+def _strokes(ink: Ink, image_u8: np.ndarray, line: BlockLine) -> np.ndarray:
     """Return the mask [h, w] of letters with their soft edges, ringing and shadow, in the window of `ink`."""
     x0, y0, x1, y1 = ink.window
     distance = np.linalg.norm(image_u8[y0:y1, x0:x1].astype(np.float32) - ink.ground, axis=2)
     letters = ink.coverage > MIN_COVERAGE
-    grown = ndimage.binary_dilation(ink.coverage > 0.4, iterations=max(2, round(GROWTH_SHARE * size)))
+    grown = ndimage.binary_dilation(ink.coverage > 0.4, iterations=max(2, round(GROWTH_SHARE * line.height)))
     changed = distance > max(4.0, 3.0 * min(ink.residual, MAX_NOISE))
-    return grown | (letters & changed & ndimage.binary_dilation(grown, iterations=2))
+    strokes = grown | (letters & changed & ndimage.binary_dilation(grown, iterations=2))
+    return strokes & ~_things_beside(strokes, line, ink.window)
+
+
+def _things_beside(strokes: np.ndarray, line: BlockLine, window: Box) -> np.ndarray:
+    """Return what of a mask [h, w] is no letter: pieces that hang in from beside the line, such as the rim of a picture."""
+    x0, y0, x1, y1 = line.box[0] - window[0], line.box[1] - window[1], line.box[2] - window[0], line.box[3] - window[1]
+    own = np.zeros(strokes.shape, bool)
+    own[max(0, y0) : y1, max(0, x0) : x1] = True
+    labels, num = ndimage.label(strokes)
+    sizes, inside = np.bincount(labels.ravel(), minlength=num + 1), np.bincount(labels[own], minlength=num + 1)
+    beside = inside < LEAST_INSIDE * sizes
+    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    beside &= np.isin(np.arange(num + 1), rim)
+    beside[0] = False
+    return np.asarray(beside[labels])
 
 
 def _is_surface_around(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> bool:
@@ -99,22 +114,25 @@ def _is_surface_around(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> bo
     return not len(off) or float(np.percentile(off, 97.0)) <= max(MAX_STEP, ink.grain)
 
 
-def _grain(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> np.ndarray:
-    """Return the ground's own grain [h, w, 3] for the filled pixels: fine detail of the pixels around, drawn anew.
+def draw_grain(crop_u8: np.ndarray, usual: float, hole: np.ndarray) -> np.ndarray:
+    """Return the ground's own grain [h, w, 3] for the pixels of a hole [h, w]: fine detail of the pixels around, drawn anew.
 
     Filled pixels without it are smoother than a photograph or a JPEG around them, and that shows. Ringing beside strokes is
     not grain: pixels out of its reach are asked where there are enough.
+
+    Args:
+        usual: the ground's grain, root mean square, 0..255 (`measure_grain`).
     """
     crop = crop_u8.astype(np.float32)
     detail = crop - ndimage.gaussian_filter(crop, (1.5, 1.5, 0.0))
     for reach in (RINGING_PX, 3):
-        around = ~ndimage.binary_dilation(strokes, iterations=reach)
+        around = ~ndimage.binary_dilation(hole, iterations=reach)
         fine = detail[around]
-        kept = fine[np.abs(fine).max(axis=1) <= 3.0 * max(ink.grain, 0.5)]
+        kept = fine[np.abs(fine).max(axis=1) <= 3.0 * max(usual, 0.5)]
         if len(kept) >= MIN_GRAINS:
             break
     if len(kept) < 32 or float(np.sqrt((kept**2).mean())) < GRAIN_FLOOR:
-        return np.zeros_like(ink.ground)
+        return np.zeros(crop_u8.shape, np.float32)
     rng = np.random.default_rng(crop_u8.size)
-    drawn: np.ndarray = kept[rng.integers(len(kept), size=strokes.shape)]
+    drawn: np.ndarray = kept[rng.integers(len(kept), size=hole.shape)]
     return drawn

@@ -22,6 +22,7 @@ COMPARED_LINES = 3  # the longest lines of a block decide
 NUM_FITTED = 5  # of the fonts that are nearest at first sight
 WEIGHT_SHARE = 0.5
 FAMILY_SLACK = 0.06
+SURE_LIKENESS = 0.88  # of drawn and seen letters, from which on the fit's colour is theirs
 MAX_SQUEEZE = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
 USUAL_LEADING = 1.2  # of the size
 SAME_EDGE_PX = 1.2  # lines whose starts, middles or ends differ by no more are aligned
@@ -172,8 +173,16 @@ def _measure(
     alignment = _alignment(block, edges, width, others)
     return FontMatch(
         lettering=fit.lettering, likeness=fit.likeness, places=fit.places, leading_px=max(leading, 0.95 * size),
-        alignment=alignment, anchor_px=float(np.median(edges[alignment])), colour=fit_colour(lines, fit),
+        alignment=alignment, anchor_px=float(np.median(edges[alignment])), colour=_colour(block, fit, lines),
     )  # fmt: skip
+
+
+def _colour(block: TextBlock, fit: Fit, lines: Sequence[SeenLine]) -> tuple[int, int, int]:
+    """Return the colour of a block's letters; letters that the fit misses draw its colour towards the ground's."""
+    fitted = fit_colour(lines, fit)
+    if fit.likeness >= SURE_LIKENESS:
+        return fitted
+    return max(fitted, block.colour, key=lambda one: float(np.linalg.norm(np.subtract(one, block.ground))))
 
 
 def _edges(fit: Fit, lines: Sequence[SeenLine]) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ SAFE_MARGIN = 0.03  # of either side: platforms cut and cover the rim
 FACE_MARGIN = 0.12  # of a face's box, on each side
 GROUND_TOLERANCE, EDGE = 28.0, 34.0  # of colours 0..255: how near to the ground's, and what is an edge in it
 PALETTE, MIN_PALETTE_SHARE = 8, 0.02
+SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours: smaller and fainter dots are ground
 MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
 REACH = 3.0  # heights of the block above and below in which room is looked for
 
@@ -28,18 +29,22 @@ def find_room(
     others: Sequence[TextBlock],
     faces_xyxy_px: Sequence[Sequence[float]],
     plate: Box | None = None,
+    *,
+    reach_px: float | None = None,
 ) -> IsFree:
     """Return a function that says whether a box may be covered with letters.
 
     Args:
         erased_u8: the picture [H, W, 3] without the block's letters. others: the other blocks of the picture.
         faces_xyxy_px: boxes of faces. plate: room for this, a button, is wanted in place of room for letters.
+        reach_px: how far above and below room is looked for; None: REACH.
     """
     height, width = erased_u8.shape[:2]
     size = block.size_px
     (x0, y0, x1, y1), rim_px = (block.box, 1) if plate is None else (plate, round(MARGIN * size) + 4)
     free = np.zeros((height, width), bool)
-    top, bottom = max(0, int(y0 - REACH * size)), min(height, int(np.ceil(y1 + REACH * size)))
+    reach = REACH * size if reach_px is None else max(reach_px, REACH * size)
+    top, bottom = max(0, int(y0 - reach)), min(height, int(np.ceil(y1 + reach)))
     free[top:bottom] = _ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size)
     free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
     own = _cut((x0 - rim_px, y0 - rim_px, x1 + rim_px, y1 + rim_px), height, width)
@@ -76,8 +81,23 @@ def _ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
     ground = (distance <= GROUND_TOLERANCE) & ~edges
     own = np.zeros_like(ground)
     own[max(0, y0) : y1, max(0, x0) : x1] = True
-    labels, _ = ndimage.label(ground | own)
+    labels, _ = ndimage.label(_without_specks(ground, distance, size) | own)
     return labels == labels[(y0 + y1) // 2, (x0 + x1) // 2]
+
+
+def _without_specks(ground: np.ndarray, distance: np.ndarray, size: float) -> np.ndarray:
+    """Return a ground [h, w] with its faint dots, such as of a pattern, which letters may cover.
+
+    distance [h, w]: of the pixels from the ground's colours. size: of the letters' capitals, px.
+    """
+    labels, _ = ndimage.label(~ground)
+    covered = ground.copy()
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        if max(rows.stop - rows.start, columns.stop - columns.start) <= SPECK_SHARE * size:
+            speck = labels[rows, columns] == label
+            if float(distance[rows, columns][speck].max()) <= FAINT:
+                covered[rows, columns] |= speck
+    return covered
 
 
 def _obstacles(

@@ -3,27 +3,30 @@
     find    the block that says the field now          encoders/picture_words
     erase   its letters                                 erasing
     set     the new text in the nearest font            matching, typesetting, room, plates
+    move    what stands below, where it needs the room  reflow
     accept  or leave the picture as it was, and say why acceptance
 
-Pixels outside the old and the new boxes stay bit for bit. Knows pictures and words; no click rates, no models of faces.
+Fields are set from the foot of the ad upward, so that what is moved is final. Pixels outside the old and the new boxes, and
+those of what was moved, stay bit for bit. Knows pictures and words; no click rates, no models of faces.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.acceptance import find_faults, readable
+from adcreative.editor.picture.acceptance import find_faults, find_lost_lines, readable
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch, match_fonts
 from adcreative.editor.picture.plates import widen_plate
+from adcreative.editor.picture.reflow import SMALLER, Way, make_way, mask_things, moved
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
 from adcreative.encoders.hole_filling import FillHoles
@@ -40,7 +43,7 @@ MIN_LIKENESS = 0.4  # of the nearest font to the old letters; script and display
 NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD = 0.75  # heights of a label's letters between it and the end of its button
-THING_RIM = 0.2  # of a line's height: its descenders and soft edges
+WIDENINGS = (1.0, 0.8, 0.6, 0.4, 0.2)  # of what a button lacks: what is left, its label is smaller by
 MAX_REMEMBERED = 64
 
 
@@ -49,14 +52,15 @@ class TextChange:
     """What setting an ad's words does to its picture.
 
     mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; inked: those
-    among them that took another ink, as the old one has too little contrast; left: fields whose
-    text stands in the picture and could not be set, with the reason.
+    among them that took another ink, as the old one has too little contrast; moved: roles of blocks that moved down to make
+    room; left: fields whose text stands in the picture and could not be set, with the reason.
     """
 
     mask: np.ndarray = field(repr=False)
     pixels: np.ndarray = field(repr=False)
     done: tuple[str, ...] = ()
     inked: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, image_u8: np.ndarray) -> np.ndarray:
@@ -68,10 +72,22 @@ class TextChange:
         """What became of the words in the picture, in a sentence; "" when there is nothing to say."""
         told = [f"the {NAMES[name]} in the picture stays as it was: {why}" for name, why in self.left.items()]
         if self.done:
-            names = [NAMES[name] for name in self.done]
             ink = " (in another ink, as the old one had too little contrast)" if self.inked else ""
-            told.insert(0, f"{' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))} set into the picture{ink}")
+            told.insert(0, f"{_list([NAMES[name] for name in self.done])} set into the picture{ink}")
+        if self.moved:
+            told.insert(1, f"{_list(self.moved)} moved down to make room")
         return "; ".join(told)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """How a text is set: on which picture, with which pixels filled, as which block, and how it is laid out at a scale."""
+
+    canvas: np.ndarray
+    mask: np.ndarray
+    home: TextBlock
+    lay: Callable[[float], Setting | None]
+    way: Way | None = None
 
 
 class TextSetter:
@@ -112,34 +128,38 @@ class TextSetter:
         return self._remembered[key]
 
     def _set_all(self, edited: Creative) -> TextChange:
-        picture, done, inked, left = self._image_u8, [], [], {}
-        changed = np.zeros(picture.shape[:2], bool)
-        blocks, own = dict(self.homes), {block.box for block in self.homes.values()}
-        for name in FIELDS:
-            text = _as_set(getattr(edited, name), self.homes.get(name))
-            if name not in self.homes or getattr(edited, name) == getattr(self._creative, name):
+        picture, left, inked = self._image_u8, {}, []
+        own = {block.box: name for name, block in self.homes.items()}
+        blocks = {own.get(block.box, str(k)): block for k, block in enumerate(self._words.blocks)} | self.homes
+        done, movers = [], dict.fromkeys("")
+        for name in sorted(self.homes, key=lambda one: -self.homes[one].box[1]):
+            text = _as_set(getattr(edited, name), self.homes[name])
+            if getattr(edited, name) == getattr(self._creative, name):
                 continue
-            if not text:
-                left[name] = "an empty text is not set"
-                continue
-            others = [block for block in self._words.blocks if block.box not in own]
-            others += [block for other, block in blocks.items() if other != name]
-            found = self._set_one(picture, name, text, others)
+            found = self._set_one(picture, name, text, blocks) if text else "an empty text is not set"
             if isinstance(found, str):
                 left[name] = found
                 continue
-            picture, mask, blocks[name] = found
-            if float(np.linalg.norm(np.subtract(blocks[name].colour, self.homes[name].colour))) > NEW_INK:
+            picture, changed = found
+            if float(np.linalg.norm(np.subtract(changed[name].colour, self.homes[name].colour))) > NEW_INK:
                 inked.append(name)
-            changed |= mask
+            movers |= dict.fromkeys(blocks[other].role or "text" for other in changed if other != name)
+            blocks |= changed
             done.append(name)
-        return TextChange(mask=changed, pixels=picture, done=tuple(done), inked=tuple(inked), left=left)
+        return TextChange(
+            mask=(picture != self._image_u8).any(axis=2), pixels=picture, done=_in_order(done), inked=_in_order(inked),
+            moved=tuple(movers), left={name: left[name] for name in FIELDS if name in left},
+        )  # fmt: skip
 
     def _set_one(
-        self, picture: np.ndarray, name: str, text: str, others: Sequence[TextBlock]
-    ) -> tuple[np.ndarray, np.ndarray, TextBlock] | str:
-        """Return the picture with one text set, the mask of what changed and the new block; or why it was not set."""
-        block = self.homes[name]
+        self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]
+    ) -> tuple[np.ndarray, dict[str, TextBlock]] | str:
+        """Return the picture with one text set and the blocks that are new or elsewhere; or why it was not set.
+
+        Args:
+            blocks: name -> every block of the picture as it is.
+        """
+        block, others = self.homes[name], [other for key, other in blocks.items() if key != name]
         if abs(block.angle_deg) > max(MAX_ANGLE_DEG, MAX_LEAN_DEG / max(1.0, (block.box[2] - block.box[0]) / block.size_px)):
             return f"it leans by {abs(block.angle_deg):.0f} degrees"
         if unread := self._reader.unread_letters(text):
@@ -149,25 +169,83 @@ class TextSetter:
             return "no font at hand has its letters"
         if match.likeness < MIN_LIKENESS:
             return "no font at hand is like its letters"
-        erased, mask = self._erase(name, picture)
-        is_free = find_room(erased, block, others, self._faces)
-        canvas, home = self._make_room(erased, block, match, text, others)
-        faults = ["the new text does not fit where the old one stood"]
+        erased = self._erase(name, picture)
+        plan = self._plan(erased, block, match, text, others)
+        way = self._make_way(picture, erased, block, match, text, others, plan)
+        for one in filter(None, [way, plan]):
+            found = self._draw_one(picture, name, text, match, one)
+            if not isinstance(found, str):
+                after, home, shift = found
+                changed = {name: home}
+                if shift and one.way is not None:
+                    boxes = {follower.block.box: moved(follower.block, shift) for follower in one.way.followers}
+                    changed |= {key: boxes[other.box] for key, other in blocks.items() if other.box in boxes}
+                return after, changed
+        return found
+
+    def _draw_one(
+        self, picture: np.ndarray, name: str, text: str, match: FontMatch, plan: _Plan
+    ) -> tuple[np.ndarray, TextBlock, int] | str:
+        """Return the picture with a text set as planned, its block, and by how much others moved; or what is wrong with it."""
+        block, faults = self.homes[name], ["the new text does not fit where the old one stood"]
         for scale in RETRIES:
-            setting = _lay(text, home, match, is_free, others, scale)
+            setting = plan.lay(scale)
             if setting is None:
                 break
+            canvas, mask, shift = plan.canvas, plan.mask, plan.way.shift(setting) if plan.way is not None else 0
+            if plan.way is not None:
+                canvas, under, shifted = plan.way.lay(canvas, shift)
+                mask = mask & ~under
             colour = readable(match.colour, canvas, setting)
             after, letters = _draw(canvas, setting, colour)
-            after = self._compression(name, match, erased).apply(after, _grown(block, setting))
+            after = self._compression(name, match, self._erase(name, self._image_u8)[0]).apply(after, _grown(block, setting))
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
             faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader)
+            if not faults and plan.way is not None and shift:
+                old = [follower.block for follower in plan.way.followers]
+                faults = find_lost_lines(picture, after, old, shifted, self._reader)
             if not faults:
                 lines = tuple(replace(block.lines[0], text=line.text, box=line.box, angle_deg=0.0) for line in setting.lines)
-                return after, changed, replace(home, lines=lines, colour=colour)
+                return after, replace(plan.home, lines=lines, colour=colour), shift
         return "; ".join(faults)
+
+    def _plan(
+        self, erased: tuple[np.ndarray, np.ndarray], block: TextBlock, match: FontMatch, text: str, others: Sequence[TextBlock]
+    ) -> _Plan:
+        """Return how a text is set while all else stays where it is."""
+        is_free = find_room(erased[0], block, others, self._faces)
+        canvas, home = self._make_room(erased[0], block, match, text, others)
+        return _Plan(
+            canvas=canvas, mask=erased[1], home=home, lay=lambda scale: _lay(text, home, match, is_free, others, scale)
+        )
+
+    def _make_way(
+        self,
+        picture: np.ndarray,
+        erased: tuple[np.ndarray, np.ndarray],
+        block: TextBlock,
+        match: FontMatch,
+        text: str,
+        others: Sequence[TextBlock],
+        plain: _Plan,
+    ) -> _Plan | None:
+        """Return how a text is set when what stands below moves, where that lets it be larger; else None."""
+        tight = plain.lay(1.0)
+        if block.plate is not None or (tight is not None and tight.size_px >= SMALLER * match.size_px):
+            return None
+        way = make_way(picture, erased, block, match, others, self._faces, self._inpainter)
+        if way is None:
+            return None
+
+        def lay(scale: float) -> Setting | None:
+            return lay_out(text, block, _at_scale(match, scale), way.is_free, toll=way.toll)
+
+        wide = lay(1.0)
+        if wide is None or (tight is not None and SMALLER * wide.size_px < tight.size_px):
+            return None
+        return _Plan(canvas=way.clean, mask=way.mask, home=block, lay=lay, way=way)
 
     def _match(self, name: str, text: str) -> FontMatch | None:
         """Return the nearest font that has the letters of a text, None when none has."""
@@ -178,19 +256,11 @@ class TextSetter:
     def _erase(self, name: str, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the picture without a block's letters, and the mask of the pixels that were replaced."""
         if name not in self._erased:
-            self._erased[name] = erase_block(self._image_u8, self.homes[name], self._inpainter, self._things_beside(name))
+            others = [block for block in self._words.blocks if block.box != self.homes[name].box]
+            beside = mask_things(self._image_u8.shape[:2], others, self._faces)
+            self._erased[name] = erase_block(self._image_u8, self.homes[name], self._inpainter, beside)
         ground, mask = self._erased[name]
         return np.where(mask[:, :, None], ground, picture), mask
-
-    def _things_beside(self, name: str) -> np.ndarray:
-        """Return the mask [H, W] of other text, buttons and faces, which are no ground to fill a hole with."""
-        things = np.zeros(self._image_u8.shape[:2], bool)
-        others = [block for block in self._words.blocks if block.box != self.homes[name].box]
-        boxes = [line.box for block in others for line in block.lines] + [block.plate for block in others if block.plate]
-        for x0, y0, x1, y1 in (*boxes, *(tuple(round(float(edge)) for edge in face) for face in self._faces)):
-            rim = max(2, round(THING_RIM * (y1 - y0)))
-            things[max(0, y0 - rim) : y1 + rim, max(0, x0 - rim) : x1 + rim] = True
-        return things
 
     def _compression(self, name: str, match: FontMatch, erased: np.ndarray) -> Compression:
         """Return how the picture was compressed, as a block's letters show that are drawn again where they stand."""
@@ -218,8 +288,12 @@ class TextSetter:
         if more <= 0:
             return erased, block
         is_free = find_room(erased, block, others, self._faces, block.plate)
-        wider = widen_plate(erased, block, more + more % 2, is_free, is_centred=is_centred)
-        return wider if wider is not None else (erased, block)
+        for share in WIDENINGS:
+            more_px = 2 * int(np.ceil(share * more / 2))
+            wider = widen_plate(erased, block, more_px, is_free, is_centred=is_centred)
+            if wider is not None:
+                return wider
+        return erased, block
 
 
 def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
@@ -240,7 +314,7 @@ def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
 def _lay(
     text: str, home: TextBlock, match: FontMatch, is_free: IsFree, others: Sequence[TextBlock], scale: float
 ) -> Setting | None:
-    match = replace(match, lettering=match.lettering.scaled(scale))
+    match = _at_scale(match, scale)
     if home.plate is not None:
         return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
     x0, y0, x1, y1 = home.box
@@ -249,6 +323,18 @@ def _lay(
     is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "logo" for other in beside)
     is_followed = not is_headed and any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
     return lay_out(text, home, match, is_free, is_followed=is_followed)
+
+
+def _at_scale(match: FontMatch, scale: float) -> FontMatch:
+    return replace(match, lettering=match.lettering.scaled(scale))
+
+
+def _in_order(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in FIELDS if name in names)
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _label_pad(block: TextBlock) -> float:

@@ -49,23 +49,27 @@ class Setting:
         return self.lettering.size_px
 
 
-def lay_out(text: str, block: TextBlock, match: FontMatch, is_free: IsFree, *, is_followed: bool = False) -> Setting | None:
+Toll = Callable[[Setting], float | None]
+
+
+def lay_out(
+    text: str, block: TextBlock, match: FontMatch, is_free: IsFree, *, is_followed: bool = False, toll: Toll = lambda _: 0.0
+) -> Setting | None:
     """Return the least change that sets the text in the place of a block; None when it fits nowhere.
 
     Args:
         is_free: whether a box (px) may be covered. is_followed: another text stands close below and none close above, so that
-            fewer lines keep their distance to it.
+            fewer lines keep their distance to it. toll: what a setting costs besides, None when it may not be.
     """
     num_old = len(block.lines)
     settings = []
     for num, lines, scale in _breaks(text, match, num_old):
         for rank, first_baseline in enumerate(_anchors(num, num_old, scale, match, is_followed=is_followed)):
             setting = _place(lines, first_baseline, scale, block, match)
-            if all(is_free(line.box) for line in setting.lines):
+            besides = toll(setting) if all(is_free(line.box) for line in setting.lines) else None
+            if besides is not None:
                 lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
-                cost = setting.cost + COST_OF_ANCHOR * rank + lines_cost
-                settings.append((cost, setting))
-                break
+                settings.append((setting.cost + COST_OF_ANCHOR * rank + lines_cost + besides, setting))
     return min(settings, key=lambda pair: pair[0])[1] if settings else None
 
 
