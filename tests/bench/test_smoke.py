@@ -58,7 +58,7 @@ def test_small_benches_print_their_figures(
     assert len(json.loads(capsys.readouterr().out)) >= 2
 
 
-@pytest.mark.parametrize("options", [["--num", "1"], ["--curve", "1"]])
+@pytest.mark.parametrize("options", [["--num", "1"], ["--curve", "1"], ["--num", "1", "--kinds", "look"]])
 def test_uplift_of_one_ad(options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--markets", "40", "--population", "4", "--generations", "1", "--algorithms", "nsga2"]
     monkeypatch.setattr(sys, "argv", ["uplift", *options, *small])

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.editor import EditorConfig
+from adcreative.editor.editor import EditorConfig, edit_creative
 from adcreative.features.batch import CreativeFeatures
 from tests.bench.uplift import (
+    KINDS,
     Trial,
     average_curves,
     measure_hacking,
     measure_uplift,
     render_curve,
     render_table,
+    run_kinds,
     run_trials,
     tabulate,
 )
@@ -47,6 +49,20 @@ def test_a_true_predictor_realises_what_it_predicts() -> None:
     assert all(row.best_offered.value >= row.true.value for row in rows)  # what is delivered is one of the versions offered
     assert all(row.num_offered > 1 for row in rows)
     assert "| nsga2 | 2 of 2 |" in render_table(rows)
+
+
+def test_each_kind_of_change_changes_nothing_else() -> None:
+    outcomes = {}
+    for kind in ("faces", "look"):
+        (trial,) = run_kinds([fake_ad()], FormulaMarket(), fake_tools(), CONFIG, ("nsga2",), (kind,))
+        assert trial.algorithm == f"nsga2, {kind}"
+        (row,) = tabulate([trial])
+        assert row.algorithm == trial.algorithm
+        outcomes[kind] = edit_creative(fake_ad(), tools=fake_tools(), config=replace(CONFIG, **KINDS[kind])).result
+    assert all(one.headline_edited == fake_ad().headline for one in outcomes.values())
+    assert {edit.face >= 0 for edit in outcomes["faces"].edits} <= {True}
+    assert {edit.face >= 0 for edit in outcomes["look"].edits} <= {False}
+    assert outcomes["faces"].edits
 
 
 def test_a_wrong_predictor_is_found_out() -> None:

@@ -13,13 +13,15 @@ from adcreative.editor.picture.room import SAFE_MARGIN
 from adcreative.editor.picture.typesetting import Setting
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.ink import luminance
+from adcreative.encoders.picture_words.measures import LARGE_PT, MIN_CONTRAST, MIN_LARGE_CONTRAST, PHONE_WIDTH_PT
 from adcreative.encoders.picture_words.reader import TextReading
 
-MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 level AA
+OLD_SHARE = 0.95  # of the old letters' contrast that large print must have at least
 MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
 TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
+CAP_SHARE = 0.7  # height of capitals as a share of the size
 CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
 _SAME = {
     "’": "'",
@@ -80,14 +82,19 @@ def find_faults(
     setting: Setting,
     colour: tuple[int, int, int],
     reader: TextReading,
+    least: float = MIN_CONTRAST,
 ) -> list[str]:
     """Return why a text that was set may not be delivered, one phrase each; empty when it may.
 
     Args:
         before_u8, erased_u8, after_u8: the picture [H, W, 3] as it was, without the old text, and with the new one.
-        mask: [H, W] the pixels of the old text that were filled. text: what was to be set.
+        mask: [H, W] the pixels of the old text that were filled. text: what was to be set. least: contrast that is needed.
     """
-    faults = [*_contrast_faults(erased_u8, setting, colour), *_zone_faults(before_u8, setting), *_seam_faults(erased_u8, mask)]
+    faults = [
+        *_contrast_faults(erased_u8, setting, colour, least),
+        *_zone_faults(before_u8, setting),
+        *_seam_faults(erased_u8, mask),
+    ]
     if not faults:
         read = read_back(after_u8, setting, reader)
         if comparable(read) != comparable(text):
@@ -111,8 +118,21 @@ def find_lost_lines(
     return faults
 
 
-def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting) -> tuple[int, int, int]:
-    """Return the colour of the old letters; where it misses MIN_CONTRAST a lighter or darker one.
+def needed_contrast(old: TextBlock, setting: Setting, width: int) -> float:
+    """Return the contrast that a text in the place of `old` needs in a picture `width` px wide.
+
+    MIN_CONTRAST; of large print as much as the old letters had, where that was less, but MIN_LARGE_CONTRAST at least, so that a
+    brand's white on its own colour does not turn black.
+    """
+    if CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width < LARGE_PT:
+        return MIN_CONTRAST
+    return min(MIN_CONTRAST, max(MIN_LARGE_CONTRAST, OLD_SHARE * old.contrast))
+
+
+def readable(
+    colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting, least: float = MIN_CONTRAST
+) -> tuple[int, int, int]:
+    """Return the colour of the old letters; where its contrast is less than `least` a lighter or darker one.
 
     At most MAX_NUDGE of white or black is mixed in. When that is not enough the ink is a deep or a pale tone of the ground,
     which on a middle tone ends near black or white.
@@ -121,7 +141,7 @@ def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setti
         for end in (0.0, 255.0):
             mixed = np.round(np.array(colour) * (1.0 - share) + end * share).astype(int)
             nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
-            if _least_contrast(erased_u8, setting, nudged) >= MIN_CONTRAST:
+            if _least_contrast(erased_u8, setting, nudged) >= least:
                 return nudged
     x0, y0, x1, y1 = setting.lines[0].box
     ground = np.median(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3), axis=0)
@@ -133,10 +153,10 @@ def readable(colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setti
     return best
 
 
-def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> Iterator[str]:
+def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int], needed: float) -> Iterator[str]:
     least = _least_contrast(erased_u8, setting, colour)
-    if least < MIN_CONTRAST:
-        yield f"its colour has a contrast of {np.floor(10 * least) / 10:.1f} with the ground; {MIN_CONTRAST} is needed"
+    if least < needed:
+        yield f"its colour has a contrast of {np.floor(10 * least) / 10:.1f} with the ground; {needed:.1f} is needed"
 
 
 def _least_contrast(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.acceptance import find_faults, find_lost_lines, readable
+from adcreative.editor.picture.acceptance import find_faults, find_lost_lines, needed_contrast, readable
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
@@ -172,16 +172,19 @@ class TextSetter:
         erased = self._erase(name, picture)
         plan = self._plan(erased, block, match, text, others)
         way = self._make_way(picture, erased, block, match, text, others, plan)
+        why = ""
         for one in filter(None, [way, plan]):
             found = self._draw_one(picture, name, text, match, one)
-            if not isinstance(found, str):
+            if isinstance(found, str):
+                why = found
+            else:
                 after, home, shift = found
                 changed = {name: home}
                 if shift and one.way is not None:
                     boxes = {follower.block.box: moved(follower.block, shift) for follower in one.way.followers}
                     changed |= {key: boxes[other.box] for key, other in blocks.items() if other.box in boxes}
                 return after, changed
-        return found
+        return why
 
     def _draw_one(
         self, picture: np.ndarray, name: str, text: str, match: FontMatch, plan: _Plan
@@ -196,13 +199,14 @@ class TextSetter:
             if plan.way is not None:
                 canvas, under, shifted = plan.way.lay(canvas, shift)
                 mask = mask & ~under
-            colour = readable(match.colour, canvas, setting)
+            least = needed_contrast(block, setting, picture.shape[1])
+            colour = readable(match.colour, canvas, setting, least)
             after, letters = _draw(canvas, setting, colour)
             after = self._compression(name, match, self._erase(name, self._image_u8)[0]).apply(after, _grown(block, setting))
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
-            faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader)
+            faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader, least)
             if not faults and plan.way is not None and shift:
                 old = [follower.block for follower in plan.way.followers]
                 faults = find_lost_lines(picture, after, old, shifted, self._reader)

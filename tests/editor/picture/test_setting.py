@@ -83,7 +83,20 @@ def test_a_text_whose_ink_has_too_little_contrast_takes_another_and_says_so() ->
 def test_a_text_without_contrast_in_any_ink_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acceptance, "INKS", ((95, 95, 95),))
     change = setter(drawn_ad(np.full((480, 480, 3), 95, np.uint8))).change(replace(AD, headline="Rest"))
-    assert change.left["headline"] == "its colour has a contrast of 1.0 with the ground; 4.5 is needed"
+    assert change.left["headline"] == "its colour has a contrast of 1.0 with the ground; 3.0 is needed"
+
+
+def test_large_print_keeps_an_ink_that_had_less_contrast_and_small_print_does_not() -> None:
+    orange = np.full((480, 480, 3), (224, 96, 48), np.uint8)  # white on it: 3.6
+    picture = orange.copy()
+    white = np.abs(drawn_ad().astype(int) - drawn_ad()[0, 0]).max(axis=2) > 60
+    picture[white] = 255
+    change = setter(picture, reader=KnownReader(said=["Rest"] * 9)).change(replace(AD, headline="Rest"))
+    assert change.inked == ()
+    assert (change.apply(picture)[change.mask] == 255).all(axis=1).any()
+    line = "Soft pillows, sewn by hand"
+    small = setter(picture, reader=KnownReader(said=[line] * 9)).change(replace(AD, description=line))
+    assert small.inked == ("description",)
 
 
 def test_a_text_that_has_no_room_is_not_set() -> None:

@@ -1,0 +1,94 @@
+"""A text that grows moves what stands below it, pixel for pixel and as far as there is room; else all stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adcreative.creative import Creative
+from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.layers import lift_block, lift_shape
+from adcreative.editor.picture.reflow import find_followers
+from adcreative.editor.picture.setting import TextSetter
+from adcreative.encoders.picture_words.reader import has_reader, load_reader
+from adcreative.encoders.picture_words.words import read_words
+from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
+
+AD = Creative(file_name="ad.png", headline=HEADLINE, description=BODY, cta=LABEL, brand="Somnia")
+LONG = "Sleep better tonight and wake up rested all week long"
+needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
+
+
+def button_rows(picture: np.ndarray) -> tuple[int, int]:
+    """Return the rows of the button, end exclusive."""
+    rows = np.flatnonzero((np.abs(picture[:, 100:120].astype(int) - BUTTON).max(axis=2) < 12).sum(axis=1) > 4)
+    return int(rows[0]), int(rows[-1]) + 1
+
+
+@needs_reader
+def test_body_and_button_move_down_together_when_the_headline_needs_more_lines() -> None:
+    picture = drawn_ad(width=350)
+    change = TextSetter(picture, read_words(picture, KnownReader()), AD, reader=load_reader(), typefaces=typefaces()).change(
+        replace(AD, headline=LONG)
+    )
+    assert change.done == ("headline",)
+    assert set(change.moved) == {"body", "button"}
+    assert change.note == "headline set into the picture; body and button moved down to make room"
+    after = change.apply(picture)
+    (old_top, old_bottom), (top, bottom) = button_rows(picture), button_rows(after)
+    shift = top - old_top
+    assert shift > 30
+    assert bottom <= 0.97 * 480
+    assert (after[old_top + shift : old_bottom + shift, 30:190] == picture[old_top:old_bottom, 30:190]).all()
+    assert (after[238 + shift : 272 + shift, 26:330] == picture[238:272, 26:330]).all()
+    assert (after[~change.mask] == picture[~change.mask]).all()
+    read = read_words(after, load_reader(), brand="Somnia")
+    texts = [block.text for block in sorted(read.blocks, key=lambda block: block.box[1])]
+    assert texts == ["Somnia", LONG, BODY, LABEL]
+
+
+def test_nothing_moves_where_there_is_no_room_below() -> None:
+    picture = drawn_ad(width=350)[:368]
+    words = read_words(picture, KnownReader())
+    setter = TextSetter(picture, words, AD, reader=KnownReader(), typefaces=typefaces())
+    change = setter.change(replace(AD, headline=LONG))
+    assert change.moved == ()
+    assert (change.apply(picture) == picture).all()
+
+
+def test_a_button_leaves_its_ground_without_a_trace_and_comes_back_pixel_for_pixel() -> None:
+    ramp = (np.linspace(150, 240, 480)[:, None, None] * np.ones((1, 480, 3))).round().astype(np.uint8)
+    picture = drawn_ad(ramp)
+    button = next(block for block in read_words(picture, KnownReader()).blocks if block.plate)
+    lifted = lift_block(picture, button, inpaint_strokes, np.zeros((480, 480), bool))
+    assert lifted is not None
+    layer, clean, mask = lifted
+    assert np.abs(clean[296:352, 26:194].astype(int) - ramp[296:352, 26:194]).max() <= 1
+    assert (clean[~mask] == picture[~mask]).all()
+    again = clean.copy()
+    layer.paste(again)
+    assert np.abs(again.astype(int) - picture).max() <= 1
+    larger = layer.scaled(1.5)
+    assert larger.alpha.shape[1] == pytest.approx(1.5 * layer.alpha.shape[1], abs=1)
+    assert larger.alpha.max() == 1.0
+
+
+def test_what_runs_on_beyond_its_surroundings_is_no_part() -> None:
+    picture = np.full((200, 300, 3), GROUND, np.uint8)
+    picture[90:110] = (200, 30, 30)  # a bar across the whole picture
+    assert lift_shape(picture, (100, 85, 160, 115), inpaint_strokes, np.zeros((200, 300), bool)) is None
+
+
+def test_logo_and_far_blocks_do_not_follow() -> None:
+    words = read_words(drawn_ad(), KnownReader(), brand="Somnia")
+    headline = next(block for block in words.blocks if block.role == "headline")
+    others = [block for block in words.blocks if block is not headline]
+    assert [block.role for block in find_followers(headline, others)] == ["body", "button"]
+    far = [replace(block, lines=tuple(replace(line, box=(30, 460, 200, 476)) for line in block.lines)) if block.role == "body"
+           else block for block in others]  # fmt: skip
+    assert [block.role for block in find_followers(headline, far)] == ["button"]
+    footer = [replace(block, role="logo") if block.role == "body" else block for block in others]
+    assert list(find_followers(headline, footer)) == []
