@@ -74,7 +74,6 @@ def comparable(text: str) -> str:
 
 
 def find_faults(
-    before_u8: np.ndarray,
     erased_u8: np.ndarray,
     after_u8: np.ndarray,
     mask: np.ndarray,
@@ -87,12 +86,12 @@ def find_faults(
     """Return why a text that was set may not be delivered, one phrase each; empty when it may.
 
     Args:
-        before_u8, erased_u8, after_u8: the picture [H, W, 3] as it was, without the old text, and with the new one.
+        erased_u8, after_u8: the picture [H, W, 3] without the old text, and with the new one.
         mask: [H, W] the pixels of the old text that were filled. text: what was to be set. least: contrast that is needed.
     """
     faults = [
         *_contrast_faults(erased_u8, setting, colour, least),
-        *_zone_faults(before_u8, setting),
+        *_zone_faults(erased_u8, setting),
         *_seam_faults(erased_u8, mask),
     ]
     if not faults:

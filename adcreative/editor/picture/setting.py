@@ -206,7 +206,7 @@ class TextSetter:
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
-            faults = find_faults(picture, canvas, after, mask & ~letters, text, setting, colour, self._reader, least)
+            faults = find_faults(canvas, after, mask & ~letters, text, setting, colour, self._reader, least)
             if not faults and plan.way is not None and shift:
                 old = [follower.block for follower in plan.way.followers]
                 faults = find_lost_lines(picture, after, old, shifted, self._reader)
