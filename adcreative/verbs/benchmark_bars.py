@@ -79,7 +79,7 @@ def benchmark_bars(
         rows = follow(plan, lambda missing: _apply(job, missing, config, should_stop), progress)
     if rows is None:
         return BarsSummary(table="", rows=[], path=out, stopped=True)
-    title, facts = f"{dataset.id}: {len(rows)} networks by one protocol", _facts(dataset, len(trials), num_seeds)
+    title, facts = f"{dataset.id}: {len(plan.lines)} networks by one protocol", _facts(dataset, len(trials), num_seeds)
     notes = {"dataset": dataset.id, "md5": dataset.md5, "num_settings": len(trials), "num_seeds": num_seeds, "rows": rows}
     with own_outputs(outputs, sources, restart=restart):
         write_atomically(outputs[0], render_csv(rows).encode())

@@ -88,8 +88,9 @@ def render_html(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[s
 
 def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return sentences that keep a reader from seeing more in the board than is there."""
+    floors, rows = [row for row in rows if not row["trials"]], [row for row in rows if row["trials"]]
     best = rows[0]
-    notes = []
+    notes = [_against_floors(best, floors)] if floors else []
     plain = next((row for row in rows if row["line"] == "dnn"), None)
     if plain is not None and plain is not best:
         gap = best["test"]["auc"]["mean"] - plain["test"]["auc"]["mean"]
@@ -118,6 +119,16 @@ def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return notes
 
 
+def _against_floors(best: Mapping[str, Any], floors: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sentence that holds the best network against the best floor."""
+    floor = max(floors, key=lambda row: float(row["test"]["auc"]["mean"]))
+    gap = best["test"]["auc"]["mean"] - floor["test"]["auc"]["mean"]
+    said = f"{floor['line'].capitalize()} alone reach {floor['test']['auc']['mean']:.4f} AUC"
+    if gap > 0:
+        return f"{said}; the best network, {best['line']}, is {gap:.4f} above."
+    return f"{said}: no network is better here."
+
+
 def _columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     columns = list(COLUMNS)
     if any(row["test"]["gauc"]["mean"] is not None for row in rows):
@@ -134,7 +145,8 @@ def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
         "network": row["line"], "test AUC": _mean(auc, 4), "gAUC": _mean(test["gauc"], 4), "95 %, first seed": interval,
         "published AUC": f"{row['published']['auc']:.4f}" if row["published"] else "", "log-loss": _mean(test["log_loss"], 4),
         "calibration error": _mean(test["ece"], 4), "predicted / observed": _mean(test["predicted_over_observed"], 2),
-        "rows/s": f"{row['rows_per_s']:,.0f}", "parameters": f"{row['num_parameters']:,}",
+        "rows/s": f"{row['rows_per_s']:,.0f}" if row["rows_per_s"] else "",
+        "parameters": f"{row['num_parameters']:,}" if row["num_parameters"] else "",
     }  # fmt: skip
     return [cells[name] for name in columns]
 

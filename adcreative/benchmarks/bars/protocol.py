@@ -3,7 +3,7 @@
     1. every setting of the grid is trained with the first seed, early stopping on validation rows
     2. for each line the setting with the best validation figure is chosen, and the choice is written down (choices.json)
     3. what was chosen is trained with the other seeds
-    4. the test rows are read, once for each chosen model
+    4. floors are fitted, and the test rows are read, once for each chosen model and each floor
     5. the board is written
 
 A choice that changes later, because the grid grew, is written down beside the earlier one, and the board says how many choices
@@ -22,9 +22,10 @@ from typing import Any
 
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.benchmarks.bars.datasets import BarsDataset
+from adcreative.benchmarks.bars.floors import measure_floors
 from adcreative.benchmarks.bars.grid import Trial
 from adcreative.benchmarks.bars.published import PUBLISHED
-from adcreative.benchmarks.bars.trials import MODEL, TEST, measure_test, read_result, trial_dir
+from adcreative.benchmarks.bars.trials import MODEL, TEST, TRIALS, measure_test, open_roles, open_test, read_result, trial_dir
 from adcreative.errors import TrainingError
 from adcreative.progress import Progress
 
@@ -64,7 +65,7 @@ def follow(plan: Plan, apply: Apply, progress: Progress) -> list[dict[str, Any]]
     repeats = [with_seed(trial, seed) for trial in chosen.values() for seed in plan.seeds]
     if not _train(repeats, plan.out, apply, progress, "repeating with other seeds"):
         return None
-    rows = []
+    rows = _floor_rows(plan, progress)
     progress("reading the test rows", 0, len(chosen))
     for number, (line, trial) in enumerate(chosen.items()):
         runs = [with_seed(trial, seed) for seed in plan.seeds]
@@ -76,6 +77,23 @@ def follow(plan: Plan, apply: Apply, progress: Progress) -> list[dict[str, Any]]
         if not (trial_dir(plan.out, trial) / TEST).exists():
             shutil.rmtree(trial_dir(plan.out, trial) / MODEL, ignore_errors=True)
     return sorted(rows, key=lambda row: -float(row["test"][plan.dataset.monitor]["mean"] or 0.0))
+
+
+def _floor_rows(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
+    """Return a row of the board for each floor; without trials, which is how a reader of rows tells it from a network."""
+    roles, test = open_roles(plan.dataset, plan.folder), open_test(plan.dataset, plan.folder)
+    floors = measure_floors(plan.dataset, roles["train"], roles["valid"], test, plan.out / TRIALS, progress)
+    rows = []
+    for floor in floors:
+        figures = {name: _over_seeds([floor["test"].get(name)]) for name in SHOWN}
+        figures["auc"] |= {"low": floor["test"]["auc_low"], "high": floor["test"]["auc_high"]}
+        valid = float(floor["valid"][plan.dataset.monitor] or 0.0)
+        rows.append({
+            "line": floor["line"], "setting": "", "test": figures, "valid": _over_seeds([valid]), "published": None,
+            "num_seeds": 1, "settings_tried": 1, "spread": [valid, valid], "choices_tested": 1, "num_parameters": None,
+            "bytes": None, "rows_per_s": floor["rows_per_s"], "trials": [],
+        })  # fmt: skip
+    return rows
 
 
 def choose(plan: Plan) -> dict[str, Trial]:
