@@ -242,7 +242,10 @@ def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
             if not line.endswith(b"\n"):
                 break
             try:
-                places[json.loads(line)[key_field]] = place
+                key = json.loads(line)[key_field]
+                if isinstance(key, bool) or not isinstance(key, int | str):
+                    raise TypeError(f"{key_field} is {key!r}")  # as damaged as a line that is no JSON
+                places[key] = place
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ConfigError(
                     f"line {number} of {path} is damaged; choose another --out, or start over with --restart"

@@ -129,6 +129,10 @@ def hash_names(salt: str, file_name: str, ad_name: str) -> str:
 
 def _check_same(creative: Creative, row: Mapping[str, Any], data: Path) -> None:
     logged = row.get("failed", row)
+    if "purged" not in row and not (isinstance(logged, Mapping) and {"file_name", "ad_name"} <= logged.keys()):
+        raise ConfigError(
+            f"what this run kept of row {creative.row} is damaged; choose another --out, or start over with --restart"
+        )
     if "purged" in row:  # its names are gone; what is left says only whether it was this creative
         salt, digest = row["purged"]
         if hash_names(salt, creative.file_name, creative.ad_name) != digest:
