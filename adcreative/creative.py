@@ -139,8 +139,8 @@ class Alternative:
     uplift, uplift_low: change of log-odds and its lower bound. change, change_low, change_high: relative change of the click
     rate (0.1: ten percent more clicks per impression) with its 90 % interval. All of them are predictions of the two models
     that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
-    realism (0..1): of the worst face; None when no face was opened. size: of the edit, in standard deviations. Figures are None
-    in a run whose models have seen no results of the account (EditResult.is_untested).
+    realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult. size: of the edit, in
+    standard deviations. Figures are None in a run whose models have seen no results of the account (EditResult.is_untested).
     """
 
     uplift: float | None
@@ -155,6 +155,7 @@ class Alternative:
     description: str
     cta: str
     edits: tuple[Edit, ...]
+    edit_strength: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +188,8 @@ class EditResult:
     uplift_low, uplift_high: 90 % interval of the change from ctr_original to ctr_edited (0.1: ten percent more clicks per
     impression); narrower than the intervals of the two rates, whose errors are mostly shared. None unless edited.
     identity_similarity (-1..1), realism (0..1): of the worst face against itself unedited; None without an opened face.
+    edit_strength: how strongly the face edit shows in the finished picture, in least visible changes; without it identity
+    praises what does nothing. None where no face was edited or none of the changes is measured.
     alternatives: the best distinct edits that were found, the delivered one among them, also of an ad that is kept; the largest
     lower bound first. consent_id: what the creative names, whether or not it permitted the edit. read_fields: as in Creative.
     words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do. enough_data: as in
@@ -222,6 +225,7 @@ class EditResult:
     uplift_high: float | None = None
     identity_similarity: float | None = None
     realism: float | None = None
+    edit_strength: float | None = None
     faces: FaceReport = FaceReport()
     edits: tuple[Edit, ...] = ()
     evaluations: int = 0

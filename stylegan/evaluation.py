@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from scipy.linalg import sqrtm
 from torch import Tensor
+from torch.nn import functional as F
 
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.appearance import PictureFeatures
@@ -29,16 +30,65 @@ from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.inversion import invert
 from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import FaceModel, load_face_model
+from stylegan.training.losses import PerceptualDistance
 
 NUM_IDENTITY_FACES = 64
 
 
 @torch.inference_mode()
-def encoder_error(face_model: FaceModel, faces: Tensor) -> float:
-    """Return the mean absolute error of encode and render over faces [N, 3, S, S], on the scale -1..1."""
-    batches = faces.split(32)
-    errors = [(face_model.generator.synthesize(face_model.encoder(b)).clamp(-1, 1) - b).abs().sum() for b in batches]
-    return float(torch.stack(errors).sum() / faces.numel())
+def encoder_error(face_model: FaceModel, faces: Tensor, *, size: int | None = None) -> float:
+    """Return the mean absolute error of encode and render over faces [N, 3, S, S], on the scale -1..1.
+
+    size: of the renders that are compared; None is the generator's own.
+    """
+    size, side = face_model.generator.config.size if size is None else size, face_model.encoder.config.size
+    errors = []
+    for batch in faces.split(32):
+        renders = face_model.generator.synthesize(face_model.encoder(_resized(batch, side)), size=size).clamp(-1, 1)
+        errors.append((renders - _resized(batch, size)).abs().mean(dim=(1, 2, 3)))
+    return float(torch.cat(errors).mean())
+
+
+def _resized(faces: Tensor, size: int) -> Tensor:
+    """Return faces [N, 3, S, S] at another size, smoothed first where it is smaller."""
+    if faces.shape[-1] == size:
+        return faces
+    return F.interpolate(faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+@torch.inference_mode()
+def sharpness(face_model: FaceModel, faces: Tensor) -> dict[str, dict[str, float]]:
+    """Compare renders of the full size with those of half of it, enlarged, over faces [N, 3, S, S] of the full size.
+
+    Returns:
+        For `enlarged` and `full`: feature_distance, to the real face, of channel-normalised EfficientNet-Lite0 features (the
+        losses' perceptual distance); fine_detail, the energy of what a picture loses when it is made half as large and enlarged
+        again, over that of the real faces (1 is as much as they have).
+    """
+    size, distance = (
+        face_model.generator.config.size,
+        PerceptualDistance(torch.load(installed_backbone_path(), weights_only=True)),
+    )
+    found: dict[str, list[Tensor]] = {"enlarged": [], "full": []}
+    energies: dict[str, list[Tensor]] = {"enlarged": [], "full": [], "real": []}
+    for real in faces.split(16):
+        w_plus = face_model.encoder(_resized(real, face_model.encoder.config.size))
+        half = face_model.generator.synthesize(w_plus, size=size // 2)
+        pictures = {"enlarged": _resized(half, size), "full": face_model.generator.synthesize(w_plus), "real": real}
+        wanted = distance.features(real)
+        for name, picture in pictures.items():
+            clamped = picture.clamp(-1, 1)
+            energies[name].append((clamped - _resized(_resized(clamped, size // 2), size)).square().mean())
+            if name in found:
+                found[name].append(distance(distance.features(clamped), wanted))
+    real_energy = torch.stack(energies["real"]).mean()
+    return {
+        name: {
+            "feature_distance": float(torch.stack(found[name]).mean()),
+            "fine_detail": float(torch.stack(energies[name]).mean() / real_energy),
+        }
+        for name in found
+    }
 
 
 def inversion_errors(face_model: FaceModel, faces: Tensor) -> tuple[dict[str, float], list[np.ndarray]]:
@@ -87,7 +137,8 @@ def sample_quality(face_model: FaceModel, train: Tensor, held_out: Tensor, *, tr
 @torch.inference_mode()
 def rebuild(face_model: FaceModel, faces: Tensor) -> Tensor:
     """Encode and render faces [N, 3, S, S]."""
-    return torch.cat([face_model.generator.synthesize(face_model.encoder(batch)) for batch in faces.split(32)])
+    side = face_model.encoder.config.size
+    return torch.cat([face_model.generator.synthesize(face_model.encoder(_resized(b, side))) for b in faces.split(32)])
 
 
 class IdentityMeter:
@@ -178,6 +229,10 @@ def main() -> None:
     size = face_model.generator.config.size
     faces = read_faces(held_out_paths, size=size)
     figures: dict[str, Any] = {"held_out_faces": len(faces), "encoder_error": encoder_error(face_model, faces)}
+    side = face_model.encoder.config.size if face_model.has_encoder else size
+    if side < size:
+        figures[f"encoder_error_at_{side}"] = encoder_error(face_model, faces, size=side)
+        figures["sharpness"] = sharpness(face_model, faces)
     inverted: list[np.ndarray] = []
     if arguments.invert:
         figures["inversion"], inverted = inversion_errors(face_model, faces[: arguments.invert])

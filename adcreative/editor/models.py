@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import CreativeError
 from adcreative.provenance.consent import ConsentBook
+from stylegan.faces.attributes import VISIBLE_CHANGES
 
 
 class Extractor(Protocol):
@@ -46,6 +47,9 @@ class FaceFinder(Protocol):
 
 class FaceSession(Protocol):
     """One picture with its faces ready for editing (stylegan.photo.session.FaceEditSession)."""
+
+    def calibrate(self, gains: np.ndarray) -> None:
+        """Set what negative and positive strengths are multiplied by from now on, [2, F, K]."""
 
     def compose(self, strengths: np.ndarray) -> np.ndarray:
         """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
@@ -116,6 +120,7 @@ class EditorTools:
     predictor and judge guide the search and choose among what it found; the auditor, which has no part in the choice, reports
     on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
     without a text_reader the words in a picture are not read and not set. fonts: files of the brand, in place of those at hand.
+    visible_changes: direction -> least change of its measure that people see (`scoring/visibility.py`).
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
     """
 
@@ -131,6 +136,7 @@ class EditorTools:
     inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
     fonts: tuple[Path, ...] = ()
+    visible_changes: Mapping[str, float] = field(default_factory=lambda: VISIBLE_CHANGES)
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
     consents: ConsentBook = field(default_factory=ConsentBook)
     today: Callable[[], date] = date.today

@@ -51,6 +51,7 @@ def reword(
     new = FinalEdit(
         creative=final, features=features[1], edits=(*others, *list_word_edits(creative, final)),
         identity=edited.identity_similarity if own_u8 is None else None, realism=edited.realism if own_u8 is None else None,
+        edit_strength=edited.edit_strength if own_u8 is None else None,
     )  # fmt: skip
     search = edited.search if verdict.is_delivered else replace(edited.search, delivered=None)
     result = replace(

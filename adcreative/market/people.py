@@ -13,7 +13,7 @@ from adcreative.errors import ArtifactError, ConfigError, WeightsError
 from adcreative.market.measures import ExpressionSet
 
 POOL_FILE = "pool.safetensors"
-_MIXED_SHARE = 0.6
+MIXED_SHARE = 0.6
 _SPREAD_SHARE, _ACTIVE_SHARE = 0.4, 0.6
 
 
@@ -43,10 +43,12 @@ class Casting:
     """Draws people and their expressions.
 
     codes: [N, C], the pool. expressions: edits that vary a face (None: faces keep the expression they have in the pool).
+    mixed_share: of the people, 0..1, who are a mix of two of the pool.
     """
 
     codes: np.ndarray
     expressions: ExpressionSet | None = None
+    mixed_share: float = MIXED_SHARE
 
     def __post_init__(self) -> None:
         if self.codes.ndim != 2 or len(self.codes) < 2:
@@ -55,7 +57,7 @@ class Casting:
     def draw_person(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a person's code [C]: one of the pool, or a convex mix of two, who is someone new between them."""
         first, second = rng.choice(len(self.codes), size=2, replace=False)
-        share = rng.uniform(0.25, 0.5) if rng.random() < _MIXED_SHARE else 0.0
+        share = rng.uniform(0.25, 0.5) if rng.random() < self.mixed_share else 0.0
         return ((1.0 - share) * self.codes[first] + share * self.codes[second]).astype(np.float32)
 
     def vary(self, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:

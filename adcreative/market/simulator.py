@@ -15,7 +15,7 @@ from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import ConfigError
 from adcreative.market.folder import check_truth_path, save_picture, write_metadata, write_truth
 from adcreative.market.measures import ExpressionSet, FacePainter, FaceReader, HeadlineScorer, measure_picture
-from adcreative.market.people import Casting, load_face_pool
+from adcreative.market.people import MIXED_SHARE, Casting, load_face_pool
 from adcreative.market.plans import AdPlan, draw_plans
 from adcreative.market.rendering import render_ad
 from adcreative.market.showcase import plan_showcase
@@ -45,16 +45,17 @@ class Market:
         headline_model: its score is part of what words are worth.
         face_codes: [N, C], people to cast; the shipped pool when None.
         directions: edits of face codes along which casting varies faces; None leaves them as the pool has them.
+        mixed_share: of the people, 0..1, who are a mix of two of the pool, and so nobody of it.
     """
 
     def __init__(
         self, seed: int, codec: FacePainter, analyzer: FaceReader, headline_model: HeadlineScorer, *,
-        face_codes: np.ndarray | None = None, directions: ExpressionSet | None = None,
+        face_codes: np.ndarray | None = None, directions: ExpressionSet | None = None, mixed_share: float = MIXED_SHARE,
     ) -> None:  # fmt: skip
         self.seed = seed
         self.truth = PlantedTruth(seed)
         self._codec, self._analyzer, self._headline_model = codec, analyzer, headline_model
-        self._face_codes, self._directions = face_codes, directions
+        self._face_codes, self._directions, self._mixed_share = face_codes, directions, mixed_share
         self._appeals: dict[str, float] = {}
 
     def true_ctr(self, creative: Creative, image_u8: np.ndarray | None = None) -> float:
@@ -136,8 +137,7 @@ class Market:
         Raises:
             ConfigError: more new ads than are planned, or truth_path lies in `out_dir`. CatalogError: a file cannot be written.
         """
-        casting = Casting(self._load_codes(), self._directions)
-        earlier, new = plan_showcase(num, num_earlier, casting, rng=np.random.default_rng([self.seed, seed, 2]))
+        earlier, new = plan_showcase(num, num_earlier, self._cast(), rng=np.random.default_rng([self.seed, seed, 2]))
         total = len(earlier) + len(new)
         self._write(account_dir, self._render(earlier), total, seed, None, progress)
         return self._write(out_dir, self._render(new), total, seed + 1, truth_path, progress, done=len(earlier))
@@ -181,8 +181,7 @@ class Market:
             raise ConfigError(f"num must be at least 1, got {num}.")
         if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
             raise ConfigError(f"scale must lie in {SMALLEST_SCALE} to {LARGEST_SCALE}, got {scale}.")
-        casting = Casting(self._load_codes(), self._directions)
-        yield from self._render(draw_plans(num, casting, scale=scale, rng=np.random.default_rng([self.seed, seed, 0])))
+        yield from self._render(draw_plans(num, self._cast(), scale=scale, rng=np.random.default_rng([self.seed, seed, 0])))
 
     def _render(self, plans: Iterable[AdPlan]) -> Iterator[Creative]:
         """Render plans, a chunk of portraits at a time."""
@@ -190,6 +189,9 @@ class Market:
         while chunk := list(islice(plans, _CHUNK)):
             self._remember([plan.words.headline for plan in chunk])
             yield from self._render_chunk(chunk)
+
+    def _cast(self) -> Casting:
+        return Casting(self._load_codes(), self._directions, self._mixed_share)
 
     def _load_codes(self) -> np.ndarray:
         if self._face_codes is None:

@@ -190,7 +190,9 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         faces=words.describe_faces(faces),
         search=words.describe_search(row.get("search")),
         refused=tuple(str(reason) for reason in faces.get("refused", ())),
-        similarity=words.describe_similarity(row.get("identity_similarity")) if status == "edited" else "",
+        similarity=words.describe_similarity(row.get("identity_similarity"), row.get("edit_strength"))
+        if status == "edited"
+        else "",
         realism=words.describe_realism(row.get("realism")) if status == "edited" else "",
         may_be_no_gain=_may_be_no_gain(row, lift),
         is_without_rates=is_without_rates(row),

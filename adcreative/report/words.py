@@ -208,6 +208,16 @@ def describe_realism(realism: float | None) -> str:
     return "" if realism is None else f"{realism:.2f} (1.00 is as real as the original)"
 
 
-def describe_similarity(similarity: float | None) -> str:
-    """Say how much the edited faces resemble the original ones, from a cosine similarity (-1..1)."""
-    return "" if similarity is None else f"{similarity:.2f} (1.00 is the very same face)"
+def describe_similarity(similarity: float | None, edit_strength: float | None = None) -> str:
+    """Say how much the edited faces resemble the original ones, a cosine (-1..1), and how far they were changed.
+
+    edit_strength: in least visible changes; a face that was hardly changed resembles itself for that reason alone.
+    """
+    if similarity is None:
+        return ""
+    alike = f"{similarity:.2f} (1.00 is the very same face)"
+    if edit_strength is None:
+        return alike
+    if edit_strength < 1.0:
+        return f"{alike}, with a change that hardly shows"
+    return f"{alike}, with a change {edit_strength:.1f} times what is just visible"

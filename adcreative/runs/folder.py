@@ -34,8 +34,8 @@ MAX_STEM_BYTES = 80
 RESULT_COLUMNS = (
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
     "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
-    "ctr_edited_high", "ctr_edited_judge", "uplift_low", "uplift_high", "identity_similarity", "realism", "seed",
-    "consent_id", "reason",
+    "ctr_edited_high", "ctr_edited_judge", "uplift_low", "uplift_high", "identity_similarity", "realism", "edit_strength",
+    "seed", "consent_id", "reason",
 )  # fmt: skip
 
 

@@ -26,11 +26,15 @@ ENCODE_BATCH, RENDER_BATCH = 4, 16
 
 
 class FaceCodec:
-    """Aligned faces to latent codes and back. size: side of the crops it encodes; render_size: of those it renders."""
+    """Aligned faces to latent codes and back. size: side of the crops it encodes; render_size: of those it renders.
+
+    look_size: side of renders that are only looked at again by the encoder; no larger than it reads.
+    """
 
     def __init__(self, face_model: FaceModel) -> None:
         self.face_model = face_model
         self.size, self.render_size = face_model.encoder.config.size, face_model.generator.config.size
+        self.look_size = min(self.size, self.render_size)
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
         self._block_size = 1 if self._device.type == "cpu" else ENCODE_BATCH
@@ -56,13 +60,16 @@ class FaceCodec:
         return codes
 
     @torch.inference_mode()
-    def render(self, codes: np.ndarray) -> list[np.ndarray]:
-        """Render codes [B, code_dim] as pictures [size, size, 3] uint8."""
+    def render(self, codes: np.ndarray, *, size: int | None = None) -> list[np.ndarray]:
+        """Render codes [B, code_dim] as pictures [render_size, render_size, 3] uint8, or smaller ones, which cost less.
+
+        size: a power of two up to render_size.
+        """
         images: list[np.ndarray] = []
         for batch in torch.as_tensor(codes, dtype=torch.float32, device=self._device).split(RENDER_BATCH):
             with torch.autocast(self._device.type, dtype=torch.bfloat16):
                 w_plus = self.face_model.encoder.expand(batch)
-            images.extend(decode_image(self._synthesize(w_plus)))
+            images.extend(decode_image(self._synthesize(w_plus, size=size)))
         return images
 
     def whiten(self, codes: np.ndarray, *, is_difference: bool = False) -> np.ndarray:

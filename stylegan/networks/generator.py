@@ -58,6 +58,16 @@ class GeneratorConfig:
         """Rows of a W+ latent, R."""
         return 2 * int(math.log2(self.size)) - 2
 
+    def num_steps_to(self, size: int) -> int:
+        """Return how often 4 px are doubled to reach `size`.
+
+        Raises:
+            ShapeError: the generator makes no picture of that size on its way.
+        """
+        if size not in self.resolutions:
+            raise ShapeError(f"a {self.size} px generator makes pictures of {self.resolutions} px, {size} px was asked for")
+        return self.resolutions.index(size)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -160,18 +170,32 @@ class SynthesisNetwork(nn.Module):
             self.convs.append(StyledConv(here, here, config, size=resolution, upsample=False))
             self.to_rgbs.append(ToRGB(here, config))
 
-    def forward(self, w_plus: Tensor) -> Tensor:
+    def forward(self, w_plus: Tensor, *, size: int | None = None) -> Tensor:
+        """Render [B, R, w_dim] as [B, 3, size, size]; a smaller `size` than the network's stops on the way there.
+
+        Raises:
+            ShapeError: w_plus has other rows or another width, or the network makes no picture of that size.
+        """
+        _, rgb = self.stage(w_plus, size=self.config.size if size is None else size)
+        return rgb
+
+    def stage(self, w_plus: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
+        """Return features [B, C, size, size] and picture [B, 3, size, size] of one resolution; see `forward`."""
         expected = [self.config.num_rows, self.config.w_dim]
         if w_plus.ndim != 3 or list(w_plus.shape[1:]) != expected:
             raise ShapeError(f"expected w_plus [B, {expected[0]}, {expected[1]}], got {list(w_plus.shape)}")
         features = self.const.expand(w_plus.shape[0], -1, -1, -1)
         features = self.convs[0](features, w_plus[:, 0])
         rgb = self.to_rgbs[0](features, w_plus[:, 1])
-        for j in range(len(self.to_rgbs) - 1):
-            features = self.convs[2 * j + 1](features, w_plus[:, 2 * j + 1])
-            features = self.convs[2 * j + 2](features, w_plus[:, 2 * j + 2])
-            rgb = upsample2x(rgb) + self.to_rgbs[j + 1](features, w_plus[:, 2 * j + 3])
-        return rgb
+        for j in range(self.config.num_steps_to(size)):
+            features, rgb = self.step(j, features, rgb, w_plus)
+        return features, rgb
+
+    def step(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor) -> tuple[Tensor, Tensor]:
+        """Double the resolution: step j makes features and picture of 8 * 2^j px out of those of half the size."""
+        features = self.convs[2 * j + 1](features, w_plus[:, 2 * j + 1])
+        features = self.convs[2 * j + 2](features, w_plus[:, 2 * j + 2])
+        return features, upsample2x(rgb) + self.to_rgbs[j + 1](features, w_plus[:, 2 * j + 3])
 
 
 class Generator(nn.Module):
@@ -205,6 +229,9 @@ class Generator(nn.Module):
         """The mean latent, [1, R, w_dim]."""
         return self.mapping.w_avg.expand(self.config.num_rows, -1)[None]
 
-    def synthesize(self, w_plus: Tensor) -> Tensor:
-        """Render W+ latents [B, R, w_dim] as images [B, 3, size, size], nominally -1..1, not clamped."""
-        return self.synthesis(w_plus)
+    def synthesize(self, w_plus: Tensor, *, size: int | None = None) -> Tensor:
+        """Render W+ latents [B, R, w_dim] as images [B, 3, size, size], nominally -1..1, not clamped.
+
+        size: of the pictures; None is the generator's own, a smaller power of two stops on the way there.
+        """
+        return self.synthesis(w_plus, size=size)

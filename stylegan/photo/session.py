@@ -28,9 +28,9 @@ def refuse_unfit(
     """
     if directions.limits is None or not faces:
         return list(faces)
-    crops = [face.alignment.crop(image_u8, codec.size) for face in faces]
-    codes = codec.encode(crops)
-    refusals = directions.limits.refusals(codes, inversion_errors(crops, codec.render(codes)))
+    codes = codec.encode([face.alignment.crop(image_u8, codec.size) for face in faces])
+    crops = [face.alignment.crop(image_u8, codec.look_size) for face in faces]
+    refusals = directions.limits.refusals(codes, inversion_errors(crops, codec.render(codes, size=codec.look_size)))
     return [replace(f, refusal=f.refusal or refusal) for f, refusal in zip(faces, refusals, strict=True)]
 
 
@@ -62,6 +62,7 @@ class FaceEditSession:
         self._regions = [open_region(self._face_points(face), face.alignment, height, width) for face in faces]
         self._crops = [face.alignment.crop(image_u8, codec.render_size) for face in faces]
         self.codes = codec.encode(self._aligned(image_u8))  # [F, C]
+        self._gains = np.ones((2, len(self.faces), len(directions.names)), dtype=np.float32)
         self._inverted = codec.render(self.codes)
         self._inverted_points = [
             self._points(render, otherwise=region.points) for render, region in zip(self._inverted, self._regions, strict=True)
@@ -78,6 +79,20 @@ class FaceEditSession:
             row[self._directions.index(name)] = value
         return np.tile(row, (len(self.faces), 1))
 
+    def calibrate(self, gains: np.ndarray) -> None:
+        """Set what strengths are multiplied by from now on: gains [2, F, K] of negative and of positive ones, 1 at first.
+
+        A direction shows less on some faces than on others; with gains, equal strengths show equally.
+        """
+        if gains.shape != self._gains.shape or not np.isfinite(gains).all() or (gains <= 0.0).any():
+            raise ShapeError(f"expected positive gains {list(self._gains.shape)}, got {list(gains.shape)}")
+        self._gains = gains.astype(np.float32)
+
+    def _moved(self, rows: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+        """Return the codes of faces `rows` [B], each with its strengths [B, K] applied."""
+        gains = np.where(strengths < 0.0, self._gains[0, rows], self._gains[1, rows])
+        return self._directions.apply(self.codes[rows], strengths, gains=gains)
+
     def compose(self, strengths: np.ndarray) -> np.ndarray:
         """Return the picture [H, W, 3] uint8 with strengths [F, K] applied.
 
@@ -87,7 +102,7 @@ class FaceEditSession:
         edited_rows = np.flatnonzero((strengths != 0.0).any(axis=1))
         if not len(edited_rows):
             return self.image_u8.copy()
-        renders = self._codec.render(self._directions.apply(self.codes[edited_rows], strengths[edited_rows]))
+        renders = self._codec.render(self._moved(edited_rows, strengths[edited_rows]))
         picture_f32 = self.image_u8.astype(np.float32)
         for row, edited_u8 in zip(edited_rows, renders, strict=True):
             before = self._inverted_points[row]
@@ -127,8 +142,7 @@ class FaceEditSession:
         found = np.tile(self._unedited_atypicality, (len(strengths), 1, 1, 1))
         edited = (strengths != 0.0).any(axis=2)  # [P, F]
         if edited.any():
-            codes = np.broadcast_to(self.codes, (len(strengths), *self.codes.shape))[edited]
-            found[edited] = self._atypicality(self._directions.apply(codes, strengths[edited]))
+            found[edited] = self._atypicality(self._moved(np.nonzero(edited)[1], strengths[edited]))
         return found
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
@@ -141,7 +155,7 @@ class FaceEditSession:
 
     def _atypicality(self, codes: np.ndarray) -> np.ndarray:
         """Return the atypicality of codes [B, C] as they are rendered, [B, 2, C]."""
-        misread = self._codec.encode(self._codec.render(codes)) - codes
+        misread = self._codec.encode(self._codec.render(codes, size=self._codec.look_size)) - codes
         return np.stack([self._codec.whiten(codes), self._codec.whiten(misread, is_difference=True)], axis=1)
 
     def _checked(self, strengths: np.ndarray) -> np.ndarray:

@@ -68,30 +68,35 @@ class InferenceSynthesis:
             self._to_rgbs = [_ToRGB(to_rgb, self.dtype) for to_rgb in to_rgbs]
 
     @torch.inference_mode()
-    def __call__(self, w_plus: Tensor) -> Tensor:
+    def __call__(self, w_plus: Tensor, *, size: int | None = None) -> Tensor:
         """Render; equal to the network within 1e-4 in float32, within bfloat16's rounding otherwise.
+
+        size: of the pictures; None is the network's own, a smaller power of two stops on the way there and costs less.
 
         In-place changes of a weight (optimiser step, running average, `load_state_dict`) are noticed; writing through
         `.data` is not, torch keeps no count of that.
 
         Raises:
-            ShapeError: w_plus does not have this network's rows and width.
+            ShapeError: w_plus does not have this network's rows and width, or it makes no picture of this size.
         """
         config = self.synthesis.config
         if w_plus.ndim != 3 or list(w_plus.shape[1:]) != [config.num_rows, config.w_dim]:
             raise ShapeError(f"expected w_plus [B, {config.num_rows}, {config.w_dim}], got {list(w_plus.shape)}")
         if _versions(self.synthesis) != self._seen:
             self._prepare()
-        w_plus = w_plus.float()
+        w_plus, size = w_plus.float(), config.size if size is None else size
+        num_steps = config.num_steps_to(size)
         if w_plus.shape[0] == 0:
-            return w_plus.new_zeros(0, 3, config.size, config.size)
+            return w_plus.new_zeros(0, 3, size, size)
         with torch.autocast(w_plus.device.type, enabled=False):
             features = self._const.expand(w_plus.shape[0], -1, -1, -1)
             features = self._convs[0].convolve(features, self._convs[0].modulate(w_plus[:, 0]))
             rgb = self._to_rgbs[0](features, w_plus[:, 1])
-            for j in range(1, len(self._to_rgbs)):
-                step = self._step_shared if 2 ** (j + 2) <= LARGEST_SHARED_PX else self._step_bands
-                features, rgb = step(j, features, rgb, w_plus)
+            for j in range(1, num_steps + 1):
+                if 2 ** (j + 2) <= LARGEST_SHARED_PX:
+                    features, rgb = self._step_shared(j, features, rgb, w_plus)
+                else:
+                    features, rgb = self._step_bands(j, features, rgb, w_plus, is_last=j == num_steps)
         return rgb
 
     def _step_shared(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,13 +106,12 @@ class InferenceSynthesis:
         features = refine.convolve(features, refine.modulate(w_plus[:, 2 * j]))
         return features, upsample2x(rgb).add_(self._to_rgbs[j](features, w_plus[:, 2 * j + 1]))
 
-    def _step_bands(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor) -> tuple[Tensor, Tensor]:
+    def _step_bands(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor, *, is_last: bool) -> tuple[Tensor, Tensor]:
         """Double the resolution sample by sample, in bands of rows; the last resolution's features are not kept."""
         grow, refine, to_rgb = self._convs[2 * j - 1], self._convs[2 * j], self._to_rgbs[j]
         batch, height, width, _ = features.shape
         size, channels = 2 * height, refine.out_channels
         num_rows = min(size, max(8, BAND_ELEMENTS // (2 * width * channels) // 2 * 2))
-        is_last = j == len(self._to_rgbs) - 1
         rgb = upsample2x(rgb)
         kept = features.new_empty(0 if is_last else batch, size, 2 * width, channels)
         for b in range(batch):

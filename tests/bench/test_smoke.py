@@ -14,10 +14,24 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import skimage.data
 import torch
+from PIL import Image
 
 from tests.bench import __main__ as bench
-from tests.bench import account, accounts, archive, descriptions, lines, new_groups, openers, recovery, transfer, uplift
+from tests.bench import (
+    account,
+    accounts,
+    archive,
+    descriptions,
+    lines,
+    new_groups,
+    openers,
+    recovery,
+    transfer,
+    uplift,
+    visible_edits,
+)
 from tests.ctr.account.accounts import plant_groups
 
 HEAVY = {"app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
@@ -103,3 +117,25 @@ def test_descriptions_are_found_by_their_own_words() -> None:
     assert descriptions.ndcg(texts, [("oak", "lamp"), ("wool",), ("vas",)]) == 1.0
     assert descriptions.ndcg(texts, [("rug",), ("oak",), ("wool",)]) == 0.0
     assert descriptions.searches(["Oak desk lamp", "Oak desk", "Oak lamp 40"], num_words=2)[0] == ("desk", "lamp")
+
+
+def test_pairs_for_a_blind_look_are_drawn_and_guesses_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faces").mkdir()
+    portrait = Image.fromarray(skimage.data.astronaut()[:256, 96:352])
+    portrait.save(tmp_path / "faces" / "portrait.jpg")
+    arguments = ["visible_edits", str(tmp_path / "faces"), "--out", str(tmp_path / "pairs"), "--num", "1"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    visible_edits.main()
+    assert json.loads(capsys.readouterr().out)["pairs"] == 1
+    with Image.open(tmp_path / "pairs" / "pairs-000.png") as sheet:
+        assert sheet.width > 2 * 256
+    (answer,) = json.loads((tmp_path / "pairs" / "answers.json").read_text())
+    for guess in "LR":
+        monkeypatch.setattr(sys, "argv", [*arguments, "--guesses", guess])
+        visible_edits.main()
+        assert json.loads(capsys.readouterr().out)["right"] == int(guess == answer["more"])
+    monkeypatch.setattr(sys, "argv", [*arguments, "--any"])
+    visible_edits.main()
+    assert json.loads(capsys.readouterr().out)["pairs"] == 1

@@ -69,6 +69,10 @@ class FakeSession:
     rows: Sequence[int]
     num_composed: int = 0
     blind_to: int | None = None
+    gains: np.ndarray | None = None
+
+    def calibrate(self, gains: np.ndarray) -> None:
+        self.gains = gains
 
     def compose(self, strengths: np.ndarray) -> np.ndarray:
         self.num_composed += 1
@@ -185,6 +189,7 @@ def fake_tools(surface: Any = bumpy_surface, judge: Any = None, auditor: Any = N
     parts: dict[str, Any] = {
         "extractor": FakeExtractor(), "predictor": FakePredictor(surface), "judge": FakePredictor(judge or surface),
         "auditor": FakePredictor(auditor or judge or surface),
+        "visible_changes": {},
         "analyzer": FakeAnalyzer(), "codec": None, "directions": fake_directions(), "copywriter": FakeCopywriter(),
         "open_session": lambda image_u8, faces, tools: FakeSession(image_u8, [face.row for face in faces]),
     }  # fmt: skip

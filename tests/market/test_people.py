@@ -63,3 +63,9 @@ def test_expressions_stay_in_the_safe_range_and_none_changes_nothing(face_codes:
     assert 0.3 < (moves == 0.0).mean() < 0.5
     assert abs(moves.mean()) < 0.1
     np.testing.assert_array_equal(Casting(face_codes).vary(face_codes[0], rng), face_codes[0])
+
+
+def test_without_mixing_everybody_is_of_the_pool(face_codes: np.ndarray):
+    casting, rng = Casting(face_codes, mixed_share=0.0), np.random.default_rng(0)
+    people = np.stack([casting.draw_person(rng) for _ in range(50)])
+    assert (people[:, None] == face_codes).all(axis=2).any(axis=1).all()

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from stylegan.evaluation import encoder_error, frechet_distance, inversion_errors, save_samples
+from stylegan.evaluation import encoder_error, frechet_distance, inversion_errors, save_samples, sharpness
 from stylegan.images import decode_image
 from stylegan.networks.checkpoints import FaceModel
+from stylegan.training.growth import grow_face_model
 
 
 def test_encoder_error_is_the_mean_over_all_faces(tiny_face_model: FaceModel) -> None:
@@ -28,6 +29,20 @@ def test_inversion_starts_at_the_encoders_error(tiny_face_model: FaceModel) -> N
     assert np.abs(renders[0] / 127.5 - 1 - faces[0].permute(1, 2, 0).numpy()).mean() == pytest.approx(
         figures["error_tuned"], abs=5e-3
     )
+
+
+def test_a_grown_model_is_measured_at_both_sizes(tiny_face_model: FaceModel) -> None:
+    """A new block that draws nothing yet: same error at the old size, and no more detail than the enlarged picture."""
+    grown = grow_face_model(tiny_face_model, channels=4)
+    faces = torch.rand(6, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    small = torch.nn.functional.interpolate(faces, size=(32, 32), mode="bilinear", antialias=True)
+    assert encoder_error(grown, faces, size=32) == pytest.approx(encoder_error(tiny_face_model, small), rel=1e-5)
+    plain = sharpness(grown, faces)
+    with torch.no_grad():
+        grown.generator.synthesis.to_rgbs[-1].weight.normal_(std=20.0)  # type: ignore[union-attr, operator]
+    noisy = sharpness(grown, faces)
+    assert noisy["full"]["fine_detail"] > 2 * plain["full"]["fine_detail"]
+    assert noisy["enlarged"] == plain["enlarged"]
 
 
 def test_frechet_distance_of_normal_clouds_is_the_published_formula() -> None:

@@ -14,7 +14,9 @@ from adcreative.editor.decision.opinions import Opinion, ask_choosers
 from adcreative.editor.decision.result import FinalEdit, list_word_edits, move_rate
 from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.final_pixels import compose_creative
+from adcreative.editor.scoring.first_order import match_faces
 from adcreative.editor.scoring.objectives import LIKENESS_DECIMALS
+from adcreative.editor.scoring.visibility import edit_strength
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
@@ -38,6 +40,7 @@ class Finalist:
     strengths: np.ndarray
     identity: float | None
     realism: float | None = None
+    edit_strength: float | None = None
     adjustments: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predicted: float = 0.0
     low: float = 0.0
@@ -68,7 +71,7 @@ def score_finalists(
     seen = [compose_edit(opened, genome, space, lines) for genome in genomes]
     extracted = tools.extractor.extract([finalist.creative for finalist in seen]) if seen else []
     finalists = [
-        replace(finalist, features=features)
+        replace(finalist, features=features, edit_strength=_edit_strength(opened, finalist, features, tools))
         for finalist, features in zip(seen, extracted, strict=True)
         if not isinstance(features, CreativeError)
         and (finalist.identity is None or finalist.identity >= config.identity_floor)
@@ -84,6 +87,17 @@ def score_finalists(
         for finalist, opinion in zip(finalists, opinions, strict=True)
         if np.isfinite(opinion.low)
     ]
+
+
+def _edit_strength(opened: EditableCreative, finalist: Finalist, features: Any, tools: EditorTools) -> float | None:
+    """Return how strongly the face edits of a finalist show in its finished picture; None without any."""
+    before, rows = opened.features, list(opened.face_rows)
+    if isinstance(features, CreativeError) or len(features.face_codes) != len(before.face_codes):
+        return None
+    matched = match_faces(before.face_codes, features.face_codes)[rows]
+    seen = before.face_attributes[rows], features.face_attributes[matched]
+    found = edit_strength(*seen, finalist.strengths, tools.directions.names, tools.visible_changes)
+    return None if found is None else round(found, 3)
 
 
 def compose_edit(opened: EditableCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
@@ -133,7 +147,7 @@ def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: t
     edits += list_word_edits(opened.creative, finalist.creative)
     return FinalEdit(
         creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
-        realism=finalist.realism, text_note=opened.text_note(finalist.creative),
+        realism=finalist.realism, edit_strength=finalist.edit_strength, text_note=opened.text_note(finalist.creative),
     )  # fmt: skip
 
 
@@ -145,6 +159,7 @@ def describe_alternative(finalist: Finalist, edits: tuple[Edit, ...], rate: floa
     )
     return Alternative(
         uplift=finalist.predicted, uplift_low=finalist.low, change=change, change_low=change_low, change_high=change_high,
-        identity=finalist.identity, realism=finalist.realism, size=finalist.size, headline=finalist.creative.headline,
+        identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.size,
+        headline=finalist.creative.headline,
         description=finalist.creative.description, cta=finalist.creative.cta, edits=edits,
     )  # fmt: skip

@@ -39,8 +39,8 @@ class Original:
 class FinalEdit:
     """An edit as it would be delivered: final pixels and words, features extracted from them, and every change.
 
-    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. text_note: what became of the words in
-    the picture.
+    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult.
+    text_note: what became of the words in the picture.
     """
 
     creative: Creative
@@ -48,6 +48,7 @@ class FinalEdit:
     edits: tuple[Edit, ...]
     identity: float | None
     realism: float | None
+    edit_strength: float | None = None
     text_note: str = ""
 
 
@@ -86,6 +87,7 @@ def build_result(
         uplift_low=change_low, uplift_high=change_high,
         identity_similarity=delivered.identity if delivered else unedited,
         realism=delivered.realism if delivered else unedited,
+        edit_strength=delivered.edit_strength if delivered else None,
         faces=replace(original.faces, edited=len({edit.face for edit in edits if edit.face >= 0})), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
         read_fields=creative.read_fields, words_in_picture=delivered.text_note if delivered else "",

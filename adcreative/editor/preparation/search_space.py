@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from adcreative.editor.models import EditorTools
@@ -13,6 +15,7 @@ from adcreative.editor.scoring.first_order import (
     measure_faces,
     measure_picture,
 )
+from adcreative.editor.scoring.visibility import measure_reach
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import GeneSpace
@@ -20,19 +23,24 @@ from adcreative.editor.space.lines import Lines
 
 
 def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) -> tuple[GeneSpace, FirstOrderSurrogate | None]:
-    """Return the search space, and the first-order surrogate of the picture; a change that loses a face is left out of both.
+    """Return the search space, and the first-order surrogate of the picture; a change that loses a face is left out of both,
+    and of the space a change of a face that would not show. Strengths of the session are calibrated on the way.
 
     The surrogate is None when the picture stays as it is.
     """
     low, high = np.asarray(tools.directions.low), np.asarray(tools.directions.high)
-    adjustment_low, adjustment_high = np.zeros(0), np.zeros(0)
+    adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
     faces: FaceSurrogate | None = None
     if opened.session is not None:
         faces = measure_faces(
             opened.creative, opened.features, opened.session, tools.extractor,
             face_rows=opened.face_rows, low=low, high=high,
         )  # fmt: skip
-        low, high = faces.limits(low, high)
+        reach = measure_reach(faces.probes, faces.attributes, tools.directions.names, tools.visible_changes)
+        opened.session.calibrate(reach.gains)
+        faces = replace(faces, gains=reach.gains)
+        low, high = reach.limits(*faces.limits(low, high))
+        least = reach.least
     adjustments = _measure_adjustments(opened, tools)
     if adjustments is not None and opened.adjuster is not None:
         adjustment_low, adjustment_high = adjustments.limits(opened.adjuster.low, opened.adjuster.high)
@@ -40,7 +48,7 @@ def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) ->
     space = GeneSpace(
         num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
         num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
-        num_scenes=1 + num_scenes,
+        num_scenes=1 + num_scenes, least=least,
     )  # fmt: skip
     is_fixed = faces is None and adjustments is None and scenes is None
     return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)

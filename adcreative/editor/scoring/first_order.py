@@ -49,7 +49,8 @@ class FaceSurrogate:
     differences to the original, 0 where there is no probe. face_rows [F]: rows of the edited faces in the features.
     face_weights [F]: the share of each face in what the picture as a whole does, by area. unedited_atypicality [F, 2, C]: how
     atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each direction's safe range adds to that
-    (stylegan/latents/realism.py).
+    (stylegan/latents/realism.py). gains [S, F, K]: what the strengths of a face are multiplied by (`visibility.py`);
+    probes were composed without.
     """
 
     probes: np.ndarray
@@ -61,6 +62,7 @@ class FaceSurrogate:
     face_weights: np.ndarray
     unedited_atypicality: np.ndarray
     atypicality: np.ndarray
+    gains: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the safe range low [K], high [K], with 0 on the sides that cannot be used."""
@@ -81,13 +83,13 @@ class FaceSurrogate:
         It errs on the careful side: several directions together are more atypical in the sum than in their render (60 random
         edits of six faces: 0.02 on average, Spearman correlation of the two 0.97, on the same side of 0.85 in 88 %).
         """
-        shares = _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
+        shares = self.gains * _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
         added = np.einsum("psfk,skfic->pfic", shares, self.atypicality, optimize=True)  # [P, F, 2, C]
         return measure_realism(self.unedited_atypicality, self.unedited_atypicality + added)
 
     def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
         """Return the differences of P candidates with these strengths [P, F, K] to the original."""
-        shares = _shares(strengths, self.probes[None, :, None, :])  # [P, S, F, K]
+        shares = self.gains * _shares(strengths, self.probes[None, :, None, :])  # [P, S, F, K]
         of_picture = np.einsum("psfk,f->psk", shares, self.face_weights)  # the probes moved all faces
         change = FeatureChange.none(features, len(strengths))
         change.codes[:, self.face_rows] += np.einsum("psfk,skfc->pfc", shares, self.codes)
@@ -225,7 +227,8 @@ def measure_faces(
     unedited, *found = session.atypicality(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
     added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
     return FaceSurrogate(
-        probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added, **differences
+        probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added,
+        gains=np.ones((2, len(rows), num_directions)), **differences,
     )  # fmt: skip
 
 
@@ -292,7 +295,7 @@ def _difference(
     """Return what changed in `rows`; None when one of these faces is not there or not readable any more."""
     if isinstance(after, CreativeError) or len(after.face_codes) != len(before.face_codes):
         return None
-    matched = _matched(before.face_codes, after.face_codes)[rows]
+    matched = match_faces(before.face_codes, after.face_codes)[rows]
     difference = {
         "codes": after.face_codes[matched] - before.face_codes[rows],
         "attributes": after.face_attributes[matched] - before.face_attributes[rows],
@@ -302,7 +305,7 @@ def _difference(
     return difference if all(np.isfinite(values).all() for values in difference.values()) else None
 
 
-def _matched(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def match_faces(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return for each face [F] which one it is afterwards: faces are ordered by size, which an edit may change.
 
     The assignment with the largest sum of code cosines, where staying in place counts SAME_PLACE more; a refused face (NaN)

@@ -98,8 +98,9 @@ class Individual(list[float]):
 class GeneSpace:
     """The search space: which genes a genome has, and the range of each.
 
-    num_faces: faces that may be edited. low, high [K]: safe range of each direction, in standard deviations, with
-    low <= 0 <= high. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
+    num_faces: faces that may be edited. low, high: safe range of each direction, [K], or of each face and direction, [F, K], in
+    standard deviations, with low <= 0 <= high. least [2, F, K]: the weakest strength below and above 0 that shows, positive;
+    None: MIN_STRENGTH. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
     own included. adjustment_low, adjustment_high [L]: range of each global
     adjustment (adjustments.ADJUSTMENTS), empty when exposure, colour and crop stay as they are.
     """
@@ -113,11 +114,13 @@ class GeneSpace:
     num_scenes: int = 1
     adjustment_low: np.ndarray = field(default_factory=lambda: np.zeros(0))
     adjustment_high: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    least: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, low_name, high_name in (("directions", "low", "high"), ("adjustments", "adjustment_low", "adjustment_high")):
             low, high = (np.asarray(getattr(self, one), dtype=np.float64) for one in (low_name, high_name))
-            if low.ndim != 1 or low.shape != high.shape or not ((low <= 0) & (high >= 0)).all():
+            fits = low.ndim == 1 or (name == "directions" and low.ndim == 2 and len(low) == self.num_faces)
+            if not fits or low.shape != high.shape or not ((low <= 0) & (high >= 0)).all():
                 raise ConfigError(
                     f"{name} need low [K] <= 0 <= high [K], got low {low.tolist()} and high {high.tolist()}; "
                     "the unedited picture has to lie inside the range."
@@ -132,7 +135,7 @@ class GeneSpace:
 
     @property
     def num_directions(self) -> int:
-        return len(self.low)
+        return self.low.shape[-1]
 
     @property
     def num_strengths(self) -> int:
@@ -154,7 +157,8 @@ class GeneSpace:
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper bound of every strength gene, [S] each."""
-        low, high = np.tile(self.low, self.num_faces), np.tile(self.high, self.num_faces)
+        shape = self.num_faces, self.num_directions
+        low, high = (np.broadcast_to(one, shape).ravel() for one in (self.low, self.high))
         return np.concatenate([low, self.adjustment_low]), np.concatenate([high, self.adjustment_high])
 
     def original(self) -> Individual:
@@ -194,13 +198,21 @@ class GeneSpace:
         return Individual([*(low + draws[:num] * (high - low)), *bits, *choices])
 
     def decode(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return the strengths that are applied (the phenotype), [P, S]: in steps of 0.01; 0 where inactive or below 0.2."""
+        """Return the applied strengths (the phenotype), [P, S]: steps of 0.01, 0 where inactive or too weak to show."""
         genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
         values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
         low, high = self.bounds()
         stepped = np.clip(np.round(values / STRENGTH_STEP) * STRENGTH_STEP, low, high)
-        applied = np.where((bits > 0.5) & (np.abs(stepped) > MIN_STRENGTH - 1e-9), stepped, 0.0)
+        is_shown = np.abs(stepped) > np.where(stepped < 0.0, *self._least()) - 1e-9
+        applied = np.where((bits > 0.5) & is_shown, stepped, 0.0)
         return applied + 0.0  # no negative zero
+
+    def _least(self) -> np.ndarray:
+        """Return the weakest strength that is applied below and above 0, [2, S]."""
+        of_adjustments = np.full((2, len(self.adjustment_low)), MIN_STRENGTH)
+        shape = 2, self.num_faces * self.num_directions
+        of_faces = np.full(shape, MIN_STRENGTH) if self.least is None else self.least.reshape(shape)
+        return np.hstack([of_faces, of_adjustments])
 
     def strengths(self, genomes: Sequence[Individual]) -> np.ndarray:
         """Return the strengths that are applied to the faces, [P, F, K]; see `decode`."""

@@ -115,7 +115,8 @@ def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], tak
             "name": name_alternative(number), "number": number, "place": place(one.size, one.uplift_low),
             "gain": words.signed_percent(float(np.expm1(one.uplift))),
             "sure": words.signed_percent(float(np.expm1(one.uplift_low))),
-            "likeness": words.describe_similarity(one.identity), "realism": words.describe_realism(one.realism),
+            "likeness": words.describe_similarity(one.identity, one.edit_strength),
+            "realism": words.describe_realism(one.realism),
             "headline": one.headline,
             "faces": say_looks([asdict(edit) for edit in one.edits]),
         }
@@ -142,7 +143,8 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
         sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row["reason"]),
         chart=build_chart(rate_rows(row)), texts=[text for text in texts if text.before or text.after],
         looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
-        similarity=words.describe_similarity(row["identity_similarity"]) if row["status"] == "edited" else "",
+        similarity=words.describe_similarity(row["identity_similarity"], row.get("edit_strength"))
+        if row["status"] == "edited" else "",
         realism=words.describe_realism(row.get("realism")) if row["status"] == "edited" else "",
         closeups=_closeups(outcome, before) if row["status"] == "edited" else [], has_picture=before is not None,
         calibration=calibration_sentence({}, cards),

@@ -113,14 +113,15 @@ class DirectionSet:
         names = list(self.table["held_still"])
         return self.regressors[[row for row, name in enumerate(names) if name in PROTECTED]]
 
-    def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    def apply(self, codes: np.ndarray, strengths: np.ndarray, *, gains: np.ndarray | None = None) -> np.ndarray:
         """Move codes along the directions.
 
-            edited = codes + strengths @ vectors
+            edited = codes + (gains * strengths) @ vectors
 
         Args:
             codes: [P, C] float32. Not modified.
             strengths: [P, K], in standard deviations; zeros return the codes unchanged.
+            gains: [P, K], how much further than elsewhere a face has to be moved for the same to show; None: not at all.
         Raises:
             DirectionError: a strength is not finite or outside its direction's safe range.
         """
@@ -134,7 +135,7 @@ class DirectionSet:
                 f'strength {strengths[row, k]:.2f} of "{self.names[k]}" is outside its safe range '
                 f"{self.low[k]:.2f} to {self.high[k]:.2f}"
             )
-        return codes + strengths @ self.vectors
+        return codes + (strengths if gains is None else gains.astype(np.float32) * strengths) @ self.vectors
 
     def save(self, directions_dir: Path) -> None:
         """Write `directions.safetensors` and `manifest.json` (names, ranges, table, hash)."""

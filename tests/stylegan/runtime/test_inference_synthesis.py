@@ -123,3 +123,17 @@ def test_an_empty_batch_and_wrong_shapes(small: SynthesisNetwork) -> None:
     assert render(torch.zeros(0, 8, 20)).shape == (0, 3, 32, 32)
     with pytest.raises(ShapeError, match=r"w_plus \[B, 8, 20\], got \[1, 7, 20\]"):
         render(torch.zeros(1, 7, 20))
+
+
+@pytest.mark.parametrize("size", [4, 32, 64, 128, 256])
+def test_a_smaller_size_is_the_network_stopped_there(size: int, large: SynthesisNetwork) -> None:
+    w_plus = draw_w_plus(large, 2)
+    found = InferenceSynthesis(large)(w_plus, size=size)
+    assert list(found.shape) == [2, 3, size, size]
+    torch.testing.assert_close(found, large(w_plus, size=size), atol=1e-4, rtol=0)
+
+
+def test_a_size_that_is_not_on_the_way_is_refused(small: SynthesisNetwork) -> None:
+    for render in (InferenceSynthesis(small), small):
+        with pytest.raises(ShapeError, match=r"a 32 px generator makes pictures of \[4, 8, 16, 32\] px, 64 px was asked for"):
+            render(draw_w_plus(small, 1), size=64)

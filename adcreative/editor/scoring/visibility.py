@@ -1,0 +1,86 @@
+"""Which face edits show: each direction's own measure, in the finished picture, beside the least change that people see.
+
+A direction moves its measure (smile, yaw, lid gap, ...) by another amount on each face, and on some not at all. From one
+composed probe a side, for direction k of face f:
+
+    shown per unit   m = change of the own measure / strength of the probe
+    gain             g = STRONG_STEPS * v / (m * STRONG_STRENGTH), within 1 and MAX_GAIN;  v: the least visible change
+    least strength   v / (m g): weaker edits do not show, and a side whose whole range is weaker is not offered
+
+so that strength 2 of a smile is a smile on every face that it is offered for. How far a gain may go was judged by eye; the
+floors of identity and realism hold as always. Knows arrays; no models. Shapes as in `first_order.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adcreative.editor.space.genome import MIN_STRENGTH
+from stylegan.faces.attributes import ATTRIBUTES
+
+STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
+STRONG_STEPS = 1.5  # least visible changes that "strong" is meant to be
+MAX_GAIN = 1.5  # meshes hold to strength 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceReach:
+    """What each direction can do to each face, S = 2 sides (low, high).
+
+    gains [S, F, K]: what strengths are multiplied by. least [S, F, K]: the weakest strength that shows, as a positive number;
+    infinite where none does.
+    """
+
+    gains: np.ndarray
+    least: np.ndarray
+
+    def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return low [F, K], high [F, K] with 0 on the sides that show nothing on a face within the range low [K], high [K]."""
+        shows_low, shows_high = self.least <= np.stack([-low, high])[:, None, :] + 1e-9
+        return np.where(shows_low, low, 0.0), np.where(shows_high, high, 0.0)
+
+
+def measure_reach(probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float]) -> FaceReach:
+    """Measure which edits show, from one composed probe a side.
+
+    Args:
+        probes: [S, K], strengths that were composed; 0 where there is none. changes: [S, K, F, A], what they did to the
+            measured attributes. names: [K] of the directions. visible: direction -> least visible change of the attribute of
+            that name; a direction without one has gain 1 and shows from MIN_STRENGTH on.
+    """
+    num_faces = changes.shape[2]
+    gains, least = np.ones((2, num_faces, len(names))), np.full((2, num_faces, len(names)), MIN_STRENGTH)
+    for k, name in enumerate(names):
+        if name not in visible or name not in ATTRIBUTES:
+            continue
+        own = changes[:, k, :, ATTRIBUTES.index(name)]  # [S, F]
+        shown = np.divide(own, probes[:, k, None], out=np.zeros_like(own), where=probes[:, k, None] != 0.0)
+        with np.errstate(divide="ignore"):
+            wanted = np.where(shown > 0.0, STRONG_STEPS * visible[name] / (shown * STRONG_STRENGTH), 1.0)
+            gains[:, :, k] = np.clip(wanted, 1.0, MAX_GAIN)
+            steps = np.where(shown > 0.0, visible[name] / (shown * gains[:, :, k]), np.inf)
+        least[:, :, k] = np.maximum(steps, MIN_STRENGTH)
+    return FaceReach(gains=gains, least=least)
+
+
+def edit_strength(
+    before: np.ndarray, after: np.ndarray, strengths: np.ndarray, names: Sequence[str], visible: Mapping[str, float]
+) -> float | None:
+    """Return how strongly a finished edit shows, in least visible changes: of the face and direction that shows most.
+
+    Identity alone praises an edit that does nothing; beside this number it does not.
+
+    Args:
+        before, after: [F, A], measured attributes of the edited faces. strengths: [F, K], 0 where nothing was asked for.
+    Returns:
+        0 for nothing to see or the wrong way; None where no direction with a measure was asked for.
+    """
+    steps = [
+        float((after - before)[f, ATTRIBUTES.index(name)] * np.sign(strengths[f, k]) / visible[name])
+        for k, name in enumerate(names) if name in visible and name in ATTRIBUTES
+        for f in np.flatnonzero(strengths[:, k])
+    ]  # fmt: skip
+    return None if not steps else max(0.0, *steps) if np.isfinite(steps).all() else None
