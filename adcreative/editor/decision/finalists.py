@@ -55,6 +55,11 @@ class Finalist:
     def size(self) -> float:
         return self.genome.fitness.values[2]
 
+    @property
+    def cost(self) -> float:
+        """What the edit is weighed against: its size, which counts for more the less real its faces look."""
+        return self.size / max(self.realism or 1.0, 1e-6)
+
 
 def score_finalists(
     opened: EditableCreative,
@@ -126,7 +131,7 @@ def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist |
     if not useful:
         return max(finalists, key=lambda finalist: finalist.low, default=None)
     share = 1.0 if config.pick == "best" else KNEE_SHARE
-    return useful[pick_knee([f.low for f in useful], [f.size for f in useful], share=share)]
+    return useful[pick_knee([f.low for f in useful], [f.cost for f in useful], share=share)]
 
 
 def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: tuple[str, ...]) -> FinalEdit:

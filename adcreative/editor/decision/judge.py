@@ -75,14 +75,17 @@ def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNE
 def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_finalists: int) -> list[Individual]:
     """Return up to num_finalists useful edits of a front that differ visibly: its knee first, then by lower bound.
 
+    Sizes count for more the less real the faces look, as in the choice among the finalists.
+
     At most MOST_ALIKE have the same words; `choose_alternatives` fills their places, where there are no others with edits of
     those words after all. Empty when no edit on the front promises a positive lower bound.
     """
     useful = [individual for individual in front if individual.fitness.values[0] > 0.0 and not individual.fitness.violation]
     if not useful:
         return []
-    lows, _, sizes, _ = zip(*(individual.fitness.values for individual in useful), strict=True)
-    order = [pick_knee(lows, sizes), *np.argsort(-np.array(lows), kind="stable")]
+    lows, _, sizes, realism = zip(*(individual.fitness.values for individual in useful), strict=True)
+    costs = [size / max(real, 1e-6) for size, real in zip(sizes, realism, strict=True)]
+    order = [pick_knee(lows, costs), *np.argsort(-np.array(lows), kind="stable")]
     chosen: list[Individual] = []
     for idx in order:
         is_new = all(space.distance(useful[idx], other) > MIN_DISTANCE for other in chosen)

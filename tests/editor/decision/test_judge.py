@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adcreative.creative import Creative
+from adcreative.editor.decision.finalists import Finalist, pick_finalist
 from adcreative.editor.decision.judge import (
     MOST_ALIKE,
     accept,
@@ -16,6 +18,7 @@ from adcreative.editor.decision.judge import (
     pick_knee,
     shrink_uplift,
 )
+from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
@@ -52,6 +55,25 @@ def test_finalists_are_useful_allowed_and_distinct() -> None:
     assert chosen == [front[3], front[0], front[2]]  # the knee first, then by lower bound; [1] looks like [0]
     assert choose_finalists(front, SPACE, num_finalists=1) == [front[3]]
     assert choose_finalists([edit(0.1, 0.0, 0.1)], SPACE, num_finalists=5) == []
+
+
+def test_of_two_equal_edits_the_one_that_looks_more_real_is_chosen() -> None:
+    """Equal bounds and sizes; a slightly smaller edit that looks edited loses, and as a finalist it costs more."""
+    edits = []
+    for strength, size, realism in ((1.5, 1.5, 0.86), (0.8, 1.55, 1.0)):
+        one = edit(strength, 0.5, size)
+        one.set_fitness(CandidateScore(uplift_mean=0.5, uplift_std=0, uplift_low=0.5, identity=1, size=size, realism=realism))
+        edits.append(one)
+    assert choose_finalists(edits, SPACE, num_finalists=1) == [edits[1]]
+    parts = {"creative": Creative(file_name="a.png"), "features": None, "strengths": np.zeros((1, 2)), "identity": 1.0}
+    finalists = [
+        Finalist(genome=one, realism=one.fitness.values[3], predicted=0.6, low=0.5, judged=0.6, **parts)  # type: ignore[arg-type]
+        for one in edits
+    ]
+    assert pick_finalist(finalists, EditorConfig()) is finalists[1]
+    assert pick_finalist(finalists, EditorConfig(pick="best")) is finalists[1]
+    words = Finalist(genome=edits[0], realism=None, **parts)  # type: ignore[arg-type]
+    assert words.cost == edits[0].fitness.values[2], "no face, no reason to weigh it"
 
 
 @given(POSITIVE, POSITIVE)
