@@ -15,7 +15,7 @@ from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import CreativeError
 from adcreative.provenance.consent import ConsentBook
-from stylegan.faces.attributes import VISIBLE_CHANGES
+from stylegan.faces.visible_changes import VISIBLE_CHANGES
 
 
 class Extractor(Protocol):

@@ -6,17 +6,12 @@ are divided by the distance between the eyes' middles, eye measures by the eye's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from stylegan.faces.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Eye
 
 ATTRIBUTES = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch", "head_roll")
 NEUTRAL_PITCH_DEGREES = -6.6
-VISIBLE_CHANGES: Mapping[str, float] = {  # the least change that a person sees, in the units below; judged blind
-    "smile": 0.09, "mouth_open": 0.05, "eyes_open": 0.05, "gaze_x": 0.06, "gaze_y": 0.05, "head_yaw": 5.0, "head_pitch": 5.0,
-}  # fmt: skip
 LIFT_WEIGHT = 2.0
 
 

@@ -11,7 +11,8 @@ import pytest
 from adcreative.editor.editor import edit_creative
 from adcreative.editor.scoring.visibility import MAX_GAIN, STRONG_STEPS, STRONG_STRENGTH, edit_strength, measure_reach
 from adcreative.editor.space.genome import MIN_STRENGTH, GeneSpace, Individual
-from stylegan.faces.attributes import ATTRIBUTES, VISIBLE_CHANGES
+from stylegan.faces.attributes import ATTRIBUTES
+from stylegan.faces.visible_changes import VISIBLE_CHANGES
 from tests.editor.fakes import NAMES, FakeSession, attributes_in, bumpy_surface, fake_ad, fake_tools
 
 LOW, HIGH = np.full(2, -2.0), np.full(2, 2.0)
