@@ -54,6 +54,10 @@ def export(
     extra_description: Annotated[list[str] | None, typer.Option(help="Standing description for Google; repeat.")] = None,
     image_url: Annotated[str, typer.Option(help="For adcp: address the pictures will lie under.")] = "",
     human_oversight: Annotated[str, typer.Option(help="For adcp: none, prompt_only, selected, edited, directed.")] = "selected",
+    max_bytes: Annotated[
+        int, typer.Option(help="Heaviest picture; a heavier one is written anew as well as fits. 0: what the platform takes.")
+    ] = 0,
+    picture_format: Annotated[list[str] | None, typer.Option(help="As png, jpeg, webp or avif; repeat.")] = None,
     approved_by: Annotated[
         str | None, typer.Option(help="Who looked at the edits and approves them; needed until someone did.")
     ] = None,
@@ -74,7 +78,7 @@ def export(
             run, out, format=format, campaign=campaign, url=url, ad_group=ad_group,
             extra_headlines=tuple(extra_headline or ()), extra_descriptions=tuple(extra_description or ()),
             image_url=image_url, human_oversight=human_oversight, approved_by=approved_by, markets=tuple(market or ()),
-            restart=restart,
+            max_bytes=max_bytes, picture_formats=tuple(picture_format or ("png", "jpeg")), restart=restart,
         )  # fmt: skip
     print_outcome(summary, "ad{s} written")
 

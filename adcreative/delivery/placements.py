@@ -95,6 +95,16 @@ def fit_picture(
     return PictureFit(fits=tuple(fits), problems=tuple(problems), notes=(*sizes, *notes))
 
 
+def placement_limit(size_px: tuple[int, int], *, platform: str = "") -> int:
+    """Return how many bytes a picture of this shape may have at most wherever it fits; 0 where it fits nowhere."""
+    rules, tolerance = read_placements()
+    near = [
+        rule.max_bytes for rule in _select(rules, platform, "")
+        if abs(size_px[0] / size_px[1] / rule.width_per_height - 1) <= tolerance + 1e-9
+    ]  # fmt: skip
+    return min(near, default=0)
+
+
 def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> list[PlacementRule]:
     words = f"{platform} {placement}".casefold().split()
     named = {PLATFORM_ALIASES.get(word, word) for word in words}

@@ -25,6 +25,7 @@ def export_picture(
     result: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     signing: SigningConfig | None = None,
+    quality: int | None = None,
 ) -> Path:
     """Write `path` in one step, in the format of its suffix, and its sidecar when there is a `result`; return `path`.
 
@@ -35,13 +36,14 @@ def export_picture(
         result: the row of results.jsonl that the picture belongs to; None writes no sidecar.
         models: name to sha256 of every model that took part.
         signing: adds a C2PA manifest, last; only to a picture with a model-made part.
+        quality: of a JPEG or WebP (`marks.encode_picture`).
     Raises:
         ProvenanceError: unknown suffix, the certificate cannot be used, or the file cannot be written.
     """
     file_format = FILE_FORMATS.get(path.suffix.casefold())
     if file_format is None:
         raise ProvenanceError(f"{path.name}: pictures are written as {', '.join(FILE_FORMATS)}. Choose one of these suffixes.")
-    content = encode_picture(image_u8, file_format, is_edited=is_edited, original_path=original_path)
+    content = encode_picture(image_u8, file_format, is_edited=is_edited, original_path=original_path, quality=quality)
     if signing is not None and is_edited:
         said: dict[str, Any] = {"picture": path.name, "digital_source_type": EDITED}
         if result is not None:

@@ -31,11 +31,13 @@ _FORMATS: Mapping[str, Mapping[str, Any]] = {
     "PNG": {"compress_level": 3},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
 }
+FULL_COLOUR = 90  # quality of JPEG and AVIF from which colours have the full resolution
 _SOURCE_TYPE = re.compile(rb"DigitalSourceType[\s>\"'=]*(?:rdf:resource=[\"'])?" + re.escape(_NEWSCODES).encode() + rb"(\w+)")
 _KEPT_EXIF = (0x010E, 0x013B, 0x8298, 0x0132)  # ImageDescription, Artist, Copyright, DateTime
 _ORIENTATION = 0x0112
-_READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 
 
 def source_type_xmp(source_type: str) -> bytes:
@@ -61,22 +63,27 @@ def read_source_type(path: Path) -> str:
 
 
 def encode_picture(
-    image_u8: np.ndarray, file_format: str = "PNG", *, is_edited: bool, original_path: Path | None = None
-) -> bytes:
+    image_u8: np.ndarray, file_format: str = "PNG", *, is_edited: bool, original_path: Path | None = None,
+    quality: int | None = None,
+) -> bytes:  # fmt: skip
     """Encode a picture, with the mark when a model made parts of it; the same input gives the same bytes.
 
     Args:
         image_u8: [H, W, 3] uint8 sRGB, upright.
-        file_format: "PNG" and "WEBP" keep every pixel, "JPEG" has quality 95 at full colour resolution.
+        file_format: "PNG" and "WEBP" keep every pixel, "JPEG" and "AVIF" have quality 95 at full colour resolution.
         is_edited: False leaves the mark out: the pixels are those of the original.
         original_path: the file the picture was made from; its author, copyright and profile are carried over, and when it
             says that it was generated as a whole, the edited picture says so too.
+        quality: 1 to 100, of "JPEG", "WEBP" and "AVIF"; colours have half the resolution below FULL_COLOUR.
     Raises:
         ProvenanceError: another format.
     """
     if file_format not in _FORMATS:
         raise ProvenanceError(f'pictures are written as {", ".join(_FORMATS)}, not "{file_format}".')
     options: dict[str, Any] = dict(_FORMATS[file_format])
+    if quality is not None and file_format != "PNG":
+        subsampling = "4:4:4" if quality >= FULL_COLOUR else "4:2:0"
+        options = {"quality": quality} | ({} if file_format == "WEBP" else {"subsampling": subsampling})
     source_type, exif, has_profile = _read_original(original_path)
     if len(exif):
         options["exif"] = exif.tobytes()

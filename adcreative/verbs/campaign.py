@@ -193,7 +193,7 @@ def export(
     outputs, inputs = (out, failures_path(out)), (run / "results.jsonl", run / "results.csv", run / "audit.jsonl")
     check_outputs(outputs, inputs, restart=restart)
     variants = read_variants(run, campaign)
-    pictures = list_pictures(variants, out, format=format)
+    pictures = list_pictures(variants, out, format=format, settings=settings)
     check_outputs(pictures, inputs, restart=restart)
     if markets and approved_by is None:
         raise ConfigError("the markets belong to an approval: --market needs --approved-by NAME (approved_by in Python)")

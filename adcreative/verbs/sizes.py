@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.creative import Creative
-from adcreative.delivery.placements import fit_picture
+from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.editor.picture.sizes import SizedPicture, lay_out_size
 from adcreative.editor.space.protection import protect
 from adcreative.errors import CreativeError
 from adcreative.provenance.export import export_picture
+from adcreative.provenance.marks import encode_picture
+from adcreative.provenance.weight import fit_bytes
 from adcreative.runs.folder import Makers
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.models import EditorTools
+
+ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
 
 
 def write_sizes(
@@ -48,19 +52,36 @@ def write_sizes(
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
     rows = []
     for one, features in zip(sized, extracted, strict=True):
-        name = f"images/{stem}.{one.ratio.replace(':', 'x')}.png"
+        suffix, quality = _choose_file(one)
+        name = f"images/{stem}.{one.ratio.replace(':', 'x')}{suffix}"
         has_made_parts = one.extended > 0 or any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
         export_picture(
             out / name, one.image_u8, is_edited=has_made_parts, original_path=creative.image_path, result=result.as_dict(),
-            models=makers.models, signing=makers.signing,
+            models=makers.models, signing=makers.signing, quality=quality,
         )  # fmt: skip
-        rows.append(_describe(one, features, delivered, name, tools))
+        rows.append(_describe(one, features, delivered, name, (out / name).stat().st_size, tools))
     return rows
 
 
-def _describe(one: SizedPicture, features: Any, delivered: Creative, name: str, tools: EditorTools) -> dict[str, Any]:
+def _choose_file(one: SizedPicture) -> tuple[str, int | None]:
+    """Return suffix and quality: a PNG, or the best JPEG where a PNG is too heavy for the placements of this shape."""
     height, width = one.image_u8.shape[:2]
-    fit, ctr = fit_picture((width, height), platform=delivered.platform), None
+    limit = placement_limit((width, height))
+
+    def encode(file_format: str, quality: int) -> bytes:
+        return encode_picture(one.image_u8, file_format, is_edited=False, quality=quality or None)
+
+    if not limit:
+        return ".png", None
+    fitted = fit_bytes(one.image_u8, int(limit * (1 - ROOM_FOR_MARKS)), encode)
+    return (".png", None) if fitted.file_format == "PNG" else (".jpg", fitted.quality)
+
+
+def _describe(
+    one: SizedPicture, features: Any, delivered: Creative, name: str, num_bytes: int, tools: EditorTools
+) -> dict[str, Any]:
+    height, width = one.image_u8.shape[:2]
+    fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform), None
     notes = [one.note] if one.note else []
     if isinstance(features, CreativeError):
         notes.append(f"it cannot be scored: {features.problem}")

@@ -31,6 +31,7 @@ from tests.bench import (
     transfer,
     uplift,
     visible_edits,
+    weight,
 )
 from tests.ctr.account.accounts import plant_groups
 
@@ -63,7 +64,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "no figures are named speed; known: start, start-models" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [account, archive, recovery, transfer])
+@pytest.mark.parametrize("module", [account, archive, recovery, transfer, weight])
 def test_small_benches_print_their_figures(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

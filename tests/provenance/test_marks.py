@@ -78,7 +78,7 @@ def test_a_generated_picture_stays_generated(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProvenanceError, match='written as PNG, JPEG, WEBP, not "GIF"'):
+    with pytest.raises(ProvenanceError, match='written as PNG, JPEG, WEBP, AVIF, not "GIF"'):
         encode_picture(NOISE, "GIF", is_edited=True)
     (tmp_path / "x.png").write_text("hello")
     with pytest.raises(ProvenanceError, match=r"x\.png cannot be read as a picture"):

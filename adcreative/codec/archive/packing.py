@@ -23,6 +23,7 @@ from adcreative.artifacts import open_atomically
 from adcreative.codec.archive.container import MAX_BLOB_BYTES, BlobWriter
 from adcreative.codec.archive.pictures import MAP_PIXELS, apply_map, encode_webp, fit_map, make_patch
 from adcreative.codec.archive.png import MAX_PIXELS, encoder_versions, read_png
+from adcreative.codec.archive.previews import MAX_PAGE_BYTES, PAGE_SUFFIXES, PreviewFinder
 from adcreative.codec.archive.restoring import check_archive
 from adcreative.errors import CatalogError
 from adcreative.progress import Progress, ShouldStop
@@ -80,14 +81,16 @@ def pack_folder(
     draft = out.with_name(f".{out.name}.draft")
     try:
         with open_atomically(draft, is_private=True) as file:
-            packer = _Packer(BlobWriter(file), folder, [*sources, *(one for one in paths if one.suffix in SOURCE_SUFFIXES)])
+            own = [one for one in paths if one.suffix in SOURCE_SUFFIXES]
+            finder = PreviewFinder(one for one in paths if one.suffix in PAGE_SUFFIXES)
+            packer = _Packer(BlobWriter(file), folder, [*sources, *own], finder)
             for number, path in enumerate(paths):
                 progress("packing", number, len(paths))
                 if should_stop():
                     summary.stopped = True
                     break
                 packer.add(path)
-            packer.finish({"format": 1, "mode": "lossless", "versions": encoder_versions(), "note": note or {}})
+            packer.finish({"format": 2, "mode": "lossless", "versions": encoder_versions(), "note": note or {}})
             summary.packed_bytes = file.tell()
         changed = [] if summary.stopped else check_archive(draft, progress=progress, should_stop=should_stop)
         if changed:
@@ -127,8 +130,9 @@ def _order(path: Path) -> tuple[str, bool, str]:
 class _Packer:
     """Adds files one by one; keeps the pictures of the file stem it is at, so that its next ones can refer to them."""
 
-    def __init__(self, writer: BlobWriter, folder: Path, sources: Sequence[Path]) -> None:
-        self._writer, self._folder = writer, folder
+    def __init__(self, writer: BlobWriter, folder: Path, sources: Sequence[Path], finder: PreviewFinder) -> None:
+        self._writer, self._folder, self._finder = writer, folder, finder
+        self._pages = list[tuple[Path, str, dict[str, Any]]]()
         self._sources = _index_sources(sources)
         self.files: list[dict[str, Any]] = []
         self.pictures: list[dict[str, Any]] = []
@@ -150,12 +154,16 @@ class _Packer:
         if digest not in self._by_hash:
             place: dict[str, Any] = {}
             is_png = path.suffix.casefold() == ".png" and size <= 4 * MAX_PIXELS
-            if not (is_png and self._add_png(path, digest, place)):
+            if path.suffix in PAGE_SUFFIXES and size <= MAX_PAGE_BYTES:
+                self._pages.append((path, digest, place))  # when all pictures are known
+            elif not (is_png and self._add_png(path, digest, place)):
                 self._add_content(path, digest, place)
             self._by_hash[digest] = place
         entry["content"] = self._by_hash[digest]
 
     def finish(self, index: dict[str, Any]) -> None:
+        for path, digest, place in self._pages:
+            self._add_page(path, digest, place)
         self._flush()
         self._writer.finish({**index, "pictures": self.pictures, "files": self.files})
 
@@ -179,6 +187,19 @@ class _Packer:
         if whole.hexdigest() != digest:
             raise CatalogError(f"{path} changed while it was read; pack the folder again when nothing writes it")
         place["pieces"] = pieces
+
+    def _add_page(self, path: Path, digest: str, place: dict[str, Any]) -> None:
+        """Keep a page without the copies of pictures in it, and what they are copies of."""
+        content = path.read_bytes()
+        _check_same(content, digest, path)
+        text, previews = self._finder.split(content)
+        parts = [text[start : start + MAX_BLOB_BYTES] for start in range(0, max(len(text), 1), MAX_BLOB_BYTES)]
+        pieces = [[self._writer.add(part), 0, len(part)] for part in parts]
+        if previews:
+            said = [[at, preview.picture, preview.side_px, preview.setting] for at, preview in previews]
+            place["page"] = {"pieces": pieces, "previews": said}
+        else:
+            place["pieces"] = pieces
 
     def _flush(self) -> None:
         if self._bundled:
@@ -211,6 +232,7 @@ class _Packer:
                 return None
             self.pictures.append({"size": [image_u8.shape[1], image_u8.shape[0]], "sha256": digest, **coded})
             self._picture_numbers[digest] = len(self.pictures) - 1
+            self._finder.look(image_u8, len(self.pictures) - 1)
             self._known.append(_Known(len(self.pictures) - 1, image_u8, depth))
         return self._picture_numbers[digest]
 

@@ -21,6 +21,8 @@ from adcreative.artifacts import make_private_dir, open_atomically
 from adcreative.codec.archive.container import ArchiveReader
 from adcreative.codec.archive.pictures import MAP_PIXELS, ColourMap, Patch, apply_map, apply_patch, decode_webp
 from adcreative.codec.archive.png import MAX_PIXELS, SETTINGS, write_png
+from adcreative.codec.archive.previews import MAX_PAGE_BYTES, MAX_PREVIEW_PX, MAX_PREVIEWS, fill_page, write_preview
+from adcreative.codec.archive.previews import SETTINGS as PREVIEW_SETTINGS
 from adcreative.errors import ArtifactError, CatalogError
 from adcreative.progress import Progress, ShouldStop
 
@@ -155,6 +157,9 @@ class _Archive:
         if isinstance(content.get("png"), dict):
             yield self._png(content["png"])
             return
+        if isinstance(content.get("page"), dict):
+            yield self._page(content["page"], entry["size"])
+            return
         left = entry["size"]
         for part in self._pieces(content.get("pieces")):
             left -= len(part)
@@ -163,10 +168,43 @@ class _Archive:
             yield part
 
     def check_content(self, entry: dict[str, Any]) -> None:
-        """Raise unless a file whose bytes differ is a picture with the right pixels (another version of the encoder)."""
-        if not isinstance(entry["content"].get("png"), dict):
+        """Raise unless a file whose bytes differ is a picture with the right pixels (another version of the encoder), or a
+        page with copies of such pictures."""
+        content = entry["content"]
+        if isinstance(content.get("page"), dict):
+            for _, number, _, _ in self._previews(content["page"]):
+                self._picture(number)
+            return
+        if not isinstance(content.get("png"), dict):
             raise self._reader.damaged(f"{entry['path']} was changed")
-        self._picture(entry["content"]["png"].get("picture"))
+        self._picture(content["png"].get("picture"))
+
+    def _page(self, said: dict[str, Any], size: int) -> bytes:
+        previews, text = self._previews(said), bytearray()
+        for part in self._pieces(said.get("pieces")):
+            text += part
+            if len(text) > min(size, MAX_PAGE_BYTES):
+                raise self._reader.damaged("a page is larger than it says")
+        places = [one[0] for one in previews]
+        if places != sorted(places) or (places and places[-1] > len(text)):
+            raise self._reader.damaged("the place of a preview")
+        jpegs, left = [], MAX_PAGE_BYTES
+        for _, number, side_px, setting in previews:
+            jpegs.append(write_preview(self._picture(number), side_px, setting))
+            left -= len(jpegs[-1])
+            if left < 0:
+                raise self._reader.damaged("a page is larger than it says")
+        return fill_page(bytes(text), places, jpegs)
+
+    def _previews(self, said: dict[str, Any]) -> list[list[int]]:
+        previews = said.get("previews")
+        if not isinstance(previews, list) or len(previews) > MAX_PREVIEWS:
+            raise self._reader.damaged("the previews of a page")
+        for one in previews:
+            is_one = isinstance(one, list) and len(one) == 4 and all(type(value) is int and value >= 0 for value in one)
+            if not is_one or not 1 <= one[2] <= MAX_PREVIEW_PX or one[3] >= len(PREVIEW_SETTINGS):
+                raise self._reader.damaged("a preview")
+        return previews
 
     def _pieces(self, pieces: object) -> Iterator[bytes]:
         if not isinstance(pieces, list):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +20,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from adcreative.artifacts import make_private_dir
 from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, write_failures, write_rows
 from adcreative.creative import FailedCreative
+from adcreative.delivery.experiment.export_pictures import (
+    SUFFIXES,
+    PictureLimits,
+    copy_picture,
+    list_picture_files,
+    picture_dir,
+)
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.provenance.sidecar import copy_sidecar, sidecar_path
 
 RSA_COLUMNS = (
     "Campaign", "Ad Group", "Ad type", *(f"Headline {n}" for n in range(1, 16)), "Headline 1 position",
@@ -53,7 +57,9 @@ class ExportSettings:
     """What an export needs beside the run.
 
     extra_headlines and extra_descriptions stand beside the variant's own line in Google's ads,
-    which need three and two; image_url is where the pictures will lie; human_oversight is one of AdCP's five words."""
+    which need three and two; image_url is where the pictures will lie; human_oversight is one of AdCP's five words.
+    max_bytes: of a picture; 0: what the platform takes. picture_formats: what a heavier one may be written as.
+    """
 
     url: str
     ad_group: str = "adcreative test"
@@ -61,6 +67,8 @@ class ExportSettings:
     extra_descriptions: tuple[str, ...] = ()
     image_url: str = ""
     human_oversight: str = "none"
+    max_bytes: int = 0
+    picture_formats: tuple[str, ...] = ("png", "jpeg")
 
     def __post_init__(self) -> None:
         for name, address in (("landing page", self.url), ("image address", self.image_url)):
@@ -70,6 +78,16 @@ class ExportSettings:
                 raise ConfigError(f'the {name} is "{address[:80]}"; write a full address such as https://example.com/shoes')
         if self.human_oversight not in _OVERSIGHT:
             raise ConfigError(f'human oversight is "{self.human_oversight}"; known: {", ".join(_OVERSIGHT)}')
+        if self.max_bytes < 0:
+            raise ConfigError(f"the heaviest picture must have 0 bytes (the platform's limit) or more, got {self.max_bytes}")
+        known = [name.casefold() for name in SUFFIXES]
+        if not self.picture_formats or set(self.picture_formats) - set(known):
+            raise ConfigError(f'pictures are written as {", ".join(known)}, got "{", ".join(self.picture_formats)}"')
+
+    def limits(self, format: str) -> PictureLimits:
+        """Return what pictures of an export format may be."""
+        formats = tuple(name.upper() for name in self.picture_formats)
+        return PictureLimits(max_bytes=self.max_bytes, formats=formats, platform="meta" if format == "meta-bulk" else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,14 +193,15 @@ def _build_meta(
             raise CreativeError(f"the {kind} has {len(text):,} letters, Meta allows {limit:,}.", f"Shorten the {kind}.")
     if creative.image_path is None:
         raise CreativeError("it has no picture.", "Meta's link ads need one; export words with google-editor.")
+    picture, notes = copy_picture(variant, out, settings.limits("meta-bulk"))
     call = re.sub(r"\W+", "_", creative.cta.strip()).upper()
     row = {
         "Campaign Name": variant.campaign, "Ad Set Name": settings.ad_group, "Ad Name": variant.name, "Ad Status": "PAUSED",
         "Creative Type": "Link Page Post Ad", "Title": creative.headline, "Body": body,
         "Link Description": creative.description if creative.primary_text else "", "Link": settings.url,
-        "Call to Action": call if call in _META_CALLS else "", "Image File Name": _copy_picture(variant, out),
+        "Call to Action": call if call in _META_CALLS else "", "Image File Name": picture,
     }  # fmt: skip
-    notes = [
+    notes += [
         f"the {name.lower()} has {len(row[name])} letters; about {limit} are shown"
         for name, limit in _META_SHOWN.items()
         if len(row[name]) > limit
@@ -201,16 +220,17 @@ def _build_adcp(
     for slot, text in (("headlines", creative.headline), ("descriptions", creative.description or creative.primary_text)):
         if text:
             assets[slot] = [{"asset_type": "text", "content": text}]
-    notes = []
+    notes: list[str] = []
     if creative.image_path is not None:
         from PIL import Image
 
-        name = _copy_picture(variant, out)
+        name, notes = copy_picture(variant, out, settings.limits("adcp"))
         with Image.open(creative.image_path) as image:
             width_px, height_px = image.size
         shape = "landscape" if width_px > 1.1 * height_px else "portrait" if height_px > 1.1 * width_px else "square"
-        url = f"{settings.image_url.rstrip('/')}/{name}" if settings.image_url else f"{_picture_dir(out).name}/{name}"
-        asset = {"asset_type": "image", "url": url, "width": width_px, "height": height_px, "format": "png"}
+        url = f"{settings.image_url.rstrip('/')}/{name}" if settings.image_url else f"{picture_dir(out).name}/{name}"
+        kind = Path(name).suffix.lstrip(".").replace("jpg", "jpeg")
+        asset = {"asset_type": "image", "url": url, "width": width_px, "height": height_px, "format": kind}
         assets[f"images_{shape}"] = [asset]
         if not settings.image_url:
             notes.append("its image address is a file beside the export; upload it and give --image-url")
@@ -227,40 +247,9 @@ def _build_adcp(
     return {"creative_id": variant.variant_id, "name": variant.name, "manifest": manifest}, notes
 
 
-def _picture_dir(out: Path) -> Path:
-    return out.with_name(f"{out.stem}-images")
-
-
-def list_pictures(variants: Sequence[Variant], out: Path, *, format: str) -> list[Path]:
+def list_pictures(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> list[Path]:
     """Return the files that `export_variants` may write into the folder beside `out`: pictures and their sidecars."""
-    if format not in WITH_PICTURES:
-        return []
-    pictures = [_picture_dir(out) / _picture_name(one) for one in variants if one.creative.image_path is not None]
-    return [path for picture in dict.fromkeys(pictures) for path in (picture, sidecar_path(picture))]
-
-
-def _picture_name(variant: Variant) -> str:
-    assert variant.creative.image_path is not None
-    return f"{variant.name}{variant.creative.image_path.suffix.lower()}"
-
-
-def _copy_picture(variant: Variant, out: Path) -> str:
-    """Copy the picture beside the export; return its name there."""
-    assert variant.creative.image_path is not None
-    name = _picture_name(variant)
-    try:
-        make_private_dir(_picture_dir(out))
-        shutil.copyfile(variant.creative.image_path, _picture_dir(out) / name)
-        (_picture_dir(out) / name).chmod(0o600)
-        copy_sidecar(variant.creative.image_path, _picture_dir(out) / name)
-    except FileNotFoundError as error:
-        remedy = "Run optimize again, or restore the run's images."
-        raise CreativeError(f"its picture {variant.creative.file_name} is missing in the run.", remedy) from error
-    except OSError as error:
-        raise CatalogError(
-            f"{_picture_dir(out)} cannot be written ({error.strerror or error}). Choose another place."
-        ) from error
-    return name
+    return list_picture_files(variants, out, settings.limits(format)) if format in WITH_PICTURES else []
 
 
 def _note_escapes(row: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from adcreative.codec.archive.packing import PackSummary, pack_folder
 from adcreative.codec.archive.restoring import check_archive, restore_folder
 from adcreative.errors import ArtifactError, CatalogError
 from adcreative.progress import never, silent
+from adcreative.report.pictures import preview, read_picture
 from tests.security import fuzz_archives
 
 
@@ -208,6 +209,38 @@ def test_another_encoder_gives_equal_pixels_and_says_so(folder: Path, tmp_path: 
         assert np.array_equal(np.asarray(Image.open(tmp_path / "back" / name)), np.asarray(Image.open(folder / name)))
 
 
+def page_of(folder: Path) -> bytes:
+    """A page with small copies of all pictures as a report has them, one of a picture that is not there, and broken ones."""
+    copies = [preview(read_picture(path), side) for side in (96, 64) for path in sorted((folder / "images").glob("*.png"))]
+    copies.append(preview(Image.fromarray(photo(77)), 96))
+    images = [f'<img src="{one.uri}">' for one in copies if one is not None]
+    broken = ['<img src="data:image/jpeg;base64,AAA">', '<img src="data:image/jpeg;base64,////">']
+    return "\n".join(["<p>Bericht für März</p>", *images, *broken]).encode()
+
+
+def test_small_copies_in_a_page_are_made_again(folder: Path, tmp_path: Path) -> None:
+    pack(folder, tmp_path / "without.adc")
+    (folder / "report.html").write_bytes(page_of(folder))
+    before = contents(folder)
+    summary = pack(folder, tmp_path / "run.adc")
+    assert restore(tmp_path / "run.adc", tmp_path / "back") == before
+    page = next(one for one in index_of(tmp_path / "run.adc")["files"] if one["path"] == "report.html")
+    assert len(page["content"]["page"]["previews"]) == 18
+    left_out = len(before["report.html"])
+    assert summary.packed_bytes - (tmp_path / "without.adc").stat().st_size < 0.3 * left_out
+
+
+def test_another_encoder_makes_other_copies_and_says_so(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "report.html").write_bytes(page_of(folder))
+    pack(folder, tmp_path / "run.adc")
+    monkeypatch.setattr("adcreative.codec.archive.previews.SETTINGS", ({"quality": 50},))
+    summary = restore_folder(tmp_path / "run.adc", tmp_path / "back", progress=silent, should_stop=never)
+    assert summary.changed == ["report.html"]
+    page = (tmp_path / "back" / "report.html").read_text()
+    assert page.startswith("<p>Bericht für März</p>")
+    assert page.count("data:image/jpeg;base64,") == 21
+
+
 def test_a_file_that_changes_while_it_is_packed_is_refused(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +277,7 @@ def _set(index: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, 
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("format",), 2, "this version reads 1; upgrade adcreative"),
+        (("format",), 3, "this version reads 1 and 2; upgrade adcreative"),
         (("files", 0, "path"), "../out", "unsafe"),
         (("files", 0, "path"), "/etc/passwd", "unsafe"),
         (("files", 0, "path"), "\ud800", "unsafe"),
@@ -259,6 +292,12 @@ def _set(index: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, 
         (("pictures", 1, "map"), [1.5] * 12, "a colour map"),
         (("pictures", 1, "table"), 99, "it has no blob 99"),
         (("pictures", 0, "size"), [12, 16], "the archive is damaged"),
+        (("files", 0, "content"), {"page": {"pieces": [], "previews": [[0, 0, 10**6, 0]]}}, "a preview"),
+        (("files", 0, "content"), {"page": {"pieces": [], "previews": [[0, 0, 64, 99]]}}, "a preview"),
+        (("files", 0, "content"), {"page": {"pieces": [], "previews": [[5, 0, 64, 0]]}}, "the place of a preview"),
+        (("files", 0, "content"), {"page": {"pieces": [], "previews": [[0, 99, 64, 0]]}}, "it has no picture 99"),
+        (("files", 0, "content"), {"page": {"pieces": [], "previews": [[0, 0, 64, 0]] * 3000}}, "the previews of a page"),
+        (("files", 0, "content"), {"page": {"pieces": [[0, 0, 9**9]], "previews": []}}, "a piece of a file"),
         (("blobs", 0, 3), 2**40, "its list of blobs"),
         (("blobs", 0, 4), "0" * 64, "a blob was changed"),
     ],
