@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word
+from adcreative.copywriter.lint.pairs import repeats
 from adcreative.copywriter.lint.substance import is_offer, is_proof
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -61,6 +62,13 @@ def read_parts(facts: Facts) -> AdParts:
     rest.sort(key=lambda part: not (part.is_offer or part.is_proof))
     sentences = tuple(found.group(0).strip() for found in _SENTENCE.finditer(facts.description) if found.group(0).strip(" ."))
     return AdParts(tuple(headline), tuple(dict.fromkeys(rest)), sentences)
+
+
+def without_said(facts: Facts, headline: str) -> str:
+    """Return the ad's description without the sentences that this headline says; "" where none is left or one leans on them."""
+    sentences = read_parts(facts).sentences
+    rest = [one for one in sentences if not repeats(headline, one)]
+    return "" if len(rest) == len(sentences) or any(read_part(one, facts).leans for one in rest) else " ".join(rest)
 
 
 def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:

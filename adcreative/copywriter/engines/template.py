@@ -103,23 +103,32 @@ def _proof_first(headline: Sequence[Part], facts: Facts) -> Iterator[str]:
 
 
 def _descriptions(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]:
-    """Return lines in place of the description, grouped by the kind of change."""
+    """Return lines in place of the description, grouped by the kind of change; none says the headline again."""
     pack, words = rule_pack("phrases"), _Words(facts, product)
     if not parts.sentences:
-        alone = [found for old in parts.headline for found in words.fill(pack["headline"][old.kind], old, None)]
-        return [[(place, line if line[-1] in ".!?" else f"{line}.") for place, line in alone]]
+        return []
     slots = _sentence_slots(parts.sentences, facts)
     bodies = list(words.fill(pack["body"]["english" if facts.is_english else "other"], None, _OTHER_SENTENCE, slots))
-    joined = [
-        line for old in parts.headline
-        for line in words.fill(pack["description"][old.kind], old, _OTHER_SENTENCE, slots)
-    ]  # fmt: skip
-    return [bodies, joined]
+    return [bodies, [(place, line) for place, line in enumerate(_shortened(parts.sentences, facts))]]
+
+
+def _shortened(sentences: Sequence[str], facts: Facts) -> Iterator[str]:
+    """Yield the description without one of its sentences that offers and proves nothing: what a new headline says instead."""
+    ended = [_ended(text) for text in sentences]
+    for place, one in enumerate(ended):
+        rest = ended[:place] + ended[place + 1 :]
+        is_telling = is_offer(one, facts.is_english) or is_proof(one, facts.is_english)
+        if rest and not is_telling and not any(_leans(other, facts) for other in rest):
+            yield " ".join(rest)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence[-1] in ".!?。！？؟" else f"{sentence}."
 
 
 def _sentence_slots(sentences: Sequence[str], facts: Facts) -> dict[str, str]:
     """Return {S}: all sentences, {s} with a small first letter, {R}: what offers or proves first, {T}: without the others."""
-    ended = [text if text[-1] in ".!?。！？؟" else f"{text}." for text in sentences]
+    ended = [_ended(text) for text in sentences]
     telling = [one for one in ended if is_offer(one, facts.is_english) or is_proof(one, facts.is_english)]
     rest = [one for one in ended if one not in telling]
     whole = " ".join(ended)

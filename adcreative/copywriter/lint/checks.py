@@ -18,6 +18,7 @@ from typing import Any
 import regex
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
+from adcreative.copywriter.lint.pairs import repeats, says_a_phrase_twice, says_twice
 from adcreative.copywriter.lint.sentences import sentence_problems
 from adcreative.copywriter.lint.substance import substance_problems
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
@@ -50,6 +51,8 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
     if is_new:
         problems += _number_problems(text, facts)
         problems += _repeat_problems(text, facts, kind)
+        if kind == "description" and says_twice(facts.headline, text, repeats(facts.headline, facts.description)):
+            problems.append("says the headline again")
         problems += _language_problems(text, facts)
         problems += substance_problems(text, facts, kind)
     if facts.is_english:
@@ -175,6 +178,8 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
     words = [word.casefold() for word in WORD.findall(text)]
     if any(first == second for first, second in pairwise(words)):
         yield "repeats a word"
+    elif says_a_phrase_twice(text) and not says_a_phrase_twice(facts.headline if kind == "headline" else facts.description):
+        yield "says one phrase twice"
     elif facts.is_english:
         content = [stem(word) for word in words if word not in word_set("language", "function_words")]
         twice = [one for one, number in Counter(content).items() if number > 1]

@@ -26,13 +26,18 @@ def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
         yield from _worn_problems(text, facts)
     old = facts.headline if kind == "headline" else facts.description
     beside = facts.description if kind == "headline" else ""  # new descriptions keep what theirs say
-    kept = offers_of(f"{text} | {beside}")
+    yield from lost_problems(f"{text} | {beside}", old, facts)
+    if len(facts.brand) > 2 and text.casefold().count(facts.brand.casefold()) > 1:
+        yield "names the brand twice"
+
+
+def lost_problems(text: str, old: str, facts: Facts) -> Iterator[str]:
+    """Yield the first offer, else the first number, award or name, of the old words that the new ones do not hold."""
+    kept = offers_of(text)
     lost = [offer for form, offer in offers_of(old).items() if form not in kept][:1]
     yield from (f"drops the offer {offer!r}" for offer in lost)
     if not lost:
-        yield from _proof_problems(text, old, beside, facts)
-    if len(facts.brand) > 2 and text.casefold().count(facts.brand.casefold()) > 1:
-        yield "names the brand twice"
+        yield from _proof_problems(text, old, facts)
 
 
 def offers_of(text: str) -> dict[str, str]:
@@ -62,9 +67,9 @@ def _size(number: str) -> float:
     return float(found.group(0).replace(",", ".")[:12]) if found else 0.0
 
 
-def _proof_problems(text: str, old: str, beside: str, facts: Facts) -> Iterator[str]:
-    """Yield the first number, award or name of the old line that neither the new one nor what stands beside it has."""
-    kept_text = f"{text} | {beside}".casefold()
+def _proof_problems(text: str, old: str, facts: Facts) -> Iterator[str]:
+    """Yield the first number, award or name of the old words that the new ones do not have."""
+    kept_text = text.casefold()
     kept_numbers = set(NUMBER.findall(kept_text))
     for number in NUMBER.findall(old):
         if number.casefold() not in kept_numbers:

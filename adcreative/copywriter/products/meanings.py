@@ -106,7 +106,14 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         is_told = _AMOUNT.match(value)
         said = re.sub(r"(?<=\d)\s?inch$", " inches", said)
         return Meaning("comes", f"in a size of {said}", f"in a size of {said}", key) if is_told else None
-    if key == "colour" and (re.search(r"\d|[+/&]|pieces", value) or len(value.split()) > _MOST_COLOUR_WORDS):
+    if key == "colour":
+        return _colour(said)
+    if key == "fabric" and said in rule_pack("product_meanings")["stretch"]:
+        said = rule_pack("product_meanings")["stretch"][said]
+        return Meaning("is", said, said, key)
+    if key == "neckline" and said in word_set("product_meanings", "no_neckline"):
+        return None
+    if key in ("activity", "use", "usage") and set(tokenize(value)) & _filler_stems():
         return None
     if key == "pattern" and tokenize(value) and tokenize(value)[-1] == tokenize("pattern")[0]:
         said = said.rsplit(" ", 1)[0]
@@ -128,6 +135,20 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         return Meaning("verb", rule["verb"].format(value=said), rule["many"].format(value=said), key)
     text = rule[kind].format(value=said)
     return Meaning(kind, text, text, key)
+
+
+def _colour(said: str) -> Meaning | None:
+    """Return a colour as readers name one; what else shops write there ("style 1", "XiuYu jade pagoda") is none."""
+    words, known = said.casefold().split(), word_set("product_meanings", "colours") | word_set("product_meanings", "hues")
+    is_odd = re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said)
+    if is_odd or len(words) > _MOST_COLOUR_WORDS or (len(words) > 1 and not set(re.findall(r"\w+", said)) & known):
+        return None
+    return Meaning("comes", f"in {said}", f"in {said}", "colour")
+
+
+@cache
+def _filler_stems() -> frozenset[str]:
+    return frozenset(token for word in ("daily", "casual", "leisure", "other") for token in tokenize(word))
 
 
 def _plain_value(value: str) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from adcreative.copywriter.brief import WORD, is_known_word, stem
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _SHORT_TITLE_WORDS = 7
 _MOST_USES, _MOST_PART_WORDS, _LEAST_NAME_WORDS = 4, 3, 2
+_MOST_WHOLE_WORDS, _MOST_SHORT_FORM = 9, 4
+_LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)")
 _USE_END = re.compile(r",|/| and | & ")
 
 
@@ -36,13 +39,19 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     if is_short and not re.search(rules["cut"], plain, re.IGNORECASE):
         name = _without_colour(_without_noise(plain, rules, keep_sizes=True), colour) or plain
         name = plain if len(name.split()) == 1 else name  # a code that is the model's name: "X9000L3 shoes"
-        return TitleParts(sentence_case(name) if is_english else name)
-    name = _without_colour(_segment(plain, nouns, rules), colour)
-    name = _kept_words(name, nouns, int(rules["most_words"]), is_english=is_english)
+        return TitleParts(
+            sentence_case(name) if is_english and not _LONG_CODE.search(plain) else _LONG_CODE.sub(" ", name).strip()
+        )
     if not is_english:
-        return TitleParts(name or " ".join(plain.split()[: int(rules["most_words"])]))
-    if len([word for word in WORD.findall(name) if len(word) > 2]) < _LEAST_NAME_WORDS and category:
-        name = " ".join(word for word in category.split() if word.casefold() not in _whom()) or category
+        words = _without_colour(_segment(plain, nouns, rules), colour).split()
+        kept = [word for word in words if word not in ("-", "–", "/", "&", "+")][: int(rules["most_words"])]
+        return TitleParts(" ".join(kept) or " ".join(plain.split()[: int(rules["most_words"])]))
+    whole = _whole_name(plain, rules)
+    if whole:
+        return TitleParts(whole)
+    name = _found_name(plain, nouns, rules)
+    if not name:
+        name = " ".join(word for word in category.split() if word.casefold() not in _whom()) or category or plain
     told = {stem(word) for word in WORD.findall(f"{name} {category}")}
     has = [_tidy(found) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)]
     uses = [_tidy(one) for found in re.findall(rules["for"], plain, flags=re.IGNORECASE) for one in _USE_END.split(found)]
@@ -57,7 +66,7 @@ def _category_nouns(category: str) -> set[str]:
     """Return the stems of the nouns that a category ends its parts with: collars and leashes of "Pet Collars, Leashes"."""
     ends = [WORD.findall(part)[-1:] for part in re.split(r"[,&/]| and ", category)]
     vague = word_set("product_meanings", "vague")
-    return {stem(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
+    return {_thing(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
 
 
 def _whom() -> frozenset[str]:
@@ -70,8 +79,96 @@ def _segment(title: str, nouns: set[str], rules: dict[str, str]) -> str:
     parts = [part for part in parts if part]
     cut = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip() for part in parts]
     whole = [short if len(WORD.findall(short)) > 1 else part for short, part in zip(cut, parts, strict=True)]
-    named = [part for part in whole if nouns & {stem(word) for word in WORD.findall(part)}]
+    named = [part for part in whole if nouns & {_thing(word) for word in WORD.findall(part)}]
     return next(iter(named), next((part for part in whole if len(WORD.findall(part)) > 1), whole[0] if whole else title))
+
+
+def _found_name(title: str, nouns: set[str], rules: dict[str, str]) -> str:
+    """Return a thing that a title of search words names: a noun of the category, else one of the rules', and words before it.
+
+    What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "and" or "for".
+    "" where the title names nothing that is known.
+    """
+    parts = [re.sub(r"\s+/\s*\S+", "", _without_noise(part, rules)).split() for part in re.split(rules["segment"], title)]
+    things, stops = _things(), word_set("product_meanings", "stops")
+    for wanted, least in ((nouns, _LEAST_NAME_WORDS), (things, _LEAST_NAME_WORDS), (nouns | things, 1)):
+        for words in parts:
+            stems = [_thing(word) for word in words]
+            for place, word in enumerate(words):
+                if stems[place] not in wanted or word.casefold() in stops:
+                    continue
+                end = place + 1
+                while (
+                    end < len(words)
+                    and stems[end] in things
+                    and end - place < _MOST_PART_WORDS
+                    and words[end - 1][-1].isalpha()
+                ):
+                    end += 1
+                kept = _reach_back(words[:end], stems[:end], things)
+                if len(kept) >= least:
+                    return _one_of(" ".join(kept).strip(",.:;"), title)
+    return ""
+
+
+def _reach_back(words: list[str], stems: list[str], things: frozenset[str]) -> list[str]:
+    """Return the last words of a part that read as one phrase."""
+    start, others, most = len(words) - 1, 0, int(rule_pack("product_meanings")["title"]["most_words"])
+    while start > 0 and len(words) - start < most:
+        word = words[start - 1]
+        others += stems[start - 1] in things
+        is_stop = word.casefold() in word_set("product_meanings", "stops") or "/" in word or word[-1] in ".,:;"
+        if is_stop or others > 1 or not (_is_plain(word) or stems[start - 1] in things) or stems[start - 1] in stems[start:]:
+            break
+        start -= 1
+    return _without_puff(" ".join(words[start:])).split()
+
+
+def _without_puff(name: str) -> str:
+    """Return a name without the words at its start that say nothing, whom it is for, or a colour, which are said elsewhere."""
+    words, start = name.split(), 0
+    drop = _loose() | word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
+    while start < len(words) - 2 and words[start].casefold() in drop:
+        start += 1
+    return " ".join(words[start:])
+
+
+def _whole_name(title: str, rules: dict[str, str]) -> str:
+    """Return a short title with names or codes in it as it is, in its own capitals; "" for any other."""
+    words = _LONG_CODE.sub(" ", _without_noise(re.split(rules["segment"], title)[0], rules)).split()
+    is_pile = re.search(rules["segment"], title) or re.search(rules["cut"], title, re.IGNORECASE)
+    is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(_is_plain, words))
+    return " ".join(words) if is_name and not is_pile else ""
+
+
+def _one_of(name: str, title: str) -> str:
+    """Return a name in the singular where its title says so too: "TV Stands For ..., Industrial TV Stand"."""
+    last = name.rsplit(" ", 1)[-1]
+    is_many = last.endswith("s") and not last.endswith("ss") and not re.search(r"(?i)\bset|\bpack|\d ?p(?:c|ie)", title)
+    return name[:-1] if is_many and re.search(rf"\b{re.escape(last[:-1])}\b", title, re.IGNORECASE) else name
+
+
+def _thing(word: str) -> str:
+    """Return the stem of a noun's singular, so that one form stands for both."""
+    folded = word.casefold().strip(",.:;")
+    return stem(folded[:-1] if folded.endswith("s") and not folded.endswith("ss") else folded)
+
+
+@cache
+def _things() -> frozenset[str]:
+    return frozenset(_thing(word) for word in word_set("product_meanings", "nouns"))
+
+
+def _is_plain(word: str) -> bool:
+    """Say whether a word of a title is one that readers know: no code, no count, no misspelling."""
+    parts = [part for part in re.split(r"[-'’]", word) if part]
+    is_short_form = word.isupper() and 2 <= len(word) <= _MOST_SHORT_FORM
+    return is_short_form or (word[:1].isalpha() and any(_is_common(part) for part in parts[-1:]))
+
+
+def _is_common(word: str) -> bool:
+    folded = word.casefold().strip(",.:;")
+    return is_known_word(folded) or folded in word_set("product_meanings", "known")
 
 
 def sentence_case(text: str, *, keep_names: bool = True) -> str:
@@ -84,7 +181,7 @@ def sentence_case(text: str, *, keep_names: bool = True) -> str:
         inner = "".join(part[1:] for part in word.split("-"))
         is_odd = word.isupper() or any(character.isdigit() or character.isupper() for character in inner)
         is_model = any(character.isdigit() for character in "".join(words[place + 1 : place + 2])[:1])
-        is_name = not is_known_word(word.strip(",.")) and (keep_names or is_model)
+        is_name = not _is_common(word) and (keep_names or is_model)
         found.append(word if is_odd or is_name or word[:1].isdigit() else word.lower())
     return " ".join(found)
 
@@ -110,22 +207,6 @@ def _without_colour(name: str, colour: str) -> str:
         return name
     bare = re.sub(rf"(?i)^{re.escape(colour)}\s+|\s+{re.escape(colour)}$", " ", name)
     return " ".join(bare.split()).strip(" -–,&/") or name
-
-
-def _kept_words(name: str, nouns: set[str], most: int, *, is_english: bool) -> str:
-    """Return at most `most` words: up to the first noun of the category where the name has it, else up to the last word."""
-    words = [word for word in re.sub(r"\s+/\s*\S+", "", name).split() if word not in ("-", "–", "/", "&", "+")]
-    if not is_english:
-        return " ".join(words[:most])
-    places = [place for place, word in enumerate(words) if place > 0 and stem(word.strip(",")) in nouns]
-    end = places[0] + 1 if places else len(words)
-    heads = word_set("product_meanings", "heads")
-    while end < len(words) and words[end].casefold().removesuffix("s") in heads:
-        end += 1
-    kept = words[max(0, end - most) : end] if end > most + 1 else words[:end]
-    while len(kept) > 1 and (kept[0].casefold() in _loose() or kept[0].isdigit()):
-        kept = kept[1:]
-    return " ".join(kept)
 
 
 def _loose() -> frozenset[str]:

@@ -9,6 +9,7 @@ does.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 _OPENINGS = ("The", "This", "")  # "" begins with the product itself: "A desk lamp from Pell, made of oak."
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
+_LIQUID = re.compile(r"(?i)^\d[\d.,]*\s?(?:ml|fl\.? ?oz|oz)\.?$")
 
 
 class TemplateDescriptions:
@@ -56,8 +58,9 @@ def _description(product: ProductFacts, attributes: Sequence[Attribute], opening
 
 
 def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]:
-    """Return the meanings and what the title says beyond them."""
+    """Return the meanings that the title does not contradict, and what it says beyond them."""
     named = set(tokenize(product.parts.name))
+    meanings = [one for one in meanings if not _is_contradicted(one, product)]
     meanings = [
         one for one in meanings if one.kind not in ("made", "comes") or not set(tokenize(one.one)[1:]) - {"of"} <= named
     ]
@@ -78,23 +81,42 @@ def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]
     return meanings + extra
 
 
+def _is_contradicted(meaning: Meaning, product: ProductFacts) -> bool:
+    """Say whether the title names other colours or materials than an attribute: then which of them is right is not known.
+
+    A liquid has no colour either: that of a serum's record is its bottle's, or nothing's.
+    """
+    kind = {"comes": "colours", "made": "materials"}.get(meaning.kind)
+    if kind is None or (meaning.kind == "comes" and meaning.name != "colour"):
+        return False
+    is_liquid = meaning.kind == "comes" and any(
+        plain_name(name) == "skin type" or _LIQUID.match(value) for name, value in product.attributes
+    )
+    listed = word_set("product_meanings", kind)
+    told = {word for word in re.findall(r"[a-z]+", product.title.casefold()) if word in listed}
+    said = set(re.findall(r"[a-z]+", meaning.one.casefold()))
+    return is_liquid or bool(told and not told & said)
+
+
 def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening: str) -> tuple[str, list[Meaning]]:
     """Return what it is, whom for, made of and in which colour, and the meanings that this says."""
     is_many = _is_many(product)
     made, comes = ([one for one in meanings if one.kind == kind] for kind in ("made", "comes"))
-    whom = [one for one in meanings if one.kind == "for"]
     name = product.parts.name
+    named_whom = [one for one in meanings if one.kind == "for" and re.search(rf"(?i)\b{re.escape(one.one)}\b", name)]
+    whom = [one for one in meanings if one.kind == "for" and one not in named_whom]
     told = f" for {_listed([one.one for one in whom])}" if whom else ""
     verbs = [f"{'are' if is_many else 'is'} {_listed([one.one for one in made])}"] if made else []
     verbs += [f"{'come' if is_many else 'comes'} {_listed([one.one for one in comes])}"] if comes else []
-    used = [*whom, *made, *comes]
+    used = [*whom, *named_whom, *made, *comes]
     if opening and verbs and not product.parts.name.casefold().startswith("the "):
         the = "These" if opening == "This" and is_many else opening
         return f"{the} {product.name}{told} {' and '.join(verbs)}.", used
     is_named = bool(product.brand) and product.brand.casefold() not in name.casefold()
     maker = f" from {product.brand}" if is_named else ""
     rest = "".join(f", {one.one}" for one in (*made, *comes))
-    return f"{_capital(with_article(name))}{told}{maker}{rest}.", used
+    counted = name if name.split()[-1].casefold() in word_set("product_meanings", "mass") else with_article(name)
+    return f"{_capital(counted)}{told}{maker}{rest}.", used
 
 
 def sentences_for(attributes: Sequence[Attribute], product: ProductFacts) -> list[str]:

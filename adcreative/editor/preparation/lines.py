@@ -33,32 +33,66 @@ def build_lines(
     New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is only
     replaced where there is one: nothing is added to a creative that has none.
     """
-    headlines, descriptions, note = _write_lines(creative, tools, config, should_stop)
+    headlines, descriptions, note, brief = _write_lines(creative, tools, config, should_stop)
     buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
     lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
+    lines = replace(lines, unfit=find_unfit(lines.headlines, lines.descriptions, brief))
     return _ranked(lines, creative, features, tools), note
 
 
 def _write_lines(
     creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
-) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """Return new headlines and new descriptions, crossed ones last, and a note for the user ("" for none)."""
+) -> tuple[tuple[str, ...], tuple[str, ...], str, Brief | None]:
+    """Return new headlines and new descriptions, crossed ones last, a note for the user (else ""), and the brief, if any."""
     num_headlines = config.num_headlines if creative.headline else 0
     num_descriptions = config.num_descriptions if creative.description else 0
     if tools.copywriter is None or not num_headlines + num_descriptions:
-        return (), (), ""
+        return (), (), "", None
     from adcreative.copywriter import Brief
 
     brief = replace(Brief.of_ad(creative), evidence=known_effects(tools.predictor))
     try:
         written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
     except CopywriterError as error:
-        return (), (), f"no new words: {error}"
+        return (), (), f"no new words: {error}", None
     headlines = tuple(written.headlines)[:num_headlines]
     descriptions = tuple(written.descriptions)[:num_descriptions]
     brief = written.brief  # a brand's rules hold for crossed lines too
     crossed = (_cross(headlines, "headline", brief, config), _cross(descriptions, "description", brief, config))
-    return headlines + crossed[0], descriptions + crossed[1], "; ".join(written.notes)
+    heads = headlines + crossed[0]
+    room = _make_room(heads, brief) if num_descriptions else ()
+    return heads, descriptions + crossed[1] + room, "; ".join(written.notes), brief
+
+
+def find_unfit(headlines: Sequence[str], descriptions: Sequence[str], brief: Brief | None) -> frozenset[tuple[str, str]]:
+    """Return the pairs of lines that may not stand in one ad (`copywriter.lint.pairs`); none without a brief."""
+    if brief is None:
+        return frozenset()
+    from adcreative.copywriter.brief import read_facts
+    from adcreative.copywriter.lint.pairs import pair_problems
+
+    facts = read_facts(brief)
+    own = (headlines[0], descriptions[0])
+    pairs = [(head, below) for head in headlines for below in descriptions if (head, below) != own]
+    return frozenset(pair for pair in pairs if pair_problems(*pair, facts))
+
+
+def _make_room(headlines: Sequence[str], brief: Brief) -> tuple[str, ...]:
+    """Return the ad's description without what a new headline says of it, for each headline that says some of it."""
+    from adcreative.copywriter import check_copy
+    from adcreative.copywriter.brief import read_facts
+    from adcreative.copywriter.engines.ad_parts import without_said
+    from adcreative.copywriter.lint.pairs import pair_problems
+
+    facts, found = read_facts(brief), []
+    for headline in headlines:
+        shorter = without_said(facts, headline)
+        problems = check_copy(shorter, brief, "description") if shorter else ("nothing is left",)
+        is_clean = all(one.startswith("drops ") for one in problems)  # the headline has what the description drops
+        is_clean = is_clean and keeps_disclaimers(shorter, [facts.description], brief.disclaimers)
+        if is_clean and not pair_problems(headline, shorter, facts):
+            found.append(shorter)
+    return tuple(dict.fromkeys(found))
 
 
 def known_effects(predictor: Any) -> tuple[LineEffect, ...]:

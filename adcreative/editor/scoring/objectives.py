@@ -8,7 +8,7 @@ original exactly. No torch here. Shapes: P population, F faces, A all faces, K d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,12 +90,14 @@ class CandidateScorer:
         mean, std = pool_opinions(*(np.stack(part) for part in zip(*opinions, strict=True)))
         is_edited = np.asarray(np.hstack([decoded != 0.0, choices != 0]).any(axis=1))  # [P]
         sizes = measure_size(strengths, adjustments, choices)
-        return [
+        scores = [
             self._score(float(mean[i]), float(std[i]), float(identity[i]), float(realism[i]), size=float(sizes[i]))
             if is_edited[i]
             else CandidateScore(uplift_mean=0.0, uplift_std=0.0, uplift_low=0.0, identity=1.0, size=0.0)
             for i in range(len(genomes))
         ]
+        is_fit = [self.lines.is_fit(int(h), int(d)) for h, d, _, _ in choices]
+        return [one if fit else replace(one, violation=one.violation + 1.0) for one, fit in zip(scores, is_fit, strict=True)]
 
     def _score(self, mean: float, std: float, identity: float, realism: float, *, size: float) -> CandidateScore:
         is_usable = np.isfinite([mean, std]).all()

@@ -18,6 +18,7 @@ class Lines:
     """Lines and buttons to choose from, the creative's own first, with what the encoders make of the lines.
 
     The features are those of the words alone; None for an own line that has no words. A button is a category, not a text.
+    unfit: pairs of a headline and a description that may not stand in one ad, since they say the same twice or lose an offer.
     """
 
     headlines: tuple[str, ...]
@@ -25,6 +26,11 @@ class Lines:
     headline_features: tuple[CreativeFeatures | None, ...]
     description_features: tuple[CreativeFeatures | None, ...]
     buttons: tuple[str, ...] = ()
+    unfit: frozenset[tuple[str, str]] = frozenset()
+
+    def is_fit(self, headline_idx: int, description_idx: int) -> bool:
+        """Say whether these two lines may stand in one ad."""
+        return (self.headlines[headline_idx], self.descriptions[description_idx]) not in self.unfit
 
     def apply(self, creative: Creative, headline_idx: int, description_idx: int, button_idx: int = 0) -> Creative:
         """Return the creative with these lines and this button."""

@@ -63,7 +63,8 @@ def test_another_process_writes_the_same() -> None:
 )
 def test_other_languages_use_the_briefs_words_only(brief: Brief) -> None:
     result = build_copywriter("template").write(brief, 4, 2, seed=0)
-    assert len(result.lines) >= 3
+    assert len(result.lines) >= 2
+    assert result.headlines
     source = " ".join((brief.brand, brief.product, brief.headline, brief.description)).casefold()
     for line in result.lines:
         for word in re.sub(r"[–:.?。]", " ", line).split():

@@ -96,3 +96,20 @@ def test_a_size_in_inches_a_name_with_an_x_and_what_the_name_says() -> None:
     assert "run X shoes" in shoe
     bag = Product("zipper closure tote bag", "Pell", "", (("Closure", "Zipper"), ("Color", "Brown")))
     assert build_describer("template").describe(bag, seed=0).text.casefold().count("zipper") == 1
+
+
+def test_what_the_title_contradicts_is_not_said_and_a_liquid_has_no_colour() -> None:
+    attributes = (("color", "Brown"), ("material", "Polyester"))
+    told = _describe("Oak Wood Stand For Books, Grey Stand", "Stands", attributes)
+    assert "brown" not in told and "polyester" not in told
+    assert "brown" in _describe("Stand For Books, Brown Stand", "Stands", attributes)
+    assert "brown" not in _describe("Facial Serum For Face, Hydrating", "Serums", (("color", "Brown"), ("size", "30ml")))
+
+
+@pytest.mark.parametrize("value", ["Style 1", "XiuYu Jade Pagoda", "Pink+Blue", "Basic Set Warm White"])
+def test_what_is_no_colour_is_not_said(value: str) -> None:
+    assert meaning_of("color", value) is None
+
+
+def _describe(title: str, category: str, attributes: tuple[tuple[str, str], ...]) -> str:
+    return build_describer("template").describe(Product(title, "Halden", category, attributes), seed=0).text

@@ -1,0 +1,94 @@
+"""What a headline and the description under it may say together: nothing twice, and all that the ad offers and proves.
+
+A run of words that stands in a phrase of both is a repeat where it is long (LONG_RUN words), or is all that one of the two
+phrases says. Names are not, nor are short offers beside something else: an ad may say its product's name twice, and "14 days
+free". What a headline has taken over, the description under it need not say any more.
+"""
+
+from __future__ import annotations
+
+import re
+
+from adcreative.copywriter.brief import Facts
+from adcreative.copywriter.lint.substance import is_offer, is_proof, lost_problems
+from adcreative.copywriter.rules import word_set
+
+LONG_RUN = 4  # words, or as many pairs of signs where a script has no spaces
+SHORT_RUN = 2  # all that both phrases say
+WHOLE_RUN = 3  # all that one of the two phrases says
+SHORT_OFFER = 4
+_TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_PHRASE_END = re.compile(r"[.!?:;|,](?=\s|$)|\s[–—|-]\s|[。！？؟،؛、，：；]")
+Run = tuple[str, ...]
+
+
+def repeats(headline: str, description: str) -> frozenset[Run]:
+    """Return the runs of words that a headline and the description under it both say; empty when neither says the other's."""
+    found: set[Run] = set()
+    phrases = [[tokens for part in _PHRASE_END.split(text) if (tokens := _tokens(part))] for text in (headline, description)]
+    for above in phrases[0]:
+        for below in phrases[1]:
+            run = _longest_common(above, below)
+            is_all = (len(phrases[0]) == 1 and run == above) or (len(phrases[1]) == 1 and run == below)
+            if run and _is_repeat(run, above, below) and (is_all or not _is_short_offer(run)):
+                found.add(run)
+    return frozenset(found)
+
+
+def says_twice(headline: str, description: str, own: frozenset[Run] = frozenset()) -> bool:
+    """Say whether the two repeat each other beyond `own`, what the ad as it is repeats already."""
+    return any(not any(_holds(one, run) for one in own) for run in repeats(headline, description))
+
+
+def pair_problems(headline: str, description: str, facts: Facts) -> tuple[str, ...]:
+    """Return what is wrong with two lines, each clean by itself, in one ad."""
+    problems = list(lost_problems(f"{headline} | {description}", f"{facts.headline} | {facts.description}", facts))
+    if says_twice(headline, description, repeats(facts.headline, facts.description)):
+        problems.append("says the same twice")
+    return tuple(problems)
+
+
+def _is_repeat(run: Run, above: Run, below: Run) -> bool:
+    is_dense = len("".join(run)) == len(run) and not run[0].isascii()  # one sign a token
+    words = [one for one in run if one not in word_set("language", "function_words")]
+    if len(words) < SHORT_RUN:
+        return False
+    if is_dense:
+        return len(run) >= 2 * LONG_RUN or (run in (above, below) and len(run) >= 2 * SHORT_RUN)
+    return len(run) >= LONG_RUN or run == above == below or (len(run) >= WHOLE_RUN and run in (above, below))
+
+
+def _is_short_offer(run: Run) -> bool:
+    return len(run) <= SHORT_OFFER and (is_offer(" ".join(run)) or is_proof(" ".join(run)))
+
+
+def says_a_phrase_twice(text: str) -> bool:
+    """Say whether two phrases of one text are the same words."""
+    phrases = [tokens for part in _PHRASE_END.split(text) if len(tokens := _tokens(part)) >= SHORT_RUN]
+    return len(set(phrases)) < len(phrases)
+
+
+def _tokens(phrase: str) -> Run:
+    """Return the words and numbers of a phrase in small letters; single signs in a script that has no spaces between words."""
+    tokens: list[str] = []
+    for word in _TOKEN.findall(phrase.casefold().replace("’", "'")):
+        tokens += list(word) if re.search(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]", word) else [word]
+    return tuple(tokens)
+
+
+def _longest_common(first: Run, second: Run) -> Run:
+    """Return the longest run of words that stands in both, the first of several."""
+    best: Run = ()
+    lengths = [0] * (len(second) + 1)
+    for i, word in enumerate(first, start=1):
+        row = [0] * (len(second) + 1)
+        for j, other in enumerate(second, start=1):
+            row[j] = lengths[j - 1] + 1 if word == other else 0
+            if row[j] > len(best):
+                best = first[i - row[j] : i]
+        lengths = row
+    return best
+
+
+def _holds(longer: Run, run: Run) -> bool:
+    return any(longer[place : place + len(run)] == run for place in range(len(longer) - len(run) + 1))
