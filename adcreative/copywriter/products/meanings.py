@@ -139,9 +139,11 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
 
 def _colour(said: str) -> Meaning | None:
     """Return a colour as readers name one; what else shops write there ("style 1", "XiuYu jade pagoda") is none."""
+    said = re.sub(r" colou?r$", "", said)
     words, known = said.casefold().split(), word_set("product_meanings", "colours") | word_set("product_meanings", "hues")
-    is_odd = re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said)
-    if is_odd or len(words) > _MOST_COLOUR_WORDS or (len(words) > 1 and not set(re.findall(r"\w+", said)) & known):
+    is_odd = re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said) or len(words) > _MOST_COLOUR_WORDS
+    is_told = all(part in known or part == "and" or part.endswith("ish") for part in re.findall(r"\w+", said.casefold()))
+    if is_odd or (len(words) > 1 and not is_told):
         return None
     return Meaning("comes", f"in {said}", f"in {said}", "colour")
 
@@ -181,6 +183,8 @@ def _open(key: str, value: str) -> Meaning | None:
     if set(names) <= set(tokens) or (names and tokens and names[-1] == tokens[-1]):
         return Meaning("has", _counted(said), _counted(said), key)
     first = key.split()[0]
+    if {"specification", "specifications", "coating"} & set(key.split()):
+        return None
     if _MEASURE.match(value) and len(key.split()) <= _MOST_NAME_WORDS and all(is_known_word(word) for word in key.split()):
         if first.endswith("s") and len(key.split()) == 2 and is_known_word(first[:-1]) and not is_plural(key.split()[1]):
             return Meaning("verb", f"{key} for {said}", f"{first[:-1]} {key.split()[1]} for {said}", key)

@@ -16,8 +16,9 @@ from adcreative.copywriter.rules import rule_pack, word_set
 
 _SHORT_TITLE_WORDS = 7
 _MOST_USES, _MOST_PART_WORDS, _LEAST_NAME_WORDS = 4, 3, 2
-_MOST_WHOLE_WORDS, _MOST_SHORT_FORM = 9, 4
-_LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)")
+_MOST_WHOLE_WORDS, _MOST_UNKNOWN_WORDS = 10, 5
+_HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
+_LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)\d+\.\d+(?!\S)")
 _USE_END = re.compile(r",|/| and | & ")
 
 
@@ -39,9 +40,8 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     if is_short and not re.search(rules["cut"], plain, re.IGNORECASE):
         name = _without_colour(_without_noise(plain, rules, keep_sizes=True), colour) or plain
         name = plain if len(name.split()) == 1 else name  # a code that is the model's name: "X9000L3 shoes"
-        return TitleParts(
-            sentence_case(name) if is_english and not _LONG_CODE.search(plain) else _LONG_CODE.sub(" ", name).strip()
-        )
+        name = " ".join(_LONG_CODE.sub(" ", name).split()) or name
+        return TitleParts(name if not is_english or _is_title_case(name) else sentence_case(name))
     if not is_english:
         words = _without_colour(_segment(plain, nouns, rules), colour).split()
         kept = [word for word in words if word not in ("-", "–", "/", "&", "+")][: int(rules["most_words"])]
@@ -86,29 +86,47 @@ def _segment(title: str, nouns: set[str], rules: dict[str, str]) -> str:
 def _found_name(title: str, nouns: set[str], rules: dict[str, str]) -> str:
     """Return a thing that a title of search words names: a noun of the category, else one of the rules', and words before it.
 
-    What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "and" or "for".
-    "" where the title names nothing that is known.
+    What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "for". Nouns
+    behind "for" or "compatible with" come last. "" where the title names nothing that is known.
     """
-    parts = [re.sub(r"\s+/\s*\S+", "", _without_noise(part, rules)).split() for part in re.split(rules["segment"], title)]
-    things, stops = _things(), word_set("product_meanings", "stops")
-    for wanted, least in ((nouns, _LEAST_NAME_WORDS), (things, _LEAST_NAME_WORDS), (nouns | things, 1)):
-        for words in parts:
-            stems = [_thing(word) for word in words]
-            for place, word in enumerate(words):
-                if stems[place] not in wanted or word.casefold() in stops:
-                    continue
-                end = place + 1
-                while (
-                    end < len(words)
-                    and stems[end] in things
-                    and end - place < _MOST_PART_WORDS
-                    and words[end - 1][-1].isalpha()
-                ):
-                    end += 1
-                kept = _reach_back(words[:end], stems[:end], things)
-                if len(kept) >= least:
-                    return _one_of(" ".join(kept).strip(",.:;"), title)
+    parts = [re.sub(r"\s+/\s*\S+", "", _without_noise(part, rules)) for part in re.split(rules["segment"], title)]
+    before = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).split() for part in parts]
+    whole, things = [part.split() for part in parts], _things()
+    for texts, wanted, least in (
+        (before, nouns, _LEAST_NAME_WORDS), (before, things, _LEAST_NAME_WORDS), (before[:1], None, _LEAST_NAME_WORDS),
+        (whole, nouns, _LEAST_NAME_WORDS), (whole, nouns | things, 1),
+    ):  # fmt: skip
+        for words in texts:
+            kept = words if wanted is None else _first_thing(words, wanted, least, is_category=wanted is nouns)
+            is_name = wanted is not None or (len(kept) <= _MOST_UNKNOWN_WORDS and all(map(_is_plain, kept)))
+            if len(kept) >= least and is_name:
+                return _one_of(" ".join(kept).strip(",.:;"), title)
     return ""
+
+
+def _first_thing(words: list[str], wanted: set[str] | frozenset[str], least: int, *, is_category: bool) -> list[str]:
+    """Return the first wanted noun of a part with the words before and behind it that belong to it, `least` of them at least."""
+    stems, things, stops = [_thing(word) for word in words], _things(), word_set("product_meanings", "stops")
+    heads = {_thing(word) for word in word_set("product_meanings", "heads")} if is_category else things
+    puff = word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
+    for place, word in enumerate(words):
+        if stems[place] not in wanted or word.casefold() in stops:
+            continue
+        end = place + 1
+        while end < len(words) and stems[end] in heads and end - place < _MOST_PART_WORDS and words[end - 1][-1].isalpha():
+            end += 1
+        rest = words[end:]
+        if (
+            not is_category
+            and 0 < len(rest) <= 2
+            and all(_is_plain(one) and one.casefold() not in stops | puff for one in rest)
+        ):
+            end = len(words)  # an English name ends with its noun, and here the part ends soon
+            stems = [*stems[:place], *(f"{one} " for one in stems[place:])]
+        kept = _reach_back(words[:end], stems[:end], things)
+        if len(kept) >= least:
+            return kept
+    return []
 
 
 def _reach_back(words: list[str], stems: list[str], things: frozenset[str]) -> list[str]:
@@ -117,8 +135,12 @@ def _reach_back(words: list[str], stems: list[str], things: frozenset[str]) -> l
     while start > 0 and len(words) - start < most:
         word = words[start - 1]
         others += stems[start - 1] in things
-        is_stop = word.casefold() in word_set("product_meanings", "stops") or "/" in word or word[-1] in ".,:;"
-        if is_stop or others > 1 or not (_is_plain(word) or stems[start - 1] in things) or stems[start - 1] in stems[start:]:
+        is_joint = word in ("&", "and") and start > 1 and _is_plain(words[start - 2])
+        is_stop = (
+            (word.casefold() in word_set("product_meanings", "stops") and not is_joint) or "/" in word or word[-1] in ".,:;"
+        )
+        is_known = is_joint or _is_plain(word) or stems[start - 1] in things
+        if is_stop or others > 1 or not is_known or stems[start - 1] in stems[start:]:
             break
         start -= 1
     return _without_puff(" ".join(words[start:])).split()
@@ -128,17 +150,26 @@ def _without_puff(name: str) -> str:
     """Return a name without the words at its start that say nothing, whom it is for, or a colour, which are said elsewhere."""
     words, start = name.split(), 0
     drop = _loose() | word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
-    while start < len(words) - 2 and words[start].casefold() in drop:
+    while start < len(words) - 2 and (words[start].casefold() in drop or words[start] == "&"):
         start += 1
     return " ".join(words[start:])
 
 
 def _whole_name(title: str, rules: dict[str, str]) -> str:
     """Return a short title with names or codes in it as it is, in its own capitals; "" for any other."""
-    words = _LONG_CODE.sub(" ", _without_noise(re.split(rules["segment"], title)[0], rules)).split()
-    is_pile = re.search(rules["segment"], title) or re.search(rules["cut"], title, re.IGNORECASE)
+    parts = re.split(rules["segment"], title)
+    cut = re.sub(rules["cut"], "", f"{_without_noise(parts[0], rules)} ", flags=re.IGNORECASE)
+    words = _without_puff(_LONG_CODE.sub(" ", cut)).split()
+    while words and (words[0].casefold() in word_set("product_meanings", "stops") or words[0].isdigit()):
+        words = words[1:]
     is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(_is_plain, words))
-    return " ".join(words) if is_name and not is_pile else ""
+    return " ".join(words) if is_name and len(parts) <= 2 and _is_title_case(title) else ""
+
+
+def _is_title_case(name: str) -> bool:
+    """Say whether a name is written Like This, as the names of products are, which then stay as they are."""
+    words = [word for word in name.split() if len(word) > 3 or word[:1].isdigit()]
+    return len(words) > 1 and all(word[:1].isupper() or not word[:1].isalpha() for word in words)
 
 
 def _one_of(name: str, title: str) -> str:
@@ -162,8 +193,8 @@ def _things() -> frozenset[str]:
 def _is_plain(word: str) -> bool:
     """Say whether a word of a title is one that readers know: no code, no count, no misspelling."""
     parts = [part for part in re.split(r"[-'’]", word) if part]
-    is_short_form = word.isupper() and 2 <= len(word) <= _MOST_SHORT_FORM
-    return is_short_form or (word[:1].isalpha() and any(_is_common(part) for part in parts[-1:]))
+    is_name = word.casefold() in _HOLIDAYS or re.fullmatch(r"[A-Z]\d\w{0,2}|\d[A-Z]", word) is not None
+    return is_name or (word[:1].isalpha() and any(_is_common(part) for part in parts[-1:]))
 
 
 def _is_common(word: str) -> bool:
@@ -195,8 +226,10 @@ def _without_brand(title: str, brand: str) -> str:
 def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = False) -> str:
     """Return a part of a title without counts, codes and measures."""
     bare = re.sub(rules["codes"], " ", re.sub(rules["noise"], " ", title, flags=re.IGNORECASE))
-    bare = re.sub(r"\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE)  # its full stop would end a sentence
-    bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare)
+    bare = re.sub(
+        r"(?:\d[\d./]*\s?[x×-]\s?)?\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE
+    )  # its full stop would end a sentence
+    bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare, flags=re.IGNORECASE)
     words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
     return " ".join(words).strip(" -–,&/+.:")
 
@@ -226,7 +259,7 @@ def _is_part(phrase: str, told: set[str]) -> bool:
 
 
 def _holiday(use: str) -> str:
-    return use.capitalize() if use in ("halloween", "christmas", "easter") else use
+    return use.capitalize() if use in _HOLIDAYS else use
 
 
 def _is_use(phrase: str) -> bool:

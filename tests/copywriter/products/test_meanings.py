@@ -93,7 +93,7 @@ def test_a_bare_code_of_a_plastic_is_no_material_unless_the_title_has_it() -> No
 def test_a_size_in_inches_a_name_with_an_x_and_what_the_name_says() -> None:
     assert meaning_of("Size", "26 inch").one == "in a size of 26 inches"  # type: ignore[union-attr]
     shoe = build_describer("template").describe(Product("Swift Run X Shoes", "Pell", "", (("Color", "White"),)), seed=0).text
-    assert "run X shoes" in shoe
+    assert "Swift Run X Shoes" in shoe
     bag = Product("zipper closure tote bag", "Pell", "", (("Closure", "Zipper"), ("Color", "Brown")))
     assert build_describer("template").describe(bag, seed=0).text.casefold().count("zipper") == 1
 
@@ -101,7 +101,8 @@ def test_a_size_in_inches_a_name_with_an_x_and_what_the_name_says() -> None:
 def test_what_the_title_contradicts_is_not_said_and_a_liquid_has_no_colour() -> None:
     attributes = (("color", "Brown"), ("material", "Polyester"))
     told = _describe("Oak Wood Stand For Books, Grey Stand", "Stands", attributes)
-    assert "brown" not in told and "polyester" not in told
+    assert "brown" not in told
+    assert "polyester" not in told
     assert "brown" in _describe("Stand For Books, Brown Stand", "Stands", attributes)
     assert "brown" not in _describe("Facial Serum For Face, Hydrating", "Serums", (("color", "Brown"), ("size", "30ml")))
 

@@ -12,11 +12,11 @@ TITLES = (
      "foldable mini umbrella"),
     ("Hema Hema Decorative Linen Throw Pillow Covers, Pack Of 4 Rustic Covers For Sofa, 18x18 Inch", "Hema", "Cushion Cover",
      "decorative linen throw pillow covers"),
-    ("Rooma 20 In. Pro Wall Brush", "Rooma", "Swimming Pools", "pro wall brush"),
+    ("Rooma 20 In. Pro Wall Brush", "Rooma", "Swimming Pools", "Pro Wall Brush"),
     ("Craft Style 3000pcs Pink Polymer Clay Bracelet / Bangle DIY Making Kit", "Craftly", "Bracelet Making Kits",
      "clay bracelet DIY making kit"),
-    ("Nordi Women's Handbag WHITE H009L01SP21140-2", "Nordi", "Top Handle Bags", "women's handbag"),
-    ("CX 700 HD Shoes", "Adira", "Shoes", "CX 700 HD shoes"),
+    ("Nordi Women's Handbag WHITE H009L01SP21140-2", "Nordi", "Top Handle Bags", "Women's Handbag"),
+    ("CX 700 HD Shoes", "Adira", "Shoes", "CX 700 HD Shoes"),
     ("Stuhl aus Eiche mit Armlehne, Höhe 80 cm, massiv", "Holz & Co", "Stühle", "Stuhl aus Eiche"),
     ("desk lamp", "Pell", "", "desk lamp"),
     ("For Galaxy S24 Case, Heavy Duty, Shockproof, Slim, With Stand And A Ring", "Capsy", "Phone Case", "galaxy S24 case"),
@@ -42,8 +42,8 @@ def test_what_a_title_has_and_is_for_is_kept_in_words_that_are_known() -> None:
 @pytest.mark.parametrize(
     ("title", "name"),
     [
-        ("Oak Solid Round Wide Tall Stool", "oak solid round wide tall stool"),
-        ("Plain Oak Solid Round Wide Tall Stool", "plain oak solid round wide tall stool"),
+        ("Oak Solid Round Wide Tall Stool", "Oak Solid Round Wide Tall Stool"),
+        ("Plain Oak Solid Round Wide Tall Stool", "Plain Oak Solid Round Wide Tall Stool"),
         ("Very Plain Oak Solid Round Wide Tall Stool", "solid round wide tall stool"),
     ],
 )
