@@ -18,6 +18,7 @@ _SHORT_TITLE_WORDS = 7
 _MOST_USES, _MOST_PART_WORDS, _LEAST_NAME_WORDS = 4, 3, 2
 _MOST_WHOLE_WORDS, _MOST_UNKNOWN_WORDS = 10, 5
 _HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
+_IN_COLOUR = re.compile(r"\s+in\s+(?:[A-Z][a-z]+\s?){1,3}$", re.IGNORECASE)
 _LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)\d+\.\d+(?!\S)")
 _USE_END = re.compile(r",|/| and | & ")
 
@@ -34,7 +35,7 @@ class TitleParts:
 def read_title(title: str, brand: str, category: str, colour: str, *, is_english: bool) -> TitleParts:
     """Take a title apart; a title of a few words is the name as it is, and where no name can be found the category is it."""
     rules = rule_pack("product_meanings")["title"]
-    plain = _without_brand(" ".join(title.replace("_", " ").split()), brand)
+    plain = _IN_COLOUR.sub("", _without_brand(" ".join(title.replace("_", " ").split()), brand))
     is_short = len(plain.split()) <= _SHORT_TITLE_WORDS and not re.search(rules["segment"], plain)
     nouns = _category_nouns(category)
     if is_short and not re.search(rules["cut"], plain, re.IGNORECASE):
@@ -105,7 +106,7 @@ def _found_name(title: str, nouns: set[str], rules: dict[str, str]) -> str:
 
 
 def _first_thing(words: list[str], wanted: set[str] | frozenset[str], least: int, *, is_category: bool) -> list[str]:
-    """Return the first wanted noun of a part with the words before and behind it that belong to it, `least` of them at least."""
+    """Return the first wanted noun of a part with the words before and behind it that belong to it, at least `least` words."""
     stems, things, stops = [_thing(word) for word in words], _things(), word_set("product_meanings", "stops")
     heads = {_thing(word) for word in word_set("product_meanings", "heads")} if is_category else things
     puff = word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
@@ -113,7 +114,7 @@ def _first_thing(words: list[str], wanted: set[str] | frozenset[str], least: int
         if stems[place] not in wanted or word.casefold() in stops:
             continue
         end = place + 1
-        while end < len(words) and stems[end] in heads and end - place < _MOST_PART_WORDS and words[end - 1][-1].isalpha():
+        while end < len(words) and stems[end] in heads and end - place < _MOST_PART_WORDS and _goes_on(words[end - 1]):
             end += 1
         rest = words[end:]
         if (
@@ -127,6 +128,11 @@ def _first_thing(words: list[str], wanted: set[str] | frozenset[str], least: int
         if len(kept) >= least:
             return kept
     return []
+
+
+def _goes_on(word: str) -> bool:
+    """Say whether a noun may be followed by another of the same name: not by one behind a comma, or behind a plural."""
+    return word[-1].isalpha() and (not word.casefold().endswith("s") or word.casefold().endswith("ss"))
 
 
 def _reach_back(words: list[str], stems: list[str], things: frozenset[str]) -> list[str]:
@@ -159,7 +165,7 @@ def _whole_name(title: str, rules: dict[str, str]) -> str:
     """Return a short title with names or codes in it as it is, in its own capitals; "" for any other."""
     parts = re.split(rules["segment"], title)
     cut = re.sub(rules["cut"], "", f"{_without_noise(parts[0], rules)} ", flags=re.IGNORECASE)
-    words = _without_puff(_LONG_CODE.sub(" ", cut)).split()
+    words = [word for word in _without_puff(_LONG_CODE.sub(" ", cut)).split() if word == "&" or re.search(r"\w\w|\d", word)]
     while words and (words[0].casefold() in word_set("product_meanings", "stops") or words[0].isdigit()):
         words = words[1:]
     is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(_is_plain, words))
