@@ -198,13 +198,19 @@ class GeneSpace:
         return Individual([*(low + draws[:num] * (high - low)), *bits, *choices])
 
     def decode(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return the applied strengths (the phenotype), [P, S]: steps of 0.01, 0 where inactive or too weak to show."""
+        """Return the applied strengths (the phenotype), [P, S]: in steps of 0.01, 0 where inactive or too weak to show.
+
+        Of strengths below a `least` that was measured, those nearer to it than to nothing are raised to it.
+        """
         genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
         values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
         low, high = self.bounds()
         stepped = np.clip(np.round(values / STRENGTH_STEP) * STRENGTH_STEP, low, high)
-        is_shown = np.abs(stepped) > np.where(stepped < 0.0, *self._least()) - 1e-9
-        applied = np.where((bits > 0.5) & is_shown, stepped, 0.0)
+        size, least = np.abs(stepped), np.where(stepped < 0.0, *self._least())
+        is_raised = (size < least) & (2.0 * size >= least) & (least > MIN_STRENGTH)
+        raised = np.clip(np.sign(stepped) * np.ceil(np.where(is_raised, least, 0.0) / STRENGTH_STEP) * STRENGTH_STEP, low, high)
+        stepped = np.where(is_raised, raised, stepped)
+        applied = np.where((bits > 0.5) & (np.abs(stepped) > least - 1e-9), stepped, 0.0)
         return applied + 0.0  # no negative zero
 
     def _least(self) -> np.ndarray:

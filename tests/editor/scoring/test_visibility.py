@@ -55,11 +55,19 @@ def test_a_direction_without_a_measure_is_left_alone() -> None:
     assert (reach.least[:, 0, 1] == MIN_STRENGTH).all()
 
 
-def test_weaker_strengths_than_the_least_are_not_applied() -> None:
-    space = GeneSpace(num_faces=1, low=LOW[None], high=HIGH[None], least=np.array([[[0.2, 0.5]], [[1.0, 0.2]]]))
-    genes = [[0.9, -0.6], [1.0, -0.4], [-0.3, 0.3]]
+def test_weaker_strengths_than_the_least_are_raised_to_it_or_left_out() -> None:
+    space = GeneSpace(num_faces=1, low=LOW[None], high=HIGH[None], least=np.array([[[0.2, 0.504]], [[1.0, 0.2]]]))
+    genes = [[0.4, -0.6], [0.5, -0.2], [1.2, -0.4], [-0.15, 0.15], [-0.3, 0.3]]
     found = [space.strengths([Individual([*pair, 1, 1, 0, 0, 0, 0])])[0, 0].tolist() for pair in genes]
-    assert found == [[0.0, -0.6], [1.0, 0.0], [-0.3, 0.3]]
+    np.testing.assert_allclose(found, [[0.0, -0.6], [1.0, 0.0], [1.2, -0.51], [0.0, 0.0], [-0.3, 0.3]])
+    off = space.strengths([Individual([0.9, -0.4, 0, 0, 0, 0, 0, 0])])
+    assert not off.any()
+
+
+def test_what_is_raised_stays_in_the_range() -> None:
+    space = GeneSpace(num_faces=1, low=LOW[None], high=np.array([[0.805, 2.0]]), least=np.full((2, 1, 2), 0.804))
+    found = space.strengths([Individual([0.7, 1.0, 1, 1, 0, 0, 0, 0])])[0, 0]
+    np.testing.assert_allclose(found, [0.805, 1.0])
 
 
 def test_edit_strength_is_that_of_what_shows_most() -> None:
