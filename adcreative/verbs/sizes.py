@@ -7,10 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from adcreative.creative import Creative
 from adcreative.delivery.placements import fit_picture, placement_limit
-from adcreative.editor.picture.sizes import SizedPicture, lay_out_size
-from adcreative.editor.space.protection import protect
+from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.protection import protect
+from adcreative.editor.picture.setting import find_homes
+from adcreative.editor.picture.sizes import SizedPicture, lay_out_sizes
+from adcreative.encoders.picture_words.blocks import TextBlock
+from adcreative.encoders.picture_words.words import read_words
 from adcreative.errors import CreativeError
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
@@ -38,7 +44,8 @@ def write_sizes(
 
     Returns:
         a row for each shape: ratio, image (path relative to `out`), width, height (px), ctr, extended (share of new ground),
-        fits (formats), notes. Empty for an ad that is kept as it was or has no picture.
+        arranged (the side to which its words moved, "" where they stand as they stood), fits (formats), notes. Empty for an ad
+        that is kept as it was or has no picture.
     """
     result, image_u8 = outcome.result, outcome.image_u8
     if image_u8 is None or result.status != "edited":
@@ -47,20 +54,34 @@ def write_sizes(
         creative, image_u8=image_u8, headline=result.headline_edited, description=result.description_edited,
         cta=result.cta_edited,
     )  # fmt: skip
-    content = protect(image_u8, [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]).frame()
-    sized = [lay_out_size(image_u8, ratio, content) for ratio in ratios]
+    faces = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
+    content = protect(image_u8, faces).frame()
+    blocks = _read_blocks(delivered, image_u8, tools)
+    inpainter = tools.inpainter or inpaint_strokes
+    sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter)
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
     rows = []
     for one, features in zip(sized, extracted, strict=True):
         suffix, quality = _choose_file(one)
         name = f"images/{stem}.{one.ratio.replace(':', 'x')}{suffix}"
-        has_made_parts = one.extended > 0 or any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
+        has_made_parts = (
+            one.extended > 0 or bool(one.arranged) or any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
+        )
         export_picture(
             out / name, one.image_u8, is_edited=has_made_parts, original_path=creative.image_path, result=result.as_dict(),
             models=makers.models, signing=makers.signing, quality=quality,
         )  # fmt: skip
         rows.append(_describe(one, features, delivered, name, (out / name).stat().st_size, tools))
     return rows
+
+
+def _read_blocks(delivered: Creative, image_u8: np.ndarray, tools: EditorTools) -> list[TextBlock]:
+    """Return the text in the picture, with what the ad is known to say in place of what was misread."""
+    if tools.text_reader is None:
+        return []
+    words = read_words(image_u8, tools.text_reader, brand=delivered.brand)
+    known = {block.box: block for block in find_homes(words, delivered).values()}
+    return [known.get(block.box, block) for block in words.blocks]
 
 
 def _choose_file(one: SizedPicture) -> tuple[str, int | None]:
@@ -90,5 +111,5 @@ def _describe(
         ctr = tools.predictor.predict([shown], [features])[0].ctr
     return {
         "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.extended,
-        "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
+        "arranged": one.arranged, "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
     }  # fmt: skip

@@ -42,7 +42,7 @@ PHOTOGRAPHS = (
 
 def set_text_figures(num: int = 100, folder: Path | None = None) -> dict[str, Any]:
     """Return how many new headlines are set, read back and leave all else bit-equal; seconds of each step; reasons."""
-    simulated = list(_simulated(num))
+    simulated = list(simulated_ads(num))
     found = [_measure(ad, headline, folder, k) for k, (ad, headline) in enumerate(simulated)]
     photographs = list(photograph_ads())[: max(1, num // 10)]
     on_photographs = [_measure(ad, headline, folder, f"photo-{k}") for k, (ad, headline) in enumerate(photographs)]
@@ -58,7 +58,7 @@ def set_text_figures(num: int = 100, folder: Path | None = None) -> dict[str, An
     }  # fmt: skip
 
 
-def _simulated(num: int) -> Iterator[tuple[Creative, str]]:
+def simulated_ads(num: int) -> Iterator[tuple[Creative, str]]:
     """Yield simulated ads with a picture, and a headline of another ad of their brand (else of any brand)."""
     from adcreative.verbs.loading import load_market
 

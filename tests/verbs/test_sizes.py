@@ -22,7 +22,10 @@ def outcome(status: str) -> SimpleNamespace:
 
 
 def write(tmp_path: Path, status: str = "edited") -> list[dict]:
-    tools = SimpleNamespace(analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor())
+    tools = SimpleNamespace(
+        analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor(), text_reader=None,
+        inpainter=None,
+    )  # fmt: skip
     ad, ratios = Creative(file_name="ad.png", platform="meta"), ("1:1", "9:16", "1.91:1")
     return write_sizes(ad, outcome(status), ratios, tools, tmp_path, stem="00001-ad", makers=Makers())
 

@@ -20,6 +20,7 @@ from adcreative.encoders.picture_words.blocks import PLATE_TOLERANCE, Box, TextB
 from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain, measure_ink
 
 LEAST_OFF = 5.0  # of colours 0..255: what differs from the ground by more belongs to the part
+STRONG_OFF = 60.0  # on a ground that is no surface: what differs from a surface by so much is no ground
 SOFT_PX = 2  # how far a part's soft edge reaches beyond it
 SHADOW_SHARE = 0.5  # of a part's height: how far around it its shadow, its rim and the ground are looked at
 MAX_PART_SHARE = 0.97  # of what is looked at that a part may fill: more is no part on a ground
@@ -114,7 +115,7 @@ def lift_shape(
     """Take what stands in a box, with its rim and shadow, off the picture [H, W, 3]; returns as `lift_block`.
 
     Args:
-        colour: RGB of the shape, by which it is told on a ground that is neither flat nor a gradient; None: there it is not.
+        colour: RGB of the shape, by which it is told on a ground that is neither flat nor a gradient; None: by its contrast.
         reach_px: how far around the box its shadow and the ground are looked at; None: a share of its height.
     """
     height, width = image_u8.shape[:2]
@@ -130,23 +131,26 @@ def lift_shape(
         return None
     surface, residual = fit_ground(crop, around)
     grain = measure_grain(crop, around)
-    mask, erased = np.zeros((height, width), bool), image_u8.copy()
+    mask, erased, off = np.zeros((height, width), bool), image_u8.copy(), np.abs(crop - surface).max(axis=2)
     is_surface = residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * grain)
-    shape = _shape(np.abs(crop - surface).max(axis=2) > LEAST_OFF + 3.0 * grain, inside, barred) if is_surface else None
+    shape = _shape(off > LEAST_OFF + 3.0 * grain, inside, barred) if is_surface else None
     if shape is not None:
-        mask[top:bottom, left:right] = ndimage.binary_dilation(shape, iterations=SOFT_PX)
-        hole = mask[top:bottom, left:right]
+        faint = (off > LEAST_OFF) & ndimage.binary_dilation(shape, iterations=max(SOFT_PX, reach // 2)) & ~barred
+        hole = ndimage.binary_dilation(shape, iterations=SOFT_PX) | faint
         filled = (surface + draw_grain(crop_u8, grain, hole)).round().clip(0, 255).astype(np.uint8)
         erased[top:bottom, left:right][hole] = filled[hole]
-    elif colour is not None:
-        near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
-        shape = _shape(near | (inside & _box_mask(inside.shape, (x0 - left, y0 - top, x1 - left, y1 - top), 3)), inside, barred)
+        mask[top:bottom, left:right] = hole
+    else:
+        if colour is not None:
+            near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
+            near |= inside & _box_mask(inside.shape, (x0 - left, y0 - top, x1 - left, y1 - top), 3)
+            shape = _shape(near, inside, barred)
+        else:
+            shape = _shape(off > STRONG_OFF, inside, barred)
         if shape is None:
             return None
         mask[top:bottom, left:right] = ndimage.binary_dilation(shape, iterations=SOFT_PX + 1)
         erased = inpainter(image_u8, mask, keep_out & ~mask)
-    else:
-        return None
     alpha = np.zeros((height, width), np.float32)
     alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), shape)
     return _layer(image_u8, erased, mask, alpha * mask), erased, mask

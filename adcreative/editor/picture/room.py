@@ -45,7 +45,7 @@ def find_room(
     free = np.zeros((height, width), bool)
     reach = REACH * size if reach_px is None else max(reach_px, REACH * size)
     top, bottom = max(0, int(y0 - reach)), min(height, int(np.ceil(y1 + reach)))
-    free[top:bottom] = _ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size)
+    free[top:bottom] = ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size)
     free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
     own = _cut((x0 - rim_px, y0 - rim_px, x1 + rim_px, y1 + rim_px), height, width)
     free[own] = True
@@ -66,7 +66,7 @@ def find_room(
     return is_free
 
 
-def _ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
+def ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
     """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge."""
     x0, y0, x1, y1 = box
     pad = max(4, round(0.3 * size))

@@ -2,8 +2,9 @@
 
     crop     to the new shape as far as it keeps faces, text, logo and product with a margin
     extend   what is still missing: the ground at the edge goes on, ever softer, with its own grain
+    arrange  where that is not enough: the words move to where the shape has room for them (arranging)
 
-Pixels of the ad itself are moved, never resampled, so what was read in it reads the same. Content keeps clear of the parts that
+What the ad shows is moved, never resampled. Content keeps clear of the parts that
 platforms cover with their own controls, as far as it fits. Knows pixels and boxes; no models.
 """
 
@@ -15,6 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from adcreative.editor.picture.arranging import arrange
+from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.parts import Parts, take_apart
+from adcreative.encoders.hole_filling import FillHoles
+from adcreative.encoders.picture_words.blocks import TextBlock
+from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import ConfigError
 
 RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}
@@ -22,6 +29,7 @@ KEEP_FREE = {"9:16": (0.14, 0.20)}  # shares of the height, top and bottom, that
 SAME_RATIO = 0.01  # relative difference up to which two shapes are one, as platforms count
 MARGIN = 0.04  # of the content's shorter side, kept around it when the picture is cut
 MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
+MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words are arranged anew
 EDGE_DEPTH = 0.012  # of the shorter side: how deep the ground at the edge is looked at
 
 
@@ -29,7 +37,8 @@ EDGE_DEPTH = 0.012  # of the shorter side: how deep the ground at the edge is lo
 class SizedPicture:
     """A picture laid out for a shape. origin: where the old picture's upper left corner lies in it (px, may be negative).
 
-    extended: share of its area that is new ground. note: a weakness of the layout, "" when there is none.
+    extended: share of its area that is new ground. note: a weakness of the layout, "" when there is none. arranged: the side of
+    what is shown to which the words moved ("below", "above", "right", "left"), "" when they stand where they stood.
     """
 
     ratio: str
@@ -37,6 +46,7 @@ class SizedPicture:
     origin: tuple[int, int]
     extended: float
     note: str = ""
+    arranged: str = ""
 
 
 def parse_ratios(text: str) -> tuple[str, ...]:
@@ -49,6 +59,50 @@ def parse_ratios(text: str) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in RATIOS]:
         raise ConfigError(f'no size is named "{unknown[0]}"; known: {", ".join(RATIOS)}')
     return names
+
+
+def lay_out_sizes(
+    image_u8: np.ndarray,
+    ratios: Sequence[str],
+    content_xyxy_px: Sequence[int],
+    blocks: Sequence[TextBlock],
+    faces_xyxy_px: Sequence[Sequence[float]],
+    reader: TextReading | None,
+    inpainter: FillHoles = inpaint_strokes,
+) -> list[SizedPicture]:
+    """Lay a picture [H, W, 3] out in shapes of RATIOS, its words arranged anew where cutting and extending is not enough.
+
+    Args:
+        content_xyxy_px: as of `lay_out_size`. blocks: the text that was read in it. reader: reads arranged words back; without
+            one words stay where they stand.
+    """
+    plain = [lay_out_size(image_u8, ratio, content_xyxy_px) for ratio in ratios]
+    wanting = [not _holds(one, content_xyxy_px) for one in plain]
+    parts = take_apart(image_u8, blocks, faces_xyxy_px, inpainter) if any(wanting) and reader is not None else None
+    if parts is None or reader is None:
+        return plain
+    return [_arranged(one, parts, reader) if is_wanting else one for one, is_wanting in zip(plain, wanting, strict=True)]
+
+
+def _holds(sized: SizedPicture, content: Sequence[int]) -> bool:
+    """Return whether a layout hardly extends the picture, and keeps its content clear of what platforms cover."""
+    height, top = sized.image_u8.shape[0], sized.origin[1]
+    free_top, free_bottom = KEEP_FREE.get(sized.ratio, (0.0, 0.0))
+    is_clear = top + content[1] >= free_top * height - 1 and top + content[3] <= (1.0 - free_bottom) * height + 1
+    return sized.extended <= MAX_EXTENDED and not sized.note and (is_clear or not (free_top or free_bottom))
+
+
+def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPicture:
+    found = arrange(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0)), reader, _extend)
+    if found is None:
+        return plain
+    image_u8, how = found
+    (width, height), (left, top), (old_height, old_width) = how.size, how.origin, parts.clean.shape[:2]
+    shown_x, shown_y = min(width, left + old_width) - max(0, left), min(height, top + old_height) - max(0, top)
+    extended = 1.0 - max(0, shown_x) * max(0, shown_y) / (width * height)
+    return SizedPicture(
+        ratio=plain.ratio, image_u8=image_u8, origin=how.origin, extended=round(extended, 4), arranged=how.side
+    )  # fmt: skip
 
 
 def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int]) -> SizedPicture:

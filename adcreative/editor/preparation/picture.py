@@ -13,11 +13,11 @@ from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import EditorTools, FaceSession, refuse_faces
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
-from adcreative.editor.space.protection import protect
 from adcreative.editor.space.scene import Scenes, paint_scenes
 from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters
 from adcreative.errors import CreativeError

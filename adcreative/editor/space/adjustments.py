@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from adcreative.editor.space.protection import Protection
+from adcreative.editor.picture.protection import Protection
 
 ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")
 EXPOSURE_STOPS = 0.4  # per unit of strength; a stop doubles the values

@@ -15,6 +15,7 @@ FLAT_RESIDUAL = 2.0  # root mean square (0..255) up to which a fitted surface is
 GRAIN_RESIDUAL = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
 MAX_NOISE = 6.0  # of a ground in which letters are told apart by the fitted surface
 MIN_DISTANCE = 30.0  # of colours: less than this between ink and ground is no text that can be measured
+OTHER_COLOUR, OTHER_SHARE = 40.0, 0.3  # of colours; of ink to ground: what is farther beside the line between them is no ink
 STRAY_SHARE = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
 _TERMS = 6
 
@@ -74,7 +75,7 @@ def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pa
     offset, span = crop - ground, colour - ground
     coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
     across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
-    coverage = np.where(across > 0.5 * np.linalg.norm(span, axis=2), 0.0, coverage)
+    coverage = np.where(across > np.maximum(OTHER_COLOUR, OTHER_SHARE * np.linalg.norm(span, axis=2)), 0.0, coverage)
     coverage[_strays(coverage > 0.3)] = 0.0
     rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
     tight = None
