@@ -31,6 +31,7 @@ from tests.bench.ranks import ranks_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.serving import serving_figures
 from tests.bench.set_text import set_text_figures
+from tests.bench.sizes import sizes_figures
 from tests.bench.synthesis import synthesis_figures
 
 
@@ -91,6 +92,7 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": (set_text_figures, {"num": 2}),
+    "sizes": (sizes_figures, {"num": 1, "num_photographs": 1}),
     "app-page": (page_figures, {"is_tiny": True}),
     "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
 }

@@ -3,9 +3,9 @@
     python -m tests.bench.sizes                     24 simulated ads and twelve made of photographs, each in four shapes
     python -m tests.bench.sizes --folder out/       also writes a sheet for each ad: as it is, and its shapes
 
-A block counts as read when a reading of the whole new picture, text detection included, finds its letters in order, as they were
-read in the ad itself: what OCR misreads there is not held against a layout. A face is whole when its pixels are those of the ad
-and all of them are there. Overlap: a box of text that shares more than a tenth of it with a face or with another text's box.
+A block counts as read when a reading of the whole new picture, text detection included, finds its letters in order, as they
+were read in the ad itself: what OCR misreads there is not held against a layout. A face is whole when all its pixels are there
+as they were. Overlap: a box of text that shares more than a tenth of it with a face or with another text's box.
 """
 
 from __future__ import annotations
