@@ -126,9 +126,16 @@ def _level(figures: Mapping[str, Any]) -> str:
 
 
 def _by_impressions(rows: list[Mapping[str, Any]]) -> str:
-    lines = ["| tenth of ads by impressions (mean) | 90 % intervals cover | level |", "|---|---|---|"]
-    lines += [f"| {row['impressions']:,.0f} | {row['coverage']:.0%} | {row['level']:.2f} |" for row in rows]
-    return "\n".join(lines)
+    lines = ["| tenth of ads by impressions (mean) | 90 % intervals cover | by chance alone | level |", "|---|---|---|---|"]
+    for row in rows:
+        low, high = row["by_chance"]
+        lines.append(f"| {row['impressions']:,.0f} | {row['coverage']:.0%} | {low:.0%} to {high:.0%} | {row['level']:.2f} |")
+    outside = sum(not row["by_chance"][0] <= row["coverage"] <= row["by_chance"][1] for row in rows)
+    said = (
+        "A tenth holds few ads, so that its share moves by chance: nine of ten times within the range beside it when intervals "
+        f"keep what they promise. Here {outside} of {len(rows)} lie outside."
+    )
+    return "\n".join([*lines, "", said])
 
 
 def _reliability(rows: list[Mapping[str, Any]]) -> str:

@@ -54,6 +54,7 @@ def draw_account(figures: Mapping[str, Any]) -> bytes:
     reliability, coverage = figure.subplots(1, 2)
     no_interval = {"observed_interval": None, "coverage_interval": None}
     _draw_reliability(reliability, [{**one, **no_interval} for one in figures["reliability"]])
+    _draw_chance(coverage, [one["by_chance"] for one in figures["by_impressions"]])
     _draw_coverage(coverage, [{**one, **no_interval} for one in figures["by_impressions"]])
     coverage.set_xlabel("tenth of the ads, fewest impressions first")
     buffer = io.BytesIO()
@@ -73,6 +74,12 @@ def _draw_reliability(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
     axes.set(xlabel="predicted rate, %", ylabel="observed rate, %", title="Do rates mean what they say?", xlim=(0, top))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
+
+
+def _draw_chance(axes: Any, ranges: Sequence[Sequence[float]]) -> None:
+    """Draw how far chance alone moves the coverage of so few ads, nine of ten times."""
+    places, (low, high) = np.arange(1, len(ranges) + 1), 100 * np.array(ranges, dtype=float).T
+    axes.bar(places, high - low, bottom=low, width=0.5, color=SOFT, alpha=0.2, label="by chance alone")
 
 
 def _draw_coverage(axes: Any, deciles: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from adcreative.ctr.account.card import chance_range
 from adcreative.report.account_card import render_account_card
 from adcreative.report.plots import draw_account
 
@@ -19,7 +20,10 @@ def member(gain: float, low: float, high: float, **more: Any) -> dict[str, Any]:
 
 def card(**members: Any) -> dict[str, Any]:
     bins = [{"n": 10, "predicted": 0.01, "observed": 0.012}, {"n": 10, "predicted": 0.03, "observed": 0.029}]
-    tenths = [{"impressions": 50.0, "coverage": 0.91, "level": 1.1}, {"impressions": 5_000.0, "coverage": 0.89, "level": 0.98}]
+    tenths = [
+        {"n": 60, "impressions": 50.0, "coverage": 0.91, "by_chance": [0.83, 0.97], "level": 1.1},
+        {"n": 60, "impressions": 5_000.0, "coverage": 0.79, "by_chance": [0.83, 0.97], "level": 0.98},
+    ]
     return {
         "members": members, "limits": ["It knows this account alone."], "content_hash": "ab" * 32,
         "training": {"num_creatives": 1200, "num_groups": 300, "impressions": 10**6, "clicks": 2 * 10**4,
@@ -62,9 +66,22 @@ def test_ads_of_new_groups_have_a_section_of_their_own() -> None:
 
 def test_the_plot_is_a_picture_that_differs_with_the_figures() -> None:
     drawn = draw_account(card()["calibration"])
-    other = card()["calibration"] | {"by_impressions": [{"impressions": 9.0, "coverage": 0.5, "level": 1.0}]}
+    bins = [{"n": 60, "impressions": 9.0, "coverage": 0.5, "by_chance": [0.83, 0.97], "level": 1.0}]
+    other = card()["calibration"] | {"by_impressions": bins}
     assert Image.open(io.BytesIO(drawn)).size == (1100, 484)
     assert drawn != draw_account(other)
+    assert drawn != draw_account(card()["calibration"] | {"by_impressions": [
+        {**one, "by_chance": [0.5, 1.0]} for one in card()["calibration"]["by_impressions"]
+    ]})  # fmt: skip
+
+
+def test_a_tenth_that_chance_moved_is_told_from_one_that_breaks_its_promise() -> None:
+    page = render_account_card(card(words=member(0.0001, 0.00005, 0.0002)))
+    assert "| 50 | 91% | 83% to 97% | 1.10 |" in page
+    assert "Here 1 of 2 lie outside." in page
+    low, high = chance_range(24)
+    assert (low, high) == (19 / 24, 1.0)
+    assert chance_range(10_000)[0] > 0.894
 
 
 def test_what_works_in_the_account_is_told_with_its_interval() -> None:

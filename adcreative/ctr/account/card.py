@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.stats import spearmanr
+from scipy.stats import binom, spearmanr
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.intervals import RateSpread
@@ -44,6 +44,15 @@ def describe_members(
     return described
 
 
+COVERAGE, CHANCE = 0.9, 0.9
+
+
+def chance_range(num_ads: int) -> list[float]:
+    """Return between which shares the coverage of num_ads ads lies in nine of ten draws when intervals keep their 90 %."""
+    low, high = binom.interval(CHANCE, num_ads, COVERAGE)
+    return [float(low) / num_ads, float(high) / num_ads]
+
+
 def measure_out_of_fold(
     creatives: Sequence[Creative],
     log_odds: np.ndarray,
@@ -69,10 +78,13 @@ def measure_out_of_fold(
     everyone = np.arange(len(rates))
     metrics |= {"coverage": float(covered.mean()), "level": level(everyone)}
     metrics["by_impressions"] = [
-        {"impressions": float(impressions[rows].mean()), "coverage": float(covered[rows].mean()), "level": level(rows)}
+        {
+            "n": len(rows), "impressions": float(impressions[rows].mean()), "coverage": float(covered[rows].mean()),
+            "by_chance": chance_range(len(rows)), "level": level(rows),
+        }
         for rows in np.array_split(np.argsort(impressions, kind="stable"), NUM_BINS)
         if len(rows)
-    ]
+    ]  # fmt: skip
     order = np.argsort(rates, kind="stable")
     reached = np.cumsum(counted[order]) - counted[order] / 2
     bins = np.minimum((reached / counted.sum() * NUM_BINS).astype(int), NUM_BINS - 1)
