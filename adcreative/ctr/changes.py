@@ -23,10 +23,12 @@ beyond the prediction is too small to be seen in counts and is assumed: FACE_TAU
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+
+from adcreative.ctr.searched import read_searched_share
 
 CHANNELS = ("words", "picture", "faces")
 PRIOR_SLOPE, PRIOR_STD = 0.5, 0.35
@@ -48,11 +50,15 @@ class ChannelCalibration:
 
 @dataclass(frozen=True)
 class ChangeCalibration:
-    """One ChannelCalibration per channel, learnt from num_rows creatives of num_groups groups with at least two each."""
+    """One ChannelCalibration per channel, learnt from num_rows creatives of num_groups groups with at least two each.
+
+    searched_share: of the change of a version that was picked among many, what comes true (`ctr.searched`); not in `mean`.
+    """
 
     channels: Mapping[str, ChannelCalibration]
     num_rows: int
     num_groups: int
+    searched_share: float = field(default_factory=lambda: read_searched_share()[0])
 
     def mean(self, words: np.ndarray, picture: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Return the expected change in log-odds for predicted changes of the channels, any shape."""
@@ -71,7 +77,8 @@ class ChangeCalibration:
     def from_dict(cls, notes: Mapping[str, Any]) -> ChangeCalibration:
         """Rebuild what `as_dict` returned."""
         channels = {name: ChannelCalibration(**notes["channels"][name]) for name in CHANNELS}
-        return cls(channels, notes["num_rows"], notes["num_groups"])
+        share = notes.get("searched_share", read_searched_share()[0])  # earlier models do not say
+        return cls(channels, notes["num_rows"], notes["num_groups"], float(share))
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,8 @@ class _Searched:
     note: str
 
     def audit(self, finalist: Finalist) -> Verdict:
-        pair = [self.opened.creative, finalist.creative]
-        return audit(pair, [self.opened.features, finalist.features], finalist.opinion, self.tools, self.config)
+        pair, seen = [self.opened.creative, finalist.creative], [self.opened.features, finalist.features]
+        return audit(pair, seen, finalist.opinion, self.tools, self.config, is_searched=True)
 
     @property
     def ranked(self) -> list[Finalist]:

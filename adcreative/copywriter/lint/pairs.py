@@ -1,8 +1,8 @@
 """What a headline and the description under it may say together: nothing twice, and all that the ad offers and proves.
 
 A run of words that stands in a phrase of both is a repeat where it is long (LONG_RUN words), or is all that one of the two
-phrases says. Names are not, nor are short offers beside something else: an ad may say its product's name twice, and "14 days
-free". What a headline has taken over, the description under it need not say any more.
+phrases says; a product's name inside two longer phrases is not. What a headline has taken over, an offer too, the description
+under it need not say any more.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 
 from adcreative.copywriter.brief import Facts
-from adcreative.copywriter.lint.substance import is_offer, is_proof, lost_problems
+from adcreative.copywriter.lint.substance import lost_problems
 from adcreative.copywriter.rules import word_set
 
 LONG_RUN = 4  # words, or as many pairs of signs where a script has no spaces
 SHORT_RUN = 2  # all that both phrases say
 WHOLE_RUN = 3  # all that one of the two phrases says
-SHORT_OFFER = 4
 _TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _PHRASE_END = re.compile(r"[.!?:;|,](?=\s|$)|\s[–—|-]\s|[。！？؟،؛、，：；]")
 Run = tuple[str, ...]
@@ -29,8 +28,7 @@ def repeats(headline: str, description: str) -> frozenset[Run]:
     for above in phrases[0]:
         for below in phrases[1]:
             run = _longest_common(above, below)
-            is_all = (len(phrases[0]) == 1 and run == above) or (len(phrases[1]) == 1 and run == below)
-            if run and _is_repeat(run, above, below) and (is_all or not _is_short_offer(run)):
+            if run and _is_repeat(run, above, below):
                 found.add(run)
     return frozenset(found)
 
@@ -56,10 +54,6 @@ def _is_repeat(run: Run, above: Run, below: Run) -> bool:
     if is_dense:
         return len(run) >= 2 * LONG_RUN or (run in (above, below) and len(run) >= 2 * SHORT_RUN)
     return len(run) >= LONG_RUN or run == above == below or (len(run) >= WHOLE_RUN and run in (above, below))
-
-
-def _is_short_offer(run: Run) -> bool:
-    return len(run) <= SHORT_OFFER and (is_offer(" ".join(run)) or is_proof(" ".join(run)))
 
 
 def says_a_phrase_twice(text: str) -> bool:

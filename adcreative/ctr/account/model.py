@@ -24,6 +24,7 @@ from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
 from adcreative.ctr.card import build_account_card
+from adcreative.ctr.changes import ChangeCalibration
 from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
@@ -106,6 +107,11 @@ class AccountModel:
         table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
         part = self.new if self.new is not None and self._is_new(table)[0] else self.known
         return part.change(table)
+
+    @property
+    def changes(self) -> ChangeCalibration:
+        """How far changes of ads of known groups come true."""
+        return self.known.changes
 
     def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
         """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""

@@ -35,6 +35,7 @@ from adcreative.ctr.account.stacking import compare, cross_fitted, fit_shift, fi
 from adcreative.ctr.account.table import AccountTable
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.searched import fit_searched_share
 from adcreative.ctr.trade import NOTE as PEERS
 from adcreative.ctr.trade import NUM_STEPS
 from adcreative.errors import TrainingError
@@ -263,6 +264,8 @@ def _learn(
         ),
         prior_slope=1.0,
     )  # fmt: skip
+    share = fit_searched_share(context + scale * (full - context), impressions, clicks, number_contexts(creatives))
+    changes = replace(changes, searched_share=share)
     members = unseen.versions[0]
     comparisons = compare(held_out, members, clicks, impressions, table.group, seed=seed)
     notes = {

@@ -86,7 +86,7 @@ def score_finalists(
         return []
     creatives = [opened.creative, *(finalist.creative for finalist in finalists)]
     features = [opened.features, *(f.features for f in finalists)]
-    opinions = ask_choosers(creatives, features, tools, config)
+    opinions = ask_choosers(creatives, features, tools, config, is_searched=True)
     return [
         replace(finalist, predicted=opinion.chosen, low=opinion.low, judged=opinion.judged, std=opinion.std)
         for finalist, opinion in zip(finalists, opinions, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.editor.decision.judge import Verdict, give_verdict
 from adcreative.editor.models import EditorTools
-from adcreative.editor.scoring.uplift import pool_opinions, predict_uplift
+from adcreative.editor.scoring.uplift import pool_opinions, predict_uplift, searched_share
 from adcreative.editor.settings import EditorConfig
 
 
@@ -29,21 +29,42 @@ class Opinion:
 
 
 def ask_choosers(
-    creatives: Sequence[Creative], features: Sequence[Any], tools: EditorTools, config: EditorConfig
+    creatives: Sequence[Creative],
+    features: Sequence[Any],
+    tools: EditorTools,
+    config: EditorConfig,
+    *,
+    is_searched: bool = False,
 ) -> list[Opinion]:
-    """Return what predictor and judge together say of each creative against the first, [N-1]."""
-    opinions = [predict_uplift(model, creatives, features) for model in (tools.predictor, tools.judge)]
+    """Return what predictor and judge together say of each creative against the first, [N-1].
+
+    is_searched: they were picked by prediction among many; then mean and lower bound are stated as far as such changes come
+    true, which decides nothing by itself: neither changes its sign. std stays, since no less is unknown of the change.
+    """
+    models = (tools.predictor, tools.judge)
+    opinions = [predict_uplift(model, creatives, features) for model in models]
     means, stds = (np.stack(part) for part in zip(*opinions, strict=True))
     mean, std = pool_opinions(means, stds)
-    low = mean - config.risk_aversion * std
+    low, share = mean - config.risk_aversion * std, searched_share(models) if is_searched else 1.0
+    mean, low, means = share * mean, share * low, share * means
     return [Opinion(*map(float, numbers)) for numbers in zip(mean, low, means[1], std, strict=True)]
 
 
 def audit(
-    creatives: Sequence[Creative], features: Sequence[Any], opinion: Opinion, tools: EditorTools, config: EditorConfig
+    creatives: Sequence[Creative],
+    features: Sequence[Any],
+    opinion: Opinion,
+    tools: EditorTools,
+    config: EditorConfig,
+    *,
+    is_searched: bool = False,
 ) -> Verdict:
-    """Ask the third model, which had no part in the choice, about the second creative against the first, and weigh both."""
+    """Ask the third model, which had no part in the choice, about the second creative against the first, and weigh both.
+
+    is_searched: as in `ask_choosers`; the third model shares data and habits with the two that picked, and so their errors.
+    """
     audited, audited_std = predict_uplift(tools.auditor, creatives, features)
+    audited = audited * (searched_share((tools.auditor,)) if is_searched else 1.0)
     _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
     return give_verdict(
         chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]), std=float(std[0]),

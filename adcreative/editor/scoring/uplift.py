@@ -35,3 +35,11 @@ def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.n
     data), and where they contradict each other less is known.
     """
     return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
+
+
+def searched_share(models: Sequence[ClickPredictor]) -> float:
+    """Return what of a change that these models predict for the best of many versions comes true, 0..1 (`ctr.searched`).
+
+    The mean of what they say themselves; one that does not say counts as 1.
+    """
+    return float(np.mean([getattr(getattr(one, "changes", None), "searched_share", 1.0) for one in models]))

@@ -21,11 +21,11 @@ REPEATED = [
     ("Fliegen lernen", "Fliegen lernen: Schnupperflug für 79 Euro."),
     ("Pot & Pan: six ingredients, one pan", "Six ingredients, one pan. Save 30% on your first box."),
     ("14 days free", "14 days free. Cancel any time."),
+    ("Endlich gut schlafen. 100 Tage testen", "100 Tage testen. Versand gratis."),
     ("毎朝焼きたてのパンを届けます", "毎朝焼きたてのパンを届けます。送料無料。"),
 ]
 DISTINCT = [
     ("Running shoes for wide feet", "Our running shoes are tested on 300 miles of trail."),
-    ("Sleep better. 14 days free", "Springs that follow you. 14 days free."),
     ("Bread at your door", "Baked at night with flour from the mill at your corner."),
     ("Fliegen lernen", "Schnupperflug für 79 Euro. Fliegen mit erfahrenen Piloten."),
 ]
@@ -39,7 +39,7 @@ def test_what_is_said_twice_is_seen(headline: str, description: str) -> None:
 
 
 @pytest.mark.parametrize(("headline", "description"), DISTINCT)
-def test_names_and_short_offers_may_come_twice(headline: str, description: str) -> None:
+def test_names_may_come_twice(headline: str, description: str) -> None:
     assert not says_twice(headline, description)
 
 
