@@ -62,7 +62,7 @@ def test_studio_and_score_give_the_same_number(ad_folder: Path, tmp_path: Path) 
     (tmp_path / "ads" / "metadata.csv").write_text(f"file_name,headline,brand\n{name},Sleep better tonight,Somnia\n")
     creative = Creative(image_path=tmp_path / "ads" / name, headline="Sleep better tonight", brand="Somnia")
     studio = pipeline.Studio()
-    said = studio.score_one(studio.read_words(creative))
+    said = studio.score_one(creative)
     pipeline.score(tmp_path / "ads", tmp_path / "scores.csv", base_rate=said.ctr)  # so that its level stays as it is
     with (tmp_path / "scores.csv").open() as file:
         (row,) = csv.DictReader(file)

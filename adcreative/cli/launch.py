@@ -26,6 +26,7 @@ def plan_test(
     realised_share: Annotated[float, typer.Option(help="Part of a predicted uplift that comes true.")] = 1.0,
     max_days: Annotated[int, typer.Option(help="Warn of tests longer than this.")] = 28,
     detect: Annotated[float, typer.Option(help="For untested edits: the smallest change worth finding, 0.1: 10 %.")] = 0.1,
+    also: Annotated[list[Path] | None, typer.Option(help="A further run folder whose edits join the test; repeat.")] = None,
     restart: Overwrite = False,
 ) -> None:
     """Say how many impressions and days the predicted uplifts need, and name the ads so that results come back.
@@ -37,7 +38,8 @@ def plan_test(
     with verb():
         summary = pipeline.plan_test(
             run, out, campaign=campaign, daily_impressions=daily_impressions, power=power, level=level,
-            baseline_ctr=baseline_ctr, realised_share=realised_share, max_days=max_days, detect=detect, restart=restart,
+            baseline_ctr=baseline_ctr, realised_share=realised_share, max_days=max_days, detect=detect, also=also or (),
+            restart=restart,
         )  # fmt: skip
     print_outcome(summary, "comparison{s} planned")
 

@@ -81,6 +81,8 @@ def build_account_card(name: str, notes: Mapping[str, Any], content_hash: str) -
         "members": notes["members"],
         "new_groups": notes.get("new_groups"),
         "word_effects": notes.get("word_effects", []),
+        "seen_effects": notes.get("seen_effects", []),
+        "num_pictures": notes.get("num_pictures", 0),
         "content_hash": content_hash,
         "training": notes["training"],
     }

@@ -35,6 +35,7 @@ def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
         _reliability(figures["reliability"]),
         *_new_groups(card.get("new_groups")),
         *_word_effects(card.get("word_effects") or []),
+        *_seen_effects(card.get("seen_effects") or []),
         "## Limits",
         "\n".join(f"- {limit}" for limit in card["limits"]),
         f"Model `{card['content_hash'][:16]}`.",
@@ -91,6 +92,22 @@ def _word_effects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "Headlines of ads that ran, compared with those of ads shown in the same context (columns have effects of their own), "
         "all rows at once. Intervals that hold 0 say that no difference was found. New lines are written with what raised the "
         "rate and without what lowered it, where the ad's facts allow it.",
+        "\n".join(lines),
+    ]
+
+
+def _seen_effects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the section about looks, faces and formats; empty where there were too few pictures and formats to say."""
+    if not rows:
+        return []
+    lines = ["| ads with | click rate (90 % interval) | ads |", "|---|---|---|"]
+    for row in rows:
+        change, low, high = (100 * math.expm1(row[name]) for name in ("effect", "low", "high"))
+        lines.append(f"| {row['label']} | {change:+.0f} % ({low:+.0f} to {high:+.0f}) | {row['ads']:,} |")
+    return [
+        "## Looks, faces and formats of this account",
+        "Ads that ran, compared with ads of the same columns; each text and each picture has an effect of its own. Intervals "
+        "that hold 0 say that no difference was found.",
         "\n".join(lines),
     ]
 

@@ -257,4 +257,9 @@ def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:
     known["limits"] = tuple(limits) if isinstance(limits, list | tuple) else (limits,) if limits else ()
     known["calibration"] = calibration_sentence({}, [card])
     known["name"] = known["name"] or "Model"
-    return {**known, "rest": flatten({key: value for key, value in card.items() if key not in (*CARD_FIELDS, "word_effects")})}
+    return {
+        **known,
+        "rest": flatten(
+            {key: value for key, value in card.items() if key not in (*CARD_FIELDS, "word_effects", "seen_effects")}
+        ),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adcreative.delivery.experiment.export import ExportSettings
     from adcreative.delivery.experiment.plan import PlannedArm
     from adcreative.delivery.experiment.read_out import ReadOut
+    from adcreative.delivery.experiment.variants import Variant
 
 __all__ = ["CampaignSummary", "export", "import_results", "plan_test", "read_out"]
 
@@ -41,9 +42,12 @@ class CampaignSummary:
 def plan_test(
     run: Path, out: Path, *, campaign: str, daily_impressions: int, power: float = 0.8, level: float = 0.05,
     baseline_ctr: float | None = None, realised_share: float = 1.0, max_days: int = 28,
-    detect: float = 0.1, restart: bool = False,
+    detect: float = 0.1, also: Sequence[Path] = (), restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
+
+    `also` are further run folders, or packs of approved versions that were unpacked: their edits share the impressions, each
+    against its own original. A version that comes twice is planned once.
 
     Edits of models that have seen no results of the account are untested: the plan then says what finds a change of `detect`
     (0.1: ten percent), and needs `baseline_ctr` unless the run states a level.
@@ -59,16 +63,25 @@ def plan_test(
         daily_impressions=daily_impressions, power=power, level=level, baseline_ctr=baseline_ctr,
         realised_share=realised_share, max_days=max_days, detect=detect,
     )  # fmt: skip
-    outputs = (Path(out) / "plan.json", Path(out) / "plan.csv")
-    check_outputs(outputs, (run,), restart=restart)
-    plan = plan_arms(read_variants(Path(run), campaign), settings)
-    with own_outputs(outputs, (run,), restart=restart):
+    outputs, runs = (Path(out) / "plan.json", Path(out) / "plan.csv"), (Path(run), *map(Path, also))
+    check_outputs(outputs, runs, restart=restart)
+    plan = plan_arms(_join_variants([read_variants(one, campaign) for one in runs]), settings)
+    with own_outputs(outputs, runs, restart=restart):
         path = write_plan(plan, Path(out))
     lines, warnings = [], list(plan.warnings)
     for arm in plan.arms:
         lines.append(f"{arm.variant.name}: {_say_planned(arm)}")
         warnings += [f"{arm.variant.name}: {warning}" for warning in arm.warnings]
     return CampaignSummary(path=path, done=len(plan.arms), warnings=tuple(warnings), lines=tuple(lines))
+
+
+def _join_variants(runs: Sequence[Sequence[Variant]]) -> list[Variant]:
+    """Return the arms of several runs, each once, their tests told apart by the number of the run."""
+    known: dict[str, Variant] = {}
+    for number, variants in enumerate(runs):
+        for one in variants:
+            known.setdefault(one.variant_id, one if not number else replace(one, test=f"{number}-{one.test}"))
+    return list(known.values())
 
 
 def _say_planned(arm: PlannedArm) -> str:

@@ -76,11 +76,11 @@ def explain(
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_model, load_tools
 
-    (creative,), out = fill_from_pictures([creative], find_reader()), Path(out)
-    outputs = tuple(out / name for name in OUTPUTS)
+    out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)
     extractor, predictor = load_tools().extractor, load_model(model).predictor
+    (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
         progress("covering regions", done, total)

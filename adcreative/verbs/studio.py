@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
 from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.errors import ConfigError, CreativeError
-from adcreative.features.cache import FeatureCache
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
@@ -24,13 +24,14 @@ from adcreative.runs.batch import RunSummary
 from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
+from adcreative.verbs.loaded import Loaded
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.settings import EditorConfig
-    from adcreative.verbs.loading import Judges, Tools
+    from adcreative.verbs.loading import Tools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +69,10 @@ class Studio:
 
         self.config = fill_config(config)
         self.signing, self._model_dir = signing, model_dir
-        self._features_dir: Path | None = None
+        self._loaded = Loaded(model_dir)
         self._manifests = read_model_manifests(model_dir)
         self._consents = read_consents(consent)
         self._consents.check_directions(read_direction_names())
-
-    @cached_property
-    def _tools(self) -> Tools:
-        from adcreative.verbs.loading import load_tools
-
-        tools = load_tools()
-        if self._features_dir is not None:
-            tools.extractor.cache = FeatureCache(self._features_dir)
-        return tools
 
     def _tools_with(self, copywriter: str, llm_key: str) -> Tools:
         """Return the tools with another copywriter; one that has a key of its own is built anew and not kept."""
@@ -92,12 +84,6 @@ class Studio:
 
         return replace(load_tools(), copywriter=build_copywriter(copywriter, key=llm_key))
 
-    @cached_property
-    def _judges(self) -> Judges:
-        from adcreative.verbs.loading import load_model
-
-        return load_model(self._model_dir)
-
     def load(self) -> None:
         """Load every model now and use each once, such as behind a page that is open already; other threads may call the studio
         meanwhile.
@@ -105,8 +91,8 @@ class Studio:
         Raises:
             ArtifactError: a model is damaged.
         """
-        _ = self._judges
-        self.score_one(Creative(headline="a first look"))
+        _ = self._loaded.judges
+        self.score_one(Creative(headline="a first look", image_u8=np.full((256, 256, 3), 255, np.uint8)))
 
     def train_account(
         self,
@@ -135,8 +121,7 @@ class Studio:
         """
         other = copy(self)
         other._model_dir, other._manifests = model_dir, read_model_manifests(model_dir)
-        other.__dict__.pop("_judges", None)
-        _ = other._judges  # a damaged model is refused here
+        other._loaded = self._loaded.with_model(model_dir)  # a damaged model is refused here
         return other
 
     def with_consents(self, consent: Path) -> Studio:
@@ -167,14 +152,11 @@ class Studio:
 
     def keep_features_in(self, folder: Path) -> None:
         """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""
-        self._features_dir = folder
-        if "_tools" in self.__dict__:
-            self._tools.extractor.cache = FeatureCache(folder)
+        self._loaded.keep_features_in(folder)
 
     def forget_features(self) -> None:
         """Remove what was read out of pictures and words so far; what is asked for again is read again."""
-        if "_tools" in self.__dict__ and self._tools.extractor.cache is not None:
-            self._tools.extractor.cache.purge_entries()
+        self._loaded.forget_features()
 
     @property
     def direction_names(self) -> tuple[str, ...]:
@@ -189,7 +171,7 @@ class Studio:
     @property
     def model_hashes(self) -> dict[str, str]:
         """Name to hash of every model that takes part in an edit, for the sidecar of a picture."""
-        return self._judges.hashes | dict(self._tools.extractor.hashes)
+        return self._loaded.judges.hashes | dict(self._loaded.tools.extractor.hashes)
 
     @property
     def weights(self) -> list[dict[str, Any]]:
@@ -198,34 +180,40 @@ class Studio:
 
         return [row for row in weight_table() if row["present"]]
 
-    def score_one(self, creative: Creative) -> Prediction:
-        """Predict one creative by the words in its fields; `read_words` fills empty ones from the picture, as commands do.
+    def score_one(self, creative: Creative, *, read_pictures: bool = True) -> Prediction:
+        """Predict one creative, its empty fields read in its picture first, as commands do, unless `read_pictures` is False.
 
         Raises:
             CreativeError: its picture cannot be read.
         """
-        (features,) = self._tools.extractor.extract([creative])
+        creative, features = self._extract(creative, read_pictures)
+        return self._loaded.judges.predictor.predict([creative], [features])[0]
+
+    def _extract(self, creative: Creative, read_pictures: bool) -> tuple[Creative, Any]:
+        """Return a creative, with its empty fields read in its picture if wanted, and its features."""
+        creative = self.read_words(creative) if read_pictures else creative
+        (features,) = self._loaded.tools.extractor.extract([creative])
         if isinstance(features, CreativeError):
             raise features
-        return self._judges.predictor.predict([creative], [features])[0]
+        return creative, features
 
     @property
     def knows_level(self) -> bool:
         """True when the model learnt from an account's results, so that its rates are those of that account."""
         return self._model_dir is not None
 
-    def stand_one(self, creative: Creative, *, usual_rate: float | None = None) -> Standing:
+    def stand_one(self, creative: Creative, *, usual_rate: float | None = None, read_pictures: bool = True) -> Standing:
         """Say how one creative is predicted to stand against an ad of which nothing is known.
 
         Args:
-            usual_rate: the account's mean click rate (0.021: 2.1 %), which is taken as the rate of the latter.
+            usual_rate: the account's mean click rate (0.021: 2.1 %), which is taken as the rate of the latter. read_pictures:
+                as for `score_one`.
         Raises:
             CreativeError: its picture cannot be read. ConfigError: `usual_rate` is no rate.
         """
-        (features,) = self._tools.extractor.extract([creative])
-        if isinstance(features, CreativeError):
-            raise features
-        return find_standing(self._judges.predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
+        creative, features = self._extract(creative, read_pictures)
+        predictor = self._loaded.judges.predictor
+        return find_standing(predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
     def score_folder(self, folder: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> FolderScores | None:
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
@@ -270,7 +258,7 @@ class Studio:
 
         kit = None if brand_kit is None else read_brand_kit(brand_kit)
         writer = Briefed(self._tools_with(copywriter, llm_key).copywriter, brief, tuple(avoid), kit)
-        evidence = known_effects(self._judges.predictor)
+        evidence = known_effects(self._loaded.judges.predictor)
         return write_lines(creative, writer, kind, evidence=evidence, seed=seed, should_stop=should_stop)
 
     def reword_one(
@@ -288,7 +276,7 @@ class Studio:
         from adcreative.editor.rewording import reword
 
         own_u8 = None if own_picture is None else picture(Creative(image_path=own_picture))
-        tools = self._tools.editor_tools(self._judges, None, self._consents)
+        tools = self._loaded.tools.editor_tools(self._loaded.judges, None, self._consents)
         reworded = reword(creative, outcome, headline, description, tools, is_forced=is_forced, own_u8=own_u8)
         if self.knows_level:
             return reworded
@@ -307,7 +295,7 @@ class Studio:
         from adcreative.runs.folder import Makers
         from adcreative.verbs.sizes import write_sizes
 
-        tools = self._tools.editor_tools(self._judges, None, self._consents)
+        tools = self._loaded.tools.editor_tools(self._loaded.judges, None, self._consents)
         makers = Makers(models=self.model_hashes, signing=self.signing)
         return write_sizes(creative, outcome, parse_ratios(",".join(ratios)), tools, out, stem=stem, makers=makers)
 
@@ -318,7 +306,7 @@ class Studio:
             CreativeError: its picture cannot be read.
         """
         image_u8 = picture(creative)
-        found = [] if image_u8 is None else self._tools.analyzer.analyze(image_u8)
+        found = [] if image_u8 is None else self._loaded.tools.analyzer.analyze(image_u8)
         return [FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found]
 
     def read_words(self, creative: Creative) -> Creative:
@@ -327,7 +315,7 @@ class Studio:
         Raises:
             CreativeError: its picture cannot be read.
         """
-        (found,) = fill_from_pictures([creative], find_reader(lambda: self._tools.extractor.cache))
+        (found,) = fill_from_pictures([creative], find_reader(lambda: self._loaded.tools.extractor.cache))
         return found
 
     def demo_ad(self, out: Path) -> Creative:
@@ -385,15 +373,15 @@ class Studio:
         config = config if changes is None else limit_changes(config, changes)
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
-        tools = self._tools_with(copywriter, llm_key)
-        editor_tools = tools.editor_tools(self._judges, directions, self._consents, config.scene_model, config.inpaint_model)
+        tools, judges = self._tools_with(copywriter, llm_key), self._loaded.judges
+        editor_tools = tools.editor_tools(judges, directions, self._consents, config.scene_model, config.inpaint_model)
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
-        kit = None if brand_kit is None else read_brand_kit(brand_kit)
-        if editor_tools.copywriter is not None and (brief or avoid or kit):
-            editor_tools = replace(editor_tools, copywriter=Briefed(editor_tools.copywriter, brief, tuple(avoid), kit))
-        editor_tools, config = with_kit(replace(editor_tools, directions=ranges, analyzer=analyzer), config, kit)
+        kit, writer = None if brand_kit is None else read_brand_kit(brand_kit), editor_tools.copywriter
+        writer = Briefed(writer, brief, tuple(avoid), kit) if writer is not None and (brief or avoid or kit) else writer
+        edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer)
+        editor_tools, config = with_kit(edits, config, kit)
         outcome = edit_creative(
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )

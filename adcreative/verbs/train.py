@@ -65,8 +65,8 @@ def train(
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
     catalog = read_usable(data, columns, images=images)
-    wanted = list(fill_from_pictures(keep_with_results(catalog, data), find_reader()))
     extractor = load_tools().extractor
+    wanted = list(fill_from_pictures(keep_with_results(catalog, data), find_reader(lambda: extractor.cache)))
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)

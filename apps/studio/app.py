@@ -43,7 +43,8 @@ class StudioPage(gr.Blocks):
     """Blocks that launch with the safe settings, whoever launches them, and never with a public link."""
 
     def launch(self, *args: Any, **options: Any) -> Any:
-        looks = {"theme": build_theme(), "css": str(read_part("parts.css")) + _style()}
+        looks = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
+        looks["head"] = f"<script>{_read('answers.js')}</script>"
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
@@ -100,7 +101,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         moved=[improve_button, stop_button, *results["page"], words_box, later_box, *texts.values(), *later.values()],
     )  # fmt: skip
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
-    events.wire_bring(bring, wish)
+    events.wire_bring(bring, wish, improve_button)
     events.wire_why(Why(handlers=handlers), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_button, stop_button)
     events.wire_look()
@@ -135,5 +136,5 @@ def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML) 
     )
 
 
-def _style() -> str:
-    return (Path(fragments.TEMPLATE_DIR) / "studio.css").read_text(encoding="utf-8")
+def _read(name: str) -> str:
+    return (Path(fragments.TEMPLATE_DIR) / name).read_text(encoding="utf-8")

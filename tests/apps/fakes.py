@@ -113,7 +113,8 @@ class FakeStudio:
         return replace(creative, headline="Read me first", cta="Shop now", read_fields=("headline", "cta"))
 
     def find_faces(self, creative: Creative) -> list[FakeFace]:
-        """Two faces that may be edited and one that may not, in every picture."""
+        """Two faces that may be edited and one that may not, in every picture; for one called "late" it takes four seconds."""
+        time.sleep(4.0 if creative.image_path and creative.image_path.stem == "late" else 0.0)
         box = (20.0, 30.0, 80.0, 100.0)
         return [FakeFace(box), FakeFace(box), FakeFace(box, "it is turned away")] if picture(creative) is not None else []
 

@@ -113,10 +113,9 @@ def test_over_a_slow_network_nothing_of_another_ad_is_shown(
 ) -> None:
     page = visit.page
     network = {"offline": False, "latency": 350, "downloadThroughput": 200_000, "uploadThroughput": 100_000}
+    visit.context.new_cdp_session(page).send("Network.emulateNetworkConditions", network)
     visit.bring(image_path, "Coats for rain")
     page.get_by_label("nobody real is shown").check()
-    # slow from here on: while a picture is brought over such a network, the question about faces sometimes fails to appear
-    visit.context.new_cdp_session(page).send("Network.emulateNetworkConditions", network)
     visit.improve()
     expect(page.locator("#result")).to_contain_text("Coats for rain")
     headline = page.get_by_label("Headline", exact=True)

@@ -88,6 +88,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/cancel_folder": ["visitor"],
         "/arrange_ads": ["order", "query", "visitor"],
         "/take_ad": ["name", "visitor"],
+        "/plan_next": ["package_paths", "campaign", "daily_impressions", "own_ctr_percent", "visitor"],
         "/columns": ["results_path", "visitor"],
         "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",
                            "day_column"],

@@ -55,7 +55,8 @@ class OneAd(RuleBasedStateMachine):
 
     def show(self, screen: Screen) -> None:
         self.page = screen
-        self.shown_before.append(screen.shown)
+        if screen.shown not in self.shown_before:
+            self.shown_before.append(screen.shown)
 
     def look(self) -> None:
         """The event of a changed form."""
@@ -95,11 +96,10 @@ class OneAd(RuleBasedStateMachine):
     def improve(self, wish: Wish, number: int | None) -> None:
         """Search; the form may change while the search runs."""
         for screen in self.handlers.improve("me", self.form, wish):
+            self.show(screen)  # the only one, where the search was over before anybody looked
             if number is not None:
                 self.form, number = self.ads[number], None
                 self.look()
-            last = screen
-        self.show(last)
 
     @rule(choice=st.sampled_from(["Edit 1", "Edit 2", "Edit 3"]))
     def choose(self, choice: str) -> None:
@@ -169,12 +169,11 @@ class OneAd(RuleBasedStateMachine):
     def stop_a_search(self, number: int) -> None:
         """Stopped at once or after the first round; the form may change in between."""
         for screen in self.handlers.improve("me", self.form, LEAVE):
+            self.show(screen)  # the only one, where the search was over before anybody looked
             self.handlers.cancel("me")
             if number:
                 self.form = self.ads[number]
                 self.look()
-            last = screen
-        self.show(last)
 
     @rule()
     def forget(self) -> None:

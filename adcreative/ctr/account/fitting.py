@@ -13,6 +13,7 @@ from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
 from adcreative.ctr.account.model import TEXT_ENCODER, AccountModel
 from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
+from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_effects
 from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
 from adcreative.ctr.account.word_effects import measure_word_effects
 from adcreative.ctr.config import PredictorConfig
@@ -71,10 +72,10 @@ def fit_account(
         new = fit_parts(creatives, tables, seed=seed, watch=watch, shipped=shipped, group_column=group_column, known=known)
     described = _describe(creatives, features, known.weights, provenance, seed)
     ood_scores, known_ads = _fit_ood_scores(creatives, features, known.fold, seed)
-    effects = [one.as_dict() for one in measure_word_effects(creatives, tables[0], seed=seed)]
+    effects = _measure_effects(creatives, features, tables[0], seed)
     of_new = None if new is None else {"column": group_column, "weights": dict(new.weights), **new.notes}
     notes = {
-        **known.notes, **described, NOTE: known_ads, "new_groups": of_new, "word_effects": effects,
+        **known.notes, **described, NOTE: known_ads, "new_groups": of_new, **effects,
         "encoder_hashes": dict(config.encoder_hashes),
     }  # fmt: skip
     if text_encoder is not None:
@@ -87,6 +88,17 @@ def fit_account(
         models.append(AccountModel(*halves, group_column=group_column, ood_scores=ood_scores, notes=own, shipped=general))
         models[-1].text_encoder = text_encoder
     return models[0], models[1], models[2]
+
+
+def _measure_effects(
+    creatives: Sequence[Creative], features: Sequence[CreativeFeatures], table: AccountTable, seed: int
+) -> dict[str, Any]:
+    """Return what was worth a higher rate in headlines, and in pictures, faces and formats, for a model's notes."""
+    return {
+        "word_effects": [one.as_dict() for one in measure_word_effects(creatives, table, seed=seed)],
+        "seen_effects": [one.as_dict() for one in measure_seen_effects(creatives, features, table, seed=seed)],
+        "num_pictures": count_pictures(creatives, features),
+    }
 
 
 def _halves(known: FittedParts, new: FittedParts | None, number: int) -> tuple[Part, Part | None]:

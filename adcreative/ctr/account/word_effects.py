@@ -18,8 +18,7 @@ Source: Rasmussen & Williams 2006, section 2.7 (explicit basis functions with a 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,17 +64,11 @@ def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, 
         [has_feature(line, name, brand=one.brand, subject=subject, usual_words=usual_words) for name in features]
         for line, one, subject in zip(lines, creatives, subjects, strict=True)
     ], np.float64)  # fmt: skip
-    kept = _telling(seen, lines)
+    kept = find_telling(seen, [fold(line) for line in lines])
     if not len(kept):
         return ()
     seen, features = seen[:, kept], [features[place] for place in kept]
-    encoded = _encode(table, seen - seen.mean(axis=0), [fold(line) for line in lines], seed)
-    blocks = [*list_blocks(encoded.without(TEXTS), only="columns"), TEXTS, LINES]
-    model = fit_mixed_model(encoded, table.clicks, table.impressions, blocks, seed=seed)
-    held, variance = model.support.dense[LINES].astype(np.float64), model.variances[LINES]
-    means = variance * held.T @ model.weights
-    spread = variance * np.eye(len(features)) - variance**2 * held.T @ model.precision.astype(np.float64) @ held
-    deviations = np.sqrt(np.maximum(np.diag(spread), 1e-12))
+    means, deviations = weigh_features(table, seen - seen.mean(axis=0), {TEXTS: [fold(line) for line in lines]}, seed=seed)
     effects = [
         LineEffect(
             feature=name, effect=float(mean), low=float(mean - INTERVAL_Z * deviation),
@@ -113,32 +106,54 @@ def _subject(creative: Creative, group_column: str) -> str:
     return f"{creative.category} {named}"
 
 
-def _telling(seen: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """Return the places of features that enough different lines have and lack, without repeats of an earlier one."""
-    keys = [fold(line) for line in lines]
+def find_telling(seen: np.ndarray, keys: Sequence[str]) -> np.ndarray:
+    """Return the places of features that enough different lines or pictures have and lack, without repeats of an earlier one.
+
+    Args:
+        seen: [N, F] 1 where ad i has feature f, 0 where it lacks it, NaN where nobody can tell. keys: [N] what tells the lines,
+            or the pictures, of the ads apart.
+    """
     kept: list[int] = []
     for place in range(seen.shape[1]):
-        having = {key for key, there in zip(keys, seen[:, place], strict=True) if there}
-        lacking = {key for key, there in zip(keys, seen[:, place], strict=True) if not there}
-        is_new = not any(np.array_equal(seen[:, place], seen[:, other]) for other in kept)
+        having = {key for key, there in zip(keys, seen[:, place], strict=True) if there == 1}
+        lacking = {key for key, there in zip(keys, seen[:, place], strict=True) if there == 0}
+        is_new = not any(np.array_equal(seen[:, place], seen[:, other], equal_nan=True) for other in kept)
         if min(len(having), len(lacking)) >= MIN_TEXTS and is_new:
             kept.append(place)
     return np.array(kept, np.int64)
 
 
-def _encode(table: AccountTable, features: np.ndarray, keys: Sequence[str], seed: int) -> Encoded:
-    """Return the account's columns, a column of each text, and the features of lines as one dense block."""
+def weigh_features(
+    table: AccountTable, features: np.ndarray, repeats: Mapping[str, Sequence[str]], *, seed: int, left_out: Sequence[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the posterior mean and standard deviation [F] of each feature's effect on log-odds, beside everything else.
+
+    Args:
+        features: [N, F] centred, 0 where unknown. repeats: block -> what is shared by ads that show the same line or picture,
+            "" for nothing. left_out: columns that the features themselves stand for.
+    """
     encoded = AccountEncoder.fit(table, seed=seed).encode(table)
-    blocks = {name: block for name, block in encoded.sparse.items() if name not in ("words", "characters")}
-    counts = Counter(keys)
-    place_of = {key: place for place, key in enumerate(sorted(counts))}
-    columns = np.array([place_of[key] for key in keys])
-    ones = np.ones(len(keys), np.float32)
-    texts = sparse.csr_matrix((ones, (np.arange(len(keys)), columns)), shape=(len(keys), len(place_of)))
+    for name in ("words", "characters", *left_out):
+        encoded = encoded.without(name)
+    columns = list_blocks(encoded, only="columns")
+    same = {name: _mark_repeats(keys) for name, keys in repeats.items()}
     dense = features.astype(np.float32)
-    mass = {name: encoded.mass[name] for name in blocks}
-    mass |= {TEXTS: np.ones(len(keys)), LINES: np.square(dense, dtype=np.float64).sum(axis=1)}
-    return Encoded({**blocks, TEXTS: texts}, {LINES: dense}, mass, encoded.condensed)
+    mass = {name: encoded.mass[name] for name in encoded.sparse}
+    mass |= {name: np.asarray(rows.sum(axis=1)).ravel() for name, rows in same.items()}
+    mass |= {LINES: np.square(dense, dtype=np.float64).sum(axis=1)}
+    whole = Encoded({**encoded.sparse, **same}, {LINES: dense}, mass, encoded.condensed)
+    model = fit_mixed_model(whole, table.clicks, table.impressions, [*columns, *same, LINES], seed=seed)
+    held, variance = model.support.dense[LINES].astype(np.float64), model.variances[LINES]
+    spread = variance * np.eye(dense.shape[1]) - variance**2 * held.T @ model.precision.astype(np.float64) @ held
+    return variance * held.T @ model.weights, np.sqrt(np.maximum(np.diag(spread), 1e-12))
+
+
+def _mark_repeats(keys: Sequence[str]) -> sparse.csr_matrix:
+    """Return [N, K] with a 1 in the column of each ad's key; ads without one have none."""
+    place_of = {key: place for place, key in enumerate(sorted(set(filter(None, keys))))}
+    rows = [row for row, key in enumerate(keys) if key]
+    columns = [place_of[keys[row]] for row in rows]
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(len(keys), max(len(place_of), 1)))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

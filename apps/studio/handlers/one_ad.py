@@ -175,6 +175,7 @@ class Handlers:
             ad = self.desk.find(owner).ad
             usual = usual_rate_percent / 100 if usual_rate_percent else None
             with self.seat.quick():
+                creative = self.studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
                 standing = self.choices.studio_of(owner).stand_one(creative, usual_rate=usual)
                 has_reason = any(reason.startswith("faces") for reason in standing.prediction.reasons)
                 num_faces = len(self.studio.find_faces(creative)) if has_reason else None
@@ -320,9 +321,7 @@ class Handlers:
         number = screen.choices.index(choice)
         return self._replace(owner, lambda outcome: outcome.choose(number, is_forced=True))
 
-    def use_words(
-        self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None
-    ) -> Screen:  # fmt: skip
+    def use_words(self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None) -> Screen:
         """Put words, and a picture, of the user's own on the edit, scored again; the result states what three models say.
 
         Raises:

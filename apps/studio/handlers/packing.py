@@ -101,7 +101,7 @@ def _write_public_trail(run: Path) -> Path:
 
 
 def unpack(package: Path, directory: Path) -> tuple[Path, str]:
-    """Take the three small files that identify a run out of a package, and its plan; return its folder and campaign.
+    """Take the small files that identify a run out of a package, its plan and who approved it; return its folder and campaign.
 
     Raises:
         AdCreativeError: not a package of ours.
@@ -111,7 +111,7 @@ def unpack(package: Path, directory: Path) -> tuple[Path, str]:
     try:
         with zipfile.ZipFile(package) as archive:
             names = set(archive.namelist())
-            for name in (*MEMBERS, *([PLAN] if f"{TECHNICAL}/{PLAN}" in names else [])):
+            for name in (*MEMBERS, *(one for one in (PLAN, AUDIT) if f"{TECHNICAL}/{one}" in names)):
                 with archive.open(f"{TECHNICAL}/{name}") as file:
                     content = file.read(MAX_MEMBER_BYTES + 1)
                 if len(content) > MAX_MEMBER_BYTES:

@@ -53,7 +53,7 @@ class Steps:
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
-            name = _campaign(campaign)
+            name = check_campaign(campaign)
             screen = self.handlers.find_screen(owner)
             usual = screen.wish.usual_rate if screen is not None else None
             rate = own_ctr_percent / 100 if own_ctr_percent else usual
@@ -110,7 +110,7 @@ class Steps:
             run, _ = self.handlers.find_run(owner)
             Approvals(handlers=self.handlers).check_packable(owner)
             check_approved(run)
-            name, warnings = _campaign(campaign), []
+            name, warnings = check_campaign(campaign), []
             if platform:
                 path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
                 done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
@@ -221,8 +221,13 @@ def say_faults(work: Callable[[], Answer]) -> Answer:
         return fragments.breakdown(error), {"error": "internal error"}
 
 
-def _campaign(name: str | None) -> str:
+def check_campaign(name: str | None) -> str:
+    """Return the name of a campaign.
+
+    Raises:
+        AdCreativeError: there is none.
+    """
     name = (name or "").strip()[:200]
     if not name:
-        raise AdCreativeError("Name the campaign first (step 4): results are joined back by it.")
+        raise AdCreativeError("Name the campaign first: results are joined back by it.")
     return name

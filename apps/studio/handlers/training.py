@@ -181,5 +181,7 @@ def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:
     figures = card_of.get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
     record |= {name: figures.get(name) for name in ("level", "coverage", "spearman")}
-    shown = step_fragments.trained(record) + insight_fragments.works(card_of.get("word_effects") or ())
+    shown = step_fragments.trained(record) + insight_fragments.works(
+        card_of.get("word_effects") or (), card_of.get("seen_effects") or (), card_of.get("num_pictures") or 0
+    )
     return TrainingScreen(shown=shown, card=card if card.is_file() else None, record=record)

@@ -173,14 +173,48 @@ def winners(tests: Sequence[Mapping[str, Any]]) -> str:
     return _render("winners", rows=rows) if rows else ""
 
 
-def works(effects: Sequence[Mapping[str, Any]]) -> str:
-    """Show what was worth more or fewer clicks in the words of an account's ads, with its evidence.
+_KINDS = {"look": "Looks", "face": "Faces", "format": "Formats"}
+MIN_PICTURES = 10  # different ones; below, nothing can be said of them
+
+
+def works(effects: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str, Any]] = (), num_pictures: int = 0) -> str:
+    """Show what was worth more or fewer clicks in an account's ads, with its evidence, and of what the account gives none.
 
     Args:
-        effects: of a model card: label, effect, low, high (log-odds), ads.
+        effects: of headlines, of a model card: label, effect, low, high (log-odds), ads. seen: the same of pictures, faces and
+            formats, with their kind. num_pictures: how many different pictures the results were joined with.
     """
-    if not effects:
-        return ""
+    parts = [_effects("What works here: words", "features of headlines", "lines with ", effects)] if effects else []
+    for kind, title in _KINDS.items():
+        rows = [one for one in seen if one["kind"] == kind]
+        if rows:
+            parts.append(_effects(f"What works here: {title.casefold()}", f"{title.casefold()} that were compared", "", rows))
+    missing = [title for kind, title in _KINDS.items() if not any(one["kind"] == kind for one in seen)]
+    return "".join(parts) + (_render("no_evidence", sentences=_say_missing(missing, bool(effects), num_pictures)))
+
+
+def _say_missing(missing: Sequence[str], has_words: bool, num_pictures: int) -> list[str]:
+    """Say of what these results give no evidence, and what would."""
+    sentences = [] if has_words else ["Words: too few different headlines ran to compare them."]
+    for title in missing:
+        if title == "Formats":
+            sentences.append(
+                "Formats: no evidence. Export with a column such as placement, platform or device; five ads of each are needed."
+            )
+        elif num_pictures == 0:
+            sentences.append(
+                f"{title}: no evidence, since no picture was joined with these results. Add the pictures and train again."
+            )
+        elif num_pictures < MIN_PICTURES:
+            sentences.append(
+                f"{title}: no evidence from {num_pictures} different pictures; at least {MIN_PICTURES} are needed."
+            )
+        else:
+            sentences.append(f"{title}: no evidence, since these pictures are too much alike in it.")
+    return sentences
+
+
+def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, Any]]) -> str:
     sure = [one for one in effects if one["low"] > 0 or one["high"] < 0]
     scale = max(max(abs(one["low"]), abs(one["high"])) for one in effects)
     bars = []
@@ -188,17 +222,17 @@ def works(effects: Sequence[Mapping[str, Any]]) -> str:
         left, right = (50 + 50 * one[name] / max(scale, 1e-9) for name in ("low", "high"))
         change, low, high = (words.signed_percent(math.expm1(one[name])) for name in ("effect", "low", "high"))
         bars.append({
-            "name": f"lines with {one['label']}", "left": round(left, 1), "width": round(right - left, 1),
+            "name": f"{prefix}{one['label']}", "left": round(left, 1), "width": round(right - left, 1),
             "label": f"{change} ({low} to {high}), {one['ads']:,} ads", "is_soft": one not in sure,
         })  # fmt: skip
     sentence = (
-        f"{len(sure)} of {len(effects)} features of headlines make a sure difference here: their whole 90 % range lies on one "
-        "side. This compares ads that ran; only a test shows that the words are the reason."
+        f"{len(sure)} of {len(effects)} {what} make a sure difference here: their whole 90 % range lies on one side. This "
+        "compares ads that ran; only a test shows that this is the reason."
         if sure
-        else f"None of {len(effects)} features of headlines makes a sure difference in these results yet."
+        else f"None of {len(effects)} {what} makes a sure difference in these results yet."
     )
     return _render(
-        "answer", title="What works here", sentence=sentence, bars=bars, line=50.0, line_name="no difference",
+        "answer", title=title, sentence=sentence, bars=bars, line=50.0, line_name="no difference",
         hidden=max(len(effects) - MAX_BARS, 0), warnings=[],
     )  # fmt: skip
 

@@ -157,6 +157,24 @@ def plan(content: Mapping[str, Any]) -> str:
     return _render("plan", test=test, settings=content["settings"], warnings=warnings)
 
 
+def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Show the plan of several approved versions, each against its original.
+
+    Args:
+        names: headline of each version, in the order of the plan's tests.
+    """
+    rows = [
+        {"headline": name, "days": test["days_peeking"], "impressions": test["impressions_per_arm_peeking"],
+         "arms": [arm["name"] for arm in test["arms"]]}
+        for name, test in zip(names, content["tests"], strict=True)
+    ]  # fmt: skip
+    longest = max((row["days"] or 0 for row in rows), default=0)
+    return _render(
+        "next_test", rows=rows, longest=longest, settings=content["settings"],
+        warnings=[plain(text) for text in content["warnings"]],
+    )  # fmt: skip
+
+
 def approval(event: Mapping[str, Any]) -> str:
     at = datetime.fromisoformat(event["at"])
     return _render(

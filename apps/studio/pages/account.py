@@ -7,10 +7,12 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.insights import Insights
+from ..handlers.next_test import NextTest
 from ..handlers.steps import Steps
 from ..handlers.training import Trainings
 from ..html import fragments
 from .insights import build_answer, build_question, wire_insights
+from .next_test import build_next_test
 from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
 from .training import build_training
 
@@ -76,4 +78,5 @@ def build_account(
         "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
         "picture_paths": pictures,
     }  # fmt: skip
+    build_next_test(NextTest(handlers=steps.handlers), visitor)
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)

@@ -22,14 +22,12 @@ from ..handlers.why import Why
 from ..html import fragments, placements
 from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
-from ..sessions.wishes import CHANGES, FACE_NAME, FACES_LEFT, FORM_FIELDS, Wish, build_creative
+from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish, build_creative
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to
+from .pictures import wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
-# what was read from a picture goes into fields that are empty still
-FILL_EMPTY = """(read, headline, text, description, cta) => [headline || read?.headline || '', text || read?.primary_text || '',
-  description || read?.description || '', cta || read?.cta || '']"""
 NUM_MOVES = 9 + NUM_LATER_TEXTS  # two buttons, what a result shows, the boxes of own words and of the later steps, their texts
 
 
@@ -62,30 +60,10 @@ class AdEvents:
     visitor: gr.BrowserState
     place: Place
 
-    def wire_bring(self, bring: Bring, wish: Fields) -> None:
+    def wire_bring(self, bring: Bring, wish: Fields, improve: gr.Button) -> None:
         """Bring, try the demo ad, score."""
-        asked_of = gr.State("")  # the picture whose faces were asked about
-        read = ("headline", "primary_text", "description", "cta")
-
-        def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, str]]:
-            return self.handlers.read_words(find_owner(visitor, request), form)
-
-        self.form["image_path"].change(  # type: ignore[attr-defined]
-            _show_faces(self.handlers),
-            [self.form["image_path"], asked_of, self.visitor],
-            [asked_of, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
-            **MOVES,
-        )
-        read_record, fields = gr.JSON(visible=False), [self.form[name] for name in read]
-        self.form["image_path"].upload(  # type: ignore[attr-defined]
-            lambda: [gr.update(interactive=False), fragments.note("Reading the picture …")], None,
-            [bring.score, bring.read_note], **MOVES,
-        ).then(
-            read_words, None, [bring.read_note, read_record], inputs_kwargs={**self.form, "visitor": self.visitor},
-            api_name="read_words", **{**MODEL_SEAT, "show_progress": "hidden"},
-        ).then(None, [read_record, *fields], fields, js=FILL_EMPTY, **MOVES).then(
-            lambda: gr.update(interactive=True), None, bring.score, **MOVES
-        )  # fmt: skip
+        wire_faces(self.handlers, self.form, bring, wish, self.visitor, [bring.score, improve])
+        wire_reading(self.handlers, self.form, bring, self.visitor)
 
         def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
             form = self.demo.bring(find_owner(visitor, request))
@@ -301,23 +279,6 @@ class AdEvents:
             screen.alternatives if screen else "", screen.cards if screen else "", gr.update(visible=has_result),
             gr.update(visible=is_edited), *texts, *nothing_yet(), record.get("shown") or "",
         ]  # fmt: skip
-
-
-def _show_faces(handlers: Handlers) -> Callable[..., list[Any]]:
-    def show_faces(request: gr.Request, image_path: str | None, asked_of: str, visitor: str | None) -> list[Any]:
-        """Show what a picture holds, and ask about its faces anew: an answer is for one picture.
-
-        The browser tells of one picture more than once; an answer that was given between stays.
-        """
-        if image_path and image_path == asked_of:
-            return [gr.skip()] * 5
-        shown, names, is_asked = handlers.inspect(image_path, find_owner(visitor, request))
-        answer = gr.update(value=None if is_asked else FACES_LEFT, visible=is_asked)
-        return [
-            image_path or "", shown, gr.update(choices=names, value=names, visible=len(names) > 1), answer, gr.update(value=""),
-        ]  # fmt: skip
-
-    return show_faces
 
 
 def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:

@@ -1,0 +1,171 @@
+"""What was worth a higher click rate in an account's pictures, faces and formats, as `word_effects` says it of headlines.
+
+    log-odds of ad i = mean + columns_i + text_i + picture_i + x_i . b + e_i,     b_f ~ N(0, v)
+
+x_i says what can be seen in the picture (brighter than most, a face, upright ...) and where the ad ran (each frequent value of
+a column of formats). Each text and each picture has an effect of its own, so that a picture shown in ten places is not ten
+findings. It is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.ctr.account.table import AccountTable
+from adcreative.ctr.account.word_effects import INTERVAL_Z, MIN_TEXTS, TEXTS, find_telling, weigh_features
+from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
+from adcreative.features.outcomes import fold
+
+PICTURES = "pictures"
+FORMAT_COLUMNS = ("placement", "platform", "format", "ad format", "ad type", "media type", "device", "size", "aspect ratio")
+MAX_VALUES = 8  # of one column
+SQUARE = 0.1  # |ln(width / height)| of a picture that counts as square
+_SMILE = FACE_ATTRIBUTES.index("smile")
+_LOOKS = {"brightness": "brighter pictures than most", "contrast": "more contrast than most",
+          "saturation": "stronger colours than most", "warmth": "warmer colours than most"}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenEffect:
+    """What ads with something in their picture, or of a format, were worth beside like ads without it.
+
+    kind: "look", "face" or "format". effect: change of log-odds; low, high: its 90 % interval. ads: how many had it.
+    """
+
+    kind: str
+    label: str
+    effect: float
+    low: float
+    high: float
+    ads: int
+
+    @property
+    def is_certain(self) -> bool:
+        """True where the interval does not hold 0."""
+        return self.low > 0 or self.high < 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Feature:
+    kind: str
+    label: str
+    seen: np.ndarray  # [N] 1, 0, or NaN where the ad has no picture
+
+
+def measure_seen_effects(
+    creatives: Sequence[Creative], features: Sequence[CreativeFeatures], table: AccountTable, *, seed: int
+) -> tuple[SeenEffect, ...]:
+    """Return the effects of looks, faces and formats, sure ones first, then by size.
+
+    Empty where no feature is had and lacked by MIN_TEXTS different pictures (of a format: lines or pictures).
+
+    Args:
+        creatives, features: with results, in the order of `table`. seed: draws the ads where there are more than the mixed
+            model holds.
+    """
+    pictures = [_picture_key(creative, one) for creative, one in zip(creatives, features, strict=True)]
+    lines = [fold(creative.headline or creative.text) for creative in creatives]
+    formats, columns = _formats(table)
+    found = [
+        *_telling([*_looks(features), *_faces(features)], pictures),
+        *_telling(formats, [picture or line for picture, line in zip(pictures, lines, strict=True)]),
+    ]
+    if not found:
+        return ()
+    seen = np.stack([one.seen for one in found], axis=1)
+    centred = np.nan_to_num(seen - np.nanmean(seen, axis=0))
+    left_out = [column for column in columns if any(one.label.startswith(f"{column}: ") for one in found)]
+    means, deviations = weigh_features(table, centred, {TEXTS: lines, PICTURES: pictures}, seed=seed, left_out=left_out)
+    effects = [
+        SeenEffect(
+            kind=one.kind, label=one.label, effect=float(mean), low=float(mean - INTERVAL_Z * deviation),
+            high=float(mean + INTERVAL_Z * deviation), ads=int(np.nansum(one.seen)),
+        )
+        for one, mean, deviation in zip(found, means, deviations, strict=True)
+    ]  # fmt: skip
+    return tuple(sorted(effects, key=lambda one: (not one.is_certain, -abs(one.effect))))
+
+
+def count_pictures(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> int:
+    """Return how many different pictures the ads have."""
+    return len({_picture_key(one, seen) for one, seen in zip(creatives, features, strict=True)} - {""})
+
+
+def _picture_key(creative: Creative, features: CreativeFeatures) -> str:
+    if features.look is None:
+        return ""
+    known = creative.file_name.encode() if features.image is None else features.image[:8].tobytes()
+    return f"{features.look.tobytes().hex()} {known.hex()}"
+
+
+def _telling(features: Sequence[_Feature], keys: Sequence[str]) -> list[_Feature]:
+    if not features:
+        return []
+    return [features[place] for place in find_telling(np.stack([one.seen for one in features], axis=1), keys)]
+
+
+def _looks(features: Sequence[CreativeFeatures]) -> list[_Feature]:
+    looks = np.stack([np.full(len(LOOK_STATS), np.nan) if one.look is None else one.look for one in features])
+    if np.isfinite(looks[:, 0]).sum() < 2 * MIN_TEXTS:
+        return []
+    aspect = looks[:, LOOK_STATS.index("aspect")]
+    return [
+        *(_Feature(kind="look", label=label, seen=_above_most(looks[:, LOOK_STATS.index(name)]))
+          for name, label in _LOOKS.items()),
+        _Feature(kind="format", label="an upright picture", seen=_where(aspect, lambda value: value < -SQUARE)),
+        _Feature(kind="format", label="a square picture", seen=_where(aspect, lambda value: np.abs(value) <= SQUARE)),
+        _Feature(kind="format", label="a wide picture", seen=_where(aspect, lambda value: value > SQUARE)),
+    ]  # fmt: skip
+
+
+def _faces(features: Sequence[CreativeFeatures]) -> list[_Feature]:
+    counts = np.array([np.nan if one.look is None else len(one.face_shares) for one in features])
+    largest = np.array([float(one.face_shares.max()) if len(one.face_shares) else np.nan for one in features])
+    smiles = np.array([_mean_smile(one) for one in features])
+    return [
+        _Feature(kind="face", label="a face", seen=_where(counts, lambda value: value >= 1)),
+        _Feature(kind="face", label="several faces", seen=_where(counts, lambda value: value >= 2)),
+        _Feature(kind="face", label="a larger face than most with one", seen=_above_most(largest)),
+        _Feature(kind="face", label="a broader smile than most faces", seen=_above_most(smiles)),
+    ]
+
+
+def _mean_smile(features: CreativeFeatures) -> float:
+    seen = features.face_attributes[np.isfinite(features.face_attributes).all(axis=1)]
+    return float(seen[:, _SMILE].mean()) if len(seen) else float("nan")
+
+
+def _formats(table: AccountTable) -> tuple[list[_Feature], list[str]]:
+    """Return a feature for each frequent value of a column of formats, and these columns."""
+    columns = [name for name in table.columns if name.replace("_", " ").casefold() in FORMAT_COLUMNS]
+    features = []
+    for name in columns:
+        counts = Counter(value for values in table.columns[name] for value in values)
+        features += [
+            _Feature(
+                kind="format", label=f"{name}: {value}",
+                seen=np.array([np.nan if not values else float(value in values) for values in table.columns[name]]),
+            )
+            for value, _ in counts.most_common(MAX_VALUES)
+        ]  # fmt: skip
+    return features, columns
+
+
+def _where(values: np.ndarray, is_so: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return np.where(np.isfinite(values), is_so(values), np.nan).astype(np.float64)
+
+
+def _above_most(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).any():
+        return np.full(len(values), np.nan)
+    return _where(values, lambda some: some > np.nanmedian(values))

@@ -1,0 +1,80 @@
+"""The models of a studio, loaded once by whoever needs them first, also when two threads come together. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from adcreative.features.cache import FeatureCache
+
+if TYPE_CHECKING:
+    from adcreative.verbs.loading import Judges, Tools
+
+
+class Loaded:
+    """Encoders and tools, and the three models of a folder.
+
+    (functools.cached_property has had no lock since Python 3.12.)
+
+    Args:
+        model_dir: a folder written by `train`; the shipped models when None. features_dir: where features are kept; the
+            user's cache when None.
+    """
+
+    def __init__(self, model_dir: Path | None = None, features_dir: Path | None = None) -> None:
+        self._model_dir, self._features_dir = model_dir, features_dir
+        self._lock = RLock()
+        self._tools: Tools | None = None
+        self._judges: Judges | None = None
+
+    @property
+    def tools(self) -> Tools:
+        """Return the encoders and tools that the process shares; others wait while one thread loads them."""
+        with self._lock:
+            if self._tools is None:
+                from adcreative.verbs.loading import load_tools
+
+                tools = load_tools()
+                if self._features_dir is not None:
+                    tools.extractor.cache = FeatureCache(self._features_dir)
+                self._tools = tools
+            return self._tools
+
+    @property
+    def judges(self) -> Judges:
+        """Return the three models.
+
+        Raises:
+            ArtifactError: one of them is damaged or missing.
+        """
+        with self._lock:
+            if self._judges is None:
+                from adcreative.verbs.loading import load_model
+
+                self._judges = load_model(self._model_dir)
+            return self._judges
+
+    def with_model(self, model_dir: Path) -> Loaded:
+        """Return the same with the models of another folder, loaded.
+
+        Raises:
+            ArtifactError: as `judges`.
+        """
+        other = Loaded(model_dir, self._features_dir)
+        _ = other.judges
+        return other
+
+    def keep_features_in(self, folder: Path) -> None:
+        """Keep features in a folder from now on, and look for them there."""
+        with self._lock:
+            self._features_dir = folder
+            if self._tools is not None:
+                self._tools.extractor.cache = FeatureCache(folder)
+
+    def forget_features(self) -> None:
+        """Remove the features that are kept."""
+        with self._lock:
+            tools = self._tools
+        if tools is not None and tools.extractor.cache is not None:
+            tools.extractor.cache.purge_entries()

@@ -1,0 +1,77 @@
+"""Models of a studio are loaded once, whoever comes first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from adcreative.verbs import loading
+from adcreative.verbs.loaded import Loaded
+from adcreative.verbs.studio import Studio
+
+
+class Counting:
+    """Stands for both loaders: each call takes a while and brings something of its own."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def __call__(self, *asked: Any) -> SimpleNamespace:
+        self.asked.append(asked)
+        time.sleep(0.1)
+        return SimpleNamespace(extractor=SimpleNamespace(cache=None))
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    counting = Counting()
+    monkeypatch.setattr(loading, "load_model", counting)
+    monkeypatch.setattr(loading, "load_tools", counting)
+    return counting
+
+
+def folder_of(loaded: Loaded) -> Path | None:
+    cache = loaded.tools.extractor.cache
+    return None if cache is None else cache.cache_dir
+
+
+@pytest.mark.parametrize("name", ["tools", "judges"])
+def test_two_threads_that_come_first_together_load_once_and_get_the_same(counting: Counting, name: str) -> None:
+    loaded, found, start = Loaded(), [], threading.Barrier(2)
+
+    def come() -> None:
+        start.wait()
+        found.append(getattr(loaded, name))
+
+    threads = [threading.Thread(target=come) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(counting.asked) == 1
+    assert found[0] is found[1]
+
+
+def test_studios_with_more_consents_share_what_is_loaded_later(counting: Counting, tmp_path: Path) -> None:
+    (tmp_path / "consents.toml").write_text(
+        '[[consent]]\nconsent_id = "c-1"\nperson = "Ada"\nexpires = 2999-01-01\nedits = ["smile"]\n'
+    )
+    studio = Studio()
+    other = studio.with_consents(tmp_path / "consents.toml")
+    assert other._loaded.judges is studio._loaded.judges
+    assert len(counting.asked) == 1
+
+
+def test_the_folder_for_features_is_taken_before_and_after_loading(counting: Counting, tmp_path: Path) -> None:
+    early, late = Loaded(), Loaded()
+    early.keep_features_in(tmp_path / "early")
+    assert folder_of(early) == tmp_path / "early"
+    assert folder_of(late) is None
+    late.keep_features_in(tmp_path / "late")
+    assert folder_of(late) == tmp_path / "late"
+    assert len(counting.asked) == 2
