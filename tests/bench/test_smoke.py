@@ -18,6 +18,7 @@ import skimage.data
 import torch
 from PIL import Image
 
+from adcreative.editor.settings import EditorConfig
 from tests.bench import __main__ as bench
 from tests.bench import (
     account,
@@ -25,6 +26,7 @@ from tests.bench import (
     archive,
     descriptions,
     lines,
+    loop_verbs,
     new_groups,
     openers,
     recovery,
@@ -140,3 +142,14 @@ def test_pairs_for_a_blind_look_are_drawn_and_guesses_compared(
     monkeypatch.setattr(sys, "argv", [*arguments, "--any"])
     visible_edits.main()
     assert json.loads(capsys.readouterr().out)["pairs"] == 1
+
+
+@pytest.mark.planted  # loads all models
+def test_the_loop_runs_through_the_verbs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--worlds", "1", "--days", "6", "--views", "400", "--ads", "4"]
+    monkeypatch.setattr(loop_verbs, "SMALL_SEARCH", EditorConfig(population_size=4, generations=1))
+    monkeypatch.setattr(sys, "argv", ["loop_verbs", *small])
+    loop_verbs.main()
+    printed = capsys.readouterr().out
+    assert "true clicks {'loop': " in printed
+    assert json.loads(printed[printed.index("\n{") :])["loop_true_clicks"] > 0

@@ -67,7 +67,7 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     workers = _start_workers(options.engine, config)
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = PipelineTrainer(model, workers, batch, config, options.out)
-    failures = {} if options.drill is None else draw_failures(config.num_steps, config.num_stages, options.failure_rate,
+    failures = {} if options.drill is None else draw_failures(config.num_steps, config.num_workers, options.failure_rate,
                                                               options.drill)  # fmt: skip
     before = trainer.evaluate(held_out)
     started = time.monotonic()
@@ -84,9 +84,9 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def leave_out(rows: Sequence[list[int]], length: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the texts to learn from and every twentieth, left out; none is where those make up less than two sequences."""
+    """Return the texts to learn from and every twentieth, left out; none is of fewer than forty, or where it is too short."""
     left_out = [row for number, row in enumerate(rows) if number % LEAVE_OUT_EVERY == 0]
-    if sum(map(len, left_out)) < 2 * length:
+    if len(rows) < 2 * LEAVE_OUT_EVERY or sum(map(len, left_out)) < 2 * length:
         return list(rows), []
     return [row for number, row in enumerate(rows) if number % LEAVE_OUT_EVERY], left_out
 
@@ -98,4 +98,4 @@ def _say(stage: str, done: int, total: int) -> None:
 
 def _start_workers(engine: str, config: PipelineConfig) -> Workers:
     build = stage_builder(_load_decoder, config)
-    return RayWorkers(build, config.num_stages) if engine == "ray" else LocalWorkers(build, config.num_stages)
+    return RayWorkers(build, config.num_workers) if engine == "ray" else LocalWorkers(build, config.num_workers)

@@ -12,7 +12,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from adcreative.errors import ConfigError, TrainingError
 
-__all__ = ["LR_FACTOR", "MODES", "WEIGHTINGS", "Recovery", "merge_layers", "plan_recovery", "stage_weight"]
+__all__ = ["LR_FACTOR", "MODES", "WEIGHTINGS", "Recovery", "merge_layers", "plan_ends", "plan_recovery", "stage_weight"]
 
 MODES = ("checkpoint", "neighbours", "neighbours+")
 WEIGHTINGS = ("squared", "clipped")
@@ -34,7 +34,7 @@ class Recovery:
     """What becomes of one lost stage: `how` with its sources, and why when it is not what was asked for."""
 
     stage: int
-    how: Literal["merge", "copy", "checkpoint"]
+    how: Literal["merge", "copy", "replica", "checkpoint"]
     sources: tuple[int, ...] = ()
     why: str = ""
 
@@ -87,6 +87,21 @@ def plan_recovery(lost: Collection[int], num_stages: int, mode: str, *, differs:
         else:
             found.append(Recovery(stage, "merge", (stage - 1, stage + 1)))
     return found
+
+
+def plan_ends(num_stages: int, mode: str, holders: Sequence[int]) -> Recovery:
+    """Return what becomes of lost ends (embedding, norm and head), which are numbered after the last stage.
+
+    Args:
+        holders: stages that are alive and keep a copy of their weights.
+    """
+    if mode != "neighbours+":
+        why = "" if mode == "checkpoint" else "embedding and head are copied to other stages with neighbours+ only"
+    elif not holders:
+        why = "the stages that kept a copy of embedding and head were lost with them"
+    else:
+        return Recovery(num_stages, "replica", (holders[0],))
+    return Recovery(num_stages, "checkpoint", why=why)
 
 
 def merge_layers(num_layers: int, sources: list[Layers], weights: list[float]) -> Layers:

@@ -1,7 +1,7 @@
 """Trains a language model over pipeline stages, and goes on when stages die: a step is done, or done again, never skipped.
 
-The embedding, the final norm and the head live in the trainer's own process, which is no stage; when that dies, the same
-command goes on from the last checkpoint.
+The embedding, the final norm and the head are a worker of their own (`ends`), numbered after the last stage. The trainer
+itself holds no weights; when its process dies, the same command goes on from the last checkpoint.
 
 With "neighbours+", odd micro-batches pass the first two and the last two stages in swapped order, so that each learns to stand
 in for its neighbour at the edge; evaluation and delivery use the true order.
@@ -14,30 +14,32 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from adcreative.artifacts import open_atomically
+from adcreative.copywriter.post_training.pipeline.ends import Ends, end_parameters
 from adcreative.copywriter.post_training.pipeline.recovery import (
     LR_FACTOR,
     MODES,
     WEIGHTINGS,
     Recovery,
     merge_layers,
+    plan_ends,
     plan_recovery,
     stage_weight,
 )
-from adcreative.copywriter.post_training.pipeline.stage import Stage, StageConfig
+from adcreative.copywriter.post_training.pipeline.stage import Stage, StageConfig, load_learnt_state
 from adcreative.copywriter.post_training.pipeline.workers import StageLostError, Workers
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
 
 __all__ = ["PipelineConfig", "PipelineTrainer", "cut_stages", "packed_batches", "stage_builder"]
 
+Built = TypeVar("Built", Stage, Ends)
 CHECKPOINT, LOG = "pipeline.pt", "recoveries.jsonl"
 
 
@@ -69,6 +71,11 @@ class PipelineConfig:
         """How each stage learns."""
         return StageConfig(learning_rate=self.learning_rate, max_norm=self.max_norm)
 
+    @property
+    def num_workers(self) -> int:
+        """Stages, and the ends."""
+        return self.num_stages + 1
+
 
 def cut_stages(num_layers: int, num_stages: int) -> list[range]:
     """Return the layers of each stage, as equal in number as can be, longer ones at the ends.
@@ -86,35 +93,42 @@ def cut_stages(num_layers: int, num_stages: int) -> list[range]:
     return [range(start, start + size) for start, size in zip(starts, sizes, strict=True)]
 
 
-def stage_builder(load_model: Callable[[], PreTrainedModel], config: PipelineConfig) -> Callable[[int, bool], Stage]:
-    """Return what builds a stage where it runs; a stage that is built again after a death starts without weights to trust."""
+def stage_builder(load_model: Callable[[], PreTrainedModel], config: PipelineConfig) -> Callable[[int, bool], Stage | Ends]:
+    """Return what builds a stage, or the ends, where it runs; built again after a death it has no weights to trust."""
     num_stages, stage_config = config.num_stages, config.stage
 
-    def build(number: int, has_state: bool) -> Stage:
-        decoder = load_model().model
+    def build(number: int, has_state: bool) -> Stage | Ends:
+        model = load_model()
+        if number == num_stages:
+            ends = Ends(model, stage_config, has_state=has_state)
+            return _without_weights(ends, end_parameters(model)) if not has_state else ends
+        decoder = model.model
         layers = nn.ModuleList([decoder.layers[i] for i in cut_stages(len(decoder.layers), num_stages)[number]])
-        if not has_state:
-            for parameter in layers.parameters():
-                parameter.data.zero_()
-        return Stage(layers, decoder.rotary_emb, stage_config, has_state=has_state)
+        stage = Stage(layers, decoder.rotary_emb, stage_config, has_state=has_state)
+        return _without_weights(stage, list(layers.parameters())) if not has_state else stage
 
     return build
+
+
+def _without_weights(worker: Built, parameters: Sequence[nn.Parameter]) -> Built:
+    for parameter in parameters:
+        if parameter.requires_grad:  # what is frozen beside an adapter comes with the model
+            parameter.data.zero_()
+    return worker
 
 
 class PipelineTrainer:
     """Drives the stages through the steps, and rebuilds those that die.
 
-    model: holds embedding, norm and head, and takes the layers' weights over in the end (`collect`); its own layers are idle
-    meanwhile. batch: step -> token ids [num_micro, B, T], the same whenever it is asked.
+    model: takes the weights over in the end (`collect`). batch: step -> token ids [num_micro, B, T], the same whenever it is
+    asked.
     """
 
     def __init__(
         self, model: PreTrainedModel, workers: Workers, batch: Callable[[int], Tensor], config: PipelineConfig, out: Path
     ) -> None:
         self._model, self._workers, self._batch, self._config, self._out = model, workers, batch, config, out
-        ends = [model.get_input_embeddings(), model.model.norm, model.get_output_embeddings()]
-        self._ends = list(dict.fromkeys(parameter for module in ends for parameter in module.parameters()))
-        self._optimizer = torch.optim.Adam(self._ends, lr=config.learning_rate, betas=(0.9, 0.999))
+        self._ends = config.num_stages  # number of that worker
         self.step, self.losses = 0, dict[int, float]()
         self.events: list[dict[str, Any]] = []
 
@@ -157,78 +171,93 @@ class PipelineTrainer:
         return order
 
     def _do_step(self) -> None:
-        losses = []
+        call, losses = self._workers.call, []
         for micro, tokens in enumerate(self._batch(self.step + 1)):
-            embedded = self._model.get_input_embeddings()(tokens)
-            hidden = embedded.detach()
+            hidden = call(self._ends, "embed", micro, tokens)
             for stage in self._order(micro):
-                hidden = self._workers.call(stage, "forward", micro, hidden)
-            hidden = hidden.requires_grad_()
-            loss = self._loss(hidden, tokens)
-            (loss / self._config.num_micro).backward()
-            grad = hidden.grad
+                hidden = call(stage, "forward", micro, hidden)
+            loss, grad = call(self._ends, "finish", micro, hidden, tokens, 1 / self._config.num_micro)
             for stage in reversed(self._order(micro)):
-                grad = self._workers.call(stage, "backward", micro, grad)
-            embedded.backward(grad)
-            losses.append(loss.item())
-        self._workers.call_all("apply", [(self.step + 1,)] * self._config.num_stages)
-        nn.utils.clip_grad_norm_(self._ends, self._config.max_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+                grad = call(stage, "backward", micro, grad)
+            call(self._ends, "backward", micro, grad)
+            losses.append(loss)
+        self._workers.call_all("apply", [(self.step + 1,)] * self._config.num_workers)
         self.step += 1
         self.losses[self.step] = sum(losses) / len(losses)
-
-    def _loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """Return the mean negative log-likelihood of every token but the first, given those before it."""
-        logits = self._model.get_output_embeddings()(self._model.model.norm(hidden))
-        return functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), tokens[:, 1:].flatten())
+        if self._config.recover == "neighbours+":
+            weights = call(self._ends, "weights")
+            for stage in (0, self._config.num_stages - 1):
+                call(stage, "keep_ends", weights)
 
     @torch.no_grad()
     def evaluate(self, tokens: Tensor) -> float:
         """Return the loss of token ids [B, T] with the stages in their true order."""
-        hidden = self._model.get_input_embeddings()(tokens)
+        hidden = self._workers.call(self._ends, "enter", tokens)
         for stage in range(self._config.num_stages):
             hidden = self._workers.call(stage, "evaluate", hidden)
-        return self._loss(hidden, tokens).item()
+        return float(self._workers.call(self._ends, "evaluate", hidden, tokens))
 
     def collect(self) -> PreTrainedModel:
         """Return the model with the weights that the stages have now."""
         decoder = self._model.model
         for stage, layers in enumerate(cut_stages(len(decoder.layers), self._config.num_stages)):
             for number, state in zip(layers, self._workers.call(stage, "layers"), strict=True):
-                decoder.layers[number].load_state_dict(state)
+                load_learnt_state(decoder.layers[number], state)
+        with torch.no_grad():
+            weights = self._workers.call(self._ends, "weights")
+            for parameter, value in zip(end_parameters(self._model), weights, strict=True):
+                parameter.copy_(value)
         return self._model
 
     def _recover(self) -> None:
         """Give every stage that lost its weights new ones, and write down how; the step is then done again."""
         started = time.monotonic()
-        self._optimizer.zero_grad(set_to_none=True)
         while True:
             try:
                 lost = self._find_lost()
                 done_at = self.step
-                plans = plan_recovery(lost, self._config.num_stages, self._config.recover)
+                plans = self._plan(lost)
                 if any(plan.how == "checkpoint" for plan in plans):
                     self._load_checkpoint()
                 else:
                     for plan in plans:
                         self._rebuild(plan)
-                self._workers.call_all("reset", [()] * self._config.num_stages)
+                self._workers.call_all("reset", [()] * self._config.num_workers)
                 break
             except StageLostError:
                 continue
         for plan in plans:
             self._note(plan, done_at - self.step, time.monotonic() - started)
 
+    def _plan(self, lost: list[int]) -> list[Recovery]:
+        """Return what becomes of each lost worker."""
+        num_stages, mode = self._config.num_stages, self._config.recover
+        plans = plan_recovery([one for one in lost if one != self._ends], num_stages, mode, differs=self._differing())
+        if self._ends in lost:
+            edges = [stage for stage in (0, num_stages - 1) if stage not in lost]
+            plans.append(plan_ends(num_stages, mode, [one for one in edges if self._workers.call(one, "kept_ends")]))
+        return plans
+
     def _find_lost(self) -> list[int]:
         lost = []
-        for stage in range(self._config.num_stages):
+        for stage in range(self._config.num_workers):
             self._workers.revive(stage)
             if not self._workers.call(stage, "has_state"):
                 lost.append(stage)
         return lost
 
+    def _differing(self) -> str:
+        """Return why the weights of different stages may not be averaged, "" when they may.
+
+        The mean of two adapters' factors A and B is not that of their products BA, unless both began alike.
+        """
+        starts = {one for stage in range(self._config.num_stages) for one in self._workers.call(stage, "adapter_starts")}
+        return "" if len(starts) == 1 else "their adapters had different starts, so their factors cannot be averaged"
+
     def _rebuild(self, plan: Recovery) -> None:
+        if plan.how == "replica":
+            self._workers.call(self._ends, "load", self._workers.call(plan.sources[0], "kept_ends"), self.step, LR_FACTOR)
+            return
         sources = [self._workers.call(source, "layers") for source in plan.sources]
         norms = [self._workers.call(source, "grad_norm") for source in plan.sources]
         weights = [stage_weight(norm, self._config.max_norm, self._config.weighting) for norm in norms]
@@ -248,8 +277,7 @@ class PipelineTrainer:
 
     def _save_checkpoint(self) -> None:
         state = {
-            "stages": self._workers.call_all("checkpoint", [()] * self._config.num_stages), "step": self.step,
-            "ends": [parameter.detach() for parameter in self._ends], "optimizer": self._optimizer.state_dict(),
+            "workers": self._workers.call_all("checkpoint", [()] * self._config.num_workers), "step": self.step,
             "losses": self.losses,
         }  # fmt: skip
         with open_atomically(self._out / CHECKPOINT) as file:
@@ -258,15 +286,10 @@ class PipelineTrainer:
     def _load_checkpoint(self) -> None:
         path = self._out / CHECKPOINT
         state = torch.load(path, weights_only=True)
-        if len(state["stages"]) != self._config.num_stages:
-            raise TrainingError(
-                f"{path} holds {len(state['stages'])} stages, got {self._config.num_stages}; give a new --out or that number"
-            )
-        self._workers.call_all("restore", [(one,) for one in state["stages"]])
-        with torch.no_grad():
-            for parameter, value in zip(self._ends, state["ends"], strict=True):
-                parameter.copy_(value)
-        self._optimizer.load_state_dict(state["optimizer"])
+        found = len(state.get("workers", ())) - 1
+        if found != self._config.num_stages:
+            raise TrainingError(f"{path} holds {found} stages, got {self._config.num_stages}; give a new --out or that number")
+        self._workers.call_all("restore", [(one,) for one in state["workers"]])
         self.step, self.losses = state["step"], state["losses"]
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from adcreative.copywriter.post_training.pipeline.ends import Ends
 from adcreative.copywriter.post_training.pipeline.stage import Stage
 from adcreative.errors import AdCreativeError, EngineError, TrainingError
 
 __all__ = ["LocalWorkers", "RayWorkers", "StageLostError", "Workers"]
 
-Build = Callable[[int, bool], Stage]  # number of the stage; whether its weights are those to begin with
+Build = Callable[[int, bool], Stage | Ends]  # number of the stage; whether its weights are those to begin with
 
 
 class StageLostError(AdCreativeError, RuntimeError):
@@ -43,9 +44,9 @@ class Workers(Protocol):
 class LocalWorkers:
     """All stages in this process."""
 
-    def __init__(self, build: Build, num_stages: int) -> None:
+    def __init__(self, build: Build, num_workers: int) -> None:
         self._build = build
-        self._stages: list[Stage | None] = [build(number, True) for number in range(num_stages)]
+        self._stages: list[Stage | Ends | None] = [build(number, True) for number in range(num_workers)]
 
     def call(self, stage: int, name: str, *arguments: Any) -> Any:
         found = self._stages[stage]
@@ -67,7 +68,7 @@ class LocalWorkers:
 class RayWorkers:
     """Each stage as a Ray actor, which Ray starts again, on another node if need be, when its process dies."""
 
-    def __init__(self, build: Build, num_stages: int, *, restarts: int = -1, timeout_s: float = 300.0) -> None:
+    def __init__(self, build: Build, num_workers: int, *, restarts: int = -1, timeout_s: float = 300.0) -> None:
         try:
             import ray
         except ImportError as error:
@@ -82,7 +83,7 @@ class RayWorkers:
                 return getattr(self._stage, name)(*arguments)
 
         remote: Any = ray.remote(max_restarts=restarts, max_task_retries=0, num_cpus=0, scheduling_strategy="SPREAD")(Actor)
-        self._actors: list[Any] = [remote.remote(number) for number in range(num_stages)]
+        self._actors: list[Any] = [remote.remote(number) for number in range(num_workers)]
 
     def call(self, stage: int, name: str, *arguments: Any) -> Any:
         return self._wait(stage, self._actors[stage].call.remote(name, arguments))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,32 @@ def markov_rows(seed: int = 0, length: int = 20_000) -> list[list[int]]:
     return [row]
 
 
-def build_trainer(out: Path, *, batch: int = 4, **changes: Any) -> tuple[PipelineTrainer, LocalWorkers]:
+def load_adapted(*, alike: bool) -> LlamaForCausalLM:
+    """Return the decoder with adapters of rank 2, everything else frozen; alike: those of all layers begin the same."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    model = load_small()
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"]), model)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    begins = list(model.model.layers[0].named_parameters())
+    for layer in model.model.layers:
+        for (name, parameter), (_, first) in zip(layer.named_parameters(), begins, strict=True):
+            if "lora_" in name:
+                parameter.requires_grad_(True)
+                if alike:
+                    parameter.data.copy_(first.data)
+    return model
+
+
+def build_trainer(
+    out: Path, *, batch: int = 4, load: Callable[[], LlamaForCausalLM] = load_small, **changes: Any
+) -> tuple[PipelineTrainer, LocalWorkers]:
     """Return a trainer of the decoder over stages in this process, and the stages. batch: sequences of a micro-batch."""
     config = PipelineConfig(**{"num_stages": 6, "num_steps": 6, "num_micro": 2, "every": 4, "learning_rate": 3e-3} | changes)
-    workers = LocalWorkers(stage_builder(partial(load_small, 0), config), config.num_stages)
+    workers = LocalWorkers(stage_builder(load, config), config.num_workers)
     out.mkdir(parents=True, exist_ok=True)
     draw = packed_batches(markov_rows(), config.num_micro, batch, 24, 0)
-    return PipelineTrainer(load_small(), workers, draw, config, out), workers
+    return PipelineTrainer(load(), workers, draw, config, out), workers

@@ -47,6 +47,16 @@ def test_texts_become_a_model_that_the_copywriter_loads(
         pass
 
 
+def test_every_twentieth_text_is_left_out_when_there_are_enough() -> None:
+    rows = [[number] * 9 for number in range(60)]
+    learnt, left_out = command.leave_out(rows, 8)
+    assert [row[0] for row in left_out] == [0, 20, 40]
+    assert len(learnt) == 57
+    assert not {row[0] for row in learnt} & {0, 20, 40}
+    assert command.leave_out(rows, 14) == (rows, [])  # 27 tokens are less than two sequences
+    assert command.leave_out(rows[:39], 2) == (rows[:39], [])
+
+
 def test_the_commands_of_the_page_run(
     tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,7 +53,7 @@ def train(
     workers_of: type[LocalWorkers] | type[RayWorkers], out: Path, recover: str, failures: dict[int, int]
 ) -> PipelineTrainer:
     config = PipelineConfig(num_stages=6, num_steps=NUM_STEPS, num_micro=2, recover=recover, every=10, learning_rate=5e-3)
-    workers = workers_of(stage_builder(partial(load_small, 0), config), config.num_stages)
+    workers = workers_of(stage_builder(partial(load_small, 0), config), config.num_workers)
     out.mkdir()
     trainer = PipelineTrainer(load_small(), workers, packed_batches(markov_rows(), 2, 16, 24, 0), config, out)
     trainer.train(before_step=kill_by_schedule(workers, failures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from adcreative.copywriter.post_training.pipeline.drill import draw_failures, ki
 from adcreative.copywriter.post_training.pipeline.recovery import LR_FACTOR
 from adcreative.copywriter.post_training.pipeline.trainer import PipelineConfig, cut_stages, packed_batches
 from adcreative.errors import ConfigError, TrainingError
-from tests.copywriter.post_training.pipeline.small import build_trainer, load_small, markov_rows
+from tests.copywriter.post_training.pipeline.small import build_trainer, load_adapted, load_small, markov_rows
 
 
 def weights(model: Any) -> torch.Tensor:
@@ -56,6 +57,8 @@ def test_the_swap_is_for_odd_micro_batches_and_never_for_evaluation(tmp_path: Pa
         ("neighbours", 0, "checkpoint", 1),
         ("neighbours+", 5, "copy", 0),
         ("checkpoint", 3, "checkpoint", 1),
+        ("neighbours+", 6, "replica", 0),  # embedding, norm and head, which stand after the last of six stages
+        ("neighbours", 6, "checkpoint", 1),
     ],
 )
 def test_a_lost_stage_is_rebuilt_and_no_step_is_skipped(
@@ -91,6 +94,30 @@ def test_a_rebuilt_stage_has_a_fresh_optimiser_and_the_mean_of_its_neighbours(tm
     assert state["state"] == {}
     assert state["param_groups"][0]["lr"] == pytest.approx(LR_FACTOR * 3e-3)
     assert workers.call(1, "checkpoint")["optimizer"]["state"] != {}
+
+
+def test_lost_ends_begin_with_the_weights_that_an_edge_stage_kept(tmp_path: Path) -> None:
+    trainer, workers = build_trainer(tmp_path, recover="neighbours+", num_steps=3)
+    trainer.train()
+    before = workers.call(6, "weights")
+    workers.kill(6)
+    trainer._recover()
+    assert all(torch.equal(one, other) for one, other in zip(before, workers.call(6, "weights"), strict=True))
+    assert not torch.equal(before[0], load_small().get_input_embeddings().weight)
+    state = workers.call(6, "checkpoint")["optimizer"]
+    assert state["state"] == {}
+    assert state["param_groups"][0]["lr"] == pytest.approx(LR_FACTOR * 3e-3)
+
+
+def test_ends_that_are_lost_with_both_copies_come_from_the_checkpoint(tmp_path: Path) -> None:
+    trainer, workers = build_trainer(tmp_path, recover="neighbours+", num_steps=3)
+    trainer.train()
+    for number in (0, 5, 6):
+        workers.kill(number)
+    trainer._recover()
+    assert [event["how"] for event in trainer.events if event["stage"] == 6] == ["checkpoint"]
+    assert "kept a copy of embedding and head were lost with them" in trainer.events[-1]["why"]
+    assert not torch.equal(workers.call(6, "weights")[0], torch.zeros(1))
 
 
 def test_a_checkpoint_gives_the_undisturbed_weights(tmp_path: Path) -> None:
@@ -131,6 +158,21 @@ def test_a_death_between_the_stages_updates_is_no_double_step(tmp_path: Path) ->
     assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
     assert [event["stage"] for event in trainer.events] == [3]
     assert workers.call(0, "checkpoint")["step"] == 6
+
+
+@pytest.mark.parametrize(("alike", "how"), [(False, "checkpoint"), (True, "merge")])
+def test_adapters_are_averaged_only_when_they_began_alike(tmp_path: Path, alike: bool, how: str) -> None:
+    """The mean of two adapters' factors is not that of their products; the log says why the checkpoint was taken."""
+    load = partial(load_adapted, alike=alike)
+    trainer, workers = build_trainer(tmp_path, load=load, recover="neighbours")
+    trainer.train(before_step=kill_by_schedule(workers, {6: 2}))
+    assert [event["how"] for event in trainer.events] == [how]
+    logged = json.loads((tmp_path / "recoveries.jsonl").read_text())
+    assert ("their adapters had different starts" in logged["why"]) is not alike
+    assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
+    before, after = load().state_dict(), trainer.collect().state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in before if "lora_" in name}  # what is frozen came back with the model
 
 
 def test_failures_are_drawn_by_seed() -> None:

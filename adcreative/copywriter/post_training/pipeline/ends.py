@@ -1,0 +1,115 @@
+"""What stands before the first and after the last pipeline stage: embedding, final norm and head, with their own optimiser.
+
+They are a worker like a stage, numbered after the last one, so that their process may die, too. With "neighbours+" the stages
+at both edges keep a copy of their weights after every step; a lost one starts from such a copy, as CheckFree+ has it.
+
+Shapes: B sequences, T tokens, D hidden width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from adcreative.copywriter.post_training.pipeline.stage import StageConfig
+
+__all__ = ["Ends", "end_parameters"]
+
+
+def end_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
+    """Return the weights of embedding, norm and head, each once, tied ones too."""
+    modules = (model.get_input_embeddings(), model.model.norm, model.get_output_embeddings())
+    return list(dict.fromkeys(parameter for module in modules for parameter in module.parameters()))
+
+
+class Ends:
+    """Embedding, final norm and head. A step is: `embed`, `finish`, `backward` of every micro-batch, then `apply`."""
+
+    def __init__(self, model: PreTrainedModel, config: StageConfig, *, has_state: bool) -> None:
+        self._embedding, self._norm = model.get_input_embeddings(), model.model.norm
+        self._head, self._config = model.get_output_embeddings(), config
+        self._parameters = end_parameters(model)
+        self._optimizer = self._fresh_optimizer(config.learning_rate)
+        self._kept: dict[int, Tensor] = {}
+        self._has_state, self._step = has_state, 0
+
+    def _fresh_optimizer(self, learning_rate: float) -> torch.optim.Adam:
+        return torch.optim.Adam(self._parameters, lr=learning_rate, betas=(0.9, 0.999))
+
+    def has_state(self) -> bool:
+        """Tell whether there are weights to go on from."""
+        return self._has_state
+
+    def embed(self, micro: int, tokens: Tensor) -> Tensor:
+        """Return [B, T, D] of token ids [B, T], keeping what the backward pass of `micro` needs."""
+        self._kept[micro] = self._embedding(tokens)
+        return self._kept[micro].detach()
+
+    def finish(self, micro: int, hidden: Tensor, tokens: Tensor, share: float) -> tuple[float, Tensor]:
+        """Return the loss of a micro-batch and its gradient [B, T, D] in `hidden`; share: of the step, times the gradient."""
+        entered = hidden.detach().requires_grad_()
+        loss = self._loss(entered, tokens)
+        (loss * share).backward()
+        assert entered.grad is not None
+        return loss.item(), entered.grad
+
+    def backward(self, micro: int, grad: Tensor) -> None:
+        """Add up the embedding's gradients."""
+        embedded = self._kept.pop(micro)
+        if embedded.requires_grad:  # not beside adapters
+            embedded.backward(grad)
+
+    def _loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return the mean negative log-likelihood of every token but the first, given those before it."""
+        logits = self._head(self._norm(hidden))
+        return functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), tokens[:, 1:].flatten())
+
+    @torch.no_grad()
+    def enter(self, tokens: Tensor) -> Tensor:
+        """Return [B, T, D] of token ids [B, T], keeping nothing."""
+        hidden: Tensor = self._embedding(tokens)
+        return hidden
+
+    @torch.no_grad()
+    def evaluate(self, hidden: Tensor, tokens: Tensor) -> float:
+        """Return the loss of what left the last stage."""
+        return self._loss(hidden, tokens).item()
+
+    def reset(self) -> None:
+        """Forget the gradients of a step that did not end."""
+        self._kept.clear()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def apply(self, step: int) -> None:
+        """Clip the gradients and change the weights; once for each `step`."""
+        if step != self._step:
+            nn.utils.clip_grad_norm_(self._parameters, self._config.max_norm)
+            self._optimizer.step()
+            self._step = step
+        self.reset()
+
+    def weights(self) -> list[Tensor]:
+        """Return the weights, in the order of `end_parameters`."""
+        return [parameter.detach().clone() for parameter in self._parameters]
+
+    def load(self, weights: list[Tensor], step: int, lr_factor: float) -> None:
+        """Take weights over, with an optimiser that has seen nothing and a learning rate of lr_factor times the usual."""
+        with torch.no_grad():
+            for parameter, value in zip(self._parameters, weights, strict=True):
+                parameter.copy_(value)
+        self._optimizer = self._fresh_optimizer(lr_factor * self._config.learning_rate)
+        self._kept.clear()
+        self._has_state, self._step = True, step
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return everything that is needed to go on."""
+        return {"weights": self.weights(), "optimizer": self._optimizer.state_dict(), "step": self._step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `checkpoint` returned."""
+        self.load(state["weights"], state["step"], 1.0)
+        self._optimizer.load_state_dict(state["optimizer"])
