@@ -97,7 +97,7 @@ def keeps_promise(text: str, facts: Facts) -> bool:
     if not facts.is_english:
         words = [word.casefold() for word in WORD.findall(text) if word.casefold() not in facts.brand.casefold()]
         return _shares_word(text, words, old)
-    promised = _content_stems(old) - {stem(word) for word in WORD.findall(facts.brand)}
+    promised = _content_stems(old) - {stem(word) for word in WORD.findall(facts.brand)} - _time_stems()
     return not promised or bool(promised & _content_stems(text))
 
 
@@ -200,6 +200,26 @@ def _trade_stems() -> frozenset[str]:
 def _content_stems(text: str) -> set[str]:
     words = [word for word in WORD.findall(text) if word.casefold() not in word_set("language", "function_words")]
     return {stem(word) for word in words} - _general_stems()
+
+
+@cache
+def _time_stems() -> frozenset[str]:
+    """Return the stems of spans of time: "a month" of a price keeps nothing of "in nine months"."""
+    return frozenset(
+        stem(word)
+        for word in (
+            "minute",
+            "hour",
+            "day",
+            "week",
+            "month",
+            "year",
+            *("minutes", "hours", "days"),
+            "weeks",
+            "months",
+            "years",
+        )
+    )
 
 
 @cache

@@ -167,3 +167,14 @@ def test_the_proof_may_come_first_in_a_description() -> None:
         "Rated 4.8 by 2,300 tea drinkers. Packed by hand in Assam."
         in build_copywriter("template").write(brief, 0, 6, seed=0).lines
     )
+
+
+def test_a_price_by_the_month_is_not_the_headlines_nine_months_and_sharing_takes_no_article() -> None:
+    teeth = Brief(
+        "Bluewater", "dental practice", "", "Straight teeth in nine months", "Clear aligners. Pay from £49 a month, no deposit."
+    )
+    assert not [line for line in build_copywriter("template").write(teeth, 6, 0, seed=0).headlines if "teeth" not in line]
+    cars = Brief("Ferryman", "car sharing", "", "A car when you need one", "Parked on 300 streets. Pay by the minute.")
+    assert not [
+        line for line in build_copywriter("template").write(cars, 6, 3, seed=0).lines if "a car sharing" in line.lower()
+    ]
