@@ -43,6 +43,7 @@ class FakeAlternative:
     change_high: float = 0.27
     identity: float | None = 0.97
     realism: float | None = 0.93
+    edit_strength: float | None = 0.4
     edits: tuple[Edit, ...] = ()
 
 

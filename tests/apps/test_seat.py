@@ -65,3 +65,14 @@ def test_a_short_question_waits_for_another_one_however_short_its_patience() -> 
     threading.Timer(0.4, ends.set).start()
     with seat.quick(timeout_s=0.01) as has_seat:
         assert has_seat, "a question about faces is answered after the words were read"
+
+
+def test_short_questions_do_not_count_as_people_before_a_search() -> None:
+    seat = ModelSeat()
+    with seat.quick():
+        assert seat.num_searches == 0
+        ticket = seat.join()
+        assert seat.num_searches == 1
+    with seat.hold(ticket):
+        assert seat.num_searches == 1
+    assert seat.num_searches == 0

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.bench.after_launch import after_launch_figures
-from tests.bench.app import app_figures, page_figures
+from tests.bench.app import app_figures, page_figures, score_figures
 from tests.bench.compression import compression_figures
 from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
@@ -95,6 +95,7 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "sizes": (sizes_figures, {"num": 1, "num_photographs": 1}),
     "app-page": (page_figures, {"is_tiny": True}),
     "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
+    "app-scores": (score_figures, {"num_people": 3, "is_tiny": True}),
 }
 
 

@@ -54,15 +54,17 @@ class Visit:
 
 
 @contextmanager
-def serve(round_s: float) -> Iterator[tuple[str, int]]:
-    """Serve the app in a process of its own; yield its address and the id of the process."""
+def serve(round_s: float, *, is_real: bool = False) -> Iterator[tuple[str, int]]:
+    """Serve the app in a process of its own; yield its address and the id of the process.
+
+    is_real: over the shipped models, loaded when the first question is answered.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code = (
-        "import sys; from apps.studio.launch import launch; from tests.apps.fakes import FakeStudio; "
-        "launch(FakeStudio(round_s=float(sys.argv[1])), port=int(sys.argv[2]))"
-    )
+    studio = "adcreative.pipeline import Studio" if is_real else "tests.apps.fakes import FakeStudio as Studio"
+    given = "" if is_real else "round_s=float(sys.argv[1])"
+    code = f"import sys; from apps.studio.launch import launch; from {studio}; launch(Studio({given}), port=int(sys.argv[2]))"
     server = subprocess.Popen([sys.executable, "-c", code, str(round_s), str(port)], stdout=subprocess.DEVNULL)
     try:
         wait_for(port)
@@ -171,6 +173,47 @@ def app_figures(num_people: int = NUM_PEOPLE, num_waves: int = NUM_WAVES, round_
     }  # fmt: skip
 
 
+def score_figures(num_people: int = NUM_PEOPLE, *, is_tiny: bool = False) -> dict[str, Any]:
+    """Return waiting times and memory of people who ask for a score of an ad of their own at once, with the shipped models.
+
+    Args:
+        is_tiny: over a studio without models.
+    """
+    with serve(0.0, is_real=not is_tiny) as (url, pid), tempfile.TemporaryDirectory() as folder:
+        pictures = draw_pictures(Path(folder), num_people + 1)
+        clients = meet(url, num_people)
+        _ask_score(clients[0], pictures[-1], num_people)  # the models are loaded with this one
+        memory = [resident_mib(pid)]
+        begun_s, waited = time.monotonic(), [0.0] * num_people
+        answers: list[dict[str, Any]] = [{}] * num_people
+
+        def ask(number: int) -> None:
+            answers[number] = _ask_score(clients[number], pictures[number], number)
+            waited[number] = time.monotonic() - begun_s
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(num_people)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        memory.append(resident_mib(pid))
+    waited.sort()
+    return {
+        "scores_people": num_people, "scores_answered": sum("ctr" in answer for answer in answers),
+        "scores_different": len({answer.get("ctr") for answer in answers}), "scores_first_s": round(waited[0], 2),
+        "scores_median_s": round(statistics.median(waited), 2), "scores_last_s": round(waited[-1], 2),
+        "scores_memory_mib": [round(mib) for mib in memory],
+    }  # fmt: skip
+
+
+def _ask_score(client: Any, picture: Path, number: int) -> dict[str, Any]:
+    from gradio_client import handle_file
+
+    asked = {"image_path": handle_file(picture), "headline": f"Headline of person {number}", "visitor": f"{number:032x}"}
+    record: dict[str, Any] = client.predict(**asked, api_name="/score")[-1]
+    return record
+
+
 def page_figures(picture: Path | None = None, *, is_tiny: bool = False) -> dict[str, float]:
     """Return seconds, as a browser sees them: start of the app, first paint, first and second score, heat map, search.
 
@@ -233,6 +276,7 @@ def main() -> None:
     parser.add_argument("--round-s", type=float, default=ROUND_S, help="seconds of one round of a search")
     parser.add_argument("--page", action="store_true", help="times of the page in Chromium instead, with the shipped models")
     parser.add_argument("--picture", type=Path, help="picture of the ad that the page is timed with")
+    parser.add_argument("--scores", action="store_true", help="a score each at once instead, with the shipped models")
     parser.add_argument("--tiny", action="store_true", help="without models, three people, one wave")
     arguments = parser.parse_args()
     if arguments.page:
@@ -240,6 +284,9 @@ def main() -> None:
         return
     if arguments.tiny:
         arguments.people, arguments.waves = 3, 1
+    if arguments.scores:
+        print(json.dumps(score_figures(arguments.people, is_tiny=arguments.tiny), indent=1))
+        return
     print(json.dumps(app_figures(arguments.people, arguments.waves, arguments.round_s), indent=1))
 
 

@@ -26,5 +26,5 @@ class Effort:
         except AdCreativeError:  # an empty form
             return ""
         seconds, is_measured = self.handlers.estimates.guess(kind, num_versions)
-        num_ahead = self.handlers.seat.num_waiting
+        num_ahead = self.handlers.seat.num_searches
         return fragments.estimate(seconds, num_versions, is_measured=is_measured, num_ahead=num_ahead)

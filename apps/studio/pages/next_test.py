@@ -8,7 +8,7 @@ import gradio as gr
 
 from ..handlers.next_test import NextTest
 from ..html import fragments
-from .parts import QUICK, find_owner, fragment, take_only_uploads
+from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
 
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
@@ -37,6 +37,6 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
         )
         return said, gr.update(value=str(path) if path else None, visible=path is not None), plan
 
-    asked = {"package_paths": packages, "campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate,
+    asked: Fields = {"package_paths": packages, "campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate,
              "visitor": visitor}  # fmt: skip
     button.click(plan_next, None, [shown, table, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)

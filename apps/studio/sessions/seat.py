@@ -63,10 +63,11 @@ class ModelSeat:
             return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))
 
     @property
-    def num_waiting(self) -> int:
-        """How many have the seat or wait for it."""
+    def num_searches(self) -> int:
+        """How many searches have the seat or wait for it; a short question is over before one feels it."""
         with self._changed:
-            return len(self._line) + (self._sitting is not None)
+            sitting = () if self._sitting is None else (self._sitting,)
+            return sum(ticket.is_long for ticket in (*self._line, *sitting))
 
     @contextmanager
     def hold(
