@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from adcreative.features.cache import FeatureCache
+import numpy as np
+
+from adcreative.features.cache import FeatureCache, hash_picture
 
 if TYPE_CHECKING:
     from adcreative.verbs.loading import Judges, Tools
+
+
+MAX_PICTURES = 64  # whose faces are remembered
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFace:
+    """One face of a picture: its box in pixels, and why it cannot be edited ("" when it can)."""
+
+    box_xyxy_px: tuple[float, float, float, float]
+    refusal: str = ""
 
 
 class Loaded:
@@ -27,6 +42,22 @@ class Loaded:
         self._lock = RLock()
         self._tools: Tools | None = None
         self._judges: Judges | None = None
+        self._faces: OrderedDict[str, tuple[FoundFace, ...]] = OrderedDict()
+
+    def find_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
+        """Return the faces of a picture [H, W, 3] uint8, largest first; those of the latest MAX_PICTURES are remembered."""
+        key = hash_picture(image_u8)
+        with self._lock:
+            known = self._faces.get(key)
+        if known is not None:
+            return known
+        found = self.tools.analyzer.analyze(image_u8)
+        faces = tuple(FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found)
+        with self._lock:
+            self._faces[key] = faces
+            if len(self._faces) > MAX_PICTURES:
+                self._faces.popitem(last=False)
+        return faces
 
     @property
     def tools(self) -> Tools:
@@ -73,8 +104,9 @@ class Loaded:
                 self._tools.extractor.cache = FeatureCache(folder)
 
     def forget_features(self) -> None:
-        """Remove the features that are kept."""
+        """Remove the features that are kept, and what is remembered of faces."""
         with self._lock:
             tools = self._tools
+            self._faces.clear()
         if tools is not None and tools.extractor.cache is not None:
             tools.extractor.cache.purge_entries()

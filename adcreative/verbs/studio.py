@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from adcreative.runs.batch import RunSummary
 from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
-from adcreative.verbs.loaded import Loaded
+from adcreative.verbs.loaded import FoundFace, Loaded
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.settings import EditorConfig
     from adcreative.verbs.loading import Tools
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundFace:
-    """One face of a picture: its box in pixels, and why it cannot be edited ("" when it can)."""
-
-    box_xyxy_px: tuple[float, float, float, float]
-    refusal: str = ""
 
 
 class Studio:
@@ -306,8 +298,7 @@ class Studio:
             CreativeError: its picture cannot be read.
         """
         image_u8 = picture(creative)
-        found = [] if image_u8 is None else self._loaded.tools.analyzer.analyze(image_u8)
-        return [FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found]
+        return [] if image_u8 is None else list(self._loaded.find_faces(image_u8))
 
     def read_words(self, creative: Creative) -> Creative:
         """Return an ad with its empty fields read in its picture, `read_fields` naming what was read.

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from adcreative.verbs import loading
+from adcreative.creative import Creative
+from adcreative.verbs import loaded, loading
 from adcreative.verbs.loaded import Loaded
 from adcreative.verbs.studio import Studio
 
@@ -75,3 +77,26 @@ def test_the_folder_for_features_is_taken_before_and_after_loading(counting: Cou
     late.keep_features_in(tmp_path / "late")
     assert folder_of(late) == tmp_path / "late"
     assert len(counting.asked) == 2
+
+
+def test_faces_of_a_picture_are_looked_for_once_until_they_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[tuple[int, ...]] = []
+
+    def analyze(image_u8: np.ndarray) -> list[SimpleNamespace]:
+        looked.append(image_u8.shape)
+        return [SimpleNamespace(box_xyxy_px=(0.0, 0.0, 9.0, 9.0), refusal=None)]
+
+    tools = SimpleNamespace(extractor=SimpleNamespace(cache=None), analyzer=SimpleNamespace(analyze=analyze))
+    monkeypatch.setattr(loading, "load_tools", lambda *asked: tools)
+    studio, dark, light = Studio(), np.zeros((80, 80, 3), np.uint8), np.full((80, 90, 3), 9, np.uint8)
+    for image_u8 in (dark, dark.copy(), light, dark):
+        assert [face.refusal for face in studio.find_faces(Creative(image_u8=image_u8))] == [""]
+    assert looked == [dark.shape, light.shape]
+    studio.forget_features()
+    studio.find_faces(Creative(image_u8=dark))
+    assert looked == [dark.shape, light.shape, dark.shape]
+    monkeypatch.setattr(loaded, "MAX_PICTURES", 1)
+    for image_u8 in (light, dark):
+        studio.find_faces(Creative(image_u8=image_u8))
+    assert len(looked) == 5
+    assert studio.find_faces(Creative(headline="words alone")) == []
