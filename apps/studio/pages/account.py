@@ -30,14 +30,14 @@ def build_account(
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Your account's results", HINT))
-            results = gr.File(label="Results from your ad platform (CSV, Excel)", height=140, elem_id="account-results")
+            results = gr.File(label="Results from your ad platform (CSV, Excel)", height=170, elem_id="account-results")
             looked = fragment(elem_id="account-columns")
             with gr.Accordion("Which column is which", open=False, visible=False, elem_id="mapping") as mapping:
                 chosen: Fields = {
                     f"{ours}_column": gr.Dropdown([""], value="", label=label, elem_id=f"column-{ours}")
                     for ours, label in COLUMNS.items()
                 }
-            package = gr.File(label="Pack of a tested version (optional)", height=140, elem_id="account-package")
+            package = gr.File(label="Pack of a tested version (optional)", height=170, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)
             metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")

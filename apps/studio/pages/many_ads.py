@@ -17,7 +17,7 @@ from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragm
 
 HINT = (
     "Pictures, or a zip of them; with a table of their words if you have one (CSV): a column with the file names, and "
-    "Headline, Primary text, Description, Cta, Brand, Category."
+    "Headline, Primary text, Description, CTA, Brand, Category."
 )
 # a click on an ad's button takes it on
 TAKE_CLICKS = """element.addEventListener('click', (event) => {

@@ -16,7 +16,7 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
     with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test"):
         fragment(fragments.note("Bring the packs of approved versions; they are planned together, each beside its original."))
         packages = gr.File(
-            label="Packs of approved versions (zip)", file_types=[".zip"], file_count="multiple", height=140,
+            label="Packs of approved versions (zip)", file_types=[".zip"], file_count="multiple", height=170,
             elem_id="next-packs",
         )  # fmt: skip
         take_only_uploads(packages)
