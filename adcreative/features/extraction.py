@@ -18,6 +18,7 @@ from adcreative.creative import Creative, split_consent_ids
 from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.cache import FeatureCache, file_key, hash_picture, picture_key, words_key
+from adcreative.features.lettering import FindsLines, lettering_stats
 from adcreative.features.threads import map_in_threads
 
 CHUNK = 16  # creatives whose pictures are open at a time
@@ -90,8 +91,13 @@ class FeatureExtractor:
         cache: FeatureCache | None = None,
         *,
         sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        line_finder: FindsLines | None = None,
     ) -> None:
-        """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes."""
+        """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes.
+
+        `line_finder` measures the lettering in pictures; without one features have none.
+        """
+        self.line_finder = line_finder
         self.sharing = sharing
         self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
         self.cache = cache
@@ -115,7 +121,9 @@ class FeatureExtractor:
 
     def without_cache(self) -> FeatureExtractor:
         """Return an extractor with the same encoders that keeps nothing, for pictures that are looked at once."""
-        return FeatureExtractor(self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing)
+        return FeatureExtractor(
+            self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing, line_finder=self.line_finder
+        )
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
@@ -171,7 +179,7 @@ class FeatureExtractor:
         A file is read once: what is noted of its bytes was decoded from these bytes. Whose picture it is, is noted before any
         entry of it is written, and also of one that is known already.
         """
-        hashes = (hash_of(self.clip), hash_of(self.analyzer), hash_of(self.codec))
+        hashes = tuple(hash_of(part) for part in (self.clip, self.analyzer, self.codec, self.line_finder) if part is not None)
         owners = split_consent_ids(creative.consent_id)
         path, content, of_file = creative.image_path if creative.image_u8 is None else None, None, ""
         if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
@@ -219,9 +227,15 @@ class FeatureExtractor:
                 {
                     "image": np.asarray(embedding, np.float32),
                     "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
+                    **self._measure_lettering(image_u8),
                     **_describe_faces(image_u8, faces, iter(codes)),
                 },
             )
+
+    def _measure_lettering(self, image_u8: np.ndarray) -> dict[str, np.ndarray]:
+        if self.line_finder is None:
+            return {}
+        return {"lettering": lettering_stats(image_u8, self.line_finder.find_lines(image_u8))}
 
     def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
         """Return what `encode` says of each text, from the cache where it is known."""

@@ -24,6 +24,7 @@ from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.hole_filling import FillHoles, fill_with_painter, load_lama
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.packing import sharing_states
+from adcreative.encoders.picture_words.reader import LineFinder, has_reader
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
@@ -86,8 +87,9 @@ def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, D
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
     directions = DirectionSet.load(embedded_dir("directions"))
     extractor = FeatureExtractor(
-        clip, headline_model, analyzer, codec, FeatureCache(cache_dir() / "features"), sharing=sharing_states
-    )
+        clip, headline_model, analyzer, codec, FeatureCache(cache_dir() / "features"), sharing=sharing_states,
+        line_finder=LineFinder() if has_reader() else None,
+    )  # fmt: skip
     return clip, headline_model, analyzer, codec, directions, extractor
 
 

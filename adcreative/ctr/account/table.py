@@ -23,11 +23,22 @@ SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
 PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; words also have texts, context also has columns
     "words": ("meaning", "body", "wording", "appeal", "further words", "shipped words"),
     "picture": ("picture", "shipped picture"),
-    "look": ("look",),
+    "look": ("look", "lettering"),
     "faces": ("faces",),
     "context": ("shipped context",),
 }
-DENSE_BLOCKS = ("meaning", "body", "wording", "appeal", "further words", "picture", "look", "faces", *SHIPPED_BLOCKS)
+DENSE_BLOCKS = (
+    "meaning",
+    "body",
+    "wording",
+    "appeal",
+    "further words",
+    "picture",
+    "look",
+    "lettering",
+    "faces",
+    *SHIPPED_BLOCKS,
+)
 
 
 class EncodesTexts(Protocol):
@@ -127,6 +138,7 @@ def read_table(
         "appeal": _stack([None if one.appeal is None else np.array([one.appeal]) for one in features]),
         "picture": _stack([one.image for one in features]),
         "look": _stack([one.look for one in features]),
+        "lettering": _stack([one.lettering for one in features]),
         "faces": _stack([_faces(one) for one in features]),
     }
     if text_encoder is not None:

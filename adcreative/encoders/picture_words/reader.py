@@ -30,6 +30,7 @@ MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models that are fetched by the name of a script
 MIN_CONFIDENCE = 0.6  # lines that the recognition is less sure of are not text that a reader would read
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1440  # sides that a picture is brought to before text is looked for; the longer one is a limit
+FOUND_SIDE_PX = 320  # of the shorter side, where lines are found only
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
     'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
@@ -106,6 +107,18 @@ class PictureReader:
         ]
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
 
+    def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
+        """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, found on a copy FOUND_SIDE_PX high or wide, not read."""
+        height, width = image_u8.shape[:2]
+        scale = min(FOUND_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
+        found = self._engine(np.ascontiguousarray(scaled[:, :, ::-1]), use_det=True, use_cls=False, use_rec=False)
+        if getattr(found, "boxes", None) is None:
+            return np.zeros((0, 4), np.float32)
+        quads = np.asarray(found.boxes, np.float32).reshape(-1, 4, 2) / (size[0] / width)
+        return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
+
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
         """Return the text of pictures [H, W, 3] uint8 that hold one upright line each; empty where none is read."""
         texts = []
@@ -113,6 +126,18 @@ class PictureReader:
             found = self._engine(np.ascontiguousarray(crop[:, :, ::-1]), use_det=False, use_cls=False, use_rec=True)
             texts.append(" ".join(found.txts or ()).strip())
         return texts
+
+
+class LineFinder:
+    """Finds lines of text without reading them, on a small copy; the models load at the first picture."""
+
+    @property
+    def content_hash(self) -> str:
+        return f"{name_installed_reader()} lines {FOUND_SIDE_PX}"
+
+    def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
+        """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, px of the picture [H, W, 3] uint8."""
+        return load_reader().find_lines(image_u8)
 
 
 def has_reader() -> bool:
