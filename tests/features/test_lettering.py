@@ -107,3 +107,14 @@ def test_an_account_learns_what_its_lettering_is_worth() -> None:
     blind = [replace(one, lettering=None) for one in asked.features]  # where nothing finds lines, the other parts still count
     model, _, _ = fit_account(known.creatives, known.features, seed=0)
     assert float(stats.spearmanr(model.rates(asked.creatives, blind).rate, asked.truth)[0]) > ranks["without"] - 0.1
+
+
+@pytest.mark.planted
+def test_lettering_that_says_nothing_costs_nothing() -> None:
+    account, told = plant_account(420, rate=0.03, seed=5, impressions=(500.0, 8_000.0)), plant_lettering(420, seed=5)
+    ranks = []
+    for features in (account.features, told.features):  # the rates are those of the account without lettering
+        model, _, _ = fit_account(account.creatives[:280], features[:280], seed=0)
+        rates = model.rates(account.creatives[280:], features[280:]).rate
+        ranks.append(float(stats.spearmanr(rates, account.truth[280:])[0]))
+    assert ranks[1] > ranks[0] - 0.02, ranks

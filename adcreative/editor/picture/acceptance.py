@@ -16,7 +16,7 @@ from adcreative.encoders.picture_words.ink import luminance
 from adcreative.encoders.picture_words.measures import LARGE_PT, MIN_CONTRAST, MIN_LARGE_CONTRAST, PHONE_WIDTH_PT
 from adcreative.encoders.picture_words.reader import TextReading
 
-OLD_SHARE = 0.95  # of the old letters' contrast that large print must have at least
+OLD_SHARE = 0.88  # of the old letters' contrast that large print must have nearly everywhere
 MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
 TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less

@@ -25,6 +25,9 @@ LEAST_EDGE = 0.02  # of data terms, so that a hole in a flat ground is filled, t
 NEARNESS = 0.03  # of squared difference a pixel (0..255) and pixel of distance: of equal examples the nearest
 USUAL_PERCENTILE, ALLOWANCE = 80.0, 1.5  # of differences from the surface around the hole: beyond is no ground but a thing
 DRAWN_GRAIN, EDGE_PX = 2.0, 0.6  # root mean square (0..255) up to which a ground is drawn; softness of a drawn edge
+TONE_SHARE = 0.25  # of the strokes' width: deviation of the blur that tells tones from detail
+LEAST_DETAIL = 0.5  # of a photograph's pixels, 0..255, in the median; drawn grounds have it at their edges only
+DETAIL_GRAINS = 2.5  # of the ground's grain: how far an example's detail may differ from the tones around it
 MAX_PATCHES = 2500  # a hole that needs more is left to a quicker way
 
 
@@ -52,12 +55,36 @@ def fill_from_examples(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndar
     filled = _Filling(detail, hole, ~barred & (off <= ALLOWANCE * usual + 4.0), side).filled()
     if filled is None:
         return None
-    grain = measure_grain(crop, around)
+    grain, filled = measure_grain(crop, around), filled + surface
     if grain <= DRAWN_GRAIN:
-        filled = _without_specks(filled, hole, side)
+        filled = _without_specks(filled - surface, hole, side) + surface
+    elif _median_detail(crop, around) > LEAST_DETAIL:
+        filled = _with_even_tones(filled, image_u8[window], hole, stroke_px, grain)
     out = image_u8.copy()
-    out[window][hole] = (filled + surface).round().clip(0, 255).astype(np.uint8)[hole]
+    out[window][hole] = filled.round().clip(0, 255).astype(np.uint8)[hole]
     return out
+
+
+def _median_detail(crop: np.ndarray, around: np.ndarray) -> float:
+    """Return the fine detail (0..255) that at least half of the pixels around a hole have: photographs have some everywhere."""
+    fine = np.abs(crop - ndimage.gaussian_filter(crop, (1.5, 1.5, 0.0))).max(axis=2)
+    return float(np.median(fine[around])) if around.any() else 0.0
+
+
+def _with_even_tones(filled: np.ndarray, crop_u8: np.ndarray, hole: np.ndarray, stroke_px: float, grain: float) -> np.ndarray:
+    """Return a filled photograph [h, w, 3] with the fine detail of the examples, and tones that go on from the hole's rim.
+
+    Neighbouring patches of different brightness show as blocks; what a diffusion from the rim says of the tones does not.
+    Detail that differs from it by more than the ground's grain does is an example that does not belong there.
+    """
+    import cv2
+
+    diffused = cv2.inpaint(np.ascontiguousarray(crop_u8), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.float32)
+    sigma = max(1.5, TONE_SHARE * stroke_px)
+    weight = np.maximum(ndimage.gaussian_filter(hole.astype(np.float32), sigma), 1e-3)[:, :, None]
+    off = ndimage.gaussian_filter((diffused - filled) * hole[:, :, None], (sigma, sigma, 0.0)) / weight
+    detail = np.clip(filled + off - diffused, -DETAIL_GRAINS * grain, DETAIL_GRAINS * grain)
+    return np.where(hole[:, :, None], diffused + detail, filled)
 
 
 def _without_specks(filled: np.ndarray, hole: np.ndarray, side: int) -> np.ndarray:
