@@ -157,6 +157,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
     ),
     "copywriter": _ours("copywriter", "copywriter: an adapter that tunes SmolLM2 on real headline tests"),
     "faces": _ours("faces", "faces: StyleGAN2-style generator and encoder, 128 px"),
+    "cast": _ours("cast", "the demo's people: a generator fitted to faces of adults who do not exist"),
     "directions": _ours("directions", "faces: measured edit directions"),
     "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),
     "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),

@@ -1,7 +1,7 @@
 """The account of the demo: earlier ads with results, and twelve new ones of the same brands as a feed would show them.
 
 The twelve are planned, not drawn: eight with people, two with a product only, two in another language, in all placements. Their
-people are cast from faces of the pool that were chosen by eye: sharp, even-lit, adults of several ages and origins.
+people are the first of the demo's cast (`weights/cast`), chosen by eye: even-lit adults of several ages and origins.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adcreative.market.people import Casting
 from adcreative.market.plans import AdPlan, draw_plans
 from adcreative.market.rendering import AdDesign
 
-CAST = (6, 24, 17, 65, 36, 88, 52, 19, 68, 30, 11, 72)  # rows of the shipped pool
+CAST = tuple(range(12))  # rows of the shipped cast
 SCALE, EARLIER_SCALE = 0.5, 0.3
 SPARE = 60  # ads planned beyond the earlier ones, of which the twelve are taken
 

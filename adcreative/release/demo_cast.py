@@ -25,6 +25,8 @@ from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
 from stylegan.latents.people import FittedPeople, with_weights
 from stylegan.networks.checkpoints import load_face_model
+from stylegan.training.growth import with_grown_block
+from stylegan.training.state_files import read_state
 from stylegan.training.tune import read_tuned
 
 COVERED = {"sunglasses", "hat", "hand", "hands", "glasses"}
@@ -41,13 +43,25 @@ def choose_candidates(faces: Path) -> tuple[list[Path], list[np.ndarray]]:
     return [p for p, ok in zip(paths, usable, strict=True) if ok], [i for i, ok in zip(images, usable, strict=True) if ok]
 
 
-def read_people(run: Path, faces: Path, model: Path, reject: list[int]) -> tuple[FittedPeople, np.ndarray]:
-    """Return the people of a tuning run of `model` without the rejected ones, and their errors, [N], on the scale -1..1."""
-    face_model = load_face_model(model)
+def read_people(
+    run: Path, faces: Path, model: Path, reject: list[int], grown: Path | None = None
+) -> tuple[FittedPeople, np.ndarray]:
+    """Return the people of a tuning run of `model` without the rejected ones, and their errors, [N], on the scale -1..1.
+
+    Args:
+        grown: a growth run that learnt from that tuning run; its block doubles the size.
+    """
+    face_model, state = load_face_model(model), read_state(grown / "state.pt") if grown is not None else None
     train_paths, _ = split_faces(list(faces.glob("*.jpg")))
-    tuned = read_tuned(run, train_paths, size=face_model.generator.config.size)
-    kept = np.delete(np.arange(len(tuned.w_plus)), reject)
-    people = FittedPeople(with_weights(face_model, tuned.synthesis.state_dict()), tuned.w_plus[torch.from_numpy(kept)])
+    size = face_model.generator.config.size * (1 if state is None else 2)
+    tuned = read_tuned(run, train_paths, size=size)
+    weights, w_plus = tuned.synthesis.state_dict(), tuned.w_plus
+    if state is not None:
+        face_model = with_grown_block(face_model, weights, state)
+        weights = face_model.generator.synthesis.state_dict()
+        w_plus = torch.cat([w_plus, *[w_plus[:, -1:]] * 2], dim=1)
+    kept = np.delete(np.arange(len(w_plus)), reject)
+    people = FittedPeople(with_weights(face_model, weights), w_plus[torch.from_numpy(kept)])
     renders = np.stack(people.render(people.codes)).astype(np.float32)
     errors = np.abs(renders - tuned.real_u8[kept]).mean(axis=(1, 2, 3)) / 127.5
     return people, errors
@@ -59,6 +73,7 @@ def main() -> None:
     parser.add_argument("--choose", type=Path, help="write the candidates' file names here, and stop")
     parser.add_argument("--sheet", type=Path, help="also draw the candidates, or the people as they are fitted, ten a row")
     parser.add_argument("--run", type=Path, help="folder of the tuning run")
+    parser.add_argument("--grown", type=Path, help="folder of a run of stylegan.training.grow that learnt from it")
     parser.add_argument("--model", type=Path, default=embedded_dir("faces"), help="the model that was tuned")
     parser.add_argument("--reject", type=int, nargs="*", default=[], help="numbers of people to leave out, from 0")
     parser.add_argument("--out", type=Path, default=Path("data/weights/cast"))
@@ -73,7 +88,7 @@ def main() -> None:
         return
     if arguments.run is None:
         parser.error("name --choose or --run")
-    people, errors = read_people(arguments.run, arguments.faces, arguments.model, arguments.reject)
+    people, errors = read_people(arguments.run, arguments.faces, arguments.model, arguments.reject, arguments.grown)
     if arguments.sheet:
         save_sheet(people.render(people.codes), arguments.sheet)
     names = [

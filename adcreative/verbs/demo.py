@@ -57,9 +57,9 @@ def demo(
     written = (account_dir / "metadata.csv", out / "account-truth.json", creative_dir / "metadata.csv", out / PLANTED)
     if is_new:
         _check_free(*written)
-    from adcreative.verbs.loading import load_market
+    from adcreative.verbs.loading import load_demo_market
 
-    market = load_market(MARKET_SEED)
+    market = load_demo_market(MARKET_SEED)
     if is_new:
         with own_outputs(written, ()):
             market.write_account(
@@ -121,10 +121,11 @@ def demo_account(
     if should_stop():
         raise ConfigError("stopped before anything was made")
     from adcreative.market.account import write_account
-    from adcreative.verbs.loading import load_market
+    from adcreative.verbs.loading import load_demo_market
 
     with own_outputs((truth,), ()):
-        folder = write_account(load_market(MARKET_SEED), out, num, seed + 1, progress=count_stage(progress, "rendering ads"))
+        market, drawn = load_demo_market(MARKET_SEED), count_stage(progress, "rendering ads")
+        folder = write_account(market, out, num, seed + 1, progress=drawn)
     names = ", ".join(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
     return CampaignSummary(path=folder, done=num, lines=(f"in it: {names}",))
 

@@ -6,11 +6,11 @@ The one place that chooses the device and the number of threads; below it code f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from adcreative.artifacts import read_kind
 from adcreative.copywriter import Copywriter, build_copywriter
@@ -36,7 +36,11 @@ from adcreative.verbs.model_folder import find_models, read_model_manifests
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.latents.people import FittedPeople, directions_of_latents
 from stylegan.networks.checkpoints import load_face_model
+from stylegan.networks.encoder import FaceEncoder
+
+DEMO_STEPS = 0.5  # of a direction's safe range, for the people of the demo
 
 
 @dataclass(frozen=True)
@@ -165,3 +169,20 @@ def load_market(seed: int) -> Market:
     with _loading:
         _, headline_model, analyzer, codec, directions, _ = _encoders()
     return Market(seed, codec=codec, analyzer=analyzer, headline_model=headline_model, directions=directions)
+
+
+def load_demo_market(seed: int) -> Market:
+    """Return the simulated market with this seed as the demo shows it: with the people of `weights/cast`, drawn sharply.
+
+    What is planted is that of `load_market`; only the faces differ. Their expressions vary half as far: weights that were
+    fitted closely to a few faces draw them badly far from where they were fitted.
+    """
+    with _loading:
+        _, headline_model, analyzer, codec, directions, _ = _encoders()
+    people = FittedPeople.load(embedded_dir("cast"))
+    steps = DEMO_STEPS * directions.low, DEMO_STEPS * directions.high
+    encoder, num_rows = cast(FaceEncoder, codec.face_model.encoder), people.face_model.generator.config.num_rows
+    return Market(
+        seed, codec=people, analyzer=analyzer, headline_model=headline_model, face_codes=people.codes, mixed_share=0.0,
+        directions=directions_of_latents(replace(directions, low=steps[0], high=steps[1]), encoder, num_rows),
+    )  # fmt: skip

@@ -312,9 +312,9 @@ class Studio:
     def demo_ad(self, out: Path) -> Creative:
         """Write one ad of the simulated market into the folder `out` and return it; nobody real is shown."""
         from adcreative.catalog import read_catalog
-        from adcreative.verbs.loading import load_market
+        from adcreative.verbs.loading import load_demo_market
 
-        load_market(0).write_folder(out, 1, seed=1)
+        load_demo_market(0).write_folder(out, 1, seed=1)
         return read_catalog(out).creatives[0]
 
     def improve_one(

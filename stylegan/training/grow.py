@@ -125,6 +125,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--num-crops", type=int, default=GrowthConfig.num_crops)
     parser.add_argument("--channels", type=int, default=GrowthConfig.channels)
     parser.add_argument("--adversarial-weight", type=float, default=GrowthConfig.adversarial_weight)
+    parser.add_argument("--adversarial-from", type=int, default=GrowthConfig.adversarial_from)
     parser.add_argument("--export", type=Path, help="do not train: write the run's face model into this folder")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
@@ -134,7 +135,10 @@ def main() -> None:
     arguments = read_arguments()
     torch.set_num_threads(arguments.threads)
     config = GrowthConfig(
-        num_crops=arguments.num_crops, channels=arguments.channels, adversarial_weight=arguments.adversarial_weight
+        num_crops=arguments.num_crops,
+        channels=arguments.channels,
+        adversarial_weight=arguments.adversarial_weight,
+        adversarial_from=arguments.adversarial_from,
     )
     start = load_face_model(arguments.start)
     grown = grow_face_model(start, channels=config.channels)

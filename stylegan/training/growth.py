@@ -116,6 +116,23 @@ def grow_face_model(face_model: FaceModel, *, channels: int) -> FaceModel:
     return FaceModel(generator, grow_encoder(encoder, generator.config.num_rows), face_model.manifest)
 
 
+def with_grown_block(face_model: FaceModel, synthesis_state: dict[str, Tensor], run_state: dict[str, Any]) -> FaceModel:
+    """Return `face_model` grown, with other weights below, such as tuned ones, and the averaged block of a growth run on top.
+
+    Args:
+        synthesis_state: of a synthesis network of the model's own size. run_state: what `GrowthTrainer.state` returned.
+    """
+    ema = run_state["ema"]
+    grown = grow_face_model(face_model, channels=int(ema["2.weight"].shape[1]))
+    synthesis = grown.generator.synthesis
+    state = synthesis.state_dict() | synthesis_state
+    parts = {"0": f"convs.{len(synthesis.convs) - 2}", "1": f"convs.{len(synthesis.convs) - 1}"}
+    parts["2"] = f"to_rgbs.{len(synthesis.to_rgbs) - 1}"
+    state |= {f"{parts[name.split('.')[0]]}.{name.partition('.')[2]}": tensor for name, tensor in ema.items()}
+    synthesis.load_state_dict(state)
+    return grown
+
+
 class GrowthTrainer:
     """The new block, its discriminator and their optimisers; `step` trains on one batch of crops."""
 

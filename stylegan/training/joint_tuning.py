@@ -92,6 +92,12 @@ class JointTuner:
         self.rng.set_state(state["rng"])
         self.num_steps_done = int(state["num_steps_done"])
 
+    def start_from(self, w_plus: Tensor, synthesis_state: dict[str, Tensor]) -> None:
+        """Begin with the latents and weights that another run found for the same faces, in order, instead of the encoder's."""
+        with torch.no_grad():
+            self.w_plus.copy_(w_plus)
+        self.synthesis.load_state_dict(synthesis_state)
+
     def step(self) -> dict[str, float]:
         """Train on one batch; return its losses."""
         config, done = self.config, self.num_steps_done / self.num_steps

@@ -32,8 +32,9 @@ SAVE_EVERY_S = 60.0
 
 @dataclass(frozen=True)
 class Tuned:
-    """A finished run: latents [N, R, w_dim], the network that renders them, and the real faces [N, S, S, 3] uint8."""
+    """A run: the faces' file names, latents [N, R, w_dim], the network that renders them, and the faces [N, S, S, 3] uint8."""
 
+    names: list[str]
     w_plus: Tensor
     synthesis: SynthesisNetwork
     real_u8: np.ndarray
@@ -57,7 +58,7 @@ def read_tuned(run_dir: Path, face_paths: list[Path], *, size: int) -> Tuned:
     synthesis = SynthesisNetwork(GeneratorConfig(**notes["generator"]))
     synthesis.load_state_dict(state["synthesis"])
     real_u8 = decode_image(read_faces([by_name[name] for name in notes["names"]], size=size))
-    return Tuned(state["w_plus"], synthesis.eval().requires_grad_(False), real_u8)
+    return Tuned(notes["names"], state["w_plus"], synthesis.eval().requires_grad_(False), real_u8)
 
 
 def tune_until(tuner: JointTuner, run_dir: Path, *, stop_at_s: float) -> None:
@@ -97,12 +98,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("data/weights/faces"))
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long; start again to go on")
     parser.add_argument("--num-epochs", type=int, default=JointTuningConfig.num_epochs)
+    parser.add_argument("--latent-share", type=float, default=JointTuningConfig.latent_share, help="of steps with weights held")
+    parser.add_argument("--start", type=Path, help="run to begin with, of these faces and others: fewer are fitted closer")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     face_model, names = load_face_model(arguments.model), arguments.names.read_text().split()
     faces = read_faces([arguments.data / name for name in names], size=face_model.generator.config.size)
-    config = JointTuningConfig(num_epochs=arguments.num_epochs)
+    config = JointTuningConfig(num_epochs=arguments.num_epochs, latent_share=arguments.latent_share)
     backbone_state = torch.load(installed_backbone_path(), map_location="cpu", weights_only=True)
     tuner = JointTuner(face_model, faces, config, backbone_state)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -111,6 +114,10 @@ def main() -> None:
     state = read_state(arguments.out / "state.pt")
     if state is not None:
         tuner.load_state(state)
+    elif arguments.start is not None:
+        earlier = read_tuned(arguments.start, [*arguments.data.iterdir()], size=face_model.generator.config.size)
+        rows = [earlier.names.index(name) for name in names]
+        tuner.start_from(earlier.w_plus[rows], earlier.synthesis.state_dict())
     tune_until(tuner, arguments.out, stop_at_s=time.monotonic() + 60 * arguments.minutes)
     save_sheet(tuner, arguments.out / "sheet.png")
     print(json.dumps({"faces": len(faces), "steps": tuner.num_steps_done, "error": tuner.error()}))

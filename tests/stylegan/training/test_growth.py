@@ -19,8 +19,9 @@ from stylegan.latents.prior import GaussianPrior
 from stylegan.networks.checkpoints import FaceModel, load_face_model, save_face_model
 from stylegan.networks.ops import upsample2x
 from stylegan.training import grow, tune
-from stylegan.training.growth import GrowthConfig, GrowthTrainer, Renders, _Window, grow_face_model
+from stylegan.training.growth import GrowthConfig, GrowthTrainer, Renders, _Window, grow_face_model, with_grown_block
 from stylegan.training.joint_tuning import JointTuner, JointTuningConfig
+from stylegan.training.state_files import read_state
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +159,14 @@ def test_the_commands_tune_grow_and_export(
         main()  # type: ignore[operator]
 
     call(tune.main, folder, "--names", names, "--out", tmp_path / "tuned", "--model", model, "--num-epochs", 2)
+    tuned = tune.read_tuned(tmp_path / "tuned", train_paths, size=32)
+    names.write_text("\n".join(tuned.names[1:3]))
+    call(tune.main, folder, "--names", names, "--out", tmp_path / "closer", "--model", model, "--num-epochs", 1,
+         "--start", tmp_path / "tuned", "--latent-share", 0)  # fmt: skip
+    closer = tune.read_tuned(tmp_path / "closer", train_paths, size=32)
+    assert closer.names == tuned.names[1:3]
+    assert float((closer.w_plus - tuned.w_plus[1:3]).abs().max()) < 0.01, "one step from where the other run ended"
+    names.write_text("\n".join(tuned.names))
     out = tmp_path / "run"
     options = (folder, "--out", out, "--start", model, "--tuned", tmp_path / "tuned", "--channels", 6, "--num-crops", 32)
     call(grow.main, *options)
@@ -165,6 +174,12 @@ def test_the_commands_tune_grow_and_export(
     grown = load_face_model(tmp_path / "grown")
     assert grown.generator.config.size == 64
     assert grown.manifest["training"]["growth"]["crops_seen"] == 32
+    tuned = tune.read_tuned(tmp_path / "tuned", train_paths, size=64)
+    state = read_state(out / "state.pt")
+    assert state is not None
+    grafted = with_grown_block(base, tuned.synthesis.state_dict(), state).generator.synthesis.state_dict()
+    expected = grown.generator.synthesis.state_dict() | tuned.synthesis.state_dict()
+    assert all(torch.allclose(grafted[name], tensor, atol=1e-3) for name, tensor in expected.items())
     assert set(asdict(GrowthConfig())) < set(grown.manifest["training"]["growth"])
     assert list(out.glob("sheet-*.png"))
     with pytest.raises(CheckpointError, match=r"no tuning run in .*stylegan\.training\.tune"):
