@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class FittedPeople:
     def _synthesize(self) -> InferenceSynthesis:
         return InferenceSynthesis(self.face_model.generator.synthesis, torch.bfloat16)
 
-    def save(self, folder: Path, **notes: object) -> None:
+    def save(self, folder: Path, **notes: Any) -> None:
         """Write the tuned generator and the people; `notes` go into the manifest."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({"w_plus": self.w_plus.half().contiguous()}, folder / PEOPLE_FILE)

@@ -101,6 +101,7 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(tools, "load_tools", lambda *_: loaded)
     monkeypatch.setattr(tools, "load_model", lambda *_: model)
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
+    monkeypatch.setattr(tools, "load_demo_market", lambda seed: FakeMarket())
     monkeypatch.setattr(account_fitting, "fit_account", lambda *_, **__: fitted_account)
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
     monkeypatch.setattr("adcreative.editor.editor.edit_creative", _keep)
