@@ -65,10 +65,19 @@ def read_parts(facts: Facts) -> AdParts:
 
 
 def without_said(facts: Facts, headline: str) -> str:
-    """Return the ad's description without the sentences that this headline says; "" where none is left or one leans on them."""
+    """Return the ad's description without the sentences that this headline says; "" where what is left cannot stand alone.
+
+    Where nothing is left, an English one says what is sold and by whom, unless the headline does.
+    """
     sentences = read_parts(facts).sentences
     rest = [one for one in sentences if not repeats(headline, one)]
-    return "" if len(rest) == len(sentences) or any(read_part(one, facts).leans for one in rest) else " ".join(rest)
+    if len(rest) == len(sentences) or any(read_part(one, facts).leans for one in rest):
+        return ""
+    product = usable_product(facts)
+    is_named = facts.brand.casefold() in headline.casefold() or product.casefold() in headline.casefold()
+    if not rest and product and facts.brand and facts.is_english and not is_named:
+        return f"{_upper_first(product)} from {facts.brand}."
+    return " ".join(rest)
 
 
 def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:

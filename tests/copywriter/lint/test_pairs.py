@@ -8,6 +8,7 @@ import pytest
 
 from adcreative.copywriter import build_copywriter
 from adcreative.copywriter.brief import Brief, read_facts
+from adcreative.copywriter.engines.ad_parts import without_said
 from adcreative.copywriter.lint.checks import check_copy
 from adcreative.copywriter.lint.pairs import pair_problems, repeats, says_a_phrase_twice, says_twice
 from adcreative.editor.preparation.lines import build_lines
@@ -61,6 +62,15 @@ def test_an_offer_may_move_into_the_headline_but_not_get_lost() -> None:
     facts = read_facts(Brief("Palm Stays", "hotels", "", "Wake up by the sea", "Small hotels on the coast. Free cancellation."))
     assert pair_problems("Wake up by the sea. Free cancellation", "Small hotels on the coast.", facts) == ()
     assert pair_problems("Want to wake up by the sea?", "Small hotels on the coast.", facts) == ("drops the offer 'Free'",)
+
+
+def test_where_a_headline_says_all_of_the_description_that_says_what_is_sold() -> None:
+    brief = Brief("Fig Pantry", "meal kits", "", "More family dinners", "Skip a week whenever you like.")
+    facts = read_facts(brief)
+    assert without_said(facts, "More family dinners. Skip a week whenever you like") == "Meal kits from Fig Pantry."
+    assert without_said(facts, "Fig Pantry: skip a week whenever you like") == ""
+    assert without_said(facts, "More family dinners, fewer worries") == ""  # nothing is said twice
+    assert check_copy("Meal kits from Fig Pantry.", brief, "description") == ()
 
 
 def test_no_pair_that_a_search_may_choose_says_the_same_twice() -> None:
