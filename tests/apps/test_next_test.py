@@ -13,6 +13,7 @@ from apps.studio.handlers.next_test import NextTest
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import AUDIT, PACKAGE, TECHNICAL
 from apps.studio.handlers.steps import Steps
+from apps.studio.html import steps as steps_html
 from tests.apps.fakes import FakeStudio
 from tests.apps.test_steps import WISH, find_run, shown_of
 
@@ -82,3 +83,17 @@ def test_what_is_missing_is_said(next_test: NextTest, tmp_path: Path, image_path
     coats = pack(tmp_path, image_path, "Coats")
     assert "Name the campaign" in next_test.plan("you", [str(coats)], " ", 20_000, None)[0]
     assert "at most 20" in next_test.plan("you", [str(coats)] * 21, "winter", 20_000, None)[0]
+
+
+@pytest.mark.parametrize(("warnings", "said"), [([], "expected to be"), (["the edits are untested: x"], "of 10%")])
+def test_a_plan_for_untested_versions_promises_no_gain(warnings: list[str], said: str) -> None:
+    test: dict[str, object] = {
+        **dict.fromkeys(("uplift_low", "uplift_high", "days_low", "impressions_per_arm_low")), "baseline_ctr": 0.015,
+        "expected_ctr": 0.0165, "impressions_per_arm": 1000, "impressions_per_arm_peeking": 2000, "days_peeking": 8,
+        "expected_clicks": 30, "warnings": [], "arms": [{"name": "a"}, {"name": "b"}],
+    }  # fmt: skip
+    settings = {"daily_impressions": 1000, "power": 0.8, "level": 0.05, "detect": 0.1}
+    content = {"tests": [test], "settings": settings, "warnings": warnings}
+    for shown in (steps_html.plan(content), steps_html.next_test(content, ["Coats"])):
+        assert said in shown
+        assert ("expected to be" in shown) == (not warnings)

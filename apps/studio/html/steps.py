@@ -154,7 +154,12 @@ def plan(content: Mapping[str, Any]) -> str:
     """Show a plan.json of one ad: how many impressions and days, and what to beware of."""
     (test,) = content["tests"]
     warnings = [plain(text) for text in (*test["warnings"], *content["warnings"])]
-    return _render("plan", test=test, settings=content["settings"], warnings=warnings)
+    return _render("plan", test=test, is_untested=_is_untested(content), settings=content["settings"], warnings=warnings)
+
+
+def _is_untested(content: Mapping[str, Any]) -> bool:
+    """Return whether a plan is for the smallest change worth finding, and not for a predicted one."""
+    return any("edits are untested" in text for text in content["warnings"])
 
 
 def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -171,6 +176,7 @@ def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
     longest = max((row["days"] or 0 for row in rows), default=0)
     return _render(
         "next_test", rows=rows, longest=longest, settings=content["settings"],
+        is_untested=_is_untested(content),
         warnings=[plain(text) for text in content["warnings"]],
     )  # fmt: skip
 
