@@ -105,6 +105,30 @@ def test_tables_of_frequencies(idx: int) -> None:
     assert np.allclose(np.minimum(-np.log2(table[bound - 2 : bound + 3] / 2**PRECISION), 20), bits, atol=0.01)
 
 
+def test_symbols_are_rounded_around_their_mean_and_easy_ones_may_be_left_out() -> None:
+    """Gaussian latents with their true mean and scale: rounding what is left of the mean costs fewer bits and errs less."""
+    generator = torch.Generator().manual_seed(0)
+    log_scale = 0.3 + 1.2 * torch.randn(200_000, generator=generator, dtype=torch.float64)
+    log_scale = log_scale.clamp_min(float(np.log(0.11)))
+    mean = 2 * torch.randn(200_000, generator=generator, dtype=torch.float64)
+    latent = mean + log_scale.exp() * torch.randn(200_000, generator=generator, dtype=torch.float64)
+
+    def cost(decoded: torch.Tensor, is_coded: torch.Tensor) -> tuple[float, float]:
+        bits = torch.where(is_coded, gaussian_bits(decoded - mean, log_scale), 0.0)
+        return float(bits.mean()), float(((decoded - latent) ** 2).mean())
+
+    everything = torch.ones_like(mean, dtype=torch.bool)
+    around_mean, plain = (latent - mean).round() + mean, latent.round()
+    bits, error = cost(around_mean, everything)
+    assert cost(plain, everything)[0] > bits + 0.03
+    assert cost(plain, everything)[1] > error + 0.003
+    is_coded = log_scale > float(np.log(0.3))
+    assert 0.05 < float((~is_coded).double().mean()) < 0.3
+    fewer, worse = cost(torch.where(is_coded, around_mean, mean), is_coded)
+    assert fewer < bits - 0.005
+    assert error < worse < error + 0.01
+
+
 def test_scales_are_rounded_to_the_nearest_entry() -> None:
     log_scales = torch.from_numpy(np.log(scale_table()))
     assert scale_idx(log_scales).tolist() == list(range(64))
