@@ -6,7 +6,8 @@
     frequency      the most frequent ids own half of the K rows, the others share the rest
 
 All kinds get the K that the graph's resolution led to. Rows 0 (padding) and 1 (unknown values) keep places of their own, so
-that an id that training did not know still has a vector; an id that was never clicked goes by the universal hash.
+that an id that training did not know still has a vector. Ids that training showed and nobody clicked share a row of their own:
+the graph of clicks does not know them, and a hash would put them, of all ids, among those that are clicked.
 Source:
     Wu et al., GraphHash, WWW 2025, from its equations; Louvain by scikit-network. Differs: here a trained table is compressed,
     each new row starting at the mean of the rows that it stands for, weighed by how often they were seen.
@@ -69,8 +70,8 @@ class Clusters:
 
     @property
     def num_rows(self) -> int:
-        """Rows that both tables need."""
-        return sum(len(np.unique(one[one >= 0])) for one in (self.first, self.second))
+        """Rows that both tables need, one for ids that were never clicked included."""
+        return sum(len(np.unique(np.maximum(one, -1))) for one in (self.first, self.second))
 
 
 def cluster_ids(graph: sparse.csr_matrix, resolution: float, *, seed: int) -> Clusters:
@@ -107,14 +108,18 @@ def find_clusters(graph: sparse.csr_matrix, most_rows: int, *, seed: int) -> Clu
 def place_ids(kind: str, clusters: np.ndarray, counts: np.ndarray, *, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     """Return places [k, V + 2] of a field's ids, padding and unknown first, and the number of rows of the table.
 
+    By the graph, ids without a cluster that were seen share the last row; those that were never seen go by the universal hash.
+
     Args:
         clusters: of each id [V], -1 = none. counts: how often training saw each id [V].
     """
     known, renumbered = np.unique(clusters[clusters >= 0], return_inverse=True)
-    num_rows, ids = max(len(known), 1), np.arange(len(clusters))
+    is_shunned = (clusters < 0) & (counts > 0)
+    num_rows, ids = max(len(known), 1) + int(is_shunned.any()), np.arange(len(clusters))
     hashed = [_hash(ids, num_rows, rng) for _ in range(2)]
     by_cluster = hashed[0].copy()
     by_cluster[clusters >= 0] = renumbered
+    by_cluster[is_shunned] = num_rows - 1
     if kind == "frequency":
         own = np.argsort(-counts, kind="stable")[: num_rows // 2]
         by_frequency = num_rows // 2 + ids % max(num_rows - num_rows // 2, 1)

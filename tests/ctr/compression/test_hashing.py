@@ -78,7 +78,7 @@ def test_every_id_has_a_place_and_padding_and_unknown_their_own(kind: str) -> No
     clusters = np.array([0, 0, 1, 2, 2, 2, -1, 1])
     places, num_rows = place_ids(kind, clusters, np.arange(8), rng=np.random.default_rng(0))
     assert places.shape == (2 if kind.startswith("double") else 1, 10)
-    assert num_rows == 3 + FIRST
+    assert num_rows == 4 + FIRST  # three clusters, and the id that was seen and never clicked
     assert places[0, :FIRST].tolist() == [0, 1]
     assert places[:, FIRST:].min() >= FIRST
     assert places.max() < num_rows
@@ -86,6 +86,19 @@ def test_every_id_has_a_place_and_padding_and_unknown_their_own(kind: str) -> No
         assert (places[0] == places[0, -1]).sum() == 1
     if kind == "graph":
         assert places[0, 2] == places[0, 3] != places[0, 4]
+
+
+def test_ids_that_were_shown_and_never_clicked_share_a_row_with_nobody_else() -> None:
+    """On Frappe these are a third of the rows; hashed among the clicked ones, they cost 0.055 of AUC."""
+    clusters, counts = np.array([0, -1, 1, -1, 0, -1]), np.array([5, 3, 9, 2, 1, 0])
+    places, num_rows = place_ids("graph", clusters, counts, rng=np.random.default_rng(0))
+    row = places[0][FIRST:]
+    assert row[1] == row[3] == num_rows - 1
+    assert row[0] == row[4] != row[2]
+    assert row[1] not in (row[0], row[2])
+    assert FIRST <= row[5] < num_rows  # never seen: by the hash
+    assert num_rows == FIRST + 3
+    assert place_ids("graph", np.array([0, 1]), np.array([1, 1]), rng=np.random.default_rng(0))[1] == FIRST + 2
 
 
 def test_a_row_starts_at_the_mean_of_those_it_stands_for() -> None:
