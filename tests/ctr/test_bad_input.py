@@ -59,7 +59,10 @@ def ads(num: int, clicks: Callable[[int], int], **columns: str) -> list[dict[str
         (lambda: ads(100, lambda i: 0), "0 clicks in all; at least 100 are needed to tell creatives apart"),
         (lambda: ads(100, lambda i: 1000), r"all 100 creatives have the same click rate \(1\); there is no difference"),
         (lambda: ads(12, lambda i: 20 + i), "12 creatives have results; at least 60 are needed to learn from"),
-        (lambda: ads(100, lambda i: 20 + i % 9, test_id="t", ad_name="a"), "the creatives form 1 groups .* are needed"),
+        (
+            lambda: ads(100, lambda i: 20 + i % 9, test_id="t", ad_name="a"),
+            "Different ads in these results: 1, .* 12 are needed",
+        ),
     ],
     ids=["constant labels", "nobody clicked", "everybody clicked", "too few rows", "one group"],
 )

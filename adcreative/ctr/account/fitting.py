@@ -131,8 +131,8 @@ def _keep_trainable(
     num = len(np.unique(number_groups(creatives)))
     if num < config.min_groups:
         raise TrainingError(
-            f"the creatives form {num} groups (same words or test_id, else picture or name); at least {config.min_groups} are "
-            "needed, so that some can be held out"
+            f"Different ads in these results: {num}, since ads of the same words, test or picture count as one; at least "
+            f"{config.min_groups} are needed, so that some can be held out. Bring the results of more ads, or their own words."
         )
     return creatives, features
 
