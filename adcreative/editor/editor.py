@@ -35,7 +35,7 @@ from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines
 from adcreative.editor.preparation.picture import open_creative, permitted_tools
 from adcreative.editor.preparation.search_space import measure_space
-from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative
+from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative, with_pixels
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
 from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig
 from adcreative.editor.search.config import Progress, Scorer
@@ -45,6 +45,8 @@ from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 from adcreative.provenance.consent import Permission
+
+SetWords = Callable[[Creative], tuple[np.ndarray | None, str]]
 
 __all__ = ["EditOutcome", "EditorConfig", "EditorTools", "edit_creative"]
 
@@ -57,8 +59,8 @@ class EditOutcome:
     inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. search: what the
     search found. lines: what it chose among. config: the settings it was made with. choose: choose(index) delivers one of the
     alternatives instead, or keeps the ad when it does not survive the same verdict; choose(index, is_forced=True) delivers it
-    whatever the verdict says, which the result then states. picture_of: the picture of an alternative, by index. Both hold the
-    opened picture in memory.
+    whatever the verdict says, which the result then states. picture_of: the picture of an alternative, by index. set_words: the
+    picture of this edit with the words of another creative in it, and what became of them. All three hold the opened picture.
     """
 
     result: EditResult
@@ -70,6 +72,7 @@ class EditOutcome:
     config: EditorConfig = field(repr=False)
     choose: Callable[..., EditOutcome] | None = field(default=None, repr=False, compare=False)
     picture_of: Callable[[int], np.ndarray | None] | None = field(default=None, repr=False, compare=False)
+    set_words: SetWords | None = field(default=None, repr=False, compare=False)
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -152,6 +155,19 @@ class _Searched:
         """Finalists and others, the largest lower bound first."""
         return sorted([*self.finalists, *self.others], key=lambda finalist: -finalist.low)
 
+    def word_setter(self, edit: Finalist | None, verdict: Verdict | None) -> SetWords:
+        """Return what sets other words into the picture of an edit, or of the ad as it came where none is delivered."""
+        genome = edit.genome if edit is not None and verdict is not None and verdict.is_delivered else None
+
+        def set_words(worded: Creative) -> tuple[np.ndarray | None, str]:
+            note = self.opened.text_note(worded)
+            if genome is not None:
+                return with_pixels(self.opened, genome, self.space, worded).image_u8, note
+            setter, image_u8 = self.opened.setter, self.opened.image_u8
+            return (image_u8 if setter is None or image_u8 is None else setter.change(worded).apply(image_u8)), note
+
+        return set_words
+
     def finish(self, finalist: Finalist) -> FinalEdit:
         return finish_edit(self.opened, finalist, self.tools.directions.names)
 
@@ -211,7 +227,7 @@ def _decide(searched: _Searched, started_s: float) -> EditOutcome:
         choose=lambda idx, *, is_forced=False: _deliver_other(
             outcome, searched, original, searched.ranked[idx], is_forced=is_forced
         ),
-        picture_of=lambda idx: searched.ranked[idx].creative.image_u8,
+        picture_of=lambda idx: searched.ranked[idx].creative.image_u8, set_words=searched.word_setter(winner, verdict),
     )  # fmt: skip
     return outcome
 
@@ -241,7 +257,8 @@ def _deliver_other(
     result = replace(
         result, reason=f"chosen by hand; {verdict.reason}", seconds=outcome.result.seconds, is_own_choice=verdict.is_delivered
     )
-    return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)
+    set_words = searched.word_setter(chosen, verdict)
+    return replace(outcome, result=result, image_u8=image_u8, verdict=verdict, set_words=set_words)
 
 
 def _explain(searched: _Searched, verdict: Verdict | None) -> str:

@@ -22,8 +22,9 @@ def reword(
 ) -> EditOutcome:  # fmt: skip
     """Put other words on an edit, and ask all three models about its final pixels and words again.
 
-    Picture, button and every other change of the edit stay. The user's words are used whatever the models say, and the result
-    states the change that they expect, with its interval, a loss as a loss.
+    Button and every other change of the edit stay; words that stand in the picture become the new ones, or the result says why
+    not. The user's words are used whatever the models say, and the result states the change that they expect, with its
+    interval, a loss as a loss.
 
     Args:
         creative: as it came. outcome: the edit of it; not modified.
@@ -33,10 +34,11 @@ def reword(
         CreativeError: the picture cannot be read.
     """
     edited, config = outcome.result, outcome.config
-    shown_u8 = outcome.image_u8 if own_u8 is None else own_u8
-    final = replace(
-        creative, image_u8=shown_u8, headline=headline, description=description, cta=edited.cta_edited or creative.cta
-    )
+    final = replace(creative, headline=headline, description=description, cta=edited.cta_edited or creative.cta)
+    shown_u8, text_note = outcome.image_u8 if own_u8 is None else own_u8, ""
+    if own_u8 is None and outcome.set_words is not None:
+        shown_u8, text_note = outcome.set_words(final)
+    final = replace(final, image_u8=shown_u8)
     features = tools.extractor.extract([creative, final])
     for one in features:
         if isinstance(one, CreativeError):
@@ -51,7 +53,7 @@ def reword(
     new = FinalEdit(
         creative=final, features=features[1], edits=(*others, *list_word_edits(creative, final)),
         identity=edited.identity_similarity if own_u8 is None else None, realism=edited.realism if own_u8 is None else None,
-        edit_strength=edited.edit_strength if own_u8 is None else None,
+        edit_strength=edited.edit_strength if own_u8 is None else None, text_note=text_note,
     )  # fmt: skip
     search = edited.search if verdict.is_delivered else replace(edited.search, delivered=None)
     result = replace(

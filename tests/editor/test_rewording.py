@@ -12,7 +12,9 @@ import pytest
 from adcreative.copywriter.brief import Brief
 from adcreative.copywriter.candidates import CopyCandidates, FreshLine
 from adcreative.creative import Creative, Edit
+from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, edit_creative
+from adcreative.editor.picture.setting import TextChange
 from adcreative.editor.preparation.briefed import Briefed, write_lines
 from adcreative.editor.rewording import reword
 from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools
@@ -91,7 +93,9 @@ def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
         ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0)
     )
     for headline, status in (("Dry feet all day", "edited"), ("Buy shoes", "kept")):
-        result = reword(ad, replace(found, image_u8=ad.image_u8), headline, "Good shoes.", tools, is_forced=False).result
+        result = reword(
+            ad, replace(found, image_u8=ad.image_u8, set_words=None), headline, "Good shoes.", tools, is_forced=False
+        ).result
         assert result.status == status
         assert (result.uplift_low is None) == (result.uplift_high is None) == (status == "kept")
         if status == "edited":
@@ -163,3 +167,38 @@ def test_own_words_are_used_whatever_the_models_say_and_the_row_says_what_they_e
     assert np.sign(result.ctr_edited / result.ctr_original - 1) == sign
     assert result.uplift_low - 1e-3 < result.ctr_edited / result.ctr_original - 1 < result.uplift_high + 1e-3
     assert not found.result.is_own_choice
+
+
+class Setter:
+    """Words in the picture: the row of pixels that says the headline, by its length."""
+
+    def __init__(self, words: str = "Shoes") -> None:
+        self.words = words
+
+    def change(self, edited: Any) -> TextChange:
+        mask = np.zeros(fake_ad().image_u8.shape[:2], bool)
+        mask[0, :] = edited.headline != self.words
+        pixels = np.full((*mask.shape, 3), len(edited.headline), np.uint8)
+        return TextChange(mask=mask, pixels=pixels, done=("headline",) if mask.any() else ())
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_own_words_are_set_into_the_picture_in_place_of_those_that_were_found(
+    is_kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ad = fake_ad(description="Good shoes.")
+    tools = fake_tools((lambda features: -3.0) if is_kept else (lambda features: -3.0 + (features.appeal or 0.0)))
+    opened = editor.open_creative
+    monkeypatch.setattr(editor, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Setter()))
+    found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
+    assert found.result.status == ("kept" if is_kept else "edited")
+    searched = int(found.image_u8[0, 0, 0])
+    assert searched == (ad.image_u8[0, 0, 0] if is_kept else len(found.result.headline_edited))
+    mine = reword(ad, found, "Shoes for long rain", "Good shoes.", tools)
+    assert (mine.image_u8[0] == len("Shoes for long rain")).all()
+    np.testing.assert_array_equal(mine.image_u8[1:], found.image_u8[1:])
+    assert mine.result.words_in_picture == "headline set into the picture"
+    again = reword(ad, mine, "Shoes", "Good shoes.", tools)  # the ad's own words stand as they stood
+    np.testing.assert_array_equal(again.image_u8[0], ad.image_u8[0])
+    brought = reword(ad, found, "Shoes for rain", "Good shoes.", tools, own_u8=np.full_like(ad.image_u8, 7))
+    assert (brought.image_u8 == 7).all()

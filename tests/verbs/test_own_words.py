@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from adcreative import pipeline
+from adcreative.encoders.picture_words.reader import has_reader, load_reader
+from adcreative.encoders.picture_words.words import read_words
 from adcreative.errors import ConfigError
 
 SMALL: dict[str, Any] = {"population": 4, "generations": 1, "copywriter": "template", "seed": 3}
@@ -58,3 +62,22 @@ def test_a_language_model_that_does_not_answer_is_named_where_the_run_ends(words
     assert said.startswith(f"For {summary.done} of {summary.done} creatives server:127.0.0.1:9 failed, so the template grammar")
     assert "did not answer" in said
     assert not [w for w in pipeline.optimize(words, tmp_path / "plain", **SMALL).warnings if "failed" in w]
+
+
+@pytest.mark.skipif(not has_reader(), reason="reads pictures")
+def test_a_headline_of_ones_own_stands_in_the_picture_that_is_delivered(tmp_path: Path) -> None:
+    folder = tmp_path / "ads"
+    folder.mkdir()
+    drawn = Image.new("RGB", (640, 640), (244, 238, 226))
+    font = ImageFont.load_default(44)
+    ImageDraw.Draw(drawn).text((40, 60), "Sleep better tonight", font=font, fill=(40, 40, 90))
+    drawn.save(folder / "ad.png")
+    (folder / "metadata.csv").write_text("file_name,headline,brand\nad.png,Sleep better tonight,Somnia\n")
+    pipeline.optimize(folder, tmp_path / "run", headline="Beds for small rooms", look=False, **SMALL)
+    (row,) = read(tmp_path / "run")
+    assert (row["headline_edited"], row["words_in_picture"]) == ("Beds for small rooms", "headline set into the picture")
+    with Image.open(tmp_path / "run" / row["edited_image"]) as finished:
+        delivered = np.array(finished.convert("RGB"))
+    (block,) = read_words(delivered, load_reader()).blocks
+    assert block.text == "Beds for small rooms"
+    np.testing.assert_array_equal(delivered[200:], np.array(drawn)[200:])

@@ -17,11 +17,16 @@ from adcreative.errors import CreativeError
 
 def compose_creative(opened: EditableCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Creative:
     """Return the creative with a genome's final pixels and words; pixels that no gene reaches are the original's exactly."""
-    headline, description, button, scene = (int(idx) for idx in space.choices([genome])[0])
-    edited = lines.apply(opened.creative, headline, description, button)
+    headline, description, button = (int(idx) for idx in space.choices([genome])[0][:3])
+    return with_pixels(opened, genome, space, lines.apply(opened.creative, headline, description, button))
+
+
+def with_pixels(opened: EditableCreative, genome: Individual, space: GeneSpace, edited: Creative) -> Creative:
+    """Return `edited` with a genome's final pixels and its own words in them, whatever words the genome has."""
     if opened.image_u8 is None:
         return edited
     image_u8, strengths, adjustments = opened.image_u8, space.strengths([genome])[0], space.adjustments([genome])[0]
+    scene = int(space.choices([genome])[0][3])
     if opened.session is not None and strengths.any():
         image_u8 = opened.session.compose(strengths.astype(np.float32))
     if opened.scenes is not None:
