@@ -4,13 +4,17 @@
 
 x_i says what can be seen in the picture (brighter than most, a face, upright ...) and where the ad ran (each frequent value of
 a column of formats). Each text and each picture has an effect of its own, so that a picture shown in ten places is not ten
-findings. It is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
+findings. A value of a column is held against its other values, weighed by how often they ran:
+
+    b_i - sum of p_j b_j / sum of p_j     over the other values j of that column; so are upright, square and wide pictures
+
+It is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,11 +26,16 @@ from adcreative.ctr.account.word_effects import INTERVAL_Z, MIN_TEXTS, TEXTS, fi
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.outcomes import fold
 
-PICTURES = "pictures"
+PICTURES, SHAPE = "pictures", "shape of the picture"
 FORMAT_COLUMNS = ("placement", "platform", "format", "ad format", "ad type", "media type", "device", "size", "aspect ratio")
 MAX_VALUES = 8  # of one column
 SQUARE = 0.1  # |ln(width / height)| of a picture that counts as square
 _SMILE = FACE_ATTRIBUTES.index("smile")
+_SHAPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "an upright": lambda value: value < -SQUARE,
+    "a square": lambda value: np.abs(value) <= SQUARE,
+    "a wide": lambda value: value > SQUARE,
+}
 _LOOKS = {"brightness": "brighter pictures than most", "contrast": "more contrast than most",
           "saturation": "stronger colours than most", "warmth": "warmer colours than most"}  # fmt: skip
 
@@ -60,6 +69,7 @@ class _Feature:
     kind: str
     label: str
     seen: np.ndarray  # [N] 1, 0, or NaN where the ad has no picture
+    column: str = ""  # features of one column exclude each other
 
 
 def measure_seen_effects(
@@ -84,8 +94,10 @@ def measure_seen_effects(
         return ()
     seen = np.stack([one.seen for one in found], axis=1)
     centred = np.nan_to_num(seen - np.nanmean(seen, axis=0))
-    left_out = [column for column in columns if any(one.label.startswith(f"{column}: ") for one in found)]
-    means, deviations = weigh_features(table, centred, {TEXTS: lines, PICTURES: pictures}, seed=seed, left_out=left_out)
+    left_out = [column for column in columns if any(one.column == column for one in found)]
+    means, covariance = weigh_features(table, centred, {TEXTS: lines, PICTURES: pictures}, seed=seed, left_out=left_out)
+    against = _contrasts(found)
+    means, deviations = against @ means, np.sqrt(np.diag(against @ covariance @ against.T))
     effects = [
         SeenEffect(
             kind=one.kind, label=one.label, effect=float(mean), low=float(mean - INTERVAL_Z * deviation),
@@ -99,6 +111,16 @@ def measure_seen_effects(
 def count_pictures(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> int:
     """Return how many different pictures the ads have."""
     return len({_picture_key(one, seen) for one, seen in zip(creatives, features, strict=True)} - {""})
+
+
+def _contrasts(found: Sequence[_Feature]) -> np.ndarray:
+    """Return [F, F]: each feature alone, or less the mean of the others of its column."""
+    against, shares = np.eye(len(found)), np.array([np.nanmean(one.seen) for one in found])
+    for place, one in enumerate(found):
+        others = [other for other, two in enumerate(found) if two.column and two.column == one.column and other != place]
+        if others:
+            against[place, others] = -shares[others] / shares[others].sum()
+    return against
 
 
 def _picture_key(creative: Creative, features: CreativeFeatures) -> str:
@@ -122,9 +144,8 @@ def _looks(features: Sequence[CreativeFeatures]) -> list[_Feature]:
     return [
         *(_Feature(kind="look", label=label, seen=_above_most(looks[:, LOOK_STATS.index(name)]))
           for name, label in _LOOKS.items()),
-        _Feature(kind="format", label="an upright picture", seen=_where(aspect, lambda value: value < -SQUARE)),
-        _Feature(kind="format", label="a square picture", seen=_where(aspect, lambda value: np.abs(value) <= SQUARE)),
-        _Feature(kind="format", label="a wide picture", seen=_where(aspect, lambda value: value > SQUARE)),
+        *(_Feature(kind="format", column=SHAPE, label=f"{label} picture", seen=_where(aspect, is_so))
+          for label, is_so in _SHAPES.items()),
     ]  # fmt: skip
 
 
@@ -153,7 +174,7 @@ def _formats(table: AccountTable) -> tuple[list[_Feature], list[str]]:
         counts = Counter(value for values in table.columns[name] for value in values)
         features += [
             _Feature(
-                kind="format", label=f"{name}: {value}",
+                kind="format", label=f"{name}: {value}", column=name,
                 seen=np.array([np.nan if not values else float(value in values) for values in table.columns[name]]),
             )
             for value, _ in counts.most_common(MAX_VALUES)

@@ -68,7 +68,8 @@ def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, 
     if not len(kept):
         return ()
     seen, features = seen[:, kept], [features[place] for place in kept]
-    means, deviations = weigh_features(table, seen - seen.mean(axis=0), {TEXTS: [fold(line) for line in lines]}, seed=seed)
+    means, covariance = weigh_features(table, seen - seen.mean(axis=0), {TEXTS: [fold(line) for line in lines]}, seed=seed)
+    deviations = np.sqrt(np.diag(covariance))
     effects = [
         LineEffect(
             feature=name, effect=float(mean), low=float(mean - INTERVAL_Z * deviation),
@@ -107,7 +108,8 @@ def _subject(creative: Creative, group_column: str) -> str:
 
 
 def find_telling(seen: np.ndarray, keys: Sequence[str]) -> np.ndarray:
-    """Return the places of features that enough different lines or pictures have and lack, without repeats of an earlier one.
+    """Return the places of features that enough different lines or pictures have and lack, without those that only say again,
+    or deny, what an earlier one says.
 
     Args:
         seen: [N, F] 1 where ad i has feature f, 0 where it lacks it, NaN where nobody can tell. keys: [N] what tells the lines,
@@ -117,7 +119,8 @@ def find_telling(seen: np.ndarray, keys: Sequence[str]) -> np.ndarray:
     for place in range(seen.shape[1]):
         having = {key for key, there in zip(keys, seen[:, place], strict=True) if there == 1}
         lacking = {key for key, there in zip(keys, seen[:, place], strict=True) if there == 0}
-        is_new = not any(np.array_equal(seen[:, place], seen[:, other], equal_nan=True) for other in kept)
+        said = [one for other in kept for one in (seen[:, other], 1 - seen[:, other])]
+        is_new = not any(np.array_equal(seen[:, place], one, equal_nan=True) for one in said)
         if min(len(having), len(lacking)) >= MIN_TEXTS and is_new:
             kept.append(place)
     return np.array(kept, np.int64)
@@ -126,7 +129,7 @@ def find_telling(seen: np.ndarray, keys: Sequence[str]) -> np.ndarray:
 def weigh_features(
     table: AccountTable, features: np.ndarray, repeats: Mapping[str, Sequence[str]], *, seed: int, left_out: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return the posterior mean and standard deviation [F] of each feature's effect on log-odds, beside everything else.
+    """Return the posterior mean [F] and covariance [F, F] of the features' effects on log-odds, beside everything else.
 
     Args:
         features: [N, F] centred, 0 where unknown. repeats: block -> what is shared by ads that show the same line or picture,
@@ -145,7 +148,7 @@ def weigh_features(
     model = fit_mixed_model(whole, table.clicks, table.impressions, [*columns, *same, LINES], seed=seed)
     held, variance = model.support.dense[LINES].astype(np.float64), model.variances[LINES]
     spread = variance * np.eye(dense.shape[1]) - variance**2 * held.T @ model.precision.astype(np.float64) @ held
-    return variance * held.T @ model.weights, np.sqrt(np.maximum(np.diag(spread), 1e-12))
+    return variance * held.T @ model.weights, spread + np.diag(np.maximum(1e-12 - np.diag(spread), 0))
 
 
 def _mark_repeats(keys: Sequence[str]) -> sparse.csr_matrix:
