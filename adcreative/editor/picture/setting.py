@@ -26,7 +26,7 @@ from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch, match_fonts
 from adcreative.editor.picture.plates import widen_plate
-from adcreative.editor.picture.reflow import SMALLER, Way, make_way, mask_things, moved
+from adcreative.editor.picture.reflow import Way, is_better, is_wanting, make_way, mask_things, moved
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
 from adcreative.encoders.hole_filling import FillHoles
@@ -52,8 +52,8 @@ class TextChange:
     """What setting an ad's words does to its picture.
 
     mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; inked: those
-    among them that took another ink, as the old one has too little contrast; moved: roles of blocks that moved down to make
-    room; left: fields whose text stands in the picture and could not be set, with the reason.
+    among them that took another ink, as the old one has too little contrast; moved: roles of blocks that moved with a
+    text that grew or shrank; left: fields whose text stands in the picture and could not be set, with the reason.
     """
 
     mask: np.ndarray = field(repr=False)
@@ -75,7 +75,7 @@ class TextChange:
             ink = " (in another ink, as the old one had too little contrast)" if self.inked else ""
             told.insert(0, f"{_list([NAMES[name] for name in self.done])} set into the picture{ink}")
         if self.moved:
-            told.insert(1, f"{_list(self.moved)} moved down to make room")
+            told.insert(1, f"{_list(self.moved)} moved with it")
         return "; ".join(told)
 
 
@@ -237,7 +237,7 @@ class TextSetter:
     ) -> _Plan | None:
         """Return how a text is set when what stands below moves, where that lets it be larger; else None."""
         tight = plain.lay(1.0)
-        if block.plate is not None or (tight is not None and tight.size_px >= SMALLER * match.size_px):
+        if block.plate is not None or (tight is not None and not is_wanting(tight, block, match)):
             return None
         way = make_way(picture, erased, block, match, others, self._faces, self._inpainter)
         if way is None:
@@ -247,7 +247,7 @@ class TextSetter:
             return lay_out(text, block, _at_scale(match, scale), way.is_free, toll=way.toll)
 
         wide = lay(1.0)
-        if wide is None or (tight is not None and SMALLER * wide.size_px < tight.size_px):
+        if wide is None or (tight is not None and not is_better(wide, tight, block, match)):
             return None
         return _Plan(canvas=way.clean, mask=way.mask, home=block, lay=lay, way=way)
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.layers import lift_block, lift_shape
-from adcreative.editor.picture.reflow import find_followers
+from adcreative.editor.picture.matching import match_fonts
+from adcreative.editor.picture.reflow import find_followers, make_way
 from adcreative.editor.picture.setting import TextSetter
+from adcreative.editor.picture.typesetting import lay_out
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import read_words
 from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
@@ -36,7 +38,7 @@ def test_body_and_button_move_down_together_when_the_headline_needs_more_lines()
     )
     assert change.done == ("headline",)
     assert set(change.moved) == {"body", "button"}
-    assert change.note == "headline set into the picture; body and button moved down to make room"
+    assert change.note == "headline set into the picture; body and button moved with it"
     after = change.apply(picture)
     (old_top, old_bottom), (top, bottom) = button_rows(picture), button_rows(after)
     shift = top - old_top
@@ -48,6 +50,27 @@ def test_body_and_button_move_down_together_when_the_headline_needs_more_lines()
     read = read_words(after, load_reader(), brand="Somnia")
     texts = [block.text for block in sorted(read.blocks, key=lambda block: block.box[1])]
     assert texts == ["Somnia", LONG, BODY, LABEL]
+
+
+def test_body_and_button_move_up_behind_a_text_of_fewer_lines() -> None:
+    picture = drawn_ad()
+    words = read_words(picture, KnownReader())
+    block = next(block for block in words.blocks if block.role == "headline")
+    others = [other for other in words.blocks if other is not block]
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    keep_out = np.zeros((480, 480), bool)
+    way = make_way(picture, erase_block(picture, block, inpaint_strokes, keep_out), block, match, others, (), inpaint_strokes)
+    assert way is not None
+    setting = lay_out("Rest", block, match, lambda box: True)
+    assert setting is not None
+    shift = way.shift(setting)
+    assert -60 < shift < -40  # a line less
+    toll = way.toll(setting)
+    assert toll is not None
+    assert toll < 0.0  # the gap that the line would leave is closed
+    after, _, _ = way.lay(way.clean, shift)
+    assert button_rows(after)[0] == button_rows(picture)[0] + shift
+    assert way.toll(replace(setting, lines=(replace(setting.lines[0], y=470.0),))) is None  # not so far down
 
 
 def test_nothing_moves_where_there_is_no_room_below() -> None:
