@@ -1,6 +1,7 @@
 """Ads laid out in every shape: whether each block of text is read back, faces stay whole, and nothing lies on anything.
 
     python -m tests.bench.sizes                     24 simulated ads and twelve made of photographs, each in four shapes
+    python -m tests.bench.sizes --ads demo/creatives     the ads of a folder
     python -m tests.bench.sizes --folder out/       also writes a sheet for each ad: as it is, and its shapes
 
 A block counts as read when a reading of the whole new picture, text detection included, finds its letters in order, as they
@@ -14,12 +15,15 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from adcreative.catalog import read_catalog
+from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.setting import find_homes
@@ -33,13 +37,16 @@ from tests.bench.set_text import photograph_ads, simulated_ads
 SIDE_PX = 420  # of a picture on a sheet
 
 
-def sizes_figures(num: int = 24, num_photographs: int = 12, folder: Path | None = None) -> dict[str, Any]:
-    """Return counts of layouts by kind and of what is wrong with them; photographs apart."""
+def sizes_figures(
+    num: int = 24, num_photographs: int = 12, folder: Path | None = None, ads_dir: Path | None = None
+) -> dict[str, Any]:
+    """Return counts of layouts by kind and of what is wrong with them; photographs, or the ads of a folder, apart."""
     from adcreative.verbs.loading import load_tools
 
     analyzer = load_tools().extractor.analyzer
-    found = {}
-    for kind, ads in (("simulated", _spread(num)), ("photographs", [ad for ad, _ in photograph_ads()][:num_photographs])):
+    found: dict[str, Any] = {}
+    drawn = {"simulated": _spread(num), "photographs": [ad for ad, _ in photograph_ads()][:num_photographs]}
+    for kind, ads in (drawn if ads_dir is None else {"folder": _read(ads_dir)}).items():
         counts: Counter[str] = Counter()
         for number, ad in enumerate(ads):
             counts.update(_measure(ad, analyzer, folder / f"{kind}-{number}.png" if folder else None))
@@ -49,9 +56,14 @@ def sizes_figures(num: int = 24, num_photographs: int = 12, folder: Path | None 
     return found
 
 
+def _read(ads_dir: Path) -> list[Creative]:
+    """Return the ads of a folder that have a picture, opened."""
+    return [replace(ad, image_u8=picture(ad)) for ad in read_catalog(ads_dir).creatives if ad.has_image]
+
+
 def _spread(num: int) -> list[Creative]:
     """Return simulated ads, of each brand and format some."""
-    ads = [ad for ad, _ in simulated_ads(4 * num)]
+    ads = [ad for ad, _ in simulated_ads(4 * num)] if num else []
     return ads[:: max(1, len(ads) // max(1, num))][:num]
 
 
@@ -114,9 +126,9 @@ def _draw_sheet(image_u8: np.ndarray, sized: Sequence[SizedPicture], path: Path)
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = [Image.fromarray(one) for one in (image_u8, *(other.image_u8 for other in sized))]
     sheet = Image.new("RGB", (len(pictures) * (SIDE_PX + 5), SIDE_PX), (60, 60, 60))
-    for k, picture in enumerate(pictures):
-        scale = SIDE_PX / max(picture.size)
-        sheet.paste(picture.resize((round(picture.width * scale), round(picture.height * scale))), (k * (SIDE_PX + 5), 0))
+    for k, shown in enumerate(pictures):
+        scale = SIDE_PX / max(shown.size)
+        sheet.paste(shown.resize((round(shown.width * scale), round(shown.height * scale))), (k * (SIDE_PX + 5), 0))
     sheet.save(path)
 
 
@@ -125,9 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num", type=int, default=24, help="simulated ads")
     parser.add_argument("--photographs", type=int, default=12, help="ads made of photographs, twelve at most")
+    parser.add_argument("--ads", type=Path, help="a folder of ads to lay out in place of those")
     parser.add_argument("--folder", type=Path, help="where to write a sheet for each ad")
     given = parser.parse_args(arguments)
-    print(json.dumps(sizes_figures(given.num, given.photographs, given.folder), indent=1))
+    print(json.dumps(sizes_figures(given.num, given.photographs, given.folder, given.ads), indent=1))
 
 
 if __name__ == "__main__":
