@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from adcreative.creative import Creative
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.editor.picture.erasing import inpaint_strokes
@@ -16,7 +14,7 @@ from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.setting import find_homes
 from adcreative.editor.picture.sizes import SizedPicture, lay_out_sizes
 from adcreative.encoders.picture_words.blocks import TextBlock
-from adcreative.encoders.picture_words.words import read_words
+from adcreative.encoders.picture_words.words import PictureWords, read_words
 from adcreative.errors import CreativeError
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
@@ -54,9 +52,11 @@ def write_sizes(
         creative, image_u8=image_u8, headline=result.headline_edited, description=result.description_edited,
         cta=result.cta_edited,
     )  # fmt: skip
-    faces = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
+    words = PictureWords() if tools.text_reader is None else read_words(image_u8, tools.text_reader, brand=delivered.brand)
+    found = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
+    faces = [box for box in found if not words.covers(box)]  # "e" has an eye and a mouth, too
     content = protect(image_u8, faces).frame()
-    blocks = _read_blocks(delivered, image_u8, tools)
+    blocks = _known_blocks(words, delivered)
     inpainter = tools.inpainter or inpaint_strokes
     sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter)
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
@@ -75,11 +75,8 @@ def write_sizes(
     return rows
 
 
-def _read_blocks(delivered: Creative, image_u8: np.ndarray, tools: EditorTools) -> list[TextBlock]:
-    """Return the text in the picture, with what the ad is known to say in place of what was misread."""
-    if tools.text_reader is None:
-        return []
-    words = read_words(image_u8, tools.text_reader, brand=delivered.brand)
+def _known_blocks(words: PictureWords, delivered: Creative) -> list[TextBlock]:
+    """Return the text in a picture, with what the ad is known to say in place of what was misread."""
     known = {block.box: block for block in find_homes(words, delivered).values()}
     return [known.get(block.box, block) for block in words.blocks]
 
