@@ -57,9 +57,9 @@ def test_a_small_set_is_learnt_and_tuned_labels_are_no_worse() -> None:
     assert np.array_equal(again.encode(points), vectors)  # same seed, same model
 
 
-def plant_words(num_topics: int, points_each: int) -> tuple[Inputs, Inputs, csr_matrix]:
+def plant_words(num_topics: int, points_each: int, seed: int) -> tuple[Inputs, Inputs, csr_matrix]:
     """Words: six of a topic's ten, one of a label's two, three of any; labels say the same in words that points never use."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     num_labels = num_topics * 8
     own = np.repeat(np.arange(num_topics), points_each) * 8 + rng.integers(0, 8, num_topics * points_each)
     starts = np.cumsum([0, num_topics * 10, num_labels * 2, 500, num_topics * 4])
@@ -83,16 +83,18 @@ def plant_words(num_topics: int, points_each: int) -> tuple[Inputs, Inputs, csr_
 
 
 @pytest.mark.planted
-def test_clustered_batches_beat_uniform_ones_where_words_tell_the_labels_of_a_topic() -> None:
-    """2.8 points of P@1 here; another draw of such words gave 1.5 after 12 epochs and 1.4 after 24.
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_clustered_batches_beat_uniform_ones_where_words_tell_the_labels_of_a_topic(seed: int) -> None:
+    """By at least two points of P@1, where a batch is small beside the labels, as it is beside 10^5 of them.
 
-    Where one linear map serves all topics (`plant` with 256 topics), eleven comparisons of epochs, cluster and batch sizes,
-    seeds and noise gave -1.3 to +0.7 points: nothing. So this test asks for a gain, not for two points.
+    64 points of 8,192 with 2,048 labels: seldom two of a topic by chance. A uniform batch of 256 holds a hard negative for most
+    points anyway, and the gain is 2.9, 2.1 points or none by draw and epochs. Where one linear map serves all topics (`plant`
+    with 256 topics), eleven comparisons of epochs, cluster and batch sizes, seeds and noise gave -1.3 to +0.7 points.
     """
-    points, labels, truth = plant_words(256, 40)
+    points, labels, truth = plant_words(256, 40, seed)
     order = np.random.default_rng(9).permutation(len(points))
     learn, held = order[:8192], order[8192:]
-    config = TargetingConfig(dim=64, num_epochs=12, batch_size=256, max_cluster=32)
+    config = TargetingConfig(dim=64, num_epochs=12, batch_size=64, max_cluster=32)
     found = {
         is_clustered: p_at_1(
             train_encoder(points.take(learn), labels, truth[learn], config, seed=0, is_clustered=is_clustered),
@@ -102,7 +104,7 @@ def test_clustered_batches_beat_uniform_ones_where_words_tell_the_labels_of_a_to
     }  # fmt: skip
     print(f"clustered {found[True]:.3f} uniform {found[False]:.3f}")
     assert found[False] > 0.3
-    assert found[True] > found[False]
+    assert found[True] > found[False] + 0.02
 
 
 def test_the_loss_ignores_every_true_pair() -> None:
