@@ -1,11 +1,11 @@
 """One ad in other shapes: parts that matter are kept whole, the ground around them is cut or extended.
 
     crop     to the new shape as far as it keeps faces, text, logo and product with a margin
-    extend   what is still missing: the ground at the edge goes on, ever softer, with its own grain
+    extend   what is still missing: the ground at the edge goes on, ever softer, with its own grain (ground)
     arrange  where that is not enough: the words move to where the shape has room for them (arranging)
 
-What the ad shows is moved, never resampled. Content keeps clear of the parts that
-platforms cover with their own controls, as far as it fits. Knows pixels and boxes; no models.
+What the ad shows is moved, never resampled. Content keeps clear of the parts that platforms cover with their own controls, as
+far as it fits. Knows pixels and boxes; no models.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 
 from adcreative.editor.picture.arranging import arrange
 from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.ground import extend_ground
 from adcreative.editor.picture.parts import Parts, take_apart
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import TextBlock
@@ -30,7 +30,6 @@ SAME_RATIO = 0.01  # relative difference up to which two shapes are one, as plat
 MARGIN = 0.04  # of the content's shorter side, kept around it when the picture is cut
 MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
 MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words are arranged anew
-EDGE_DEPTH = 0.012  # of the shorter side: how deep the ground at the edge is looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,7 @@ def _holds(sized: SizedPicture, content: Sequence[int]) -> bool:
 
 
 def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPicture:
-    found = arrange(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0)), reader, _extend)
+    found = arrange(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0)), reader, extend_ground)
     if found is None:
         return plain
     image_u8, how = found
@@ -127,7 +126,7 @@ def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int
         top = _slide(y0, y1, new_height, height)
         new_width = max(width, round(new_height * wanted))
         window = ((new_width - width) // 2, -top, new_width, new_height)
-    laid = _extend(image_u8, *window)
+    laid = extend_ground(image_u8, *window)
     shown = (min(window[2], width) * min(window[3], height)) / (window[2] * window[3])
     content = (x1 - x0) * (y1 - y0) / (window[2] * window[3])
     note = ""
@@ -158,51 +157,3 @@ def _above(y0: int, y1: int, height: int, new_height: int, ratio: str) -> int:
     lowest = new_height - free_bottom - y1  # the content must not begin below this offset, nor above the next
     top = added // 2 if lowest < free_top - y0 else min(max(added // 2, free_top - y0), lowest)
     return int(min(max(top, 0), added))
-
-
-def _extend(image_u8: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
-    """Return a picture of width x height with the old one at left, top (negative: cut), its edges continued outward."""
-    old_height, old_width = image_u8.shape[:2]
-    columns, rows = np.arange(width) - left, np.arange(height) - top
-    inside_x, inside_y = (columns >= 0) & (columns < old_width), (rows >= 0) & (rows < old_height)
-    edge = _edge(image_u8)
-    laid = edge[np.clip(rows, 0, old_height - 1)][:, np.clip(columns, 0, old_width - 1)].astype(np.float32)
-    beyond = np.maximum.outer(_beyond(rows, old_height), _beyond(columns, old_width))
-    laid = _soften(laid, beyond)
-    rng = np.random.default_rng(width * height)
-    laid += rng.normal(0.0, _edge_grain(image_u8), laid.shape)
-    laid_u8 = laid.round().clip(0, 255).astype(np.uint8)
-    target = np.ix_(np.flatnonzero(inside_y), np.flatnonzero(inside_x))
-    laid_u8[target] = image_u8[np.ix_(rows[inside_y], columns[inside_x])]
-    return laid_u8
-
-
-def _beyond(places: np.ndarray, size: int) -> np.ndarray:
-    return np.maximum(np.maximum(-places, places - size + 1), 0).astype(np.float32)
-
-
-def _edge(image_u8: np.ndarray) -> np.ndarray:
-    """Return the picture with its outermost rows and columns averaged over a small depth, so that no speck is drawn out."""
-    depth = max(1, round(EDGE_DEPTH * min(image_u8.shape[:2])))
-    picture = image_u8.astype(np.float32)
-    picture[0], picture[-1] = picture[:depth].mean(axis=0), picture[-depth:].mean(axis=0)
-    picture[:, 0], picture[:, -1] = picture[:, :depth].mean(axis=1), picture[:, -depth:].mean(axis=1)
-    return picture
-
-
-def _soften(laid: np.ndarray, beyond: np.ndarray) -> np.ndarray:
-    """Blur the new ground the more the farther it lies from the old picture: lines that ran into the edge fade out."""
-    for reach in (4.0, 16.0, 48.0):
-        blurred = ndimage.gaussian_filter(laid, (reach / 2, reach / 2, 0.0), mode="nearest")
-        share = np.clip((beyond - reach / 2) / reach, 0.0, 1.0)[:, :, None]
-        laid = laid * (1.0 - share) + blurred * share
-    return laid
-
-
-def _edge_grain(image_u8: np.ndarray) -> float:
-    """Return the deviation (0..255) of the fine detail at the picture's edge."""
-    picture = image_u8.astype(np.float32)
-    fine = np.abs(picture - ndimage.gaussian_filter(picture, (1.5, 1.5, 0.0)))
-    depth = max(2, round(0.02 * min(image_u8.shape[:2])))
-    rim = np.concatenate([fine[:depth].ravel(), fine[-depth:].ravel(), fine[:, :depth].ravel(), fine[:, -depth:].ravel()])
-    return float(1.48 * np.median(rim))
