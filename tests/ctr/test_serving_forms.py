@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -153,3 +154,35 @@ def test_other_models_and_other_numbers_are_refused(tmp_path: Path, monkeypatch:
     with pytest.raises(ArtifactError, match="onnxruntime gives rates that differ by"):
         onnx_export.export_onnx(model, rows, tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
+
+
+def unordered_log(num_rows: int) -> pd.DataFrame:
+    """A log whose columns stand in no alphabetical order, in each kind of column."""
+    rng, table = np.random.default_rng(0), make_log(num_rows)
+    table["site"], table["app"] = rng.choice(list("xyz"), num_rows), rng.choice(list("uvw"), num_rows)
+    table["z_vector"], table["a_vector"] = ([[*one] for one in rng.normal(size=(num_rows, k))] for k in (3, 2))
+    table["before"] = [list(rng.choice(list("uvw"), 3)) for _ in range(num_rows)]
+    return table
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_saved_network_gives_its_numbers_whatever_the_order_of_its_columns(name: str, tmp_path: Path) -> None:
+    schema = replace(
+        SCHEMA, categorical=("style", "site", "app", "placement"), vectors=("z_vector", "a_vector"),
+        sequences={"style_history": "style", "before": "app"},
+    )  # fmt: skip
+    table, entry = unordered_log(300), NETWORKS[name]
+    encoding = fit_encoding([table], schema, num_labels=entry.num_labels)
+    if entry.reads_crossed:
+        encoding = fit_crossed(encoding, [encoding.encode(table)])
+    config = replace(CONFIGS[name], choices=("memorise",) * 6) if name == "optinter" else CONFIGS[name]
+    network = LogNetwork(name, encoding.spec, config, dim=4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for weight in network.inputs.embedding_weights():
+            weight /= weight.abs().mean()  # rows of padding stay 0
+    model, rows = LogModel(name, encoding, config, 4, network.eval(), {}), encoding.encode(table)
+    model.save(tmp_path / "model")
+    loaded = LogModel.load(tmp_path / "model")
+    assert loaded.encoding.as_dict() == encoding.as_dict()
+    for output, rates in model.predict(rows).items():
+        np.testing.assert_allclose(loaded.predict(loaded.encoding.encode(table))[output], rates, atol=1e-6)

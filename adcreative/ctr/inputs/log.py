@@ -200,7 +200,7 @@ class LogInputs(nn.Module):
         views = {name: module(batch) for name, module in self.views.items()}
         if not self.reads_history:
             return NetworkInputs(fields=vectors, domain=batch.domain, views=views)
-        mask = (next(iter(batch.history.values())) > 0).to(vectors.dtype)
+        mask = (batch.history[next(iter(self.spec.sequences))] > 0).to(vectors.dtype)
         return NetworkInputs(
             fields=vectors[:, : self.num_others], target=vectors[:, self.num_others :].flatten(1),
             sequence=self.encode_history(batch.history), mask=mask, domain=batch.domain, views=views,

@@ -72,7 +72,7 @@ class LogEncoding:
         return LogSpec(
             categorical={name: self._size(name) for name in schema.categories}, numeric=schema.numeric,
             multi_valued={name: self._size(name) for name in schema.multi_valued}, vectors=dict(self.widths),
-            sequences=dict(schema.sequences), num_domains=len(self.domains) + 1 if schema.domain else 0,
+            sequences=dict(sorted(schema.sequences.items())), num_domains=len(self.domains) + 1 if schema.domain else 0,
             crossed=tuple(len(keys) + 1 for keys in self.crossed.values()),
         )  # fmt: skip
 
@@ -91,7 +91,7 @@ class LogEncoding:
         }
         for name in schema.multi_valued:
             arrays[f"values.{name}"] = self._lists(name, name, table[name], MAX_VALUES)
-        for name, target in schema.sequences.items():
+        for name, target in sorted(schema.sequences.items()):
             arrays[f"history.{name}"] = self._lists(target, name, table[name], schema.max_history)
         for name, width in self.widths.items():
             arrays[f"vectors.{name}"] = _vectors(name, table[name], width)
@@ -142,8 +142,9 @@ class LogEncoding:
     def _cross(self, ids: np.ndarray) -> np.ndarray:
         """Return [N, P] rows of the crossed tables; 0 = a pair that training hardly had."""
         found = []
-        for (a, b), (name, known) in zip(combinations(range(ids.shape[1]), 2), self.crossed.items(), strict=True):
-            keys = ids[:, a] * self._size(name.split(" x ")[1]) + ids[:, b]
+        pairs = combinations(enumerate(self.schema.categories), 2)
+        for ((a, _), (b, second)), known in zip(pairs, self.crossed.values(), strict=True):
+            keys = ids[:, a] * self._size(second) + ids[:, b]
             place = np.searchsorted(known_array := np.asarray(known, np.int64), keys)
             place = np.minimum(place, max(len(known) - 1, 0))
             is_known = known_array[place] == keys if len(known) else np.zeros(len(keys), bool)
@@ -157,12 +158,14 @@ class LogEncoding:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LogEncoding:
-        """Rebuild what `as_dict` returned, also after a round through JSON."""
-        schema: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values["schema"].items()}
+        """Rebuild what `as_dict` returned, also after JSON, which may have sorted keys: their order is the schema's."""
+        parts: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values["schema"].items()}
+        schema, crossed = LogSchema(**parts), values["crossed"]
+        pairs = _crossed_names(schema) if crossed else ()
         return cls(
-            schema=LogSchema(**schema), vocabularies={k: tuple(v) for k, v in values["vocabularies"].items()},
-            hashed=values["hashed"], means=values["means"], stds=values["stds"], widths=values["widths"],
-            domains=tuple(values["domains"]), crossed={k: tuple(v) for k, v in values["crossed"].items()},
+            schema=schema, vocabularies={k: tuple(v) for k, v in values["vocabularies"].items()},
+            hashed=values["hashed"], means=values["means"], stds=values["stds"], domains=tuple(values["domains"]),
+            widths={name: values["widths"][name] for name in schema.vectors}, crossed={k: tuple(crossed[k]) for k in pairs},
             num_labels=values["num_labels"],
         )  # fmt: skip
 
@@ -213,6 +216,10 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
     )  # fmt: skip
 
 
+def _crossed_names(schema: LogSchema) -> tuple[str, ...]:
+    return tuple(f"{a} x {b}" for a, b in combinations(schema.categories, 2))
+
+
 def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: int = 2) -> LogEncoding:
     """Return the encoding with the crossed values of every pair of categorical fields that training has min_count times."""
     names = list(combinations(encoding.schema.categories, 2))
@@ -223,8 +230,8 @@ def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: i
             values, found = np.unique(ids[:, a] * encoding._size(names[number][1]) + ids[:, b], return_counts=True)
             counts[number].update(dict(zip(values.tolist(), found.tolist(), strict=True)))
     crossed = {
-        f"{a} x {b}": tuple(sorted(key for key, count in one.items() if count >= min_count))
-        for (a, b), one in zip(names, counts, strict=True)
+        name: tuple(sorted(key for key, count in one.items() if count >= min_count))
+        for name, one in zip(_crossed_names(encoding.schema), counts, strict=True)
     }
     return replace(encoding, crossed=crossed)
 
