@@ -49,7 +49,7 @@ def test_floors_stand_on_the_board_beside_the_networks(frozen: Path, tmp_path: P
 def test_trees_read_categories_they_have_not_seen_and_numbers_and_beat_the_mean(tmp_path: Path) -> None:
     rng, parts = np.random.default_rng(0), {}
     for role, num in (("train", 4_000), ("test", 1_000)):
-        rows = make_rows(num, seed=num).assign(bid=rng.normal(size=num), tags=[["a", "b"]] * num)
+        rows = make_rows(num, seed=num).assign(bid=rng.normal(size=num), tags="a^b")
         rows["click"] = (rng.random(num) < 1 / (1 + np.exp(-2 * rows["bid"]))).astype(int)
         if role == "test":
             rows.loc[:20, "style"] = "never seen"
