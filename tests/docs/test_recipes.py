@@ -69,7 +69,7 @@ def test_tutorial(desk: Path, ad_folder: Path) -> None:
     shutil.copytree(ad_folder, desk / "ads")
     table = pd.read_csv(desk / "ads" / "metadata.csv")
     table["headline"] = (
-        "Make room for a linen suit that breathes"  # words that can be put better, in a search of one generation
+        "Make room for a linen suit that breathes"  # words that can be put better, in a search of two generations
     )
     table[table.file_name.notna()].to_csv(desk / "ads" / "metadata.csv", index=False)
     follow("tutorial.md", desk)

@@ -84,13 +84,14 @@ def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]
 def _is_contradicted(meaning: Meaning, product: ProductFacts) -> bool:
     """Say whether the title names other colours or materials than an attribute: then which of them is right is not known.
 
-    A liquid has no colour either: that of a serum's record is its bottle's, or nothing's.
+    A liquid has no colour either: that of a serum's record is its bottle's, or nothing's. A capacity is that of a vessel.
     """
     kind = {"comes": "colours", "made": "materials"}.get(meaning.kind)
     if kind is None or (meaning.kind == "comes" and meaning.name != "colour"):
         return False
     is_liquid = meaning.kind == "comes" and any(
-        plain_name(name) == "skin type" or _LIQUID.match(value) for name, value in product.attributes
+        plain_name(name) == "skin type" or (_LIQUID.match(value) and "capacity" not in plain_name(name))
+        for name, value in product.attributes
     )
     listed = word_set("product_meanings", kind)
     told = {word for word in re.findall(r"[a-z]+", product.title.casefold()) if word in listed}

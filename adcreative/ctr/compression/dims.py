@@ -31,6 +31,8 @@ from adcreative.ctr.inputs.small_tables import SmallTable, plain_table
 from adcreative.ctr.log_network import LogModel
 from adcreative.errors import ConfigError
 
+MEAN_SHARE = 0.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class DimsConfig:
@@ -82,11 +84,15 @@ class SoftTable(nn.Module):
             return plain_table(self(torch.arange(len(self.weight))))
 
     def shrink(self, *, is_centred: bool = False) -> SmallTable:
-        """Return the table with alpha multiplied in; is_centred: as what differs from the mean of its values."""
+        """Return the table with alpha multiplied in; is_centred: as what differs from the mean of its values.
+
+        Mean and basis are numbers too: a table in which they would be more than MEAN_SHARE of all is not centred.
+        """
         weight = self.weight.detach() * self.alpha.detach()[self.blocks]
-        if not is_centred:
+        width = weight.shape[1]
+        if not is_centred or self.dim * (width + 1) > MEAN_SHARE * weight.numel():
             return SmallTable(weight, self.dim)
-        mean, width = weight[FIRST:].mean(dim=0), weight.shape[1]
+        mean = weight[FIRST:].mean(dim=0)
         centred = weight - mean
         centred[0] = 0.0  # padding, whose vector is zero in any case
         return SmallTable(centred, self.dim, basis=torch.eye(self.dim, width), mean=F.pad(mean, (0, self.dim - width)))

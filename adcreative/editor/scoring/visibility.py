@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from adcreative.editor.space.genome import MIN_STRENGTH
-from stylegan.faces.attributes import ATTRIBUTES
 
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
 STRONG_STEPS = 1.5  # least visible changes that "strong" is meant to be
@@ -51,6 +50,8 @@ def measure_reach(probes: np.ndarray, changes: np.ndarray, names: Sequence[str],
             measured attributes. names: [K] of the directions. visible: direction -> least visible change of the attribute of
             that name; a direction without one has gain 1 and shows from MIN_STRENGTH on.
     """
+    from stylegan.faces.attributes import ATTRIBUTES  # torch
+
     num_faces = changes.shape[2]
     gains, least = np.ones((2, num_faces, len(names))), np.full((2, num_faces, len(names)), MIN_STRENGTH)
     for k, name in enumerate(names):
@@ -78,6 +79,8 @@ def edit_strength(
     Returns:
         0 for nothing to see or the wrong way; None where no direction with a measure was asked for.
     """
+    from stylegan.faces.attributes import ATTRIBUTES  # torch
+
     steps = [
         float((after - before)[f, ATTRIBUTES.index(name)] * np.sign(strengths[f, k]) / visible[name])
         for k, name in enumerate(names) if name in visible and name in ATTRIBUTES

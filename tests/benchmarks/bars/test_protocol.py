@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adcreative import pipeline
-from adcreative.benchmarks.bars import trials
+from adcreative.benchmarks.bars import protocol, trials
 from adcreative.benchmarks.bars.board import describe, render_html, render_markdown
 from adcreative.benchmarks.bars.datasets import DATASETS, find_dataset
 from adcreative.benchmarks.bars.floors import FLOORS
@@ -52,6 +52,7 @@ def test_test_rows_are_read_after_the_choice_is_written_and_once_for_each_model(
         return tables(self)
 
     monkeypatch.setattr(trials, "open_test", spy)
+    monkeypatch.setattr(protocol, "open_test", spy)
     monkeypatch.setattr(trials.LogFile, "tables", watch)
     told: list[tuple[str, int, int]] = []
     first = run(frozen, out, progress=lambda *step: told.append(step))
@@ -62,11 +63,12 @@ def test_test_rows_are_read_after_the_choice_is_written_and_once_for_each_model(
         steps = [(done, total) for name, done, total in told if name == stage]
         assert steps[0][0] == start
         assert steps[-1][0] == steps[-1][1]
-    assert len(opened) == 6  # three lines, two seeds
+    assert len(opened) == 7  # three lines, two seeds, the floors
     assert "train.parquet" not in seen[seen.index("test.parquet") :]  # nothing is trained after
-    assert seen.count("test.parquet") == 8  # the floors too, each once
+    assert seen.count("test.parquet") == 8  # six of networks, one of each floor
     again = run(frozen, out)
-    assert len(opened) == 6
+    assert len(opened) == 8  # opened for the floors, and not read
+    assert seen.count("test.parquet") == 8
     assert again.rows == first.rows
 
 

@@ -143,7 +143,7 @@ def test_groups_hold_ads_of_one_text_or_test_together() -> None:
 def test_too_few_groups_are_refused() -> None:
     account = plant_account(80, rate=0.05, seed=5)
     same = [replace(one, headline="the same", description=f"{row % 5}") for row, one in enumerate(account.creatives)]
-    with pytest.raises(TrainingError, match="form 5 groups"):
+    with pytest.raises(TrainingError, match="Different ads in these results: 5, since ads of the same words"):
         fit_account(same, account.features, seed=0)
 
 

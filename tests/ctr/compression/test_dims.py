@@ -42,15 +42,17 @@ def test_soft_folded_and_small_tables_have_the_same_vectors() -> None:
 
 
 def test_a_value_that_loses_all_numbers_of_a_centred_table_is_an_average_one() -> None:
-    table = SoftTable(SmallTable(torch.randn(9, 4, generator=torch.Generator().manual_seed(0)) + 3.0, 6), np.zeros(9, int), 1)
+    table = SoftTable(SmallTable(torch.randn(99, 4, generator=torch.Generator().manual_seed(0)) + 3.0, 6), np.zeros(99, int), 1)
     with torch.no_grad():
         table.alpha.uniform_(0.2, 1.0, generator=torch.Generator().manual_seed(1))
-    ids, small = torch.arange(1, 9), table.shrink(is_centred=True)
+    ids, small = torch.arange(1, 99), table.shrink(is_centred=True)
     torch.testing.assert_close(small(ids), table(ids), rtol=1e-5, atol=1e-5)
     with torch.no_grad():
         small.weight[5] = 0.0
-    torch.testing.assert_close(small(torch.tensor([5]))[0], table(torch.arange(2, 9)).mean(dim=0), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(small(torch.tensor([5]))[0], table(torch.arange(2, 99)).mean(dim=0), rtol=1e-5, atol=1e-5)
     assert not small(torch.tensor([0])).any()
+    tiny = SoftTable(SmallTable(torch.randn(9, 4), 6), np.zeros(9, int), 1).shrink(is_centred=True)
+    assert tiny.mean is None  # the mean would cost more than it saves
 
 
 def test_blocks_are_by_frequency_and_gradients_of_equal_size() -> None:
