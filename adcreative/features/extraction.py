@@ -125,6 +125,10 @@ class FeatureExtractor:
             self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing, line_finder=self.line_finder
         )
 
+    def without_lettering(self) -> FeatureExtractor:
+        """Return an extractor with the same encoders and cache for models that do not read lettering: it is not measured."""
+        return FeatureExtractor(self.clip, self.headline_model, self.analyzer, self.codec, self.cache, sharing=self.sharing)
+
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
 

@@ -68,12 +68,16 @@ class Tools:
         Raises:
             ConfigError: a name, here or in a consent record, is not a shipped direction, or the scene model cannot be loaded.
         """
+        from adcreative.ctr.account.model import AccountModel
+
         chosen = choose_directions(self.directions.names, names)
         consents = consents or ConsentBook()
         consents.check_directions(self.directions.names)
         directions = self.directions.select(chosen)
+        reads_lettering = any(isinstance(model, AccountModel) for model in judges)  # the shipped models do not
+        extractor = self.extractor if reads_lettering else self.extractor.without_lettering()
         return EditorTools(
-            extractor=self.extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
+            extractor=extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
             copywriter=self.copywriter, consents=consents,
             scene_painter=_load_painter(scene_model) if scene_model else None,
             inpainter=_load_inpainter(inpaint_model) if inpaint_model else None,

@@ -69,7 +69,7 @@ def test_the_extractor_measures_lettering_where_something_finds_lines() -> None:
     (again,) = FeatureExtractor(*parts, line_finder=Finder()).without_cache().extract([ad])
     assert isinstance(again, CreativeFeatures)
     assert again.lettering is not None
-    (blind,) = FeatureExtractor(*parts).extract([ad])
+    (blind,) = FeatureExtractor(*parts, line_finder=Finder()).without_lettering().extract([ad])
     assert isinstance(blind, CreativeFeatures)
     assert blind.lettering is None
 
