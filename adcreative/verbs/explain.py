@@ -116,6 +116,7 @@ def explain_rate(
     progress: Count = uncounted,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
+    from adcreative.ctr.account.model import AccountModel
     from adcreative.explain.neighbours import nearest_known
     from adcreative.explain.perturbation import map_heat, shrink_picture, weigh_words
 
@@ -133,7 +134,10 @@ def explain_rate(
     heat, shown_u8 = None, None
     if image_u8 is not None:
         shown_u8 = shrink_picture(image_u8)
-        heat = map_heat(creative, shown_u8, extractor.without_cache().extract, score, progress=progress)
+        covered = extractor.without_cache()
+        if not isinstance(predictor, AccountModel):  # the others do not read lettering, which is slow to find
+            covered = covered.without_lettering()
+        heat = map_heat(creative, shown_u8, covered.extract, score, progress=progress)
     nearest = nearest_known(predictor, features)
     gradients = _integrate_words(creative, features, predictor, extractor, earlier)
     weighed = []
