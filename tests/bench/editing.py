@@ -35,6 +35,7 @@ FACES_AND_WORDS = EditorConfig(edit_look=False, set_text=False)
 STAGES = (
     "open_creative", "build_lines", "measure_space", "search_edits", "score_finalists", "audit", "predict_control_change",
 )  # fmt: skip
+WITHIN = ("render_contenders", "predict_change")
 
 
 def editing_figures(
@@ -102,10 +103,10 @@ def search_figures(ad: Creative, tools: EditorTools, population: int, generation
     """Return seconds of a 60x40 search from opening to verdict, what was rendered, and the share of each stage."""
     config = replace(FACES_AND_WORDS, population_size=population, generations=generations, patience=max(1, generations))
     wall_s, cpu_s = time.perf_counter(), time.process_time()
-    with stage_seconds() as spent:
+    with stage_seconds(type(tools.predictor)) as spent:
         outcome = edit_creative(ad, tools=tools, config=config)
     cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-    inside = sum(seconds for name, seconds in spent.items() if name != "render_contenders")
+    inside = sum(seconds for name, seconds in spent.items() if name not in WITHIN)
     spent = {**spent, "search_edits": spent["search_edits"] - spent["render_contenders"], "rest": max(0.0, cpu_s - inside)}
     record = outcome.result.search
     return {
@@ -118,10 +119,10 @@ def search_figures(ad: Creative, tools: EditorTools, population: int, generation
 
 
 @contextmanager
-def stage_seconds() -> Iterator[dict[str, float]]:
+def stage_seconds(model: type) -> Iterator[dict[str, float]]:
     """Yield processor seconds spent in each stage of edit_creative, filled while it runs; rendering candidates that could be
-    the best is part of the search and counted apart too."""
-    spent = dict.fromkeys((*STAGES, "render_contenders"), 0.0)
+    the best, and asking the models for a change, are part of other stages and counted apart too."""
+    spent = dict.fromkeys((*STAGES, *WITHIN), 0.0)
 
     def timed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -134,7 +135,7 @@ def stage_seconds() -> Iterator[dict[str, float]]:
         return wrapped
 
     places: list[tuple[Any, str, str]] = [(editing, name, name) for name in STAGES]
-    places.append((PixelScorer, "__call__", "render_contenders"))
+    places += [(PixelScorer, "__call__", "render_contenders"), (model, "predict_change", "predict_change")]
     before = [getattr(owner, attribute) for owner, attribute, _ in places]
     try:
         for owner, attribute, name in places:
