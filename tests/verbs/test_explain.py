@@ -68,9 +68,8 @@ def corner_predictor() -> Predictor:
 
 @pytest.fixture(autouse=True)
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
-    extractor = SimpleNamespace(
-        extract=extract, cache=None, without_cache=lambda: extractor, without_lettering=lambda: extractor
-    )  # type: ignore[has-type]
+    extractor = SimpleNamespace(extract=extract, cache=None)
+    extractor.without_cache = extractor.without_lettering = lambda: extractor
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
     monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(*[corner_predictor] * 3))
 
