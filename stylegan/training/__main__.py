@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +33,7 @@ from stylegan.images import decode_image
 from stylegan.latents.prior import fit_prior
 from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model, save_face_model
+from stylegan.training.state_files import read_state, write_state
 from stylegan.training.trainer import FaceModelTrainer, TrainingConfig, encode_all, reconstruct
 
 
@@ -48,13 +48,6 @@ def save_sheet(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, sheet
     tiles = decode_image(torch.cat([shown[:8], rebuilt[:8], shown[8:], rebuilt[8:], samples]))
     sheet = tiles.reshape(-1, 8, *tiles.shape[1:]).transpose(0, 2, 1, 3, 4).reshape(-1, 8 * tiles.shape[2], 3)
     Image.fromarray(sheet).save(sheet_path)
-
-
-def write_state(state: dict[str, object], path: Path) -> None:
-    """Write a training state so that a kill leaves either the old or the new one."""
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
 
 
 def main() -> None:
@@ -87,9 +80,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     backbone_path = arguments.backbone or installed_backbone_path()
     trainer = FaceModelTrainer(config, torch.load(backbone_path, map_location="cpu", weights_only=True))
-    state_path = arguments.out / "state.pt"
-    if state_path.exists():
-        trainer.load_state(torch.load(state_path, map_location="cpu", weights_only=True))
+    state = read_state(arguments.out / "state.pt")
+    if state is not None:
+        trainer.load_state(state)
         print(f"continuing at {trainer.num_images_seen} images", flush=True)
     elif arguments.start is not None:
         trainer.start_from(load_face_model(arguments.start))

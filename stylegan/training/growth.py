@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylegan.networks.checkpoints import FaceModel
-from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss, hinge_loss
+from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss
 from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 from stylegan.networks.generator import Generator, GeneratorConfig, StyledConv, SynthesisNetwork
 from stylegan.networks.ops import modulated_conv2d, scaled_leaky_relu, upsample2x
-from stylegan.training.losses import PerceptualDistance
+from stylegan.training.losses import PerceptualDistance, step_discriminator
 
 MARGIN = 4  # features around a crop that only feed its edge
 
@@ -197,7 +197,8 @@ class GrowthTrainer:
             images = torch.cat([images, fitted])
         if self.num_crops_seen >= config.adversarial_from:
             fake, real = self.perceptual.features(images), self._real_features(window)
-            losses |= self._step_discriminator(real, [level.detach() for level in fake])
+            detached = [level.detach() for level in fake]
+            losses |= step_discriminator(self.discriminator, self.discriminator_optimizer, real, detached)
             fooled = generator_loss(self.discriminator(fake))
             loss = loss + config.adversarial_weight * fooled
             losses["fooled"] = fooled.item()
@@ -239,13 +240,6 @@ class GrowthTrainer:
         y, x, side = 2 * (window.top + window.before_y), 2 * (window.left + window.before_x), 2 * window.crop
         crops = torch.from_numpy(faces_u8[rows, y : y + side, x : x + side]).permute(0, 3, 1, 2)
         return (crops.float() / 127.5 - 1.0).contiguous(memory_format=torch.channels_last)
-
-    def _step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> dict[str, float]:
-        loss = hinge_loss(self.discriminator(real), self.discriminator(fake))
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.discriminator_optimizer.step()
-        return {"hinge": loss.item()}
 
     @torch.no_grad()
     def _update_ema(self) -> None:

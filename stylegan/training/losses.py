@@ -1,4 +1,4 @@
-"""What a reconstruction is judged by in training: features of a frozen picture network, weighted towards the face."""
+"""What pictures are judged by in training: features of a frozen picture network, weighted towards the face; a discriminator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylegan.networks.backbone import load_backbone
+from stylegan.networks.discriminator import ProjectedDiscriminator, hinge_loss
 from stylegan.networks.efficientnet import EfficientNetLevels
 
 
@@ -45,3 +46,14 @@ def face_weight(size: int) -> Tensor:
     for side in (-0.24, 0.24):
         weight = weight + 3.0 * torch.exp(-0.5 * (((x - side) / 0.09).square() + ((y + 0.06) / 0.06).square()))
     return (weight / weight.mean())[None, None]
+
+
+def step_discriminator(
+    discriminator: ProjectedDiscriminator, optimizer: torch.optim.Optimizer, real: list[Tensor], fake: list[Tensor]
+) -> dict[str, float]:
+    """Train a discriminator on one batch of features, a level each; fake ones must be detached. Return its loss as "hinge"."""
+    loss = hinge_loss(discriminator(real), discriminator(fake))
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return {"hinge": loss.item()}

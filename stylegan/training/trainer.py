@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from stylegan.networks.backbone import load_backbone
 from stylegan.networks.checkpoints import FaceModel
-from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss, hinge_loss
+from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss
 from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 from stylegan.networks.generator import Generator, GeneratorConfig
 from stylegan.training.augmentation import jitter
-from stylegan.training.losses import PerceptualDistance, face_weight
+from stylegan.training.losses import PerceptualDistance, face_weight, step_discriminator
 
 CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
 
@@ -139,7 +139,8 @@ class FaceModelTrainer:
         if self.num_images_seen >= config.adversarial_from:
             samples = self.synthesize(self.encoder.expand(self.sample_codes(code.detach())))
             fake = [torch.cat(pair) for pair in zip(features, self.perceptual.features(samples), strict=True)]
-            losses |= self.step_discriminator(target_features, [level.detach() for level in fake])
+            detached = [level.detach() for level in fake]
+            losses |= step_discriminator(self.discriminator, self.discriminator_optimizer, target_features, detached)
             fooled = generator_loss(self.discriminator(fake))
             loss = loss + config.adversarial_weight * fooled
             losses["fooled"] = fooled.item()
@@ -161,13 +162,6 @@ class FaceModelTrainer:
         mean = self.recent_codes.mean(dim=0)
         weights = torch.randn(self.config.prior_samples, len(self.recent_codes), generator=self.rng)
         return mean + weights @ (self.recent_codes - mean) / len(self.recent_codes) ** 0.5
-
-    def step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> dict[str, float]:
-        loss = hinge_loss(self.discriminator(real), self.discriminator(fake))
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.discriminator_optimizer.step()
-        return {"hinge": loss.item()}
 
     @torch.no_grad()
     def update_ema(self) -> None:
