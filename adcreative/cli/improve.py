@@ -37,7 +37,7 @@ from adcreative.cli.options import (
     Workers,
     Yes,
 )
-from adcreative.cli.progress import EXIT_CODES, finish, print_outcome, verb
+from adcreative.cli.progress import EXIT_CODES, finish, one_line_errors, print_outcome, verb
 
 PANEL = "Improve"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -190,6 +190,7 @@ def app_command(
         studio = pipeline.Studio(
             model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
         )  # fmt: skip
-    pipeline.launch_app(
-        studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ()), mcp=mcp
-    )  # fmt: skip
+    with one_line_errors():
+        pipeline.launch_app(
+            studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ()), mcp=mcp
+        )  # fmt: skip

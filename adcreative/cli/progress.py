@@ -59,6 +59,16 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn our errors into one line and exit code 2; for what has signal handlers of its own."""
+    try:
+        yield
+    except AdCreativeError as error:
+        say(f"adcreative: {plain(str(error))}", err=True)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
 def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool]]]:
     """Yield (progress, should_stop); turn our errors into one line and exit code 2.
 

