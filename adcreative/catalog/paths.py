@@ -20,6 +20,11 @@ PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp",
 FOREIGN_PICTURE_SUFFIXES = frozenset((".heic", ".heif", ".avif", ".svg", ".psd", ".ai", ".eps", ".jxl", ".ico"))
 
 
+def is_picture_name(name: str) -> bool:
+    """Say whether a file is a picture by its suffix, also one of a kind that we cannot read."""
+    return os.path.splitext(name)[1].casefold() in PICTURE_SUFFIXES | FOREIGN_PICTURE_SUFFIXES
+
+
 class PictureFolder:
     """The folder that file names are relative to."""
 
@@ -80,8 +85,7 @@ class PictureFolder:
             folder_names[:] = sorted(name for name in folder_names if not name.startswith("."))
             relative = Path(folder).relative_to(self.root)
             for name in sorted(file_names):
-                is_picture = os.path.splitext(name)[1].casefold() in PICTURE_SUFFIXES | FOREIGN_PICTURE_SUFFIXES
-                if is_picture and not name.startswith("."):
+                if is_picture_name(name) and not name.startswith("."):
                     yield (relative / name).as_posix()
 
     @staticmethod

@@ -20,6 +20,7 @@ import yaml
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.columns import read_header
 from adcreative.catalog.mapping import TableSettings, read_settings
+from adcreative.catalog.paths import is_picture_name
 from adcreative.catalog.platforms.columns import PART_FIELDS, all_spellings, find_alias, fold_column
 from adcreative.catalog.platforms.layout import IDENTITY_FIELDS
 from adcreative.catalog.platforms.levels import describe_missing
@@ -70,7 +71,7 @@ class MappingProposal:
 
 
 def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, needs_results: bool = True) -> MappingProposal:
-    """Propose which column of a table is which of ours; what the user has said already stays.
+    """Propose which column of a table is which of ours; what the user has said already stays. A picture has no columns.
 
     needs_results: whether impressions and clicks are needed, or a list of ads to be scored is enough.
 
@@ -82,6 +83,8 @@ def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, 
     with typed(path.name):
         if not path.is_file():
             raise CatalogError(f"there is no file at {path}. Check the path.")
+        if is_picture_name(path.name):
+            return MappingProposal(columns=(), is_known=True, settings=settings)
         source = open_source(path, frozenset(fold_column(name) for name in settings.columns), sheet=settings.sheet)
         sample = source.read_sample()
         layout = match_layout(source.header, settings.columns, source.preamble, sample)

@@ -23,7 +23,7 @@ from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.mapping import TableSettings, read_settings
 from adcreative.catalog.metadata import find_metadata
 from adcreative.catalog.naming import read_pattern
-from adcreative.catalog.paths import FOREIGN_PICTURE_SUFFIXES, PICTURE_SUFFIXES, PictureFolder
+from adcreative.catalog.paths import PictureFolder, is_picture_name
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.repeats import SeenRows
 from adcreative.catalog.rows import build_creative
@@ -103,7 +103,7 @@ class CatalogReader:
             table_root = source if source.is_dir() else source.parent
             self.root = Path(images) if images else table_root
             self._folder = PictureFolder(self.root)
-            if not source.is_dir() and source.suffix.casefold() in PICTURE_SUFFIXES | FOREIGN_PICTURE_SUFFIXES:
+            if not source.is_dir() and is_picture_name(source.name):
                 self._pictures = (source.name,)
                 return
             table_paths = find_metadata(source) if source.is_dir() else [source]

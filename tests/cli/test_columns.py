@@ -42,6 +42,7 @@ def test_known_columns_and_folders_need_no_question(tmp_path: Path) -> None:
     export = write(tmp_path / "meta.csv", "Ad name,Impressions,Link clicks\nSea,1000,10\n")
     assert confirm_columns(export, tmp_path / "m", None, yes=False) is None
     assert confirm_columns(tmp_path, tmp_path / "m", None, yes=False) is None
+    assert confirm_columns(write(tmp_path / "ad.png", "a picture"), tmp_path / "m", None, yes=False) is None
     own = write(tmp_path / "ads.csv", "headline,brand\nSleep better,Somnia\n")
     assert confirm_columns(own, tmp_path / "m", None, yes=False, needs_results=False) is None
     assert not list(tmp_path.glob("*.toml"))
