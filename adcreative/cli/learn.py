@@ -9,7 +9,7 @@ import typer
 
 from adcreative.cli.options import AsJson, Columns, Data, Export, Images, NamePattern, Overwrite, Seed, Sheet, Yes
 from adcreative.cli.progress import finish, print_outcome, verb
-from adcreative.cli.terminal import say
+from adcreative.cli.terminal import say, say_lines
 
 PANEL = "Learn"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -145,8 +145,7 @@ def compress(
             should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "method{s} applied", as_json=as_json)
-    for line in () if as_json else summary.lines:
-        say(line)
+    say_lines(() if as_json else summary.lines)
 
 
 @commands.command("rank-features", rich_help_panel=PANEL)
@@ -175,8 +174,7 @@ def rank_features(
             should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "column{s} and pairs ranked", as_json=as_json)
-    for line in () if as_json else summary.lines:
-        say(line)
+    say_lines(() if as_json else summary.lines)
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -200,5 +198,4 @@ def select(
             model, data, out, settings=settings, seed=seed, restart=restart, progress=progress, should_stop=should_stop
         )
     finish(summary, "value{s} judged", as_json=as_json)
-    for line in () if as_json else summary.lines:
-        say(line)
+    say_lines(() if as_json else summary.lines)

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from adcreative.cli.terminal import plain, say, say_json
+from adcreative.cli.terminal import plain, say, say_json, say_lines
 from adcreative.errors import AdCreativeError
 
 EXIT_CODES = (
@@ -149,8 +149,7 @@ def print_outcome(summary: Any, noun: str) -> None:
     """Print warnings, what was found, and where it is; noun: what was counted, as in `counted`."""
     for warning in summary.warnings:
         say(f"warning: {warning}", err=True)
-    for line in summary.lines:
-        say(line)
+    say_lines(summary.lines)
     failed = f", {summary.failed} left out" if summary.failed else ""
     say(f"{counted(summary.done, noun)}{failed}: {summary.path}")
 

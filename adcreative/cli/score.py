@@ -166,6 +166,8 @@ def evaluate(
                 data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
             )  # fmt: skip
         say_json(figures, indent=1)
+        if figures.get("note"):
+            say(f"warning: {figures['note']}", err=True)
         return
     with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(

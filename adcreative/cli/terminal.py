@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 _KEPT = "\n\t\u200d\u200c"  # line ends, tabs; joiners, which emoji and several scripts need
+MAX_LINES = 24
 _SHOWN_AS_CODE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
@@ -33,6 +35,14 @@ def plain(text: str) -> str:
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, plainly, to stdout or stderr."""
     typer.echo(plain(str(text)), err=err, nl=nl)
+
+
+def say_lines(lines: Sequence[str]) -> None:
+    """Print the lines of a result, of a long one the first MAX_LINES and how many follow in the file that was written."""
+    for line in lines[:MAX_LINES]:
+        say(line)
+    if len(lines) > MAX_LINES:
+        say(f"... and {len(lines) - MAX_LINES} lines more, in what was written")
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:

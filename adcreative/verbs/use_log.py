@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from adcreative.verbs.train_log import LogSummary
 
 __all__ = ["evaluate_log", "explain_log", "is_log_model", "score_log"]
 
+LOW_LEVEL = 0.5  # predicted over observed clicks below it, or above its inverse, is said
 SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
 
 
@@ -96,8 +98,8 @@ def evaluate_log(
     """Measure a model on the rows of a log that it has not seen; write JSON and return it.
 
     Returns:
-        the figures of `metrics.impressions` (with conversions also of cvr and ctcvr), num_rows, network, model_hash, and
-        "shown": what the network shows of itself.
+        the figures of `metrics.impressions` (with conversions also of cvr and ctcvr), num_rows, network, model_hash, "shown":
+        what the network shows of itself, and "note": a sentence where the level of these rows is another, else "".
     Raises:
         CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
     """
@@ -129,11 +131,22 @@ def evaluate_log(
         raise TrainingError(f"all {num_rows} rows of {log} have one label; nothing can be measured on them")
     result = {
         **figures, "num_rows": num_rows, "network": found.name, "model_hash": found.content_hash,
-        "shown": describe_network(found, join_rows(shown)),
+        "shown": describe_network(found, join_rows(shown)), "note": _level_note(parts, figures["predicted_over_observed"]),
     }  # fmt: skip
     with own_outputs((out,), sources, restart=restart):
         write_atomically(out, dump_json(result, indent=1).encode())
     return result
+
+
+def _level_note(parts: Sequence[tuple[Any, Any, Any]], predicted_over_observed: float) -> str:
+    """Say so where a model expects twice as many clicks as there were, or half as many."""
+    if LOW_LEVEL <= predicted_over_observed <= 1 / LOW_LEVEL:
+        return ""
+    clicks = np.concatenate([labels if labels.ndim == 1 else labels[:, 0] for labels, _, _ in parts])
+    return (
+        f"the model expects {predicted_over_observed:.2g} times the clicks of these rows ({clicks.mean():.2%} were clicked): "
+        "if rows without a click were left out of the log that it learnt from, or of this one, ranks hold and rates do not"
+    )
 
 
 def explain_log(

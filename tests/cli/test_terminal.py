@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from adcreative.cli.app import app
-from adcreative.cli.terminal import plain, say_json
+from adcreative.cli.terminal import plain, say_json, say_lines
 
 CLI = Path(__file__).parents[2] / "adcreative" / "cli"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\u202egnp.\x9b31m"
@@ -43,6 +43,13 @@ def test_hostile_column_and_file_names_are_printed_as_codes(tmp_path: Path, verb
     assert result.exit_code == 2
     assert "\\x1b" in result.stderr
     assert not set("\x1b\x07\x9b\u202e\r") & set(result.output + result.stderr)
+
+
+def test_of_a_long_result_the_first_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    say_lines([f"pair {k}" for k in range(24)])
+    assert capsys.readouterr().out.splitlines()[-1] == "pair 23"
+    say_lines([f"pair {k}" for k in range(100)])
+    assert capsys.readouterr().out.splitlines()[-2:] == ["pair 23", "... and 76 lines more, in what was written"]
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adcreative import pipeline
@@ -148,10 +150,21 @@ def test_figures_that_are_no_number_are_null(place: Path, monkeypatch: pytest.Mo
     """NaN is no JSON: other programs refuse the whole file."""
     from adcreative.ctr.training import log_training
 
-    monkeypatch.setattr(log_training, "measure_parts", lambda parts: {"auc": float("nan"), "ece": float("inf")})
+    monkeypatch.setattr(
+        log_training, "measure_parts", lambda parts: {"auc": float("nan"), "ece": float("inf"), "predicted_over_observed": 1.0}
+    )
     pipeline.evaluate_log(place / "log.parquet", place / "m.json", model=place / "model")
     found = json.loads((place / "m.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (found["auc"], found["ece"]) == (None, None)
+
+
+def test_clicks_that_are_much_rarer_than_those_learnt_from_are_said(place: Path) -> None:
+    log = pd.read_parquet(place / "log.parquet")
+    assert pipeline.evaluate_log(place / "log.parquet", place / "m.json", model=place / "model")["note"] == ""
+    clicked = log.index[log["click"] > 0]
+    log.drop(clicked[: int(0.8 * len(clicked))]).to_parquet(place / "rare.parquet")
+    note = pipeline.evaluate_log(place / "rare.parquet", place / "rare.json", model=place / "model")["note"]
+    assert re.match(r"the model expects [2-9][.\d]* times the clicks of these rows \(\d+\.\d\d% were clicked\)", note)
 
 
 def test_a_model_is_not_written_over_by_its_smaller_one(place: Path) -> None:
