@@ -138,14 +138,7 @@ class LogModel:
         """Return ctr [N], and cvr and ctcvr for a network that learnt conversions."""
         if self.network.training:
             self.network.eval()
-        parts: list[dict[str, np.ndarray]] = []
-        for chunk in _chunks(rows):
-            logits = self.network(build_batch(chunk)).double()
-            if logits.ndim == 1:
-                parts.append({"ctr": torch.sigmoid(logits).numpy()})
-            else:
-                network: Any = self.network.network
-                parts.append({name: one.numpy() for name, one in network.probabilities(logits).items()})
+        parts = [rates_of(self.network.network, self.network(build_batch(chunk))) for chunk in iter_chunks(rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {"ctr": np.zeros(0)}
 
     def fold(self) -> LogModel:
@@ -207,6 +200,14 @@ class LogModel:
         return cls(name, encoding, config, dim, network.eval(), notes["metrics"], artifact.content_hash, steps)
 
 
-def _chunks(rows: LogRows) -> Iterator[LogRows]:
+def rates_of(network: Any, logits: Tensor) -> dict[str, np.ndarray]:
+    """Return ctr [N] of logits [N]; ctr, cvr and ctcvr of logits [N, 2], by the network's own `probabilities`."""
+    logits = logits.double()
+    found = {"ctr": torch.sigmoid(logits)} if logits.ndim == 1 else network.probabilities(logits)
+    return {name: one.numpy() for name, one in found.items()}
+
+
+def iter_chunks(rows: LogRows) -> Iterator[LogRows]:
+    """Yield the rows a part at a time, so that a network's inner values fit into memory."""
     for start in range(0, len(rows), CHUNK_ROWS):
         yield rows.rows(slice(start, start + CHUNK_ROWS))

@@ -56,20 +56,21 @@ def score_log(
             `out` is what is read or somebody else's file.
         ArtifactError: as `LogModel.load`.
     """
+    from adcreative.ctr.bucket_serving import open_predict
     from adcreative.ctr.log_network import LogModel
 
     started_s, log, out = time.monotonic(), Path(log), Path(out)
     sources = _check_free(out, log, model, restart)
     found = LogModel.load(model)
-    columns = _columns_of(found.encoding.schema, log, with_label=False)
+    predict, columns = open_predict(found), _columns_of(found.encoding.schema, log, with_label=False)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial, num_rows = out.with_name(f".{out.name}.partial"), 0
     try:
         with partial.open("w", encoding="utf-8") as file:
-            for table in iter_log(log, columns):
+            for table in iter_log(log, columns, part_rows=found.encoding.schema.part_rows):
                 if should_stop():
                     return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
-                predicted = found.predict(found.encoding.encode(table, has_labels=False))
+                predicted = predict(found.encoding.encode(table, has_labels=False))
                 if not num_rows:
                     file.write(",".join(["row", *predicted]) + "\n")
                 values = np.stack(list(predicted.values()), axis=1)
@@ -103,6 +104,7 @@ def evaluate_log(
     Raises:
         CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
     """
+    from adcreative.ctr.bucket_serving import open_predict
     from adcreative.ctr.inputs.log_encoding import join_rows
     from adcreative.ctr.log_network import LogModel
     from adcreative.ctr.training.log_training import measure_parts
@@ -111,15 +113,15 @@ def evaluate_log(
     log, out = Path(log), Path(out)
     sources = _check_free(out, log, model, restart)
     found = LogModel.load(model)
-    columns = _columns_of(found.encoding.schema, log, with_label=True)
+    predict, columns = open_predict(found), _columns_of(found.encoding.schema, log, with_label=True)
     parts: list[Any] = []
     shown: list[Any] = []
     num_rows = 0
-    for table in iter_log(log, columns):
+    for table in iter_log(log, columns, part_rows=found.encoding.schema.part_rows):
         if should_stop():
             return {}
         rows = found.encoding.encode(table)
-        parts.append((rows.labels, rows.users, found.predict(rows)))
+        parts.append((rows.labels, rows.users, predict(rows)))
         if num_rows < SHOWN_ROWS:
             shown.append(rows.rows(slice(0, SHOWN_ROWS)))
         num_rows += len(rows)

@@ -123,18 +123,17 @@ class LogEncoding:
 
     def _lists(self, vocabulary: str, name: str, column: pd.Series, most: int) -> np.ndarray:
         """Return [N, L] ids, right-aligned, so that the last value stands last; 0 = padding."""
-        lists = split_lists(column, self.schema.separator)
-        flat = pd.Series([value for one in lists for value in one[-most:]], dtype=object)
+        rows = split_lists(column, self.schema.separator)
+        starts = [number for number, one in enumerate(rows) if number == 0 or one is not rows[number - 1]]
+        lists = [rows[start][-most:] for start in starts]  # each list once
+        flat = pd.Series([value for one in lists for value in one], dtype=object)
         ids = self._ids(vocabulary, flat) if len(flat) else np.zeros(0, np.int64)
-        lengths = np.array([min(len(one), most) for one in lists], np.int64)
-        longest = max(int(lengths.max(initial=0)), 1)
-        padded = np.zeros((len(lists), longest if len(lists) else 1), np.int64)
+        lengths = np.array([len(one) for one in lists], np.int64)
         row = np.repeat(np.arange(len(lists)), lengths)
         start = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        padded[row, longest - lengths[row] + np.arange(len(ids)) - start] = ids
         wide = np.zeros((len(lists), most), np.int64)
-        wide[:, most - padded.shape[1] :] = padded
-        return wide
+        wide[row, most - lengths[row] + np.arange(len(ids)) - start] = ids
+        return np.repeat(wide, np.diff([*starts, len(rows)]), axis=0) if starts else wide
 
     def _scale(self, name: str, column: pd.Series) -> np.ndarray:
         return ((_numbers(name, column) - self.means[name]) / self.stds[name]).astype(np.float32)
@@ -241,14 +240,42 @@ def _frequent(counts: Counter[str], min_count: int) -> tuple[str, ...]:
 
 
 def split_lists(column: pd.Series, separator: str) -> list[list[str]]:
-    """Return the values of each row of a column of lists, or of text with a separator between values."""
-    found = []
+    """Return the values of each row of a column of lists, or of text with a separator between values.
+
+    A row with the same list as the row before it shares it: candidates that are ranked against one history are many.
+    """
+    found: list[list[str]] = []
+    before: Any = None
     for value in column:
-        if isinstance(value, str):
-            found.append([one for one in value.split(separator) if one])
+        if not found or not _is_same(value, before):
+            found.append(_split(value, separator))
         else:
-            found.append([] if value is None or isinstance(value, float) else [str(one) for one in value])
+            found.append(found[-1])
+        before = value
     return found
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.shape == other.shape and bool((one == other).all())
+    return isinstance(one, str) and isinstance(other, str) and one == other
+
+
+def _split(value: Any, separator: str) -> list[str]:
+    if isinstance(value, str):
+        return [one for one in value.split(separator) if one]
+    if value is None or isinstance(value, float):
+        return []
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuU":
+        return list(map(str, value.tolist()))
+    real = (one for one in value if one is not None and one == one)  # NaN is not itself
+    return [one if isinstance(one, str) else _one_text(one) for one in real]
+
+
+def _one_text(value: Any) -> str:
+    """Return a value of a list as `as_text` would read it in a column: 3.0 as 3."""
+    is_whole = isinstance(value, float | np.floating) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def digest_schema(encoding: LogEncoding) -> str:

@@ -14,6 +14,7 @@ Source:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,8 @@ class SDIMConfig:
             raise ConfigError(
                 f"bits_per_signature must divide num_hashes, got {self.bits_per_signature} and {self.num_hashes}."
             )
+        if self.short_length < 1:
+            raise ConfigError(f"short_length must be at least 1, got {self.short_length}.")
 
 
 class ScaledTargetAttention(nn.Module):
@@ -84,9 +87,19 @@ class ScaledTargetAttention(nn.Module):
 
 @dataclass(frozen=True)
 class BucketCache:
-    """Sums of a user's items by bucket, [G, 2^tau, S]: all that scoring needs of a history of any length."""
+    """Buckets of U users' items: all that scoring needs of histories of any length.
+
+    sums [U, G, 2^tau, S] float64, so that items can be taken out again without a trace. counts [U, G, 2^tau] int64: items in
+    each; an empty bucket counts as zero whatever rounding left in it.
+    """
 
     sums: Tensor
+    counts: Tensor
+
+    @classmethod
+    def join(cls, caches: Sequence[BucketCache]) -> BucketCache:
+        """Return the buckets of all users, in order."""
+        return cls(torch.cat([one.sums for one in caches]), torch.cat([one.counts for one in caches]))
 
 
 class HashedInterest(nn.Module):
@@ -103,7 +116,7 @@ class HashedInterest(nn.Module):
 
     def signatures(self, vectors: Tensor) -> Tensor:
         """Return [..., G] int64, 0..2^tau - 1, for vectors [..., E]; the sign of 0 counts as 1."""
-        is_set = (F.linear(vectors, self.hashes) >= 0).unflatten(-1, (self.num_groups, self.bits))
+        is_set = (F.linear(vectors, self.hashes.to(vectors.dtype)) >= 0).unflatten(-1, (self.num_groups, self.bits))
         powers = 2 ** torch.arange(self.bits, device=vectors.device)
         return (is_set * powers).sum(dim=-1)
 
@@ -114,25 +127,28 @@ class HashedInterest(nn.Module):
         weights = is_alike.to(items.dtype) * mask[..., None]
         return self._average(torch.einsum("btg,bts->bgs", weights, items))
 
-    def encode(self, items: Tensor, target_dim: int) -> BucketCache:
-        """Return the buckets of one user's items [T, S]; padding must be left out."""
-        sums = items.new_zeros(self.num_groups, 2**self.bits, items.shape[1])
-        return self.append(BucketCache(sums), items, target_dim)
+    def encode(self, items: Tensor) -> BucketCache:
+        """Return the buckets of one user's items [T, S]; padding must be left out.
 
-    def append(self, cache: BucketCache, items: Tensor, target_dim: int) -> BucketCache:
-        """Return the buckets with more items [T, S]: each changes one bucket a group."""
-        signatures = self.signatures(items[:, :target_dim])  # [T, G]
-        sums = cache.sums.clone()
-        group = torch.arange(self.num_groups, device=items.device).expand_as(signatures)
-        sums.index_put_(
-            (group.flatten(), signatures.flatten()), items.repeat_interleave(self.num_groups, dim=0), accumulate=True
-        )
-        return BucketCache(sums)
+        In float64, so that an item has one signature whatever it is encoded beside: it is found again when it is taken out.
+        """
+        items = items.double()
+        is_in = F.one_hot(self.signatures(items[:, : self.hashes.shape[1]]), 2**self.bits)  # [T, G, 2^tau]
+        sums = torch.einsum("tgb,ts->gbs", is_in.double(), items)
+        return BucketCache(sums[None], is_in.sum(dim=0)[None])
 
-    def look_up(self, target: Tensor, cache: BucketCache) -> Tensor:
-        """Return [B, S] for candidates [B, E] of the user whose buckets these are."""
+    def move(self, cache: BucketCache, added: Tensor, dropped: Tensor) -> BucketCache:
+        """Return one user's buckets with items [T, S] added and others taken out: each changes one bucket a group."""
+        more, less = self.encode(added), self.encode(dropped)
+        return BucketCache(cache.sums + more.sums - less.sums, cache.counts + more.counts - less.counts)
+
+    def look_up(self, target: Tensor, cache: BucketCache, place: Tensor | None = None) -> Tensor:
+        """Return [B, S] for candidates [B, E]; place [B] int64: which of the U users each is for, None: all for the first."""
+        user = torch.zeros(len(target), dtype=torch.int64, device=target.device) if place is None else place
         group = torch.arange(self.num_groups, device=target.device)
-        return self._average(cache.sums[group, self.signatures(target)])  # [B, G, S]
+        chosen = (user[:, None], group, self.signatures(target.double()))
+        sums = cache.sums[chosen] * (cache.counts[chosen] > 0)[..., None]  # [B, G, S]
+        return self._average(sums.to(target.dtype))
 
     def _average(self, sums: Tensor) -> Tensor:
         if not self.is_scaled:
@@ -165,11 +181,12 @@ class SDIM(Network):
         )  # fmt: skip
         self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
-    def forward(self, inputs: NetworkInputs, cache: BucketCache | None = None) -> Tensor:
+    def forward(self, inputs: NetworkInputs, cache: BucketCache | None = None, place: Tensor | None = None) -> Tensor:
         """Return logits [B].
 
         Args:
-            cache: buckets of the one user whose candidates these are; the inputs then hold only the last items.
+            cache: buckets of the users whose candidates these are; the inputs then hold only the last items.
+            place: [B] int64, which of these users each row is of; None: all rows are of the first.
         Raises:
             ValueError: the inputs have no target.
         """
@@ -185,7 +202,7 @@ class SDIM(Network):
                 long_term = self.long_term(target, items, mask)
             short_term = self._read_last(target, *last_items(items, mask, self.short_length))
         if cache is not None:
-            long_term = self.long_term.look_up(target, cache)
+            long_term = self.long_term.look_up(target, cache, place)
         return self.head(self.tower(torch.cat([inputs.fields.flatten(1), target, long_term, short_term], dim=1)))[:, 0]
 
     def _read_last(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
@@ -210,7 +227,7 @@ class SDIM(Network):
 
     def encode_history(self, items: Tensor) -> BucketCache:
         """Return the buckets of one user's real items [T, S]."""
-        return self.long_term.encode(items, self.target_dim)
+        return self.long_term.encode(items)
 
 
 def last_items(items: Tensor, mask: Tensor, length: int) -> tuple[Tensor, Tensor]:

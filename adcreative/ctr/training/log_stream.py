@@ -22,7 +22,7 @@ from adcreative.ctr.inputs.log import LogBatch
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, join_rows
 from adcreative.ctr.log_network import build_batch
 
-WINDOW_ROWS = 524_288
+WINDOW_ROWS, WINDOW_VALUES, MIN_WINDOW_ROWS = 524_288, 2**25, 4096  # a window has fewer rows where each holds long histories
 ROLES = ("train", "valid", "test")
 VALID_SHARE = 0.1
 
@@ -42,7 +42,7 @@ class LogFile:
     def tables(self) -> Iterator[pd.DataFrame]:
         """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
         start = 0
-        for table in iter_log(self.path, self.schema.columns):
+        for table in iter_log(self.path, self.schema.columns, part_rows=self.schema.part_rows):
             chosen = table if not self.role else table[self._is_mine(table, start)]
             start += len(table)
             if len(chosen):
@@ -64,11 +64,14 @@ class EncodedStream:
     """Encoded rows of a role, in batches; see `streamed.RowStream`.
 
     Args:
-        num_rows: of the role, as counted when the encoding was fitted.
+        num_rows: of the role, as counted when the encoding was fitted. window_rows: rows that are shuffled together; None: as
+            many as memory holds.
     """
 
-    def __init__(self, file: LogFile, encoding: LogEncoding, num_rows: int, *, window_rows: int = WINDOW_ROWS) -> None:
-        self.file, self.encoding, self.num_rows, self.window_rows = file, encoding, num_rows, window_rows
+    def __init__(self, file: LogFile, encoding: LogEncoding, num_rows: int, *, window_rows: int | None = None) -> None:
+        self.file, self.encoding, self.num_rows = file, encoding, num_rows
+        of_histories = max(len(encoding.schema.sequences) * encoding.schema.max_history, 1)
+        self.window_rows = window_rows or min(WINDOW_ROWS, max(WINDOW_VALUES // of_histories, MIN_WINDOW_ROWS))
         self._whole: LogRows | None = None
 
     def iter_batches(self, batch_size: int, *, rng: np.random.Generator | None = None) -> Iterator[LogRows]:

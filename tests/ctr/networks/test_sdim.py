@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
 from adcreative.ctr.networks.din import DINConfig
-from adcreative.ctr.networks.sdim import SDIM, HashedInterest, SDIMConfig, last_items
+from adcreative.ctr.networks.sdim import SDIM, BucketCache, HashedInterest, SDIMConfig, last_items
 from adcreative.errors import ConfigError
 from tests.ctr.networks.planted_logs import Budget, LogModel, learn, measure, planted_interests, train
 from tests.ctr.nn.test_layers import seeded
@@ -62,17 +62,28 @@ def network() -> tuple[SDIM, InputShape]:
     return SDIM(shape, settings, generator=seeded()).eval(), shape
 
 
-def test_buckets_serve_what_is_computed_on_the_fly_and_appending_changes_one_a_group() -> None:
+def test_buckets_serve_what_is_computed_on_the_fly_and_each_item_changes_one_a_group() -> None:
     model, _ = network()
     items, target = torch.randn(40, 6, generator=seeded(1)), torch.randn(5, 4, generator=seeded(2))
     direct = model.long_term(target, items.expand(5, 40, 6), torch.ones(5, 40))
     cache = model.encode_history(items)
     torch.testing.assert_close(model.long_term.look_up(target, cache), direct, rtol=1e-5, atol=1e-6)
-    shorter = model.encode_history(items[:39])
-    longer = model.long_term.append(shorter, items[39:], 4)
+    shorter, nothing = model.encode_history(items[:39]), items[:0]
+    longer = model.long_term.move(shorter, items[39:], nothing)
     torch.testing.assert_close(longer.sums, cache.sums)
-    changed = (longer.sums != shorter.sums).any(dim=2)
-    assert changed.sum(dim=1).tolist() == [1] * 4
+    assert torch.equal(longer.counts, cache.counts)
+    assert (longer.sums != shorter.sums).any(dim=3).sum(dim=2).tolist() == [[1] * 4]
+    torch.testing.assert_close(model.long_term.move(longer, nothing, items[39:]).sums, shorter.sums)
+
+
+def test_each_row_is_served_from_its_own_user_s_buckets() -> None:
+    """Broken twin: all rows from the first user's."""
+    model, _ = network()
+    items, target = torch.randn(3, 10, 6, generator=seeded(1)), torch.randn(5, 4, generator=seeded(2))
+    cache, place = BucketCache.join([model.encode_history(one) for one in items]), torch.tensor([2, 0, 1, 1, 2])
+    direct = model.long_term(target, items[place], torch.ones(5, 10))
+    torch.testing.assert_close(model.long_term.look_up(target, cache, place), direct, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(model.long_term.look_up(target, cache), direct)
 
 
 def test_a_cached_history_gives_the_logit_of_the_whole_one() -> None:
@@ -117,6 +128,8 @@ def test_hashes_are_saved_and_get_no_gradient() -> None:
 def test_signatures_must_divide_the_hashes() -> None:
     with pytest.raises(ConfigError, match="bits_per_signature must divide num_hashes, got 5 and 48"):
         SDIMConfig(bits_per_signature=5)
+    with pytest.raises(ConfigError, match="short_length must be at least 1, got 0"):
+        SDIMConfig(short_length=0)
 
 
 @pytest.mark.planted
