@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
-from adcreative.ctr.networks.din import InterestAttention
+from adcreative.ctr.networks.din import DENSE_SHARE, InterestAttention
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
@@ -103,7 +103,10 @@ class BucketCache:
 
 
 class HashedInterest(nn.Module):
-    """The long-term interest [B, S] of a target [B, E] in a history whose items begin with a vector of the same width."""
+    """The long-term interest [B, S] of a target [B, E] in a history whose items begin with a vector of the same width.
+
+    Where most of a batch is padding, only real items are hashed and only those in the target's buckets are summed.
+    """
 
     def __init__(
         self, target_dim: int, num_hashes: int, bits: int, *, is_scaled: bool = True, generator: torch.Generator
@@ -111,21 +114,30 @@ class HashedInterest(nn.Module):
         super().__init__()
         self.is_scaled = is_scaled
         self.bits, self.num_groups = bits, num_hashes // bits
+        self.is_dense = False
         self.hashes: Tensor
         self.register_buffer("hashes", torch.randn(num_hashes, target_dim, generator=generator))
 
     def signatures(self, vectors: Tensor) -> Tensor:
-        """Return [..., G] int64, 0..2^tau - 1, for vectors [..., E]; the sign of 0 counts as 1."""
-        is_set = (F.linear(vectors, self.hashes.to(vectors.dtype)) >= 0).unflatten(-1, (self.num_groups, self.bits))
-        powers = 2 ** torch.arange(self.bits, device=vectors.device)
-        return (is_set * powers).sum(dim=-1)
+        """Return [..., G] int32, 0..2^tau - 1, for vectors [..., E]; the sign of 0 counts as 1."""
+        is_set = (F.linear(vectors, self.hashes.to(vectors.dtype)) >= 0).to(torch.int32)
+        bits = is_set.unflatten(-1, (self.num_groups, self.bits)).unbind(dim=-1)
+        return sum((one * 2**number for number, one in enumerate(bits[1:], start=1)), start=bits[0])
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
         """Return [B, S] for target [B, E], items [B, T, S] and mask [B, T]; gradients flow through the sums only."""
         width = target.shape[1]
-        is_alike = self.signatures(items[..., :width].detach()) == self.signatures(target.detach())[:, None]  # [B, T, G]
-        weights = is_alike.to(items.dtype) * mask[..., None]
-        return self._average(torch.einsum("btg,bts->bgs", weights, items))
+        of_target = self.signatures(target.detach())  # [B, G]
+        if self.is_dense or float(mask.mean()) > DENSE_SHARE:
+            is_alike = self.signatures(items[..., :width].detach()) == of_target[:, None]  # [B, T, G]
+            weights = is_alike.to(items.dtype) * mask[..., None]
+            return self._average(torch.einsum("btg,bts->bgs", weights, items))
+        row, column = mask.nonzero(as_tuple=True)  # N real items
+        real = F.embedding(row * mask.shape[1] + column, items.flatten(0, 1))  # [N, S]
+        item, group = (self.signatures(real[:, :width].detach()) == of_target[row]).nonzero(as_tuple=True)
+        sums = items.new_zeros(len(target) * self.num_groups, items.shape[2])
+        sums = sums.index_add(0, row[item] * self.num_groups + group, F.embedding(item, real))
+        return self._average(sums.unflatten(0, (len(target), self.num_groups)))
 
     def encode(self, items: Tensor) -> BucketCache:
         """Return the buckets of one user's items [T, S]; padding must be left out.
@@ -133,7 +145,8 @@ class HashedInterest(nn.Module):
         In float64, so that an item has one signature whatever it is encoded beside: it is found again when it is taken out.
         """
         items = items.double()
-        is_in = F.one_hot(self.signatures(items[:, : self.hashes.shape[1]]), 2**self.bits)  # [T, G, 2^tau]
+        signatures = self.signatures(items[:, : self.hashes.shape[1]])
+        is_in = F.one_hot(signatures.long(), 2**self.bits)  # [T, G, 2^tau]
         sums = torch.einsum("tgb,ts->gbs", is_in.double(), items)
         return BucketCache(sums[None], is_in.sum(dim=0)[None])
 
@@ -146,7 +159,7 @@ class HashedInterest(nn.Module):
         """Return [B, S] for candidates [B, E]; place [B] int64: which of the U users each is for, None: all for the first."""
         user = torch.zeros(len(target), dtype=torch.int64, device=target.device) if place is None else place
         group = torch.arange(self.num_groups, device=target.device)
-        chosen = (user[:, None], group, self.signatures(target.double()))
+        chosen = (user[:, None], group, self.signatures(target.double()).long())
         sums = cache.sums[chosen] * (cache.counts[chosen] > 0)[..., None]  # [B, G, S]
         return self._average(sums.to(target.dtype))
 
@@ -214,14 +227,17 @@ class SDIM(Network):
         return self.attention(target, vectors, mask, extra if extra.shape[2] else None)
 
     def fold(self) -> None:
-        """Switch to eval mode and to attention without data-dependent shapes; `train()` switches back."""
+        """Switch to eval mode and to sums without data-dependent shapes; `train()` switches back."""
         self.eval()
+        self._set_dense(True)
+
+    def _set_dense(self, is_dense: bool) -> None:
+        self.long_term.is_dense = is_dense
         if self.attention is not None:
-            self.attention.is_dense = True
+            self.attention.is_dense = is_dense
 
     def train(self, mode: bool = True) -> SDIM:
-        if self.attention is not None:
-            self.attention.is_dense = False
+        self._set_dense(False)
         super().train(mode)
         return self
 

@@ -108,6 +108,23 @@ def test_padding_order_and_emptiness() -> None:
     assert not nothing.any()
 
 
+def test_sums_over_real_items_alone_are_those_over_all_and_so_are_their_gradients() -> None:
+    hashed = HashedInterest(4, 24, 3, generator=seeded())
+    target, mask = torch.randn(6, 4, generator=seeded(1)), (torch.rand(6, 30, generator=seeded(2)) < 0.3).float()
+    mask[2] = 0.0
+    found = []
+    for is_dense in (False, True):
+        hashed.is_dense = is_dense
+        items = torch.randn(6, 30, 7, generator=seeded(3)).requires_grad_()
+        interest = hashed(target, items, mask)
+        (interest * torch.randn(6, 7, generator=seeded(4))).sum().backward()
+        found.append((interest.detach(), items.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+    assert not found[0][0][2].any()
+    assert found[0][0].any()
+
+
 def test_last_items_are_the_last_real_ones_wherever_padding_stands() -> None:
     items = torch.arange(10.0).view(1, 5, 2)
     mask = torch.tensor([[0.0, 1.0, 1.0, 0.0, 1.0]])
