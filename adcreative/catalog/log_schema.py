@@ -18,7 +18,6 @@ from typing import Any
 
 import pandas as pd
 
-from adcreative.catalog.formats.logs import PART_ROWS
 from adcreative.config import did_you_mean, load_config
 from adcreative.errors import ConfigError
 
@@ -29,7 +28,6 @@ TIME_NAMES = ("time", "timestamp", "datetime", "ts", "date")
 DOMAIN_NAMES = ("domain", "scenario", "scene", "market")
 HISTORY_WORDS = ("history", "hist", "seq", "past", "before", "clicked_", "viewed_")
 MIN_VECTOR_WIDTH = 8
-PART_VALUES, MIN_PART_ROWS = 2_000_000, 256  # of histories that are read at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +69,6 @@ class LogSchema:
     def inputs(self) -> tuple[str, ...]:
         """The columns that a network reads."""
         return (*self.categories, *self.numeric, *self.multi_valued, *self.vectors, *self.sequences)
-
-    @property
-    def part_rows(self) -> int:
-        """How many rows are read at a time: fewer where each holds long histories."""
-        values = max(len(self.sequences) * self.max_history, 1)
-        return min(PART_ROWS, max(PART_VALUES // values, MIN_PART_ROWS))
 
     @property
     def categories(self) -> tuple[str, ...]:

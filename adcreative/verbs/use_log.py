@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.artifacts import MANIFEST, dump_json, write_atomically
-from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns
+from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
 from adcreative.ctr.card import LOG_KIND
@@ -67,7 +67,7 @@ def score_log(
     partial, num_rows = out.with_name(f".{out.name}.partial"), 0
     try:
         with partial.open("w", encoding="utf-8") as file:
-            for table in iter_log(log, columns, part_rows=found.encoding.schema.part_rows):
+            for table in iter_log(log, columns, part_rows=part_rows_of(found.encoding.schema)):
                 if should_stop():
                     return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
                 predicted = predict(found.encoding.encode(table, has_labels=False))
@@ -117,7 +117,7 @@ def evaluate_log(
     parts: list[Any] = []
     shown: list[Any] = []
     num_rows = 0
-    for table in iter_log(log, columns, part_rows=found.encoding.schema.part_rows):
+    for table in iter_log(log, columns, part_rows=part_rows_of(found.encoding.schema)):
         if should_stop():
             return {}
         rows = found.encoding.encode(table)

@@ -18,9 +18,11 @@ import pyarrow.parquet
 
 from adcreative.catalog.formats.item_sequences import is_item_sequences, iter_sequence_log
 from adcreative.catalog.formats.parser_errors import typed
+from adcreative.catalog.log_schema import LogSchema
 from adcreative.errors import CatalogError
 
 PART_ROWS = 131_072
+PART_ITEMS, MIN_PART_ROWS = 2_000_000, 256  # items of histories that are read at a time
 CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
 
@@ -69,6 +71,12 @@ def read_whole_log(path: Path) -> pd.DataFrame:
     if not parts:
         raise CatalogError(f"{path} has no row")
     return pd.concat(parts, ignore_index=True)
+
+
+def part_rows_of(schema: LogSchema) -> int:
+    """Return how many rows of a log are read at a time: fewer where each holds long histories."""
+    items_a_row = max(len(schema.sequences) * schema.max_history, 1)
+    return min(PART_ROWS, max(PART_ITEMS // items_a_row, MIN_PART_ROWS))
 
 
 def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int = PART_ROWS) -> Iterator[pd.DataFrame]:

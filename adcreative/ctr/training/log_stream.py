@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from adcreative.catalog.formats.logs import iter_log
+from adcreative.catalog.formats.logs import iter_log, part_rows_of
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log import LogBatch
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, join_rows
@@ -42,7 +42,7 @@ class LogFile:
     def tables(self) -> Iterator[pd.DataFrame]:
         """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
         start = 0
-        for table in iter_log(self.path, self.schema.columns, part_rows=self.schema.part_rows):
+        for table in iter_log(self.path, self.schema.columns, part_rows=part_rows_of(self.schema)):
             chosen = table if not self.role else table[self._is_mine(table, start)]
             start += len(table)
             if len(chosen):

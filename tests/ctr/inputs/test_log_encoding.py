@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adcreative.catalog.formats.logs import part_rows_of
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import UNKNOWN, fit_encoding, split_lists
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile
@@ -62,4 +63,4 @@ def test_parts_and_windows_have_fewer_rows_where_histories_are_long(tmp_path: Pa
         sizes[length] = (max(map(len, file.tables())), stream.window_rows)
     assert sizes[10] == (1000, 524_288)
     assert sizes[5000] == (400, 6710)  # 2 and 34 million items
-    assert LogSchema(label="click", categorical=("item",)).part_rows == 131_072
+    assert part_rows_of(LogSchema(label="click", categorical=("item",))) == 131_072
