@@ -51,8 +51,8 @@ class FaceSession(Protocol):
     def calibrate(self, gains: np.ndarray) -> None:
         """Set what negative and positive strengths are multiplied by from now on, [2, F, K]."""
 
-    def compose(self, strengths: np.ndarray) -> np.ndarray:
-        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied."""
+    def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
+        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied; a draft is drawn for measuring only."""
 
     def control(self) -> np.ndarray:
         """Return the full picture with each face replaced by its unedited inversion."""

@@ -256,10 +256,10 @@ class FeatureExtractor:
 
 
 def hash_of(encoder: Any) -> str:
-    """Return what names an encoder's answers: its content_hash, its face model's sha256, else its class."""
+    """Return what names an encoder's answers: its content_hash, its face model's codes, else its class."""
     content_hash = getattr(encoder, "content_hash", None)
     if content_hash is None and (face_model := getattr(encoder, "face_model", None)) is not None:
-        content_hash = face_model.manifest["sha256"]
+        content_hash = face_model.codes_sha256
     return str(content_hash or f"{type(encoder).__module__}.{type(encoder).__qualname__}")
 
 

@@ -38,6 +38,11 @@ class FaceModel:
     manifest: dict[str, Any]
 
     @property
+    def codes_sha256(self) -> str:
+        """What its codes are known by: the hash of its weights; of a grown model, that of the one it grew from."""
+        return str(self.manifest.get("codes_sha256", self.manifest["sha256"]))
+
+    @property
     def has_encoder(self) -> bool:
         """Whether the model can read faces as well as draw them."""
         return self.stored_encoder is not None

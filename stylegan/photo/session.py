@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,15 @@ from stylegan.latents.realism import measure_realism
 from stylegan.photo.paste import FaceChange, open_region, paste_change, paste_render
 
 TRACE_SIZE = 256
+
+
+@dataclass(frozen=True)
+class _Unedited:
+    """A face as the picture has it and as its inversion is drawn, [S, S, 3] uint8 each, and the inversion's points [N, 2]."""
+
+    crop_u8: np.ndarray
+    inverted_u8: np.ndarray
+    points: np.ndarray
 
 
 def refuse_unfit(
@@ -60,13 +69,9 @@ class FaceEditSession:
         self._codec, self._directions, self._analyzer = codec, directions, analyzer
         height, width = image_u8.shape[:2]
         self._regions = [open_region(self._face_points(face), face.alignment, height, width) for face in faces]
-        self._crops = [face.alignment.crop(image_u8, codec.render_size) for face in faces]
         self.codes = codec.encode(self._aligned(image_u8))  # [F, C]
         self._gains = np.ones((2, len(self.faces), len(directions.names)), dtype=np.float32)
-        self._inverted = codec.render(self.codes)
-        self._inverted_points = [
-            self._points(render, otherwise=region.points) for render, region in zip(self._inverted, self._regions, strict=True)
-        ]
+        self._unedited: dict[int, list[_Unedited]] = {}
 
     def strengths(self, **named: float) -> np.ndarray:
         """Return strengths [F, K]: the named directions on every face, zero for all others.
@@ -93,29 +98,36 @@ class FaceEditSession:
         gains = np.where(strengths < 0.0, self._gains[0, rows], self._gains[1, rows])
         return self._directions.apply(self.codes[rows], strengths, gains=gains)
 
-    def compose(self, strengths: np.ndarray) -> np.ndarray:
+    def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
         """Return the picture [H, W, 3] uint8 with strengths [F, K] applied.
 
         Outside the mask every pixel equals the original; zero strengths return the original bit for bit.
+
+        Args:
+            is_draft: render faces no larger than the encoder reads them, for pictures that are only measured.
         """
         strengths = self._checked(strengths)
         edited_rows = np.flatnonzero((strengths != 0.0).any(axis=1))
         if not len(edited_rows):
             return self.image_u8.copy()
-        renders = self._codec.render(self._moved(edited_rows, strengths[edited_rows]))
+        size = self._codec.look_size if is_draft else self._codec.render_size
+        renders, unedited = (
+            self._codec.render(self._moved(edited_rows, strengths[edited_rows]), size=size),
+            self._render_at(size),
+        )
         picture_f32 = self.image_u8.astype(np.float32)
         for row, edited_u8 in zip(edited_rows, renders, strict=True):
-            before = self._inverted_points[row]
-            after = self._points(edited_u8, otherwise=before)
-            change = FaceChange(self._crops[row], self._inverted[row], edited_u8, before, after)
+            face = unedited[row]
+            after = self._points(edited_u8, otherwise=face.points)
+            change = FaceChange(face.crop_u8, face.inverted_u8, edited_u8, face.points, after)
             paste_change(picture_f32, self._regions[row], change)
         return picture_f32.round().astype(np.uint8)
 
     def control(self) -> np.ndarray:
         """Return the picture with each face replaced, inside its mask, by its unedited inversion."""
         picture_f32 = self.image_u8.astype(np.float32)
-        for region, render_u8 in zip(self._regions, self._inverted, strict=True):
-            paste_render(picture_f32, region, render_u8)
+        for region, face in zip(self._regions, self._render_at(self._codec.render_size), strict=True):
+            paste_render(picture_f32, region, face.inverted_u8)
         return picture_f32.round().astype(np.uint8)
 
     def mask(self) -> np.ndarray:
@@ -174,6 +186,17 @@ class FaceEditSession:
         if traced is None:
             raise InversionError("a face cannot be edited: it is not seen when cropped")
         return traced
+
+    def _render_at(self, size: int) -> list[_Unedited]:
+        """Return the unedited faces as the generator draws them at `size` px, one a face."""
+        if size not in self._unedited:
+            self._unedited[size] = [
+                _Unedited(face.alignment.crop(self.image_u8, size), render, self._points(render, otherwise=region.points))
+                for face, render, region in zip(
+                    self.faces, self._codec.render(self.codes, size=size), self._regions, strict=True
+                )
+            ]
+        return self._unedited[size]
 
     def _points(self, render_u8: np.ndarray, *, otherwise: np.ndarray) -> np.ndarray:
         """Trace a render [478, 2]; `otherwise` when the mesh sees no face in it, so that nothing moves."""

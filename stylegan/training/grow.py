@@ -158,7 +158,7 @@ def main() -> None:
     if arguments.export:
         trainer.write_into(grown.generator.synthesis)
         notes = {**start.manifest.get("training", {}), "growth": asdict(config) | {"crops_seen": trainer.num_crops_seen}}
-        save_face_model(arguments.export, grown.generator, grown.encoder, training=notes)
+        save_face_model(arguments.export, grown.generator, grown.encoder, training=notes, codes_sha256=start.codes_sha256)
         return
     train_until(trainer, grown, held_out, arguments.out, stop_at_s=time.monotonic() + 60 * arguments.minutes)
 

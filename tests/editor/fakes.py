@@ -74,7 +74,7 @@ class FakeSession:
     def calibrate(self, gains: np.ndarray) -> None:
         self.gains = gains
 
-    def compose(self, strengths: np.ndarray) -> np.ndarray:
+    def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
         self.num_composed += 1
         attributes = attributes_in(self.image_u8)
         attributes[list(self.rows), : strengths.shape[1]] += strengths

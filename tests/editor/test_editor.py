@@ -182,7 +182,7 @@ def test_a_gain_that_only_the_predictor_sees_is_not_delivered() -> None:
 
 def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None:
     class Together(FakeSession):  # one direction alone raises smile, as the probes see; two or more together lower it
-        def compose(self, strengths: np.ndarray) -> np.ndarray:
+        def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
             image_u8 = super().compose(strengths)
             if np.count_nonzero(strengths[0]) > 1:
                 image_u8[0, 0] = 0

@@ -37,6 +37,8 @@ from adcreative.features.builder import (
 )
 from adcreative.features.cache import FeatureCache, hash_picture, picture_key, words_key
 from adcreative.features.extraction import FeatureExtractor, hash_of, look_stats
+from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.generator import Generator, GeneratorConfig
 
 
 @dataclass
@@ -241,8 +243,9 @@ class TestExtraction:
         class WithModel:
             face_model: object
 
-        model = type("FaceModel", (), {"manifest": {"sha256": "abc"}})()
+        model = FaceModel(Generator(GeneratorConfig(size=8, z_dim=4, w_dim=4, num_mapping_layers=1)), None, {"sha256": "abc"})
         assert hash_of(WithModel(model)) == "abc"
+        assert hash_of(WithModel(replace(model, manifest={"sha256": "def", "codes_sha256": "abc"}))) == "abc"
 
     def test_attribute_names_are_those_of_the_analyzer(self) -> None:
         from stylegan.faces.attributes import ATTRIBUTES

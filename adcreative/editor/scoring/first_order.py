@@ -217,7 +217,7 @@ def measure_faces(
         return strengths
 
     def compose(k: int, strength: float) -> np.ndarray:
-        return session.compose(on_all_faces(k, strength))
+        return session.compose(on_all_faces(k, strength), is_draft=True)
 
     usable, differences = _probe(creative, features, extractor, probes, compose, rows)
     shares = features.face_shares[rows].astype(np.float64)

@@ -48,7 +48,7 @@ def test_no_edit_is_the_original_itself() -> None:
 
 def test_each_side_has_its_own_answer() -> None:
     class Uneven(FakeSession):
-        def compose(self, strengths: np.ndarray) -> np.ndarray:
+        def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
             return super().compose(np.where(strengths > 0, 0.5 * strengths, strengths))
 
     ad = fake_ad(1)
@@ -87,7 +87,7 @@ def test_a_side_that_loses_a_face_has_no_range() -> None:
 
 def test_a_picture_that_cannot_be_read_any_more_has_no_range() -> None:
     class Black(FakeSession):
-        def compose(self, strengths: np.ndarray) -> np.ndarray:
+        def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
             return np.zeros_like(self.image_u8)
 
     ad = fake_ad()

@@ -17,6 +17,7 @@ from stylegan.networks.checkpoints import load_face_model
 from stylegan.photo import paste
 from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render
 from stylegan.photo.session import FaceEditSession
+from stylegan.training.growth import grow_face_model
 
 
 def seam(before_u8: np.ndarray, after_u8: np.ndarray, mask: np.ndarray) -> float:
@@ -301,3 +302,16 @@ def test_an_encoder_smaller_than_its_generator_edits_too(
     composed = small.compose(small.strengths(smile=2.0))
     assert (composed != portrait).any()
     assert not (composed != portrait).any(axis=2)[~small.mask()].any()
+
+
+def test_a_draft_of_a_grown_model_is_the_old_models_picture(
+    session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray, face: FaceInPicture
+) -> None:
+    grown = grow_face_model(session._codec.face_model, channels=4)
+    grown.generator.synthesis.to_rgbs[-1].weight.fill_(0.3)  # type: ignore[union-attr, operator]
+    larger = FaceEditSession(portrait, [face], FaceCodec(grown), session._directions, analyzer)
+    strengths = session.strengths(smile=2.0)
+    np.testing.assert_array_equal(larger.compose(strengths, is_draft=True), session.compose(strengths))
+    full = larger.compose(strengths)
+    assert (full != session.compose(strengths)).any()
+    np.testing.assert_array_equal(full[~larger.mask()], portrait[~larger.mask()])

@@ -12,6 +12,7 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from stylegan.errors import CheckpointError, ShapeError
 from stylegan.images import decode_image
@@ -174,6 +175,11 @@ def test_the_commands_tune_grow_and_export(
     grown = load_face_model(tmp_path / "grown")
     assert grown.generator.config.size == 64
     assert grown.manifest["training"]["growth"]["crops_seen"] == 32
+    small = load_face_model(model)
+    assert grown.codes_sha256 == small.codes_sha256 == small.manifest["sha256"]
+    with torch.no_grad():
+        seen = F.avg_pool2d(faces, 2)
+        assert torch.equal(grown.encoder.encode(seen), small.encoder.encode(seen))  # type: ignore[union-attr]
     tuned = tune.read_tuned(tmp_path / "tuned", train_paths, size=64)
     state = read_state(out / "state.pt")
     assert state is not None
