@@ -93,10 +93,21 @@ class JointTuner:
         self.num_steps_done = int(state["num_steps_done"])
 
     def start_from(self, w_plus: Tensor, synthesis_state: dict[str, Tensor]) -> None:
-        """Begin with the latents and weights that another run found for the same faces, in order, instead of the encoder's."""
+        """Begin with the latents and weights that another run found for the same faces, in order, instead of the encoder's.
+
+        The run may be of a smaller size: rows that it does not have repeat its last one, and blocks above it stay as they are.
+
+        Raises:
+            ShapeError: the latents are of other faces, or the weights of another network.
+        """
+        missing = self.w_plus.shape[1] - w_plus.shape[1]
+        state = self.synthesis.state_dict()
+        fits = all(name in state and state[name].shape == tensor.shape for name, tensor in synthesis_state.items())
+        if not fits or missing < 0 or len(w_plus) != len(self.w_plus):
+            raise ShapeError(f"the run to begin with, of latents {list(w_plus.shape)}, is of another network or other faces")
         with torch.no_grad():
-            self.w_plus.copy_(w_plus)
-        self.synthesis.load_state_dict(synthesis_state)
+            self.w_plus.copy_(torch.cat([w_plus, *[w_plus[:, -1:]] * missing], dim=1))
+        self.synthesis.load_state_dict(state | synthesis_state)
 
     def step(self) -> dict[str, float]:
         """Train on one batch; return its losses."""

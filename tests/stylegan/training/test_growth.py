@@ -142,6 +142,23 @@ def test_faces_are_fitted_together(base: FaceModel, faces: torch.Tensor, backbon
         JointTuner(base, faces, JointTuningConfig(), backbone_state)
 
 
+def test_a_tuning_goes_on_at_twice_the_size(
+    base: FaceModel, faces: torch.Tensor, backbone_state: dict[str, torch.Tensor]
+) -> None:
+    small = JointTuner(base, F.avg_pool2d(faces, 2), JointTuningConfig(num_epochs=1), backbone_state)
+    grown = grow_face_model(base, channels=6)
+    grown.generator.synthesis.to_rgbs[-1].weight.fill_(0.2)  # type: ignore[union-attr, operator]
+    large = JointTuner(grown, faces, JointTuningConfig(num_epochs=1), backbone_state)
+    small.synthesis.const.data += 0.1
+    small.w_plus.data += 0.1
+    large.start_from(small.w_plus.detach(), small.synthesis.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(large.synthesis(large.w_plus, size=32), small.synthesis(small.w_plus), atol=1e-5, rtol=0)
+    torch.testing.assert_close(large.synthesis.to_rgbs[-1].weight, grown.generator.synthesis.to_rgbs[-1].weight)
+    with pytest.raises(ShapeError, match="is of another network or other faces"):
+        small.start_from(large.w_plus.detach(), large.synthesis.state_dict())
+
+
 def test_the_commands_tune_grow_and_export(
     base: FaceModel, faces: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
