@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from adcreative.errors import ConfigError
 
@@ -10,6 +11,7 @@ __all__ = ["PUBLISHED_LAMBDAS", "CodecConfig", "published_config"]
 
 PUBLISHED_LAMBDAS = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483)
 MIN_SCALE, MAX_SCALE, NUM_SCALES = 0.11, 256.0, 64  # of the table of standard deviations, log steps
+MAX_LIGHT_CHANNELS = 768  # colour values of a block of 16x16 px
 STRIDE = 64  # of the hyper latents; pictures are padded to a multiple of it
 
 
@@ -21,14 +23,17 @@ class CodecConfig:
     latent_channels: of y, at 1/16 of the picture's sides; cut into `num_slices` equal slices. hyper_channels: of z, at 1/64.
     context_channels: of every context and hidden layer of the entropy model. lambdas: weight of the distortion of each rate
     that the one network serves, ascending. skip_scale: symbols predicted with a smaller standard deviation are not coded.
+    transforms: "light" (`light`: block cosines plus a small network; widths and depths are those at 1/4, 1/8, 1/16 of the
+    sides) or "published" (`transforms`).
     """
 
-    widths: tuple[int, int, int] = (24, 64, 96)
-    depths: tuple[int, int, int] = (1, 1, 2)
-    latent_channels: int = 96
-    num_slices: int = 3
-    hyper_channels: int = 48
+    widths: tuple[int, int, int] = (48, 64, 96)
+    depths: tuple[int, int, int] = (2, 2, 2)
+    latent_channels: int = 320
+    num_slices: int = 5
+    hyper_channels: int = 32
     context_channels: int = 64
+    transforms: Literal["light", "published"] = "light"
     lambdas: tuple[float, ...] = (0.0035, 0.013, 0.0483, 0.18)
     skip_scale: float = 0.3
 
@@ -42,6 +47,10 @@ class CodecConfig:
                 f"slice channels (={self.slice_channels}) and context_channels (={self.context_channels}) must be divisible "
                 "by 4, since positions rotate pairs of channels; choose other sizes"
             )
+        if self.transforms not in ("light", "published"):
+            raise ConfigError(f'transforms are "light" or "published", got "{self.transforms}"; choose one of them')
+        if self.transforms == "light" and self.latent_channels > MAX_LIGHT_CHANNELS:
+            raise ConfigError(f"light transforms have up to {MAX_LIGHT_CHANNELS} latent_channels, got {self.latent_channels}")
         if not self.lambdas or list(self.lambdas) != sorted(set(self.lambdas)) or self.lambdas[0] <= 0:
             raise ConfigError(f"lambdas must be positive and ascending, got {list(self.lambdas)}; list each rate once")
 
@@ -61,5 +70,5 @@ def published_config() -> CodecConfig:
     """
     return CodecConfig(
         widths=(192, 192, 192), depths=(1, 1, 1), latent_channels=320, num_slices=10, hyper_channels=192, context_channels=224,
-        lambdas=PUBLISHED_LAMBDAS,
+        lambdas=PUBLISHED_LAMBDAS, transforms="published",
     )  # fmt: skip

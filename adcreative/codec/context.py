@@ -12,14 +12,17 @@ Source:
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adcreative.codec.basis import block_basis
 from adcreative.codec.config import CodecConfig
 from adcreative.codec.grid import snap
 
-__all__ = ["GlobalContext", "LocalContext", "Reweighting", "SliceContext", "anchor_mask"]
+__all__ = ["GlobalContext", "LocalContext", "Reweighting", "SliceContext", "anchor_mask", "symbol_sizes"]
 
 WINDOW = 5
 
@@ -29,6 +32,14 @@ def anchor_mask(latents: Tensor) -> Tensor:
     rows = torch.arange(latents.shape[-2], device=latents.device)[:, None]
     columns = torch.arange(latents.shape[-1], device=latents.device)[None, :]
     return ((rows + columns) % 2).to(latents.dtype)[None, None]
+
+
+def symbol_sizes(latents: Tensor, steps: Tensor) -> Tensor:
+    """Return how many rounding steps [B, c, 1, 1] from zero latents [B, c, H, W] lie, at most 8, halved.
+
+    Scales are predicted from sizes of neighbours, and a mean over neighbours of both signs would tell nothing of them.
+    """
+    return snap((latents.abs() / steps).clamp(max=8.0) / 2)
 
 
 def _leaky(values: Tensor) -> Tensor:
@@ -46,7 +57,7 @@ class LocalContext(nn.Module):
         super().__init__()
         self.query = nn.Conv2d(guide_channels, slice_channels, 1)
         self.key = nn.Conv2d(slice_channels, slice_channels, 1)
-        self.value = nn.Conv2d(slice_channels, slice_channels, 1)
+        self.value = nn.Conv2d(2 * slice_channels, slice_channels, 1)
         self.out = nn.Conv2d(slice_channels, context_channels, 1)
         base = 1.5 ** -torch.arange(slice_channels // 4, dtype=torch.float32)
         zeros = torch.zeros_like(base)
@@ -62,14 +73,14 @@ class LocalContext(nn.Module):
         even, odd = keys.chunk(2, dim=1)
         return torch.cat([even * cosine - odd * sine, even * sine + odd * cosine], dim=1)
 
-    def forward(self, guide: Tensor, anchors: Tensor) -> Tensor:
-        """Return [B, C, H, W] from guide [B, G, H, W] and anchors [B, c, H, W], zero elsewhere."""
+    def forward(self, guide: Tensor, anchors: Tensor, sizes: Tensor) -> Tensor:
+        """Return [B, C, H, W] from guide [B, G, H, W] and anchors with their sizes (`symbol_sizes`), each [B, c, H, W]."""
         size, height, width = len(anchors), *anchors.shape[-2:]
         mask = functional.unfold(anchor_mask(anchors), WINDOW, padding=WINDOW // 2).view(1, 1, WINDOW**2, -1)
         query = snap(self.query(guide)).flatten(2)[:, :, None]  # [B, c, 1, L]
         key, value = (
-            functional.unfold(snap(part(anchors)), WINDOW, padding=WINDOW // 2).view(size, -1, WINDOW**2, height * width)
-            for part in (self.key, self.value)
+            functional.unfold(snap(part), WINDOW, padding=WINDOW // 2).view(size, -1, WINDOW**2, height * width)
+            for part in (self.key(anchors), self.value(torch.cat([anchors, sizes], dim=1)))
         )  # [B, c, 25, L]
         scores = snap((query * snap(self._rotate(key))).sum(dim=1, keepdim=True) / query.shape[1] ** 0.5)
         scores = scores.clamp(-30.0, 30.0).exp() * mask
@@ -122,7 +133,7 @@ class Reweighting(nn.Module):
 
 
 class SliceContext(nn.Module):
-    """Mean and log standard deviation of one slice's symbols, pass by pass, and what was lost by rounding them."""
+    """Mean and log standard deviation of one slice's latents, pass by pass, and what was lost by rounding them."""
 
     def __init__(self, config: CodecConfig, slice_idx: int) -> None:
         super().__init__()
@@ -130,8 +141,9 @@ class SliceContext(nn.Module):
         hyper = 2 * width
         self.slice_idx = slice_idx
         if slice_idx:
+            known_channels = 2 * channels * slice_idx  # latents and their sizes
             self.channel_context = nn.Sequential(
-                nn.Conv2d(channels * slice_idx, width, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(width, width, 3, padding=1)
+                nn.Conv2d(known_channels, width, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(width, width, 3, padding=1)
             )
         guide = hyper + (channels if slice_idx else 0)
         known = hyper + (width if slice_idx else 0)
@@ -141,12 +153,24 @@ class SliceContext(nn.Module):
         self.anchor_net = _parameter_net(known, width, channels)
         self.other_net = _parameter_net(known + 2 * width, width, channels)
         self.residual_net = _parameter_net(known + channels, width, channels, num_out=1)
+        if config.transforms == "light":
+            _, deviation = block_basis(config.latent_channels)  # of the coefficients; latents are these over its square root
+            own = torch.tensor(deviation[slice_idx * channels : (slice_idx + 1) * channels]).sqrt().log()
+            for net in (self.anchor_net, self.other_net):
+                last = net[-1]
+                assert isinstance(last, nn.Conv2d)
+                assert last.bias is not None
+                last.bias.data[channels:] = own - math.log(4.0)  # of what is left over the mean
 
-    def known(self, hyper: Tensor, decoded: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return what is known before the slice, [B, K, H, W], and what guides attention, [B, G, H, W]."""
+    def known(self, hyper: Tensor, decoded: list[Tensor], sizes: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return what is known before the slice, [B, K, H, W], and what guides attention, [B, G, H, W].
+
+        Args:
+            decoded, sizes: of every slice before it, [B, c, H, W] each.
+        """
         if not self.slice_idx:
             return hyper, hyper
-        features = torch.cat(decoded, dim=1)
+        features = torch.cat([*decoded, *sizes], dim=1)
         for layer in self.channel_context:
             features = snap(layer(features))
         return torch.cat([hyper, features], dim=1), torch.cat([hyper, decoded[-1]], dim=1)
@@ -155,13 +179,14 @@ class SliceContext(nn.Module):
         """Return mean and log standard deviation, each [B, c, H, W]; only those at anchors count."""
         return _run(self.anchor_net, known).chunk(2, dim=1)  # type: ignore[return-value]
 
-    def predict_others(self, known: Tensor, guide: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
+    def predict_others(self, known: Tensor, guide: Tensor, anchors: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation, each [B, c, H, W]; only those beside the anchors count."""
-        contexts = torch.cat([known, self.local_context(guide, anchors), self.global_context(guide, anchors)], dim=1)
+        near, far = self.local_context(guide, anchors, sizes), self.global_context(guide, anchors)
+        contexts = torch.cat([known, near, far], dim=1)
         return _run(self.other_net, self.reweighting(contexts)).chunk(2, dim=1)  # type: ignore[return-value]
 
     def predict_residual(self, known: Tensor, symbols: Tensor) -> Tensor:
-        """Return what rounding is expected to have taken away, [B, c, H, W] in -0.5..0.5."""
+        """Return what rounding is expected to have taken away, [B, c, H, W] in -0.5..0.5 steps."""
         return snap(0.5 * torch.tanh(_run(self.residual_net, torch.cat([known, symbols], dim=1))))
 
 

@@ -26,7 +26,9 @@ from adcreative.codec.model import CodecModel
 from adcreative.codec.network import Pass, quantise, quantise_z
 from adcreative.errors import ArtifactError, ConfigError
 
-__all__ = ["Encoded", "decode", "encode", "reconstruct"]
+__all__ = [
+    "Encoded", "check_request", "decode", "encode", "encode_latents", "picture_latents", "picture_tensor", "reconstruct",
+]  # fmt: skip
 
 MAGIC, VERSION = b"ADIC", 1
 HEADER = struct.Struct("<4sB8sBHHI")
@@ -51,20 +53,19 @@ def encode(model: CodecModel, image_u8: np.ndarray, rate: int) -> Encoded:
     Raises:
         ConfigError: another shape or rate, an empty picture, or one of more than MAX_PIXELS.
     """
-    image_u8 = _check_picture(image_u8)
-    _check_rate(model, rate)
-    y, z = _latents(model, image_u8, rate)
-    return _encode_latents(model, y, z, image_u8.shape[:2], rate)
+    image_u8 = check_request(model, image_u8, rate)
+    y, z = picture_latents(model, image_u8, rate)
+    return encode_latents(model, y, z, image_u8.shape[:2], rate)
 
 
 def reconstruct(model: CodecModel, image_u8: np.ndarray, rate: int) -> np.ndarray:
     """Return the picture after hard rounding of its latents, without any bytes: what a stream must decode to."""
-    image_u8 = _check_picture(image_u8)
-    _check_rate(model, rate)
-    y, z = _latents(model, image_u8, rate)
+    image_u8 = check_request(model, image_u8, rate)
+    y, z = picture_latents(model, image_u8, rate)
     rates = torch.tensor([rate])
     latents = model.network.walk_slices(
         model.network.hyper_features(quantise_z(z), rates),
+        model.network.steps(rates),
         lambda one: _value(one, quantise(one, y, model.config.skip_scale)[0]),
     )
     return _render(model, latents, rates, image_u8.shape[:2])
@@ -83,14 +84,21 @@ def decode(model: CodecModel, content: bytes) -> np.ndarray:
         z = _decode_z(model, strings[0], rate, rows, columns)
         remaining = iter(strings[1:])
         latents = model.network.walk_slices(
-            model.network.hyper_features(z, rates), lambda one: _value(one, _decode_pass(model, one, next(remaining)))
+            model.network.hyper_features(z, rates),
+            model.network.steps(rates),
+            lambda one: _value(one, _decode_pass(model, one, next(remaining))),
         )
     except AssertionError as error:  # of the range coder
         raise _damaged("a string holds no symbols of this model") from error
     return _render(model, latents, rates, (height, width))
 
 
-def _check_picture(image_u8: np.ndarray) -> np.ndarray:
+def check_request(model: CodecModel, image_u8: np.ndarray, rate: int) -> np.ndarray:
+    """Return the picture as [H, W, 3] uint8, without alpha.
+
+    Raises:
+        ConfigError: as `encode` says.
+    """
     if image_u8.dtype != np.uint8 or image_u8.ndim not in (2, 3) or image_u8.size == 0:
         raise ConfigError(f"a picture is uint8 [H, W, 3], got {image_u8.dtype} {list(image_u8.shape)}; convert it first")
     if image_u8.ndim == 2:
@@ -99,21 +107,22 @@ def _check_picture(image_u8: np.ndarray) -> np.ndarray:
         raise ConfigError(f"a picture has 1, 3 or 4 channels, got {image_u8.shape[2]}; convert it first")
     if image_u8.shape[0] * image_u8.shape[1] > MAX_PIXELS or max(image_u8.shape[:2]) > 0xFFFF:
         raise ConfigError(f"the codec takes pictures up to {MAX_PIXELS:,} px, got {list(image_u8.shape[:2])}; make it smaller")
+    if not 0 <= rate < len(model.config.lambdas):
+        raise ConfigError(f"rate is {rate}; this codec has the rates 0 to {len(model.config.lambdas) - 1}")
     return image_u8[..., :3]
 
 
-def _check_rate(model: CodecModel, rate: int) -> None:
-    if not 0 <= rate < len(model.config.lambdas):
-        raise ConfigError(f"rate is {rate}; this codec has the rates 0 to {len(model.config.lambdas) - 1}")
-
-
 @torch.no_grad()
-def _latents(model: CodecModel, image_u8: np.ndarray, rate: int) -> tuple[Tensor, Tensor]:
-    """Return y and z, not rounded, of a picture padded to a multiple of STRIDE by its last rows and columns."""
+def picture_latents(model: CodecModel, image_u8: np.ndarray, rate: int) -> tuple[Tensor, Tensor]:
+    """Return y and z, not rounded, of a checked picture."""
+    return model.network.latents(picture_tensor(image_u8), torch.tensor([rate]))
+
+
+def picture_tensor(image_u8: np.ndarray) -> Tensor:
+    """Return [1, 3, H, W] float32 in 0..1, padded to a multiple of STRIDE by the last rows and columns."""
     image = torch.from_numpy(np.ascontiguousarray(image_u8)).permute(2, 0, 1)[None].float() / 255
     height, width = image.shape[-2:]
-    image = functional.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-    return model.network.latents(image, torch.tensor([rate]))
+    return functional.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
 
 
 @torch.no_grad()
@@ -124,11 +133,12 @@ def _render(model: CodecModel, latents: Tensor, rates: Tensor, size: tuple[int, 
 
 def _value(one: Pass, symbols: Tensor) -> Tensor:
     """Return the latents of a pass: what was rounded away from the mean, put back; the mean where nothing was coded."""
-    return symbols + one.mean
+    return symbols * one.steps + one.mean
 
 
 @torch.no_grad()
-def _encode_latents(model: CodecModel, y: Tensor, z: Tensor, size: tuple[int, ...], rate: int) -> Encoded:
+def encode_latents(model: CodecModel, y: Tensor, z: Tensor, size: tuple[int, ...], rate: int) -> Encoded:
+    """Return the stream of latents y and z, not rounded, of a picture of `size` (height, width)."""
     rates, z = torch.tensor([rate]), quantise_z(z)
     strings = [_encode_z(model, z, rate)]
 
@@ -141,7 +151,7 @@ def _encode_latents(model: CodecModel, y: Tensor, z: Tensor, size: tuple[int, ..
         strings.append(coder.get_compressed().astype("<u4").tobytes())
         return _value(one, symbols)
 
-    latents = model.network.walk_slices(model.network.hyper_features(z, rates), take)
+    latents = model.network.walk_slices(model.network.hyper_features(z, rates), model.network.steps(rates), take)
     body = struct.pack(f"<{len(strings)}I", *map(len, strings)) + b"".join(strings)
     head = HEADER.pack(MAGIC, VERSION, model.model_id, rate, size[0], size[1], zlib.crc32(body))
     return Encoded(head + body, _render(model, latents, rates, size))

@@ -94,9 +94,9 @@ class HyperAnalysis(nn.Module):
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        width, hyper = config.latent_channels, config.hyper_channels
+        width, hyper = config.context_channels, config.hyper_channels
         self.layers = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), nn.GELU(),
+            nn.Conv2d(config.latent_channels, width, 3, padding=1), nn.GELU(),
             nn.Conv2d(width, width, 3, stride=2, padding=1), nn.GELU(),
             nn.Conv2d(width, hyper, 3, stride=2, padding=1),
         )  # fmt: skip
@@ -112,7 +112,7 @@ class HyperSynthesis(nn.Module):
         super().__init__()
         width = config.context_channels
         self.first, self.second = _up(config.hyper_channels, width), _up(width, 2 * width)
-        self.last = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
+        self.last = nn.Conv2d(2 * width, 2 * width, 1)
 
     def forward(self, hyper_latents: Tensor) -> Tensor:
         features = snap(functional.leaky_relu(self.first(hyper_latents), 0.125))

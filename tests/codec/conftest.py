@@ -9,8 +9,9 @@ from adcreative.codec.config import CodecConfig
 from adcreative.codec.network import ImageCodec
 
 SMALL = CodecConfig(
-    widths=(8, 12, 16), depths=(1, 1, 1), latent_channels=24, hyper_channels=8, context_channels=16, lambdas=(0.01, 0.1)
-)
+    widths=(8, 12, 16), depths=(1, 1, 1), latent_channels=24, num_slices=3, hyper_channels=8, context_channels=16,
+    lambdas=(0.01, 0.1),
+)  # fmt: skip
 
 
 def build_small(seed: int, config: CodecConfig = SMALL) -> ImageCodec:
@@ -21,7 +22,7 @@ def build_small(seed: int, config: CodecConfig = SMALL) -> ImageCodec:
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.add_(0.05 * torch.randn_like(parameter))
-            network.log_gains.add_(1.5)
+            network.log_steps.sub_(1.5)
     return network
 
 

@@ -24,7 +24,7 @@ def walk(network: ImageCodec, latents: torch.Tensor, hyper: torch.Tensor) -> lis
         seen.append(one)
         return latents[:, one.channels]
 
-    network.walk_slices(hyper, take)
+    network.walk_slices(hyper, network.steps(torch.tensor([1])), take)
     return seen
 
 
@@ -77,7 +77,8 @@ def test_local_context_against_a_loop() -> None:
     context = LocalContext(6, 8, 5)
     guide, anchors = torch.randn(1, 6, 5, 7), torch.randn(1, 8, 5, 7)
     anchors = anchors * anchor_mask(anchors)
-    query, key, value = context.query(guide), context.key(anchors), context.value(anchors)
+    sizes = anchors.abs()
+    query, key, value = context.query(guide), context.key(anchors), context.value(torch.cat([anchors, sizes], dim=1))
     mixed = torch.zeros(1, 8, 5, 7)
     for row in range(5):
         for column in range(7):
@@ -91,7 +92,7 @@ def test_local_context_against_a_loop() -> None:
                         scores.append(query[0, :, row, column] @ turned / 8**0.5)
                         values.append(value[0, :, i, j])
             mixed[0, :, row, column] = torch.stack(scores).softmax(0) @ torch.stack(values)
-    assert torch.allclose(context(guide, anchors), context.out(mixed), atol=1e-5)
+    assert torch.allclose(context(guide, anchors, sizes), context.out(mixed), atol=1e-5)
 
 
 @pytest.mark.parametrize("idx", [0, 9, 30, 63])
@@ -140,11 +141,11 @@ def test_published_size() -> None:
         network = ImageCodec(published_config())
     names = {name.split(".")[0] for name in network.state_dict()}
     assert names == {
-        "analysis", "synthesis", "hyper_analysis", "hyper_synthesis", "prior", "contexts", "log_gains", "log_inverse_gains",
+        "analysis", "synthesis", "hyper_analysis", "hyper_synthesis", "prior", "contexts", "log_steps", "log_gains",
         "rate_bias",
     }  # fmt: skip
     assert network.analysis(torch.zeros(1, 3, 64, 64, device="meta")).shape == (1, 320, 4, 4)
-    assert network.contexts[9].channel_context[0].weight.shape == (224, 288, 3, 3)
+    assert network.contexts[9].channel_context[0].weight.shape == (224, 576, 3, 3)
 
 
 def test_the_cpu_size_is_below_eight_megabytes_in_half_precision() -> None:
@@ -176,7 +177,7 @@ def test_it_learns() -> None:
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"latent_channels \(=96\) must be divisible by num_slices \(=5\)"):
-        CodecConfig(num_slices=5)
+        CodecConfig(latent_channels=96, num_slices=5)
     with pytest.raises(ConfigError, match="must be divisible by 4"):
         CodecConfig(latent_channels=18, num_slices=3)
     with pytest.raises(ConfigError, match="lambdas must be positive and ascending"):

@@ -15,7 +15,7 @@ import torch
 from adcreative.codec.entropy import gaussian_bits, scale_table
 from adcreative.codec.model import CodecModel, freeze, load_codec, save_codec
 from adcreative.codec.network import ImageCodec, Pass, first_coded_idx, quantise, quantise_z
-from adcreative.codec.stream import HEADER, _latents, decode, encode, reconstruct
+from adcreative.codec.stream import HEADER, decode, encode, picture_latents, reconstruct
 from adcreative.errors import ArtifactError, ConfigError
 from tests.codec.conftest import SMALL, build_small
 
@@ -42,15 +42,16 @@ def test_decoding_gives_the_models_own_rounding_bit_for_bit(model: CodecModel, s
 
 def test_the_rounding_is_not_trivial(model: CodecModel) -> None:
     """Symbols other than zero are coded in every pass, else the round trip would say nothing."""
-    y, z = _latents(model, picture(1, 64, 64, 3), 1)
+    y, z = picture_latents(model, picture(1, 64, 64, 3), 1)
     counts: list[int] = []
 
     def take(one: Pass) -> torch.Tensor:
         symbols, _, _ = quantise(one, y, model.config.skip_scale)
         counts.append(int((symbols != 0).sum()))
-        return symbols + one.mean
+        return symbols * one.steps + one.mean
 
-    model.network.walk_slices(model.network.hyper_features(quantise_z(z), torch.tensor([1])), take)
+    network, rates = model.network, torch.tensor([1])
+    network.walk_slices(network.hyper_features(quantise_z(z), rates), network.steps(rates), take)
     assert len(counts) == 2 * model.config.num_slices
     assert min(counts) > 10
 
@@ -72,7 +73,7 @@ def test_another_process_decodes_the_same(model: CodecModel, network: ImageCodec
 
 def test_length_is_what_the_likelihoods_say(model: CodecModel) -> None:
     image_u8 = picture(5, 128, 128, 3)
-    y, z = _latents(model, image_u8, 1)
+    y, z = picture_latents(model, image_u8, 1)
     z = quantise_z(z)
     bits = -np.log2(np.take_along_axis(model.z_tables[1] / 2**24, z[0].flatten(1).long().numpy() + 48, axis=1)).sum()
 
@@ -81,9 +82,10 @@ def test_length_is_what_the_likelihoods_say(model: CodecModel) -> None:
         symbols, idx, is_coded = quantise(one, y, model.config.skip_scale)
         log_scale = torch.from_numpy(np.log(scale_table()))[idx]
         bits += float(gaussian_bits(symbols, log_scale)[is_coded].sum())
-        return symbols + one.mean
+        return symbols * one.steps + one.mean
 
-    model.network.walk_slices(model.network.hyper_features(z, torch.tensor([1])), take)
+    network, rates = model.network, torch.tensor([1])
+    network.walk_slices(network.hyper_features(z, rates), network.steps(rates), take)
     num_strings = 1 + 2 * model.config.num_slices
     length = 8 * (len(encode(model, image_u8, 1).content) - HEADER.size - 4 * num_strings)
     assert abs(length - bits) <= 0.02 * bits + 64 * num_strings
@@ -122,7 +124,7 @@ def test_symbols_below_the_skip_scale_are_not_coded(model: CodecModel) -> None:
     first = first_coded_idx(SMALL.skip_scale)
     assert scale_table()[first - 1] < SMALL.skip_scale <= scale_table()[first]
     mean = torch.zeros(1, 8, 2, 2, dtype=torch.float64)
-    one = Pass(slice(0, 8), torch.ones(1, 1, 2, 2), mean, torch.full_like(mean, float(np.log(0.2))))
+    one = Pass(slice(0, 8), torch.ones(1, 1, 2, 2), mean, torch.full_like(mean, float(np.log(0.2))), torch.ones(1, 8, 1, 1))
     symbols, _, is_coded = quantise(one, torch.full((1, 24, 2, 2), 5.0), SMALL.skip_scale)
     assert not is_coded.any()
     assert not symbols.any()
