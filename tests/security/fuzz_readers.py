@@ -49,7 +49,7 @@ from adcreative.provenance.disclosure import disclosures
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar, sidecar_path
 from stylegan.errors import StyleGANError
-from tests.security import fuzz_archives, fuzz_logs, fuzz_runs
+from tests.security import fuzz_archives, fuzz_codec, fuzz_logs, fuzz_runs
 
 MAX_SECONDS, MAX_GROWTH_BYTES = 30.0, 700_000_000
 META = "Reporting starts,Reporting ends,Ad name,Impressions,Link clicks,CTR (all),Amount spent (EUR)\n"
@@ -249,6 +249,8 @@ READERS = {
     "log schema": Reader(fuzz_logs.read_log_schema, fuzz_logs.schemas),
     "archive": Reader(fuzz_archives.read_archive, fuzz_archives.archives),
     "archive index": Reader(fuzz_archives.read_archive_index, fuzz_archives.indexes),
+    "codec stream": Reader(fuzz_codec.read_stream, fuzz_codec.streams),
+    "codec strings": Reader(fuzz_codec.read_body, fuzz_codec.bodies),
     "answer": Reader(fuzz_runs.read_answer_stream, fuzz_runs.answers),
 }
 
