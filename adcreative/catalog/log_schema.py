@@ -28,6 +28,7 @@ TIME_NAMES = ("time", "timestamp", "datetime", "ts", "date")
 DOMAIN_NAMES = ("domain", "scenario", "scene", "market")
 HISTORY_WORDS = ("history", "hist", "seq", "past", "before", "clicked_", "viewed_")
 MIN_VECTOR_WIDTH = 8
+LONGEST_HISTORY = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,10 @@ def check_schema(schema: LogSchema, where: str) -> None:
         faults.append(f'"{many[0]}" has two parts; name it once.')
     if schema.min_count < 1 or schema.max_vocabulary < 2 or schema.max_history < 1:
         faults.append("min_count and max_history must be at least 1, max_vocabulary at least 2.")
+    if schema.max_history > LONGEST_HISTORY:
+        faults.append(f"max_history must be at most {LONGEST_HISTORY}, got {schema.max_history}.")
+    if not schema.separator:
+        faults.append("separator must name the character between the values of a list, got none.")
     if faults:
         raise ConfigError(f"{where}: " + " ".join(faults))
 

@@ -2,9 +2,46 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from adcreative.errors import ConfigError
+
+_COUNT = re.compile(r"num_\w+|\w+_dims?(_\d)?")
+_CHANCE = re.compile(r"\w+_prob(_\d)?")
+
+
+def check_sizes(config: Any) -> None:
+    """Refuse sizes that no network can have; the name of a field says what it is.
+
+    num_* and *_dim are at least 1, as is each entry of *_dims; *_prob is in 0..1 (1 excluded), *_std above 0 or None.
+
+    Raises:
+        ConfigError: the first that is not so.
+    """
+    for name, value in vars(config).items():
+        values = value if isinstance(value, tuple) else (value,)
+        if _COUNT.fullmatch(name) and any(one < 1 for one in values):
+            each = "each of " if isinstance(value, tuple) else ""
+            raise ConfigError(f"{each}{name} must be at least 1, got {', '.join(map(str, values))}.")
+        if _CHANCE.fullmatch(name) and not 0 <= value < 1:
+            raise ConfigError(f"{name} must be in 0..1 (1 excluded), got {value}.")
+        if name.endswith("_std") and value is not None and not 0 < value < math.inf:
+            raise ConfigError(f"{name} must be above 0, got {value}.")
+
+
+def check_positive(config: Any, *names: str, may_be_zero: bool = False) -> None:
+    """Refuse numbers that are not above 0 (not below it, if they may be zero) or not finite.
+
+    Raises:
+        ConfigError: the first that is not so.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not (math.isfinite(value) and (value > 0 or (may_be_zero and value == 0))):
+            raise ConfigError(f"{name} must be a number {'from 0 on' if may_be_zero else 'above 0'}, got {value}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +58,7 @@ class CTRModelConfig:
     input_dropout_prob: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("embedding_dim", "num_layers", "num_rows"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("dropout_prob", "input_dropout_prob"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be in 0..1 (1 excluded), got {getattr(self, name)}.")
+        check_sizes(self)
 
 
 @dataclass(frozen=True, kw_only=True)

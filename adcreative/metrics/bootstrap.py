@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +11,12 @@ def draw_group_counts(num_groups: int, num_draws: int, *, rng: np.random.Generat
     """Return [num_draws, G] int64: how often each of G groups is drawn; every row sums to G."""
     counts: np.ndarray = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), num_draws)
     return counts
+
+
+def iter_group_counts(num_groups: int, num_draws: int, *, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield the rows of `draw_group_counts` one at a time, for groups of which memory does not hold num_draws times as many."""
+    for _ in range(num_draws):
+        yield draw_group_counts(num_groups, 1, rng=rng)[0]
 
 
 def percentile_interval(draws: Sequence[float] | np.ndarray, level: float) -> tuple[float, float] | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.errors import FeatureError
-from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.bootstrap import iter_group_counts, percentile_interval
 from adcreative.metrics.calibration import expected_calibration_error
 from adcreative.metrics.ranking import ndcg, spearman_correlation
 
@@ -66,7 +66,7 @@ def bootstrap_metrics(
         return dict.fromkeys(names)
     members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
     draws: dict[str, list[float]] = {name: [] for name in names}
-    for counts in draw_group_counts(len(groups), num_draws, rng=np.random.default_rng(seed)):
+    for counts in iter_group_counts(len(groups), num_draws, rng=np.random.default_rng(seed)):
         chosen = np.repeat(np.arange(len(groups)), counts)
         rows = np.concatenate([members[group] for group in chosen])
         copies = np.repeat(np.arange(len(chosen)), [len(members[group]) for group in chosen])

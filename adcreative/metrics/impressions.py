@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adcreative.metrics.binary import area_under_curve, grouped_area_under_curve, log_loss
-from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.bootstrap import iter_group_counts, percentile_interval
 from adcreative.metrics.calibration import expected_calibration_error, predicted_over_observed
 
 NUM_RESAMPLES = 200
@@ -25,7 +25,7 @@ def measure_impressions(
     has_users = len(users) > 0 and users.min() != users.max()
     names, member = np.unique(users, return_inverse=True) if has_users else (np.arange(len(labels)), np.arange(len(labels)))
     draws = []
-    for of_users in draw_group_counts(len(names), num_draws, rng=np.random.default_rng(seed)):
+    for of_users in iter_group_counts(len(names), num_draws, rng=np.random.default_rng(seed)):
         counts = of_users[member]
         if counts[labels > 0].sum() and counts[labels <= 0].sum():
             draws.append(area_under_curve(labels, probabilities, counts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adcreative.metrics.binary import area_under_curve
-from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.bootstrap import iter_group_counts, percentile_interval
 from adcreative.metrics.calibration import expected_calibration_error
 
 NUM_DRAWS = 200
@@ -41,7 +41,7 @@ def compare_predictions(
     ones = np.ones(len(labels))
     whole = [measure(ones, number) for number in range(2)]
     draws = []
-    for of_users in draw_group_counts(len(names), num_draws, rng=np.random.default_rng(seed)):
+    for of_users in iter_group_counts(len(names), num_draws, rng=np.random.default_rng(seed)):
         weights = of_users[member].astype(np.float64)
         if weights[labels > 0].sum() and weights[labels <= 0].sum():
             draws.append(np.subtract(measure(weights, 1), measure(weights, 0)))

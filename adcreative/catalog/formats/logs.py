@@ -178,14 +178,18 @@ def _iter_libsvm(file: Path, part_rows: int) -> Iterator[pd.DataFrame]:
             rows = []
             for line in chunk:
                 number += 1
-                label, *entries = line.split()
-                pairs = [entry.split(":") for entry in entries]
-                if any(len(pair) != 2 or float(pair[1]) != 1.0 for pair in pairs):
+                label, *entries = line.split() or [""]
+                try:
+                    pairs = [(int(index), float(value)) for index, value in (entry.split(":") for entry in entries)]
+                    click = float(label)
+                except ValueError as error:
+                    raise CatalogError(f'{file} line {number} must be a label and "index:1" for each category') from error
+                if any(value != 1.0 for _, value in pairs):
                     raise CatalogError(f'{file} line {number}: entries must be "index:1", one for each category')
                 width = len(pairs) if width is None else width
                 if len(pairs) != width:
                     raise CatalogError(
                         f"{file} line {number} has {len(pairs)} entries, the first line {width}; each field needs one"
                     )
-                rows.append([float(label), *(int(index) for index, _ in pairs)])
+                rows.append([click, *(index for index, _ in pairs)])
             yield pd.DataFrame(rows, columns=["label", *(f"f{k}" for k in range(width or 0))])

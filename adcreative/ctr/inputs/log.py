@@ -146,7 +146,8 @@ class LogInputs(nn.Module):
         reads_history: whether target and history are kept apart from the other fields, for networks that compare them.
         views: further tables that the network asks for.
     Raises:
-        ConfigError: a history is asked for and the log has none, or a view names a field that is not there.
+        ConfigError: a history is asked for and the log has none, a view names a field that is not there, or two fields would
+            share a table.
     """
 
     def __init__(
@@ -156,6 +157,9 @@ class LogInputs(nn.Module):
         super().__init__()
         if reads_history and not spec.sequences:
             raise ConfigError("this network compares a candidate with a history; the schema names no sequence.")
+        keys = [field_key(name) for name in spec.fields]
+        if alike := next((name for name in spec.fields if keys.count(field_key(name)) > 1), ""):
+            raise ConfigError(f'another field has a name too like "{alike}" (a dot is written _dot_); rename one.')
         self.spec, self.reads_history = spec, reads_history
         self.targets = tuple(dict.fromkeys(spec.sequences.values())) if reads_history else ()
         others = tuple(name for name in spec.fields if name not in self.targets)

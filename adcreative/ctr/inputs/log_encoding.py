@@ -17,6 +17,16 @@ import numpy as np
 import pandas as pd
 
 from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.inputs.columns import (
+    as_text,
+    categories_of,
+    count_values,
+    read_labels,
+    read_numbers,
+    read_vectors,
+    split_lists,
+    vector_width,
+)
 from adcreative.ctr.inputs.log import LogSpec
 from adcreative.errors import TrainingError
 
@@ -94,14 +104,14 @@ class LogEncoding:
         for name, target in sorted(schema.sequences.items()):
             arrays[f"history.{name}"] = self._lists(target, name, table[name], schema.max_history)
         for name, width in self.widths.items():
-            arrays[f"vectors.{name}"] = _vectors(name, table[name], width)
+            arrays[f"vectors.{name}"] = read_vectors(name, table[name], width)
         if schema.domain:
             arrays["domain"] = _positions(as_text(table[schema.domain]), self.domains) + 1  # 0 = a domain that is not known
         if self.crossed:
             arrays["crossed"] = self._cross(arrays["ids"])
-        labels = _labels(schema.label, table[schema.label]) if has_labels else np.zeros(len(table), np.float32)
+        labels = read_labels(schema.label, table[schema.label]) if has_labels else np.zeros(len(table), np.float32)
         if self.num_labels == 2 and has_labels:
-            labels = np.stack([labels, _labels(schema.conversion, table[schema.conversion])], axis=1)
+            labels = np.stack([labels, read_labels(schema.conversion, table[schema.conversion])], axis=1)
             if wrong := int((labels[:, 1] > labels[:, 0]).sum()):
                 raise TrainingError(
                     f"{wrong} rows have a conversion without a click; attribute it to the click, or leave it out"
@@ -136,7 +146,7 @@ class LogEncoding:
         return np.repeat(wide, np.diff([*starts, len(rows)]), axis=0) if starts else wide
 
     def _scale(self, name: str, column: pd.Series) -> np.ndarray:
-        return ((_numbers(name, column) - self.means[name]) / self.stds[name]).astype(np.float32)
+        return ((read_numbers(name, column) - self.means[name]) / self.stds[name]).astype(np.float32)
 
     def _cross(self, ids: np.ndarray) -> np.ndarray:
         """Return [N, P] rows of the crossed tables; 0 = a pair that training hardly had."""
@@ -183,30 +193,34 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
     num_rows = num_clicks = 0
     for table in parts:
         num_rows += len(table)
-        num_clicks += int(_labels(schema.label, table[schema.label]).sum())
+        num_clicks += int(read_labels(schema.label, table[schema.label]).sum())
         for name in schema.categories:
             if name not in hashed:
-                counts[name].update(_count(categories_of(schema, name, table)))
+                counts[name].update(count_values(categories_of(schema, name, table)))
         for name, table_of in (*((one, one) for one in schema.multi_valued), *schema.sequences.items()):
             if table_of not in hashed:
                 counts[table_of].update(value for one in split_lists(table[name], schema.separator) for value in one)
         for name in schema.numeric:
-            values = _numbers(name, table[name])
-            sums[name] += float(values.sum())
-            squares[name] += float(np.square(values).sum())
+            values = read_numbers(name, table[name])
+            with np.errstate(over="ignore"):  # sums without end are refused below
+                sums[name] += float(values.sum())
+                squares[name] += float(np.square(values).sum())
         for name in schema.vectors:
-            widths.setdefault(name, len(table[name].iloc[0]))
+            widths.setdefault(name, vector_width(name, table[name].iloc[0]))
         if schema.domain:
-            domains.update(_count(table[schema.domain]))
+            domains.update(count_values(table[schema.domain]))
         for name, one in counts.items():
             if len(one) > schema.max_vocabulary:  # so many values are hashed: they are counted no further
                 hashed[name] = schema.max_vocabulary
                 one.clear()
     if not num_rows:
-        raise TrainingError("the log has no row to learn from; check the split column")
+        asked = f'"{schema.split}"' if schema.split else f'"{schema.user}" (a tenth of its users stops the training)'
+        raise TrainingError(f"the log has no row to learn from; check the column {asked}")
     if num_clicks in (0, num_rows):
         raise TrainingError(f'all {num_rows} rows have the label {num_clicks > 0:d} in "{schema.label}"; nothing can be learnt')
     vocabularies = {name: () if name in hashed else _frequent(one, schema.min_count) for name, one in counts.items()}
+    if too_large := next((name for name in schema.numeric if not np.isfinite(sums[name] + squares[name])), ""):
+        raise TrainingError(f'the column "{too_large}" has numbers too large for a scale; give it in another unit')
     means = {name: total / num_rows for name, total in sums.items()}
     stds = {name: float(np.sqrt(max(squares[name] / num_rows - means[name] ** 2, 0.0))) or 1.0 for name in schema.numeric}
     return LogEncoding(
@@ -239,70 +253,9 @@ def _frequent(counts: Counter[str], min_count: int) -> tuple[str, ...]:
     return tuple(sorted(value for value, count in counts.items() if value and count >= min_count))
 
 
-def split_lists(column: pd.Series, separator: str) -> list[list[str]]:
-    """Return the values of each row of a column of lists, or of text with a separator between values.
-
-    A row with the same list as the row before it shares it: candidates that are ranked against one history are many.
-    """
-    found: list[list[str]] = []
-    before: Any = None
-    for value in column:
-        if not found or not _is_same(value, before):
-            found.append(_split(value, separator))
-        else:
-            found.append(found[-1])
-        before = value
-    return found
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.shape == other.shape and bool((one == other).all())
-    return isinstance(one, str) and isinstance(other, str) and one == other
-
-
-def _split(value: Any, separator: str) -> list[str]:
-    if isinstance(value, str):
-        return [one for one in value.split(separator) if one]
-    if value is None or isinstance(value, float):
-        return []
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iuU":
-        return list(map(str, value.tolist()))
-    real = (one for one in value if one is not None and one == one)  # NaN is not itself
-    return [one if isinstance(one, str) else _one_text(one) for one in real]
-
-
-def _one_text(value: Any) -> str:
-    """Return a value of a list as `as_text` would read it in a column: 3.0 as 3."""
-    is_whole = isinstance(value, float | np.floating) and value.is_integer()
-    return str(int(value)) if is_whole else str(value)
-
-
 def digest_schema(encoding: LogEncoding) -> str:
     """Return a hash of everything that an encoding was fitted to."""
     return hashlib.sha256(repr(sorted(encoding.as_dict().items())).encode()).hexdigest()[:16]
-
-
-def as_text(column: pd.Series) -> pd.Series:
-    """Return a column as text, "" where a value is missing; whole numbers read alike whether a file holds them as 3 or 3.0."""
-    if pd.api.types.is_float_dtype(column):
-        whole = column.dropna()
-        if len(whole) and (whole == whole.round()).all():
-            column = column.astype("Int64")
-    return column.astype(str).where(column.notna(), "")
-
-
-def categories_of(schema: LogSchema, name: str, table: pd.DataFrame) -> pd.Series:
-    """Return a column of categories, numbers as their buckets where the schema says so."""
-    if name not in schema.bucketed:
-        return table[name]
-    values = pd.to_numeric(table[name], errors="coerce")
-    large = values > 2
-    return values.where(~large, np.floor(np.log(values.where(large, 3.0)) ** 2))
-
-
-def _count(column: pd.Series) -> dict[str, int]:
-    return {str(value): int(count) for value, count in as_text(column).value_counts().items()}
 
 
 def _positions(text: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:
@@ -310,30 +263,6 @@ def _positions(text: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:
     known: Any = pd.Index(np.asarray(vocabulary, object))
     found: np.ndarray = known.get_indexer(text.to_numpy(object)).astype(np.int64)
     return found
-
-
-def _numbers(name: str, column: pd.Series) -> np.ndarray:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    broken = int((~np.isfinite(values)).sum())
-    if broken:
-        raise TrainingError(f'the column "{name}" has {broken} values that are no finite number; fill them or leave it out')
-    return values
-
-
-def _labels(name: str, column: pd.Series) -> np.ndarray:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    wrong = ~np.isin(values, (0.0, 1.0))
-    if wrong.any():
-        raise TrainingError(f'the label "{name}" must be 0 or 1, got {column.iloc[int(np.argmax(wrong))]}')
-    return values.astype(np.float32)
-
-
-def _vectors(name: str, column: pd.Series, width: int) -> np.ndarray:
-    values = [np.asarray(value, np.float32) for value in column]
-    wrong = next((one for one in values if one.shape != (width,) or not np.isfinite(one).all()), None)
-    if wrong is not None:
-        raise TrainingError(f'the vectors of "{name}" must have {width} finite numbers, one has shape {list(wrong.shape)}')
-    return np.stack(values) if values else np.zeros((0, width), np.float32)
 
 
 def _stack(columns: Sequence[np.ndarray], num_rows: int) -> np.ndarray:

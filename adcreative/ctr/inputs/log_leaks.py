@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from adcreative.catalog.log_schema import LogSchema
-from adcreative.ctr.inputs.log_encoding import LogRows, as_text, split_lists
+from adcreative.ctr.inputs.columns import as_text, split_lists
+from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.metrics.binary import area_under_curve
 
 LEAK_AUC = 0.999

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.errors import ConfigError
@@ -36,10 +37,9 @@ class AdaptDHMConfig:
     hidden_dims: tuple[int, ...] = (256, 128, 64)
 
     def __post_init__(self) -> None:
-        if self.num_clusters < 1 or not 0 <= self.momentum < 1:
-            raise ConfigError(
-                f"num_clusters must be at least 1 and momentum in 0..1, got {self.num_clusters} and {self.momentum}."
-            )
+        check_sizes(self)
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must be in 0..1 (1 excluded), got {self.momentum}.")
 
 
 class Router(nn.Module):

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
@@ -53,6 +54,7 @@ class AutoIntConfig:
     starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         if self.variant not in VARIANTS:
             raise ConfigError(f'no AutoInt variant "{self.variant}"; known: {", ".join(VARIANTS)}.')
         if self.attention_dim % self.num_heads:

@@ -22,9 +22,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, KeyValueCache, Network, NetworkInputs
 from adcreative.ctr.nn.layers import SeededDropout, build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP, Dice, build_activation
+from adcreative.errors import ConfigError
 
 DENSE_SHARE = 0.5  # of real items, above which it is quicker to compute on padding too
 
@@ -44,6 +46,16 @@ class DINConfig:
     attention_dropout_prob: float = 0.0
     dropout_prob: float = 0.0
     starts_at_zero: bool = False
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
+        check_attention(self.attention_dims)
+
+
+def check_attention(attention_dims: Sequence[int]) -> None:
+    """Refuse an attention unit without a hidden layer, which could not compare anything. Raises ConfigError."""
+    if not attention_dims:
+        raise ConfigError("attention_dims must name at least one hidden layer, got none.")
 
 
 class InterestAttention(nn.Module):

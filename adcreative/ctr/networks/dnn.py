@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head
 from adcreative.ctr.nn.mlp import MLP
@@ -21,6 +22,9 @@ class DNNConfig:
     batch_norm: bool = False
     dropout_prob: float = 0.0
     starts_at_zero: bool = False
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
 
 
 class DNN(Network):

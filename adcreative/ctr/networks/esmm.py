@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head
 from adcreative.ctr.nn.mlp import MLP
@@ -32,6 +33,9 @@ class ESMMConfig:
     hidden_dims: tuple[int, ...] = (360, 200, 80)
     batch_norm: bool = False
     dropout_prob: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
 
 
 class ESMM(Network):

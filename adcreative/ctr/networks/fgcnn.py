@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
@@ -46,6 +47,7 @@ class FGCNNConfig:
     starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         sizes = [self.channels, self.kernel_heights, self.pool_sizes, self.new_maps]
         if len({len(one) for one in sizes}) != 1 or any(value < 1 for one in sizes for value in one):
             raise ConfigError(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.ctr.nn.mlp import MLP
@@ -50,6 +51,7 @@ class FinalMLPConfig:
     starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         for dims in (self.hidden_dims_1, self.hidden_dims_2):
             if not dims or dims[-1] % self.num_heads:
                 raise ConfigError(

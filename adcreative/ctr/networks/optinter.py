@@ -15,12 +15,14 @@ Source:
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.errors import ConfigError
@@ -43,9 +45,15 @@ class OptInterConfig:
     anneal_steps: int = 1000
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         unknown = sorted(set(self.choices) - set(CHOICES))
         if unknown:
             raise ConfigError(f'no choice "{unknown[0]}" for a pair; known: {", ".join(CHOICES)}.')
+        if not (0 < self.end_temperature <= self.start_temperature < math.inf and self.anneal_steps >= 1):
+            raise ConfigError(
+                "temperatures must fall to one above 0 in at least one step, got "
+                f"{self.start_temperature}, {self.end_temperature} and {self.anneal_steps} steps."
+            )
 
 
 class OptInter(Network):

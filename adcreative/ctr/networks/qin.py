@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, KeyValueCache, Network, NetworkInputs
 from adcreative.ctr.nn.layers import QuadraticNetwork, SparseTargetAttention, build_head
 
@@ -30,6 +31,9 @@ class QINConfig:
     num_rows: int = 4
     dropout_prob: float = 0.1
     starts_at_zero: bool = False
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
 
 
 class QIN(Network):

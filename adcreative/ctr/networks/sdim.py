@@ -21,13 +21,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adcreative.ctr.config import check_positive, check_sizes
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
-from adcreative.ctr.networks.din import DENSE_SHARE, InterestAttention
+from adcreative.ctr.networks.din import DENSE_SHARE, InterestAttention, check_attention
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
 
 VARIANTS = ("paper", "fuxictr")
+MOST_BITS = 16  # of a signature: a user has 2^16 buckets a group then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +54,17 @@ class SDIMConfig:
     starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         if self.variant not in VARIANTS:
             raise ConfigError(f'no SDIM variant "{self.variant}"; known: {", ".join(VARIANTS)}.')
-        if self.bits_per_signature < 1 or self.num_hashes % self.bits_per_signature:
+        check_attention(self.attention_dims)
+        check_positive(self, "short_length")
+        if not 1 <= self.bits_per_signature <= MOST_BITS:
+            raise ConfigError(f"bits_per_signature must be in 1..{MOST_BITS}, got {self.bits_per_signature}.")
+        if self.num_hashes % self.bits_per_signature:
             raise ConfigError(
                 f"bits_per_signature must divide num_hashes, got {self.bits_per_signature} and {self.num_hashes}."
             )
-        if self.short_length < 1:
-            raise ConfigError(f"short_length must be at least 1, got {self.short_length}.")
 
 
 class ScaledTargetAttention(nn.Module):

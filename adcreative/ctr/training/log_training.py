@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.inputs.network_inputs import Network
@@ -42,6 +43,9 @@ class InputsConfig:
     """embedding_dim: width of a field."""
 
     embedding_dim: int = EMBEDDING_DIM
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
 
 
 @dataclass(frozen=True, kw_only=True)

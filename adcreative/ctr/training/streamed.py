@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.artifacts import save_artifact
+from adcreative.ctr.config import check_positive
 from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
@@ -100,6 +101,12 @@ class TrainConfig:
                 "batch_size must be at least 2, max_epochs and patience at least 1, "
                 f"got {self.batch_size}, {self.max_epochs} and {self.patience}."
             )
+        check_positive(self, "learning_rate", "factor", "max_gradient_norm")
+        if self.factor > 1:
+            raise ConfigError(f"factor must be at most 1, got {self.factor}; the learning rate falls by it.")
+        check_positive(
+            self, "min_learning_rate", "embedding_regularizer", "batch_aware_regularizer", "min_gain", may_be_zero=True
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +278,8 @@ class StreamedTraining:
             self.accelerator.backward(loss * num_processes)  # gradients are averaged over processes
         batch_loss = float(self.accelerator.reduce(loss.detach(), "sum"))
         if not math.isfinite(batch_loss):
-            raise TrainingError(f"the loss of {self.name} is not finite; lower the learning rate, or take num_rows 3 for QIN")
+            remedy = "lower the learning rate, or take num_rows 3" if self.name == "qin" else "lower the learning rate"
+            raise TrainingError(f"the loss of {self.name} is not finite; {remedy}")
         self.state.loss_sum += batch_loss
         add_penalty_gradient(self.network, self.training.embedding_regularizer)
         if self.training.batch_aware_regularizer:

@@ -12,7 +12,8 @@ import pytest
 
 from adcreative.catalog.formats.logs import part_rows_of
 from adcreative.catalog.log_schema import LogSchema
-from adcreative.ctr.inputs.log_encoding import UNKNOWN, fit_encoding, split_lists
+from adcreative.ctr.inputs.columns import split_lists
+from adcreative.ctr.inputs.log_encoding import UNKNOWN, fit_encoding
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile
 
 

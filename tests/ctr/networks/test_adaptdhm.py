@@ -99,5 +99,7 @@ def test_given_domains_take_the_place_of_routing() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"num_clusters must be at least 1 and momentum in 0\.\.1, got 0 and 0\.9"):
+    with pytest.raises(ConfigError, match=r"momentum must be in 0\.\.1 \(1 excluded\), got 1\.0"):
+        AdaptDHMConfig(momentum=1.0)
+    with pytest.raises(ConfigError, match="num_clusters must be at least 1, got 0"):
         AdaptDHMConfig(num_clusters=0)

@@ -64,6 +64,35 @@ def test_every_network_is_tested_here() -> None:
     assert set(SMALL) == set(NETWORKS)
 
 
+def impossible(config: Any) -> list[tuple[str, Any]]:
+    """Return (field, value) for sizes that nothing can have, told by the names of the fields."""
+    found: list[tuple[str, Any]] = []
+    for name, value in vars(config).items():
+        if isinstance(value, tuple) and "dims" in name:
+            found += [(name, (0,)), (name, (8, -5))]
+        elif name.startswith("num_") or name.endswith(("_dim", "_length", "_signature")):
+            found += [(name, 0), (name, -4)]
+        elif "_prob" in name:
+            found += [(name, 1.0), (name, -0.1), (name, float("nan"))]
+        elif name.endswith("_std"):
+            found.append((name, -1.0))
+    return found
+
+
+@pytest.mark.parametrize(("network", "name", "value"), [(n, *one) for n, config in SMALL.items() for one in impossible(config)])
+def test_sizes_that_cannot_be_are_refused_by_name(network: str, name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} must be (at least 1|in |a number above 0|above 0)"):
+        replace(SMALL[network], **{name: value})
+
+
+def test_an_attention_unit_needs_a_hidden_layer_and_a_search_a_temperature() -> None:
+    for config in (DINConfig, SDIMConfig):
+        with pytest.raises(ConfigError, match="attention_dims must name at least one hidden layer, got none"):
+            config(attention_dims=())
+    with pytest.raises(ConfigError, match="temperatures must fall to one above 0 in at least one step"):
+        OptInterConfig(end_temperature=0.0)
+
+
 def test_an_unknown_network_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r'no network named "finalmpl"\. Did you mean "finalmlp"\?'):
         find_network("finalmpl")

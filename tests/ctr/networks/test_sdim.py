@@ -145,7 +145,7 @@ def test_hashes_are_saved_and_get_no_gradient() -> None:
 def test_signatures_must_divide_the_hashes() -> None:
     with pytest.raises(ConfigError, match="bits_per_signature must divide num_hashes, got 5 and 48"):
         SDIMConfig(bits_per_signature=5)
-    with pytest.raises(ConfigError, match="short_length must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="short_length must be a number above 0, got 0"):
         SDIMConfig(short_length=0)
 
 
