@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,20 @@ def _read_table(path: Path) -> tuple[list[RawRow], tuple[str, ...]]:
         raise CatalogError(
             f"{path.name} has no column title. Name the column that says what each product is, such as a tote bag."
         )
-    return list(source.read_rows()), header
+    return _without_variants(list(source.read_rows()), header), header
+
+
+def _without_variants(rows: Sequence[RawRow], header: Sequence[str]) -> list[RawRow]:
+    """Return the rows without Shopify's variants, whose options stand in the row of their product."""
+    from adcreative.copywriter.products.feeds import merge_variants
+
+    names = list(dict.fromkeys(name for name in header if name))
+    merged = merge_variants([_cells(row, header, names) if row.fault is None else {} for row in rows])
+    return [
+        row if row.fault is not None else replace(row, cells=[cells.get(name) for name in header])
+        for row, cells in zip(rows, merged, strict=True)
+        if row.fault is not None or cells
+    ]
 
 
 def _product(row: RawRow, header: Sequence[str]) -> Product:
@@ -160,18 +174,20 @@ def _product(row: RawRow, header: Sequence[str]) -> Product:
     product = read_product(_cells(row, header, header))
     if not product.title:
         raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
-    if not product.attributes:
+    if not product.attributes and not product.brand:
         raise CreativeError(
-            "it has no attribute, so there is nothing to describe.", "Fill in a column such as material or size."
+            "it has neither a brand nor an attribute, so there is nothing to describe.", "Fill in a column such as material."
         )
     return product
 
 
 def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    from adcreative.copywriter.products.feeds import cell_text
+
     found: dict[str, str] = {}
     for name, cell in zip(header, row.cells, strict=False):
         if name and not found.get(name):
-            found[name] = "" if cell is None else str(cell).strip()
+            found[name] = cell_text(cell)
     return {name: found.get(name, "") for name in names}
 
 

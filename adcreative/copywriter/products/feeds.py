@@ -21,6 +21,7 @@ _TAG = re.compile(r"<[^<>]{0,500}>")
 _BLOCK = re.compile(r"(?i)</?(?:p|br|li|ul|ol|div|tr|td|h\d)\b[^<>]{0,500}>")
 _ABSENT = ("nan", "n/a", "na", "none", "null", "-", "--", "{}", "[]")
 _OPTION = re.compile(r"option(\d) (name|value)$")
+_UNIT_OF = " unit of measure"
 _TRAIL_END = re.compile(r"\s*[/>|»]\s*")
 _MOST_VALUE_CHARS = 160
 
@@ -31,14 +32,14 @@ def column_role(column: str) -> str:
     role = _roles().get(plain)
     if role is not None:
         return role
-    skipped = word_set("feeds", "skip")
-    return "" if plain.replace(" ", "_") in skipped or re.match(r"(?:bullet point|other image url)\s?\d*$", plain) else plain
+    bare = re.sub(r"\s?\d+$", "", plain)  # Amazon numbers what may stand several times: special_features1
+    return "" if {plain.replace(" ", "_"), bare.replace(" ", "_")} & word_set("feeds", "skip") else plain
 
 
 def plain_column(column: str) -> str:
-    """Return a column's name in lower case, without brackets and marks."""
+    """Return a column's name in lower case, without brackets and marks; Shopify's "Google Shopping / Gender" is gender."""
     bare = re.sub(r"\(.*?\)|\[.*?\]", " ", column)
-    return " ".join(re.sub(r"[_\-.:/]+", " ", bare).split()).casefold()
+    return " ".join(re.sub(r"[_\-.:/]+", " ", bare).split()).casefold().removeprefix("google shopping ")
 
 
 @cache
@@ -47,27 +48,57 @@ def _roles() -> dict[str, str]:
 
 
 def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the role of each column; of several that would have one role the first has it, the others keep their names."""
-    found: list[str] = []
-    for column in columns:
-        role = column_role(column)
-        is_taken = role in found and role in rule_pack("feeds")["roles"]
-        found.append("" if is_taken and role in ("id", "category", "title") else plain_column(column) if is_taken else role)
+    """Return the role of each column; of several that would have one role the one that the rules name first has it."""
+    found = [column_role(column) for column in columns]
+    for role, names in rule_pack("feeds")["roles"].items():
+        places = [place for place, one in enumerate(found) if one == role]
+        for place in sorted(places, key=lambda place: names.index(plain_column(columns[place])))[1:]:
+            found[place] = "" if role in ("id", "category", "title", "brand") else plain_column(columns[place])
     return tuple(found)
+
+
+def cell_text(cell: Any) -> str:
+    """Return a cell as text: what JSON holds as a number, a yes or no, a list of words or an object too."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, list) and all(isinstance(one, str | int | float) for one in cell):
+        return ", ".join(str(one) for one in cell)
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else "" if cell is None else str(cell).strip()
+
+
+def merge_variants(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return rows given as {role: cell} with Shopify's variants, rows of one handle without a title, in their product's row.
+
+    An option with several values has them all: "Black or Sand". A variant keeps its place as an empty row.
+    """
+    merged: list[dict[str, str]] = []
+    first: dict[str, str] = {}
+    for row in rows:
+        if row.get("title") or not row.get("id") or row["id"] != first.get("id"):
+            first = dict(row)
+            merged.append(first)
+            continue
+        merged.append({})
+        for name in row:
+            match = _OPTION.match(name)
+            if match and match.group(2) == "value" and row[name]:
+                told = [one for one in first.get(name, "").split(" or ") if one]
+                first[name] = " or ".join(dict.fromkeys([*told, row[name]]))
+    return merged
 
 
 def read_product(cells: Mapping[str, str]) -> Product:
     """Return the product of a row given as {role: cell}; see `roles_of`."""
     clean = {role: plain_text(cell) for role, cell in cells.items() if role and role != "attributes"}
     attributes = [*_attributes(clean), *_json_attributes(cells.get("attributes", ""))]
-    whom = _whom(clean.get("trail", ""))
+    whom = _whom(clean.get("trail", "")) or _whom(clean.get("category", ""))
     if whom and not any(name.casefold() in ("gender", "department") for name, _ in attributes):
         attributes.append(("gender", whom))
     terms = tuple(term.strip() for term in clean.get("search_terms", "").replace(";", ",").split(",") if term.strip())
-    category = _TRAIL_END.split(clean.get("category", ""))[-1]
+    category = "" if clean.get("category", "").isdigit() else _TRAIL_END.split(clean.get("category", ""))[-1]
     return Product(
         title=clean.get("title", ""), brand=clean.get("brand", ""), category=category, attributes=_once(attributes),
-        search_terms=terms, language=clean.get("language", "") or "en",
+        search_terms=terms, language=clean.get("language", ""),
     )  # fmt: skip
 
 
@@ -89,8 +120,13 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
             yield told, value
     roles = set(rule_pack("feeds")["roles"])
     for name, value in cells.items():
-        if name not in roles and name not in options and _is_told(value):
-            yield name, value
+        if name in roles or name in options or name.endswith(_UNIT_OF) or not _is_told(value):
+            continue
+        if value[:1] in ("{", "["):
+            yield from _json_attributes(value)
+            continue
+        unit = cells.get(f"{name}{_UNIT_OF}", "").casefold()
+        yield re.sub(r"\s?\d$", "", name), f"{value} {_units().get(unit, unit)}" if unit and value[-1].isdigit() else value
 
 
 def _json_attributes(cell: str) -> Iterator[Attribute]:
@@ -123,6 +159,11 @@ def _pair(name: str, value: Any) -> Iterator[Attribute]:
         value = "yes" if value else "no"
     if isinstance(value, str | int | float) and _is_told(plain_text(str(value))):
         yield plain_text(name), plain_text(str(value))[:_MOST_VALUE_CHARS]
+
+
+@cache
+def _units() -> dict[str, str]:
+    return {word: unit for unit, words in rule_pack("products")["units"].items() for word in words.split()}
 
 
 def _is_told(value: str) -> bool:

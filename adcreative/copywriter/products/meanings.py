@@ -13,15 +13,18 @@ from functools import cache
 
 from adcreative.copywriter.brief import is_known_word
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
-from adcreative.copywriter.products.naming import sentence_case
 from adcreative.copywriter.products.product import Attribute, flag_of, tokenize
+from adcreative.copywriter.products.title_words import sentence_case
 from adcreative.copywriter.rules import rule_pack, word_set
 
 KINDS = ("made", "comes", "measures", "verb", "has", "is", "for", "care")
 _MEASURE = re.compile(r"^\d[\d.,/x×* -]*\s?(?:[a-zA-Z%°″℃µ]+\.?(?:\s[a-zA-Z]+){0,2})$")
 _AMOUNT = re.compile(r"^\d[\d.,]*\s?(?:ml|l|litres?|liters?|oz|fl oz|cm|inch(?:es)?|g|kg|lbs?|ft)\.?$", re.IGNORECASE)
 _LENGTH = re.compile(r"^\d[\d.,/x×* -]*\s?(?:mm|cm|m|inch(?:es)?|in|ft)\.?$", re.IGNORECASE)
-_FILTERS = ("sheer", "lined", "stretch", "see through", "personalised", "personalized", "handmade", "vintage")
+_MEASURED = ("weight", "height", "width", "depth", "length", "thickness", "diameter", "capacity", "volume")
+_FILTERS = (
+    "sheer", "lined", "stretch", "see through", "personalised", "personalized", "handmade", "vintage", "magnetic",
+)  # fmt: skip
 _MOST_NAME_WORDS, _MOST_VALUE_CHARS, _MOST_COLOUR_WORDS = 3, 60, 3
 
 
@@ -35,15 +38,44 @@ class Meaning:
     name: str
 
 
-def read_meanings(attributes: Iterable[Attribute]) -> list[Meaning]:
-    """Return what can be said, in the order of the record; a value that an earlier one says is not said again."""
-    listed = list(attributes)
+def read_meanings(attributes: Iterable[Attribute], *, name: str = "") -> list[Meaning]:
+    """Return what can be said of a product called `name`, in the order of the record; nothing is said twice."""
+    listed = _of_this_kind(list(attributes), name)
     found: list[Meaning] = []
     for name, value in _without_overlap(listed):
         meaning = meaning_of(name, value)
         if meaning is not None and not any(meaning.one == other.one for other in found):
             found.append(meaning)
     return found
+
+
+def _of_this_kind(attributes: list[Attribute], name: str) -> list[Attribute]:
+    """Leave out what a shop's form asks of every product and says nothing of this one.
+
+    Whether it may go into an oven is told of what one eats and cooks with; a material neither of a machine nor of a book, nor
+    where it is that of a part ("shaft material: iron") and not of the umbrella.
+    """
+    words = re.findall(r"[a-z]+", name.casefold())
+    is_vessel = not name or any({word, word.removesuffix("s")} & word_set("product_meanings", "vessels") for word in words)
+    is_machine = bool(
+        {one for word in words[-1:] for one in (word, word.removesuffix("s"))} & word_set("product_meanings", "no_material")
+    )
+    of_parts = {value.casefold() for key, value in attributes if plain_name(key).endswith(" material")}
+    named = {plain_name(key): value for key, value in attributes}
+    made, whole = set(tokenize(named.get("material", ""))), set(tokenize(named.get("composition", "")))
+    is_disputed = bool(made) and "100" in whole and not made & whole and not _is_vague_material(named["material"])
+    return [
+        (key, value)
+        for key, value in attributes
+        if not (is_disputed and plain_name(key) in ("material", "composition"))
+        and (is_vessel or flag_of(value) is not False or not plain_name(key).endswith(" safe"))
+        and not (plain_name(key) == "material" and (is_machine or value.casefold() in of_parts))
+    ]
+
+
+def _is_vague_material(value: str) -> bool:
+    """Say whether a material may be any that a composition names: fabric, or a leather that is a plastic."""
+    return _is_empty(value) or value.casefold() in ("pu", "pu leather", "faux leather", "leatherette", "synthetic")
 
 
 def meaning_of(name: str, value: str) -> Meaning | None:
@@ -76,6 +108,11 @@ def _aliases() -> dict[str, str]:
 @cache
 def _rule_of(key: str) -> dict[str, str] | None:
     return next((rule for rule in rule_pack("product_meanings")["say"] if rule["name"] == key), None)
+
+
+def is_amount(value: str) -> bool:
+    """Say whether a value is what a vessel or a pack holds: "30 ml"."""
+    return re.fullmatch(r"(?i)\d[\d.,]*\s?(?:ml|cl|l|litres?|liters?|oz|fl oz)\.?", value) is not None
 
 
 def _is_empty(value: str) -> bool:
@@ -122,10 +159,13 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
     if key in ("room", "use", "usage", "activity") and said in ("outdoor", "indoor", "outdoors"):
         return Meaning("for", f"{said} use", f"{said} use", key)
     kind = next(kind for kind in KINDS if kind in rule)
+    if key in _MEASURED and not re.search(r"\d.*[^\W\d_]", said):
+        return None  # "weighs 2.1": of what, is not known
     if (kind == "is" and "features" in key + rule["name"]) or rule["name"].endswith(("benefits", "shape")):
         return Meaning("is", said, said, key) if _is_adjective(said) else None
     if kind == "care":
-        text = re.sub(r",(?=\S)", ", ", said)
+        text = re.sub(r"(?<=wash) (?=\d)", " at ", re.sub(r",(?=\S)", ", ", said))
+        text = re.sub(r"(?<=\d)°?\s?C\b", " °C", text)
         return Meaning("care", text[:1].upper() + text[1:], text[:1].upper() + text[1:], key)
     if kind == "has":
         said = said if said.endswith(f" {key}") or rule["has"] == "{value}" else rule["has"].format(value=said)
@@ -140,6 +180,8 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
 def _colour(said: str) -> Meaning | None:
     """Return a colour as readers name one; what else shops write there ("style 1", "XiuYu jade pagoda") is none."""
     said = re.sub(r" colou?r$", "", said)
+    if said in ("clear", "transparent"):
+        return Meaning("is", said, said, "colour")
     words, known = said.casefold().split(), word_set("product_meanings", "colours") | word_set("product_meanings", "hues")
     is_odd = re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said) or len(words) > _MOST_COLOUR_WORDS
     is_told = all(part in known or part == "and" or part.endswith("ish") for part in re.findall(r"\w+", said.casefold()))
@@ -156,7 +198,11 @@ def _filler_stems() -> frozenset[str]:
 def _plain_value(value: str) -> str:
     """Return a value without brackets, common words in lower case."""
     bare = re.sub(r"\s*[(\[【].*?[)\]】]\s*", " ", value).replace("*", "×")
-    bare = re.sub(r"(\d)\s*in\.?$", r"\1 inches", bare.strip())
+    bare = re.sub(r"(\d)\s*(?:in\.?|inch)$", r"\1 inches", bare.strip())
+    shares = [part.strip() for part in re.split(r"[/,;+&]|\band\b", bare)]
+    if len(shares) > 1 and all("%" in part for part in shares):
+        bare = f"{', '.join(shares[:-1])} and {shares[-1]}"  # "78% Nylon/22% Elastane"
+    bare = re.sub(r"(?<=\d)(?=(?:kg|g|ml|cl|l|cm|mm|m|W|mAh)\b)", " ", bare)
     return sentence_case(bare, keep_names=False).strip(" .,-")
 
 
@@ -167,7 +213,7 @@ def _flag(key: str, *, is_true: bool) -> Meaning | None:
         return None
     if _is_adjective(key):
         if not is_true and key in _FILTERS:
-            return None  # "not sheer" answers a shop's filter; "not dishwasher safe" is what a buyer must know
+            return None  # "not magnetic" answers a shop's filter; "not dishwasher safe" is what a buyer must know
         said = key if is_true else f"not {key}"
         return Meaning("is", said, said, key)
     if set(key.split()) & word_set("language", "function_words"):
@@ -188,14 +234,25 @@ def _open(key: str, value: str) -> Meaning | None:
     if _MEASURE.match(value) and len(key.split()) <= _MOST_NAME_WORDS and all(is_known_word(word) for word in key.split()):
         if first.endswith("s") and len(key.split()) == 2 and is_known_word(first[:-1]) and not is_plural(key.split()[1]):
             return Meaning("verb", f"{key} for {said}", f"{first[:-1]} {key.split()[1]} for {said}", key)
+        unit = said.split()[-1]
+        if unit.isalpha() and unit.islower() and is_known_word(unit) and tokenize(unit)[0] not in _unit_words():
+            return Meaning("has", said, said, key)  # "18 vents"
         text = f"{with_article(key)} of {said}"
         return Meaning("has", text, text, key)
-    if key.endswith(" material") and len(value.split()) <= 2:
-        text = with_article(f"{said} {key.removesuffix(' material')}")
+    if key.endswith(" material") and len(value.split()) <= 2 and not value.isupper():
+        part = key.removesuffix(" material")
+        text = f"{said} {part}" if part in word_set("product_meanings", "mass") else with_article(f"{said} {part}")
         return Meaning("has", text, text, key)
     if key in ("lacing", "card slots", "pockets"):
         return Meaning("has", said, said, key)
     return None
+
+
+@cache
+def _unit_words() -> frozenset[str]:
+    units = rule_pack("products")["units"]
+    words = [word for unit, spellings in units.items() for word in (unit, *spellings.split())]
+    return frozenset(token for word in (*words, *word_set("product_meanings", "more_units")) for token in tokenize(word))
 
 
 def _counted(phrase: str) -> str:

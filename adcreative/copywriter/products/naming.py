@@ -8,18 +8,23 @@ other languages the first ones.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from itertools import pairwise
 
 from adcreative.copywriter.brief import WORD, is_known_word, stem
+from adcreative.copywriter.products.title_words import HOLIDAYS, is_common, is_plain, sentence_case, thing, things
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _SHORT_TITLE_WORDS = 7
 _MOST_USES, _MOST_PART_WORDS, _LEAST_NAME_WORDS = 4, 3, 2
 _MOST_WHOLE_WORDS, _MOST_UNKNOWN_WORDS = 10, 5
-_HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
+_MOST_FIRST_WORDS, _MOST_THINGS, _REPEATED, _MOST_RUN_WORDS = 7, 2, 3, 4
+_PEOPLE = {"your", "you", "my", "our"}  # a sentence, and no name
+_SHORT_BRAND_CHARS, _MOSTLY, _MANY_PARTS, _SHORT_CATEGORY_WORDS = 3, 0.7, 2, 4
 _IN_COLOUR = re.compile(r"\s+in\s+(?:[A-Z][a-z]+\s?){1,3}$", re.IGNORECASE)
 _LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)\d+\.\d+(?!\S)")
+_ARTICLE_CODE = re.compile(r"(?=.*\d.*\d)(?=.*[A-Z])[A-Z0-9-]{5,}")  # "BG227", and not "S24"
 _USE_END = re.compile(r",|/| and | & ")
 
 
@@ -35,7 +40,7 @@ class TitleParts:
 def read_title(title: str, brand: str, category: str, colour: str, *, is_english: bool) -> TitleParts:
     """Take a title apart; a title of a few words is the name as it is, and where no name can be found the category is it."""
     rules = rule_pack("product_meanings")["title"]
-    plain = _IN_COLOUR.sub("", _without_brand(" ".join(title.replace("_", " ").split()), brand))
+    plain = _IN_COLOUR.sub("", _without_brand(_without_capitals(" ".join(title.replace("_", " ").split())), brand))
     is_short = len(plain.split()) <= _SHORT_TITLE_WORDS and not re.search(rules["segment"], plain)
     nouns = _category_nouns(category)
     if is_short and not re.search(rules["cut"], plain, re.IGNORECASE):
@@ -46,13 +51,28 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     if not is_english:
         words = _without_colour(_segment(plain, nouns, rules), colour).split()
         kept = [word for word in words if word not in ("-", "–", "/", "&", "+")][: int(rules["most_words"])]
+        while len(kept) > 1 and (kept[-1].casefold() in word_set("product_meanings", "joints") or kept[-1].isdigit()):
+            kept = kept[:-1]
         return TitleParts(" ".join(kept) or " ".join(plain.split()[: int(rules["most_words"])]))
-    whole = _whole_name(plain, rules)
+    plain = re.sub(r"(\w+)-(?=[A-Z])", lambda found: f"{found[1]}, " if thing(found[1]) in nouns else found[0], plain)
+    repeated = _repeated_phrase(plain, nouns, rules)
+    whole = "" if repeated else _whole_name(plain, rules)
     if whole:
         return TitleParts(whole)
-    name = _found_name(plain, nouns, rules)
+    name = (
+        repeated
+        or _first_phrase(plain, category, rules)
+        or _category_phrase(plain, category, rules)
+        or _found_name(plain, nouns, rules)
+    )
     if not name:
-        name = " ".join(word for word in category.split() if word.casefold() not in _whom()) or category or plain
+        own = _unknown_name(plain, rules)
+        if own and all(word[:1].isupper() for word in own.split() if len(word) > _SHORT_BRAND_CHARS):
+            return TitleParts(own)
+        name = own or _found_name(plain, nouns, rules, least=1)
+    if not name:
+        named = category if len(category.split()) <= _SHORT_CATEGORY_WORDS else re.split(r"[,&/]| and ", category)[-1]
+        name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category or plain
     told = {stem(word) for word in WORD.findall(f"{name} {category}")}
     has = [_tidy(found) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)]
     uses = [_tidy(one) for found in re.findall(rules["for"], plain, flags=re.IGNORECASE) for one in _USE_END.split(found)]
@@ -64,10 +84,10 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
 
 
 def _category_nouns(category: str) -> set[str]:
-    """Return the stems of the nouns that a category ends its parts with: collars and leashes of "Pet Collars, Leashes"."""
-    ends = [WORD.findall(part)[-1:] for part in re.split(r"[,&/]| and ", category)]
+    """Return the singulars of the nouns that a category ends its parts with: collars and leashes of "Pet Collars, Leashes"."""
+    ends = [WORD.findall(part)[-1:] for part in re.split(r"[,&/]| and ", category.split(" for ")[0])]
     vague = word_set("product_meanings", "vague")
-    return {_thing(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
+    return {thing(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
 
 
 def _whom() -> frozenset[str]:
@@ -80,54 +100,149 @@ def _segment(title: str, nouns: set[str], rules: dict[str, str]) -> str:
     parts = [part for part in parts if part]
     cut = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip() for part in parts]
     whole = [short if len(WORD.findall(short)) > 1 else part for short, part in zip(cut, parts, strict=True)]
-    named = [part for part in whole if nouns & {_thing(word) for word in WORD.findall(part)}]
+    named = [part for part in whole if nouns & {thing(word) for word in WORD.findall(part)}]
     return next(iter(named), next((part for part in whole if len(WORD.findall(part)) > 1), whole[0] if whole else title))
 
 
-def _found_name(title: str, nouns: set[str], rules: dict[str, str]) -> str:
+def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
+    """Return the first part of a title where it is a name of its own: few words that are known, a thing last; else "".
+
+    Of a title of many parts another one is the name where it ends with the noun of the category and the first shares no word
+    with it: "Skeleton, Bat, Large Hair Clips" under "Hair Claws".
+    """
+    nouns = _category_nouns(category)
+    first = _without_noise(re.split(rules["segment"], title)[0], rules)
+    words = _without_puff(re.sub(rules["cut"], "", f"{first} ", flags=re.IGNORECASE).strip()).split()
+    is_code = len(words) > 1 and re.fullmatch(r"\d{4,}", words[0]) and words[1].casefold() != "series"
+    words = words[1:] if is_code else words
+    while len(words) > _LEAST_NAME_WORDS and re.fullmatch(r"\d+(?:[.,]\d+)?\s?[A-Za-z]{0,3}", words[-1]):
+        words = words[:-1]  # "65W"
+    stems, stops = [thing(word) for word in words], word_set("product_meanings", "stops") - {"&", "and"}
+    is_name = (
+        _LEAST_NAME_WORDS <= len(words) <= _MOST_FIRST_WORDS
+        and stems[-1] in nouns | things()
+        and words[-1].casefold() not in word_set("product_meanings", "vague")
+        and len(set(stems)) == len(stems)
+        and sum(one in things() for one in stems) <= _MOST_THINGS + (len(words) < _MOST_FIRST_WORDS)
+        and all(is_plain(word) or word == "&" or re.fullmatch(r"\d{2,4}", word) for word in words)
+        and not any(word.casefold() in stops or "/" in word for word in words)
+    )
+    told = {thing(word) for word in WORD.findall(category)} - word_set("product_meanings", "vague")
+    parts = re.split(rules["segment"], title)
+    said = {thing(part) for word in words for part in word.split("-")}
+    if is_name and len(parts) > _MANY_PARTS and not told & said:
+        other = _found_name(title, told & things() | nouns, rules, is_only=True) or _shared_phrase(parts, told, rules)
+        if other:
+            return other
+    return _one_of(" ".join(words), title) if is_name else ""
+
+
+def _shared_phrase(parts: list[str], told: set[str], rules: dict[str, str]) -> str:
+    """Return the first thing of a title that stands behind a word of its category: "large hair clips" under "Hair Claws"."""
+    for words in (re.sub(rules["cut"], "", f"{_without_noise(part, rules)} ", flags=re.IGNORECASE).split() for part in parts):
+        stems = [thing(word) for word in words]
+        for place, (first, second) in enumerate(pairwise(stems)):
+            if first in told and second in things() and place + 2 == len(words):
+                return " ".join(_reach_back(words[: place + 2], stems[: place + 2], things(), is_run=False))
+    return ""
+
+
+def _repeated_phrase(title: str, nouns: set[str], rules: dict[str, str]) -> str:
+    """Return the two words that a run of search words says three times or more, a thing last: "cake decoration"; else ""."""
+    parts = [_without_noise(part, rules).split() for part in re.split(rules["segment"], title)]
+    words = [word for part in parts for word in (*part, ",")]
+    if len(words) <= _MOST_FIRST_WORDS + 1:
+        return ""
+    pairs = Counter((first.casefold(), thing(second)) for first, second in pairwise(words) if is_plain(first))
+    for (first, noun), count in pairs.most_common():
+        is_thing = noun in nouns | things() and first not in word_set("product_meanings", "stops") | _loose()
+        if count >= _REPEATED and is_thing:
+            written = next(two for one, two in pairwise(words) if (one.casefold(), thing(two)) == (first, noun))
+            return _one_of(f"{first} {written}", title)
+    return ""
+
+
+def _category_phrase(title: str, category: str, rules: dict[str, str]) -> str:
+    """Return the last two words of a category where a run of search words says them too: "tote bag"; else ""."""
+    words = _without_noise(re.split(rules["segment"], title)[0], rules).split()
+    wanted = [thing(word) for word in WORD.findall(category.split(" for ")[0])][-_LEAST_NAME_WORDS:]
+    if (
+        len(words) <= _MOST_FIRST_WORDS + 1
+        or len(wanted) < _LEAST_NAME_WORDS
+        or wanted[0] in _whom()
+        or wanted[0].endswith("ing")
+    ):
+        return ""
+    for place, two in enumerate(pairwise(words)):
+        if [thing(word) for word in two] == wanted and place:
+            return _one_of(" ".join(two), title)
+    return ""
+
+
+def _found_name(
+    title: str, nouns: set[str], rules: dict[str, str], *, least: int = _LEAST_NAME_WORDS, is_only: bool = False
+) -> str:
     """Return a thing that a title of search words names: a noun of the category, else one of the rules', and words before it.
 
-    What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "for". Nouns
-    behind "for" or "compatible with" come last. "" where the title names nothing that is known.
+    What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "for"; `least`
+    words in all. "" where the title names nothing that is known. is_only: a noun of the category and no other.
     """
     parts = [re.sub(r"\s+/\s*\S+", "", _without_noise(part, rules)) for part in re.split(rules["segment"], title)]
     before = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).split() for part in parts]
-    whole, things = [part.split() for part in parts], _things()
-    for texts, wanted, least in (
-        (before, nouns, _LEAST_NAME_WORDS), (before, things, _LEAST_NAME_WORDS), (before[:1], None, _LEAST_NAME_WORDS),
-        (whole, nouns, _LEAST_NAME_WORDS), (whole, nouns | things, 1),
-    ):  # fmt: skip
-        for words in texts:
-            kept = words if wanted is None else _first_thing(words, wanted, least, is_category=wanted is nouns)
-            is_name = wanted is not None or (len(kept) <= _MOST_UNKNOWN_WORDS and all(map(_is_plain, kept)))
-            if len(kept) >= least and is_name:
+    before = [
+        words for words in before if words and words[0].casefold() not in ("for", "with", "suitable", "perfect")
+    ] or before
+    for wanted in (nouns,) if is_only else (nouns, things()):
+        for words in before if wanted is nouns else before[:_MANY_PARTS]:
+            kept = _first_thing(words, wanted, least, is_category=wanted is nouns)
+            if len(kept) >= least:
                 return _one_of(" ".join(kept).strip(",.:;"), title)
     return ""
 
 
+def _unknown_name(title: str, rules: dict[str, str]) -> str:
+    """Return the first part of a title as the name of a thing that no rule knows, if it is a few known words; else ""."""
+    parts = re.split(rules["segment"], title)
+    words = re.sub(rules["cut"], "", f"{_without_noise(parts[0], rules)} ", flags=re.IGNORECASE).split()
+    is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_UNKNOWN_WORDS and is_common(words[-1])
+    is_name = (
+        is_name
+        and not {word.casefold() for word in words} & _PEOPLE
+        and (len(parts) <= _MANY_PARTS or thing(words[-1]) in things())
+    )
+    return " ".join(words).strip(",.:;") if is_name and not any("/" in word for word in words) else ""
+
+
 def _first_thing(words: list[str], wanted: set[str] | frozenset[str], least: int, *, is_category: bool) -> list[str]:
     """Return the first wanted noun of a part with the words before and behind it that belong to it, at least `least` words."""
-    stems, things, stops = [_thing(word) for word in words], _things(), word_set("product_meanings", "stops")
-    heads = {_thing(word) for word in word_set("product_meanings", "heads")} if is_category else things
+    stems, known, stops = [thing(word) for word in words], things(), word_set("product_meanings", "stops")
+    heads = {thing(word) for word in word_set("product_meanings", "heads")} if is_category else known
     puff = word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
     for place, word in enumerate(words):
         if stems[place] not in wanted or word.casefold() in stops:
             continue
         end = place + 1
-        while end < len(words) and stems[end] in heads and end - place < _MOST_PART_WORDS and _goes_on(words[end - 1]):
+        while (
+            end < len(words)
+            and (stems[end] in heads or _ends_part(end, stems, known))
+            and end - place < _MOST_PART_WORDS
+            and _goes_on(words[end - 1])
+        ):
             end += 1
         rest = words[end:]
-        if (
-            not is_category
-            and 0 < len(rest) <= 2
-            and all(_is_plain(one) and one.casefold() not in stops | puff for one in rest)
-        ):
+        if not is_category and 0 < len(rest) <= 2 and all(is_plain(one) and one.casefold() not in stops | puff for one in rest):
             end = len(words)  # an English name ends with its noun, and here the part ends soon
             stems = [*stems[:place], *(f"{one} " for one in stems[place:])]
-        kept = _reach_back(words[:end], stems[:end], things)
+        is_run = len(words) > _MOST_FIRST_WORDS + 1 and end < len(words)
+        kept = _reach_back(words[:end], stems[:end], known, is_run=is_run)
         if len(kept) >= least:
             return kept
     return []
+
+
+def _ends_part(place: int, stems: list[str], known: frozenset[str]) -> bool:
+    """Say whether a thing is the last word of its part, and so what the words before it are parts of: "bottle labels"."""
+    return place + 1 == len(stems) and stems[place] in known
 
 
 def _goes_on(word: str) -> bool:
@@ -135,17 +250,21 @@ def _goes_on(word: str) -> bool:
     return word[-1].isalpha() and (not word.casefold().endswith("s") or word.casefold().endswith("ss"))
 
 
-def _reach_back(words: list[str], stems: list[str], things: frozenset[str]) -> list[str]:
-    """Return the last words of a part that read as one phrase."""
+def _reach_back(words: list[str], stems: list[str], known: frozenset[str], *, is_run: bool) -> list[str]:
+    """Return the last words of a part that read as one phrase; is_run: the part is a run of search words, and goes on."""
     start, others, most = len(words) - 1, 0, int(rule_pack("product_meanings")["title"]["most_words"])
     while start > 0 and len(words) - start < most:
         word = words[start - 1]
-        others += stems[start - 1] in things
-        is_joint = word in ("&", "and") and start > 1 and _is_plain(words[start - 2])
+        others += stems[start - 1] in known
+        is_joint = word in ("&", "and") and start > 1 and is_plain(words[start - 2])
+        is_other = is_run and (word.casefold().endswith("s") or len(words) - start >= _MOST_RUN_WORDS)
         is_stop = (
-            (word.casefold() in word_set("product_meanings", "stops") and not is_joint) or "/" in word or word[-1] in ".,:;"
+            is_other  # in a run of search words a plural ends what stood before
+            or (word.casefold() in word_set("product_meanings", "stops") and not is_joint)
+            or "/" in word
+            or word[-1] in ".,:;"
         )
-        is_known = is_joint or _is_plain(word) or stems[start - 1] in things
+        is_known = is_joint or is_plain(word) or stems[start - 1] in known
         if is_stop or others > 1 or not is_known or stems[start - 1] in stems[start:]:
             break
         start -= 1
@@ -163,12 +282,21 @@ def _without_puff(name: str) -> str:
 
 def _whole_name(title: str, rules: dict[str, str]) -> str:
     """Return a short title with names or codes in it as it is, in its own capitals; "" for any other."""
-    parts = re.split(rules["segment"], title)
+    parts = [part for part in re.split(rules["segment"], title) if re.search(r"\w", part)] or [title]
     cut = re.sub(rules["cut"], "", f"{_without_noise(parts[0], rules)} ", flags=re.IGNORECASE)
     words = [word for word in _without_puff(_LONG_CODE.sub(" ", cut)).split() if word == "&" or re.search(r"\w\w|\d", word)]
-    while words and (words[0].casefold() in word_set("product_meanings", "stops") or words[0].isdigit()):
+    stops = word_set("product_meanings", "stops")
+    while words and (words[0].casefold() in stops or re.fullmatch(r"\d{1,2}", words[0])):
         words = words[1:]
-    is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(_is_plain, words))
+    places = [place for place, word in enumerate(words) if words and thing(word) == thing(words[-1])]
+    if len(places) > 1 and places[0] > 0 and thing(words[-1]) in things():
+        words = words[: places[0] + 1]  # "Myra Necklace 10 CT Rhodium Necklace"
+    while len(words) > _LEAST_NAME_WORDS and (_ARTICLE_CODE.fullmatch(words[-1]) or words[-1].casefold() in stops):
+        words = words[:-1]
+    is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(is_plain, words))
+    is_name = is_name and not {word.casefold() for word in words} & _PEOPLE
+    if cut.startswith("The ") and words:
+        words = ["The", *words]  # a name of its own: "The Hobbit"
     return " ".join(words) if is_name and len(parts) <= 2 and _is_title_case(title) else ""
 
 
@@ -185,48 +313,25 @@ def _one_of(name: str, title: str) -> str:
     return name[:-1] if is_many and re.search(rf"\b{re.escape(last[:-1])}\b", title, re.IGNORECASE) else name
 
 
-def _thing(word: str) -> str:
-    """Return the stem of a noun's singular, so that one form stands for both."""
-    folded = word.casefold().strip(",.:;")
-    return stem(folded[:-1] if folded.endswith("s") and not folded.endswith("ss") else folded)
-
-
-@cache
-def _things() -> frozenset[str]:
-    return frozenset(_thing(word) for word in word_set("product_meanings", "nouns"))
-
-
-def _is_plain(word: str) -> bool:
-    """Say whether a word of a title is one that readers know: no code, no count, no misspelling."""
-    parts = [part for part in re.split(r"[-'’]", word) if part]
-    is_name = word.casefold() in _HOLIDAYS or re.fullmatch(r"[A-Z]\d\w{0,2}|\d[A-Z]", word) is not None
-    return is_name or (word[:1].isalpha() and any(_is_common(part) for part in parts[-1:]))
-
-
-def _is_common(word: str) -> bool:
-    folded = word.casefold().strip(",.:;")
-    return is_known_word(folded) or folded in word_set("product_meanings", "known")
-
-
-def sentence_case(text: str, *, keep_names: bool = True) -> str:
-    """Return common English words in lower case; names, abbreviations and words with digits stay as they are.
-
-    keep_names: False for values, in which a capital seldom is a name ("Pongee"); before a number it stays ("Bluetooth 5.3").
-    """
-    words, found = text.split(), []
-    for place, word in enumerate(words):
-        inner = "".join(part[1:] for part in word.split("-"))
-        is_odd = word.isupper() or any(character.isdigit() or character.isupper() for character in inner)
-        is_model = any(character.isdigit() for character in "".join(words[place + 1 : place + 2])[:1])
-        is_name = not _is_common(word) and (keep_names or is_model)
-        found.append(word if is_odd or is_name or word[:1].isdigit() else word.lower())
-    return " ".join(found)
-
-
 def _without_brand(title: str, brand: str) -> str:
-    while brand and title.casefold().startswith(f"{brand.casefold()} "):
-        title = re.sub(r"^[xX×] ", "", title[len(brand) :].strip(" -–:,"))  # "adidas x Zoe Saldana" by adidas
+    """Return a title without the brand, or its first word, at its start or at that of its second part."""
+    for one in filter(None, (brand, brand.split(" ")[0])):
+        if len(one) > _SHORT_BRAND_CHARS or one == brand:
+            title = re.sub(rf"(?i)^[\w ]{{3,20}} - (?={re.escape(one)} )", "", title)  # "Shop's own brand - Brand ..."
+            while title.casefold().startswith(f"{one.casefold()} "):
+                title = re.sub(r"^[xX×] ", "", title[len(one) :].strip(" -–:,"))  # "adidas x Zoe Saldana" by adidas
     return title
+
+
+def _without_capitals(title: str) -> str:
+    """Return a title that is written in capitals Like This, short words that are no English as they are."""
+    words = [word for word in WORD.findall(title) if len(word) > 1]
+    if len(words) < _LEAST_NAME_WORDS or sum(word.isupper() for word in words) < _MOSTLY * len(words):
+        return title
+    return " ".join(
+        word.capitalize() if word.isupper() and (is_common(word) or len(word) > _SHORT_BRAND_CHARS + 1) else word
+        for word in title.split()
+    )
 
 
 def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = False) -> str:
@@ -236,6 +341,7 @@ def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = Fals
         r"(?:\d[\d./]*\s?[x×-]\s?)?\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE
     )  # its full stop would end a sentence
     bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare, flags=re.IGNORECASE)
+    bare = re.sub(r"(?:\s[&+])?\s-\w+", " ", bare)  # what was cut off: "Gold & -Shaped"
     words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
     return " ".join(words).strip(" -–,&/+.:")
 
@@ -265,7 +371,7 @@ def _is_part(phrase: str, told: set[str]) -> bool:
 
 
 def _holiday(use: str) -> str:
-    return use.capitalize() if use in _HOLIDAYS else use
+    return use.capitalize() if use in HOLIDAYS else use
 
 
 def _is_use(phrase: str) -> bool:

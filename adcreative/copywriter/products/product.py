@@ -7,6 +7,7 @@ No torch here.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -27,7 +28,8 @@ Tokens = tuple[str, ...]
 class Product:
     """What is sold, as a shop's table has it. title is the kind of thing ("tote bag"); search_terms are what people look for.
 
-    attributes are (name, value) pairs; values "yes" and "no" say whether the name applies. avoid lists the brand's words.
+    attributes are (name, value) pairs; values "yes" and "no" say whether the name applies. language "": its words
+    tell. avoid lists the brand's words.
     """
 
     title: str
@@ -35,7 +37,7 @@ class Product:
     category: str = ""
     attributes: tuple[Attribute, ...] = ()
     search_terms: tuple[str, ...] = ()
-    language: str = "en"
+    language: str = ""
     avoid: tuple[str, ...] = ()
 
 
@@ -85,7 +87,7 @@ def read_product_facts(product: Product) -> ProductFacts:
     said = [f"{name} {value}" for name, value in attributes]
     brief = Brief(
         brand=brand, product=title, headline=product.category[:120], description=". ".join([title[120:], *said]),
-        language=product.language, avoid=product.avoid,
+        language=product.language or _language_of(title, attributes), avoid=product.avoid,
     )  # fmt: skip
     whole = " . ".join([brand, title, product.category[:120], *said])
     facts = read_facts(brief)
@@ -101,6 +103,11 @@ def read_product_facts(product: Product) -> ProductFacts:
         ignored=tuple(ignored),
         avoid=product.avoid,
     )
+
+
+def _language_of(title: str, attributes: Sequence[Attribute]) -> str:
+    """Return the language of a record that names none: that of its title and values; columns are English everywhere."""
+    return read_facts(Brief(headline=title, description=", ".join(value for _, value in attributes))).language
 
 
 @lru_cache(maxsize=65_536)

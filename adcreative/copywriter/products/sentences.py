@@ -14,15 +14,17 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from adcreative.copywriter.brief import WORD, is_known_word
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
-from adcreative.copywriter.products.meanings import Meaning, plain_name, read_meanings
+from adcreative.copywriter.products.meanings import Meaning, is_amount, plain_name, read_meanings
 from adcreative.copywriter.products.product import Attribute, ProductFacts, flag_of, tokenize
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _OPENINGS = ("The", "This", "")  # "" begins with the product itself: "A desk lamp from Pell, made of oak."
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
+_UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
 _LIQUID = re.compile(r"(?i)^\d[\d.,]*\s?(?:ml|fl\.? ?oz|oz)\.?$")
 
 
@@ -50,11 +52,14 @@ class TemplateDescriptions:
 
 def _description(product: ProductFacts, attributes: Sequence[Attribute], opening: str) -> list[str]:
     """Return the sentences of one description, the main ones first."""
-    meanings = _with_title(read_meanings(attributes), product)
+    meanings = _with_title(read_meanings(attributes, name=product.parts.name), product)
     first, used = _first_sentence(product, meanings, opening)
     rest = _sentences([one for one in meanings if one not in used], is_many=_is_many(product))
-    uses = product.parts.uses
-    return [first, *rest, *([f"For {_listed(uses)}."] if len(uses) > 1 and len(rest) < _MAIN_SENTENCES else [])]
+    uses = tuple(product.parts.uses)
+    if uses and set(uses) <= word_set("product_meanings", "use_adjectives"):
+        uses = (f"{_listed(uses)} use",)
+    told = [f"For {_listed(uses)}."] if len(product.parts.uses) > 1 and len(rest) < _MAIN_SENTENCES else []
+    return [first, *rest, *told]
 
 
 def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]:
@@ -65,6 +70,12 @@ def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]
         one for one in meanings if one.kind not in ("made", "comes") or not set(tokenize(one.one)[1:]) - {"of"} <= named
     ]
     meanings = [one for one in meanings if not (one.kind == "made" and _is_code(one.one, product.name))]
+    numbers = {token for token in named if token[:1].isdigit()}
+    meanings = [one for one in meanings if not _is_told_size(one, numbers)]
+    measured = {token for one in meanings if one.kind == "measures" for token in tokenize(one.one)}
+    meanings = [
+        one for one in meanings if one.name not in ("width", "height", "depth", "length") or not _is_said(one, measured)
+    ]
     parts = set(tokenize(product.parts.name.replace("-", " ")))
     meanings = [
         one
@@ -78,7 +89,19 @@ def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]
             is_mass = phrase.split()[-1] in word_set("product_meanings", "mass")
             text = phrase if is_mass else with_article(phrase)
             extra.append(Meaning("has", text, text, "title"))
-    return meanings + extra
+    has = {token for one in [*meanings, *extra] if one.kind == "has" for token in tokenize(one.one)}
+    return [one for one in meanings if one.kind != "is" or not set(tokenize(one.one)) <= has] + extra
+
+
+def _is_told_size(meaning: Meaning, numbers: set[str]) -> bool:
+    """Say whether a measure's numbers stand in the name already: "Soy Candle 220g, in a size of 220 g"."""
+    return _is_said(meaning, numbers) and meaning.kind in ("comes", "measures", "verb", "has")
+
+
+def _is_said(meaning: Meaning, said: set[str]) -> bool:
+    """Say whether a meaning has numbers and all of them were said."""
+    told = {token for token in tokenize(meaning.one) if token[:1].isdigit()}
+    return bool(told) and told <= said
 
 
 def _is_contradicted(meaning: Meaning, product: ProductFacts) -> bool:
@@ -110,13 +133,13 @@ def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening:
     verbs = [f"{'are' if is_many else 'is'} {_listed([one.one for one in made])}"] if made else []
     verbs += [f"{'come' if is_many else 'comes'} {_listed([one.one for one in comes])}"] if comes else []
     used = [*whom, *named_whom, *made, *comes]
-    if opening and verbs and not product.parts.name.casefold().startswith("the "):
+    if opening and verbs and not any(one.casefold().startswith("the ") for one in (product.name, name)):
         the = "These" if opening == "This" and is_many else opening
         return f"{the} {product.name}{told} {' and '.join(verbs)}.", used
     is_named = bool(product.brand) and product.brand.casefold() not in name.casefold()
     maker = f" from {product.brand}" if is_named else ""
     rest = "".join(f", {one.one}" for one in (*made, *comes))
-    counted = name if name.split()[-1].casefold() in word_set("product_meanings", "mass") else with_article(name)
+    counted = name if _head(name).casefold() in word_set("product_meanings", "mass") else _counted_name(name)
     return f"{_capital(counted)}{told}{maker}{rest}.", used
 
 
@@ -125,7 +148,10 @@ def sentences_for(attributes: Sequence[Attribute], product: ProductFacts) -> lis
     if not product.is_english:
         return [f"{name}: {value}" for name, value in attributes]
     names = {plain_name(name) for name, _ in attributes}
-    return _sentences([one for one in read_meanings(product.attributes) if one.name in names], is_many=_is_many(product))
+    return _sentences(
+        [one for one in read_meanings(product.attributes, name=product.parts.name) if one.name in names],
+        is_many=_is_many(product),
+    )
 
 
 def _sentences(meanings: Sequence[Meaning], *, is_many: bool) -> list[str]:
@@ -164,15 +190,19 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     words = rule_pack("product_meanings")["elsewhere"].get(product.facts.language)
     if words is None:
         return _punctuated(product, attributes, max_chars)
-    name, left = product.parts.name, list[Attribute]()
+    name, left = product.parts.name, list[tuple[str, str]]()
     told = {kind: list[str]() for kind in ("made", "comes")}
     for one_name, value in attributes:
         key, flag = plain_name(one_name), flag_of(value)
         kind = {"material": "made", "colour": "comes"}.get(key)
+        if flag is None and value.casefold() in name.casefold():
+            continue  # the name says it
+        label = _label(one_name, value, product)
         if kind is not None and flag is None:
-            told[kind].append(words[kind].format(value=value))
-        else:
-            left.append((one_name, value))
+            said = _lowered(value) if words.get("lower") else value
+            told[kind].append(words[kind].format(value=said))
+        elif label:
+            left.append((label, value))
     maker = f" {words['from']} {product.brand}" if product.brand and product.brand.casefold() not in name.casefold() else ""
     first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}."
     rest = [
@@ -180,17 +210,37 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         for one, value in left
         if flag_of(value) is not False
     ]
-    return join_that_fit([first, *rest], max_chars)
+    return join_that_fit([_capital(first), *rest], max_chars)
+
+
+def _lowered(value: str) -> str:
+    return " ".join(word if word.isupper() else word.lower() for word in value.split())
 
 
 def _punctuated(product: ProductFacts, attributes: Sequence[Attribute], max_chars: int) -> str:
     text = " – ".join(part for part in (product.parts.name, product.brand) if part)
     for name, value in attributes:
-        flag = flag_of(value)
-        part = name if flag else f"{name}: {value}"
-        if len(f"{text} · {part}") <= max_chars:
+        label, flag = _label(name, value, product), flag_of(value)
+        is_plain = plain_name(name) in ("colour", "material", "size", "pattern")
+        if flag is None and value.casefold() in product.parts.name.casefold():
+            continue
+        label = _capital(label) if label == name else label
+        part = label if flag else f"{label}: {value}" if label else value if is_plain else ""
+        if part and flag is not False and len(f"{text} · {part}") <= max_chars:
             text = f"{text} · {part}"
     return text
+
+
+def _label(name: str, value: str, product: ProductFacts) -> str:
+    """Return what an attribute is called in the product's language: its own name, or for an English one the rules'; else ""."""
+    if not all(is_known_word(word) for word in WORD.findall(name)):
+        return name
+    key = plain_name(name)
+    if key == "size" and is_amount(value):
+        key = "capacity"
+    elif key == "size" and re.search(r"\d\s?(?:cm|mm|m|in)\b", value):
+        key = "measures"
+    return str(rule_pack("product_meanings")["labels"].get(product.facts.language, {}).get(key, ""))
 
 
 def draw_rng(product: ProductFacts, seed: int) -> np.random.Generator:
@@ -214,8 +264,22 @@ def _is_code(made: str, name: str) -> bool:
 
 
 def _is_many(product: ProductFacts) -> bool:
-    words = [word for word in product.parts.name.split() if not any(character.isdigit() for character in word)]
-    return is_plural((words or [""])[-1])
+    return is_plural(_head(product.parts.name))
+
+
+def _head(name: str) -> str:
+    """Return the noun that a name ends with, before a size: "glasses" of "Highball Glasses 350 ml"."""
+    words = name.split()
+    while len(words) > 1 and (any(character.isdigit() for character in words[-1]) or words[-1].casefold() in _UNITS):
+        words = words[:-1]
+    return words[-1]
+
+
+def _counted_name(name: str) -> str:
+    """Return a name with its article, if its noun takes one."""
+    head = _head(name)
+    bare = name[: name.rfind(head) + len(head)]
+    return with_article(bare) + name[len(bare) :]
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -65,8 +65,9 @@ def test_a_description_is_one_to_three_sentences_and_two_words_of_the_name_do_no
 @pytest.mark.parametrize(
     ("language", "words"),
     [("de", "Wolldecke von Pell, aus Schurwolle, in Grün. Gewicht: 2 kg."),
-     ("fr", "Wolldecke de Pell, en Schurwolle, coloris Grün. Gewicht: 2 kg."),
-     ("xx", "Wolldecke – Pell · Material: Schurwolle · Farbe: Grün · Gewicht: 2 kg")],
+     ("fr", "Wolldecke de Pell, en schurwolle, coloris grün. Gewicht: 2 kg."),
+     ("pl", "Wolldecke – Pell · materiał: Schurwolle · Farbe: Grün · Gewicht: 2 kg"),
+     ("xx", "Wolldecke – Pell · Schurwolle · Farbe: Grün · Gewicht: 2 kg")],
 )  # fmt: skip
 def test_other_languages_join_the_records_words(language: str, words: str) -> None:
     record = (("Material", "Schurwolle"), ("Farbe", "Grün"), ("Gewicht", "2 kg"))

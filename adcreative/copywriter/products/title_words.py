@@ -1,0 +1,60 @@
+"""Words of product titles: which are known, which are things that are sold, and which stay in capitals."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from adcreative.copywriter.brief import is_known_word
+from adcreative.copywriter.rules import word_set
+
+HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
+
+
+def thing(word: str) -> str:
+    """Return a noun's singular in lower case, so that one form stands for both."""
+    folded = word.casefold().strip(",.:;")
+    if folded.endswith("ies") and len(folded) > len("ties"):
+        return f"{folded[:-3]}y"
+    if folded.endswith(("ches", "shes", "xes", "sses")):
+        return folded[:-2]
+    return folded[:-1] if folded.endswith("s") and not folded.endswith(("ss", "us", "is")) else folded
+
+
+@cache
+def things() -> frozenset[str]:
+    return frozenset(thing(word) for word in word_set("product_meanings", "nouns"))
+
+
+def is_plain(word: str) -> bool:
+    """Say whether a word of a title is one that readers know: no code, no count, no misspelling."""
+    parts = [part for part in re.split(r"[-'’]", word) if part]
+    is_name = word.casefold() in HOLIDAYS or re.fullmatch(r"[A-Z]\d\w{0,2}|\d[A-Z]", word) is not None
+    return is_name or (word[:1].isalpha() and any(is_common(part) for part in parts[-1:]))
+
+
+def is_common(word: str) -> bool:
+    folded = word.casefold().strip(",.:;")
+    return is_known_word(folded) or folded in word_set("product_meanings", "known") or thing(folded) in things()
+
+
+def sentence_case(text: str, *, keep_names: bool = True) -> str:
+    """Return common English words in lower case; names, abbreviations and words with digits stay as they are.
+
+    keep_names: False for values, in which a capital seldom is a name ("Pongee"); before a number it stays ("Bluetooth 5.3").
+    """
+    words, found = text.split(), []
+    for place, word in enumerate(words):
+        inner = "".join(part[1:] for part in word.split("-"))
+        if word.casefold() in word_set("product_meanings", "proper"):
+            found.append(word[:1].upper() + word[1:])
+            continue
+        if word.casefold() in word_set("product_meanings", "abbreviations"):
+            found.append(word.upper())
+            continue
+        is_odd = word.isupper() or any(character.isdigit() or character.isupper() for character in inner)
+        is_model = any(character.isdigit() for character in "".join(words[place + 1 : place + 2])[:1])
+        is_compound = "-" in word and is_common(word.rsplit("-", 1)[-1]) and is_common(word.split("-")[0] + "s")
+        is_name = not is_common(word) and not is_compound and (keep_names or is_model)
+        found.append(word if is_odd or is_name or word[:1].isdigit() else word.lower())
+    return " ".join(found)
