@@ -69,7 +69,8 @@ class BucketServing:
 
         A history that does not continue the kept one is read anew, so another order costs time and changes nothing.
         """
-        self.model.network.eval()
+        if self.model.network.training:
+            self.model.network.eval()  # which would unfold a folded model
         parts = [self._score(chunk) for chunk in iter_chunks(rows)]
         return {"ctr": np.concatenate(parts)} if parts else {"ctr": np.zeros(0)}
 

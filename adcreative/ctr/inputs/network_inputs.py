@@ -7,7 +7,7 @@ numbers are those of a target), U distinct history items, H width of a network's
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,6 +38,16 @@ class NetworkInputs:
 
     def __len__(self) -> int:
         return self.fields.shape[0]
+
+    def find_target(self) -> Tensor:
+        """Return the target [B, E].
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.target is None:
+            raise ValueError("this network compares a target with its history; these inputs have no target")
+        return self.target
 
     def spread_sequence(self) -> Tensor:
         """Return the history as [B, T, S], each row with its own copy of an item.
@@ -98,5 +108,18 @@ class Network(nn.Module):
             nn.init.constant_(bias, log_odds)
 
     def fold(self) -> None:
-        """Switch to eval mode and to the form for serving, where the network has one; `train()` switches back."""
+        """Switch to eval mode and to the form for serving, where the network has one; `train()` switches back.
+
+        Parts with an `is_dense` then compute on padding and on every branch too: no shape depends on the data.
+        """
         self.eval()
+        self._set_dense(True)
+
+    def train(self, mode: bool = True) -> Self:
+        self._set_dense(False)
+        return super().train(mode)
+
+    def _set_dense(self, is_dense: bool) -> None:
+        for part in self.modules():
+            if hasattr(part, "is_dense"):
+                part.is_dense = is_dense  # type: ignore[assignment]

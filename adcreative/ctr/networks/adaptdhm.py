@@ -125,18 +125,6 @@ class AdaptDHM(Network):
             SharedAndOwn(a, b, num_clusters, generator=generator) for a, b in itertools.pairwise(widths)
         )
 
-    def fold(self) -> None:
-        """Switch to eval mode and to layers without data-dependent shapes; `train()` switches back."""
-        self.eval()
-        for layer in self.layers:
-            layer.is_dense = True  # type: ignore[assignment]
-
-    def train(self, mode: bool = True) -> AdaptDHM:
-        for layer in self.layers:
-            layer.is_dense = False  # type: ignore[assignment]
-        super().train(mode)
-        return self
-
     def output_bias(self) -> nn.Parameter | None:
         found: nn.Parameter = self.layers[-1].shared.bias  # type: ignore[assignment, union-attr]
         return found

@@ -180,26 +180,15 @@ class DIN(Network):
         Raises:
             ValueError: the inputs have no target.
         """
-        if inputs.target is None:
-            raise ValueError("DIN compares a target with its history; these inputs have no target")
+        target = inputs.find_target()
         if inputs.mask is None or inputs.sequence is None:
             return inputs.fields.new_zeros(inputs.fields.shape[0], self.sequence_dim)
         place, items = inputs.place, inputs.sequence
         if place is None or self.attention.is_dense:
             vectors, extra = inputs.spread_sequence().split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
-            return self.attention(inputs.target, vectors, inputs.mask, extra if extra.shape[2] else None)
+            return self.attention(target, vectors, inputs.mask, extra if extra.shape[2] else None)
         vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=1)
-        return self.attention.attend(inputs.target, vectors, place, inputs.mask, extra if extra.shape[1] else None)
-
-    def fold(self) -> None:
-        """Switch to eval mode and to attention without data-dependent shapes; `train()` switches back."""
-        self.eval()
-        self.attention.is_dense = True
-
-    def train(self, mode: bool = True) -> DIN:
-        self.attention.is_dense = False
-        super().train(mode)
-        return self
+        return self.attention.attend(target, vectors, place, inputs.mask, extra if extra.shape[1] else None)
 
     def encode_history(self, items: Tensor) -> KeyValueCache:
         """Return what scoring needs of history items [..., S], for any number of targets."""
@@ -208,14 +197,13 @@ class DIN(Network):
 
     def score_kept(self, inputs: NetworkInputs, kept: KeyValueCache) -> Tensor:
         """Return logits [B] of candidates against one user's kept real items [T, H]; `inputs.sequence` is not read."""
-        if inputs.target is None:
-            raise ValueError("DIN compares a target with its history; these inputs have no target")
+        target = inputs.find_target()
         keys, values = (one.expand(len(inputs), *one.shape) for one in (kept.keys, kept.values))
-        interest = self.attention.attend_kept(inputs.target, keys, values, keys.new_ones(keys.shape[:2]))
-        return self.head(self.tower(torch.cat([inputs.fields.flatten(1), inputs.target, interest], dim=1)))[:, 0]
+        return self._classify(inputs, self.attention.attend_kept(target, keys, values, keys.new_ones(keys.shape[:2])))
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""
-        interest = self.pool(inputs)
-        assert inputs.target is not None  # pool has looked
-        return self.head(self.tower(torch.cat([inputs.fields.flatten(1), inputs.target, interest], dim=1)))[:, 0]
+        return self._classify(inputs, self.pool(inputs))
+
+    def _classify(self, inputs: NetworkInputs, interest: Tensor) -> Tensor:
+        return self.head(self.tower(torch.cat([inputs.fields.flatten(1), inputs.find_target(), interest], dim=1)))[:, 0]

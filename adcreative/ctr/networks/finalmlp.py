@@ -26,7 +26,7 @@ from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
 
 CONTEXTS = ("context_1", "context_2")
-CONTEXT_STD = 0.01
+LEARNT_CONTEXT_DIM, CONTEXT_STD = 10, 0.01  # of the vector that opens a gate where no field does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class ContextGate(nn.Module):
         super().__init__()
         self.context = None
         if not context_dim:
-            context_dim = 10
+            context_dim = LEARNT_CONTEXT_DIM
             self.context = nn.Parameter(CONTEXT_STD * torch.randn(1, context_dim, generator=generator))
         self.hidden = MLP(context_dim, gate_dims, generator=generator)
         self.last = build_linear(self.hidden.out_dim, width, generator=generator)

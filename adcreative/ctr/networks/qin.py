@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ class QIN(Network):
         Args:
             cache: keys and values of the items that `inputs.place` points at; `inputs.sequence` is not read then.
         """
-        target = attended = _target_of(inputs)
+        target = attended = inputs.find_target()
         if inputs.mask is not None and cache is not None and inputs.place is not None:
             keys, values = cache.keys[inputs.place], cache.values[inputs.place]  # [B, T, A]
             attended = self.attention.attend(target, keys, values, inputs.mask)
@@ -71,16 +72,9 @@ class QIN(Network):
 
     def fold(self) -> None:
         """Switch to eval mode with the R rows of each quadratic layer summed and batch norm folded; `train()` switches back."""
-        self.eval()
+        super().fold()
         self._folded = [self.quadratic.fold()]
 
-    def train(self, mode: bool = True) -> QIN:
+    def train(self, mode: bool = True) -> Self:
         self._folded = []
-        super().train(mode)
-        return self
-
-
-def _target_of(inputs: NetworkInputs) -> Tensor:
-    if inputs.target is None:
-        raise ValueError("QIN compares a target with its history; these inputs have no target")
-    return inputs.target
+        return super().train(mode)

@@ -208,9 +208,7 @@ class SDIM(Network):
         Raises:
             ValueError: the inputs have no target.
         """
-        if inputs.target is None:
-            raise ValueError("SDIM compares a target with its history; these inputs have no target")
-        target = inputs.target
+        target = inputs.find_target()
         long_term = short_term = target.new_zeros(
             target.shape[0], self.sequence_dim
         )  # len() would fix the number of rows in an export
@@ -230,21 +228,6 @@ class SDIM(Network):
             return self.scaled(target, items, mask)
         vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
         return self.attention(target, vectors, mask, extra if extra.shape[2] else None)
-
-    def fold(self) -> None:
-        """Switch to eval mode and to sums without data-dependent shapes; `train()` switches back."""
-        self.eval()
-        self._set_dense(True)
-
-    def _set_dense(self, is_dense: bool) -> None:
-        self.long_term.is_dense = is_dense
-        if self.attention is not None:
-            self.attention.is_dense = is_dense
-
-    def train(self, mode: bool = True) -> SDIM:
-        self._set_dense(False)
-        super().train(mode)
-        return self
 
     def encode_history(self, items: Tensor) -> BucketCache:
         """Return the buckets of one user's real items [T, S]."""
