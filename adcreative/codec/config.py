@@ -20,7 +20,8 @@ class CodecConfig:
     """Sizes of one codec network.
 
     widths: channels after each of the first three stride-2 stages. depths: token-mixing blocks after each.
-    latent_channels: of y, at 1/16 of the picture's sides; cut into `num_slices` equal slices. hyper_channels: of z, at 1/64.
+    slices: channels of each slice of y, which lies at 1/16 of the picture's sides; a small first slice (few channels that
+    say most) makes the others cheap to predict (He et al. 2022, ELIC). hyper_channels: of z, at 1/64.
     context_channels: of every context and hidden layer of the entropy model. lambdas: weight of the distortion of each rate
     that the one network serves, ascending. skip_scale: symbols predicted with a smaller standard deviation are not coded.
     transforms: "light" (`light`: block cosines plus a small network; widths and depths are those at 1/4, 1/8, 1/16 of the
@@ -29,8 +30,7 @@ class CodecConfig:
 
     widths: tuple[int, int, int] = (48, 64, 96)
     depths: tuple[int, int, int] = (2, 2, 2)
-    latent_channels: int = 320
-    num_slices: int = 5
+    slices: tuple[int, ...] = (8, 24, 48, 96, 144)
     hyper_channels: int = 32
     context_channels: int = 64
     transforms: Literal["light", "published"] = "light"
@@ -38,26 +38,24 @@ class CodecConfig:
     skip_scale: float = 0.3
 
     def __post_init__(self) -> None:
-        if self.latent_channels % self.num_slices or self.num_slices < 1:
+        if not self.slices or any(width < 4 or width % 4 for width in (*self.slices, self.context_channels)):
             raise ConfigError(
-                f"latent_channels (={self.latent_channels}) must be divisible by num_slices (={self.num_slices}); change either"
-            )
-        if self.slice_channels % 4 or self.context_channels % 4:
-            raise ConfigError(
-                f"slice channels (={self.slice_channels}) and context_channels (={self.context_channels}) must be divisible "
-                "by 4, since positions rotate pairs of channels; choose other sizes"
+                f"slices (={list(self.slices)}) and context_channels (={self.context_channels}) must be divisible by 4, since "
+                "positions rotate pairs of channels; choose other sizes"
             )
         if self.transforms not in ("light", "published"):
             raise ConfigError(f'transforms are "light" or "published", got "{self.transforms}"; choose one of them')
         if self.transforms == "light" and self.latent_channels > MAX_LIGHT_CHANNELS:
-            raise ConfigError(f"light transforms have up to {MAX_LIGHT_CHANNELS} latent_channels, got {self.latent_channels}")
+            raise ConfigError(
+                f"light transforms have slices of up to {MAX_LIGHT_CHANNELS} channels in all, got {self.latent_channels}"
+            )
         if not self.lambdas or list(self.lambdas) != sorted(set(self.lambdas)) or self.lambdas[0] <= 0:
             raise ConfigError(f"lambdas must be positive and ascending, got {list(self.lambdas)}; list each rate once")
 
     @property
-    def slice_channels(self) -> int:
-        """Channels of one slice of y."""
-        return self.latent_channels // self.num_slices
+    def latent_channels(self) -> int:
+        """Channels of y, M."""
+        return sum(self.slices)
 
 
 def published_config() -> CodecConfig:
@@ -69,6 +67,6 @@ def published_config() -> CodecConfig:
         Jiang et al. 2025 (MLICv2), section 4; sizes as in MLIC++.
     """
     return CodecConfig(
-        widths=(192, 192, 192), depths=(1, 1, 1), latent_channels=320, num_slices=10, hyper_channels=192, context_channels=224,
+        widths=(192, 192, 192), depths=(1, 1, 1), slices=(32,) * 10, hyper_channels=192, context_channels=224,
         lambdas=PUBLISHED_LAMBDAS, transforms="published",
     )  # fmt: skip

@@ -137,15 +137,15 @@ class SliceContext(nn.Module):
 
     def __init__(self, config: CodecConfig, slice_idx: int) -> None:
         super().__init__()
-        width, channels = config.context_channels, config.slice_channels
+        width, channels = config.context_channels, config.slices[slice_idx]
         hyper = 2 * width
         self.slice_idx = slice_idx
         if slice_idx:
-            known_channels = 2 * channels * slice_idx  # latents and their sizes
+            known_channels = 2 * sum(config.slices[:slice_idx])  # latents and their sizes
             self.channel_context = nn.Sequential(
                 nn.Conv2d(known_channels, width, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(width, width, 3, padding=1)
             )
-        guide = hyper + (channels if slice_idx else 0)
+        guide = hyper + (config.slices[slice_idx - 1] if slice_idx else 0)
         known = hyper + (width if slice_idx else 0)
         self.local_context = LocalContext(guide, channels, width)
         self.global_context = GlobalContext(guide, channels, width)
@@ -155,7 +155,7 @@ class SliceContext(nn.Module):
         self.residual_net = _parameter_net(known + channels, width, channels, num_out=1)
         if config.transforms == "light":
             _, deviation = block_basis(config.latent_channels)  # of the coefficients; latents are these over its square root
-            own = torch.tensor(deviation[slice_idx * channels : (slice_idx + 1) * channels]).sqrt().log()
+            own = torch.tensor(deviation[sum(config.slices[:slice_idx]) :][:channels]).sqrt().log()
             for net in (self.anchor_net, self.other_net):
                 last = net[-1]
                 assert isinstance(last, nn.Conv2d)

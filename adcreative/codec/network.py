@@ -70,7 +70,7 @@ class ImageCodec(nn.Module):
         self.synthesis = LightSynthesis(config) if is_light else Synthesis(config)
         self.hyper_analysis, self.hyper_synthesis = HyperAnalysis(config), HyperSynthesis(config)
         self.prior = FactorizedPrior(config)
-        self.contexts = nn.ModuleList(SliceContext(config, i) for i in range(config.num_slices))
+        self.contexts = nn.ModuleList(SliceContext(config, i) for i in range(len(config.slices)))
         self.log_steps = nn.Parameter(_first_steps(config).log())
         self.log_gains = nn.Parameter(torch.zeros_like(self.log_steps))
         self.rate_bias = nn.Parameter(torch.zeros(len(config.lambdas), 2 * config.context_channels))
@@ -109,10 +109,10 @@ class ImageCodec(nn.Module):
         sizes: list[Tensor] = []
         log_steps = snap(all_steps.log())
         anchors_only = anchor_mask(hyper)
-        width = self.config.slice_channels
         for number, context in enumerate(self.contexts):
             assert isinstance(context, SliceContext)
-            channels = slice(number * width, (number + 1) * width)
+            begin = sum(self.config.slices[:number])
+            channels = slice(begin, begin + self.config.slices[number])
             known, guide = context.known(hyper, decoded, sizes)
             steps, log_step = all_steps[:, channels], log_steps[:, channels]
             mean, log_scale = context.predict_anchors(known)

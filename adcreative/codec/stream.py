@@ -216,7 +216,7 @@ def _read_header(model: CodecModel, content: bytes) -> tuple[int, tuple[int, int
         raise ArtifactError(
             f"the picture was coded with the model {model_id.hex()}, and this one is {model.model_id.hex()}; name that model"
         )
-    body, count = content[HEADER.size :], 1 + 2 * model.config.num_slices
+    body, count = content[HEADER.size :], 1 + 2 * len(model.config.slices)
     if zlib.crc32(body) != checksum or len(body) < 4 * count:
         raise _damaged("it is cut short or was changed")
     if rate >= len(model.config.lambdas) or not 0 < height * width <= MAX_PIXELS:

@@ -102,7 +102,7 @@ def main() -> None:
         parser.error("name a model folder, or say --tiny")
     torch.set_num_threads(1)
     if options.tiny:
-        small = CodecConfig(widths=(8, 12, 16), latent_channels=80, hyper_channels=8, context_channels=16)
+        small = CodecConfig(widths=(8, 12, 16), slices=(4, 12), hyper_channels=8, context_channels=16)
         model = freeze(ImageCodec(small))
         groups = {"drawn": [np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)]}
     else:

@@ -9,7 +9,7 @@ from adcreative.codec.config import CodecConfig
 from adcreative.codec.network import ImageCodec
 
 SMALL = CodecConfig(
-    widths=(8, 12, 16), depths=(1, 1, 1), latent_channels=24, num_slices=3, hyper_channels=8, context_channels=16,
+    widths=(8, 12, 16), depths=(1, 1, 1), slices=(4, 8, 12), hyper_channels=8, context_channels=16,
     lambdas=(0.01, 0.1),
 )  # fmt: skip
 

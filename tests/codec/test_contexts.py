@@ -12,7 +12,7 @@ from adcreative.codec.context import SliceContext
 from adcreative.codec.network import ImageCodec
 
 CONFIG = CodecConfig(
-    widths=(8, 12, 16), depths=(1, 1, 1), latent_channels=96, num_slices=3, hyper_channels=8, context_channels=32,
+    widths=(8, 12, 16), depths=(1, 1, 1), slices=(8, 24, 64), hyper_channels=8, context_channels=32,
     lambdas=(0.05,),
 )  # fmt: skip
 

@@ -28,7 +28,7 @@ def test_the_basis_is_orthonormal_and_strongest_first() -> None:
 
 
 def test_all_functions_give_the_picture_back_before_any_training() -> None:
-    config = replace(SMALL, latent_channels=768)
+    config = replace(SMALL, slices=(8, 760))
     image = torch.rand(2, 3, 64, 128, generator=torch.Generator().manual_seed(0))
     latents = LightAnalysis(config)(image)
     assert latents.shape == (2, 768, 4, 8)
@@ -47,5 +47,5 @@ def test_networks_begin_as_nothing_and_can_learn() -> None:
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match='transforms are "light" or "published", got "heavy"; choose one of them'):
         CodecConfig(transforms="heavy")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="light transforms have up to 768 latent_channels, got 800"):
-        CodecConfig(latent_channels=800, num_slices=5)
+    with pytest.raises(ConfigError, match="light transforms have slices of up to 768 channels in all, got 800"):
+        CodecConfig(slices=(400, 400))

@@ -176,9 +176,7 @@ def test_it_learns() -> None:
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"latent_channels \(=96\) must be divisible by num_slices \(=5\)"):
-        CodecConfig(latent_channels=96, num_slices=5)
-    with pytest.raises(ConfigError, match="must be divisible by 4"):
-        CodecConfig(latent_channels=18, num_slices=3)
+    with pytest.raises(ConfigError, match=r"slices \(=\[4, 6\]\) and context_channels \(=64\) must be divisible by 4"):
+        CodecConfig(slices=(4, 6))
     with pytest.raises(ConfigError, match="lambdas must be positive and ascending"):
         CodecConfig(lambdas=(0.1, 0.01))

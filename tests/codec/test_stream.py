@@ -52,7 +52,7 @@ def test_the_rounding_is_not_trivial(model: CodecModel) -> None:
 
     network, rates = model.network, torch.tensor([1])
     network.walk_slices(network.hyper_features(quantise_z(z), rates), network.steps(rates), take)
-    assert len(counts) == 2 * model.config.num_slices
+    assert len(counts) == 2 * len(model.config.slices)
     assert min(counts) > 10
 
 
@@ -86,7 +86,7 @@ def test_length_is_what_the_likelihoods_say(model: CodecModel) -> None:
 
     network, rates = model.network, torch.tensor([1])
     network.walk_slices(network.hyper_features(z, rates), network.steps(rates), take)
-    num_strings = 1 + 2 * model.config.num_slices
+    num_strings = 1 + 2 * len(model.config.slices)
     length = 8 * (len(encode(model, image_u8, 1).content) - HEADER.size - 4 * num_strings)
     assert abs(length - bits) <= 0.02 * bits + 64 * num_strings
 
