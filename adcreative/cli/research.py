@@ -33,7 +33,7 @@ def benchmark(
     network: Annotated[
         list[str] | None, typer.Option(help="bars: network of the grid; repeat for several; all if not given.")
     ] = None,
-    grid: Annotated[str, typer.Option(help="bars: settings to try, small or a YAML file.")] = "small",
+    grid: Annotated[str, typer.Option(help="bars: settings to try: small, sequences or a YAML file.")] = "small",
     workers: Workers = None,
     engine: Engine = "local",
 ) -> None:

@@ -47,7 +47,7 @@ def benchmark_bars(
 
     Args:
         data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes one's own.
-        files: folder of its files. networks: lines of the grid, () = all. grid: "small", or a YAML file.
+        files: folder of its files. networks: lines of the grid, () = all. grid: "small", "sequences", or a YAML file.
         workers: processes; engine: "local", or "ray" for Ray Tune trials.
     Raises:
         ConfigError: an unknown data set, grid, network or key; files of another md5. CatalogError: a file is missing.
