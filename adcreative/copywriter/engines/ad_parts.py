@@ -19,6 +19,7 @@ _SENTENCE = re.compile(r"[^.!?。！？؟]+(?:[.](?=\d)[^.!?。！？؟]*)*[.!?�
 _CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
 _MOST_WORDS, _MOST_PRODUCT_WORDS, _MOST_CALL_WORDS = 14, 4, 3
+_LIST_WORDS, _SAME_LETTERS = 3, 5
 _LISTING = ("and", "or", "und", "oder", "et", "ou", "y", "o", "en", "of", "e")
 
 
@@ -159,9 +160,10 @@ def _said_in(text: str, facts: Facts) -> list[Part]:
 def _heads(clause: str, facts: Facts) -> Iterator[Part]:
     """Yield what stands before a comma where it can stand alone: an offer, a proof, or a whole English phrase."""
     head, comma, tail = clause.partition(", ")
-    if not comma or tail.split()[0].casefold() in _LISTING or ", " in tail:
-        return
+    is_list = bool(set(tail.casefold().split()[:_LIST_WORDS]) & set(_LISTING))  # "for cats, dogs and rabbits"
     part = read_part(head, facts)
+    if not comma or tail.split()[0].casefold() in _LISTING or (is_list and not part.is_offer) or ", " in tail:
+        return
     is_telling = part.is_offer or part.is_proof or (facts.is_english and part.kind == "thing" and part.num_words >= 4)
     if _is_usable(head) and is_telling and not part.leans:
         yield replace(part, is_plain=False)
@@ -202,8 +204,40 @@ def sentence_case(text: str, facts: Facts) -> str:
 def lower_first(text: str, facts: Facts) -> str:
     """Lower the first letter of English text unless the word is a name or an abbreviation; other languages stay as they are."""
     first = (WORD.findall(text) or [""])[0]
-    is_name = any(letter.isupper() for letter in first[1:]) or first in WORD.findall(facts.brand) or not is_known_word(first)
+    is_small = first.casefold() in facts.names  # as the ad itself writes it inside a sentence
+    is_own = first in WORD.findall(facts.brand) or not is_known_word(first)
+    is_name = any(letter.isupper() for letter in first[1:]) or (is_own and not is_small)
     return text if not facts.is_english or is_name or not text.startswith(first) else text[:1].lower() + text[1:]
+
+
+def names_subject(line: str, facts: Facts) -> bool:
+    """Say whether a line names what the ad is about where its headline does so in its first sentence only.
+
+    "Football shirts? Free returns" is about shirts: "Free returns" alone could stand under any ad. Words that share five
+    letters at their start or end are forms or compounds of one word; scripts without spaces are not looked into.
+    """
+    first = next((found.group(0) for found in _SENTENCE.finditer(facts.headline)), "")
+    subject = _content(f"{facts.brand} {facts.product} {first}")
+    if first.strip() == facts.headline.strip() or not _content(first) or " " not in first.strip():
+        return True
+    return any(
+        one == other
+        or (
+            min(len(one), len(other)) >= _SAME_LETTERS
+            and (_begin_alike(one, other) or one[-_SAME_LETTERS:] == other[-_SAME_LETTERS:])
+        )
+        for one in _content(line)
+        for other in subject
+    )
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    return one[:_SAME_LETTERS] == other[:_SAME_LETTERS]
+
+
+def _content(text: str) -> set[str]:
+    vague = word_set("language", "function_words") | word_set("language", "general_words")
+    return {word for word in WORD.findall(text.casefold()) if word not in vague}
 
 
 def _upper_first(text: str) -> str:

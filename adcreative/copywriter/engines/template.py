@@ -18,7 +18,15 @@ import numpy as np
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, expect_of, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop
-from adcreative.copywriter.engines.ad_parts import AdParts, Part, lower_first, read_part, read_parts, usable_product
+from adcreative.copywriter.engines.ad_parts import (
+    AdParts,
+    Part,
+    lower_first,
+    names_subject,
+    read_part,
+    read_parts,
+    usable_product,
+)
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
 from adcreative.copywriter.lint.checks import KINDS, is_near_duplicate
 from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof, keeps_promise
@@ -89,6 +97,7 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
             if not old.leans and old.kind != "pain" and (not old.is_plain or len(parts.headline) > 1)
         ],
     ]
+    groups = [[one for one in group if names_subject(one[1], facts)] for group in groups]
     bare = pack["nothing"]["english" if facts.is_english else "other"]
     return groups if any(groups) else [list(words.fill(bare, None, None))]
 
@@ -168,7 +177,7 @@ class _Words:
             names = _slot_names(pattern)
             if all(values.get(name) for name in names) and self._reads_well(pattern, names, old, new, values):
                 filled = re.sub(r"([?!.。？！])\.", r"\1", pattern.format_map(values))
-                filled = filled.replace(". ", "。") if self._facts.language in ("ja", "zh") else filled
+                filled = filled.replace(". ", "。").replace("。 ", "。") if self._facts.language in ("ja", "zh") else filled
                 is_name = bool(self._facts.brand) and filled.startswith(self._facts.brand)
                 yield place, filled if is_name else filled[:1].upper() + filled[1:]
 

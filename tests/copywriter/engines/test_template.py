@@ -178,3 +178,25 @@ def test_a_price_by_the_month_is_not_the_headlines_nine_months_and_sharing_takes
     assert not [
         line for line in build_copywriter("template").write(cars, 6, 3, seed=0).lines if "a car sharing" in line.lower()
     ]
+
+
+def test_a_headline_names_what_the_ad_is_about() -> None:
+    shirts = Brief(
+        "", "Voetbalshirts", "", "Voetbalshirts Nodig? Maat niet Goed? Gratis Retour", "Alles Direct Uit Voorraad.", "nl"
+    )
+    lines = TemplateSource().propose(shirts, "headline", 5, seed=0)
+    assert lines
+    assert all("oetbal" in line for line in lines)
+
+
+def test_a_list_stays_whole_and_a_word_that_the_ad_writes_small_is_none_of_the_brands() -> None:
+    vets = Brief(
+        "Larkspur",
+        "vet clinic",
+        "",
+        "Vet appointments until 10 pm",
+        "Same-day slots for cats, dogs and rabbits. First visit $29.",
+    )
+    assert not any("cats" in line and "rabbits" not in line for line in TemplateSource().propose(vets, "headline", 5, seed=0))
+    club = Brief("Moorgate Chess Club", "chess lessons", "", "Chess lessons for children from age 6", "Try one lesson free.")
+    assert "Looking for chess lessons for children from age 6?" in TemplateSource().propose(club, "headline", 5, seed=0)
