@@ -18,6 +18,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 _SENTENCE = re.compile(r"[^.!?。！？؟]+(?:[.](?=\d)[^.!?。！？؟]*)*[.!?。！？؟]*")
 _CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
+_LEAST_NAMING_WORDS = 3  # of a clause that names what the next one speaks of ("See progress in weeks, keep it for years")
 _MOST_WORDS, _MOST_PRODUCT_WORDS, _MOST_CALL_WORDS = 14, 4, 3
 _LIST_WORDS, _SAME_LETTERS = 3, 5
 _LISTING = ("and", "or", "und", "oder", "et", "ou", "y", "o", "en", "of", "e")
@@ -72,13 +73,35 @@ def without_said(facts: Facts, headline: str) -> str:
     """
     sentences = read_parts(facts).sentences
     rest = [one for one in sentences if not repeats(headline, one)]
-    if len(rest) == len(sentences) or any(read_part(one, facts).leans for one in rest):
+    if len(rest) == len(sentences) or any(_leans_back(one, facts) for one in rest):
         return ""
     product = usable_product(facts)
     is_named = facts.brand.casefold() in headline.casefold() or product.casefold() in headline.casefold()
     if not rest and product and facts.brand and facts.is_english and not is_named:
         return f"{_upper_first(product)} from {facts.brand}."
     return " ".join(rest)
+
+
+def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield the ad with a sentence of its description as headline, and its headline below: new headline, new description.
+
+    All that the ad said is said, in its own words. A question stays where it is, and so does what leans on another sentence.
+    """
+    sentences = read_parts(facts).sentences
+    old = [sentence_case(found.group(0).strip(), facts) for found in _SENTENCE.finditer(facts.headline)]
+    if not old or any(_leans_back(one, facts) for one in sentences):
+        return
+    below = [one if one[-1] in ".!?。！？؟" else f"{one}." for one in old]
+    for place, one in enumerate(sentences):
+        if one[-1] not in "?？؟":
+            yield one.rstrip(".!。！ "), " ".join([*below, *sentences[:place], *sentences[place + 1 :]])
+
+
+def _leans_back(sentence: str, facts: Facts) -> bool:
+    """Say whether a sentence speaks of something named before it: "it" in its first clause, not behind a comma."""
+    clause, comma, _ = sentence.partition(", ")
+    has_own = bool(comma) and facts.is_english and len(clause.split()) >= _LEAST_NAMING_WORDS
+    return read_part(clause if has_own else sentence, facts).leans
 
 
 def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:

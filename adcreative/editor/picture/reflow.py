@@ -14,7 +14,7 @@ import numpy as np
 from adcreative.editor.picture.layers import Layer, lift_block
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import COST_OF_LOWER, IsFree, Setting
+from adcreative.editor.picture.typesetting import COST_OF_LOWER, RISE, IsFree, Setting, rises_by
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
@@ -23,9 +23,6 @@ CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another gro
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
 COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each baseline that they move
 SMALLER = 0.95  # of the size that a text has with the others moved: above, they may as well stay
-COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
-COST_OF_FORCED = 0.15  # of each narrow line beyond two
-NARROW = 0.8  # of the old text's width: more than two lines that are narrower look forced
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
 
@@ -60,8 +57,7 @@ class Way:
     def toll(self, setting: Setting) -> float | None:
         """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far.
 
-        A text that is lower than the old one leaves no gap where the others follow it; one that rises toward what is above it
-        looks crowded.
+        A text that is lower than the old one leaves no gap where the others follow it.
         """
         shift = self.shift(setting)
         if shift > 0 and setting.size_px > self.match.size_px:
@@ -72,9 +68,7 @@ class Way:
             return None
         old, new = self.block.box, (setting.lines[0].box[1], setting.lines[-1].box[3])
         refund = COST_OF_LOWER * max(0.0, 1.0 - (new[1] - new[0]) / max(1, old[3] - old[1])) if shift < 0 else 0.0
-        rises = COST_OF_RISING * (rises_by(setting, self.block, self.match) > RISE)
-        forced = COST_OF_FORCED * max(0, len(setting.lines) - 2) * is_narrow(setting, self.block)
-        return (COST_OF_PUSH + COST_OF_SHIFT * abs(shift) / self.match.leading_px if shift else 0.0) + rises + forced - refund
+        return (COST_OF_PUSH + COST_OF_SHIFT * abs(shift) / self.match.leading_px if shift else 0.0) - refund
 
     def lay(self, picture: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray, list[TextBlock]]:
         """Return the picture with the others laid `shift` px lower, the mask [H, W] under them, and their blocks."""
@@ -123,22 +117,10 @@ def make_way(
     return Way(clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match)
 
 
-def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
-    """Return by how many distances of baselines a setting begins above the old text."""
-    return (block.box[1] - setting.lines[0].box[1]) / match.leading_px
-
-
 def is_wanting(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
     """Return whether a text that was set while all else stays gives itself away: small, crowded, or in a narrow column."""
-    return (
-        setting.size_px < SMALLER * match.size_px or rises_by(setting, block, match) > RISE or is_narrow(setting, block)
-    )  # fmt: skip
-
-
-def is_narrow(setting: Setting, block: TextBlock) -> bool:
-    """Return whether a text stands in more than two lines that are all narrower than the old text."""
-    widest = max(line.box[2] - line.box[0] for line in setting.lines)
-    return len(setting.lines) > 2 and widest < NARROW * (block.box[2] - block.box[0])
+    is_small, is_crowded = setting.size_px < SMALLER * match.size_px, rises_by(setting, block, match) > RISE
+    return is_small or is_crowded or setting.num_forced > 0
 
 
 def is_better(wide: Setting, tight: Setting, block: TextBlock, match: FontMatch) -> bool:

@@ -6,21 +6,24 @@ Of all ways that fit, the one that changes size, number of lines and place least
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
-from adcreative.encoders.picture_words.line_breaks import break_evenly
+from adcreative.encoders.picture_words.line_breaks import break_evenly, wrap_evenly
 
 SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 LARGER_SCALES = (1.3, 1.24, 1.18, 1.12, 1.06)  # for a text that needs no more lines than the old one
 MAX_MORE_LINES = 2
-COST_OF_LARGER, COST_OF_LOWER = 0.8, 1.5  # a block lower than the old one leaves a gap
+COST_OF_LARGER, COST_OF_LOWER = 0.8, 0.6  # a block lower than the old one leaves a gap
 COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
+COST_OF_FORCED = 0.3  # of each line beyond those that the old text's width asks for
+COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
+WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
 WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
 
 IsFree = Callable[[Box], bool]
@@ -38,11 +41,15 @@ class SetLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A text laid out. cost: how far from the old one, 0 is the same size, lines and place."""
+    """A text laid out. cost: how far from the old one, 0 is the same size, lines and place.
+
+    num_forced: lines beyond the fewest that the old text's width would hold.
+    """
 
     lines: tuple[SetLine, ...]
     lettering: Lettering
     cost: float
+    num_forced: int = 0
 
     @property
     def size_px(self) -> float:
@@ -61,16 +68,28 @@ def lay_out(
         is_free: whether a box (px) may be covered. is_followed: another text stands close below and none close above, so that
             fewer lines keep their distance to it. toll: what a setting costs besides, None when it may not be.
     """
-    num_old = len(block.lines)
+    num_old, width = len(block.lines), block.box[2] - block.box[0]
     settings = []
     for num, lines, scale in _breaks(text, match, num_old):
+        num_forced = max(0, num - _fewest_lines(text, match.lettering, width / scale))
         for rank, first_baseline in enumerate(_anchors(num, num_old, scale, match, is_followed=is_followed)):
-            setting = _place(lines, first_baseline, scale, block, match)
+            setting = replace(_place(lines, first_baseline, scale, block, match), num_forced=num_forced)
             besides = toll(setting) if all(is_free(line.box) for line in setting.lines) else None
             if besides is not None:
                 lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
-                settings.append((setting.cost + COST_OF_ANCHOR * rank + lines_cost + besides, setting))
+                lines_cost += COST_OF_FORCED * num_forced
+                rises = COST_OF_RISING * (rises_by(setting, block, match) > RISE)
+                settings.append((setting.cost + COST_OF_ANCHOR * rank + lines_cost + rises + besides, setting))
     return min(settings, key=lambda pair: pair[0])[1] if settings else None
+
+
+def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
+    """Return by how many distances of baselines a setting begins above the old text."""
+    return (block.box[1] - setting.lines[0].box[1]) / match.leading_px
+
+
+def _fewest_lines(text: str, lettering: Lettering, width_px: float) -> int:
+    return len(wrap_evenly(text, WIDTH_SLACK * width_px, lettering.length))
 
 
 def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float) -> Setting | None:

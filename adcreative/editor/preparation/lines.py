@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from adcreative.features.line_features import LineEffect
 
 
+SWAPPED = ("drops ", "repeats the original")  # of a line of two that changed places: the other has it, and said it before
+
+
 def build_lines(
     creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
 ) -> tuple[Lines, str]:
@@ -61,6 +64,8 @@ def _write_lines(
     crossed = (_cross(headlines, "headline", brief, config), _cross(descriptions, "description", brief, config))
     heads = headlines + crossed[0]
     room = _make_room(heads, brief) if num_descriptions else ()
+    swaps = _swap(brief) if num_headlines and num_descriptions else []
+    heads, room = heads + tuple(head for head, _ in swaps), room + tuple(below for _, below in swaps)
     return heads, descriptions + crossed[1] + room, "; ".join(written.notes), brief
 
 
@@ -93,6 +98,23 @@ def _make_room(headlines: Sequence[str], brief: Brief) -> tuple[str, ...]:
         if is_clean and not pair_problems(headline, shorter, facts):
             found.append(shorter)
     return tuple(dict.fromkeys(found))
+
+
+def _swap(brief: Brief) -> list[tuple[str, str]]:
+    """Return pairs of lines that say what the ad says, with a sentence of its description as headline (`swap_lines`)."""
+    from adcreative.copywriter import check_copy
+    from adcreative.copywriter.brief import read_facts
+    from adcreative.copywriter.engines.ad_parts import swap_lines
+    from adcreative.copywriter.lint.pairs import pair_problems
+
+    facts, found = read_facts(brief), []
+    for head, below in swap_lines(facts):
+        faults = [one for one in check_copy(head, brief, "headline") if not one.startswith(SWAPPED)]
+        may_run = not check_copy(below, brief, "description", is_new=False)
+        may_run = may_run and keeps_disclaimers(below, [facts.description], brief.disclaimers)
+        if not faults and may_run and not pair_problems(head, below, facts):
+            found.append((head, below))
+    return found
 
 
 def known_effects(predictor: Any) -> tuple[LineEffect, ...]:

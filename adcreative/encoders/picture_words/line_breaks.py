@@ -14,10 +14,16 @@ TOLERANCE_PX = 0.5  # to which the narrowest width is looked for
 
 
 def break_evenly(text: str, num: int, length: Length) -> list[str]:
-    """Break a text into at most `num` lines whose widest is as narrow as it can be."""
+    """Break a text into at most `num` lines whose widest is as narrow as it can be, and the others nearly as wide.
+
+    Of all breaks that no narrower room has, the one with the least sum of squared blanks at the lines' ends is taken, so that
+    no short word is left for the last line where that can be helped.
+    """
     words, joint = split_words(text)
     widths, blank = _measure(words, joint, length)
-    return [joint.join(line) for line in _even(words, widths, blank, num, sum(widths) + blank * len(widths))]
+    lines = _even(words, widths, blank, num, sum(widths) + blank * len(widths))
+    room = max((sum(length(word) for word in line) + blank * (len(line) - 1) for line in lines), default=0.0)
+    return [joint.join(line) for line in _calmest(words, widths, blank, len(lines), room + TOLERANCE_PX)]
 
 
 def wrap_evenly(text: str, room_px: float, length: Length) -> list[str]:
@@ -49,6 +55,26 @@ def _even(words: Sequence[str], widths: Sequence[float], blank: float, num: int,
         middle = (low + high) / 2
         low, high = (low, middle) if len(_fill(words, widths, blank, middle)) <= num else (middle, high)
     return _fill(words, widths, blank, high)
+
+
+def _calmest(words: Sequence[str], widths: Sequence[float], blank: float, num: int, room: float) -> list[list[str]]:
+    """Return `num` lines within a room that holds them, with the least sum of squared blanks at their ends."""
+    best: dict[tuple[int, int], tuple[float, list[int]]] = {(0, 0): (0.0, [])}  # lines and words used: cost, ends of lines
+    for k in range(num):
+        for start in range(len(words)):
+            if (k, start) not in best:
+                continue
+            cost, ends = best[k, start]
+            used = -blank
+            for end in range(start + 1, len(words) + 1):
+                used += blank + widths[end - 1]
+                if used > room:
+                    break
+                found = cost + (room - used) ** 2
+                if found < best.get((k + 1, end), (float("inf"), []))[0]:
+                    best[k + 1, end] = found, [*ends, end]
+    ends = best[num, len(words)][1]
+    return [list(words[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
 
 
 def _fill(words: Sequence[str], widths: Sequence[float], blank: float, room: float) -> list[list[str]]:

@@ -10,7 +10,7 @@ import pytest
 from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import FONT_SOURCES, Typeface, typefaces
 from adcreative.editor.picture.matching import match_fonts
-from adcreative.editor.picture.typesetting import lay_out
+from adcreative.editor.picture.typesetting import RISE, lay_out, rises_by
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
 from adcreative.errors import ConfigError
 from tests.encoders.picture_words.drawn_ads import GROUND, LINES, drawn_ad
@@ -78,6 +78,45 @@ def test_a_longer_text_gets_more_lines_or_smaller_letters_and_never_leaves_its_r
     assert setting.size_px < match.size_px
     assert all(is_free(line.box) for line in setting.lines)
     assert lay_out("Sleep better and wake up earlier " * 4, block, match, is_free) is None
+
+
+def test_a_short_text_is_not_broken_to_fill_the_lines_of_a_long_one() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    setting = lay_out("Rest well", block, match, lambda box: True)
+    assert setting is not None
+    assert len(setting.lines) == 1
+    assert setting.num_forced == 0
+
+
+def test_lines_use_free_width_beside_the_old_box_instead_of_a_narrow_column() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    x0, y0, x1, y1 = block.box
+    text = "Sleep much better and wake up earlier"
+
+    def is_free(box: tuple[int, int, int, int]) -> bool:
+        return box[0] >= x0 - 2 and box[2] <= x1 + 160 and box[1] >= y0 - 4 and box[3] <= y1 + 12
+
+    setting = lay_out(text, block, match, is_free)
+    assert setting is not None
+    assert len(setting.lines) == 2
+    assert max(line.box[2] for line in setting.lines) > x1 + 40
+    assert setting.size_px > 0.9 * match.size_px
+
+
+def test_a_text_that_would_rise_towards_what_is_above_pays_for_it() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    text = "Sleep better and wake up earlier in the morning"
+    x0, _, x1, y1 = block.box
+
+    def is_free(box: tuple[int, int, int, int]) -> bool:
+        return box[0] >= x0 - 2 and box[2] <= x1 + 2 and box[3] <= y1 + 12
+
+    setting = lay_out(text, block, match, is_free)
+    assert setting is not None
+    assert rises_by(setting, block, match) <= RISE
 
 
 def test_a_flat_ground_is_filled_exactly() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adcreative.copywriter import build_copywriter
+from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
 from adcreative.editor.preparation.briefed import Briefed
-from adcreative.editor.preparation.lines import build_lines, keeps_disclaimers
+from adcreative.editor.preparation.lines import _swap, build_lines, keeps_disclaimers
 from adcreative.editor.settings import EditorConfig
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
@@ -38,3 +38,42 @@ def test_crossed_lines_keep_the_brands_rules() -> None:
 def test_a_disclaimer_that_nobody_carries_is_not_asked_for() -> None:
     assert keeps_disclaimers("Cool wool.", ["Cool wool.", "Warm wool."], [TERMS])
     assert not keeps_disclaimers("Cool wool. See all terms.", [f"Cool wool. {TERMS}"], [TERMS])
+
+
+def trip(**changes: object) -> Brief:
+    told = {"headline": "The off season, your way", "description": "Small hotels, fair prices, people who answer the phone."}
+    return Brief(**{"brand": "Palmtrips", "product": "travel", **told, **changes})  # type: ignore[arg-type]
+
+
+def test_headline_and_description_change_places_and_nothing_is_lost() -> None:
+    assert _swap(trip()) == [("Small hotels, fair prices, people who answer the phone", "The off season, your way.")]
+    spanish = trip(headline="Tu fin de semana junto al mar", description="Reserva hoy y paga cuando llegues.")
+    assert _swap(spanish) == [("Reserva hoy y paga cuando llegues", "Tu fin de semana junto al mar.")]
+    offers = trip(headline="Sleep by the sea for $49", description="Free breakfast. Rooms for every kind of family.")
+    assert ("Rooms for every kind of family", "Sleep by the sea for $49. Free breakfast.") in _swap(offers)
+
+
+def test_what_leans_on_another_sentence_stays_where_it_is() -> None:
+    assert _swap(trip(description="A room by the sea. It is yours for a week.")) == []
+    assert _swap(trip(description="Want a room by the sea?")) == []
+    sports = {"brand": "Roveen", "product": "fitness", "headline": "You may not have met Roveen yet"}
+    (pair,) = _swap(trip(**sports, description="See progress in weeks, keep it for years."))
+    assert pair[0] == "See progress in weeks, keep it for years"  # "it" is progress
+
+
+def test_a_disclaimer_does_not_become_a_headline() -> None:
+    terms = "Prices for two people. See all terms."
+    heads = [head for head, _ in _swap(trip(description=f"Rooms for every kind of family. {terms}", disclaimers=(terms,)))]
+    assert heads == ["Rooms for every kind of family"]
+
+
+def test_swapped_lines_are_among_those_to_choose_from() -> None:
+    ad = replace(fake_ad(), brand="Palmtrips", category="travel", headline="The off season, your way",
+                 description="Small hotels, fair prices, people who answer the phone.", cta="")  # fmt: skip
+    (features,) = FakeExtractor().extract([ad])
+    lines, _ = build_lines(ad, features, fake_tools(copywriter=build_copywriter("template")), EditorConfig(), None)
+    pair = "Small hotels, fair prices, people who answer the phone", "The off season, your way."
+    assert pair[0] in lines.headlines
+    assert pair[1] in lines.descriptions
+    assert pair not in lines.unfit
+    assert (pair[0], ad.description) in lines.unfit  # says the same twice
