@@ -22,6 +22,7 @@ COST_OF_LARGER, COST_OF_LOWER = 0.8, 0.6  # a block lower than the old one leave
 COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
 COST_OF_FORCED = 0.3  # of each line beyond those that the old text's width asks for
+COST_OF_CROWDING = 0.5  # of rising so that less than a line's distance is free above
 COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
 WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
 WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
@@ -78,7 +79,7 @@ def lay_out(
             if besides is not None:
                 lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
                 lines_cost += COST_OF_FORCED * num_forced
-                rises = COST_OF_RISING * (rises_by(setting, block, match) > RISE)
+                rises = _cost_of_rising(setting, block, match, is_free)
                 settings.append((setting.cost + COST_OF_ANCHOR * rank + lines_cost + rises + besides, setting))
     return min(settings, key=lambda pair: pair[0])[1] if settings else None
 
@@ -86,6 +87,13 @@ def lay_out(
 def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
     """Return by how many distances of baselines a setting begins above the old text."""
     return (block.box[1] - setting.lines[0].box[1]) / match.leading_px
+
+
+def _cost_of_rising(setting: Setting, block: TextBlock, match: FontMatch, is_free: IsFree) -> float:
+    if rises_by(setting, block, match) <= RISE:
+        return 0.0
+    x0, y0, x1, y1 = setting.lines[0].box
+    return COST_OF_RISING + COST_OF_CROWDING * (not is_free((x0, y0 - round(match.leading_px), x1, y1)))
 
 
 def _fewest_lines(text: str, lettering: Lettering, width_px: float) -> int:

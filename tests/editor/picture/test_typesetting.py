@@ -105,18 +105,20 @@ def test_lines_use_free_width_beside_the_old_box_instead_of_a_narrow_column() ->
     assert setting.size_px > 0.9 * match.size_px
 
 
-def test_a_text_that_would_rise_towards_what_is_above_pays_for_it() -> None:
+@pytest.mark.parametrize("lines_above", [1, 2])
+def test_a_text_rises_where_a_line_stays_free_above_it_and_else_is_set_smaller(lines_above: int) -> None:
     picture, block = headline()
     match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
-    text = "Sleep better and wake up earlier in the morning"
-    x0, _, x1, y1 = block.box
+    x0, y0, x1, y1 = block.box
+    top = y0 - lines_above * match.leading_px - 6
 
     def is_free(box: tuple[int, int, int, int]) -> bool:
-        return box[0] >= x0 - 2 and box[2] <= x1 + 2 and box[3] <= y1 + 12
+        return box[0] >= x0 - 2 and box[2] <= x1 + 2 and box[3] <= y1 + 12 and box[1] >= top
 
-    setting = lay_out(text, block, match, is_free)
+    setting = lay_out("Sleep better and wake up earlier", block, match, is_free)
     assert setting is not None
-    assert rises_by(setting, block, match) <= RISE
+    assert (rises_by(setting, block, match) > RISE) == (lines_above == 2)
+    assert (setting.size_px < match.size_px) == (lines_above == 1)
 
 
 def test_a_flat_ground_is_filled_exactly() -> None:
