@@ -2,63 +2,68 @@
 
 API, command line and app call these and nothing deeper, so that the same bytes give the same numbers through each door. Long
 verbs take `progress(stage, done, total)` and `should_stop()`; results are on disk row by row and a killed run goes on.
-Importing this loads no torch: models load when a verb is called.
+Importing this loads nothing but names: a module is loaded when one of its names is first asked for, models when a verb is
+called.
 """
 
 from __future__ import annotations
 
-from adcreative.copywriter.brand_kit import read_brand_kit
-from adcreative.provenance.approval import approve, check_approved, note_event, read_events
-from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
-from adcreative.provenance.run_records import forget_paths
-from adcreative.runs.batch import RunSummary
-from adcreative.runs.engines import BatchConfig
-from adcreative.runs.folder import Outcome, save_run
-from adcreative.verbs.account import (
-    METRICS,
-    NEEDED_COLUMNS,
-    AccountView,
-    ColumnView,
-    MappingProposal,
-    propose_mapping,
-    read_account,
-    read_columns,
-    read_result_rows,
-    read_settings,
-    write_mapping,
-)
-from adcreative.verbs.app import launch_app
-from adcreative.verbs.archive import archive
-from adcreative.verbs.audit_personas import audit_personas
-from adcreative.verbs.benchmark import benchmark
-from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
-from adcreative.verbs.campaign import export, import_results, plan_test, read_out
-from adcreative.verbs.check import check, check_picture, check_words, read_placements
-from adcreative.verbs.compress import CompressSummary, compress
-from adcreative.verbs.convert_weights import convert_weights
-from adcreative.verbs.demo import demo, demo_account
-from adcreative.verbs.describe import describe
-from adcreative.verbs.doctor import Finding, doctor
-from adcreative.verbs.evaluate import evaluate
-from adcreative.verbs.explain import explain
-from adcreative.verbs.export_model import ExportedModel, export_model
-from adcreative.verbs.extend import extend
-from adcreative.verbs.forecast import forecast
-from adcreative.verbs.governance import disclosures, purge, signing_config
-from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
-from adcreative.verbs.models import models
-from adcreative.verbs.optimize import optimize
-from adcreative.verbs.place import place
-from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
-from adcreative.verbs.rotate import evaluate_policy, rotate
-from adcreative.verbs.score import SCORE_COLUMNS, score
-from adcreative.verbs.select import SelectSummary, select
-from adcreative.verbs.standing import Standing
-from adcreative.verbs.studio import Studio
-from adcreative.verbs.target import target
-from adcreative.verbs.train import train
-from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
-from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adcreative.copywriter.brand_kit import read_brand_kit
+    from adcreative.provenance.approval import approve, check_approved, note_event, read_events
+    from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
+    from adcreative.provenance.run_records import forget_paths
+    from adcreative.runs.batch import RunSummary
+    from adcreative.runs.engines import BatchConfig
+    from adcreative.runs.folder import Outcome, save_run
+    from adcreative.verbs.account import (
+        METRICS,
+        NEEDED_COLUMNS,
+        AccountView,
+        ColumnView,
+        MappingProposal,
+        propose_mapping,
+        read_account,
+        read_columns,
+        read_result_rows,
+        read_settings,
+        write_mapping,
+    )
+    from adcreative.verbs.app import launch_app
+    from adcreative.verbs.archive import archive
+    from adcreative.verbs.audit_personas import audit_personas
+    from adcreative.verbs.benchmark import benchmark
+    from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
+    from adcreative.verbs.campaign import export, import_results, plan_test, read_out
+    from adcreative.verbs.check import check, check_picture, check_words, read_placements
+    from adcreative.verbs.compress import CompressSummary, compress
+    from adcreative.verbs.convert_weights import convert_weights
+    from adcreative.verbs.demo import demo, demo_account
+    from adcreative.verbs.describe import describe
+    from adcreative.verbs.doctor import Finding, doctor
+    from adcreative.verbs.evaluate import evaluate
+    from adcreative.verbs.explain import explain
+    from adcreative.verbs.export_model import ExportedModel, export_model
+    from adcreative.verbs.extend import extend
+    from adcreative.verbs.forecast import forecast
+    from adcreative.verbs.governance import disclosures, purge, signing_config
+    from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
+    from adcreative.verbs.models import models
+    from adcreative.verbs.optimize import optimize
+    from adcreative.verbs.place import place
+    from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
+    from adcreative.verbs.rotate import evaluate_policy, rotate
+    from adcreative.verbs.score import SCORE_COLUMNS, score
+    from adcreative.verbs.select import SelectSummary, select
+    from adcreative.verbs.standing import Standing
+    from adcreative.verbs.studio import Studio
+    from adcreative.verbs.target import target
+    from adcreative.verbs.train import train
+    from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
+    from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
 
 __all__ = [
     "METRICS",
@@ -141,3 +146,62 @@ __all__ = [
     "train_log",
     "write_mapping",
 ]
+
+# module -> its names, as imported above for type checkers
+_HOMES = {
+    "copywriter.brand_kit": "read_brand_kit",
+    "provenance.approval": "approve check_approved note_event read_events",
+    "provenance.disclosure": "NOT_LEGAL_ADVICE",
+    "provenance.run_records": "forget_paths",
+    "runs.batch": "RunSummary",
+    "runs.engines": "BatchConfig",
+    "runs.folder": "Outcome save_run",
+    "verbs.account": "METRICS NEEDED_COLUMNS AccountView ColumnView MappingProposal propose_mapping read_account read_columns"
+    " read_result_rows read_settings write_mapping",
+    "verbs.app": "launch_app",
+    "verbs.archive": "archive",
+    "verbs.audit_personas": "audit_personas",
+    "verbs.benchmark": "benchmark",
+    "verbs.benchmark_bars": "BarsSummary benchmark_bars",
+    "verbs.campaign": "export import_results plan_test read_out",
+    "verbs.check": "check check_picture check_words read_placements",
+    "verbs.compress": "CompressSummary compress",
+    "verbs.convert_weights": "convert_weights",
+    "verbs.demo": "demo demo_account",
+    "verbs.describe": "describe",
+    "verbs.doctor": "Finding doctor",
+    "verbs.evaluate": "evaluate",
+    "verbs.explain": "explain",
+    "verbs.export_model": "ExportedModel export_model",
+    "verbs.extend": "extend",
+    "verbs.forecast": "forecast",
+    "verbs.governance": "disclosures purge signing_config",
+    "verbs.language_model": "check_language_model list_language_models models_dir",
+    "verbs.models": "models",
+    "verbs.optimize": "optimize",
+    "verbs.place": "place",
+    "verbs.rank_features": "FeatureRank RankSummary rank_features",
+    "verbs.rotate": "evaluate_policy rotate",
+    "verbs.score": "SCORE_COLUMNS score",
+    "verbs.select": "SelectSummary select",
+    "verbs.standing": "Standing",
+    "verbs.studio": "Studio",
+    "verbs.target": "target",
+    "verbs.train": "train",
+    "verbs.train_log": "LogSummary inspect_log train_log",
+    "verbs.use_log": "evaluate_log explain_log is_log_model score_log",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a public name at its first use, so that a command waits for what it needs alone (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"adcreative.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from adcreative.features.outcomes import Counts
 
@@ -217,6 +217,8 @@ def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
         sigma = np.sqrt(np.exp(2 * np.clip(log_tau, -5, 1)) + (b * scored.epistemic_std) ** 2)
         penalty = 0.5 * ((parameters[1] - 1) / 1.0) ** 2 + 50 * (parameters[1] - b) ** 2
         return penalty - float(log_likelihood(a + b * offset, sigma, clicks, impressions).sum())
+
+    from scipy import optimize  # a tenth of a second, which predictions need not wait for
 
     pooled = (clicks.sum() + 0.5) / (impressions.sum() + 1)
     start = [float(special.logit(pooled)), 1.0, np.log(0.3)]

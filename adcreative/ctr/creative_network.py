@@ -26,6 +26,7 @@ from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FeatureBatch, FeatureSpec
+from stylegan.networks.unset import unset_weights
 
 Inputs = CategoryInputs | FieldInputs | TargetInputs
 Parts = tuple[Inputs, Network]
@@ -152,6 +153,22 @@ def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, gen
         return MeanRate(spec, config, generator=generator)
     wide, build = WidePath(spec, config.input_dropout_prob, generator=generator), BUILDERS[name]
     return CreativeNetwork(wide, None if build is None else build(spec, config, generator))
+
+
+def restore_ctr_model(
+    name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, Tensor], *, is_old: bool = False
+) -> nn.Module:
+    """Build the network registered as `name` with saved weights; strict, and no random number is drawn.
+
+    Args:
+        is_old: the weights are of a predictor of format 3.
+    Raises:
+        RuntimeError: the weights do not fit, as `load_state_dict`.
+    """
+    with unset_weights():
+        network = build_ctr_model(name, spec, config, generator=torch.Generator())
+    network.load_state_dict(add_missing(upgrade_state(name, state) if is_old else state, network), strict=True)
+    return network
 
 
 OLD_NAMES: Mapping[str, Mapping[str, str]] = {  # of predictors up to format 3: pattern -> name in today's networks

@@ -24,7 +24,7 @@ from adcreative.ctr.card import FORMAT, FORMATS, KIND, build_card
 from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
-from adcreative.ctr.creative_network import CreativeNetwork, add_missing, build_ctr_model, upgrade_state
+from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
 from adcreative.ctr.evidence import OODScore, grade_row, note_foreign_words, render_evidence
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.rates import HeldOutRates
@@ -394,7 +394,5 @@ def _load_member(
     config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int, *, is_old: bool
 ) -> nn.Module:
     """Rebuild one network of the ensemble; strict."""
-    member = build_ctr_model(config.model_name, builder.spec, config.model, generator=torch.Generator().manual_seed(0))
     state = {name: torch.from_numpy(values).float() for name, values in _with_prefix(tensors, f"member{number}.").items()}
-    member.load_state_dict(add_missing(upgrade_state(config.model_name, state) if is_old else state, member), strict=True)
-    return member
+    return restore_ctr_model(config.model_name, builder.spec, config.model, state, is_old=is_old)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from adcreative.artifacts import load_artifact
 from adcreative.encoders import weights
+from adcreative.encoders.networks.bert import Bert
 from adcreative.encoders.networks.towers import Towers, WordTokenizer, build_towers, read_pixels
 from adcreative.encoders.packing import PackedEncoder
 from adcreative.errors import ArtifactError, FeatureError
@@ -202,7 +203,8 @@ def load_embedded(projections_dir: Path, minilm: PackedEncoder | None = None) ->
     """
     artifact = load_artifact(projections_dir, kind=KIND, formats=(FORMAT,))
     places = weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm")
-    model, tokenizer = build_towers(*places, embed_dim=EMBED_DIM, context_length=CONTEXT_LENGTH)
+    read_before = cast("Bert | None", minilm and minilm.network)
+    model, tokenizer = build_towers(*places, embed_dim=EMBED_DIM, context_length=CONTEXT_LENGTH, minilm=read_before)
     heads = {name: torch.from_numpy(array).float() for name, array in artifact.tensors.items()}
     absent, unknown = sorted({PICTURE_HEAD, TEXT_HEAD} - set(heads)), sorted(set(heads) - {PICTURE_HEAD, TEXT_HEAD})
     if unknown or absent:

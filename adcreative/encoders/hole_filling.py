@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from adcreative.errors import ConfigError
 
@@ -90,6 +89,8 @@ class _Lama:
         )
         small = np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255.0
         small_hole = np.asarray(Image.fromarray(hole.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)) > 0
+        from scipy import ndimage
+
         small_hole = ndimage.binary_dilation(small_hole, iterations=2)  # what was scaled together with pixels of the hole
         (painted,) = self._session.run(
             None,

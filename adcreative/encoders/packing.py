@@ -27,7 +27,11 @@ _shared: ContextVar[dict[PackedEncoder, dict[Tokens, Tensor]] | None] = ContextV
 
 @contextmanager
 def sharing_states() -> Iterator[None]:
-    """Within the block, each encoder computes a text once and keeps its states; afterwards they are dropped."""
+    """Within the block, each encoder computes a text once and keeps its states; at the end of the outermost one they are
+    dropped."""
+    if _shared.get() is not None:
+        yield
+        return
     mark = _shared.set({})
     try:
         yield

@@ -78,18 +78,20 @@ def judge_heat(
     from adcreative.explain.perturbation import deletion_wins, map_heat, occlusion_drops, shrink_picture
 
     rng = np.random.default_rng(seed)
-    score, extract = partial(_score, predictor), extractor.without_cache().extract
+    score = partial(_score, predictor)
     wins: list[float] = []
     for number, creative in enumerate(creatives, start=1):
         image_u8 = picture(creative)
         if image_u8 is None:
             continue
-        small = shrink_picture(image_u8)
+        small, extract = shrink_picture(image_u8), extractor.for_versions().extract
         heat = map_heat(creative, small, extract, score)
         cells = list(np.ndindex(*heat.shape))
 
-        def drops(sets: Sequence[Sequence[int]], creative: Creative = creative, small: Any = small, cells: Any = cells) -> Any:
-            return occlusion_drops(creative, small, [[cells[place] for place in places] for places in sets], extract, score)
+        covered = partial(occlusion_drops, creative, small, extract=extract, score=score)
+
+        def drops(sets: Sequence[Sequence[int]], covered: Any = covered, cells: Any = cells) -> Any:
+            return covered([[cells[place] for place in places] for places in sets])
 
         num_deleted = max(1, round(CELLS_DELETED * heat.size))
         wins += deletion_wins([heat.ravel().tolist()], drops, num_deleted=num_deleted, num_draws=NUM_DRAWS, rng=rng)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -59,6 +59,13 @@ class FaceFinder(Protocol):
 
     def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
         """Return faces with box_xyxy_px, attributes, alignment and refusal."""
+
+
+@runtime_checkable
+class RemembersParts(Protocol):
+    """A finder that has a twin with a memory, which gives the same faces."""
+
+    def remembering(self) -> FaceFinder: ...
 
 
 class FaceEncoding(Protocol):
@@ -124,6 +131,13 @@ class FeatureExtractor:
         return FeatureExtractor(
             self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing, line_finder=self.line_finder
         )
+
+    def for_versions(self) -> FeatureExtractor:
+        """Return such an extractor for many pictures that differ in one place: the finder of faces remembers the rest."""
+        other = self.without_cache()
+        if isinstance(other.analyzer, RemembersParts):
+            other.analyzer = other.analyzer.remembering()
+        return other
 
     def without_lettering(self) -> FeatureExtractor:
         """Return an extractor with the same encoders and cache for models that do not read lettering: it is not measured."""

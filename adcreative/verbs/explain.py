@@ -74,12 +74,13 @@ def explain(
     check_base_rate(base_rate)
     from adcreative.catalog.images import picture
     from adcreative.report.explanation import draw_heat, render_explanation
-    from adcreative.verbs.loading import load_model, load_tools
+    from adcreative.verbs.loading import load_predictor, load_tools
 
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)
-    extractor, predictor = load_tools().extractor, load_model(model).predictor
+    predictor = load_predictor(model)
+    extractor = load_tools().extractor_for([predictor])
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
@@ -88,7 +89,8 @@ def explain(
             raise _Stopped
 
     try:
-        explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
+        with extractor.sharing():  # the same words are read with each covered picture
+            explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
     except _Stopped:
         return ExplanationSummary(explanation={}, path=out, stopped=True)
     if model is None:
@@ -116,7 +118,6 @@ def explain_rate(
     progress: Count = uncounted,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
-    from adcreative.ctr.account.model import AccountModel
     from adcreative.explain.neighbours import nearest_known
     from adcreative.explain.perturbation import map_heat, shrink_picture, weigh_words
 
@@ -134,10 +135,7 @@ def explain_rate(
     heat, shown_u8 = None, None
     if image_u8 is not None:
         shown_u8 = shrink_picture(image_u8)
-        covered = extractor.without_cache()
-        if not isinstance(predictor, AccountModel):  # the others do not read lettering, which is slow to find
-            covered = covered.without_lettering()
-        heat = map_heat(creative, shown_u8, covered.extract, score, progress=progress)
+        heat = map_heat(creative, shown_u8, extractor.for_versions().extract, score, progress=progress)
     nearest = nearest_known(predictor, features)
     gradients = _integrate_words(creative, features, predictor, extractor, earlier)
     weighed = []

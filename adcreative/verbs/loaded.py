@@ -13,6 +13,7 @@ import numpy as np
 from adcreative.features.cache import FeatureCache, hash_picture
 
 if TYPE_CHECKING:
+    from adcreative.ctr.click_model import ClickModel
     from adcreative.verbs.loading import Judges, Tools
 
 
@@ -85,6 +86,17 @@ class Loaded:
 
                 self._judges = load_model(self._model_dir)
             return self._judges
+
+    @property
+    def predictor(self) -> ClickModel:
+        """Return the first of the three models alone, which is there sooner.
+
+        Raises:
+            ArtifactError: as `judges`.
+        """
+        from adcreative.verbs.loading import load_predictor
+
+        return load_predictor(self._model_dir)
 
     def with_model(self, model_dir: Path) -> Loaded:
         """Return the same with the models of another folder, loaded.

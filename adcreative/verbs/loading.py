@@ -5,12 +5,14 @@ The one place that chooses the device and the number of threads; below it code f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from adcreative.artifacts import read_kind
 from adcreative.copywriter import Copywriter, build_copywriter
@@ -29,7 +31,6 @@ from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.features.word_readings import find_reader
-from adcreative.market import Market
 from adcreative.provenance.consent import ConsentBook
 from adcreative.verbs.directions import choose_directions
 from adcreative.verbs.model_folder import find_models, read_model_manifests
@@ -39,6 +40,9 @@ from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.people import FittedPeople, directions_of_latents
 from stylegan.networks.checkpoints import load_face_model
 from stylegan.networks.encoder import FaceEncoder
+
+if TYPE_CHECKING:
+    from adcreative.market import Market
 
 DEMO_STEPS = 0.5  # of a direction's safe range, for the people of the demo
 
@@ -55,6 +59,11 @@ class Tools:
     extractor: FeatureExtractor
     copywriter: Copywriter
 
+    def extractor_for(self, models: Iterable[ClickModel]) -> FeatureExtractor:
+        """Return the extractor that measures what these models read: only models of an account read lettering, which takes an
+        OCR model to find."""
+        return self.extractor if any(map(_reads_lettering, models)) else self.extractor.without_lettering()
+
     def editor_tools(
         self,
         judges: Judges,
@@ -68,17 +77,13 @@ class Tools:
         Raises:
             ConfigError: a name, here or in a consent record, is not a shipped direction, or the scene model cannot be loaded.
         """
-        from adcreative.ctr.account.model import AccountModel
-
         chosen = choose_directions(self.directions.names, names)
         consents = consents or ConsentBook()
         consents.check_directions(self.directions.names)
         directions = self.directions.select(chosen)
-        reads_lettering = any(isinstance(model, AccountModel) for model in judges)  # the shipped models do not
-        extractor = self.extractor if reads_lettering else self.extractor.without_lettering()
         return EditorTools(
-            extractor=extractor, **judges._asdict(), analyzer=self.analyzer, codec=self.codec, directions=directions,
-            copywriter=self.copywriter, consents=consents,
+            extractor=self.extractor_for(judges), **judges._asdict(), analyzer=self.analyzer, codec=self.codec,
+            directions=directions, copywriter=self.copywriter, consents=consents,
             scene_painter=_load_painter(scene_model) if scene_model else None,
             inpainter=_load_inpainter(inpaint_model) if inpaint_model else None,
             text_reader=find_reader(lambda: self.extractor.cache),
@@ -88,7 +93,20 @@ class Tools:
 _loading = RLock()  # one thread loads, others wait for what it has loaded
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no garbage while models are built: thousands of objects are made, and all of them stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 @lru_cache(maxsize=1)
+@_no_collection()
 def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
     headline_model, analyzer = HeadlineModel.load(), load_face_analyzer()
     clip = CreativeClip.load(minilm=headline_model.minilm)
@@ -161,15 +179,36 @@ def load_model(model_dir: Path | None = None) -> Judges:
 
 @lru_cache(maxsize=4)
 def _load_model(model_dir: Path | None) -> Judges:
+    return Judges(**{role: _load_role(model_dir, role) for role in Judges._fields})
+
+
+def load_predictor(model_dir: Path | None = None) -> ClickModel:
+    """Load the predictor of such a folder alone, for verbs that ask no second model.
+
+    Raises:
+        ArtifactError: as `load_model`; the others are looked at no further than their manifests.
+    """
+    with _loading:
+        return _load_role(model_dir, "predictor")
+
+
+@lru_cache(maxsize=12)
+def _load_role(model_dir: Path | None, role: str) -> ClickModel:
     read_model_manifests(model_dir)
-    judges = Judges(**{role: load_click_model(folder) for role, folder in find_models(model_dir).items()})
-    for model in judges:
-        model.check_encoders(load_tools().extractor.hashes)
-    return judges
+    with _no_collection():
+        model = load_click_model(find_models(model_dir)[role])
+    model.check_encoders(load_tools().extractor.hashes)
+    return model
+
+
+def _reads_lettering(model: ClickModel) -> bool:
+    return not isinstance(model, Predictor)
 
 
 def load_market(seed: int) -> Market:
     """Return the simulated market with this seed, rendered with the shipped face model."""
+    from adcreative.market import Market
+
     with _loading:
         _, headline_model, analyzer, codec, directions, _ = _encoders()
     return Market(seed, codec=codec, analyzer=analyzer, headline_model=headline_model, directions=directions)
@@ -181,6 +220,8 @@ def load_demo_market(seed: int) -> Market:
     What is planted is that of `load_market`; only the faces differ. Their expressions vary half as far: weights that were
     fitted closely to a few faces draw them badly far from where they were fitted.
     """
+    from adcreative.market import Market
+
     with _loading:
         _, headline_model, analyzer, codec, directions, _ = _encoders()
     people = FittedPeople.load(embedded_dir("cast"))

@@ -135,11 +135,12 @@ class ScoreJob:
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load encoders and predictor."""
-        from adcreative.verbs.loading import load_model, load_tools
+        from adcreative.verbs.loading import load_predictor, load_tools
 
         check_seen(self.data)
         with disk_faults(self.out):
-            extractor, predictor = load_tools().extractor, load_model(self.model).predictor
+            predictor = load_predictor(self.model)
+            extractor = load_tools().extractor_for([predictor])
         if self.is_rehearsal:
             extractor = extractor.without_cache()
         check_segments(predictor, self.by)

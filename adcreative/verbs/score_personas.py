@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adcreative.catalog.tables import write_rows
-from adcreative.delivery.personas.scoring import Segments, read_segments
 from adcreative.errors import ConfigError
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.runs.survey import Survey
-from adcreative.verbs.audit_personas import read_toml
+
+if TYPE_CHECKING:
+    from adcreative.delivery.personas.scoring import Segments
 
 SHIFT_COLUMNS = ("persona", "rank", "creative", "shift")
 
@@ -43,6 +45,9 @@ def plan_personas(out: Path, persona: Path | None, audit: Path | None, data: Pat
         raise ConfigError("scores by persona need both: --persona personas.toml, and --audit, what audit-personas wrote")
     if persona is None or audit is None:
         return None
+    from adcreative.delivery.personas.scoring import read_segments  # brings pandas
+    from adcreative.verbs.audit_personas import read_toml
+
     place, inputs = out.with_name(f"{out.stem}.personas.csv"), (Path(persona), Path(audit), data)
     check_outputs((place,), inputs, restart=restart)
     return PersonaTable(read_segments(Path(audit), read_toml(persona) or {}), place, inputs, restart)

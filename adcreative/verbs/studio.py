@@ -179,12 +179,12 @@ class Studio:
             CreativeError: its picture cannot be read.
         """
         creative, features = self._extract(creative, read_pictures)
-        return self._loaded.judges.predictor.predict([creative], [features])[0]
+        return self._loaded.predictor.predict([creative], [features])[0]
 
     def _extract(self, creative: Creative, read_pictures: bool) -> tuple[Creative, Any]:
         """Return a creative, with its empty fields read in its picture if wanted, and its features."""
         creative = self.read_words(creative) if read_pictures else creative
-        (features,) = self._loaded.tools.extractor.extract([creative])
+        (features,) = self._loaded.tools.extractor_for([self._loaded.predictor]).extract([creative])
         if isinstance(features, CreativeError):
             raise features
         return creative, features
@@ -204,7 +204,7 @@ class Studio:
             CreativeError: its picture cannot be read. ConfigError: `usual_rate` is no rate.
         """
         creative, features = self._extract(creative, read_pictures)
-        predictor = self._loaded.judges.predictor
+        predictor = self._loaded.predictor
         return find_standing(predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
     def score_folder(self, folder: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> FolderScores | None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from stylegan.errors import CheckpointError
 from stylegan.networks.generator import Generator, GeneratorConfig
 from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder
+from stylegan.networks.unset import unset_weights
 
 if TYPE_CHECKING:
     from stylegan.networks.encoder import FaceEncoder
@@ -198,7 +199,8 @@ def load_face_model(model_dir: Path) -> FaceModel:
     try:
         tensors = load_file(weights_path)
         check_sizes(manifest, tensors)
-        generator, encoder = build_networks(manifest)
+        with unset_weights():
+            generator, encoder = build_networks(manifest)
         _load_state(generator, tensors, "generator.")
         if encoder is not None:
             _load_state(encoder, tensors, "encoder.")

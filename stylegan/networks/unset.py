@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 Network = TypeVar("Network", bound=nn.Module)
+_DRAWS = (Tensor.normal_, Tensor.uniform_)  # what those functions of torch.nn.init call that no mode hears of
 
 
 class _NoInitialisation(TorchFunctionMode):
@@ -17,7 +18,7 @@ class _NoInitialisation(TorchFunctionMode):
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         options = kwargs or {}
-        if getattr(func, "__module__", "") == "torch.nn.init":
+        if getattr(func, "__module__", "") == "torch.nn.init" or func in _DRAWS:
             return options["tensor"] if "tensor" in options else args[0]
         return func(*args, **options)
 

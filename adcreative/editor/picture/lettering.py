@@ -80,8 +80,12 @@ class Lettering:
         Returns:
             coverage [h, w] float32 0..1, and the whole pixel where its upper left corner lies: column, row.
         """
-        if self.is_snapped:
-            x, y = float(np.floor(x + 0.5)), float(np.floor(y + 0.5))
+        if self.is_snapped:  # the same pixels, wherever they stand
+            coverage, left, top = _draw_snapped(self, text)
+            return coverage, left + int(np.floor(x + 0.5)), top + int(np.floor(y + 0.5))
+        return self._draw_at(text, x, y)
+
+    def _draw_at(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
         x0, y0, x1, y1 = self._bounds(text)
         pad = 2 + int(np.ceil(3.0 * self.blur_px))
         left, top = int(np.floor(x + x0)) - pad, int(np.floor(y + y0)) - pad
@@ -109,6 +113,13 @@ class Lettering:
         for k, char in enumerate(text):
             place = x + font.getlength(text[: k + 1]) - font.getlength(char) + k * step
             draw.text((place, y), char, font=font, fill=255, anchor="ls", stroke_width=stroke)
+
+
+@lru_cache(maxsize=256)
+def _draw_snapped(lettering: Lettering, text: str) -> tuple[np.ndarray, int, int]:
+    coverage, left, top = lettering._draw_at(text, 0.0, 0.0)
+    coverage.flags.writeable = False  # it is shared
+    return coverage, left, top
 
 
 @lru_cache(maxsize=4096)

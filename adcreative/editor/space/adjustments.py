@@ -1,14 +1,13 @@
 """Global adjustments of a picture: exposure, warmth, contrast, saturation, and a crop that cuts nothing which matters.
 
 They are a vector of strengths, one per name in ADJUSTMENTS, -1..1 (crop 0..1); 0 leaves the picture as it is, bit for bit.
-Applied at full size on final pixels, after faces and scene. Knows pixels and protected parts; no models. torchvision is loaded
-at the first use.
+Applied at full size on final pixels, after faces and scene. Knows pixels and protected parts; no models.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from adcreative.editor.picture.protection import Protection
 
@@ -46,23 +45,17 @@ class PictureAdjuster:
         exposure, warmth, contrast, saturation, crop = (float(strength) for strength in adjustments)
         if not any((exposure, warmth, contrast, saturation, crop)):
             return image_u8
-        import torch
-        from torchvision.transforms.v2 import functional
-
-        if warmth:
-            image_u8 = warm(image_u8, warmth)
-        picture = torch.from_numpy(image_u8.copy()).permute(2, 0, 1)  # [3, H, W]
+        picture = Image.fromarray(warm(image_u8, warmth) if warmth else image_u8)
         if exposure:
-            picture = functional.adjust_brightness(picture, 2.0 ** (EXPOSURE_STOPS * exposure))
+            picture = ImageEnhance.Brightness(picture).enhance(2.0 ** (EXPOSURE_STOPS * exposure))
         if contrast:
-            picture = functional.adjust_contrast(picture, 2.0 ** (CONTRAST_STOPS * contrast))
+            picture = ImageEnhance.Contrast(picture).enhance(2.0 ** (CONTRAST_STOPS * contrast))
         if saturation:
-            picture = functional.adjust_saturation(picture, 2.0 ** (SATURATION_STOPS * saturation))
+            picture = ImageEnhance.Color(picture).enhance(2.0 ** (SATURATION_STOPS * saturation))
         if crop:
-            x0, y0, x1, y1 = self.crop_box(crop, *image_u8.shape[:2])
-            size = list(image_u8.shape[:2])
-            picture = functional.resized_crop(picture, y0, x0, y1 - y0, x1 - x0, size, antialias=True)
-        return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+            box = self.crop_box(crop, *image_u8.shape[:2])
+            picture = picture.resize(picture.size, Image.Resampling.BILINEAR, box=box)
+        return np.array(picture)
 
     def crop_box(self, strength: float, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the box x0, y0, x1, y1 (px) that a crop of this strength (0..1) keeps: between the frame and the tightest."""

@@ -115,6 +115,14 @@ class Bert(nn.Module):
         return tuple(states)
 
 
+def share_bert(network: Bert) -> Bert:
+    """Return another network on the same weights in memory, for a reader that hangs hooks into its own; eval mode."""
+    with unset_weights():
+        other = Bert(network.sizes)
+    other.load_state_dict(network.state_dict(), assign=True)
+    return other.eval()
+
+
 def read_bert(folder: Path) -> Bert:
     """Read config.json and model.safetensors of a folder; eval mode.
 

@@ -24,6 +24,7 @@ from adcreative.encoders.networks.attention import attend
 from adcreative.errors import ArtifactError
 from stylegan.networks.unset import unset_weights
 
+_TABLE = "embed_tokens.weight"  # a third of the numbers, of which a text reads a few rows
 _UNFIT = (ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
@@ -119,7 +120,7 @@ class Llama(nn.Module):
         angles = position_ids[..., None].float() * (1.0 / self.sizes.rope_theta**steps)
         angles = torch.cat((angles, angles), dim=-1)[:, None]  # [B, 1, T, d]
         cos, sin = angles.cos(), angles.sin()
-        states = [self.embed_tokens(input_ids)]
+        states = [self.embed_tokens(input_ids).float()]  # the table alone may be stored in half precision
         for layer in self.layers:
             states.append(layer(states[-1], cos, sin, groups))
         return tuple(states)
@@ -159,8 +160,15 @@ def build_llama(config: dict[str, Any], state: Mapping[str, Tensor], num_layers:
 def _build(config: dict[str, Any], find: Callable[[str], Tensor], num_layers: int) -> Llama:
     with unset_weights():
         network = Llama(_read_sizes(config, num_layers))
-    network.load_state_dict({name: find(name).float() for name in network.state_dict()}, assign=True)
+    found = {name: find(name) for name in network.state_dict()}
+    network.load_state_dict({name: one if name == _TABLE else _widened(one) for name, one in found.items()}, assign=True)
     return network.eval()
+
+
+def _widened(weight: Tensor) -> Tensor:
+    """Return a weight in single precision, matrices transposed in memory as `packing` wants them: half the traffic of doing so
+    afterwards."""
+    return weight.t().contiguous().float().t() if weight.ndim == 2 else weight.float()
 
 
 def _read_sizes(config: dict[str, Any], num_layers: int) -> LlamaSizes:

@@ -17,12 +17,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.encoders.networks.bert import Bert, read_bert
+from adcreative.encoders.networks.bert import Bert, read_bert, share_bert
 from adcreative.encoders.networks.tokens import TokenReader, read_tokens
 from adcreative.errors import ArtifactError
 from stylegan.errors import CheckpointError
 from stylegan.networks.backbone import load_backbone
 from stylegan.networks.efficientnet import HEAD_CHANNELS, EfficientNetLite0
+from stylegan.networks.unset import unset_weights
 
 IMAGE_SIZE = 224
 
@@ -98,14 +99,18 @@ class WordTokenizer:
 
 
 def build_towers(
-    efficientnet_path: Path, minilm_dir: Path, *, embed_dim: int, context_length: int
+    efficientnet_path: Path, minilm_dir: Path, *, embed_dim: int, context_length: int, minilm: Bert | None = None
 ) -> tuple[Towers, WordTokenizer]:
-    """Build both towers with their pretrained weights, and the tokenizer; the projections are random.
+    """Build both towers with their pretrained weights, and the tokenizer; the projections are not set.
 
+    Args:
+        minilm: the network of `minilm_dir` where it was read before; its weights are then shared.
     Raises:
         ArtifactError: a file is missing or damaged.
     """
-    towers = Towers(read_bert(minilm_dir), embed_dim)
+    transformer = read_bert(minilm_dir) if minilm is None else share_bert(minilm)
+    with unset_weights():
+        towers = Towers(transformer, embed_dim)
     load_efficientnet(towers.visual.trunk, efficientnet_path)
     return towers.eval(), WordTokenizer(read_tokens(minilm_dir), context_length)
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from adcreative.encoders.picture_words.ink import contrast_ratio, measure_ink
 from adcreative.encoders.picture_words.reader import TextLine
@@ -205,6 +204,8 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     The shape is what hangs together with the line's ground in its colour; it must end on all sides within a few heights of the
     letters, fill most of its box, and differ from what is around it.
     """
+    from scipy import ndimage  # a fifth of a second, which ads whose words are given need not wait for
+
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = block.box
     size = y1 - y0

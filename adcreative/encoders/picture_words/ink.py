@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 FLAT_RESIDUAL = 2.0  # root mean square (0..255) up to which a fitted surface is the ground, whatever its grain
 GRAIN_RESIDUAL = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
@@ -88,6 +87,8 @@ def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pa
 
 def _strays(inked: np.ndarray) -> np.ndarray:
     """Return the mask [h, w] of what hangs in from the lines above and below: low pieces at the upper or the lower edge."""
+    from scipy import ndimage
+
     labels, _ = ndimage.label(inked)
     strays, height = np.zeros(inked.shape, bool), inked.shape[0]
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
@@ -133,6 +134,8 @@ def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, flo
 
 def measure_grain(crop: np.ndarray, is_ground: np.ndarray) -> float:
     """Return the root mean square (0..255) of what a small blur takes from the ground's pixels of a crop [h, w, 3]."""
+    from scipy import ndimage
+
     inner = ndimage.binary_erosion(is_ground, iterations=2)
     chosen = inner if inner.sum() >= 64 else is_ground
     if not chosen.any():
@@ -146,6 +149,8 @@ def _likely_ground(crop: np.ndarray) -> np.ndarray:
 
     Of two colours of a crop with text the ground's is the one that the frame has; a letter's edge has neither.
     """
+    from scipy import ndimage
+
     grey = crop.mean(axis=2)
     edges = ndimage.morphological_gradient(grey, size=(3, 3))
     frame = np.zeros(grey.shape, bool)
