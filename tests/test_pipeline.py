@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import csv
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +224,24 @@ def test_faces_are_edited_with_consent_only_through_every_door(ad_folder: Path, 
         outcome = studio.improve_one(creative, population_size=2, generations=0, copywriter="template")
         assert "; ".join(outcome.result.faces.refused) == refusal
         assert not any(edit.face >= 0 for edit in outcome.result.edits)
+
+
+def test_every_name_is_loaded_from_where_type_checkers_find_it() -> None:
+    tree = ast.parse(Path(pipeline.__file__).read_text())
+    (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        one.name: (node.module or "").removeprefix("adcreative.")
+        for node in checked.body if isinstance(node, ast.ImportFrom) for one in node.names
+    }  # fmt: skip
+    assert imported == pipeline._HOME_OF
+    assert sorted(imported) == sorted(pipeline.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'scores'"):
+        _ = pipeline.scores  # type: ignore[attr-defined]
+
+
+def test_a_verb_loads_no_other(tmp_path: Path) -> None:
+    """`score` waits neither for the tables of logs nor for what only fitting needs."""
+    code = "import sys; from adcreative.pipeline import score; from adcreative.verbs import loading; "
+    code += "print([name for name in ('pandas', 'scipy.ndimage', 'scipy.optimize', 'sklearn') if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"

@@ -54,7 +54,7 @@ KeepControls = Annotated[bool, typer.Option("--keep-controls", help="Write the r
 RiskAversion = Annotated[
     float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 0.8: four chances in five.")
 ]
-Sizes = Annotated[str, typer.Option(help="Lay each winner out in these shapes too: 1:1,4:5,9:16,1.91:1.")]
+Sizes = Annotated[str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: 1:1,4:5,9:16,1.91:1.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]

@@ -79,7 +79,7 @@ def optimize(
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
             risk_aversion, look, set_text, scene_model and inpaint_model win over it where they are given.
         keep_controls: write the control pictures too, faces rebuilt without an edit: a technical check, no ads.
-        sizes: shapes in which each winner is laid out too, such as "1:1,4:5,9:16,1.91:1"; each is scored and checked.
+        sizes: shapes in which each ad, edited or kept, is laid out too, such as "1:1,4:5,9:16,1.91:1"; scored and checked.
         headline, description: words of your own, put on every edit whatever the models say; each row states the change that
             they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.

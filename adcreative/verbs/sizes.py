@@ -1,4 +1,4 @@
-"""The delivered picture of an ad in further shapes: laid out, scored, checked, and written beside it."""
+"""The delivered picture of an ad, edited or kept as it was, in further shapes: laid out, scored, checked, written beside it."""
 
 from __future__ import annotations
 
@@ -38,25 +38,27 @@ def write_sizes(
     stem: str,
     makers: Makers,
 ) -> list[dict[str, Any]]:
-    """Lay the delivered picture of a winner out in each shape, score and check it, and write it into `out`/images.
+    """Lay the delivered picture of an ad out in each shape, score and check it, and write it into `out`/images.
+
+    An ad that is kept as it was is laid out, too: whoever asks for a story wants one of each ad.
 
     Returns:
         a row for each shape: ratio, image (path relative to `out`), width, height (px), ctr, extended (share of new ground),
         arranged (the side to which its words moved, "" where they stand as they stood), fits (formats), notes. Empty for an ad
-        that is kept as it was or has no picture.
+        without a picture, and for one that failed.
     """
     result, image_u8 = outcome.result, outcome.image_u8
-    if image_u8 is None or result.status != "edited":
+    if image_u8 is None or result.status not in ("edited", "kept"):
         return []
-    delivered = replace(
-        creative, image_u8=image_u8, headline=result.headline_edited, description=result.description_edited,
-        cta=result.cta_edited,
-    )  # fmt: skip
-    words = PictureWords() if tools.text_reader is None else read_words(image_u8, tools.text_reader, brand=delivered.brand)
+    delivered = replace(creative, image_u8=image_u8)
+    if result.status == "edited":
+        words = {"headline": result.headline_edited, "description": result.description_edited, "cta": result.cta_edited}
+        delivered = replace(delivered, **words)
+    seen = PictureWords() if tools.text_reader is None else read_words(image_u8, tools.text_reader, brand=delivered.brand)
     found = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
-    faces = [box for box in found if not words.covers(box)]  # "e" has an eye and a mouth, too
+    faces = [box for box in found if not seen.covers(box)]  # "e" has an eye and a mouth, too
     content = protect(image_u8, faces).frame()
-    blocks = _known_blocks(words, delivered)
+    blocks = _known_blocks(seen, delivered)
     inpainter = tools.inpainter or inpaint_strokes
     sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter)
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])

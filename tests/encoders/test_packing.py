@@ -122,3 +122,22 @@ def test_nothing_gives_nothing_and_a_lone_start_mark_zeros(network: Any) -> None
     encoder = PackedEncoder(network, (1, 2), num_skipped=1)
     assert encoder.pool([]).shape == (0, 2, SIZES["hidden_size"])
     assert not encoder.pool([[7]]).any()
+
+
+def test_a_block_inside_another_shares_what_the_outer_one_knows(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, asked = PackedEncoder(network, (-1,)), list[int]()
+    pool_pack = PackedEncoder._pool_pack
+
+    def counting(self: PackedEncoder, pack: Any) -> Any:
+        asked.append(len(pack))
+        return pool_pack(self, pack)
+
+    monkeypatch.setattr(PackedEncoder, "_pool_pack", counting)
+    with sharing_states():
+        first = encoder.pool([[5, 6, 7]])
+        with sharing_states():
+            assert torch.equal(encoder.pool([[5, 6, 7]]), first)
+        encoder.pool([[5, 6, 7]])
+    assert asked == [1]
+    encoder.pool([[5, 6, 7]])
+    assert asked == [1, 1]

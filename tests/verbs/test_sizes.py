@@ -1,4 +1,4 @@
-"""Winners are laid out in further shapes, scored and checked; ads that are kept are not."""
+"""Ads are laid out in further shapes, scored and checked: their edits, or themselves where they are kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(tmp_path: Path, status: str = "edited") -> list[dict]:
         analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor(), text_reader=None,
         inpainter=None,
     )  # fmt: skip
-    ad, ratios = Creative(file_name="ad.png", platform="meta"), ("1:1", "9:16", "1.91:1")
+    ad, ratios = Creative(file_name="ad.png", headline="Sleep", platform="meta"), ("1:1", "9:16", "1.91:1")
     return write_sizes(ad, outcome(status), ratios, tools, tmp_path, stem="00001-ad", makers=Makers())
 
 
@@ -40,8 +40,15 @@ def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -
         assert np.asarray(Image.open(tmp_path / row["image"])).shape[:2] == (row["height"], row["width"])
 
 
-def test_an_ad_that_is_kept_has_no_further_shapes(tmp_path: Path) -> None:
-    assert write(tmp_path, "kept") == []
+def test_an_ad_that_is_kept_is_laid_out_with_its_own_words(tmp_path: Path) -> None:
+    kept = write(tmp_path, "kept")
+    assert [row["ratio"] for row in kept] == ["1:1", "9:16", "1.91:1"]
+    assert {row["ctr"] for row in kept} == {len("Sleep") / 1000}
+    assert all((tmp_path / row["image"]).is_file() for row in kept)
+
+
+def test_an_ad_that_failed_has_no_further_shapes(tmp_path: Path) -> None:
+    assert write(tmp_path, "failed") == []
     assert not (tmp_path / "images").exists()
 
 

@@ -92,3 +92,14 @@ def test_compression_changes_pixels_in_its_boxes_alone() -> None:
     inside[25:70, 31:200] = True
     assert (after[~inside] == clean[~inside]).all()
     assert (after[inside] != clean[inside]).any()
+
+
+def test_snapped_letters_are_drawn_once_and_moved_by_whole_pixels() -> None:
+    lettering = Lettering.plain(PLAIN, 24.0)
+    drawn, left, top = lettering.draw("Olive oil", 0.0, 0.0)
+    moved, moved_left, moved_top = lettering.draw("Olive oil", 7.4, -3.6)
+    assert (moved_left - left, moved_top - top) == (7, -4)
+    assert np.array_equal(moved, drawn)
+    assert np.array_equal(lettering._draw_at("Olive oil", 7.0, -4.0)[0], drawn)
+    with pytest.raises(ValueError, match="read-only"):
+        moved[0, 0] = 1.0

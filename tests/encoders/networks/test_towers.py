@@ -15,6 +15,7 @@ from PIL import Image
 
 from adcreative.encoders import weights
 from adcreative.encoders.creative_clip import CONTEXT_LENGTH, EMBED_DIM, EMBEDDED_CONFIG, EMBEDDED_PREPROCESS
+from adcreative.encoders.networks.bert import Bert, BertSizes, share_bert
 from adcreative.encoders.networks.towers import build_towers, read_pixels
 
 TEXTS = ["Sleep better tonight", "Fish &amp; chips", "mojibake: schÃ¶n", "  wide \t space ", "ends in [PAD]", "word " * 300]
@@ -75,3 +76,14 @@ def test_nothing_of_the_embedded_model_loads_a_library_of_models() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_shared_network_has_the_same_weights_in_memory_and_hooks_of_its_own() -> None:
+    torch.manual_seed(0)
+    sizes = BertSizes(vocab_size=30, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2)
+    network = Bert(sizes).eval()
+    other, token_ids, seen = share_bert(network), torch.tensor([[3, 4, 5]]), list[int]()
+    other.embeddings.register_forward_hook(lambda *_: seen.append(1))
+    assert torch.equal(network(token_ids)[-1], other(token_ids)[-1])
+    assert seen == [1]
+    assert all(one.data_ptr() == two.data_ptr() for one, two in zip(network.parameters(), other.parameters(), strict=True))

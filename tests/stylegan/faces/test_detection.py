@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stylegan.faces import detection
+from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.detection import (
     MAX_LEVEL_PX,
     _tile_starts,
@@ -91,3 +93,25 @@ def test_tiles_cover_a_level_with_overlap(length: int) -> None:
     assert starts[0] == 0
     assert starts[-1] + 192 >= length
     assert all(b - a <= 150 for a, b in itertools.pairwise(starts))
+
+
+def test_a_detector_that_remembers_gives_the_same_faces_with_fewer_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = FaceAnalyzer()._detector
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (500, 500, 3), dtype=np.uint8)] * 2
+    pictures[1] = pictures[0].copy()
+    pictures[1][:60, :60] = 200
+    looks: list[int] = []
+
+    def look(model: object, centres: np.ndarray, tile_f32: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        looks.append(len(centres))
+        corners = np.array([[[0, 0], [9, 9], [3, 3], [6, 3]]], np.float32)
+        return corners + tile_f32.sum() % 50, np.array([0.9], np.float32)
+
+    monkeypatch.setattr(detection, "_candidates", look)
+    plain = [detector.detect(one) for one in pictures]
+    num_plain = len(looks)
+    remembering = detector.remembering()
+    assert [remembering.detect(one) for one in pictures] == plain
+    assert num_plain < len(looks) < 2 * num_plain - 3
+    assert detector._known is None
