@@ -118,6 +118,7 @@ def modules() -> dict[str, Any]:
         extractor=Extractor(), editor_tools=lambda *_: EditorTools(Extractor())
     )
     loading.load_model = lambda model=None: SimpleNamespace(predictor=PREDICTOR)
+    loading.load_scorer = lambda model=None: (Extractor(), PREDICTOR)
     editor: Any = ModuleType("adcreative.editor.editor")
     editor.edit_creative = edit_creative
     builder: Any = ModuleType("adcreative.features.builder")

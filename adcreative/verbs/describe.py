@@ -220,10 +220,9 @@ def _failure(row: Mapping[str, Any]) -> FailedCreative:
 
 def _predictor_scorer(model: Path | None) -> TextScorer:
     """Return predicted log-odds of an ad with each text under the product's name."""
-    from adcreative.verbs.loading import load_predictor, load_tools
+    from adcreative.verbs.loading import load_scorer
 
-    predictor = load_predictor(model)
-    extractor = load_tools().extractor_for([predictor])
+    extractor, predictor = load_scorer(model)
 
     def score(texts: Sequence[str], product: Any) -> np.ndarray:
         ads = [Creative(headline=product.name, description=text, brand=product.brand) for text in texts]

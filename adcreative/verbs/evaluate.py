@@ -44,12 +44,11 @@ def evaluate(
     check_outputs(outputs, (data, columns), restart=restart)
     from adcreative.ctr.evaluation import describe_rows, measure_held_out
     from adcreative.report.plots import draw_evaluation
-    from adcreative.verbs.loading import load_predictor, load_tools
+    from adcreative.verbs.loading import load_scorer
 
     catalog = read_usable(data, columns)
     wanted = keep_with_results(catalog, data)
-    predictor = load_predictor(model)
-    extractor = load_tools().extractor_for([predictor])
+    extractor, predictor = load_scorer(model)
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         raise ConfigError("stopped before all creatives were read; nothing was measured and nothing was written")

@@ -74,13 +74,12 @@ def explain(
     check_base_rate(base_rate)
     from adcreative.catalog.images import picture
     from adcreative.report.explanation import draw_heat, render_explanation
-    from adcreative.verbs.loading import load_predictor, load_tools
+    from adcreative.verbs.loading import load_scorer
 
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)
-    predictor = load_predictor(model)
-    extractor = load_tools().extractor_for([predictor])
+    extractor, predictor = load_scorer(model)
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
@@ -93,8 +92,7 @@ def explain(
             explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
     except _Stopped:
         return ExplanationSummary(explanation={}, path=out, stopped=True)
-    if model is None:
-        explanation = state_level(explanation, base_rate)
+    explanation = explanation if model else state_level(explanation, base_rate)
     drawn = draw_heat(shown_u8, heat) if heat is not None and shown_u8 is not None else None
     page = render_explanation(explanation, None if shown_u8 is None else Image.fromarray(shown_u8), drawn)
     with own_outputs(outputs, (creative.image_path,), restart=restart):

@@ -192,6 +192,12 @@ def load_predictor(model_dir: Path | None = None) -> ClickModel:
         return _load_role(model_dir, "predictor")
 
 
+def load_scorer(model_dir: Path | None = None) -> tuple[FeatureExtractor, ClickModel]:
+    """Load the predictor alone, with the extractor that measures what it reads. Raises ArtifactError as `load_model`."""
+    predictor = load_predictor(model_dir)
+    return load_tools().extractor_for([predictor]), predictor
+
+
 @lru_cache(maxsize=12)
 def _load_role(model_dir: Path | None, role: str) -> ClickModel:
     read_model_manifests(model_dir)

@@ -135,12 +135,11 @@ class ScoreJob:
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load encoders and predictor."""
-        from adcreative.verbs.loading import load_predictor, load_tools
+        from adcreative.verbs.loading import load_scorer
 
         check_seen(self.data)
         with disk_faults(self.out):
-            predictor = load_predictor(self.model)
-            extractor = load_tools().extractor_for([predictor])
+            extractor, predictor = load_scorer(self.model)
         if self.is_rehearsal:
             extractor = extractor.without_cache()
         check_segments(predictor, self.by)

@@ -52,8 +52,9 @@ def write_sizes(
         return []
     delivered = replace(creative, image_u8=image_u8)
     if result.status == "edited":
-        words = {"headline": result.headline_edited, "description": result.description_edited, "cta": result.cta_edited}
-        delivered = replace(delivered, **words)
+        delivered = replace(
+            delivered, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited
+        )
     seen = PictureWords() if tools.text_reader is None else read_words(image_u8, tools.text_reader, brand=delivered.brand)
     found = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
     faces = [box for box in found if not seen.covers(box)]  # "e" has an eye and a mouth, too

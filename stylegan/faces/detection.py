@@ -179,7 +179,7 @@ class BlazeFace:
         """Return the candidates of one tile and their scores, from memory where there is one."""
         if self._known is None:
             return _candidates(self._full_range, self._full_range_centres, tile_f32)
-        key = hashlib.blake2b(np.ascontiguousarray(tile_u8), digest_size=16).digest()  # costs a twentieth of a look
+        key = hashlib.blake2b(np.ascontiguousarray(tile_u8).data, digest_size=16).digest()  # costs a twentieth of a look
         if key not in self._known:
             self._known[key] = _candidates(self._full_range, self._full_range_centres, tile_f32)
         return self._known[key]

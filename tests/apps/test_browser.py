@@ -117,7 +117,7 @@ def test_improve_shows_rounds_then_before_and_after_and_asks_no_other_host(
     visit.improve()
     expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
     visit.shoot("progress")
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     expect(visit.page.locator("#slider img").first).to_be_visible()
     sizes = visit.page.locator("#slider img").evaluate_all("images => images.map(i => [i.naturalWidth, i.naturalHeight])")
     assert len(sizes) >= 2
@@ -141,7 +141,7 @@ def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: Fak
     expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 20")
     visit.page.get_by_role("button", name="Stop", exact=True).click()
     expect(visit.page.locator("#progress")).to_contain_text("This is the best that was found until then")
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     done = studio.rounds_done
     assert done <= 3
     expect(visit.page.get_by_role("button", name="Improve it")).to_be_enabled()
@@ -158,7 +158,7 @@ def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Vis
     other = Visit(browser, visit.url)
     other.bring(None, "Second coat")
     other.improve()
-    expect(other.page.locator("#progress")).to_contain_text("Waiting for the search before yours")
+    expect(other.page.locator("#progress")).to_contain_text("1 ad before yours")
     studio.stay_after = None
     expect(visit.page.locator("#result")).to_contain_text("First coat")
     expect(other.page.locator("#result")).to_contain_text("Second coat")
@@ -206,7 +206,7 @@ def find_edit(visit: Visit, image_path: Path) -> None:
     visit.bring(image_path)
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     expect(visit.page.locator("#later-steps")).to_be_visible()
 
 
@@ -308,7 +308,7 @@ def test_consent_is_added_and_checked_in_the_page(visit: Visit, studio: FakeStud
     expect(page.locator("#consent-note")).to_contain_text("“ada-example” covers this ad today")
     visit.shoot("consent")
     visit.improve()
-    expect(page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(page.locator("#result")).to_contain_text("A version worth testing")
     assert studio.asked[-1]["creative"].consent_id == "ada-example"
 
 
@@ -320,7 +320,7 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     page.locator("#brief textarea").fill("Free returns.")
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     page.get_by_role("button", name="Use my own words").click()
     studio.round_s = 0.6
     page.get_by_role("button", name="Suggest more").click()
@@ -356,11 +356,11 @@ def test_a_search_that_waits_is_found_again_by_its_closed_tab(browser: Any, visi
     other = Visit(browser, visit.url)
     other.bring(None, "Second coat")
     other.improve()
-    expect(other.page.locator("#progress")).to_contain_text("Waiting for the search before yours")
+    expect(other.page.locator("#progress")).to_contain_text("1 ad before yours")
     other.page.close()
     assert len(studio.asked) == 1
     other.open()
-    expect(other.page.locator("#progress")).to_contain_text("Waiting for the search before yours")
+    expect(other.page.locator("#progress")).to_contain_text("1 ad before yours")
     studio.stay_after = None
     expect(other.page.locator("#result")).to_contain_text("Second coat")
     assert len(studio.asked) == 2
@@ -421,7 +421,7 @@ def test_everything_can_be_deleted(visit: Visit, image_path: Path) -> None:
     visit.page.get_by_role("button", name="Delete my ad").click()
     visit.page.get_by_role("button", name="Keep it").click()
     expect(visit.page.locator("#forget-box")).to_be_hidden()
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     visit.page.get_by_role("button", name="Delete my ad").click()
     visit.page.get_by_role("button", name="Yes, delete it all").click()
     expect(visit.page.locator("#later-steps")).to_be_hidden()

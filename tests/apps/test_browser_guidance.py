@@ -45,7 +45,7 @@ def test_faces_are_asked_about_where_there_are_some_and_anew_for_each_picture(
     visit.bring(image_path)
     expect(faces).to_be_hidden()
     visit.improve()
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     assert studio.asked[-1]["directions"] == ()
 
 
@@ -53,7 +53,7 @@ def test_a_page_that_returns_has_the_ad_in_its_form(visit: Visit, image_path: Pa
     find_edit(visit, image_path)
     visit.page.close()
     visit.open()
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain")
     expect(visit.page.locator("#picture-note")).to_contain_text("200 × 300 px, ready")
 
@@ -80,7 +80,7 @@ def test_a_brand_kit_says_what_it_asks_and_reaches_the_search(
     visit.bring(image_path)
     visit.page.get_by_label("they must stay as they are").check()
     visit.improve()
-    expect(visit.page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     assert json.loads(studio.asked[-1]["brand_kit"].read_text())["name"] == "Somnia"
 
 

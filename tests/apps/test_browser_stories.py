@@ -88,7 +88,7 @@ def test_the_whole_story_with_the_keyboard_alone(visit: Visit, complaints: list[
     press("radio", "nobody real is shown", "Space")
     press("radio", "Quick look", "Space")
     press("button", "Improve it")
-    expect(page.locator("#result")).to_contain_text("An edit worth testing")
+    expect(page.locator("#result")).to_contain_text("A version worth testing")
     press("button", "Use version 3")
     expect(page.locator("#result")).to_contain_text("Words 3")
     page.get_by_label("Campaign").press_sequentially("autumn")

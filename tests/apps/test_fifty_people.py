@@ -38,8 +38,8 @@ def first_word(job: Any) -> str:
 
 def place(shown: str) -> int:
     """Return how many are before this person, as the page says it."""
-    many = re.search(r"(\d+) searches before yours", shown)
-    return int(many[1]) if many else int("Waiting for the search before yours" in shown)
+    many = re.search(r"(\d+) ads? before yours", shown)
+    return int(many[1]) if many else 0
 
 
 def test_fifty_people_get_their_own_answers_in_the_order_in_which_they_came(served: Served) -> None:

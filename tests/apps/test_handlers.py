@@ -318,7 +318,7 @@ def test_a_search_that_waits_survives_its_closed_page(handlers: Handlers, studio
     first = handlers.improve("first", {"headline": "a"}, Wish(effort="quick"))
     next(first)
     second = handlers.improve("second", {"headline": "b"}, Wish(effort="quick"))
-    assert "Waiting for the search before yours" in next(second).progress
+    assert "1 ad before yours" in next(second).progress
     second.close()  # type: ignore[attr-defined]  # the page is closed before the search has begun
     assert len(studio.asked) == 1
     *_, last = handlers.resume("second")
@@ -376,7 +376,7 @@ def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, stud
     assert "The second model saw a loss." in kept.result
     assert "any of them can be tested all the same" in kept.result
     assert kept.cards.count("Use this one") == 3
-    taken = handlers.choose("me", "Edit 2")
+    taken = handlers.choose("me", "Version 2")
     assert (taken.record["status"], taken.record["headline_edited"]) == ("edited", "Words 2")
     assert taken.run is not None
     assert "have it redrawn" not in kept.result
@@ -412,7 +412,7 @@ def test_searches_of_fifty_people_leave_no_pixels_in_memory(
 def test_a_new_search_deletes_what_the_earlier_one_made(handlers: Handlers, image_path: Path) -> None:
     for _ in range(3):
         list(handlers.improve("me", {"image_path": str(image_path)}, ALLOWED))
-        handlers.choose("me", "Edit 2")
+        handlers.choose("me", "Version 2")
     assert len(list(handlers.owner_dir("me").iterdir())) == 2  # as offered, and as taken
     assert len(handlers.outcomes) == 2
 

@@ -105,7 +105,7 @@ def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -
         image_path=gradio_client.handle_file(image_path), headline="Coats", effort="quick", faces="allowed", consent_id="c-17",
         face_names=["Face 2"], boldness=0.5, api_name="/improve",
     )  # fmt: skip
-    chosen = client.predict("Edit 2", api_name="/choose")[-1]
+    chosen = client.predict("Version 2", api_name="/choose")[-1]
     assert chosen["headline_edited"] == "Words 2"
     assert client.predict(headline="Coats for all", api_name="/check_words")[1].keys() == {"headline"}
     plan = client.predict(campaign="autumn", daily_impressions=5000, api_name="/plan_test")[1]
@@ -170,7 +170,7 @@ def test_improve_over_the_api_hands_out_every_pixel(client: Any, image_path: Pat
     )  # fmt: skip
     assert not progress
     assert len(pair) == 2
-    assert "An edit worth testing" in shown
+    assert "A version worth testing" in shown
     assert record["headline_edited"] == "Coats today"
     expected = read_image(image_path)
     expected[40:90, 60:120] //= 2

@@ -101,7 +101,7 @@ class OneAd(RuleBasedStateMachine):
                 self.form, number = self.ads[number], None
                 self.look()
 
-    @rule(choice=st.sampled_from(["Edit 1", "Edit 2", "Edit 3"]))
+    @rule(choice=st.sampled_from(["Version 1", "Version 2", "Version 3"]))
     def choose(self, choice: str) -> None:
         try:
             self.show(self.handlers.choose("me", choice))
@@ -226,10 +226,12 @@ def test_a_changed_ad_loses_its_result_and_gets_it_back_unchanged(handlers: Hand
     assert other is not None
     assert (other.score, other.screen) == (None, Screen())
     for refused in (
-        lambda: handlers.find_run("me"), lambda: handlers.choose("me", "Edit 2"), lambda: handlers.use_words("me", "a", ""),
+        lambda: handlers.find_run("me"), lambda: handlers.choose("me", "Version 2"), lambda: handlers.use_words("me", "a", ""),
         lambda: Approvals(handlers=handlers).check_shown("me", found.shown),
     ):  # fmt: skip
-        with pytest.raises(AdCreativeError, match=r"no edit yet|no such edit|What you see is not what would be approved"):
+        with pytest.raises(
+            AdCreativeError, match=r"no new version yet|no such version|What you see is not what would be approved"
+        ):
             refused()
     assert handlers.look("me", {"headline": "Boats"}, other.ad) is None  # nothing changed, so nothing is redrawn
     again = handlers.look("me", {"headline": " Coats "}, other.ad)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from adcreative.errors import AdCreativeError
-from apps.studio.sessions.seat import ModelSeat
+from apps.studio.sessions.seat import ModelSeat, Ticket
 
 
 def test_order_of_arrival_but_short_questions_first() -> None:
@@ -35,7 +35,7 @@ def test_the_line_has_an_end_and_who_gives_up_leaves_it() -> None:
     seat = ModelSeat(max_waiting=2)
     with seat.hold(seat.join()):
         first, second = seat.join(), seat.join()
-        with pytest.raises(AdCreativeError, match="2 searches are waiting already"):
+        with pytest.raises(AdCreativeError, match="2 ads wait to be improved already"):
             seat.join()
         with seat.hold(first, should_stop=lambda: True) as has_seat:
             assert not has_seat
@@ -76,3 +76,28 @@ def test_short_questions_do_not_count_as_people_before_a_search() -> None:
     with seat.hold(ticket):
         assert seat.num_searches == 1
     assert seat.num_searches == 0
+
+
+def test_a_short_question_is_answered_between_two_rounds_and_the_search_goes_on_before_those_that_wait() -> None:
+    seat, served = ModelSeat(), []
+    running = seat.join()
+
+    def come(name: str, ticket: Ticket) -> None:
+        with seat.hold(ticket):
+            served.append(name)
+
+    with seat.hold(running):
+        waiting = threading.Thread(target=come, args=("next search", seat.join()))
+        waiting.start()
+        seat.let_short_pass(running)  # nobody asks anything short: the seat is kept
+        assert served == []
+        asking = [threading.Thread(target=come, args=(f"score {k}", seat.join(is_quick=True))) for k in (1, 2)]
+        for thread in asking:
+            thread.start()
+        seat.let_short_pass(running)
+        served.append("second round")
+        with seat.quick(timeout_s=0.01) as has_seat:
+            assert not has_seat
+    for thread in (waiting, *asking):
+        thread.join()
+    assert served == ["score 1", "score 2", "second round", "next search"]

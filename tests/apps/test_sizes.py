@@ -66,7 +66,7 @@ def test_other_shapes_take_the_place_of_those_before(handlers: Handlers) -> None
     assert not [row for row in first if (run / row["image"]).exists()]
     assert "No further shape" in sizes.lay_out("me", [])[0]
     assert "There is no shape" in sizes.lay_out("me", ["3:1"])[1]["error"]
-    assert "There is no edit yet" in sizes.lay_out("you", ["1:1"])[1]["error"]
+    assert "There is no new version yet" in sizes.lay_out("you", ["1:1"])[1]["error"]
 
 
 def test_a_picture_of_one_s_own_takes_the_place_of_the_edit(handlers: Handlers, image_path: Path) -> None:

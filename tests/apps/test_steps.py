@@ -61,13 +61,13 @@ def test_who_has_no_edit_is_told_so(steps: Steps) -> None:
     for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna", ["eu"], True, shown_of(steps, "you")),
                       steps.pack("you", "a", "", ""),
                       Words(handlers=steps.handlers).check("you", "a", "b"), steps.disclosures("you", ["eu"])):  # fmt: skip
-        assert "There is no edit yet" in shown
+        assert "There is no new version yet" in shown
 
 
 def test_another_edit_can_be_taken(steps: Steps) -> None:
     before = find_run(steps)
-    assert steps.handlers.find_screen("me").choices == ("Edit 1", "Edit 2", "Edit 3")  # type: ignore[union-attr]
-    steps.handlers.choose("me", "Edit 3")
+    assert steps.handlers.find_screen("me").choices == ("Version 1", "Version 2", "Version 3")  # type: ignore[union-attr]
+    steps.handlers.choose("me", "Version 3")
     assert steps.handlers.find_screen("me").record["headline_edited"] == "Words 3"  # type: ignore[union-attr]
     assert find_run(steps) != before
     assert [screen.record["headline_edited"] for screen in steps.handlers.resume("me")] == ["Words 3"]
@@ -78,7 +78,7 @@ def test_old_searches_are_closed_but_their_edit_stays(steps: Steps, monkeypatch:
     list(steps.handlers.improve("you", {"headline": "Boots"}, WISH))
     assert len(steps.handlers.outcomes) == 1
     with pytest.raises(AdCreativeError, match="no longer open"):
-        steps.handlers.choose("me", "Edit 1")
+        steps.handlers.choose("me", "Version 1")
     assert steps.plan("me", "autumn", 20_000, None)[1]["tests"]
     steps.handlers.forget("you")
     assert not steps.handlers.outcomes
@@ -254,7 +254,7 @@ def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
     assert event["disclosures"] == [duty["rule_id"] for duty in listed["disclosures"]]
     assert event["markets"] == ["eu", "meta"]
     assert steps.pack("me", "autumn", "", "")[1]
-    steps.handlers.choose("me", "Edit 2")  # another edit: nobody approved that one
+    steps.handlers.choose("me", "Version 2")  # another edit: nobody approved that one
     assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
 
 

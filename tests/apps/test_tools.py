@@ -66,7 +66,7 @@ def test_an_agent_scores_checks_explains_improves_and_plans(served: Served, imag
     assert "Coats today" in improved
     assert "Nothing was approved" in improved
     assert "impressions_per_arm" in plan
-    assert "There is no edit yet" in stranger
+    assert "There is no new version yet" in stranger
 
 
 @pytest.mark.parametrize("named", ["/etc/passwd", "http://127.0.0.1:22/x.png", "file:///etc/passwd"])

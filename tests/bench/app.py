@@ -29,7 +29,7 @@ from typing import Any
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20 if hasattr(os, "sysconf") else 4 / 1024
 NUM_PEOPLE, NUM_WAVES, ROUND_S = 50, 3, 0.05  # a search has four rounds
 START_S = 60.0
-_PLACE = re.compile(r"(\d+) searches before yours|(Waiting for the search before yours)")
+_PLACE = re.compile(r"(\d+) ads? before yours")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ def crowd(clients: Sequence[Any], pictures: Sequence[Path]) -> list[Visit]:
 def _places(outputs: Sequence[Sequence[Any]]) -> tuple[int, ...]:
     """Return how many were before this person, each time that the page said so."""
     found = [_PLACE.search(str(shown[0])) for shown in outputs]
-    return tuple(int(match[1]) if match[1] else 1 for match in found if match)
+    return tuple(int(match[1]) for match in found if match)
 
 
 def app_figures(num_people: int = NUM_PEOPLE, num_waves: int = NUM_WAVES, round_s: float = ROUND_S) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(tools, "load_tools", lambda *_: loaded)
     monkeypatch.setattr(tools, "load_model", lambda *_: model)
+    monkeypatch.setattr(tools, "load_scorer", lambda *_: (extractor, model.predictor))
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
     monkeypatch.setattr(tools, "load_demo_market", lambda seed: FakeMarket())
     monkeypatch.setattr(account_fitting, "fit_account", lambda *_, **__: fitted_account)

@@ -112,7 +112,7 @@ def test_nan_features_end_a_verb_in_one_sentence_and_leave_no_table(
         extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives], cache=None, read_ahead=list
     )
     monkeypatch.setattr(tools, "load_tools", lambda *_: SimpleNamespace(extractor=extractor))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(predictor, predictor, predictor))
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, predictor))
     monkeypatch.setattr(PictureLabeller, "load", lambda: None)
     write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=r'creative "ad \d+": appeal holds NaN or infinite values; extract it again'):
@@ -144,7 +144,7 @@ def test_nan_features_end_an_evaluation_before_anything_is_written(
 ) -> None:
     extractor = SimpleNamespace(extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives])
     monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(predictor, predictor, predictor))
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, predictor))
     write_rows(tmp_path / "ads.csv", ads(20, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=r'creative "ad 0": appeal holds NaN or infinite values; extract it again'):
         pipeline.evaluate(tmp_path / "ads.csv", tmp_path / "out" / "metrics.json")

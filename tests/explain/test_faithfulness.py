@@ -12,7 +12,7 @@ from adcreative.creative import Creative
 from adcreative.explain.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION, judge_heat, judge_words, summarise_wins
 from tests.explain.test_explanations import WORTH, read_planted, score_corner
 
-EXTRACTOR: Any = SimpleNamespace(extract=read_planted, without_cache=lambda: EXTRACTOR)
+EXTRACTOR: Any = SimpleNamespace(extract=read_planted, for_versions=lambda: EXTRACTOR)
 PREDICTOR: Any = SimpleNamespace(predict_log_odds=lambda creatives, features: (score_corner(creatives, features), None))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,10 +51,8 @@ def _planted(monkeypatch: pytest.MonkeyPatch, tests_world: PlantedWorld, words_p
     def extract(creatives: Sequence[Creative]) -> list[object]:
         return [by_headline.get(c.headline, CreativeError("It is broken.", "Mend it.")) for c in creatives]
 
-    monkeypatch.setattr(
-        tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=extract, read_ahead=list))
-    )
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(words_predictor, words_predictor, words_predictor))
+    extractor: Any = SimpleNamespace(extract=extract, read_ahead=list)
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, words_predictor))
 
 
 @pytest.fixture
@@ -99,7 +98,8 @@ def test_stopped_by_ctrl_c_is_exit_code_130_and_leaves_nothing(
         os.kill(os.getpid(), signal.SIGINT)
         return [CreativeError("It is broken.", "Mend it.") for _ in creatives]
 
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=SimpleNamespace(extract=interrupt)))
+    _, predictor = tools.load_scorer()
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (SimpleNamespace(extract=interrupt), predictor))
     result = CliRunner().invoke(app, ["evaluate", str(table_path), "--out", str(tmp_path / "out" / "metrics.json")])
     assert result.exit_code == 130
     assert "nothing was written" in result.output
@@ -146,7 +146,8 @@ def test_score_says_not_enough_data_in_place_of_a_number(
         assert all(0 < float(row["ctr"]) < 1 for row in csv.DictReader(file))
     blind = copy.copy(words_predictor)
     blind.calibrator = Calibrator(tuple(replace(one, skill=-0.01) for one in words_predictor.calibrator.domains))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(blind, blind, blind))
+    extractor, _ = tools.load_scorer()
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, blind))
     pipeline.score(table_path, tmp_path / "scores.csv")
     with (tmp_path / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))

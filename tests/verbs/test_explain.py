@@ -7,6 +7,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,10 +69,9 @@ def corner_predictor() -> Predictor:
 
 @pytest.fixture(autouse=True)
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
-    extractor = SimpleNamespace(extract=extract, cache=None)
-    extractor.without_cache = extractor.without_lettering = lambda: extractor
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(*[corner_predictor] * 3))
+    extractor = SimpleNamespace(extract=extract, cache=None, sharing=nullcontext)
+    extractor.for_versions = lambda: extractor
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, corner_predictor))
 
 
 @pytest.fixture
@@ -146,7 +146,8 @@ def test_no_rate_is_stated_without_skill(corner_predictor: Predictor, monkeypatc
     blind = copy.copy(corner_predictor)
     domains = corner_predictor.calibrator.domains
     blind.calibrator = Calibrator(tuple(dataclasses.replace(one, skill=0.0) for one in domains))
-    monkeypatch.setattr(tools, "load_model", lambda model=None: tools.Judges(blind, blind, blind))
+    extractor, _ = tools.load_scorer()
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, blind))
     result = CliRunner().invoke(app, ["explain", "--headline", "free", "--out", str(tmp_path / "why")])
     assert "not enough data" in result.output
     found = json.loads((tmp_path / "why" / "explanation.json").read_text())

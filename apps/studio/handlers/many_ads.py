@@ -70,13 +70,16 @@ class Folders:
             return
 
         def work(report: ReportProgress, should_stop: ShouldStop) -> FolderScreen:
+            def tell(stage: str, done: int, total: int) -> None:
+                report(done, total, 0.0)
+                self.handlers.seat.let_short_pass(ticket)
+
             try:
                 with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
                     found = None
                     if has_model:
                         found = self.handlers.choices.studio_of(owner).score_folder(
-                            directory / "ads", directory / "scores.csv",
-                            progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop,
+                            directory / "ads", directory / "scores.csv", progress=tell, should_stop=should_stop
                         )  # fmt: skip
                 if found is None:
                     return FolderScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})

@@ -45,10 +45,11 @@ MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pi
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 READ_WAIT_S = 5.0
 READ_WORDS = "Read from the picture. Correct what was read wrong."
-NO_EDIT = "There is no edit yet. Run a search first (step 3)."
+NO_EDIT = "There is no new version yet. Press “Improve it” first (step 3)."
 NO_RECORD = "Choose whose consent it is, or add the record (step 3); or say that the faces must stay as they are."
+GONE = "These versions are no longer open. Press “Improve it” again: the same number of the try finds the same ones."
 SEARCH_OF_OTHER_AD = (
-    "The search has ended, for an ad that is no longer the one above. Bring that ad back unchanged to see what was found."
+    "These versions are ready, but of an ad that is no longer the one above. Bring that ad back unchanged to see them."
 )
 
 
@@ -317,7 +318,7 @@ class Handlers:
         """
         screen = self.find_screen(owner)
         if screen is None or choice not in screen.choices:
-            raise AdCreativeError("There is no such edit to take; run a search first.")
+            raise AdCreativeError("There is no such version. Press “Improve it” first (step 3).")
         number = screen.choices.index(choice)
         return self._replace(owner, lambda outcome: outcome.choose(number, is_forced=True))
 
@@ -360,7 +361,7 @@ class Handlers:
             raise AdCreativeError(NO_EDIT)
         opened = self.outcomes.get(screen.key)
         if opened is None:
-            raise AdCreativeError("That search is no longer open. Run it again: the same seed finds the same edits.")
+            raise AdCreativeError(GONE)
         with self.seat.quick():
             outcome = change(opened)
         brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)

@@ -96,6 +96,7 @@ class Task:
         def tell(done: int, total: int, best: float) -> None:
             told.append(JobState(done=done, total=total))
             report(done, total, best)
+            self.handlers.seat.let_short_pass(self.ticket)
 
         try:
             with self.handlers.seat.hold(self.ticket, should_stop=should_stop) as has_model:

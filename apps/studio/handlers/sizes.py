@@ -19,7 +19,7 @@ from adcreative.report.pictures import preview
 
 from ..html import sizes as size_fragments
 from ..sessions.ads import Stage
-from .one_ad import Handlers
+from .one_ad import GONE, Handlers
 from .steps import Answer, say_faults
 
 RATIOS = {"Square 1:1": "1:1", "Portrait 4:5": "4:5", "Story 9:16": "9:16", "Landscape 1.91:1": "1.91:1"}
@@ -49,7 +49,7 @@ class Sizes:
                 raise AdCreativeError(APPROVED)
             outcome = self.handlers.outcomes.get(screen.key)
             if outcome is None:
-                raise AdCreativeError("That search is no longer open. Run it again: the same number finds the same versions.")
+                raise AdCreativeError(GONE)
             wanted = [RATIOS.get(name, name) for name in ratios or ()]
             _forget_sizes(run)
             with self.handlers.seat.quick():

@@ -120,6 +120,7 @@ class Trainings:
             def tell(stage: str, done: int, total: int) -> None:
                 stages.append(stage)
                 report(done, total, 0.0)
+                self.handlers.seat.let_short_pass(ticket)
 
             studio = self.handlers.studio
             with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:

@@ -45,13 +45,17 @@ class Why:
             return
 
         def work(report: ReportProgress, should_stop: ShouldStop) -> Answer:
+            def tell(stage: str, done: int, total: int) -> None:
+                report(done, total, 0.0)
+                self.handlers.seat.let_short_pass(ticket)
+
             try:
                 with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
                     summary, num_faces = None, None
                     if has_model:
                         num_faces = len(self.handlers.studio.find_faces(creative))
                         summary = self.handlers.choices.studio_of(owner).explain_one(
-                            creative, out, progress=lambda stage, done, total: report(done, total, 0.0), should_stop=should_stop
+                            creative, out, progress=tell, should_stop=should_stop
                         )  # fmt: skip
                 if summary is None or summary.stopped:
                     return "", None, {"status": "stopped"}

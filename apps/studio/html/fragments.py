@@ -157,7 +157,7 @@ def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.P
 def estimate(seconds: float, num_versions: int, *, is_measured: bool, num_ahead: int = 0) -> str:
     """Say how long a search takes before it begins, and what that rests on."""
     said = f"about {words.rounded(round(seconds))} seconds" if seconds < 90 else f"about {round(seconds / 60)} minutes"
-    rests = "as searches here took" if is_measured else "a first guess; it gets better with each search on this computer"
+    rests = "as long as it took here before" if is_measured else "a first guess; it gets better each time on this computer"
     ahead = f" {num_ahead} {'person is' if num_ahead == 1 else 'people are'} before you." if num_ahead else ""
     return note(f"Weighs {num_versions} versions: {said} ({rests}).{ahead}")
 

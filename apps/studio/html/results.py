@@ -42,7 +42,7 @@ def _render(macro: str, **values: Any) -> str:
 
 
 def name_alternative(number: int) -> str:
-    return f"Edit {number}"
+    return f"Version {number}"
 
 
 def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
         )
     is_own = str(row.get("reason", "")).startswith(("chosen by hand", "words written by hand"))
     if lift.missing:
-        title = "Your choice, untested" if is_own else "An edit worth testing"
+        title = "Your choice, untested" if is_own else "A version worth testing"
         return title, (
             "How much it gains cannot be said before it has run: the models have seen no results of your account. Test it "
             "against the original (step 4 plans how), or state your usual click rate in step 1."
@@ -183,7 +183,7 @@ def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
     number = impressions_per_arm(row["ctr_original"], lift.cautious) if lift.cautious else None
     tail = f" About {words.rounded(number)} impressions of each version will tell." if number else " Step 4 plans the test."
     sure = "" if low is None or low > 0 else " Likely better, not surely."
-    return "An edit worth testing", f"{told} more clicks expected.{sure}{tail}"
+    return "A version worth testing", f"{told} more clicks expected.{sure}{tail}"
 
 
 def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:

@@ -159,7 +159,7 @@ def _build_tuning(labels: list[tuple[str, str]]) -> Fields:
         brand_kit.change(_describe_kit, brand_kit, kit_note, **MOVES)
         directions = gr.CheckboxGroup(labels, value=[name for _, name in labels], label="Allowed on faces")
         boldness = gr.Slider(
-            MIN_BOLDNESS, 1, value=1, step=0.1, label="How bold", info="1 uses all of the range in which a face stays itself.",
+            MIN_BOLDNESS, 1, value=1, step=0.1, label="How bold", info="1 goes as far as a face still looks like itself.",
             elem_id="boldness",
         )  # fmt: skip
         copywriter = gr.Radio(list(WRITERS), value=WRITERS[0][1], label="Who writes the words", elem_id="writer")

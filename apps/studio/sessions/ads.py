@@ -26,8 +26,8 @@ OTHER_AD = "The ad was changed meanwhile, so this is not shown. Press the button
 NO_AD = ""
 NOT_SHOWN = "What you see is not what would be approved. Look at the result above again, then approve."
 NOT_NOW = {
-    "find": "There is no edit yet. Run a search first (step 3).",
-    "approve": "There is no edit yet. Run a search first (step 3).",
+    "find": "There is no new version yet. Press “Improve it” first (step 3).",
+    "approve": "There is no new version yet. Press “Improve it” first (step 3).",
     "pack": "Nothing leaves without an approval: say who approves it first (step 4).",
 }
 

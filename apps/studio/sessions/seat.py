@@ -1,7 +1,8 @@
 """Who has the model: one at a time, in order of arrival. Knows no page and no model.
 
 A search takes its place in the line when its button is pressed, before any thread of the page waits, so it keeps that place
-when its page is closed. Short questions (a score, a face finder) go before searches that have not begun. The line has an end.
+when its page is closed. Short questions (a score, a face finder) go before searches that have not begun, and between two rounds
+of the one that runs (`let_short_pass`). The line has an end.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class ModelSeat:
         with self._changed:
             if not is_quick and sum(ticket.is_long for ticket in self._line) >= self.max_waiting:
                 raise AdCreativeError(
-                    f"{self.max_waiting} searches are waiting already, and no more may. Nothing of yours was lost: "
+                    f"{self.max_waiting} ads wait to be improved already, and no more can. Nothing of yours was lost: "
                     "press the button again in a few minutes."
                 )
             self._number += 1
@@ -92,6 +93,16 @@ class ModelSeat:
         """Join as a short question and hold."""
         with self.hold(self.join(is_quick=True), timeout_s=timeout_s) as has_seat:
             yield has_seat
+
+    def let_short_pass(self, ticket: Ticket) -> None:
+        """Leave the seat to the short questions that wait, and take it again after them; for who has it, between two rounds."""
+        with self._changed:
+            if all(other.is_long for other in self._line):
+                return
+            self._sitting = None
+            self._line.add(ticket)
+            self._changed.notify_all()
+        self._wait(ticket, never, None)
 
     def _wait(self, ticket: Ticket, should_stop: Callable[[], bool], timeout_s: float | None) -> bool:
         until_s = None if timeout_s is None else time.monotonic() + timeout_s

@@ -15,6 +15,7 @@ from PIL import Image
 
 from adcreative.encoders import weights
 from adcreative.encoders.creative_clip import CONTEXT_LENGTH, EMBED_DIM, EMBEDDED_CONFIG, EMBEDDED_PREPROCESS
+from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.networks.bert import Bert, BertSizes, share_bert
 from adcreative.encoders.networks.towers import build_towers, read_pixels
 
@@ -70,6 +71,7 @@ def test_nothing_of_the_embedded_model_loads_a_library_of_models() -> None:
     import subprocess
     import sys
 
+    HeadlineModel.load()  # the first one of a machine unpacks the language model, with transformers
     script = (
         "import sys; from adcreative.verbs.loading import load_tools; load_tools().clip.encode_texts(['a line']);"
         "print([name for name in ('transformers', 'open_clip', 'timm', 'torchvision', 'torch._dynamo') if name in sys.modules])"
