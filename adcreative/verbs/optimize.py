@@ -32,6 +32,7 @@ from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
 
 if TYPE_CHECKING:
+    from adcreative.copywriter import Brief
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.models import EditorTools
     from adcreative.editor.settings import EditorConfig
@@ -240,7 +241,7 @@ class _Editor:
         return [] if self.should_stop() else [row]
 
     def _with_own_words(self, creative: Creative, outcome: EditOutcome) -> EditOutcome:
-        from adcreative.copywriter import Brief, check_copy
+        from adcreative.copywriter import Brief
         from adcreative.editor.rewording import reword
 
         headline, description = self.job.own_words
@@ -253,7 +254,7 @@ class _Editor:
         doubts = [
             f"the rules say of your {kind}: {', '.join(problems)}"
             for kind, text in (("headline", headline), ("description", description))
-            if text and (problems := check_copy(text, brief, kind))
+            if text and (problems := _doubts(text, brief, kind))
         ]
         reason = "; ".join([outcome.result.reason, *doubts])
         return replace(outcome, result=replace(outcome.result, reason=reason))
@@ -271,6 +272,18 @@ class _Editor:
         if self.job.base_rate is None:
             return withhold_rates(outcome.result, outcome.verdict)
         return claim_transferred(outcome.result, outcome.verdict, read_transfer())
+
+
+def _doubts(text: str, brief: Brief, kind: str) -> list[str]:
+    """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
+    from adcreative.copywriter import check_copy
+    from adcreative.copywriter.brief import read_facts
+    from adcreative.encoders.language import LANGUAGES, detect_language
+
+    theirs, ours = detect_language(text), read_facts(brief).language
+    if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
+        return [f"is in {LANGUAGES[theirs]}, and the ad in {LANGUAGES[ours]}"]
+    return check_copy(text, brief, kind)
 
 
 def _writer_failures(results: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ def test_a_line_of_ones_own_is_used_and_its_change_and_what_the_rules_say_stand_
         assert "words written by hand" in row["reason"]
         assert "the rules say of your headline: " in row["reason"]
         assert "cheapest" in row["reason"]
+        assert "expect a change of " in row["reason"]
+        assert "the models prefer" not in row["reason"]
 
 
 def test_without_results_of_the_account_nothing_is_promised_and_the_words_are_used(words: Path, tmp_path: Path) -> None:
@@ -48,6 +50,13 @@ def test_without_results_of_the_account_nothing_is_promised_and_the_words_are_us
     rows = read(tmp_path / "run")
     assert {row["headline_edited"] for row in rows} == {"Beds for small rooms and good nights"}
     assert all(row["ctr_edited"] is None and "the models prefer" not in row["reason"] for row in rows)
+
+
+def test_words_in_another_language_are_called_that_and_used(words: Path, tmp_path: Path) -> None:
+    pipeline.optimize(words, tmp_path / "run", headline="Betten für kleine Zimmer und ruhige Nächte", **SMALL)
+    for row in read(tmp_path / "run"):
+        assert row["headline_edited"].startswith("Betten")
+        assert row["reason"].endswith("the rules say of your headline: is in German, and the ad in English")
 
 
 def test_a_run_with_other_own_words_is_another_run(words: Path, tmp_path: Path) -> None:

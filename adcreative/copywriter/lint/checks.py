@@ -135,7 +135,7 @@ def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterabl
         yield "is not one clean line"
     words = WORD.findall(text)
     if facts.is_english and len(words) < _MIN_WORDS[kind]:
-        yield f"has {len(words)} words; at least {_MIN_WORDS[kind]} are needed"
+        yield f"has {len(words)} word{'s' * (len(words) != 1)}; at least {_MIN_WORDS[kind]} are needed"
     if not words:
         yield "has no words"
     code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here

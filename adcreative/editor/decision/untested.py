@@ -25,6 +25,9 @@ UNTESTED_CHOICE = (
     "untested, worth a test: the models have seen no results of this account, so how much it changes the click rate is not "
     "known"
 )
+UNTESTED_CHANGE = (
+    "untested, worth a test: models that have seen no results of this account expect a change of {:+.1%} ({:+.1%} to {:+.1%})"
+)
 UNTESTED_AD = "kept as it was: the models, which have seen no results of this account, agree on no better version"
 _RATES = (
     "ctr_original", "ctr_original_judge", "ctr_original_auditor", "ctr_control", "ctr_edited", "ctr_edited_low",
@@ -71,10 +74,12 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
     width = INTERVAL_Z * float(np.hypot(verdict.std, deviation))
     low, high = (move_rate(result.ctr_original, change + side * width) / result.ctr_original - 1 for side in (-1, 1))
     back = -verdict.expected
+    rate = move_rate(result.ctr_original, change)
+    told = UNTESTED_CHANGE.format(rate / result.ctr_original - 1, low, high) if result.is_own_choice else UNTESTED_EDIT
     return replace(
         found,
-        reason=result.reason.replace(verdict.reason, UNTESTED_EDIT),
-        ctr_edited=move_rate(result.ctr_original, change),
+        reason=result.reason.replace(verdict.reason, told),
+        ctr_edited=rate,
         ctr_edited_low=_moved(result.ctr_edited_low, back + change),
         ctr_edited_high=_moved(result.ctr_edited_high, back + change),
         ctr_edited_judge=_moved(result.ctr_original_judge, judged),
