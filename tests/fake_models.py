@@ -43,6 +43,9 @@ class Extractor:
     def without_cache(self) -> Extractor:
         return self
 
+    def for_models(self, models: Sequence[Any]) -> Extractor:
+        return self
+
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         pass
 

@@ -27,6 +27,10 @@ class ClickModel(Protocol):
     def content_hash(self) -> str:
         """sha256 that is the same before saving and after loading."""
 
+    @property
+    def optional_features(self) -> frozenset[str]:
+        """Names of CreativeFeatures that are measured only for models that ask for them: "lettering" or nothing."""
+
     def predict(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: Any = ()
     ) -> list[Prediction]:

@@ -38,9 +38,7 @@ __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 OLD_NAMES = {  # of the manifest in format 3 -> today's
     "drift_thresholds": "ood_thresholds", "extra_std": "overdispersion", "typical_spread": "typical_epistemic_std",
 }  # fmt: skip
-CHUNK_ROWS = 256
-BLOCK_ROWS = 16  # as `predict` computes them
-MIN_REASON = 0.005
+CHUNK_ROWS, BLOCK_ROWS, MIN_REASON = 256, 16, 0.005  # rows are predicted in blocks
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
 
@@ -54,6 +52,8 @@ class Predictor:
     predictor.save(Path("model"))
     Predictor.load(Path("model")).predict(creatives, features)[0].ctr
     """
+
+    optional_features: frozenset[str] = frozenset()
 
     def __init__(
         self,

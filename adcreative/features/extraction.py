@@ -77,6 +77,13 @@ class FaceEncoding(Protocol):
         """Return [B, 512] float32."""
 
 
+class AsksForFeatures(Protocol):
+    """A model that says which of the features that not every model reads it needs (`ctr.click_model.ClickModel`)."""
+
+    @property
+    def optional_features(self) -> frozenset[str]: ...
+
+
 @dataclass(frozen=True)
 class _Opened:
     """A creative's picture: its key, and its pixels or what the cache knows of it."""
@@ -102,7 +109,7 @@ class FeatureExtractor:
     ) -> None:
         """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes.
 
-        `line_finder` measures the lettering in pictures; without one features have none.
+        `line_finder` measures the lettering in pictures; without one features have none. See `for_models`.
         """
         self.line_finder = line_finder
         self.sharing = sharing
@@ -139,8 +146,10 @@ class FeatureExtractor:
             other.analyzer = other.analyzer.remembering()
         return other
 
-    def without_lettering(self) -> FeatureExtractor:
-        """Return an extractor with the same encoders and cache for models that do not read lettering: it is not measured."""
+    def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:
+        """Return an extractor with the same encoders and cache that measures lettering only where one of the models asks."""
+        if any("lettering" in model.optional_features for model in models):
+            return self
         return FeatureExtractor(self.clip, self.headline_model, self.analyzer, self.codec, self.cache, sharing=self.sharing)
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:

@@ -62,7 +62,7 @@ class Tools:
     def extractor_for(self, models: Iterable[ClickModel]) -> FeatureExtractor:
         """Return the extractor that measures what these models read: only models of an account read lettering, which takes an
         OCR model to find."""
-        return self.extractor if any(map(_reads_lettering, models)) else self.extractor.without_lettering()
+        return self.extractor.for_models(models)
 
     def editor_tools(
         self,
@@ -205,10 +205,6 @@ def _load_role(model_dir: Path | None, role: str) -> ClickModel:
         model = load_click_model(find_models(model_dir)[role])
     model.check_encoders(load_tools().extractor.hashes)
     return model
-
-
-def _reads_lettering(model: ClickModel) -> bool:
-    return not isinstance(model, Predictor)
 
 
 def load_market(seed: int) -> Market:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_lines_are_found_where_they_were_drawn_at_any_size() -> None:
     assert LineFinder().find_lines(np.full((90, 120, 3), 200, np.uint8)).shape == (0, 4)
 
 
-def test_the_extractor_measures_lettering_where_something_finds_lines() -> None:
+def test_the_extractor_measures_lettering_where_something_finds_lines_and_a_model_asks() -> None:
     class Finder:
         content_hash = "finder 1"
 
@@ -69,7 +70,10 @@ def test_the_extractor_measures_lettering_where_something_finds_lines() -> None:
     (again,) = FeatureExtractor(*parts, line_finder=Finder()).without_cache().extract([ad])
     assert isinstance(again, CreativeFeatures)
     assert again.lettering is not None
-    (blind,) = FeatureExtractor(*parts, line_finder=Finder()).without_lettering().extract([ad])
+    finds = FeatureExtractor(*parts, line_finder=Finder())
+    asking, silent = SimpleNamespace(optional_features=frozenset({"lettering"})), SimpleNamespace(optional_features=frozenset())
+    assert finds.for_models([silent, asking]) is finds
+    (blind,) = finds.for_models([silent]).extract([ad])
     assert isinstance(blind, CreativeFeatures)
     assert blind.lettering is None
 
@@ -106,6 +110,7 @@ def test_an_account_learns_what_its_lettering_is_worth() -> None:
     assert ranks["with"] > ranks["without"] + 0.1, ranks
     blind = [replace(one, lettering=None) for one in asked.features]  # where nothing finds lines, the other parts still count
     model, _, _ = fit_account(known.creatives, known.features, seed=0)
+    assert model.optional_features == {"lettering"}
     assert float(stats.spearmanr(model.rates(asked.creatives, blind).rate, asked.truth)[0]) > ranks["without"] - 0.1
 
 

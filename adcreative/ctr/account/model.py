@@ -125,6 +125,11 @@ class AccountModel:
         ((half, _, table),) = self._parts_of(self._read([creative], [features]))
         return np.concatenate([half.log_odds(table.without(names)) for names in parts])
 
+    @property
+    def optional_features(self) -> frozenset[str]:
+        """The lettering in pictures, where the ads of the fit had some."""
+        return frozenset({"lettering"} & set(self.known.encoder.scales))
+
     def _parts_of(self, table: AccountTable) -> Iterator[tuple[Part, np.ndarray, AccountTable]]:
         """Yield each half with the rows that it answers for, and their table."""
         is_new = self._is_new(table)

@@ -1,14 +1,7 @@
 """What was worth a higher click rate in an account's pictures, faces and formats, as `word_effects` says it of headlines.
 
-    log-odds of ad i = mean + columns_i + text_i + picture_i + x_i . b + e_i,     b_f ~ N(0, v)
-
-x_i says what can be seen in the picture (brighter than most, a face, upright ...) and where the ad ran (each frequent value of
-a column of formats). Each text and each picture has an effect of its own, so that a picture shown in ten places is not ten
-findings. A value of a column is held against its other values, weighed by how often they ran:
-
-    b_i - sum of p_j b_j / sum of p_j     over the other values j of that column; so are upright, square and wide pictures
-
-It is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
+A feature (`effects`) is what can be seen in the picture (brighter than most, a face ...), its shape (upright, square, wide), or
+where the ad ran: each frequent value of a column of formats.
 """
 
 from __future__ import annotations
@@ -21,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative
+from adcreative.ctr.account.effects import MIN_TEXTS, PICTURES, TEXTS, estimate_effects, find_telling, order_effects
 from adcreative.ctr.account.table import AccountTable
-from adcreative.ctr.account.word_effects import INTERVAL_Z, MIN_TEXTS, TEXTS, find_telling, weigh_features
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.outcomes import fold
 
-PICTURES, SHAPE = "pictures", "shape of the picture"
+SHAPE = "shape of the picture"
 FORMAT_COLUMNS = ("placement", "platform", "format", "ad format", "ad type", "media type", "device", "size", "aspect ratio")
 MAX_VALUES = 8  # of one column
 SQUARE = 0.1  # |ln(width / height)| of a picture that counts as square
@@ -85,42 +78,25 @@ def measure_seen_effects(
     """
     pictures = [_picture_key(creative, one) for creative, one in zip(creatives, features, strict=True)]
     lines = [fold(creative.headline or creative.text) for creative in creatives]
-    formats, columns = _formats(table)
+    formats = _formats(table)
     found = [
         *_telling([*_looks(features), *_faces(features)], pictures),
         *_telling(formats, [picture or line for picture, line in zip(pictures, lines, strict=True)]),
     ]
     if not found:
         return ()
-    seen = np.stack([one.seen for one in found], axis=1)
-    centred = np.nan_to_num(seen - np.nanmean(seen, axis=0))
-    left_out = [column for column in columns if any(one.column == column for one in found)]
-    means, covariance = weigh_features(table, centred, {TEXTS: lines, PICTURES: pictures}, seed=seed, left_out=left_out)
-    against = _contrasts(found)
-    means, deviations = against @ means, np.sqrt(np.diag(against @ covariance @ against.T))
-    effects = [
-        SeenEffect(
-            kind=one.kind, label=one.label, effect=float(mean), low=float(mean - INTERVAL_Z * deviation),
-            high=float(mean + INTERVAL_Z * deviation), ads=int(np.nansum(one.seen)),
-        )
-        for one, mean, deviation in zip(found, means, deviations, strict=True)
-    ]  # fmt: skip
-    return tuple(sorted(effects, key=lambda one: (not one.is_certain, -abs(one.effect))))
+    estimates = estimate_effects(
+        table, np.stack([one.seen for one in found], axis=1), {TEXTS: lines, PICTURES: pictures}, seed=seed,
+        column_of=[one.column for one in found],
+    )  # fmt: skip
+    return order_effects(
+        SeenEffect(kind=one.kind, label=one.label, **asdict(estimate)) for one, estimate in zip(found, estimates, strict=True)
+    )
 
 
 def count_pictures(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> int:
     """Return how many different pictures the ads have."""
     return len({_picture_key(one, seen) for one, seen in zip(creatives, features, strict=True)} - {""})
-
-
-def _contrasts(found: Sequence[_Feature]) -> np.ndarray:
-    """Return [F, F]: each feature alone, or less the mean of the others of its column."""
-    against, shares = np.eye(len(found)), np.array([np.nanmean(one.seen) for one in found])
-    for place, one in enumerate(found):
-        others = [other for other, two in enumerate(found) if two.column and two.column == one.column and other != place]
-        if others:
-            against[place, others] = -shares[others] / shares[others].sum()
-    return against
 
 
 def _picture_key(creative: Creative, features: CreativeFeatures) -> str:
@@ -166,8 +142,8 @@ def _mean_smile(features: CreativeFeatures) -> float:
     return float(seen[:, _SMILE].mean()) if len(seen) else float("nan")
 
 
-def _formats(table: AccountTable) -> tuple[list[_Feature], list[str]]:
-    """Return a feature for each frequent value of a column of formats, and these columns."""
+def _formats(table: AccountTable) -> list[_Feature]:
+    """Return a feature for each frequent value of a column of formats."""
     columns = [name for name in table.columns if name.replace("_", " ").casefold() in FORMAT_COLUMNS]
     features = []
     for name in columns:
@@ -179,7 +155,7 @@ def _formats(table: AccountTable) -> tuple[list[_Feature], list[str]]:
             )
             for value, _ in counts.most_common(MAX_VALUES)
         ]  # fmt: skip
-    return features, columns
+    return features
 
 
 def _where(values: np.ndarray, is_so: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

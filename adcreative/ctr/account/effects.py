@@ -1,0 +1,145 @@
+"""What features of an account's ads were worth, all at once: the mechanism of `word_effects` and `seen_effects`.
+
+    log-odds of ad i = mean + columns_i + repeats_i + x_i . b + e_i,     b_f ~ N(0, v)  for every feature f
+
+This is the account's mixed model (`mixed_model`) with one more block: x_i, whether ad i has each feature, centred. Columns
+(device, ad group, placement ...) have effects of their own, so that a feature is held against ads shown in the same context; so
+has each text and each picture, so that a line shown in ten contexts is not ten findings. The common variance v pulls what many
+features show by chance to 0. The effects' posterior mean and covariance are those of the Gaussian process:
+
+    E b = v X' a,     cov b = v I - v^2 X' R X         a, R: weights and precision of the fitted model
+
+A value of a column is held against its other values, weighed by how often they ran: b_i - sum of p_j b_j / sum of p_j.
+
+An effect is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
+Source: Rasmussen & Williams 2006, section 2.7 (explicit basis functions with a prior).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from scipy import sparse
+
+from adcreative.ctr.account.encoder import AccountEncoder, Encoded
+from adcreative.ctr.account.kernels import list_blocks
+from adcreative.ctr.account.mixed_model import fit_mixed_model
+from adcreative.ctr.account.table import AccountTable
+
+INTERVAL_Z = 1.645
+MIN_TEXTS = 5  # different lines, or pictures, with a feature, and without it
+TEXTS, PICTURES = "text", "pictures"  # blocks of what ads repeat
+FEATURES = "features"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a feature was worth: change of log-odds, its 90 % interval low..high, and how many ads had it."""
+
+    effect: float
+    low: float
+    high: float
+    ads: int
+
+
+class Effect(Protocol):
+    """An estimate with its name (`SeenEffect`, `features.line_features.LineEffect`)."""
+
+    @property
+    def effect(self) -> float: ...
+    @property
+    def is_certain(self) -> bool: ...
+
+
+NamedEffect = TypeVar("NamedEffect", bound=Effect)
+
+
+def order_effects(effects: Iterable[NamedEffect]) -> tuple[NamedEffect, ...]:
+    """Return sure effects first, each part by size."""
+    return tuple(sorted(effects, key=lambda one: (not one.is_certain, -abs(one.effect))))
+
+
+def find_telling(seen: np.ndarray, keys: Sequence[str]) -> np.ndarray:
+    """Return the places of features that enough different lines or pictures have and lack, without those that only say again,
+    or deny, what an earlier one says.
+
+    Args:
+        seen: [N, F] 1 where ad i has feature f, 0 where it lacks it, NaN where nobody can tell. keys: [N] what tells the lines,
+            or the pictures, of the ads apart.
+    """
+    kept: list[int] = []
+    for place in range(seen.shape[1]):
+        having = {key for key, there in zip(keys, seen[:, place], strict=True) if there == 1}
+        lacking = {key for key, there in zip(keys, seen[:, place], strict=True) if there == 0}
+        said = [one for other in kept for one in (seen[:, other], 1 - seen[:, other])]
+        is_new = not any(np.array_equal(seen[:, place], one, equal_nan=True) for one in said)
+        if min(len(having), len(lacking)) >= MIN_TEXTS and is_new:
+            kept.append(place)
+    return np.array(kept, np.int64)
+
+
+def estimate_effects(
+    table: AccountTable,
+    seen: np.ndarray,
+    repeats: Mapping[str, Sequence[str]],
+    *,
+    seed: int,
+    column_of: Sequence[str] | None = None,
+) -> list[Estimate]:
+    """Return the effect of each feature beside everything else.
+
+    Args:
+        seen: [N, F] as in `find_telling`. repeats: block -> what is shared by ads that show the same line or picture, "" for
+            nothing. column_of: [F] the column that a feature is a value of, "" for none: such features exclude each other, and
+            the column has no effect beside theirs. seed: draws the ads where there are more than the mixed model holds.
+    """
+    column_of = column_of or [""] * seen.shape[1]
+    centred = np.nan_to_num(seen - np.nanmean(seen, axis=0))
+    means, covariance = _weigh(table, centred, repeats, left_out=set(column_of) & set(table.columns), seed=seed)
+    against = _contrasts(np.nanmean(seen, axis=0), column_of)
+    means, deviations = against @ means, np.sqrt(np.diag(against @ covariance @ against.T))
+    return [
+        Estimate(effect=float(mean), low=float(mean - INTERVAL_Z * std), high=float(mean + INTERVAL_Z * std), ads=int(num))
+        for mean, std, num in zip(means, deviations, np.nansum(seen, axis=0), strict=True)
+    ]
+
+
+def _weigh(
+    table: AccountTable, features: np.ndarray, repeats: Mapping[str, Sequence[str]], *, left_out: set[str], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the posterior mean [F] and covariance [F, F] of the effects of centred features [N, F]."""
+    encoded = AccountEncoder.fit(table, seed=seed).encode(table)
+    for name in ("words", "characters", *left_out):
+        encoded = encoded.without(name)
+    columns = list_blocks(encoded, only="columns")
+    same = {name: _mark_repeats(keys) for name, keys in repeats.items()}
+    dense = features.astype(np.float32)
+    mass = {name: encoded.mass[name] for name in encoded.sparse}
+    mass |= {name: np.asarray(rows.sum(axis=1)).ravel() for name, rows in same.items()}
+    mass |= {FEATURES: np.square(dense, dtype=np.float64).sum(axis=1)}
+    whole = Encoded({**encoded.sparse, **same}, {FEATURES: dense}, mass, encoded.condensed)
+    model = fit_mixed_model(whole, table.clicks, table.impressions, [*columns, *same, FEATURES], seed=seed)
+    held, variance = model.support.dense[FEATURES].astype(np.float64), model.variances[FEATURES]
+    spread = variance * np.eye(dense.shape[1]) - variance**2 * held.T @ model.precision.astype(np.float64) @ held
+    return variance * held.T @ model.weights, spread + np.diag(np.maximum(1e-12 - np.diag(spread), 0))
+
+
+def _contrasts(shares: np.ndarray, column_of: Sequence[str]) -> np.ndarray:
+    """Return [F, F]: each feature alone, or less the mean of the others of its column, by their shares [F]."""
+    against = np.eye(len(shares))
+    for place, column in enumerate(column_of):
+        others = [other for other, name in enumerate(column_of) if column and name == column and other != place]
+        if others:
+            against[place, others] = -shares[others] / shares[others].sum()
+    return against
+
+
+def _mark_repeats(keys: Sequence[str]) -> sparse.csr_matrix:
+    """Return [N, K] with a 1 in the column of each ad's key; ads without one have none."""
+    place_of = {key: place for place, key in enumerate(sorted(set(filter(None, keys))))}
+    rows = [row for row, key in enumerate(keys) if key]
+    columns = [place_of[keys[row]] for row in rows]
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(len(keys), max(len(place_of), 1)))
