@@ -37,6 +37,9 @@ class ClickPredictor(Protocol):
     def predict_change(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each."""
 
+    def known_values(self, column: str) -> list[str]:
+        """Return the values of a categorical column that training had, folded."""
+
 
 class FaceFinder(Protocol):
     """Finds faces in a picture, largest first (stylegan.faces.analysis.FaceAnalyzer)."""

@@ -149,6 +149,9 @@ class FakePredictor:
         variance = std[0] ** 2 + std[1:] ** 2 - 2 * 0.9 * std[0] * std[1:]
         return mean[1:] - mean[0], np.sqrt(np.maximum(variance, 0.0))
 
+    def known_values(self, column: str) -> list[str]:
+        return []
+
     def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
         rates = [float(1 / (1 + np.exp(-self.surface(f)))) for f in features]
         return [Prediction(ctr=r, ctr_low=r * 0.9, ctr_high=min(1.0, r * 1.1), evidence="a formula") for r in rates]

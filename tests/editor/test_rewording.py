@@ -106,6 +106,9 @@ def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
 class Buttons(FakePredictor):
     """A button "Sign up" is worth 0.4 log-odds beside what the features say."""
 
+    def known_values(self, column: str) -> list[str]:
+        return ["shop now", "sign up"]
+
     def predict_change(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
         mean, std = super().predict_change(creatives, features)
         worth = np.array([0.4 * (one.cta == "Sign up") for one in creatives])

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,7 +116,8 @@ def test_look_and_scene_go_together() -> None:
 class Buttons(FakePredictor):
     """Knows three buttons, one of them worth much."""
 
-    builder = SimpleNamespace(vocabularies={"cta": ("shop now", "learn more", "sign up")})
+    def known_values(self, column: str) -> list[str]:
+        return ["shop now", "learn more", "sign up"] if column == "cta" else []
 
     def predict_change(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
         mean, std = super().predict_change(creatives, features)

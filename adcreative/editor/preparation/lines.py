@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.models import EditorTools, Extractor
+from adcreative.editor.models import ClickPredictor, EditorTools, Extractor
 from adcreative.editor.preparation.line_crossover import cross_lines
 from adcreative.editor.scoring.uplift import predict_uplift
 from adcreative.editor.settings import EditorConfig
@@ -140,7 +140,7 @@ def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[st
     return all(one in line for one in disclaimers if any(one in other for other in others))
 
 
-def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple[str, ...]:
+def offer_buttons(creative: Creative, predictor: ClickPredictor, num_buttons: int) -> tuple[str, ...]:
     """Return the creative's own button and up to num_buttons others that its platform allows; empty when it has none.
 
     Only buttons that the predictor saw in training are offered: of others it knows nothing. The names of the rule pack are
@@ -152,18 +152,9 @@ def offer_buttons(creative: Creative, predictor: Any, num_buttons: int) -> tuple
         return ()
     from adcreative.copywriter.buttons import allowed_buttons
 
-    known = known_buttons(predictor)
-    own = creative.cta.strip().casefold()
-    others = [one for one in allowed_buttons(creative.platform, creative.placement) if one.casefold() != own]
-    if known is not None:
-        others = [one for one in others if one.casefold() in known]
+    known = set(predictor.known_values("cta")) - {creative.cta.strip().casefold()}
+    others = [one for one in allowed_buttons(creative.platform, creative.placement) if one.casefold() in known]
     return (creative.cta, *others[:num_buttons]) if others else ()
-
-
-def known_buttons(predictor: Any) -> frozenset[str] | None:
-    """Return the buttons of a predictor's training data in lower case; None when it does not say."""
-    builder = getattr(predictor, "builder", None)
-    return frozenset(builder.vocabularies["cta"]) if builder is not None else None
 
 
 def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools) -> Lines:
