@@ -2,7 +2,8 @@
 
 The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so the model that
 picked an edit does not report its gain alone. Three models of different seeds, splits and data score the same final pixels and
-words: predictor and judge choose together (`scoring/uplift.py`), the auditor, which had no part in the choice, reports. The
+words: predictor and judge choose together (`scoring/uplift.py`), the auditor, which had no part in the choice, reports. It has
+to be as sure of a gain as they are: the bound of those who chose was searched for and is too high, the auditor's was not. The
 two answers, c of those that chose and a of the auditor, are shrunk by how far they disagree:
 
     expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
@@ -32,15 +33,16 @@ MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standa
 class Verdict:
     """Whether an edit is delivered. All uplifts are changes of log-odds, measured on final pixels and words.
 
-    chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited: the third's
-    mean; expected: those who chose and the third, shrunk as above: the figure to report; std: deviation of the true change
-    around it. reason: one sentence, for the user.
+    chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited, audited_low: mean
+    and lower bound of the third; expected: those who chose and the third, shrunk as above: the figure to report; std: deviation
+    of the true change around it. reason: one sentence, for the user.
     """
 
     chosen: float
     low: float
     judged: float
     audited: float
+    audited_low: float
     expected: float
     std: float
     is_delivered: bool
@@ -126,11 +128,13 @@ def shrink_uplift(chosen: float, audited: float) -> float:
     return 2.0 * chosen * audited / (chosen + audited)
 
 
-def give_verdict(*, chosen: float, low: float, judged: float, audited: float, std: float, min_uplift: float = 0.0) -> Verdict:
+def give_verdict(
+    *, chosen: float, low: float, judged: float, audited: float, audited_low: float, std: float, min_uplift: float = 0.0
+) -> Verdict:
     """Decide whether an edit is delivered.
 
-    It is when the lower bound of the two models that chose is positive, the auditor's uplift is positive, and the uplift
-    expected from all three is above min_uplift.
+    It is when the lower bound of the two models that chose and the auditor's own are positive, and the uplift expected from all
+    three is above min_uplift.
     """
     expected = shrink_uplift(chosen, audited)
     if low <= 0.0:
@@ -143,6 +147,11 @@ def give_verdict(*, chosen: float, low: float, judged: float, audited: float, st
             f"the two models that chose expect {as_percent(chosen)} from the best edit, the third {as_percent(audited)}, "
             "so the gain does not survive another opinion"
         )
+    elif audited_low <= 0.0:
+        reason = (
+            f"the two models that chose expect {as_percent(chosen)} from the best edit, the third {as_percent(audited)}, "
+            f"but is not certain of a gain, its lower bound is {as_percent(audited_low)}"
+        )
     elif expected <= min_uplift:
         reason = (
             f"those who chose ({as_percent(chosen)}) and the third model ({as_percent(audited)}) together let expect "
@@ -154,8 +163,8 @@ def give_verdict(*, chosen: float, low: float, judged: float, audited: float, st
             f"the choice {as_percent(audited)}; together {as_percent(expected)} odds of a click"
         )
     return Verdict(
-        chosen=chosen, low=low, judged=judged, audited=audited, expected=expected, std=std,
-        is_delivered=low > 0.0 and audited > 0.0 and expected > min_uplift, reason=reason,
+        chosen=chosen, low=low, judged=judged, audited=audited, audited_low=audited_low, expected=expected, std=std,
+        is_delivered=min(low, audited, audited_low) > 0.0 and expected > min_uplift, reason=reason,
     )  # fmt: skip
 
 

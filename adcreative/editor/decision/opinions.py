@@ -64,9 +64,10 @@ def audit(
     is_searched: as in `ask_choosers`; the third model shares data and habits with the two that picked, and so their errors.
     """
     audited, audited_std = predict_uplift(tools.auditor, creatives, features)
-    audited = audited * (searched_share((tools.auditor,)) if is_searched else 1.0)
+    audited_low, share = audited - config.risk_aversion * audited_std, searched_share((tools.auditor,)) if is_searched else 1.0
+    audited, audited_low = share * audited, share * audited_low
     _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
     return give_verdict(
-        chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]), std=float(std[0]),
-        min_uplift=config.min_uplift,
+        chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]),
+        audited_low=float(audited_low[0]), std=float(std[0]), min_uplift=config.min_uplift,
     )  # fmt: skip

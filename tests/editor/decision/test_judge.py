@@ -91,23 +91,26 @@ def test_agreement_is_believed_and_contradiction_is_not() -> None:
 
 
 def test_verdicts_say_why() -> None:
-    ok = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, std=0.1)
+    ok = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, audited_low=0.01, std=0.1)
     assert ok.is_delivered
     assert ok.expected == shrink_uplift(0.3, 0.25)
     assert "together +31.4 % odds" in ok.reason
-    unsure = give_verdict(chosen=0.3, low=-0.1, judged=0.28, audited=0.25, std=0.1)
+    unsure = give_verdict(chosen=0.3, low=-0.1, judged=0.28, audited=0.25, audited_low=0.01, std=0.1)
     assert not unsure.is_delivered
     assert "is not certain, its lower bound is -9.5 %" in unsure.reason
-    alone = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=-0.05, std=0.1)
+    alone = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=-0.05, audited_low=-0.2, std=0.1)
     assert not alone.is_delivered
     assert "does not survive another opinion" in alone.reason
-    small = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.02, std=0.1, min_uplift=0.05)
+    doubtful = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, audited_low=-0.1, std=0.1)
+    assert not doubtful.is_delivered
+    assert "but is not certain of a gain, its lower bound is -9.5 %" in doubtful.reason
+    small = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.02, audited_low=0.01, std=0.1, min_uplift=0.05)
     assert not small.is_delivered
     assert "not more than the +5.1 % asked for" in small.reason
 
 
 def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() -> None:
-    verdict = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, std=0.1)
+    verdict = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, audited_low=0.01, std=0.1)
     low, high = verdict.interval
     assert (low + high) / 2 == pytest.approx(verdict.expected)
     drawn = np.random.default_rng(0).normal(verdict.expected, 0.1, 200_000)
@@ -146,10 +149,10 @@ def test_a_new_line_is_listed_before_a_fourth_picture_of_the_same_words() -> Non
 
 
 def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> None:
-    loss = accept(give_verdict(chosen=-0.1, low=-0.2, judged=-0.1, audited=-0.3, std=0.1))
+    loss = accept(give_verdict(chosen=-0.1, low=-0.2, judged=-0.1, audited=-0.3, audited_low=-0.4, std=0.1))
     assert loss.is_delivered
     assert loss.expected == pytest.approx(-0.2)
-    doubt = accept(give_verdict(chosen=0.3, low=0.1, judged=0.3, audited=-0.1, std=0.1))
+    doubt = accept(give_verdict(chosen=0.3, low=0.1, judged=0.3, audited=-0.1, audited_low=-0.2, std=0.1))
     assert doubt.expected == 0.0  # one of the opinions is a loss: no gain is claimed
-    gain = give_verdict(chosen=0.2, low=0.1, judged=0.2, audited=0.2, std=0.1)
+    gain = give_verdict(chosen=0.2, low=0.1, judged=0.2, audited=0.2, audited_low=0.01, std=0.1)
     assert accept(gain) == gain

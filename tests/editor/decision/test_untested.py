@@ -13,7 +13,7 @@ from adcreative.editor.decision.judge import Verdict, give_verdict
 from adcreative.editor.decision.result import move_rate
 from adcreative.editor.decision.untested import claim_transferred, shift_level, withhold_rates
 
-VERDICT: Verdict = give_verdict(chosen=0.3, low=0.1, judged=0.28, audited=0.25, std=0.1)
+VERDICT: Verdict = give_verdict(chosen=0.3, low=0.1, judged=0.28, audited=0.25, audited_low=0.1, std=0.1)
 LINE = Alternative(
     uplift=0.2, uplift_low=0.05, change=0.22, change_low=-0.05, change_high=0.5, identity=None, realism=None, size=1.0,
     headline="new", description="", cta="", edits=(Edit(face=-1, direction="headline", strength=0.0),),
