@@ -21,7 +21,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -168,22 +168,18 @@ def load_ads(folder: Path) -> tuple[list[Seen], list[Editable]]:
     folder.mkdir(parents=True, exist_ok=True)
     known: list[Seen] = []
     for part in range(NUM_PARTS):
-        known += _kept(folder / f"known{part}.pkl", lambda part=part: read_ads(
-            load_market(KNOWN_MARKET).make_creatives(ADS_PER_PART, seed=100 + part, results=False)
-        ))  # fmt: skip
-
-    @cache
-    def drawn(part: int) -> list[Creative]:
-        fresh = load_market(EDITED_MARKET).make_creatives(16, seed=200 + part, results=False)
-        return [one for one in fresh if one.has_image][:NUM_EDITED]
-
-    edited = [
-        _kept(folder / f"edited{NUM_EDITED * part + place}.pkl", lambda part=part, place=place: prepare(
-            drawn(part)[place], seed=NUM_EDITED * part + place
-        ))
-        for part in range(2) for place in range(NUM_EDITED)
-    ]  # fmt: skip
+        known += _kept(folder / f"known{part}.pkl", partial(_draw_known, part))
+    edited = [_kept(folder / f"edited{number}.pkl", partial(_draw_edited, number)) for number in range(2 * NUM_EDITED)]
     return known, edited
+
+
+def _draw_known(part: int) -> list[Seen]:
+    return read_ads(load_market(KNOWN_MARKET).make_creatives(ADS_PER_PART, seed=100 + part, results=False))
+
+
+def _draw_edited(number: int) -> Editable:
+    fresh = load_market(EDITED_MARKET).make_creatives(16, seed=200 + number // NUM_EDITED, results=False)
+    return prepare([one for one in fresh if one.has_image][number % NUM_EDITED], seed=number)
 
 
 def _kept(path: Path, make: Callable[[], Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
 from adcreative.ctr.account.model import TEXT_ENCODER, AccountModel
-from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
 from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_effects
 from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
@@ -84,7 +82,7 @@ def fit_account(
     models = []
     for number, general in enumerate(shipped):
         own = {**notes, "seed": seed + SEED_STEP * number}
-        halves = _halves(known, new, number)
+        halves = known.parts[number], None if new is None else new.parts[number]
         models.append(AccountModel(*halves, group_column=group_column, ood_scores=ood_scores, notes=own, shipped=general))
         models[-1].text_encoder = text_encoder
     return models[0], models[1], models[2]
@@ -99,11 +97,6 @@ def _measure_effects(
         "seen_effects": [one.as_dict() for one in measure_seen_effects(creatives, features, table, seed=seed)],
         "num_pictures": count_pictures(creatives, features),
     }
-
-
-def _halves(known: FittedParts, new: FittedParts | None, number: int) -> tuple[Part, Part | None]:
-    half = known.parts[number]
-    return half, None if new is None else replace(new.parts[number], change_effects=half.spread.effects)
 
 
 def _read(

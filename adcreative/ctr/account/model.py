@@ -98,15 +98,17 @@ class AccountModel:
 
         New words, a changed picture and changed faces are each believed as far as such differences came true between held-out
         ads of one test, brand or context (`ctr.changes`). The deviation is what the mixed model does not know of the paired
-        difference, scaled to the coverage of held-out ads.
+        difference, scaled to the coverage of held-out ads where that makes it larger.
+
+        The half for known groups answers for ads of new groups too. Versions of an ad share its group, so nothing of it need be
+        known; and where groups have no effects of their own, the words and buttons of a good group take the credit for it.
         """
         first, others = features[0], list(features[1:])
         own_words = [one.with_words_of(first) for one in others]
         own_faces = [one.with_faces_of(first) for one in own_words]
         same_words = [with_words_of(one, creatives[0]) for one in creatives[1:]]
         table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
-        part = self.new if self.new is not None and self._is_new(table)[0] else self.known
-        return part.change(table)
+        return self.known.change(table)
 
     @property
     def changes(self) -> ChangeCalibration:

@@ -41,6 +41,15 @@ class Stack:
         see none: 1 over the weight of the others, 2 at most."""
         return 1.0 / max(1.0 - sum(self.weights.get(name, 0.0) for name in BLIND), 0.5)
 
+    def seen_log_odds(self, encoded: Encoded) -> np.ndarray:
+        """Return the log-odds [N] of the members that know words and pictures, scaled up: for differences between versions of an ad.
+
+        The others see a new button too, and would be scaled up with it.
+        """
+        weights = {name: weight for name, weight in self.weights.items() if name not in BLIND}
+        parts = [weight * self.members[name].log_odds(encoded) for name, weight in weights.items() if weight > 0]
+        return np.sum([np.zeros(len(encoded)), *parts], axis=0) * self.change_scale
+
     def variance(self, encoded: Encoded) -> np.ndarray:
         """Return what the mixed model does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
         return np.zeros(len(encoded)) if self.mixed is None else self.mixed.predict(encoded)[1]
@@ -56,15 +65,13 @@ class Stack:
 class Part:
     """A fitted half. Tables are given whole; columns that the encoder was not fitted to are not read.
 
-    spread: of the rate of an ad. change_effects: as its `effects`, for the difference between two versions of one ad: what the
-    versions share cancels, the group's own luck too, so it is that of ads of known groups.
+    spread: of the rate of an ad. changes: how far differences between ads come true.
     """
 
     encoder: AccountEncoder
     stack: Stack
     spread: RateSpread
     changes: ChangeCalibration
-    change_effects: float
 
     def log_odds(self, table: AccountTable) -> np.ndarray:
         """Return the log-odds [N] of the expected rates."""
@@ -98,14 +105,14 @@ class Part:
             table: [1 + 3 N] rows: the ad, its versions, then these with the ad's words, then with its words and faces.
         """
         encoded, num = self.encoder.encode(table), (len(table) - 1) // 3
-        log_odds = self.stack.change_scale * self.stack.log_odds(encoded)
+        log_odds = self.stack.seen_log_odds(encoded)
         full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
         mean = self.changes.mean(full - no_words, picture, no_words - picture)
         versions = encoded.rows(np.arange(num + 1))
         if (mixed := self.stack.mixed) is None:
             distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
             return mean, np.sqrt(self.changes.variance(*distances))
-        return mean, np.sqrt(self.change_effects * mixed.change(versions)[1])  # 0 where nothing was changed
+        return mean, np.sqrt(max(self.spread.effects, 1.0) * mixed.change(versions)[1])  # 0 where nothing was changed
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and notes."""
@@ -118,7 +125,6 @@ class Part:
         return tensors, {
             "encoder": encoder_notes, "members": members, "weights": dict(self.stack.weights), "shift": self.stack.shift,
             "spread": self.spread.as_dict(), "changes": self.changes.as_dict(),
-            "change_effects": self.change_effects,
         }  # fmt: skip
 
     @classmethod
@@ -133,7 +139,6 @@ class Part:
             Stack(members, dict(notes["weights"]), float(notes["shift"])),
             RateSpread.from_dict(notes["spread"]),
             ChangeCalibration.from_dict(notes["changes"]),
-            float(notes.get("change_effects", notes["spread"]["effects"])),  # models of earlier versions have no other
         )
 
 

@@ -155,9 +155,7 @@ def fit_parts(
                 only=[name for name in fitted if name in learnt.weights or name in (MIXED, UNGROUPED)],
             )  # fmt: skip
         kept = {name: member for name, member in own.items() if name in learnt.weights or name in (MIXED, UNGROUPED)}
-        parts.append(
-            Part(encoder, Stack(kept, learnt.weights, learnt.shift), learnt.spread, learnt.changes, learnt.spread.effects)
-        )
+        parts.append(Part(encoder, Stack(kept, learnt.weights, learnt.shift), learnt.spread, learnt.changes))
     return FittedParts(tuple(parts), learnt.notes, learnt.weights, unseen.fold, fitted)
 
 

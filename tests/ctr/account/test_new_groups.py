@@ -10,6 +10,7 @@ import pytest
 from scipy import special
 from scipy.stats import spearmanr
 
+from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.model import AccountModel
 from adcreative.ctr.account.table import find_group_column, read_table
@@ -59,6 +60,31 @@ def test_new_groups_are_answered_by_what_carries_over(tmp_path: Path) -> None:
     mixed = [new.creatives[0], unseen.creatives[0], new.creatives[1]]
     assert again.predict(mixed, [CreativeFeatures()] * 3) == model.predict(mixed, [CreativeFeatures()] * 3)
     assert again.predict(mixed, [CreativeFeatures()] * 3)[1].ctr == pytest.approx(of_known.rate[0], rel=1e-9)
+
+
+@pytest.mark.planted
+def test_what_good_groups_happen_to_use_is_given_no_credit_for_them() -> None:
+    """Sixteen groups differ by 0.4; three good ones alone run another button, which changes nothing."""
+    rng = np.random.default_rng(3)
+    levels = np.sort(rng.normal(0.0, 0.4, 16))
+    ads = [
+        Creative(
+            headline=f"line {rng.integers(30)}", category=f"group {group}", cta="Sign up" if group >= 13 else "Shop now",
+            impressions=4_000, clicks=int(rng.binomial(4_000, special.expit(-3.0 + levels[group] + rng.normal(0, 0.05)))),
+            row=row + 1,
+        )
+        for row, group in enumerate(rng.integers(16, size=240))
+    ]  # fmt: skip
+    model, _, _ = fit_account(ads, [CreativeFeatures()] * len(ads), seed=0)
+    assert model.group_column == "category"
+    assert model.new is not None
+    asked = [Creative(headline="line 3", category="group of its own", cta=cta) for cta in ("Shop now", "Sign up")]
+    (mean,), (std,) = model.predict_change(asked, [CreativeFeatures()] * 2)
+    rows = [asked[0], asked[1], asked[1], asked[1]]
+    (credited,), (sure,) = model.new.change(read_table(rows, [CreativeFeatures()] * 4))
+    assert credited > 0.2
+    assert mean < credited / 2
+    assert mean / std < credited / sure / 2
 
 
 def _within(rates: np.ndarray, truth: np.ndarray, group: list[str]) -> float:
