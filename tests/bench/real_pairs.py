@@ -3,7 +3,7 @@
     python -m tests.bench.real_pairs search-ads-nl.csv
 
 Columns of the table: ad_group, device, headline_1, headline_2, description, impressions, clicks. Ads are held out by their
-words (30 % by hash); predictor, judge and auditor are fitted to the others, on words as pieces alone, without encoders. Of
+words (30 % by hash; whole ad groups with --by-group); predictor, judge and auditor are fitted to the others, on words as pieces alone, without encoders. Of
 held-out ads of one ad group and device, all pairs whose observed rates differ significantly (two-sided, 5 %) are asked about,
 each in both directions, as an edit of the one into the other. picked: share of pairs whose predicted change has the right sign.
 delivered: directions that a rule delivers; worse: of these, those in which the second ad's observed rate is the lower one.
@@ -23,7 +23,8 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
-from adcreative.editor.decision.opinions import ask_choosers, audit
+from adcreative.editor.decision.opinions import ask_choosers
+from adcreative.editor.scoring.uplift import predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.features.batch import CreativeFeatures
 from tests.bench.accounts import is_held_out
@@ -43,7 +44,6 @@ class Pair:
     low: float
     audited: float
     audited_low: float
-    is_delivered: bool
 
 
 def differ(one: Creative, other: Creative) -> float:
@@ -54,9 +54,9 @@ def differ(one: Creative, other: Creative) -> float:
     return float((odds[1] - odds[0]) / np.sqrt(variance))
 
 
-def ask_pairs(ads: Sequence[Creative], salt: int) -> list[Pair]:
-    """Return what the models of one split say of the significant pairs among its held-out ads."""
-    held_out = [is_held_out(f"{ad.headline}|{ad.description}", salt) for ad in ads]
+def ask_pairs(ads: Sequence[Creative], salt: int, *, by_group: bool = False) -> list[Pair]:
+    """Return what the models of one split say of the significant pairs among its held-out ads; by_group: of held-out groups."""
+    held_out = [is_held_out(ad.category if by_group else f"{ad.headline}|{ad.description}", salt) for ad in ads]
     known = [ad for ad, out in zip(ads, held_out, strict=True) if not out]
     models = fit_account(known, [CreativeFeatures()] * len(known), seed=0)
     tools: Any = argparse.Namespace(**dict(zip(("predictor", "judge", "auditor"), models, strict=True)))
@@ -73,12 +73,12 @@ def _ask_group(name: str, members: Sequence[Creative], tools: Any) -> list[Pair]
         others = [other for other in members if other is not first and abs(differ(first, other)) > SIGNIFICANT_Z]
         if not others:
             continue
-        opinions = ask_choosers([first, *others], [CreativeFeatures()] * (1 + len(others)), tools, CONFIG)
-        for other, opinion in zip(others, opinions, strict=True):
-            verdict = audit([first, other], [CreativeFeatures()] * 2, opinion, tools, CONFIG)
+        asked = [first, *others], [CreativeFeatures()] * (1 + len(others))
+        opinions, means_stds = ask_choosers(*asked, tools, CONFIG), predict_uplift(tools.auditor, *asked)
+        for other, opinion, audited, std in zip(others, opinions, *means_stds, strict=True):
             pairs.append(Pair(
-                group=name, observed=differ(first, other), chosen=opinion.chosen, low=opinion.low, audited=verdict.audited,
-                audited_low=verdict.audited_low, is_delivered=verdict.is_delivered,
+                group=name, observed=differ(first, other), chosen=opinion.chosen, low=opinion.low, audited=float(audited),
+                audited_low=float(audited - CONFIG.risk_aversion * std),
             ))  # fmt: skip
     return pairs
 
@@ -91,7 +91,7 @@ def summarise(pairs: Sequence[Pair], *, seed: int = 0) -> dict[str, Any]:
     picks = np.random.default_rng(seed).integers(len(groups), size=(NUM_RESAMPLES, len(groups)))
     above, below = (np.bincount(place, values, len(groups))[picks].sum(axis=1) for values in (right, np.ones(len(pairs))))
     rules = {
-        "all three sure": [pair for pair in pairs if pair.is_delivered],
+        "all three sure": [pair for pair in pairs if min(pair.low, pair.audited_low) > 0],
         "two sure": [pair for pair in pairs if pair.low > 0 and pair.audited > 0],
     }
     return {
@@ -108,9 +108,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
     parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--by-group", action="store_true", help="hold out whole ad groups in place of texts")
     arguments = parser.parse_args()
     ads = read_ads(arguments.table)
-    pairs = [pair for salt in range(arguments.splits) for pair in ask_pairs(ads, salt)]
+    pairs = [pair for salt in range(arguments.splits) for pair in ask_pairs(ads, salt, by_group=arguments.by_group)]
     print(json.dumps(summarise(pairs), indent=1))
 
 

@@ -13,8 +13,7 @@ from tests.ctr.account.accounts import plant_account
 
 def pair(observed: float, chosen: float, *, group: str = "a", audited_low: float = 0.1) -> Pair:
     return Pair(
-        group=group, observed=observed, chosen=chosen, low=chosen - 0.05, audited=chosen, audited_low=audited_low,
-        is_delivered=min(chosen - 0.05, audited_low) > 0,
+        group=group, observed=observed, chosen=chosen, low=chosen - 0.05, audited=chosen, audited_low=audited_low
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ class Stack:
         return 1.0 / max(1.0 - sum(self.weights.get(name, 0.0) for name in BLIND), 0.5)
 
     def seen_log_odds(self, encoded: Encoded) -> np.ndarray:
-        """Return the log-odds [N] of the members that know words and pictures, scaled up: for differences between versions of an ad.
+        """Return the log-odds [N] of the members that know words and pictures, scaled up: for differences between versions.
 
         The others see a new button too, and would be scaled up with it.
         """
