@@ -3,11 +3,11 @@
     python -m tests.bench.real_pairs search-ads-nl.csv
 
 Columns of the table: ad_group, device, headline_1, headline_2, description, impressions, clicks. Ads are held out by their
-words (30 % by hash; whole ad groups with --by-group); predictor, judge and auditor are fitted to the others, on words as pieces alone, without encoders. Of
-held-out ads of one ad group and device, all pairs whose observed rates differ significantly (two-sided, 5 %) are asked about,
-each in both directions, as an edit of the one into the other. picked: share of pairs whose predicted change has the right sign.
-delivered: directions that a rule delivers; worse: of these, those in which the second ad's observed rate is the lower one.
-Intervals: 95 %, over ad groups.
+words (30 % by hash), or whole ad groups (--by-group); predictor, judge and auditor are fitted to the others, on words as
+pieces. Of held-out ads of one ad group and device, all pairs whose observed rates differ significantly (two-sided, 5 %) are
+asked about, each in both directions, as an edit of the one into the other. picked: share of pairs whose predicted change has
+the right sign. delivered: directions that a rule delivers; worse: of these, those in which the second ad's observed rate is
+lower. Intervals: 95 %, over ad groups.
 """
 
 from __future__ import annotations

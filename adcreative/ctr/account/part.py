@@ -104,7 +104,7 @@ class Part:
         Args:
             table: [1 + 3 N] rows: the ad, its versions, then these with the ad's words, then with its words and faces.
         """
-        encoded, num = self.encoder.encode(table), (len(table) - 1) // 3
+        encoded, num = self.encoder.encode(table.without_shared(self.encoder.vocabularies)), (len(table) - 1) // 3
         log_odds = self.stack.seen_log_odds(encoded)
         full, no_words, picture = (log_odds[1 + k * num : 1 + (k + 1) * num] - log_odds[0] for k in range(3))
         mean = self.changes.mean(full - no_words, picture, no_words - picture)

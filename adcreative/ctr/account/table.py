@@ -102,6 +102,17 @@ class AccountTable:
         _, group = np.unique([label or f"row {row}" for row, label in enumerate(labels)], return_inverse=True)
         return replace(self, group=np.asarray(group, np.int64))
 
+    def without_shared(self, known: Mapping[str, Collection[str]]) -> AccountTable:
+        """Return versions of one ad without the values of columns that all have and nobody knows (column -> known values).
+
+        What a new brand is worth is the same for all its versions, but an encoder cannot tell that their values are one.
+        """
+        columns = {}
+        for name, values in self.columns.items():
+            shared = set(values[0]).intersection(*values) - set(known.get(name, ()))
+            columns[name] = [tuple(value for value in of_ad if value not in shared) for of_ad in values]
+        return replace(self, columns=columns)
+
     def without(self, parts: Collection[str]) -> AccountTable:
         """Return the same ads as if nothing was known of some parts (keys of PARTS)."""
         names = {name for part in parts for name in PARTS[part]}

@@ -85,6 +85,8 @@ def test_what_good_groups_happen_to_use_is_given_no_credit_for_them() -> None:
     assert credited > 0.2
     assert mean < credited / 2
     assert mean / std < credited / sure / 2
+    same = [asked[0], replace(asked[0], headline="line 4")]  # what is not known of the group is the same for both
+    assert model.predict_change(same, [CreativeFeatures()] * 2)[1][0] < 0.15
 
 
 def _within(rates: np.ndarray, truth: np.ndarray, group: list[str]) -> float:
