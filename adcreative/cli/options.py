@@ -52,7 +52,7 @@ InpaintModel = Annotated[
 ]
 KeepControls = Annotated[bool, typer.Option("--keep-controls", help="Write the rebuilt, unedited faces too.")]
 RiskAversion = Annotated[
-    float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 0.8: four chances in five.")
+    float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 1: five chances in six.")
 ]
 Sizes = Annotated[str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: 1:1,4:5,9:16,1.91:1.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]

@@ -20,7 +20,7 @@ class EditorConfig(SearchConfig):
     """Settings of one edit: those of the search (`SearchConfig`) and what may be edited, believed and delivered.
 
     seed: same seed, same result. pick: "knee" delivers the edit with the best return for its size, "best" the largest lower
-    bound. risk_aversion: k of lower bound = mean - k * std; 0.8 asks for four chances in five. min_uplift: log-odds that the
+    bound. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six. min_uplift: log-odds that the
     models must promise together; less than 0.02 was noise on simulated ads. num_finalists: how many edits are composed at full
     size and scored again.
 
@@ -41,7 +41,7 @@ class EditorConfig(SearchConfig):
 
     seed: int = 0
     pick: str = "best"
-    risk_aversion: float = 0.8
+    risk_aversion: float = 1.0
     min_uplift: float = 0.02
     num_finalists: int = 5
     max_faces: int = 3

@@ -11,6 +11,7 @@ alone, and the best of each kind together. Words are not set into pictures. The 
 
 share: true over expected change, both summed over delivered edits; what is expected is not yet multiplied with the share of
 `ctr/searched.toml`. interval: 95 %, over markets. Markets are written to FOLDER as they come; a run goes on where it stopped.
+bars: what the same versions give where lower bounds lie further below the mean than the search's did (--risk-aversion).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from adcreative.creative import Creative
 from adcreative.ctr.account import part_fitting
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.members import NETWORKS
-from adcreative.editor.decision.judge import Verdict
+from adcreative.ctr.searched import read_searched_share
+from adcreative.editor.decision.judge import Verdict, shrink_uplift
 from adcreative.editor.decision.opinions import Opinion, ask_choosers, audit
 from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines, offer_buttons
@@ -53,6 +55,7 @@ NUM_PARTS, ADS_PER_PART, NUM_EDITED = 6, 64, 6
 NUM_BEST = (5, 3, 4, 2)  # headlines, descriptions, pictures and buttons that are combined
 CONFIG = EditorConfig(edit_look=True, set_text=False, num_buttons=0)
 NUM_RESAMPLES = 2000
+BARS = (0.8, 1.0, 1.28, 1.645)
 Key = tuple[int, int, int, int]  # headline, description, picture, button
 
 
@@ -205,7 +208,7 @@ def fit_models(known: Sequence[Seen], truth: PlantedTruth, num: int) -> Judges:
     return Judges(*fit_account(creatives, [one.features for one in chosen], seed=0, shipped=load_model(None)))
 
 
-def search(editable: Editable, models: Judges) -> tuple[Key, Opinion, Verdict]:
+def search(editable: Editable, models: Judges, config: EditorConfig = CONFIG) -> tuple[Key, Opinion, Verdict]:
     """Return the version with the largest lower bound, what those who chose it say, and the verdict; nothing is shrunk."""
     tools: Any = argparse.Namespace(**models._asdict())
     lines = replace(editable.lines, buttons=offer_buttons(editable.ad.creative, models.predictor, 4))
@@ -216,7 +219,7 @@ def search(editable: Editable, models: Judges) -> tuple[Key, Opinion, Verdict]:
         fit = [key for key in keys if lines.is_fit(key[0], key[1]) and key not in opinions and any(key)]
         found = [editable.version(key) for key in fit]
         asked = [own.creative, *(one.creative for one in found)], [own.features, *(one.features for one in found)]
-        opinions.update(zip(fit, ask_choosers(*asked, tools, CONFIG) if fit else (), strict=True))
+        opinions.update(zip(fit, ask_choosers(*asked, tools, config) if fit else (), strict=True))
 
     sizes = (len(lines.headlines), len(lines.descriptions), len(editable.pictures), max(len(lines.buttons), 1))
     alone = [[_alone(place, choice) for choice in range(1, size)] for place, size in enumerate(sizes)]
@@ -228,7 +231,7 @@ def search(editable: Editable, models: Judges) -> tuple[Key, Opinion, Verdict]:
     ask([(h, d, p, b) for h, d, p, b in product(*best)])
     key = max(opinions, key=lambda one: opinions[one].low)
     version = editable.version(key)
-    verdict = audit([own.creative, version.creative], [own.features, version.features], opinions[key], tools, CONFIG)
+    verdict = audit([own.creative, version.creative], [own.features, version.features], opinions[key], tools, config)
     return key, opinions[key], verdict
 
 
@@ -236,13 +239,15 @@ def _alone(place: int, choice: int) -> Key:
     return (choice * (place == 0), choice * (place == 1), choice * (place == 2), choice * (place == 3))
 
 
-def measure_market(seed: int, known: Sequence[Seen], edited: Sequence[Editable], num: int, *, shipped: bool) -> list[Found]:
+def measure_market(
+    seed: int, known: Sequence[Seen], edited: Sequence[Editable], num: int, *, shipped: bool, config: EditorConfig
+) -> list[Found]:
     """Return what was found for each ad in one market."""
     truth = PlantedTruth(seed)
     models = load_model(None) if shipped else fit_models(known, truth, num)
     rows = []
     for number, editable in enumerate(edited):
-        key, opinion, verdict = _search_shipped(number, editable) if shipped else search(editable, models)
+        key, opinion, verdict = _search_shipped(number, editable, config) if shipped else search(editable, models, config)
         buttons = offer_buttons(editable.ad.creative, models.predictor, 4)
         after = replace(editable, lines=replace(editable.lines, buttons=buttons)).version(key).log_odds(truth)
         before = editable.ad.log_odds(truth)
@@ -257,10 +262,10 @@ def measure_market(seed: int, known: Sequence[Seen], edited: Sequence[Editable],
 _remembered: dict[int, tuple[Key, Opinion, Verdict]] = {}
 
 
-def _search_shipped(number: int, editable: Editable) -> tuple[Key, Opinion, Verdict]:
+def _search_shipped(number: int, editable: Editable, config: EditorConfig) -> tuple[Key, Opinion, Verdict]:
     """Return what `search` does with the shipped models, which say the same in every market."""
     if number not in _remembered:
-        _remembered[number] = search(editable, load_model(None))
+        _remembered[number] = search(editable, load_model(None), config)
     return _remembered[number]
 
 
@@ -273,17 +278,34 @@ def summarise(rows: Sequence[Found], *, seed: int = 0) -> dict[str, Any]:
     picks = np.random.default_rng(seed).integers(len(markets), size=(NUM_RESAMPLES, len(markets)))
     above, below = by_market[picks].sum(axis=1).T
     shares = above[below > 0] / below[below > 0]
-    worse = sum(one.true < 0 for one in delivered)
     held = [abs(one.true - one.expected) <= stats.norm.ppf(0.95) * one.std for one in delivered]
     return {
-        "markets": len(markets), "ads": len(rows), "delivered": len(delivered), "worse": worse,
-        "worse_at_most_95": float(stats.beta.ppf(0.95, worse + 1, max(len(delivered) - worse, 1))),
-        "gain": float(np.mean([np.expm1(one.true) * one.is_delivered for one in rows])),
-        "gain_of_delivered": float(np.mean([np.expm1(one.true) for one in delivered])) if delivered else None,
+        "markets": len(markets), "ads": len(rows), **_count(rows, delivered),
         "share": float(by_market[:, 0].sum() / by_market[:, 1].sum()) if delivered else None,
         "share_interval": np.quantile(shares, (0.025, 0.975)).round(3).tolist() if len(shares) else None,
         "held": float(np.mean(held)) if delivered else None,
     }  # fmt: skip
+
+
+def _count(rows: Sequence[Found], delivered: Sequence[Found]) -> dict[str, float]:
+    worse = [one for one in delivered if one.true < 0]
+    gain = sum(np.expm1(one.true) for one in delivered) / len(rows)
+    return {"delivered": len(delivered), "worse": len(worse), "gain": round(float(gain), 4)}
+
+
+def raise_bars(rows: Sequence[Found], risk_aversion: float) -> dict[str, dict[str, float]]:
+    """Return what is delivered at each of BARS; where two models are asked, the third need only see a gain."""
+    found = {}
+    for bar in BARS:
+        for name, of_third in (("two", 0.0), ("three", bar)):
+            delivered = [
+                one for one in rows
+                if one.chosen - bar * (one.chosen - one.low) / risk_aversion > 0
+                and one.audited - of_third * (one.audited - one.audited_low) / risk_aversion > 0
+                and read_searched_share()[0] * shrink_uplift(one.chosen, one.audited) > CONFIG.min_uplift
+            ]  # fmt: skip
+            found[f"{name} models, {bar:g}"] = _count(rows, delivered)
+    return found
 
 
 def main() -> None:
@@ -296,22 +318,25 @@ def main() -> None:
     parser.add_argument("--ads", type=int, default=300, help="ads with results in each market")
     parser.add_argument("--out", type=Path, required=True, help="folder for the ads and what was found")
     parser.add_argument("--shipped", action="store_true", help="the shipped models, without own results")
+    parser.add_argument("--risk-aversion", type=float, default=CONFIG.risk_aversion, help="of the search and the rule")
     parser.add_argument("--stop-after", type=float, default=np.inf, help="seconds after which no further market is begun")
     arguments = parser.parse_args()
     started_s = time.monotonic()
     known, edited = load_ads(arguments.out)
-    path = arguments.out / ("found-shipped.jsonl" if arguments.shipped else f"found-{arguments.ads}.jsonl")
+    config = replace(CONFIG, risk_aversion=arguments.risk_aversion)
+    path = arguments.out / f"found-{'shipped' if arguments.shipped else arguments.ads}-{config.risk_aversion:g}.jsonl"
     rows = [Found(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
     for seed in arguments.markets:
         if time.monotonic() - started_s > arguments.stop_after:
             break
         if seed not in {one.market for one in rows}:
-            found = measure_market(seed, known, edited, arguments.ads, shipped=arguments.shipped)
+            found = measure_market(seed, known, edited, arguments.ads, shipped=arguments.shipped, config=config)
             with path.open("a") as file:
                 file.writelines(json.dumps(asdict(one)) + "\n" for one in found)
             rows += found
             print(f"market {seed}: {sum(one.is_delivered for one in found)} of {len(found)}", flush=True)
-    print(json.dumps(summarise([one for one in rows if one.market in set(arguments.markets)]), indent=1))
+    rows = [one for one in rows if one.market in set(arguments.markets)]
+    print(json.dumps(summarise(rows) | {"bars": raise_bars(rows, config.risk_aversion)}, indent=1))
 
 
 if __name__ == "__main__":

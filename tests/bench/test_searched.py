@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from adcreative.features.batch import CreativeFeatures
 from adcreative.market.measures import LOOKS, PictureMeasures
 from adcreative.market.truth import PlantedTruth
 from adcreative.verbs.loading import Judges
-from tests.bench.searched import Editable, Found, Seen, search, summarise
+from tests.bench.searched import Editable, Found, Seen, raise_bars, search, summarise
 
 PLAIN = CreativeFeatures()
 WORTH = {"Ours": 0.3, "Theirs": -0.2, "Below": 0.2}
@@ -87,4 +88,7 @@ def test_the_share_is_that_of_delivered_edits_and_losses_are_counted() -> None:
     assert table["share"] == pytest.approx(0.24 / 0.6)
     assert table["share_interval"][0] < 0.4 < table["share_interval"][1]
     assert table["held"] == pytest.approx(1 / 3)  # 0.2 +- 0.082 holds the first alone
-    assert table["gain"] == pytest.approx((np.expm1(0.2) + np.expm1(0.1) + np.expm1(-0.06)) / 4)
+    assert table["gain"] == pytest.approx((np.expm1(0.2) + np.expm1(0.1) + np.expm1(-0.06)) / 4, abs=1e-4)
+    bars = raise_bars([replace(rows[0], low=0.12, audited_low=0.1)], 0.8)  # deviations of 0.1 and 0.125
+    assert [bars[f"three models, {bar}"]["delivered"] for bar in (0.8, 1.28, 1.645)] == [1, 1, 0]
+    assert bars["two models, 1.645"]["delivered"] == 1
