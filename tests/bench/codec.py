@@ -25,7 +25,8 @@ from adcreative.codec.config import CodecConfig
 from adcreative.codec.model import CodecModel, freeze, load_codec
 from adcreative.codec.network import ImageCodec
 from adcreative.codec.stream import decode, encode
-from adcreative.metrics.rate_distortion import MIN_POINTS, bd_rate
+from adcreative.errors import ConfigError
+from adcreative.metrics.rate_distortion import bd_rate
 from adcreative.release.codec_data import held_out_ads, held_out_photographs
 
 QUALITIES = {"JPEG": (10, 20, 35, 50, 65, 80, 90), "WEBP": (2, 5, 20, 35, 50, 65, 80, 90), "AVIF": (10, 20, 35, 50, 65, 80)}
@@ -74,8 +75,11 @@ def compare(pictures: list[np.ndarray], model: CodecModel) -> dict[str, object]:
         f"{name}, bits a pixel: dB": {f"{rate:.3f}": round(float(db), 2) for rate, db in zip(*curve, strict=True)}
         for name, curve in curves.items()
     }
-    if len(own[0]) >= MIN_POINTS:
-        found |= {f"over {name}": round(bd_rate(*curves[name], *own), 4) for name in QUALITIES}
+    for name in QUALITIES:
+        try:
+            found[f"over {name}"] = round(bd_rate(*curves[name], *own), 4)
+        except ConfigError as error:  # too few rates, or curves that share no quality
+            found[f"over {name}"] = str(error)
     return found
 
 

@@ -24,6 +24,7 @@ from tests.bench import (
     account,
     accounts,
     archive,
+    codec,
     descriptions,
     lines,
     loop_verbs,
@@ -66,7 +67,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "no figures are named speed; known: start, start-models" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [account, archive, recovery, transfer, weight])
+@pytest.mark.parametrize("module", [account, archive, codec, recovery, transfer, weight])
 def test_small_benches_print_their_figures(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
