@@ -54,7 +54,7 @@ def differ(one: Creative, other: Creative) -> float:
     return float((odds[1] - odds[0]) / np.sqrt(variance))
 
 
-def ask_pairs(ads: Sequence[Creative], salt: int, *, by_group: bool = False) -> list[Pair]:
+def ask_pairs(ads: Sequence[Creative], salt: int, *, by_group: bool = False, config: EditorConfig = CONFIG) -> list[Pair]:
     """Return what the models of one split say of the significant pairs among its held-out ads; by_group: of held-out groups."""
     held_out = [is_held_out(ad.category if by_group else f"{ad.headline}|{ad.description}", salt) for ad in ads]
     known = [ad for ad, out in zip(ads, held_out, strict=True) if not out]
@@ -64,21 +64,21 @@ def ask_pairs(ads: Sequence[Creative], salt: int, *, by_group: bool = False) -> 
     for ad, out in zip(ads, held_out, strict=True):
         if out and (ad.clicks or 0) >= MIN_CLICKS:
             groups.setdefault(f"{ad.category} | {ad.placement}", []).append(ad)
-    return [pair for name, members in groups.items() for pair in _ask_group(name, members, tools)]
+    return [pair for name, members in groups.items() for pair in _ask_group(name, members, tools, config)]
 
 
-def _ask_group(name: str, members: Sequence[Creative], tools: Any) -> list[Pair]:
+def _ask_group(name: str, members: Sequence[Creative], tools: Any, config: EditorConfig) -> list[Pair]:
     pairs = []
     for first in members:
         others = [other for other in members if other is not first and abs(differ(first, other)) > SIGNIFICANT_Z]
         if not others:
             continue
         asked = [first, *others], [CreativeFeatures()] * (1 + len(others))
-        opinions, means_stds = ask_choosers(*asked, tools, CONFIG), predict_uplift(tools.auditor, *asked)
+        opinions, means_stds = ask_choosers(*asked, tools, config), predict_uplift(tools.auditor, *asked)
         for other, opinion, audited, std in zip(others, opinions, *means_stds, strict=True):
             pairs.append(Pair(
                 group=name, observed=differ(first, other), chosen=opinion.chosen, low=opinion.low, audited=float(audited),
-                audited_low=float(audited - CONFIG.risk_aversion * std),
+                audited_low=float(audited - config.risk_aversion * std),
             ))  # fmt: skip
     return pairs
 
@@ -109,9 +109,13 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--by-group", action="store_true", help="hold out whole ad groups in place of texts")
+    parser.add_argument("--risk-aversion", type=float, default=CONFIG.risk_aversion, help="deviations of the lower bounds")
     arguments = parser.parse_args()
+    config = EditorConfig(risk_aversion=arguments.risk_aversion)
     ads = read_ads(arguments.table)
-    pairs = [pair for salt in range(arguments.splits) for pair in ask_pairs(ads, salt, by_group=arguments.by_group)]
+    pairs = [
+        pair for salt in range(arguments.splits) for pair in ask_pairs(ads, salt, by_group=arguments.by_group, config=config)
+    ]
     print(json.dumps(summarise(pairs), indent=1))
 
 
