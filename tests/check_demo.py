@@ -49,7 +49,7 @@ def check_demo(demo_dir: Path) -> str:
         assert (changed > 0) == is_edited, f"{row['file_name']}: {changed:.1%} of pixels changed"
         assert changed < 0.5 or has_look_edit, f"{row['file_name']}: {changed:.1%} of pixels changed by faces and words"
         num_visible += changed_share(Image.fromarray(before), Image.fromarray(after)) >= MIN_CHANGED_SHARE
-    assert num_visible >= 5, f"only {num_visible} ads show a change at a glance"
+    assert num_visible >= 6, f"only {num_visible} ads show a change at a glance"
     assert (demo_dir / "model" / "README.md").is_file(), "nothing was learnt from the account"
     report = (demo_dir / "report.html").read_text()
     assert "http://" not in report.replace("http://www.w3.org", ""), "the report asks for something outside"
