@@ -274,7 +274,7 @@ class _Editor:
         return claim_transferred(outcome.result, outcome.verdict, read_transfer())
 
 
-def _doubts(text: str, brief: Brief, kind: str) -> list[str]:
+def _doubts(text: str, brief: Brief, kind: str) -> Sequence[str]:
     """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
     from adcreative.copywriter import check_copy
     from adcreative.copywriter.brief import read_facts
