@@ -42,7 +42,7 @@ def test_lines_come_one_after_another(words: Words) -> None:
     assert words.handlers.studio.asked[-1]["brief"] == "Free  returns."  # type: ignore[attr-defined]
     assert "no description" in next(words.write("me", "description", 0))[0]
     assert "kind must be" in next(words.write("me", "poem", 0))[0]
-    assert "no edit yet" in next(words.write("you", "headline", 0))[0]
+    assert "no new version yet" in next(words.write("you", "headline", 0))[0]
 
 
 def test_own_words_are_scored_again_and_must_be_approved_anew(words: Words) -> None:

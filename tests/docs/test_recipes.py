@@ -71,9 +71,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_tutorial(desk: Path, ad_folder: Path) -> None:
     shutil.copytree(ad_folder, desk / "ads")
     table = pd.read_csv(desk / "ads" / "metadata.csv")
-    table["headline"] = (
-        "Make room for a linen suit that breathes"  # words that can be put better, in a search of two generations
-    )
+    table["headline"] = "Make room for a linen suit that breathes"
     table[table.file_name.notna()].to_csv(desk / "ads" / "metadata.csv", index=False)
     follow("tutorial.md", desk)
     assert (desk / "improved" / "report.html").exists()

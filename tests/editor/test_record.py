@@ -56,7 +56,9 @@ def test_a_search_that_ended_itself_says_so_and_a_kept_ad_marks_nothing() -> Non
     def sober(f: CreativeFeatures) -> float:
         return -3.0 - 0.1 * float(np.square(f.face_attributes).sum())
 
-    config = replace(EditorConfig(edit_look=False), population_size=6, generations=25, num_headlines=0, num_descriptions=0)
+    config = replace(
+        EditorConfig(edit_look=False, risk_aversion=0.8), population_size=6, generations=25, num_headlines=0, num_descriptions=0
+    )
     result = edit_creative(fake_ad(), tools=fake_tools(hacked, judge=sober), config=config).result
     assert result.search.stopped_itself is True
     assert len(result.search.curve) < 26

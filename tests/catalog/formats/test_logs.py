@@ -125,8 +125,8 @@ def test_item_sequences_become_rows_with_the_history_before_them(tmp_path: Path)
     ("name", "content", "said"),
     [
         ("a.csv", b"click,place,place\n1,a,b\n", 'has the column "place" more than once'),
-        ("a.libsvm", b"1 2:1\n\n", "cannot be read as a table"),
-        ("a.libsvm", b"one 2:1\n", "cannot be read as a table"),
+        ("a.libsvm", b"1 2:1\n\n", "line 2 must be a label"),
+        ("a.libsvm", b"one 2:1\n", "line 1 must be a label"),
         ("a.libsvm", b"1 \xff:1\n", "cannot be read as a table"),
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
         ("a.csv", "click,place\n1,Größe\n".encode("latin-1"), 'the column "place" is not UTF-8'),

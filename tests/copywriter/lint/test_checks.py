@@ -29,7 +29,7 @@ REFUSED = (
     ("Trail Shoes For Wet Rock", "repeats the original"),
     ("Trail shoes for the wet rocks", "repeats the original"),
     ("", "is empty"),
-    ("Run", "has 1 words"),
+    ("Run", "has 1 word;"),
     ("Run the muddy hills and the wet rock trails with your light mesh upper today", "characters; 60 are allowed"),
     ("GRIP the mud", "in capitals"),
     ("Grip the mud 🏔", "has an emoji"),

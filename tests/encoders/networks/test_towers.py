@@ -41,7 +41,11 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def towers() -> Any:
     places = weights.find_weight("efficientnet-lite0"), weights.find_weight("minilm")
-    return build_towers(*places, embed_dim=EMBED_DIM, context_length=CONTEXT_LENGTH)
+    built, tokenizer = build_towers(*places, embed_dim=EMBED_DIM, context_length=CONTEXT_LENGTH)
+    for name, weight in built.named_parameters():  # projections are not set by it
+        if "proj" in name.split("transformer.")[0]:
+            torch.nn.init.normal_(weight, std=0.05)
+    return built, tokenizer
 
 
 @torch.inference_mode()
