@@ -40,9 +40,8 @@ def test_a_hacked_search_ends_itself_and_says_so() -> None:
     def sober(f: CreativeFeatures) -> float:
         return -3.0 - 0.1 * float(np.square(f.face_attributes).sum())
 
-    config = replace(
-        EditorConfig(), edit_look=False, population_size=6, generations=25, num_headlines=0, num_descriptions=0, risk_aversion=0.8
-    )  # fmt: skip
+    config = EditorConfig(edit_look=False, risk_aversion=0.8, num_headlines=0, num_descriptions=0)
+    config = replace(config, population_size=6, generations=25)
     outcome = edit_creative(fake_ad(), tools=fake_tools(hacked, judge=sober), config=config)
     assert outcome.search.is_stopped
     assert len(outcome.search.best_so_far) < 26
