@@ -20,7 +20,8 @@ PAGES = [
     *sorted((ROOT / "adcreative" / "docs").glob("*.md")), *sorted((ROOT / "data" / "weights").glob("*/README.md")),
 ]  # fmt: skip
 HAS_NO_PARSER = {"tests.bench.serving", "tests.bench.editing", "tests.bench.fuxictr", "tests.bench.ctr_training",
-                 "tests.bench.long_history", "adcreative.cli.manual", "tests.check_demo", "tests.check_install", "tests.bench.check"}  # fmt: skip
+                 "tests.bench.long_history", "adcreative.cli.manual", "tests.check_demo",
+                 "tests.check_install", "tests.bench.check"}  # fmt: skip
 
 STAGES = ("pretrain", "sft", "dpo", "pipeline", "evaluate")
 
