@@ -24,7 +24,7 @@ NUM_CELLS = 8
 WINDOW_CELLS = 2
 MIN_CELLS = 4
 CHUNK = 16
-MAX_SIDE_PX = 768
+MAX_SIDE_PX = 512
 
 Extract = Callable[[Sequence[Creative]], Sequence[CreativeFeatures | CreativeError]]
 Score = Callable[[Sequence[Creative], Sequence[CreativeFeatures]], np.ndarray]
