@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,14 @@ import pytest
 from PIL import Image
 
 from adcreative.catalog.images import read_image
+from adcreative.errors import ArtifactError
 from tests.apps.fakes import FakeStudio
 
 gradio = pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
 
 from apps.studio.app import build_app  # noqa: E402
-from apps.studio.launch import EXPOSED, is_loopback, launch  # noqa: E402
+from apps.studio.launch import EXPOSED, is_loopback, launch, load_behind  # noqa: E402
 from apps.studio.sessions.privacy import private_dir, safe_settings  # noqa: E402
 
 
@@ -49,6 +51,22 @@ def served() -> Iterator[Served]:
 def client(served: Served) -> Any:
     served.studio.round_s = 0.01
     return gradio_client.Client(served.url, verbose=False, httpx_kwargs={"timeout": 60})
+
+
+def test_models_are_loaded_behind_the_page_and_a_damaged_one_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    begun = threading.Event()
+
+    class Damaged(FakeStudio):
+        def load(self) -> None:
+            begun.set()
+            raise ArtifactError("weights/judge is damaged")
+
+    load_behind(Damaged())
+    assert begun.wait(timeout=10)
+    for thread in threading.enumerate():
+        if thread.name == "load-models":
+            thread.join(timeout=10)
+    assert "the models cannot be loaded: weights/judge is damaged" in caplog.text
 
 
 def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:

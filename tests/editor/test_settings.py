@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -125,17 +126,24 @@ def test_settings_reach_the_search_from_python(tmp_path: Path, given: list[Edito
     assert given == [EditorConfig(patience=9, seed=2), EditorConfig()]
 
 
-def test_a_file_given_at_launch_reaches_every_search_of_the_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def painters(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A studio's models are fakes; which scene and inpaint model it asked for, in order."""
+    asked: list[str] = []
+
     class Tools:
         directions = fake_tools().directions
 
         def editor_tools(self, judges: Any, names: Any, consents: Any, scene_model: str, inpaint_model: str) -> Any:
-            painters.extend((scene_model, inpaint_model))
+            asked.extend((scene_model, inpaint_model))
             return fake_tools(copywriter=None)
 
-    painters: list[str] = []
     monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda copywriter="template": Tools())
     monkeypatch.setattr("adcreative.verbs.loading.load_model", lambda folder=None: fake_tools())
+    return asked
+
+
+def test_a_file_given_at_launch_reaches_every_search_of_the_app(tmp_path: Path, painters: list[str]) -> None:
     (tmp_path / "settings.toml").write_text(
         'risk_aversion = 1.7\npopulation_size = 5\nseed = 4\nscene_model = "painter/"\ninpaint_model = "lama.onnx"\n'
     )
@@ -147,6 +155,26 @@ def test_a_file_given_at_launch_reaches_every_search_of_the_app(tmp_path: Path, 
     assert outcome.config == expected
     assert outcome.settings == config_as_dict(expected)
     assert painters == ["painter/", "lama.onnx"]
+
+
+@pytest.mark.usefixtures("painters")
+def test_boldness_is_the_share_of_each_range_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def edit(creative: Creative, *, tools: Any, **options: Any) -> Any:
+        ranges.append(tools.directions)
+        raise InterruptedError
+
+    ranges: list[Any] = []
+    monkeypatch.setattr("adcreative.editor.editor.edit_creative", edit)
+    for boldness in (1.0, 0.25):
+        with pytest.raises(InterruptedError):
+            pipeline.Studio().improve_one(Creative(headline="Shoes"), boldness=boldness)
+    whole, quarter = ranges
+    np.testing.assert_allclose(quarter.low, whole.low / 4)
+    np.testing.assert_allclose(quarter.high, whole.high / 4)
+    assert (whole.high > whole.low).all()
+    for boldness in (0.0, 1.01):
+        with pytest.raises(ConfigError, match="boldness must be above 0"):
+            pipeline.Studio().improve_one(Creative(headline="Shoes"), boldness=boldness)
 
 
 def test_settings_in_effect_are_written_into_the_run(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ TITLES = (
     ("1 Roll 1.18in X 32.8ft Foil Tape, Tape For Kitchen Stoves,Caulk Strip", "Feely", "Kitchen Tools", "foil tape"),
     ("3pcs Gothic Halloween Themed Bat, Pumpkin, Skeleton Head Large Hair Clips, Chic", "Feely", "Hair Claws",
      "skeleton head large hair clips"),
+    ("3pcs Gothic Bat, Hair Clips Holder Tray, Pumpkin, Skeleton Head Large Hair Clips, Chic", "Feely", "Hair Claws",
+     "skeleton head large hair clips"),
     ("SERUM VITAMIN C 20%", "Glowlab", "Skin Care", "Serum Vitamin C 20%"),
     ("1PC Silk Roses Vine Artificial Flowers Fake Green Leaf Plants Bride Bouquet", "Feely", "Artificial Flowers",
      "artificial flowers"),

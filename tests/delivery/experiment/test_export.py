@@ -118,6 +118,15 @@ def test_meta_limits(make_run: Callable[..., Path], tmp_path: Path) -> None:
     assert any("the title has 50 letters; about 40 are shown" in note for note in result.warnings)
 
 
+def test_a_meta_ad_without_primary_text_runs_with_its_description(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run_dir = make_run([result_row(1)])
+    table = run_dir.parent / "ads" / "metadata.csv"
+    table.write_text(table.read_text().replace("Sleep on it.", ""))
+    variants = read_variants(run_dir, "Spring")
+    export_variants(variants, tmp_path / "meta.csv", format="meta-bulk", settings=SETTINGS)
+    assert {row["Body"] for row in read_cells(tmp_path / "meta.csv")} == {"Plain words.", "Better words."}
+
+
 def test_adcp_manifests(make_run: Callable[..., Path], tmp_path: Path) -> None:
     variants = read_variants(make_run(), "Spring")
     settings = ExportSettings(url="https://example.com", image_url="https://cdn.example.com/ads/", human_oversight="selected")

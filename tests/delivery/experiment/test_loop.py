@@ -110,6 +110,7 @@ def test_the_next_training_reads_what_was_learnt(variants: tuple[Variant, ...], 
     assert catalog.creatives[3].headline == HOSTILE
     assert len({c.test_id for c in catalog.creatives}) == 2
     assert all(c.image_path and c.has_results for c in catalog.creatives)
+    assert {c.image_path.stat().st_mode & 0o777 for c in catalog.creatives if c.image_path} == {0o600}  # they may show people
     variants[0].creative.image_path.unlink()  # type: ignore[union-attr]
     assert write_training_table(read_outcomes(store), tmp_path / "again") == 3
     with pytest.raises(CatalogError, match="nothing to train on"):
