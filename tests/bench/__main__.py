@@ -92,11 +92,13 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": (set_text_figures, {"num": 2}),
-    "sizes": (sizes_figures, {"num": 1, "num_photographs": 1}),
+    "sizes": (sizes_figures, {"num": 1, "num_photographs": 0}),
     "app-page": (page_figures, {"is_tiny": True}),
     "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
     "app-scores": (score_figures, {"num_people": 3, "is_tiny": True}),
 }
+
+HEAVY = ("app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity")
 
 
 def main() -> None:
@@ -104,11 +106,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FIGURES)}; default: all")
     parser.add_argument("--tiny", action="store_true", help="only show that each part still runs")
+    parser.add_argument("--heavy", action="store_true", help="those that take both cores or load a second large model")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - FIGURES.keys():
         parser.error(f"no figures are named {', '.join(sorted(unknown))}; known: {', '.join(FIGURES)}")
     found: dict[str, Any] = {}
-    for name in arguments.names or FIGURES:
+    for name in arguments.names or (HEAVY if arguments.heavy else FIGURES):
         measure, tiny = FIGURES[name]
         found |= measure(**tiny) if arguments.tiny else measure()
     print(json.dumps(found, indent=1))

@@ -1,6 +1,6 @@
 """The parts of `make bench` still run, at sizes at which no figure means anything.
 
-Those that take both cores or load a second large model are run by CI alone: `make bench BENCH=--tiny`, see `.ci/run`.
+Those that take both cores or load a second large model are run by CI alone: `make bench BENCH="--tiny --heavy"`, see `.ci/run`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ from tests.bench import (
 )
 from tests.ctr.account.accounts import plant_groups
 
-HEAVY = {"app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity"}
-
 
 @pytest.fixture(autouse=True)
 def _as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
@@ -50,7 +48,7 @@ def _as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("name", [name for name in bench.FIGURES if name not in HEAVY])
+@pytest.mark.parametrize("name", [name for name in bench.FIGURES if name not in bench.HEAVY])
 def test_each_part_measures_something(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny"])
     bench.main()
