@@ -126,9 +126,11 @@ def _read_toml(path: Path, section: str) -> dict[str, Any]:
     return typing.cast(dict[str, Any], values)
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, is_strict: bool = False) -> Any:
     """Parse YAML of others: plain values only, in time and memory that grow with the length of the text.
 
+    Args:
+        is_strict: refuse a table that has a key twice, of which YAML would keep the last.
     Raises:
         ValueError: it is no YAML, has brackets in more than MAX_YAML_NESTING levels, or its aliases (*name) repeat so much that
             it would have more than MAX_YAML_VALUES values, or itself as a part.
@@ -142,11 +144,26 @@ def parse_yaml(text: str) -> Any:
             raise ValueError(f"brackets are nested more than {MAX_YAML_NESTING} deep")
     try:
         found = yaml.safe_load(text)
+        twice = _find_twice(yaml.compose(text, yaml.SafeLoader), set()) if is_strict else None
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from error
+    if twice is not None:
+        raise ValueError(f'the key "{twice:.100}" stands twice in one table')
     if _count_values(found, {}) > MAX_YAML_VALUES:
         raise ValueError(f"its aliases repeat parts until there are more than {MAX_YAML_VALUES:,} values")
     return found
+
+
+def _find_twice(node: Any, seen: set[int]) -> str | None:
+    """Return a key that a table of the parsed nodes has twice, None when there is none."""
+    if node is None or id(node) in seen or not isinstance(node.value, list):
+        return None
+    seen.add(id(node))
+    pairs = [part if isinstance(part, tuple) else (None, part) for part in node.value]
+    keys = [key.value for key, _ in pairs if key is not None and isinstance(key.value, str)]
+    if len(set(keys)) < len(keys):
+        return str(next(key for number, key in enumerate(keys) if key in keys[:number]))
+    return next((found for _, part in pairs if (found := _find_twice(part, seen)) is not None), None)
 
 
 def _count_values(value: Any, known: dict[int, float]) -> float:

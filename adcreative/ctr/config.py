@@ -10,13 +10,15 @@ from typing import Any
 from adcreative.errors import ConfigError
 
 _COUNT = re.compile(r"num_\w+|\w+_dims?(_\d)?")
+MOST_WIDE, MOST_MANY = 1_000_000, 10_000  # of *_dim(s) and num_*: beyond any network, and what a slip of the hand gives
 _CHANCE = re.compile(r"\w+_prob(_\d)?")
 
 
 def check_sizes(config: Any) -> None:
     """Refuse sizes that no network can have; the name of a field says what it is.
 
-    num_* and *_dim are at least 1, as is each entry of *_dims; *_prob is in 0..1 (1 excluded), *_std above 0 or None.
+    num_* and *_dim are at least 1 and at most MOST_MANY and MOST_WIDE, as is each entry of *_dims; *_prob is in 0..1 (1
+    excluded), *_std above 0 or None.
 
     Raises:
         ConfigError: the first that is not so.
@@ -26,6 +28,9 @@ def check_sizes(config: Any) -> None:
         if _COUNT.fullmatch(name) and any(one < 1 for one in values):
             each = "each of " if isinstance(value, tuple) else ""
             raise ConfigError(f"{each}{name} must be at least 1, got {', '.join(map(str, values))}.")
+        most = MOST_MANY if name.startswith("num_") else MOST_WIDE
+        if _COUNT.fullmatch(name) and any(one > most for one in values):
+            raise ConfigError(f"{name} must be at most {most:,}, got {max(values):,}.")
         if _CHANCE.fullmatch(name) and not 0 <= value < 1:
             raise ConfigError(f"{name} must be in 0..1 (1 excluded), got {value}.")
         if name.endswith("_std") and value is not None and not 0 < value < math.inf:

@@ -60,12 +60,15 @@ def benchmark_bars(
     from adcreative.benchmarks.bars.grid import expand, read_grid
     from adcreative.benchmarks.bars.protocol import CHOICES, Plan, follow
     from adcreative.benchmarks.bars.trials import TrialJob
+    from adcreative.ctr.training.log_training import check_fits
 
     dataset, folder = find_dataset(data, files)
     data_key = hash_bytes(dump_json([dataset.id, dataset.md5, str(dataset.schema)], sort_keys=True).encode())[:16]
     trials = expand(
         read_grid(grid), networks, data_key=data_key, embedding_dim=dataset.embedding_dim, seed=0, where=f"grid {grid}"
     )
+    for trial in trials:
+        check_fits(dataset.schema, trial.settings.name, dataset.id)
     outputs, environment, choices = tuple(out / name for name in BOARDS), (out / ENVIRONMENT,), (out / CHOICES,)
     sources = tuple(folder / name for name in dataset.file_names)
     check_outputs((*outputs, *environment, *choices), sources, restart=restart)

@@ -22,10 +22,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from adcreative.catalog.log_schema import LogSchema, check_schema
+from adcreative.catalog.formats.logs import log_columns
+from adcreative.catalog.log_schema import LogSchema, check_columns, check_schema
 from adcreative.config import did_you_mean, load_config
+from adcreative.ctr.config import check_sizes
 from adcreative.errors import CatalogError, ConfigError
 
 CRITEO_NUMBERS, CRITEO_CATEGORIES = tuple(f"I{k}" for k in range(1, 14)), tuple(f"C{k}" for k in range(1, 27))
@@ -58,8 +60,19 @@ class BarsDataset:
     note: str = ""
 
     def __post_init__(self) -> None:
+        check_sizes(self)
+        if not self.id.strip() or not self.id.isprintable():
+            raise ConfigError(f"id must be one line of text, got {self.id!r:.100}.")
         if self.monitor not in ("auc", "gauc"):
             raise ConfigError(f'monitor must be "auc" or "gauc", got "{self.monitor}".')
+        if self.monitor == "gauc" and not self.schema.user:
+            raise ConfigError('monitor "gauc" compares the rows of each user; the schema must name a user.')
+        for name in (self.train, self.test, *([self.valid] if self.valid else [])):
+            place = PurePosixPath(name)
+            if not place.name or not name.isprintable() or place.is_absolute() or {"..", "\\"} & {*place.parts, *name}:
+                raise ConfigError(f"train, valid and test must be names of files in one folder, got {name!r:.100}.")
+        if not self.schema.split and len({self.train, self.valid, self.test} - {""}) < 2 + bool(self.valid):
+            raise ConfigError("train, valid and test must be different files, unless the schema names a split column.")
 
     @property
     def file_names(self) -> tuple[str, ...]:
@@ -157,7 +170,7 @@ def check_files(dataset: BarsDataset, folder: Path) -> None:
     """Refuse files that are not those which the id stands for.
 
     Raises:
-        CatalogError: a file is missing. ConfigError: its md5 is another, or none is stated.
+        CatalogError: a file is missing. ConfigError: its md5 is another, or none is stated, or it lacks a column of the schema.
     """
     for name in dataset.file_names:
         path = folder / name
@@ -167,8 +180,9 @@ def check_files(dataset: BarsDataset, folder: Path) -> None:
             found = hashlib.file_digest(file, "md5").hexdigest()
         if name not in dataset.md5:
             raise ConfigError(f'{dataset.id} states no md5 of {name}; add "{name}" = "{found}" under [md5]')
-        if found != dataset.md5[name]:
+        if found != dataset.md5[name].strip().casefold():
             raise ConfigError(
                 f"{path} has the md5 {found}, {dataset.id} stands for {dataset.md5[name]}; get the file anew, or give it an "
                 "id of its own"
             )
+        check_columns(dataset.schema, log_columns(path), str(path))

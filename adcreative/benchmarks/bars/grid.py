@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,6 +32,7 @@ from adcreative.errors import ConfigError
 GRIDS = Path(__file__).parent / "grids"
 SECTIONS = ("training", "networks")
 MOST_SETTINGS = 10_000
+LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+-]{0,63}")  # it names a folder and stands in tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,23 +69,28 @@ def read_grid(name: str) -> dict[str, Any]:
     """Return a grid: one of ours by name, or a YAML file.
 
     Raises:
-        ConfigError: it cannot be read, or has an unknown section or network.
+        ConfigError: it cannot be read, has a key twice or an unknown section, or a line with a name that cannot be one.
     """
     known = {path.stem: path for path in GRIDS.glob("*.yaml")}
     if not name.endswith((".yaml", ".yml")) and name not in known:
         raise ConfigError(f'no grid "{name}", and no YAML file. {did_you_mean(name, known)}')
     path = known.get(name, Path(name))
     try:
-        grid = parse_yaml(path.read_text(encoding="utf-8"))
+        grid = parse_yaml(path.read_text(encoding="utf-8"), is_strict=True)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path} cannot be read as YAML ({' '.join(str(error).split())}); check the path and the file"
         ) from error
-    if not isinstance(grid, dict) or not isinstance(grid.get("networks"), dict):
-        raise ConfigError(f"{path} has no section networks; it lists what is tried for each network")
+    if not isinstance(grid, dict) or not isinstance(grid.get("networks"), dict) or not grid["networks"]:
+        raise ConfigError(f"{path} has no section networks with at least one line; it lists what is tried for each network")
     unknown = [key for key in grid if key not in SECTIONS]
     if unknown:
         raise ConfigError(f'{path} has no section "{unknown[0]}". {did_you_mean(str(unknown[0]), SECTIONS)}')
+    for line in grid["networks"]:
+        if not isinstance(line, str) or not LINE.fullmatch(line):
+            raise ConfigError(
+                f"{path}: a line of networks must be named by at most 64 letters, digits, spaces or _ . + -, got {line!r:.100}"
+            )
     return grid
 
 
@@ -95,7 +102,8 @@ def expand(
     Raises:
         ConfigError: a line, network or key is not known, a value cannot be, or there are too many settings.
     """
-    known = {str(line): values or {} for line, values in grid["networks"].items()}
+    known = {line: _settings_of(values, f"{where}, {line}") for line, values in grid["networks"].items()}
+    of_all = _settings_of(grid.get("training"), f"{where}, training")
     unknown = [line for line in lines if line not in known]
     if unknown:
         raise ConfigError(f'{where} tries nothing for "{unknown[0]}". {did_you_mean(unknown[0], known)}')
@@ -103,9 +111,9 @@ def expand(
     for line in lines or known:
         values = dict(known[line])
         name = values.pop("of", line)
-        if name not in NETWORKS:
+        if not isinstance(name, str) or name not in NETWORKS:
             raise ConfigError(f'{where}: no network named "{name}". {did_you_mean(str(name), NETWORKS)}')
-        shared = {**(grid.get("training") or {}), **(values.pop("training", None) or {})}
+        shared = {**of_all, **_settings_of(values.pop("training", None), f"{where}, {line}, training")}
         entry, inputs = find_network(name), InputsConfig(embedding_dim=embedding_dim)
         for network in _choices(values, entry.config, f"{where}, {line}"):
             for training in _choices(shared, TrainConfig, f"{where}, training"):
@@ -117,6 +125,17 @@ def expand(
                 if len(trials) > MOST_SETTINGS:
                     raise ConfigError(f"{where} has more than {MOST_SETTINGS} settings; try fewer values")
     return trials
+
+
+def _settings_of(values: Any, where: str) -> dict[Any, Any]:
+    """Return the settings of a section, none when it is empty.
+
+    Raises:
+        ConfigError: it is no table.
+    """
+    if values is not None and not isinstance(values, dict):
+        raise ConfigError(f"{where}: must be settings, each with its choices ({{}} for none), got {values!r:.100}")
+    return values or {}
 
 
 def _choices(values: Mapping[str, Any], config: type[Any], where: str) -> Iterator[dict[str, Any]]:
@@ -136,5 +155,13 @@ def _choices(values: Mapping[str, Any], config: type[Any], where: str) -> Iterat
         chosen = value if is_choice else [value]
         if not chosen:
             raise ConfigError(f'{where}: "{name}" has no value to try')
-        options.append([(name, one) for one in chosen])
+        options.append([(name, _as_number(one) if types[name] == "float" else one) for one in chosen])
     return (dict(pairs) for pairs in itertools.product(*options))
+
+
+def _as_number(value: Any) -> Any:
+    """Return a number that YAML takes for text, since it has no point (1e-3); every other value as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -75,16 +75,24 @@ class EncodedStream:
         self._whole: LogRows | None = None
 
     def iter_batches(self, batch_size: int, *, rng: np.random.Generator | None = None) -> Iterator[LogRows]:
-        """Yield batches of batch_size rows, the last one shorter; rng shuffles within windows."""
-        waiting: list[LogRows] = []
+        """Yield batches of batch_size rows, the last one shorter; rng shuffles within windows.
+
+        Rows are taken a batch at a time, and a window is let go before the next is read: memory holds no shuffled copy.
+        """
+        waiting: list[LogRows] = []  # the rest of a window, fewer rows than a batch
         for window in self._windows():
             order = np.arange(len(window)) if rng is None else rng.permutation(len(window))
-            rows = join_rows([*waiting, window.rows(order)])
-            whole = len(rows) - len(rows) % batch_size
-            for start in range(0, whole, batch_size):
-                yield rows.rows(slice(start, start + batch_size))
-            waiting = [rows.rows(slice(whole, None))] if whole < len(rows) else []
-        yield from waiting
+            start = 0
+            while start < len(order):
+                stop = min(start + batch_size - sum(map(len, waiting)), len(order))
+                waiting.append(window.rows(order[start:stop]))
+                start = stop
+                if sum(map(len, waiting)) == batch_size:
+                    yield join_rows(waiting) if len(waiting) > 1 else waiting[0]
+                    waiting = []
+            del window, order
+        if waiting:
+            yield join_rows(waiting) if len(waiting) > 1 else waiting[0]
 
     def _windows(self) -> Iterator[LogRows]:
         if self._whole is not None:
@@ -95,9 +103,9 @@ class EncodedStream:
         for table in self.file.tables():
             parts.append(self.encoding.encode(table))
             if sum(map(len, parts)) >= self.window_rows:
-                is_first = False
-                yield join_rows(parts)
-                parts = []
+                is_first, window, parts = False, join_rows(parts), []
+                yield window
+                del window
         if parts:
             window = join_rows(parts)
             if is_first:

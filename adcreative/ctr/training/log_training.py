@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from adcreative.metrics.impressions import measure_impressions
 from adcreative.progress import Progress, ShouldStop, never, silent
 
 EMBEDDING_DIM = 10
+BYTES_A_WEIGHT = 16  # float32 with its gradient and Adam's two moments
 COUNTED_ROWS = 65_536  # a time, where ids are counted
 OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are those of QIN on MicroLens
     "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
@@ -178,6 +180,7 @@ def _fit(
     generator = torch.Generator().manual_seed(settings.seed)
     dim = settings.inputs.embedding_dim
     _check_memory(log.encoding, settings.entry.embedding_dim or dim)
+    _check_layers(settings.network, settings.name)
     network = LogNetwork(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
     if settings.training.starts_at_base_rate:
         own: Network = network.network
@@ -220,14 +223,35 @@ def _check_memory(encoding: LogEncoding, dim: int) -> None:
         ConfigError: the largest field is named.
     """
     sizes = {**encoding.spec.categorical, **encoding.spec.multi_valued}
-    needed = 4 * 4 * dim * sum(sizes.values())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else needed
+    needed = BYTES_A_WEIGHT * dim * sum(sizes.values())
+    memory = _machine_bytes(needed)
     if needed > memory:
         name = max(sizes, key=lambda one: sizes[one])
         raise ConfigError(
             f'the tables need {needed / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f}; "{name}" alone has '
             f"{sizes[name]:,} rows. Lower max_vocabulary in the schema, or embedding_dim in the settings."
         )
+
+
+def _check_layers(config: Any, name: str) -> None:
+    """Refuse hidden layers that this machine's memory cannot hold with their gradients and Adam's two moments.
+
+    Raises:
+        ConfigError: the network and its widths are named.
+    """
+    for field, dims in vars(config).items():
+        if "_dims" in field and isinstance(dims, tuple):
+            needed = BYTES_A_WEIGHT * sum(a * b for a, b in pairwise(dims))
+            memory = _machine_bytes(needed)
+            if needed > memory:
+                raise ConfigError(
+                    f"{name}: {field} {', '.join(map(str, dims))} needs {needed / 2**30:,.0f} GiB, this machine has "
+                    f"{memory / 2**30:,.0f}; take narrower layers"
+                )
+
+
+def _machine_bytes(otherwise: int) -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else otherwise
 
 
 def measure_model(model: LogModel, file: LogFile) -> dict[str, Any]:

@@ -278,8 +278,7 @@ class StreamedTraining:
             self.accelerator.backward(loss * num_processes)  # gradients are averaged over processes
         batch_loss = float(self.accelerator.reduce(loss.detach(), "sum"))
         if not math.isfinite(batch_loss):
-            remedy = "lower the learning rate, or take num_rows 3" if self.name == "qin" else "lower the learning rate"
-            raise TrainingError(f"the loss of {self.name} is not finite; {remedy}")
+            raise self._not_finite("loss")
         self.state.loss_sum += batch_loss
         add_penalty_gradient(self.network, self.training.embedding_regularizer)
         if self.training.batch_aware_regularizer:
@@ -287,6 +286,10 @@ class StreamedTraining:
             aware.add_batch_aware_gradient(*self.source.build(rows, self.device), self.training.batch_aware_regularizer)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_gradient_norm)
         self.optimizer.step()
+
+    def _not_finite(self, what: str) -> TrainingError:
+        remedy = "lower the learning rate, or take num_rows 3" if self.name == "qin" else "lower the learning rate"
+        return TrainingError(f"the {what} of {self.name} is not finite; {remedy}")
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         own: Any = getattr(self.network, "loss", None)
@@ -299,6 +302,8 @@ class StreamedTraining:
         """Measure, keep the weights when they are the best, else halve the rate; save."""
         state, training = self.state, self.training
         labels, probabilities, _ = self.predict()
+        if not np.isfinite(probabilities).all():  # the last step's weights, whose loss nobody has seen
+            raise self._not_finite("prediction")
         auc = area_under_curve(labels, probabilities)
         state.epoch += 1
         mean_loss = state.loss_sum / state.step

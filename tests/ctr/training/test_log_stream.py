@@ -1,0 +1,75 @@
+"""Batches of a log that is read in windows: those of a plain form, and one window at a time in memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adcreative.catalog.log_schema import LogSchema
+from adcreative.ctr.inputs.log_encoding import LogRows, fit_encoding, join_rows
+from adcreative.ctr.training import log_stream
+from adcreative.ctr.training.log_stream import EncodedStream, LogFile
+
+SCHEMA = LogSchema(label="click", categorical=("creative",), numeric=("bid",), user="user")
+PART = 700
+
+
+def write_log(path: Path, num: int) -> Path:
+    rng = np.random.default_rng(0)
+    columns = {"click": np.arange(num) % 2, "creative": rng.integers(0, 40, num), "bid": rng.normal(size=num)}
+    pd.DataFrame(columns | {"user": np.arange(num)}).to_parquet(path)
+    return path
+
+
+def open_stream(path: Path, num: int, window_rows: int) -> EncodedStream:
+    file = LogFile(path, SCHEMA, "")
+    return EncodedStream(file, fit_encoding(file.tables(), SCHEMA), num, window_rows=window_rows)
+
+
+def plain_batches(stream: EncodedStream, size: int, rng: np.random.Generator | None) -> Iterator[LogRows]:
+    """Shuffle whole windows, join them with what was left of the one before, and cut."""
+    left: list[LogRows] = []
+    for window in stream._windows():
+        order = np.arange(len(window)) if rng is None else rng.permutation(len(window))
+        rows = join_rows([*left, window.rows(order)])
+        whole = len(rows) - len(rows) % size
+        yield from (rows.rows(slice(start, start + size)) for start in range(0, whole, size))
+        left = [rows.rows(slice(whole, None))] if whole < len(rows) else []
+    yield from left
+
+
+@pytest.mark.parametrize(("num", "size"), [(5000, 256), (5000, 701), (5000, 3000), (2100, 2100), (600, 1024), (2, 4)])
+def test_batches_are_those_of_the_plain_form(num: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_stream, "part_rows_of", lambda schema: PART)
+    path = write_log(tmp_path / "log.parquet", num)
+    for seed in (None, 3):
+        rngs = [None if seed is None else np.random.default_rng(seed) for _ in range(2)]
+        stream = open_stream(path, num, 2 * PART)
+        ours, plain = list(stream.iter_batches(size, rng=rngs[0])), list(plain_batches(stream, size, rngs[1]))
+        assert [len(one) for one in ours] == [len(one) for one in plain]
+        for one, other in zip(ours, plain, strict=True):
+            assert (one.users == other.users).all()
+            assert (one.labels == other.labels).all()
+            assert all((one.arrays[name] == other.arrays[name]).all() for name in one.arrays)
+
+
+def test_memory_holds_two_windows_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    num, window = 120_000, 20_000
+    monkeypatch.setattr(log_stream, "part_rows_of", lambda schema: 1000)
+    stream = open_stream(write_log(tmp_path / "log.parquet", num), num, window)
+    held = window * (8 + 4 + 4 + 8)  # ids, numbers, labels, users
+    batches = stream.iter_batches(512, rng=np.random.default_rng(0))
+    next(batches)
+    tracemalloc.start()
+    peaks = []
+    for _ in range(4):
+        for _ in range(window // 512):
+            next(batches)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+    tracemalloc.stop()
+    assert max(peaks) < 3 * held, (peaks, held)  # parts and the window they become; a shuffled and a joined copy gave more
