@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+MEAN, TREES = "mean rate", "boosted trees"  # lines of the floors
 COLUMNS = (
     "network",
     "test AUC",
@@ -90,7 +91,7 @@ def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return sentences that keep a reader from seeing more in the board than is there."""
     floors, rows = [row for row in rows if not row["trials"]], [row for row in rows if row["trials"]]
     best = rows[0]
-    notes = [_against_floors(best, floors)] if floors else []
+    notes = [_against_floors(best, floors), *_worse_than_a_constant(rows, floors)] if floors else []
     plain = next((row for row in rows if row["line"] == "dnn"), None)
     if plain is not None and plain is not best:
         gap = best["test"]["auc"]["mean"] - plain["test"]["auc"]["mean"]
@@ -127,6 +128,15 @@ def _against_floors(best: Mapping[str, Any], floors: Sequence[Mapping[str, Any]]
     if gap > 0:
         return f"{said}; the best network, {best['line']}, is {gap:.4f} above."
     return f"{said}: no network is better here."
+
+
+def _worse_than_a_constant(rows: Sequence[Mapping[str, Any]], floors: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence on networks whose rates are worse than one rate for all, however well they rank."""
+    losses = [row["test"]["log_loss"]["mean"] for row in floors if row["line"] == MEAN]
+    lines = [row["line"] for row in rows if losses and row["test"]["log_loss"]["mean"] > losses[0]]
+    if not lines:
+        return []
+    return [f"By log-loss worse than the mean rate for all rows: {', '.join(lines)}. They rank; calibrate before using rates."]
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 
 from adcreative.artifacts import dump_json, hash_bytes, write_atomically
+from adcreative.benchmarks.bars.board import MEAN, TREES
 from adcreative.benchmarks.bars.datasets import BarsDataset
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.training.log_stream import LogFile
 from adcreative.metrics.impressions import measure_impressions
 from adcreative.progress import Progress
 
-MEAN, TREES = "mean rate", "boosted trees"
 FLOORS = (MEAN, TREES)
 MAX_ROWS, MAX_TREES = 1_000_000, 500
 

@@ -93,7 +93,12 @@ class InteractingLayer(nn.Module):
 
     def forward(self, fields: Tensor, present: Tensor | None = None) -> Tensor:
         """Return [B, M, out_dim] for fields [B, M, in_dim]; present [B, M] 1 = there, absent fields are not looked at."""
-        mixed = self.weights(fields, present) @ self._split(self._project(self.to_value, fields))  # [B, H, M, D / H]
+        value = self._split(self._project(self.to_value, fields))  # [B, H, M, D / H]
+        if present is None:
+            query, key = (self._split(self._project(layer, fields)) for layer in (self.to_query, self.to_key))
+            mixed = F.scaled_dot_product_attention(query, key, value, scale=None if self.is_official else 1.0)
+        else:
+            mixed = self.weights(fields, present) @ value
         return self.norm(F.relu(mixed.transpose(1, 2).flatten(2) + self._project(self.residual, fields)))
 
     def _project(self, layer: nn.Module, fields: Tensor) -> Tensor:

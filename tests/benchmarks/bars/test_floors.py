@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from adcreative import pipeline
-from adcreative.benchmarks.bars.board import describe
+from adcreative.benchmarks.bars.board import MEAN, TREES, describe
 from adcreative.benchmarks.bars.datasets import find_dataset
-from adcreative.benchmarks.bars.floors import FLOORS, MEAN, TREES, measure_floors, read_rows
+from adcreative.benchmarks.bars.floors import FLOORS, measure_floors, read_rows
 from adcreative.benchmarks.bars.trials import open_roles, open_test
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.training.log_stream import LogFile
@@ -28,7 +28,8 @@ ROW: dict[str, Any] = {
 
 
 def one(line: str, auc: float, trials: list[str]) -> dict[str, Any]:
-    return {**ROW, "line": line, "test": {"auc": {"mean": auc, "std": 0.0}, "gauc": {"mean": None}}, "trials": trials}
+    test = {"auc": {"mean": auc, "std": 0.0}, "gauc": {"mean": None}, "log_loss": {"mean": 0.6, "std": None}}
+    return {**ROW, "line": line, "test": test, "trials": trials}
 
 
 def test_floors_stand_on_the_board_beside_the_networks(frozen: Path, tmp_path: Path) -> None:
@@ -85,3 +86,12 @@ def test_a_network_that_loses_to_a_floor_is_said_to_lose() -> None:
     assert "between the best and the last line of this table 0.0900" in said  # of the networks
     rows[1] = one("dnn", 0.83, ["dnn-1"])
     assert "the best network, dnn, is 0.0300 above" in " ".join(describe(rows))
+
+
+def test_rates_that_are_worse_than_one_rate_for_all_are_said_to_be() -> None:
+    rows = [one("din", 0.8, ["din-1"]), one("dnn", 0.7, ["dnn-1"]), one(MEAN, 0.5, [])]
+    for row, loss in zip(rows, (0.8, 0.6, 0.69), strict=True):
+        row["test"]["log_loss"] = {"mean": loss, "std": None}
+    assert "By log-loss worse than the mean rate for all rows: din. They rank; calibrate" in " ".join(describe(rows))
+    rows[0]["test"]["log_loss"]["mean"] = 0.69
+    assert "By log-loss" not in " ".join(describe(rows))

@@ -56,6 +56,16 @@ def test_layer_equals_a_naive_twin() -> None:
     torch.testing.assert_close(layer(fields), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", ["paper", "official", "fuxictr"])
+def test_the_fused_form_equals_the_attention_that_is_shown(variant: str) -> None:
+    layer = InteractingLayer(4, 4, 2, variant=variant, generator=seeded()).double()
+    fields, weights = drawn(3, 5, 4, seed=1).double(), list(layer.parameters())
+    shown = layer(fields, torch.ones(3, 5))  # by `weights`, which the pair map shows
+    torch.testing.assert_close(layer(fields), shown)
+    of_shown, of_fused = (torch.autograd.grad(one.square().sum(), weights) for one in (shown, layer(fields)))
+    torch.testing.assert_close(of_fused, of_shown)
+
+
 def test_attention_rows_sum_to_one_and_absent_fields_are_not_looked_at() -> None:
     layer, fields = layer_of(), drawn(2, 5, 4, seed=1)
     weights = layer.weights(fields)
@@ -173,9 +183,7 @@ def test_an_unknown_variant_is_refused() -> None:
 def test_a_planted_pair_is_found_and_shows_in_the_map(is_broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """XOR of fields 2 and 5 of ten. The broken twin looks at nothing but itself (attention = identity)."""
     if is_broken:
-        monkeypatch.setattr(
-            InteractingLayer, "weights", lambda self, fields, present=None: torch.eye(10).expand(len(fields), 2, 10, 10)
-        )
+        monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda query, key, value, scale: value)
     world = planted_xor(12_000, 10, seed=0)
     config = AutoIntConfig(num_layers=2, attention_dim=16)
     model = train(LogModel("autoint", world.spec, config, 8, 0), world.part(slice(0, 10_000)), Budget(epochs=6))
