@@ -1,0 +1,171 @@
+"""Pairs for a blind look: which of two pictures is the original, and in which have new words been set?
+
+    python -m tests.bench.blind_pairs --folder pairs/ --seed 1                 40 pairs, in sheets of two
+    python -m tests.bench.blind_pairs --folder pairs/ --guesses AABAB...       opens the key and counts
+
+Simulated ads of a market that the seed names, a third of them in English and the others in eight languages, drawn at five
+sizes, saved as JPEG (quality 92) and read as the editor reads them. Each gets another headline, and by turns another button or
+description too. What is refused makes no pair. Each pair is shown at most SHOWN_PX wide, side by side, in an order that only
+key.json knows: write the guesses down before it is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from adcreative.creative import Creative
+from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.setting import TextSetter
+from adcreative.encoders.picture_words.reader import load_reader
+from adcreative.encoders.picture_words.words import read_words
+from adcreative.market.lines import AdWords
+from adcreative.market.plans import draw_plans
+
+SCALES = (0.35, 0.5, 0.5, 0.7, 1.0)
+SHOWN_PX, PER_SHEET = 720, 2
+# headline, description and button of the ad, and what they become
+LANGUAGES: tuple[tuple[AdWords, AdWords], ...] = tuple(
+    tuple(AdWords(headline=headline, primary_text="", description=description, cta=cta) for headline, description, cta in two)
+    for two in (
+        (("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.", "Jetzt testen"),
+         ("Besser schlafen ab der ersten Nacht", "Matratzen aus einer kleinen Werkstatt in Bremen.", "Mehr erfahren")),
+        (("Tu fin de semana junto al mar", "Reserva hoy y paga cuando llegues.", "Reservar ahora"),
+         ("¿Listo para unas vacaciones de verdad?", "Hoteles con encanto y precios claros.", "Ver hoteles")),
+        (("Un café frais chaque matin", "Livré chez vous, sans engagement.", "Je commande"),
+         ("Le goût du café, sans attendre", "Torréfié hier, moulu aujourd'hui.", "Goûter")),
+        (("La tua pelle, più luminosa", "Crema leggera con olio di rosa.", "Scopri di più"),
+         ("Più luce in due settimane", "Provata da 12.000 donne in Italia.", "Prova ora")),
+        (("Seu dinheiro rende mais aqui", "Conta gratuita, sem surpresas.", "Abrir conta"),
+         ("Quanto você paga em tarifas?", "Transferências na hora, todos os dias.", "Comparar")),
+        (("Hardlopen zonder blessures", "Schoenen die meelopen, 60 dagen proberen.", "Nu bestellen"),
+         ("Vijf tips voor je eerste 10 kilometer", "Gratis trainingsschema van onze coaches.", "Lees verder")),
+        (("Bo stunder hemma som varar", "Lampor och textilier från Småland.", "Se mer"),
+         ("Ett varmare ljus för höstens kvällar", "Fri frakt och 30 dagars öppet köp.", "Handla nu")),
+        (("Mniej zadań, więcej czasu", "Jeden program dla całego zespołu.", "Wypróbuj"),
+         ("Zaplanuj tydzień w pięć minut", "Bez instalacji, pierwszy miesiąc gratis.", "Zacznij teraz")),
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An ad's picture [H, W, 3] before and after its words were changed, and what is known of it."""
+
+    before: np.ndarray
+    after: np.ndarray
+    note: str
+
+
+def draw_ads(seed: int, num: int) -> Iterator[tuple[Creative, AdWords]]:
+    """Yield ads of one market with the words that they are to get; a third keeps its English words."""
+    from adcreative.verbs.loading import load_market
+
+    market, rng = load_market(seed), np.random.default_rng([seed, 71])
+    plans = [plan for plan in draw_plans(3 * num, market._cast(), scale=0.5, rng=rng) if plan.design is not None]
+    plans = [plans[row] for row in rng.permutation(len(plans))]
+    for k, (plan, other) in enumerate(zip(plans[:num], plans[num:], strict=False)):
+        assert plan.design is not None
+        words, new = plan.words, other.words
+        if k % 3:
+            words, new = LANGUAGES[int(rng.integers(len(LANGUAGES)))]
+        design = replace(plan.design, scale=SCALES[k % len(SCALES)])
+        (ad,) = market._render([replace(plan, design=design, words=words)])
+        yield ad, new
+
+
+def make_pair(ad: Creative, new: AdWords, kind: int) -> Pair | None:
+    """Set new words into an ad's picture, of which kind % 3 tells: headline, with button, with description; None if refused."""
+    assert ad.image_u8 is not None
+    buffer = io.BytesIO()
+    Image.fromarray(ad.image_u8).save(buffer, "JPEG", quality=92, subsampling=0)
+    image_u8, reader = np.asarray(Image.open(buffer).convert("RGB")), load_reader()
+    setter = TextSetter(
+        image_u8, read_words(image_u8, reader, brand=ad.brand), ad, reader=reader, typefaces=typefaces(), faces_xyxy_px=()
+    )
+    fields = (("headline",), ("headline", "cta"), ("headline", "description"))[kind % 3]
+    change = setter.change(replace(ad, **{name: getattr(new, name) for name in fields}))
+    if "headline" not in change.done:
+        return None
+    return Pair(before=image_u8, after=change.apply(image_u8), note=f"{ad.headline} -> {new.headline}: {change.note}")
+
+
+def write_pairs(folder: Path, seed: int, num: int) -> int:
+    """Write sheets and key.json into `folder`; return how many pairs there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs: list[Pair] = []
+    for k, (ad, new) in enumerate(draw_ads(seed, 2 * num)):
+        pair = make_pair(ad, new, k // 3)
+        pairs += [pair] if pair is not None else []
+        if len(pairs) == num:
+            break
+    left = np.random.default_rng([seed, 72]).random(len(pairs)) < 0.5
+    sides = [(pair.before, pair.after) if first else (pair.after, pair.before) for pair, first in zip(pairs, left, strict=True)]
+    for start in range(0, len(pairs), PER_SHEET):
+        _sheet(sides[start : start + PER_SHEET], start + 1).save(folder / f"sheet-{start + 1:02d}.png")
+    key = [{"original": "A" if first else "B", "note": pair.note} for pair, first in zip(pairs, left, strict=True)]
+    (folder / "key.json").write_text(json.dumps(key, indent=1, ensure_ascii=False))
+    return len(pairs)
+
+
+def _sheet(sides: Sequence[tuple[np.ndarray, np.ndarray]], number: int) -> Image.Image:
+    rows = []
+    for k, pair in enumerate(sides):
+        pictures = [Image.fromarray(one) for one in pair]
+        share = min(1.0, SHOWN_PX / max(pictures[0].size))
+        shown = [
+            one.resize((round(one.width * share), round(one.height * share)), Image.Resampling.LANCZOS) if share < 1.0 else one
+            for one in pictures
+        ]
+        row = Image.new("RGB", (2 * shown[0].width + 12, shown[0].height + 20), "white")
+        ImageDraw.Draw(row).text((4, 4), f"{number + k}:  A left, B right", fill="black")
+        row.paste(shown[0], (0, 20))
+        row.paste(shown[1], (shown[0].width + 12, 20))
+        rows.append(row)
+    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
+    for k, row in enumerate(rows):
+        sheet.paste(row, (0, sum(one.height for one in rows[:k])))
+    return sheet
+
+
+def count_right(folder: Path, guesses: str) -> str:
+    """Hold guesses, a letter A or B for each pair, against the key; other letters count as no guess.
+
+    Raises:
+        ValueError: not as many guesses as pairs.
+    """
+    key = json.loads((folder / "key.json").read_text())
+    if len(guesses) != len(key):
+        raise ValueError(f"{len(guesses)} guesses for {len(key)} pairs; one letter A or B for each is needed")
+    asked = [(guess, one) for guess, one in zip(guesses.upper(), key, strict=True) if guess.upper() in "AB"]
+    right = sum(guess == one["original"] for guess, one in asked)
+    told = "\n".join(
+        f"{k:2d} {guess} {'right' if guess == one['original'] else 'wrong'}  {one['note']}"
+        for k, (guess, one) in enumerate(zip(guesses.upper(), key, strict=True), 1)
+    )
+    return f"{told}\nright in {right} of {len(asked)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw pairs, or count guesses."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="where sheets and key lie")
+    parser.add_argument("--seed", type=int, default=1, help="market and order")
+    parser.add_argument("--num", type=int, default=40, help="pairs")
+    parser.add_argument("--guesses", default="", help="which one is the original, a letter A or B for each pair")
+    given = parser.parse_args(arguments)
+    if given.guesses:
+        print(count_right(given.folder, given.guesses))
+    else:
+        print(f"{write_pairs(given.folder, given.seed, given.num)} pairs")
+
+
+if __name__ == "__main__":
+    main()
