@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,21 +98,31 @@ def make_pair(ad: Creative, new: AdWords, kind: int) -> Pair | None:
 
 
 def write_pairs(folder: Path, seed: int, num: int) -> int:
-    """Write sheets and key.json into `folder`; return how many pairs there are."""
+    """Write sheets, as they come, and key.json into `folder`; return how many pairs there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    pairs: list[Pair] = []
+    is_left = np.random.default_rng([seed, 72]).random(num) < 0.5
+    key: list[dict[str, str]] = []
+    waiting: list[tuple[np.ndarray, np.ndarray]] = []
     for k, (ad, new) in enumerate(draw_ads(seed, 2 * num)):
-        pair = make_pair(ad, new, k // 3)
-        pairs += [pair] if pair is not None else []
-        if len(pairs) == num:
+        if len(key) == num:
             break
-    left = np.random.default_rng([seed, 72]).random(len(pairs)) < 0.5
-    sides = [(pair.before, pair.after) if first else (pair.after, pair.before) for pair, first in zip(pairs, left, strict=True)]
-    for start in range(0, len(pairs), PER_SHEET):
-        _sheet(sides[start : start + PER_SHEET], start + 1).save(folder / f"sheet-{start + 1:02d}.png")
-    key = [{"original": "A" if first else "B", "note": pair.note} for pair, first in zip(pairs, left, strict=True)]
+        pair = make_pair(ad, new, k // 3)
+        if pair is None:
+            continue
+        waiting.append((pair.before, pair.after) if is_left[len(key)] else (pair.after, pair.before))
+        key.append({"original": "A" if is_left[len(key)] else "B", "note": pair.note})
+        if len(waiting) == PER_SHEET:
+            _write_sheet(folder, waiting, key)
+            waiting = []
+    if waiting:
+        _write_sheet(folder, waiting, key)
+    return len(key)
+
+
+def _write_sheet(folder: Path, sides: Sequence[tuple[np.ndarray, np.ndarray]], key: Sequence[Mapping[str, str]]) -> None:
+    first = len(key) - len(sides) + 1
+    _sheet(sides, first).save(folder / f"sheet-{first:02d}.png")
     (folder / "key.json").write_text(json.dumps(key, indent=1, ensure_ascii=False))
-    return len(pairs)
 
 
 def _sheet(sides: Sequence[tuple[np.ndarray, np.ndarray]], number: int) -> Image.Image:

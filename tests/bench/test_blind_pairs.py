@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(blind_pairs, "draw_ads", draw)
     monkeypatch.setattr(blind_pairs, "make_pair", make)
-    assert write_pairs(tmp_path, 3, 8) == 8
+    assert write_pairs(tmp_path, 3, 9) == 9
     return tmp_path
 
 
@@ -40,16 +40,16 @@ def test_the_key_tells_the_side_of_the_original_and_both_sides_occur(folder: Pat
         seen += ["A" if pixels[row, 5] < 128 else "B" for row in range(40, pixels.shape[0], 60)]
     assert seen == [one["original"] for one in key]
     assert set(seen) == {"A", "B"}
-    assert [one["note"] for one in key] == [f"ad {k}" for k in range(1, 9)]  # what is refused makes no pair
+    assert [one["note"] for one in key] == [f"ad {k}" for k in range(1, 10)]  # what is refused makes no pair
 
 
 def test_guesses_are_counted_and_a_pair_without_one_is_left_out(folder: Path) -> None:
     right = "".join(one["original"] for one in json.loads((folder / "key.json").read_text()))
     other = {"A": "B", "B": "A"}[right[0]]
-    assert count_right(folder, right).endswith("right in 8 of 8")
-    assert count_right(folder, f"{other}-{right[2:]}").endswith("right in 6 of 7")
+    assert count_right(folder, right).endswith("right in 9 of 9")
+    assert count_right(folder, f"{other}-{right[2:]}").endswith("right in 7 of 8")
 
 
 def test_as_many_guesses_as_pairs_are_needed(folder: Path) -> None:
-    with pytest.raises(ValueError, match="3 guesses for 8 pairs"):
+    with pytest.raises(ValueError, match="3 guesses for 9 pairs"):
         count_right(folder, "ABA")
