@@ -4,9 +4,9 @@
     python -m tests.bench.blind_pairs --folder pairs/ --guesses AABAB...       opens the key and counts
 
 Simulated ads of a market that the seed names, a third of them in English and the others in eight languages, drawn at five
-sizes, saved as JPEG (quality 92) and read as the editor reads them. Each gets another headline, and by turns another button or
-description too. What is refused makes no pair. Each pair is shown at most SHOWN_PX wide, side by side, in an order that only
-key.json knows: write the guesses down before it is opened.
+sizes, saved as JPEG (quality 92) and read as the editor reads them. Each gets another headline of its category, and by turns
+another button or description too, so that no words tell which came first. What is refused makes no pair. Each pair is shown at
+most SHOWN_PX wide, side by side, in an order that only key.json knows: write the guesses down before it is opened.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.setting import TextSetter
 from adcreative.encoders.picture_words.reader import load_reader
 from adcreative.encoders.picture_words.words import read_words
-from adcreative.market.lines import AdWords
+from adcreative.market.lines import AdWords, draw_speaker
 from adcreative.market.plans import draw_plans
 
 SCALES = (0.35, 0.5, 0.5, 0.7, 1.0)
 SHOWN_PX, PER_SHEET = 720, 2
-# headline, description and button of the ad, and what they become
+# two ways to word one ad: headline, description and button; either may be the original. Letters that the market's font has
 LANGUAGES: tuple[tuple[AdWords, AdWords], ...] = tuple(
     tuple(AdWords(headline=headline, primary_text="", description=description, cta=cta) for headline, description, cta in two)
     for two in (
@@ -49,8 +49,8 @@ LANGUAGES: tuple[tuple[AdWords, AdWords], ...] = tuple(
          ("Vijf tips voor je eerste 10 kilometer", "Gratis trainingsschema van onze coaches.", "Lees verder")),
         (("Bo stunder hemma som varar", "Lampor och textilier från Småland.", "Se mer"),
          ("Ett varmare ljus för höstens kvällar", "Fri frakt och 30 dagars öppet köp.", "Handla nu")),
-        (("Mniej zadań, więcej czasu", "Jeden program dla całego zespołu.", "Wypróbuj"),
-         ("Zaplanuj tydzień w pięć minut", "Bez instalacji, pierwszy miesiąc gratis.", "Zacznij teraz")),
+        (("Færre møder, mere tid", "Ét program til hele holdet.", "Prøv det"),
+         ("Planlæg ugen på fem minutter", "Uden installation, første måned gratis.", "Start nu")),
     )
 )  # fmt: skip
 
@@ -69,13 +69,16 @@ def draw_ads(seed: int, num: int) -> Iterator[tuple[Creative, AdWords]]:
     from adcreative.verbs.loading import load_market
 
     market, rng = load_market(seed), np.random.default_rng([seed, 71])
-    plans = [plan for plan in draw_plans(3 * num, market._cast(), scale=0.5, rng=rng) if plan.design is not None]
+    plans = [plan for plan in draw_plans(2 * num, market._cast(), scale=0.5, rng=rng) if plan.design is not None]
     plans = [plans[row] for row in rng.permutation(len(plans))]
-    for k, (plan, other) in enumerate(zip(plans[:num], plans[num:], strict=False)):
+    for k, plan in enumerate(plans[:num]):
         assert plan.design is not None
-        words, new = plan.words, other.words
         if k % 3:
-            words, new = LANGUAGES[int(rng.integers(len(LANGUAGES)))]
+            pair = LANGUAGES[int(rng.integers(len(LANGUAGES)))]
+        else:
+            speaker = draw_speaker(plan.brand.name, plan.brand.category, rng=rng)
+            pair = speaker.write(rng), speaker.write(rng)
+        words, new = pair if rng.random() < 0.5 else pair[::-1]
         design = replace(plan.design, scale=SCALES[k % len(SCALES)])
         (ad,) = market._render([replace(plan, design=design, words=words)])
         yield ad, new

@@ -42,7 +42,7 @@ MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a sho
 MIN_LIKENESS = 0.4  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
 NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
-LABEL_PAD = 0.75  # heights of a label's letters between it and the end of its button
+LABEL_PAD, MAX_LABEL_PAD = 0.75, 2.0  # heights of a label's letters between it and the end of its button
 WIDENINGS = (1.0, 0.8, 0.6, 0.4, 0.2)  # of what a button lacks: what is left, its label is smaller by
 MAX_REMEMBERED = 64
 
@@ -291,6 +291,7 @@ class TextSetter:
         is_centred = abs(middle - erased.shape[1] / 2) < 0.02 * erased.shape[1]
         if more <= 0:
             return erased, block
+        more += 2 * int(_usual_pad(block) - _label_pad(block))  # a button that grows keeps the pads that it had
         is_free = find_room(erased, block, others, self._faces, block.plate)
         for share in WIDENINGS:
             more_px = 2 * int(np.ceil(share * more / 2))
@@ -342,11 +343,16 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _label_pad(block: TextBlock) -> float:
+    """Return the least room (px) between a label and either end of its button: as the old label had, LABEL_PAD at most."""
+    return float(min(_usual_pad(block), LABEL_PAD * block.size_px))
+
+
+def _usual_pad(block: TextBlock) -> float:
     """Return the room (px) between a label and either end of its button: as much as the old label had, within reason."""
     if block.plate is None:
         return 0.0
     old = min(block.box[0] - block.plate[0], block.plate[2] - block.box[2])
-    return float(min(max(old, 0.4 * block.size_px), LABEL_PAD * block.size_px))
+    return float(min(max(old, 0.4 * block.size_px), MAX_LABEL_PAD * block.size_px))
 
 
 def _grown(block: TextBlock, setting: Setting) -> list[Box]:

@@ -65,6 +65,18 @@ def test_a_longer_label_makes_its_button_wider() -> None:
     assert np.flatnonzero(row)[0] == np.flatnonzero(old)[0]  # it grows to the right, as it stands at the left
 
 
+def test_a_button_that_grows_keeps_the_room_on_either_side_of_its_label() -> None:
+    picture = drawn_ad()
+    after = setter(picture, reader=load_reader()).change(replace(AD, cta="Order your pillow now")).apply(picture)
+    pads = []
+    for image in (picture, after):
+        (found,) = [block for block in read_words(image, load_reader()).blocks if block.plate is not None]
+        assert found.plate is not None
+        pads.append((found.box[0] - found.plate[0], found.plate[2] - found.box[2]))
+    assert min(pads[0]) > 20
+    assert np.abs(np.subtract(*pads)).max() <= 3
+
+
 def test_a_text_that_does_not_read_back_leaves_the_picture_as_it_was() -> None:
     picture = drawn_ad()
     change = setter(picture, reader=KnownReader(said=["Rset"] * 99)).change(replace(AD, headline="Rest"))
