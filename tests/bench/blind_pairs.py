@@ -31,26 +31,26 @@ from adcreative.market.plans import draw_plans
 
 SCALES = (0.35, 0.5, 0.5, 0.7, 1.0)
 SHOWN_PX, PER_SHEET = 720, 2
-# two ways to word one ad: headline, description and button; either may be the original. Letters that the market's font has
+# two ways to word one ad: headline, description and button; either may be the original. ASCII: the market's font has no more
 LANGUAGES: tuple[tuple[AdWords, AdWords], ...] = tuple(
     tuple(AdWords(headline=headline, primary_text="", description=description, cta=cta) for headline, description, cta in two)
     for two in (
         (("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.", "Jetzt testen"),
          ("Besser schlafen ab der ersten Nacht", "Matratzen aus einer kleinen Werkstatt in Bremen.", "Mehr erfahren")),
         (("Tu fin de semana junto al mar", "Reserva hoy y paga cuando llegues.", "Reservar ahora"),
-         ("¿Listo para unas vacaciones de verdad?", "Hoteles con encanto y precios claros.", "Ver hoteles")),
-        (("Un café frais chaque matin", "Livré chez vous, sans engagement.", "Je commande"),
-         ("Le goût du café, sans attendre", "Torréfié hier, moulu aujourd'hui.", "Goûter")),
-        (("La tua pelle, più luminosa", "Crema leggera con olio di rosa.", "Scopri di più"),
-         ("Più luce in due settimane", "Provata da 12.000 donne in Italia.", "Prova ora")),
+         ("Vacaciones de verdad, precios claros", "Hoteles con encanto, sin sorpresas.", "Ver hoteles")),
+        (("Un bon pain chaque matin", "Sans engagement, chez vous avant sept heures.", "Je commande"),
+         ("Le pain frais sans attendre", "Nos boulangers sont en ville depuis trente ans.", "Essayer")),
+        (("La tua pelle, calma e luminosa", "Crema leggera con olio di rosa.", "Prova ora"),
+         ("Luce nuova in due settimane", "Provata da 12.000 donne in Italia.", "Scopri come")),
         (("Seu dinheiro rende mais aqui", "Conta gratuita, sem surpresas.", "Abrir conta"),
-         ("Quanto você paga em tarifas?", "Transferências na hora, todos os dias.", "Comparar")),
+         ("Quanto custa o seu banco?", "Pague e receba na hora, todos os dias.", "Comparar")),
         (("Hardlopen zonder blessures", "Schoenen die meelopen, 60 dagen proberen.", "Nu bestellen"),
          ("Vijf tips voor je eerste 10 kilometer", "Gratis trainingsschema van onze coaches.", "Lees verder")),
-        (("Bo stunder hemma som varar", "Lampor och textilier från Småland.", "Se mer"),
-         ("Ett varmare ljus för höstens kvällar", "Fri frakt och 30 dagars öppet köp.", "Handla nu")),
-        (("Færre møder, mere tid", "Ét program til hele holdet.", "Prøv det"),
-         ("Planlæg ugen på fem minutter", "Uden installation, første måned gratis.", "Start nu")),
+        (("Varma stunder hemma", "Lampor och textilier med fri frakt.", "Handla nu"),
+         ("Mjukt ljus i alla rum", "30 dagar att prova hemma.", "Se mer")),
+        (("Mindre stress, mere tid", "Et program til hele holdet.", "Start nu"),
+         ("Din uge planlagt i en fart", "Den nemme start uden installation.", "Se hvordan")),
     )
 )  # fmt: skip
 
