@@ -35,7 +35,7 @@ def rotate(
     seed: Seed = 0,
     restart: Overwrite = False,
 ) -> None:
-    """Plan tomorrow's share of impressions for each creative; shares are the propensities to log.
+    """Plan tomorrow's share of impressions for each creative; log the shares, evaluate-policy needs them.
 
     Example: adcreative rotate account/ --log log.parquet --out plan.csv
     """
@@ -103,7 +103,7 @@ def audit_personas(
     answers: Annotated[Path, typer.Argument(help="Table of person, creative, rating or click, traits; or ADS-16.")],
     out: Annotated[Path, typer.Option("--out", help="JSON to write; effects beside it as CSV.")],
     creatives: Annotated[Path | None, typer.Option(help="The ads that were answered: folder or table.")] = None,
-    personas: Annotated[Path | None, typer.Option(help="TOML: one table of traits a persona, to rank ads for.")] = None,
+    personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona that ads are ranked for.")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
 ) -> None:
@@ -126,7 +126,7 @@ def target(
     ads: Data,
     labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write; figures beside it as JSON.")],
-    num: Annotated[int, typer.Option(help="Labels a creative.")] = 10,
+    num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
     index: Annotated[Path | None, typer.Option(help="Folder to save the trained index into.")] = None,
     pictures: Annotated[bool, typer.Option(help="Read pictures beside the words.")] = True,
     seed: Seed = 0,

@@ -144,7 +144,7 @@ def demo(
         bool, typer.Option("--account", help="Instead make an account after launch: 200 ads, sixty days of log.")
     ] = False,
 ) -> None:
-    """Make a folder of simulated ads, optimize it, and compare the gain with the planted truth.
+    """Make a folder of simulated ads, optimize it, and compare the gain with their true click rates.
 
     Example: adcreative demo --out demo
     """

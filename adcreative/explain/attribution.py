@@ -56,9 +56,7 @@ def attribute(predictor: Predictor, creative: Creative, features: CreativeFeatur
     from captum.attr import IntegratedGradients
 
     batch = predictor.builder.encode([creative], [features], as_history(history))
-    has_history = batch.history is not None and bool(batch.history.mask.any())
-    log_odds = _log_odds_of(predictor, batch)
-    inputs = (batch.present, *([torch.ones(1, 1)] if has_history else []))
+    log_odds, inputs = _log_odds_of(predictor, batch), _strengths(batch)
     nothing = tuple(torch.zeros_like(part) for part in inputs)
     integrated = IntegratedGradients(log_odds).attribute(inputs, nothing, n_steps=NUM_STEPS, method="gausslegendre")
     with torch.no_grad():
@@ -67,12 +65,29 @@ def attribute(predictor: Predictor, creative: Creative, features: CreativeFeatur
     by_field = {name: float(integrated[0][0, number]) for number, name in enumerate(FIELDS) if is_there[number]}
     parts = [name for name, fields in MODALITIES.items() if any(field in by_field for field in fields)]
     shares = {name: sum(by_field.get(field, 0.0) for field in MODALITIES[name]) for name in parts}
-    if has_history:
+    if len(inputs) > 1:
         shares["history"] = float(integrated[1][0, 0])
     with torch.no_grad():
         ablations = {name: full - float(log_odds(*_without(batch, name, inputs))[0]) for name in shares}
     rest = full - base - sum(shares.values())
     return Attribution(log_odds=full, base=base, shares=shares, field_shares=by_field, rest=rest, ablations=ablations)
+
+
+def base_log_odds(predictor: Predictor, creative: Creative, features: CreativeFeatures, history: History = ()) -> float:
+    """Return the `base` of `attribute` alone: the calibrated log-odds of a creative of which nothing is known. No gradients.
+
+    Raises:
+        FeatureError: as `Predictor.predict`.
+    """
+    batch = predictor.builder.encode([creative], [features], as_history(history))
+    with torch.no_grad():
+        return float(_log_odds_of(predictor, batch)(*(torch.zeros_like(part) for part in _strengths(batch)))[0])
+
+
+def _strengths(batch: FeatureBatch) -> tuple[Tensor, ...]:
+    """Return what is faded in: the presence of the fields [1, F], and the history's strength [1, 1] where there is one."""
+    has_history = batch.history is not None and bool(batch.history.mask.any())
+    return (batch.present, *([torch.ones(1, 1)] if has_history else []))
 
 
 def _without(batch: FeatureBatch, part: str, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

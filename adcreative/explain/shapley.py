@@ -44,6 +44,15 @@ def attribute_by_parts(model: AccountModel, creative: Creative, features: Creati
     )  # fmt: skip
 
 
+def base_by_parts(model: AccountModel, creative: Creative, features: CreativeFeatures) -> float:
+    """Return the `base` of `attribute_by_parts` alone: the log-odds of an ad of which nothing is known.
+
+    Raises:
+        FeatureError: as `AccountModel.predict`.
+    """
+    return float(model.log_odds_without(creative, features, [tuple(PARTS)])[0])
+
+
 def _has(creative: Creative, features: CreativeFeatures, part: str) -> bool:
     return {
         "words": creative.has_words,

@@ -187,11 +187,13 @@ def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[st
 def _attribute(predictor: ClickModel, creative: Creative, features: Any, earlier: Any) -> Any:
     """Return an Attribution: integrated gradients through networks, Shapley values of an account's model."""
     from adcreative.ctr.predictor import Predictor
-    from adcreative.explain.attribution import attribute
-    from adcreative.explain.shapley import attribute_by_parts
 
     if isinstance(predictor, Predictor):
+        from adcreative.explain.attribution import attribute
+
         return attribute(predictor, creative, features, earlier)
+    from adcreative.explain.shapley import attribute_by_parts  # brings scikit-learn
+
     return attribute_by_parts(predictor, creative, features)  # type: ignore[arg-type]
 
 
@@ -226,4 +228,12 @@ def _largest(heat: np.ndarray) -> float:
 
 def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:
     """Return the log-odds that the model gives a creative of which it knows nothing, against which `creative` is weighed."""
-    return float(_attribute(predictor, creative, features, ()).base)
+    from adcreative.ctr.predictor import Predictor
+
+    if isinstance(predictor, Predictor):
+        from adcreative.explain.attribution import base_log_odds
+
+        return base_log_odds(predictor, creative, features)
+    from adcreative.explain.shapley import base_by_parts
+
+    return base_by_parts(predictor, creative, features)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
@@ -83,8 +84,14 @@ class Studio:
         Raises:
             ArtifactError: a model is damaged.
         """
+        from adcreative.verbs.explain import explain_rate
+
         _ = self._loaded.judges
-        self.score_one(Creative(headline="a first look", image_u8=np.full((256, 256, 3), 255, np.uint8)))
+        first = Creative(headline="a first look", image_u8=_draw_first_look())
+        self.stand_one(first)
+        self.find_faces(first)
+        predictor = self._loaded.predictor
+        explain_rate(replace(first, image_u8=None), None, self._loaded.tools.extractor_for([predictor]), predictor)
 
     def train_account(
         self,
@@ -377,3 +384,10 @@ class Studio:
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )
         return outcome if self.knows_level else state_untested(outcome, usual_rate)
+
+
+def _draw_first_look() -> np.ndarray:
+    """Return a picture [256, 256, 3] uint8 with a line of text, so that whatever reads pictures has something to read."""
+    image = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(image).text((24, 100), "first look", fill="black", font=ImageFont.load_default(40))
+    return np.asarray(image)

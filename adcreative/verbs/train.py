@@ -59,14 +59,17 @@ def train(
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
+    from adcreative.ctr.fitting import check_trainable
     from adcreative.ctr.training.loop import Callbacks
     from adcreative.features.builder import check_finite
     from adcreative.verbs.loading import load_tools
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
     catalog = read_usable(data, columns, images=images)
+    with_results = keep_with_results(catalog, data)
+    check_trainable(with_results, PredictorConfig())  # before models are loaded and pictures read for minutes
     extractor = load_tools().extractor
-    wanted = list(fill_from_pictures(keep_with_results(catalog, data), find_reader(lambda: extractor.cache)))
+    wanted = list(fill_from_pictures(with_results, find_reader(lambda: extractor.cache)))
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)

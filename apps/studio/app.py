@@ -17,6 +17,7 @@ from .handlers.insights import Insights
 from .handlers.language import Languages
 from .handlers.many_ads import Folders
 from .handlers.one_ad import Handlers
+from .handlers.sizes import Sizes
 from .handlers.steps import Steps
 from .handlers.training import Trainings
 from .handlers.why import Why
@@ -30,6 +31,7 @@ from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
 from .pages.parts import MOVES, RESULTS, Fields, clear_when_mended, find_owner, fragment
 from .pages.settings import build_settings
+from .pages.sizes import build_kept_sizes
 from .pages.steps import build_steps, build_words
 from .pages.theme import build_theme
 from .pages.tools import build_tools
@@ -90,6 +92,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     with gr.Column(visible=False, elem_id="improve-box") as improve_box:
         wish, consent, improve_button, stop_button, progress_shown, estimate = build_improve(handlers)
     results = build_results()
+    kept_sizes = build_kept_sizes(Sizes(handlers=handlers), visitor)
     words_box, texts, use_words = build_words(Words(handlers=handlers), visitor)
     later_box, later, later_events = build_steps(steps, visitor)
     with gr.Accordion("Numbers for the record", open=False):
@@ -98,7 +101,9 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         page_ad=gr.State(NO_AD), bar=bar, step_boxes=[bring.hero_box, improve_box], scored=[bring.score_shown, score_record],
         why=why_shown, mockups=mockups,
         outputs=[progress_shown, *results["api"], record],
-        moved=[improve_button, stop_button, *results["page"], words_box, later_box, *texts.values(), *later.values()],
+        moved=[
+            improve_button, stop_button, *results["page"], *kept_sizes, words_box, later_box, *texts.values(), *later.values(),
+        ],
     )  # fmt: skip
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     events.wire_bring(bring, wish, improve_button)

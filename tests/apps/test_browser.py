@@ -287,9 +287,14 @@ def test_an_ad_that_is_kept_still_offers_its_best_versions(visit: Visit, studio:
     visit.improve()
     expect(visit.page.locator("#result")).to_contain_text("Keep it as it is")
     expect(visit.page.locator("#later-steps")).to_be_hidden()
+    visit.page.locator("#kept-ratios").get_by_label("Story 9:16").check()
+    visit.page.get_by_role("button", name="Lay my ad out in these shapes").click()
+    expect(visit.page.locator("#kept-sizes-shown img")).to_have_count(1)
+    expect(visit.page.locator("#kept-files")).to_contain_text("9x16")
     visit.page.get_by_role("button", name="Use version 2").click()
     expect(visit.page.locator("#result")).to_contain_text("Words 2")
     expect(visit.page.locator("#later-steps")).to_be_visible()
+    expect(visit.page.locator("#kept-sizes")).to_be_hidden()
 
 
 def test_consent_is_added_and_checked_in_the_page(visit: Visit, studio: FakeStudio, image_path: Path, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
                         "kit_path", "visitor"],
         "/save_writer": ["writer", "file", "address", "model", "key", "visitor"],
         "/lay_out_sizes": ["ratios", "visitor"],
+        "/lay_out_kept": ["ratios", "visitor"],
         "/ask_account": ["question", "labels_path", "results_path", "visitor", "ad_name_column", "impressions_column",
                          "clicks_column", "day_column"],
         "/cancel_question": ["visitor"],

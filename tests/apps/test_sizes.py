@@ -69,6 +69,27 @@ def test_other_shapes_take_the_place_of_those_before(handlers: Handlers) -> None
     assert "There is no new version yet" in sizes.lay_out("you", ["1:1"])[1]["error"]
 
 
+def test_an_ad_that_is_kept_is_laid_out_too_and_an_edit_is_not_without_approval(handlers: Handlers, image_path: Path) -> None:
+    sizes, form = Sizes(handlers=handlers), {"image_path": str(image_path), "headline": "Boats"}
+    shown, files, record = sizes.lay_out_kept("me", ["1:1"])
+    assert files is None
+    assert "new version" in record["error"]
+    handlers.studio.status = "kept"  # type: ignore[attr-defined]
+    list(handlers.improve("me", form, WISH))
+    shown, files, record = sizes.lay_out_kept("me", ["Square 1:1", "Story 9:16"])
+    assert shown.count("<img") == len(record["sizes"]) == 2
+    assert files is not None
+    assert all(path.is_file() and ".edited" not in path.name for path in files)
+    again = sizes.lay_out_kept("me", ["4:5"])[1]
+    assert again is not None
+    assert not any(path.exists() for path in files)
+    assert "Choose a shape first" in sizes.lay_out_kept("me", [])[2]["error"]
+    assert "There is no shape" in sizes.lay_out_kept("me", ["3:1"])[2]["error"]
+    assert "There is no new version yet" in sizes.lay_out_kept("you", ["1:1"])[2]["error"]
+    handlers.forget("me")
+    assert not again[0].exists()
+
+
 def test_a_picture_of_one_s_own_takes_the_place_of_the_edit(handlers: Handlers, image_path: Path) -> None:
     said, screen = Words(handlers=handlers).use("me", "My line", "", str(image_path))
     assert screen is not None, said

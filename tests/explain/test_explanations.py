@@ -14,7 +14,7 @@ from adcreative.ctr.evidence import OODScore
 from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import CreativeError
-from adcreative.explain.attribution import attribute
+from adcreative.explain.attribution import attribute, base_log_odds
 from adcreative.explain.neighbours import NOTE, nearest_known
 from adcreative.explain.perturbation import (
     MAX_WORDS,
@@ -92,6 +92,14 @@ def test_the_history_has_a_share(predictor: Predictor, world: PlantedWorld) -> N
     assert found.ablations["history"] == pytest.approx(found.log_odds - newcomer, abs=1e-4)
     assert found.ablations["history"] != 0
     assert found.base + sum(found.shares.values()) == pytest.approx(found.log_odds, abs=0.01)
+
+
+def test_the_base_alone_is_that_of_the_whole_attribution(predictor: Predictor, world: PlantedWorld) -> None:
+    target, features = world.creatives[0], world.features[0]
+    same = [i for i in range(1, 480) if world.creatives[i].brand == target.brand][:4]
+    for history in ((), AccountHistory([world.creatives[i] for i in same], [world.features[i] for i in same])):
+        found = attribute(predictor, target, features, history)
+        assert base_log_odds(predictor, target, features, history) == found.base != found.log_odds
 
 
 def test_words_get_what_their_removal_takes_away() -> None:

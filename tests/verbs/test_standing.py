@@ -19,7 +19,7 @@ BASE = math.log(0.01 / 0.99)
 
 
 def stand(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Standing:
-    monkeypatch.setattr(explain, "_attribute", lambda *asked: SimpleNamespace(base=BASE))
+    monkeypatch.setattr(explain, "find_base", lambda *asked: BASE)
     prediction = Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.04, evidence="e", enough_data=options.pop("enough_data", True))
     predictor = SimpleNamespace(predict=lambda creatives, features: [prediction])
     return find_standing(predictor, Creative(headline="a"), None, **options)

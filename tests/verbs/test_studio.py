@@ -10,7 +10,7 @@ import pytest
 
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, TrainingError
 from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary
 from adcreative.provenance.consent import read_consents
 from adcreative.verbs.chosen_faces import ChosenFaces
@@ -94,3 +94,14 @@ def test_records_are_added_and_asked_before_a_search(tmp_path: Path) -> None:
     path.write_text(json.dumps({"consent": [{"consent_id": "a", "person": "A", "edits": ["smyle"], "expires": "2999-01-01"}]}))
     with pytest.raises(ConfigError, match='allows "smyle", which is no edit'):
         studio.with_consents(path)
+
+
+def test_too_few_ads_are_refused_before_models_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page asks for a training of ten ads; the answer must not take the minutes that reading their pictures takes."""
+    rows = "".join(f"ad {number},Words {number},1000,20\n" for number in range(10))
+    (tmp_path / "results.csv").write_text(f"ad_name,headline,impressions,clicks\n{rows}")
+    monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda: pytest.fail("models were loaded"))
+    with pytest.raises(TrainingError, match="10 creatives have results; at least 60 are needed"):
+        object.__new__(Studio).train_account(
+            tmp_path / "results.csv", tmp_path / "model", progress=lambda *step: None, should_stop=lambda: False
+        )

@@ -79,7 +79,7 @@ class PlatformLayout:
         self._place(values, raw)
         day = raw.get("day", "")
         for name, default in zip(("date_start", "date_end"), self.date_range, strict=True):
-            given = raw.get(name) or day
+            given = day or raw.get(name)  # a row of one day also says the span of the whole report
             values[name] = read_date(given, self.language, day_first=self.day_first) if given else default
         values["is_ctr_off"] = self._is_ctr_off(raw, values)
         return values

@@ -25,6 +25,7 @@ from .one_ad import Handlers
 from .steps import write_mapping
 
 log = logging.getLogger(__name__)
+EVENTS = "events.csv"
 QUESTIONS = ("columns", "rotation", "retire", "keywords")
 Tell = Callable[[str, int, int], None]
 
@@ -120,6 +121,7 @@ def _work(question: str, asked: Asked, stages: list[str]) -> Callable[[ReportPro
             if should_stop():
                 return InsightScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})
             said = str(error).replace(f"{asked.out}/", "").replace(str(asked.results), asked.results.name)
+            said = said.replace(EVENTS, asked.results.name)  # made of the export, and nothing that its owner knows
             return InsightScreen(shown=fragments.problem(AdCreativeError(said)), record={"error": said})
         except Exception as error:
             log.exception("a question to an account failed")
@@ -174,7 +176,7 @@ def _write_events(asked: Asked) -> tuple[Path, Path]:
         CatalogError: the export cannot be used.
     """
     rows = read_result_rows(asked.results, columns=asked.columns)
-    events, ads = asked.out / "events.csv", asked.out / "ads.csv"
+    events, ads = asked.out / EVENTS, asked.out / "ads.csv"
     with events.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("ad_name", "day", "context", "impressions", "clicks"))

@@ -44,7 +44,6 @@ Answer = tuple[str, dict[str, Any]]
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 READ_WAIT_S = 5.0
-READ_WORDS = "Read from the picture. Correct what was read wrong."
 NO_EDIT = "There is no new version yet. Press “Improve it” first (step 3)."
 NO_RECORD = "Choose whose consent it is, or add the record (step 3); or say that the faces must stay as they are."
 GONE = "These versions are no longer open. Press “Improve it” again: the same number of the try finds the same ones."
@@ -152,7 +151,7 @@ class Handlers:
         except AdCreativeError:
             return "", {}
         fields = {name: getattr(found, name) for name in found.read_fields}
-        return (fragments.note(READ_WORDS) if fields else ""), fields
+        return fragments.read_fields(tuple(fields)), fields
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""

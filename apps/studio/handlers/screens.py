@@ -69,7 +69,7 @@ def show_outcome(brought: Brought, outcome: Any, folder: Path, *, studio: Studio
     if is_edited:
         settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
         row = save_run(
-            creative, outcome, run, stem=_safe_stem(result), settings=settings, cards=cards,
+            creative, outcome, run, stem=safe_stem(result), settings=settings, cards=cards,
             models=getattr(studio, "model_hashes", {}), signing=getattr(studio, "signing", None),
         )  # fmt: skip
         if brought.before_u8 is not None and outcome.image_u8 is not None:
@@ -89,7 +89,7 @@ def show_outcome(brought: Brought, outcome: Any, folder: Path, *, studio: Studio
     )  # fmt: skip
 
 
-def _safe_stem(result: dict[str, Any]) -> str:
+def safe_stem(result: dict[str, Any]) -> str:
     """A file name that is safe on every system, from what the user called the creative."""
     stem = re.sub(r"[^\w-]+", "-", Path(result.get("file_name") or "creative").stem).strip("-_")
     return stem[:60] or "creative"

@@ -1,11 +1,13 @@
 """The picture of a version in the shapes it will run in: laid out before it is approved, so that an approval covers them.
 
 Without Gradio, as `one_ad`. The shapes stand in the run's row, beside the picture: the pack and the approval find them there.
+An ad that is kept as it was has no run and nothing to approve: its shapes are files to take.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,11 @@ from adcreative.report.pictures import preview
 from ..html import sizes as size_fragments
 from ..sessions.ads import Stage
 from .one_ad import GONE, Handlers
+from .screens import safe_stem
 from .steps import Answer, say_faults
 
 RATIOS = {"Square 1:1": "1:1", "Portrait 4:5": "4:5", "Story 9:16": "9:16", "Landscape 1.91:1": "1.91:1"}
-SHOWN_PX, ROWS = 360, "results.jsonl"
+SHOWN_PX, ROWS, KEPT = 360, "results.jsonl", "kept-shapes"
 APPROVED = "This version is approved already. Take it anew (its card says “Use this one”), then lay the shapes out and approve."
 
 
@@ -40,9 +43,7 @@ class Sizes:
             run, creative = self.handlers.find_run(owner)
             screen = self.handlers.find_screen(owner)
             assert screen is not None
-            unknown = [name for name in ratios or () if name not in (*RATIOS, *RATIOS.values())]
-            if unknown:
-                raise AdCreativeError(f"There is no shape “{unknown[0][:20]}”. Choose of {', '.join(RATIOS)}.")
+            wanted = _choose_shapes(ratios)
             if screen.download is None:
                 raise AdCreativeError("This ad has no picture to lay out.")
             if self.handlers.desk.find(owner).stage in (Stage.APPROVED, Stage.PACKED):
@@ -50,17 +51,58 @@ class Sizes:
             outcome = self.handlers.outcomes.get(screen.key)
             if outcome is None:
                 raise AdCreativeError(GONE)
-            wanted = [RATIOS.get(name, name) for name in ratios or ()]
             _forget_sizes(run)
             with self.handlers.seat.quick():
                 studio = self.handlers.choices.studio_of(owner)
                 stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
                 rows = studio.size_one(creative, outcome, wanted, run, stem=stem) if wanted else []
             _note_sizes(run, rows)
-            views = [{**row, "cut": preview(Image.open(run / row["image"]).convert("RGB"), SHOWN_PX)} for row in rows]
-            return size_fragments.sizes(views), {"sizes": rows}
+            return size_fragments.sizes(_view(rows, run)), {"sizes": rows}
 
         return say_faults(work)
+
+    def lay_out_kept(self, owner: str, ratios: Sequence[str] | None) -> tuple[str, list[Path] | None, dict[str, Any]]:
+        """Write the shapes of the owner's ad, which was kept as it was; return what is shown, the pictures, the record."""
+        files: list[Path] = []
+
+        def work() -> Answer:
+            creative, screen = self.handlers.find_creative(owner), self.handlers.find_screen(owner)
+            outcome = None if screen is None else self.handlers.outcomes.get(screen.key)
+            wanted = _choose_shapes(ratios)
+            if not creative.has_image:
+                raise AdCreativeError("This ad has no picture to lay out.")
+            if outcome is None:
+                raise AdCreativeError(GONE)
+            if outcome.result.status != "kept":
+                raise AdCreativeError("This is a new version: choose its shapes in step 4, so that your approval covers them.")
+            if not wanted:
+                raise AdCreativeError("Choose a shape first.")
+            folder = self.handlers.owner_dir(owner) / KEPT
+            shutil.rmtree(folder, ignore_errors=True)
+            stem = safe_stem(outcome.result.as_dict())
+            with self.handlers.seat.quick():
+                rows = self.handlers.choices.studio_of(owner).size_one(creative, outcome, wanted, folder, stem=stem)
+            files.extend(folder / row["image"] for row in rows)
+            return size_fragments.sizes(_view(rows, folder)), {"sizes": rows}
+
+        shown, record = say_faults(work)
+        return shown, files or None, record
+
+
+def _choose_shapes(ratios: Sequence[str] | None) -> list[str]:
+    """Return the ratios of the shapes that were ticked.
+
+    Raises:
+        AdCreativeError: there is no such shape.
+    """
+    unknown = [name for name in ratios or () if name not in (*RATIOS, *RATIOS.values())]
+    if unknown:
+        raise AdCreativeError(f"There is no shape “{unknown[0][:20]}”. Choose of {', '.join(RATIOS)}.")
+    return [RATIOS.get(name, name) for name in ratios or ()]
+
+
+def _view(rows: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    return [{**row, "cut": preview(Image.open(folder / row["image"]).convert("RGB"), SHOWN_PX)} for row in rows]
 
 
 def _note_sizes(run: Path, rows: Sequence[dict[str, Any]]) -> None:

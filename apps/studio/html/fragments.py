@@ -24,6 +24,9 @@ STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
 REACHED = {
     Stage.EMPTY: 0, Stage.BROUGHT: 1, Stage.SCORED: 2, Stage.SEARCHING: 2, Stage.FOUND: 3, Stage.APPROVED: 4, Stage.PACKED: 5,
 }  # fmt: skip
+FIELD_LABELS = {
+    "headline": "headline", "primary_text": "primary text", "description": "description", "cta": "button",
+}  # fmt: skip
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 
@@ -56,6 +59,17 @@ def note(text: str) -> str:
 def good(text: str) -> str:
     """Say that something is as it should be."""
     return _render("good", text=text)
+
+
+def read_fields(names: Sequence[str]) -> str:
+    """Say which fields of the form were read from the picture, and where they stand; nothing when none was."""
+    if not names:
+        return ""
+    labels = [FIELD_LABELS[name] for name in names]
+    listed = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+    was = "was" if len(names) == 1 else "were"
+    hidden = "" if tuple(names) == ("headline",) else " Open “More about the ad” to see all of it."
+    return note(f"The {listed} {was} read from the picture. Correct what was read wrong.{hidden}")
 
 
 def placeholder(text: str) -> str:

@@ -157,9 +157,10 @@ def _has_new_words(row: Mapping[str, Any]) -> bool:
 
 
 def say_gain(row: Mapping[str, Any]) -> str:
-    """Say the change that is expected of a result, with its range; "untested" where none can be stated."""
+    """Say the change that is expected of a result, with its range, or that none can be stated before a test."""
     lift = measure_lift(row, is_calibrated=True)
-    return span(lift.over_original, lift.low, lift.high) or "untested"
+    told = span(lift.over_original, lift.low, lift.high)
+    return f"{told} clicks against the original" if told else "what it changes shows only in a test"
 
 
 def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:

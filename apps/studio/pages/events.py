@@ -28,7 +28,8 @@ from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragm
 from .pictures import wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
-NUM_MOVES = 9 + NUM_LATER_TEXTS  # two buttons, what a result shows, the boxes of own words and of the later steps, their texts
+# two buttons, what a result shows, shapes of a kept ad, the boxes of own words and of the later steps, their texts
+NUM_MOVES = 12 + NUM_LATER_TEXTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,13 +271,17 @@ class AdEvents:
             record = {}  # no result, or it is of an ad that is no longer on the page
         has_result = record.get("status") in ("edited", "kept")
         is_edited = record.get("status") == "edited"
+        is_kept = (
+            has_result and not is_edited and screen is not None and screen.creative is not None and screen.creative.has_image
+        )
         has_choice = has_result and screen is not None and len(screen.choices) > 1
         texts = [record.get(f"{name}_edited") or "" for name in ("headline", "description")]
         return [
             gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
             gr.update(visible=is_edited and screen is not None and screen.pair is not None),
             gr.update(visible=has_choice and bool(screen and screen.alternatives)),
-            screen.alternatives if screen else "", screen.cards if screen else "", gr.update(visible=has_result),
+            screen.alternatives if screen else "", screen.cards if screen else "",
+            gr.update(visible=is_kept), "", gr.update(value=None, visible=False), gr.update(visible=has_result),
             gr.update(visible=is_edited), *texts, *nothing_yet(), record.get("shown") or "",
         ]  # fmt: skip
 
@@ -312,8 +317,8 @@ def flat(screen: Screen) -> tuple[Any, ...]:
 def begin() -> list[dict[str, Any]]:
     """Return the moves when a search begins: two buttons, then what `settle` shows, hidden; the later texts stay."""
     hidden = gr.update(visible=False)
-    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, gr.skip(), gr.skip(), hidden, hidden,
-            *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
+    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, gr.skip(), gr.skip(), hidden,
+            gr.skip(), gr.skip(), hidden, hidden, *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
 
 
 def build_why() -> tuple[list[gr.blocks.Block], gr.JSON]:

@@ -1,4 +1,5 @@
-"""The part of step 4 that lays the version out in the shapes it will run in, before it is approved."""
+"""The part of step 4 that lays the version out in the shapes it will run in, before it is approved; and the same for an ad that
+was kept as it was, whose shapes are files to take."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from ..handlers.sizes import RATIOS, Sizes
 from ..html import fragments
 from .parts import MODEL_SEAT, find_owner, fragment
 
+KEPT_HINT = "Your ad stays as it is, and can still run in other shapes: lay it out in them and take the pictures."
 HINT = "Will it run in other shapes too? Lay them out before you approve: your approval covers each of them."
 
 
@@ -28,3 +30,25 @@ def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
         show_progress="minimal", **MODEL_SEAT,
     )  # fmt: skip
     return shown
+
+
+def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.Block]:
+    """Build it; return its box, shown with an ad that was kept, and the fragment and files that another ad empties."""
+    with gr.Column(visible=False, elem_id="kept-sizes") as box:
+        fragment(fragments.heading("Your ad in other shapes", KEPT_HINT))
+        chosen = gr.CheckboxGroup(list(RATIOS), label="Shapes (width : height)", elem_id="kept-ratios")
+        button = gr.Button("Lay my ad out in these shapes", elem_id="kept-sizes-button")
+        shown, record = fragment(elem_id="kept-sizes-shown"), gr.JSON(visible=False)
+        files = gr.File(
+            label="The shapes, in full quality", file_count="multiple", interactive=False, visible=False, elem_id="kept-files"
+        )
+
+    def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> Any:
+        said, paths, made = sizes.lay_out_kept(find_owner(visitor, request), ratios)
+        return said, gr.update(value=[str(path) for path in paths or ()] or None, visible=bool(paths)), made
+
+    button.click(
+        lay_out, None, [shown, files, record], inputs_kwargs={"ratios": chosen, "visitor": visitor},
+        api_name="lay_out_kept", show_progress="minimal", **MODEL_SEAT,
+    )  # fmt: skip
+    return [box, shown, files]

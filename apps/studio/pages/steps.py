@@ -145,7 +145,7 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     with gr.Row():
         campaign = gr.Textbox("", label="Campaign", placeholder="autumn", max_length=200, elem_id="campaign")
         daily = gr.Number(10_000, label="Impressions a day", precision=0, minimum=1)
-        rate = gr.Number(0, label="Your usual click rate, % (0: as stated or predicted)", minimum=0, maximum=100)
+        rate = gr.Number(0, label="Your usual click rate, % (0: as in step 1)", minimum=0, maximum=100)
     button = gr.Button("Plan the test", elem_id="plan-button")
     shown, record = fragment(elem_id="plan"), gr.JSON(visible=False)
 

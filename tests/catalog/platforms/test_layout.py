@@ -40,6 +40,13 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
+def test_the_day_of_a_row_goes_before_the_span_of_the_report(tmp_path: Path) -> None:
+    head = "Ad name,Day,Reporting starts,Reporting ends,Impressions,Link clicks\n"
+    days = "Sea,2026-11-02,2026-11-01,2026-11-21,1000,10\nSea,2026-11-03,2026-11-01,2026-11-21,2000,10\n"
+    rows = read_results(write(tmp_path / "meta.csv", head + days)).rows
+    assert [(row.date_start, row.date_end) for row in rows] == [("2026-11-02",) * 2, ("2026-11-03",) * 2]
+
+
 def test_meta_export(tmp_path: Path) -> None:
     results = read_results(write(tmp_path / "meta.csv", META))
     assert [(r.ad_name, r.ad_set, r.impressions, r.clicks, r.spend, r.currency) for r in results.rows] == [
