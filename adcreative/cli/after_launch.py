@@ -103,7 +103,7 @@ def audit_personas(
     answers: Annotated[Path, typer.Argument(help="Table of person, creative, rating or click, traits; or ADS-16.")],
     out: Annotated[Path, typer.Option("--out", help="JSON to write; effects beside it as CSV.")],
     creatives: Annotated[Path | None, typer.Option(help="The ads that were answered: folder or table.")] = None,
-    personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona that ads are ranked for.")] = None,
+    personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona to rank ads for.")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
 ) -> None:
