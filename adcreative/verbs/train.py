@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import check_replaceable, write_atomically
+from adcreative.catalog import Catalog
 from adcreative.catalog.tables import failures_path, write_failures
+from adcreative.creative import Creative
 from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.encoders.text_encoder import TextEncoder
@@ -59,15 +61,12 @@ def train(
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
-    from adcreative.ctr.fitting import check_trainable
     from adcreative.ctr.training.loop import Callbacks
     from adcreative.features.builder import check_finite
     from adcreative.verbs.loading import load_tools
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
-    catalog = read_usable(data, columns, images=images)
-    with_results = keep_with_results(catalog, data)
-    check_trainable(with_results, PredictorConfig())  # before models are loaded and pictures read for minutes
+    catalog, with_results = _read_trainable(data, columns, images)
     extractor = load_tools().extractor
     wanted = list(fill_from_pictures(with_results, find_reader(lambda: extractor.cache)))
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
@@ -88,6 +87,17 @@ def train(
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
+
+
+def _read_trainable(data: Path, columns: Path | None, images: Path | None) -> tuple[Catalog, list[Creative]]:
+    """Return what is in `data` and its creatives with results; too few are refused before pictures are read for minutes."""
+    from adcreative.ctr.config import PredictorConfig
+    from adcreative.ctr.fitting import check_trainable
+
+    catalog = read_usable(data, columns, images=images)
+    with_results = keep_with_results(catalog, data)
+    check_trainable(with_results, PredictorConfig())
+    return catalog, with_results
 
 
 def _check_place(out: Path, inputs: Sequence[Path | None], restart: bool) -> tuple[Path, ...]:
