@@ -76,6 +76,7 @@ def judge_heat(
     """Return the figures of `summarise_wins` for the heat maps of creatives with a picture that can be read."""
     from adcreative.catalog.images import picture
     from adcreative.explain.perturbation import deletion_wins, map_heat, occlusion_drops, shrink_picture
+    from adcreative.explain.things import find_things
 
     rng = np.random.default_rng(seed)
     score = partial(_score, predictor)
@@ -85,7 +86,7 @@ def judge_heat(
         if image_u8 is None:
             continue
         small, extract = shrink_picture(image_u8), extractor.for_versions().extract
-        heat = map_heat(creative, small, extract, score)
+        heat = map_heat(creative, small, extract, score, find_things(small, extractor.analyzer)).cells
         cells = list(np.ndindex(*heat.shape))
 
         covered = partial(occlusion_drops, creative, small, extract=extract, score=score)

@@ -118,6 +118,7 @@ def explain_rate(
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
     from adcreative.explain.neighbours import nearest_known
     from adcreative.explain.perturbation import map_heat, shrink_picture, weigh_words
+    from adcreative.explain.things import find_things
 
     (features,) = extractor.extract([creative])
     if isinstance(features, CreativeError):
@@ -133,7 +134,9 @@ def explain_rate(
     heat, shown_u8 = None, None
     if image_u8 is not None:
         shown_u8 = shrink_picture(image_u8)
-        heat = map_heat(creative, shown_u8, extractor.for_versions().extract, score, progress=progress)
+        versions = extractor.for_versions()
+        things = find_things(shown_u8, versions.analyzer)
+        heat = map_heat(creative, shown_u8, versions.extract, score, things, progress=progress)
     nearest = nearest_known(predictor, features)
     gradients = _integrate_words(creative, features, predictor, extractor, earlier)
     weighed = []
@@ -155,14 +158,14 @@ def explain_rate(
         "log_odds": found.log_odds, "base_log_odds": found.base, "base_odds": math.exp(found.base), "rest_log_odds": found.rest,
         "parts": parts, "field_shares": found.field_shares, "words": weighed,
         "strongest_words": sorted(weighed, key=lambda word: -abs(float(word["log_odds"])))[:NUM_STRONGEST],
-        "heat": None if heat is None else {"file": "heat.png", "cells": heat.tolist(), "strongest": _change(_largest(heat))},
+        "heat": heat and {"file": "heat.png", "cells": heat.cells.tolist(), "strongest": _change(heat.strongest)},
         "nearest": {name: [{**asdict(one), "rate": one.rate} for one in rows] for name, rows in nearest.items()},
         "nearest_source": {name: predictor.notes["grades"][name][1] for name in nearest},
         "methods": _methods(predictor), "model_hash": predictor.content_hash,
     }  # fmt: skip
     if not prediction.enough_data:
         explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
-    return explanation, heat, shown_u8
+    return explanation, heat and heat.cells, shown_u8
 
 
 def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[str, Any]:
@@ -220,10 +223,6 @@ def _integrate_words(
 def _change(log_odds: float) -> float:
     """Return a difference of log-odds as a relative change of the odds: 0.1 is 10 % more."""
     return math.expm1(log_odds)
-
-
-def _largest(heat: np.ndarray) -> float:
-    return float(heat.ravel()[np.abs(heat).argmax()])
 
 
 def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:

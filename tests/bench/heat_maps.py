@@ -26,6 +26,7 @@ from adcreative.catalog.images import picture
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.explain.attribution import calibrated_log_odds
 from adcreative.explain.perturbation import cell_edges, map_heat, occlusion_drops, shrink_picture
+from adcreative.explain.things import find_things
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 from adcreative.release.shipped_training import MARKET_SCALE
 from adcreative.verbs.loading import load_market, load_model, load_tools
@@ -45,7 +46,7 @@ def heat_maps_figures(num: int = 24) -> dict[str, Any]:
         if image_u8 is None:
             continue
         small = shrink_picture(image_u8)
-        heat = map_heat(creative, small, extract, score)
+        heat = map_heat(creative, small, extract, score, find_things(small, extractor.analyzer)).cells
         maps = {"occlusion": heat, "gradients": map_gradients(creative, small, extractor, predictor),
                 "prior": map_prior(small, extractor.analyzer)}  # fmt: skip
         orders = {name: np.argsort(-np.abs(one).ravel(), kind="stable") for name, one in maps.items()}

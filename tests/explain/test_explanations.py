@@ -134,14 +134,32 @@ def test_the_heat_lies_where_the_predictor_looks(height: int, width: int) -> Non
     image_u8 = np.zeros((height, width, 3), np.uint8)
     image_u8[: height // 2, : width // 2] = 255
     told: list[tuple[int, int]] = []
-    heat = map_heat(
+    found = map_heat(
         Creative(headline="x"), image_u8, read_planted, score_corner, progress=lambda done, total: told.append((done, total))
     )
+    heat = found.cells
     assert max(heat.shape) == 8
-    assert heat.min() > -1e-6
+    assert heat.min() > -0.1 * heat.max()
     corner = heat[: heat.shape[0] // 2, : heat.shape[1] // 2].sum()
     assert corner > 0.8 * np.abs(heat).sum() > 0
     assert told[-1][0] == told[-1][1] == 1 + (heat.shape[0] - 1) * (heat.shape[1] - 1)
+
+
+def test_a_thing_is_covered_as_a_whole_and_cells_add_up_to_its_effect() -> None:
+    """What only shows when all of it is gone is not seen by a small window, and is by the box of a face."""
+    image_u8 = np.zeros((96, 96, 3), np.uint8)
+    image_u8[:48, :48] = 255
+
+    def score(creatives: Sequence[Creative], read: Sequence[CreativeFeatures]) -> np.ndarray:
+        return np.array([float(one.image_u8[:48, :48].max() > 200) for one in creatives if one.image_u8 is not None])
+
+    alone = map_heat(Creative(), image_u8, read_planted, score)
+    assert alone.strongest == 0
+    assert not alone.cells.any()
+    found = map_heat(Creative(), image_u8, read_planted, score, [(1.0, 2.0, 47.0, 50.0), (90.0, 90.0, 95.0, 93.0)])
+    assert found.strongest == 1
+    assert found.cells[:4, :4].sum() > 0.5
+    assert abs(found.cells[:4, :4]).sum() > 0.7 * abs(found.cells).sum()
 
 
 def test_a_picture_that_cannot_be_read_is_said() -> None:
@@ -183,7 +201,7 @@ def test_deleting_the_top_words_and_regions_beats_random_ones() -> None:
     assert 0.2 < np.mean(made_up) < 0.8
     image_u8 = rng.integers(0, 60, (96, 96, 3), dtype=np.uint8)
     image_u8[:48, :48] += 150
-    heat = map_heat(Creative(), image_u8, read_planted, score_corner)
+    heat = map_heat(Creative(), image_u8, read_planted, score_corner).cells
     cells = [(y, x) for y in range(8) for x in range(8)]
 
     def drop_cells(sets: Sequence[Sequence[int]]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ from adcreative.creative import Creative
 from adcreative.explain.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION, judge_heat, judge_words, summarise_wins
 from tests.explain.test_explanations import WORTH, read_planted, score_corner
 
-EXTRACTOR: Any = SimpleNamespace(extract=read_planted, for_versions=lambda: EXTRACTOR)
+FINDER = SimpleNamespace(analyze=lambda image_u8: [])
+EXTRACTOR: Any = SimpleNamespace(extract=read_planted, for_versions=lambda: EXTRACTOR, analyzer=FINDER)
 PREDICTOR: Any = SimpleNamespace(predict_log_odds=lambda creatives, features: (score_corner(creatives, features), None))
 
 
@@ -40,8 +42,9 @@ def test_a_heat_map_that_looks_elsewhere_loses(monkeypatch: pytest.MonkeyPatch) 
 
     true_map = perturbation.map_heat
 
-    def elsewhere(*parts: Any) -> np.ndarray:
-        return np.ascontiguousarray(true_map(*parts)[::-1, ::-1])
+    def elsewhere(*parts: Any) -> perturbation.HeatMap:
+        found = true_map(*parts)
+        return replace(found, cells=np.ascontiguousarray(found.cells[::-1, ::-1]))
 
     monkeypatch.setattr(perturbation, "map_heat", elsewhere)
     assert judge_heat(ads, EXTRACTOR, PREDICTOR, seed=0)[OCCLUSION]["won"] < 0.5

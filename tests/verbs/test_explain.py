@@ -69,7 +69,8 @@ def corner_predictor() -> Predictor:
 
 @pytest.fixture(autouse=True)
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
-    extractor = SimpleNamespace(extract=extract, cache=None, sharing=nullcontext)
+    finder = SimpleNamespace(analyze=lambda image_u8: [])
+    extractor = SimpleNamespace(extract=extract, cache=None, sharing=nullcontext, analyzer=finder)
     extractor.for_versions = lambda: extractor
     monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, corner_predictor))
 
