@@ -67,6 +67,9 @@ def test_assistive_technology_finds_no_fault(
     visit.page.locator("#why img").wait_for()
     assert find_faults(visit.page) == []
     visit.shoot(f"story-{width}-{scheme}")
+    visit.page.get_by_role("button", name="Use my own words or picture").click()
+    visit.page.locator("#own-picture").wait_for()
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
     for name in ("Many ads", "Your account", "Settings"):
         visit.page.get_by_role("tab", name=name).click()
         assert find_faults(visit.page) == []

@@ -132,7 +132,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
 def _build_own_picture() -> gr.Image:
     own_picture = gr.Image(
         label="Your own picture in place of this one (optional)", type="filepath", sources=["upload"], height=160,
-        buttons=["fullscreen"], elem_id="own-picture", placeholder="Drop a picture here, or click to choose one",
+        buttons=["fullscreen"], elem_id="own-picture", placeholder="Drop a picture, or choose one",
     )  # fmt: skip
     take_only_uploads(own_picture)
     return own_picture
