@@ -29,7 +29,7 @@ class ClickModel(Protocol):
 
     @property
     def optional_features(self) -> frozenset[str]:
-        """Names of CreativeFeatures that are measured only for models that ask for them: "lettering" or nothing."""
+        """Names of CreativeFeatures that are measured only for models that ask for them: "lettering", "complexity"."""
 
     def predict(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: Any = ()

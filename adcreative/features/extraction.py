@@ -18,6 +18,7 @@ from adcreative.creative import Creative, split_consent_ids
 from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.cache import FeatureCache, file_key, hash_picture, picture_key, words_key
+from adcreative.features.complexity import MEASURED_BY, complexity_stats
 from adcreative.features.lettering import FindsLines, lettering_stats
 from adcreative.features.threads import map_in_threads
 
@@ -106,12 +107,14 @@ class FeatureExtractor:
         *,
         sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
         line_finder: FindsLines | None = None,
+        measures_complexity: bool = False,
     ) -> None:
         """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes.
 
-        `line_finder` measures the lettering in pictures; without one features have none. See `for_models`.
+        `line_finder` measures the lettering in pictures; without one features have none. measures_complexity: so is the bits
+        that each needs. See `for_models`.
         """
-        self.line_finder = line_finder
+        self.line_finder, self.measures_complexity = line_finder, measures_complexity
         self.sharing = sharing
         self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
         self.cache = cache
@@ -136,8 +139,9 @@ class FeatureExtractor:
     def without_cache(self) -> FeatureExtractor:
         """Return an extractor with the same encoders that keeps nothing, for pictures that are looked at once."""
         return FeatureExtractor(
-            self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing, line_finder=self.line_finder
-        )
+            self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing, line_finder=self.line_finder,
+            measures_complexity=self.measures_complexity,
+        )  # fmt: skip
 
     def for_versions(self) -> FeatureExtractor:
         """Return such an extractor for many pictures that differ in one place: the finder of faces remembers the rest."""
@@ -147,10 +151,15 @@ class FeatureExtractor:
         return other
 
     def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:
-        """Return an extractor with the same encoders and cache that measures lettering only where one of the models asks."""
-        if any("lettering" in model.optional_features for model in models):
+        """Return an extractor with the same encoders and cache that measures lettering and complexity only where asked for."""
+        asked = frozenset[str]().union(*(model.optional_features for model in models))
+        finder, is_measured = self.line_finder if "lettering" in asked else None, "complexity" in asked
+        if finder is self.line_finder and (is_measured or not self.measures_complexity):
             return self
-        return FeatureExtractor(self.clip, self.headline_model, self.analyzer, self.codec, self.cache, sharing=self.sharing)
+        return FeatureExtractor(
+            self.clip, self.headline_model, self.analyzer, self.codec, self.cache, sharing=self.sharing, line_finder=finder,
+            measures_complexity=is_measured and self.measures_complexity,
+        )  # fmt: skip
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
@@ -207,6 +216,7 @@ class FeatureExtractor:
         entry of it is written, and also of one that is known already.
         """
         hashes = tuple(hash_of(part) for part in (self.clip, self.analyzer, self.codec, self.line_finder) if part is not None)
+        hashes += (MEASURED_BY,) if self.measures_complexity else ()
         owners = split_consent_ids(creative.consent_id)
         path, content, of_file = creative.image_path if creative.image_u8 is None else None, None, ""
         if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
@@ -255,6 +265,7 @@ class FeatureExtractor:
                     "image": np.asarray(embedding, np.float32),
                     "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
                     **self._measure_lettering(image_u8),
+                    **({"complexity": complexity_stats(image_u8)} if self.measures_complexity else {}),
                     **_describe_faces(image_u8, faces, iter(codes)),
                 },
             )

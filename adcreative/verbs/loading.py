@@ -61,7 +61,7 @@ class Tools:
 
     def extractor_for(self, models: Iterable[ClickModel]) -> FeatureExtractor:
         """Return the extractor that measures what these models read: only models of an account read lettering, which takes an
-        OCR model to find."""
+        OCR model to find, and complexity."""
         return self.extractor.for_models(models)
 
     def editor_tools(
@@ -114,7 +114,7 @@ def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, D
     directions = DirectionSet.load(embedded_dir("directions"))
     extractor = FeatureExtractor(
         clip, headline_model, analyzer, codec, FeatureCache(cache_dir() / "features"), sharing=sharing_states,
-        line_finder=LineFinder() if has_reader() else None,
+        line_finder=LineFinder() if has_reader() else None, measures_complexity=True,
     )  # fmt: skip
     return clip, headline_model, analyzer, codec, directions, extractor
 

@@ -129,8 +129,8 @@ class AccountModel:
 
     @property
     def optional_features(self) -> frozenset[str]:
-        """The lettering in pictures, where the ads of the fit had some."""
-        return frozenset({"lettering"} & set(self.known.encoder.scales))
+        """The lettering and the complexity of pictures, where the ads of the fit had them."""
+        return frozenset({"lettering", "complexity"} & set(self.known.encoder.scales))
 
     def _parts_of(self, table: AccountTable) -> Iterator[tuple[Part, np.ndarray, AccountTable]]:
         """Yield each half with the rows that it answers for, and their table."""

@@ -23,7 +23,7 @@ SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
 PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; words also have texts, context also has columns
     "words": ("meaning", "body", "wording", "appeal", "further words", "shipped words"),
     "picture": ("picture", "shipped picture"),
-    "look": ("look", "lettering"),
+    "look": ("look", "lettering", "complexity"),
     "faces": ("faces",),
     "context": ("shipped context",),
 }
@@ -36,6 +36,7 @@ DENSE_BLOCKS = (
     "picture",
     "look",
     "lettering",
+    "complexity",
     "faces",
     *SHIPPED_BLOCKS,
 )
@@ -150,6 +151,7 @@ def read_table(
         "picture": _stack([one.image for one in features]),
         "look": _stack([one.look for one in features]),
         "lettering": _stack([one.lettering for one in features]),
+        "complexity": _stack([one.complexity for one in features]),
         "faces": _stack([_faces(one) for one in features]),
     }
     if text_encoder is not None:
