@@ -46,9 +46,10 @@ class CreativeFeatures:
     the surface of the line (see `encoders.headline`). look [6]: LOOK_STATS. appeal: headline model's score, natural-log units.
     Faces, F of them, largest first: face_codes [F, 512], face_attributes [F, 8] in the order of FACE_ATTRIBUTES, face_shares
     [F] of the picture's area. labels [L] int64, ascending: ids of the classes that are seen (`encoders.labels`), which only
-    benchmarks ask for. lettering [6]: LETTERING_STATS of the words in the picture, None where nothing finds them.
-    complexity [1]: COMPLEXITY_STATS, None where nobody asked. A refused face (too small, turned away, cut off) still counts and keeps its share and measured attributes, but its code row is NaN: it
-    is masked, since inverting such a face gives a code of something else.
+    benchmarks ask for. lettering [6]: LETTERING_STATS of the words in the picture, None where nothing finds them. complexity
+    [1]: COMPLEXITY_STATS, None where nobody asked. A refused face (too small, turned away, cut off) still counts and keeps its
+    share and measured attributes, but its code row is NaN: it is masked, since inverting such a face gives a code of something
+    else.
     """
 
     image: np.ndarray | None = None

@@ -32,7 +32,7 @@ def test_more_to_see_needs_more_bits_whatever_the_size_of_the_file() -> None:
     coarse, fine = (float(complexity_stats(textured(grain))[0]) for grain in (64, 8))
     assert plain < coarse < fine
     doubled = np.asarray(Image.fromarray(textured(64)).resize((512, 512), Image.Resampling.NEAREST))
-    assert float(complexity_stats(doubled)[0]) == pytest.approx(coarse, abs=0.15)
+    assert float(complexity_stats(doubled)[0]) == pytest.approx(coarse, abs=(fine - coarse) / 5)  # edges ring a little
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (3000, 2), (90, 120)])
@@ -45,7 +45,7 @@ def test_every_shape_has_a_finite_number(shape: tuple[int, int]) -> None:
 def test_it_is_measured_where_a_model_asks_and_kept_apart_in_the_cache(tmp_path: Any) -> None:
     parts: tuple[Any, ...] = (FakeClip("clip"), FakeHeadlines(), FakeAnalyzer(), FakeCodec())
     ad = Creative(file_name="ad.png", headline="Sleep", image_u8=textured(8))
-    measuring = FeatureExtractor(*parts, FeatureCache(tmp_path), measures_complexity=True)
+    measuring = FeatureExtractor(*parts, cache=FeatureCache(tmp_path), measures_complexity=True)
     asking, silent = (SimpleNamespace(optional_features=frozenset(names)) for names in (("complexity",), ()))
     assert measuring.for_models([silent, asking]) is measuring
     for extractor, is_measured in ((measuring.for_models([silent]), False), (measuring, True), (measuring, True)):

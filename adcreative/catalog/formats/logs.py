@@ -22,7 +22,9 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.errors import CatalogError
 
 PART_ROWS = 131_072
-READ_BYTES = 1 << 20  # of a column of a parquet file at a time; unbuffered, whole row groups stay in memory, and more of them
+READ_BYTES = (
+    1 << 20
+)  # of a column of a parquet file at a time; pre-buffered, what was read of earlier row groups stays in memory
 PART_ITEMS, MIN_PART_ROWS = 2_000_000, 256  # items of histories that are read at a time
 CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
@@ -115,7 +117,7 @@ def _iter_file(file: Path, columns: Sequence[str] | None, part_rows: int) -> Ite
 
 def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
     """Yield parts of a parquet file; one of item sequences becomes rows with histories."""
-    opened = pyarrow.parquet.ParquetFile(file, buffer_size=READ_BYTES)
+    opened = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=READ_BYTES)
     if is_item_sequences(set(opened.schema_arrow.names)):
         num_items = int(pc.max(pc.list_flatten(opened.read(["items"]).column("items"))).as_py() or 0)
         tables = (batch.to_pandas() for batch in opened.iter_batches(max(part_rows // 16, 1)))
