@@ -78,7 +78,10 @@ def draw_ads(seed: int, num: int) -> Iterator[tuple[Creative, AdWords]]:
         else:
             speaker = draw_speaker(plan.brand.name, plan.brand.category, rng=rng)
             pair = speaker.write(rng), speaker.write(rng)
-        words, new = pair if rng.random() < 0.5 else pair[::-1]
+        fields = ("headline", "description", "cta")
+        chosen = dict(zip(fields, rng.integers(2, size=3), strict=True))  # each for itself: no field tells of another
+        words = replace(plan.words, **{name: getattr(pair[k], name) for name, k in chosen.items()})
+        new = replace(plan.words, **{name: getattr(pair[1 - k], name) for name, k in chosen.items()})
         design = replace(plan.design, scale=SCALES[k % len(SCALES)])
         (ad,) = market._render([replace(plan, design=design, words=words)])
         yield ad, new

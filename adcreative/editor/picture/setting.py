@@ -32,7 +32,7 @@ from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
-from adcreative.encoders.picture_words.roles import is_same_text
+from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece
 from adcreative.encoders.picture_words.words import PictureWords, with_known_words
 
 FIELDS = ("headline", "description", "cta")
@@ -162,6 +162,8 @@ class TextSetter:
         block, others = self.homes[name], [other for key, other in blocks.items() if key != name]
         if abs(block.angle_deg) > max(MAX_ANGLE_DEG, MAX_LEAN_DEG / max(1.0, (block.box[2] - block.box[0]) / block.size_px)):
             return f"it leans by {abs(block.angle_deg):.0f} degrees"
+        if lacks_a_piece(block.text, getattr(self._creative, name)):
+            return "it was not found in the picture in one piece"
         if unread := self._reader.unread_letters(text):
             return f'its letters cannot be read back ("{unread[:8]}"); name an OCR model that knows them with {MODEL_VARIABLE}'
         match = self._match(name, text)
@@ -311,7 +313,7 @@ def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
         for block in words.blocks:
             is_taken = any(block.box == other.box for other in homes.values())
             if not is_taken and block.role != "logo" and is_same_text(block.text, text):
-                homes[name] = with_known_words(block, _as_set(text, block))
+                homes[name] = block if lacks_a_piece(block.text, text) else with_known_words(block, _as_set(text, block))
                 break
     return homes
 

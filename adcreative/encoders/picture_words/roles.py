@@ -12,6 +12,7 @@ from adcreative.encoders.picture_words.blocks import TextBlock
 ROLES = ("headline", "body", "button", "price", "disclaimer", "logo")
 MAX_BUTTON_WORDS, MAX_LOGO_WORDS = 5, 3
 SMALL_SHARE = 0.024  # of the shorter side: letters lower than this are small print where larger ones stand above
+PIECE = 3  # letters: fewer that are missing were misread
 EDGE_SHARE = 0.16  # of the picture's height: where logos stand
 _PRICE = re.compile(
     r"^\W*(?:(?:from|ab|dès|desde|vanaf|da|only|nur|now)\s+)?(?:[$€£¥₹₽₩]|(?:usd|eur|gbp|chf|kr)\b)?\s?\d+(?:[.,' ]\d+)*"
@@ -79,6 +80,15 @@ def is_same_text(read: str, known: str, share: float = 0.75) -> bool:
     if not first or not second:
         return False
     return SequenceMatcher(None, first, second, autojunk=False).ratio() >= share
+
+
+def lacks_a_piece(read: str, known: str) -> bool:
+    """Return whether a text that was read lacks a piece of a known one, or has one more, of at least PIECE letters.
+
+    A misread letter is none: a word that stands in another block is.
+    """
+    changes = SequenceMatcher(None, letters_of(known), letters_of(read), autojunk=False).get_opcodes()
+    return any(abs((end - start) - (to - since)) >= PIECE for _, start, end, since, to in changes)
 
 
 def letters_of(text: str) -> str:

@@ -65,6 +65,14 @@ def test_a_longer_label_makes_its_button_wider() -> None:
     assert np.flatnonzero(row)[0] == np.flatnonzero(old)[0]  # it grows to the right, as it stands at the left
 
 
+def test_a_text_of_which_a_word_stands_elsewhere_is_left_whole() -> None:
+    picture = drawn_ad()
+    longer = replace(AD, headline=f"{HEADLINE} all day", description=f"{BODY} with care")
+    change = setter(picture, longer).change(replace(longer, headline="Rest", description="Soft"))
+    assert change.apply(picture) is picture
+    assert change.left == dict.fromkeys(("headline", "description"), "it was not found in the picture in one piece")
+
+
 def test_a_button_that_grows_keeps_the_room_on_either_side_of_its_label() -> None:
     picture = drawn_ad()
     after = setter(picture, reader=load_reader()).change(replace(AD, cta="Order your pillow now")).apply(picture)

@@ -13,7 +13,7 @@ from adcreative.creative import Creative
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build_blocks, ink_height
 from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink
 from adcreative.encoders.picture_words.measures import measure_text, text_notes
-from adcreative.encoders.picture_words.roles import is_same_text, name_roles
+from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece, name_roles
 from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters, with_known_words
 from tests.encoders.picture_words.drawn_ads import (
     BODY,
@@ -194,3 +194,10 @@ def test_known_words_take_the_place_of_what_was_read_line_by_line() -> None:
     assert [line.text for line in with_known_words(read, "Wake up rested every day").lines] == ["Wake up rested", "every day"]
     assert with_known_words(read, "A wholly different line") is read
     assert with_known_words(read, "…") is read
+
+
+def test_a_misread_letter_is_no_piece_and_a_word_is() -> None:
+    assert not lacks_a_piece("No more worrles", "No more worries")
+    assert not lacks_a_piece("No more wories!", "No more worries")
+    assert lacks_a_piece("Varma stunder", "Varma stunder hemma")
+    assert lacks_a_piece("Varma stunder hemma", "Varma stunder")
