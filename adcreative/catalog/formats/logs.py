@@ -22,9 +22,7 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.errors import CatalogError
 
 PART_ROWS = 131_072
-READ_BYTES = (
-    1 << 20
-)  # of a column of a parquet file at a time; pre-buffered, what was read of earlier row groups stays in memory
+READ_BYTES = 1 << 20  # of a column of a parquet file at a time; pre-buffered, earlier row groups stay in memory
 PART_ITEMS, MIN_PART_ROWS = 2_000_000, 256  # items of histories that are read at a time
 CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
