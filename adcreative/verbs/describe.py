@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
+from adcreative.copywriter.rules import rule_pack
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CopywriterError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -77,6 +79,7 @@ def describe(
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
     rows, header = _read_table(data)
     lexicon = _lexicon(rows, header, Lexicon)
+    language = _language(rows, header)
     scorer = _predictor_scorer(model) if rank_by == "predictor" else None
     describer = build_describer(llm, lexicon=lexicon, scorer=scorer, max_chars=max_chars)
     settings = {
@@ -87,7 +90,7 @@ def describe(
         for number, row in enumerate(rows):
             progress("describing", number, len(rows))
             if should_stop() or (
-                row.row not in log.rows and not _describe_row(row, header, kit, describer, seed, log, should_stop)
+                row.row not in log.rows and not _describe_row(row, header, language, kit, describer, seed, log, should_stop)
             ):
                 return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
         with own_outputs(outputs, inputs, restart=restart):
@@ -97,6 +100,7 @@ def describe(
 def _describe_row(
     row: RawRow,
     header: Sequence[str],
+    language: str,
     kit: BrandKit | None,
     describer: ProductDescriber,
     seed: int,
@@ -104,8 +108,10 @@ def _describe_row(
     should_stop: ShouldStop,
 ) -> bool:
     """Describe one product and add its row, or why there is none, to the log; return False when it was stopped."""
+    from adcreative.copywriter.products.product import in_feed
+
     try:
-        product = _product(row, header)
+        product = in_feed(_product(row, header), language)
         found = describer.describe(product if kit is None else kit.product(product), seed=seed, should_stop=should_stop)
     except CreativeError as error:
         log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
@@ -174,11 +180,16 @@ def _product(row: RawRow, header: Sequence[str]) -> Product:
     product = read_product(_cells(row, header, header))
     if not product.title:
         raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
-    if not product.attributes and not product.brand:
+    if not product.attributes and not product.brand and not _has_parts(product.title):
         raise CreativeError(
             "it has neither a brand nor an attribute, so there is nothing to describe.", "Fill in a column such as material."
         )
     return product
+
+
+def _has_parts(title: str) -> bool:
+    """Say whether a title has several parts, which are then told: "Deurmat - geribbeld, antislip - 90x150 cm"."""
+    return re.search(rule_pack("product_meanings")["title"]["segment"], title) is not None
 
 
 def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str, str]:
@@ -189,6 +200,14 @@ def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str
         if name and not found.get(name):
             found[name] = cell_text(cell)
     return {name: found.get(name, "") for name in names}
+
+
+def _language(rows: Sequence[RawRow], header: Sequence[str]) -> str:
+    """Return the language of the whole table, for rows that say too little by themselves; see `feed_language`."""
+    from adcreative.copywriter.products.feeds import read_product
+    from adcreative.copywriter.products.product import feed_language
+
+    return feed_language([read_product(_cells(row, header, header)) for row in rows if row.fault is None])
 
 
 def _lexicon(rows: Sequence[RawRow], header: Sequence[str], kind: type[Lexicon]) -> Lexicon:

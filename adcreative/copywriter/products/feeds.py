@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from adcreative.copywriter.brief import is_known_word
 from adcreative.copywriter.products.product import Attribute, Product
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -21,8 +22,16 @@ _TAG = re.compile(r"<[^<>]{0,500}>")
 _BLOCK = re.compile(r"(?i)</?(?:p|br|li|ul|ol|div|tr|td|h\d)\b[^<>]{0,500}>")
 _ABSENT = ("nan", "n/a", "na", "none", "null", "-", "--", "{}", "[]")
 _OPTION = re.compile(r"option(\d) (name|value)$")
+_METAFIELD = re.compile(r"\(product\.metafields\.shopify\.([\w-]+)\)$")
+_OF_A_MARKET = re.compile(
+    r"\s*(?:included|price|compare at price) / ", re.IGNORECASE
+)  # Shopify: whether and for how much, where
+_HANDLES = "shopify "  # how the role of such a column begins
+_CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SHOP_ADDRESS = re.compile(r"\S+\.(?:com|net|shop|store|[a-z]{2})")
+_KEY = re.compile(r"(?=\S*\d)[\da-fA-F-]{16,}|(?=\S*\d\S*\d)(?=\S*[A-Za-z])[A-Za-z\d_-]{16,}")  # of a record, and no value
 _UNIT_OF = " unit of measure"
-_TRAIL_END = re.compile(r"\s*[/>|»]\s*")
+_TRAIL_END = re.compile(r"\s*[/>|»]+\s*")
 _MOST_VALUE_CHARS = 160
 
 
@@ -32,13 +41,22 @@ def column_role(column: str) -> str:
     role = _roles().get(plain)
     if role is not None:
         return role
+    found = _METAFIELD.search(column.strip())
+    if found:
+        return _HANDLES + found.group(1).replace("-", " ").replace("_", " ")
     bare = re.sub(r"\s?\d+$", "", plain)  # Amazon numbers what may stand several times: special_features1
-    return "" if {plain.replace(" ", "_"), bare.replace(" ", "_")} & word_set("feeds", "skip") else plain
+    if _OF_A_MARKET.match(column):
+        return ""
+    is_skipped = {plain.replace(" ", "_"), bare.replace(" ", "_")} & word_set("feeds", "skip")
+    return "" if is_skipped or set(bare.split()) & word_set("feeds", "skip_words") else plain
 
 
 def plain_column(column: str) -> str:
-    """Return a column's name in lower case, without brackets and marks; Shopify's "Google Shopping / Gender" is gender."""
-    bare = re.sub(r"\(.*?\)|\[.*?\]", " ", column)
+    """Return a column's name in lower case, without brackets and marks; "isOutOfStock" is three words and a question.
+
+    Shopify's "Google Shopping / Gender" is gender, Google's "g:color" color.
+    """
+    bare = _CAMEL_CASE.sub(" ", re.sub(r"\(.*?\)|\[.*?\]", " ", column).strip().removeprefix("g:"))
     return " ".join(re.sub(r"[_\-.:/]+", " ", bare).split()).casefold().removeprefix("google shopping ")
 
 
@@ -95,11 +113,20 @@ def read_product(cells: Mapping[str, str]) -> Product:
     if whom and not any(name.casefold() in ("gender", "department") for name, _ in attributes):
         attributes.append(("gender", whom))
     terms = tuple(term.strip() for term in clean.get("search_terms", "").replace(";", ",").split(",") if term.strip())
-    category = "" if clean.get("category", "").isdigit() else _TRAIL_END.split(clean.get("category", ""))[-1]
+    brand = clean.get("brand", "")
     return Product(
-        title=clean.get("title", ""), brand=clean.get("brand", ""), category=category, attributes=_once(attributes),
-        search_terms=terms, language=clean.get("language", ""),
+        title=clean.get("title", ""), brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
+        category=_last_step(clean.get("category", "")), attributes=_once(attributes), search_terms=terms,
+        language=clean.get("language", ""),
     )  # fmt: skip
+
+
+def _last_step(trail: str) -> str:
+    """Return the category that a trail ends with: of text, of a JSON list of one text, no number and no code in capitals."""
+    trail = trail.strip('[]"') if trail.startswith('["') else trail
+    steps = [step for step in _TRAIL_END.split(trail) if step and not step.endswith("...")]
+    last = steps[-1] if steps else ""
+    return "" if last.isdigit() or (last.isupper() and " " not in last and "_" not in last) else last
 
 
 def plain_text(cell: str) -> str:
@@ -124,6 +151,13 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
             continue
         if value[:1] in ("{", "["):
             yield from _json_attributes(value)
+            continue
+        if name.startswith(_HANDLES):
+            told = _told_handles(value)
+            if told:
+                yield name.removeprefix(_HANDLES), told
+            continue
+        if _KEY.fullmatch(value):
             continue
         unit = cells.get(f"{name}{_UNIT_OF}", "").casefold()
         yield re.sub(r"\s?\d$", "", name), f"{value} {_units().get(unit, unit)}" if unit and value[-1].isdigit() else value
@@ -159,6 +193,16 @@ def _pair(name: str, value: Any) -> Iterator[Attribute]:
         value = "yes" if value else "no"
     if isinstance(value, str | int | float) and _is_told(plain_text(str(value))):
         yield plain_text(name), plain_text(str(value))[:_MOST_VALUE_CHARS]
+
+
+def _told_handles(value: str) -> str:
+    """Return Shopify's handles as text: "black; dark-grey" is "black or dark grey".
+
+    A handle has lost its accents and capitals and may end in a number ("rosa-2"), so that only English ones can be said.
+    """
+    handles = [handle.strip().replace("-", " ") for handle in value.split(";")]
+    is_told = all(word.isalpha() and is_known_word(word) for handle in handles for word in handle.split())
+    return " or ".join(handles) if is_told and value.strip() else ""
 
 
 @cache

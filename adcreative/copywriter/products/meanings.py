@@ -25,6 +25,8 @@ _MEASURED = ("weight", "height", "width", "depth", "length", "thickness", "diame
 _FILTERS = (
     "sheer", "lined", "stretch", "see through", "personalised", "personalized", "handmade", "vintage", "magnetic",
 )  # fmt: skip
+_WASHABLE = ("machine washable", "washable", "hand washable")  # what care instructions say with more
+_ELSEWHERE = re.compile(r"(?i)@|\bcontact|\bdetails\b|\bcustomer|\bwebsite|\bhttp")
 _MOST_NAME_WORDS, _MOST_VALUE_CHARS, _MOST_COLOUR_WORDS = 3, 60, 3
 
 
@@ -46,7 +48,8 @@ def read_meanings(attributes: Iterable[Attribute], *, name: str = "") -> list[Me
         meaning = meaning_of(name, value)
         if meaning is not None and not any(meaning.one == other.one for other in found):
             found.append(meaning)
-    return found
+    is_cared_for = any(one.kind == "care" and "wash" in one.one.casefold() for one in found)
+    return [one for one in found if not (is_cared_for and one.kind == "is" and one.one in _WASHABLE)]
 
 
 def _of_this_kind(attributes: list[Attribute], name: str) -> list[Attribute]:
@@ -164,9 +167,11 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
     if (kind == "is" and "features" in key + rule["name"]) or rule["name"].endswith(("benefits", "shape")):
         return Meaning("is", said, said, key) if _is_adjective(said) else None
     if kind == "care":
-        text = re.sub(r"(?<=wash) (?=\d)", " at ", re.sub(r",(?=\S)", ", ", said))
+        text = re.sub(r"(?<=wash) (?=\d)", " at ", re.sub(r",(?=\S)", ", ", _care_sentences(value)))
+        for pattern, instead in rule_pack("product_meanings")["care_as_told"].items():
+            text = re.sub(pattern, instead, text, flags=re.IGNORECASE)
         text = re.sub(r"(?<=\d)°?\s?C\b", " °C", text)
-        return Meaning("care", text[:1].upper() + text[1:], text[:1].upper() + text[1:], key)
+        return Meaning("care", text[:1].upper() + text[1:], text[:1].upper() + text[1:], key) if text else None
     if kind == "has":
         said = said if said.endswith(f" {key}") or rule["has"] == "{value}" else rule["has"].format(value=said)
         said = re.sub(r"\b(\w+) \1\b", r"\1", said)
@@ -177,9 +182,23 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
     return Meaning(kind, text, text, key)
 
 
+def _care_sentences(value: str) -> str:
+    """Return the first two whole sentences of care instructions, none that sends readers elsewhere; labels as they are.
+
+    A cell is cut at `MAX_VALUE_CHARS`, so that of several sentences one without an end has lost it.
+    """
+    sentences = [part for part in re.split(r"(?<=[.!])\s+", value.strip()) if part]
+    if len(sentences) == 1:
+        return _plain_value(value)
+    whole = [one for one in sentences if one.endswith((".", "!")) and not _ELSEWHERE.search(one)]
+    bare = [re.sub(r"\s*[(\[].*?[)\]]", "", one).rstrip(".") for one in whole[:2]]
+    return ". ".join(one[:1].upper() + one[1:] for one in bare)
+
+
 def _colour(said: str) -> Meaning | None:
     """Return a colour as readers name one; what else shops write there ("style 1", "XiuYu jade pagoda") is none."""
     said = re.sub(r" colou?r$", "", said)
+    said = said.lower() if said.isupper() else said
     if said in ("clear", "transparent"):
         return Meaning("is", said, said, "colour")
     words, known = said.casefold().split(), word_set("product_meanings", "colours") | word_set("product_meanings", "hues")

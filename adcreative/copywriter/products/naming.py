@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from adcreative.copywriter.brief import WORD, is_known_word, stem
+from adcreative.copywriter.products.other_titles import read_other_title
 from adcreative.copywriter.products.title_words import HOLIDAYS, is_common, is_plain, sentence_case, thing, things
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -23,6 +24,12 @@ _MOST_FIRST_WORDS, _MOST_THINGS, _REPEATED, _MOST_RUN_WORDS = 7, 2, 3, 4
 _PEOPLE = {"your", "you", "my", "our"}  # a sentence, and no name
 _SHORT_BRAND_CHARS, _MOSTLY, _MANY_PARTS, _SHORT_CATEGORY_WORDS = 3, 0.7, 2, 4
 _IN_COLOUR = re.compile(r"\s+in\s+(?:[A-Z][a-z]+\s?){1,3}$", re.IGNORECASE)
+_NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
+_SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
+_FITS = re.compile(
+    r"(?=(?:\S+\s+){3,10}\S+$)[^,;|()]{3,60}? (?:for|For) (?:the )?(?=.*(?:\d|\b[a-z]?[A-Z]\w*[A-Z]))[A-Z].*"
+)  # "... for iPad 2, 3"
+_WHOM_FIRST = re.compile(r"(?i)^(?:men|women|unisex|boys|girls|kids) (?=(?:\S+ ){2,}\S)")  # "Men White Printed T-Shirt"
 _LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)\d+\.\d+(?!\S)")
 _ARTICLE_CODE = re.compile(r"(?=.*\d.*\d)(?=.*[A-Z])[A-Z0-9-]{5,}")  # "BG227", and not "S24"
 _USE_END = re.compile(r",|/| and | & ")
@@ -30,30 +37,32 @@ _USE_END = re.compile(r",|/| and | & ")
 
 @dataclass(frozen=True)
 class TitleParts:
-    """name: a few words; has, uses: phrases of the rest of the title."""
+    """name: a few words; has, uses: phrases of the rest of the title; rest: its other parts as they are, where not English."""
 
     name: str
     has: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
 
 
 def read_title(title: str, brand: str, category: str, colour: str, *, is_english: bool) -> TitleParts:
     """Take a title apart; a title of a few words is the name as it is, and where no name can be found the category is it."""
     rules = rule_pack("product_meanings")["title"]
-    plain = _IN_COLOUR.sub("", _without_brand(_without_capitals(" ".join(title.replace("_", " ").split())), brand))
+    plain = _IN_COLOUR.sub("", _without_brand(_without_capitals(_without_label(title)), brand, category))
     is_short = len(plain.split()) <= _SHORT_TITLE_WORDS and not re.search(rules["segment"], plain)
     nouns = _category_nouns(category)
-    if is_short and not re.search(rules["cut"], plain, re.IGNORECASE):
+    if is_short and not (is_english and re.search(rules["cut"], plain, re.IGNORECASE)):
+        plain = _WHOM_FIRST.sub("", plain) if is_english else plain
         name = _without_colour(_without_noise(plain, rules, keep_sizes=True), colour) or plain
         name = plain if len(name.split()) == 1 else name  # a code that is the model's name: "X9000L3 shoes"
         name = " ".join(_LONG_CODE.sub(" ", name).split()) or name
         return TitleParts(name if not is_english or _is_title_case(name) else sentence_case(name))
     if not is_english:
-        words = _without_colour(_segment(plain, nouns, rules), colour).split()
-        kept = [word for word in words if word not in ("-", "–", "/", "&", "+")][: int(rules["most_words"])]
-        while len(kept) > 1 and (kept[-1].casefold() in word_set("product_meanings", "joints") or kept[-1].isdigit()):
-            kept = kept[:-1]
-        return TitleParts(" ".join(kept) or " ".join(plain.split()[: int(rules["most_words"])]))
+        name, rest = read_other_title(plain, rules)
+        return TitleParts(_without_colour(name, colour), rest=rest)
+    if _FITS.fullmatch(plain):
+        return TitleParts(plain)
+    plain = _joined_start(plain)
     plain = re.sub(r"(\w+)-(?=[A-Z])", lambda found: f"{found[1]}, " if thing(found[1]) in nouns else found[0], plain)
     repeated = _repeated_phrase(plain, nouns, rules)
     whole = "" if repeated else _whole_name(plain, rules)
@@ -72,7 +81,9 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
         name = own or _found_name(plain, nouns, rules, least=1)
     if not name:
         named = category if len(category.split()) <= _SHORT_CATEGORY_WORDS else re.split(r"[,&/]| and ", category)[-1]
-        name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category or plain
+        name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category
+    if not name:
+        return TitleParts(_first_part(plain, rules))
     told = {stem(word) for word in WORD.findall(f"{name} {category}")}
     has = [_tidy(found) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)]
     uses = [_tidy(one) for found in re.findall(rules["for"], plain, flags=re.IGNORECASE) for one in _USE_END.split(found)]
@@ -81,6 +92,19 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
         tuple(dict.fromkeys(one for one in has if _is_part(one, told)))[:2],
         tuple(dict.fromkeys(_holiday(one.lower()) for one in uses if _is_use(one)))[:_MOST_USES],
     )
+
+
+def _first_part(title: str, rules: dict[str, str]) -> str:
+    """Return a title whose parts name nothing that is known as far as its first part goes, in its own capitals."""
+    part = _without_noise(re.split(rules["segment"], title)[0], rules)
+    first = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip()
+    return title if len(title.split()) <= _SHORT_TITLE_WORDS or not first else " ".join(first.split()[:_MOST_WHOLE_WORDS])
+
+
+def _joined_start(title: str) -> str:
+    """Return a title whose first part is one word that names no thing with the second behind it: "KEN - Mid Rise Bar"."""
+    found = _NAMED_START.match(title)
+    return f"{found[1]} {found[2]}" if found and thing(found[1]) not in things() else title
 
 
 def _category_nouns(category: str) -> set[str]:
@@ -92,16 +116,6 @@ def _category_nouns(category: str) -> set[str]:
 
 def _whom() -> frozenset[str]:
     return frozenset(rule_pack("product_meanings")["plurals"]) | {"other"}
-
-
-def _segment(title: str, nouns: set[str], rules: dict[str, str]) -> str:
-    """Return the first part of a title with the noun of its category, else the first of two words or more, without noise."""
-    parts = [_without_noise(part, rules) for part in re.split(rules["segment"], title)]
-    parts = [part for part in parts if part]
-    cut = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip() for part in parts]
-    whole = [short if len(WORD.findall(short)) > 1 else part for short, part in zip(cut, parts, strict=True)]
-    named = [part for part in whole if nouns & {thing(word) for word in WORD.findall(part)}]
-    return next(iter(named), next((part for part in whole if len(WORD.findall(part)) > 1), whole[0] if whole else title))
 
 
 def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
@@ -302,7 +316,8 @@ def _whole_name(title: str, rules: dict[str, str]) -> str:
 
 def _is_title_case(name: str) -> bool:
     """Say whether a name is written Like This, as the names of products are, which then stay as they are."""
-    words = [word for word in name.split() if len(word) > 3 or word[:1].isdigit()]
+    words = [word for word in name.split() if len(word) >= _SHORT_BRAND_CHARS or word[:1].isdigit()]
+    words = [word for word in words if word.casefold() not in word_set("language", "function_words")]
     return len(words) > 1 and all(word[:1].isupper() or not word[:1].isalpha() for word in words)
 
 
@@ -313,9 +328,21 @@ def _one_of(name: str, title: str) -> str:
     return name[:-1] if is_many and re.search(rf"\b{re.escape(last[:-1])}\b", title, re.IGNORECASE) else name
 
 
-def _without_brand(title: str, brand: str) -> str:
-    """Return a title without the brand, or its first word, at its start or at that of its second part."""
-    for one in filter(None, (brand, brand.split(" ")[0])):
+def _without_label(title: str) -> str:
+    """Return a title without a label in brackets before it, or the variant's that stands at both its ends."""
+    title = re.sub(r"^\s*[\[【][^\]】]{1,30}[\]】]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
+    title = re.sub(r"^[^,]{2,15},\s*(?=\d+\s?pcs?\b)", "", title)
+    parts = re.split(r",\s*", title)
+    return ", ".join(parts[1:-1]) if len(parts) > 2 and parts[0].casefold() == parts[-1].casefold() else title
+
+
+def _without_brand(title: str, brand: str, category: str) -> str:
+    """Return a title without the brand, or its first word, at its start or at that of its second part.
+
+    A first word that the category says too is what the thing is: "DashCam" of "DashCam Argentina".
+    """
+    first = brand.split(" ")[0]
+    for one in filter(None, (brand, "" if first.casefold() in category.casefold() else first)):
         if len(one) > _SHORT_BRAND_CHARS or one == brand:
             title = re.sub(rf"(?i)^[\w ]{{3,20}} - (?={re.escape(one)} )", "", title)  # "Shop's own brand - Brand ..."
             while title.casefold().startswith(f"{one.casefold()} "):
@@ -329,7 +356,7 @@ def _without_capitals(title: str) -> str:
     if len(words) < _LEAST_NAME_WORDS or sum(word.isupper() for word in words) < _MOSTLY * len(words):
         return title
     return " ".join(
-        word.capitalize() if word.isupper() and (is_common(word) or len(word) > _SHORT_BRAND_CHARS + 1) else word
+        word.capitalize() if word.isupper() and (is_common(word) or len(word) > _SHORT_BRAND_CHARS) else word
         for word in title.split()
     )
 
@@ -341,6 +368,9 @@ def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = Fals
         r"(?:\d[\d./]*\s?[x×-]\s?)?\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE
     )  # its full stop would end a sentence
     bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare, flags=re.IGNORECASE)
+    bare = (
+        bare if keep_sizes else re.sub(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)", " ", bare)
+    )  # "72 X 100", of which unit?
     bare = re.sub(r"(?:\s[&+])?\s-\w+", " ", bare)  # what was cut off: "Gold & -Shaped"
     words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
     return " ".join(words).strip(" -–,&/+.:")
@@ -367,6 +397,11 @@ def _is_part(phrase: str, told: set[str]) -> bool:
     words = phrase.split()
     is_known = all(is_known_word(word) or word.isupper() for word in words)
     ends_well = words[-1:] != [] and words[-1].casefold() not in word_set("language", "dangling")
+    said, empty = (
+        re.split(r"[\s-]", phrase.casefold()),
+        word_set("product_meanings", "puff") - word_set("product_meanings", "colours"),
+    )
+    ends_well = ends_well and said[-1] not in word_set("product_meanings", "colours") and not set(said) & empty
     return 1 <= len(words) <= _MOST_PART_WORDS and is_known and ends_well and not told & {stem(word) for word in words}
 
 
@@ -376,4 +411,5 @@ def _holiday(use: str) -> str:
 
 def _is_use(phrase: str) -> bool:
     words = phrase.casefold().split()
-    return 1 <= len(words) <= 2 and set(words) <= word_set("product_meanings", "uses")
+    uses = word_set("product_meanings", "uses")
+    return 1 <= len(words) <= 2 and all(word in uses or thing(word) in uses for word in words)

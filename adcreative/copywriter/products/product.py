@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from adcreative.copywriter.brief import NUMBER, WORD, Brief, Facts, clean_field, read_facts, stem
+from adcreative.copywriter.brief import NUMBER, WORD, Brief, Facts, clean_field, is_known_word, read_facts, stem
 from adcreative.copywriter.products.naming import TitleParts, read_title
+from adcreative.copywriter.products.title_words import told_in_title
 from adcreative.copywriter.rules import rule_pack, word_set
 
 MAX_TITLE_CHARS = 300
+_MOST_TITLES, _LEAST_AGREEING = 200, 3  # of a feed, to tell its language by; one of so many titles must tell it by itself
 MAX_ATTRIBUTES, MAX_NAME_CHARS, MAX_VALUE_CHARS, MAX_SEARCH_TERMS = 40, 60, 160, 40
 _TOKEN = re.compile(rf"{WORD.pattern}|{NUMBER.pattern}")
 _HYPHEN = re.compile(r"(?<=\w)[-–](?=\w)")
@@ -83,6 +85,7 @@ def read_product_facts(product: Product) -> ProductFacts:
         ignored += bad_name + bad_value
         if name and value and not bad_name and not bad_value:
             attributes.append((name, value))
+    attributes += _told_by_title(title, attributes)
     terms = [clean_field(term, MAX_NAME_CHARS) for term in product.search_terms[:MAX_SEARCH_TERMS]]
     said = [f"{name} {value}" for name, value in attributes]
     brief = Brief(
@@ -103,6 +106,38 @@ def read_product_facts(product: Product) -> ProductFacts:
         ignored=tuple(ignored),
         avoid=product.avoid,
     )
+
+
+def _told_by_title(title: str, attributes: Sequence[Attribute]) -> list[Attribute]:
+    """Return what a title tells in parts of their own and no attribute does; "material" and "colour" by any column name."""
+    names = {alias: name for name, found in rule_pack("feeds")["names"].items() for alias in (name, *found)}
+    had = {names.get(name.casefold(), name.casefold()) for name, _ in attributes}
+    return [(name, value) for name, value in told_in_title(title).items() if name not in had]
+
+
+def feed_language(products: Sequence[Product]) -> str:
+    """Return the language that the titles of a feed are in, "" for English, a mixture, or one that cannot be told.
+
+    A title of three words says too little by itself. The titles together say it, or a third of them by themselves, if at least
+    half of those that say anything agree.
+    """
+    titles = [product.title for product in products[:_MOST_TITLES]]
+    own = [one for one in (_language_of(title, []) for title in titles) if one not in ("", "en")]
+    together = _language_of("", [("", title) for title in titles])
+    language = max(set(own), key=own.count) if own and together in ("", "en") else together
+    is_agreed = 2 * own.count(language) >= max(len(own), 1)
+    is_told = language == together or _LEAST_AGREEING * own.count(language) >= len(titles)
+    return language if language != "en" and is_agreed and is_told else ""
+
+
+def in_feed(product: Product, language: str) -> Product:
+    """Return a product of a feed in `language` with it, unless the row names its own or is plain English.
+
+    "Trampoline - 183 cm Diameter" is English for all that its words say, and Dutch between a hundred Dutch titles.
+    """
+    words = WORD.findall(product.title)
+    is_english = bool(words) and all(is_known_word(word) for word in words)
+    return product if product.language or not language or is_english else replace(product, language=language)
 
 
 def _language_of(title: str, attributes: Sequence[Attribute]) -> str:

@@ -19,9 +19,11 @@ from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
 from adcreative.copywriter.products.meanings import Meaning, is_amount, plain_name, read_meanings
 from adcreative.copywriter.products.product import Attribute, ProductFacts, flag_of, tokenize
+from adcreative.copywriter.products.title_words import properties_in_title, size_in_title, two_colours
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _OPENINGS = ("The", "This", "")  # "" begins with the product itself: "A desk lamp from Pell, made of oak."
+_FEW = 2  # attributes: where a record has no more, the other parts of its title are told as well
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
 _UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
@@ -65,7 +67,7 @@ def _description(product: ProductFacts, attributes: Sequence[Attribute], opening
 def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]:
     """Return the meanings that the title does not contradict, and what it says beyond them."""
     named = set(tokenize(product.parts.name))
-    meanings = [one for one in meanings if not _is_contradicted(one, product)]
+    meanings = [_of_two_colours(one, product) for one in meanings if not _is_contradicted(one, product)]
     meanings = [
         one for one in meanings if one.kind not in ("made", "comes") or not set(tokenize(one.one)[1:]) - {"of"} <= named
     ]
@@ -89,8 +91,28 @@ def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]
             is_mass = phrase.split()[-1] in word_set("product_meanings", "mass")
             text = phrase if is_mass else with_article(phrase)
             extra.append(Meaning("has", text, text, "title"))
+    if len(meanings) <= _FEW:
+        extra += _more_of_title(product, said)
     has = {token for one in [*meanings, *extra] if one.kind == "has" for token in tokenize(one.one)}
     return [one for one in meanings if one.kind != "is" or not set(tokenize(one.one)) <= has] + extra
+
+
+def _of_two_colours(meaning: Meaning, product: ProductFacts) -> Meaning:
+    """Return a colour as the two that the title joins it with: a blue and white shirt does not come in blue."""
+    both = two_colours(product.title, meaning.one.removeprefix("in ")) if meaning.name == "colour" else ""
+    return Meaning("comes", f"in {both}", f"in {both}", "colour") if both else meaning
+
+
+def _more_of_title(product: ProductFacts, said: set[str]) -> list[Meaning]:
+    """Return the properties and the measure that a title gives, for a record that says little."""
+    found = [
+        Meaning("is", word, word, "title") for word in properties_in_title(product.title) if not set(tokenize(word)) <= said
+    ]
+    size = size_in_title(product.title)
+    return [
+        *found[:_MOST_PARTS],
+        *([Meaning("measures", size, size, "title")] if size and not set(tokenize(size)) <= said else []),
+    ]
 
 
 def _is_told_size(meaning: Meaning, numbers: set[str]) -> bool:
@@ -192,7 +214,8 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         return _punctuated(product, attributes, max_chars)
     name, left = product.parts.name, list[tuple[str, str]]()
     told = {kind: list[str]() for kind in ("made", "comes")}
-    for one_name, value in attributes:
+    for one_name, written in attributes:
+        value = written.replace(" or ", f" {words['or']} ")
         key, flag = plain_name(one_name), flag_of(value)
         kind = {"material": "made", "colour": "comes"}.get(key)
         if flag is None and value.casefold() in name.casefold():
@@ -204,7 +227,9 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         elif label:
             left.append((label, value))
     maker = f" {words['from']} {product.brand}" if product.brand and product.brand.casefold() not in name.casefold() else ""
-    first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}."
+    parts = _rest_of_title(product, [value for _, value in attributes]) if len(left) <= _FEW else []
+    first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}"
+    first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
     rest = [
         f"{_capital(one)}." if flag_of(value) else f"{_capital(one)}: {value}."
         for one, value in left
@@ -213,13 +238,23 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     return join_that_fit([_capital(first), *rest], max_chars)
 
 
+def _rest_of_title(product: ProductFacts, values: Sequence[str]) -> list[str]:
+    """Return the parts of a title behind its name that neither the brand nor an attribute's value says."""
+    said = " ".join([product.brand, *values]).casefold()
+    return [part for part in product.parts.rest if part.casefold() not in said]
+
+
 def _lowered(value: str) -> str:
-    return " ".join(word if word.isupper() else word.lower() for word in value.split())
+    return value.lower() if value.isupper() else " ".join(word if word.isupper() else word.lower() for word in value.split())
 
 
 def _punctuated(product: ProductFacts, attributes: Sequence[Attribute], max_chars: int) -> str:
-    text = " – ".join(part for part in (product.parts.name, product.brand) if part)
-    for name, value in attributes:
+    is_named = product.brand.casefold() in product.parts.name.casefold()
+    text = product.parts.name if is_named else f"{product.parts.name} – {product.brand}"
+    for part in _rest_of_title(product, [value for _, value in attributes]) if len(attributes) <= _FEW else []:
+        text = f"{text} · {part}" if len(f"{text} · {part}") <= max_chars else text
+    for name, written in attributes:
+        value = written.replace(" or ", " / ")
         label, flag = _label(name, value, product), flag_of(value)
         is_plain = plain_name(name) in ("colour", "material", "size", "pattern")
         if flag is None and value.casefold() in product.parts.name.casefold():
@@ -269,16 +304,19 @@ def _is_many(product: ProductFacts) -> bool:
 
 def _head(name: str) -> str:
     """Return the noun that a name ends with, before a size: "glasses" of "Highball Glasses 350 ml"."""
-    words = name.split()
+    words = re.split(r" for ", name, flags=re.IGNORECASE)[0].split()
     while len(words) > 1 and (any(character.isdigit() for character in words[-1]) or words[-1].casefold() in _UNITS):
         words = words[:-1]
     return words[-1]
 
 
 def _counted_name(name: str) -> str:
-    """Return a name with its article, if its noun takes one."""
+    """Return a name with its article, if its noun takes one; a work's title ("Into the Verse: Part Two") takes none."""
+    if ":" in name:
+        return name
     head = _head(name)
-    bare = name[: name.rfind(head) + len(head)]
+    end = re.search(r" for |$", name, flags=re.IGNORECASE).start()  # type: ignore[union-attr]
+    bare = name[: name.rfind(head, 0, end) + len(head)]
     return with_article(bare) + name[len(bare) :]
 
 

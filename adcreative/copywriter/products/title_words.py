@@ -11,6 +11,53 @@ from adcreative.copywriter.rules import word_set
 HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
 
 
+_PART = re.compile(r"\s*[,;|()]\s*|\s+[-–—]\s+")
+_SIDE = r"\d+(?:\.\d+)?\s?(?:(?:cm|mm|inch|in)\b)?"
+_SIDES = re.compile(rf"\b{_SIDE}(?:\s?[x×X*]\s?{_SIDE}){{1,2}}")
+_SHARE = re.compile(r"\d{1,3}\s?% [A-Za-z]+")
+
+
+def told_in_title(title: str) -> dict[str, str]:
+    """Return {"colour", "material": value} that an English title tells in parts of their own: "Buddy, 100% Polyester, Red".
+
+    Several colours are those to choose from, or a seller's search words: then none is told.
+    """
+    colours, hues = word_set("product_meanings", "colours"), word_set("product_meanings", "hues")
+    parts = [part.strip() for part in _PART.split(title)[1:] if part.strip()]
+    words = {part: part.casefold().split() for part in parts}
+    coloured = [part for part in parts if set(words[part]) <= colours | hues and set(words[part]) & colours]
+    made = [part for part in parts if _SHARE.fullmatch(part)]
+    found = {"colour": coloured, "material": made}
+    return {name: told[0] for name, told in found.items() if len(told) == 1}
+
+
+def two_colours(title: str, colour: str) -> str:
+    """Return the two colours that a title joins where `colour` is one of them, "blue and white" of "Blue & White"; else ""."""
+    known = word_set("product_meanings", "colours")
+    for first, second in re.findall(r"([a-z]+) (?:&|and) ([a-z]+)", title.casefold()):
+        if {first, second} <= known and colour.casefold() in (first, second):
+            return f"{first} and {second}"
+    return ""
+
+
+def properties_in_title(title: str) -> list[str]:
+    """Return the properties that an English title says, in its order: "removable", "waterproof"."""
+    words = re.findall(r"[a-z]+(?:-[a-z]+)*", title.casefold().replace("battery operated", "battery-operated"))
+    return [
+        word.replace("usb", "USB") for word in dict.fromkeys(words) if word in word_set("product_meanings", "title_adjectives")
+    ]
+
+
+def size_in_title(title: str) -> str:
+    """Return the one measure of two or three sides that a title gives with its unit, such as "22 × 30 cm"; else ""."""
+    found = [match[0] for match in _SIDES.finditer(title)]
+    units = {unit.lower() for one in found for unit in re.findall(r"[a-zA-Z]+", re.sub(r"[xX]", " ", one))}
+    if len(found) != 1 or len(units) != 1 or not found[0][-1].isalpha():
+        return ""
+    sides = [re.sub(r"\.0+$", "", side) for side in re.findall(r"\d+(?:\.\d+)?", found[0])]
+    return f"{' × '.join(sides)} {units.pop()}"
+
+
 def thing(word: str) -> str:
     """Return a noun's singular in lower case, so that one form stands for both."""
     folded = word.casefold().strip(",.:;")
