@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
-from adcreative.copywriter.rules import rule_pack
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CopywriterError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -108,10 +106,8 @@ def _describe_row(
     should_stop: ShouldStop,
 ) -> bool:
     """Describe one product and add its row, or why there is none, to the log; return False when it was stopped."""
-    from adcreative.copywriter.products.product import in_feed
-
     try:
-        product = in_feed(_product(row, header), language)
+        product = _product(row, header, language)
         found = describer.describe(product if kit is None else kit.product(product), seed=seed, should_stop=should_stop)
     except CreativeError as error:
         log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
@@ -172,24 +168,32 @@ def _without_variants(rows: Sequence[RawRow], header: Sequence[str]) -> list[Raw
     ]
 
 
-def _product(row: RawRow, header: Sequence[str]) -> Product:
+def _product(row: RawRow, header: Sequence[str], language: str) -> Product:
     from adcreative.copywriter.products.feeds import read_product
+    from adcreative.copywriter.products.product import in_feed
 
     if row.fault is not None:
         raise CreativeError(*row.fault)
-    product = read_product(_cells(row, header, header))
+    product = in_feed(read_product(_cells(row, header, header)), language)
     if not product.title:
         raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
-    if not product.attributes and not product.brand and not _has_parts(product.title):
+    if not product.attributes and not product.brand and not _tells_more(product):
         raise CreativeError(
             "it has neither a brand nor an attribute, so there is nothing to describe.", "Fill in a column such as material."
         )
     return product
 
 
-def _has_parts(title: str) -> bool:
-    """Say whether a title has several parts, which are then told: "Deurmat - geribbeld, antislip - 90x150 cm"."""
-    return re.search(rule_pack("product_meanings")["title"]["segment"], title) is not None
+def _tells_more(product: Product) -> bool:
+    """Say whether a title tells more than a name: "Deurmat - geribbeld, antislip - 90x150 cm", "Removable Wall Sticker"."""
+    from adcreative.copywriter.products.product import read_product_facts
+    from adcreative.copywriter.products.title_words import properties_in_title, size_in_title
+
+    facts = read_product_facts(product)
+    parts = facts.parts
+    is_told = bool(facts.attributes) or bool(parts.has) or len(parts.uses) > 1
+    told_in_english = is_told or bool(properties_in_title(product.title)) or bool(size_in_title(product.title))
+    return told_in_english if facts.is_english else bool(parts.rest)
 
 
 def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -66,7 +66,7 @@ def test_variants_of_shopify_are_one_product_and_objects_of_json_are_read(tmp_pa
     summary = pipeline.describe(shop, tmp_path / "shop.csv")
     assert (summary.done, summary.failed) == (2, 0)
     assert [row["description"] for row in _rows(summary.path)] == [
-        "The Pell clay pot comes in sand or black.",
+        "This Pell Clay Pot comes in sand or black.",
         "A knitted top for women from Pell.",
     ]
     lines = tmp_path / "products.jsonl"

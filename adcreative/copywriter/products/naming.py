@@ -14,6 +14,14 @@ from itertools import pairwise
 
 from adcreative.copywriter.brief import WORD, is_known_word, stem
 from adcreative.copywriter.products.other_titles import read_other_title
+from adcreative.copywriter.products.title_noise import (
+    SHORT_BRAND_CHARS,
+    without_brand,
+    without_capitals,
+    without_colour,
+    without_label,
+    without_noise,
+)
 from adcreative.copywriter.products.title_words import HOLIDAYS, is_common, is_plain, sentence_case, thing, things
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -22,14 +30,15 @@ _MOST_USES, _MOST_PART_WORDS, _LEAST_NAME_WORDS = 4, 3, 2
 _MOST_WHOLE_WORDS, _MOST_UNKNOWN_WORDS = 10, 5
 _MOST_FIRST_WORDS, _MOST_THINGS, _REPEATED, _MOST_RUN_WORDS = 7, 2, 3, 4
 _PEOPLE = {"your", "you", "my", "our"}  # a sentence, and no name
-_SHORT_BRAND_CHARS, _MOSTLY, _MANY_PARTS, _SHORT_CATEGORY_WORDS = 3, 0.7, 2, 4
+_MANY_PARTS, _SHORT_CATEGORY_WORDS = 2, 4
 _IN_COLOUR = re.compile(r"\s+in\s+(?:[A-Z][a-z]+\s?){1,3}$", re.IGNORECASE)
 _NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
-_SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
 _FITS = re.compile(
     r"(?=(?:\S+\s+){3,10}\S+$)[^,;|()]{3,60}? (?:for|For) (?:the )?(?=.*(?:\d|\b[a-z]?[A-Z]\w*[A-Z]))[A-Z].*"
 )  # "... for iPad 2, 3"
 _WHOM_FIRST = re.compile(r"(?i)^(?:men|women|unisex|boys|girls|kids) (?=(?:\S+ ){2,}\S)")  # "Men White Printed T-Shirt"
+_AGENT = re.compile(r"[A-Z][a-z]{3,}(?:er|or)s?")  # "Neutralizer", "Protector": what a thing does
+_NAME_WORD = re.compile(r"\d{2,4}|[A-Z][a-z]{2,}")
 _LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)\d+\.\d+(?!\S)")
 _ARTICLE_CODE = re.compile(r"(?=.*\d.*\d)(?=.*[A-Z])[A-Z0-9-]{5,}")  # "BG227", and not "S24"
 _USE_END = re.compile(r",|/| and | & ")
@@ -48,18 +57,18 @@ class TitleParts:
 def read_title(title: str, brand: str, category: str, colour: str, *, is_english: bool) -> TitleParts:
     """Take a title apart; a title of a few words is the name as it is, and where no name can be found the category is it."""
     rules = rule_pack("product_meanings")["title"]
-    plain = _IN_COLOUR.sub("", _without_brand(_without_capitals(_without_label(title)), brand, category))
+    plain = _IN_COLOUR.sub("", without_brand(without_capitals(without_label(title)), brand, category))
     is_short = len(plain.split()) <= _SHORT_TITLE_WORDS and not re.search(rules["segment"], plain)
     nouns = _category_nouns(category)
     if is_short and not (is_english and re.search(rules["cut"], plain, re.IGNORECASE)):
         plain = _WHOM_FIRST.sub("", plain) if is_english else plain
-        name = _without_colour(_without_noise(plain, rules, keep_sizes=True), colour) or plain
+        name = without_colour(without_noise(plain, rules, keep_sizes=True), colour) or plain
         name = plain if len(name.split()) == 1 else name  # a code that is the model's name: "X9000L3 shoes"
         name = " ".join(_LONG_CODE.sub(" ", name).split()) or name
         return TitleParts(name if not is_english or _is_title_case(name) else sentence_case(name))
     if not is_english:
         name, rest = read_other_title(plain, rules)
-        return TitleParts(_without_colour(name, colour), rest=rest)
+        return TitleParts(without_colour(name, colour), rest=rest)
     if _FITS.fullmatch(plain):
         return TitleParts(plain)
     plain = _joined_start(plain)
@@ -76,7 +85,7 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     )
     if not name:
         own = _unknown_name(plain, rules)
-        if own and all(word[:1].isupper() for word in own.split() if len(word) > _SHORT_BRAND_CHARS):
+        if own and all(word[:1].isupper() for word in own.split() if len(word) > SHORT_BRAND_CHARS):
             return TitleParts(own)
         name = own or _found_name(plain, nouns, rules, least=1)
     if not name:
@@ -84,19 +93,34 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
         name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category
     if not name:
         return TitleParts(_first_part(plain, rules))
+    if not colour or colour.casefold() in word_set("product_meanings", "empty_values"):
+        name = _with_colour_before(name, plain)
     told = {stem(word) for word in WORD.findall(f"{name} {category}")}
     has = [_tidy(found) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)]
     uses = [_tidy(one) for found in re.findall(rules["for"], plain, flags=re.IGNORECASE) for one in _USE_END.split(found)]
     return TitleParts(
-        sentence_case(name),
+        name if _is_title_case(name) and not all(map(is_plain, name.split())) else sentence_case(name),
         tuple(dict.fromkeys(one for one in has if _is_part(one, told)))[:2],
         tuple(dict.fromkeys(_holiday(one.lower()) for one in uses if _is_use(one)))[:_MOST_USES],
     )
 
 
+def _is_agent(word: str) -> bool:
+    """Say whether a word is a thing by what it does ("Neutralizer"), and no colour, place or material ("Silver", "Outdoor")."""
+    others = (word_set("product_meanings", key) for key in ("colours", "hues", "materials", "uses", "mass"))
+    return _AGENT.fullmatch(word) is not None and not any(word.casefold() in one for one in (*others, _loose()))
+
+
+def _with_colour_before(name: str, title: str) -> str:
+    """Return a name with the colour that stands before it, where no attribute tells one: "pink plastic plates"."""
+    colours = "|".join(sorted(word_set("product_meanings", "colours")))
+    found = re.search(rf"\b({colours})\s+{re.escape(name)}\b", title, re.IGNORECASE)
+    return f"{found[1]} {name}" if found else name
+
+
 def _first_part(title: str, rules: dict[str, str]) -> str:
     """Return a title whose parts name nothing that is known as far as its first part goes, in its own capitals."""
-    part = _without_noise(re.split(rules["segment"], title)[0], rules)
+    part = without_noise(re.split(rules["segment"], title)[0], rules)
     first = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip()
     return title if len(title.split()) <= _SHORT_TITLE_WORDS or not first else " ".join(first.split()[:_MOST_WHOLE_WORDS])
 
@@ -125,7 +149,7 @@ def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
     with it: "Skeleton, Bat, Large Hair Clips" under "Hair Claws".
     """
     nouns = _category_nouns(category)
-    first = _without_noise(re.split(rules["segment"], title)[0], rules)
+    first = without_noise(re.split(rules["segment"], title)[0], rules)
     words = _without_puff(re.sub(rules["cut"], "", f"{first} ", flags=re.IGNORECASE).strip()).split()
     is_code = len(words) > 1 and re.fullmatch(r"\d{4,}", words[0]) and words[1].casefold() != "series"
     words = words[1:] if is_code else words
@@ -134,11 +158,11 @@ def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
     stems, stops = [thing(word) for word in words], word_set("product_meanings", "stops") - {"&", "and"}
     is_name = (
         _LEAST_NAME_WORDS <= len(words) <= _MOST_FIRST_WORDS
-        and stems[-1] in nouns | things()
+        and (stems[-1] in nouns | things() or _is_agent(words[-1]))
         and words[-1].casefold() not in word_set("product_meanings", "vague")
         and len(set(stems)) == len(stems)
         and sum(one in things() for one in stems) <= _MOST_THINGS + (len(words) < _MOST_FIRST_WORDS)
-        and all(is_plain(word) or word == "&" or re.fullmatch(r"\d{2,4}", word) for word in words)
+        and all(is_plain(word) or word == "&" or _NAME_WORD.fullmatch(word) for word in words)
         and not any(word.casefold() in stops or "/" in word for word in words)
     )
     told = {thing(word) for word in WORD.findall(category)} - word_set("product_meanings", "vague")
@@ -153,7 +177,7 @@ def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
 
 def _shared_phrase(parts: list[str], told: set[str], rules: dict[str, str]) -> str:
     """Return the first thing of a title that stands behind a word of its category: "large hair clips" under "Hair Claws"."""
-    for words in (re.sub(rules["cut"], "", f"{_without_noise(part, rules)} ", flags=re.IGNORECASE).split() for part in parts):
+    for words in (re.sub(rules["cut"], "", f"{without_noise(part, rules)} ", flags=re.IGNORECASE).split() for part in parts):
         stems = [thing(word) for word in words]
         for place, (first, second) in enumerate(pairwise(stems)):
             if first in told and second in things() and place + 2 == len(words):
@@ -163,7 +187,7 @@ def _shared_phrase(parts: list[str], told: set[str], rules: dict[str, str]) -> s
 
 def _repeated_phrase(title: str, nouns: set[str], rules: dict[str, str]) -> str:
     """Return the two words that a run of search words says three times or more, a thing last: "cake decoration"; else ""."""
-    parts = [_without_noise(part, rules).split() for part in re.split(rules["segment"], title)]
+    parts = [without_noise(part, rules).split() for part in re.split(rules["segment"], title)]
     words = [word for part in parts for word in (*part, ",")]
     if len(words) <= _MOST_FIRST_WORDS + 1:
         return ""
@@ -178,7 +202,7 @@ def _repeated_phrase(title: str, nouns: set[str], rules: dict[str, str]) -> str:
 
 def _category_phrase(title: str, category: str, rules: dict[str, str]) -> str:
     """Return the last two words of a category where a run of search words says them too: "tote bag"; else ""."""
-    words = _without_noise(re.split(rules["segment"], title)[0], rules).split()
+    words = without_noise(re.split(rules["segment"], title)[0], rules).split()
     wanted = [thing(word) for word in WORD.findall(category.split(" for ")[0])][-_LEAST_NAME_WORDS:]
     if (
         len(words) <= _MOST_FIRST_WORDS + 1
@@ -201,7 +225,7 @@ def _found_name(
     What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "for"; `least`
     words in all. "" where the title names nothing that is known. is_only: a noun of the category and no other.
     """
-    parts = [re.sub(r"\s+/\s*\S+", "", _without_noise(part, rules)) for part in re.split(rules["segment"], title)]
+    parts = [re.sub(r"\s+/\s*\S+", "", without_noise(part, rules)) for part in re.split(rules["segment"], title)]
     before = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).split() for part in parts]
     before = [
         words for words in before if words and words[0].casefold() not in ("for", "with", "suitable", "perfect")
@@ -217,7 +241,7 @@ def _found_name(
 def _unknown_name(title: str, rules: dict[str, str]) -> str:
     """Return the first part of a title as the name of a thing that no rule knows, if it is a few known words; else ""."""
     parts = re.split(rules["segment"], title)
-    words = re.sub(rules["cut"], "", f"{_without_noise(parts[0], rules)} ", flags=re.IGNORECASE).split()
+    words = re.sub(rules["cut"], "", f"{without_noise(parts[0], rules)} ", flags=re.IGNORECASE).split()
     is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_UNKNOWN_WORDS and is_common(words[-1])
     is_name = (
         is_name
@@ -290,6 +314,8 @@ def _without_puff(name: str) -> str:
     words, start = name.split(), 0
     drop = _loose() | word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
     while start < len(words) - 2 and (words[start].casefold() in drop or words[start] == "&"):
+        if words[start].casefold() == "one" and words[start + 1].casefold().endswith("ed"):
+            break  # "One Handed Keyboard"
         start += 1
     return " ".join(words[start:])
 
@@ -297,7 +323,7 @@ def _without_puff(name: str) -> str:
 def _whole_name(title: str, rules: dict[str, str]) -> str:
     """Return a short title with names or codes in it as it is, in its own capitals; "" for any other."""
     parts = [part for part in re.split(rules["segment"], title) if re.search(r"\w", part)] or [title]
-    cut = re.sub(rules["cut"], "", f"{_without_noise(parts[0], rules)} ", flags=re.IGNORECASE)
+    cut = re.sub(rules["cut"], "", f"{without_noise(parts[0], rules)} ", flags=re.IGNORECASE)
     words = [word for word in _without_puff(_LONG_CODE.sub(" ", cut)).split() if word == "&" or re.search(r"\w\w|\d", word)]
     stops = word_set("product_meanings", "stops")
     while words and (words[0].casefold() in stops or re.fullmatch(r"\d{1,2}", words[0])):
@@ -316,7 +342,7 @@ def _whole_name(title: str, rules: dict[str, str]) -> str:
 
 def _is_title_case(name: str) -> bool:
     """Say whether a name is written Like This, as the names of products are, which then stay as they are."""
-    words = [word for word in name.split() if len(word) >= _SHORT_BRAND_CHARS or word[:1].isdigit()]
+    words = [word for word in name.split() if len(word) >= SHORT_BRAND_CHARS or word[:1].isdigit()]
     words = [word for word in words if word.casefold() not in word_set("language", "function_words")]
     return len(words) > 1 and all(word[:1].isupper() or not word[:1].isalpha() for word in words)
 
@@ -326,62 +352,6 @@ def _one_of(name: str, title: str) -> str:
     last = name.rsplit(" ", 1)[-1]
     is_many = last.endswith("s") and not last.endswith("ss") and not re.search(r"(?i)\bset|\bpack|\d ?p(?:c|ie)", title)
     return name[:-1] if is_many and re.search(rf"\b{re.escape(last[:-1])}\b", title, re.IGNORECASE) else name
-
-
-def _without_label(title: str) -> str:
-    """Return a title without a label in brackets before it, or the variant's that stands at both its ends."""
-    title = re.sub(r"^\s*[\[【][^\]】]{1,30}[\]】]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
-    title = re.sub(r"^[^,]{2,15},\s*(?=\d+\s?pcs?\b)", "", title)
-    parts = re.split(r",\s*", title)
-    return ", ".join(parts[1:-1]) if len(parts) > 2 and parts[0].casefold() == parts[-1].casefold() else title
-
-
-def _without_brand(title: str, brand: str, category: str) -> str:
-    """Return a title without the brand, or its first word, at its start or at that of its second part.
-
-    A first word that the category says too is what the thing is: "DashCam" of "DashCam Argentina".
-    """
-    first = brand.split(" ")[0]
-    for one in filter(None, (brand, "" if first.casefold() in category.casefold() else first)):
-        if len(one) > _SHORT_BRAND_CHARS or one == brand:
-            title = re.sub(rf"(?i)^[\w ]{{3,20}} - (?={re.escape(one)} )", "", title)  # "Shop's own brand - Brand ..."
-            while title.casefold().startswith(f"{one.casefold()} "):
-                title = re.sub(r"^[xX×] ", "", title[len(one) :].strip(" -–:,"))  # "adidas x Zoe Saldana" by adidas
-    return title
-
-
-def _without_capitals(title: str) -> str:
-    """Return a title that is written in capitals Like This, short words that are no English as they are."""
-    words = [word for word in WORD.findall(title) if len(word) > 1]
-    if len(words) < _LEAST_NAME_WORDS or sum(word.isupper() for word in words) < _MOSTLY * len(words):
-        return title
-    return " ".join(
-        word.capitalize() if word.isupper() and (is_common(word) or len(word) > _SHORT_BRAND_CHARS) else word
-        for word in title.split()
-    )
-
-
-def _without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = False) -> str:
-    """Return a part of a title without counts, codes and measures."""
-    bare = re.sub(rules["codes"], " ", re.sub(rules["noise"], " ", title, flags=re.IGNORECASE))
-    bare = re.sub(
-        r"(?:\d[\d./]*\s?[x×-]\s?)?\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE
-    )  # its full stop would end a sentence
-    bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare, flags=re.IGNORECASE)
-    bare = (
-        bare if keep_sizes else re.sub(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)", " ", bare)
-    )  # "72 X 100", of which unit?
-    bare = re.sub(r"(?:\s[&+])?\s-\w+", " ", bare)  # what was cut off: "Gold & -Shaped"
-    words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
-    return " ".join(words).strip(" -–,&/+.:")
-
-
-def _without_colour(name: str, colour: str) -> str:
-    """Return the name without its colour where it stands at either end."""
-    if not colour:
-        return name
-    bare = re.sub(rf"(?i)^{re.escape(colour)}\s+|\s+{re.escape(colour)}$", " ", name)
-    return " ".join(bare.split()).strip(" -–,&/") or name
 
 
 def _loose() -> frozenset[str]:

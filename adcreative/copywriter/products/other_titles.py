@@ -14,19 +14,20 @@ _MOST_NAME_WORDS, _MOST_WHOLE_WORDS, _MOST_REST, _MOST_REST_WORDS = 7, 10, 4, 9
 _SHORT_WORD = 3
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _STAND_IN = "\ue000"  # of a comma inside a number, while a title is cut at commas
-_RUN_OF_HYPHENS = re.compile(r"\b[^\W\d]\w*(?:-\w+){2,}\b")  # "grenen-planken-met-agro-textiel"
+_RUN_OF_HYPHENS = re.compile(r"\b[^\W\d_]{2,}(?:-[^\W\d_]+){2,}\b")  # "grenen-planken-met-agro-textiel"
 
 
 def read_other_title(title: str, rules: dict[str, str]) -> tuple[str, tuple[str, ...]]:
     """Return the name and up to four other parts of a title without its brand; a name has seven words at most, alone ten."""
     parts = [part.replace(_STAND_IN, ",") for part in re.split(rules["segment"], _DECIMAL_COMMA.sub(_STAND_IN, title))]
-    parts = [_plain(part) for part in parts if part and re.search(r"\w", part)]
+    parts = [_plain(part) for part in parts if re.search(r"\w", part) and not part.rstrip().endswith("...")]
     if not parts:
         return title, ()
     name = _name(parts[0], rules, _MOST_NAME_WORDS if parts[1:] else _MOST_WHOLE_WORDS)
     rest: dict[str, str] = {}
     for part in parts[1:]:
-        if len(part.split()) <= _MOST_REST_WORDS and part.casefold() not in name.casefold():
+        is_whole = len(part.split()) <= _MOST_REST_WORDS and len(part) > 1 and not part.endswith("…")
+        if is_whole and part.casefold() not in name.casefold():
             rest.setdefault(part.casefold(), part)
     return name, tuple(rest.values())[:_MOST_REST]
 

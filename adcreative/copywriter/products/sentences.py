@@ -24,6 +24,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 
 _OPENINGS = ("The", "This", "")  # "" begins with the product itself: "A desk lamp from Pell, made of oak."
 _FEW = 2  # attributes: where a record has no more, the other parts of its title are told as well
+_MOST_LISTED = 8  # attributes with their names, in other languages
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
 _UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
@@ -201,7 +202,7 @@ def join_that_fit(sentences: Iterable[str], max_chars: int) -> str:
     """Join sentences with spaces, leaving out those that no longer fit."""
     text = ""
     for sentence in sentences:
-        longer = f"{text} {sentence}".strip()
+        longer = f"{text} {re.sub(r'[.]{2}$', '.', sentence)}".strip()  # a brand may end with a full stop of its own
         if len(longer) <= max_chars:
             text = longer
     return text
@@ -221,6 +222,8 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         if flag is None and value.casefold() in name.casefold():
             continue  # the name says it
         label = _label(one_name, value, product)
+        if flag is None and re.fullmatch(r"[\d.,]+", value):
+            continue  # "Gewicht: 220": of what, is not known
         if kind is not None and flag is None:
             said = _lowered(value) if words.get("lower") else value
             told[kind].append(words[kind].format(value=said))
@@ -232,7 +235,7 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
     rest = [
         f"{_capital(one)}." if flag_of(value) else f"{_capital(one)}: {value}."
-        for one, value in left
+        for one, value in left[:_MOST_LISTED]
         if flag_of(value) is not False
     ]
     return join_that_fit([_capital(first), *rest], max_chars)

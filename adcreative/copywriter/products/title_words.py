@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from adcreative.copywriter.brief import is_known_word
-from adcreative.copywriter.rules import word_set
+from adcreative.copywriter.rules import rule_pack, word_set
 
 HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
 
@@ -42,7 +42,11 @@ def two_colours(title: str, colour: str) -> str:
 
 def properties_in_title(title: str) -> list[str]:
     """Return the properties that an English title says, in its order: "removable", "waterproof"."""
-    words = re.findall(r"[a-z]+(?:-[a-z]+)*", title.casefold().replace("battery operated", "battery-operated"))
+    cut = rule_pack("product_meanings")["title"]["cut"]
+    own = " ".join(
+        re.sub(cut, "", f" {part} ", flags=re.IGNORECASE) for part in _PART.split(title)
+    )  # not "with washable cover"
+    words = re.findall(r"[a-z]+(?:-[a-z]+)*", own.casefold().replace("battery operated", "battery-operated"))
     return [
         word.replace("usb", "USB") for word in dict.fromkeys(words) if word in word_set("product_meanings", "title_adjectives")
     ]

@@ -78,3 +78,30 @@ def test_html_is_read_as_text() -> None:
     assert plain_text("<p>Soft &amp; warm</p><ul><li>Oak</li><li>Ash</li></ul>") == "Soft & warm. Oak. Ash"
     assert plain_text("3 < 4 and 5 &lt; 6") == "3 < 4 and 5 < 6"
     assert plain_text("<" * 20_000) == "<" * 20_000
+
+
+SHOPIFY_OF_TODAY = {
+    "Handle": "bar", "Title": "KEN - Mid Rise Bar", "Vendor": "velo.nl", "Product Category": "Sport > Bicycle Handlebars",
+    "Type": "TILL", "Option1 Name": "Title", "Option1 Value": "Default Title", "Variant Weight Unit": "kg",
+    "Färg (product.metafields.shopify.color-pattern)": "black; dark-grey",
+    "Material (product.metafields.shopify.material)": "metall",
+    "Storlek (product.metafields.shopify.size)": "rosa-2", "Included / Algeria": "true", "Price / Algeria": "12",
+}  # fmt: skip
+SCRAPED = {
+    "uniq_id": "c9998518a33b331174a5fe0bebc49049", "product_name": "Back Cover", "isOutOfStock": "False", "itemType": "VARIANT",
+    "product_category_tree": '["Mobiles >> Cases >> Acme Covers"]', "PrimaryColor": " Red",
+    "checksum": "9f86d081884c7d659a2feaa0c55ad015",
+    "thread count": "300", "salesUnit": "EACH", "imageSize": "290-392",
+}  # fmt: skip
+
+
+def test_shopifys_handles_are_told_in_english_and_its_markets_are_not() -> None:
+    found = product_of(SHOPIFY_OF_TODAY)
+    assert found.attributes == (("color pattern", "black or dark grey"),)
+    assert (found.brand, found.category) == ("", "Bicycle Handlebars")  # an address is no maker, TILL no category
+
+
+def test_what_a_shop_keeps_for_itself_is_no_attribute() -> None:
+    found = product_of(SCRAPED)
+    assert found.attributes == (("primary color", "Red"), ("thread count", "300"))
+    assert (found.title, found.category) == ("Back Cover", "Acme Covers")

@@ -115,3 +115,11 @@ def test_what_is_no_colour_is_not_said(value: str) -> None:
 
 def _describe(title: str, category: str, attributes: tuple[tuple[str, str], ...]) -> str:
     return build_describer("template").describe(Product(title, "Halden", category, attributes), seed=0).text
+
+
+def test_care_is_told_in_whole_sentences_and_once() -> None:
+    text = "Wash in warm water (40°C) with similar colors. Use no bleach. For details contact us. Do not bleach or chlor"
+    told = {one.kind: one.one for one in read_meanings([("care instructions", text), ("features", "Machine Washable")])}
+    assert told == {"care": "Wash in warm water with similar colors. Use no bleach"}
+    assert meaning_of("washing temperature", "The washing temperature is below 30 degrees Celsius").one == "Wash below 30 °C"
+    assert meaning_of("colour", "BLACK").one == "in black"

@@ -1,0 +1,68 @@
+"""Clean a title of a feed of labels, brands, capitals, counts, codes, measures and colours, to find a name in it."""
+
+from __future__ import annotations
+
+import re
+
+from adcreative.copywriter.brief import WORD
+from adcreative.copywriter.products.title_words import is_common
+
+SHORT_BRAND_CHARS = 3
+_LEAST_WORDS, _MOSTLY = 2, 0.7
+_SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
+
+
+def without_label(title: str) -> str:
+    """Return a title without a label in brackets before it, or the variant's that stands at both its ends."""
+    title = re.sub(r"^\s*[\[【][^\]】]{1,30}[\]】]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
+    title = re.sub(r"^[^,]{2,15},\s*(?=\d+\s?pcs?\b)", "", title)
+    parts = re.split(r",\s*", title)
+    return ", ".join(parts[1:-1]) if len(parts) > 2 and parts[0].casefold() == parts[-1].casefold() else title
+
+
+def without_brand(title: str, brand: str, category: str) -> str:
+    """Return a title without the brand, or its first word, at its start or at that of its second part.
+
+    A first word that the category says too is what the thing is: "DashCam" of "DashCam Argentina".
+    """
+    first = brand.split(" ")[0]
+    for one in filter(None, (brand, "" if first.casefold() in category.casefold() else first)):
+        if len(one) > SHORT_BRAND_CHARS or one == brand:
+            title = re.sub(rf"(?i)^[\w ]{{3,20}} - (?={re.escape(one)} )", "", title)  # "Shop's own brand - Brand ..."
+            while title.casefold().startswith(f"{one.casefold()} "):
+                title = re.sub(r"^[xX×] ", "", title[len(one) :].strip(" -–:,"))  # "adidas x Zoe Saldana" by adidas
+    return title
+
+
+def without_capitals(title: str) -> str:
+    """Return a title that is written in capitals Like This, short words that are no English as they are."""
+    words = [word for word in WORD.findall(title) if len(word) > 1]
+    if len(words) < _LEAST_WORDS or sum(word.isupper() for word in words) < _MOSTLY * len(words):
+        return title
+    return " ".join(
+        word.capitalize() if word.isupper() and (is_common(word) or len(word) > SHORT_BRAND_CHARS) else word
+        for word in title.split()
+    )
+
+
+def without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = False) -> str:
+    """Return a part of a title without counts, codes and measures."""
+    bare = re.sub(rules["codes"], " ", re.sub(rules["noise"], " ", title, flags=re.IGNORECASE))
+    bare = re.sub(
+        r"(?:\d[\d./]*\s?[x×-]\s?)?\d[\d./]*\s?in\.(?=\s|$)", " ", bare, flags=re.IGNORECASE
+    )  # its full stop would end a sentence
+    bare = bare if keep_sizes else re.sub(rules["sizes"], " ", bare, flags=re.IGNORECASE)
+    bare = (
+        bare if keep_sizes else re.sub(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)", " ", bare)
+    )  # "72 X 100", of which unit?
+    bare = re.sub(r"(?:\s[&+])?\s-\w+", " ", bare)  # what was cut off: "Gold & -Shaped"
+    words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
+    return " ".join(words).strip(" -–,&/+.:")
+
+
+def without_colour(name: str, colour: str) -> str:
+    """Return the name without its colour where it stands at either end."""
+    if not colour:
+        return name
+    bare = re.sub(rf"(?i)^{re.escape(colour)}\s+|\s+{re.escape(colour)}$", " ", name)
+    return " ".join(bare.split()).strip(" -–,&/") or name
