@@ -39,7 +39,7 @@ _FITS = re.compile(
 _WHOM_FIRST = re.compile(r"(?i)^(?:men|women|unisex|boys|girls|kids) (?=(?:\S+ ){2,}\S)")  # "Men White Printed T-Shirt"
 _AGENT = re.compile(r"[A-Z][a-z]{3,}(?:er|or)s?")  # "Neutralizer", "Protector": what a thing does
 _NAME_WORD = re.compile(r"\d{2,4}|[A-Z][a-z]{2,}")
-_LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)\d+\.\d+(?!\S)")
+_LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)(?:\d{2,}\.\d+|\d+\.\d{2,})(?!\S)")
 _ARTICLE_CODE = re.compile(r"(?=.*\d.*\d)(?=.*[A-Z])[A-Z0-9-]{5,}")  # "BG227", and not "S24"
 _USE_END = re.compile(r",|/| and | & ")
 
@@ -65,6 +65,7 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
         name = without_colour(without_noise(plain, rules, keep_sizes=True), colour) or plain
         name = plain if len(name.split()) == 1 else name  # a code that is the model's name: "X9000L3 shoes"
         name = " ".join(_LONG_CODE.sub(" ", name).split()) or name
+        name = _with_kind(name, category) if is_english else name
         return TitleParts(name if not is_english or _is_title_case(name) else sentence_case(name))
     if not is_english:
         name, rest = read_other_title(plain, rules)
@@ -105,6 +106,11 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     )
 
 
+def _is_set_of(stems: list[str]) -> bool:
+    """Say whether a name is a set of things that it names: "fork and spoon set"."""
+    return stems[-1] in ("set", "kit") and bool(set(stems[:-1]) & things())
+
+
 def _is_agent(word: str) -> bool:
     """Say whether a word is a thing by what it does ("Neutralizer"), and no colour, place or material ("Silver", "Outdoor")."""
     others = (word_set("product_meanings", key) for key in ("colours", "hues", "materials", "uses", "mass"))
@@ -118,11 +124,26 @@ def _with_colour_before(name: str, title: str) -> str:
     return f"{found[1]} {name}" if found else name
 
 
+def _with_kind(name: str, category: str) -> str:
+    """Return a name that says nothing of its kind with its category: "Swim hut" under "Earrings" are swim hut earrings."""
+    kind, words = [thing(word) for word in WORD.findall(category)], [thing(word) for word in WORD.findall(name)]
+    is_kind = bool(kind) and len(kind) <= _LEAST_NAME_WORDS and kind[-1] in things() and kind[-1] not in _vague()
+    is_told = not words or any(word in things() for word in words) or any(one in "".join(words) for one in kind)
+    is_told = is_told or any(words[-1] in one for one in kind) or not all(map(is_common, WORD.findall(category)))
+    return f"{name} {category.lower()}" if is_kind and not is_told else name
+
+
+def _vague() -> frozenset[str]:
+    return word_set("product_meanings", "vague")
+
+
 def _first_part(title: str, rules: dict[str, str]) -> str:
     """Return a title whose parts name nothing that is known as far as its first part goes, in its own capitals."""
     part = without_noise(re.split(rules["segment"], title)[0], rules)
     first = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip()
-    return title if len(title.split()) <= _SHORT_TITLE_WORDS or not first else " ".join(first.split()[:_MOST_WHOLE_WORDS])
+    is_told = len(first.split()) >= _LEAST_NAME_WORDS
+    is_whole = len(title.split()) <= _SHORT_TITLE_WORDS and not (is_told and re.search(r"[,|(]", title))
+    return title if is_whole or not first else " ".join(first.split()[:_MOST_WHOLE_WORDS])
 
 
 def _joined_start(title: str) -> str:
@@ -159,7 +180,7 @@ def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
     is_name = (
         _LEAST_NAME_WORDS <= len(words) <= _MOST_FIRST_WORDS
         and (stems[-1] in nouns | things() or _is_agent(words[-1]))
-        and words[-1].casefold() not in word_set("product_meanings", "vague")
+        and (words[-1].casefold() not in word_set("product_meanings", "vague") or _is_set_of(stems))
         and len(set(stems)) == len(stems)
         and sum(one in things() for one in stems) <= _MOST_THINGS + (len(words) < _MOST_FIRST_WORDS)
         and all(is_plain(word) or word == "&" or _NAME_WORD.fullmatch(word) for word in words)

@@ -19,6 +19,8 @@ _RUN_OF_HYPHENS = re.compile(r"\b[^\W\d_]{2,}(?:-[^\W\d_]+){2,}\b")  # "grenen-p
 
 def read_other_title(title: str, rules: dict[str, str]) -> tuple[str, tuple[str, ...]]:
     """Return the name and up to four other parts of a title without its brand; a name has seven words at most, alone ten."""
+    if len(title.split()) <= _MOST_NAME_WORDS and re.fullmatch(r"[^,]+, (?=[^\W\dA-Z])[^,;|()\[\]–—•·:-]+", title):
+        return title, ()  # "Romance, nuit d'été et crème glacée"
     parts = [part.replace(_STAND_IN, ",") for part in re.split(rules["segment"], _DECIMAL_COMMA.sub(_STAND_IN, title))]
     parts = [_plain(part) for part in parts if re.search(r"\w", part) and not part.rstrip().endswith("...")]
     if not parts:

@@ -229,7 +229,8 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
             told[kind].append(words[kind].format(value=said))
         elif label:
             left.append((label, value))
-    maker = f" {words['from']} {product.brand}" if product.brand and product.brand.casefold() not in name.casefold() else ""
+    is_named = not product.brand or product.brand.casefold() in name.casefold()
+    maker = "" if is_named else _maker(product.brand, words)
     parts = _rest_of_title(product, [value for _, value in attributes]) if len(left) <= _FEW else []
     first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}"
     first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
@@ -239,6 +240,29 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         if flag_of(value) is not False
     ]
     return join_that_fit([_capital(first), *rest], max_chars)
+
+
+def _maker(brand: str, words: dict[str, str]) -> str:
+    """Return a brand with "from" before it, "d'Auzou" in French; one with an article of its own stands in brackets."""
+    if brand.split(" ")[0].casefold() in (
+        "le",
+        "la",
+        "les",
+        "der",
+        "die",
+        "das",
+        "el",
+        "los",
+        "las",
+        "il",
+        "lo",
+        "o",
+        "a",
+        "os",
+    ):
+        return f" ({brand})"
+    is_elided = "elided" in words and re.match(r"(?i)[aeiouhâàéèêëîïôûœ]", brand) is not None
+    return f" {words['elided']}{brand}" if is_elided else f" {words['from']} {brand}"
 
 
 def _rest_of_title(product: ProductFacts, values: Sequence[str]) -> list[str]:

@@ -25,8 +25,10 @@ def without_brand(title: str, brand: str, category: str) -> str:
 
     A first word that the category says too is what the thing is: "DashCam" of "DashCam Argentina".
     """
-    first = brand.split(" ")[0]
-    for one in filter(None, (brand, "" if first.casefold() in category.casefold() else first)):
+    words = brand.split(" ")
+    starts = [" ".join(words[:count]) for count in range(len(words), 0, -1)]  # "Under Armour" of "Under Armour Apparel"
+    starts = [start for start in starts if start == brand or start.casefold() not in category.casefold()]
+    for one in filter(None, starts):
         if len(one) > SHORT_BRAND_CHARS or one == brand:
             title = re.sub(rf"(?i)^[\w ]{{3,20}} - (?={re.escape(one)} )", "", title)  # "Shop's own brand - Brand ..."
             while title.casefold().startswith(f"{one.casefold()} "):

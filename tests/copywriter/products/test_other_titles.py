@@ -21,6 +21,7 @@ DUTCH = (
         ("FIETSKAR - 2-zits - schokbrekers - 5-punts gordels", "Fietskar", ("2-zits", "schokbrekers", "5-punts gordels")),
         ("MOESTUINBAK - grenen-planken-met-doek - 80 cm", "Moestuinbak", ("grenen planken met doek", "80 cm")),
         ("HOUTKACHEL - 8,7 kW - Zwart", "Houtkachel", ("8,7 kW", "Zwart")),
+        ("Romance, nuit d'été et crème glacée", "Romance, nuit d'été et crème glacée", ()),
         ("Set de Alimentación para Bebé de Silicona", "Set de Alimentación para Bebé de Silicona", ()),
     ],
 )  # fmt: skip
@@ -35,6 +36,8 @@ def test_a_record_with_little_else_tells_the_parts_of_its_title_once() -> None:
     assert describer.describe(product, seed=0).text == "Deurmat van Huis, in geribbeld: antislip."
     options = Product("Chupón ligero", "Bebé", attributes=(("estilo", "Niña or Niño"),), language="es")
     assert describer.describe(options, seed=0).text == "Chupón ligero de Bebé. Estilo: Niña o Niño."
+    for brand, text in (("Auzou", "Le retour d’Auzou."), ("Les éditions", "Le retour (Les éditions).")):
+        assert describer.describe(Product("Le retour", brand, language="fr"), seed=0).text == text
 
 
 def test_a_feed_tells_the_language_of_rows_that_say_too_little() -> None:
