@@ -16,6 +16,8 @@ from adcreative.copywriter.brief import WORD, is_known_word, stem
 from adcreative.copywriter.products.other_titles import read_other_title
 from adcreative.copywriter.products.title_noise import (
     SHORT_BRAND_CHARS,
+    joined_start,
+    with_colour_before,
     without_brand,
     without_capitals,
     without_colour,
@@ -32,7 +34,6 @@ _MOST_FIRST_WORDS, _MOST_THINGS, _REPEATED, _MOST_RUN_WORDS = 7, 2, 3, 4
 _PEOPLE = {"your", "you", "my", "our"}  # a sentence, and no name
 _MANY_PARTS, _SHORT_CATEGORY_WORDS = 2, 4
 _IN_COLOUR = re.compile(r"\s+in\s+(?:[A-Z][a-z]+\s?){1,3}$", re.IGNORECASE)
-_NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
 _FITS = re.compile(
     r"(?=(?:\S+\s+){3,10}\S+$)[^,;|()]{3,60}? (?:for|For) (?:the )?(?=.*(?:\d|\b[a-z]?[A-Z]\w*[A-Z]))[A-Z].*"
 )  # "... for iPad 2, 3"
@@ -72,7 +73,7 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
         return TitleParts(without_colour(name, colour), rest=rest)
     if _FITS.fullmatch(plain):
         return TitleParts(plain)
-    plain = _joined_start(plain)
+    plain = joined_start(plain)
     plain = re.sub(r"(\w+)-(?=[A-Z])", lambda found: f"{found[1]}, " if thing(found[1]) in nouns else found[0], plain)
     repeated = _repeated_phrase(plain, nouns, rules)
     whole = "" if repeated else _whole_name(plain, rules)
@@ -95,7 +96,7 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     if not name:
         return TitleParts(_first_part(plain, rules))
     if not colour or colour.casefold() in word_set("product_meanings", "empty_values"):
-        name = _with_colour_before(name, plain)
+        name = with_colour_before(name, plain)
     told = {stem(word) for word in WORD.findall(f"{name} {category}")}
     has = [_tidy(found) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)]
     uses = [_tidy(one) for found in re.findall(rules["for"], plain, flags=re.IGNORECASE) for one in _USE_END.split(found)]
@@ -115,13 +116,6 @@ def _is_agent(word: str) -> bool:
     """Say whether a word is a thing by what it does ("Neutralizer"), and no colour, place or material ("Silver", "Outdoor")."""
     others = (word_set("product_meanings", key) for key in ("colours", "hues", "materials", "uses", "mass"))
     return _AGENT.fullmatch(word) is not None and not any(word.casefold() in one for one in (*others, _loose()))
-
-
-def _with_colour_before(name: str, title: str) -> str:
-    """Return a name with the colour that stands before it, where no attribute tells one: "pink plastic plates"."""
-    colours = "|".join(sorted(word_set("product_meanings", "colours")))
-    found = re.search(rf"\b({colours})\s+{re.escape(name)}\b", title, re.IGNORECASE)
-    return f"{found[1]} {name}" if found else name
 
 
 def _with_kind(name: str, category: str) -> str:
@@ -144,12 +138,6 @@ def _first_part(title: str, rules: dict[str, str]) -> str:
     is_told = len(first.split()) >= _LEAST_NAME_WORDS
     is_whole = len(title.split()) <= _SHORT_TITLE_WORDS and not (is_told and re.search(r"[,|(]", title))
     return title if is_whole or not first else " ".join(first.split()[:_MOST_WHOLE_WORDS])
-
-
-def _joined_start(title: str) -> str:
-    """Return a title whose first part is one word that names no thing with the second behind it: "KEN - Mid Rise Bar"."""
-    found = _NAMED_START.match(title)
-    return f"{found[1]} {found[2]}" if found and thing(found[1]) not in things() else title
 
 
 def _category_nouns(category: str) -> set[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from adcreative.copywriter.brief import WORD
-from adcreative.copywriter.products.title_words import is_common
+from adcreative.copywriter.products.title_words import is_common, thing, things
+from adcreative.copywriter.rules import word_set
 
 SHORT_BRAND_CHARS = 3
 _LEAST_WORDS, _MOSTLY = 2, 0.7
+_NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
 _SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
 
 
@@ -68,3 +70,16 @@ def without_colour(name: str, colour: str) -> str:
         return name
     bare = re.sub(rf"(?i)^{re.escape(colour)}\s+|\s+{re.escape(colour)}$", " ", name)
     return " ".join(bare.split()).strip(" -–,&/") or name
+
+
+def joined_start(title: str) -> str:
+    """Return a title whose first part is one word that names no thing with the second behind it: "KEN - Mid Rise Bar"."""
+    found = _NAMED_START.match(title)
+    return f"{found[1]} {found[2]}" if found and thing(found[1]) not in things() else title
+
+
+def with_colour_before(name: str, title: str) -> str:
+    """Return a name with the colour that stands before it, where no attribute tells one: "pink plastic plates"."""
+    colours = "|".join(sorted(word_set("product_meanings", "colours")))
+    found = re.search(rf"\b({colours})\s+{re.escape(name)}\b", title, re.IGNORECASE)
+    return f"{found[1]} {name}" if found else name
