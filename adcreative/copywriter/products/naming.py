@@ -56,11 +56,10 @@ class TitleParts:
 
 
 def read_title(title: str, brand: str, category: str, colour: str, *, is_english: bool) -> TitleParts:
-    """Take a title apart; a title of a few words is the name as it is, and where no name can be found the category is it."""
+    """Take a title apart; a title of a few words is the name as it is."""
     rules = rule_pack("product_meanings")["title"]
     plain = _IN_COLOUR.sub("", without_brand(without_capitals(without_label(title)), brand, category))
     is_short = len(plain.split()) <= _SHORT_TITLE_WORDS and not re.search(rules["segment"], plain)
-    nouns = _category_nouns(category)
     if is_short and not (is_english and re.search(rules["cut"], plain, re.IGNORECASE)):
         plain = _WHOM_FIRST.sub("", plain) if is_english else plain
         name = without_colour(without_noise(plain, rules, keep_sizes=True), colour) or plain
@@ -71,6 +70,12 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
     if not is_english:
         name, rest = read_other_title(plain, rules)
         return TitleParts(without_colour(name, colour), rest=rest)
+    return _read_long_title(plain, category, colour, rules)
+
+
+def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, str]) -> TitleParts:
+    """Find the name in an English title of many words; where none can be found the category is it."""
+    nouns = _category_nouns(category)
     if _FITS.fullmatch(plain):
         return TitleParts(plain)
     plain = joined_start(plain)
