@@ -76,8 +76,7 @@ def describe(
     check_outputs(outputs, inputs, restart=restart)
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
     rows, header = _read_table(data)
-    lexicon = _lexicon(rows, header, Lexicon)
-    language = _language(rows, header)
+    lexicon, language = _lexicon(rows, header, Lexicon), _language(rows, header)
     scorer = _predictor_scorer(model) if rank_by == "predictor" else None
     describer = build_describer(llm, lexicon=lexicon, scorer=scorer, max_chars=max_chars)
     settings = {
