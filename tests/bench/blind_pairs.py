@@ -31,10 +31,16 @@ from adcreative.market.plans import draw_plans
 
 SCALES = (0.35, 0.5, 0.5, 0.7, 1.0)
 SHOWN_PX, PER_SHEET = 720, 2
+
+
+def _words(headline: str, description: str, cta: str) -> AdWords:
+    return AdWords(headline=headline, primary_text="", description=description, cta=cta)
+
+
 # two ways to word one ad: headline, description and button; either may be the original. ASCII: the market's font has no more
 LANGUAGES: tuple[tuple[AdWords, AdWords], ...] = tuple(
-    tuple(AdWords(headline=headline, primary_text="", description=description, cta=cta) for headline, description, cta in two)
-    for two in (
+    (_words(*first), _words(*second))
+    for first, second in (
         (("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.", "Jetzt testen"),
          ("Besser schlafen ab der ersten Nacht", "Matratzen aus einer kleinen Werkstatt in Bremen.", "Mehr erfahren")),
         (("Tu fin de semana junto al mar", "Reserva hoy y paga cuando llegues.", "Reservar ahora"),
