@@ -10,6 +10,7 @@ is blurred more and more, plain and textured ground apart, and bears the picture
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 EDGE_DEPTH = 0.01  # of the shorter side, over which the outermost pixels of a plain edge are averaged
@@ -112,13 +113,26 @@ def _soften(laid: np.ndarray, beyond: np.ndarray, is_textured: np.ndarray) -> np
 
 def _blur_apart(laid: np.ndarray, weight: np.ndarray, deviation: float) -> np.ndarray:
     """Blur pixels of weight 1 among themselves and those of weight 0 among themselves (normalised convolution)."""
-    deviations = (deviation, deviation, 0.0)
-    kinds = []
+    blurred = laid
     for kind in (weight, 1.0 - weight):
-        total = ndimage.gaussian_filter(laid * kind, deviations, mode="nearest")
-        kinds.append(total / np.maximum(ndimage.gaussian_filter(kind, deviations, mode="nearest"), 1e-3))
-    blurred: np.ndarray = np.where(weight > 0.5, *kinds)
+        if kind.any():
+            found = _blur(np.concatenate([laid * kind, kind], axis=2), deviation)
+            blurred = np.where(kind > 0.5, found[:, :, :-1] / np.maximum(found[:, :, -1:], 1e-3), blurred)
     return blurred
+
+
+def _blur(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Blur [H, W, C] float32 by a Gaussian; a wide one on a copy that is smaller by a third of the deviation."""
+    factor = max(1, int(deviation / 3))
+    if factor == 1:
+        return ndimage.gaussian_filter(values, (deviation, deviation, 0.0), mode="nearest", truncate=3.0)
+    height, width, channels = values.shape
+    padded = np.pad(values, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
+    small = padded.reshape(padded.shape[0] // factor, factor, -1, factor, channels).mean(axis=(1, 3))
+    small = ndimage.gaussian_filter(small, (deviation / factor, deviation / factor, 0.0), mode="nearest", truncate=3.0)
+    size = padded.shape[1], padded.shape[0]
+    planes = [Image.fromarray(small[:, :, k]).resize(size, Image.Resampling.BILINEAR) for k in range(channels)]
+    return np.stack([np.asarray(plane)[:height, :width] for plane in planes], axis=2)
 
 
 def _edge_grain(image_u8: np.ndarray) -> float:
