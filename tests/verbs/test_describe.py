@@ -67,7 +67,7 @@ def test_variants_of_shopify_are_one_product_and_objects_of_json_are_read(tmp_pa
     assert (summary.done, summary.failed) == (2, 0)
     assert [row["description"] for row in _rows(summary.path)] == [
         "This Pell Clay Pot comes in sand or black.",
-        "A Knitted Top for women from Pell.",
+        "Knitted Top for women from Pell.",
     ]
     lines = tmp_path / "products.jsonl"
     lines.write_text(

@@ -27,6 +27,8 @@ _FEW = 2  # attributes: where a record has no more, the other parts of its title
 _MOST_LISTED = 8  # attributes with their names, in other languages
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
+_LONG_NAME = 4  # words, beyond which a name in another language is a title
+_ARTICLES = ("le", "la", "les", "der", "die", "das", "el", "los", "las", "il", "lo", "o", "a", "os")
 _UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
 _LIQUID = re.compile(r"(?i)^\d[\d.,]*\s?(?:ml|fl\.? ?oz|oz)\.?$")
 
@@ -160,7 +162,7 @@ def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening:
         the = "These" if opening == "This" and is_many else opening
         return f"{the} {product.name}{told} {' and '.join(verbs)}.", used
     is_named = bool(product.brand) and product.brand.casefold() not in name.casefold()
-    maker = f" from {product.brand}" if is_named else ""
+    maker = f" from {product.brand.rstrip('.')}" if is_named else ""
     rest = "".join(f", {one.one}" for one in (*made, *comes))
     counted = name if _head(name).casefold() in word_set("product_meanings", "mass") else _counted_name(name)
     return f"{_capital(counted)}{told}{maker}{rest}.", used
@@ -230,7 +232,7 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         elif label:
             left.append((label, value))
     is_named = not product.brand or product.brand.casefold() in name.casefold()
-    maker = "" if is_named else _maker(product.brand, words)
+    maker = "" if is_named else _maker(name, product.brand, words)
     parts = _rest_of_title(product, [value for _, value in attributes]) if len(left) <= _FEW else []
     first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}"
     first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
@@ -242,24 +244,11 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     return join_that_fit([_capital(first), *rest], max_chars)
 
 
-def _maker(brand: str, words: dict[str, str]) -> str:
-    """Return a brand with "from" before it, "d'Auzou" in French; one with an article of its own stands in brackets."""
-    if brand.split(" ")[0].casefold() in (
-        "le",
-        "la",
-        "les",
-        "der",
-        "die",
-        "das",
-        "el",
-        "los",
-        "las",
-        "il",
-        "lo",
-        "o",
-        "a",
-        "os",
-    ):
+def _maker(name: str, brand: str, words: dict[str, str]) -> str:
+    """Return a brand with "from" before it, "d'Auzou" in French; in brackets behind a title such as "Le retour" and before an
+    article, where it would read as a part of it."""
+    is_title = "," in name or len(name.split()) > _LONG_NAME or name.split(" ")[0].casefold() in _ARTICLES
+    if is_title or brand.split(" ")[0].casefold() in _ARTICLES:
         return f" ({brand})"
     is_elided = "elided" in words and re.match(r"(?i)[aeiouhâàéèêëîïôûœ]", brand) is not None
     return f" {words['elided']}{brand}" if is_elided else f" {words['from']} {brand}"
@@ -338,8 +327,9 @@ def _head(name: str) -> str:
 
 
 def _counted_name(name: str) -> str:
-    """Return a name with its article, if its noun takes one; a work's title ("Into the Verse: Part Two") takes none."""
-    if ":" in name:
+    """Return a name with its article, if its noun takes one. Names in capitals ("Half Jacket XL Sunglasses") and titles of
+    works ("Into the Verse: Part Two") take none, as in a shop."""
+    if ":" in name or name[:1].isupper():
         return name
     head = _head(name)
     end = re.search(r" for |$", name, flags=re.IGNORECASE).start()  # type: ignore[union-attr]

@@ -36,8 +36,11 @@ def test_a_record_with_little_else_tells_the_parts_of_its_title_once() -> None:
     assert describer.describe(product, seed=0).text == "Deurmat van Huis, in geribbeld: antislip."
     options = Product("Chupón ligero", "Bebé", attributes=(("estilo", "Niña or Niño"),), language="es")
     assert describer.describe(options, seed=0).text == "Chupón ligero de Bebé. Estilo: Niña o Niño."
-    for brand, text in (("Auzou", "Le retour d’Auzou."), ("Les éditions", "Le retour (Les éditions).")):
-        assert describer.describe(Product("Le retour", brand, language="fr"), seed=0).text == text
+    for title, brand, text in (
+        ("Cafetière", "Auzou", "Cafetière d’Auzou."), ("Cafetière", "Les ateliers", "Cafetière (Les ateliers)."),
+        ("Le retour", "Auzou", "Le retour (Auzou)."), ("Romance, nuit d'été", "Auzou", "Romance, nuit d'été (Auzou)."),
+    ):  # fmt: skip
+        assert describer.describe(Product(title, brand, language="fr"), seed=0).text == text
 
 
 def test_a_feed_tells_the_language_of_rows_that_say_too_little() -> None:
