@@ -15,6 +15,8 @@ from adcreative.editor.editor import EditOutcome
 from adcreative.editor.models import EditorTools
 from adcreative.errors import CreativeError
 
+UNCHANGED = "they are what the ad says already, so nothing changes"
+
 
 def reword(
     creative: Creative, outcome: EditOutcome, headline: str, description: str, tools: EditorTools, *, is_forced: bool = True,
@@ -56,10 +58,12 @@ def reword(
         edit_strength=edited.edit_strength if own_u8 is None else None, text_note=text_note,
     )  # fmt: skip
     search = edited.search if verdict.is_delivered else replace(edited.search, delivered=None)
+    by = "words written" if own_u8 is None else "words and picture brought"
+    told = UNCHANGED if own_u8 is None and not new.edits else verdict.reason
     result = replace(
         build_result(original, new, verdict, tools, config), ctr_control=edited.ctr_control, evaluations=edited.evaluations,
         search=search, alternatives=edited.alternatives, seconds=edited.seconds, is_own_choice=verdict.is_delivered,
-        reason=f"{'words written' if own_u8 is None else 'words and picture brought'} by hand; {verdict.reason}",
+        reason=f"{by} by hand; {told}",
     )  # fmt: skip
     image_u8 = shown_u8 if verdict.is_delivered else picture(creative)
     return replace(outcome, result=result, image_u8=image_u8, verdict=verdict)

@@ -52,6 +52,16 @@ def test_without_results_of_the_account_nothing_is_promised_and_the_words_are_us
     assert all(row["ctr_edited"] is None and "the models prefer" not in row["reason"] for row in rows)
 
 
+def test_words_that_the_ad_has_already_promise_no_change(words: Path, tmp_path: Path) -> None:
+    """Without a face, a picture or another button, nothing is left to change: no interval about zero is told."""
+    pipeline.optimize(words, tmp_path / "run", headline="Sleep better tonight", base_rate=0.04, **SMALL)
+    same, other = read(tmp_path / "run")
+    assert same["edits"] == []
+    assert same["reason"].startswith("words written by hand; they are what the ad says already, so nothing changes")
+    assert "expect a change of" not in same["reason"]
+    assert "expect a change of" in other["reason"]
+
+
 def test_words_in_another_language_are_called_that_and_used(words: Path, tmp_path: Path) -> None:
     pipeline.optimize(words, tmp_path / "run", headline="Betten für kleine Zimmer und ruhige Nächte", **SMALL)
     for row in read(tmp_path / "run"):
