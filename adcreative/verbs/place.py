@@ -242,7 +242,7 @@ def _say(market: _Market, places: SponsoredText, found: _Found) -> tuple[str, ..
         price = (found.prices or {}).get(int(ad))
         paid = f", pays {price.per_click:.4g} per click (bid {market.values[ad]:.4g})" if price else ""
         lines.append(f'after block {places.gaps[at] + 1}: "{market.ads[ad].name[:60]}", clicked in {chance:.2%} of views{paid}')
-    sure = found.method if found.certificate == 1 else f"{found.method}: at least {found.certificate:.0%} of the optimum"
+    sure = found.method if found.certificate > 1 - 1e-9 else f"{found.method}: at least {found.certificate:.0%} of the optimum"
     return (*lines, sure)
 
 

@@ -25,7 +25,7 @@ RUNS = [
     "[a]" * 60_000,
     "a1" * 90_000,
 ]
-MAX_SECONDS = 10.0
+MAX_SECONDS = 30.0  # of processor time, which grows beside other programs; a square of the length takes minutes
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: repr(run[:3]))

@@ -116,6 +116,7 @@ def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
         "adcreative.ctr.account.fitting": {"fit_account": lambda *_, **__: [Model(n, attempt[0]) for n in range(3)]},
         "adcreative.ctr.evaluation": {"describe_lonely_tests": lambda creatives: None},
         "adcreative.ctr.config": {"PredictorConfig": lambda **_: SimpleNamespace()},
+        "adcreative.ctr.fitting": {"check_trainable": lambda *_: None},
         "adcreative.ctr.training.loop": {"Callbacks": lambda *_: None},
         "adcreative.report.account_card": {"render_account_card": lambda card, plot: "card"},
         "adcreative.report.plots": {"draw_account": lambda figures: b"png"},
