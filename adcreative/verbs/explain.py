@@ -165,7 +165,7 @@ def explain_rate(
     }  # fmt: skip
     if not prediction.enough_data:
         explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
-    return explanation, heat and heat.cells, shown_u8
+    return explanation, None if heat is None else heat.cells, shown_u8
 
 
 def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_every_shape_has_a_finite_number(shape: tuple[int, int]) -> None:
 
 
 def test_it_is_measured_where_a_model_asks_and_kept_apart_in_the_cache(tmp_path: Any) -> None:
-    parts: tuple[Any, ...] = (FakeClip("clip"), FakeHeadlines(), FakeAnalyzer(), FakeCodec())
+    parts: tuple[Any, Any, Any, Any] = (FakeClip("clip"), FakeHeadlines(), FakeAnalyzer(), FakeCodec())
     ad = Creative(file_name="ad.png", headline="Sleep", image_u8=textured(8))
     measuring = FeatureExtractor(*parts, cache=FeatureCache(tmp_path), measures_complexity=True)
     asking, silent = (SimpleNamespace(optional_features=frozenset(names)) for names in (("complexity",), ()))
