@@ -15,8 +15,10 @@ _SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
 
 
 def without_label(title: str) -> str:
-    """Return a title without a label in brackets before it, or the variant's that stands at both its ends."""
-    title = re.sub(r"^\s*[\[【][^\]】]{1,30}[\]】]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
+    """Return a title without a label in brackets or signs before it, or the variant's that stands at both its ends."""
+    title = re.sub(r"\)(?=\w)", ") ", re.sub(r"(?<=\w)\(", " (", title))
+    title = re.sub(r"^\s*[\[【(][^\]】)]{1,30}[\]】)]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
+    title = re.sub(r"^[^\w\s\"'“‘«(\[#&]+\s*(?=\w)", "", title)  # a flag or a star
     title = re.sub(r"^[^,]{2,15},\s*(?=\d+\s?pcs?\b)", "", title)
     parts = re.split(r",\s*", title)
     return ", ".join(parts[1:-1]) if len(parts) > 2 and parts[0].casefold() == parts[-1].casefold() else title
