@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from adcreative.editor.picture.ground import extend_ground, texture_of_edges
+from adcreative.editor.picture.ground import _blur, extend_ground, texture_of_edges
 
 SIDE, PANEL = 200, (30, 60, 120)
 
@@ -74,3 +74,13 @@ def test_more_ground_than_the_picture_has_is_laid_too() -> None:
     laid = extend_ground(texture(), 500, 450, 1_300, 1_200)
     assert laid.shape == (1_200, 1_300, 3)
     assert 60 < laid.mean() < 200
+
+
+@pytest.mark.parametrize(("deviation", "bound"), [(2.0, 0.05), (8.0, 1.0), (24.0, 1.0), (60.0, 1.0)])
+def test_a_wide_blur_on_a_smaller_copy_is_that_of_the_whole(deviation: float, bound: float) -> None:
+    """Of 255, on sides that no factor divides."""
+    values = half_panel()[:193, :157].astype(np.float32)
+    whole = ndimage.gaussian_filter(values, (deviation, deviation, 0.0), mode="nearest")
+    found = _blur(values, deviation)
+    assert found.shape == values.shape
+    assert np.abs(found - whole).mean() < bound
