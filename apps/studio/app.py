@@ -29,7 +29,7 @@ from .pages.effort import wire_effort
 from .pages.events import AdEvents, Place, build_why, flat
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
-from .pages.parts import MOVES, RESULTS, Fields, clear_when_mended, find_owner, fragment
+from .pages.parts import MOVES, RESULTS, Fields, clear_when_mended, find_owner, fragment, press
 from .pages.settings import build_settings
 from .pages.sizes import build_kept_sizes
 from .pages.steps import build_steps, build_words
@@ -106,9 +106,10 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         ],
     )  # fmt: skip
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
-    events.wire_bring(bring, wish, improve_button)
+    improve_pressed = press(improve_button)
+    events.wire_bring(bring, wish, improve_pressed)
     events.wire_why(Why(handlers=handlers), bring.why, why_record)
-    ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_button, stop_button)
+    ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
     wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)

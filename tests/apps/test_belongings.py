@@ -69,6 +69,18 @@ def test_copies_that_the_server_made_are_deleted_and_a_shared_upload_stays(handl
     assert kept(handlers) == []
 
 
+def test_a_copy_of_a_result_that_another_owner_has_too_stays(handlers: Handlers, image_path: Path) -> None:
+    pairs = {owner: handlers.owner_dir(owner) / "result.png" for owner in ("me", "you")}
+    for path in pairs.values():
+        path.parent.mkdir(parents=True)
+        shutil.copy(image_path, path)
+    upload(handlers, pairs["me"], "copy")
+    handlers.forget("me")
+    assert kept(handlers) == ["copy", "you"]
+    handlers.forget("you")
+    assert kept(handlers) == []
+
+
 def test_uploads_of_a_folder_are_deleted(handlers: Handlers, image_path: Path) -> None:
     folders = Folders(handlers=handlers)
     first, second = upload(handlers, image_path, "aa"), upload(handlers, image_path, "bb")

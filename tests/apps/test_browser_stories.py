@@ -35,7 +35,12 @@ SCREENS = {
 def complaints(visit: Visit) -> list[str]:
     """What the browser's console complains of."""
     said: list[str] = []
-    visit.page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+
+    def note(message: Any) -> None:
+        if message.type == "error":
+            said.append(f"{message.text} ({message.location.get('url')})")
+
+    visit.page.on("console", note)
     visit.page.on("pageerror", lambda error: said.append(str(error)))
     return said
 
@@ -131,3 +136,4 @@ def test_over_a_slow_network_nothing_of_another_ad_is_shown(
     expect(page.locator("#result")).to_contain_text("Coats for rain")
     expect(page.locator("#ad-bar")).to_contain_text("Coats for rain")
     assert complaints == []
+    assert len(studio.asked) == 1  # one press, one search

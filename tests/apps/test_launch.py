@@ -69,6 +69,18 @@ def test_models_are_loaded_behind_the_page_and_a_damaged_one_is_said_in_the_log(
     assert "the models cannot be loaded: weights/judge is damaged" in caplog.text
 
 
+def test_what_the_page_tells_again_acts_once() -> None:
+    """Gradio's page tells an event again that came while its `always_last` function ran, to all that listen to it."""
+    listening: dict[tuple[int, str], set[str]] = {}
+    for wired in build_app(FakeStudio()).config["dependencies"]:
+        for component, event in wired["targets"]:
+            if component is not None:  # what follows another event is told again alone
+                listening.setdefault((component, event), set()).add(wired["trigger_mode"])
+    told_again = [modes for modes in listening.values() if "always_last" in modes]
+    assert told_again
+    assert all(modes == {"always_last"} for modes in told_again)
+
+
 def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     names = {name: [parameter["parameter_name"] for parameter in spec["parameters"]] for name, spec in endpoints.items()}

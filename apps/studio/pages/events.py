@@ -24,7 +24,7 @@ from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish, build_creative
 from .one_ad import EMPTY_SCORE, Bring
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, press, scroll_to
 from .pictures import wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
@@ -61,9 +61,10 @@ class AdEvents:
     visitor: gr.BrowserState
     place: Place
 
-    def wire_bring(self, bring: Bring, wish: Fields, improve: gr.Button) -> None:
+    def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> None:
         """Bring, try the demo ad, score."""
-        wire_faces(self.handlers, self.form, bring, wish, self.visitor, [bring.score, improve])
+        score_pressed = press(bring.score)
+        wire_faces(self.handlers, self.form, bring, wish, self.visitor, [score_pressed, improve_pressed])
         wire_reading(self.handlers, self.form, bring, self.visitor)
 
         def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
@@ -87,7 +88,7 @@ class AdEvents:
             demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
             show_progress="minimal", **MODEL_SEAT,
         )  # fmt: skip
-        scored = self.after_look(bring.score).then(
+        scored = self.after_look(score_pressed).then(
             score, None, self.place.scored,
             inputs_kwargs={**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}, api_name="score",
             show_progress="minimal", **MODEL_SEAT,
@@ -113,7 +114,7 @@ class AdEvents:
                 yield shown, str(path) if path else None, record
 
         page = self.place.why[1]
-        self.after_look(button).then(
+        self.after_look(press(button)).then(
             explain, None, [*self.place.why, record], inputs_kwargs={**self.form, "visitor": self.visitor},
             api_name="explain", show_progress="hidden", **WATCHING,
         ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)  # fmt: skip
@@ -125,10 +126,10 @@ class AdEvents:
             **self._looking(),
         )
 
-    def after_look(self, button: gr.Button) -> Any:
-        """Return the event of a button's click once the page shows the ad of the form: a look that is on its way then finds
-        nothing to do, and cannot take away what the button will show."""
-        return button.click(**self._looking())
+    def after_look(self, pressed: Any) -> Any:
+        """Return what follows a press once the page shows the ad of the form: a look that is on its way then finds nothing to
+        do, and cannot take away what the button will show."""
+        return pressed.then(**self._looking())
 
     def _looking(self) -> dict[str, Any]:
         place = self.place
@@ -163,7 +164,7 @@ class AdEvents:
         settled = self.settle(request, screen.record, visitor, is_other=True)
         return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
 
-    def wire_search(self, wish: Fields, improve_button: gr.Button, stop_button: gr.Button) -> Any:
+    def wire_search(self, wish: Fields, improve_pressed: Any, stop_button: gr.Button) -> Any:
         """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so.
         Return the event of a search that has ended."""
         place = self.place
@@ -171,7 +172,7 @@ class AdEvents:
         def cancel(request: gr.Request, visitor: str | None = None) -> str:
             return self.handlers.cancel(find_owner(visitor, request))
 
-        ended = improve_button.click(begin, None, place.moved, **MOVES).then(
+        ended = improve_pressed.then(begin, None, place.moved, **MOVES).then(
             _improve(self.handlers), None, place.outputs, inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
             api_name="improve", show_progress="minimal", show_progress_on=place.outputs[0], **WATCHING,
         ).then(self.settle, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip

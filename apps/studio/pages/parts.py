@@ -27,6 +27,15 @@ def fragment(value: str = "", **options: Any) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
 
 
+def press(button: gr.Button) -> Any:
+    """Return the event of a button's click, which does nothing itself: all that the click causes follows it by `then`.
+
+    An event whose function is wanted `always_last` is told again when it came too early, and then to everything that listens
+    to it: a second listener would act twice on one click, such as begin a second search.
+    """
+    return button.click(None, js="() => []", **MOVES)
+
+
 def scroll_to(place: str) -> str:
     """Return the script that brings a place of the page into view, where it is shown and not in view already."""
     return (

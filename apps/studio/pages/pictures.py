@@ -7,6 +7,7 @@ none, the question is put again with every button that needs it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -46,29 +47,27 @@ def name_picture(image_path: str | None) -> str:
 
 
 def wire_faces(
-    handlers: Handlers, form: Fields, bring: Bring, wish: Fields, visitor: gr.BrowserState, buttons: list[gr.Button]
+    handlers: Handlers, form: Fields, bring: Bring, wish: Fields, visitor: gr.BrowserState, presses: Sequence[Any]
 ) -> None:  # fmt: skip
-    """Say what a picture shows and ask about its faces, when it is brought; with each of `buttons`, if that is missing still.
+    """Say what a picture shows and ask about its faces, when it is brought; after each of `presses`, if that is missing still.
 
     The question is asked anew for another picture. The browser tells of one picture more than once.
     """
 
-    def ask_faces(request: gr.Request, image_path: str | None, taken: str, visitor: str | None) -> dict[str, Any]:
+    def ask_faces(request: gr.Request, image_path: str | None, taken: str, visitor: str | None) -> Any:
         picture = name_picture(image_path)
         if picture == taken:
-            return {}
+            return gr.skip()  # an answer that is on its way is not taken away
         note, names, is_asked = handlers.inspect(image_path, find_owner(visitor, request))
         return {"picture": picture, "note": note, "names": names, "is_asked": is_asked, "left": FACES_LEFT}
 
     image = form["image_path"]
     answer, taken = gr.JSON(visible=False), gr.Textbox("", visible=False)
-    gr.on(
-        [image.change, *(button.click for button in buttons)],  # type: ignore[attr-defined]
-        ask_faces, [image, taken, visitor], answer, trigger_mode="always_last", **MOVES,
-    ).then(
-        None, [answer, image, taken],
-        [taken, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))], js=TAKE_FACES, **MOVES,
-    )  # fmt: skip
+    for ask in (image.change, *(pressed.then for pressed in presses)):  # type: ignore[attr-defined]
+        ask(ask_faces, [image, taken, visitor], answer, trigger_mode="always_last", **MOVES).then(
+            None, [answer, image, taken],
+            [taken, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))], js=TAKE_FACES, **MOVES,
+        )  # fmt: skip
 
 
 def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.BrowserState) -> None:

@@ -57,6 +57,7 @@ class Belongings:
         sizes = {size for size, _ in digests}
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+        digests -= self._held(sizes)
         for path in self._copies():
             if path.resolve() in held:
                 continue
@@ -65,6 +66,15 @@ class Belongings:
                 if path.resolve() in uploads or (size in sizes and (size, _digest(path)) in digests):
                     path.unlink(missing_ok=True)
                     path.parent.rmdir()  # refused, and left, while another file is in it
+
+    def _held(self, sizes: set[int]) -> set[tuple[int, str]]:
+        """Return size in bytes and digest of the files of these sizes that lie in any owner's folder."""
+        held = set()
+        for path in [*_files(self.result_dir), *_files(self.result_dir.with_name(DEMOS))]:
+            with contextlib.suppress(OSError):  # replaced while we look
+                if (size := path.stat().st_size) in sizes:
+                    held.add((size, _digest(path)))
+        return held
 
     def _copies(self) -> Iterable[Path]:
         """Return the files that the server keeps beside the folders of owners."""
