@@ -136,6 +136,23 @@ def test_lines_and_openers_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "want to" in capsys.readouterr().out
 
 
+def test_lines_to_read_blind_hide_their_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        dict.fromkeys(lines.COLUMNS, "") | {"source": "swap" if i % 3 else "template", "ad": str(i), "line": f"line {i}"}
+        for i in range(12)
+    ]
+    out, key = tmp_path / "lines.tsv", tmp_path / "key.tsv"
+    lines.write_blind(rows, out, key, seed=1)
+    blind = lines.read_table(out)
+    assert "source" not in blind[0]
+    assert [row["line"] for row in blind] != [row["line"] for row in rows]
+    marked = [row | {"verdict": "run" if int(row["ad"]) % 3 else "no"} for row in blind]
+    lines.write_table(out, tuple(marked[0]), marked)
+    table = lines.tabulate(lines.read_verdicts(out, key), 12)
+    assert "| swap | 8 of 12 | 8 | 8 (100%) | 0 |" in table
+    assert "| template | 4 of 12 | 4 | 0 (0%) | 0 |" in table
+
+
 def test_descriptions_are_found_by_their_own_words() -> None:
     texts = ["An oak desk lamp in brown.", "A wool rug for the hall.", "A glass vase."]
     assert descriptions.ndcg(texts, [("oak", "lamp"), ("wool",), ("vas",)]) == 1.0
