@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
@@ -27,6 +28,7 @@ from adcreative.features.batch import CreativeFeatures
 SEED_STEP = 1000  # between the seeds of predictor, judge and auditor
 
 
+@threadpool_limits.wrap(limits=1)  # matrices of a few hundred rows: a second thread waits for the first, and costs three times
 def fit_account(
     creatives: Sequence[Creative],
     features: Sequence[CreativeFeatures],

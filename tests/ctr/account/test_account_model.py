@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
@@ -150,6 +151,20 @@ def test_too_few_groups_are_refused() -> None:
 def test_a_fit_that_is_stopped_says_so(account: PlantedAccount) -> None:
     with pytest.raises(TrainingError, match="stopped before the model was fitted"):
         fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(None, lambda: True))
+
+
+def test_a_fit_takes_one_thread_and_leaves_the_others_as_they_were(account: PlantedAccount) -> None:
+    threads: list[int] = []
+
+    def stop_soon() -> bool:
+        threads.extend(pool["num_threads"] for pool in threadpool_info())
+        return True
+
+    with threadpool_limits(2):
+        with pytest.raises(TrainingError, match="stopped"):
+            fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(None, stop_soon))
+        assert {pool["num_threads"] for pool in threadpool_info()} == {2}
+    assert set(threads) == {1}
 
 
 def test_other_encoders_and_other_artefacts_are_refused(models: Models, tmp_path: Path) -> None:
