@@ -32,6 +32,18 @@ def open_source(path: Path, known: frozenset[str] = frozenset(), *, sheet: str =
         return GuardedSource(_open(path, lambda name: _is_known(name, known), sheet), path.name)
 
 
+def open_product_feed(path: Path) -> GuardedSource:
+    """Open an XML feed of products, as of Google Merchant Center; see `formats.product_xml`.
+
+    Raises:
+        CatalogError: it is no whole XML, or has no product.
+    """
+    from adcreative.catalog.formats.product_xml import ProductXmlSource
+
+    with typed(path.name):
+        return GuardedSource(ProductXmlSource(path), path.name)
+
+
 def _is_known(name: str, known: frozenset[str]) -> bool:
     ours = normalise_column(name)
     return ours in COLUMNS or ours in upworthy.COLUMNS or is_known_column(name) or fold_column(name) in known

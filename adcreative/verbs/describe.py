@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.formats.raw_rows import RawRow
-from adcreative.catalog.sources import open_source
+from adcreative.catalog.sources import open_product_feed, open_source
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CopywriterError, CreativeError
@@ -30,6 +30,7 @@ DESCRIPTION_COLUMNS = (
     "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
 )  # fmt: skip
 _MAX_VALUES = 20_000
+_TELLING_NAME_WORDS = 4  # of which a name tells what a thing is without anything else
 
 
 def describe(
@@ -48,10 +49,10 @@ def describe(
 ) -> RunSummary:
     """Write a description for each product of a table; write a CSV, and X.failures.csv beside it.
 
-    Feeds of Google Merchant Center, Shopify and Amazon are read as they are, plain tables by the names of their columns in
-    seven languages (rules/feeds.yaml): title, brand, category, language, id, search terms; attributes as columns or
-    as JSON; HTML as text. Price, pictures, stock, links and the shop's own description are passed over; every other column with
-    a value is an attribute. Rows are kept in a log beside `out` until all are done; a killed run goes on from there.
+    Feeds of Google Merchant Center (tables and XML), Shopify, WooCommerce and Amazon are read as they are, plain tables by the
+    names of their columns in seven languages (rules/feeds.yaml). Price, pictures, stock and links are passed over, every other
+    column with a value is an attribute. Of the shop's own text sentences that say what the product is are told as they are
+    (rules/shop_text.yaml); a short name alone is refused. Rows are logged beside `out`; a killed run goes on from there.
 
     Args:
         llm: as for `build_copywriter`. The embedded SmolLM2 gives values to the wrong part ("6 mm in weight"), which
@@ -108,6 +109,7 @@ def _describe_row(
     try:
         product = _product(row, header, language)
         found = describer.describe(product if kit is None else kit.product(product), seed=seed, should_stop=should_stop)
+        _check_tells(product, found.text)
     except CreativeError as error:
         log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
         return True
@@ -142,10 +144,12 @@ def _write_descriptions(out: Path, done: Sequence[Mapping[str, Any]], log: RunLo
 def _read_table(path: Path) -> tuple[list[RawRow], tuple[str, ...]]:
     """Return all rows and the header as our names where we know them; the title column must be there."""
     if not path.is_file():
-        raise CatalogError(f"{path} is not a file. Give a CSV, TSV, JSONL or parquet table with one product a row.")
+        raise CatalogError(
+            f"{path} is not a file. Give a CSV, TSV, JSONL or parquet table, or an XML feed, with one product a row."
+        )
     from adcreative.copywriter.products.feeds import roles_of
 
-    source = open_source(path)
+    source = open_product_feed(path) if path.suffix.casefold() == ".xml" else open_source(path)
     header = roles_of([str(column) for column in source.header])
     if "title" not in header:
         raise CatalogError(
@@ -181,6 +185,27 @@ def _product(row: RawRow, header: Sequence[str], language: str) -> Product:
             "it has neither a brand nor an attribute, so there is nothing to describe.", "Fill in a column such as material."
         )
     return product
+
+
+def _check_tells(product: Product, text: str) -> None:
+    """Refuse a text that says a short name and a brand and nothing else: "Waffle set from Acme."
+
+    Raises:
+        CreativeError: it does.
+    """
+    from adcreative.copywriter.products.product import content, read_product_facts, tokenize
+    from adcreative.copywriter.rules import word_set
+
+    facts = read_product_facts(product)
+    joints = {token for word in word_set("product_meanings", "joints") for token in tokenize(word)}
+    name = {token for token in content(tokenize(facts.parts.name)) if not token[:1].isdigit()} - joints
+    brand = {*tokenize(facts.brand), *tokenize(product.brand)}
+    told = set(content(tokenize(text))) - name - brand - joints - {"come"}
+    if len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told) and name:
+        raise CreativeError(
+            "it has a short name and nothing else that a description can tell.",
+            "Fill in a column such as material or description.",
+        )
 
 
 def _tells_more(product: Product) -> bool:

@@ -79,6 +79,22 @@ def test_variants_of_shopify_are_one_product_and_objects_of_json_are_read(tmp_pa
     assert all(words in row["description"] for words in ("in sand", "45 cm tall", "foldable"))
 
 
+def test_a_merchant_feed_in_xml_is_read_and_a_bare_name_refused(tmp_path: Path) -> None:
+    feed = tmp_path / "feed.xml"
+    feed.write_text(
+        "<rss><channel><item><g:id>1</g:id><g:title>Gate Valve</g:title><g:brand>Pell</g:brand>"
+        "<g:description>Brass gate valves with a steel lever for water pipelines.</g:description></item>"
+        "<item><g:id>2</g:id><g:title>Waffle Set</g:title><g:brand>Pell</g:brand></item></channel></rss>",
+        encoding="utf-8",
+    )
+    summary = pipeline.describe(feed, tmp_path / "d.csv")
+    assert [row["description"] for row in _rows(summary.path)] == [
+        "Gate Valve from Pell. Brass gate valves with a steel lever for water pipelines."
+    ]
+    (refused,) = _rows(tmp_path / "d.failures.csv")
+    assert refused["problem"] == "row 2: it has a short name and nothing else that a description can tell."
+
+
 def test_planted_cells_reach_neither_the_file_nor_a_server(table: Path, tmp_path: Path, chat_server) -> None:
     chat_server.writes(json.dumps({"lines": ["CANARY-1234 is here.", "The vase is blue."]}))
     summary = pipeline.describe(table, tmp_path / "d.csv", llm=chat_server.address)

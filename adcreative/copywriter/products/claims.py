@@ -208,7 +208,10 @@ def name_forms(name: str) -> set[str]:
 
 
 def _pairs_of(product: ProductFacts) -> set[tuple[str, str]]:
-    texts = [tokenize(value) for _, value in product.attributes] + [tokenize(product.name)]
+    texts = [
+        tokenize(text)
+        for text in (*(value for _, value in product.attributes), product.name, *product.sentences, *product.items)
+    ]
     return {pair for tokens in texts for pair in pairwise(tokens)}
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from adcreative.copywriter.brief import clean_text
 from adcreative.copywriter.candidates import FELL_BACK, CutShortError, ShouldStop
-from adcreative.copywriter.lint.checks import check_sentence, is_near_duplicate
+from adcreative.copywriter.lint.checks import check_sentence, is_near_duplicate, used_words
 from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
 from adcreative.copywriter.products.sentences import TemplateDescriptions, join_that_fit, other_language, sentences_for
@@ -179,6 +179,8 @@ class ProductDescriber:
                 faults += check_sentence(sentence, product.facts, product.avoid)
                 faults += [f"has the number {one} alone" for one in bare_numbers(sentence, product)]
                 faults += [f"says {value!r} twice" for _, value in product.attributes if sentence.count(value) > 1]
+                if any(sentence in own for own in product.sentences):  # the shop's own words, chosen for standing as they are
+                    faults = [f"uses {word!r}, which the brand avoids" for word in used_words(product.avoid, sentence)]
                 if not faults and is_near_duplicate(sentence, kept):
                     faults = ["says it again"]
                 if faults:

@@ -1,8 +1,8 @@
 """Read a product from a row of a shop's feed: Google Merchant, Shopify, Amazon or a plain table, in several languages.
 
 Columns are known by name (rules/feeds.yaml). A cell of attributes may be JSON; HTML is read as text; Shopify's options and
-Amazon's numbered columns become attributes; what is price, picture, stock or link is passed over, and so is what the shop wrote
-itself. Knows cells; does not know files.
+Amazon's numbered columns become attributes; what the shop wrote itself is kept as it is, and what is price, picture, stock or
+link is passed over. Knows cells; does not know files.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ from typing import Any
 
 from adcreative.copywriter.brief import is_known_word
 from adcreative.copywriter.products.product import Attribute, Product
+from adcreative.copywriter.products.shop_text import MAX_TEXT_CHARS
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _BLOCK = re.compile(r"(?i)</?(?:p|br|li|ul|ol|div|tr|td|h\d)\b[^<>]{0,500}>")
 _ABSENT = ("nan", "n/a", "na", "none", "null", "-", "--", "{}", "[]")
-_OPTION = re.compile(r"option(\d) (name|value)$")
+_OPTION = re.compile(r"option(\d+) (name|value)$")
+_NUMBERED = re.compile(r"attribute (\d+) (name|value)")  # WooCommerce: Attribute 1 name, Attribute 1 value(s)
+_IN_UNIT, _UNIT = re.compile(r"\((kg|g|lbs?|oz|cm|mm|m|in)\)$", re.IGNORECASE), " unit "
+_MEASURED = ("weight", "length", "width", "height", "depth")
 _METAFIELD = re.compile(r"\(product\.metafields\.shopify\.([\w-]+)\)$")
 _OF_A_MARKET = re.compile(
     r"\s*(?:included|price|compare at price) / ", re.IGNORECASE
 )  # Shopify: whether and for how much, where
+_MORE_TEXT = "more text "  # how the role of a second column of the shop's words begins
 _HANDLES = "shopify "  # how the role of such a column begins
+_ALTERNATIVES = {"color", "size", "flavor", "scent", "fragrance"}
 _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHOP_ADDRESS = re.compile(r"\S+\.(?:com|net|shop|store|[a-z]{2})")
 _KEY = re.compile(r"(?=\S*\d)[\da-fA-F-]{16,}|(?=\S*\d\S*\d)(?=\S*[A-Za-z])[A-Za-z\d_-]{16,}")  # of a record, and no value
@@ -44,11 +50,24 @@ def column_role(column: str) -> str:
     found = _METAFIELD.search(column.strip())
     if found:
         return _HANDLES + found.group(1).replace("-", " ").replace("_", " ")
-    bare = re.sub(r"\s?\d+$", "", plain)  # Amazon numbers what may stand several times: special_features1
+    of_shop = _NUMBERED.fullmatch(plain)
+    if of_shop:
+        return f"option{of_shop.group(1)} {of_shop.group(2)}"
+    unit = _IN_UNIT.search(column.strip())
+    if unit and plain in _MEASURED:
+        return f"{plain}{_UNIT}{unit.group(1).casefold()}"
+    bare = _without_number(plain)
+    if _roles().get(bare) == "text":
+        return "text"
     if _OF_A_MARKET.match(column):
         return ""
     is_skipped = {plain.replace(" ", "_"), bare.replace(" ", "_")} & word_set("feeds", "skip")
     return "" if is_skipped or set(bare.split()) & word_set("feeds", "skip_words") else plain
+
+
+def _without_number(plain: str) -> str:
+    """Return a column's name without the number that Amazon gives what may stand several times: special_features1."""
+    return re.sub(r"\s?\d+$", "", plain)
 
 
 def plain_column(column: str) -> str:
@@ -70,8 +89,17 @@ def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
     found = [column_role(column) for column in columns]
     for role, names in rule_pack("feeds")["roles"].items():
         places = [place for place, one in enumerate(found) if one == role]
-        for place in sorted(places, key=lambda place: names.index(plain_column(columns[place])))[1:]:
-            found[place] = "" if role in ("id", "category", "title", "brand") else plain_column(columns[place])
+        order = [
+            names.index(one if (one := plain_column(columns[place])) in names else _without_number(one)) for place in places
+        ]
+        for _, place in sorted(zip(order, places, strict=True))[1:]:
+            found[place] = (
+                ""
+                if role in ("id", "category", "title", "brand")
+                else f"{_MORE_TEXT}{place}"
+                if role == "text"
+                else plain_column(columns[place])
+            )
     return tuple(found)
 
 
@@ -107,7 +135,9 @@ def merge_variants(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 def read_product(cells: Mapping[str, str]) -> Product:
     """Return the product of a row given as {role: cell}; see `roles_of`."""
-    clean = {role: plain_text(cell) for role, cell in cells.items() if role and role != "attributes"}
+    own = [cell for role, cell in cells.items() if (role == "text" or role.startswith(_MORE_TEXT)) and _is_told(cell)]
+    clean = {role: plain_text(cell) for role, cell in cells.items() if role and role not in ("attributes", "text")}
+    clean = {role: cell for role, cell in clean.items() if not role.startswith(_MORE_TEXT)}
     attributes = [*_attributes(clean), *_json_attributes(cells.get("attributes", ""))]
     whom = _whom(clean.get("trail", "")) or _whom(clean.get("category", ""))
     if whom and not any(name.casefold() in ("gender", "department") for name, _ in attributes):
@@ -117,7 +147,7 @@ def read_product(cells: Mapping[str, str]) -> Product:
     return Product(
         title=clean.get("title", ""), brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
         category=_last_step(clean.get("category", "")), attributes=_once(attributes), search_terms=terms,
-        language=clean.get("language", ""),
+        language=clean.get("language", ""), text="\n".join(own)[:MAX_TEXT_CHARS],
     )  # fmt: skip
 
 
@@ -126,6 +156,8 @@ def _last_step(trail: str) -> str:
     trail = trail.strip('[]"') if trail.startswith('["') else trail
     steps = [step for step in _TRAIL_END.split(trail) if step and not step.endswith("...")]
     last = steps[-1] if steps else ""
+    if last.casefold() in ("simple", "variable", "variation", "grouped", "external", "uncategorized"):
+        return ""
     return "" if last.isdigit() or (last.isupper() and " " not in last and "_" not in last) else last
 
 
@@ -153,11 +185,16 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
             yield from _json_attributes(value)
             continue
         if name.startswith(_HANDLES):
-            told = _told_handles(value)
+            told = _told_handles(name, value)
             if told:
                 yield name.removeprefix(_HANDLES), told
             continue
         if _KEY.fullmatch(value):
+            continue
+        if _UNIT in name:
+            yield from (
+                [(name.split(_UNIT)[0], f"{value} {name.split(_UNIT)[1]}")] if re.fullmatch(r"(?=.*[1-9])[\d.]+", value) else []
+            )
             continue
         unit = cells.get(f"{name}{_UNIT_OF}", "").casefold()
         yield re.sub(r"\s?\d$", "", name), f"{value} {_units().get(unit, unit)}" if unit and value[-1].isdigit() else value
@@ -195,14 +232,15 @@ def _pair(name: str, value: Any) -> Iterator[Attribute]:
         yield plain_text(name), plain_text(str(value))[:_MOST_VALUE_CHARS]
 
 
-def _told_handles(value: str) -> str:
-    """Return Shopify's handles as text: "black; dark-grey" is "black or dark grey".
+def _told_handles(name: str, value: str) -> str:
+    """Return Shopify's handles as text: "black; dark-grey" is "black or dark grey" of a colour.
 
     A handle has lost its accents and capitals and may end in a number ("rosa-2"), so that only English ones can be said.
     """
-    handles = [handle.strip().replace("-", " ") for handle in value.split(";")]
+    handles = [re.sub(r"-\d+$", "", handle.strip()).replace("-", " ") for handle in value.split(";")]
     is_told = all(word.isalpha() and is_known_word(word) for handle in handles for word in handle.split())
-    return " or ".join(handles) if is_told and value.strip() else ""
+    joint = " or " if set(name.split()) & _ALTERNATIVES else " and "  # a jacket is of denim and cotton, and in black or blue
+    return joint.join(handles) if is_told and value.strip() else ""
 
 
 @cache

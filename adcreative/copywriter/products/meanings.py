@@ -28,6 +28,7 @@ _FILTERS = (
 _WASHABLE = ("machine washable", "washable", "hand washable")  # what care instructions say with more
 _ELSEWHERE = re.compile(r"(?i)@|\bcontact|\bdetails\b|\bcustomer|\bwebsite|\bhttp")
 _MOST_NAME_WORDS, _MOST_VALUE_CHARS, _MOST_COLOUR_WORDS = 3, 60, 3
+_MOST_COLOURS = 6
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,13 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
     if key == "fabric" and said in rule_pack("product_meanings")["stretch"]:
         said = rule_pack("product_meanings")["stretch"][said]
         return Meaning("is", said, said, key)
+    if key == "fabric" and all(word in word_set("product_meanings", "materials") | {"and", "twill"} for word in said.split()):
+        return Meaning("made", f"made of {said}", f"made of {said}", "material")
     if key == "neckline" and said in word_set("product_meanings", "no_neckline"):
         return None
     if key in ("activity", "use", "usage") and set(tokenize(value)) & _filler_stems():
+        return None
+    if key == "pattern" and (len(said.split()) > _MOST_NAME_WORDS or "," in said):
         return None
     if key == "pattern" and tokenize(value) and tokenize(value)[-1] == tokenize("pattern")[0]:
         said = said.rsplit(" ", 1)[0]
@@ -197,7 +202,10 @@ def _care_sentences(value: str) -> str:
 
 def _colour(said: str) -> Meaning | None:
     """Return a colour as readers name one; what else shops write there ("style 1", "XiuYu jade pagoda") is none."""
-    said = re.sub(r" colou?r$", "", said)
+    said = re.sub(r" (?:colou?r|set)\b(?= or |$)", "", said)
+    each = said.split(" or ")
+    if len(each) > _MOST_COLOURS:
+        said = " or ".join(each[:_MOST_COLOURS])  # of ten colours the first ones
     said = said.lower() if said.isupper() else said
     if said in ("clear", "transparent"):
         return Meaning("is", said, said, "colour")

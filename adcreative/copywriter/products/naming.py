@@ -24,7 +24,16 @@ from adcreative.copywriter.products.title_noise import (
     without_label,
     without_noise,
 )
-from adcreative.copywriter.products.title_words import HOLIDAYS, is_common, is_plain, sentence_case, thing, things
+from adcreative.copywriter.products.title_shapes import first_part, part_between_bars, two_parts
+from adcreative.copywriter.products.title_words import (
+    HOLIDAYS,
+    category_nouns,
+    is_common,
+    is_plain,
+    sentence_case,
+    thing,
+    things,
+)
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _SHORT_TITLE_WORDS = 7
@@ -42,6 +51,7 @@ _AGENT = re.compile(r"[A-Z][a-z]{3,}(?:er|or)s?")  # "Neutralizer", "Protector":
 _NAME_WORD = re.compile(r"\d{2,4}|[A-Z][a-z]{2,}")
 _LONG_CODE = re.compile(r"(?<!\S)\d{5,}(?!\S)|(?<!\S)(?:\d{2,}\.\d+|\d+\.\d{2,})(?!\S)")
 _ARTICLE_CODE = re.compile(r"(?=.*\d.*\d)(?=.*[A-Z])[A-Z0-9-]{5,}")  # "BG227", and not "S24"
+_ENDS = " -–,.&"
 _USE_END = re.compile(r",|/| and | & ")
 
 
@@ -75,10 +85,13 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
 
 def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, str]) -> TitleParts:
     """Find the name in an English title of many words; where none can be found the category is it."""
-    nouns = _category_nouns(category)
+    nouns = category_nouns(category)
     if _FITS.fullmatch(plain):
         return TitleParts(plain)
     plain = joined_start(plain)
+    named = part_between_bars(plain, rules)
+    if named:
+        return TitleParts(named)
     plain = re.sub(r"(\w+)-(?=[A-Z])", lambda found: f"{found[1]}, " if thing(found[1]) in nouns else found[0], plain)
     repeated = _repeated_phrase(plain, nouns, rules)
     whole = "" if repeated else _whole_name(plain, rules)
@@ -95,20 +108,29 @@ def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, st
         if own and all(word[:1].isupper() for word in own.split() if len(word) > SHORT_BRAND_CHARS):
             return TitleParts(own)
         name = own or _found_name(plain, nouns, rules, least=1)
+    name = name or two_parts(plain, rules)
     if not name:
         named = category if len(category.split()) <= _SHORT_CATEGORY_WORDS else re.split(r"[,&/]| and ", category)[-1]
         name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category
     if not name:
-        return TitleParts(_first_part(plain, rules))
+        return TitleParts(first_part(plain, rules))
     if not colour or colour.casefold() in word_set("product_meanings", "empty_values"):
         name = with_colour_before(name, plain)
     told = {stem(word) for word in WORD.findall(f"{name} {category}")}
-    has = [_tidy(found) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)]
-    uses = [_tidy(one) for found in re.findall(rules["for"], plain, flags=re.IGNORECASE) for one in _USE_END.split(found)]
+    has = [
+        sentence_case(" ".join(found.split()).strip(_ENDS)) for found in re.findall(rules["with"], plain, flags=re.IGNORECASE)
+    ]
+    uses = [
+        sentence_case(" ".join(one.split()).strip(_ENDS))
+        for found in re.findall(rules["for"], plain, flags=re.IGNORECASE)
+        for one in _USE_END.split(found)
+    ]
     return TitleParts(
         name if _is_title_case(name) and not all(map(is_plain, name.split())) else sentence_case(name),
         tuple(dict.fromkeys(one for one in has if _is_part(one, told)))[:2],
-        tuple(dict.fromkeys(_holiday(one.lower()) for one in uses if _is_use(one)))[:_MOST_USES],
+        tuple(dict.fromkeys(one.capitalize() if one.lower() in HOLIDAYS else one.lower() for one in uses if _is_use(one)))[
+            :_MOST_USES
+        ],
     )
 
 
@@ -126,30 +148,15 @@ def _is_agent(word: str) -> bool:
 def _with_kind(name: str, category: str) -> str:
     """Return a name that says nothing of its kind with its category: "Swim hut" under "Earrings" are swim hut earrings."""
     kind, words = [thing(word) for word in WORD.findall(category)], [thing(word) for word in WORD.findall(name)]
-    is_kind = bool(kind) and len(kind) <= _LEAST_NAME_WORDS and kind[-1] in things() and kind[-1] not in _vague()
+    is_kind = (
+        bool(kind)
+        and len(kind) <= _LEAST_NAME_WORDS
+        and kind[-1] in things()
+        and kind[-1] not in word_set("product_meanings", "vague")
+    )
     is_told = not words or any(word in things() for word in words) or any(one in "".join(words) for one in kind)
     is_told = is_told or any(words[-1] in one for one in kind) or not all(map(is_common, WORD.findall(category)))
     return f"{name} {category.lower()}" if is_kind and not is_told else name
-
-
-def _vague() -> frozenset[str]:
-    return word_set("product_meanings", "vague")
-
-
-def _first_part(title: str, rules: dict[str, str]) -> str:
-    """Return a title whose parts name nothing that is known as far as its first part goes, in its own capitals."""
-    part = without_noise(re.split(rules["segment"], title)[0], rules)
-    first = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip()
-    is_told = len(first.split()) >= _LEAST_NAME_WORDS
-    is_whole = len(title.split()) <= _SHORT_TITLE_WORDS and not (is_told and re.search(r"[,|(]", title))
-    return title if is_whole or not first else " ".join(first.split()[:_MOST_WHOLE_WORDS])
-
-
-def _category_nouns(category: str) -> set[str]:
-    """Return the singulars of the nouns that a category ends its parts with: collars and leashes of "Pet Collars, Leashes"."""
-    ends = [WORD.findall(part)[-1:] for part in re.split(r"[,&/]| and ", category.split(" for ")[0])]
-    vague = word_set("product_meanings", "vague")
-    return {thing(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
 
 
 def _whom() -> frozenset[str]:
@@ -162,7 +169,7 @@ def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
     Of a title of many parts another one is the name where it ends with the noun of the category and the first shares no word
     with it: "Skeleton, Bat, Large Hair Clips" under "Hair Claws".
     """
-    nouns = _category_nouns(category)
+    nouns = category_nouns(category)
     first = without_noise(re.split(rules["segment"], title)[0], rules)
     words = _without_puff(re.sub(rules["cut"], "", f"{first} ", flags=re.IGNORECASE).strip()).split()
     is_code = len(words) > 1 and re.fullmatch(r"\d{4,}", words[0]) and words[1].casefold() != "series"
@@ -372,10 +379,6 @@ def _loose() -> frozenset[str]:
     return word_set("language", "dangling") | word_set("product_meanings", "loose")
 
 
-def _tidy(phrase: str) -> str:
-    return sentence_case(" ".join(phrase.split()).strip(" -–,.&"))
-
-
 def _is_part(phrase: str, told: set[str]) -> bool:
     """Say whether "with ..." of a title names a part in words that are known and not the product's own."""
     words = phrase.split()
@@ -387,10 +390,6 @@ def _is_part(phrase: str, told: set[str]) -> bool:
     )
     ends_well = ends_well and said[-1] not in word_set("product_meanings", "colours") and not set(said) & empty
     return 1 <= len(words) <= _MOST_PART_WORDS and is_known and ends_well and not told & {stem(word) for word in words}
-
-
-def _holiday(use: str) -> str:
-    return use.capitalize() if use in HOLIDAYS else use
 
 
 def _is_use(phrase: str) -> bool:

@@ -13,12 +13,16 @@ from functools import lru_cache
 
 from adcreative.copywriter.brief import NUMBER, WORD, Brief, Facts, clean_field, is_known_word, read_facts, stem
 from adcreative.copywriter.products.naming import TitleParts, read_title
+from adcreative.copywriter.products.shop_sentences import choose_items, choose_sentences
+from adcreative.copywriter.products.shop_text import ShopText, read_shop_text
 from adcreative.copywriter.products.title_words import told_in_title
 from adcreative.copywriter.rules import rule_pack, word_set
 
 MAX_TITLE_CHARS = 300
 _MOST_TITLES, _LEAST_AGREEING = 200, 3  # of a feed, to tell its language by; one of so many titles must tell it by itself
 MAX_ATTRIBUTES, MAX_NAME_CHARS, MAX_VALUE_CHARS, MAX_SEARCH_TERMS = 40, 60, 160, 40
+_LEAST_PROSE, _LONG_PROSE = 40, 400  # characters that tell a language
+_LEAST_CAPITALS = 5  # letters of a maker's name in capitals: shorter ones are abbreviations ("LED")
 _TOKEN = re.compile(rf"{WORD.pattern}|{NUMBER.pattern}")
 _HYPHEN = re.compile(r"(?<=\w)[-–](?=\w)")
 
@@ -41,6 +45,7 @@ class Product:
     search_terms: tuple[str, ...] = ()
     language: str = ""
     avoid: tuple[str, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class ProductFacts:
 
     title is the whole title, parts a name of a few words and what else it says. facts are those of a brief with the same
     words, tokens the stems and numbers of the whole record, ignored what was left out because it talks to a language model.
+    sentences and items are what of the shop's own text may stand in a description as it is, own_labels the names of the
+    attributes that it tells.
     """
 
     title: str
@@ -60,6 +67,9 @@ class ProductFacts:
     ignored: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
     parts: TitleParts = field(default_factory=lambda: TitleParts(""))
+    sentences: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    own_labels: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -76,10 +86,13 @@ class ProductFacts:
 def read_product_facts(product: Product) -> ProductFacts:
     """Return what may be used of `product`: capped, cleaned, without planted instructions."""
     title, ignored = clean_field(product.title, MAX_TITLE_CHARS)
-    brand, left_out = clean_field(product.brand, 60)
+    other_maker = _maker_in_capitals(product.brand, product.title)
+    is_maker = not other_maker and product.brand.strip().casefold() not in rule_pack("shop_text")["no_maker"]
+    brand, left_out = clean_field(product.brand if is_maker else "", 60)
     ignored += left_out
     attributes: list[Attribute] = []
-    for raw_name, raw_value in product.attributes[:MAX_ATTRIBUTES]:
+    text = read_shop_text(product.text)
+    for raw_name, raw_value in [*product.attributes, *_told_by_text(text, product.attributes)][:MAX_ATTRIBUTES]:
         name, bad_name = clean_field(raw_name, MAX_NAME_CHARS)
         value, bad_value = clean_field(raw_value, MAX_VALUE_CHARS)
         ignored += bad_name + bad_value
@@ -88,24 +101,77 @@ def read_product_facts(product: Product) -> ProductFacts:
     attributes += _told_by_title(title, attributes)
     terms = [clean_field(term, MAX_NAME_CHARS) for term in product.search_terms[:MAX_SEARCH_TERMS]]
     said = [f"{name} {value}" for name, value in attributes]
+    language = product.language or _language_of_prose(text.prose) or _language_of(title, attributes)
+    sentences = choose_sentences(text, title, brand, language)
+    items = choose_items(text, sentences, title, language)
     brief = Brief(
         brand=brand, product=title, headline=product.category[:120], description=". ".join([title[120:], *said]),
-        language=product.language or _language_of(title, attributes), avoid=product.avoid,
+        language=language, avoid=product.avoid, notes=" ".join([*sentences, *items]),
     )  # fmt: skip
-    whole = " . ".join([brand, title, product.category[:120], *said])
+    whole = " . ".join([brand, title, product.category[:120], *said, *_whom_in_words(attributes), *sentences, *items])
     facts = read_facts(brief)
     colour = next((value for name, value in attributes if name.casefold() in ("color", "colour")), "")
+    parts = read_title(title, brand, product.category, colour, is_english=facts.is_english)
     return ProductFacts(
         title=title,
         brand=brand,
         attributes=tuple(attributes),
         search_terms=tuple(term for term, bad in terms if term and not bad),
         facts=facts,
-        parts=read_title(title, brand, product.category, colour, is_english=facts.is_english),
+        parts=_with_names(_with_maker(parts, other_maker, facts), text.prose),
         tokens=frozenset(tokenize(whole)),
         ignored=tuple(ignored),
         avoid=product.avoid,
+        sentences=sentences,
+        items=items,
+        own_labels=frozenset(clean_field(label, MAX_NAME_CHARS)[0] for label, _ in text.facts),
     )
+
+
+def _maker_in_capitals(brand: str, title: str) -> str:
+    """Return the word in capitals that a title opens with, where a row's brand is another one and so that of its seller."""
+    words = WORD.findall(title)
+    is_other = (
+        len(words) > 1
+        and bool(brand.strip())
+        and words[0].isupper()
+        and (len(words[0]) >= _LEAST_CAPITALS or re.match(r"[A-Z]{3,4} [-–—] ", title) is not None)
+        and (not all(word.isupper() for word in words) or " - " in title)
+        and words[0].casefold() not in brand.casefold()
+        and (not is_known_word(words[0]) or words[1].isupper())
+    )
+    return words[0] if is_other else ""
+
+
+def _with_maker(parts: TitleParts, maker: str, facts: Facts) -> TitleParts:
+    """Return the name with the maker that the title opens with: "DEWALT cut off tool"."""
+    is_told = not maker or not facts.is_english or maker.casefold() in parts.name.casefold()
+    return parts if is_told else replace(parts, name=f"{maker} {parts.name}")
+
+
+def _with_names(parts: TitleParts, prose: str) -> TitleParts:
+    """Return the name with a capital for its first word where the shop's text writes it so within a sentence: "Tide"."""
+    first, _, rest = parts.name.partition(" ")
+    written = f"{first[:1].upper()}{first[1:]}"
+    is_name = (
+        first.islower()
+        and re.search(rf"[a-z,] {re.escape(written)}\b", prose)
+        and not re.search(rf"\b{re.escape(first)}\b", prose)
+    )
+    return replace(parts, name=f"{written} {rest}".strip()) if is_name else parts
+
+
+def _told_by_text(text: ShopText, attributes: Sequence[Attribute]) -> list[Attribute]:
+    """Return the facts of the shop's text that no attribute tells; "material" and "colour" by any column name."""
+    names = {alias: name for name, found in rule_pack("feeds")["names"].items() for alias in (name, *found)}
+    had = {names.get(name.casefold(), name.casefold()) for name, _ in attributes}
+    return [(label, value) for label, value in text.facts if names.get(label.casefold(), label.casefold()) not in had]
+
+
+def _whom_in_words(attributes: Sequence[Attribute]) -> list[str]:
+    """Return the words for whom it is made: "women" of "female"."""
+    people = rule_pack("product_meanings")["plurals"]
+    return [people[value.casefold()] for _, value in attributes if value.casefold() in people]
 
 
 def _told_by_title(title: str, attributes: Sequence[Attribute]) -> list[Attribute]:
@@ -138,6 +204,11 @@ def in_feed(product: Product, language: str) -> Product:
     words = WORD.findall(product.title)
     is_english = bool(words) and all(is_known_word(word) for word in words)
     return product if product.language or not language or is_english else replace(product, language=language)
+
+
+def _language_of_prose(prose: str) -> str:
+    """Return the language of what the shop wrote, "" where it wrote too little."""
+    return _language_of(prose[:_LONG_PROSE], []) if len(prose) >= _LEAST_PROSE else ""
 
 
 def _language_of(title: str, attributes: Sequence[Attribute]) -> str:

@@ -18,7 +18,7 @@ from adcreative.copywriter.brief import WORD, is_known_word
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
 from adcreative.copywriter.products.meanings import Meaning, is_amount, plain_name, read_meanings
-from adcreative.copywriter.products.product import Attribute, ProductFacts, flag_of, tokenize
+from adcreative.copywriter.products.product import Attribute, ProductFacts, content, flag_of, tokenize
 from adcreative.copywriter.products.title_words import properties_in_title, size_in_title, two_colours
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -29,6 +29,7 @@ _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
 _LONG_NAME = 4  # words, beyond which a name in another language is a title
 _ARTICLES = ("le", "la", "les", "der", "die", "das", "el", "los", "las", "il", "lo", "o", "a", "os")
+_MOSTLY = 0.65  # of the words of a name, in a sentence that names the product
 _UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
 _LIQUID = re.compile(r"(?i)^\d[\d.,]*\s?(?:ml|fl\.? ?oz|oz)\.?$")
 
@@ -57,14 +58,46 @@ class TemplateDescriptions:
 
 def _description(product: ProductFacts, attributes: Sequence[Attribute], opening: str) -> list[str]:
     """Return the sentences of one description, the main ones first."""
-    meanings = _with_title(read_meanings(attributes, name=product.parts.name), product)
+    told = {token for one in product.sentences for token in tokenize(one)}
+    meanings = [
+        one
+        for one in _with_title(read_meanings(attributes, name=product.parts.name), product)
+        if one.kind not in ("made", "comes") or not set(content(tokenize(one.one))) - {"made", "with"} <= told
+    ]  # what the shop's own sentences say is not said again
     first, used = _first_sentence(product, meanings, opening)
     rest = _sentences([one for one in meanings if one not in used], is_many=_is_many(product))
     uses = tuple(product.parts.uses)
     if uses and set(uses) <= word_set("product_meanings", "use_adjectives"):
         uses = (f"{_listed(uses)} use",)
-    told = [f"For {_listed(uses)}."] if len(product.parts.uses) > 1 and len(rest) < _MAIN_SENTENCES else []
-    return [first, *rest, *told]
+    own = product.sentences
+    if own:
+        rest = [one for one in rest if not _is_in(one, own)]
+        first = "" if _says_again(first, own[0], product) else first
+    told = [f"For {_listed(uses)}."] if len(uses) > 1 and len(rest) + len(own) < _MAIN_SENTENCES else []
+    return [*([first] if first else []), *own, *rest, *_own_items(product), *told]
+
+
+def _is_in(sentence: str, own: Sequence[str]) -> bool:
+    """Say whether the shop's own sentences have all that a sentence says: "It has a nylon strap."."""
+    return set(content(tokenize(sentence))) - {"it", "they", "has", "have"} <= {token for one in own for token in tokenize(one)}
+
+
+def _says_again(opening: str, sentence: str, product: ProductFacts) -> bool:
+    """Say whether a sentence of the shop's own has what the opening says, the brand too: then no other need open."""
+    brand = set(tokenize(product.brand))
+    said = set(content(tokenize(opening))) - brand - {"come"}
+    is_bound = re.match(r"(?:It|They|Its|Their|This|These|Il|Elle|Sa|Son|Ses|Sein|Seine|Er|Sie)\b", sentence) is not None
+    told, name = set(tokenize(sentence)), content(tokenize(product.parts.name))
+    is_named = bool(name) and brand <= told and name[-1] in told and 2 * len(told & set(name)) >= len(set(name))
+    return len(said) > 1 and not is_bound and is_named and len(said & told) >= _MOSTLY * len(said)
+
+
+def _own_items(product: ProductFacts) -> list[str]:
+    """Return the lines of the shop's list as one sentence, behind a word of the record's language."""
+    if not product.items:
+        return []
+    mark = ";" if any("," in one for one in product.items) else ","
+    return [f"{rule_pack('shop_text')['details'][product.facts.language]}: {f'{mark} '.join(product.items)}."]
 
 
 def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]:
@@ -221,7 +254,8 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
         value = written.replace(" or ", f" {words['or']} ")
         key, flag = plain_name(one_name), flag_of(value)
         kind = {"material": "made", "colour": "comes"}.get(key)
-        if flag is None and value.casefold() in name.casefold():
+        is_named = value.casefold() in name.casefold() or (kind == "made" and value.split(" ")[0].casefold() in name.casefold())
+        if flag is None and is_named:
             continue  # the name says it
         label = _label(one_name, value, product)
         if flag is None and re.fullmatch(r"[\d.,]+", value):
@@ -236,12 +270,15 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     parts = _rest_of_title(product, [value for _, value in attributes]) if len(left) <= _FEW else []
     first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}"
     first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
+    own = product.sentences
+    if own and _says_again(first, own[0], product):
+        first = ""
     rest = [
         f"{_capital(one)}." if flag_of(value) else f"{_capital(one)}: {value}."
         for one, value in left[:_MOST_LISTED]
         if flag_of(value) is not False
     ]
-    return join_that_fit([_capital(first), *rest], max_chars)
+    return join_that_fit([*([_capital(first)] if first else []), *own, *rest, *_own_items(product)], max_chars)
 
 
 def _maker(name: str, brand: str, words: dict[str, str]) -> str:
@@ -279,12 +316,13 @@ def _punctuated(product: ProductFacts, attributes: Sequence[Attribute], max_char
         part = label if flag else f"{label}: {value}" if label else value if is_plain else ""
         if part and flag is not False and len(f"{text} · {part}") <= max_chars:
             text = f"{text} · {part}"
-    return text
+    own = [*product.sentences, *_own_items(product)]
+    return join_that_fit([f"{text}.", *own], max_chars) if own else text
 
 
 def _label(name: str, value: str, product: ProductFacts) -> str:
     """Return what an attribute is called in the product's language: its own name, or for an English one the rules'; else ""."""
-    if not all(is_known_word(word) for word in WORD.findall(name)):
+    if name in product.own_labels or not all(is_known_word(word) for word in WORD.findall(name)):
         return name
     key = plain_name(name)
     if key == "size" and is_amount(value):

@@ -11,11 +11,13 @@ from adcreative.copywriter.rules import word_set
 SHORT_BRAND_CHARS = 3
 _LEAST_WORDS, _MOSTLY = 2, 0.7
 _NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
+_JOINT = "\ue000"
 _SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
 
 
 def without_label(title: str) -> str:
     """Return a title without a label in brackets or signs before it, or the variant's that stands at both its ends."""
+    title = re.sub(r"[™®©]", "", title)
     title = re.sub(r"\)(?=\w)", ") ", re.sub(r"(?<=\w)\(", " (", title))
     title = re.sub(r"^\s*[\[【(][^\]】)]{1,30}[\]】)]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
     title = re.sub(r"^[^\w\s\"'“‘«(\[#&]+\s*(?=\w)", "", title)  # a flag or a star
@@ -62,7 +64,9 @@ def without_noise(title: str, rules: dict[str, str], *, keep_sizes: bool = False
         bare if keep_sizes else re.sub(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)", " ", bare)
     )  # "72 X 100", of which unit?
     bare = re.sub(r"(?:\s[&+])?\s-\w+", " ", bare)  # what was cut off: "Gold & -Shaped"
+    bare = re.sub(r"(?<=[A-Za-z]) ([xX×]) (?=[A-Z])", rf" {_JOINT}\1 ", bare)  # "Acme x Pell", two names
     words = [word for word in re.sub(r"[\[\]【】{}<>|]", " ", bare).split() if keep_sizes or word not in ("X", "x", "×")]
+    words = [word.removeprefix(_JOINT) for word in words]
     return " ".join(words).strip(" -–,&/+.:")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from adcreative.copywriter.brief import is_known_word
+from adcreative.copywriter.brief import WORD, is_known_word
 from adcreative.copywriter.rules import rule_pack, word_set
 
 HOLIDAYS = ("halloween", "christmas", "easter", "thanksgiving")
@@ -75,6 +75,13 @@ def thing(word: str) -> str:
 @cache
 def things() -> frozenset[str]:
     return frozenset(thing(word) for word in word_set("product_meanings", "nouns"))
+
+
+def category_nouns(category: str) -> set[str]:
+    """Return the singulars of the nouns that a category ends its parts with: collars and leashes of "Pet Collars, Leashes"."""
+    ends = [WORD.findall(part)[-1:] for part in re.split(r"[,&/]| and ", category.split(" for ")[0])]
+    vague = word_set("product_meanings", "vague")
+    return {thing(word) for end in ends for word in end if word.casefold() not in vague and not word.endswith("ing")}
 
 
 def is_plain(word: str) -> bool:

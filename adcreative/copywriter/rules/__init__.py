@@ -15,7 +15,7 @@ import yaml
 
 PACKS = (
     "buttons", "claims", "feeds", "grammar", "injection", "language", "limits", "openers", "people", "phrases",
-    "product_families", "product_meanings", "products", "prompts", "vocabulary", "wishes",
+    "product_families", "product_meanings", "products", "prompts", "shop_text", "vocabulary", "wishes",
 )  # fmt: skip
 
 

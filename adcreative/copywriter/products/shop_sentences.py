@@ -1,0 +1,186 @@
+"""Choose the sentences of a shop's own text that may stand in a description as they are: they say what the product is.
+
+A sentence is whole, in the record's language, without prices, offers, orders, praise that no one can check, and words of the
+shop about itself; the best of those that are left are kept in the order of the text. In English what a sentence says counts
+(materials, parts, measures); in other languages where it stands, and whether it names the product or a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from adcreative.copywriter.brief import WORD, clean_field, stem
+from adcreative.copywriter.lint.checks import is_near_duplicate
+from adcreative.copywriter.products.shop_text import ShopText
+from adcreative.copywriter.products.title_words import is_common, sentence_case, thing, things
+from adcreative.copywriter.rules import compiled, rule_pack, word_set
+from adcreative.encoders.language import detect_language
+
+_LEAST_WORDS, _LEAST_NEW, _LEAST_CHARS, _MOST_CHARS = 4, 3, 25, 260
+_MOST_SENTENCES, _MOST_TOTAL_CHARS = 3, 380
+_LEAST_SCORE = 1.0
+_SHOUTED = 0.45  # share of longer words in capitals, from which a sentence is a heading
+_MOST_ITEMS, _MOST_ITEM_WORDS, _ENOUGH_SENTENCES = 5, 7, 2
+_CLAIMS = ("superlative", "guarantee or absolute", "life-changing", "time it takes", "price or offer", "delivery or service")
+_HEALTH = "health"
+_OF_THE_SHOP = ("price or offer", "delivery or service")
+_UNIT = re.compile(
+    r"\d\s?(?:mm|cm|m|in|inch(?:es)?|ft|g|kg|ml|l|oz|lbs?|w|v|mah|hours?|°c|gsm|%)\b|\d+\s?[x×]\s?\d+", re.IGNORECASE
+)
+_REFERS = re.compile(r"(?:It|They|Its|Their|This|These|The)\b")
+_SAYS_IT_IS = re.compile(r"(?:It's|They're|It’s|They’re) (?:made|designed|crafted|built|woven|cut|knit)", re.IGNORECASE)
+_OFFERS = re.compile(r"\b(offer)(s|ing)? (?=an? |the |\w+ (?:and|,)|\w+ly |\w+ \w+)", re.IGNORECASE)  # gives, and no price
+_JOINED = re.compile(r"\s[-–—|]\s?[A-ZÀ-Þ]|[a-z][A-Z][a-z]|\w{36,}")  # items of a list, run together
+_TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|perfect|ideal|great)\b)).*$")
+_QUOTED = re.compile(r"^[\"'“‘«]")
+
+
+def choose_sentences(text: ShopText, title: str, brand: str, language: str) -> tuple[str, ...]:
+    """Return up to three sentences of a text, in its order."""
+    rated: list[tuple[float, int, str]] = []
+    place = 0
+    for paragraph in text.paragraphs:
+        for whole in paragraph:
+            sentence = whole if _may_stand(whole, title, language) else _without_tail(whole)
+            if _may_stand(sentence, title, language):
+                score = _score(sentence, title, brand, place, is_english=language == "en")
+                rated += [(score, place, sentence)] if score >= _LEAST_SCORE else []
+            place += 1
+    kept: list[tuple[int, str]] = []
+    for _, at, sentence in sorted(rated, key=lambda one: (-one[0], one[1])):
+        told = [one for _, one in kept]
+        is_new = not is_near_duplicate(sentence, told, threshold=0.6)
+        if is_new and sum(map(len, told)) + len(sentence) <= _MOST_TOTAL_CHARS:
+            kept.append((at, sentence))
+        if len(kept) == _MOST_SENTENCES:
+            break
+    return tuple(sentence for _, sentence in sorted(kept))
+
+
+def _without_tail(sentence: str) -> str:
+    """Return a sentence without what a dash or a comma adds at its end: " – perfect for sensitive ears"."""
+    return f"{bare}." if (bare := _TAIL.sub("", sentence)) != sentence else sentence
+
+
+def choose_items(text: ShopText, sentences: Sequence[str], title: str, language: str) -> tuple[str, ...]:
+    """Return lines of a list, such as "Front pouch pocket", where the sentences say little; none in an unknown language."""
+    if len(sentences) >= _ENOUGH_SENTENCES or language not in rule_pack("shop_text")["details"]:
+        return ()
+    kept: list[str] = []
+    for item in text.items:
+        words = WORD.findall(item)
+        is_told = 2 <= len(words) <= _MOST_ITEM_WORDS and not item.isupper() and _is_clean(item, title, language)
+        if language == "en":
+            is_told = is_told and _num_facts(item) > 0 and not _puffs(item)
+        elif is_told and detect_language(item) not in ("", language):
+            is_told = False
+        if is_told and not is_near_duplicate(item, [*kept, *sentences, title], threshold=0.6):
+            kept.append(_lowered(item) if language == "en" else item)
+    return tuple(kept[:_MOST_ITEMS]) if len(kept) > 1 else ()
+
+
+def _lowered(item: str) -> str:
+    return sentence_case(item[:1].lower() + item[1:] if is_common(item.split()[0]) else item)
+
+
+def _may_stand(sentence: str, title: str, language: str) -> bool:
+    """Say whether a sentence is whole, of the record's language and clean."""
+    words = WORD.findall(sentence)
+    has_spaces = " " in sentence
+    is_long = len(words) >= _LEAST_WORDS and len(sentence) >= _LEAST_CHARS if has_spaces else len(sentence) >= _LEAST_CHARS // 2
+    first = words[0].casefold() if words else ""
+    return (
+        is_long
+        and len(sentence) <= _MOST_CHARS
+        and sentence[-1] in ".。।"
+        and (sentence[0].isdigit() or (sentence[0].isalpha() and not sentence[0].islower()))
+        and first not in _openers(language)
+        and not (language == "fr" and first.endswith("ez"))  # an order
+        and not _JOINED.search(sentence.replace(title, ""))
+        and _is_clean(sentence, title, language)
+        and detect_language(sentence) in ("", language)
+    )
+
+
+@cache
+def _openers(language: str) -> frozenset[str]:
+    return frozenset(str(rule_pack("shop_text")["openers"].get(language, "")).split())
+
+
+def _is_clean(text: str, title: str, language: str) -> bool:
+    """Say whether nothing in a text speaks of the shop, of buying or of what nobody can check."""
+    rules = rule_pack("shop_text")
+    known = {language, "en"} & set(rules["by_language"])
+    longer = [word for word in WORD.findall(text) if len(word) > 2]
+    shouted = [word for word in longer if word.isupper() and word not in title]
+    if any(compiled(pattern).search(text) for pattern in (*rules["never"], *(rules["by_language"][one] for one in known))):
+        return False
+    if (
+        len(shouted) > _SHOUTED * len(longer)
+        or re.match(r"(?:[A-Z]{3,}\W+){3}", text)
+        or _QUOTED.search(text)
+        or text.count("(") != text.count(")")
+    ):
+        return False
+    if (
+        re.sub(r'(?<=\d)"', "", text).count('"') % 2
+        or text.count("“") != text.count("”")
+        or clean_field(text, len(text) + 1)[1]
+    ):
+        return False
+    return language != "en" or not _claims(text, title)
+
+
+def _claims(text: str, title: str) -> bool:
+    """Say whether an English text claims what a reader cannot check, or heals, in words that the title does not have."""
+    plain = re.sub(r"\b\w+-free\b|\byoung\b", "", _OFFERS.sub("gives ", text))
+    told = {stem(word) for word in WORD.findall(title)}
+    for group in rule_pack("claims")["groups"]:
+        if group["name"] not in (*_CLAIMS, _HEALTH):
+            continue
+        for pattern in group["patterns"]:
+            for found in compiled(pattern).finditer(plain):
+                words = {stem(word) for word in WORD.findall(found[0])}
+                if not words or not words <= told or group["name"] in _OF_THE_SHOP:
+                    return True
+    return False
+
+
+def _score(sentence: str, title: str, brand: str, place: int, *, is_english: bool) -> float:
+    """Return how much a sentence says of the product, less by its place in the text."""
+    named = {stem(word) for word in WORD.findall(title) if len(word) > 2}
+    said = {stem(word) for word in WORD.findall(sentence)}
+    is_named = bool(named & said)
+    has_number = any(character.isdigit() for character in sentence)
+    told = (
+        named | {stem(word) for word in WORD.findall(brand)} | {stem(word) for word in word_set("language", "function_words")}
+    )
+    if len(said - told) < _LEAST_NEW and " " in sentence:
+        return 0.0  # the title again
+    if not is_english:
+        return 1.3 + is_named + 0.3 * has_number - 0.15 * place
+    speaks = len(re.findall(r"(?i)\b(?:you|your|you're|yourself)\b", sentence))
+    refers = _REFERS.match(sentence) is not None or _SAYS_IT_IS.match(sentence) is not None
+    is_contracted = re.match(r"(?:It|They|He|She)['’]", sentence) is not None and not _SAYS_IT_IS.match(sentence)
+    facts = min(max(_num_facts(sentence), len(named & said) - 1), 4) + 1.5 * (_UNIT.search(sentence) is not None)
+    if not facts or is_contracted or (speaks and not refers and not is_named):
+        return 0.0
+    return facts + is_named + 0.5 * refers - 1.2 * speaks - 0.7 * _puffs(sentence) - 0.12 * place
+
+
+def _num_facts(text: str) -> int:
+    """Return how many words of a text are materials, parts, properties or things."""
+    words = [word.casefold() for word in re.findall(r"[A-Za-z]+(?:-[A-Za-z]+)*", text)]
+    return len({word for word in words if word in _fact_words() or thing(word) in things()})
+
+
+@cache
+def _fact_words() -> frozenset[str]:
+    of_meanings = (word_set("product_meanings", key) for key in ("materials", "title_adjectives", "colours"))
+    return word_set("shop_text", "fact_words").union(*of_meanings)
+
+
+def _puffs(text: str) -> int:
+    return sum(word.casefold() in word_set("shop_text", "puff") for word in re.findall(r"[A-Za-z]+(?:-[A-Za-z]+)*", text))

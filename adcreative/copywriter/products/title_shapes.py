@@ -1,0 +1,52 @@
+"""Titles whose shape tells the name: parts between bars or dashes, each in capitals Like These."""
+
+from __future__ import annotations
+
+import re
+
+from adcreative.copywriter.brief import WORD
+from adcreative.copywriter.products.title_noise import without_noise
+from adcreative.copywriter.products.title_words import thing, things
+from adcreative.copywriter.rules import word_set
+
+_LEAST_WORDS, _MOST_WORDS, _MOST_NAME_WORDS, _MOST_WHOLE_WORDS = 2, 8, 10, 12
+_SHORT_TITLE = 7  # words
+
+
+def part_between_bars(title: str, rules: dict[str, str]) -> str:
+    """Return the first part of "Tropical | Straightening Treatment for Gray Hair | 300 ml" that ends with a thing; else ""."""
+    for part in re.split(r"\s+\|\s+", title) if "|" in title else ():
+        words = WORD.findall(re.split(r"(?i)\s(?:for|with)\s", part)[0])
+        is_name = (
+            len(words) >= _LEAST_WORDS
+            and len(part.split()) <= _MOST_WORDS
+            and thing(words[-1]) in things()
+            and words[-1].casefold() not in word_set("product_meanings", "vague")
+            and all(word[:1].isupper() or len(word) <= len("with") for word in part.split() if word[:1].isalpha())
+            and not re.search(rules["noise"], part, re.IGNORECASE)
+            and not re.search(r"[,;()\[\]!]", part)
+        )
+        if is_name:
+            return part.strip()
+    return ""
+
+
+def two_parts(title: str, rules: dict[str, str]) -> str:
+    """Return a title of two or three parts as it is: "Merlin: Series 3 – Volume 2"; "" for another."""
+    parts = [part.strip() for part in re.split(r"\s+[|–—-]\s+", title)]
+    is_name = (
+        len(parts) in (2, 3)
+        and len(" ".join(parts).split()) <= _MOST_WHOLE_WORDS
+        and not re.search(rules["noise"], title, re.IGNORECASE)
+        and all(part[:1].isupper() for part in parts[:2])
+    )
+    return " – ".join(parts[:2]) if is_name else ""
+
+
+def first_part(title: str, rules: dict[str, str]) -> str:
+    """Return a title whose parts name nothing that is known as far as its first part goes, in its own capitals."""
+    part = without_noise(re.split(rules["segment"], title)[0], rules)
+    first = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).strip()
+    is_told = len(first.split()) >= _LEAST_WORDS
+    is_whole = len(title.split()) <= _SHORT_TITLE and not (is_told and re.search(r"[,|(]", title))
+    return title if is_whole or not first else " ".join(first.split()[:_MOST_NAME_WORDS])
