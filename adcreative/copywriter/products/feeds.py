@@ -24,8 +24,6 @@ _BLOCK = re.compile(r"(?i)</?(?:p|br|li|ul|ol|div|tr|td|h\d)\b[^<>]{0,500}>")
 _ABSENT = ("nan", "n/a", "na", "none", "null", "-", "--", "{}", "[]")
 _OPTION = re.compile(r"option(\d+) (name|value)$")
 _NUMBERED = re.compile(r"attribute (\d+) (name|value)")  # WooCommerce: Attribute 1 name, Attribute 1 value(s)
-_IN_UNIT, _UNIT = re.compile(r"\((kg|g|lbs?|oz|cm|mm|m|in)\)$", re.IGNORECASE), " unit "
-_MEASURED = ("weight", "length", "width", "height", "depth")
 _METAFIELD = re.compile(r"\(product\.metafields\.shopify\.([\w-]+)\)$")
 _OF_A_MARKET = re.compile(
     r"\s*(?:included|price|compare at price) / ", re.IGNORECASE
@@ -53,9 +51,6 @@ def column_role(column: str) -> str:
     of_shop = _NUMBERED.fullmatch(plain)
     if of_shop:
         return f"option{of_shop.group(1)} {of_shop.group(2)}"
-    unit = _IN_UNIT.search(column.strip())
-    if unit and plain in _MEASURED:
-        return f"{plain}{_UNIT}{unit.group(1).casefold()}"
     bare = _without_number(plain)
     if _roles().get(bare) == "text":
         return "text"
@@ -190,11 +185,6 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
                 yield name.removeprefix(_HANDLES), told
             continue
         if _KEY.fullmatch(value):
-            continue
-        if _UNIT in name:
-            yield from (
-                [(name.split(_UNIT)[0], f"{value} {name.split(_UNIT)[1]}")] if re.fullmatch(r"(?=.*[1-9])[\d.]+", value) else []
-            )
             continue
         unit = cells.get(f"{name}{_UNIT_OF}", "").casefold()
         yield re.sub(r"\s?\d$", "", name), f"{value} {_units().get(unit, unit)}" if unit and value[-1].isdigit() else value

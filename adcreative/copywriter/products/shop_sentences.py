@@ -32,20 +32,27 @@ _UNIT = re.compile(
 _REFERS = re.compile(r"(?:It|They|Its|Their|This|These|The)\b")
 _SAYS_IT_IS = re.compile(r"(?:It's|They're|It’s|They’re) (?:made|designed|crafted|built|woven|cut|knit)", re.IGNORECASE)
 _OFFERS = re.compile(r"\b(offer)(s|ing)? (?=an? |the |\w+ (?:and|,)|\w+ly |\w+ \w+)", re.IGNORECASE)  # gives, and no price
-_JOINED = re.compile(r"\s[-–—|]\s?[A-ZÀ-Þ]|[a-z][A-Z][a-z]|\w{36,}")  # items of a list, run together
+_JOINED = re.compile(
+    r"\s[-–—|]\s?[A-ZÀ-Þ]|\w{36,}|[a-zà-þ]{3}[A-Z][a-z].*[a-zà-þ]{3}[A-Z][a-z]"
+)  # items of a list, run together
 _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|perfect|ideal|great)\b)).*$")
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
 
 def choose_sentences(text: ShopText, title: str, brand: str, language: str) -> tuple[str, ...]:
-    """Return up to three sentences of a text, in its order."""
+    """Return up to three sentences of a text, in its order; one that tells readers what to do where English has no other."""
+    kept = _choose(text, title, brand, language, may_order=False)
+    return kept or (_choose(text, title, brand, language, may_order=True)[:1] if language == "en" else ())
+
+
+def _choose(text: ShopText, title: str, brand: str, language: str, *, may_order: bool) -> tuple[str, ...]:
     rated: list[tuple[float, int, str]] = []
     place = 0
     for paragraph in text.paragraphs:
         for whole in paragraph:
             sentence = whole if _may_stand(whole, title, language) else _without_tail(whole)
             if _may_stand(sentence, title, language):
-                score = _score(sentence, title, brand, place, is_english=language == "en")
+                score = _score(sentence, title, brand, place, is_english=language == "en", may_order=may_order)
                 rated += [(score, place, sentence)] if score >= _LEAST_SCORE else []
             place += 1
     kept: list[tuple[int, str]] = []
@@ -135,7 +142,7 @@ def _is_clean(text: str, title: str, language: str) -> bool:
 
 def _claims(text: str, title: str) -> bool:
     """Say whether an English text claims what a reader cannot check, or heals, in words that the title does not have."""
-    plain = re.sub(r"\b\w+-free\b|\byoung\b", "", _OFFERS.sub("gives ", text))
+    plain = re.sub(r"\b\w+-(?:free|proof)\b|\byoung\b", "", _OFFERS.sub("gives ", text))
     told = {stem(word) for word in WORD.findall(title)}
     for group in rule_pack("claims")["groups"]:
         if group["name"] not in (*_CLAIMS, _HEALTH):
@@ -148,7 +155,7 @@ def _claims(text: str, title: str) -> bool:
     return False
 
 
-def _score(sentence: str, title: str, brand: str, place: int, *, is_english: bool) -> float:
+def _score(sentence: str, title: str, brand: str, place: int, *, is_english: bool, may_order: bool = False) -> float:
     """Return how much a sentence says of the product, less by its place in the text."""
     named = {stem(word) for word in WORD.findall(title) if len(word) > 2}
     said = {stem(word) for word in WORD.findall(sentence)}
@@ -164,9 +171,12 @@ def _score(sentence: str, title: str, brand: str, place: int, *, is_english: boo
     speaks = len(re.findall(r"(?i)\b(?:you|your|you're|yourself)\b", sentence))
     refers = _REFERS.match(sentence) is not None or _SAYS_IT_IS.match(sentence) is not None
     is_contracted = re.match(r"(?:It|They|He|She)['’]", sentence) is not None and not _SAYS_IT_IS.match(sentence)
+    is_order = sentence.split()[0].casefold() in word_set("shop_text", "orders")
     facts = min(max(_num_facts(sentence), len(named & said) - 1), 4) + 1.5 * (_UNIT.search(sentence) is not None)
-    if not facts or is_contracted or (speaks and not refers and not is_named):
+    if not facts or is_contracted or (speaks and not refers and not is_named) or (is_order and not may_order):
         return 0.0
+    if may_order:
+        return facts - 0.7 * _puffs(sentence) - 0.12 * place if is_named and facts > 1 else 0.0
     return facts + is_named + 0.5 * refers - 1.2 * speaks - 0.7 * _puffs(sentence) - 0.12 * place
 
 

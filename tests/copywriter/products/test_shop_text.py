@@ -70,6 +70,13 @@ def test_a_sentence_that_names_the_product_is_the_opening() -> None:
     assert described("Ball Valve", text.replace(" from Pell", "")).startswith("Ball Valve from Pell.")
 
 
+def test_a_sentence_that_tells_readers_what_to_do_is_told_where_there_is_no_other() -> None:
+    order = "Light your desk with an oak lamp that has a linen shade and a steel base."
+    plain = "The lamp has a base of solid steel."
+    assert described("Oak Desk Lamp", order) == f"Oak Desk Lamp from Pell. {order}"
+    assert described("Oak Desk Lamp", f"{order} {plain}") == f"Oak Desk Lamp from Pell. {plain}"
+
+
 def test_numbers_of_the_shops_sentences_are_no_claim_of_ours() -> None:
     found = build_describer("template").describe(
         Product("Desk Lamp", "Pell", text="The lamp has a linen shade of 30 cm and takes 3D printed clips."), seed=0
