@@ -138,15 +138,21 @@ def _kind_of(words: list[str], text: str, facts: Facts) -> str:
         return "call"
     if not facts.is_english:
         return "phrase"
-    verbs = word_set("phrases", "verbs")
-    if first in verbs and words[1:2] != ["of"]:
+    if _is_order(words):
         return "do"
-    if _is_participle(first):
-        return "participle"
+    if _is_participle(first) and (set(words[1:]) & word_set("language", "function_words") or NUMBER.search(text)):
+        return "participle"  # "Baked in Leeds" says it of something, "Handcrafted mug" is the thing
     if _is_third_person(first) and text[:1].isalpha() and set(words[1:2]) <= word_set("phrases", "behind_predicate"):
         return "predicate"
     before_relative = re.split(r"\b(?:that|which|who|you)\b", " ".join(words))[0].split()
     return "statement" if set(before_relative) & word_set("phrases", "finite") or first == "you" else "thing"
+
+
+def _is_order(words: list[str]) -> bool:
+    """Say whether an English phrase opens with what the reader does: "Clean your windows"; "Clean windows" are a thing."""
+    if words[:1] and words[0] in word_set("phrases", "also_names"):
+        return bool(set(words[1:2]) & word_set("phrases", "behind_order"))
+    return bool(words) and words[0] in word_set("phrases", "verbs") and words[1:2] != ["of"]
 
 
 def _is_third_person(word: str) -> bool:
@@ -211,26 +217,52 @@ def _without_brand(text: str, facts: Facts) -> str:
 
 
 def sentence_case(text: str, facts: Facts) -> str:
-    """Return English words set Like This as words like this; names stay."""
+    """Return English words set Like This as words like this; names, abbreviations and titles with a name in them stay."""
     if not facts.is_english or is_proof(text):  # an award keeps its name
         return text
-    names = {word.casefold() for word in WORD.findall(facts.brand)}
-    small = word_set("language", "function_words") | names
+    small = word_set("language", "function_words")
     words = [word for word in WORD.findall(text)[1:] if len(word) > 3 and word.casefold() not in small]
-    if not words or not all(word[0].isupper() for word in words):
+    if not words or not all(word[0].isupper() for word in words) or _is_named_title(text, facts):
         return text
     first, _, rest = text.partition(" ")
-    lowered = WORD.sub(lambda m: m[0] if m[0].casefold() in names or not is_known_word(m[0]) else m[0].lower(), rest)
+    names = _brand_words_in(text, facts)
+    lowered = WORD.sub(lambda m: m[0] if m[0] in names or m[0].isupper() or not is_known_word(m[0]) else m[0].lower(), rest)
     return re.sub(r"\bi(?=\b(?!-))", "I", f"{first} {lowered}")
 
 
+def _brand_words_in(text: str, facts: Facts) -> set[str]:
+    """Return the words of the brand's name where a text has the whole name: "The Pot Shack" makes no name of every pot."""
+    return set(WORD.findall(facts.brand)) if facts.brand and facts.brand.casefold() in text.casefold() else set()
+
+
+def _is_named_title(text: str, facts: Facts) -> bool:
+    """Say whether a text is a title like "Bilbao Hotel Deals": capitals throughout, no function word, a name among them."""
+    words = WORD.findall(text)
+    if any(not word[0].isupper() or word.casefold() in word_set("language", "function_words") for word in words):
+        return False
+    return any(not is_known_word(word) and word not in _brand_words_in(text, facts) for word in words)
+
+
 def lower_first(text: str, facts: Facts) -> str:
-    """Lower the first letter of English text unless the word is a name or an abbreviation; other languages stay as they are."""
+    """Lower the first letter of English text unless a name, an abbreviation or a title opens it; other languages stay."""
     first = (WORD.findall(text) or [""])[0]
+    if not facts.is_english or not text.startswith(first) or _is_named_title(text, facts):
+        return text
     is_small = first.casefold() in facts.names  # as the ad itself writes it inside a sentence
+    is_brand = bool(facts.brand) and text.casefold().startswith(facts.brand.casefold())
     is_own = first in WORD.findall(facts.brand) or not is_known_word(first)
-    is_name = any(letter.isupper() for letter in first[1:]) or (is_own and not is_small)
-    return text if not facts.is_english or is_name or not text.startswith(first) else text[:1].lower() + text[1:]
+    is_name = any(letter.isupper() for letter in first[1:]) or is_brand or (is_own and not is_small)
+    return text if is_name else text[:1].lower() + text[1:]
+
+
+def noun_of(phrase: str) -> str:
+    """Return the noun of an English phrase: the last word before "for", "that" or "baked" in "bread baked at dawn"."""
+    words = WORD.findall(_PRODUCT_TAIL.sub("", phrase))
+    ends = word_set("language", "function_words") - set(_LISTING)
+    opening = next((place for place, word in enumerate(words) if word.casefold() not in ends), len(words))
+    behind = range(opening + 1, len(words))
+    end = next((place for place in behind if words[place].casefold() in ends or _is_participle(words[place])), len(words))
+    return words[end - 1] if words else ""
 
 
 def names_subject(line: str, facts: Facts) -> bool:
@@ -278,4 +310,5 @@ def usable_product(facts: Facts) -> str:
     if not facts.is_english and all(is_known_word(word) for word in WORD.findall(product)):
         told = f"{facts.headline} {facts.description}".casefold()
         return product if product.casefold() in told else ""
-    return product
+    is_shouted = facts.is_english and product.isupper() and all(is_known_word(word) for word in WORD.findall(product))
+    return product.lower() if is_shouted else product

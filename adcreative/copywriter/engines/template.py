@@ -23,6 +23,7 @@ from adcreative.copywriter.engines.ad_parts import (
     Part,
     lower_first,
     names_subject,
+    noun_of,
     read_part,
     read_parts,
     usable_product,
@@ -90,6 +91,7 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
             for place, line in words.fill(pack["alone"][new.kind], None, new)
             if keeps_promise(line, facts)
         ],
+        [(0, line) for line in _offer_of(parts.headline, words)],
         [line for old in parts.headline for new in others for line in words.fill(pack["joined"][old.kind], old, new)],
         [
             (0, old.text)
@@ -99,7 +101,14 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
     ]
     groups = [[one for one in group if names_subject(one[1], facts)] for group in groups]
     bare = pack["nothing"]["english" if facts.is_english else "other"]
-    return groups if any(groups) else [list(words.fill(bare, None, None))]
+    return groups if any(groups) else [[one for one in words.fill(bare, None, None) if keeps_promise(one[1], facts)]]
+
+
+def _offer_of(headline: Sequence[Part], words: _Words) -> Iterator[str]:
+    """Yield the product with the offer or proof of a headline of several sentences: "Boots: always free delivery"."""
+    for new in headline if len(headline) > 1 else ():
+        if (new.is_offer or new.is_proof) and not new.leans:
+            yield from (line for _, line in words.fill(["{P}: {d}"], None, new))
 
 
 def _proof_first(headline: Sequence[Part], facts: Facts) -> Iterator[str]:
@@ -206,7 +215,6 @@ class _Words:
     def _old_reads_well(self, pattern: str, old: Part) -> bool:
         words = old.text.casefold().replace("’", "'").split()
         is_short = len(words) <= _MOST_BRAND_WORDS and not {"with", "without", "from", "at"} & set(words)
-        is_about_product = bool(self._head & {stem(word) for word in WORD.findall(old.text)})
         if pattern.startswith(("Want to", "How to")):
             return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
         if "with {B}" in pattern:
@@ -220,12 +228,21 @@ class _Words:
             return has_article and not old.is_offer
         if "Looking for" in pattern:
             is_own = bool({"i", "i've", "i'm", "my", "worst"} & set(words))  # somebody's story, and not what anybody looks for
-            return (is_about_product or has_article) and not words[0][:1].isdigit() and not is_own
+            return (has_article or self._is_many(old)) and not words[0][:1].isdigit() and not is_own
         if "helps you {h}" in pattern:
             return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
         if ", from {B}" in pattern:
-            return is_short and is_about_product and not old.is_offer
+            return is_short and self._is_the_product(old) and not old.is_offer
         return True
+
+    def _is_the_product(self, old: Part) -> bool:
+        """Say whether a phrase is about the product itself: its noun is the product's, not a word before another noun."""
+        return stem(noun_of(old.text)) in self._head
+
+    def _is_many(self, old: Part) -> bool:
+        """Say whether a phrase without an article is about the product in the plural, or one that is not counted."""
+        noun = noun_of(old.text).casefold()
+        return self._is_the_product(old) and (is_plural(noun) or noun in word_set("grammar", "mass_nouns"))
 
     def _new_reads_well(self, pattern: str, names: tuple[str, ...], new: Part) -> bool:
         place = names.index("D" if "D" in names else "d")

@@ -181,7 +181,9 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
     elif says_a_phrase_twice(text) and not says_a_phrase_twice(facts.headline if kind == "headline" else facts.description):
         yield "says one phrase twice"
     elif facts.is_english:
-        content = [stem(word) for word in words if word not in word_set("language", "function_words")]
+        beside_brand = re.sub(re.escape(facts.brand), " ", text, count=1, flags=re.IGNORECASE) if facts.brand else text
+        said = [word.casefold() for word in WORD.findall(beside_brand)]
+        content = [stem(word) for word in said if word not in word_set("language", "function_words")]
         twice = [one for one, number in Counter(content).items() if number > 1]
         allowed = 1 if kind == "description" and facts.stems.issuperset(twice) else 0  # the ad's own word may come back once
         if len(set(content)) < len(content) - allowed:
@@ -229,8 +231,9 @@ def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
     """Yield reversals of the brief: "with the white cast" for "without the white cast", or doing without the product."""
     line = {stem(word): word for word in WORD.findall(text)}
     without = {stem(word) for word in word_set("language", "without_words")}
+    told = f"{facts.product}. {facts.headline}. {facts.description}"
     if not without & line.keys():
-        for word in _words_after(without, f"{facts.product}. {facts.headline}. {facts.description}") & line.keys():
+        for word in (_words_after(without, told) - _words_beside(without, told, facts.brand)) & line.keys():
             yield f"turns the brief around ({line[word]!r} without its 'without')"
     subject = {stem(word) for word in WORD.findall(f"{facts.brand} {facts.product}") if len(word) > 3}
     for word in _words_after(without, text) & subject:
@@ -268,7 +271,7 @@ def _name_problems(text: str, facts: Facts) -> Iterable[str]:
             continue
         if stems_of(bare) <= facts.parts or bare.casefold() in brief_words:
             exact = [name for name in brand_words if name.casefold() == bare.casefold() and not is_known_word(name)]
-            if exact and bare != exact[0]:
+            if exact and bare not in (exact[0], *facts.names):
                 yield f"writes the brand as {bare!r}, not {exact[0]!r}"
             continue
         if not is_known_word(bare):
@@ -310,6 +313,12 @@ def _words_after(openers: set[str], text: str) -> set[str]:
             if form in openers:
                 found |= set(stems[place + 1 : place + 3])
     return found
+
+
+def _words_beside(openers: set[str], text: str, brand: str) -> set[str]:
+    """Return the stems of the brand's name, and of the words in the phrases of a text that hold none of the openers."""
+    phrases = [{stem(word) for word in WORD.findall(phrase)} for phrase in re.split(r"[.,;:!?–—]", f"{text}. {brand}")]
+    return {form for phrase in phrases if not phrase & openers for form in phrase}
 
 
 def _whole_word(text: str, start: int, end: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
+from adcreative.copywriter.engines.ad_parts import noun_of
 from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource
 
@@ -200,3 +201,71 @@ def test_a_list_stays_whole_and_a_word_that_the_ad_writes_small_is_none_of_the_b
     assert not any("cats" in line and "rabbits" not in line for line in TemplateSource().propose(vets, "headline", 5, seed=0))
     club = Brief("Moorgate Chess Club", "chess lessons", "", "Chess lessons for children from age 6", "Try one lesson free.")
     assert "Looking for chess lessons for children from age 6?" in TemplateSource().propose(club, "headline", 5, seed=0)
+
+
+TITLES = (
+    ("Beavercreek", "lures", "KILL SWITCH", "Beavercreek: KILL SWITCH"),
+    ("Lumen", "lamps", "Solar Floating LED Lights", "Lumen: solar floating LED lights"),
+    ("The Pot Shack", "pots", "Premium Trough Plant Pot", "Premium trough plant pot, from The Pot Shack"),
+    ("Sterling", "necklaces", "Dreamcatcher Pendant Necklaces", "Looking for Dreamcatcher Pendant Necklaces?"),
+    ("", "pottery", "Handcrafted Ceramic Mug", "Handcrafted ceramic mug. Made with clay from Devon"),
+)
+
+
+@pytest.mark.parametrize(("brand", "product", "title", "expected"), TITLES)
+def test_a_products_title_is_written_in_one_way_throughout(brand: str, product: str, title: str, expected: str) -> None:
+    brief = Brief(brand, product, "", title, "A rustic finish. Made with clay from Devon.")
+    assert expected in build_copywriter("template").write(brief, 20, 0, seed=0).headlines
+
+
+@pytest.mark.parametrize(
+    ("headline", "product", "is_asked"),
+    [
+        ("Gemstone necklace", "necklace", False),
+        ("Gemstone necklaces", "necklaces", True),
+        ("A gemstone necklace", "necklace", True),
+        ("Anchor bracelet mens", "bracelet", False),
+    ],
+)
+def test_looking_for_one_thing_needs_its_article(headline: str, product: str, is_asked: bool) -> None:
+    brief = Brief("Sterling", product, "", headline, "Housed in silver. Free gift box.")
+    lines = build_copywriter("template").write(brief, 20, 0, seed=0).headlines
+    assert lines
+    assert any(line.startswith("Looking for") for line in lines) == is_asked
+
+
+def test_the_name_of_a_trade_does_not_stand_in_for_the_product_of_the_headline() -> None:
+    said = "Barbie Color Surprise doll is ready to make a bold statement with hair that transforms in an instant!"
+    doll = Brief("BARBIE", "TOYS", "", "Barbie Color Surprise Doll", said)
+    assert all("doll" in line.lower() for line in TemplateSource().propose(doll, "headline", 5, seed=0))
+
+
+def test_the_offer_of_a_second_sentence_may_stand_with_the_product() -> None:
+    brief = Brief(
+        "", "Voetbalschoenen", "", "Voetbalschoenen Nodig? Altijd Gratis Verzending.", "Meer Dan 250 Op Voorraad.", "nl"
+    )
+    assert "Voetbalschoenen: Altijd Gratis Verzending" in build_copywriter("template").write(brief, 8, 0, seed=0).headlines
+
+
+@pytest.mark.parametrize(
+    ("phrase", "noun"),
+    [
+        ("bread baked at dawn", "bread"),
+        ("the linen sheets that get softer", "sheets"),
+        ("collagen and retinol serum", "serum"),
+        ("handcrafted mugs for tea", "mugs"),
+        ("", ""),
+    ],
+)
+def test_the_noun_of_a_phrase_stands_before_what_is_said_of_it(phrase: str, noun: str) -> None:
+    assert noun_of(phrase) == noun
+
+
+@pytest.mark.parametrize(
+    ("headline", "is_order"), [("Clean windows, no ladders", False), ("Clean your windows in an hour", True)]
+)
+def test_a_word_that_is_a_name_too_is_an_order_only_before_its_object(headline: str, is_order: bool) -> None:
+    brief = Brief("Clearpane", "window cleaning", "", headline, "We use pure water and long poles.")
+    lines = build_copywriter("template").write(brief, 20, 0, seed=0).headlines
+    assert lines
+    assert any(line.startswith("Want to") for line in lines) == is_order

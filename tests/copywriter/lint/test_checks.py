@@ -326,3 +326,21 @@ def test_an_advertisers_own_words_are_asked_only_what_a_platform_may_refuse(head
 def test_a_reversal_names_the_word_as_it_is_written() -> None:
     brief = Brief(product="wool blankets", headline="Blankets for winter")
     assert "does without the product ('blankets')" in check_copy("Stay warm without blankets tonight", brief, "headline")
+
+
+def test_the_brand_may_share_a_word_with_what_it_sells_and_be_written_as_the_ad_writes_it() -> None:
+    pots = Brief("The Pot Shack", "pots", "", "Trough Plant Pot", "Cast in one piece.")
+    assert check_copy("The Pot Shack: trough plant pot", pots, "headline") == ()
+    assert "uses one word twice" in check_copy("A plant pot is a pot", pots, "headline")
+    dolls = Brief("BARBIE", "dolls", "", "Barbie doll house", "Unfolds to reveal two stories.")
+    assert check_copy("The Barbie doll house unfolds to reveal two stories", dolls, "headline") == ()
+    assert any("writes the brand" in one for one in check_copy("A BaRbie doll house", dolls, "headline"))
+
+
+def test_a_word_that_the_ad_says_without_its_without_turns_nothing_around() -> None:
+    water = Brief(
+        "Lumivara Skin", "cleansers", "", "Micellar water", "Removes oil without stripping the skin. Ideal for oily skin."
+    )
+    assert check_copy("Micellar water. Ideal for oily skin", water, "headline") == ()
+    dry = replace(water, brand="Lumivara", description="Removes oil without stripping the skin.")
+    assert any("turns the brief around" in one for one in check_copy("Micellar water for stripping skin", dry, "headline"))
