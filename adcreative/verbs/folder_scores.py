@@ -10,6 +10,8 @@ from typing import Any
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import failures_path, unescape_cell
 from adcreative.creative import Creative
+from adcreative.encoders.picture_words.filling import fill_from_pictures
+from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.progress import Progress, ShouldStop
 from adcreative.runs.engines import BatchConfig
 
@@ -31,10 +33,14 @@ class FolderScores:
 
 
 def score_folder(
-    folder: Path, out: Path, *, model: Path | None, progress: Progress, should_stop: ShouldStop
+    folder: Path, out: Path, *, model: Path | None, reader: TextReading | None = None, progress: Progress,
+    should_stop: ShouldStop,
 ) -> FolderScores | None:  # fmt: skip
     """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
 
+    Args:
+        reader: reads the words in pictures once more, which come back in empty fields; one that remembers what was read takes
+            no time for it.
     Raises:
         CatalogError: nothing in the folder can be scored.
     """
@@ -47,7 +53,7 @@ def score_folder(
     catalog = read_catalog(folder)
     with out.open(encoding="utf-8-sig", newline="") as file:
         rows = [{name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
-    waiting, scored = iter(catalog.creatives), []
+    waiting, scored = fill_from_pictures(catalog.creatives, reader), []
     for row in rows:  # in the order of the catalogue, less those that failed
         names = row["file_name"], row["ad_name"]
         creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)

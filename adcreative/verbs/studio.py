@@ -220,7 +220,8 @@ class Studio:
         Raises:
             CatalogError: nothing in the folder can be scored.
         """
-        return score_folder(folder, out, model=self._model_dir, progress=progress, should_stop=should_stop)
+        reader = find_reader(lambda: self._loaded.tools.extractor.cache)
+        return score_folder(folder, out, model=self._model_dir, reader=reader, progress=progress, should_stop=should_stop)
 
     def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:
         """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.

@@ -113,7 +113,9 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     events.wire_look()
     wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
-    clear_when_mended([wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path")], record, progress_shown)
+    clear_when_mended(
+        [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown
+    )
     events.wire_return(page, bring.hero)
     events.wire_choice(results)
     use_words(place.outputs, flat, events.settle, place.moved)

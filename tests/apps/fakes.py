@@ -74,6 +74,7 @@ class FakeStudio:
     error: Exception | None = None
     status: str = "edited"
     enough_data: bool = True
+    is_untested: bool = False
     stay_after: int | None = None  # a search stays at this round until it is None again, or the search is stopped
     asked: list[dict] = field(default_factory=list)
     rounds_done: int = 0
@@ -162,7 +163,8 @@ class FakeStudio:
     def score_folder(
         self, folder: Path, out: Path, *, progress: Callable[[str, int, int], None], should_stop: Callable[[], bool]
     ) -> FolderScores | None:
-        """Every picture 1.52 %, in the order of their names; one called "thin" has too little data."""
+        """Every picture 1.52 %, in the order of their names; one called "thin" has too little data, one called "asdf" has
+        that word in it."""
         scored = []
         creatives = read_catalog(folder).creatives
         for number, creative in enumerate(creatives, 1):
@@ -172,7 +174,8 @@ class FakeStudio:
             progress("scoring", number, len(creatives))
             rate = None if "thin" in creative.file_name else 0.0152 + 0.001 * number
             row = {"ctr": rate, "ctr_low": rate and 0.9 * rate, "ctr_high": rate and 1.1 * rate, "reasons": "words +12 %"}
-            scored.append((creative, row))
+            read = {"headline": "asdf qwer", "read_fields": ("headline",)} if "asdf" in creative.file_name else {}
+            scored.append((replace(creative, **read), row))
         out.write_text("file_name,ctr\n")
         failed = ({"file_name": "broken.png", "ad_name": "", "problem": "It is damaged.", "remedy": "Save it again."},)
         return FolderScores(scored=tuple(scored), failed=failed, path=out)
@@ -279,7 +282,7 @@ class FakeStudio:
             ctr_edited=0.0173, ctr_edited_low=0.0131, ctr_edited_high=0.0225, ctr_edited_judge=0.0162,
             uplift_low=0.03, uplift_high=0.25,
             faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed,
-            enough_data=self.enough_data, evidence=EVIDENCE,
+            enough_data=self.enough_data, evidence=EVIDENCE, is_untested=self.is_untested,
             reason="" if self.status == "edited" else "the second model saw a loss",
         )  # fmt: skip
         found = tuple(

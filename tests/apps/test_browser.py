@@ -45,7 +45,7 @@ def served() -> Iterator[Served]:
 def studio(served: Served) -> FakeStudio:
     """The studio behind the page, as quick as can be and with nothing asked of it yet."""
     served.studio.round_s, served.studio.rounds_done, served.studio.status = 0.01, 0, "edited"
-    served.studio.stay_after = None
+    served.studio.stay_after, served.studio.is_untested = None, False
     served.studio.asked.clear()
     return served.studio
 
@@ -241,7 +241,8 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_label("European Union").check()
     expect(page.locator("#duties")).to_contain_text("not legal advice")
     page.get_by_role("button", name="Approve this version").click()
-    expect(page.locator("#approval")).to_contain_text("tick that you will disclose")
+    expect(page.locator("#approval")).to_contain_text("Tick that you will disclose")
+    expect(page.get_by_label("I have read the list above")).to_be_focused()
     page.get_by_label("I have read the list above").check()
     page.get_by_role("button", name="Approve this version").click()
     expect(page.locator("#approval")).to_contain_text("Approved by Anna")
@@ -311,7 +312,7 @@ def test_consent_is_added_and_checked_in_the_page(visit: Visit, studio: FakeStud
     visit.bring(image_path)
     page.get_by_label("I have their written consent").check()
     visit.improve()
-    expect(page.locator("#progress")).to_contain_text("Choose whose consent it is")
+    expect(page.locator("#progress")).to_contain_text("Whose consent is it?")
     page.get_by_role("button", name="Add a record of consent").click()
     page.get_by_label("Who agreed").fill("Ada Example")
     page.get_by_label("Until when").fill("soon")

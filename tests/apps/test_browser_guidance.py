@@ -106,6 +106,26 @@ def test_another_ad_takes_the_result_of_the_first_off_the_page_and_the_first_bri
 def test_a_fault_goes_once_it_is_mended(visit: Visit, image_path: Path) -> None:
     visit.bring(image_path)
     visit.improve()
-    expect(visit.page.locator("#progress [role=alert]")).to_contain_text("say first whether the faces")
+    asked = visit.page.locator("#progress .ac-ask")
+    expect(asked).to_contain_text("May the faces in this picture be changed?")
+    expect(visit.page.locator("#faces input").first).to_be_focused()
+    expect(visit.page.locator("[role=alert]")).to_have_count(0)
     visit.page.get_by_label("nobody real is shown").check()
-    expect(visit.page.locator("#progress [role=alert]")).to_have_count(0)
+    expect(asked).to_have_count(0)
+
+
+def test_a_plan_asks_for_the_usual_rate_where_it_is_written(visit: Visit, studio: FakeStudio, image_path: Path) -> None:
+    studio.is_untested = True
+    find_edit(visit, image_path)
+    page = visit.page
+    page.get_by_label("Campaign").fill("autumn")
+    page.get_by_role("button", name="Plan the test").click()
+    expect(page.locator("#plan .ac-ask")).to_contain_text("How often are your ads clicked, in percent?")
+    rate = page.locator("#plan-rate input")
+    expect(rate).to_be_focused()
+    expect(page.locator("[role=alert]")).to_have_count(0)
+    rate.fill("1.2")
+    rate.blur()
+    expect(page.locator("#plan .ac-ask")).to_have_count(0)
+    page.get_by_role("button", name="Plan the test").click()
+    expect(page.locator("#plan")).to_contain_text("days")

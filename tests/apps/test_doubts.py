@@ -7,9 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
-from adcreative.creative import Creative, Prediction
-from apps.studio.handlers.doubts import FEW_LIKE_IT, NOISE, NOT_WORDS, are_no_words, find_doubts, is_noise, parts_of
+from adcreative.creative import Creative
+from apps.studio.handlers.doubts import (
+    FEW_LIKE_IT,
+    NOISE,
+    NOT_WORDS,
+    PLACEHOLDER,
+    are_no_words,
+    find_ad_doubts,
+    find_doubts,
+    is_noise,
+    parts_of,
+)
 from apps.studio.handlers.one_ad import Handlers
 from tests.apps.fakes import FakeStudio
 
@@ -38,12 +49,32 @@ def test_noise_is_told_from_pictures_also_from_grainy_and_flat_ones() -> None:
     assert not any(map(is_noise, (ramp, grainy, np.full((50, 50, 3), 7, np.uint8), np.zeros((1, 1, 3), np.uint8), None)))
 
 
+def test_words_of_one_field_alone_are_judged_too_and_one_short_cry_is_no_doubt() -> None:
+    assert are_no_words("Blorft znk quamp vrrt skolf", "xkcdqz wrtpls")
+    assert not are_no_words("Winter is here, get the coat that keeps you warm", "Brrrr")
+    assert not are_no_words("Slow coffee for fast mornings", "Strčte prst skrz krk a smějte se")
+
+
+def test_coarse_noise_is_noise_and_a_lawn_is_none() -> None:
+    rng = np.random.default_rng(1)
+    grains = Image.fromarray(rng.integers(0, 256, (130, 130, 3), dtype=np.uint8))
+    assert is_noise(np.asarray(grains.resize((650, 650), Image.Resampling.NEAREST)))
+    assert is_noise(np.asarray(grains.resize((800, 800), Image.Resampling.BICUBIC)))
+    leaves = ndimage.gaussian_filter(rng.normal(128, 60, (512, 512)), 1.0) * 3 + ndimage.gaussian_filter(
+        rng.normal(0, 900, (512, 512)), 12.0
+    )
+    assert not is_noise(np.stack([leaves.clip(0, 255).astype(np.uint8)] * 3, axis=2))
+
+
+def test_placeholder_text_is_told() -> None:
+    assert find_ad_doubts(Creative(headline="Lorem  ipsum dolor", primary_text="sit amet")) == (PLACEHOLDER,)
+
+
 def test_badges_stand_beside_the_number(tmp_path: Path) -> None:
     path = tmp_path / "noise.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)).save(path)
-    prediction = Prediction(ctr=0.01, ctr_low=0.0, ctr_high=0.1, evidence="picture far from anything it was trained on")
     ad = Creative(image_path=path, headline="asdf qwer")
-    assert find_doubts(ad, prediction) == (NOT_WORDS, NOISE, FEW_LIKE_IT)
+    assert find_doubts(ad, "picture far from anything it was trained on") == (NOT_WORDS, NOISE, FEW_LIKE_IT)
     shown, record = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results").score(headline="asdf qwer")
     number, _, rest = shown.partition("</p>")
     assert NOT_WORDS in number

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import re
 import stat
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
+from apps.studio.handlers.doubts import NOISE, NOT_WORDS
 from apps.studio.handlers.many_ads import Folders
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.uploads import gather
+from apps.studio.html.steps import folder
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
@@ -103,6 +110,33 @@ def test_ads_are_ranked_and_one_is_taken_on(folders: Folders, image_path: Path, 
         folders.take("you", "2. 1.jpg")
     assert [screen.names for screen in folders.resume("me")][-1] == last.names
     assert [screen.shown for screen in folders.resume("you")] == [""]
+
+
+def test_what_is_no_ad_is_ranked_last_and_held_against_none(folders: Folders, image_path: Path, tmp_path: Path) -> None:
+    """Words that are read in a picture are judged as those that are typed; the picture stays without words in the form."""
+    noise = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)).save(noise, "PNG")
+    good = image_path.read_bytes()
+    path = pack(tmp_path / "a.zip", {"1.jpg": good, "2.jpg": good, "3 asdf qwer.jpg": good, "4.png": noise.getvalue()})
+    *_, last = folders.score("me", [path])
+    assert last.names == ("1. 2.jpg", "2. 1.jpg", "3. 4.png", "4. 3 asdf qwer.jpg")
+    assert last.shown.count("Not ranked") == 2
+    assert last.shown.index(NOISE) < last.shown.index(NOT_WORDS)
+    assert folders.take("me", "4. 3 asdf qwer.jpg")["headline"] == ""
+    weaker = re.findall(r"Stronger than (\d) of (\d)", folders.arrange("me", None, ""))
+    assert weaker == []  # their rates are known
+
+
+def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_path: Path) -> None:
+    ads = [(Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ""})
+           for n, s in enumerate((1.0, 0.333, 0.0, 0.667))]  # fmt: skip
+    shown = folder(ads, [], {}, [], {3: (NOISE,)}, {3})
+    assert re.findall(r"Stronger than (\d) of (\d)", shown) == [("2", "2"), ("1", "2"), ("0", "2")]
+    assert "Not ranked" in shown
+    assert "Stronger than 7 of 10 ads made up for comparison" in folder(
+        [(ads[0][0], {**ads[0][1], "strength": 0.7})], [], {}, [], {}, ()
+    )
+    assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], {1: (NOISE,)}, {1})
 
 
 def test_scoring_stops_when_asked_and_says_what_is_wrong(folders: Folders, image_path: Path) -> None:

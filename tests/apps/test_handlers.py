@@ -80,7 +80,7 @@ def test_no_number_is_shown_without_enough_data(handlers: Handlers, studio: Fake
 def test_real_faces_wait_for_a_record_that_covers_the_ad(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     form = {"image_path": str(image_path)}
     (last,) = handlers.improve("me", form, replace(ALLOWED, consent_id=""))
-    assert "Choose whose consent it is" in last.progress
+    assert "Whose consent is it?" in last.progress
     (last,) = handlers.improve("me", form, replace(ALLOWED, consent_id="c-99"))
     assert "may not be edited: consent record &#34;c-99&#34; is not known" in last.progress
     assert not studio.asked
@@ -194,7 +194,7 @@ def test_no_gain_is_shown_without_calibration(studio: FakeStudio, tmp_path: Path
 def test_faces_are_only_touched_when_the_user_said_so(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     form = {"image_path": str(image_path)}
     (asked,) = handlers.improve("me", form, Wish(directions=("smile",)))
-    assert "say first whether the faces" in asked.progress
+    assert "May the faces in this picture be changed?" in asked.progress
     assert not studio.asked
     list(handlers.improve("me", form, Wish(effort="quick", faces="leave", directions=("smile",))))
     list(handlers.improve("me", form, ALLOWED))

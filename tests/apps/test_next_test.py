@@ -77,11 +77,11 @@ def test_what_nobody_approved_as_it_is_now_is_refused(
 
 
 def test_what_is_missing_is_said(next_test: NextTest, tmp_path: Path, image_path: Path) -> None:
-    assert "Choose the packs" in next_test.plan("you", [], "winter", 20_000, None)[0]
+    assert "Choose their packs" in next_test.plan("you", [], "winter", 20_000, None)[0]
     (tmp_path / "no.zip").write_bytes(b"no zip")
     assert "not a package of this app" in next_test.plan("you", [str(tmp_path / "no.zip")], "winter", 20_000, None)[0]
     coats = pack(tmp_path, image_path, "Coats")
-    assert "Name the campaign" in next_test.plan("you", [str(coats)], " ", 20_000, None)[0]
+    assert "What is the campaign called?" in next_test.plan("you", [str(coats)], " ", 20_000, None)[0]
     assert "at most 20" in next_test.plan("you", [str(coats)] * 21, "winter", 20_000, None)[0]
 
 

@@ -100,13 +100,15 @@ def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
         assert text in shown
     low = rounded(test["impressions_per_arm_low"])
     assert f"between +3.0% and +25%. If it is only +3.0%, the test needs about {low} impressions each" in shown
-    assert "Name the campaign first" in steps.plan("me", " ", 20_000, None)[0]
+    shown, record = steps.plan("me", " ", 20_000, None)
+    assert "What is the campaign called?" in shown
+    assert record["asks"] == "campaign"
     assert "daily impressions must be at least 1" in steps.plan("me", "autumn", 0, None)[0]
 
 
 def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
     assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
-    assert "needs the name" in steps.approve("me", "  ", ["eu"], True, shown_of(steps, "me"))[0]
+    assert "Who approves it?" in steps.approve("me", "  ", ["eu"], True, shown_of(steps, "me"))[0]
     shown, event = steps.approve("me", f"Anna {EVIL}", ["eu"], True, shown_of(steps, "me"))
     assert "<script" not in shown
     sidecar = read_sidecar(find_run(steps) / "images" / "my-ad-1.edited.png")
@@ -244,8 +246,8 @@ def test_read_account_needs_no_run(tmp_path: Path) -> None:
 
 
 def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
-    assert "where it will run" in steps.approve("me", "Anna", [], True, shown_of(steps, "me"))[0]
-    assert "tick that you will disclose" in steps.approve("me", "Anna", ["eu"], False, shown_of(steps, "me"))[0]
+    assert "Where will it run?" in steps.approve("me", "Anna", [], True, shown_of(steps, "me"))[0]
+    assert "Tick that you will disclose" in steps.approve("me", "Anna", ["eu"], False, shown_of(steps, "me"))[0]
     assert "no disclosure rules for" in steps.approve("me", "Anna", ["atlantis"], True, shown_of(steps, "me"))[0]
     assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
     shown, listed = steps.disclosures("me", ["eu", "meta"])

@@ -80,14 +80,22 @@ class Lettering:
         Returns:
             coverage [h, w] float32 0..1, and the whole pixel where its upper left corner lies: column, row.
         """
+        sharp = replace(self, blur_px=0.0) if self.blur_px else self
         if self.is_snapped:  # the same pixels, wherever they stand
-            coverage, left, top = _draw_snapped(self, text)
-            return coverage, left + int(np.floor(x + 0.5)), top + int(np.floor(y + 0.5))
-        return self._draw_at(text, x, y)
+            coverage, left, top = _draw_snapped(sharp, text)
+            left, top = left + int(np.floor(x + 0.5)), top + int(np.floor(y + 0.5))
+        else:
+            coverage, left, top = _draw_smooth(sharp, text, float(x), float(y))
+        if self.blur_px <= 0.0:
+            return coverage, left, top
+        pad = int(np.ceil(3.0 * self.blur_px))
+        soft = ndimage.gaussian_filter(np.pad(coverage, pad), self.blur_px, mode="constant", truncate=3.0)
+        return soft, left - pad, top - pad
 
     def _draw_at(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
+        """Draw a line without its softness."""
         x0, y0, x1, y1 = self._bounds(text)
-        pad = 2 + int(np.ceil(3.0 * self.blur_px))
+        pad = 2
         left, top = int(np.floor(x + x0)) - pad, int(np.floor(y + y0)) - pad
         width, height = int(np.ceil(x + x1)) + pad - left, int(np.ceil(y + y1)) + pad - top
         scale = 1 if self.is_snapped else OVERSAMPLING
@@ -95,10 +103,7 @@ class Lettering:
         self._draw_on(ImageDraw.Draw(mask), text, (x - left) * scale, (y - top) * scale)
         if scale > 1:
             mask = mask.reduce(scale)
-        coverage = np.asarray(mask, np.float32) / 255.0
-        if self.blur_px > 0.0:
-            coverage = ndimage.gaussian_filter(coverage, self.blur_px, mode="constant", truncate=3.0)
-        return coverage, left, top
+        return np.asarray(mask, np.float32) / 255.0, left, top
 
     def _draw_on(self, draw: ImageDraw.ImageDraw, text: str, x: float, y: float) -> None:
         stroke = self.stroke * self.size_px
@@ -118,6 +123,14 @@ class Lettering:
 @lru_cache(maxsize=256)
 def _draw_snapped(lettering: Lettering, text: str) -> tuple[np.ndarray, int, int]:
     coverage, left, top = lettering._draw_at(text, 0.0, 0.0)
+    coverage.flags.writeable = False  # it is shared
+    return coverage, left, top
+
+
+@lru_cache(maxsize=16)
+def _draw_smooth(lettering: Lettering, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
+    """A fit looks at the same letters several times: at how like they are, at where they should move, at softer ones."""
+    coverage, left, top = lettering._draw_at(text, x, y)
     coverage.flags.writeable = False  # it is shared
     return coverage, left, top
 

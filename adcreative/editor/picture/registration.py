@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -22,7 +23,7 @@ from adcreative.editor.picture.lettering import Lettering
 SIZE_REACH = 0.12  # relative: how far from the first guess snapped sizes are tried
 WIDTH_SLACK_PX, WIDTH_SLACK = 2.0, 0.012  # by which a snapped line may miss the old width: px, and a share of it
 MAX_SNAPPED_SIZES = 5
-ROUNDS = 4
+ROUNDS, REGISTERED_BLUR_PX = 4, 0.7
 MAX_STEP_PX, MAX_STEP_SIZE = 1.5, 0.04  # of one round
 MAX_TRACKING = 0.12
 STROKE_STEPS = (-0.024, -0.012, 0.012, 0.024)
@@ -41,6 +42,11 @@ class SeenLine:
     left: int
     top: int
     box: tuple[int, int, int, int]
+
+    @cached_property
+    def softened(self) -> np.ndarray:
+        """The coverage, softened as much as the drawn one that it is registered with."""
+        return np.asarray(ndimage.gaussian_filter(self.coverage, REGISTERED_BLUR_PX))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +235,8 @@ def _step(
     line: SeenLine, lettering: Lettering, x: float, y: float, *, only_place: bool
 ) -> tuple[float, float, float, float] | None:
     """Return (dx, dy, relative change of width, of height) that bring drawn letters nearer; None when they are lost."""
-    drawn = ndimage.gaussian_filter(_drawn_on(line, lettering, x, y), 0.7)
-    seen = ndimage.gaussian_filter(line.coverage, 0.7)
+    drawn = ndimage.gaussian_filter(_drawn_on(line, lettering, x, y), REGISTERED_BLUR_PX)
+    seen = line.softened
     gy, gx = np.gradient(drawn)
     rows, columns = np.mgrid[0 : drawn.shape[0], 0 : drawn.shape[1]].astype(np.float32)
     columns, rows = columns + line.left - x, rows + line.top - y

@@ -5,45 +5,62 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from PIL import Image
 
 from adcreative.catalog.images import picture
-from adcreative.creative import Creative, Prediction
+from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 
 FEW_LIKE_IT = "Low confidence: few ads like yours in our data"
-NOT_WORDS = "The words look typed at random"
-NOISE = "The picture looks like noise"
+NOT_WORDS = "Low confidence: the words look typed at random"
+PLACEHOLDER = "Low confidence: the words stand in for others (lorem ipsum)"
+NOISE = "Low confidence: the picture looks like noise"
 _ROWS = ("qwertyuiop", "qwertzuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm", "azertyuiop")
 _WALKS = {row[at : at + 4] for one in _ROWS for row in (one, one[::-1]) for at in range(len(row) - 3)}
 _REAL = {"property", "were", "power", "popular", "poetry"}
-MAX_CONSONANTS = 8
+MAX_CONSONANTS, MIN_CONTRAST = 8, 4.0
 NOISE_SHARE = 0.7  # of the contrast that lies between neighbouring pixels: 1 is white noise, photographs have 0.02 to 0.3
+COARSE_SHARE, LEAST_SIDE_PX = 0.9, 64  # of smaller copies, where grass and gravel reach 0.83 and 0.87
 
 
-def find_doubts(creative: Creative, prediction: Prediction) -> tuple[str, ...]:
-    """Return why a prediction deserves little trust, each a badge that stands beside the number."""
-    is_far = "far from anything" in prediction.evidence
-    return (*find_picture_doubts(creative), *((FEW_LIKE_IT,) if is_far else ()))
+def find_doubts(creative: Creative, evidence: str) -> tuple[str, ...]:
+    """Return why a prediction deserves little trust, each a badge that stands beside the number.
+
+    Args:
+        creative: with the words that were read in its picture. evidence: of the prediction.
+    """
+    is_far = "far from anything" in evidence
+    return (*find_ad_doubts(creative), *((FEW_LIKE_IT,) if is_far else ()))
 
 
-def find_picture_doubts(creative: Creative) -> tuple[str, ...]:
-    """Return what is odd about the ad itself; nothing of a picture that cannot be read."""
-    is_odd = are_no_words(" ".join((creative.headline, creative.primary_text, creative.description)))
+def find_ad_doubts(creative: Creative) -> tuple[str, ...]:
+    """Return what is odd about the ad itself, so that no number of it means anything; nothing of a picture that cannot be
+    read."""
+    texts = (creative.headline, creative.primary_text, creative.description)
+    is_placeholder = bool(re.search(r"\blorem\s+ipsum\b", " ".join(texts), re.IGNORECASE))
     try:
         has_noise = is_noise(picture(creative))
     except CreativeError:
         has_noise = False
-    return (*((NOT_WORDS,) if is_odd else ()), *((NOISE,) if has_noise else ()))
+    found = {NOT_WORDS: are_no_words(*texts), PLACEHOLDER: is_placeholder, NOISE: has_noise}
+    return tuple(doubt for doubt, is_there in found.items() if is_there)
 
 
-def are_no_words(text: str) -> bool:
-    """True when most of the longer words are walks over a keyboard, one letter repeated, or have no vowel.
+def are_no_words(*texts: str) -> bool:
+    """True when most of the longer words are walks over a keyboard, one letter repeated, or have no vowel; in all texts
+    together, or in one of them that has at least two such words.
 
     Scripts without the Latin alphabet are not judged.
     """
+    counts = [_count_odd(text) for text in texts]
+    num_odd, num_words = (sum(column) for column in zip(*counts, strict=True))
+    return 2 * num_odd > num_words or any(odd >= 2 and 2 * odd > words for odd, words in counts)
+
+
+def _count_odd(text: str) -> tuple[int, int]:
+    """Return how many of the longer words are odd, and how many there are."""
     words = [word.casefold() for word in re.findall(r"[A-Za-zÀ-ɏ]{4,}", text)]
-    odd = [word for word in words if _is_odd(word)]
-    return len(odd) * 2 > len(words)
+    return sum(map(_is_odd, words)), len(words)
 
 
 def _is_odd(word: str) -> bool:
@@ -55,13 +72,28 @@ def _is_odd(word: str) -> bool:
 
 
 def is_noise(image_u8: np.ndarray | None) -> bool:
-    """True when neighbouring pixels differ nearly as much as any two pixels do."""
+    """True when neighbouring pixels differ nearly as much as any two pixels do, in the picture or in a smaller copy of it:
+    noise may have a coarse grain."""
     if image_u8 is None or min(image_u8.shape[:2]) < 2:
         return False
     luma = image_u8.astype(np.float32).mean(axis=2)
+    if _neighbour_share(luma) > NOISE_SHARE:
+        return True
+    whole, factor = Image.fromarray(luma), 2
+    while min(whole.size) // factor >= LEAST_SIDE_PX:
+        if _neighbour_share(np.asarray(whole.reduce(factor))) > COARSE_SHARE:
+            return True
+        factor *= 2
+    return False
+
+
+def _neighbour_share(luma: np.ndarray) -> float:
+    """Return the share of the contrast of luma [H, W] that lies between neighbouring pixels; 0 where there is hardly any."""
     contrast = float(luma.std())
+    if contrast <= MIN_CONTRAST:
+        return 0.0
     steps = np.concatenate([np.diff(luma, axis=axis).ravel() for axis in (0, 1)])
-    return contrast > 4 and float(steps.std()) > NOISE_SHARE * contrast * 2**0.5
+    return float(steps.std()) / (contrast * 2**0.5)
 
 
 def parts_of(creative: Creative, num_faces: int | None = None) -> tuple[str, ...]:

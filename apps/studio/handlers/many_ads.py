@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 
 from ..html import fragments
 from ..html import steps as step_fragments
-from ..html.steps import MAX_THUMBNAILS, ORDERS
+from ..html.steps import ORDERS, find_worth
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import FORM_FIELDS
-from .doubts import find_picture_doubts
+from .doubts import find_ad_doubts, find_doubts
 from .one_ad import Handlers
 from .uploads import gather
 
@@ -145,27 +146,29 @@ class Folders:
         yield job.result()
 
     def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
-        """Rank the ads, best first, by rate, else by strength; those without either last."""
+        """Rank the ads, best first, by rate, else by strength; those without either last, and before them those of which no
+        number means anything."""
+        odd = {id(creative): bool(find_ad_doubts(creative)) for creative, _ in found.scored}
 
-        def place(pair: tuple[Any, Any]) -> tuple[bool, float]:
-            worth = pair[1].get("strength") if pair[1]["ctr"] is None else pair[1]["ctr"]
-            return worth is None, -(worth or 0.0)
+        def place(pair: tuple[Any, Any]) -> tuple[bool, bool, float]:
+            worth = find_worth(pair[1])
+            return worth is None, odd[id(pair[0])], -(worth or 0.0)
 
         ranked = sorted(found.scored, key=place)
         names = tuple(f"{place}. {creative.name[:80]}" for place, (creative, _) in enumerate(ranked, 1))
-        forms = tuple(
-            {
-                name: (str(creative.image_path) if creative.image_path else None)
-                if name == "image_path" else getattr(creative, name)
-                for name in FORM_FIELDS
-            }
-            for creative, _ in ranked
-        )  # fmt: skip
+        forms = tuple(_fill_form(creative) for creative, _ in ranked)
         dropped = {**found.dropped, **left_out}
         record = {"ads": [row for _, row in ranked], "failed": list(found.failed), "dropped": dropped}
-        doubts = {place: find_picture_doubts(creative) for place, (creative, _) in enumerate(ranked[:MAX_THUMBNAILS])}
+        doubts = {place: find_doubts(creative, row.get("evidence", "")) for place, (creative, row) in enumerate(ranked)}
         view = {
             "ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings, "doubts": doubts,
+            "odd": frozenset(place for place, (creative, _) in enumerate(ranked) if odd[id(creative)]),
         }  # fmt: skip
         shown = step_fragments.folder(**view)
         return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms, view=view)
+
+
+def _fill_form(creative: Creative) -> dict[str, Any]:
+    """Return the form of an ad as it was brought: what was read in its picture is read there again."""
+    form = {name: "" if name in creative.read_fields else getattr(creative, name) for name in FORM_FIELDS}
+    return {**form, "image_path": str(creative.image_path) if creative.image_path else None}

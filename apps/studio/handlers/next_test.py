@@ -12,6 +12,7 @@ from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_approved, plan_test
 
 from ..html import steps as step_fragments
+from ..sessions.questions import Unanswered
 from .one_ad import Handlers
 from .packing import unpack
 from .steps import NEEDS_RATE, Answer, check_campaign, say_faults
@@ -37,7 +38,7 @@ class NextTest:
 
         def work() -> Answer:
             if not package_paths:
-                raise AdCreativeError("Choose the packs of the versions that were approved: the zips that step 5 gave you.")
+                raise Unanswered("Which versions? Choose their packs: the zips that step 5 gave you.", "package_paths")
             if len(package_paths) > MAX_PACKS:
                 raise AdCreativeError(f"These are {len(package_paths)} packs; at most {MAX_PACKS} can share a test.")
             name = check_campaign(campaign)
@@ -47,7 +48,7 @@ class NextTest:
             rows = [_read_row(run) for run in runs]
             rate = own_ctr_percent / 100 if own_ctr_percent else None
             if rate is None and any(row.get("is_untested") for row in rows):
-                raise AdCreativeError(NEEDS_RATE)
+                raise Unanswered(NEEDS_RATE, "own_ctr_percent")
             plan_test(
                 runs[0], folder / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate,
                 also=runs[1:],

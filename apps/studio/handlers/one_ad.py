@@ -24,6 +24,7 @@ from ..sessions.belongings import Belongings
 from ..sessions.departures import Departures
 from ..sessions.estimates import Estimates
 from ..sessions.jobs import Job, JobBoard
+from ..sessions.questions import Unanswered, record_fault
 from ..sessions.seat import ModelSeat
 from ..sessions.wishes import (
     FACES_ALLOWED,
@@ -45,7 +46,7 @@ MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pi
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 READ_WAIT_S = 5.0
 NO_EDIT = "There is no new version yet. Press “Improve it” first (step 3)."
-NO_RECORD = "Choose whose consent it is, or add the record (step 3); or say that the faces must stay as they are."
+NO_RECORD = "Whose consent is it? Choose the record or add one; or say that the faces must stay as they are."
 GONE = "These versions are no longer open. Press “Improve it” again: the same number of the try finds the same ones."
 SEARCH_OF_OTHER_AD = (
     "These versions are ready, but of an ad that is no longer the one above. Bring that ad back unchanged to see them."
@@ -180,7 +181,7 @@ class Handlers:
                 has_reason = any(reason.startswith("faces") for reason in standing.prediction.reasons)
                 num_faces = len(self.studio.find_faces(creative)) if has_reason else None
         except AdCreativeError as error:
-            return fragments.problem(error), {"error": str(error)}
+            return fragments.problem(error), record_fault(error)
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
@@ -203,7 +204,7 @@ class Handlers:
             ad = self.desk.find(owner).ad
             ticket = self.seat.join()
         except AdCreativeError as error:
-            yield Screen(progress=fragments.problem(error), record={"status": "refused", "error": str(error)})
+            yield Screen(progress=fragments.problem(error), record={"status": "refused", **record_fault(error)})
             return
         brought = Brought(ad=ad, creative=creative, before_u8=None, wish=wish)
         watch = Watch()
@@ -226,7 +227,7 @@ class Handlers:
         if not creative.has_image or wish.faces != FACES_ALLOWED:
             return
         if not creative.consent_id:
-            raise AdCreativeError(NO_RECORD)
+            raise Unanswered(NO_RECORD, "consent_id")
         refusal = self.choices.studio_of(owner).check_consent(creative)
         if refusal:
             raise AdCreativeError(f"The faces may not be edited: {refusal}.")

@@ -29,7 +29,7 @@ def say_score(
     Args:
         num_faces: how many faces the picture shows; None when nobody has looked.
     """
-    doubts, parts = find_doubts(creative, standing.prediction), parts_of(creative, num_faces)
+    doubts, parts = find_doubts(creative, standing.prediction.evidence), parts_of(creative, num_faces)
     shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, parts=parts)
     against = {name: value for name, value in asdict(standing).items() if name != "prediction"}
     return shown, {**asdict(standing.prediction), **against, "doubts": list(doubts)}

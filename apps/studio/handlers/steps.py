@@ -27,6 +27,7 @@ from adcreative.pipeline import (
 from ..html import fragments
 from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
+from ..sessions.questions import Unanswered, record_fault
 from .approvals import Approvals
 from .one_ad import Handlers
 from .packing import PLAN, list_loose, unpack, write_package
@@ -36,8 +37,7 @@ log = logging.getLogger(__name__)
 
 PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-bulk.csv", "adcp": "adcp.json"}
 NEEDS_RATE = (
-    "State your usual click rate, such as 1.2: how long a test must run depends on it, and the models have seen no results of "
-    "your account."
+    "How often are your ads clicked, in percent? An estimate such as 1.2 will do: how long the test must run depends on it."
 )
 Answer = tuple[str, dict[str, Any]]
 
@@ -58,7 +58,7 @@ class Steps:
             usual = screen.wish.usual_rate if screen is not None else None
             rate = own_ctr_percent / 100 if own_ctr_percent else usual
             if rate is None and screen is not None and screen.record.get("is_untested"):
-                raise AdCreativeError(NEEDS_RATE)
+                raise Unanswered(NEEDS_RATE, "own_ctr_percent")
             plan_test(run, run / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate)
             plan = json.loads((run / "plan" / "plan.json").read_text(encoding="utf-8"))
             note_event(run, "planned", campaign=name, daily_impressions=int(daily_impressions or 0))
@@ -91,9 +91,11 @@ class Steps:
             run, _ = self.handlers.find_run(owner)
             Approvals(handlers=self.handlers).check_shown(owner, shown)
             if not markets:
-                raise AdCreativeError("Say where it will run: what must be disclosed depends on it.")
+                raise Unanswered("Where will it run? What must be disclosed depends on it.", "markets")
             if not is_read:
-                raise AdCreativeError("Read the list of disclosures and tick that you will disclose where it says so.")
+                raise Unanswered("Have you read the list above? Tick that you will disclose where it says so.", "is_read")
+            if not (name or "").strip():
+                raise Unanswered("Who approves it? Write the name.", "name")
             event = approve(run, by=name or "", markets=list(markets))
             Approvals(handlers=self.handlers).note(owner, "approve")
             return step_fragments.approval(event), event
@@ -215,7 +217,7 @@ def say_faults(work: Callable[[], Answer]) -> Answer:
     try:
         return work()
     except AdCreativeError as error:
-        return fragments.problem(error), {"error": str(error)}
+        return fragments.problem(error), record_fault(error)
     except Exception as error:
         log.exception("a step failed")
         return fragments.breakdown(error), {"error": "internal error"}
@@ -225,9 +227,9 @@ def check_campaign(name: str | None) -> str:
     """Return the name of a campaign.
 
     Raises:
-        AdCreativeError: there is none.
+        Unanswered: there is none.
     """
     name = (name or "").strip()[:200]
     if not name:
-        raise AdCreativeError("Name the campaign first: results are joined back by it.")
+        raise Unanswered("What is the campaign called? Results find their ad by its name.", "campaign")
     return name

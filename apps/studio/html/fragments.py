@@ -18,6 +18,7 @@ from adcreative.report.summary import calibration_sentence
 
 from ..sessions.ads import NO_AD, AdState, Stage
 from ..sessions.jobs import JobState
+from ..sessions.questions import Unanswered
 from .plain import plain
 
 STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
@@ -77,7 +78,9 @@ def placeholder(text: str) -> str:
 
 
 def problem(error: AdCreativeError) -> str:
-    """Say a fault that the user can mend."""
+    """Say a fault that the user can mend, or ask what is not known yet."""
+    if isinstance(error, Unanswered):
+        return _render("question", text=str(error))
     return _render("problem", title="That did not work yet", text=plain(str(error)))
 
 

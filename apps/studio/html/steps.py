@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -109,13 +110,15 @@ def folder_progress(state: JobState) -> str:
 
 def folder(
     ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
-    warnings: Sequence[str], doubts: Mapping[int, Sequence[str]], order: str = ORDERS[0], query: str = "",
+    warnings: Sequence[str], doubts: Mapping[int, Sequence[str]], odd: Collection[int], order: str = ORDERS[0],
+    query: str = "",
 ) -> str:  # fmt: skip
     """Show many ads as cards, and what could not be scored or was left out.
 
     Args:
-        ranked: the strongest first. doubts: place of an ad to why its number deserves less trust. order: of ORDERS.
-        query: only ads whose name or words hold this text are shown.
+        ranked: the strongest first. doubts: place of an ad to why its number deserves less trust. odd: places of ads of which
+            no number means anything; they are not held against the others. order: of ORDERS. query: only ads whose name or
+            words hold this text are shown.
     """
     places = [place for place, (creative, _) in enumerate(ranked) if _holds(creative, query)]
     if order == ORDERS[1]:
@@ -123,17 +126,31 @@ def folder(
     elif order == ORDERS[2]:
         places.sort(key=lambda place: ranked[place][0].name.casefold())
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
+    num_weaker = _count_weaker([None if place in odd else find_worth(row) for place, (_, row) in enumerate(ranked)])
     cards = [
         {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.get(place, ()),
+         "is_odd": place in odd, "num_weaker": num_weaker.get(place),
          "reasons": [text for text in ranked[place][1]["reasons"].split("; ") if not text.startswith("faces")],
          "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
         for number, place in enumerate(places[:MAX_LINES])
     ]  # fmt: skip
     return _render(
-        "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(ranked) - 1,
+        "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(num_weaker) - 1,
         failed=failed[:MAX_LINES], dropped=dropped, warnings=[plain(text) for text in warnings], best=max(best, 1e-9),
         query=query,
     )  # fmt: skip
+
+
+def find_worth(row: Mapping[str, Any]) -> float | None:
+    """Return what an ad is ranked by: its rate, else its strength; None without either."""
+    worth = row.get("strength") if row["ctr"] is None else row["ctr"]
+    return None if worth is None else float(worth)
+
+
+def _count_weaker(worths: Sequence[float | None]) -> dict[int, int]:
+    """Return place -> how many of the others are weaker, of those that have a worth."""
+    ordered = sorted(worth for worth in worths if worth is not None)
+    return {place: bisect_left(ordered, worth) for place, worth in enumerate(worths) if worth is not None}
 
 
 def _holds(creative: Creative, query: str) -> bool:

@@ -24,7 +24,7 @@ from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish, build_creative
 from .one_ad import EMPTY_SCORE, Bring
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, press, scroll_to
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
 from .pictures import wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
@@ -92,7 +92,10 @@ class AdEvents:
             score, None, self.place.scored,
             inputs_kwargs={**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}, api_name="score",
             show_progress="minimal", **MODEL_SEAT,
-        ).then(None, js=scroll_to("#score"), **MOVES)  # fmt: skip
+        )  # fmt: skip
+        scored = focus_asked(
+            scored.then(None, js=scroll_to("#score"), **MOVES), self.place.scored[1], {"headline": "#headline"}
+        )
         self.wire_bar(scored).then(
             show_placements, None, self.place.mockups, inputs_kwargs={**self.form, "visitor": self.visitor},
             api_name="placements", **{**QUICK, "show_progress": "hidden"},
@@ -176,7 +179,12 @@ class AdEvents:
             _improve(self.handlers), None, place.outputs, inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
             api_name="improve", show_progress="minimal", show_progress_on=place.outputs[0], **WATCHING,
         ).then(self.settle, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
-        self.wire_bar(ended).then(None, js=scroll_to("#results"), **MOVES)
+        shown = self.wire_bar(ended).then(None, js=scroll_to("#results"), **MOVES)
+        focus_asked(
+            shown,
+            place.outputs[-1],
+            {"faces": "#faces", "consent_id": "#consent", "changes": "#changes", "headline": "#headline"},
+        )
         stop_button.click(
             cancel, None, place.outputs[0], inputs_kwargs={"visitor": self.visitor}, api_name="cancel", queue=False,
             show_progress="hidden",

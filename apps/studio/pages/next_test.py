@@ -8,7 +8,7 @@ import gradio as gr
 
 from ..handlers.next_test import NextTest
 from ..html import fragments
-from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
+from .parts import QUICK, Fields, clear_when_mended, find_owner, focus_asked, fragment, take_only_uploads
 
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
@@ -21,9 +21,11 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
         )  # fmt: skip
         take_only_uploads(packages)
         with gr.Row():
-            campaign = gr.Textbox("", label="Name of the next campaign", placeholder="winter", max_length=200)
+            campaign = gr.Textbox(
+                "", label="Name of the next campaign", placeholder="winter", max_length=200, elem_id="next-campaign"
+            )
             daily = gr.Number(10_000, label="Impressions a day, over all ads", precision=0, minimum=1)
-            rate = gr.Number(0, label="Your usual click rate, % (0: as predicted)", minimum=0, maximum=100)
+            rate = gr.Number(0, label="Your usual click rate, % (0: as predicted)", minimum=0, maximum=100, elem_id="next-rate")
         button = gr.Button("Plan the next test", elem_id="next-button")
         shown, record = fragment(elem_id="next-plan"), gr.JSON(visible=False)
         table = gr.File(label="The plan, as a table", interactive=False, visible=False, height=90)
@@ -39,4 +41,7 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
 
     asked: Fields = {"package_paths": packages, "campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate,
              "visitor": visitor}  # fmt: skip
-    button.click(plan_next, None, [shown, table, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)
+    planned = button.click(plan_next, None, [shown, table, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)
+    places = {"package_paths": "#next-packs", "campaign": "#next-campaign", "own_ctr_percent": "#next-rate"}
+    focus_asked(planned, record, places)
+    clear_when_mended([packages, campaign, daily, rate], record, shown)

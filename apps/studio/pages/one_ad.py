@@ -69,7 +69,9 @@ def build_bring() -> Bring:
             take_only_uploads(image)
             image_note = fragment(elem_id="picture-note")
         with gr.Column(scale=6, min_width=320, elem_classes="ac-words-column"):
-            headline = gr.Textbox("", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2)
+            headline = gr.Textbox(
+                "", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2, elem_id="headline"
+            )
             read_note = fragment(elem_id="read-note")
             with gr.Accordion("More about the ad (makes the score better)", open=False):
                 primary_text = gr.Textbox("", label="Primary text", lines=3, max_length=10_000)

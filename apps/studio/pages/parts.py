@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,17 @@ def scroll_to(place: str) -> str:
         " const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;"
         " e.scrollIntoView({block: 'start', behavior: calm ? 'auto' : 'smooth'}); }, 150)"
     )
+
+
+def focus_asked(event: Any, record: gr.JSON, places: Mapping[str, str]) -> Any:
+    """Put the cursor, after an event, into the field that its record asks for. places: name of an input -> where it stands,
+    such as "#campaign"."""
+    script = (
+        f"(record) => {{ const place = {json.dumps(dict(places))}[record?.asks]; if (!place) return;"
+        " setTimeout(() => { const e = document.querySelector(`${place} :is(input, textarea, button)`);"
+        " if (!e) return; e.scrollIntoView({block: 'center'}); e.focus({preventScroll: true}); }, 150); }"
+    )
+    return event.then(None, record, None, js=script, **MOVES)
 
 
 def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> None:

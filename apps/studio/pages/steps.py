@@ -20,6 +20,7 @@ from .parts import (
     Fields,
     clear_when_mended,
     find_owner,
+    focus_asked,
     fragment,
     take_only_uploads,
 )
@@ -145,7 +146,7 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     with gr.Row():
         campaign = gr.Textbox("", label="Campaign", placeholder="autumn", max_length=200, elem_id="campaign")
         daily = gr.Number(10_000, label="Impressions a day", precision=0, minimum=1)
-        rate = gr.Number(0, label="Your usual click rate, % (0: as in step 1)", minimum=0, maximum=100)
+        rate = gr.Number(0, label="Your usual click rate, % (0: as in step 1)", minimum=0, maximum=100, elem_id="plan-rate")
     button = gr.Button("Plan the test", elem_id="plan-button")
     shown, record = fragment(elem_id="plan"), gr.JSON(visible=False)
 
@@ -156,7 +157,8 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
         return steps.plan(find_owner(visitor, request), campaign, daily_impressions, own_ctr_percent)
 
     inputs: Fields = {"campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate, "visitor": visitor}
-    button.click(plan, None, [shown, record], inputs_kwargs=inputs, api_name="plan_test", **QUICK)
+    planned = button.click(plan, None, [shown, record], inputs_kwargs=inputs, api_name="plan_test", **QUICK)
+    focus_asked(planned, record, {"campaign": "#campaign", "own_ctr_percent": "#plan-rate"})
     clear_when_mended([campaign, daily, rate], record, shown)
     return campaign, shown
 
@@ -195,6 +197,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
         inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "shown": shown_id, "visitor": visitor},
         api_name="approve", **QUICK,
     )  # fmt: skip
+    focus_asked(approved, record, {"markets": "#markets", "is_read": "#is-read", "name": "#approved-by"})
     clear_when_mended([markets, is_read, name], record, shown)
     return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}, approved
 
@@ -215,5 +218,6 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tup
     packed = button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
+    focus_asked(packed, record, {"campaign": "#campaign"})
     clear_when_mended([campaign, platform, url], record, shown)
     return shown, files, packed

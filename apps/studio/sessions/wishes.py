@@ -10,6 +10,8 @@ from typing import Any
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import AdCreativeError
 
+from .questions import Unanswered
+
 FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement")
 FACE_NAME = "Face"
 MIN_BOLDNESS = 0.1
@@ -68,7 +70,7 @@ def build_creative(form: Mapping[str, str | None]) -> Creative:
     image_path = form.get("image_path")
     words = {name: (form.get(name) or "").strip()[:MAX_TEXT_CHARS] for name in FORM_FIELDS if name != "image_path"}
     if not image_path and not (words["headline"] or words["primary_text"] or words["description"]):
-        raise AdCreativeError("There is nothing to look at yet. Upload a picture, write a headline, or both.")
+        raise Unanswered("There is nothing to look at yet. Upload a picture, write a headline, or both.", "headline")
     file_name = Path(image_path).name if image_path else ""
     return Creative(image_path=Path(image_path) if image_path else None, file_name=file_name, **words)  # type: ignore[arg-type]
 
@@ -101,9 +103,9 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
     if unknown:
         raise AdCreativeError(f'no direction named "{unknown[0]}"; known: {", ".join(known_directions)}.')
     if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
-        raise AdCreativeError("Please say first whether the faces in this picture may be edited (step 3).")
+        raise Unanswered("May the faces in this picture be changed? Please choose an answer.", "faces")
     if not wish.changes and not (creative.has_image and wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC)):
-        raise AdCreativeError("Nothing may be changed. Tick what may (step 3).")
+        raise Unanswered("What may be changed? Tick at least one.", "changes")
     if wish.usual_rate is not None and not 0 < wish.usual_rate < 1:
         raise AdCreativeError("The usual click rate must be between 0 and 100 %, such as 2.1.")
     if not MIN_BOLDNESS <= wish.boldness <= 1:
