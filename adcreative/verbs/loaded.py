@@ -120,5 +120,8 @@ class Loaded:
         with self._lock:
             tools = self._tools
             self._faces.clear()
-        if tools is not None and tools.extractor.cache is not None:
+        if tools is None:
+            return
+        tools.analyzer.forget()
+        if tools.extractor.cache is not None:
             tools.extractor.cache.purge_entries()

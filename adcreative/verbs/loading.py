@@ -21,7 +21,7 @@ from adcreative.ctr.click_model import ClickModel
 from adcreative.ctr.predictor import Predictor
 from adcreative.editor.models import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
-from adcreative.encoders.faces import load_face_analyzer
+from adcreative.encoders.faces import LatestFaces, load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.hole_filling import FillHoles, fill_with_painter, load_lama
 from adcreative.encoders.inpainting import InpaintingModel
@@ -34,7 +34,6 @@ from adcreative.features.word_readings import find_reader
 from adcreative.provenance.consent import ConsentBook
 from adcreative.verbs.directions import choose_directions
 from adcreative.verbs.model_folder import find_models, read_model_manifests
-from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.people import FittedPeople, directions_of_latents
@@ -53,7 +52,7 @@ class Tools:
 
     clip: CreativeClip
     headline_model: HeadlineModel
-    analyzer: FaceAnalyzer
+    analyzer: LatestFaces
     codec: FaceCodec
     directions: DirectionSet
     extractor: FeatureExtractor
@@ -107,7 +106,7 @@ def _no_collection() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 @_no_collection()
-def _encoders() -> tuple[CreativeClip, HeadlineModel, FaceAnalyzer, FaceCodec, DirectionSet, FeatureExtractor]:
+def _encoders() -> tuple[CreativeClip, HeadlineModel, LatestFaces, FaceCodec, DirectionSet, FeatureExtractor]:
     headline_model, analyzer = HeadlineModel.load(), load_face_analyzer()
     clip = CreativeClip.load(minilm=headline_model.minilm)
     codec = FaceCodec(load_face_model(embedded_dir("faces")))

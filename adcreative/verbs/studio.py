@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.standing import Standing, find_standing, state_untested
+
+SEARCH_MODULES = ("adcreative.editor.editor", "scipy.stats.qmc")  # a second that the first search need not wait for
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -92,6 +95,8 @@ class Studio:
         self.find_faces(first)
         predictor = self._loaded.predictor
         explain_rate(replace(first, image_u8=None), None, self._loaded.tools.extractor_for([predictor]), predictor)
+        for name in SEARCH_MODULES:
+            import_module(name)
 
     def train_account(
         self,

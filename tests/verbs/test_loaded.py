@@ -86,13 +86,16 @@ def test_faces_of_a_picture_are_looked_for_once_until_they_are_forgotten(monkeyp
         looked.append(image_u8.shape)
         return [SimpleNamespace(box_xyxy_px=(0.0, 0.0, 9.0, 9.0), refusal=None)]
 
-    tools = SimpleNamespace(extractor=SimpleNamespace(cache=None), analyzer=SimpleNamespace(analyze=analyze))
+    forgotten: list[bool] = []
+    analyzer = SimpleNamespace(analyze=analyze, forget=lambda: forgotten.append(True))
+    tools = SimpleNamespace(extractor=SimpleNamespace(cache=None), analyzer=analyzer)
     monkeypatch.setattr(loading, "load_tools", lambda *asked: tools)
     studio, dark, light = Studio(), np.zeros((80, 80, 3), np.uint8), np.full((80, 90, 3), 9, np.uint8)
     for image_u8 in (dark, dark.copy(), light, dark):
         assert [face.refusal for face in studio.find_faces(Creative(image_u8=image_u8))] == [""]
     assert looked == [dark.shape, light.shape]
     studio.forget_features()
+    assert forgotten == [True]
     studio.find_faces(Creative(image_u8=dark))
     assert looked == [dark.shape, light.shape, dark.shape]
     monkeypatch.setattr(loaded, "MAX_PICTURES", 1)

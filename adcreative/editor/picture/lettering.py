@@ -63,6 +63,11 @@ class Lettering:
         """
         return _ink_box(self, text)
 
+    def room_px(self, text: str) -> float:
+        """Return a width that holds a line's ink and its advance, without drawing it, px."""
+        x0, _, x1, _ = self._bounds(text)
+        return x1 - x0
+
     def _bounds(self, text: str) -> tuple[float, float, float, float]:
         """Return a box around a line's ink and its advance, around the point where its baseline starts, px."""
         stroke = self.stroke * self.size_px

@@ -23,6 +23,7 @@ from adcreative.editor.picture.lettering import Lettering
 SIZE_REACH = 0.12  # relative: how far from the first guess snapped sizes are tried
 WIDTH_SLACK_PX, WIDTH_SLACK = 2.0, 0.012  # by which a snapped line may miss the old width: px, and a share of it
 MAX_SNAPPED_SIZES = 5
+MAX_BEARING = 0.15  # of the size: how far ink may begin after, and end before, the advance of its line
 ROUNDS, REGISTERED_BLUR_PX = 4, 0.7
 MAX_STEP_PX, MAX_STEP_SIZE = 1.5, 0.04  # of one round
 MAX_TRACKING = 0.12
@@ -158,10 +159,15 @@ def _snapped_sizes(line: SeenLine, first: Lettering) -> Iterator[float]:
     wanted = line.box[2] - line.box[0]
     misses = []
     low, high = first.size_px * (1.0 - SIZE_REACH), first.size_px * (1.0 + SIZE_REACH)
+    slack = WIDTH_SLACK_PX + WIDTH_SLACK * wanted
     for size in np.arange(np.ceil(2 * low) / 2, high + 0.25, 0.5):
-        x0, _, x1, _ = replace(first, size_px=float(size), tracking=0.0, is_snapped=True).ink_box(line.text)
+        lettering = replace(first, size_px=float(size), tracking=0.0, is_snapped=True)
+        room = lettering.room_px(line.text) - wanted
+        if not -slack - 2.0 <= room <= slack + 2.0 + 2.0 * MAX_BEARING * size:  # letters are drawn only where they may fit
+            continue
+        x0, _, x1, _ = lettering.ink_box(line.text)
         miss = abs((x1 - x0) - wanted)
-        if miss <= WIDTH_SLACK_PX + WIDTH_SLACK * wanted:
+        if miss <= slack:
             misses.append((miss + (size != round(size)), float(size)))
     for _, size in sorted(misses)[:MAX_SNAPPED_SIZES]:
         yield size

@@ -145,13 +145,18 @@ def score(
             shown.
     """
     prediction = standing.prediction
-    reasons = [text for text in prediction.reasons if text.split(" ", 1)[0] in parts or not text.split(" ", 1)[0].isalpha()]
+    reasons = reasons_of(prediction.reasons, parts)
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
         "score", standing=standing, prediction=prediction, reasons=reasons, doubts=doubts, per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,
     )  # fmt: skip
+
+
+def reasons_of(reasons: Sequence[str], parts: Sequence[str]) -> list[str]:
+    """Return the reasons that speak of parts which an ad has."""
+    return [text for text in reasons if text.split(" ", 1)[0] in parts or not text.split(" ", 1)[0].isalpha()]
 
 
 def _gauge(change: float) -> float:

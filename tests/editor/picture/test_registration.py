@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from adcreative.editor.picture.compression import Compression, find_compression
 from adcreative.editor.picture.fonts import Typeface, typefaces
 from adcreative.editor.picture.lettering import Lettering, paste_coverage
-from adcreative.editor.picture.registration import SeenLine, first_lettering, fit_colour, fit_lettering
+from adcreative.editor.picture.registration import SeenLine, _snapped_sizes, first_lettering, fit_colour, fit_lettering
 from adcreative.encoders.picture_words.ink import measure_ink
 
 PLAIN = Typeface("Aileron", "Regular", None)
@@ -72,6 +73,38 @@ def test_bolder_and_softer_letters_are_seen_to_be_so() -> None:
     assert soft.lettering.blur_px == pytest.approx(0.8, abs=0.25)
     sharp = fit_lettering([see(set_line(plain, 24.0, 58.0))], first)
     assert (sharp.lettering.stroke, sharp.lettering.blur_px) == (0.0, 0.0)
+
+
+def test_snapped_sizes_are_those_of_letters_that_are_all_drawn() -> None:
+    """Most sizes are left out by a width that is known without drawing; none that fits may be among them."""
+    rng, faces, texts = (
+        np.random.default_rng(11),
+        typefaces(),
+        ("Größter Genuß", "f", "JETZT", "“Slow”", "-50%", "Wait, it’s ours"),
+    )
+    for number in range(12):
+        face, text = faces[number * 3 % len(faces)], texts[number % len(texts)]
+        first = Lettering.plain(face, float(rng.uniform(12, 80)))
+        wanted = max(2, int(first.ink_box(text)[2] * rng.uniform(0.93, 1.07)))
+        empty = np.zeros((1, 1, 3), np.float32)
+        line = SeenLine(
+            text=text, coverage=empty[:, :, 0], pixels=empty, ground=empty, left=0, top=0, box=(0, 0, wanted, 10)
+        )  # fmt: skip
+        low, high = 0.88 * first.size_px, 1.12 * first.size_px
+        misses = []
+        for size in np.arange(np.ceil(2 * low) / 2, high + 0.25, 0.5):
+            x0, _, x1, _ = replace(first, size_px=float(size)).ink_box(text)
+            if abs(x1 - x0 - wanted) <= 2.0 + 0.012 * wanted:
+                misses.append((abs(x1 - x0 - wanted) + (size != round(size)), float(size)))
+        assert list(_snapped_sizes(line, first)) == [size for _, size in sorted(misses)[:5]]
+
+
+def test_soft_letters_are_the_sharp_ones_blurred() -> None:
+    made = Lettering(typeface=PLAIN, size_px=36.0, blur_px=0.8, is_snapped=False)
+    soft, sharp = np.zeros((90, 460), np.float32), np.zeros((90, 460), np.float32)
+    paste_coverage(soft, *made.draw(TEXT, 24.3, 58.6))
+    paste_coverage(sharp, *replace(made, blur_px=0.0).draw(TEXT, 24.3, 58.6))
+    np.testing.assert_allclose(soft, ndimage.gaussian_filter(sharp, 0.8, mode="constant", truncate=3.0), atol=1e-6)
 
 
 @pytest.mark.parametrize(("quality", "subsampling"), [(92, 0), (75, 2), (0, 0)])
