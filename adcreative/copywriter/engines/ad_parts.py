@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word
 from adcreative.copywriter.lint.pairs import repeats
@@ -31,7 +32,7 @@ class Part:
     kind: "question", "call" (an order to click), "do" (something the reader does), "pain" (something the reader is rid of),
     "participle" ("made of oak"), "predicate" ("keeps you dry"), "statement", "thing"; in other languages "question"
     or "phrase". leans: it speaks of something that was named before ("Open it in 8 minutes"). is_plain: it stands in the ad as
-    it is, not cut out of a longer phrase.
+    it is, not cut out of a longer phrase. title: how the ad writes it where it is a title like a product's name, else "".
     """
 
     text: str
@@ -40,6 +41,7 @@ class Part:
     is_proof: bool
     leans: bool
     is_plain: bool = True
+    title: str = ""
 
     @property
     def num_words(self) -> int:
@@ -112,11 +114,12 @@ def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:
             continue
         for clause in _CLAUSE_END.split(sentence.rstrip(".!。！ ")):
             clause = clause.strip(" \"'“”„«»")
+            title = _without_brand(clause, facts) if is_headline and _is_title(clause, facts) else ""
             clause = _without_brand(sentence_case(clause, facts) if is_headline else clause, facts)
             clause = re.sub(r"\s+(?:is|are) here$", "", clause) if facts.is_english else clause
             inner = _said_in(clause, facts)
             if _is_usable(clause) and not inner:
-                yield read_part(clause, facts)
+                yield replace(read_part(clause, facts), title=title)
             yield from inner
             yield from () if is_headline or inner else _heads(clause, facts)
 
@@ -143,7 +146,7 @@ def _kind_of(words: list[str], text: str, facts: Facts) -> str:
     if _is_participle(first) and (set(words[1:]) & word_set("language", "function_words") or NUMBER.search(text)):
         return "participle"  # "Baked in Leeds" says it of something, "Handcrafted mug" is the thing
     if _is_third_person(first) and text[:1].isalpha() and set(words[1:2]) <= word_set("phrases", "behind_predicate"):
-        return "predicate"
+        return "thing" if set(words) & word_set("phrases", "modals") else "predicate"  # "Walks your dog will talk about"
     before_relative = re.split(r"\b(?:that|which|who|you)\b", " ".join(words))[0].split()
     return "statement" if set(before_relative) & word_set("phrases", "finite") or first == "you" else "thing"
 
@@ -221,13 +224,21 @@ def sentence_case(text: str, facts: Facts) -> str:
     if not facts.is_english or is_proof(text):  # an award keeps its name
         return text
     small = word_set("language", "function_words")
-    words = [word for word in WORD.findall(text)[1:] if len(word) > 3 and word.casefold() not in small]
+    words = [word for word in WORD.findall(text)[1:] if word.casefold() not in small]
     if not words or not all(word[0].isupper() for word in words) or _is_named_title(text, facts):
         return text
+    kept = _names_in(text, facts)
     first, _, rest = text.partition(" ")
-    names = _brand_words_in(text, facts)
-    lowered = WORD.sub(lambda m: m[0] if m[0] in names or m[0].isupper() or not is_known_word(m[0]) else m[0].lower(), rest)
+    lowered = WORD.sub(lambda m: m[0] if m[0] in kept else m[0].lower(), rest)
     return re.sub(r"\bi(?=\b(?!-))", "I", f"{first} {lowered}")
+
+
+def _names_in(text: str, facts: Facts) -> set[str]:
+    """Return the words of a title that are names: the brand's, abbreviations, unknown ones and what stands beside these."""
+    words, small = WORD.findall(text), word_set("language", "function_words")
+    unknown = {word for word in words if not is_known_word(word)}
+    beside = {one for pair in pairwise(words) if unknown & set(pair) for one in pair if one.casefold() not in small}
+    return unknown | beside | {word for word in words if word.isupper()} | _brand_words_in(text, facts)
 
 
 def _brand_words_in(text: str, facts: Facts) -> set[str]:
@@ -237,10 +248,14 @@ def _brand_words_in(text: str, facts: Facts) -> set[str]:
 
 def _is_named_title(text: str, facts: Facts) -> bool:
     """Say whether a text is a title like "Bilbao Hotel Deals": capitals throughout, no function word, a name among them."""
-    words = WORD.findall(text)
-    if any(not word[0].isupper() or word.casefold() in word_set("language", "function_words") for word in words):
-        return False
-    return any(not is_known_word(word) and word not in _brand_words_in(text, facts) for word in words)
+    names = _brand_words_in(text, facts)
+    return _is_title(text, facts) and any(not is_known_word(word) and word not in names for word in WORD.findall(text))
+
+
+def _is_title(text: str, facts: Facts) -> bool:
+    """Say whether an English text is written like a product's name: capitals throughout, and no function word."""
+    small, words = word_set("language", "function_words"), WORD.findall(text)
+    return facts.is_english and bool(words) and all(word[0].isupper() and word.casefold() not in small for word in words)
 
 
 def lower_first(text: str, facts: Facts) -> str:

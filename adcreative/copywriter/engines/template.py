@@ -198,6 +198,7 @@ class _Words:
         for name, part in (("h", old), ("d", new)):
             if part is not None:
                 values[name.upper()], values[name] = part.text, lower_first(part.text, facts)
+        values["n"] = (old.title if old is not None else "") or values.get("h", "")
         return values
 
     def _reads_well(

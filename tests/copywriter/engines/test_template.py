@@ -205,7 +205,11 @@ def test_a_list_stays_whole_and_a_word_that_the_ad_writes_small_is_none_of_the_b
 
 TITLES = (
     ("Beavercreek", "lures", "KILL SWITCH", "Beavercreek: KILL SWITCH"),
-    ("Lumen", "lamps", "Solar Floating LED Lights", "Lumen: solar floating LED lights"),
+    ("Lumen", "lamps", "Solar Floating LED Lights", "Solar floating LED lights. Made with clay from Devon"),
+    ("Lumen", "lamps", "Daily Glow Lights", "Lumen: Daily Glow Lights"),
+    ("Prairie", "soap", "Laundry Day", "Prairie: Laundry Day"),
+    ("Burdlife", "clothes", "Take me to Lake Powell", "Take me to Lake Powell with Burdlife"),
+    ("Redfern", "dog walks", "Walks your dog will talk about", "Looking for walks your dog will talk about?"),
     ("The Pot Shack", "pots", "Premium Trough Plant Pot", "Premium trough plant pot, from The Pot Shack"),
     ("Sterling", "necklaces", "Dreamcatcher Pendant Necklaces", "Looking for Dreamcatcher Pendant Necklaces?"),
     ("", "pottery", "Handcrafted Ceramic Mug", "Handcrafted ceramic mug. Made with clay from Devon"),
