@@ -19,16 +19,14 @@ from tests.bench.blind_pairs import LANGUAGES, Pair, count_right, write_pairs
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Pairs of a dark original and a light picture with new words."""
 
-    def draw(seed: int, num: int) -> list[tuple[Creative, AdWords]]:
-        return [(Creative(headline=f"ad {k}"), LANGUAGES[0][1]) for k in range(num)]
+    ads = [(Creative(headline=f"ad {k}"), LANGUAGES["de"][0][1]) for k in range(18)]
 
     def make(ad: Creative, new: AdWords, kind: int) -> Pair | None:
         dark, light = (np.full((40, 30, 3), value, np.uint8) for value in (10, 240))
         return None if ad.headline == "ad 0" else Pair(before=dark, after=light, note=ad.headline)
 
-    monkeypatch.setattr(blind_pairs, "draw_ads", draw)
     monkeypatch.setattr(blind_pairs, "make_pair", make)
-    assert write_pairs(tmp_path, 3, 9) == 9
+    assert write_pairs(tmp_path, 3, 9, ads) == 9
     return tmp_path
 
 
@@ -56,7 +54,13 @@ def test_as_many_guesses_as_pairs_are_needed(folder: Path) -> None:
 
 
 def test_all_words_are_of_letters_that_the_market_can_draw() -> None:
-    texts = [text for pair in LANGUAGES for words in pair for text in (words.headline, words.description, words.cta)]
+    texts = [
+        text
+        for pairs in LANGUAGES.values()
+        for pair in pairs
+        for words in pair
+        for text in (words.headline, words.description, words.cta)
+    ]
     assert len(LANGUAGES) == 8
     assert all(text.isascii() for text in texts)
     assert len(set(texts)) == len(texts)

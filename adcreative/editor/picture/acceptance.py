@@ -13,7 +13,13 @@ from adcreative.editor.picture.room import SAFE_MARGIN
 from adcreative.editor.picture.typesetting import Setting
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.ink import luminance
-from adcreative.encoders.picture_words.measures import LARGE_PT, MIN_CONTRAST, MIN_LARGE_CONTRAST, PHONE_WIDTH_PT
+from adcreative.encoders.picture_words.measures import (
+    LARGE_BOLD_PT,
+    LARGE_PT,
+    MIN_CONTRAST,
+    MIN_LARGE_CONTRAST,
+    PHONE_WIDTH_PT,
+)
 from adcreative.encoders.picture_words.reader import TextReading
 
 OLD_SHARE = 0.88  # of the old letters' contrast that large print must have nearly everywhere
@@ -123,7 +129,8 @@ def needed_contrast(old: TextBlock, setting: Setting, width: int) -> float:
     MIN_CONTRAST; of large print as much as the old letters had, where that was less, but MIN_LARGE_CONTRAST at least, so that a
     brand's white on its own colour does not turn black.
     """
-    if CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width < LARGE_PT:
+    large_pt = LARGE_BOLD_PT if setting.lettering.is_bold else LARGE_PT
+    if CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width < large_pt:
         return MIN_CONTRAST
     return min(MIN_CONTRAST, max(MIN_LARGE_CONTRAST, OLD_SHARE * old.contrast))
 

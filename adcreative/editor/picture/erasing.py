@@ -9,13 +9,15 @@ import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.examples import fill_from_examples
+from adcreative.editor.picture.patterns import repeat_spots
+from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
 from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_ink
 
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
 GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
-MAX_STEP, AVERAGED_PX = 5.0, 2.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
+MAX_STEP, AVERAGED_PX = 3.0, 2.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
 RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
 LEAST_INSIDE = 0.5  # of a piece at the edge of what is looked at that lies in the line's box: less is no letter
@@ -61,9 +63,13 @@ def erase_block(
         else:
             textured[y0:y1, x0:x1] |= ndimage.binary_dilation(strokes, iterations=1)
     mask |= textured
+    barred = np.zeros_like(mask) if keep_out is None else keep_out & ~mask
     if textured.any():
-        filled = inpainter(filled, textured, np.zeros_like(mask) if keep_out is None else keep_out & ~textured)
-    return filled, mask
+        filled, drawn = continue_tones(filled, textured, barred)
+        mask |= drawn
+        if (textured & ~drawn).any():
+            filled = inpainter(filled, textured & ~drawn, barred)
+    return repeat_spots(filled, mask, barred), mask
 
 
 def _ringing(crop_u8: np.ndarray, surface: np.ndarray, strokes: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from adcreative.editor.picture.erasing import draw_grain, erase_block
+from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import PLATE_TOLERANCE, Box, TextBlock
 from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain, measure_ink
@@ -150,7 +151,10 @@ def lift_shape(
         if shape is None:
             return None
         mask[top:bottom, left:right] = ndimage.binary_dilation(shape, iterations=SOFT_PX + 1)
-        erased = inpainter(image_u8, mask, keep_out & ~mask)
+        erased, drawn = continue_tones(image_u8, mask, keep_out & ~mask)
+        if (mask & ~drawn).any():
+            erased = inpainter(erased, mask & ~drawn, keep_out & ~mask)
+        mask |= drawn
     alpha = np.zeros((height, width), np.float32)
     alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), shape)
     return _layer(image_u8, erased, mask, alpha * mask), erased, mask

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 from scipy import ndimage
 
-from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.fonts import BOLD_STROKE, Typeface
 
 OVERSAMPLING = 4  # smooth letters are drawn this many times larger and averaged down
 
@@ -41,6 +41,11 @@ class Lettering:
     def plain(cls, typeface: Typeface, size_px: float) -> Lettering:
         """Return a font at a size, as its family draws it."""
         return cls(typeface=typeface, size_px=size_px, stroke=typeface.stroke)
+
+    @property
+    def is_bold(self) -> bool:
+        """Whether its strokes are those of a bold: of the family's, or by an outline."""
+        return self.stroke >= BOLD_STROKE or any(word in self.typeface.style for word in ("Bold", "Black"))
 
     def scaled(self, scale: float) -> Lettering:
         """Return the same letters at another size; a whole size stays whole, as snapped letters have such sizes."""

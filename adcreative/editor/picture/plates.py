@@ -1,4 +1,4 @@
-"""Makes the plate of a button wider, its ends kept as they are. Knows pixels and boxes."""
+"""Makes the plate of a button wider or narrower, its ends kept as they are. Knows pixels and boxes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from adcreative.editor.picture.layers import Layer, lift_shape
 from adcreative.editor.picture.typesetting import IsFree
+from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
+
+LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
+SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
 
 
 def widen_plate(
-    erased_u8: np.ndarray, block: TextBlock, more_px: int, is_free: IsFree, *, is_centred: bool
-) -> tuple[np.ndarray, TextBlock] | None:
+    erased_u8: np.ndarray,
+    block: TextBlock,
+    more_px: int,
+    is_free: IsFree,
+    inpainter: FillHoles,
+    keep_out: np.ndarray,
+    *,
+    is_centred: bool,
+) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
     """Return the picture with the block's plate `more_px` wider, and the block with the new plate.
 
-    The middle column of the plate is repeated; its two halves keep their pixels. On a centred plate both ends move, else the
-    right one. None when there is no room.
-
-    Args:
-        erased_u8: the picture [H, W, 3] without the label.
+    As `resize_plate`; a plate that cannot be told from its ground takes that of its ends with it. None when there is no room.
     """
     if block.plate is None or more_px <= 0:
         return None
@@ -33,13 +41,53 @@ def widen_plate(
         return None
     if not all(is_free(box) for box in _new_ground(changed, block.plate, rim)):
         return None
+    resized = resize_plate(erased_u8, block, more_px, inpainter, keep_out, is_centred=is_centred)
+    if resized is not None:
+        return resized
     old = erased_u8[y0 - rim : y1 + rim, x0 - rim : x1 + rim]
     middle = old.shape[1] // 2
     filler = np.repeat(old[:, middle : middle + 1], more_px, axis=1)
     wider = np.concatenate([old[:, :middle], filler, old[:, middle:]], axis=1)
     out = erased_u8.copy()
     out[changed[1] : changed[3], changed[0] : changed[2]] = wider
-    return out, replace(block, plate=(x0 - left, y0, x1 + right, y1))
+    return out, replace(block, plate=(x0 - left, y0, x1 + right, y1)), np.zeros(out.shape[:2], bool)
+
+
+def resize_plate(
+    erased_u8: np.ndarray, block: TextBlock, more_px: int, inpainter: FillHoles, keep_out: np.ndarray, *, is_centred: bool
+) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
+    """Return the picture with the block's plate `more_px` wider, or narrower where less than 0, on the ground behind it.
+
+    Columns are repeated or taken out in the middle; the two ends keep their pixels. On a centred plate both move, else the
+    right one.
+
+    Args:
+        erased_u8: the picture [H, W, 3] without the label. keep_out: [H, W] what is no ground.
+    Returns:
+        the picture, the block with its new plate, and the mask [H, W] of the ground that was filled; None when the plate cannot
+        be told from its ground, is not even in its middle or would be too short.
+    """
+    if block.plate is None or not more_px:
+        return None
+    x0, y0, x1, y1 = block.plate
+    if x1 - x0 + more_px < LEAST_SHAPE * (y1 - y0):
+        return None
+    lifted = lift_shape(erased_u8, block.plate, inpainter, keep_out, colour=block.ground)
+    if lifted is None:
+        return None
+    layer, clean, hole = lifted
+    middle, less = (x0 + x1) // 2 - layer.left, max(0, -more_px)
+    first, last = middle - less // 2, middle - less // 2 + less
+    rows = slice(max(0, y0 + 2 - layer.top), max(0, y1 - 2 - layer.top))
+    if np.abs(layer.part[rows, first] - layer.part[rows, last]).mean() > SAME_MIDDLE:
+        return None
+    left = more_px // 2 if is_centred else 0
+    part, alpha = (
+        np.concatenate([one[:, :first], np.repeat(one[:, middle : middle + 1], max(0, more_px), axis=1), one[:, last:]], axis=1)
+        for one in (layer.part, layer.alpha)
+    )
+    under = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top).paste(clean)
+    return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~under
 
 
 def _new_ground(changed: Box, plate: Box, rim: int) -> list[Box]:

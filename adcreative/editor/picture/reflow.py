@@ -23,6 +23,7 @@ CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another gro
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
 COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each baseline that they move
 SMALLER = 0.95  # of the size that a text has with the others moved: above, they may as well stay
+FOOT = 1.0  # heights of the growing text's capitals: so much room below what moves down is kept where it was there
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
 
@@ -40,7 +41,7 @@ class Way:
     """A picture whose text may grow downward, or end higher.
 
     clean [H, W, 3]: without the text and what follows it; mask: what was filled. is_free: where the text may stand when the
-    others move.
+    others move. foot_px: room below the last of them that is kept when they move down.
     """
 
     clean: np.ndarray
@@ -49,6 +50,7 @@ class Way:
     is_free: IsFree
     block: TextBlock
     match: FontMatch
+    foot_px: int = 0
 
     def shift(self, setting: Setting) -> int:
         """Return by how many pixels the others move down for a setting: as far as its last baseline does; less than 0 is up."""
@@ -65,6 +67,8 @@ class Way:
         if abs(shift) > MAX_SHIFT * self.match.leading_px or not all(
             follower.is_free(box) for follower in self.followers for box in _boxes(moved(follower.block, shift))
         ):
+            return None
+        if shift > 0 and not _has_foot(self.followers[-1], shift, self.foot_px):
             return None
         old, new = self.block.box, (setting.lines[0].box[1], setting.lines[-1].box[3])
         refund = COST_OF_LOWER * max(0.0, 1.0 - (new[1] - new[0]) / max(1, old[3] - old[1])) if shift < 0 else 0.0
@@ -114,7 +118,15 @@ def make_way(
         for one, layer in zip(chain, layers, strict=True)
     )
     is_free = find_room(clean, block, rest, faces_xyxy_px, reach_px=reach_px)
-    return Way(clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match)
+    most = round(FOOT * block.size_px)
+    foot_px = next((room for room in range(most, 0, -1) if _has_foot(followers[-1], 0, room)), 0)
+    return Way(clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match, foot_px=foot_px)
+
+
+def _has_foot(last: Follower, shift: int, room_px: int) -> bool:
+    """Return whether so much is free below a block that moves down by `shift`."""
+    x0, y0, x1, y1 = _boxes(moved(last.block, shift))[-1]
+    return last.is_free((x0, y0, x1, y1 + room_px))
 
 
 def is_wanting(setting: Setting, block: TextBlock, match: FontMatch) -> bool:

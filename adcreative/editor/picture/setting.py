@@ -25,7 +25,7 @@ from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch, match_fonts
-from adcreative.editor.picture.plates import widen_plate
+from adcreative.editor.picture.plates import resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, is_better, is_wanting, make_way, mask_things, moved
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
@@ -222,10 +222,8 @@ class TextSetter:
     ) -> _Plan:
         """Return how a text is set while all else stays where it is."""
         is_free = find_room(erased[0], block, others, self._faces)
-        canvas, home = self._make_room(erased[0], block, match, text, others)
-        return _Plan(
-            canvas=canvas, mask=erased[1], home=home, lay=lambda scale: _lay(text, home, match, is_free, others, scale)
-        )
+        canvas, mask, home = self._make_room(erased, block, match, text, others)
+        return _Plan(canvas=canvas, mask=mask, home=home, lay=lambda scale: _lay(text, home, match, is_free, others, scale))
 
     def _make_way(
         self,
@@ -281,26 +279,29 @@ class TextSetter:
         return self._compressions[name]
 
     def _make_room(
-        self, erased: np.ndarray, block: TextBlock, match: FontMatch, text: str, others: Sequence[TextBlock]
-    ) -> tuple[np.ndarray, TextBlock]:
-        """Return the picture and the block, with the button widened if its new label needs it."""
+        self, erased: tuple[np.ndarray, np.ndarray], block: TextBlock, match: FontMatch, text: str, others: Sequence[TextBlock]
+    ) -> tuple[np.ndarray, np.ndarray, TextBlock]:
+        """Return the picture, what was filled in it and the block, its button as much wider or narrower as the label is."""
+        picture, mask = erased
         if block.plate is None:
-            return erased, block
-        width = match.lettering.length(text)
-        old_room = block.plate[2] - block.plate[0] - 2 * _label_pad(block)
-        more = int(np.ceil(width - old_room))
+            return picture, mask, block
+        more = match.lettering.length(text) - match.lettering.length(block.text)
+        pad = (block.plate[2] - block.plate[0] - match.lettering.length(block.text)) / 2
+        if pad > MAX_LABEL_PAD * block.size_px:  # it is as wide as its column, whatever it says
+            more = max(0.0, more - 2 * (pad - MAX_LABEL_PAD * block.size_px))
         middle = (block.plate[0] + block.plate[2]) / 2
-        is_centred = abs(middle - erased.shape[1] / 2) < 0.02 * erased.shape[1]
-        if more <= 0:
-            return erased, block
-        more += 2 * int(_usual_pad(block) - _label_pad(block))  # a button that grows keeps the pads that it had
-        is_free = find_room(erased, block, others, self._faces, block.plate)
+        is_centred = abs(middle - picture.shape[1] / 2) < 0.02 * picture.shape[1]
+        beside = mask_things(picture.shape[:2], others, self._faces)
+        if more < 0:
+            sized = resize_plate(picture, block, -2 * int(-more / 2), self._inpainter, beside, is_centred=is_centred)
+            return (sized[0], mask | sized[2], sized[1]) if sized is not None else (picture, mask, block)
+        is_free = find_room(picture, block, others, self._faces, block.plate)
         for share in WIDENINGS:
-            more_px = 2 * int(np.ceil(share * more / 2))
-            wider = widen_plate(erased, block, more_px, is_free, is_centred=is_centred)
-            if wider is not None:
-                return wider
-        return erased, block
+            more_px = 2 * round(share * more / 2)
+            sized = widen_plate(picture, block, more_px, is_free, self._inpainter, beside, is_centred=is_centred)
+            if sized is not None:
+                return sized[0], mask | sized[2], sized[1]
+        return picture, mask, block
 
 
 def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:

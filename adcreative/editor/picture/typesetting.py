@@ -15,12 +15,14 @@ from adcreative.editor.picture.matching import FontMatch
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.line_breaks import break_evenly, wrap_evenly
 
-SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
+SCALES = (1.0, 0.95, 0.9, 0.85, 0.8)  # smaller, a headline no longer heads what is below it
+LABEL_SCALES = (*SCALES, 0.75, 0.7)
 LARGER_SCALES = (1.3, 1.24, 1.18, 1.12, 1.06)  # for a text that needs no more lines than the old one
 MAX_MORE_LINES = 2
-COST_OF_LARGER, COST_OF_LOWER = 0.8, 0.6  # a block lower than the old one leaves a gap
+COST_OF_LARGER, COST_OF_LOWER = 1.6, 0.6  # a block lower than the old one leaves a gap
 COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
+COLUMN_SHARE, COST_OF_COLUMN = 1.35, 4.0  # of the width of several old lines that their column has; of leaving it
 COST_OF_FORCED = 0.3  # of each line beyond those that the old text's width asks for
 COST_OF_CROWDING = 0.5  # of rising so that less than a line's distance is free above
 COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
@@ -105,7 +107,7 @@ def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float)
     if block.plate is None:
         return None
     middle = (block.plate[0] + block.plate[2]) / 2
-    for scale in SCALES:
+    for scale in LABEL_SCALES:
         lettering = match.lettering.scaled(scale)
         x0, y0, x1, y1 = lettering.ink_box(text)
         if x1 - x0 <= room_px:
@@ -158,6 +160,7 @@ def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlo
     size_cost = COST_OF_LARGER if scale > 1.0 else COST_OF_SIZE
     cost = size_cost * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow + COST_OF_LOWER * max(0.0, lower)
     cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
+    cost += COST_OF_COLUMN * max(0.0, share - COLUMN_SHARE) * (len(block.lines) > 1)
     return Setting(lines=tuple(placed), lettering=lettering, cost=cost)
 
 

@@ -10,6 +10,7 @@ PHONE_WIDTH_PT = 375.0  # logical width at which feeds show an ad on a common ph
 MIN_LETTERS_PT = 7.0  # height of capitals and ascenders that can still be read there; body text of feeds has 10 to 12
 MIN_CONTRAST, MIN_LARGE_CONTRAST = 4.5, 3.0  # WCAG 2.2, success criterion 1.4.3, level AA
 LARGE_PT = 13.0  # letters this high count as large print (18 pt type, whose capitals are 0.7 of it)
+LARGE_BOLD_PT = 9.8  # bold ones this high count, too (14 pt type)
 MAX_TEXT_SHARE = 0.2  # Meta advised against more until 2020, and still says that less works better
 
 

@@ -52,6 +52,26 @@ def test_body_and_button_move_down_together_when_the_headline_needs_more_lines()
     assert texts == ["Somnia", LONG, BODY, LABEL]
 
 
+def test_what_moves_down_keeps_room_at_the_foot_of_the_ad() -> None:
+    picture = drawn_ad(width=350, height=440)  # 92 px below the button, of which 13 are the rim
+    words = read_words(picture, KnownReader())
+    block = next(block for block in words.blocks if block.role == "headline")
+    others = [other for other in words.blocks if other is not block]
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    way = make_way(picture, erase_block(picture, block), block, match, others, (), inpaint_strokes)
+    assert way is not None
+    assert way.foot_px == round(block.size_px)
+    setting = lay_out(HEADLINE, block, match, way.is_free)
+    assert setting is not None
+
+    def lowered(by: int) -> float | None:
+        return way.toll(replace(setting, lines=(*setting.lines[:-1], replace(setting.lines[-1], y=setting.lines[-1].y + by))))
+
+    room = 440 - 13 - 348
+    assert lowered(room - way.foot_px - 4) is not None
+    assert lowered(room - way.foot_px + 4) is None
+
+
 def test_body_and_button_move_up_behind_a_text_of_fewer_lines() -> None:
     picture = drawn_ad()
     words = read_words(picture, KnownReader())

@@ -10,8 +10,11 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.editor.picture import acceptance
+from adcreative.editor.picture.acceptance import needed_contrast
 from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.setting import TextSetter, find_homes
+from adcreative.editor.picture.typesetting import SetLine, Setting
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import read_words
 from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, HEADLINE, LABEL, KnownReader, drawn_ad
@@ -83,6 +86,32 @@ def test_a_button_that_grows_keeps_the_room_on_either_side_of_its_label() -> Non
         pads.append((found.box[0] - found.plate[0], found.plate[2] - found.box[2]))
     assert min(pads[0]) > 20
     assert np.abs(np.subtract(*pads)).max() <= 3
+
+
+def test_a_shorter_label_makes_its_button_narrower_and_the_ground_goes_on() -> None:
+    ramp = (np.linspace(200, 240, 480)[None, :, None] * np.ones((480, 1, 3))).round().astype(np.uint8)
+    picture = drawn_ad(ramp)
+    after = setter(picture, reader=KnownReader(said=["Go"])).change(replace(AD, cta="Go")).apply(picture)
+    old, new = (np.flatnonzero(np.abs(one[306].astype(int) - BUTTON).max(axis=1) < 12) for one in (picture, after))
+    assert new[0] == old[0]
+    assert new[-1] < old[-1] - 40
+    freed = after[300:348, new[-1] + 16 : 194].astype(int)
+    assert np.abs(freed - ramp[300:348, new[-1] + 16 : 194]).max() <= 2
+    assert (after[:298] == picture[:298]).all()
+
+
+def test_bold_letters_of_14_points_keep_an_ink_with_a_contrast_of_three() -> None:
+    picture = drawn_ad().copy()
+    picture[np.abs(picture.astype(int) - BUTTON).max(axis=2) < 12] = (25, 160, 90)  # white on it: 3.3
+    (label,) = [block for block in read_words(picture, KnownReader()).blocks if block.plate is not None]
+    match = match_fonts(picture, {"cta": label}, typefaces())["cta"][0]
+    bold = replace(match.lettering, typeface=replace(match.typeface, style="Bold"), size_px=19.0)
+    line = SetLine(text="Go", x=90.0, y=330.0, box=(90, 315, 120, 330))
+    needed = [
+        needed_contrast(label, Setting(lines=(line,), lettering=lettering, cost=0.0), 375)
+        for lettering in (bold, replace(bold, typeface=replace(bold.typeface, style="Regular"), stroke=0.0))
+    ]
+    assert needed == [pytest.approx(3.0, abs=0.2), 4.5]
 
 
 def test_a_text_that_does_not_read_back_leaves_the_picture_as_it_was() -> None:

@@ -68,7 +68,7 @@ def test_a_text_of_the_same_length_keeps_size_lines_and_edge() -> None:
 def test_a_longer_text_gets_more_lines_or_smaller_letters_and_never_leaves_its_room() -> None:
     picture, block = headline()
     match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
-    room = (block.box[0] - 2, block.box[1] - 4, block.box[2] + 2, block.box[3] + 12)
+    room = (block.box[0] - 2, block.box[1] - 4, block.box[2] + 2, block.box[3] + 34)
 
     def is_free(box: tuple[int, int, int, int]) -> bool:
         return box[0] >= room[0] and box[1] >= room[1] and box[2] <= room[2] and box[3] <= room[3]
@@ -78,6 +78,17 @@ def test_a_longer_text_gets_more_lines_or_smaller_letters_and_never_leaves_its_r
     assert setting.size_px < match.size_px
     assert all(is_free(line.box) for line in setting.lines)
     assert lay_out("Sleep better and wake up earlier " * 4, block, match, is_free) is None
+
+
+def test_a_text_that_fits_at_less_than_four_fifths_of_the_old_size_only_is_not_set() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    room = (block.box[0] - 2, block.box[1] - 4, block.box[2] + 2, block.box[3] + 12)  # it would hold three lines at 0.7
+
+    def is_free(box: tuple[int, int, int, int]) -> bool:
+        return box[0] >= room[0] and box[1] >= room[1] and box[2] <= room[2] and box[3] <= room[3]
+
+    assert lay_out("Sleep better and wake up earlier", block, match, is_free) is None
 
 
 def test_a_short_text_is_not_broken_to_fill_the_lines_of_a_long_one() -> None:

@@ -1,0 +1,230 @@
+"""Fills holes in drawn grounds: a few even tones, whose outlines go on behind letters as the smooth curves that they are.
+
+At the nodes of a grid the known pixels around are sorted by tone, once the ground's slope is off; a polynomial of the place
+tells the tones apart, and so draws the outline through the hole. Neighbouring nodes are blended:
+
+    tone(x, y) = argmax over tones t of  w_t . (1, x, y, x^2, xy, y^2, ...)      w_t: ridge logistic regression on known pixels,
+                                                                                 each weighed by its nearness to the node
+What no such curve explains, such as a photograph or a pattern, is left to the filling from examples. Knows pixels; no letters.
+Source: Cleveland & Devlin 1988 for the local regression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+STEP_SHARE, LEAST_STEP_PX = 0.16, 6  # of the hole's height: distance of the nodes
+REACH_STEPS, WINDOW_REACHES = 1.8, 2.3  # deviation of a node's weights, in steps; half its window, in such deviations
+USUAL_REACH_PX = 11.0  # of larger reaches only some pixels are asked
+MAX_TONES, DEGREES = 4, (1, 2, 3)
+SPAN_PX, MAX_SLOPE = 4, 2.0  # over which the slope is measured; difference (0..255) above which an edge lies between
+NOISE_PX = 0.9  # deviation of the blur under which tones are told apart
+SPREAD, SPREAD_PERCENTILE = 3.5, 80.0  # distance of colours by which so many of a tone's pixels may miss it: compression
+SPOT_PX, MAX_SPOTS = 4, 8  # pixels that miss their tone in squares of this side: a tone of its own; so many are allowed
+LEAST_TONES = 5.0  # distance of two tones: less is noise
+MIN_SHARE, MIN_PIXELS = 0.02, 12  # of the pixels around that a tone has
+MAX_WRONG = 0.015  # share of the pixels around that the curves may put into another tone
+RIDGE, ROUNDS = 3e-6, 10
+FINE = 3  # points across a pixel at which the outline is asked, so that its edge is soft
+RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
+LEAST_WEIGHT = 0.3  # of the nodes around a pixel that must have an answer
+MAX_DOUBT, DOUBT_PX = 2.5, 3  # deviation (0..255) of what neighbouring nodes say, in squares of this side: no outline is sure
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """A drawn ground around a node at `place` (row, column). centres [T, 3]: its tones there; slope [2, 3]: a pixel's.
+
+    weights [T, F] of the polynomial of that degree, in `scale` px; None for a single tone.
+    """
+
+    place: tuple[float, float]
+    scale: float
+    centres: np.ndarray
+    slope: np.ndarray
+    degree: int = 0
+    weights: np.ndarray | None = None
+
+    def tones_at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the index of the tone at places of the picture, px."""
+        if self.weights is None:
+            return np.zeros(y.shape, int)
+        terms = _terms((y - self.place[0]) / self.scale, (x - self.place[1]) / self.scale, self.degree)
+        return np.asarray((terms @ self.weights.T).argmax(axis=-1))
+
+    def colours_at(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the colours [N, 3] of pixels, the outlines' edges soft, and whether an outline is near [N]."""
+        shares, near = np.zeros((len(y), len(self.centres))), np.zeros(len(y), bool)
+        if self.weights is None:
+            shares[:] = 1.0
+        else:
+            offsets = (np.arange(FINE) + 0.5) / FINE - 0.5
+            for dy in offsets:
+                for dx in offsets:
+                    shares[np.arange(len(y)), self.tones_at(y + dy, x + dx)] += 1.0 / FINE**2
+            near = self.is_near_outline(y, x)
+        sloped = (y - self.place[0])[:, None] * self.slope[0] + (x - self.place[1])[:, None] * self.slope[1]
+        return shares @ self.centres + sloped, near
+
+    def is_near_outline(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return which pixels [N] lie within two pixels of an outline."""
+        here = self.tones_at(y, x)
+        places = [(dy, dx) for dy in (-2.0, 0.0, 2.0) for dx in (-2.0, 0.0, 2.0) if dy or dx]
+        return np.any([self.tones_at(y + dy, x + dx) != here for dy, dx in places], axis=0)
+
+
+def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fill what of a mask [H, W] lies on a drawn ground, and smooth the ringing of compression around it.
+
+    Args:
+        image_u8: [H, W, 3]. keep_out: [H, W] what is no ground.
+    Returns:
+        the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it.
+    """
+    out, done = image_u8.copy(), np.zeros_like(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return out, done
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    heights = [part[0].stop - part[0].start for part in ndimage.find_objects(labels)]
+    step = max(LEAST_STEP_PX, round(STEP_SHARE * float(np.median(heights))))
+    known = ~(mask | keep_out)
+    near = known & ndimage.binary_dilation(mask, iterations=RINGING_PX)
+    y, x = np.nonzero(mask | near)
+    colours, squares = np.zeros((len(y), 3)), np.zeros((len(y), 3))
+    weights, outline = np.zeros(len(y)), np.zeros(len(y), bool)
+    for top in range(rows[0] - step, rows[-1] + 2 * step, step):
+        for left in range(columns[0] - step, columns[-1] + 2 * step, step):
+            weight = np.clip(1 - np.abs(y - top) / step, 0, 1) * np.clip(1 - np.abs(x - left) / step, 0, 1)
+            own = weight > 0
+            if not (own & mask[y, x]).any():
+                continue
+            ground = _find_ground(image_u8, known, (top, left), REACH_STEPS * step)
+            if ground is not None:
+                said, is_near = ground.colours_at(y[own].astype(float), x[own].astype(float))
+                colours[own] += weight[own, None] * said
+                squares[own] += weight[own, None] * said**2
+                weights[own] += weight[own]
+                outline[own] |= is_near
+    colours, squares = (sums / np.maximum(weights, 1e-6)[:, None] for sums in (colours, squares))
+    doubt = np.zeros_like(mask)
+    doubt[y, x] = np.sqrt(np.maximum(squares - colours**2, 0.0)).max(axis=1) > MAX_DOUBT
+    doubt = ndimage.binary_dilation(ndimage.binary_opening(doubt, np.ones((DOUBT_PX, DOUBT_PX))), iterations=2)
+    off = np.abs(image_u8[y, x] - colours).max(axis=1)
+    is_noise = ~mask[y, x] & ~outline & (off > LEAST_RINGING) & (off <= MAX_RINGING)
+    chosen = (weights >= LEAST_WEIGHT) & ~doubt[y, x] & (mask[y, x] | is_noise)
+    out[y[chosen], x[chosen]] = colours[chosen].round().clip(0, 255).astype(np.uint8)
+    done[y[chosen], x[chosen]] = True
+    return out, done
+
+
+def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: tuple[int, int], reach: float) -> _Ground | None:
+    """Return the drawn ground that explains the known pixels around a node; None when none does."""
+    half = round(WINDOW_REACHES * reach)
+    window = (slice(max(0, place[0] - half), max(0, place[0] + half)), slice(max(0, place[1] - half), max(0, place[1] + half)))
+    crop, ground = image_u8[window].astype(np.float64), known[window]
+    if min(crop.shape[:2]) <= 2 * SPAN_PX or not ground.any():
+        return None
+    slope = _slope(crop, ground)
+    rows, columns = np.mgrid[
+        window[0].start : window[0].start + crop.shape[0], window[1].start : window[1].start + crop.shape[1]
+    ]
+    rows, columns = rows - float(place[0]), columns - float(place[1])
+    detail = _smooth(crop - rows[:, :, None] * slope[0] - columns[:, :, None] * slope[1], ground)
+    rise = ndimage.morphological_gradient(_nearest_known(detail.mean(axis=2), ground), size=(3, 3))
+    calm = ground & (rise <= LEAST_TONES / 2)
+    if calm.sum() < 4 * MIN_PIXELS:
+        return None
+    centres = _find_tones(detail, calm)
+    if centres is None:
+        return None
+    found = _Ground(place=(float(place[0]), float(place[1])), scale=reach, centres=centres, slope=slope)
+    if len(centres) == 1:
+        return found
+    some = np.zeros_like(calm)
+    stride = max(1, round(reach / USUAL_REACH_PX))
+    some[::stride, ::stride] = calm[::stride, ::stride]
+    y, x = rows[some], columns[some]
+    nearness = np.exp(-0.5 * (y**2 + x**2) / reach**2)
+    tones = np.linalg.norm(detail[some][:, None] - centres[None], axis=2).argmin(axis=1)
+    for degree in DEGREES:
+        weights = _separate(_terms(y / reach, x / reach, degree), tones, nearness, len(centres))
+        curved = _Ground(place=found.place, scale=reach, centres=centres, slope=slope, degree=degree, weights=weights)
+        wrong = np.flatnonzero(curved.tones_at(y + place[0], x + place[1]) != tones)
+        wrong = wrong[~curved.is_near_outline(y[wrong] + place[0], x[wrong] + place[1])]
+        if float(nearness[wrong].sum()) <= MAX_WRONG * float(nearness.sum()):
+            return curved
+    return None
+
+
+def _smooth(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return known values [h, w, 3] with less noise, no unknown one mixed in."""
+    weight = ndimage.gaussian_filter(known.astype(float), NOISE_PX)[:, :, None]
+    return np.asarray(ndimage.gaussian_filter(values * known[:, :, None], (NOISE_PX, NOISE_PX, 0.0)) / np.maximum(weight, 1e-3))
+
+
+def _nearest_known(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return values [h, w] with those of unknown pixels taken from the nearest known one."""
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.asarray(values[tuple(nearest)])
+
+
+def _slope(crop: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return by how much the ground rises from pixel to pixel, down and right [2, 3]; steps at edges are left out."""
+    slope = np.zeros((2, 3))
+    for axis in (0, 1):
+        far = crop[SPAN_PX:] - crop[:-SPAN_PX] if axis == 0 else crop[:, SPAN_PX:] - crop[:, :-SPAN_PX]
+        both = known[SPAN_PX:] & known[:-SPAN_PX] if axis == 0 else known[:, SPAN_PX:] & known[:, :-SPAN_PX]
+        even = both & (np.abs(far).max(axis=2) <= MAX_SLOPE)
+        if even.any():
+            slope[axis] = far[even].mean(axis=0) / SPAN_PX
+    return slope
+
+
+def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
+    """Return the fewest tones [T, 3] that the calm pixels of a window [h, w, 3] have; None when they are no few even tones."""
+    pixels, missed = detail[calm], np.zeros_like(calm)
+    middle = np.median(pixels, axis=0)
+    _, axes = np.linalg.eigh(np.cov((pixels - middle).T))
+    along = (pixels - middle) @ axes[:, -1]
+    for num in range(1, MAX_TONES + 1):
+        middles = np.linspace(*np.quantile(along, (0.01, 0.99)), num) if num > 1 else np.zeros(1)
+        for _ in range(ROUNDS):
+            nearest = np.abs(along[:, None] - middles[None]).argmin(axis=1)
+            counts = np.bincount(nearest, minlength=num)
+            sums = np.bincount(nearest, weights=along, minlength=num)
+            middles = np.where(counts > 0, sums / np.maximum(counts, 1), middles)
+        if counts.min() < max(MIN_PIXELS, MIN_SHARE * len(along)):
+            continue
+        centres = np.stack([np.median(pixels[nearest == k], axis=0) for k in range(num)])
+        off = np.linalg.norm(pixels - centres[nearest], axis=1)
+        missed[calm] = off > SPREAD
+        spots = ndimage.binary_opening(missed, np.ones((SPOT_PX, SPOT_PX)))
+        if float(np.percentile(off, SPREAD_PERCENTILE)) <= SPREAD and spots.sum() <= MAX_SPOTS:
+            return centres if num == 1 or np.diff(np.sort(middles)).min() >= LEAST_TONES else None
+    return None
+
+
+def _terms(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:
+    """Return the powers [..., F] of places."""
+    return np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=-1)
+
+
+def _separate(terms: np.ndarray, tones: np.ndarray, nearness: np.ndarray, num: int) -> np.ndarray:
+    """Return weights [T, F] that tell each tone from all others: ridge logistic regression by Newton's method."""
+    weights = np.zeros((num, terms.shape[1]))
+    ridge = RIDGE * float(nearness.sum()) * np.eye(terms.shape[1])
+    for tone in range(num):
+        if num == 2 and tone == 1:
+            weights[1] = -weights[0]
+            break
+        wanted = (tones == tone).astype(float)
+        for _ in range(ROUNDS):
+            said = 1.0 / (1.0 + np.exp(-np.clip(terms @ weights[tone], -30.0, 30.0)))
+            sure = nearness * (said * (1.0 - said) + 1e-6)
+            slope = terms.T @ (nearness * (wanted - said)) - ridge @ weights[tone]
+            weights[tone] += np.linalg.solve((terms * sure[:, None]).T @ terms + ridge, slope)
+    return weights
