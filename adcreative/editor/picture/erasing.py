@@ -69,7 +69,7 @@ def erase_block(
         mask |= drawn
         if (textured & ~drawn).any():
             filled = inpainter(filled, textured & ~drawn, barred)
-    return repeat_spots(filled, mask, barred), mask
+    return (repeat_spots(filled, mask, barred) if block.plate is None else filled), mask
 
 
 def _ringing(crop_u8: np.ndarray, surface: np.ndarray, strokes: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from adcreative.editor.picture.erasing import draw_grain, erase_block
+from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import PLATE_TOLERANCE, Box, TextBlock
@@ -155,6 +156,7 @@ def lift_shape(
         if (mask & ~drawn).any():
             erased = inpainter(erased, mask & ~drawn, keep_out & ~mask)
         mask |= drawn
+        erased = repeat_spots(erased, mask, keep_out & ~mask)
     alpha = np.zeros((height, width), np.float32)
     alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), shape)
     return _layer(image_u8, erased, mask, alpha * mask), erased, mask

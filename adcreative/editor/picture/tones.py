@@ -11,6 +11,7 @@ Source: Cleveland & Devlin 1988 for the local regression.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ MAX_WRONG = 0.015  # share of the pixels around that the curves may put into ano
 RIDGE, ROUNDS = 3e-6, 10
 FINE = 3  # points across a pixel at which the outline is asked, so that its edge is soft
 RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
+PROBED = 12  # nodes that are looked at first
+SAMPLED = 800  # pixels of which the tones are sought
 LEAST_WEIGHT = 0.3  # of the nodes around a pixel that must have an answer
 MAX_DOUBT, DOUBT_PX = 2.5, 3  # deviation (0..255) of what neighbouring nodes say, in squares of this side: no outline is sure
 
@@ -93,22 +96,30 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     step = max(LEAST_STEP_PX, round(STEP_SHARE * float(np.median(heights))))
     known = ~(mask | keep_out)
     near = known & ndimage.binary_dilation(mask, iterations=RINGING_PX)
+    nodes = [
+        (int(top), int(left))
+        for top in range(rows[0] - step, rows[-1] + 2 * step, step)
+        for left in range(columns[0] - step, columns[-1] + 2 * step, step)
+        if mask[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].any()
+    ]
+    if not _is_drawn(image_u8, known, nodes, REACH_STEPS * step):
+        return out, done
     y, x = np.nonzero(mask | near)
+    index = np.full(mask.shape, -1)
+    index[y, x] = np.arange(len(y))
     colours, squares = np.zeros((len(y), 3)), np.zeros((len(y), 3))
     weights, outline = np.zeros(len(y)), np.zeros(len(y), bool)
-    for top in range(rows[0] - step, rows[-1] + 2 * step, step):
-        for left in range(columns[0] - step, columns[-1] + 2 * step, step):
-            weight = np.clip(1 - np.abs(y - top) / step, 0, 1) * np.clip(1 - np.abs(x - left) / step, 0, 1)
-            own = weight > 0
-            if not (own & mask[y, x]).any():
-                continue
-            ground = _find_ground(image_u8, known, (top, left), REACH_STEPS * step)
-            if ground is not None:
-                said, is_near = ground.colours_at(y[own].astype(float), x[own].astype(float))
-                colours[own] += weight[own, None] * said
-                squares[own] += weight[own, None] * said**2
-                weights[own] += weight[own]
-                outline[own] |= is_near
+    for top, left in nodes:
+        ground = _find_ground(image_u8, known, (top, left), REACH_STEPS * step)
+        if ground is not None:
+            own = index[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].ravel()
+            own = own[own >= 0]
+            weight = (1 - np.abs(y[own] - top) / step) * (1 - np.abs(x[own] - left) / step)
+            said, is_near = ground.colours_at(y[own].astype(float), x[own].astype(float))
+            colours[own] += weight[:, None] * said
+            squares[own] += weight[:, None] * said**2
+            weights[own] += weight
+            outline[own] |= is_near
     colours, squares = (sums / np.maximum(weights, 1e-6)[:, None] for sums in (colours, squares))
     doubt = np.zeros_like(mask)
     doubt[y, x] = np.sqrt(np.maximum(squares - colours**2, 0.0)).max(axis=1) > MAX_DOUBT
@@ -119,6 +130,12 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     out[y[chosen], x[chosen]] = colours[chosen].round().clip(0, 255).astype(np.uint8)
     done[y[chosen], x[chosen]] = True
     return out, done
+
+
+def _is_drawn(image_u8: np.ndarray, known: np.ndarray, nodes: Sequence[tuple[int, int]], reach: float) -> bool:
+    """Return whether a few of the nodes lie on a drawn ground: the rest of a photograph need not be looked at."""
+    some = nodes[:: max(1, len(nodes) // PROBED)]
+    return sum(_find_ground(image_u8, known, node, reach) is not None for node in some) >= min(2, len(some))
 
 
 def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: tuple[int, int], reach: float) -> _Ground | None:
@@ -190,13 +207,16 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
     middle = np.median(pixels, axis=0)
     _, axes = np.linalg.eigh(np.cov((pixels - middle).T))
     along = (pixels - middle) @ axes[:, -1]
+    some = along[:: max(1, len(along) // SAMPLED)]
     for num in range(1, MAX_TONES + 1):
-        middles = np.linspace(*np.quantile(along, (0.01, 0.99)), num) if num > 1 else np.zeros(1)
-        for _ in range(ROUNDS):
-            nearest = np.abs(along[:, None] - middles[None]).argmin(axis=1)
+        middles = np.linspace(*np.quantile(some, (0.01, 0.99)), num) if num > 1 else np.zeros(1)
+        for _ in range(ROUNDS if num > 1 else 0):
+            nearest = np.abs(some[:, None] - middles[None]).argmin(axis=1)
             counts = np.bincount(nearest, minlength=num)
-            sums = np.bincount(nearest, weights=along, minlength=num)
+            sums = np.bincount(nearest, weights=some, minlength=num)
             middles = np.where(counts > 0, sums / np.maximum(counts, 1), middles)
+        nearest = np.abs(along[:, None] - middles[None]).argmin(axis=1)
+        counts = np.bincount(nearest, minlength=num)
         if counts.min() < max(MIN_PIXELS, MIN_SHARE * len(along)):
             continue
         centres = np.stack([np.median(pixels[nearest == k], axis=0) for k in range(num)])

@@ -22,7 +22,6 @@ MAX_MORE_LINES = 2
 COST_OF_LARGER, COST_OF_LOWER = 1.6, 0.6  # a block lower than the old one leaves a gap
 COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
-COLUMN_SHARE, COST_OF_COLUMN = 1.35, 4.0  # of the width of several old lines that their column has; of leaving it
 COST_OF_FORCED = 0.3  # of each line beyond those that the old text's width asks for
 COST_OF_CROWDING = 0.5  # of rising so that less than a line's distance is free above
 COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
@@ -160,7 +159,6 @@ def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlo
     size_cost = COST_OF_LARGER if scale > 1.0 else COST_OF_SIZE
     cost = size_cost * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow + COST_OF_LOWER * max(0.0, lower)
     cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
-    cost += COST_OF_COLUMN * max(0.0, share - COLUMN_SHARE) * (len(block.lines) > 1)
     return Setting(lines=tuple(placed), lettering=lettering, cost=cost)
 
 

@@ -105,7 +105,7 @@ def test_bold_letters_of_14_points_keep_an_ink_with_a_contrast_of_three() -> Non
     picture[np.abs(picture.astype(int) - BUTTON).max(axis=2) < 12] = (25, 160, 90)  # white on it: 3.3
     (label,) = [block for block in read_words(picture, KnownReader()).blocks if block.plate is not None]
     match = match_fonts(picture, {"cta": label}, typefaces())["cta"][0]
-    bold = replace(match.lettering, typeface=replace(match.typeface, style="Bold"), size_px=19.0)
+    bold = replace(match.lettering, typeface=replace(match.typeface, style="Bold"), size_px=15.0)
     line = SetLine(text="Go", x=90.0, y=330.0, box=(90, 315, 120, 330))
     needed = [
         needed_contrast(label, Setting(lines=(line,), lettering=lettering, cost=0.0), 375)
