@@ -84,9 +84,7 @@ def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
     found = [column_role(column) for column in columns]
     for role, names in rule_pack("feeds")["roles"].items():
         places = [place for place, one in enumerate(found) if one == role]
-        order = [
-            names.index(one if (one := plain_column(columns[place])) in names else _without_number(one)) for place in places
-        ]
+        order = [_rank(plain_column(columns[place]), names) for place in places]
         for _, place in sorted(zip(order, places, strict=True))[1:]:
             found[place] = (
                 ""
@@ -96,6 +94,11 @@ def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
                 else plain_column(columns[place])
             )
     return tuple(found)
+
+
+def _rank(plain: str, names: Sequence[str]) -> int:
+    """Return where the rules name a column, numbered or not; one that only is called like a role comes last."""
+    return next((names.index(one) for one in (plain, _without_number(plain)) if one in names), len(names))
 
 
 def cell_text(cell: Any) -> str:

@@ -101,7 +101,8 @@ def read_product_facts(product: Product) -> ProductFacts:
     attributes += _told_by_title(title, attributes)
     terms = [clean_field(term, MAX_NAME_CHARS) for term in product.search_terms[:MAX_SEARCH_TERMS]]
     said = [f"{name} {value}" for name, value in attributes]
-    language = product.language or _language_of_prose(text.prose) or _language_of(title, attributes)
+    of_prose = "" if product.language else _language_of_prose(text.prose)
+    language = product.language or of_prose or _language_of(title, attributes)
     sentences = choose_sentences(text, title, brand, language)
     items = choose_items(text, sentences, title, language)
     brief = Brief(
@@ -110,6 +111,7 @@ def read_product_facts(product: Product) -> ProductFacts:
     )  # fmt: skip
     whole = " . ".join([brand, title, product.category[:120], *said, *_whom_in_words(attributes), *sentences, *items])
     facts = read_facts(brief)
+    facts = replace(facts, language="en", is_english=True) if of_prose == "en" else facts  # an Italian name alone
     colour = next((value for name, value in attributes if name.casefold() in ("color", "colour")), "")
     parts = read_title(title, brand, product.category, colour, is_english=facts.is_english)
     return ProductFacts(
@@ -155,7 +157,7 @@ def _with_names(parts: TitleParts, prose: str) -> TitleParts:
     written = f"{first[:1].upper()}{first[1:]}"
     is_name = (
         first.islower()
-        and re.search(rf"[a-z,] {re.escape(written)}\b", prose)
+        and re.search(rf"[a-z,] {re.escape(written)} [a-z]", prose)
         and not re.search(rf"\b{re.escape(first)}\b", prose)
     )
     return replace(parts, name=f"{written} {rest}".strip()) if is_name else parts

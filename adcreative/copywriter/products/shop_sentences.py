@@ -21,6 +21,8 @@ from adcreative.encoders.language import detect_language
 _LEAST_WORDS, _LEAST_NEW, _LEAST_CHARS, _MOST_CHARS = 4, 3, 25, 260
 _MOST_SENTENCES, _MOST_TOTAL_CHARS = 3, 380
 _LEAST_SCORE = 1.0
+_LEAST_NEW_SHARE = 0.3  # of a sentence's words, that the title does not have
+_LONG_SENTENCE = 12  # different words, from which words of the title count as facts: an episode's plot names no material
 _SHOUTED = 0.45  # share of longer words in capitals, from which a sentence is a heading
 _MOST_ITEMS, _MOST_ITEM_WORDS, _ENOUGH_SENTENCES = 5, 7, 2
 _CLAIMS = ("superlative", "guarantee or absolute", "life-changing", "time it takes", "price or offer", "delivery or service")
@@ -36,6 +38,7 @@ _JOINED = re.compile(
     r"\s[-–—|]\s?[A-ZÀ-Þ]|\w{36,}|[a-zà-þ]{3}[A-Z][a-z].*[a-zà-þ]{3}[A-Z][a-z]"
 )  # items of a list, run together
 _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|perfect|ideal|great)\b)).*$")
+_HANGS = re.compile(r"(?i)\b(?:it|them|that|this|those|these|so|not|too|there|ones?|all)\.$")  # on what stood before it
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
 
@@ -104,6 +107,7 @@ def _may_stand(sentence: str, title: str, language: str) -> bool:
         and sentence[-1] in ".。।"
         and (sentence[0].isdigit() or (sentence[0].isalpha() and not sentence[0].islower()))
         and first not in _openers(language)
+        and not (language == "en" and _HANGS.search(sentence))
         and not (language == "fr" and first.endswith("ez"))  # an order
         and not _JOINED.search(sentence.replace(title, ""))
         and _is_clean(sentence, title, language)
@@ -164,7 +168,7 @@ def _score(sentence: str, title: str, brand: str, place: int, *, is_english: boo
     told = (
         named | {stem(word) for word in WORD.findall(brand)} | {stem(word) for word in word_set("language", "function_words")}
     )
-    if len(said - told) < _LEAST_NEW and " " in sentence:
+    if " " in sentence and len(said - told) < max(_LEAST_NEW, _LEAST_NEW_SHARE * len(said)):
         return 0.0  # the title again
     if not is_english:
         return 1.3 + is_named + 0.3 * has_number - 0.15 * place
@@ -172,12 +176,15 @@ def _score(sentence: str, title: str, brand: str, place: int, *, is_english: boo
     refers = _REFERS.match(sentence) is not None or _SAYS_IT_IS.match(sentence) is not None
     is_contracted = re.match(r"(?:It|They|He|She)['’]", sentence) is not None and not _SAYS_IT_IS.match(sentence)
     is_order = sentence.split()[0].casefold() in word_set("shop_text", "orders")
-    facts = min(max(_num_facts(sentence), len(named & said) - 1), 4) + 1.5 * (_UNIT.search(sentence) is not None)
+    in_title = len(named & said) - 1 if len(said) >= _LONG_SENTENCE else 0
+    facts = min(max(_num_facts(sentence), in_title), 4) + 1.5 * (_UNIT.search(sentence) is not None)
     if not facts or is_contracted or (speaks and not refers and not is_named) or (is_order and not may_order):
         return 0.0
     if may_order:
-        return facts - 0.7 * _puffs(sentence) - 0.12 * place if is_named and facts > 1 else 0.0
-    return facts + is_named + 0.5 * refers - 1.2 * speaks - 0.7 * _puffs(sentence) - 0.12 * place
+        new_facts = _num_facts(" ".join(word for word in WORD.findall(sentence) if stem(word) not in named))
+        return facts - 0.7 * _puffs(sentence) - 0.12 * place if is_named and facts > 1 and new_facts else 0.0
+    is_adverbial = re.match(r"(?!Featur|Measur|Weigh|Includ|Combin)[A-Z][a-z]+ing\b", sentence) is not None
+    return facts + is_named + 0.5 * refers - is_adverbial - 1.2 * speaks - 0.7 * _puffs(sentence) - 0.12 * place
 
 
 def _num_facts(text: str) -> int:

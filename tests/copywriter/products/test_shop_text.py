@@ -112,6 +112,24 @@ def test_facts_of_a_text_in_another_language_keep_their_labels() -> None:
     assert "La silla tiene un marco de acero" in text
 
 
+def test_a_sentence_that_hangs_on_another_or_says_the_title_again_is_left_out() -> None:
+    good = "The lamp has a base of solid steel."
+    for bad in ("These oak lamps with linen shades make sure it's not.", "Oak Desk Lamp with Linen Shade at Pell."):
+        text = f"{bad} {good}"
+        assert read_product_facts(Product(title="Oak Desk Lamp with Linen Shade", text=text)).sentences == (good,)
+
+
+def test_an_english_text_tells_the_language_of_a_foreign_name() -> None:
+    text = described(
+        "Trefoil Backpack", "Plenty of space to hold a laptop. The straps are made of padded mesh with steel rings."
+    )
+    assert text == "Trefoil Backpack from Pell. The straps are made of padded mesh with steel rings."
+
+
+def test_a_column_that_is_called_like_a_role_is_no_fault() -> None:
+    assert roles_of(["Title", "trail", "breadcrumbs"])[0] == "title"
+
+
 def test_the_text_is_read_from_any_column_that_holds_one() -> None:
     feed = {
         "Title": "Lamp",
