@@ -30,7 +30,7 @@ DESCRIPTION_COLUMNS = (
     "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
 )  # fmt: skip
 _MAX_VALUES = 20_000
-_TELLING_NAME_WORDS = 4  # of which a name tells what a thing is without anything else
+_TELLING_NAME_WORDS = 6  # of which a name tells what a thing is without anything else
 
 
 def describe(
@@ -194,14 +194,15 @@ def _check_tells(product: Product, text: str) -> None:
         CreativeError: it does.
     """
     from adcreative.copywriter.products.product import content, read_product_facts, tokenize
-    from adcreative.copywriter.rules import word_set
+    from adcreative.copywriter.rules import rule_pack, word_set
 
     facts = read_product_facts(product)
     joints = {token for word in word_set("product_meanings", "joints") for token in tokenize(word)}
     name = {token for token in content(tokenize(facts.parts.name)) if not token[:1].isdigit()} - joints
     brand = {*tokenize(facts.brand), *tokenize(product.brand)}
     told = set(content(tokenize(text))) - name - brand - joints - {"come"}
-    if len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told) and name:
+    units = set(rule_pack("products")["units"])
+    if len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told - units) and name:
         raise CreativeError(
             "it has a short name and nothing else that a description can tell.",
             "Fill in a column such as material or description.",
@@ -215,9 +216,9 @@ def _tells_more(product: Product) -> bool:
 
     facts = read_product_facts(product)
     parts = facts.parts
-    is_told = bool(facts.attributes) or bool(parts.has) or len(parts.uses) > 1
+    is_told = bool(facts.sentences or facts.items or facts.attributes) or bool(parts.has) or len(parts.uses) > 1
     told_in_english = is_told or bool(properties_in_title(product.title)) or bool(size_in_title(product.title))
-    return told_in_english if facts.is_english else bool(parts.rest)
+    return told_in_english if facts.is_english else bool(facts.sentences or facts.items or facts.attributes or parts.rest)
 
 
 def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str, str]:

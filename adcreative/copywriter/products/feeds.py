@@ -133,9 +133,8 @@ def merge_variants(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 def read_product(cells: Mapping[str, str]) -> Product:
     """Return the product of a row given as {role: cell}; see `roles_of`."""
-    own = [cell for role, cell in cells.items() if (role == "text" or role.startswith(_MORE_TEXT)) and _is_told(cell)]
-    clean = {role: plain_text(cell) for role, cell in cells.items() if role and role not in ("attributes", "text")}
-    clean = {role: cell for role, cell in clean.items() if not role.startswith(_MORE_TEXT)}
+    own = {role: cell for role, cell in cells.items() if _is_text(role, cell)}
+    clean = {role: plain_text(cell) for role, cell in cells.items() if role and role != "attributes" and role not in own}
     attributes = [*_attributes(clean), *_json_attributes(cells.get("attributes", ""))]
     whom = _whom(clean.get("trail", "")) or _whom(clean.get("category", ""))
     if whom and not any(name.casefold() in ("gender", "department") for name, _ in attributes):
@@ -145,8 +144,20 @@ def read_product(cells: Mapping[str, str]) -> Product:
     return Product(
         title=clean.get("title", ""), brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
         category=_last_step(clean.get("category", "")), attributes=_once(attributes), search_terms=terms,
-        language=clean.get("language", ""), text="\n".join(own)[:MAX_TEXT_CHARS],
+        language=clean.get("language", ""), text="\n".join(filter(_is_told, own.values()))[:MAX_TEXT_CHARS],
     )  # fmt: skip
+
+
+def _is_text(role: str, cell: str) -> bool:
+    """Say whether a cell is the shop's own text: of a column of it, or of several lines in one that the rules do not know."""
+    is_known = not role or role in _roles().values() or role in _known_names()
+    is_known = is_known and not (role == "attributes" and cell.strip()[:1] not in ("{", "["))
+    return role == "text" or role.startswith(_MORE_TEXT) or (not is_known and "\n" in cell.strip())
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    return frozenset(name for found in rule_pack("feeds")["names"].items() for name in (found[0], *found[1]))
 
 
 def _last_step(trail: str) -> str:

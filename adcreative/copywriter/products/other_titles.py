@@ -14,6 +14,7 @@ _MOST_NAME_WORDS, _MOST_WHOLE_WORDS, _MOST_REST, _MOST_REST_WORDS = 7, 10, 4, 9
 _SHORT_WORD = 3
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _STAND_IN = "\ue000"  # of a comma inside a number, while a title is cut at commas
+_CODE = re.compile(r"(?!LED|USB|[2-5]?X{0,3}[SL]$|M$)[A-Z]{1,3}\d{0,2}")  # of a variant, at a title's end: "BLU4"
 _RUN_OF_HYPHENS = re.compile(r"\b[^\W\d_]{2,}(?:-[^\W\d_]+){2,}\b")  # "grenen-planken-met-agro-textiel"
 
 
@@ -23,6 +24,8 @@ def read_other_title(title: str, rules: dict[str, str]) -> tuple[str, tuple[str,
         return title, ()  # "Romance, nuit d'été et crème glacée"
     parts = [part.replace(_STAND_IN, ",") for part in re.split(rules["segment"], _DECIMAL_COMMA.sub(_STAND_IN, title))]
     parts = [_plain(part) for part in parts if re.search(r"\w", part) and not part.rstrip().endswith("...")]
+    if len(parts) > 1 and _CODE.fullmatch(parts[-1]):
+        parts = parts[:-1]
     if not parts:
         return title, ()
     name = _name(parts[0], rules, _MOST_NAME_WORDS if parts[1:] else _MOST_WHOLE_WORDS)

@@ -198,6 +198,7 @@ def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening:
     maker = f" from {product.brand.rstrip('.')}" if is_named else ""
     rest = "".join(f", {one.one}" for one in (*made, *comes))
     counted = name if _head(name).casefold() in word_set("product_meanings", "mass") else _counted_name(name)
+    counted = re.sub(r"^a (?=8|11(?!\d)|18(?!\d))", "an ", counted)
     return f"{_capital(counted)}{told}{maker}{rest}.", used
 
 
@@ -298,6 +299,8 @@ def _rest_of_title(product: ProductFacts, values: Sequence[str]) -> list[str]:
 
 
 def _lowered(value: str) -> str:
+    if value.isupper() and len(value) <= _LONG_NAME:
+        return value  # "ABS"
     return value.lower() if value.isupper() else " ".join(word if word.isupper() else word.lower() for word in value.split())
 
 

@@ -93,7 +93,7 @@ def read_shop_text(text: str) -> ShopText:
         else:
             *whole, last = [part.strip() for part in _SENTENCE.split(line)]
             paragraphs += [tuple(whole)] if whole else []
-            items.setdefault(last, None)
+            items.setdefault(last.rstrip(" ;,"), None)
     return ShopText(tuple(paragraphs), tuple(items), tuple(facts.values())[:_MOST_FACTS])
 
 
@@ -115,7 +115,8 @@ def _without_signs(line: str) -> str:
     """Return a line without pictographs and marks of trade, and without quotes that stand at one end alone."""
     kept = "".join(one for one in line if one in _KEPT_SIGNS or unicodedata.category(one) not in ("So", "Sk", "Co", "Cn"))
     kept = re.sub(r"[\ufe0f\u200d]", "", kept)
-    kept = kept.strip().replace(" ,", ",").replace(" .", ".")
+    kept = re.sub(r"\s+([.,])(?!\d)", r"\1", kept.strip())
+    kept = re.sub(r"\b([dlnsjcDLNSJC]|[Qq]u)(['’]) (?=\w)", r"\1\2", re.sub(r"\(\s+", "(", kept))
     if len(_QUOTE.findall(kept)) % 2 or kept.count("“") != kept.count("”"):
         return re.sub(r'^["“”]+|(?<!\d)["“”]+$', "", kept)
     return kept
@@ -140,6 +141,7 @@ def _fact(line: str) -> tuple[str, str] | None:
         and len(value) <= _MOST_VALUE_CHARS
         and not re.search(r"[.!?] |[!?*@|]|https?:|[:：]", value)
         and not re.search(r"[_*!?,;|@]", label)
+        and not re.search(r"\((?:cm|mm|in|inch|inches)\)$", value)  # the head of a table of sizes
         and not set(re.findall(r"\w+", label.casefold())) & word_set("shop_text", "no_labels")
     )
     return (label, value) if is_fact else None

@@ -97,6 +97,11 @@ def test_lines_of_a_list_are_told_where_there_are_no_sentences() -> None:
     [
         ("Vase Luna", "Die Vase ist aus mundgeblasenem Glas gefertigt.", "Wir liefern die Vase in zwei Tagen."),
         ("Vase Luna", "Le vase est en verre soufflé à la bouche.", "Profitez de la livraison du vase."),
+        (
+            "Fita Luna",
+            "A fita é feita de algodão e poliéster resistente.",
+            "A fita de algodão alivia as dores nas costas em pouco tempo.",
+        ),
         ("Jarrón Luna", "El jarrón es de vidrio soplado a mano.", "Compra este jarrón con envío rápido."),
     ],
 )
@@ -120,10 +125,27 @@ def test_a_sentence_that_hangs_on_another_or_says_the_title_again_is_left_out() 
 
 
 def test_an_english_text_tells_the_language_of_a_foreign_name() -> None:
-    text = described(
-        "Trefoil Backpack", "Plenty of space to hold a laptop. The straps are made of padded mesh with steel rings."
+    product = Product(
+        title="Trefoil Backpack", category="Accessories", text="You are all about it. The straps are made of padded mesh."
     )
-    assert text == "Trefoil Backpack from Pell. The straps are made of padded mesh with steel rings."
+    assert read_product_facts(product).facts.language == "en"
+
+
+def test_several_lines_in_a_column_of_no_known_kind_are_the_shops_text() -> None:
+    feed = {
+        "Title": "Sofa",
+        "Specs (product.metafields.custom.specs)": "• Frame: 100% aluminium\n• Seat height: 40 cm",
+        "Care": "Wash.\nDry.",
+    }
+    product = read_product(dict(zip(roles_of(list(feed)), feed.values(), strict=True)))
+    assert product.attributes == (("care", "Wash. Dry."),)
+    assert read_shop_text(product.text).facts == (("Frame", "100% aluminium"), ("Seat height", "40 cm"))
+
+
+def test_marks_of_decimals_and_heads_of_tables_are_read_as_such() -> None:
+    found = read_shop_text("<p>A diamond of .20ct is set .</p><table><tr><td>LENGTH (cm)</td><td>WIDTH (cm)</td></tr></table>")
+    assert found.paragraphs == (("A diamond of .20ct is set.",),)
+    assert found.facts == ()
 
 
 def test_a_column_that_is_called_like_a_role_is_no_fault() -> None:
