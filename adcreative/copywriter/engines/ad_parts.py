@@ -194,8 +194,9 @@ def _heads(clause: str, facts: Facts) -> Iterator[Part]:
     head, comma, tail = clause.partition(", ")
     is_list = bool(set(tail.casefold().split()[:_LIST_WORDS]) & set(_LISTING))  # "for cats, dogs and rabbits"
     part = read_part(head, facts)
-    if not comma or tail.split()[0].casefold() in _LISTING or (is_list and not part.is_offer) or ", " in tail:
-        return
+    opens_late = facts.is_english and head.split()[:1] and head.split()[0].casefold() in word_set("phrases", "prepositions")
+    if not comma or tail.split()[0].casefold() in _LISTING or (is_list and not part.is_offer) or ", " in tail or opens_late:
+        return  # what opens with "with" or "for" says it of the sentence behind the comma
     is_telling = part.is_offer or part.is_proof or (facts.is_english and part.kind == "thing" and part.num_words >= 4)
     if _is_usable(head) and is_telling and not part.leans:
         yield replace(part, is_plain=False)

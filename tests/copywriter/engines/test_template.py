@@ -273,3 +273,8 @@ def test_a_word_that_is_a_name_too_is_an_order_only_before_its_object(headline: 
     lines = build_copywriter("template").write(brief, 20, 0, seed=0).headlines
     assert lines
     assert any(line.startswith("Want to") for line in lines) == is_order
+
+
+def test_what_stands_before_a_comma_is_no_phrase_of_its_own_where_a_preposition_opens_it() -> None:
+    mug = Brief("", "mugs", "", "Mug Blue", "With a double-wall design, it provides excellent insulation.")
+    assert not any(line.endswith("design") for line in TemplateSource().propose(mug, "headline", 5, seed=0))
