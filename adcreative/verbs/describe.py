@@ -30,7 +30,7 @@ DESCRIPTION_COLUMNS = (
     "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
 )  # fmt: skip
 _MAX_VALUES = 20_000
-_TELLING_NAME_WORDS = 6  # of which a name tells what a thing is without anything else
+_TELLING_NAME_WORDS = 7  # of which a name tells what a thing is without anything else
 
 
 def describe(

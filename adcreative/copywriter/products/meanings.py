@@ -49,6 +49,8 @@ def read_meanings(attributes: Iterable[Attribute], *, name: str = "") -> list[Me
         meaning = meaning_of(name, value)
         if meaning is not None and not any(meaning.one == other.one for other in found):
             found.append(meaning)
+    made = [set(tokenize(one.one)) for one in found if one.kind == "made"]
+    found = [one for one in found if one.kind != "made" or not any(set(tokenize(one.one)) < other for other in made)]
     is_cared_for = any(one.kind == "care" and "wash" in one.one.casefold() for one in found)
     return [one for one in found if not (is_cared_for and one.kind == "is" and one.one in _WASHABLE)]
 
@@ -178,7 +180,8 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         text = re.sub(r"(?<=\d)°?\s?C\b", " °C", text)
         return Meaning("care", text[:1].upper() + text[1:], text[:1].upper() + text[1:], key) if text else None
     if kind == "has":
-        said = said if said.endswith(f" {key}") or rule["has"] == "{value}" else rule["has"].format(value=said)
+        is_named = said.endswith(f" {key}") or (key == "fit" and "fit" in said.split()) or rule["has"] == "{value}"
+        said = said if is_named else rule["has"].format(value=said)
         said = re.sub(r"\b(\w+) \1\b", r"\1", said)
         return Meaning("has", _counted(said), _counted(said), key)
     if kind == "verb":

@@ -62,7 +62,7 @@ def _description(product: ProductFacts, attributes: Sequence[Attribute], opening
     meanings = [
         one
         for one in _with_title(read_meanings(attributes, name=product.parts.name), product)
-        if one.kind not in ("made", "comes") or not set(content(tokenize(one.one))) - {"made", "with"} <= told
+        if one.kind != "made" or not set(content(tokenize(one.one))) - {"made", "with"} <= told
     ]  # what the shop's own sentences say is not said again
     first, used = _first_sentence(product, meanings, opening)
     rest = _sentences([one for one in meanings if one not in used], is_many=_is_many(product))
@@ -295,7 +295,13 @@ def _maker(name: str, brand: str, words: dict[str, str]) -> str:
 def _rest_of_title(product: ProductFacts, values: Sequence[str]) -> list[str]:
     """Return the parts of a title behind its name that neither the brand nor an attribute's value says."""
     said = " ".join([product.brand, *values]).casefold()
-    return [part for part in product.parts.rest if part.casefold() not in said]
+    told = [value.casefold() for value in values if len(value) > 1]
+    return [
+        part
+        for part in product.parts.rest
+        if part.casefold() not in said
+        and not (len(part.split()) <= _LONG_NAME and any(part.casefold().endswith(f" {value}") for value in told))
+    ]
 
 
 def _lowered(value: str) -> str:
@@ -370,7 +376,7 @@ def _head(name: str) -> str:
 def _counted_name(name: str) -> str:
     """Return a name with its article, if its noun takes one. Names in capitals ("Half Jacket XL Sunglasses") and titles of
     works ("Into the Verse: Part Two") take none, as in a shop."""
-    if ":" in name or name[:1].isupper():
+    if ":" in name or name[:1].isupper() or not name[:1].isalnum():
         return name
     head = _head(name)
     end = re.search(r" for |$", name, flags=re.IGNORECASE).start()  # type: ignore[union-attr]

@@ -20,7 +20,7 @@ from adcreative.encoders.language import detect_language
 
 _LEAST_WORDS, _LEAST_NEW, _LEAST_CHARS, _MOST_CHARS = 4, 3, 25, 260
 _MOST_SENTENCES, _MOST_TOTAL_CHARS = 3, 380
-_LEAST_SCORE = 1.0
+_LEAST_SCORE = 0.75
 _LEAST_NEW_SHARE = 0.3  # of a sentence's words, that the title does not have
 _LONG_SENTENCE = 12  # different words, from which words of the title count as facts: an episode's plot names no material
 _SHOUTED = 0.45  # share of longer words in capitals, from which a sentence is a heading

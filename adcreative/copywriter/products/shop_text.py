@@ -54,7 +54,7 @@ _LEAD = re.compile(  # words in capitals, or Like These
 )
 _LONG_REST = 45  # characters behind a lead, from which it is a heading in its line
 _INLINE_ITEMS = re.compile(r"\s*[•●▪◦✔✅✓➤►★☑·]\s*")
-_MARK = re.compile(r"^(?:[-–—+>»]|\d{1,2}[.)])\s*")
+_MARK = re.compile(r"^(?:[-–—+>»]|[.:]+\s|\d{1,2}[.)])\s*")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def without_brand(title: str, brand: str, category: str) -> str:
     for one in filter(None, starts):
         if len(one) > SHORT_BRAND_CHARS or one == brand:
             title = re.sub(rf"(?i)^[\w ]{{3,20}} - (?={re.escape(one)} )", "", title)  # "Shop's own brand - Brand ..."
+            title = re.sub(rf"(?i)^{re.escape(one)}['’]s?\s+(?:[-–—:]\s+)?", "", title)
             while title.casefold().startswith(f"{one.casefold()} "):
                 title = re.sub(r"^[xX×] ", "", title[len(one) :].strip(" -–:,"))  # "adidas x Zoe Saldana" by adidas
     return title

@@ -71,7 +71,7 @@ def test_a_sentence_that_names_the_product_is_the_opening() -> None:
 
 
 def test_a_sentence_that_tells_readers_what_to_do_is_told_where_there_is_no_other() -> None:
-    order = "Light your desk with an oak lamp that has a linen shade and a steel base."
+    order = "Discover an oak lamp for your desk that has a linen shade and a steel base."
     plain = "The lamp has a base of solid steel."
     assert described("Oak Desk Lamp", order) == f"Oak Desk Lamp from Pell. {order}"
     assert described("Oak Desk Lamp", f"{order} {plain}") == f"Oak Desk Lamp from Pell. {plain}"
@@ -163,6 +163,19 @@ def test_the_text_is_read_from_any_column_that_holds_one() -> None:
     product = read_product(dict(zip(roles_of(list(feed)), feed.values(), strict=True)))
     assert product.text.split("\n") == ["<p>One.</p>", "Two", "Three"]
     assert product.attributes == ()
+
+
+def test_a_fit_is_named_once_and_a_material_too_and_a_brand_is_no_owner() -> None:
+    attributes = (("composition", "100% Cotton"), ("fabric", "cotton"), ("fit", "Relaxed Fit Silhouette"))
+    text = described("Pell's - Zip Hoodie", "", attributes=attributes)
+    assert text.count("otton") == 1
+    assert "a relaxed fit silhouette." in text
+    assert "Pell's" not in text
+
+
+def test_a_part_of_a_title_that_an_attribute_says_is_not_said_again() -> None:
+    text = described("Taza Luna - Perezoso - Color Verde", "", language="es", attributes=(("color", "Verde"),))
+    assert text == "Taza Luna de Pell, en color verde: Perezoso."
 
 
 def test_a_sellers_name_stands_before_no_other_maker() -> None:
