@@ -23,6 +23,8 @@ from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFe
 GRADES = ("measured", "simulated", "none")
 ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first
 GRADED = ("words", "picture", "faces", "context")
+PART_OF = {"words": "words", "picture": "picture", "look": "picture", "faces": "faces"}  # what a reason is about
+MIN_REASON = 0.005  # a smaller relative difference is not told
 _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": "never seen in training"}
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
@@ -163,6 +165,24 @@ def _modalities_of(creative: Creative, features: CreativeFeatures) -> list[str]:
         "context": any(getattr(creative, name).strip() for name in CATEGORICAL_FIELDS),
     }
     return [modality for modality, is_there in has.items() if is_there]
+
+
+def render_reasons(
+    effects: Mapping[str, np.ndarray], creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
+) -> list[tuple[str, ...]]:
+    """Return phrases such as "words +12 %" for each creative, the largest first: only of what the creative has.
+
+    Args:
+        effects: modality -> [N], by how much the rate differs from the rate without it, relative.
+    """
+    reasons = []
+    for row, (creative, one) in enumerate(zip(creatives, features, strict=True)):
+        there = _modalities_of(creative, one)
+        absent = {name for name, part in PART_OF.items() if part not in there}
+        found = {name: float(effect[row]) for name, effect in effects.items() if name not in absent}
+        order = sorted(found, key=lambda name: -abs(np.log1p(found[name])))
+        reasons.append(tuple(f"{name} {100 * found[name]:+.0f} %" for name in order if abs(found[name]) >= MIN_REASON))
+    return reasons
 
 
 def _embeddings_of(features: CreativeFeatures) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equa
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
-from adcreative.ctr.evidence import OODScore, grade_row, note_foreign_words, render_evidence
+from adcreative.ctr.evidence import OODScore, grade_row, note_foreign_words, render_evidence, render_reasons
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.rates import HeldOutRates
 from adcreative.errors import ArtifactError
@@ -38,7 +38,7 @@ __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 OLD_NAMES = {  # of the manifest in format 3 -> today's
     "drift_thresholds": "ood_thresholds", "extra_std": "overdispersion", "typical_spread": "typical_epistemic_std",
 }  # fmt: skip
-CHUNK_ROWS, BLOCK_ROWS, MIN_REASON = 256, 16, 0.005  # rows are predicted in blocks
+CHUNK_ROWS, BLOCK_ROWS = 256, 16  # rows are predicted in blocks
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
 
@@ -279,7 +279,8 @@ class Predictor:
         log_odds = self.calibrator.log_odds(logits.mean(axis=0), domain)
         rates = self.calibrator.rate(log_odds, domain)
         low, high = self.calibrator.interval(log_odds, self.calibrator.epistemic_std(logits.std(axis=0), domain), domain)
-        reasons = self._reasons(batch, caches, rates, domain)
+        effects = self._ablate(batch, caches, rates, domain)
+        reasons = render_reasons({name: effect[: len(creatives)] for name, effect in effects.items()}, creatives, features)
         return [
             Prediction(
                 ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
@@ -289,23 +290,18 @@ class Predictor:
             for row, creative in enumerate(creatives)
         ]  # fmt: skip
 
-    def _reasons(
+    def _ablate(
         self, batch: FeatureBatch, caches: Sequence[KeyValueCache | None], rates: np.ndarray, domain: np.ndarray
-    ) -> list[tuple[str, ...]]:
-        """Return phrases per row by exact ablation: how the expected rate differs from that with the modality masked."""
+    ) -> dict[str, np.ndarray]:
+        """Return modality -> [N], by how much the expected rate differs from that with the modality masked, relative."""
         ablated = self._member_logits(batch.without_each(list(MODALITIES)), caches).mean(axis=0)  # all in one pass
         without = dict(zip(MODALITIES, ablated.reshape(len(MODALITIES), -1), strict=True))
         if batch.history is not None:
             without["history"] = self._member_logits(batch.without("history"), caches).mean(axis=0)
-        effects = {
+        return {
             name: rates / self.calibrator.rate(self.calibrator.log_odds(logits, domain), domain) - 1.0
             for name, logits in without.items()
         }
-        ranked = []
-        for row in range(len(batch)):
-            order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
-            ranked.append(tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON))
-        return ranked
 
     def _encode(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None

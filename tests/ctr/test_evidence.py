@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance, render_evidence
+from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance, render_evidence, render_reasons
 from adcreative.errors import ConfigError
 from adcreative.features.batch import MODALITIES, CreativeFeatures
 from adcreative.features.builder import FeatureBuilder
@@ -73,3 +73,15 @@ def test_drift_flags_what_is_far_from_all_clusters(builder: FeatureBuilder) -> N
 def test_drift_needs_data() -> None:
     assert fit_ood_score(np.ones((19, 4), np.float32), np.ones((5, 4), np.float32), rng=np.random.default_rng(0)) is None
     assert OODScore(np.eye(3, dtype=np.float16), 0.5).distance(np.array([2.0, 0, 0], np.float32)) == pytest.approx(2 / 3)
+
+
+def test_reasons_are_only_of_what_the_creative_has(world: PlantedWorld) -> None:
+    effects = {name: np.array([0.1, 0.2]) for name in ("words", "picture", "look", "faces", "context")}
+    pictured = next(one for one in world.features if len(one.face_shares))
+    faceless = replace(pictured, face_shares=pictured.face_shares[:0])
+    blind = replace(pictured, image=None, look=None, face_shares=pictured.face_shares[:0])
+    first, second = render_reasons(effects, world.creatives[:2], [pictured, faceless])
+    assert {reason.split()[0] for reason in first} == {"words", "picture", "look", "faces", "context"}
+    assert {reason.split()[0] for reason in second} == {"words", "picture", "look", "context"}
+    (third,) = render_reasons(effects, world.creatives[:1], [blind])
+    assert third == ("words +10 %", "context +10 %")

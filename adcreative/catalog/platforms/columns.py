@@ -17,10 +17,23 @@ from pathlib import Path
 
 import yaml
 
+from adcreative.config import did_you_mean
+from adcreative.errors import ConfigError
+
 UNVERIFIED = "unverified"
 DECIMAL_COMMA = frozenset(("de", "fr", "es", "it", "pt-BR", "nl", "pl", "id", "tr"))
 # Fields of which an ad may have several columns, all of which are its text.
 PART_FIELDS = ("headline", "long_headline", "description", "primary_text")
+# what a column can be; "other": one that is known and not read
+_FIELDS = frozenset((
+    "ad_name", "ad_id", "ad_set", "ad_set_id", "ad_type", "campaign", "campaign_id", "file_name", "image_hash", "image_ref",
+    "headline", "long_headline", "description", "primary_text", "cta", "brand", "category", "audience", "interest",
+    "language", "keyword", "search_term", "match_type", "test_id", "consent_id", "business", "objective", "placement",
+    "publisher", "network", "device", "age", "gender", "country", "region", "weekday", "hour", "day", "date_start",
+    "date_end", "currency", "spend", "impressions", "clicks", "clicks_link", "clicks_all", "clicks_outbound", "ctr",
+    "ctr_link", "ctr_all", "ctr_outbound", "cpc", "cpc_link", "cpc_all", "cpm", "results", "result_type", "conversions",
+    "purchases", "leads", "cost_per_conversion", "revenue", "roas", "other",
+))  # fmt: skip
 _ORDER = ("meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "tables")
 _CURRENCY = re.compile(r"\s*[(\[]\s*([A-Z]{3})\s*[)\]]\s*$")
 _PERCENT = re.compile(r"\s*(?:\(%\)|\[%\]|%)\s*$")
@@ -89,7 +102,11 @@ def find_alias(spellings: Mapping[str, Alias], folded: str) -> Alias | None:
 
 @cache
 def load_platforms() -> tuple[Platform, ...]:
-    """Read every platform's YAML file; the order is the one in which equally good matches are preferred."""
+    """Read every platform's YAML file; the order is the one in which equally good matches are preferred.
+
+    Raises:
+        ConfigError: a file names a field that we do not have.
+    """
     folder = Path(__file__).parent
     return tuple(_load_platform(folder / f"{key}.yaml") for key in _ORDER)
 
@@ -97,6 +114,9 @@ def load_platforms() -> tuple[Platform, ...]:
 def _load_platform(path: Path) -> Platform:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))  # in C: ten times as fast
     content = loader.get_single_data()
+    for field in (field for fields in content["languages"].values() for field in fields):
+        if field not in _FIELDS:
+            raise ConfigError(f'{path.name} names a field "{field}" that we do not have. {did_you_mean(field, _FIELDS)}')
     languages = {
         language: {
             fold_column(spelling): Alias(field, rank, source)

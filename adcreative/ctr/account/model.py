@@ -25,7 +25,7 @@ from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
 from adcreative.ctr.card import build_account_card
 from adcreative.ctr.changes import ChangeCalibration
-from adcreative.ctr.evidence import OODScore, grade_row, render_evidence
+from adcreative.ctr.evidence import OODScore, grade_row, render_evidence, render_reasons
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
 from adcreative.encoders.language import LANGUAGES, detect_language
@@ -35,7 +35,6 @@ from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFe
 from adcreative.features.outcomes import fold
 
 CHUNK_ROWS = 256
-MIN_REASON = 0.005
 SHIPPED_PREFIX, NEW_PREFIX = "shipped.", "new."
 TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
 
@@ -266,7 +265,9 @@ class AccountModel:
         reasons: dict[int, tuple[str, ...]] = {}
         for part, rows, table in self._parts_of(self._read(creatives, features)):
             columns[:, rows] = np.stack(part.intervals(table))
-            reasons |= zip(rows.tolist(), _find_reasons(part, table, columns[0, rows]), strict=True)
+            effects, own = _ablate(part, table, columns[0, rows]), rows.tolist()
+            said = render_reasons(effects, [creatives[row] for row in own], [features[row] for row in own])
+            reasons |= zip(own, said, strict=True)
         return [
             Prediction(
                 ctr=float(rate), ctr_low=float(low), ctr_high=float(high),
@@ -293,17 +294,13 @@ class AccountModel:
         }  # fmt: skip
 
 
-def _find_reasons(part: Part, table: AccountTable, rates: np.ndarray) -> list[tuple[str, ...]]:
-    """Return phrases per row by exact ablation: how the expected rate differs from that without the part."""
+def _ablate(part: Part, table: AccountTable, rates: np.ndarray) -> dict[str, np.ndarray]:
+    """Return modality -> [N], by how much the expected rate differs from that without it, relative."""
     effects = {}
     for name in MODALITIES:
         if name in PARTS and (name in ("words", "context") or any(block in table.dense for block in PARTS[name])):
             effects[name] = rates / special.expit(part.log_odds(table.without([name]))) - 1.0
-    ranked = []
-    for row in range(len(table)):
-        order = sorted(effects, key=lambda name: -abs(np.log1p(effects[name][row])))
-        ranked.append(tuple(f"{n} {100 * effects[n][row]:+.0f} %" for n in order if abs(effects[n][row]) >= MIN_REASON))
-    return ranked
+    return effects
 
 
 def with_words_of(creative: Creative, other: Creative) -> Creative:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,19 @@ import yaml
 from adcreative.catalog.platforms import columns
 from adcreative.catalog.platforms.columns import fold_column, load_platforms, read_currency, split_number
 from adcreative.catalog.results import read_results
+from adcreative.errors import ConfigError
 
 LANGUAGES = {"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "ja", "zh-TW", "zh-CN", "ko", "id", "tr"}
 FILES = sorted(Path(columns.__file__).parent.glob("*.yaml"))
 CASES = [(platform, language) for platform in load_platforms() for language in platform.languages]
+
+
+def test_every_file_is_listed_and_names_our_fields(tmp_path: Path) -> None:
+    assert set(columns._ORDER) == {path.stem for path in FILES}
+    text = FILES[0].read_text(encoding="utf-8").replace("    ad_set:", "    ad_sett:")
+    (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r'new\.yaml names a field "ad_sett" that we do not have\. Did you mean "ad_set"\?'):
+        columns._load_platform(tmp_path / "new.yaml")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -23,7 +33,7 @@ def test_every_spelling_names_its_source_or_is_marked_unverified(path: Path) -> 
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for source in content["sources"].values():
         assert source["where"]
-        assert str(source["seen"]).startswith("2026-11-2")
+        assert source["seen"] <= date.today()
     for language, fields in content["languages"].items():
         for field, spellings in fields.items():
             for spelling, source in spellings.items():
