@@ -143,8 +143,10 @@ def _kind_of(words: list[str], text: str, facts: Facts) -> str:
         return "phrase"
     if _is_order(words):
         return "do"
-    if _is_participle(first) and (set(words[1:]) & word_set("language", "function_words") or NUMBER.search(text)):
-        return "participle"  # "Baked in Leeds" says it of something, "Handcrafted mug" is the thing
+    if _is_participle(first) and (set(words[1:2]) & word_set("language", "function_words") or re.match(r"\S+ \W?\d", text)):
+        return (
+            "participle"  # "Baked in Leeds", "Rated 4.8" say it of something; "Handpicked stays in forty towns" are the thing
+        )
     if _is_third_person(first) and text[:1].isalpha() and set(words[1:2]) <= word_set("phrases", "behind_predicate"):
         return "thing" if set(words) & word_set("phrases", "modals") else "predicate"  # "Walks your dog will talk about"
     before_relative = re.split(r"\b(?:that|which|who|you)\b", " ".join(words))[0].split()
@@ -194,7 +196,7 @@ def _heads(clause: str, facts: Facts) -> Iterator[Part]:
     head, comma, tail = clause.partition(", ")
     is_list = bool(set(tail.casefold().split()[:_LIST_WORDS]) & set(_LISTING))  # "for cats, dogs and rabbits"
     part = read_part(head, facts)
-    opens_late = facts.is_english and head.split()[:1] and head.split()[0].casefold() in word_set("phrases", "prepositions")
+    opens_late = facts.is_english and head.partition(" ")[0].casefold() in word_set("phrases", "prepositions")
     if not comma or tail.split()[0].casefold() in _LISTING or (is_list and not part.is_offer) or ", " in tail or opens_late:
         return  # what opens with "with" or "for" says it of the sentence behind the comma
     is_telling = part.is_offer or part.is_proof or (facts.is_english and part.kind == "thing" and part.num_words >= 4)
@@ -261,9 +263,11 @@ def _is_title(text: str, facts: Facts) -> bool:
 
 def lower_first(text: str, facts: Facts) -> str:
     """Lower the first letter of English text unless a name, an abbreviation or a title opens it; other languages stay."""
-    first = (WORD.findall(text) or [""])[0]
+    first, second = [*WORD.findall(text), "", ""][:2]
     if not facts.is_english or not text.startswith(first) or _is_named_title(text, facts):
         return text
+    if second.istitle() and is_known_word(second) and first.casefold() not in word_set("phrases", "verbs"):
+        return text  # "Gas Safe engineers": a common word in capitals inside a sentence is part of a name
     is_small = first.casefold() in facts.names  # as the ad itself writes it inside a sentence
     is_brand = bool(facts.brand) and text.casefold().startswith(facts.brand.casefold())
     is_own = first in WORD.findall(facts.brand) or not is_known_word(first)

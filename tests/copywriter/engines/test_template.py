@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
-from adcreative.copywriter.engines.ad_parts import noun_of
+from adcreative.copywriter.brief import read_facts
+from adcreative.copywriter.engines.ad_parts import lower_first, noun_of, read_part
 from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource
 
@@ -278,3 +279,28 @@ def test_a_word_that_is_a_name_too_is_an_order_only_before_its_object(headline: 
 def test_what_stands_before_a_comma_is_no_phrase_of_its_own_where_a_preposition_opens_it() -> None:
     mug = Brief("", "mugs", "", "Mug Blue", "With a double-wall design, it provides excellent insulation.")
     assert not any(line.endswith("design") for line in TemplateSource().propose(mug, "headline", 5, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "kind"),
+    [
+        ("Handpicked stays in forty towns", "thing"),
+        ("Handcrafted ceramic mug", "thing"),
+        ("Baked in Leeds", "participle"),
+        ("Rated 4.8 by 200 guests", "participle"),
+    ],
+)
+def test_a_participle_before_its_noun_is_a_thing(phrase: str, kind: str) -> None:
+    assert read_part(phrase, read_facts(Brief("Palm", "hotels", "", phrase))).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        ("Gas Safe engineers across Kent", "Gas Safe engineers across Kent"),
+        ("Free UK delivery", "free UK delivery"),
+        ("Join Monday classes", "join Monday classes"),
+    ],
+)
+def test_a_name_of_two_words_keeps_its_first_letter(phrase: str, expected: str) -> None:
+    assert lower_first(phrase, read_facts(Brief("Copperline", "boilers", "", "Boilers", phrase))) == expected
