@@ -194,7 +194,9 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
             yield from _json_attributes(value)
             continue
         if name.startswith(_HANDLES):
-            told = _told_handles(name, value)
+            kind = name.removeprefix(_HANDLES)
+            is_of_category = kind.endswith(" material") and kind not in _known_names()  # "plant support material" of a pot
+            told = "" if is_of_category else _told_handles(name, value)
             if told:
                 yield name.removeprefix(_HANDLES), told
             continue

@@ -228,6 +228,7 @@ def _filler_stems() -> frozenset[str]:
 def _plain_value(value: str) -> str:
     """Return a value without brackets, common words in lower case."""
     bare = re.sub(r"\s*[(\[【].*?[)\]】]\s*", " ", value).replace("*", "×")
+    bare = re.sub(r"(?<=[A-Za-z])\s*/\s+", " / ", bare)
     bare = re.sub(r"(\d)\s*(?:in\.?|inch)$", r"\1 inches", bare.strip())
     shares = [part.strip() for part in re.split(r"[/,;+&]|\band\b", bare)]
     if len(shares) > 1 and all("%" in part for part in shares):

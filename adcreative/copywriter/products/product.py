@@ -75,7 +75,7 @@ class ProductFacts:
     def name(self) -> str:
         """Brand and short name, as one speaks of the product."""
         is_named = self.brand.casefold() in self.parts.name.casefold()
-        return self.parts.name if is_named else f"{self.brand} {self.parts.name}".strip()
+        return self.parts.name if is_named else f"{self.brand.rstrip('.')} {self.parts.name}".strip()
 
     @property
     def is_english(self) -> bool:
@@ -87,7 +87,11 @@ def read_product_facts(product: Product) -> ProductFacts:
     """Return what may be used of `product`: capped, cleaned, without planted instructions."""
     title, ignored = clean_field(product.title, MAX_TITLE_CHARS)
     other_maker = _maker_in_capitals(product.brand, product.title)
-    is_maker = not other_maker and product.brand.strip().casefold() not in rule_pack("shop_text")["no_maker"]
+    is_maker = (
+        not other_maker
+        and product.brand.strip().casefold() != product.title.strip().casefold()
+        and product.brand.strip().casefold() not in rule_pack("shop_text")["no_maker"]
+    )
     brand, left_out = clean_field(product.brand if is_maker else "", 60)
     ignored += left_out
     attributes: list[Attribute] = []

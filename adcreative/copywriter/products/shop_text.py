@@ -52,6 +52,7 @@ _LEAD = re.compile(  # words in capitals, or Like These
     r"(?:[^a-z:.]{3,60}|[A-Z0-9][\w'’&-]*,?(?:\s(?:and|of|on|the|for|in|to|with|[A-Z0-9&][\w'’&-]*,?)){0,9})(?::|\s[-–—])\s+"
     r"(?=[A-Z][a-z’' ])"
 )
+_LONGEST_HEADING, _LONG_LINE = 60, 200  # characters
 _LONG_REST = 45  # characters behind a lead, from which it is a heading in its line
 _INLINE_ITEMS = re.compile(r"\s*[•●▪◦✔✅✓➤►★☑·]\s*")
 _MARK = re.compile(r"^(?:[-–—+>»]|[.:]+\s|\d{1,2}[.)])\s*")
@@ -78,10 +79,13 @@ def read_shop_text(text: str) -> ShopText:
     facts: dict[str, tuple[str, str]] = {}
     is_read = True
     for line in _lines(text[:MAX_TEXT_CHARS]):
-        if line.startswith(_HEAD) or line.endswith((":", "：")):
+        if line.startswith(_HEAD) or (line.endswith((":", "：")) and len(line) <= _LONGEST_HEADING):
             is_read = not set(re.findall(r"\w+", line.casefold())) & word_set("shop_text", "no_sections")
             continue
         fact = _fact(line)
+        label = re.match(r"[^:.]{2,30}:\s", line)
+        if label and fact is None and set(re.findall(r"\w+", label[0].casefold())) & word_set("shop_text", "no_sections"):
+            is_read = False  # "How to use: Brush your teeth before ..."
         if not is_read:
             continue
         if fact is not None:
@@ -104,11 +108,18 @@ def _lines(text: str) -> Iterator[str]:
         reader.feed(text)
         reader.close()
         text = "".join(reader.said)
-    for line in text.splitlines():
+    for line in "\n".join(map(_without_pictographs, text.splitlines())).splitlines():
         for part in _INLINE_ITEMS.split(line):
             plain = _without_lead(_MARK.sub("", _without_signs(clean_text(part))).strip())
             if WORD.search(plain):
                 yield plain.strip(_CELL + " ")
+
+
+def _without_pictographs(line: str) -> str:
+    """Return a long line cut at its pictographs, which stand before the parts of a page that was run together."""
+    if len(line) <= _LONG_LINE:
+        return line
+    return "".join("\n" if one not in _KEPT_SIGNS and unicodedata.category(one) == "So" else one for one in line)
 
 
 def _without_signs(line: str) -> str:

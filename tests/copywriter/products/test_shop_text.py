@@ -165,6 +165,32 @@ def test_the_text_is_read_from_any_column_that_holds_one() -> None:
     assert product.attributes == ()
 
 
+def test_a_page_that_was_run_together_is_cut_at_its_pictographs() -> None:
+    sentence = (
+        "This eye mask uses small glass beads in a soft fabric cover to press on the skin around the closed eyes of its wearer."
+    )
+    found = read_shop_text(
+        f"{sentence} 📦 What's in the box: 📋 How to use: Place it over your eyes. ❓ Questions: Is it soft? It is."
+    )
+    assert found.paragraphs[0] == (sentence,)
+    assert "Place it over your eyes." not in found.prose
+
+
+def test_a_brand_with_a_full_stop_and_one_that_is_the_title() -> None:
+    assert described("Hoop Earrings", "", brand="MUSES.", attributes=(("material", "Copper / Brass"),)).count(".") == 1
+    assert described("Star Projector", "", brand="Star Projector", attributes=(("color", "Black"),)).count("rojector") == 1
+
+
+def test_a_material_of_a_categorys_own_form_is_no_part_of_the_product() -> None:
+    feed = {
+        "Title": "Pot",
+        "A (product.metafields.shopify.plant-support-material)": "concrete",
+        "Furniture material (product.metafields.shopify.furniture-fixture-material)": "wicker",
+    }
+    product = read_product(dict(zip(roles_of(list(feed)), feed.values(), strict=True)))
+    assert product.attributes == (("furniture fixture material", "wicker"),)
+
+
 def test_a_fit_is_named_once_and_a_material_too_and_a_brand_is_no_owner() -> None:
     attributes = (("composition", "100% Cotton"), ("fabric", "cotton"), ("fit", "Relaxed Fit Silhouette"))
     text = described("Pell's - Zip Hoodie", "", attributes=attributes)
