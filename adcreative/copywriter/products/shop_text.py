@@ -42,6 +42,7 @@ _SILENT = ("script", "style", "iframe", "svg", "template", "video")
 _CELL = "\u241f"  # between the cells of a table's row
 _HEAD = "\u241d"  # before a heading
 _KEPT_SIGNS = f"{_CELL}{_HEAD}°"
+_NO_BREAK = f"{_KEPT_SIGNS}®©™"
 _SENTENCE = re.compile(
     r"(?:(?<=[.!?])|(?<=[.!?][\"”’)]))(?<!approx\.)(?<!\bca\.)(?<!incl\.)(?<!inkl\.)(?<!\bmax\.)(?<!\bmin\.)"
     r"(?<!\b[Nn]o\.)(?<!bzw\.)(?<!\bB\.)(?<!\bDr\.)(?<!\bSt\.)\s+(?=[^\Wa-z])|(?<=[。！？؟।])\s*"
@@ -119,7 +120,7 @@ def _without_pictographs(line: str) -> str:
     """Return a long line cut at its pictographs, which stand before the parts of a page that was run together."""
     if len(line) <= _LONG_LINE:
         return line
-    return "".join("\n" if one not in _KEPT_SIGNS and unicodedata.category(one) == "So" else one for one in line)
+    return "".join("\n" if one not in _NO_BREAK and unicodedata.category(one) == "So" else one for one in line)
 
 
 def _without_signs(line: str) -> str:

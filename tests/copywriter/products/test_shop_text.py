@@ -173,6 +173,9 @@ def test_a_page_that_was_run_together_is_cut_at_its_pictographs() -> None:
         f"{sentence} 📦 What's in the box: 📋 How to use: Place it over your eyes. ❓ Questions: Is it soft? It is."
     )
     assert found.paragraphs[0] == (sentence,)
+    assert (
+        read_shop_text(f"{sentence[:-1]} of Sorona® fibre, and of its maker who has it in a shop in the old town.").items == ()
+    )
     assert "Place it over your eyes." not in found.prose
 
 
