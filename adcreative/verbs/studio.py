@@ -30,7 +30,9 @@ from adcreative.verbs.loaded import FoundFace, Loaded
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
-SEARCH_MODULES = ("adcreative.editor.editor", "scipy.stats.qmc")  # a second that the first search need not wait for
+# seconds that the first search and the first explanation need not wait for
+LATE_MODULES = ("adcreative.editor.editor", "scipy.stats.qmc", "adcreative.verbs.explain", "captum.attr",
+                "adcreative.explain.word_gradients", "adcreative.explain.attribution")  # fmt: skip
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -82,20 +84,16 @@ class Studio:
 
     def load(self) -> None:
         """Load every model now and use each once, such as behind a page that is open already; other threads may call the studio
-        meanwhile.
+        meanwhile. So no gradients are asked for: these hang on the networks that a score on another thread would go through.
 
         Raises:
             ArtifactError: a model is damaged.
         """
-        from adcreative.verbs.explain import explain_rate
-
         _ = self._loaded.judges
         first = Creative(headline="a first look", image_u8=_draw_first_look())
         self.stand_one(first)
         self.find_faces(first)
-        predictor = self._loaded.predictor
-        explain_rate(replace(first, image_u8=None), None, self._loaded.tools.extractor_for([predictor]), predictor)
-        for name in SEARCH_MODULES:
+        for name in LATE_MODULES:
             import_module(name)
 
     def train_account(

@@ -82,7 +82,7 @@ class FakeStudio:
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def stand_one(self, creative: Creative, *, usual_rate: float | None = None) -> Standing:
+    def stand_one(self, creative: Creative, *, usual_rate: float | None = None, read_pictures: bool = True) -> Standing:
         """Ten percent above the usual ad; with a usual rate that much above it."""
         if self.error:
             raise self.error
@@ -320,5 +320,5 @@ class OwnStudio(FakeStudio):
     model_dir: Path = Path()
     cards: tuple[dict, ...] = ({"calibration": {"level": 0.98, "coverage": 0.9, "spearman": 0.83}},)
 
-    def stand_one(self, creative: Creative, *, usual_rate: float | None = None) -> Standing:
+    def stand_one(self, creative: Creative, *, usual_rate: float | None = None, read_pictures: bool = True) -> Standing:
         return replace(super().stand_one(creative), rate=0.04, rate_low=0.03, rate_high=0.05)

@@ -80,6 +80,9 @@ def test_badges_stand_beside_the_number(tmp_path: Path) -> None:
     assert NOT_WORDS in number
     assert record["doubts"] == [NOT_WORDS]
     assert NOT_WORDS not in rest
+    assert "Not judged" in number
+    assert "%" not in shown
+    assert record["change"] == 0.1  # for who asks the endpoint
 
 
 def test_parts_are_those_that_the_ad_has() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.verbs import loaded, loading
 from adcreative.verbs.loaded import Loaded
-from adcreative.verbs.studio import Studio
+from adcreative.verbs.studio import LATE_MODULES, Studio
 
 
 class Counting:
@@ -103,3 +104,17 @@ def test_faces_of_a_picture_are_looked_for_once_until_they_are_forgotten(monkeyp
         studio.find_faces(Creative(image_u8=image_u8))
     assert len(looked) == 5
     assert studio.find_faces(Creative(headline="words alone")) == []
+
+
+def test_what_loads_behind_a_page_asks_for_no_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients hang on the networks; a score on another thread went through them meanwhile, and broke or was wrong."""
+    done: list[str] = []
+    monkeypatch.setattr("adcreative.verbs.explain.explain_rate", lambda *asked: done.append("gradients"))
+    monkeypatch.setattr(Loaded, "judges", property(lambda self: done.append("models")))
+    monkeypatch.setattr(Loaded, "predictor", property(lambda self: done.append("models")))
+    monkeypatch.setattr(Loaded, "tools", SimpleNamespace(extractor_for=lambda models: None))
+    monkeypatch.setattr(Studio, "stand_one", lambda self, creative: done.append("score"))
+    monkeypatch.setattr(Studio, "find_faces", lambda self, creative: done.append("faces"))
+    Studio().load()
+    assert done == ["models", "score", "faces"]
+    assert all(name in sys.modules for name in LATE_MODULES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -21,12 +21,14 @@ from adcreative.encoders.picture_words.measures import (
     PHONE_WIDTH_PT,
 )
 from adcreative.encoders.picture_words.reader import TextReading
+from adcreative.encoders.picture_words.roles import letters_of
 
 OLD_SHARE = 0.88  # of the old letters' contrast that large print must have nearly everywhere
 MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
 TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
 MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
+MIN_REPEATED = 12  # letters of a text that a picture says once
 CAP_SHARE = 0.7  # height of capitals as a share of the size
 CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
 _SAME = {
@@ -121,6 +123,23 @@ def find_lost_lines(
             if not any(comparable(was) == comparable(now) for was, now in reads):
                 faults.append(f'"{line.text}", which it moves, is read as "{reads[0][1]}"')
     return faults
+
+
+def find_repeated(done: Sequence[str], blocks: Mapping[str, TextBlock]) -> list[str]:
+    """Return which texts that were set say what still stands in another block of the picture, whole, or are said there.
+
+    Buttons and logos may be said again, and so may a word or two.
+
+    Args:
+        done: names of the blocks that were set. blocks: name -> every block of the picture as it is now.
+    """
+    others = [letters_of(block.text) for name, block in blocks.items() if name not in done and _may_not_be_repeated(block)]
+    texts = {name: letters_of(blocks[name].text) for name in done if _may_not_be_repeated(blocks[name])}
+    return [name for name, text in texts.items() if any(text in other or other in text for other in others)]
+
+
+def _may_not_be_repeated(block: TextBlock) -> bool:
+    return block.plate is None and block.role != "logo" and len(letters_of(block.text)) >= MIN_REPEATED
 
 
 def needed_contrast(old: TextBlock, setting: Setting, width: int) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.acceptance import find_faults, find_lost_lines, needed_contrast, readable
+from adcreative.editor.picture.acceptance import find_faults, find_lost_lines, find_repeated, needed_contrast, readable
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
@@ -146,6 +146,10 @@ class TextSetter:
             movers |= dict.fromkeys(blocks[other].role or "text" for other in changed if other != name)
             blocks |= changed
             done.append(name)
+        if repeated := find_repeated(done, blocks):  # such as two texts that change places, where one cannot be set
+            change = self._set_all(replace(edited, **{name: getattr(self._creative, name) for name in repeated}))
+            left = {**change.left, **dict.fromkeys(repeated, "the picture would say it twice")}
+            return replace(change, left={name: left[name] for name in FIELDS if name in left})
         return TextChange(
             mask=(picture != self._image_u8).any(axis=2), pixels=picture, done=_in_order(done), inked=_in_order(inked),
             moved=tuple(movers), left={name: left[name] for name in FIELDS if name in left},

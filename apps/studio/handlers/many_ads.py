@@ -17,7 +17,7 @@ from ..html import steps as step_fragments
 from ..html.steps import ORDERS, find_worth
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import FORM_FIELDS
-from .doubts import find_ad_doubts, find_doubts
+from .doubts import FEW_LIKE_IT, find_ad_doubts, find_doubts
 from .one_ad import Handlers
 from .uploads import gather
 
@@ -160,8 +160,13 @@ class Folders:
         dropped = {**found.dropped, **left_out}
         record = {"ads": [row for _, row in ranked], "failed": list(found.failed), "dropped": dropped}
         doubts = {place: find_doubts(creative, row.get("evidence", "")) for place, (creative, row) in enumerate(ranked)}
+        judged = [place for place, (creative, _) in enumerate(ranked) if not odd[id(creative)]]
+        is_shared = len(judged) > 1 and all(FEW_LIKE_IT in doubts[place] for place in judged)
+        if is_shared:  # said once above them
+            doubts = {place: tuple(one for one in found if one != FEW_LIKE_IT) for place, found in doubts.items()}
         view = {
             "ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings, "doubts": doubts,
+            "shared": FEW_LIKE_IT if is_shared else "",
             "odd": frozenset(place for place, (creative, _) in enumerate(ranked) if odd[id(creative)]),
         }  # fmt: skip
         shown = step_fragments.folder(**view)

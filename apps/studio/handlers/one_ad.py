@@ -177,7 +177,7 @@ class Handlers:
             usual = usual_rate_percent / 100 if usual_rate_percent else None
             with self.seat.quick():
                 creative = self.studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
-                standing = self.choices.studio_of(owner).stand_one(creative, usual_rate=usual)
+                standing = self.choices.studio_of(owner).stand_one(creative, usual_rate=usual, read_pictures=False)
                 has_reason = any(reason.startswith("faces") for reason in standing.prediction.reasons)
                 num_faces = len(self.studio.find_faces(creative)) if has_reason else None
         except AdCreativeError as error:

@@ -83,12 +83,15 @@ def _say_words(row: Mapping[str, Any]) -> str:
 def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
     campaign = json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"]
     listed = "".join(f"  {name}\n" for name in uploads)
+    originals = sorted(path.name for path in (run / "images").glob("*.original.*") if ".provenance." not in path.name)
+    other = f"The other half of a test is your ad as it was: {TECHNICAL}/images/{originals[0]}.\n" if originals else ""
+    plan = f"Both ads have a name in {TECHNICAL}/plan/plan.csv. Use it as it is: results find their ad by it.\n"
     return (
         f"The approved version of your ad, for the campaign “{campaign}”.\n\n"
         f"{UPLOAD}/ goes to the platform:\n{listed}\n"
         f"{TECHNICAL}/ stays with you: the original, the report, how the version was made and who approved it.\n"
         "Keep this zip. Bring it back with the results of the test (“Your account”), and predictions are held against them.\n"
-        "The names of the two ads stand in the test plan; use them as they are, since results are joined by them.\n"
+        f"{other}{plan if (run / PLAN).is_file() else ''}"
     )
 
 

@@ -16,7 +16,7 @@ from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
 from ..sessions.wishes import FACE_NAME
-from .doubts import find_doubts, parts_of
+from .doubts import FEW_LIKE_IT, find_doubts, parts_of
 
 THUMBNAIL_PX = 96
 
@@ -30,7 +30,8 @@ def say_score(
         num_faces: how many faces the picture shows; None when nobody has looked.
     """
     doubts, parts = find_doubts(creative, standing.prediction.evidence), parts_of(creative, num_faces)
-    shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, parts=parts)
+    is_odd = any(doubt != FEW_LIKE_IT for doubt in doubts)
+    shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, parts=parts, is_odd=is_odd)
     against = {name: value for name, value in asdict(standing).items() if name != "prediction"}
     return shown, {**asdict(standing.prediction), **against, "doubts": list(doubts)}
 

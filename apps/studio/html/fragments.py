@@ -136,19 +136,21 @@ def score(
     *,
     doubts: Sequence[str] = (),
     parts: Sequence[str] = (),
+    is_odd: bool = False,
 ) -> str:
     """Show a rate with its interval where its level is known, else how the ad stands against the usual one; then why, and what
     the rules say of the words.
 
     Args:
         doubts: why the number deserves less trust, shown beside it. parts: of the ad that exist; reasons of others are not
-            shown.
+            shown. is_odd: no number of this ad means anything, so none is shown.
     """
     prediction = standing.prediction
     reasons = reasons_of(prediction.reasons, parts)
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
-        "score", standing=standing, prediction=prediction, reasons=reasons, doubts=doubts, per_thousand=per_thousand,
+        "score", standing=standing, prediction=prediction, reasons=reasons, is_odd=is_odd, doubts=doubts,
+        per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,
     )  # fmt: skip

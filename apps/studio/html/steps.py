@@ -114,15 +114,15 @@ def folder_progress(state: JobState) -> str:
 
 def folder(
     ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
-    warnings: Sequence[str], doubts: Mapping[int, Sequence[str]], odd: Collection[int], order: str = ORDERS[0],
-    query: str = "",
+    warnings: Sequence[str], doubts: Mapping[int, Sequence[str]], odd: Collection[int], shared: str = "",
+    order: str = ORDERS[0], query: str = "",
 ) -> str:  # fmt: skip
     """Show many ads as cards, and what could not be scored or was left out.
 
     Args:
         ranked: the strongest first. doubts: place of an ad to why its number deserves less trust. odd: places of ads of which
-            no number means anything; they are not held against the others. order: of ORDERS. query: only ads whose name or
-            words hold this text are shown.
+            no number means anything; they are not held against the others. shared: a doubt about all of them. order: of
+            ORDERS. query: only ads whose name or words hold this text are shown.
     """
     places = [place for place, (creative, _) in enumerate(ranked) if _holds(creative, query)]
     if order == ORDERS[1]:
@@ -141,7 +141,7 @@ def folder(
     return _render(
         "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(num_weaker) - 1,
         failed=failed[:MAX_LINES], dropped=dropped, warnings=[plain(text) for text in warnings], best=max(best, 1e-9),
-        query=query,
+        query=query, shared=shared,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.editor.picture import acceptance
-from adcreative.editor.picture.acceptance import needed_contrast
+from adcreative.editor.picture.acceptance import find_repeated, needed_contrast
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.setting import TextSetter, find_homes
@@ -74,6 +74,19 @@ def test_a_text_of_which_a_word_stands_elsewhere_is_left_whole() -> None:
     change = setter(picture, longer).change(replace(longer, headline="Rest", description="Soft"))
     assert change.apply(picture) is picture
     assert change.left == dict.fromkeys(("headline", "description"), "it was not found in the picture in one piece")
+
+
+@needs_reader
+def test_a_picture_says_no_text_twice() -> None:
+    """Two texts may change places; where one of them cannot be set, the other one stays, too."""
+    picture = drawn_ad()
+    change = setter(picture, reader=load_reader()).change(replace(AD, headline=BODY, description="", cta="Order it now"))
+    assert change.done == ("cta",)
+    assert change.left == {"headline": "the picture would say it twice", "description": "an empty text is not set"}
+    rows = np.flatnonzero(change.mask.any(axis=1))
+    assert rows.min() > 240  # the headline's pixels are the old ones
+    blocks = {name: find_homes(read_words(picture, KnownReader()), AD)[name] for name in ("headline", "cta")}
+    assert find_repeated(["headline"], blocks) == []
 
 
 def test_a_button_that_grows_keeps_the_room_on_either_side_of_its_label() -> None:
