@@ -18,7 +18,7 @@ from apps.studio.handlers.doubts import NOISE, NOT_WORDS
 from apps.studio.handlers.many_ads import Folders
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.uploads import gather
-from apps.studio.html.steps import folder
+from apps.studio.html.steps import FolderDoubts, folder
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
@@ -130,13 +130,13 @@ def test_what_is_no_ad_is_ranked_last_and_held_against_none(folders: Folders, im
 def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_path: Path) -> None:
     ads = [(Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ""})
            for n, s in enumerate((1.0, 0.333, 0.0, 0.667))]  # fmt: skip
-    shown = folder(ads, [], {}, [], {3: (NOISE,)}, {3})
+    shown = folder(ads, [], {}, [], FolderDoubts(of_ads={3: (NOISE,)}, odd={3}))
     assert re.findall(r"Stronger than (\d) of (\d)", shown) == [("2", "2"), ("1", "2"), ("0", "2")]
     assert "Not ranked" in shown
     assert "Stronger than 7 of 10 ads made up for comparison" in folder(
-        [(ads[0][0], {**ads[0][1], "strength": 0.7})], [], {}, [], {}, ()
+        [(ads[0][0], {**ads[0][1], "strength": 0.7})], [], {}, [], FolderDoubts()
     )
-    assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], {1: (NOISE,)}, {1})
+    assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], FolderDoubts(odd={1}))
 
 
 def test_scoring_stops_when_asked_and_says_what_is_wrong(folders: Folders, image_path: Path) -> None:

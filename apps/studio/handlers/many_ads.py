@@ -14,7 +14,7 @@ from adcreative.errors import AdCreativeError
 
 from ..html import fragments
 from ..html import steps as step_fragments
-from ..html.steps import ORDERS, find_worth
+from ..html.steps import ORDERS, FolderDoubts, find_worth
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import FORM_FIELDS
 from .doubts import FEW_LIKE_IT, find_ad_doubts, find_doubts
@@ -164,10 +164,11 @@ class Folders:
         is_shared = len(judged) > 1 and all(FEW_LIKE_IT in doubts[place] for place in judged)
         if is_shared:  # said once above them
             doubts = {place: tuple(one for one in found if one != FEW_LIKE_IT) for place, found in doubts.items()}
+        doubtful = FolderDoubts(
+            of_ads=doubts, odd=frozenset(range(len(ranked))) - frozenset(judged), shared=FEW_LIKE_IT if is_shared else ""
+        )
         view = {
-            "ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings, "doubts": doubts,
-            "shared": FEW_LIKE_IT if is_shared else "",
-            "odd": frozenset(place for place, (creative, _) in enumerate(ranked) if odd[id(creative)]),
+            "ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings, "doubts": doubtful,
         }  # fmt: skip
         shown = step_fragments.folder(**view)
         return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms, view=view)

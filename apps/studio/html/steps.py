@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -112,17 +112,24 @@ def folder_progress(state: JobState) -> str:
     return _render("folder_progress", state=state)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FolderDoubts:
+    """of_ads: place of an ad to why its number deserves less trust. odd: places of ads of which no number means anything; they
+    are not held against the others. shared: a doubt about all of them, "" for none."""
+
+    of_ads: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    odd: Collection[int] = ()
+    shared: str = ""
+
+
 def folder(
     ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
-    warnings: Sequence[str], doubts: Mapping[int, Sequence[str]], odd: Collection[int], shared: str = "",
-    order: str = ORDERS[0], query: str = "",
+    warnings: Sequence[str], doubts: FolderDoubts, order: str = ORDERS[0], query: str = "",
 ) -> str:  # fmt: skip
     """Show many ads as cards, and what could not be scored or was left out.
 
     Args:
-        ranked: the strongest first. doubts: place of an ad to why its number deserves less trust. odd: places of ads of which
-            no number means anything; they are not held against the others. shared: a doubt about all of them. order: of
-            ORDERS. query: only ads whose name or words hold this text are shown.
+        ranked: the strongest first. order: of ORDERS. query: only ads whose name or words hold this text are shown.
     """
     places = [place for place, (creative, _) in enumerate(ranked) if _holds(creative, query)]
     if order == ORDERS[1]:
@@ -130,10 +137,10 @@ def folder(
     elif order == ORDERS[2]:
         places.sort(key=lambda place: ranked[place][0].name.casefold())
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
-    num_weaker = _count_weaker([None if place in odd else find_worth(row) for place, (_, row) in enumerate(ranked)])
+    num_weaker = _count_weaker([None if place in doubts.odd else find_worth(row) for place, (_, row) in enumerate(ranked)])
     cards = [
-        {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.get(place, ()),
-         "is_odd": place in odd, "num_weaker": num_weaker.get(place),
+        {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.of_ads.get(place, ()),
+         "is_odd": place in doubts.odd, "num_weaker": num_weaker.get(place),
          "reasons": [text for text in ranked[place][1]["reasons"].split("; ") if not text.startswith("faces")],
          "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
         for number, place in enumerate(places[:MAX_LINES])
@@ -141,7 +148,7 @@ def folder(
     return _render(
         "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(num_weaker) - 1,
         failed=failed[:MAX_LINES], dropped=dropped, warnings=[plain(text) for text in warnings], best=max(best, 1e-9),
-        query=query, shared=shared,
+        query=query, shared=doubts.shared,
     )  # fmt: skip
 
 
