@@ -23,6 +23,8 @@ CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another gro
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
 COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each baseline that they move
 SMALLER = 0.95  # of the size that a text has with the others moved: above, they may as well stay
+CALM = 6.0  # 0..255 by which a ground may miss a flat one for others to move only because a text would leave a gap
+SINK = 0.6  # distances of baselines by which a text may begin lower than the old one
 FOOT = 1.0  # heights of the growing text's capitals: so much room below what moves down is kept where it was there
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
@@ -59,9 +61,12 @@ class Way:
     def toll(self, setting: Setting) -> float | None:
         """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far.
 
-        A text that is lower than the old one leaves no gap where the others follow it.
+        A text that is lower than the old one leaves no gap where the others follow it; so one that sinks to them, or is broken
+        to fill the lines of the old one, is no way.
         """
         shift = self.shift(setting)
+        if setting.num_forced or _is_sunk(setting, self.block, self.match):
+            return None
         if shift > 0 and setting.size_px > self.match.size_px:
             return None
         if abs(shift) > MAX_SHIFT * self.match.leading_px or not all(
@@ -130,20 +135,27 @@ def _has_foot(last: Follower, shift: int, room_px: int) -> bool:
 
 
 def is_wanting(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
-    """Return whether a text that was set while all else stays gives itself away: small, crowded, or in a narrow column."""
+    """Return whether a text that was set while all else stays gives itself away: small, crowded, in a narrow column, sunk."""
     is_small, is_crowded = setting.size_px < SMALLER * match.size_px, rises_by(setting, block, match) > RISE
-    return is_small or is_crowded or setting.num_forced > 0
+    leaves_gap = _is_sunk(setting, block, match) and block.residual <= CALM
+    return is_small or is_crowded or leaves_gap or setting.num_forced > 0
+
+
+def _is_sunk(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
+    """Return whether a text begins so much lower than the old one that it leaves a gap above."""
+    return rises_by(setting, block, match) < -SINK
 
 
 def is_better(wide: Setting, tight: Setting, block: TextBlock, match: FontMatch) -> bool:
-    """Return whether a setting with the others moved is better than one without: larger, less crowded, or in fewer lines."""
+    """Return whether a setting with the others moved is better than one without: larger, calmer, higher or in fewer lines."""
     if wide.size_px < SMALLER * tight.size_px:
         return False
     is_larger, is_calmer = (
         SMALLER * wide.size_px > tight.size_px,
         rises_by(tight, block, match) > RISE >= rises_by(wide, block, match),
     )
-    return is_larger or is_calmer or len(wide.lines) < len(tight.lines)
+    is_higher = _is_sunk(tight, block, match) and not _is_sunk(wide, block, match)
+    return is_larger or is_calmer or is_higher or len(wide.lines) < len(tight.lines)
 
 
 def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[TextBlock]:

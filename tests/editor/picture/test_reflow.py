@@ -72,6 +72,19 @@ def test_what_moves_down_keeps_room_at_the_foot_of_the_ad() -> None:
     assert lowered(room - way.foot_px + 4) is None
 
 
+@needs_reader
+def test_a_text_of_fewer_lines_keeps_its_top_and_the_others_follow_it_up() -> None:
+    picture = drawn_ad()
+    change = TextSetter(picture, read_words(picture, KnownReader()), AD, reader=load_reader(), typefaces=typefaces()).change(
+        replace(AD, headline="Rest")
+    )
+    assert set(change.moved) == {"body", "button"}
+    after = change.apply(picture)
+    assert button_rows(after)[0] < button_rows(picture)[0] - 40
+    rows = np.flatnonzero((after[100:300, 26:200].max(axis=2) < 90).any(axis=1))
+    assert abs(rows[0] - np.flatnonzero((picture[100:300, 26:200].max(axis=2) < 90).any(axis=1))[0]) <= 6
+
+
 def test_body_and_button_move_up_behind_a_text_of_fewer_lines() -> None:
     picture = drawn_ad()
     words = read_words(picture, KnownReader())

@@ -138,7 +138,10 @@ def test_a_text_that_does_not_read_back_leaves_the_picture_as_it_was() -> None:
 def test_a_text_whose_ink_has_too_little_contrast_takes_another_and_says_so() -> None:
     picture = drawn_ad(np.full((480, 480, 3), 95, np.uint8))  # dark ink on grey: 2.6
     change = setter(picture, reader=KnownReader(said=["Rest"])).change(replace(AD, headline="Rest"))
-    assert change.note == "headline set into the picture (in another ink, as the old one had too little contrast)"
+    said = (
+        "headline set into the picture (in another ink, as the old one had too little contrast); body and button moved with it"
+    )
+    assert change.note == said
     assert (change.apply(picture)[change.mask] >= 220).any()  # a pale tone of the ground, 5.0 and more
 
 
