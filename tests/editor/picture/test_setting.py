@@ -11,6 +11,7 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.editor.picture import acceptance
 from adcreative.editor.picture.acceptance import find_repeated, needed_contrast
+from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.setting import TextSetter, find_homes
@@ -111,6 +112,16 @@ def test_a_shorter_label_makes_its_button_narrower_and_the_ground_goes_on() -> N
     freed = after[300:348, new[-1] + 16 : 194].astype(int)
     assert np.abs(freed - ramp[300:348, new[-1] + 16 : 194]).max() <= 2
     assert (after[:298] == picture[:298]).all()
+
+
+def test_spots_of_the_ground_are_not_drawn_on_a_button() -> None:
+    y, x = np.mgrid[0:480, 0:480]
+    dots = np.where((np.hypot(y % 24 - 12, x % 24 - 12) < 3.5)[:, :, None], np.uint8(190), np.uint8(225)).repeat(3, axis=2)
+    picture = drawn_ad(dots)
+    (label,) = [block for block in read_words(picture, KnownReader()).blocks if block.plate is not None]
+    erased, mask = erase_block(picture, label)
+    assert mask[318:330, 70:150].any()
+    assert np.abs(erased[306:342, 50:170].astype(int) - BUTTON).max() <= 2
 
 
 def test_bold_letters_of_14_points_keep_an_ink_with_a_contrast_of_three() -> None:
