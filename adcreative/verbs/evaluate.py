@@ -14,6 +14,7 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.model_folder import find_models
 
 __all__ = ["evaluate"]
 
@@ -37,11 +38,13 @@ def evaluate(
         and gaps: see `ctr.evaluation.measure_held_out`. None where nothing could be measured; gaps say why.
     Raises:
         CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped, or a file
-            that would be written is what is read or, without `restart`, somebody else's.
+            that would be written is what is read or, without `restart`, somebody else's. ArtifactError: there is no such
+            model.
     """
     data, out = Path(data), Path(out)
     outputs = (out, out.with_suffix(".csv"), out.with_suffix(".png"), failures_path(out))
     check_outputs(outputs, (data, columns), restart=restart)
+    find_models(model)
     from adcreative.ctr.evaluation import describe_rows, measure_held_out
     from adcreative.report.plots import draw_evaluation
     from adcreative.verbs.loading import load_scorer

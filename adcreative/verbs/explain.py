@@ -19,6 +19,7 @@ from adcreative.errors import CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Count, Progress, ShouldStop, never, silent, uncounted
 from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.model_folder import find_models
 from adcreative.verbs.score_table import check_base_rate, move_rate
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def explain(
             `base_rate` is no rate.
     """
     check_base_rate(base_rate)
+    find_models(model)  # before the picture: with the model of a log, what is named as one is a log
     from adcreative.catalog.images import picture
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_scorer

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adcreative.artifacts import read_kind
-from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import ArtifactError
 from adcreative.progress import Progress, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.use_log import is_log_model
 
 __all__ = ["ExportedModel", "export_model"]
 
@@ -39,9 +38,10 @@ def export_model(model: Path, out: Path, *, restart: bool = False, progress: Pro
         ConfigError: the extra "onnx" is missing, or `out` is somebody else's file, without `restart`.
     """
     model, out = Path(model), Path(out)
-    kind = read_kind(model)
-    if kind != LOG_KIND:
-        raise ArtifactError(f'{model} holds a "{kind}"; export-model takes a network trained on a log (train --schema)')
+    if not is_log_model(model):
+        raise ArtifactError(
+            f"{model} holds no such model; export-model takes a network trained on a log (train --schema)"
+        )
     check_outputs((out,), (model,), restart=restart)
     from adcreative.ctr.inputs.log_encoding import draw_rows
     from adcreative.ctr.log_network import LogModel

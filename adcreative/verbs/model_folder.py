@@ -30,7 +30,8 @@ def find_models(model_dir: Path | None = None) -> dict[str, Path]:
     folders = {role: Path(model_dir) / role for role in ROLES}
     missing = [role for role, folder in folders.items() if not folder.is_dir()]
     if missing:
-        raise ArtifactError(f"{model_dir} holds no {' and no '.join(missing)}; make it with: adcreative train DATA --out")
+        lacking = "model" if missing == list(ROLES) else " and no ".join(missing)
+        raise ArtifactError(f"{model_dir} holds no {lacking}; make it with: adcreative train DATA --out {model_dir}")
     return folders
 
 

@@ -86,7 +86,11 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         app, ["score", str(tmp_path / "ads.csv"), "--out", str(tmp_path / "s.csv"), "--model", str(tmp_path / "none")]
     )
     assert result.exit_code == 2
-    assert "holds no predictor" in result.output
+    assert "holds no model" in result.output
+    result = runner.invoke(
+        app, ["evaluate", str(tmp_path / "ads.csv"), "--out", str(tmp_path / "m.json"), "--model", str(tmp_path / "none")]
+    )
+    assert "holds no model" in result.output
 
 
 def test_score_from_the_command_line(tmp_path: Path) -> None:

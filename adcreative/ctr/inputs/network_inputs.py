@@ -7,7 +7,7 @@ numbers are those of a target), U distinct history items, H width of a network's
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -96,9 +96,8 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def output_bias(self) -> nn.Parameter | None:
-        """Return the bias of the last layer, that of the clicks; None where it has none."""
-        last: Any = getattr(self, "head", self)
-        found: nn.Parameter | None = last.bias
+        """Return the bias of the last layer, that of the clicks: of `head`, or of the network; None where it has none."""
+        found: nn.Parameter | None = getattr(getattr(self, "head", self), "bias", None)
         return found
 
     def start_at(self, log_odds: float) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.inputs.log import LogSpec
-from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
 from adcreative.ctr.networks.autoint import AutoIntConfig
 from adcreative.ctr.networks.din import DINConfig
@@ -157,3 +157,13 @@ class TestContract:
             loss.backward()
             optimizer.step()
         assert float(loss.detach()) < 0.25  # 0.69 at the start
+
+
+def test_a_network_without_an_output_bias_starts_where_it_does() -> None:
+    class Silent(Network):
+        def forward(self, inputs: NetworkInputs) -> torch.Tensor:
+            return inputs.fields.sum(dim=(1, 2))
+
+    network = Silent()
+    network.start_at(-5.0)
+    assert network.output_bias() is None
