@@ -39,9 +39,7 @@ def export_model(model: Path, out: Path, *, restart: bool = False, progress: Pro
     """
     model, out = Path(model), Path(out)
     if not is_log_model(model):
-        raise ArtifactError(
-            f"{model} holds no such model; export-model takes a network trained on a log (train --schema)"
-        )
+        raise ArtifactError(f"{model} holds no such model; export-model takes a network trained on a log (train --schema)")
     check_outputs((out,), (model,), restart=restart)
     from adcreative.ctr.inputs.log_encoding import draw_rows
     from adcreative.ctr.log_network import LogModel

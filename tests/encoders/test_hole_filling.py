@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adcreative.encoders.hole_filling import fill_with_painter, load_lama
+from adcreative.encoders.hole_filling import fill_once, fill_with_painter, load_lama
 from adcreative.errors import ConfigError
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
@@ -79,3 +79,18 @@ def test_a_painter_fills_the_hole_alone_and_one_that_paints_nothing_leaves_it() 
     assert (filled[MASK] == 77).all()
     assert (filled[~MASK] == PICTURE[~MASK]).all()
     assert fill_with_painter(Brush(0))(PICTURE, MASK, NOTHING) is PICTURE
+
+
+def test_a_hole_is_filled_once_and_its_pixels_are_the_asker_s_own() -> None:
+    asked: list[int] = []
+
+    def fill(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
+        asked.append(int(mask.sum()))
+        return image_u8 // 2
+
+    once, other = fill_once(fill), ~MASK
+    once(PICTURE, MASK, NOTHING)[:] = 0
+    np.testing.assert_array_equal(once(PICTURE.copy(), MASK, NOTHING), PICTURE // 2)
+    for image_u8, mask, keep_out in ((PICTURE + 1, MASK, NOTHING), (PICTURE, other, NOTHING), (PICTURE, MASK, other)):
+        once(image_u8, mask, keep_out)
+    assert len(asked) == 4

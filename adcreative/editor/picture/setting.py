@@ -29,7 +29,7 @@ from adcreative.editor.picture.plates import resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, is_better, is_wanting, make_way, mask_things, moved
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
-from adcreative.encoders.hole_filling import FillHoles
+from adcreative.encoders.hole_filling import FillHoles, fill_once
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece
@@ -111,7 +111,7 @@ class TextSetter:
         inpainter: FillHoles = inpaint_strokes,
     ) -> None:
         self._image_u8, self._words, self._creative, self._reader = image_u8, words, creative, reader
-        self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, inpainter
+        self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, fill_once(inpainter)
         self.homes = find_homes(words, creative)
         self._matches: dict[str, list[FontMatch]] | None = None
         self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
