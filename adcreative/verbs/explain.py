@@ -80,8 +80,7 @@ def explain(
 
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
-    image_u8 = picture(creative)
-    extractor, predictor = load_scorer(model)
+    image_u8, (extractor, predictor) = picture(creative), load_scorer(model)
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
