@@ -20,6 +20,8 @@ DUTCH = (
     [
         ("FIETSKAR - 2-zits - schokbrekers - 5-punts gordels", "Fietskar", ("2-zits", "schokbrekers", "5-punts gordels")),
         ("MOESTUINBAK - grenen-planken-met-doek - 80 cm", "Moestuinbak", ("grenen planken met doek", "80 cm")),
+        ("Zaino donna - pelle - BLU4", "Zaino donna", ("pelle",)),
+        ("Maglia uomo - cotone - 2XL", "Maglia uomo", ("cotone", "2XL")),
         ("HOUTKACHEL - 8,7 kW - Zwart", "Houtkachel", ("8,7 kW", "Zwart")),
         ("Romance, nuit d'été et crème glacée", "Romance, nuit d'été et crème glacée", ()),
         ("Set de Alimentación para Bebé de Silicona", "Set de Alimentación para Bebé de Silicona", ()),
