@@ -209,4 +209,14 @@ def test_a_part_of_a_title_that_an_attribute_says_is_not_said_again() -> None:
 
 def test_a_sellers_name_stands_before_no_other_maker() -> None:
     assert described("ACMETOOL 20V Cut Off Saw", "", brand="Pell", attributes=(("color", "Black"),)).count("Pell") == 0
+    assert "Rideshop" not in described("PROTAPER Bar Pad", "", brand="Rideshop", attributes=(("color", "Black"),))
     assert "My Store" not in described("Oak Lamp", "", brand="My Store", attributes=(("color", "Black"),))
+
+
+def test_a_sentence_that_hangs_on_what_stood_before_it_is_not_told() -> None:
+    told = described(
+        "Oak Table Lamp", "<p>The lamp has a cotton shade and a brass foot for it.</p>", attributes=(("color", "Black"),)
+    )
+    assert "brass foot" not in told
+    told = described("Oak Table Lamp", "<p>The lamp has a cotton shade and a brass foot.</p>", attributes=(("color", "Black"),))
+    assert "brass foot" in told
