@@ -73,8 +73,8 @@ def _description(product: ProductFacts, attributes: Sequence[Attribute], opening
     if own:
         rest = [one for one in rest if not _is_in(one, own)]
         first = "" if _says_again(first, own[0], product) else first
-    told = [f"For {_listed(uses)}."] if len(uses) > 1 and len(rest) + len(own) < _MAIN_SENTENCES else []
-    return [*([first] if first else []), *own, *rest, *_own_items(product), *told]
+    for_uses = [f"For {_listed(uses)}."] if len(uses) > 1 and len(rest) + len(own) < _MAIN_SENTENCES else []
+    return [*([first] if first else []), *own, *rest, *_own_items(product), *for_uses]
 
 
 def _is_in(sentence: str, own: Sequence[str]) -> bool:

@@ -209,7 +209,8 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
     along = (pixels - middle) @ axes[:, -1]
     some = along[:: max(1, len(along) // SAMPLED)]
     for num in range(1, MAX_TONES + 1):
-        middles = np.linspace(*np.quantile(some, (0.01, 0.99)), num) if num > 1 else np.zeros(1)
+        low, high = np.quantile(some, (0.01, 0.99))
+        middles = np.linspace(low, high, num) if num > 1 else np.zeros(1)
         for _ in range(ROUNDS if num > 1 else 0):
             nearest = np.abs(some[:, None] - middles[None]).argmin(axis=1)
             counts = np.bincount(nearest, minlength=num)

@@ -49,7 +49,7 @@ def scroll_to(place: str) -> str:
     )
 
 
-def focus_asked(event: Any, record: gr.JSON, places: Mapping[str, str]) -> Any:
+def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) -> Any:
     """Put the cursor, after an event, into the field that its record asks for. places: name of an input -> where it stands,
     such as "#campaign"."""
     script = (
