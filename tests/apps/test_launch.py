@@ -146,7 +146,7 @@ def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -
     shown = chosen["shown"]
     assert "Where will it run?" in client.predict(name="Anna", shown=shown, api_name="/approve")[1]["error"]
     assert client.predict(markets=["eu"], api_name="/disclosures")[1]["disclosures"]
-    assert "tick" in client.predict(name="Anna", markets=["eu"], shown=shown, api_name="/approve")[1]["error"]
+    assert "Tick" in client.predict(name="Anna", markets=["eu"], shown=shown, api_name="/approve")[1]["error"]
     approval = client.predict(name="Anna", markets=["eu"], is_read=True, shown=shown, api_name="/approve")[1]
     assert (approval["by"], approval["markets"]) == ("Anna", ["eu"])
     shown, files, record = client.predict(campaign="autumn", api_name="/pack")
