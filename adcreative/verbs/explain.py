@@ -68,9 +68,8 @@ def explain(
     2.1 %), is taken as the rate of the latter, and brings the rate back.
 
     Raises:
-        CreativeError: its picture cannot be read, or it has neither picture nor words.
-        ArtifactError: as `load_model`. ConfigError: a file of somebody else would be written over, without `restart`, or
-            `base_rate` is no rate.
+        CreativeError: its picture cannot be read, or it has neither picture nor words. ArtifactError: as `load_model`.
+        ConfigError: somebody else's file would be written over, without `restart`, or `base_rate` is no rate.
     """
     check_base_rate(base_rate)
     find_models(model)  # before the picture: with the model of a log, what is named as one is a log
@@ -80,7 +79,8 @@ def explain(
 
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
-    image_u8, (extractor, predictor) = picture(creative), load_scorer(model)
+    image_u8 = picture(creative)
+    extractor, predictor = load_scorer(model)
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
