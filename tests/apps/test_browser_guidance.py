@@ -114,6 +114,19 @@ def test_a_fault_goes_once_it_is_mended(visit: Visit, image_path: Path) -> None:
     expect(asked).to_have_count(0)
 
 
+def test_a_question_leaves_the_cursor_to_whoever_writes_elsewhere(visit: Visit, image_path: Path) -> None:
+    page = visit.page
+    visit.bring(image_path)
+    page.get_by_label("I have their written consent").check()
+    page.get_by_role("button", name="Add a record of consent").click()
+    visit.improve()
+    page.get_by_label("Who agreed").press_sequentially("Ada Example of Ada Street", delay=80)
+    expect(page.locator("#progress")).to_contain_text("Whose consent is it?")
+    expect(page.get_by_label("Who agreed")).to_be_focused()
+    expect(page.get_by_label("Who agreed")).to_have_value("Ada Example of Ada Street")
+    expect(page.locator("#consent input")).to_have_value("")
+
+
 def test_a_plan_asks_for_the_usual_rate_where_it_is_written(visit: Visit, studio: FakeStudio, image_path: Path) -> None:
     studio.is_untested = True
     find_edit(visit, image_path)

@@ -51,11 +51,13 @@ def scroll_to(place: str) -> str:
 
 def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) -> Any:
     """Put the cursor, after an event, into the field that its record asks for. places: name of an input -> where it stands,
-    such as "#campaign"."""
+    such as "#campaign". Whoever writes elsewhere by then is left there: what they type must not end up in another field.
+    """
     script = (
         f"(record) => {{ const place = {json.dumps(dict(places))}[record?.asks]; if (!place) return;"
         " setTimeout(() => { const e = document.querySelector(`${place} :is(input, textarea, button)`);"
-        " if (!e) return; e.scrollIntoView({block: 'center'}); e.focus({preventScroll: true}); }, 150); }"
+        " if (!e || document.activeElement?.matches('input, textarea, select')) return;"
+        " e.scrollIntoView({block: 'center'}); e.focus({preventScroll: true}); }, 150); }"
     )
     return event.then(None, record, None, js=script, **MOVES)
 
