@@ -38,6 +38,7 @@ class FakeAlternative:
     uplift_low: float
     size: float
     headline: str
+    description: str = ""
     change: float = 0.12
     change_low: float = -0.02
     change_high: float = 0.27

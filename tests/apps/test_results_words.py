@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from adcreative.creative import EditResult
 from adcreative.verbs.directions import read_direction_names
-from apps.studio.html.results import _has_new_words, say_looks
+from apps.studio.html.results import _has_new_words, cards, say_looks
+from tests.apps.fakes import FakeAlternative, FakeOutcome
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,14 @@ def test_a_language_is_named_as_unwritten_only_where_no_words_are_new() -> None:
     assert _has_new_words({"headline_original": "Frisch", "headline_edited": "Frisch geröstet"})
     assert not _has_new_words({"headline_original": "Frisch", "headline_edited": "Frisch", "description_edited": None})
     assert not _has_new_words({"headline_original": "Frisch", "headline_edited": ""})
+
+
+def test_a_card_says_a_description_only_where_it_is_new() -> None:
+    result = EditResult(file_name="ad.png", status="kept", description_original="Posted the same day", enough_data=False)
+    found = tuple(
+        FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Coffee", description=below)
+        for below in ("Posted the same day", "Roasted in Leeds <b>")
+    )
+    shown = cards(FakeOutcome(result=result, image_u8=None, control_u8=None, alternatives=found))
+    assert "Posted the same day" not in shown
+    assert "Roasted in Leeds &lt;b&gt;" in shown

@@ -141,6 +141,9 @@ def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_
     assert events == ["made", "planned", "approved", "exported", "packed"]
     assert not [path.name for path in files[1:] if str(tmp_path).encode() in path.read_bytes()]
     assert "a full address" in steps.pack("me", "autumn", "meta-bulk", "javascript:alert(1)")[0]
+    shown, _, record = steps.pack("me", "autumn", "meta-bulk", " ")
+    assert "Which page does the ad lead to?" in shown
+    assert record["asks"] == "url"
 
 
 def test_account_ranks_ads_and_says_what_it_left_out(steps: Steps, tmp_path: Path) -> None:

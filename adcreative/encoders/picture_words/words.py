@@ -13,6 +13,8 @@ from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
 from adcreative.encoders.picture_words.reader import TextLine, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text, letters_of, name_roles
 
+# field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
+# text beside it: with both in one field neither could be found, and set anew, in one piece
 FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
 MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
 LETTER_CONFIDENCE, LETTER_OVERLAP = 0.8, 0.6  # of a face's box that a line covers before it is lettering
@@ -67,14 +69,26 @@ def fill_fields(creative: Creative, words: PictureWords) -> Creative:
     for field, roles in FIELD_ROLES:
         if own[field]:
             continue
-        texts = [
-            block.text
-            for block in words.with_role(*roles)
-            if block.confidence >= MIN_FIELD_CONFIDENCE and not any(is_same_text(block.text, other) for other in said)
-        ]
-        if texts:
-            found[field] = " ".join(texts[:1] if field == "cta" else texts)
+        for role in roles:
+            texts = [
+                block.text
+                for block in words.with_role(role)
+                if block.confidence >= MIN_FIELD_CONFIDENCE and not any(is_same_text(block.text, other) for other in said)
+            ]
+            if texts:
+                found[field] = texts[0] if field == "cta" else join_texts(texts)
+                break
     return replace(creative, **found, read_fields=tuple(found)) if found else creative
+
+
+def join_texts(texts: Sequence[str]) -> str:
+    """Return texts that stand apart as one, each a sentence: a full stop goes between two of which the first has no mark at its
+    end and the second begins with no small letter. Scripts without capitals are joined by a blank."""
+    joined = texts[0]
+    for text in texts[1:]:
+        ends_open = joined[-1:].isdigit() or joined[-1:].islower() or joined[-1:].isupper() or joined[-1:] in "%€$£"
+        joined += f"{'.' if ends_open and not text[:1].islower() else ''} {text}"
+    return joined
 
 
 def with_known_words(block: TextBlock, text: str) -> TextBlock:

@@ -114,6 +114,10 @@ class Steps:
             check_approved(run)
             name, warnings = check_campaign(campaign), []
             if platform:
+                if not (url or "").strip():
+                    raise Unanswered(
+                        "Which page does the ad lead to? Write its address, such as https://example.com/shoes.", "url"
+                    )
                 path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
                 done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
                 warnings = list(done.warnings)

@@ -72,6 +72,8 @@ def span(change: float | None, low: float | None, high: float | None) -> str:
 def cards(outcome: Any, taken: int | None = None) -> str:
     """Show the best distinct edits as cards, plainly ranked, each with a button that takes it.
 
+    A card names the description where it is new.
+
     Args:
         outcome: with alternatives (change, change_low, change_high, headline, description, edits) and picture_of(index).
         taken: the number of the edit that is shown now, counted from 1.
@@ -79,7 +81,7 @@ def cards(outcome: Any, taken: int | None = None) -> str:
     found = tuple(getattr(outcome, "alternatives", ()))
     if not found:
         return ""
-    has_gains = outcome.result.enough_data
+    has_gains, own = outcome.result.enough_data, outcome.result.description_original
     see = getattr(outcome, "picture_of", None)
     rows = []
     for number, one in enumerate(found, 1):
@@ -87,7 +89,7 @@ def cards(outcome: Any, taken: int | None = None) -> str:
         rows.append({
             "number": number, "picture": None if image_u8 is None else pictures.preview(Image.fromarray(image_u8), CARD_PX),
             "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
-            "headline": one.headline, "description": getattr(one, "description", ""),
+            "headline": one.headline, "below": one.description if one.description != own else "",
             "looks": say_looks([asdict(edit) for edit in one.edits]),
         })  # fmt: skip
     return _render("cards", rows=rows, taken=taken)

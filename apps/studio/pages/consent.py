@@ -37,7 +37,7 @@ def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Con
             info="Faces are changed only as far as the record allows.",
         )
         note = fragment(elem_id="consent-note")
-        with gr.Accordion("Add a record of consent", open=False, elem_id="consent-new"):
+        with gr.Accordion("Add a record of consent", open=not records, elem_id="consent-new"):
             with gr.Row():
                 person = gr.Textbox("", label="Who agreed", placeholder="Ada Example", max_length=200)
                 expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)

@@ -205,7 +205,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
 def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File, Any]:
     fragment(fragments.step(5, "Pack", "What goes to the platform in one folder, what stays with you in another, in one zip."))
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
-    url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000)
+    url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000, elem_id="landing-page")
     button = gr.Button("Pack everything", variant="primary", elem_id="pack-button")
     shown, record = fragment(elem_id="packed"), gr.JSON(visible=False)
     files = gr.File(label="Files, in full quality", file_count="multiple", interactive=False, elem_id="files", visible=False)
@@ -218,6 +218,6 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tup
     packed = button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
-    focus_asked(packed, record, {"campaign": "#campaign"})
+    focus_asked(packed, record, {"campaign": "#campaign", "url": "#landing-page"})
     clear_when_mended([campaign, platform, url], record, shown)
     return shown, files, packed

@@ -118,6 +118,30 @@ def test_an_ad_without_words_is_filled_from_its_picture_and_says_so() -> None:
     assert filled.read_fields == ("headline", "description", "cta")
 
 
+def said(role: str, text: str) -> TextBlock:
+    return replace(block(text, (20, 100, 300, 150)), role=role)
+
+
+def test_a_price_of_its_own_is_no_part_of_the_description() -> None:
+    blocks = (said("headline", "Coffee that wakes you"), said("body", "Roasted in Leeds"), said("price", "£9.90"))
+    assert fill_fields(Creative(), PictureWords(blocks)).description == "Roasted in Leeds"
+    assert fill_fields(Creative(), PictureWords((blocks[0], blocks[2]))).description == "£9.90"
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (("Roasted in Leeds", "Posted the same day"), "Roasted in Leeds. Posted the same day"),
+        (("Roasted in Leeds!", "Posted the same day"), "Roasted in Leeds! Posted the same day"),
+        (("Roasted in Leeds", "and posted the same day"), "Roasted in Leeds and posted the same day"),
+        (("より良い睡眠", "今夜から"), "より良い睡眠 今夜から"),
+    ],
+)
+def test_texts_that_stand_apart_are_sentences(texts: tuple[str, str], joined: str) -> None:
+    blocks = (said("headline", "Coffee that wakes you"), *(said("body", text) for text in texts))
+    assert fill_fields(Creative(), PictureWords(blocks)).description == joined
+
+
 def test_an_ad_that_has_words_keeps_them() -> None:
     ad = Creative(file_name="ad.png", headline="Mine", primary_text="Hello", cta="Shop now")
     assert fill_fields(ad, words_of_the_ad()) is ad
