@@ -23,7 +23,7 @@ from adcreative.encoders.picture_words.measures import (
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.encoders.picture_words.roles import letters_of
 
-OLD_SHARE = 0.88  # of the old letters' contrast that large print must have nearly everywhere
+OLD_SHARE = 0.9  # of the old letters' contrast that new ones must have: the ground is nowhere quite the same
 MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
 TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
 GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
@@ -142,16 +142,20 @@ def _may_not_be_repeated(block: TextBlock) -> bool:
     return block.plate is None and block.role != "logo" and len(letters_of(block.text)) >= MIN_REPEATED
 
 
-def needed_contrast(old: TextBlock, setting: Setting, width: int) -> float:
-    """Return the contrast that a text in the place of `old` needs in a picture `width` px wide.
+def needed_contrast(erased_u8: np.ndarray, old: Sequence[Box], colour: tuple[int, int, int]) -> float:
+    """Return the contrast that a text needs in the place of one with lines at `old` in a colour.
 
-    MIN_CONTRAST; of large print as much as the old letters had, where that was less, but MIN_LARGE_CONTRAST at least, so that a
-    brand's white on its own colour does not turn black.
+    MIN_CONTRAST; where the old letters had less, as much as they had: whoever made the ad chose that ink on that ground, and a
+    new line in another one looks wrong beside the rest. That it is less than advised is told (`advised_contrast`).
     """
+    return min(MIN_CONTRAST, OLD_SHARE * least_contrast(erased_u8, old, colour))
+
+
+def advised_contrast(setting: Setting, width: int) -> float:
+    """Return the contrast that WCAG asks of a text in a picture `width` px wide, less of large print."""
     large_pt = LARGE_BOLD_PT if setting.lettering.is_bold else LARGE_PT
-    if CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width < large_pt:
-        return MIN_CONTRAST
-    return min(MIN_CONTRAST, max(MIN_LARGE_CONTRAST, OLD_SHARE * old.contrast))
+    is_large = CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width >= large_pt
+    return MIN_LARGE_CONTRAST if is_large else MIN_CONTRAST
 
 
 def readable(
@@ -162,34 +166,34 @@ def readable(
     At most MAX_NUDGE of white or black is mixed in. When that is not enough the ink is a deep or a pale tone of the ground,
     which on a middle tone ends near black or white.
     """
+    boxes = [line.box for line in setting.lines]
     for share in np.linspace(0.0, MAX_NUDGE, 8):
         for end in (0.0, 255.0):
             mixed = np.round(np.array(colour) * (1.0 - share) + end * share).astype(int)
             nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
-            if _least_contrast(erased_u8, setting, nudged) >= least:
+            if least_contrast(erased_u8, boxes, nudged) >= least:
                 return nudged
-    x0, y0, x1, y1 = setting.lines[0].box
+    x0, y0, x1, y1 = boxes[0]
     ground = np.median(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3), axis=0)
-    best = max(INKS, key=lambda ink: _least_contrast(erased_u8, setting, ink))
+    best = max(INKS, key=lambda ink: least_contrast(erased_u8, boxes, ink))
     for share in TONES:
         red, green, blue = (int(value) for value in (ground * (1.0 - share) + np.array(best) * share).round())
-        if _least_contrast(erased_u8, setting, (red, green, blue)) >= TONE_CONTRAST:
+        if least_contrast(erased_u8, boxes, (red, green, blue)) >= TONE_CONTRAST:
             return red, green, blue
     return best
 
 
 def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int], needed: float) -> Iterator[str]:
-    least = _least_contrast(erased_u8, setting, colour)
+    least = least_contrast(erased_u8, [line.box for line in setting.lines], colour)
     if least < needed:
         yield f"its colour has a contrast of {np.floor(10 * least) / 10:.1f} with the ground; {needed:.1f} is needed"
 
 
-def _least_contrast(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> float:
-    """Return the contrast that all but GROUND_PERCENTILE of the pixels under the text have."""
+def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[int, int, int]) -> float:
+    """Return the contrast (1..21) with a colour that all but GROUND_PERCENTILE of the pixels in a text's boxes have."""
     own = float(luminance(np.array(colour)))
     ratios = []
-    for line in setting.lines:
-        x0, y0, x1, y1 = line.box
+    for x0, y0, x1, y1 in boxes:
         under = luminance(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3))
         ratios.append((np.maximum(under, own) + 0.05) / (np.minimum(under, own) + 0.05))
     return float(np.percentile(np.concatenate(ratios), GROUND_PERCENTILE))

@@ -21,6 +21,7 @@ MAX_STEP, AVERAGED_PX = 3.0, 2.0  # 0..255 by which pixels along the strokes, av
 RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
 LEAST_INSIDE = 0.5  # of a piece at the edge of what is looked at that lies in the line's box: less is no letter
+USUAL_SPREAD = 0.8  # deviation of even noise, of the median of what the farthest of three channels is off
 MIN_GRAINS = 200  # pixels from which grain is drawn
 
 
@@ -124,17 +125,19 @@ def draw_grain(crop_u8: np.ndarray, usual: float, hole: np.ndarray) -> np.ndarra
     """Return the ground's own grain [h, w, 3] for the pixels of a hole [h, w]: fine detail of the pixels around, drawn anew.
 
     Filled pixels without it are smoother than a photograph or a JPEG around them, and that shows. Ringing beside strokes is
-    not grain: pixels out of its reach are asked where there are enough.
+    not grain: pixels out of its reach are asked where there are enough. Nor are the edges of a pattern or of things beside:
+    what is far above most of the detail is left out.
 
     Args:
-        usual: the ground's grain, root mean square, 0..255 (`measure_grain`).
+        usual: the ground's grain, root mean square, 0..255 (`measure_grain`), at most.
     """
     crop = crop_u8.astype(np.float32)
     detail = crop - ndimage.gaussian_filter(crop, (1.5, 1.5, 0.0))
     for reach in (RINGING_PX, 3):
         around = ~ndimage.binary_dilation(hole, iterations=reach)
-        fine = detail[around]
-        kept = fine[np.abs(fine).max(axis=1) <= 3.0 * max(usual, 0.5)]
+        fine = np.abs(detail[around]).max(axis=1)
+        spread = min(usual, USUAL_SPREAD * float(np.median(fine))) if len(fine) else usual
+        kept = detail[around][fine <= 3.0 * max(spread, 0.5)]
         if len(kept) >= MIN_GRAINS:
             break
     if len(kept) < 32 or float(np.sqrt((kept**2).mean())) < GRAIN_FLOOR:

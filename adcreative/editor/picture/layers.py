@@ -156,7 +156,7 @@ def lift_shape(
         if (mask & ~drawn).any():
             erased = inpainter(erased, mask & ~drawn, keep_out & ~mask)
         mask |= drawn
-        erased = repeat_spots(erased, mask, keep_out & ~mask)
+    erased = repeat_spots(erased, mask, keep_out & ~mask)
     alpha = np.zeros((height, width), np.float32)
     alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), shape)
     return _layer(image_u8, erased, mask, alpha * mask), erased, mask

@@ -6,7 +6,7 @@ stands at the foot of an ad, a logo or small print, stays. Knows blocks, pixels 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from adcreative.editor.picture.layers import Layer, lift_block
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import COST_OF_LOWER, RISE, IsFree, Setting, rises_by
+from adcreative.editor.picture.typesetting import IsFree, Setting
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
@@ -22,10 +22,9 @@ PINNED_ROLES = ("logo", "disclaimer")
 CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another group and stays
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
 COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each baseline that they move
-SMALLER = 0.95  # of the size that a text has with the others moved: above, they may as well stay
-CALM = 6.0  # 0..255 by which a ground may miss a flat one for others to move only because a text would leave a gap
-SINK = 0.6  # distances of baselines by which a text may begin lower than the old one
-FOOT = 1.0  # heights of the growing text's capitals: so much room below what moves down is kept where it was there
+NEAR = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
+KEPT_ROOM = 0.5  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
+SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
 
@@ -40,10 +39,11 @@ class Follower:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Way:
-    """A picture whose text may grow downward, or end higher.
+    """A picture whose text may grow and shrink together with what follows it.
 
     clean [H, W, 3]: without the text and what follows it; mask: what was filled. is_free: where the text may stand when the
-    others move. foot_px: room below the last of them that is kept when they move down.
+    others move. above_px, below_px: how far the stack may move up and down; None above where a text stands close, to which the
+    distance is kept.
     """
 
     clean: np.ndarray
@@ -52,32 +52,31 @@ class Way:
     is_free: IsFree
     block: TextBlock
     match: FontMatch
-    foot_px: int = 0
+    above_px: int | None = 0
+    below_px: int = 0
 
     def shift(self, setting: Setting) -> int:
         """Return by how many pixels the others move down for a setting: as far as its last baseline does; less than 0 is up."""
         return round(setting.lines[-1].y - self.match.baselines_px[-1])
 
-    def toll(self, setting: Setting) -> float | None:
-        """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far.
+    def anchor(self, top: float, drop: float) -> float:
+        """Return the first baseline at which the room above and below the stack keeps its proportion (`MovesOthers`)."""
+        if self.above_px is None:
+            return top
+        room = self.above_px + self.below_px
+        return top - drop * (self.above_px / room if room else 0.5)
 
-        A text that is lower than the old one leaves no gap where the others follow it; so one that sinks to them, or is broken
-        to fill the lines of the old one, is no way.
-        """
-        shift = self.shift(setting)
-        if setting.num_forced or _is_sunk(setting, self.block, self.match):
-            return None
-        if shift > 0 and setting.size_px > self.match.size_px:
-            return None
+    def toll(self, setting: Setting) -> float | None:
+        """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far."""
+        shift, rise = self.shift(setting), self.match.baselines_px[0] - setting.lines[0].y
+        kept = KEPT_ROOM * self.block.size_px
         if abs(shift) > MAX_SHIFT * self.match.leading_px or not all(
             follower.is_free(box) for follower in self.followers for box in _boxes(moved(follower.block, shift))
         ):
             return None
-        if shift > 0 and not _has_foot(self.followers[-1], shift, self.foot_px):
+        if any(by > max(1.0, room - kept) for by, room in ((shift, self.below_px), (rise, self.above_px or 0))):
             return None
-        old, new = self.block.box, (setting.lines[0].box[1], setting.lines[-1].box[3])
-        refund = COST_OF_LOWER * max(0.0, 1.0 - (new[1] - new[0]) / max(1, old[3] - old[1])) if shift < 0 else 0.0
-        return (COST_OF_PUSH + COST_OF_SHIFT * abs(shift) / self.match.leading_px if shift else 0.0) - refund
+        return COST_OF_PUSH + COST_OF_SHIFT * abs(shift) / self.match.leading_px if shift else 0.0
 
     def lay(self, picture: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray, list[TextBlock]]:
         """Return the picture with the others laid `shift` px lower, the mask [H, W] under them, and their blocks."""
@@ -123,39 +122,42 @@ def make_way(
         for one, layer in zip(chain, layers, strict=True)
     )
     is_free = find_room(clean, block, rest, faces_xyxy_px, reach_px=reach_px)
-    most = round(FOOT * block.size_px)
-    foot_px = next((room for room in range(most, 0, -1) if _has_foot(followers[-1], 0, room)), 0)
-    return Way(clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match, foot_px=foot_px)
+    x0, y0, x1, _ = block.box
+    is_headed, _ = stands_close(block, match, others)
+    above_px = None if is_headed else _room(lambda px: is_free((x0, y0 - px, x1, y0)), reach_px)
+    a0, b0, a1, b1 = _boxes(followers[-1].block)[-1]
+    below_px = _room(lambda px: followers[-1].is_free((a0, b0, a1, b1 + px)), reach_px)
+    return Way(
+        clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match, above_px=above_px,
+        below_px=below_px,
+    )  # fmt: skip
 
 
-def _has_foot(last: Follower, shift: int, room_px: int) -> bool:
-    """Return whether so much is free below a block that moves down by `shift`."""
-    x0, y0, x1, y1 = _boxes(moved(last.block, shift))[-1]
-    return last.is_free((x0, y0, x1, y1 + room_px))
+def _room(is_free: Callable[[int], bool], most_px: float) -> int:
+    """Return the most pixels, `most_px` at most, for which a strip is free."""
+    return next((px for px in range(int(most_px), 0, -1) if is_free(px)), 0)
 
 
-def is_wanting(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
-    """Return whether a text that was set while all else stays gives itself away: small, crowded, in a narrow column, sunk."""
-    is_small, is_crowded = setting.size_px < SMALLER * match.size_px, rises_by(setting, block, match) > RISE
-    leaves_gap = _is_sunk(setting, block, match) and block.residual <= CALM
-    return is_small or is_crowded or leaves_gap or setting.num_forced > 0
+def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> tuple[bool, bool]:
+    """Return whether another text of the stack stands close above a block, and close below it."""
+    x0, y0, x1, y1 = block.box
+    beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
+    near = NEAR * match.leading_px
+    is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "logo" for other in beside)
+    return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
 
 
-def _is_sunk(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
-    """Return whether a text begins so much lower than the old one that it leaves a gap above."""
-    return rises_by(setting, block, match) < -SINK
-
-
-def is_better(wide: Setting, tight: Setting, block: TextBlock, match: FontMatch) -> bool:
-    """Return whether a setting with the others moved is better than one without: larger, calmer, higher or in fewer lines."""
-    if wide.size_px < SMALLER * tight.size_px:
-        return False
-    is_larger, is_calmer = (
-        SMALLER * wide.size_px > tight.size_px,
-        rises_by(tight, block, match) > RISE >= rises_by(wide, block, match),
-    )
-    is_higher = _is_sunk(tight, block, match) and not _is_sunk(wide, block, match)
-    return is_larger or is_calmer or is_higher or len(wide.lines) < len(tight.lines)
+def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> float:
+    """Return the width (px) of the column that a block stands in: of its widest text, as far as texts share its edge."""
+    x0, _, x1, _ = block.box
+    widest = float(x1 - x0)
+    for other in others:
+        a0, _, a1, _ = other.box
+        off = {"left": a0 - x0, "centre": (a0 + a1 - x0 - x1) / 2, "right": a1 - x1}[match.alignment]
+        is_mate = other.plate is None and other.role not in PINNED_ROLES
+        if is_mate and abs(off) <= SAME_EDGE * max(block.size_px, other.size_px):
+            widest = max(widest, float(a1 - a0))
+    return widest
 
 
 def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[TextBlock]:

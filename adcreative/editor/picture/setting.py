@@ -14,29 +14,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.acceptance import find_faults, find_lost_lines, find_repeated, needed_contrast, readable
+from adcreative.editor.picture.acceptance import (
+    advised_contrast,
+    find_faults,
+    find_lost_lines,
+    find_repeated,
+    least_contrast,
+    needed_contrast,
+    readable,
+)
+from adcreative.editor.picture.changes import FIELDS, TextChange
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch, match_fonts
 from adcreative.editor.picture.plates import resize_plate, widen_plate
-from adcreative.editor.picture.reflow import Way, is_better, is_wanting, make_way, mask_things, moved
+from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, lay_out, lay_out_label
+from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, keeps_all, lay_out, lay_out_label
 from adcreative.encoders.hole_filling import FillHoles, fill_once
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece
 from adcreative.encoders.picture_words.words import PictureWords, with_known_words
 
-FIELDS = ("headline", "description", "cta")
-NAMES = {"headline": "headline", "description": "description", "cta": "button"}
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
 MIN_LIKENESS = 0.4  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
@@ -45,38 +52,6 @@ RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD, MAX_LABEL_PAD = 0.75, 2.0  # heights of a label's letters between it and the end of its button
 WIDENINGS = (1.0, 0.8, 0.6, 0.4, 0.2)  # of what a button lacks: what is left, its label is smaller by
 MAX_REMEMBERED = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextChange:
-    """What setting an ad's words does to its picture.
-
-    mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; inked: those
-    among them that took another ink, as the old one has too little contrast; moved: roles of blocks that moved with a
-    text that grew or shrank; left: fields whose text stands in the picture and could not be set, with the reason.
-    """
-
-    mask: np.ndarray = field(repr=False)
-    pixels: np.ndarray = field(repr=False)
-    done: tuple[str, ...] = ()
-    inked: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
-    left: Mapping[str, str] = field(default_factory=dict)
-
-    def apply(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return the picture [H, W, 3] with the words set; the picture itself when nothing changes."""
-        return np.where(self.mask[:, :, None], self.pixels, image_u8) if self.done else image_u8
-
-    @property
-    def note(self) -> str:
-        """What became of the words in the picture, in a sentence; "" when there is nothing to say."""
-        told = [f"the {NAMES[name]} in the picture stays as it was: {why}" for name, why in self.left.items()]
-        if self.done:
-            ink = " (in another ink, as the old one had too little contrast)" if self.inked else ""
-            told.insert(0, f"{_list([NAMES[name] for name in self.done])} set into the picture{ink}")
-        if self.moved:
-            told.insert(1, f"{_list(self.moved)} moved with it")
-        return "; ".join(told)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,6 +91,7 @@ class TextSetter:
         self._matches: dict[str, list[FontMatch]] | None = None
         self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._compressions: dict[str, Compression] = {}
+        self._ways: dict[Box, Way | None] = {}
         self._remembered: dict[tuple[str, ...], TextChange] = {}
 
     def change(self, edited: Creative) -> TextChange:
@@ -129,6 +105,7 @@ class TextSetter:
 
     def _set_all(self, edited: Creative) -> TextChange:
         picture, left, inked = self._image_u8, {}, []
+        faint: dict[str, tuple[float, float]] = {}
         own = {block.box: name for name, block in self.homes.items()}
         blocks = {own.get(block.box, str(k)): block for k, block in enumerate(self._words.blocks)} | self.homes
         done, movers = [], dict.fromkeys("")
@@ -140,7 +117,8 @@ class TextSetter:
             if isinstance(found, str):
                 left[name] = found
                 continue
-            picture, changed = found
+            picture, changed, contrast = found
+            faint |= {name: contrast} if contrast is not None else {}
             if float(np.linalg.norm(np.subtract(changed[name].colour, self.homes[name].colour))) > NEW_INK:
                 inked.append(name)
             movers |= dict.fromkeys(blocks[other].role or "text" for other in changed if other != name)
@@ -152,13 +130,16 @@ class TextSetter:
             return replace(change, left={name: left[name] for name in FIELDS if name in left})
         return TextChange(
             mask=(picture != self._image_u8).any(axis=2), pixels=picture, done=_in_order(done), inked=_in_order(inked),
-            moved=tuple(movers), left={name: left[name] for name in FIELDS if name in left},
+            faint={name: faint[name] for name in FIELDS if name in faint}, moved=tuple(movers),
+            left={name: left[name] for name in FIELDS if name in left},
         )  # fmt: skip
 
     def _set_one(
         self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]
-    ) -> tuple[np.ndarray, dict[str, TextBlock]] | str:
-        """Return the picture with one text set and the blocks that are new or elsewhere; or why it was not set.
+    ) -> tuple[np.ndarray, dict[str, TextBlock], tuple[float, float] | None] | str:
+        """Return the picture with one text set, the blocks that are new or elsewhere, and its contrast where that is faint.
+
+        Else why it was not set. Faint is less than what is advised; both are returned.
 
         Args:
             blocks: name -> every block of the picture as it is.
@@ -184,19 +165,23 @@ class TextSetter:
             if isinstance(found, str):
                 why = found
             else:
-                after, home, shift = found
+                after, home, shift, contrast = found
                 changed = {name: home}
                 if shift and one.way is not None:
                     boxes = {follower.block.box: moved(follower.block, shift) for follower in one.way.followers}
                     changed |= {key: boxes[other.box] for key, other in blocks.items() if other.box in boxes}
-                return after, changed
+                return after, changed, contrast
         return why
 
     def _draw_one(
         self, picture: np.ndarray, name: str, text: str, match: FontMatch, plan: _Plan
-    ) -> tuple[np.ndarray, TextBlock, int] | str:
-        """Return the picture with a text set as planned, its block, and by how much others moved; or what is wrong with it."""
+    ) -> tuple[np.ndarray, TextBlock, int, tuple[float, float] | None] | str:
+        """Return the picture with a text set as planned, its block, by how much others moved, and its contrast if it is faint.
+
+        Or what is wrong with it.
+        """
         block, faults = self.homes[name], ["the new text does not fit where the old one stood"]
+        least = needed_contrast(self._erase(name, self._image_u8)[0], [line.box for line in block.lines], match.colour)
         for scale in RETRIES:
             setting = plan.lay(scale)
             if setting is None:
@@ -205,7 +190,6 @@ class TextSetter:
             if plan.way is not None:
                 canvas, under, shifted = plan.way.lay(canvas, shift)
                 mask = mask & ~under
-            least = needed_contrast(block, setting, picture.shape[1])
             colour = readable(match.colour, canvas, setting, least)
             after, letters = _draw(canvas, setting, colour)
             after = self._compression(name, match, self._erase(name, self._image_u8)[0]).apply(after, _grown(block, setting))
@@ -218,7 +202,10 @@ class TextSetter:
                 faults = find_lost_lines(picture, after, old, shifted, self._reader)
             if not faults:
                 lines = tuple(replace(block.lines[0], text=line.text, box=line.box, angle_deg=0.0) for line in setting.lines)
-                return after, replace(plan.home, lines=lines, colour=colour), shift
+                contrast = least_contrast(canvas, [line.box for line in setting.lines], colour)
+                advised = advised_contrast(setting, picture.shape[1])
+                faint = (contrast, advised) if contrast < advised else None
+                return after, replace(plan.home, lines=lines, colour=colour), shift, faint
         return "; ".join(faults)
 
     def _plan(
@@ -227,7 +214,20 @@ class TextSetter:
         """Return how a text is set while all else stays where it is."""
         is_free = find_room(erased[0], block, others, self._faces)
         canvas, mask, home = self._make_room(erased, block, match, text, others)
-        return _Plan(canvas=canvas, mask=mask, home=home, lay=lambda scale: _lay(text, home, match, is_free, others, scale))
+
+        def lay(scale: float) -> Setting | None:
+            return self._lay(text, home, _at_scale(match, scale), is_free, others)
+
+        return _Plan(canvas=canvas, mask=mask, home=home, lay=lay)
+
+    def _lay(
+        self, text: str, home: TextBlock, match: FontMatch, is_free: IsFree, others: Sequence[TextBlock]
+    ) -> Setting | None:
+        if home.plate is not None:
+            return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
+        is_headed, is_followed = stands_close(home, match, others)
+        column_px = column_of(home, match, self._words.blocks)
+        return lay_out(text, home, match, is_free, column_px=column_px, is_headed=is_headed, is_followed=is_followed)
 
     def _make_way(
         self,
@@ -239,19 +239,25 @@ class TextSetter:
         others: Sequence[TextBlock],
         plain: _Plan,
     ) -> _Plan | None:
-        """Return how a text is set when what stands below moves, where that lets it be larger; else None."""
+        """Return how a text is set when what stands below moves with it, where that costs less; else None."""
         tight = plain.lay(1.0)
-        if block.plate is not None or (tight is not None and not is_wanting(tight, block, match)):
+        if block.plate is not None or (tight is not None and keeps_all(tight, block, match)):
             return None
-        way = make_way(picture, erased, block, match, others, self._faces, self._inpainter)
+        if picture is self._image_u8 and block.box in self._ways:
+            way = self._ways[block.box]
+        else:
+            way = make_way(picture, erased, block, match, others, self._faces, self._inpainter)
+            self._ways |= {block.box: way} if picture is self._image_u8 else {}
         if way is None:
             return None
 
         def lay(scale: float) -> Setting | None:
-            return lay_out(text, block, _at_scale(match, scale), way.is_free, toll=way.toll)
+            return lay_out(
+                text, block, _at_scale(match, scale), way.is_free, column_px=column_of(block, match, others), way=way
+            )
 
         wide = lay(1.0)
-        if wide is None or (tight is not None and not is_better(wide, tight, block, match)):
+        if wide is None or (tight is not None and wide.cost >= tight.cost):
             return None
         return _Plan(canvas=way.clean, mask=way.mask, home=block, lay=lay, way=way)
 
@@ -323,30 +329,12 @@ def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
     return homes
 
 
-def _lay(
-    text: str, home: TextBlock, match: FontMatch, is_free: IsFree, others: Sequence[TextBlock], scale: float
-) -> Setting | None:
-    match = _at_scale(match, scale)
-    if home.plate is not None:
-        return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
-    x0, y0, x1, y1 = home.box
-    beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
-    near = 1.2 * match.leading_px
-    is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "logo" for other in beside)
-    is_followed = not is_headed and any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
-    return lay_out(text, home, match, is_free, is_followed=is_followed)
-
-
 def _at_scale(match: FontMatch, scale: float) -> FontMatch:
     return replace(match, lettering=match.lettering.scaled(scale))
 
 
 def _in_order(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name in names)
-
-
-def _list(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _label_pad(block: TextBlock) -> float:

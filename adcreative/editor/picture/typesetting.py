@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -17,14 +18,15 @@ from adcreative.encoders.picture_words.line_breaks import break_evenly, wrap_eve
 
 SCALES = (1.0, 0.95, 0.9, 0.85, 0.8)  # smaller, a headline no longer heads what is below it
 LABEL_SCALES = (*SCALES, 0.75, 0.7)
-LARGER_SCALES = (1.3, 1.24, 1.18, 1.12, 1.06)  # for a text that needs no more lines than the old one
 MAX_MORE_LINES = 2
-COST_OF_LARGER, COST_OF_LOWER = 1.6, 0.6  # a block lower than the old one leaves a gap
-COST_OF_SIZE, COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 3.0, 0.22, 0.04, 0.06
+COST_OF_SIZE = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
+COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 0.22, 0.04, 0.06
+COST_OF_GAP = 1.0  # of the share that a text beside others is lower than the old one: it leaves a gap
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
-COST_OF_FORCED = 0.3  # of each line beyond those that the old text's width asks for
-COST_OF_CROWDING = 0.5  # of rising so that less than a line's distance is free above
+COST_OF_FORCED = 0.3  # of each line beyond those that the column asks for
+COST_OF_CROWDING = 1.2  # of rising so that less than a line's distance is free above
 COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
+CAP_SHARE = 0.7  # height of capitals as a share of the size
 WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
 WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
 
@@ -58,31 +60,70 @@ class Setting:
         return self.lettering.size_px
 
 
-Toll = Callable[[Setting], float | None]
+class MovesOthers(Protocol):
+    """How others move with a text (`reflow.Way`)."""
+
+    def anchor(self, top: float, drop: float) -> float:
+        """Return the first baseline at which the stack keeps its place.
+
+        Args:
+            top: the first baseline where the text begins as high as the old one. drop: how much lower its last one then is.
+        """
+        ...
+
+    def toll(self, setting: Setting) -> float | None:
+        """Return what moving the others costs; None when they cannot move so far."""
+        ...
 
 
 def lay_out(
-    text: str, block: TextBlock, match: FontMatch, is_free: IsFree, *, is_followed: bool = False, toll: Toll = lambda _: 0.0
+    text: str,
+    block: TextBlock,
+    match: FontMatch,
+    is_free: IsFree,
+    *,
+    column_px: float = 0.0,
+    is_headed: bool = False,
+    is_followed: bool = False,
+    way: MovesOthers | None = None,
 ) -> Setting | None:
     """Return the least change that sets the text in the place of a block; None when it fits nowhere.
 
     Args:
-        is_free: whether a box (px) may be covered. is_followed: another text stands close below and none close above, so that
-            fewer lines keep their distance to it. toll: what a setting costs besides, None when it may not be.
+        is_free: whether a box (px) may be covered. column_px: width of the column that the old text stood in, at least its own.
+        is_headed, is_followed: whether another text stands close above, below. way: how what stands below moves with it.
     """
-    num_old, width = len(block.lines), block.box[2] - block.box[0]
+    num_old, width = len(block.lines), max(column_px, block.box[2] - block.box[0])
     settings = []
     for num, lines, scale in _breaks(text, match, num_old):
         num_forced = max(0, num - _fewest_lines(text, match.lettering, width / scale))
-        for rank, first_baseline in enumerate(_anchors(num, num_old, scale, match, is_followed=is_followed)):
-            setting = replace(_place(lines, first_baseline, scale, block, match), num_forced=num_forced)
-            besides = toll(setting) if all(is_free(line.box) for line in setting.lines) else None
+        lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
+        lines_cost += COST_OF_FORCED * num_forced
+        anchors = _anchors(num, num_old, scale, match, is_headed=is_headed, is_followed=is_followed)
+        if way is not None:
+            anchors = _moving_anchors(num, scale, match, way)
+        for rank, first_baseline in enumerate(anchors):
+            setting = replace(_place(lines, first_baseline, scale, width, match), num_forced=num_forced)
+            if not all(is_free(line.box) for line in setting.lines):
+                continue
+            if way is not None:
+                besides = way.toll(setting)
+            else:
+                besides = _cost_of_rising(setting, block, match, is_free)
+                besides += _cost_of_gap(setting, block) if is_headed or is_followed else 0.0
             if besides is not None:
-                lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
-                lines_cost += COST_OF_FORCED * num_forced
-                rises = _cost_of_rising(setting, block, match, is_free)
-                settings.append((setting.cost + COST_OF_ANCHOR * rank + lines_cost + rises + besides, setting))
-    return min(settings, key=lambda pair: pair[0])[1] if settings else None
+                settings.append(replace(setting, cost=setting.cost + COST_OF_ANCHOR * rank + lines_cost + besides))
+    return min(settings, key=lambda setting: setting.cost) if settings else None
+
+
+def keeps_all(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
+    """Return whether a setting has the old size and as many lines as the old one, without a line broken early."""
+    return setting.size_px == match.size_px and len(setting.lines) == len(block.lines) and not setting.num_forced
+
+
+def _cost_of_gap(setting: Setting, block: TextBlock) -> float:
+    lower = 1.0 - (setting.lines[-1].box[3] - setting.lines[0].box[1]) / max(block.box[3] - block.box[1], 1)
+    return COST_OF_GAP * max(0.0, lower) * (len(setting.lines) < len(block.lines))
 
 
 def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
@@ -110,7 +151,7 @@ def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float)
         lettering = match.lettering.scaled(scale)
         x0, y0, x1, y1 = lettering.ink_box(text)
         if x1 - x0 <= room_px:
-            drop = (1.0 - scale) * 0.36 * match.size_px  # half of what capitals lose in height
+            drop = (1.0 - scale) * CAP_SHARE / 2 * match.size_px  # half of what capitals lose in height
             x, y = middle - lettering.length(text) / 2, match.baselines_px[0] - drop
             box = _whole(x + x0, y + y0, x + x1, y + y1)
             line = SetLine(text=text, x=x, y=y, box=box)
@@ -124,25 +165,32 @@ def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, li
         lines = break_evenly(text, num, match.lettering.length)
         if len(lines) != num:
             continue
-        scales = (*SCALES, *LARGER_SCALES) if num <= num_old else SCALES
-        for scale in scales:
+        for scale in SCALES:
             yield num, lines, scale
 
 
-def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_followed: bool) -> list[float]:
+def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_headed: bool, is_followed: bool) -> list[float]:
     """Return first baselines to try, the best first: of the old first line, of the old last line, and the middle."""
-    cap = 0.7 * match.size_px
-    top = match.baselines_px[0] + (scale - 1.0) * cap
+    top = _top_baseline(scale, match)
     bottom = match.baselines_px[-1] - (num - 1) * match.leading_px * scale
     middle = (top + bottom) / 2
     if num == num_old:
         return [middle, top, bottom]
-    if num > num_old:
-        return [bottom, middle, top] if is_followed else [top, middle, bottom]
-    return [bottom, middle, top] if is_followed else [top, middle, bottom]
+    return [bottom, middle, top] if is_followed and not is_headed else [top, middle, bottom]
 
 
-def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlock, match: FontMatch) -> Setting:
+def _moving_anchors(num: int, scale: float, match: FontMatch, way: MovesOthers) -> list[float]:
+    """Return first baselines to try when others move: where the stack keeps its place, and that of the old first line."""
+    top = _top_baseline(scale, match)
+    drop = top + (num - 1) * match.leading_px * scale - match.baselines_px[-1]
+    return [way.anchor(top, drop), top]
+
+
+def _top_baseline(scale: float, match: FontMatch) -> float:
+    return match.baselines_px[0] + (scale - 1.0) * CAP_SHARE * match.size_px
+
+
+def _place(lines: list[str], first_baseline: float, scale: float, width_px: float, match: FontMatch) -> Setting:
     lettering, leading = match.lettering.scaled(scale), match.leading_px * scale
     inks = [lettering.ink_box(line) for line in lines]
     widths = [x1 - x0 for x0, _, x1, _ in inks]
@@ -154,10 +202,8 @@ def _place(lines: list[str], first_baseline: float, scale: float, block: TextBlo
             start, y = float(np.floor(start + 0.5)), float(np.floor(y + 0.5))
         placed.append(SetLine(text=line, x=start, y=y, box=_whole(start + x0, y + y0, start + x1, y + y1)))
     is_widow = len(lines) > 1 and widths[-1] < WIDOW_SHARE * max(widths)
-    share = max(widths) / max(block.box[2] - block.box[0], 1)
-    lower = 1.0 - (placed[-1].box[3] - placed[0].box[1]) / max(block.box[3] - block.box[1], 1)
-    size_cost = COST_OF_LARGER if scale > 1.0 else COST_OF_SIZE
-    cost = size_cost * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow + COST_OF_LOWER * max(0.0, lower)
+    share = max(widths) / max(width_px, 1)
+    cost = COST_OF_SIZE * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow
     cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
     return Setting(lines=tuple(placed), lettering=lettering, cost=cost)
 
