@@ -7,18 +7,20 @@ Nothing is added to a phrase. What it is (an offer, a proof, something to do, a 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word
 from adcreative.copywriter.lint.pairs import repeats
-from adcreative.copywriter.lint.substance import is_offer, is_proof
+from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _SENTENCE = re.compile(r"[^.!?。！？؟]+(?:[.](?=\d)[^.!?。！？؟]*)*[.!?。！？؟]*")
 _CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
+_LEAST_FACT_WORDS, _LEAST_TELLING_WORDS = 4, 6  # "40 hours on one charge"; "Rooms for every kind of family"
 _LEAST_NAMING_WORDS = 3  # of a clause that names what the next one speaks of ("See progress in weeks, keep it for years")
 _MOST_WORDS, _MOST_PRODUCT_WORDS, _MOST_CALL_WORDS = 14, 4, 3
 _LIST_WORDS, _SAME_LETTERS = 3, 5
@@ -87,7 +89,8 @@ def without_said(facts: Facts, headline: str) -> str:
 def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the ad with a sentence of its description as headline, and its headline below: new headline, new description.
 
-    All that the ad said is said, in its own words. A question stays where it is, and so does what leans on another sentence.
+    All that the ad said is said, in its own words. A question stays where it is, and so do what leans on another sentence and
+    what tells too little to open an ad.
     """
     sentences = read_parts(facts).sentences
     old = [sentence_case(found.group(0).strip(), facts) for found in _SENTENCE.finditer(facts.headline)]
@@ -95,8 +98,18 @@ def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
         return
     below = [one if one[-1] in ".!?。！？؟" else f"{one}." for one in old]
     for place, one in enumerate(sentences):
-        if one[-1] not in "?？؟":
+        if one[-1] not in "?？؟" and _can_lead(one, facts):
             yield one.rstrip(".!。！ "), " ".join([*below, *sentences[:place], *sentences[place + 1 :]])
+
+
+def _can_lead(sentence: str, facts: Facts) -> bool:
+    """Say whether a sentence of a description can open an ad: "Cancel any time" or "For ages 1 to 6" could not."""
+    first = sentence.partition(" ")[0].casefold()
+    if first in word_set("phrases", "terms") | word_set("phrases", "prepositions") or read_part(sentence, facts).kind == "call":
+        return False
+    num_words = len(sentence.split())
+    tells = num_words >= (_LEAST_FACT_WORDS if NUMBER.search(sentence) else _LEAST_TELLING_WORDS)
+    return tells or is_offer(sentence, facts.is_english) or is_proof(sentence) or is_about_subject(sentence, facts)
 
 
 def _leans_back(sentence: str, facts: Facts) -> bool:
@@ -107,13 +120,12 @@ def _leans_back(sentence: str, facts: Facts) -> bool:
 
 
 def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:
-    for found in _SENTENCE.finditer(text):
-        sentence = found.group(0).strip()
+    for sentence in _with_contrasts([found.group(0).strip() for found in _SENTENCE.finditer(text)], facts):
         if sentence.endswith(("?", "？", "؟")):
             yield from _asked(sentence, facts)
             continue
         for clause in _CLAUSE_END.split(sentence.rstrip(".!。！ ")):
-            clause = clause.strip(" \"'“”„«»")
+            clause = _without_pictures(clause).strip(" \"'“”„«»")
             title = _without_brand(clause, facts) if is_headline and _is_title(clause, facts) else ""
             clause = _without_brand(sentence_case(clause, facts) if is_headline else clause, facts)
             clause = re.sub(r"\s+(?:is|are) here$", "", clause) if facts.is_english else clause
@@ -124,13 +136,35 @@ def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:
             yield from () if is_headline or inner else _heads(clause, facts)
 
 
+def _with_contrasts(sentences: list[str], facts: Facts) -> list[str]:
+    """Join a sentence that says what the one before is not to it: "Hear the music. Not the office" is one thought."""
+    nots, joined = word_set("phrases", "contrasting"), list[str]()
+    for one in sentences:
+        if joined and one.partition(" ")[0].casefold() in nots and joined[-1][-1:] in ".!。！":
+            joined[-1] = f"{joined[-1].rstrip('.!。！ ')}, {lower_first(one, facts)}"
+        else:
+            joined.append(one)
+    return joined
+
+
+def _without_pictures(text: str) -> str:
+    """Return the text without emoji and other signs at its ends; marks of money and of trade stay."""
+    kept = [place for place, sign in enumerate(text) if not _is_picture(sign)]
+    return text[kept[0] : kept[-1] + 1] if kept else ""
+
+
+def _is_picture(sign: str) -> bool:
+    return sign.isspace() or (unicodedata.category(sign) in ("So", "Sk", "Cf", "Mn", "Cn") and sign not in "™®©°")
+
+
 def read_part(text: str, facts: Facts) -> Part:
     """Say what a phrase is."""
     words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
     leaning = word_set("phrases", "leaning") if facts.is_english else word_set("phrases", "leaning_elsewhere")
-    leans = bool(words) and (
-        bool(set(words) & leaning - {"that"}) or words[0] in ("that", *word_set("phrases", "conditional"))
-        if facts.is_english else words[0] in leaning
+    said = [word.partition("'")[0] for word in words] if facts.is_english else words  # "That's on us"
+    leans = bool(said) and (
+        bool(set(said) & leaning - {"that"}) or said[0] in ("that", *word_set("phrases", "conditional"))
+        if facts.is_english else said[0] in leaning
     )  # fmt: skip
     return Part(text, _kind_of(words, text, facts), is_offer(text, facts.is_english), is_proof(text, facts.is_english), leans)
 
@@ -143,7 +177,7 @@ def _kind_of(words: list[str], text: str, facts: Facts) -> str:
         return "phrase"
     if _is_order(words):
         return "do"
-    if _is_participle(first) and (set(words[1:2]) & word_set("language", "function_words") or re.match(r"\S+ \W?\d", text)):
+    if is_participle(first) and (set(words[1:2]) & word_set("language", "function_words") or re.match(r"\S+ \W?\d", text)):
         return (
             "participle"  # "Baked in Leeds", "Rated 4.8" say it of something; "Handpicked stays in forty towns" are the thing
         )
@@ -164,7 +198,8 @@ def _is_third_person(word: str) -> bool:
     return word.endswith("s") and bool({word[:-1], word[:-2]} & word_set("phrases", "verbs"))
 
 
-def _is_participle(word: str) -> bool:
+def is_participle(word: str) -> bool:
+    """Say whether an English word looks like a participle: "baked", "made", but not "speed"."""
     is_regular = word.endswith("ed") and len(word) > 4 and word not in word_set("phrases", "no_participle")
     return is_regular or word in word_set("phrases", "participles")
 
@@ -281,33 +316,38 @@ def noun_of(phrase: str) -> str:
     ends = word_set("language", "function_words") - set(_LISTING)
     opening = next((place for place, word in enumerate(words) if word.casefold() not in ends), len(words))
     behind = range(opening + 1, len(words))
-    end = next((place for place in behind if words[place].casefold() in ends or _is_participle(words[place])), len(words))
+    end = next((place for place in behind if words[place].casefold() in ends or is_participle(words[place])), len(words))
     return words[end - 1] if words else ""
 
 
 def names_subject(line: str, facts: Facts) -> bool:
-    """Say whether a line names what the ad is about where its headline does so in its first sentence only.
+    """Say whether a line names what the ad is about where its headline does: with its product's name, or in its first
+    sentence only.
 
-    "Football shirts? Free returns" is about shirts: "Free returns" alone could stand under any ad. Words that share five
-    letters at their start or end are forms or compounds of one word; scripts without spaces are not looked into.
+    "Football shirts? Free returns" is about shirts, and "Nurses wanted: a four-day week" is for nurses: without these words the
+    rest could stand under any ad. Scripts without spaces are not looked into.
     """
     first = next((found.group(0) for found in _SENTENCE.finditer(facts.headline)), "")
-    subject = _content(f"{facts.brand} {facts.product} {first}")
+    product, line_words = _content(facts.product), _content(line)
+    named, brand = _content(facts.headline), _content(facts.brand)
+    if product and all(_has_alike(one, named) for one in product) and " " in facts.headline.strip():
+        return any(_has_alike(one, line_words) for one in product)
     if first.strip() == facts.headline.strip() or not _content(first) or " " not in first.strip():
         return True
+    return any(_has_alike(one, line_words) for one in product | brand | _content(first))
+
+
+def _has_alike(word: str, others: set[str]) -> bool:
+    """Say whether a word is among others in some form: words that share five letters at their start or end are forms or
+    compounds of one word."""
     return any(
-        one == other
+        word == other
         or (
-            min(len(one), len(other)) >= _SAME_LETTERS
-            and (_begin_alike(one, other) or one[-_SAME_LETTERS:] == other[-_SAME_LETTERS:])
+            min(len(word), len(other)) >= _SAME_LETTERS
+            and (word[:_SAME_LETTERS] == other[:_SAME_LETTERS] or word[-_SAME_LETTERS:] == other[-_SAME_LETTERS:])
         )
-        for one in _content(line)
-        for other in subject
+        for other in others
     )
-
-
-def _begin_alike(one: str, other: str) -> bool:
-    return one[:_SAME_LETTERS] == other[:_SAME_LETTERS]
 
 
 def _content(text: str) -> set[str]:

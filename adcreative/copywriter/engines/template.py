@@ -21,6 +21,7 @@ from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_parts import (
     AdParts,
     Part,
+    is_participle,
     lower_first,
     names_subject,
     noun_of,
@@ -36,6 +37,8 @@ from adcreative.copywriter.rules import rule_pack, word_set
 _MOST_PER_LINE = 5  # proposed lines for a wanted one, since the lint drops some
 # French has a space before these marks, which a line of ours may not have; Spanish questions open with a mark of their own
 _FOREIGN_MARKS = {"fr": "[:?]", "es": r"\?", "ar": r"\?", "fa": r"\?", "ja": "[?]", "zh": "[?]"}
+_COMPOUND_LETTERS = 4  # of a word that ends a compound
+_LEAST_LONE_WORDS = 3  # of a headline's part that is a line by itself; "Irons flat" is half a line
 _MOST_BRAND_WORDS = 6  # a phrase behind which "with Brand" still reads well
 Ranked = tuple[int, str]  # place of the pattern among its kind, and the line
 _OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, leans=False)
@@ -81,10 +84,11 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
     pack, words = rule_pack("phrases"), _Words(facts, product)
     telling = [part for part in parts.rest if part.is_offer or part.is_proof]
     others = [part for part in parts.rest if part not in telling]
+    olds = [old for old in parts.headline if not old.leans or len(parts.headline) == 1]  # "That's on us" leans on the rest
     groups = [
         [(0, line) for line in _proof_first(parts.headline, facts)],
-        [line for old in parts.headline for new in telling for line in words.fill(pack["joined"][old.kind], old, new)],
-        [line for old in parts.headline for line in words.fill(pack["headline"][old.kind], old, None)],
+        [line for old in olds for new in telling for line in words.fill(pack["joined"][old.kind], old, new)],
+        [line for old in olds for line in words.fill(pack["headline"][old.kind], old, None)],
         [
             (place, line)
             for new in parts.rest
@@ -92,11 +96,12 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
             if keeps_promise(line, facts)
         ],
         [(0, line) for line in _offer_of(parts.headline, words)],
-        [line for old in parts.headline for new in others for line in words.fill(pack["joined"][old.kind], old, new)],
+        [line for old in olds for new in others for line in words.fill(pack["joined"][old.kind], old, new)],
         [
             (0, old.text)
             for old in parts.headline
             if not old.leans and old.kind != "pain" and (not old.is_plain or len(parts.headline) > 1)
+            if old.num_words >= _LEAST_LONE_WORDS
         ],
     ]
     groups = [[one for one in group if names_subject(one[1], facts)] for group in groups]
@@ -208,6 +213,9 @@ class _Words:
             return False
         if new is not None and {"D", "d"} & set(names) and not self._new_reads_well(pattern, names, new):
             return False
+        is_asked = pattern[:-3].rstrip().endswith("?") or (old is not None and old.kind == "question" and pattern == "{H} {D}")
+        if is_asked and new is not None and new.text.partition(" ")[0].casefold() in word_set("phrases", "terms"):
+            return False  # "Bike stolen? Cancel any time"
         is_named = self._facts.brand.casefold() in (values.get("S", "") + (old.text if old else "")).casefold()
         if "B" in names and self._facts.brand and is_named:
             return False
@@ -215,13 +223,16 @@ class _Words:
 
     def _old_reads_well(self, pattern: str, old: Part) -> bool:
         words = old.text.casefold().replace("’", "'").split()
-        is_short = len(words) <= _MOST_BRAND_WORDS and not {"with", "without", "from", "at"} & set(words)
+        is_short = len(words) <= _MOST_BRAND_WORDS and not {"with", "without", "from", "at", "not"} & set(words)
+        is_at = words[0] in word_set("phrases", "at_brand") and not is_participle(
+            "".join(words[1:2])
+        )  # "get paid" with a brand
         if pattern.startswith(("Want to", "How to")):
             return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
         if "with {B}" in pattern:
-            return is_short and words[0] not in word_set("phrases", "at_brand")
+            return is_short and not is_at
         if "at {B}" in pattern:
-            return is_short and words[0] in word_set("phrases", "at_brand")
+            return is_short and is_at
         has_article = words[0] in ("a", "an", "the")
         if pattern.startswith("No more"):
             return not has_article and words[0] not in ("my", "your", "our", "this", "that", "these", "those")
@@ -266,8 +277,10 @@ class _Words:
 
     def _product_reads_well(self, pattern: str, old: Part | None, new: Part | None) -> bool:
         said = {stem(word) for part in (old, new) if part is not None for word in WORD.findall(part.text)}
-        if self._head & said:
-            return False
+        if self._head & said or any(
+            head.endswith(word) for head in self._head for word in said if len(word) >= _COMPOUND_LETTERS
+        ):
+            return False  # "Berghütten: 200 Hütten" says one thing twice
         if new is not None and pattern.startswith("{A_P} "):
             return new.text.split()[0].casefold() not in ("rated", "trusted", "loved", "recommended")
         return True

@@ -11,7 +11,7 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.engines.ad_parts import lower_first, noun_of, read_part
+from adcreative.copywriter.engines.ad_parts import lower_first, noun_of, read_part, swap_lines
 from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource
 
@@ -304,3 +304,64 @@ def test_a_participle_before_its_noun_is_a_thing(phrase: str, kind: str) -> None
 )
 def test_a_name_of_two_words_keeps_its_first_letter(phrase: str, expected: str) -> None:
     assert lower_first(phrase, read_facts(Brief("Copperline", "boilers", "", "Boilers", phrase))) == expected
+
+
+def _proposed(*words: str, language: str = "en") -> list[str]:
+    brand, product, headline, description = words
+    return TemplateSource().propose(Brief(brand, product, "", headline, description, language=language), "headline", 30, seed=0)
+
+
+def test_signs_round_a_phrase_stay_out_of_the_lines() -> None:
+    lines = _proposed("Burrow", "mushroom kits", "🍄 Grow your own oyster mushrooms 🍄", "Harvest in 10 days.")
+    assert "Want to grow your own oyster mushrooms?" in lines
+    assert not any("🍄" in line for line in lines)
+
+
+def test_a_contrast_is_one_thought() -> None:
+    lines = _proposed(
+        "Quietbox", "headphones", "Hear the music. Not the office.", "40 hours on one charge. Rated 4.7 by 1,900 buyers."
+    )
+    assert "Want to hear the music, not the office?" in lines
+    assert all("not the office" in line for line in lines if "music" in line)
+
+
+def test_what_leans_on_the_first_sentence_gets_no_brand() -> None:
+    lines = _proposed("Spokes", "bicycle insurance", "Bike stolen? That's on us.", "No excess, new for old. Cancel any time.")
+    assert not any("that's on us" in line and "Bike stolen" not in line for line in lines)
+    assert "Bike stolen? Cancel any time" not in lines
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "subject"),
+    [
+        (
+            "de",
+            ("Morgenstern", "Pflegekräfte", "Pflegekräfte gesucht: 4-Tage-Woche", "Unbefristet, 3.900 € im Monat."),
+            "pflegek",
+        ),
+        ("en", ("Marrow", "bone broth", "Bone broth | Slow cooked for 24 hours", "Buy 6 pouches get 2 free"), "broth"),
+    ],
+)
+def test_a_product_that_the_headline_names_stays_in_it(language: str, words: tuple[str, ...], subject: str) -> None:
+    lines = _proposed(*words, language=language)
+    assert lines
+    assert all(subject in line.casefold() for line in lines)
+
+
+def test_a_verb_with_a_participle_is_done_with_a_brand_and_not_at_one() -> None:
+    lines = _proposed("Ledgerlight", "invoicing software", "Get paid 11 days sooner", "Invoices that chase themselves.")
+    assert "Get paid 11 days sooner with Ledgerlight" in lines
+    assert not any(" at Ledgerlight" in line for line in lines)
+
+
+def test_a_compound_does_not_introduce_its_own_end() -> None:
+    lines = _proposed("Zauber", "Berghütten", "200 Hütten. Ruhe ab 1.500 Metern", "Buchbar für zwölf Personen.", language="de")
+    assert lines
+    assert not any(line.startswith("Berghütten: 200 Hütten") for line in lines)
+
+
+def test_only_what_tells_something_of_the_offer_may_become_the_headline() -> None:
+    told = "Boards that pack into a rucksack. Ships tomorrow. For ages 8 and up. Rated 4.7 by 1,900 buyers."
+    facts = read_facts(Brief("Paddle North", "paddle boards", "", "Take the lake with you", told))
+    heads = [head for head, _ in swap_lines(facts)]
+    assert heads == ["Boards that pack into a rucksack", "Rated 4.7 by 1,900 buyers"]
