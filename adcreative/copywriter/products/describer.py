@@ -21,8 +21,10 @@ from adcreative.copywriter.brief import clean_text
 from adcreative.copywriter.candidates import FELL_BACK, CutShortError, ShouldStop
 from adcreative.copywriter.lint.checks import check_sentence, is_near_duplicate, used_words
 from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
+from adcreative.copywriter.products.other_languages import other_language
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
-from adcreative.copywriter.products.sentences import TemplateDescriptions, join_that_fit, other_language, sentences_for
+from adcreative.copywriter.products.sentence_parts import join_that_fit
+from adcreative.copywriter.products.sentences import TemplateDescriptions, sentences_for
 from adcreative.copywriter.rules import rule_pack
 from adcreative.errors import CopywriterError
 

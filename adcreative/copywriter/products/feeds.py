@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from adcreative.copywriter.brief import is_known_word
-from adcreative.copywriter.products.product import Attribute, Product
+from adcreative.copywriter.products.product import Attribute, Product, attribute_names
 from adcreative.copywriter.products.shop_text import MAX_TEXT_CHARS
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -157,7 +157,7 @@ def _is_text(role: str, cell: str) -> bool:
 
 @cache
 def _known_names() -> frozenset[str]:
-    return frozenset(name for found in rule_pack("feeds")["names"].items() for name in (found[0], *found[1]))
+    return frozenset(attribute_names())
 
 
 def _last_step(trail: str) -> str:
@@ -262,7 +262,7 @@ def _once(attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
     """Return the attributes, of several with one name and value the first ("color" as a column and in the JSON)."""
     kept: dict[tuple[str, str], Attribute] = {}
     names: dict[str, str] = {}
-    aliases = {alias: name for name, found in rule_pack("feeds")["names"].items() for alias in found}
+    aliases = attribute_names()
     for name, value in attributes:
         key = aliases.get(name.casefold(), name.casefold())
         if names.setdefault(key, value.casefold()) == value.casefold():

@@ -13,7 +13,7 @@ from functools import cache
 
 from adcreative.copywriter.brief import is_known_word
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
-from adcreative.copywriter.products.product import Attribute, flag_of, tokenize
+from adcreative.copywriter.products.product import Attribute, attribute_names, flag_of, tokenize
 from adcreative.copywriter.products.title_words import sentence_case
 from adcreative.copywriter.rules import rule_pack, word_set
 
@@ -103,12 +103,7 @@ def meaning_of(name: str, value: str) -> Meaning | None:
 def plain_name(name: str) -> str:
     """Return the name of an attribute in lower case, without brackets, under the name that the rules use."""
     bare = " ".join(re.sub(r"\(.*?\)|\[.*?\]", " ", name).replace("_", " ").split()).casefold()
-    return _aliases().get(bare, bare)
-
-
-@cache
-def _aliases() -> dict[str, str]:
-    return {alias: name for name, aliases in rule_pack("feeds")["names"].items() for alias in aliases}
+    return attribute_names().get(bare, bare)
 
 
 @cache
@@ -272,6 +267,8 @@ def _open(key: str, value: str) -> Meaning | None:
         return Meaning("has", text, text, key)
     if key.endswith(" material") and len(value.split()) <= 2 and not value.isupper():
         part = key.removesuffix(" material")
+        if part.split()[-1] in word_set("product_meanings", "materials"):
+            return None  # "wooden material": of which part, is not known
         text = f"{said} {part}" if part in word_set("product_meanings", "mass") else with_article(f"{said} {part}")
         return Meaning("has", text, text, key)
     if key in ("lacing", "card slots", "pockets"):

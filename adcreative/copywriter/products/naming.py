@@ -24,7 +24,7 @@ from adcreative.copywriter.products.title_noise import (
     without_label,
     without_noise,
 )
-from adcreative.copywriter.products.title_shapes import first_part, part_between_bars, two_parts
+from adcreative.copywriter.products.title_shapes import first_part, listed_name, part_between_bars, two_parts
 from adcreative.copywriter.products.title_words import (
     HOLIDAYS,
     category_nouns,
@@ -86,8 +86,9 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
 def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, str]) -> TitleParts:
     """Find the name in an English title of many words; where none can be found the category is it."""
     nouns = category_nouns(category)
-    if _FITS.fullmatch(plain):
-        return TitleParts(plain)
+    whole = plain if _FITS.fullmatch(plain) else listed_name(plain)
+    if whole:
+        return TitleParts(whole)
     plain = joined_start(plain)
     named = part_between_bars(plain, rules)
     if named:

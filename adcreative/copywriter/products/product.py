@@ -169,7 +169,7 @@ def _with_names(parts: TitleParts, prose: str) -> TitleParts:
 
 def _told_by_text(text: ShopText, attributes: Sequence[Attribute]) -> list[Attribute]:
     """Return the facts of the shop's text that no attribute tells; "material" and "colour" by any column name."""
-    names = {alias: name for name, found in rule_pack("feeds")["names"].items() for alias in (name, *found)}
+    names = attribute_names()
     had = {names.get(name.casefold(), name.casefold()) for name, _ in attributes}
     return [(label, value) for label, value in text.facts if names.get(label.casefold(), label.casefold()) not in had]
 
@@ -182,7 +182,7 @@ def _whom_in_words(attributes: Sequence[Attribute]) -> list[str]:
 
 def _told_by_title(title: str, attributes: Sequence[Attribute]) -> list[Attribute]:
     """Return what a title tells in parts of their own and no attribute does; "material" and "colour" by any column name."""
-    names = {alias: name for name, found in rule_pack("feeds")["names"].items() for alias in (name, *found)}
+    names = attribute_names()
     had = {names.get(name.casefold(), name.casefold()) for name, _ in attributes}
     return [(name, value) for name, value in told_in_title(title).items() if name not in had]
 
@@ -220,6 +220,12 @@ def _language_of_prose(prose: str) -> str:
 def _language_of(title: str, attributes: Sequence[Attribute]) -> str:
     """Return the language of a record that names none: that of its title and values; columns are English everywhere."""
     return read_facts(Brief(headline=title, description=", ".join(value for _, value in attributes))).language
+
+
+@lru_cache(maxsize=1)
+def attribute_names() -> dict[str, str]:
+    """Return the name that the rules use for each name of an attribute in a column or a text, in any language, casefolded."""
+    return {alias.casefold(): name for name, found in rule_pack("feeds")["names"].items() for alias in (name, *found)}
 
 
 @lru_cache(maxsize=65_536)

@@ -2,34 +2,30 @@
 
 One to three sentences: what it is, made of and in which colour; what it has and is; what it measures, holds, and how it is
 cared for. Nothing is said that the record does not say, nothing twice, and what has no meaning for a reader is left out
-(`meanings`). In German, French, Spanish, Dutch, Portuguese and Italian a few words join the record's own; in others punctuation
-does.
+(`meanings`). Records in other languages are told by `other_languages`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from adcreative.copywriter.brief import WORD, is_known_word
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
-from adcreative.copywriter.products.meanings import Meaning, is_amount, plain_name, read_meanings
-from adcreative.copywriter.products.product import Attribute, ProductFacts, content, flag_of, tokenize
+from adcreative.copywriter.products.meanings import Meaning, plain_name, read_meanings
+from adcreative.copywriter.products.other_languages import other_language
+from adcreative.copywriter.products.product import Attribute, ProductFacts, content, tokenize
+from adcreative.copywriter.products.sentence_parts import capital, join_that_fit, own_items, says_again
 from adcreative.copywriter.products.title_words import properties_in_title, size_in_title, two_colours
-from adcreative.copywriter.rules import rule_pack, word_set
+from adcreative.copywriter.rules import word_set
 
 _OPENINGS = ("The", "This", "")  # "" begins with the product itself: "A desk lamp from Pell, made of oak."
 _FEW = 2  # attributes: where a record has no more, the other parts of its title are told as well
-_MOST_LISTED = 8  # attributes with their names, in other languages
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
-_LONG_NAME = 4  # words, beyond which a name in another language is a title
-_ARTICLES = ("le", "la", "les", "der", "die", "das", "el", "los", "las", "il", "lo", "o", "a", "os")
-_MOSTLY = 0.65  # of the words of a name, in a sentence that names the product
 _UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
 _LIQUID = re.compile(r"(?i)^\d[\d.,]*\s?(?:ml|fl\.? ?oz|oz)\.?$")
 
@@ -72,32 +68,14 @@ def _description(product: ProductFacts, attributes: Sequence[Attribute], opening
     own = product.sentences
     if own:
         rest = [one for one in rest if not _is_in(one, own)]
-        first = "" if _says_again(first, own[0], product) else first
+        first = "" if says_again(first, own[0], product) else first
     for_uses = [f"For {_listed(uses)}."] if len(uses) > 1 and len(rest) + len(own) < _MAIN_SENTENCES else []
-    return [*([first] if first else []), *own, *rest, *_own_items(product), *for_uses]
+    return [*([first] if first else []), *own, *rest, *own_items(product), *for_uses]
 
 
 def _is_in(sentence: str, own: Sequence[str]) -> bool:
     """Say whether the shop's own sentences have all that a sentence says: "It has a nylon strap."."""
     return set(content(tokenize(sentence))) - {"it", "they", "has", "have"} <= {token for one in own for token in tokenize(one)}
-
-
-def _says_again(opening: str, sentence: str, product: ProductFacts) -> bool:
-    """Say whether a sentence of the shop's own has what the opening says, the brand too: then no other need open."""
-    brand = set(tokenize(product.brand))
-    said = set(content(tokenize(opening))) - brand - {"come"}
-    is_bound = re.match(r"(?:It|They|Its|Their|This|These|Il|Elle|Sa|Son|Ses|Sein|Seine|Er|Sie)\b", sentence) is not None
-    told, name = set(tokenize(sentence)), content(tokenize(product.parts.name))
-    is_named = bool(name) and brand <= told and name[-1] in told and 2 * len(told & set(name)) >= len(set(name))
-    return len(said) > 1 and not is_bound and is_named and len(said & told) >= _MOSTLY * len(said)
-
-
-def _own_items(product: ProductFacts) -> list[str]:
-    """Return the lines of the shop's list as one sentence, behind a word of the record's language."""
-    if not product.items:
-        return []
-    mark = ";" if any("," in one for one in product.items) else ","
-    return [f"{rule_pack('shop_text')['details'][product.facts.language]}: {f'{mark} '.join(product.items)}."]
 
 
 def _with_title(meanings: list[Meaning], product: ProductFacts) -> list[Meaning]:
@@ -199,7 +177,7 @@ def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening:
     rest = "".join(f", {one.one}" for one in (*made, *comes))
     counted = name if _head(name).casefold() in word_set("product_meanings", "mass") else _counted_name(name)
     counted = re.sub(r"^a (?=8|11(?!\d)|18(?!\d))", "an ", counted)
-    return f"{_capital(counted)}{told}{maker}{rest}.", used
+    return f"{capital(counted)}{told}{maker}{rest}.", used
 
 
 def sentences_for(attributes: Sequence[Attribute], product: ProductFacts) -> list[str]:
@@ -232,113 +210,6 @@ def _sentences(meanings: Sequence[Meaning], *, is_many: bool) -> list[str]:
     said += [[f"{be} {_listed(is_not)}"] * bool(is_not) + [f"{have} {_listed(no)}"] * bool(no)]
     said += [[f"{be} for {_listed(text['for'])}"] * bool(text["for"])]
     return [f"{subject} {_listed(parts)}." for parts in said if parts] + [f"{one.rstrip('.')}." for one in text["care"]]
-
-
-def join_that_fit(sentences: Iterable[str], max_chars: int) -> str:
-    """Join sentences with spaces, leaving out those that no longer fit."""
-    text = ""
-    for sentence in sentences:
-        longer = f"{text} {re.sub(r'[.]{2}$', '.', sentence)}".strip()  # a brand may end with a full stop of its own
-        if len(longer) <= max_chars:
-            text = longer
-    return text
-
-
-def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_chars: int) -> str:
-    """Return the record's own words, joined by a few words of its language where the rules have them, else by punctuation."""
-    words = rule_pack("product_meanings")["elsewhere"].get(product.facts.language)
-    if words is None:
-        return _punctuated(product, attributes, max_chars)
-    name, left = product.parts.name, list[tuple[str, str]]()
-    told = {kind: list[str]() for kind in ("made", "comes")}
-    for one_name, written in attributes:
-        value = written.replace(" or ", f" {words['or']} ")
-        key, flag = plain_name(one_name), flag_of(value)
-        kind = {"material": "made", "colour": "comes"}.get(key)
-        is_named = value.casefold() in name.casefold() or (kind == "made" and value.split(" ")[0].casefold() in name.casefold())
-        if flag is None and is_named:
-            continue  # the name says it
-        label = _label(one_name, value, product)
-        if flag is None and re.fullmatch(r"[\d.,]+", value):
-            continue  # "Gewicht: 220": of what, is not known
-        if kind is not None and flag is None:
-            said = _lowered(value) if words.get("lower") else value
-            told[kind].append(words[kind].format(value=said))
-        elif label:
-            left.append((label, value))
-    is_named = not product.brand or product.brand.casefold() in name.casefold()
-    maker = "" if is_named else _maker(name, product.brand, words)
-    parts = _rest_of_title(product, [value for _, value in attributes]) if len(left) <= _FEW else []
-    first = f"{name}{maker}{''.join(f', {one}' for one in (*told['made'], *told['comes']))}"
-    first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
-    own = product.sentences
-    if own and _says_again(first, own[0], product):
-        first = ""
-    rest = [
-        f"{_capital(one)}." if flag_of(value) else f"{_capital(one)}: {value}."
-        for one, value in left[:_MOST_LISTED]
-        if flag_of(value) is not False
-    ]
-    return join_that_fit([*([_capital(first)] if first else []), *own, *rest, *_own_items(product)], max_chars)
-
-
-def _maker(name: str, brand: str, words: dict[str, str]) -> str:
-    """Return a brand with "from" before it, "d'Auzou" in French; in brackets behind a title such as "Le retour" and before an
-    article, where it would read as a part of it."""
-    is_title = "," in name or len(name.split()) > _LONG_NAME or name.split(" ")[0].casefold() in _ARTICLES
-    if is_title or brand.split(" ")[0].casefold() in _ARTICLES:
-        return f" ({brand})"
-    is_elided = "elided" in words and re.match(r"(?i)[aeiouhâàéèêëîïôûœ]", brand) is not None
-    return f" {words['elided']}{brand}" if is_elided else f" {words['from']} {brand}"
-
-
-def _rest_of_title(product: ProductFacts, values: Sequence[str]) -> list[str]:
-    """Return the parts of a title behind its name that neither the brand nor an attribute's value says."""
-    said = " ".join([product.brand, *values]).casefold()
-    told = [value.casefold() for value in values if len(value) > 1]
-    return [
-        part
-        for part in product.parts.rest
-        if part.casefold() not in said
-        and not (len(part.split()) <= _LONG_NAME and any(part.casefold().endswith(f" {value}") for value in told))
-    ]
-
-
-def _lowered(value: str) -> str:
-    if value.isupper() and len(value) <= _LONG_NAME:
-        return value  # "ABS"
-    return value.lower() if value.isupper() else " ".join(word if word.isupper() else word.lower() for word in value.split())
-
-
-def _punctuated(product: ProductFacts, attributes: Sequence[Attribute], max_chars: int) -> str:
-    is_named = product.brand.casefold() in product.parts.name.casefold()
-    text = product.parts.name if is_named else f"{product.parts.name} – {product.brand}"
-    for part in _rest_of_title(product, [value for _, value in attributes]) if len(attributes) <= _FEW else []:
-        text = f"{text} · {part}" if len(f"{text} · {part}") <= max_chars else text
-    for name, written in attributes:
-        value = written.replace(" or ", " / ")
-        label, flag = _label(name, value, product), flag_of(value)
-        is_plain = plain_name(name) in ("colour", "material", "size", "pattern")
-        if flag is None and value.casefold() in product.parts.name.casefold():
-            continue
-        label = _capital(label) if label == name else label
-        part = label if flag else f"{label}: {value}" if label else value if is_plain else ""
-        if part and flag is not False and len(f"{text} · {part}") <= max_chars:
-            text = f"{text} · {part}"
-    own = [*product.sentences, *_own_items(product)]
-    return join_that_fit([f"{text}.", *own], max_chars) if own else text
-
-
-def _label(name: str, value: str, product: ProductFacts) -> str:
-    """Return what an attribute is called in the product's language: its own name, or for an English one the rules'; else ""."""
-    if name in product.own_labels or not all(is_known_word(word) for word in WORD.findall(name)):
-        return name
-    key = plain_name(name)
-    if key == "size" and is_amount(value):
-        key = "capacity"
-    elif key == "size" and re.search(r"\d\s?(?:cm|mm|m|in)\b", value):
-        key = "measures"
-    return str(rule_pack("product_meanings")["labels"].get(product.facts.language, {}).get(key, ""))
 
 
 def draw_rng(product: ProductFacts, seed: int) -> np.random.Generator:
@@ -387,7 +258,3 @@ def _counted_name(name: str) -> str:
 def _listed(parts: Sequence[str]) -> str:
     """Join as "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,14 +1,16 @@
 """Choose the sentences of a shop's own text that may stand in a description as they are: they say what the product is.
 
 A sentence is whole, in the record's language, without prices, offers, orders, praise that no one can check, and words of the
-shop about itself; the best of those that are left are kept in the order of the text. In English what a sentence says counts
-(materials, parts, measures); in other languages where it stands, and whether it names the product or a number.
+shop about itself; the two best of those that are left are kept in the order of the text. In English what a sentence says counts
+(materials, parts, measures); in other languages where it stands, and whether it names the product or a number. A sentence that
+points back ("they", "this type of leather") is kept where what it points at is told or is the product.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from adcreative.copywriter.brief import WORD, clean_field, stem
@@ -19,12 +21,13 @@ from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.encoders.language import detect_language
 
 _LEAST_WORDS, _LEAST_NEW, _LEAST_CHARS, _MOST_CHARS = 4, 3, 25, 260
-_MOST_SENTENCES, _MOST_TOTAL_CHARS = 3, 380
+_MOST_SENTENCES, _MOST_TOTAL_CHARS = 2, 380  # each further one is one more chance of a fault
 _LEAST_SCORE = 0.75
 _LEAST_NEW_SHARE = 0.3  # of a sentence's words, that the title does not have
 _LONG_SENTENCE = 12  # different words, from which words of the title count as facts: an episode's plot names no material
 _SHOUTED = 0.45  # share of longer words in capitals, from which a sentence is a heading
-_MOST_ITEMS, _MOST_ITEM_WORDS, _ENOUGH_SENTENCES = 5, 7, 2
+_MOST_ITEMS, _MOST_ITEM_WORDS = 5, 7
+_POINTED_AT = 3  # words behind "this", among which stands what it points at
 _CLAIMS = ("superlative", "guarantee or absolute", "life-changing", "time it takes", "price or offer", "delivery or service")
 _HEALTH = "health"
 _OF_THE_SHOP = ("price or offer", "delivery or service")
@@ -42,31 +45,72 @@ _HANGS = re.compile(r"(?i)\b(?:it|them|that|this|those|these|so|not|too|there|on
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
 
+@dataclass(frozen=True)
+class _Rated:
+    """A sentence that may stand, its score, its place in the text, and whether it points back to the one before it."""
+
+    score: float
+    place: int
+    text: str
+    points_back: bool
+
+
 def choose_sentences(text: ShopText, title: str, brand: str, language: str) -> tuple[str, ...]:
-    """Return up to three sentences of a text, in its order; one that tells readers what to do where English has no other."""
+    """Return up to two sentences of a text, in its order; one that tells readers what to do where English has no other."""
     kept = _choose(text, title, brand, language, may_order=False)
     return kept or (_choose(text, title, brand, language, may_order=True)[:1] if language == "en" else ())
 
 
 def _choose(text: ShopText, title: str, brand: str, language: str, *, may_order: bool) -> tuple[str, ...]:
-    rated: list[tuple[float, int, str]] = []
+    rated: list[_Rated] = []
     place = 0
     for paragraph in text.paragraphs:
+        before = ""
         for whole in paragraph:
-            sentence = whole if _may_stand(whole, title, language) else _without_tail(whole)
-            if _may_stand(sentence, title, language):
+            sentence = _standing(whole, title, language)
+            if sentence:
                 score = _score(sentence, title, brand, place, is_english=language == "en", may_order=may_order)
-                rated += [(score, place, sentence)] if score >= _LEAST_SCORE else []
+                back = _points_back(sentence, before, title, language)
+                rated += [_Rated(score, place, sentence, back)] if score >= _LEAST_SCORE else []
+            before = whole
             place += 1
-    kept: list[tuple[int, str]] = []
-    for _, at, sentence in sorted(rated, key=lambda one: (-one[0], one[1])):
-        told = [one for _, one in kept]
-        is_new = not is_near_duplicate(sentence, told, threshold=0.6)
-        if is_new and sum(map(len, told)) + len(sentence) <= _MOST_TOTAL_CHARS:
-            kept.append((at, sentence))
-        if len(kept) == _MOST_SENTENCES:
-            break
-    return tuple(sentence for _, sentence in sorted(kept))
+    rated.sort(key=lambda one: (-one.score, one.place))
+    kept: list[_Rated] = []
+    for one in [*(one for one in rated if not one.points_back), *(one for one in rated if one.points_back)]:
+        told = [other.text for other in kept]
+        is_clear = not one.points_back or any(other.place == one.place - 1 for other in kept)
+        is_new = not is_near_duplicate(one.text, told, threshold=0.6)
+        if is_clear and is_new and len(kept) < _MOST_SENTENCES and sum(map(len, told)) + len(one.text) <= _MOST_TOTAL_CHARS:
+            kept.append(one)
+    return tuple(one.text for one in sorted(kept, key=lambda one: one.place))
+
+
+def _standing(whole: str, title: str, language: str) -> str:
+    """Return a sentence as it may stand: as it is, without what a dash adds, or without "unique" behind "this"; else ""."""
+    plain = _praise().sub(r"\1 ", whole) if language == "en" else whole
+    return next((one for one in (whole, _without_tail(whole), plain) if _may_stand(one, title, language)), "")
+
+
+@cache
+def _praise() -> re.Pattern[str]:
+    """Return the pattern of words of praise behind "this", without which a sentence is as good."""
+    return re.compile(rf"\b([Tt]his|[Tt]hese) (?:{'|'.join(sorted(word_set('shop_text', 'praise')))})\b,?(?: and)? ")
+
+
+def _points_back(sentence: str, before: str, title: str, language: str) -> bool:
+    """Say whether a sentence begins with "they" or "this type of leather", and so with what another one must have named.
+
+    An English "it" behind a sentence of the product, or at the start of a paragraph, is the product.
+    """
+    words = [word.casefold() for word in WORD.findall(sentence)]
+    rules, named = rule_pack("shop_text")["points_back"].get(language, {}), {stem(word) for word in WORD.findall(title)}
+    if words[0] in rules.get("demonstratives", "").split():
+        pointed_at = words[1 : 1 + _POINTED_AT]
+        return not any(stem(one) in named or thing(one) in rules.get("things", "").split() for one in pointed_at)
+    if words[0] not in rules.get("pronouns", "").split():
+        return False
+    is_of_product = not before or bool(_REFERS.match(before)) or bool(named & {stem(word) for word in WORD.findall(before)})
+    return language != "en" or not is_of_product
 
 
 def _without_tail(sentence: str) -> str:
@@ -75,20 +119,26 @@ def _without_tail(sentence: str) -> str:
 
 
 def choose_items(text: ShopText, sentences: Sequence[str], title: str, language: str) -> tuple[str, ...]:
-    """Return lines of a list, such as "Front pouch pocket", where the sentences say little; none in an unknown language."""
-    if len(sentences) >= _ENOUGH_SENTENCES or language not in rule_pack("shop_text")["details"]:
+    """Return lines of a list, such as "Front pouch pocket", where no sentence is told; none in an unknown language."""
+    if sentences or language not in rule_pack("shop_text")["details"]:
         return ()
     kept: list[str] = []
     for item in text.items:
         words = WORD.findall(item)
-        is_told = 2 <= len(words) <= _MOST_ITEM_WORDS and not item.isupper() and _is_clean(item, title, language)
+        is_told = 2 <= len(words) <= _MOST_ITEM_WORDS and not item.isupper() and is_clean(item, title, language)
+        is_told = is_told and not set(_ends(words)) & word_set("shop_text", "no_item_ends")
         if language == "en":
             is_told = is_told and _num_facts(item) > 0 and not _puffs(item)
-        elif is_told and detect_language(item) not in ("", language):
+        elif is_told and not _is_in(item, language):
             is_told = False
         if is_told and not is_near_duplicate(item, [*kept, *sentences, title], threshold=0.6):
             kept.append(_lowered(item) if language == "en" else item)
     return tuple(kept[:_MOST_ITEMS]) if len(kept) > 1 else ()
+
+
+def _ends(words: Sequence[str]) -> tuple[str, str]:
+    """Return the first and the last word of a line: "product features" is a heading, and "do not iron" an order."""
+    return words[0].casefold(), words[-1].casefold()
 
 
 def _lowered(item: str) -> str:
@@ -110,9 +160,15 @@ def _may_stand(sentence: str, title: str, language: str) -> bool:
         and not (language == "en" and _HANGS.search(sentence))
         and not (language == "fr" and first.endswith("ez"))  # an order
         and not _JOINED.search(sentence.replace(title, ""))
-        and _is_clean(sentence, title, language)
-        and detect_language(sentence) in ("", language)
+        and is_clean(sentence, title, language)
+        and _is_in(sentence, language)
     )
+
+
+def _is_in(text: str, language: str) -> bool:
+    """Say whether a text may be in a language: it is, it says too little, or it is in one very like it."""
+    found = detect_language(text)
+    return found in ("", language) or any({found, language} <= set(alike) for alike in rule_pack("shop_text")["alike"])
 
 
 @cache
@@ -120,7 +176,7 @@ def _openers(language: str) -> frozenset[str]:
     return frozenset(str(rule_pack("shop_text")["openers"].get(language, "")).split())
 
 
-def _is_clean(text: str, title: str, language: str) -> bool:
+def is_clean(text: str, title: str, language: str) -> bool:
     """Say whether nothing in a text speaks of the shop, of buying or of what nobody can check."""
     rules = rule_pack("shop_text")
     known = {language, "en"} & set(rules["by_language"])

@@ -55,6 +55,7 @@ _LEAD = re.compile(  # words in capitals, or Like These
 )
 _LONGEST_HEADING, _LONG_LINE = 60, 200  # characters
 _LONG_REST = 45  # characters behind a lead, from which it is a heading in its line
+_LEAST_WHOLE, _MOST_CAPITALS = 9, 0.35  # words of a line without a full stop that is a sentence, and the share in capitals
 _INLINE_ITEMS = re.compile(r"\s*[•●▪◦✔✅✓➤►★☑·]\s*")
 _MARK = re.compile(r"^(?:[-–—+>»]|[.:]+\s|\d{1,2}[.)])\s*")
 
@@ -93,13 +94,22 @@ def read_shop_text(text: str) -> ShopText:
             facts.setdefault(fact[0].casefold(), fact)
         elif _CELL in line:
             continue
-        elif re.search(r"[.!?。！？؟।][\"”’)]?$", line):
+        elif _is_whole(line) or re.search(r"[.!?。！？؟।][\"”’)]?$", line):
+            line = line if re.search(r"[^\w\s%]$", line) else f"{line}."
             paragraphs.append(tuple(part.strip() for part in _SENTENCE.split(line) if part.strip()))
         else:
             *whole, last = [part.strip() for part in _SENTENCE.split(line)]
             paragraphs += [tuple(whole)] if whole else []
             items.setdefault(last.rstrip(" ;,"), None)
     return ShopText(tuple(paragraphs), tuple(items), tuple(facts.values())[:_MOST_FACTS])
+
+
+def _is_whole(line: str) -> bool:
+    """Say whether a line without a full stop is a sentence that lacks it: many words, few of them capitalised, no colon."""
+    words = line.split()
+    capitals = sum(word[:1].isupper() for word in words[1:])
+    is_plain = re.fullmatch(r"(?:[^:;|•!?=*_/–—.]|\.(?=\d)|(?<=\w)[–—/](?=\w))+", line) is not None and line[-1].isalnum()
+    return len(words) >= _LEAST_WHOLE and is_plain and capitals < _MOST_CAPITALS * len(words) and words[0][:1].isupper()
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -12,6 +12,14 @@ from adcreative.copywriter.rules import word_set
 _LEAST_WORDS, _MOST_WORDS, _MOST_NAME_WORDS, _MOST_WHOLE_WORDS = 2, 8, 10, 12
 _SHORT_TITLE = 7  # words
 
+_LISTED = re.compile(r"(?:[A-Z][\w'-]+, ){1,2}[A-Z][\w'-]+ (?:&|and) [A-Z][\w'-]+(?: [A-Z][\w'-]+){1,2}(?=$|\s*[(|]|\s[-–—]\s)")
+
+
+def listed_name(title: str) -> str:
+    """Return a name that commas are a part of, "Grout, Tile & Stone Cleaner" of a title that begins with it; else ""."""
+    found = _LISTED.match(title)
+    return found[0] if found else ""
+
 
 def part_between_bars(title: str, rules: dict[str, str]) -> str:
     """Return the first part of "Tropical | Straightening Treatment for Gray Hair | 300 ml" that ends with a thing; else ""."""

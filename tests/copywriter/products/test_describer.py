@@ -206,18 +206,17 @@ def test_a_server_that_is_down_leaves_the_template(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("product", "words"),
     [
-        (Product("Wolldecke", "Löwenzahn", "", (("Material", "Schurwolle"), ("Größe", "130 x 170 cm"), ("waschbar", "yes")),
-                 (), "de"),
-         ("Schurwolle", "130 x 170 cm", "waschbar")),
-        (Product("緑茶", "雪音", "", (("内容量", "80 g"), ("産地", "宇治")), (), "ja"), ("80 g", "宇治")),
-        (Product("شاي", "نور", "", (("النوع", "أخضر"), ("الوزن", "80 غ")), (), "ar"), ("أخضر", "80 غ")),
+        (Product("Wolldecke", "Löwenzahn", "", (("Material", "Schurwolle"), ("Größe", "130 x 170 cm")), (), "de"),
+         ("Schurwolle", "130 x 170 cm")),
+        (Product("緑茶", "雪音", "", (("内容量", "80 g"), ("素材", "茶葉")), (), "ja"), ("内容量: 80 g", "素材: 茶葉")),
+        (Product("سجادة", "نور", "", (("الخامة", "صوف"), ("الوزن", "2 كغ")), (), "ar"), ("صوف", "2 كغ")),
     ],
 )  # fmt: skip
 def test_other_languages_get_the_records_own_words(product: Product, words: tuple[str, ...]) -> None:
     found = build_describer("smollm2").describe(product, seed=0)
     assert found.engine == "template"
     assert "the embedded SmolLM2 knows English only" in found.notes[0]
-    assert all(word in found.text.replace("Waschbar", "waschbar") for word in words)
+    assert all(word in found.text for word in words)
     assert found.statement.recall == 1.0
 
 

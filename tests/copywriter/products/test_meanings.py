@@ -66,12 +66,30 @@ def test_a_description_is_one_to_three_sentences_and_two_words_of_the_name_do_no
     ("language", "words"),
     [("de", "Wolldecke von Pell, aus Schurwolle, in Grün. Gewicht: 2 kg."),
      ("fr", "Wolldecke de Pell, en schurwolle, coloris grün. Gewicht: 2 kg."),
-     ("pl", "Wolldecke – Pell · materiał: Schurwolle · Farbe: Grün · Gewicht: 2 kg"),
-     ("xx", "Wolldecke – Pell · Schurwolle · Farbe: Grün · Gewicht: 2 kg")],
+     ("pl", "Wolldecke – Pell. Materiał: Schurwolle. Farbe: Grün. Gewicht: 2 kg."),
+     ("xx", "Wolldecke – Pell. Farbe: Grün. Gewicht: 2 kg.")],
 )  # fmt: skip
 def test_other_languages_join_the_records_words(language: str, words: str) -> None:
     record = (("Material", "Schurwolle"), ("Farbe", "Grün"), ("Gewicht", "2 kg"))
     assert build_describer("template").describe(Product("Wolldecke", "Pell", "", record, (), language), seed=0).text == words
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Meses", "3-6M or 6-12M"), ("Rok za isporuku", "1 do 3 dana"), ("Größe", "S or M"), ("Farbe", "Black"),
+     ("Maße", "S - 30 cm or M - 43 cm"), ("Farbe", "Nr. 12"), ("Material", "Holz. Bitte beachten: Farbe kann abweichen"),
+     ("Telefon", "0638662200"), ("waschbar", "yes"), ("Gewicht", "220")],
+)  # fmt: skip
+def test_in_other_languages_a_value_that_is_not_what_its_name_says_is_left_out(name: str, value: str) -> None:
+    for language in ("de", "cs"):
+        product = Product("Wolldecke", "Pell", "", ((name, value), ("Höhe", "20 cm"), ("Breite", "30 cm")), (), language)
+        text = build_describer("template").describe(product, seed=0).text
+        assert text.endswith("Pell. Höhe: 20 cm. Breite: 30 cm.")
+
+
+def test_one_attribute_makes_no_description_where_no_words_join_it() -> None:
+    product = Product("Кока кола", "Pell", "", (("Размер", "250 ml"),), (), "bg")
+    assert build_describer("template").describe(product, seed=0).text == "Кока кола – Pell."
 
 
 def test_what_a_product_is_not_is_said_only_where_a_buyer_must_know_it() -> None:
@@ -123,3 +141,8 @@ def test_care_is_told_in_whole_sentences_and_once() -> None:
     assert told == {"care": "Wash in warm water with similar colors. Use no bleach"}
     assert meaning_of("washing temperature", "The washing temperature is below 30 degrees Celsius").one == "Wash below 30 °C"
     assert meaning_of("colour", "BLACK").one == "in black"
+
+
+def test_a_material_of_what_is_no_part_is_left_out() -> None:
+    assert meaning_of("wooden material", "pine wood") is None
+    assert meaning_of("handle material", "pine wood") is not None

@@ -96,3 +96,8 @@ def test_common_words_are_lowered_and_names_stay() -> None:
 )  # fmt: skip
 def test_articles_go_by_sound(phrase: str, said: str) -> None:
     assert with_article(phrase) == said
+
+
+def test_a_list_of_what_a_thing_is_for_is_a_part_of_its_name() -> None:
+    for title in ("Grout, Tile & Stone Cleaner (Spray & Wipe)", "Grout, Tile & Stone Cleaner"):
+        assert read_title(title, "Pell", "", "", is_english=True).name == "Grout, Tile & Stone Cleaner"

@@ -36,8 +36,10 @@ def test_a_record_with_little_else_tells_the_parts_of_its_title_once() -> None:
     describer = build_describer("template")
     product = Product("Deurmat - geribbeld - antislip", "Huis", attributes=(("kleur", "geribbeld"),), language="nl")
     assert describer.describe(product, seed=0).text == "Deurmat van Huis, in geribbeld: antislip."
-    options = Product("Chupón ligero", "Bebé", attributes=(("estilo", "Niña or Niño"),), language="es")
-    assert describer.describe(options, seed=0).text == "Chupón ligero de Bebé. Estilo: Niña o Niño."
+    options = Product("Chupón ligero", "Bebé", attributes=(("cor", "Rojo or Verde"),), language="es")
+    assert describer.describe(options, seed=0).text == "Chupón ligero de Bebé, en color rojo o verde."
+    codes = Product("Nabíječka - 4.5x3.0 PIN - pro Dell", "Pell", language="nl")
+    assert describer.describe(codes, seed=0).text == "Nabíječka van Pell: pro Dell."
     for title, brand, text in (
         ("Cafetière", "Auzou", "Cafetière d’Auzou."), ("Cafetière", "Les ateliers", "Cafetière (Les ateliers)."),
         ("Le retour", "Auzou", "Le retour (Auzou)."), ("Romance, nuit d'été", "Auzou", "Romance, nuit d'été (Auzou)."),

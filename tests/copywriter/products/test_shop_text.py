@@ -220,3 +220,58 @@ def test_a_sentence_that_hangs_on_what_stood_before_it_is_not_told() -> None:
     assert "brass foot" not in told
     told = described("Oak Table Lamp", "<p>The lamp has a cotton shade and a brass foot.</p>", attributes=(("color", "Black"),))
     assert "brass foot" in told
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "kept"),
+    [
+        ("Oak Clog", "Whether you walk or run. This type of leather has a soft suede lining.", 0),
+        ("Oak Clog", "The clog has a cork footbed. This clog has a soft suede lining and a steel buckle.", 2),
+        ("Sapin Luna", "Ils sont fournis avec une bûche de bois en guise de support.", 0),
+        ("Sapin Luna", "Le sapin est taillé à la main dans du bois de pin. Il porte une étoile de verre soufflé.", 2),
+        ("Fita Luna", "Sendo assim, a fita é feita de algodão e poliéster resistente.", 0),
+        ("Lampe Luna", "Diese Farbe ist auf dem Bildschirm etwas heller als in der Natur.", 0),
+    ],
+)
+def test_a_sentence_that_points_at_what_is_not_told_is_left_out(title: str, text: str, kept: int) -> None:
+    assert len(read_product_facts(Product(title=title, text=f"<p>{text}</p>")).sentences) == kept
+
+
+def test_at_most_two_sentences_are_told() -> None:
+    text = "The lamp has a base of solid oak. Its shade is made of white linen. The cable of black cotton is 2 m long."
+    assert len(read_product_facts(Product(title="Desk Lamp", text=text)).sentences) == 2
+
+
+def test_a_long_line_that_lacks_its_full_stop_is_a_sentence_and_a_heading_is_none() -> None:
+    line = "An individually carved wall sculpture in a finish of white marble stone"
+    assert read_shop_text(f"<p>{line}</p>").paragraphs == ((f"{line}.",),)
+    for other in (
+        "Product Features And Benefits Of The New Oak Lamp For Homes",
+        "A lamp: of oak and linen for all of the rooms here",
+    ):
+        assert read_shop_text(f"<p>{other}</p>").paragraphs == ()
+
+
+def test_praise_behind_this_is_left_out_of_a_sentence_that_is_good_otherwise() -> None:
+    product = Product(title="Choker", text="This unique accessory is crafted from a wide strip of brown leather.")
+    assert read_product_facts(product).sentences == ("This accessory is crafted from a wide strip of brown leather.",)
+
+
+def test_a_heading_and_an_order_are_no_lines_of_a_list() -> None:
+    text = described(
+        "Zip Hoodie",
+        "<ul><li>Product features</li><li>Front pouch pocket</li><li>Do not iron cotton</li><li>Metal zip</li></ul>",
+    )
+    assert text.endswith("Details: front pouch pocket, metal zip.")
+
+
+def test_what_a_shop_asks_of_buyers_is_no_fact_of_a_product_in_another_language() -> None:
+    page = "<p>Ovaj set je praktičan za letnje dane, bilo na moru ili tokom opuštenih šetnji.</p><p>Materijal: Poliester</p>"
+    text = described("Set majica i šorc", f"{page}<p>Rok za isporuku: 1 do 3 dana</p><p>Kontakt: 0638662200</p>", language="sr")
+    assert text.endswith("šetnji. Materijal: Poliester.")
+
+
+def test_a_maker_that_a_sentence_names_and_a_name_that_it_begins_with_are_not_said_twice() -> None:
+    assert described("Bague Bleuenn", "Création artisanale exclusive en argent par Pell.", language="fr").count("Pell") == 1
+    text = "Bague anti stress ajustable avec un soleil rotatif en acier."
+    assert described("Bague anti stress Ambre", text, language="fr") == text
