@@ -139,6 +139,21 @@ def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_p
     assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], FolderDoubts(odd={1}))
 
 
+def test_why_an_ad_was_not_scored_names_it_once(image_path: Path) -> None:
+    faults = [
+        {"file_name": "broken.jpg", "ad_name": "", "problem": 'row 2: "broken.jpg" is damaged.', "remedy": "Export it again."},
+        {"file_name": "b.jpg", "ad_name": "", "problem": f"row 3: {EVIL}", "remedy": ""},
+        {"file_name": "", "ad_name": "", "problem": "row 4: no picture", "remedy": ""},
+    ]
+    shown = folder([], faults, {}, [], FolderDoubts())
+    told = [line.strip() for line in re.findall(r'ac-bad">(.*?)</li>', shown)]
+    assert told == [
+        "&#34;broken.jpg&#34; is damaged. Export it again.",
+        "b.jpg: &lt;script&gt;alert(1)&lt;/script&gt;",
+        "Row 4: no picture",
+    ]
+
+
 def test_scoring_stops_when_asked_and_says_what_is_wrong(folders: Folders, image_path: Path) -> None:
     folders.handlers.studio.round_s = 0.2  # type: ignore[attr-defined]
     screens = folders.score("me", [image_path] * 20)

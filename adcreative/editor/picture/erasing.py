@@ -13,7 +13,7 @@ from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
-from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_ink
+from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_letters
 
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
 GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
@@ -50,7 +50,7 @@ def erase_block(
     mask, filled = np.zeros(image_u8.shape[:2], bool), image_u8.copy()
     textured, grain = np.zeros_like(mask), np.zeros(image_u8.shape, np.float32)
     for line in block.lines:
-        ink = measure_ink(image_u8, tuple(float(edge) for edge in line.box), pad=max(3.0, 0.3 * line.height))  # type: ignore[arg-type]
+        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.3 * line.height))
         x0, y0, x1, y1 = ink.window
         strokes = _strokes(ink, image_u8, line)
         mask[y0:y1, x0:x1] |= strokes

@@ -19,7 +19,7 @@ from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import PLATE_TOLERANCE, Box, TextBlock
-from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain, measure_ink
+from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain, measure_letters
 
 LEAST_OFF = 5.0  # of colours 0..255: what differs from the ground by more belongs to the part
 STRONG_OFF = 60.0  # on a ground that is no surface: what differs from a surface by so much is no ground
@@ -99,7 +99,7 @@ def lift_block(
     erased, mask = erase_block(image_u8, block, inpainter, keep_out)
     alpha = np.zeros(mask.shape, np.float32)
     for line in block.lines:
-        ink = measure_ink(image_u8, tuple(float(edge) for edge in line.box), pad=max(3.0, 0.3 * line.height))  # type: ignore[arg-type]
+        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.3 * line.height))
         x0, y0, x1, y1 = ink.window
         np.maximum(alpha[y0:y1, x0:x1], ink.coverage, out=alpha[y0:y1, x0:x1])
     return _layer(image_u8, erased, mask, alpha * mask), erased, mask

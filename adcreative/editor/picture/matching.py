@@ -16,7 +16,7 @@ from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.registration import Fit, SeenLine, first_lettering, fit_colour, fit_lettering
 from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
-from adcreative.encoders.picture_words.ink import measure_ink
+from adcreative.encoders.picture_words.ink import measure_letters
 
 COMPARED_LINES = 3  # the longest lines of a block decide
 NUM_FITTED = 5  # of the fonts that are nearest at first sight
@@ -95,7 +95,7 @@ def see_lines(image_u8: np.ndarray, block: TextBlock) -> list[SeenLine]:
     """Return the lines of a block with their letters' coverage; lines in which no ink is found are left out."""
     seen = []
     for line in block.lines:
-        ink = measure_ink(image_u8, tuple(float(edge) for edge in line.box), pad=max(3.0, 0.25 * line.height))  # type: ignore[arg-type]
+        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.25 * line.height))
         if ink.box is not None and ink.coverage.max() > 0.3 and line.text:
             left, top, right, bottom = ink.window
             pixels = image_u8[top:bottom, left:right].astype(np.float32)

@@ -6,7 +6,7 @@ coverage = clip(((I - G) . (C - G)) / |C - G|^2, 0, 1)    with ground G and ink 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ MAX_NOISE = 6.0  # of a ground in which letters are told apart by the fitted sur
 MIN_DISTANCE = 30.0  # of colours: less than this between ink and ground is no text that can be measured
 OTHER_COLOUR, OTHER_SHARE = 40.0, 0.3  # of colours; of ink to ground: what is farther beside the line between them is no ink
 STRAY_SHARE = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
+FULL_COVERAGE = 0.75  # that a letter has somewhere; what stays below is ground of another shade
+SOFT_EDGE_PX = 3  # how far a letter's softness reaches
 _TERMS = 6
 
 
@@ -76,13 +78,40 @@ def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pa
     across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
     coverage = np.where(across > np.maximum(OTHER_COLOUR, OTHER_SHARE * np.linalg.norm(span, axis=2)), 0.0, coverage)
     coverage[_strays(coverage > 0.3)] = 0.0
-    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
-    tight = None
-    if len(rows) and len(columns):
-        tight = (x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1)
     red, green, blue = (round(float(value)) for value in colour)
     return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
-               grain=grain, window=window, box=tight)  # fmt: skip
+               grain=grain, window=window, box=_tight_box(coverage, x0, y0))  # fmt: skip
+
+
+def measure_letters(image_u8: np.ndarray, box: tuple[int, int, int, int], pad: float) -> Ink:
+    """Find the letters of a line whose box is known, in a window `pad` px larger: on a photograph `measure_ink` takes things
+    behind the letters for ink, too.
+
+    A letter is somewhere covered as a whole and reaches into the rows of the line; on flat ground all ink is letters.
+    """
+    from scipy import ndimage
+
+    left, top, right, bottom = (float(edge) for edge in box)
+    ink = measure_ink(image_u8, (left, top, right, bottom), pad)
+    if ink.is_flat or ink.box is None:
+        return ink
+    labels, num = ndimage.label(ink.coverage > 0.5)
+    inside = np.zeros(ink.coverage.shape, np.float32)
+    rows = slice(max(0, box[1] - ink.window[1]), max(0, box[3] - ink.window[1]))
+    inside[rows] = ink.coverage[rows]
+    fullest = np.asarray(ndimage.maximum(inside, labels, np.arange(num + 1)))
+    is_letter = (fullest >= FULL_COVERAGE) & (np.arange(num + 1) > 0)
+    near = ndimage.binary_dilation(is_letter[labels], iterations=SOFT_EDGE_PX)
+    coverage = np.where(near, ink.coverage, 0.0).astype(np.float32)
+    return replace(ink, coverage=coverage, box=_tight_box(coverage, *ink.window[:2]))
+
+
+def _tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int, int] | None:
+    """Return the box of what is covered for more than half of [h, w] that begins at left, top (px); None where nothing is."""
+    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
+    if not len(rows) or not len(columns):
+        return None
+    return left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
 
 
 def _strays(inked: np.ndarray) -> np.ndarray:

@@ -32,9 +32,10 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
     unit = min(height, width)
     named = [replace(block, role=_obvious_role(block, height, unit, brand)) for block in blocks]
     free = [idx for idx, block in enumerate(named) if not block.role]
-    if not free:  # a picture with nothing but a logo or a price has no headline
-        return named
-    head = max(free, key=lambda idx: named[idx].size_px * min(len(named[idx].text), 20) ** 0.5)
+    worded = [idx for idx in free if says_words(named[idx].text)]
+    if not worded:  # a picture with nothing but a logo or a price has no headline
+        return [replace(block, role=block.role or "body") for block in named]
+    head = max(worded, key=lambda idx: named[idx].size_px * min(len(named[idx].text), 20) ** 0.5)
     largest = named[head].size_px
     for idx in free:
         block = named[idx]
@@ -72,6 +73,14 @@ def _is_logo_like(block: TextBlock, height: int) -> bool:
         and len(block.text.split()) <= MAX_LOGO_WORDS
         and not block.text.endswith((".", "!", "?"))
     )
+
+
+def says_words(text: str) -> bool:
+    """Return whether a text that was read has a word: two letters side by side, or one of a script without capitals.
+
+    A round thing is read as "O", and a row of windows as "0000".
+    """
+    return re.search(r"[^\W\d_]{2}", text) is not None or any(char.isalpha() and char.lower() == char.upper() for char in text)
 
 
 def is_same_text(read: str, known: str, share: float = 0.75) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
 from adcreative.encoders.picture_words.reader import TextLine, TextReading
-from adcreative.encoders.picture_words.roles import is_same_text, letters_of, name_roles
+from adcreative.encoders.picture_words.roles import is_same_text, letters_of, name_roles, says_words
 
 # field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
 # text beside it: with both in one field neither could be found, and set anew, in one piece
@@ -73,7 +73,9 @@ def fill_fields(creative: Creative, words: PictureWords) -> Creative:
             texts = [
                 block.text
                 for block in words.with_role(role)
-                if block.confidence >= MIN_FIELD_CONFIDENCE and not any(is_same_text(block.text, other) for other in said)
+                if block.confidence >= MIN_FIELD_CONFIDENCE
+                and (role == "price" or says_words(block.text))
+                and not any(is_same_text(block.text, other) for other in said)
             ]
             if texts:
                 found[field] = texts[0] if field == "cta" else join_texts(texts)
@@ -102,7 +104,8 @@ def with_known_words(block: TextBlock, text: str) -> TextBlock:
     known = np.cumsum([len(letters_of(word)) for word in words])
     if not len(known) or not read[-1] or not known[-1]:
         return block
-    ends = [int(np.argmin(np.abs(known / known[-1] - share))) + 1 for share in read / read[-1]]
+    # of words as near the last, so that one without letters ("29 €") stays behind the one before it
+    ends = [len(words) - int(np.argmin(np.abs(known / known[-1] - share)[::-1])) for share in read / read[-1]]
     lines = []
     for line, start, end in zip(block.lines, [0, *ends[:-1]], ends, strict=True):
         said = " ".join(words[start:end])

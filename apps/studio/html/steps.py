@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -147,9 +148,20 @@ def folder(
     ]  # fmt: skip
     return _render(
         "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(num_weaker) - 1,
-        failed=failed[:MAX_LINES], dropped=dropped, warnings=[plain(text) for text in warnings], best=max(best, 1e-9),
-        query=query, shared=doubts.shared,
+        failed=[_say_failed(one) for one in failed[:MAX_LINES]], dropped=dropped, warnings=[plain(text) for text in warnings],
+        best=max(best, 1e-9), query=query, shared=doubts.shared,
     )  # fmt: skip
+
+
+def _say_failed(one: Mapping[str, str]) -> str:
+    """Say why an ad could not be scored; its name stands once, and its row only where it has no name."""
+    name, problem = one["file_name"] or one["ad_name"], one["problem"]
+    if name:
+        problem = re.sub(r"^row \d+: ", "", problem)
+        problem = problem if f'"{name}"' in problem else f"{name[:80]}: {problem}"
+    else:
+        problem = problem[:1].upper() + problem[1:]
+    return f"{problem[:300]} {one['remedy'][:300]}"
 
 
 def find_worth(row: Mapping[str, Any]) -> float | None:

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build_blocks, ink_height
-from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink
+from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink, measure_letters
 from adcreative.encoders.picture_words.measures import measure_text, text_notes
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece, name_roles
 from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters, with_known_words
@@ -81,6 +81,25 @@ def test_a_fitted_plane_is_exact() -> None:
     assert residual < 0.01
 
 
+def test_on_a_photograph_a_thing_behind_the_letters_is_no_ink() -> None:
+    y, x = np.mgrid[0:120, 0:400]
+    waves = 205.0 + 14.0 * np.sin(x / 9.0) * np.cos(y / 7.0)
+    plain = Image.fromarray(np.repeat(waves[:, :, None], 3, axis=2).astype(np.uint8))
+    draw = ImageDraw.Draw(plain)
+    draw.rectangle((0, 0, 35, 119), fill=(105, 102, 98))  # halfway from the ground to the letters
+    draw.text((40, 30), "Aim for stars", font=ImageFont.load_default(44), fill=(20, 20, 20))
+    picture = np.asarray(plain)
+    inked = np.argwhere(picture.max(axis=2) < 60)
+    (y0, x0), (y1, x1) = inked.min(axis=0), inked.max(axis=0) + 1
+    line_box = (30, int(y0) - 4, int(x1), int(y1) + 4)
+    pad = 0.3 * (y1 - y0)
+    seen = measure_letters(picture, line_box, pad)
+    assert seen.box is not None
+    assert np.abs(np.subtract(seen.box, (x0, y0, x1, y1))).max() <= 3
+    assert measure_ink(picture, line_box, pad).coverage[:, :8].mean() > 0.4
+    assert seen.coverage[:, :8].max() == 0.0
+
+
 def test_contrast_is_that_of_the_guideline() -> None:
     assert contrast_ratio((255, 255, 255), (0, 0, 0)) == pytest.approx(21.0)
     assert contrast_ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.478, abs=0.001)  # WCAG's own example, #777
@@ -105,6 +124,17 @@ def test_prices_small_print_and_brands_are_told_apart() -> None:
     assert [one.role for one in name_roles(blocks, 480, 480)] == ["logo", "headline", "price", "disclaimer"]
     named = name_roles(blocks, 480, 480, brand="Walk further")
     assert named[1].role == "logo"
+
+
+def test_things_that_are_read_as_a_letter_or_digits_are_no_words() -> None:
+    ball, windows = block("O", (100, 100, 400, 400)), block("0000", (300, 500, 340, 520))
+    line = block("New in: the red ball", (100, 40, 400, 70))
+    named = name_roles([line, ball, windows], 900, 900)
+    assert [one.role for one in named] == ["headline", "body", "body"]
+    filled = fill_fields(Creative(), PictureWords(tuple(named)))
+    assert (filled.headline, filled.description) == ("New in: the red ball", "")
+    assert fill_fields(Creative(), PictureWords(tuple(name_roles([ball, windows], 900, 900)))).read_fields == ()
+    assert name_roles([block("眠", (100, 100, 400, 400))], 900, 900)[0].role == "headline"
 
 
 def test_same_text_forgives_a_misread_letter_and_nothing_else() -> None:
@@ -216,6 +246,8 @@ def test_known_words_take_the_place_of_what_was_read_line_by_line() -> None:
         ),
     )
     assert [line.text for line in with_known_words(read, "Wake up rested every day").lines] == ["Wake up rested", "every day"]
+    euro = block("Versand ab 29€", (0, 0, 90, 20))
+    assert [line.text for line in with_known_words(euro, "Versand ab 29 €").lines] == ["Versand ab 29 €"]
     assert with_known_words(read, "A wholly different line") is read
     assert with_known_words(read, "…") is read
 
