@@ -33,7 +33,7 @@ from adcreative.editor.decision.opinions import audit
 from adcreative.editor.decision.result import FinalEdit, Original, build_result, predict_control_change, record_search
 from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines
-from adcreative.editor.preparation.picture import open_creative, permitted_tools
+from adcreative.editor.preparation.picture import open_creative, permitted_tools, tools_for_versions
 from adcreative.editor.preparation.search_space import measure_space
 from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative, with_pixels
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
@@ -111,6 +111,7 @@ def edit_creative(
     started_s, config = time.monotonic(), config or EditorConfig()
     tools, permission = permitted_tools(creative, tools)
     opened = open_creative(creative, tools, config, permission, should_stop)
+    tools = tools_for_versions(opened, tools)
     lines, note = build_lines(creative, opened.features, tools, config, should_stop)
     space, surrogate = measure_space(opened, lines, tools)
     scorer, second_opinion = _build_scorers(opened, space, lines, surrogate, tools, config)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,13 @@ class Extractor(Protocol):
 
     def extract(self, creatives: Sequence[Creative]) -> list[Any]:
         """Return CreativeFeatures or CreativeError per creative."""
+
+
+@runtime_checkable
+class ExtractsVersions(Protocol):
+    """An extractor that has a quicker one for versions of a picture [H, W, 3] uint8."""
+
+    def for_versions(self, image_u8: np.ndarray) -> Extractor: ...
 
 
 class ClickPredictor(Protocol):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from threading import Lock
-
 import numpy as np
 
+from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.weights import find_weight
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture, FaceNetworks
+from stylegan.faces.versions import VersionFaces
 
 NUM_LATEST = 4  # pictures whose faces are remembered
 
@@ -22,26 +20,18 @@ class LatestFaces(FaceAnalyzer):
 
     def __init__(self, networks: FaceNetworks | None = None) -> None:
         super().__init__(networks)
-        self._latest: OrderedDict[tuple[object, ...], tuple[FaceInPicture, ...]] = OrderedDict()
-        self._lock = Lock()
+        self._latest = LatestAnswers(self.find, NUM_LATEST)
 
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
-        pixels = np.ascontiguousarray(image_u8)
-        key = (hashlib.blake2b(pixels.reshape(-1).data, digest_size=16).digest(), pixels.shape, pixels.dtype.str, max_faces)
-        with self._lock:
-            known = self._latest.get(key)
-        if known is None:
-            known = tuple(super().analyze(image_u8, max_faces))
-            with self._lock:
-                self._latest[key] = known
-                if len(self._latest) > NUM_LATEST:
-                    self._latest.popitem(last=False)
-        return list(known)
+        return self._latest(image_u8)[:max_faces]
+
+    def for_versions(self, image_u8: np.ndarray) -> VersionFaces:
+        """Return a finder for many versions of one picture [H, W, 3] uint8, which looks where the picture has faces."""
+        return VersionFaces(self, image_u8)
 
     def forget(self) -> None:
         """Remember no face any more."""
-        with self._lock:
-            self._latest.clear()
+        self._latest.forget()
 
 
 def load_face_analyzer() -> LatestFaces:

@@ -7,8 +7,6 @@ Source: Suvorov et al. 2022 for LaMa; its ONNX exports take picture and mask and
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from adcreative.encoders.latest import LatestAnswers
 from adcreative.errors import ConfigError
 
 NUM_REMEMBERED = 4
@@ -37,19 +36,8 @@ class Painter(Protocol):
 def fill_once(fill: FillHoles) -> FillHoles:
     """Return the same function, which remembers its latest NUM_REMEMBERED answers: a search sets several labels on one button,
     each on the ground that is behind it. Who asks gets pixels of their own."""
-    known: OrderedDict[bytes, np.ndarray] = OrderedDict()
-
-    def remembered(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
-        key = hashlib.blake2b(repr(image_u8.shape).encode(), digest_size=16)
-        for part in (image_u8, mask, keep_out):
-            key.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
-        if key.digest() not in known:
-            known[key.digest()] = fill(image_u8, mask, keep_out)
-            if len(known) > NUM_REMEMBERED:
-                known.popitem(last=False)
-        return known[key.digest()].copy()
-
-    return remembered
+    latest = LatestAnswers(fill, NUM_REMEMBERED)
+    return lambda image_u8, mask, keep_out: latest(image_u8, mask, keep_out).copy()
 
 
 def fill_with_painter(painter: Painter) -> FillHoles:

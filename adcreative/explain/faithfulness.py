@@ -85,7 +85,8 @@ def judge_heat(
         image_u8 = picture(creative)
         if image_u8 is None:
             continue
-        small, extract = shrink_picture(image_u8), extractor.for_versions().extract
+        small = shrink_picture(image_u8)
+        extract = extractor.for_versions(small).extract
         heat = map_heat(creative, small, extract, score, find_things(small, extractor.analyzer)).cells
         cells = list(np.ndindex(*heat.shape))
 

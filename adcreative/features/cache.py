@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from safetensors import SafetensorError
@@ -37,6 +38,27 @@ def cache_dir() -> Path:
     """Where features are cached: $ADCREATIVE_CACHE, else the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
     return Path(os.environ.get("ADCREATIVE_CACHE", default))
+
+
+class NotesOwners(Protocol):
+    """Notes with whose consent which pictures were seen (`features.owners.FeatureOwners`)."""
+
+    def note(self, consent_ids: Iterable[str], names: Iterable[str]) -> None: ...
+
+
+class FeatureStore(Protocol):
+    """Arrays by key (`FeatureCache`, `VersionCache`)."""
+
+    @property
+    def owners(self) -> NotesOwners: ...
+    def load(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays saved under `key`, or None."""
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Save arrays under `key`."""
+
+    def purge_entries(self) -> int:
+        """Remove every entry; return how many there were."""
 
 
 class FeatureCache:
@@ -94,6 +116,37 @@ class FeatureCache:
 
     def _path(self, key: str) -> Path:
         return self.cache_dir / key[:2] / f"{key}{SUFFIX}"
+
+
+class VersionCache:
+    """A cache in memory for versions of one picture, which are of no use later: it reads in the cache that features are kept in
+    and writes nothing there, so whose pictures they are need not be noted."""
+
+    def __init__(self, kept: FeatureStore | None) -> None:
+        """Look in `kept` for what was not saved here."""
+        self._kept = kept
+        self._entries: dict[str, dict[str, np.ndarray]] = {}
+
+    @property
+    def owners(self) -> VersionCache:
+        return self
+
+    def note(self, consent_ids: Iterable[str], names: Iterable[str]) -> None:
+        """Note nothing: no entry outlives this object."""
+
+    def load(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays saved under `key` here or in the cache that features are kept in, or None."""
+        return self._entries.get(key) or (self._kept.load(key) if self._kept is not None else None)
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Save arrays under `key` here."""
+        self._entries[key] = dict(arrays)
+
+    def purge_entries(self) -> int:
+        """Remove what was saved here; return how many entries there were."""
+        num = len(self._entries)
+        self._entries.clear()
+        return num
 
 
 def hash_picture(image_u8: np.ndarray) -> str:

@@ -17,7 +17,7 @@ from adcreative.catalog.images import DECODER, decode_image, picture, read_image
 from adcreative.creative import Creative, split_consent_ids
 from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
-from adcreative.features.cache import FeatureCache, file_key, hash_picture, picture_key, words_key
+from adcreative.features.cache import FeatureStore, VersionCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features.complexity import MEASURED_BY, complexity_stats
 from adcreative.features.lettering import FindsLines, lettering_stats
 from adcreative.features.threads import map_in_threads
@@ -63,10 +63,10 @@ class FaceFinder(Protocol):
 
 
 @runtime_checkable
-class RemembersParts(Protocol):
-    """A finder that has a twin with a memory, which gives the same faces."""
+class KnowsVersions(Protocol):
+    """A finder that finds faces sooner in versions of one picture; see `stylegan.faces.versions`."""
 
-    def remembering(self) -> FaceFinder: ...
+    def for_versions(self, image_u8: np.ndarray) -> FaceFinder: ...
 
 
 class FaceEncoding(Protocol):
@@ -103,7 +103,7 @@ class FeatureExtractor:
         headline_model: LineReader,
         analyzer: FaceFinder,
         codec: FaceEncoding,
-        cache: FeatureCache | None = None,
+        cache: FeatureStore | None = None,
         *,
         sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
         line_finder: FindsLines | None = None,
@@ -143,11 +143,13 @@ class FeatureExtractor:
             measures_complexity=self.measures_complexity,
         )  # fmt: skip
 
-    def for_versions(self) -> FeatureExtractor:
-        """Return such an extractor for many pictures that differ in one place: the finder of faces remembers the rest."""
+    def for_versions(self, image_u8: np.ndarray) -> FeatureExtractor:
+        """Return an extractor with the same encoders for versions of one picture [H, W, 3] uint8: it looks for faces where the
+        picture has them (`stylegan.faces.versions`), and what it finds is kept in memory alone."""
         other = self.without_cache()
-        if isinstance(other.analyzer, RemembersParts):
-            other.analyzer = other.analyzer.remembering()
+        other.cache = VersionCache(self.cache)
+        if isinstance(other.analyzer, KnowsVersions):
+            other.analyzer = other.analyzer.for_versions(image_u8)
         return other
 
     def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:

@@ -16,11 +16,11 @@ from adcreative.encoders.picture_words.reader import (
     load_reader,
     name_installed_reader,
 )
-from adcreative.features.cache import FeatureCache, cache_dir, hash_picture, picture_key
+from adcreative.features.cache import FeatureCache, FeatureStore, cache_dir, hash_picture, picture_key
 
 FORMAT = "words in pictures 1"
 
-FindCache = Callable[[], FeatureCache | None]
+FindCache = Callable[[], FeatureStore | None]
 
 
 class CachedReader:

@@ -135,7 +135,7 @@ def explain_rate(
     heat, shown_u8 = None, None
     if image_u8 is not None:
         shown_u8 = shrink_picture(image_u8)
-        versions = extractor.for_versions()
+        versions = extractor.for_versions(shown_u8)
         things = find_things(shown_u8, versions.analyzer)
         heat = map_heat(creative, shown_u8, versions.extract, score, things, progress=progress)
     nearest = nearest_known(predictor, features)

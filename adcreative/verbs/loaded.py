@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adcreative.features.cache import FeatureCache, hash_picture
+from adcreative.encoders.latest import LatestAnswers
+from adcreative.features.cache import FeatureCache
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
@@ -43,22 +43,15 @@ class Loaded:
         self._lock = RLock()
         self._tools: Tools | None = None
         self._judges: Judges | None = None
-        self._faces: OrderedDict[str, tuple[FoundFace, ...]] = OrderedDict()
+        self._faces = LatestAnswers(self._look_for_faces, MAX_PICTURES)
 
     def find_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
         """Return the faces of a picture [H, W, 3] uint8, largest first; those of the latest MAX_PICTURES are remembered."""
-        key = hash_picture(image_u8)
-        with self._lock:
-            known = self._faces.get(key)
-        if known is not None:
-            return known
+        return self._faces(image_u8)
+
+    def _look_for_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
         found = self.tools.analyzer.analyze(image_u8)
-        faces = tuple(FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found)
-        with self._lock:
-            self._faces[key] = faces
-            if len(self._faces) > MAX_PICTURES:
-                self._faces.popitem(last=False)
-        return faces
+        return tuple(FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found)
 
     @property
     def tools(self) -> Tools:
@@ -119,7 +112,7 @@ class Loaded:
         """Remove the features that are kept, and what is remembered of faces."""
         with self._lock:
             tools = self._tools
-            self._faces.clear()
+        self._faces.forget()
         if tools is None:
             return
         tools.analyzer.forget()

@@ -121,11 +121,15 @@ class FaceAnalyzer:
         return other
 
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
+        """Find the faces of a picture, largest first, at most `max_faces`; as `find`."""
+        return self.find(image_u8)[:max_faces]
+
+    def find(self, image_u8: np.ndarray, known_xyxy_px: np.ndarray | None = None) -> list[FaceInPicture]:
         """Find the faces of a picture, largest first; each is judged on its own.
 
         Args:
             image_u8: [H, W, 3] uint8.
-            max_faces: the largest so many are returned.
+            known_xyxy_px: boxes [N, 4] of faces, where alone small faces are looked for; None: all over the picture.
         Returns:
             A list, empty when there is no face. A detection that the mesh does not confirm is kept, refused, only when the
             detector is very sure of it; otherwise it is taken for a pattern.
@@ -137,11 +141,11 @@ class FaceAnalyzer:
                 f"expected a picture [H, W, 3] uint8, got {list(image_u8.shape)} {image_u8.dtype}; convert it to RGB first"
             )
         faces: list[FaceInPicture] = []
-        for detection in self._detector.detect(image_u8):
+        for detection in self._detector.detect(image_u8, known_xyxy_px):
             face = self._describe(image_u8, detection)
             if face is not None and not any(_is_same_face(face, other) for other in faces):
                 faces.append(face)
-        return sorted(faces, key=lambda face: -face.alignment.side_px)[:max_faces]
+        return sorted(faces, key=lambda face: -face.alignment.side_px)
 
     def measure_aligned(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
         """Measure ATTRIBUTES on aligned face crops of any size; a row is NaN where the mesh sees no face.

@@ -15,9 +15,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     looked: list[int] = []
     monkeypatch.setattr(FaceAnalyzer, "__init__", lambda self, networks=None: None)
     monkeypatch.setattr(
-        FaceAnalyzer,
-        "analyze",
-        lambda self, image_u8, max_faces=12: looked.append(int(image_u8[0, 0, 0])) or [f"face {len(looked)}"],
+        FaceAnalyzer, "find", lambda self, image_u8: looked.append(int(image_u8[0, 0, 0])) or [f"face {len(looked)}", "other"]
     )
     return looked
 
@@ -30,10 +28,10 @@ def test_a_picture_is_looked_at_once_and_its_answer_is_the_asker_s_own(looked: l
     finder = latest.LatestFaces()
     first = finder.analyze(picture_of(1))
     first.clear()
-    assert finder.analyze(picture_of(1)) == ["face 1"]
-    assert finder.analyze(picture_of(1).reshape(4, 16, 3)) == ["face 2"]  # the same bytes in another shape
-    finder.analyze(picture_of(1), max_faces=2)
-    assert looked == [1, 1, 1]
+    assert finder.analyze(picture_of(1)) == ["face 1", "other"]
+    assert finder.analyze(picture_of(1).reshape(4, 16, 3)) == ["face 2", "other"]  # the same bytes in another shape
+    assert finder.analyze(picture_of(1), max_faces=1) == ["face 1"]
+    assert looked == [1, 1]
 
 
 def test_only_the_latest_are_remembered_and_all_are_forgotten_when_asked(looked: list[int]) -> None:

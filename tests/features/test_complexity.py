@@ -54,7 +54,7 @@ def test_it_is_measured_where_a_model_asks_and_kept_apart_in_the_cache(tmp_path:
         assert (seen.complexity is not None) == is_measured
     assert seen.complexity is not None
     assert (seen.complexity == complexity_stats(textured(8))).all()
-    (again,) = measuring.for_versions().extract([ad])
+    (again,) = measuring.for_versions(textured(8)).extract([ad])
     assert isinstance(again, CreativeFeatures)
     assert again.complexity is not None
     other = FeatureExtractor(*parts).for_models([asking])  # has nothing that measures it

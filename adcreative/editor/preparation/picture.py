@@ -10,7 +10,7 @@ import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
-from adcreative.editor.models import EditorTools, FaceSession, refuse_faces
+from adcreative.editor.models import EditorTools, ExtractsVersions, FaceSession, refuse_faces
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.protection import protect
@@ -77,6 +77,13 @@ def open_creative(
         creative=creative, image_u8=image_u8, features=features, session=session, face_rows=tuple(rows),
         faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes, setter=setter,
     )  # fmt: skip
+
+
+def tools_for_versions(opened: EditableCreative, tools: EditorTools) -> EditorTools:
+    """Return the tools with an extractor for versions of the opened picture; unchanged where painted scenes may add faces."""
+    if opened.image_u8 is None or opened.scenes is not None or not isinstance(tools.extractor, ExtractsVersions):
+        return tools
+    return replace(tools, extractor=tools.extractor.for_versions(opened.image_u8))
 
 
 def _open_words(
