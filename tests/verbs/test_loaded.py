@@ -100,9 +100,10 @@ def test_faces_of_a_picture_are_looked_for_once_until_they_are_forgotten(monkeyp
     studio.find_faces(Creative(image_u8=dark))
     assert looked == [dark.shape, light.shape, dark.shape]
     monkeypatch.setattr(loaded, "MAX_PICTURES", 1)
-    for image_u8 in (light, dark):
-        studio.find_faces(Creative(image_u8=image_u8))
-    assert len(looked) == 5
+    forgetful = Studio()
+    for image_u8 in (light, dark, light):
+        forgetful.find_faces(Creative(image_u8=image_u8))
+    assert len(looked) == 6
     assert studio.find_faces(Creative(headline="words alone")) == []
 
 
