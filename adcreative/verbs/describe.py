@@ -197,7 +197,11 @@ def _check_tells(product: Product, text: str) -> None:
     from adcreative.copywriter.rules import rule_pack, word_set
 
     facts = read_product_facts(product)
-    joints = {token for word in word_set("product_meanings", "joints") for token in tokenize(word)}
+    elsewhere = rule_pack("product_meanings")["elsewhere"].values()
+    from_words = {words["from"] for words in elsewhere}
+    for elided in {words["elided"] for words in elsewhere if "elided" in words}:
+        text = text.replace(f" {elided}", " ")  # "d'Auzou"
+    joints = {token for word in word_set("product_meanings", "joints") | from_words for token in tokenize(word)}
     name = {token for token in content(tokenize(facts.parts.name)) if not token[:1].isdigit()} - joints
     brand = {*tokenize(facts.brand), *tokenize(product.brand)}
     told = set(content(tokenize(text))) - name - brand - joints - {"come"}

@@ -14,7 +14,7 @@ from functools import cache
 from adcreative.copywriter.brief import is_known_word
 from adcreative.copywriter.engines.ad_phrases import is_plural, with_article
 from adcreative.copywriter.products.product import Attribute, attribute_names, flag_of, tokenize
-from adcreative.copywriter.products.title_words import sentence_case
+from adcreative.copywriter.products.title_words import sentence_case, thing, things
 from adcreative.copywriter.rules import rule_pack, word_set
 
 KINDS = ("made", "comes", "measures", "verb", "has", "is", "for", "care")
@@ -164,8 +164,8 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
     if key in ("room", "use", "usage", "activity") and said in ("outdoor", "indoor", "outdoors"):
         return Meaning("for", f"{said} use", f"{said} use", key)
     kind = next(kind for kind in KINDS if kind in rule)
-    if key in _MEASURED and not re.search(r"\d.*[^\W\d_]", said):
-        return None  # "weighs 2.1": of what, is not known
+    if key in _MEASURED and not _has_unit(key, said):
+        return None  # "weighs 2.1": of what, is not known, and no weight is "1 liter"
     if (kind == "is" and "features" in key + rule["name"]) or rule["name"].endswith(("benefits", "shape")):
         return Meaning("is", said, said, key) if _is_adjective(said) else None
     if kind == "care":
@@ -183,6 +183,15 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         return Meaning("verb", rule["verb"].format(value=said), rule["many"].format(value=said), key)
     text = rule[kind].format(value=said)
     return Meaning(kind, text, text, key)
+
+
+def _has_unit(key: str, value: str) -> bool:
+    """Say whether a measure is one number with a unit of its kind, and no list of options."""
+    units = rule_pack("product_meanings")["units"]
+    if key == "capacity":
+        return " or " not in value and re.search(r"\d.*[^\W\d_]", value) is not None  # "4 cards"
+    known = "|".join(re.escape(unit) for unit in str(units.get(key, units["lengths"])).split())
+    return " or " not in value and re.search(rf"(?i)\d\s?-?(?:fl\.? ?)?(?:{known})(?![^\W\d_])", value) is not None
 
 
 def _care_sentences(value: str) -> str:
@@ -208,7 +217,8 @@ def _colour(said: str) -> Meaning | None:
     if said in ("clear", "transparent"):
         return Meaning("is", said, said, "colour")
     words, known = said.casefold().split(), word_set("product_meanings", "colours") | word_set("product_meanings", "hues")
-    is_odd = re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said) or len(words) > _MOST_COLOUR_WORDS
+    is_thing = len(words) == 1 and words[0] not in known and thing(words[0]) in things()
+    is_odd = is_thing or re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said) or len(words) > _MOST_COLOUR_WORDS
     is_told = all(part in known or part == "and" or part.endswith("ish") for part in re.findall(r"\w+", said.casefold()))
     if is_odd or (len(words) > 1 and not is_told):
         return None

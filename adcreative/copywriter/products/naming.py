@@ -365,8 +365,9 @@ def _whole_name(title: str, rules: dict[str, str]) -> str:
 def _is_title_case(name: str) -> bool:
     """Say whether a name is written Like This, as the names of products are, which then stay as they are."""
     words = [word for word in name.split() if len(word) >= SHORT_BRAND_CHARS or word[:1].isdigit()]
+    least = 1 if name.startswith("The ") else 2  # "The Minimalist" is a name of its own
     words = [word for word in words if word.casefold() not in word_set("language", "function_words")]
-    return len(words) > 1 and all(word[:1].isupper() or not word[:1].isalpha() for word in words)
+    return len(words) >= least and all(word[:1].isupper() or not word[:1].isalpha() for word in words)
 
 
 def _one_of(name: str, title: str) -> str:

@@ -27,6 +27,7 @@ _FEW = 2  # attributes: where a record has no more, the other parts of its title
 _MOST_PARTS = 5  # of one list in a sentence
 _MAIN_SENTENCES = 3
 _UNITS = ("ml", "l", "g", "kg", "cm", "mm", "m", "oz", "inch", "inches", "cl", "pack", "eu", "uk", "us")
+_ABBREVIATED = re.compile(r"\b(?:Co|Inc|Ltd|Bros|Corp)\.$")
 _LIQUID = re.compile(r"(?i)^\d[\d.,]*\s?(?:ml|fl\.? ?oz|oz)\.?$")
 
 
@@ -173,8 +174,12 @@ def _first_sentence(product: ProductFacts, meanings: Sequence[Meaning], opening:
         the = "These" if opening == "This" and is_many else opening
         return f"{the} {product.name}{told} {' and '.join(verbs)}.", used
     is_named = bool(product.brand) and product.brand.casefold() not in name.casefold()
-    maker = f" from {product.brand.rstrip('.')}" if is_named else ""
     rest = "".join(f", {one.one}" for one in (*made, *comes))
+    maker = (
+        f" from {product.brand if rest and _ABBREVIATED.search(product.brand) else product.brand.rstrip('.')}"
+        if is_named
+        else ""
+    )
     counted = name if _head(name).casefold() in word_set("product_meanings", "mass") else _counted_name(name)
     counted = re.sub(r"^a (?=8|11(?!\d)|18(?!\d))", "an ", counted)
     return f"{capital(counted)}{told}{maker}{rest}.", used

@@ -56,6 +56,7 @@ _LEAD = re.compile(  # words in capitals, or Like These
 _LONGEST_HEADING, _LONG_LINE = 60, 200  # characters
 _LONG_REST = 45  # characters behind a lead, from which it is a heading in its line
 _LEAST_WHOLE, _MOST_CAPITALS = 9, 0.35  # words of a line without a full stop that is a sentence, and the share in capitals
+_BROKEN = re.compile(r"(?<=[a-zà-þ,]) ?\n(?=[a-zà-þ])")  # a line that goes on in the next one
 _INLINE_ITEMS = re.compile(r"\s*[•●▪◦✔✅✓➤►★☑·]\s*")
 _MARK = re.compile(r"^(?:[-–—+>»]|[.:]+\s|\d{1,2}[.)])\s*")
 
@@ -119,6 +120,7 @@ def _lines(text: str) -> Iterator[str]:
         reader.feed(text)
         reader.close()
         text = "".join(reader.said)
+    text = _BROKEN.sub(" ", text)
     for line in "\n".join(map(_without_pictographs, text.splitlines())).splitlines():
         for part in _INLINE_ITEMS.split(line):
             plain = _without_lead(_MARK.sub("", _without_signs(clean_text(part))).strip())

@@ -45,6 +45,9 @@ def without_brand(title: str, brand: str, category: str) -> str:
 
 def without_capitals(title: str) -> str:
     """Return a title that is written in capitals Like This, short words that are no English as they are."""
+    first, dash, rest = title.partition(" - ")
+    if dash and first.isupper() and all(len(word) > SHORT_BRAND_CHARS for word in first.split()):
+        title = f"{' '.join(word.capitalize() for word in first.split())} - {rest}"  # "HENTY SNAPBACK - Black"
     words = [word for word in WORD.findall(title) if len(word) > 1]
     if len(words) < _LEAST_WORDS or sum(word.isupper() for word in words) < _MOSTLY * len(words):
         return title

@@ -146,3 +146,16 @@ def test_care_is_told_in_whole_sentences_and_once() -> None:
 def test_a_material_of_what_is_no_part_is_left_out() -> None:
     assert meaning_of("wooden material", "pine wood") is None
     assert meaning_of("handle material", "pine wood") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("weight", "1 liter"), ("weight", "1 kg or 500 g"), ("height", "3 kg"), ("color", "Nuts")]
+)
+def test_a_measure_has_a_unit_of_its_kind_and_a_colour_is_no_thing(name: str, value: str) -> None:
+    assert meaning_of(name, value) is None
+
+
+def test_a_company_keeps_its_full_stop_before_a_comma() -> None:
+    watch = Product("The Minimalist", "Vintage Watch Co.", "", (("Color", "Silver"),))
+    texts = {build_describer("template").describe(watch, seed=seed).text for seed in range(6)}
+    assert texts == {"The Minimalist from Vintage Watch Co., in silver."}

@@ -101,3 +101,7 @@ def test_articles_go_by_sound(phrase: str, said: str) -> None:
 def test_a_list_of_what_a_thing_is_for_is_a_part_of_its_name() -> None:
     for title in ("Grout, Tile & Stone Cleaner (Spray & Wipe)", "Grout, Tile & Stone Cleaner"):
         assert read_title(title, "Pell", "", "", is_english=True).name == "Grout, Tile & Stone Cleaner"
+
+
+def test_a_name_in_capitals_before_a_dash_is_written_like_a_name() -> None:
+    assert read_title("HENTY SNAPBACK - Black", "Pell", "", "Black", is_english=True).name == "Henty Snapback"

@@ -275,3 +275,21 @@ def test_a_maker_that_a_sentence_names_and_a_name_that_it_begins_with_are_not_sa
     assert described("Bague Bleuenn", "Création artisanale exclusive en argent par Pell.", language="fr").count("Pell") == 1
     text = "Bague anti stress ajustable avec un soleil rotatif en acier."
     assert described("Bague anti stress Ambre", text, language="fr") == text
+
+
+def test_a_line_that_goes_on_in_the_next_one_is_one() -> None:
+    assert read_shop_text("Lápiz de mina blanda, testado e \nhipoalergénico.").paragraphs == (
+        ("Lápiz de mina blanda, testado e hipoalergénico.",),
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Hoy damos paso a una guitarra de cuerpo de caoba.",
+        "Acabamento pronto para potencializar suas vendas de joias.",
+        "Testeur authentique de ce parfum de bois et de cuir.",
+    ],
+)
+def test_a_shop_that_speaks_of_itself_in_other_languages_is_not_told(sentence: str) -> None:
+    assert read_product_facts(Product(title="Guitarra Luna" if "Hoy" in sentence else "Luna", text=sentence)).sentences == ()
