@@ -103,11 +103,14 @@ class ExportRows:
             return
         rate = pattern.match_rate(distinct)
         is_given = self._pattern is not None
-        advice = "" if is_given else " Parts are read as context; --name-pattern names them."
-        self.notes.append(
-            f'{"the given pattern" if is_given else "the pattern"} "{pattern.template}" fits {rate:.0%} of {len(distinct)} '
-            f"names of ads.{advice}"
-        )
+        if is_given:
+            self.notes.append(f'the given pattern "{pattern.template}" fits {rate:.0%} of {len(distinct)} names of ads.')
+        else:
+            done = "their parts are" if rate >= MIN_MATCH_RATE else "too few for their parts to be"
+            self.notes.append(
+                f"{rate:.0%} of {len(distinct)} names of ads are built alike; {done} compared like columns "
+                f'(call them as you like: --name-pattern "{pattern.template}").'
+            )
         if rate < MIN_MATCH_RATE and not is_given:
             return
         parsed = {name: fields for name in distinct if (fields := pattern.parse(name)) is not None}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_SHOWN_CHARS = 1200
+MAX_SHOWN_CHARS, LABEL_CHARS = 1200, 200
 MAX_COMPARED_TOKENS = 240  # the comparison is cubic at worst; a longer text is shown before and after instead
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -115,9 +115,11 @@ def rounded(count: int) -> str:
 
 
 def clip(text: str, max_chars: int = MAX_SHOWN_CHARS) -> str:
-    """Shorten a text that would flood the page, saying by how much."""
+    """Shorten a text that would flood the page, saying by how much; of a label only that it goes on."""
     if len(text) <= max_chars:
         return text
+    if max_chars <= LABEL_CHARS:
+        return f"{text[: max_chars - 1].rstrip()}…"
     return f"{text[:max_chars]}… ({len(text) - max_chars:,} more characters)"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +32,11 @@ MIN_CLICKS = 30  # below it the 90 % interval of a rate is wider than plus and m
 MIN_CONVERSIONS = 10
 Metric = Literal["ctr", "cpc", "cost_per_conversion", "roas"]
 METRICS: tuple[Metric, ...] = ("ctr", "cpc", "cost_per_conversion", "roas")
+# metric -> how people call it, and the columns beside clicks that it is made of
+MADE_OF: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "cpc": ("cost per click", ("spend",)), "cost_per_conversion": ("cost per conversion", ("spend", "conversions")),
+    "roas": ("return on ad spend", ("spend", "revenue")),
+}  # fmt: skip
 _PROPOSED = "# Proposed by adcreative: which column is which, and why. Correct it and give it with --columns."
 _SMALLER_IS_BETTER = ("cpc", "cost_per_conversion")
 
@@ -205,9 +210,11 @@ def read_account(
         by_name.setdefault(row.ad_name, []).append(row)
     ads = [_add_up(name, rows, predicted.get(name), metric) for name, rows in by_name.items()]
     if all(getattr(ad, metric) is None for ad in ads):
-        needs = {"cpc": "spend", "cost_per_conversion": "spend and conversions", "roas": "spend and revenue"}[metric]
+        said, parts = MADE_OF[metric]
+        missing = [part for part in parts if all(getattr(ad, part) is None for ad in ads)] or parts
         raise CatalogError(
-            f"{Path(results).name} has no {needs}, so its ads cannot be ranked by {metric}. Export these columns."
+            f"{Path(results).name} has no {' and no '.join(missing)}, so its ads cannot be ranked by {said}. Export "
+            f"{'this column' if len(missing) == 1 else 'these columns'}."
         )
     currencies = {row.currency for row in found.rows if row.currency}
     if len(currencies) > 1 and metric != "ctr":

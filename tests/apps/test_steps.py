@@ -309,7 +309,7 @@ def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps
     assert [(ad["name"], ad["cpc"]) for ad in by_cost["ads"]] == [("cheap", 0.1), ("dear", 1.0)]
     assert "Cost per click" in shown
     assert "data:image" not in shown
-    assert "cannot be ranked by roas" in steps.account("me", str(path), None, metric="roas")[0]
+    assert "cannot be ranked by return on ad spend" in steps.account("me", str(path), None, metric="roas")[0]
 
 
 def test_columns_that_are_guessed_are_shown_with_reason_and_certainty(steps: Steps, tmp_path: Path) -> None:

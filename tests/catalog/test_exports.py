@@ -128,7 +128,8 @@ def test_names_that_follow_a_convention_become_context(tmp_path: Path) -> None:
     path = write(tmp_path / "meta.csv", text)
     catalog = read_catalog(path)
     assert [creative.context.get("name_placement") for creative in catalog.creatives] == ["STORIES", "FEED", "FEED", "STORIES"]
-    assert any('the pattern "[{name_1}]_[{name_format}]_[{name_placement}]" fits 100% of 4' in n for n in catalog.warnings)
+    assert any("100% of 4 names of ads are built alike; their parts are compared" in note for note in catalog.warnings)
+    assert any('--name-pattern "[{name_1}]_[{name_format}]_[{name_placement}]"' in note for note in catalog.warnings)
     given = read_catalog(path, columns=TableSettings(name_pattern="[{code}]_[{kind} {part}]_[{where}]"))
     assert dict(given.creatives[0].context) == {"code": "AD00", "kind": "VIDEO", "part": "0/10", "where": "STORIES"}
     with pytest.raises(ConfigError, match='name pattern "plain" has 0 fields'):

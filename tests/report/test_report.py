@@ -341,6 +341,11 @@ def test_ten_thousand_characters_are_clipped() -> None:
     assert change.is_rewritten
 
 
+def test_a_label_that_is_cut_says_no_number() -> None:
+    assert words.clip("[AD02]_[SUMMER]", 9) == "[AD02]_[…"
+    assert words.clip("[AD02]_[S", 9) == "[AD02]_[S"
+
+
 def test_comparison_of_hostile_repetition_is_quick() -> None:
     started_s = time.monotonic()
     words.compare_texts("Headline", "a " * 120, "a b " * 60)

@@ -42,8 +42,11 @@ def test_rows_of_an_ad_are_added_up_before_rates_are_formed(tmp_path: Path) -> N
 
 def test_a_metric_that_the_export_cannot_tell_is_refused(tmp_path: Path) -> None:
     (tmp_path / "meta.csv").write_text("Ad name,Impressions,Link clicks\nSea,1000,10\n")
-    with pytest.raises(CatalogError, match=r"meta\.csv has no spend and revenue, so its ads cannot be ranked by roas"):
+    with pytest.raises(CatalogError, match=r"has no spend and no revenue, so its ads cannot be ranked by return on ad spend"):
         read_account(tmp_path / "meta.csv", metric="roas")
+    (tmp_path / "spent.csv").write_text("Ad name,Impressions,Link clicks,Amount spent (EUR)\nSea,1000,10,5\n")
+    with pytest.raises(CatalogError, match=r"spent\.csv has no revenue, so .* Export this column\."):
+        read_account(tmp_path / "spent.csv", metric="roas")
     with pytest.raises(ConfigError, match='no metric named "reach"; known: ctr, cpc, cost_per_conversion, roas'):
         read_account(tmp_path / "meta.csv", metric="reach")  # type: ignore[arg-type]
 

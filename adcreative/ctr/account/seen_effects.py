@@ -70,7 +70,7 @@ def measure_seen_effects(
 ) -> tuple[SeenEffect, ...]:
     """Return the effects of looks, faces and formats, sure ones first, then by size.
 
-    Empty where no feature is had and lacked by MIN_TEXTS different pictures (of a format: lines or pictures).
+    Empty where no feature is had and lacked by MIN_TEXTS different pictures (of a format: pictures, lines, else ads).
 
     Args:
         creatives, features: with results, in the order of `table`. seed: draws the ads where there are more than the mixed
@@ -81,7 +81,10 @@ def measure_seen_effects(
     formats = _formats(table)
     found = [
         *_telling([*_looks(features), *_faces(features)], pictures),
-        *_telling(formats, [picture or line for picture, line in zip(pictures, lines, strict=True)]),
+        *_telling(
+            formats,
+            [picture or line or fold(one.ad_name) for picture, line, one in zip(pictures, lines, creatives, strict=True)],
+        ),
     ]
     if not found:
         return ()
@@ -143,14 +146,16 @@ def _mean_smile(features: CreativeFeatures) -> float:
 
 
 def _formats(table: AccountTable) -> list[_Feature]:
-    """Return a feature for each frequent value of a column of formats."""
-    columns = [name for name in table.columns if name.replace("_", " ").casefold() in FORMAT_COLUMNS]
+    """Return a feature for each frequent value of a column of formats, or of such a part of the ads' names ("name_format")."""
+    columns = {name: name.replace("_", " ").casefold().removeprefix("name ") for name in table.columns}
     features = []
-    for name in columns:
+    for name, called in columns.items():
+        if called not in FORMAT_COLUMNS:
+            continue
         counts = Counter(value for values in table.columns[name] for value in values)
         features += [
             _Feature(
-                kind="format", label=f"{name}: {value}", column=name,
+                kind="format", label=f"{called}: {value}", column=name,
                 seen=np.array([np.nan if not values else float(value in values) for values in table.columns[name]]),
             )
             for value, _ in counts.most_common(MAX_VALUES)

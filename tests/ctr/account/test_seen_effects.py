@@ -77,6 +77,25 @@ def test_of_three_placements_each_is_held_against_the_others() -> None:
         assert found[f"placement: {name}"].high < 0
 
 
+def test_formats_in_the_names_of_ads_are_compared_without_words_and_pictures() -> None:
+    creatives, _ = plant({}, placement_effect=0.3)
+    named = [
+        Creative(
+            ad_name=f"ad {k}",
+            row=k + 1,
+            impressions=one.impressions,
+            clicks=one.clicks,
+            context={"name_placement": one.placement},
+        )
+        for k, one in enumerate(creatives)
+    ]
+    (placed,) = measure((named, [CreativeFeatures() for _ in named])).values()
+    assert placed.kind == "format"
+    assert placed.label in ("placement: feed", "placement: story")
+    assert placed.is_certain
+    assert (placed.effect > 0) == (placed.label == "placement: story")
+
+
 def test_a_picture_that_ran_often_is_one_picture_and_chance_no_finding() -> None:
     certain = [one.is_certain for seed in range(5) for one in measure(plant({}, seed=seed)).values()]
     assert len(certain) > 15
