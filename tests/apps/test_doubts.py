@@ -19,7 +19,6 @@ from apps.studio.handlers.doubts import (
     find_ad_doubts,
     find_doubts,
     is_noise,
-    parts_of,
 )
 from apps.studio.handlers.one_ad import Handlers
 from tests.apps.fakes import FakeStudio
@@ -83,10 +82,3 @@ def test_badges_stand_beside_the_number(tmp_path: Path) -> None:
     assert "Not judged" in number
     assert "%" not in shown
     assert record["change"] == 0.1  # for who asks the endpoint
-
-
-def test_parts_are_those_that_the_ad_has() -> None:
-    assert parts_of(Creative(headline="a")) == ("words", "history")
-    with_picture = Creative(image_path=Path("a.jpg"), brand="b")
-    assert parts_of(with_picture, 0) == ("picture", "look", "context", "history")
-    assert "faces" in parts_of(with_picture, 1)

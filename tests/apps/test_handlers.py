@@ -56,14 +56,13 @@ def test_a_usual_click_rate_makes_the_score_a_rate(handlers: Handlers) -> None:
     assert record["rate"] == pytest.approx(0.022)
 
 
-def test_reasons_are_only_of_what_the_ad_has(
+def test_a_score_shows_the_reasons_of_the_model_and_looks_for_no_faces_itself(
     handlers: Handlers, studio: FakeStudio, image_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "faces" not in handlers.score(headline="Coats")[0]
-    with_faces = handlers.score(headline="Coats", image_path=str(image_path))[0]
-    assert "faces −2%" in with_faces
-    monkeypatch.setattr(studio, "find_faces", lambda creative: [])
-    assert "faces" not in handlers.score(headline="Coats", image_path=str(image_path))[0]
+    looked: list[Creative] = []
+    monkeypatch.setattr(studio, "find_faces", looked.append)
+    assert "faces −2%" in handlers.score(headline="Coats", image_path=str(image_path))[0]
+    assert not looked
 
 
 def test_no_number_is_shown_without_enough_data(handlers: Handlers, studio: FakeStudio) -> None:

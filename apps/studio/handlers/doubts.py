@@ -94,14 +94,3 @@ def _neighbour_share(luma: np.ndarray) -> float:
         return 0.0
     steps = np.concatenate([np.diff(luma, axis=axis).ravel() for axis in (0, 1)])
     return float(steps.std()) / (contrast * 2**0.5)
-
-
-def parts_of(creative: Creative, num_faces: int | None = None) -> tuple[str, ...]:
-    """Return which parts of an ad exist, as reasons name them; num_faces: None when nobody has looked."""
-    has_words = bool(creative.headline or creative.primary_text or creative.description)
-    has_context = bool(creative.brand or creative.category or creative.placement)
-    there = {
-        "words": has_words, "picture": creative.has_image, "look": creative.has_image,
-        "faces": creative.has_image and num_faces != 0, "context": has_context, "history": True,
-    }  # fmt: skip
-    return tuple(name for name, is_there in there.items() if is_there)

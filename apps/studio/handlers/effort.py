@@ -22,9 +22,10 @@ class Effort:
         """Say how long a search of this ad takes; nothing without an ad."""
         wish = Wish(effort=effort if effort in EFFORTS else "normal", faces=faces or "")
         try:
-            kind, num_versions = measure_wish(build_creative(form), wish)
+            creative = build_creative(form)
         except AdCreativeError:  # an empty form
             return ""
-        seconds, is_measured = self.handlers.estimates.guess(kind, num_versions)
-        num_ahead = self.handlers.seat.num_searches
-        return fragments.estimate(seconds, num_versions, is_measured=is_measured, num_ahead=num_ahead)
+        estimates = self.handlers.estimates
+        kinds, num_versions = measure_wish(creative, wish, estimates.find_lettering(creative))
+        estimate = estimates.guess(kinds, num_versions)
+        return fragments.estimate(estimate, num_versions, num_ahead=self.handlers.seat.num_searches)

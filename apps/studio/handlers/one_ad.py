@@ -151,6 +151,8 @@ class Handlers:
                 found = self.studio.read_words(creative) if has_model else creative
         except AdCreativeError:
             return "", {}
+        if has_model and (found.read_fields or not creative.has_words):
+            self.estimates.note_lettering(creative, bool(found.read_fields))
         fields = {name: getattr(found, name) for name in found.read_fields}
         return fragments.read_fields(tuple(fields)), fields
 
@@ -178,14 +180,12 @@ class Handlers:
             with self.seat.quick():
                 creative = self.studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
                 standing = self.choices.studio_of(owner).stand_one(creative, usual_rate=usual, read_pictures=False)
-                has_reason = any(reason.startswith("faces") for reason in standing.prediction.reasons)
-                num_faces = len(self.studio.find_faces(creative)) if has_reason else None
         except AdCreativeError as error:
             return fragments.problem(error), record_fault(error)
         except Exception as error:
             log.exception("scoring failed")
             return fragments.breakdown(error), {"error": "internal error"}
-        shown, record = say_score(creative, standing, num_faces, self.choices.cards_of(owner))
+        shown, record = say_score(creative, standing, self.choices.cards_of(owner))
         if not self.desk.note_score(owner, ad, (shown, record)):
             return fragments.note(OTHER_AD), {"error": OTHER_AD}
         return shown, record

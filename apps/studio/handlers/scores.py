@@ -16,22 +16,16 @@ from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
 from ..sessions.wishes import FACE_NAME
-from .doubts import FEW_LIKE_IT, find_doubts, parts_of
+from .doubts import FEW_LIKE_IT, find_doubts
 
 THUMBNAIL_PX = 96
 
 
-def say_score(
-    creative: Creative, standing: Standing, num_faces: int | None, cards: Sequence[dict[str, Any]]
-) -> tuple[str, dict[str, Any]]:
-    """Return a fragment of an ad's score, and the score as plain JSON.
-
-    Args:
-        num_faces: how many faces the picture shows; None when nobody has looked.
-    """
-    doubts, parts = find_doubts(creative, standing.prediction.evidence), parts_of(creative, num_faces)
+def say_score(creative: Creative, standing: Standing, cards: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Return a fragment of an ad's score, and the score as plain JSON."""
+    doubts = find_doubts(creative, standing.prediction.evidence)
     is_odd = any(doubt != FEW_LIKE_IT for doubt in doubts)
-    shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, parts=parts, is_odd=is_odd)
+    shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, is_odd=is_odd)
     against = {name: value for name, value in asdict(standing).items() if name != "prediction"}
     return shown, {**asdict(standing.prediction), **against, "doubts": list(doubts)}
 

@@ -102,6 +102,7 @@ class Task:
             with self.handlers.seat.hold(self.ticket, should_stop=should_stop) as has_model:
                 if not has_model or should_stop():
                     return Screen()
+                kinds, num_versions = self._measure()
                 started_s = time.monotonic()
                 outcome = self.handlers.choices.studio_of(self.owner).improve_one(
                     self.brought.creative, **self.options, progress=tell, should_stop=should_stop, show_best=self.watch.show
@@ -109,8 +110,7 @@ class Task:
             if should_stop() and not self.watch.is_cancelled:
                 return Screen()
             if not should_stop():
-                kind, num_versions = measure_wish(self.brought.creative, self.brought.wish)
-                self.handlers.estimates.note(kind, num_versions, time.monotonic() - started_s)
+                self.handlers.estimates.note(kinds[0], num_versions, time.monotonic() - started_s)
             screen = self.handlers.show(self.owner, self.brought, outcome)
             return replace(screen, progress=fragments.stopped_early(told[-1])) if should_stop() and told else screen
         except AdCreativeError as error:
@@ -118,3 +118,11 @@ class Task:
         except Exception as error:
             log.exception("a search failed")
             return Screen(progress=fragments.breakdown(error), record={"status": "failed", "error": "internal error"})
+
+    def _measure(self) -> tuple[tuple[str, ...], int]:
+        """Return of what kind the search is, with the words in its picture read, and how many versions it weighs."""
+        creative, estimates = self.brought.creative, self.handlers.estimates
+        if estimates.find_lettering(creative) is None and creative.has_image:
+            bare = Creative(image_path=creative.image_path, file_name=creative.file_name)
+            estimates.note_lettering(creative, bool(self.handlers.studio.read_words(bare).read_fields))
+        return measure_wish(creative, self.brought.wish, estimates.find_lettering(creative))

@@ -15,7 +15,6 @@ from ..html import steps as step_fragments
 from ..sessions.ads import OTHER_AD
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
 from ..sessions.wishes import build_creative
-from .doubts import parts_of
 from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
@@ -51,16 +50,14 @@ class Why:
 
             try:
                 with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
-                    summary, num_faces = None, None
+                    summary = None
                     if has_model:
-                        num_faces = len(self.handlers.studio.find_faces(creative))
                         summary = self.handlers.choices.studio_of(owner).explain_one(
                             creative, out, progress=tell, should_stop=should_stop
                         )  # fmt: skip
                 if summary is None or summary.stopped:
                     return "", None, {"status": "stopped"}
-                parts = parts_of(creative, num_faces)
-                shown = step_fragments.explanation(summary.explanation, out / "heat.png", parts)
+                shown = step_fragments.explanation(summary.explanation, out / "heat.png")
                 return shown, summary.path, summary.explanation
             except AdCreativeError as error:
                 return fragments.problem(error), None, {"error": str(error)}

@@ -17,6 +17,7 @@ from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
 from ..sessions.ads import NO_AD, AdState, Stage
+from ..sessions.estimates import Estimate
 from ..sessions.jobs import JobState
 from ..sessions.questions import Unanswered
 from .plain import plain
@@ -29,6 +30,8 @@ FIELD_LABELS = {
     "headline": "headline", "primary_text": "primary text", "description": "description", "cta": "button",
 }  # fmt: skip
 TEMPLATE_DIR = Path(__file__).parent / "templates"
+SAID_IN_MINUTES_S = 90.0
+CLOSE = 1.5  # how many times its shorter end a span of time may be and still be said as one number
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -135,30 +138,23 @@ def score(
     checks: Mapping[str, Sequence[str]] | None = None,
     *,
     doubts: Sequence[str] = (),
-    parts: Sequence[str] = (),
     is_odd: bool = False,
 ) -> str:
     """Show a rate with its interval where its level is known, else how the ad stands against the usual one; then why, and what
     the rules say of the words.
 
     Args:
-        doubts: why the number deserves less trust, shown beside it. parts: of the ad that exist; reasons of others are not
-            shown. is_odd: no number of this ad means anything, so none is shown.
+        doubts: why the number deserves less trust, shown beside it. is_odd: no number of this ad means anything, so none is
+            shown.
     """
     prediction = standing.prediction
-    reasons = reasons_of(prediction.reasons, parts)
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
-        "score", standing=standing, prediction=prediction, reasons=reasons, is_odd=is_odd, doubts=doubts,
+        "score", standing=standing, prediction=prediction, reasons=prediction.reasons, is_odd=is_odd, doubts=doubts,
         per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,
     )  # fmt: skip
-
-
-def reasons_of(reasons: Sequence[str], parts: Sequence[str]) -> list[str]:
-    """Return the reasons that speak of parts which an ad has."""
-    return [text for text in reasons if text.split(" ", 1)[0] in parts or not text.split(" ", 1)[0].isalpha()]
 
 
 def _gauge(change: float) -> float:
@@ -178,12 +174,23 @@ def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.P
     )
 
 
-def estimate(seconds: float, num_versions: int, *, is_measured: bool, num_ahead: int = 0) -> str:
+def estimate(expected: Estimate, num_versions: int, *, num_ahead: int = 0) -> str:
     """Say how long a search takes before it begins, and what that rests on."""
-    said = f"about {words.rounded(round(seconds))} seconds" if seconds < 90 else f"about {round(seconds / 60)} minutes"
-    rests = "as long as it took here before" if is_measured else "a first guess; it gets better each time on this computer"
+    rests = "as long as it took here before"
+    if not expected.is_measured:
+        rests = "a first guess; it gets better each time on this computer"
     ahead = f" {num_ahead} {'person is' if num_ahead == 1 else 'people are'} before you." if num_ahead else ""
-    return note(f"Weighs {num_versions} versions: {said} ({rests}).{ahead}")
+    return note(f"Weighs {num_versions} versions: {_say_seconds(expected)} ({rests}).{ahead}")
+
+
+def _say_seconds(expected: Estimate) -> str:
+    low_s, high_s = expected.low_s, expected.high_s
+    unit, seconds = ("seconds", 1) if high_s < SAID_IN_MINUTES_S else ("minutes", 60)
+    low, high = (max(1, round(one / seconds)) for one in (low_s, high_s))
+    if high < CLOSE * low:
+        middle = max(1, round((low_s + high_s) / 2 / seconds))
+        return f"about {words.rounded(middle)} {unit if middle > 1 else unit[:-1]}"
+    return f"{words.rounded(low)} to {words.rounded(high)} {unit}"
 
 
 def stopped_early(state: JobState) -> str:

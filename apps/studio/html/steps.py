@@ -21,7 +21,6 @@ from adcreative.report.rendering import build_environment
 from adcreative.report.words import direction_label
 
 from ..sessions.jobs import JobState
-from . import fragments
 from .plain import plain
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
@@ -54,17 +53,14 @@ def explaining(state: JobState, num_ahead: int) -> str:
     return _render("explaining", state=state, num_ahead=num_ahead)
 
 
-def explanation(one: Mapping[str, Any], heat_path: Path, parts: Sequence[str]) -> str:
-    """Show why an ad has its score: heat over its picture, what its words and its parts do, as beside the score; parts: those
-    that it has."""
+def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
+    """Show why an ad has its score: heat over its picture, what its words and its parts do, as beside the score."""
     heat = None
     if one["heat"] is not None and heat_path.is_file():
         with Image.open(heat_path) as image:
             heat = preview(image.convert("RGB"), HEAT_PX)
     largest = max([abs(word["log_odds"]) for word in one["strongest_words"]], default=1.0)
-    return _render(
-        "explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), reasons=fragments.reasons_of(one["reasons"], parts)
-    )
+    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), reasons=one["reasons"])
 
 
 def duties(found: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import AdCreativeError
 
+from .estimates import FACES, LETTERED_FACES, LETTERED_PICTURE, PICTURE, WORDS
 from .questions import Unanswered
 
 FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement")
@@ -81,12 +82,24 @@ def with_consent(creative: Creative, wish: Wish) -> Creative:
     return replace(creative, consent_id=named.get(wish.faces, ""))
 
 
-def measure_wish(creative: Creative, wish: Wish) -> tuple[str, int]:
-    """Return what a search works on, for `estimates`: "words", "picture" or "faces", and how many versions it weighs."""
+def measure_wish(creative: Creative, wish: Wish, is_lettered: bool | None) -> tuple[tuple[str, ...], int]:
+    """Return what a search works on, as one or two of the kinds in `estimates`, and how many versions it weighs.
+
+    Args:
+        is_lettered: whether there are words in the picture; None, not known yet, leaves two kinds.
+    """
     sizes = EFFORTS[wish.effort]
     population, generations = sizes["population_size"] or NORMAL_SIZES[0], sizes["generations"] or NORMAL_SIZES[1]
-    has_faces = creative.has_image and wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC)
-    return "faces" if has_faces else "picture" if creative.has_image else "words", population * (generations + 1)
+    plain, lettered = PICTURE, LETTERED_PICTURE
+    if wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC):
+        plain, lettered = FACES, LETTERED_FACES
+    if not creative.has_image:
+        kinds: tuple[str, ...] = (WORDS,)
+    elif is_lettered is None:
+        kinds = (plain, lettered)
+    else:
+        kinds = (lettered if is_lettered and "text" in wish.changes else plain,)
+    return kinds, population * (generations + 1)
 
 
 def search_options(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> dict[str, Any]:
