@@ -17,6 +17,7 @@ EDGE_DEPTH = 0.01  # of the shorter side, over which the outermost pixels of a p
 ZONE = 0.03  # of the shorter side: how deep an edge is looked at
 TEXTURE = 1.2  # deviation inside the zone from what a gradient has, 0..255, from which a line is no drawn ground
 JUMP = 40.0  # step of colour between neighbouring lines, 0..255, at which one ground ends and another begins
+GAP, SAME_COLOUR = 0.04, 8.0  # of a side, and 0..255: lines between plain ones that are no other ground
 LEAST = 0.12  # of a side: a shorter run of plain lines is a part of the picture, such as a dark corner
 REACHES = (4.0, 16.0, 48.0, 120.0)  # px beyond the picture at which the next stronger blur begins
 
@@ -60,12 +61,24 @@ def _is_textured(zone: np.ndarray) -> np.ndarray:
     centred = zone - means[:, None]
     slope = np.einsum("ndc,d->nc", centred, steps) / np.square(steps).sum()
     rest = centred - slope[:, None, :] * steps[None, :, None]
-    is_plain = rest.std(axis=1).max(axis=1) < TEXTURE
+    is_plain = _bridged(rest.std(axis=1).max(axis=1) < TEXTURE, means)
     is_new = np.abs(np.diff(means, axis=0)).max(axis=1) > JUMP
     runs = np.concatenate([[0], np.cumsum(is_new | (is_plain[1:] != is_plain[:-1]))])
     lengths = np.bincount(runs)
     found: np.ndarray = ~is_plain | (lengths[runs] < LEAST * len(zone))
     return found
+
+
+def _bridged(is_plain: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Return the plain lines [N] with the gaps between them in which the colour [N, 3] stays: what is left of letters that
+    were taken out is no texture."""
+    bridged, (labels, num) = is_plain.copy(), ndimage.label(~is_plain)
+    for (rows,) in ndimage.find_objects(labels, num):
+        around = means[max(0, rows.start - 1) : rows.stop + 1]
+        is_between = rows.start > 0 and rows.stop < len(is_plain)
+        if is_between and rows.stop - rows.start <= GAP * len(is_plain) and np.ptp(around, axis=0).max() <= SAME_COLOUR:
+            bridged[rows] = True
+    return bridged
 
 
 def _textured(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:

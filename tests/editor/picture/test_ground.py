@@ -56,6 +56,14 @@ def test_a_panel_beside_a_photograph_stays_a_panel_to_the_rim() -> None:
         assert columns.astype(float).std(axis=(0, 1)).max() < 4.0
 
 
+def test_what_is_left_of_letters_at_a_panels_edge_is_no_texture() -> None:
+    image_u8 = half_panel()
+    image_u8[40:44, -3:] = np.array(PANEL) - 12
+    assert not texture_of_edges(image_u8)["right"][: SIDE // 2].any()
+    image_u8[40:44, -6:] = 20  # a thing that touches the edge is one
+    assert texture_of_edges(image_u8)["right"][40:44].all()
+
+
 def test_a_gradient_goes_on_and_is_not_turned_back() -> None:
     ramp = np.linspace(40.0, 120.0, SIDE)
     image_u8 = np.repeat(np.repeat(ramp[None, :, None], SIDE, axis=0), 3, axis=2).round().astype(np.uint8)
