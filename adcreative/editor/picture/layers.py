@@ -145,7 +145,7 @@ def lift_shape(
     else:
         if colour is not None:
             near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
-            near |= inside & _box_mask(inside.shape, (x0 - left, y0 - top, x1 - left, y1 - top), 3)
+            near |= inside & _pill_mask(inside.shape, (x0 - left, y0 - top, x1 - left, y1 - top), 3)
             shape = _shape(near, inside, barred)
         else:
             shape = _shape(off > STRONG_OFF, inside, barred)
@@ -174,10 +174,14 @@ def _shape(off: np.ndarray, inside: np.ndarray, barred: np.ndarray) -> np.ndarra
     return np.asarray(shape)
 
 
-def _box_mask(shape: tuple[int, ...], box: Box, inset: int) -> np.ndarray:
-    mask = np.zeros(shape, bool)
-    mask[box[1] + inset : box[3] - inset, box[0] + 2 * inset : box[2] - 2 * inset] = True
-    return mask
+def _pill_mask(shape: tuple[int, ...], box: Box, inset: int) -> np.ndarray:
+    """Return the mask [h, w] of what every button that fills a box covers, however round its ends are, less an inset (px)."""
+    x0, y0, x1, y1 = box
+    radius = min(x1 - x0, y1 - y0) / 2
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    beside = np.maximum(np.maximum(x0 + radius - x, x - x1 + radius), 0.0)
+    above = np.maximum(np.maximum(y0 + radius - y, y - y1 + radius), 0.0)
+    return np.asarray(np.hypot(beside, above) <= radius - inset)
 
 
 def _edge_alpha(crop: np.ndarray, ground: np.ndarray, shape: np.ndarray) -> np.ndarray:

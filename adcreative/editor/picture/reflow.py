@@ -14,7 +14,7 @@ import numpy as np
 from adcreative.editor.picture.layers import Layer, lift_block
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import IsFree, Setting
+from adcreative.editor.picture.typesetting import CAP_SHARE, IsFree, Setting
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
@@ -23,7 +23,8 @@ CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another gro
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
 COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each baseline that they move
 NEAR = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
-KEPT_ROOM = 0.5  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
+KEPT_ROOM = 0.25  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
+KEPT_SHARE = 0.25  # of a room that is small already
 SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
@@ -59,6 +60,10 @@ class Way:
         """Return by how many pixels the others move down for a setting: as far as its last baseline does; less than 0 is up."""
         return round(setting.lines[-1].y - self.match.baselines_px[-1])
 
+    def kept(self, room_px: int) -> float:
+        """Return how much of the room above or below the stack stays."""
+        return min(KEPT_ROOM * self.block.size_px, KEPT_SHARE * room_px)
+
     def anchor(self, top: float, drop: float) -> float:
         """Return the first baseline at which the room above and below the stack keeps its proportion (`MovesOthers`)."""
         if self.above_px is None:
@@ -68,13 +73,13 @@ class Way:
 
     def toll(self, setting: Setting) -> float | None:
         """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far."""
-        shift, rise = self.shift(setting), self.match.baselines_px[0] - setting.lines[0].y
-        kept = KEPT_ROOM * self.block.size_px
+        smaller = self.match.size_px - setting.size_px
+        shift, rise = self.shift(setting), self.match.baselines_px[0] - setting.lines[0].y - CAP_SHARE * smaller
         if abs(shift) > MAX_SHIFT * self.match.leading_px or not all(
             follower.is_free(box) for follower in self.followers for box in _boxes(moved(follower.block, shift))
         ):
             return None
-        if any(by > max(1.0, room - kept) for by, room in ((shift, self.below_px), (rise, self.above_px or 0))):
+        if any(by > max(1.0, room - self.kept(room)) for by, room in ((shift, self.below_px), (rise, self.above_px or 0))):
             return None
         return COST_OF_PUSH + COST_OF_SHIFT * abs(shift) / self.match.leading_px if shift else 0.0
 

@@ -18,7 +18,8 @@ SAFE_MARGIN = 0.03  # of either side: platforms cut and cover the rim
 FACE_MARGIN = 0.12  # of a face's box, on each side
 GROUND_TOLERANCE, EDGE = 28.0, 34.0  # of colours 0..255: how near to the ground's, and what is an edge in it
 PALETTE, MIN_PALETTE_SHARE = 8, 0.02
-SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours: smaller and fainter dots are ground
+SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours: smaller and fainter dots are ground,
+# and for a button, which needs no calm one, all that is fainter
 MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
 REACH = 3.0  # heights of the block above and below in which room is looked for
 
@@ -45,7 +46,8 @@ def find_room(
     free = np.zeros((height, width), bool)
     reach = REACH * size if reach_px is None else max(reach_px, REACH * size)
     top, bottom = max(0, int(y0 - reach)), min(height, int(np.ceil(y1 + reach)))
-    free[top:bottom] = ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size)
+    tolerance = GROUND_TOLERANCE if plate is None else FAINT
+    free[top:bottom] = ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size, tolerance)
     free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
     own = _cut((x0 - rim_px, y0 - rim_px, x1 + rim_px, y1 + rim_px), height, width)
     free[own] = True
@@ -66,8 +68,12 @@ def find_room(
     return is_free
 
 
-def ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
-    """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge."""
+def ground_of(image_u8: np.ndarray, box: Box, size: float, tolerance: float = GROUND_TOLERANCE) -> np.ndarray:
+    """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge.
+
+    Args:
+        tolerance: distance of colours, 0..255, up to which a colour is the ground's.
+    """
     x0, y0, x1, y1 = box
     pad = max(4, round(0.3 * size))
     window = image_u8[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
@@ -78,7 +84,7 @@ def ground_of(image_u8: np.ndarray, box: Box, size: float) -> np.ndarray:
     pixels = image_u8.astype(np.float32)
     distance = np.min([np.linalg.norm(pixels - colour, axis=2) for colour in kept], axis=0)
     edges = ndimage.morphological_gradient(pixels.mean(axis=2), size=(3, 3)) > EDGE
-    ground = (distance <= GROUND_TOLERANCE) & ~edges
+    ground = (distance <= tolerance) & ~edges
     own = np.zeros_like(ground)
     own[max(0, y0) : y1, max(0, x0) : x1] = True
     labels, _ = ndimage.label(_without_specks(ground, distance, size) | own)

@@ -46,7 +46,7 @@ from adcreative.encoders.picture_words.words import PictureWords, with_known_wor
 
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
-MIN_LIKENESS = 0.4  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
+MIN_LIKENESS = 0.65  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
 NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD, MAX_LABEL_PAD = 0.75, 2.0  # heights of a label's letters between it and the end of its button
@@ -251,10 +251,10 @@ class TextSetter:
         if way is None:
             return None
 
+        column_px = column_of(block, match, self._words.blocks)
+
         def lay(scale: float) -> Setting | None:
-            return lay_out(
-                text, block, _at_scale(match, scale), way.is_free, column_px=column_of(block, match, others), way=way
-            )
+            return lay_out(text, block, _at_scale(match, scale), way.is_free, column_px=column_px, way=way)
 
         wide = lay(1.0)
         if wide is None or (tight is not None and wide.cost >= tight.cost):

@@ -17,7 +17,7 @@ from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.line_breaks import break_evenly, wrap_evenly
 
 SCALES = (1.0, 0.95, 0.9, 0.85, 0.8)  # smaller, a headline no longer heads what is below it
-LABEL_SCALES = (*SCALES, 0.75, 0.7)
+LABEL_SCALES = SCALES[:3]  # a smaller label beside the old button's height is seen
 MAX_MORE_LINES = 2
 COST_OF_SIZE = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
 COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 0.22, 0.04, 0.06

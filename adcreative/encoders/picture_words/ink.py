@@ -18,6 +18,9 @@ OTHER_COLOUR, OTHER_SHARE = 40.0, 0.3  # of colours; of ink to ground: what is f
 STRAY_SHARE = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
 FULL_COVERAGE = 0.75  # that a letter has somewhere; what stays below is ground of another shade
 SOFT_EDGE_PX = 3  # how far a letter's softness reaches
+INK_SHARE = 0.5  # of the distance of ink and ground: nearer to the ink is a letter
+REACHES_PX, LEAST_KNOWN = (1.5, 3.0, 6.0, 12.0), 0.1  # deviations of the weights of ground between letters; their least sum
+SPOT_SHARE, RIM_SHARE = 0.005, 0.08  # of a line's height, squared: smaller spots are no dots; how far letters leave their box
 _TERMS = 6
 
 
@@ -57,8 +60,15 @@ def window_around(box: tuple[float, float, float, float], pad: float, height: in
     )  # fmt: skip
 
 
-def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pad: float = 0.0) -> Ink:
-    """Find ink and ground in a box of the picture [H, W, 3]."""
+def measure_ink(
+    image_u8: np.ndarray, box: tuple[float, float, float, float], pad: float = 0.0, *, between: bool = False
+) -> Ink:
+    """Find ink and ground in a box of the picture [H, W, 3].
+
+    Args:
+        pad: px around the box that are looked at, too. between: hold pixels against the ground next to them where no surface is
+            the ground, as on a photograph.
+    """
     window = window_around(box, pad, *image_u8.shape[:2])
     x0, y0, x1, y1 = window
     crop = image_u8[y0:y1, x0:x1].astype(np.float32)
@@ -73,10 +83,8 @@ def measure_ink(image_u8: np.ndarray, box: tuple[float, float, float, float], pa
                    grain=grain, window=window, box=None)  # fmt: skip
     core = strong & (distance >= np.percentile(distance[strong], 60.0))
     colour = np.median(crop[core], axis=0)
-    offset, span = crop - ground, colour - ground
-    coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
-    across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
-    coverage = np.where(across > np.maximum(OTHER_COLOUR, OTHER_SHARE * np.linalg.norm(span, axis=2)), 0.0, coverage)
+    is_flat = residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * grain)
+    coverage = _coverage(crop, _ground_between(crop, ground, colour) if between and not is_flat else ground, colour)
     coverage[_strays(coverage > 0.3)] = 0.0
     red, green, blue = (round(float(value)) for value in colour)
     return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
@@ -87,22 +95,25 @@ def measure_letters(image_u8: np.ndarray, box: tuple[int, int, int, int], pad: f
     """Find the letters of a line whose box is known, in a window `pad` px larger: on a photograph `measure_ink` takes things
     behind the letters for ink, too.
 
-    A letter is somewhere covered as a whole and reaches into the rows of the line; on flat ground all ink is letters.
+    A letter is somewhere covered as a whole, is no mere spot and lies in the line's box; on flat ground all ink is letters.
     """
     from scipy import ndimage
 
     left, top, right, bottom = (float(edge) for edge in box)
-    ink = measure_ink(image_u8, (left, top, right, bottom), pad)
-    if ink.is_flat or ink.box is None:
+    ink = measure_ink(image_u8, (left, top, right, bottom), pad, between=True)
+    if ink.residual <= FLAT_RESIDUAL or ink.box is None:
         return ink
     labels, num = ndimage.label(ink.coverage > 0.5)
+    rim = RIM_SHARE * (bottom - top)
+    x0, y0 = max(0, int(left - rim) - ink.window[0]), max(0, int(top - rim) - ink.window[1])
+    x1, y1 = int(np.ceil(right + rim)) - ink.window[0], int(np.ceil(bottom + rim)) - ink.window[1]
     inside = np.zeros(ink.coverage.shape, np.float32)
-    rows = slice(max(0, box[1] - ink.window[1]), max(0, box[3] - ink.window[1]))
-    inside[rows] = ink.coverage[rows]
+    inside[y0:y1, x0:x1] = ink.coverage[y0:y1, x0:x1]
     fullest = np.asarray(ndimage.maximum(inside, labels, np.arange(num + 1)))
-    is_letter = (fullest >= FULL_COVERAGE) & (np.arange(num + 1) > 0)
+    is_spot = np.bincount(labels.ravel(), minlength=num + 1) < SPOT_SHARE * (bottom - top) ** 2
+    is_letter = (fullest >= FULL_COVERAGE) & ~is_spot & (np.arange(num + 1) > 0)
     near = ndimage.binary_dilation(is_letter[labels], iterations=SOFT_EDGE_PX)
-    coverage = np.where(near, ink.coverage, 0.0).astype(np.float32)
+    coverage = np.where(near & (inside > 0.0), ink.coverage, 0.0).astype(np.float32)
     return replace(ink, coverage=coverage, box=_tight_box(coverage, *ink.window[:2]))
 
 
@@ -112,6 +123,30 @@ def _tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int
     if not len(rows) or not len(columns):
         return None
     return left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
+
+
+def _coverage(crop: np.ndarray, ground: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Return how far pixels [h, w] lie on the way from the ground's colour to the ink's, 0..1; 0 for other colours."""
+    offset, span = crop - ground, colour - ground
+    coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
+    across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
+    return np.where(across > np.maximum(OTHER_COLOUR, OTHER_SHARE * np.linalg.norm(span, axis=2)), 0.0, coverage)
+
+
+def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Return the ground [h, w, 3] of a photograph: what lies nearest to pixels of the ink's colour."""
+    from scipy import ndimage
+
+    near_ink = np.linalg.norm(crop - colour, axis=2) < INK_SHARE * np.linalg.norm(surface - colour, axis=2)
+    known = ~ndimage.binary_dilation(near_ink, iterations=SOFT_EDGE_PX)
+    ground, found = surface.copy(), np.zeros(known.shape, bool)
+    for reach in REACHES_PX:
+        weight = ndimage.gaussian_filter(known.astype(np.float32), reach)
+        mean = ndimage.gaussian_filter(crop * known[:, :, None], (reach, reach, 0.0)) / np.maximum(weight, 1e-3)[:, :, None]
+        new = ~found & (weight > LEAST_KNOWN)
+        ground[new] = mean[new]
+        found |= new
+    return ground
 
 
 def _strays(inked: np.ndarray) -> np.ndarray:

@@ -67,7 +67,8 @@ def test_what_moves_down_keeps_room_at_the_foot_of_the_ad() -> None:
         return way.toll(replace(setting, lines=(*setting.lines[:-1], replace(setting.lines[-1], y=setting.lines[-1].y + by))))
 
     assert way.below_px == pytest.approx(440 - 14 - 348, abs=2)
-    most = round(way.below_px - KEPT_ROOM * block.size_px)
+    assert way.kept(way.below_px) == KEPT_ROOM * block.size_px
+    most = round(way.below_px - way.kept(way.below_px))
     assert lowered(most - 2) is not None
     assert lowered(most + 2) is None
 
