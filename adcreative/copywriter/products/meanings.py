@@ -175,12 +175,18 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         text = re.sub(r"(?<=\d)°?\s?C\b", " °C", text)
         return Meaning("care", text[:1].upper() + text[1:], text[:1].upper() + text[1:], key) if text else None
     if kind == "has":
+        if "," in said or len(said.split()) > _MOST_NAME_WORDS + 1:
+            return None  # several things that one word cannot follow: "relaxed A-line, midi length"
+        if key == "neckline" and said.endswith("neck"):
+            said = re.sub(r"^v-", "V-", said)
+            return Meaning("has", _counted(said), _counted(said), key)
         is_named = said.endswith(f" {key}") or (key == "fit" and "fit" in said.split()) or rule["has"] == "{value}"
         said = said if is_named else rule["has"].format(value=said)
         said = re.sub(r"\b(\w+) \1\b", r"\1", said)
         return Meaning("has", _counted(said), _counted(said), key)
     if kind == "verb":
         return Meaning("verb", rule["verb"].format(value=said), rule["many"].format(value=said), key)
+    said = with_article(said) if kind == "made" and re.search(r"[a-z] (?:blend|mix|mixture)$", said) else said
     text = rule[kind].format(value=said)
     return Meaning(kind, text, text, key)
 
@@ -247,6 +253,8 @@ def _flag(key: str, *, is_true: bool) -> Meaning | None:
         return None
     if key.split()[-1] in ("required", "included"):
         return None
+    if not is_true and not _is_adjective(key) and not all(is_known_word(word) for word in re.findall(r"[^\W\d_]+", key)):
+        return None  # "no valvesonic"
     if _is_adjective(key):
         if not is_true and key in _FILTERS:
             return None  # "not magnetic" answers a shop's filter; "not dishwasher safe" is what a buyer must know

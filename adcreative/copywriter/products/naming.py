@@ -24,7 +24,7 @@ from adcreative.copywriter.products.title_noise import (
     without_label,
     without_noise,
 )
-from adcreative.copywriter.products.title_shapes import first_part, listed_name, part_between_bars, two_parts
+from adcreative.copywriter.products.title_shapes import first_part, listed_name, name_before_dash, part_between_bars, two_parts
 from adcreative.copywriter.products.title_words import (
     HOLIDAYS,
     category_nouns,
@@ -86,7 +86,7 @@ def read_title(title: str, brand: str, category: str, colour: str, *, is_english
 def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, str]) -> TitleParts:
     """Find the name in an English title of many words; where none can be found the category is it."""
     nouns = category_nouns(category)
-    whole = plain if _FITS.fullmatch(plain) else listed_name(plain)
+    whole = plain if _FITS.fullmatch(plain) else listed_name(plain) or name_before_dash(plain, rules)
     if whole:
         return TitleParts(whole)
     plain = joined_start(plain)
@@ -110,7 +110,7 @@ def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, st
             return TitleParts(own)
         name = own or _found_name(plain, nouns, rules, least=1)
     name = name or two_parts(plain, rules)
-    if not name:
+    if not name and all(map(is_common, WORD.findall(category))):
         named = category if len(category.split()) <= _SHORT_CATEGORY_WORDS else re.split(r"[,&/]| and ", category)[-1]
         name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category
     if not name:

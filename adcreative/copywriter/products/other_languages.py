@@ -21,6 +21,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 
 _FEW = 2  # labelled attributes: where a record has no more, the other parts of its title are told as well
 _LEAST_ALONE = 2  # attributes without a sentence of the shop's, in a language without joining words
+_LATIN_WORDS = 2  # of an opening in another script than the sentence behind it
 _LONG_NAME = 4  # words, beyond which a name is a title
 _MOST_LABELLED, _MOST_MATERIAL_WORDS, _MOST_COLOUR_WORDS, _MOST_COLOURS = 4, 8, 3, 6
 _ARTICLES = ("le", "la", "les", "der", "die", "das", "el", "los", "las", "il", "lo", "o", "a", "os")
@@ -53,9 +54,16 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     first = _opening(product, joined, words)
     parts = _rest_of_title(product, [one.value for one in told]) if words and not own and len(labelled) <= _FEW else []
     first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
-    first = "" if own and says_again(first, own[0], product) else first
+    first = "" if own and (says_again(first, own[0], product) or _is_of_other_script(first, own[0])) else first
     rest = [f"{capital(one.label)}: {one.value.rstrip('.')}." for one in labelled]
     return join_that_fit([*([capital(first)] if first else []), *own, *rest, *own_items(product)], max_chars)
+
+
+def _is_of_other_script(opening: str, sentence: str) -> bool:
+    """Say whether an opening has words of Latin letters, and no names only, before a sentence in another script."""
+    letters = [one for one in sentence if one.isalpha()]
+    is_latin = 2 * sum(one.isascii() for one in letters) > len(letters)
+    return not is_latin and len(re.findall(r"(?<!\S)[A-Z]?[a-z]{3,}(?!\S)", opening)) >= _LATIN_WORDS
 
 
 def _opening(product: ProductFacts, joined: dict[str, list[str]], words: dict[str, str] | None) -> str:

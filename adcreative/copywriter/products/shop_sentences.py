@@ -41,6 +41,7 @@ _JOINED = re.compile(
     r"\s[-–—|]\s?[A-ZÀ-Þ]|\w{36,}|[a-zà-þ]{3}[A-Z][a-z].*[a-zà-þ]{3}[A-Z][a-z]"
 )  # items of a list, run together
 _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|perfect|ideal|great)\b)).*$")
+_LABELLED = re.compile(r"^[^\s:]+(?: [^\s:]+){0,2}:\s|(?<=[a-zà-þ]) [A-ZÀ-Þ][\w-]+: ")  # "Sizes: 22 cm", also run into a line
 _HANGS = re.compile(r"(?i)\b(?:it|them|that|this|those|these|so|not|too|there|ones?|all)\.$")  # on what stood before it
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
@@ -56,7 +57,12 @@ class _Rated:
 
 
 def choose_sentences(text: ShopText, title: str, brand: str, language: str) -> tuple[str, ...]:
-    """Return up to two sentences of a text, in its order; one that tells readers what to do where English has no other."""
+    """Return up to two sentences of a text, in its order; one that tells readers what to do where English has no other.
+
+    In a language of which no rule knows how shops speak of themselves, none is told.
+    """
+    if language not in rule_pack("shop_text")["by_language"]:
+        return ()
     kept = _choose(text, title, brand, language, may_order=False)
     return kept or (_choose(text, title, brand, language, may_order=True)[:1] if language == "en" else ())
 
@@ -160,6 +166,7 @@ def _may_stand(sentence: str, title: str, language: str) -> bool:
         and not (language == "en" and _HANGS.search(sentence))
         and not (language == "fr" and first.endswith("ez"))  # an order
         and not _JOINED.search(sentence.replace(title, ""))
+        and not _LABELLED.search(sentence.replace(title, ""))
         and is_clean(sentence, title, language)
         and _is_in(sentence, language)
     )

@@ -10,7 +10,7 @@ from adcreative.copywriter.products.title_words import thing, things
 from adcreative.copywriter.rules import word_set
 
 _LEAST_WORDS, _MOST_WORDS, _MOST_NAME_WORDS, _MOST_WHOLE_WORDS = 2, 8, 10, 12
-_SHORT_TITLE = 7  # words
+_SHORT_TITLE, _MOST_BEFORE_DASH = 7, 6  # words
 
 _LISTED = re.compile(r"(?:[A-Z][\w'-]+, ){1,2}[A-Z][\w'-]+ (?:&|and) [A-Z][\w'-]+(?: [A-Z][\w'-]+){1,2}(?=$|\s*[(|]|\s[-–—]\s)")
 
@@ -19,6 +19,22 @@ def listed_name(title: str) -> str:
     """Return a name that commas are a part of, "Grout, Tile & Stone Cleaner" of a title that begins with it; else ""."""
     found = _LISTED.match(title)
     return found[0] if found else ""
+
+
+def name_before_dash(title: str, rules: dict[str, str]) -> str:
+    """Return the first part of "Maharaja Grand Serving Dome — Solid Brass", a few words Like These before a dash; else ""."""
+    first, *rest = re.split(r"\s+[|–—]\s+|\s+-\s+(?=[A-Z])", title)
+    words = [word for word in first.split() if word != "&"]
+    is_name = (
+        bool(rest)
+        and _LEAST_WORDS <= len(words) <= _MOST_BEFORE_DASH
+        and all(word[:1].isupper() or word[:1].isdigit() or word in ("of", "and", "the") for word in words)
+        and words[-1][:1].isupper()
+        and not re.search(r"[,;()\[\]!:/·]", first)
+        and not re.search(rules["noise"], first, re.IGNORECASE)
+        and not {word.casefold() for word in words} & word_set("product_meanings", "puff")
+    )
+    return first if is_name else ""
 
 
 def part_between_bars(title: str, rules: dict[str, str]) -> str:

@@ -159,3 +159,10 @@ def test_a_company_keeps_its_full_stop_before_a_comma() -> None:
     watch = Product("The Minimalist", "Vintage Watch Co.", "", (("Color", "Silver"),))
     texts = {build_describer("template").describe(watch, seed=seed).text for seed in range(6)}
     assert texts == {"The Minimalist from Vintage Watch Co., in silver."}
+
+
+def test_a_blend_has_an_article_a_v_neck_is_one_and_a_list_of_fits_is_left_out() -> None:
+    assert meaning_of("material", "Polyester / spandex blend").one == "made of a polyester / spandex blend"  # type: ignore[union-attr]
+    assert meaning_of("neckline", "V-neck").one == "a V-neck"  # type: ignore[union-attr]
+    assert meaning_of("fit", "Relaxed A-line, midi length") is None
+    assert meaning_of("Valvesonic", "No") is None

@@ -105,3 +105,19 @@ def test_a_list_of_what_a_thing_is_for_is_a_part_of_its_name() -> None:
 
 def test_a_name_in_capitals_before_a_dash_is_written_like_a_name() -> None:
     assert read_title("HENTY SNAPBACK - Black", "Pell", "", "Black", is_english=True).name == "Henty Snapback"
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Maharaja Grand Serving Dome — Solid Brass · PELL", "Maharaja Grand Serving Dome"),
+        ("Yellow Go-Kart Brick Instructions – Mini Go-Kart Display Build (PDF)", "Yellow Go-Kart Brick Instructions"),
+    ],
+)
+def test_a_few_words_like_these_before_a_dash_are_the_name(title: str, name: str) -> None:
+    assert read_title(title, "Pell", "", "", is_english=True).name == name
+
+
+def test_a_category_in_another_language_is_no_name() -> None:
+    title = "Pell B6 quattro 8V/8V.2 (non-gpf equipped models only) 2013-2018\nUkład wydechowy dla B6 null null"
+    assert "Elementy" not in read_title(title, "Pell", "Elementy układu wydechowego", "", is_english=True).name

@@ -293,3 +293,22 @@ def test_a_line_that_goes_on_in_the_next_one_is_one() -> None:
 )
 def test_a_shop_that_speaks_of_itself_in_other_languages_is_not_told(sentence: str) -> None:
     assert read_product_facts(Product(title="Guitarra Luna" if "Hoy" in sentence else "Luna", text=sentence)).sentences == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "language"),
+    [
+        ("Oak Serving Dome", "The dome keeps food hot for hours Sizes: 22 cm and 25 cm of solid brass.", "en"),
+        ("Molho Luna", "Composição: Água, peixe e ovos, abobrinha e goma de mandioca.", "pt"),
+        ("Парфуми", "Парфуми купити в магазині, жіночих парфумів 110 мл.", "uk"),
+        ("Saippua", "Saippua on valmistettu oliiviöljystä ja hunajasta käsin.", "fi"),
+    ],
+)
+def test_labels_run_into_a_line_and_languages_without_rules_give_no_sentence(title: str, text: str, language: str) -> None:
+    assert read_product_facts(Product(title=title, text=text, language=language)).sentences == ()
+
+
+def test_a_name_of_another_script_does_not_open_a_description() -> None:
+    text = "Мітчик безстружковий для металу виготовлений зі швидкорізальної сталі."
+    assert described("Metalworking tap for metal", text, brand="", language="uk") == text
+    assert described("In Red", text, brand="", language="uk").startswith("In Red. ")
