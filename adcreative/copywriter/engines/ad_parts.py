@@ -18,6 +18,7 @@ from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _SENTENCE = re.compile(r"[^.!?。！？؟]+(?:[.](?=\d)[^.!?。！？؟]*)*[.!?。！？؟]*")
+_STOPS = ".!?。！？؟"
 _CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
 _LEAST_LEADING_WORDS, _LEAST_TELLING_WORDS = 3, 6  # "Rated 4.7 by 1,900 buyers"; "Rooms for every kind of family"
@@ -96,10 +97,11 @@ def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     old = [sentence_case(found.group(0).strip(), facts) for found in _SENTENCE.finditer(facts.headline)]
     if not old or any(_leans_back(one, facts) for one in sentences):
         return
-    below = [one if one[-1] in ".!?。！？؟" else f"{one}." for one in old]
+    below = [one if one[-1] in _STOPS else f"{one}." for one in old]
+    is_bare = len(sentences) == 1 and facts.description.rstrip()[-1:] not in _STOPS  # a line without a full stop stays one
     for place, one in enumerate(sentences):
         if one[-1] not in "?？؟" and _can_lead(one, facts):
-            yield one.rstrip(".!。！ "), " ".join([*below, *sentences[:place], *sentences[place + 1 :]])
+            yield one.rstrip(".!。！ "), " ".join(old if is_bare else [*below, *sentences[:place], *sentences[place + 1 :]])
 
 
 def _can_lead(sentence: str, facts: Facts) -> bool:

@@ -365,3 +365,10 @@ def test_only_what_tells_something_of_the_offer_may_become_the_headline() -> Non
     facts = read_facts(Brief("Paddle North", "paddle boards", "", "Take the lake with you", told))
     heads = [head for head, _ in swap_lines(facts)]
     assert heads == ["Boards that pack into a rucksack", "Rated 4.7 by 1,900 buyers"]
+
+
+@pytest.mark.parametrize(("mark", "below"), [("", "Coffee that wakes you up"), (".", "Coffee that wakes you up.")])
+def test_a_line_that_takes_the_descriptions_place_ends_as_that_did(mark: str, below: str) -> None:
+    told = f"Roasted in Leeds, posted the same day{mark}"
+    facts = read_facts(Brief("Ostrea", "coffee", "", "Coffee that wakes you up", told))
+    assert list(swap_lines(facts)) == [("Roasted in Leeds, posted the same day", below)]
