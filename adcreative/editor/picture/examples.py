@@ -111,6 +111,8 @@ class _Filling:
         self._confidence = (~hole).astype(np.float32)
         whole = ndimage.minimum_filter((is_ground & ~hole).astype(np.uint8), size=side, mode="constant").astype(bool)
         self._examples = picture.copy()
+        self._planes = [np.ascontiguousarray(picture[:, :, channel]) for channel in range(3)]
+        self._squares = np.square(picture).sum(axis=2)
         self._is_example = whole  # middles of patches that are ground all over
         self._picture[hole] = 0.0
 
@@ -146,13 +148,10 @@ class _Filling:
             priority[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = -1.0
 
     def _fill_patch(self, row: int, column: int, confidence: float) -> bool:
-        import cv2
-
         half, (height, width) = self._half, self._open.shape
         row, column = min(max(row, half), height - half - 1), min(max(column, half), width - half - 1)
         patch = (slice(row - half, row + half + 1), slice(column - half, column + half + 1))
         unknown = self._open[patch]
-        known = np.repeat((~unknown).astype(np.float32)[:, :, None], 3, axis=2)
         for reach in (REACH_PATCHES * self._side, max(height, width)):
             top, left = max(half, row - reach), max(half, column - reach)
             bottom, right = min(height - half, row + reach + 1), min(width - half, column + reach + 1)
@@ -161,12 +160,11 @@ class _Filling:
                 break
         else:
             return False
-        searched = self._examples[top - half : bottom + half, left - half : right + half]
-        cost = cv2.matchTemplate(
-            np.ascontiguousarray(searched), np.ascontiguousarray(self._picture[patch]), cv2.TM_SQDIFF, mask=known
-        )
+        searched = (slice(top - half, bottom + half), slice(left - half, right + half))
+        cost = self._differences(searched, self._picture[patch], ~unknown)
         distance = np.hypot(*np.ogrid[top - row : bottom - row, left - column : right - column])
-        cost = np.where(allowed, cost / max(float(known.sum()), 1.0) + NEARNESS * distance, np.inf)
+        cost = cost / max(3.0 * float((~unknown).sum()), 1.0) + NEARNESS * distance
+        cost[~allowed] = np.inf
         found_row, found_column = np.unravel_index(int(np.argmin(cost)), cost.shape)
         y, x = top + int(found_row), left + int(found_column)
         example = self._examples[y - half : y + half + 1, x - half : x + half + 1]
@@ -174,3 +172,18 @@ class _Filling:
         self._confidence[patch][unknown] = confidence
         self._open[patch] = False
         return True
+
+    def _differences(self, searched: tuple[slice, slice], patch: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Return the squared difference of a patch [side, side, 3] on its known pixels to each place of what is searched.
+
+        sum m (e - p)^2 = e^2 * m - 2 e * (m p) + sum m p^2, where * is correlation: one for each plane takes OpenCV a sixth of
+        the time of its own masked difference, which correlates each channel twice, all three at once.
+        """
+        import cv2
+
+        weight = known.astype(np.float32)
+        weighted = patch * weight[:, :, None]
+        cost = cv2.matchTemplate(self._squares[searched], weight, cv2.TM_CCORR)
+        for channel, plane in enumerate(self._planes):
+            cost -= cv2.matchTemplate(plane[searched], np.ascontiguousarray(2.0 * weighted[:, :, channel]), cv2.TM_CCORR)
+        return np.asarray(cost + float((weighted * patch).sum()))

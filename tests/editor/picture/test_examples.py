@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.picture.examples import fill_from_examples
+from adcreative.editor.picture.examples import _Filling, fill_from_examples
 
 
 def holes(height: int = 120, width: int = 200) -> np.ndarray:
@@ -66,3 +66,15 @@ def test_a_hole_that_would_take_minutes_is_left_to_others() -> None:
     mask[100:800, 100:800] = True
     assert fill_from_examples(picture, mask, np.zeros_like(mask), 5.0) is None
     assert fill_from_examples(picture, np.zeros_like(mask), np.zeros_like(mask), 5.0) is picture
+
+
+def test_differences_are_squared_ones_on_the_known_pixels_alone() -> None:
+    rng = np.random.default_rng(0)
+    picture, known = rng.normal(0, 30, (24, 30, 3)).astype(np.float32), rng.random((7, 7)) > 0.4
+    patch = picture[5:12, 8:15] + rng.normal(0, 2, (7, 7, 3)).astype(np.float32)
+    filling = _Filling(picture, np.zeros((24, 30), bool), np.ones((24, 30), bool), 7)
+    found = filling._differences((slice(2, 22), slice(3, 29)), patch, known)
+    windows = np.lib.stride_tricks.sliding_window_view(picture[2:22, 3:29], (7, 7), axis=(0, 1))  # [rows, columns, 3, 7, 7]
+    expected = (np.square(windows - patch.transpose(2, 0, 1)) * known).sum(axis=(2, 3, 4))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1.0)
+    assert np.unravel_index(found.argmin(), found.shape) == (3, 5)
