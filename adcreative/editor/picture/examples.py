@@ -183,7 +183,8 @@ class _Filling:
 
         weight = known.astype(np.float32)
         weighted = patch * weight[:, :, None]
-        cost = cv2.matchTemplate(self._squares[searched], weight, cv2.TM_CCORR)
+        cost = np.asarray(cv2.matchTemplate(self._squares[searched], weight, cv2.TM_CCORR), np.float32)
         for channel, plane in enumerate(self._planes):
-            cost -= cv2.matchTemplate(plane[searched], np.ascontiguousarray(2.0 * weighted[:, :, channel]), cv2.TM_CCORR)
-        return np.asarray(cost + float((weighted * patch).sum()))
+            shared = cv2.matchTemplate(plane[searched], np.ascontiguousarray(2.0 * weighted[:, :, channel]), cv2.TM_CCORR)
+            cost -= np.asarray(shared, np.float32)
+        return cost + np.float32((weighted * patch).sum())

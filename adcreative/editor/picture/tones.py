@@ -208,8 +208,8 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
     _, axes = np.linalg.eigh(np.cov((pixels - middle).T))
     along = (pixels - middle) @ axes[:, -1]
     some = along[:: max(1, len(along) // SAMPLED)]
+    low, high = np.quantile(some, (0.01, 0.99))
     for num in range(1, MAX_TONES + 1):
-        low, high = np.quantile(some, (0.01, 0.99))
         middles = np.linspace(low, high, num) if num > 1 else np.zeros(1)
         for _ in range(ROUNDS if num > 1 else 0):
             nearest = np.abs(some[:, None] - middles[None]).argmin(axis=1)
@@ -222,9 +222,11 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
             continue
         centres = np.stack([np.median(pixels[nearest == k], axis=0) for k in range(num)])
         off = np.linalg.norm(pixels - centres[nearest], axis=1)
+        if float(np.percentile(off, SPREAD_PERCENTILE)) > SPREAD:
+            continue
         missed[calm] = off > SPREAD
-        spots = ndimage.binary_opening(missed, np.ones((SPOT_PX, SPOT_PX)))
-        if float(np.percentile(off, SPREAD_PERCENTILE)) <= SPREAD and spots.sum() <= MAX_SPOTS:
+        spots = ndimage.binary_opening(missed, np.ones((SPOT_PX, SPOT_PX))) if missed.any() else missed
+        if spots.sum() <= MAX_SPOTS:
             return centres if num == 1 or np.diff(np.sort(middles)).min() >= LEAST_TONES else None
     return None
 
