@@ -25,6 +25,7 @@ COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each
 NEAR = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
 KEPT_ROOM = 0.25  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
 KEPT_SHARE = 0.25  # of a room that is small already
+MAX_COPIED = 0.05  # of a hole: where more is copied from elsewhere, a trace may stay, and nothing moves
 SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
@@ -100,7 +101,7 @@ def make_way(
     faces_xyxy_px: Sequence[Sequence[float]],
     inpainter: FillHoles,
 ) -> Way | None:
-    """Return how the blocks that follow one make way for it; None when there are none or they cannot be taken off the ground.
+    """Return how the blocks that follow one make way for it; None when there are none or they would leave a trace.
 
     Args:
         picture, erased: [H, W, 3] as it is; without the block's letters, and the mask [H, W] of what was filled for that.
@@ -115,8 +116,9 @@ def make_way(
     layers = []
     for one in chain:
         beside = mask_things(picture.shape[:2], [other for other in others if other.box != one.box], faces_xyxy_px)
-        lifted = lift_block(clean, one, inpainter, beside)
-        if lifted is None:
+        copying = _Copying(inpainter)
+        lifted = lift_block(clean, one, copying, beside)
+        if lifted is None or copying.num_px > MAX_COPIED * lifted[2].sum():
             return None
         layer, clean, hole = lifted
         layers.append(layer)
@@ -136,6 +138,17 @@ def make_way(
         clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match, above_px=above_px,
         below_px=below_px,
     )  # fmt: skip
+
+
+class _Copying:
+    """Fills holes as told and counts the pixels: those whose ground goes on neither as a surface nor as an outline."""
+
+    def __init__(self, fill: FillHoles) -> None:
+        self._fill, self.num_px = fill, 0
+
+    def __call__(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
+        self.num_px += int(mask.sum())
+        return self._fill(image_u8, mask, keep_out)
 
 
 def _room(is_free: Callable[[int], bool], most_px: float) -> int:

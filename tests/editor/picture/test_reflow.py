@@ -152,6 +152,22 @@ def test_logo_and_far_blocks_do_not_follow() -> None:
     assert list(find_followers(headline, footer)) == []
 
 
+def test_nothing_moves_on_a_ground_that_has_to_be_copied_from_elsewhere() -> None:
+    y, x = np.mgrid[0:480, 0:480]
+    waves = (200 + 22 * np.sin(x / 5.0) * np.sin(y / 5.0))[:, :, None].repeat(3, axis=2).round().astype(np.uint8)
+    ramp = (np.linspace(150, 240, 480)[:, None, None] * np.ones((1, 480, 3))).round().astype(np.uint8)
+    may_move = []
+    for ground in (waves, ramp):
+        picture = drawn_ad(ground)
+        words = read_words(picture, KnownReader())
+        block = next(block for block in words.blocks if block.role == "headline")
+        others = [other for other in words.blocks if other is not block]
+        match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+        way = make_way(picture, erase_block(picture, block), block, match, others, (), inpaint_strokes)
+        may_move.append(way is not None)
+    assert may_move == [False, True]
+
+
 def test_a_column_is_as_wide_as_its_widest_text() -> None:
     """A short headline above a long line is broken where that line ends, not where the old headline did."""
     picture = drawn_ad()
