@@ -1,0 +1,44 @@
+"""What is seen in versions of a picture is kept in memory, and their faces are looked for by a finder of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.features.cache import FeatureCache
+from adcreative.features.extraction import FeatureExtractor
+from tests.features.test_features import FakeAnalyzer, FakeClip, FakeCodec, FakeHeadlines, picture
+
+
+class AnalyzerWithVersions(FakeAnalyzer):
+    """Notes which picture it was asked to find the versions of."""
+
+    def __init__(self) -> None:
+        self.originals: list[np.ndarray] = []
+
+    def for_versions(self, image_u8: np.ndarray) -> FakeAnalyzer:
+        self.originals.append(image_u8)
+        return FakeAnalyzer()
+
+
+def test_versions_are_read_once_and_leave_nothing_in_the_cache_on_disk(tmp_path: Path) -> None:
+    clip, analyzer = FakeClip(), AnalyzerWithVersions()
+    extractor = FeatureExtractor(clip, FakeHeadlines(), analyzer, FakeCodec(), FeatureCache(tmp_path))
+    original, version = picture(1), picture(2)
+    extractor.extract([Creative(headline="Sleep", image_u8=original)])
+    kept = sorted(tmp_path.rglob("*.entry"))
+    versions = extractor.for_versions(original)
+    assert [one is original for one in analyzer.originals] == [True]
+    found = [
+        versions.extract([Creative(headline="Sleep", image_u8=version, consent_id="anna")])[0] for _ in range(2)
+    ]  # fmt: skip
+    assert (clip.num_images, clip.num_texts) == (2, 1)  # the words are known from the cache on disk
+    assert [len(one.face_codes) for one in found] == [2, 2]
+    assert sorted(tmp_path.rglob("*.entry")) == kept
+    assert not list((tmp_path / "owners").glob("*"))
+    assert versions.cache is not None
+    assert versions.cache.purge_entries() == 1
+    versions.extract([Creative(headline="Sleep", image_u8=version)])
+    assert clip.num_images == 3
