@@ -21,7 +21,7 @@ from adcreative.encoders.picture_words.blocks import Box, TextBlock
 PINNED_ROLES = ("logo", "disclaimer")
 CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another group and stays
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
-COST_OF_PUSH, COST_OF_SHIFT = 0.12, 0.08  # of moving others at all, and of each baseline that they move
+COST_OF_PUSH, COST_OF_SHIFT = 0.06, 0.04  # of moving others at all, and of each baseline that they move
 NEAR = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
 KEPT_ROOM = 0.25  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
 KEPT_SHARE = 0.25  # of a room that is small already
