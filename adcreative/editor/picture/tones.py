@@ -166,7 +166,7 @@ def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: tuple[int, int]
     some[::stride, ::stride] = calm[::stride, ::stride]
     y, x = rows[some], columns[some]
     nearness = np.exp(-0.5 * (y**2 + x**2) / reach**2)
-    tones = np.linalg.norm(detail[some][:, None] - centres[None], axis=2).argmin(axis=1)
+    tones = _lengths(detail[some][:, None] - centres[None]).argmin(axis=1)
     for degree in DEGREES:
         weights = _separate(_terms(y / reach, x / reach, degree), tones, nearness, len(centres))
         curved = _Ground(place=found.place, scale=reach, centres=centres, slope=slope, degree=degree, weights=weights)
@@ -195,10 +195,21 @@ def _slope(crop: np.ndarray, known: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         far = crop[SPAN_PX:] - crop[:-SPAN_PX] if axis == 0 else crop[:, SPAN_PX:] - crop[:, :-SPAN_PX]
         both = known[SPAN_PX:] & known[:-SPAN_PX] if axis == 0 else known[:, SPAN_PX:] & known[:, :-SPAN_PX]
-        even = both & (np.abs(far).max(axis=2) <= MAX_SLOPE)
+        even = both & (_largest(np.abs(far)) <= MAX_SLOPE)
         if even.any():
             slope[axis] = far[even].mean(axis=0) / SPAN_PX
     return slope
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    """Return the largest of three channels [..., 3]; three whole planes are compared sooner than many triples."""
+    return np.asarray(np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2]))
+
+
+def _lengths(values: np.ndarray) -> np.ndarray:
+    """Return the Euclidean lengths of vectors [..., 3]; as `_largest`."""
+    red, green, blue = values[..., 0], values[..., 1], values[..., 2]
+    return np.asarray(np.sqrt(red * red + green * green + blue * blue))
 
 
 def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
@@ -221,7 +232,7 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
         if counts.min() < max(MIN_PIXELS, MIN_SHARE * len(along)):
             continue
         centres = np.stack([np.median(pixels[nearest == k], axis=0) for k in range(num)])
-        off = np.linalg.norm(pixels - centres[nearest], axis=1)
+        off = _lengths(pixels - centres[nearest])
         if float(np.percentile(off, SPREAD_PERCENTILE)) > SPREAD:
             continue
         missed[calm] = off > SPREAD
