@@ -105,8 +105,8 @@ def read_product_facts(product: Product) -> ProductFacts:
     attributes += _told_by_title(title, attributes)
     terms = [clean_field(term, MAX_NAME_CHARS) for term in product.search_terms[:MAX_SEARCH_TERMS]]
     said = [f"{name} {value}" for name, value in attributes]
-    of_prose = "" if product.language else _language_of_prose(text.prose)
-    language = product.language or of_prose or _language_of(title, attributes)
+    of_prose = _language_of_prose(text.prose, product.language)
+    language = of_prose or product.language or _language_of(title, attributes)
     sentences = choose_sentences(text, title, brand, language)
     items = choose_items(text, sentences, title, language)
     brief = Brief(
@@ -212,9 +212,14 @@ def in_feed(product: Product, language: str) -> Product:
     return product if product.language or not language or is_english else replace(product, language=language)
 
 
-def _language_of_prose(prose: str) -> str:
-    """Return the language of what the shop wrote, "" where it wrote too little."""
-    return _language_of(prose[:_LONG_PROSE], []) if len(prose) >= _LEAST_PROSE else ""
+def _language_of_prose(prose: str, feed: str) -> str:
+    """Return the language of what the shop wrote; "" where it wrote too little, English is one of the two, or they are alike.
+
+    Spanish under French names ("Body Noir Velours") is Spanish, also where the titles of the feed together are French.
+    """
+    found = _language_of(prose[:_LONG_PROSE], []) if len(prose) >= _LEAST_PROSE else ""
+    is_alike = any({found, feed} <= set(alike) for alike in rule_pack("shop_text")["alike"])
+    return "" if feed and ("en" in (found, feed) or is_alike) else found
 
 
 def _language_of(title: str, attributes: Sequence[Attribute]) -> str:

@@ -41,7 +41,8 @@ _JOINED = re.compile(
     r"\s[-–—|]\s?[A-ZÀ-Þ]|\w{36,}|[a-zà-þ]{3}[A-Z][a-z].*[a-zà-þ]{3}[A-Z][a-z]"
 )  # items of a list, run together
 _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|perfect|ideal|great)\b)).*$")
-_LABELLED = re.compile(r"^[^\s:]+(?: [^\s:]+){0,2}:\s|(?<=[a-zà-þ]) [A-ZÀ-Þ][\w-]+: ")  # "Sizes: 22 cm", also run into a line
+_LABELLED = re.compile(r"^[^\s:]+(?: [^\s:]+){0,2}:\s")  # "Sizes: 22 cm"
+_LABELLED_WITHIN = re.compile(r"(?<=[a-zà-þ]) [A-ZÀ-Þ][\w-]+: ")  # the same, run into a line
 _HANGS = re.compile(r"(?i)\b(?:it|them|that|this|those|these|so|not|too|there|ones?|all)\.$")  # on what stood before it
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
@@ -167,6 +168,7 @@ def _may_stand(sentence: str, title: str, language: str) -> bool:
         and not (language == "fr" and first.endswith("ez"))  # an order
         and not _JOINED.search(sentence.replace(title, ""))
         and not _LABELLED.search(sentence.replace(title, ""))
+        and (language == "de" or not _LABELLED_WITHIN.search(sentence.replace(title, "")))  # German nouns have capitals
         and is_clean(sentence, title, language)
         and _is_in(sentence, language)
     )

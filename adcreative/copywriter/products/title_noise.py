@@ -10,6 +10,7 @@ from adcreative.copywriter.rules import word_set
 
 SHORT_BRAND_CHARS = 3
 _LEAST_WORDS, _MOSTLY = 2, 0.7
+_TO_READER = re.compile(r"^(?:(?!for\b|with\b|to\b)[\w'’.&-]+ ){1,6}?[Yy]our [A-Z]\w+ (?=(?:\S+ ){1,}\S)")
 _NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
 _JOINT = "\ue000"
 _SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
@@ -83,7 +84,11 @@ def without_colour(name: str, colour: str) -> str:
 
 
 def joined_start(title: str) -> str:
-    """Return a title whose first part is one word that names no thing with the second behind it: "KEN - Mid Rise Bar"."""
+    """Return a title whose first part is one word that names no thing with the second behind it: "KEN - Mid Rise Bar".
+
+    What it says to its reader is left out, with what stands before: "501 Button Your Fly Graphic T-Shirt".
+    """
+    title = _TO_READER.sub("", title)
     found = _NAMED_START.match(title)
     return f"{found[1]} {found[2]}" if found and thing(found[1]) not in things() else title
 

@@ -11,7 +11,8 @@ from adcreative.copywriter.rules import word_set
 
 _LEAST_WORDS, _MOST_WORDS, _MOST_NAME_WORDS, _MOST_WHOLE_WORDS = 2, 8, 10, 12
 _SHORT_TITLE, _MOST_BEFORE_DASH = 7, 6  # words
-
+_NAMES = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+){0,2}")
+_FITTED = re.compile(r"\b(?:19|20)\d\d\b|\b[A-Z]{2,}-?\d")  # what a part fits: "Honda CBR1000RR-R (2020)"
 _LISTED = re.compile(r"(?:[A-Z][\w'-]+, ){1,2}[A-Z][\w'-]+ (?:&|and) [A-Z][\w'-]+(?: [A-Z][\w'-]+){1,2}(?=$|\s*[(|]|\s[-–—]\s)")
 
 
@@ -22,11 +23,18 @@ def listed_name(title: str) -> str:
 
 
 def name_before_dash(title: str, rules: dict[str, str]) -> str:
-    """Return the first part of "Maharaja Grand Serving Dome — Solid Brass", a few words Like These before a dash; else ""."""
+    """Return the first part of "Maharaja Grand Serving Dome — Solid Brass", a few words Like These before a dash; else "".
+
+    "Timberland – Wallet", names before what they are names of, is a "Timberland Wallet".
+    """
     first, *rest = re.split(r"\s+[|–—]\s+|\s+-\s+(?=[A-Z])", title)
+    if len(rest) == 1 and _NAMES.fullmatch(first) and thing(rest[0]) in things() - word_set("product_meanings", "vague"):
+        is_plain = {word.casefold() for word in first.split()} & (word_set("product_meanings", "colours") | {"the"})
+        return "" if is_plain or thing(first.split()[-1]) in things() else f"{first} {rest[0]}"
     words = [word for word in first.split() if word != "&"]
     is_name = (
         bool(rest)
+        and not _FITTED.search(" ".join(rest))
         and _LEAST_WORDS <= len(words) <= _MOST_BEFORE_DASH
         and all(word[:1].isupper() or word[:1].isdigit() or word in ("of", "and", "the") for word in words)
         and words[-1][:1].isupper()

@@ -111,6 +111,9 @@ def test_a_name_in_capitals_before_a_dash_is_written_like_a_name() -> None:
     ("title", "name"),
     [
         ("Maharaja Grand Serving Dome — Solid Brass · PELL", "Maharaja Grand Serving Dome"),
+        ("North Mill – Wallet", "North Mill Wallet"),
+        ("Slip-On Line Carbon – Orion MT-09 (2022)", "Slip-On Line Carbon – Orion MT-09 (2022)"),
+        ("Vintage 501 Zip Your Coat Graphic Cotton T-Shirt", "Graphic Cotton T-Shirt"),
         ("Yellow Go-Kart Brick Instructions – Mini Go-Kart Display Build (PDF)", "Yellow Go-Kart Brick Instructions"),
     ],
 )

@@ -312,3 +312,11 @@ def test_a_name_of_another_script_does_not_open_a_description() -> None:
     text = "Мітчик безстружковий для металу виготовлений зі швидкорізальної сталі."
     assert described("Metalworking tap for metal", text, brand="", language="uk") == text
     assert described("In Red", text, brand="", language="uk").startswith("In Red. ")
+
+
+def test_a_text_tells_its_language_better_than_the_titles_of_its_feed_and_german_nouns_are_no_labels() -> None:
+    body = "Pijama de algodón con cuello redondo y pantalón de tiro ancho."
+    facts = read_product_facts(Product("Pijama Satin Élégance", "Pell", "", (), language="fr", text=body))
+    assert (facts.facts.language, facts.sentences) == ("es", (body,))
+    body = "Ein Bild aus der Altstadt, ein Mann in kariertem Hemd: die Lindengasse an einem Sonntag."
+    assert read_product_facts(Product("Lindengasse Tee", "Pell", "", (), language="de", text=body)).sentences == (body,)
