@@ -27,6 +27,8 @@ KEPT_ROOM = 0.25  # heights of the growing text's capitals, besides the margin t
 KEPT_SHARE = 0.25  # of a room that is small already
 MAX_COPIED = 0.05  # of a hole: where more is copied from elsewhere, a trace may stay, and nothing moves
 SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
+BLANK = 0.4  # heights of capitals: a blank between two words
+COLUMN_MARGIN = 0.05  # of the picture's width, on either side of centred text, besides the safe zone
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
 
@@ -165,17 +167,29 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
     return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
 
 
-def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> float:
-    """Return the width (px) of the column that a block stands in: of its widest text, as far as texts share its edge."""
-    x0, _, x1, _ = block.box
-    widest = float(x1 - x0)
-    for other in others:
+def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> float:
+    """Return the width (px) of the column that a block stands in.
+
+    It is at least that of the widest text at the same edge. It goes on as far as leaves the same room on the right as on the
+    left, if the ground is free there, and no farther than where one of the texts would have needed a line less.
+    """
+    widest, most = 0.0, float("inf")
+    x0, y0, x1, y1 = block.box
+    for other in (block, *others):
         a0, _, a1, _ = other.box
         off = {"left": a0 - x0, "centre": (a0 + a1 - x0 - x1) / 2, "right": a1 - x1}[match.alignment]
         is_mate = other.plate is None and other.role not in PINNED_ROLES
         if is_mate and abs(off) <= SAME_EDGE * max(block.size_px, other.size_px):
-            widest = max(widest, float(a1 - a0))
-    return widest
+            widest, num = max(widest, float(a1 - a0)), len(other.lines)
+            if num > 1:
+                inked = sum(line.box[2] - line.box[0] for line in other.lines) + (num - 1) * BLANK * other.size_px
+                most = min(most, inked / (num - 1) - 1.0)
+    left, right = _room(lambda px: is_free((x0 - px, y0, x0, y1)), x0), _room(lambda px: is_free((x1, y0, x1 + px, y1)), width)
+    if match.alignment == "centre":
+        goes_on = x1 - x0 + 2 * (min(left, right) - COLUMN_MARGIN * width)
+    else:
+        goes_on = x1 - x0 + (right - left if match.alignment == "left" else left - right)
+    return max(widest, min(most, goes_on))
 
 
 def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[TextBlock]:

@@ -226,8 +226,11 @@ class TextSetter:
         if home.plate is not None:
             return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
         is_headed, is_followed = stands_close(home, match, others)
-        column_px = column_of(home, match, self._words.blocks)
+        column_px = column_of(home, match, self._others(home), is_free, self._image_u8.shape[1])
         return lay_out(text, home, match, is_free, column_px=column_px, is_headed=is_headed, is_followed=is_followed)
+
+    def _others(self, block: TextBlock) -> list[TextBlock]:
+        return [other for other in self._words.blocks if other.box != block.box]
 
     def _make_way(
         self,
@@ -251,7 +254,7 @@ class TextSetter:
         if way is None:
             return None
 
-        column_px = column_of(block, match, self._words.blocks)
+        column_px = column_of(block, match, self._others(block), way.is_free, picture.shape[1])
 
         def lay(scale: float) -> Setting | None:
             return lay_out(text, block, _at_scale(match, scale), way.is_free, column_px=column_px, way=way)

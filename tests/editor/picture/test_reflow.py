@@ -175,6 +175,18 @@ def test_a_column_is_as_wide_as_its_widest_text() -> None:
     headline, body = (next(block for block in words.blocks if block.role == role) for role in ("headline", "body"))
     match = match_fonts(picture, {"headline": headline}, typefaces())["headline"][0]
     wide = replace(body, lines=(replace(body.lines[0], box=(body.box[0], 240, 440, 270)),))
-    assert column_of(headline, match, [headline, wide]) == 440 - body.box[0]
+
+    def nothing_is_free(box: tuple[int, int, int, int]) -> bool:
+        return False
+
+    def all_is_free(box: tuple[int, int, int, int]) -> bool:
+        return box[0] >= 14 and box[2] <= 466
+
+    assert column_of(headline, match, [wide], nothing_is_free, 480) == 440 - body.box[0]
     apart = replace(body, lines=(replace(body.lines[0], box=(body.box[0] + 40, 240, 440, 270)),))
-    assert column_of(headline, match, [headline, apart]) == headline.box[2] - headline.box[0]
+    assert column_of(headline, match, [apart], nothing_is_free, 480) == headline.box[2] - headline.box[0]
+    short = replace(headline, lines=headline.lines[1:])
+    x0 = short.box[0]
+    assert column_of(short, match, [], all_is_free, 480) == 466 - (x0 - 14) - x0  # as much room on the right as on the left
+    lines = tuple(replace(line, box=(x0, line.box[1], x0 + 150, line.box[3])) for line in headline.lines)
+    assert 300 < column_of(replace(headline, lines=lines), match, [], all_is_free, 480) < 320  # there it would be one line
