@@ -25,12 +25,14 @@ def listed_name(title: str) -> str:
 def name_before_dash(title: str, rules: dict[str, str]) -> str:
     """Return the first part of "Maharaja Grand Serving Dome — Solid Brass", a few words Like These before a dash; else "".
 
-    "Timberland – Wallet", names before what they are names of, is a "Timberland Wallet".
+    "North Mill – Brown Wallet", names before what they are names of, is a "North Mill Wallet".
     """
     first, *rest = re.split(r"\s+[|–—]\s+|\s+-\s+(?=[A-Z])", title)
-    if len(rest) == 1 and _NAMES.fullmatch(first) and thing(rest[0]) in things() - word_set("product_meanings", "vague"):
-        is_plain = {word.casefold() for word in first.split()} & (word_set("product_meanings", "colours") | {"the"})
-        return "" if is_plain or thing(first.split()[-1]) in things() else f"{first} {rest[0]}"
+    colours = word_set("product_meanings", "colours")
+    kind = [word for word in rest[0].split() if word.casefold() not in colours] if len(rest) == 1 else []
+    is_kind = 1 <= len(kind) <= _LEAST_WORDS and thing(kind[-1]) in things() - word_set("product_meanings", "vague")
+    if is_kind and _NAMES.fullmatch(first) and thing(first.split()[-1]) not in things():
+        return "" if {word.casefold() for word in first.split()} & (colours | {"the"}) else f"{first} {' '.join(kind)}"
     words = [word for word in first.split() if word != "&"]
     is_name = (
         bool(rest)

@@ -112,6 +112,7 @@ def test_a_name_in_capitals_before_a_dash_is_written_like_a_name() -> None:
     [
         ("Maharaja Grand Serving Dome — Solid Brass · PELL", "Maharaja Grand Serving Dome"),
         ("North Mill – Wallet", "North Mill Wallet"),
+        ("Quiet Rivers - Black Hoodie", "Quiet Rivers Hoodie"),
         ("Slip-On Line Carbon – Orion MT-09 (2022)", "Slip-On Line Carbon – Orion MT-09 (2022)"),
         ("Vintage 501 Zip Your Coat Graphic Cotton T-Shirt", "Graphic Cotton T-Shirt"),
         ("Yellow Go-Kart Brick Instructions – Mini Go-Kart Display Build (PDF)", "Yellow Go-Kart Brick Instructions"),
