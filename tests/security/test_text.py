@@ -106,10 +106,10 @@ def test_ad_text_never_becomes_markup_in_the_app() -> None:
             uplift=0.1, uplift_low=0.0, change=0.1, change_low=0.0, change_high=0.2, headline=text, description=text, size=1.0,
             identity=None, realism=None, edit_strength=None, edits=(Edit(face=0, direction=text, strength=1.0),),
         )  # fmt: skip
-        outcome = SimpleNamespace(alternatives=[edit], result=SimpleNamespace(enough_data=True))
+        outcome = SimpleNamespace(alternatives=[edit], result=SimpleNamespace(enough_data=True, description_original=""))
         ad = Creative(headline=text, primary_text=text, description=text, cta=text, brand=text)
         shown = [
-            fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text], parts=["words"]),
+            fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text]),
             fragments.ad_bar(state), fragments.good(text), results.cards(outcome, 1), results.alternatives([edit], []),
             fragments.progress(JobState(done=1, total=2), live=(text, None)), placements.mockups(ad),
             fragments.problem(CreativeError(text, text)),

@@ -20,6 +20,7 @@ GROUND_TOLERANCE, EDGE = 28.0, 34.0  # of colours 0..255: how near to the ground
 PALETTE, MIN_PALETTE_SHARE = 8, 0.02
 SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours: smaller and fainter dots are ground,
 # and for a button, which needs no calm one, all that is fainter
+BEARING, DESCENT = 0.1, 0.3  # heights of capitals by which letters may pass the old ones' box: at each side, and below for "g"
 MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
 REACH = 3.0  # heights of the block above and below in which room is looked for
 
@@ -49,10 +50,13 @@ def find_room(
     tolerance = GROUND_TOLERANCE if plate is None else FAINT
     free[top:bottom] = ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size, tolerance)
     free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
-    own = _cut((x0 - rim_px, y0 - rim_px, x1 + rim_px, y1 + rim_px), height, width)
-    free[own] = True
-    for box in _obstacles(size, others, faces_xyxy_px):
+    for box in _obstacles(MARGIN * size, others, faces_xyxy_px):
         free[_cut(box, height, width)] = False
+    side_px, below_px = (round(BEARING * size), round(DESCENT * size)) if plate is None else (0, 0)
+    side_px, below_px = max(rim_px, side_px), max(rim_px, below_px)
+    free[_cut((x0 - side_px, y0 - side_px, x1 + side_px, y1 + below_px), height, width)] = True
+    for box in _obstacles(BEARING * size if plate is None else MARGIN * size, others, faces_xyxy_px):
+        free[_cut(box, height, width)] = False  # nearer to others than MARGIN stand only letters in the old ones' place
     dx, dy = round(SAFE_MARGIN * width), round(SAFE_MARGIN * height)
     rim = np.ones_like(free)
     rim[min(dy, y0) : max(height - dy, y1), min(dx, x0) : max(width - dx, x1)] = False
@@ -107,9 +111,9 @@ def _without_specks(ground: np.ndarray, distance: np.ndarray, size: float) -> np
 
 
 def _obstacles(
-    size: float, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]
+    gap: float, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]
 ) -> list[tuple[float, float, float, float]]:
-    boxes, gap = [], MARGIN * size
+    boxes = []
     for other in others:
         for line in other.lines:
             a0, b0, a1, b1 = line.box
