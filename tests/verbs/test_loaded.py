@@ -39,8 +39,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 
 def folder_of(loaded: Loaded) -> Path | None:
-    cache = loaded.tools.extractor.cache
-    return None if cache is None else cache.cache_dir
+    return getattr(loaded.tools.extractor.cache, "cache_dir", None)  # what is kept in memory has no folder
 
 
 @pytest.mark.parametrize("name", ["tools", "judges"])
