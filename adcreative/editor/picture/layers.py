@@ -23,6 +23,8 @@ from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL,
 
 LEAST_OFF = 5.0  # of colours 0..255: what differs from the ground by more belongs to the part
 STRONG_OFF = 60.0  # on a ground that is no surface: what differs from a surface by so much is no ground
+SPECK_PX = 5  # of compression's ringing beside a button: what is thinner is not of the button
+LEAST_ALPHA = 0.12  # of a part's edge: what covers less is the old ground's grain and ringing, which stay where they were
 SOFT_PX = 2  # how far a part's soft edge reaches beyond it
 SHADOW_SHARE = 0.5  # of a part's height: how far around it its shadow, its rim and the ground are looked at
 MAX_PART_SHARE = 0.97  # of what is looked at that a part may fill: more is no part on a ground
@@ -158,8 +160,10 @@ def lift_shape(
         mask |= drawn
     erased = repeat_spots(erased, mask, keep_out & ~mask)
     alpha = np.zeros((height, width), np.float32)
-    alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), shape)
-    return _layer(image_u8, erased, mask, alpha * mask), erased, mask
+    solid = shape if colour is None else ndimage.binary_opening(shape, np.ones((SPECK_PX, SPECK_PX)))
+    alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), solid)
+    alpha[alpha < LEAST_ALPHA] = 0.0
+    return _layer(image_u8, erased, mask & (alpha > 0.0), alpha), erased, mask
 
 
 def _shape(off: np.ndarray, inside: np.ndarray, barred: np.ndarray) -> np.ndarray | None:

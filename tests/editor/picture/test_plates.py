@@ -1,0 +1,43 @@
+"""A wider button takes nothing of its old ground with it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.plates import resize_plate
+from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
+
+DARK, LIGHT, TEAL, EDGE_X = (168, 34, 84), (198, 42, 94), (16, 160, 150), 240
+PLATE, MORE_PX = (40, 60, 220, 116), 80
+
+
+def _compressed() -> np.ndarray:
+    drawn = Image.new("RGB", (1200, 720), DARK)
+    pen = ImageDraw.Draw(drawn)
+    pen.rectangle((3 * EDGE_X, 0, 1200, 720), fill=LIGHT)
+    pen.rounded_rectangle([3 * edge for edge in PLATE], radius=84, fill=TEAL)
+    buffer = io.BytesIO()
+    drawn.resize((400, 240), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=92, subsampling=0)
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def test_the_ringing_beside_an_end_does_not_move_with_it() -> None:
+    image_u8 = _compressed()
+    line = BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0)
+    block = TextBlock(lines=(line,), colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE)
+    found = resize_plate(image_u8, block, MORE_PX, inpaint_strokes, np.zeros(image_u8.shape[:2], bool), is_centred=False)
+    assert found is not None
+    picture, wider, _ = found
+    assert wider.plate == (PLATE[0], PLATE[1], PLATE[2] + MORE_PX, PLATE[3])
+    middle_x, middle_y, radius = wider.plate[2] - 28, (PLATE[1] + PLATE[3]) / 2, 28
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]] + 0.5
+    away = np.hypot(x - middle_x, y - middle_y) - radius
+    beside = (x > middle_x) & (away > 3) & (away < 12)
+    off = np.abs(picture[beside].astype(int) - LIGHT).max(axis=1)
+    assert (off > 10).mean() <= 0.02
+    inside = (x > middle_x) & (away < -2)
+    assert np.abs(picture[inside].astype(int) - TEAL).max() <= 30
