@@ -213,7 +213,7 @@ class _Words:
             return False
         if new is not None and {"D", "d"} & set(names) and not self._new_reads_well(pattern, names, new):
             return False
-        is_asked = pattern[:-3].rstrip().endswith("?") or (old is not None and old.kind == "question" and pattern == "{H} {D}")
+        is_asked = pattern.endswith("? {D}") or pattern == "{H} {D}"  # the latter is of questions alone
         if is_asked and new is not None and new.text.partition(" ")[0].casefold() in word_set("phrases", "terms"):
             return False  # "Bike stolen? Cancel any time"
         is_named = self._facts.brand.casefold() in (values.get("S", "") + (old.text if old else "")).casefold()
@@ -224,9 +224,8 @@ class _Words:
     def _old_reads_well(self, pattern: str, old: Part) -> bool:
         words = old.text.casefold().replace("’", "'").split()
         is_short = len(words) <= _MOST_BRAND_WORDS and not {"with", "without", "from", "at", "not"} & set(words)
-        is_at = words[0] in word_set("phrases", "at_brand") and not is_participle(
-            "".join(words[1:2])
-        )  # "get paid" with a brand
+        second = words[1] if len(words) > 1 else ""
+        is_at = words[0] in word_set("phrases", "at_brand") and not is_participle(second)  # "get paid" with a brand
         if pattern.startswith(("Want to", "How to")):
             return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
         if "with {B}" in pattern:

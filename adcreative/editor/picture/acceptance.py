@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from adcreative.editor.picture.changes import floor_tenth
 from adcreative.editor.picture.room import SAFE_MARGIN
 from adcreative.editor.picture.typesetting import Setting
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
@@ -186,7 +187,7 @@ def readable(
 def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int], needed: float) -> Iterator[str]:
     least = least_contrast(erased_u8, [line.box for line in setting.lines], colour)
     if least < needed:
-        yield f"its colour has a contrast of {np.floor(10 * least) / 10:.1f} with the ground; {needed:.1f} is needed"
+        yield f"its colour has a contrast of {floor_tenth(least):.1f} with the ground; {needed:.1f} is needed"
 
 
 def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[int, int, int]) -> float:

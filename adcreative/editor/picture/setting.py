@@ -118,9 +118,10 @@ class TextSetter:
                 left[name] = found
                 continue
             picture, changed, contrast = found
-            faint |= {name: contrast} if contrast is not None else {}
             if float(np.linalg.norm(np.subtract(changed[name].colour, self.homes[name].colour))) > NEW_INK:
                 inked.append(name)
+            elif contrast is not None:
+                faint[name] = contrast
             movers |= dict.fromkeys(blocks[other].role or "text" for other in changed if other != name)
             blocks |= changed
             done.append(name)
