@@ -22,6 +22,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 _FEW = 2  # labelled attributes: where a record has no more, the other parts of its title are told as well
 _LEAST_ALONE = 2  # attributes without a sentence of the shop's, in a language without joining words
 _LATIN_WORDS = 2  # of an opening in another script than the sentence behind it
+_ABBREVIATION = 3  # letters of a material's abbreviation
 _LONG_NAME = 4  # words, beyond which a name is a title
 _MOST_LABELLED, _MOST_MATERIAL_WORDS, _MOST_COLOUR_WORDS, _MOST_COLOURS = 4, 8, 3, 6
 _ARTICLES = ("le", "la", "les", "der", "die", "das", "el", "los", "las", "il", "lo", "o", "a", "os")
@@ -73,9 +74,17 @@ def _opening(product: ProductFacts, joined: dict[str, list[str]], words: dict[st
     is_named = not brand or brand.casefold() in said
     if words is None:
         return name if is_named else f"{name} – {brand}"
-    values = {kind: [value.lower() if words.get("lower") else value for value in found] for kind, found in joined.items()}
+    values = {
+        kind: [_lowered(value, kind) if words.get("lower") else value for value in found] for kind, found in joined.items()
+    }
     parts = [words[kind].format(value=value) for kind, found in values.items() for value in found]
     return f"{name}{'' if is_named else _maker(name, brand, words)}{''.join(f', {one}' for one in parts)}"
+
+
+def _lowered(value: str, kind: str) -> str:
+    """Return a value in small letters, materials such as "PVC" and "MDF" as they are."""
+    is_made = kind == "made"
+    return " ".join(one if is_made and one.isupper() and len(one) <= _ABBREVIATION else one.lower() for one in value.split())
 
 
 def _told(product: ProductFacts, attributes: Sequence[Attribute]) -> list[_Told]:

@@ -66,3 +66,8 @@ def test_an_english_title_tells_colour_material_properties_and_size() -> None:
     assert size_in_title("Tape 72 X 100") == size_in_title("Sheet 10 cm x 3 in") == ""
     assert two_colours("Blue & White Slim Shirt", "blue") == "blue and white"
     assert two_colours("Blue & White Slim Shirt", "red") == ""
+
+
+def test_materials_known_by_their_letters_keep_them() -> None:
+    chair = Product("Chaise Lune", "Pell", attributes=(("matière", "Acier et PVC"), ("couleur", "VERT")), language="fr")
+    assert build_describer("template").describe(chair, seed=0).text == "Chaise Lune de Pell, en acier et PVC, coloris vert."
