@@ -8,9 +8,7 @@ other languages the first ones.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 
 from adcreative.copywriter.brief import WORD, is_known_word, stem
 from adcreative.copywriter.products.other_titles import read_other_title
@@ -23,6 +21,20 @@ from adcreative.copywriter.products.title_noise import (
     without_colour,
     without_label,
     without_noise,
+)
+from adcreative.copywriter.products.title_phrases import (
+    LEAST_NAME_WORDS,
+    MANY_PARTS,
+    MOST_FIRST_WORDS,
+    MOST_PART_WORDS,
+    category_phrase,
+    found_name,
+    loose_words,
+    one_of,
+    repeated_phrase,
+    shared_phrase,
+    whom_words,
+    without_puff,
 )
 from adcreative.copywriter.products.title_shapes import first_part, listed_name, name_before_dash, part_between_bars, two_parts
 from adcreative.copywriter.products.title_words import (
@@ -37,11 +49,11 @@ from adcreative.copywriter.products.title_words import (
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _SHORT_TITLE_WORDS = 7
-_MOST_USES, _MOST_PART_WORDS, _LEAST_NAME_WORDS = 4, 3, 2
+_MOST_USES = 4
 _MOST_WHOLE_WORDS, _MOST_UNKNOWN_WORDS = 10, 5
-_MOST_FIRST_WORDS, _MOST_THINGS, _REPEATED, _MOST_RUN_WORDS = 7, 2, 3, 4
+_MOST_THINGS = 2
 _PEOPLE = {"your", "you", "my", "our"}  # a sentence, and no name
-_MANY_PARTS, _SHORT_CATEGORY_WORDS = 2, 4
+_SHORT_CATEGORY_WORDS = 4
 _IN_COLOUR = re.compile(r"\s+in\s+(?:[A-Z][a-z]+\s?){1,3}$", re.IGNORECASE)
 _FITS = re.compile(
     r"(?=(?:\S+\s+){3,10}\S+$)[^,;|()]{3,60}? (?:for|For) (?:the )?(?=.*(?:\d|\b[a-z]?[A-Z]\w*[A-Z]))[A-Z].*"
@@ -94,25 +106,25 @@ def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, st
     if named:
         return TitleParts(named)
     plain = re.sub(r"(\w+)-(?=[A-Z])", lambda found: f"{found[1]}, " if thing(found[1]) in nouns else found[0], plain)
-    repeated = _repeated_phrase(plain, nouns, rules)
+    repeated = repeated_phrase(plain, nouns, rules)
     whole = "" if repeated else _whole_name(plain, rules)
     if whole:
         return TitleParts(whole)
     name = (
         repeated
         or _first_phrase(plain, category, rules)
-        or _category_phrase(plain, category, rules)
-        or _found_name(plain, nouns, rules)
+        or category_phrase(plain, category, rules)
+        or found_name(plain, nouns, rules)
     )
     if not name:
         own = _unknown_name(plain, rules)
         if own and all(word[:1].isupper() for word in own.split() if len(word) > SHORT_BRAND_CHARS):
             return TitleParts(own)
-        name = own or _found_name(plain, nouns, rules, least=1)
+        name = own or found_name(plain, nouns, rules, least=1)
     name = name or two_parts(plain, rules)
     if not name and all(map(is_common, WORD.findall(category))):
         named = category if len(category.split()) <= _SHORT_CATEGORY_WORDS else re.split(r"[,&/]| and ", category)[-1]
-        name = " ".join(word for word in named.split() if word.casefold() not in _whom()) or category
+        name = " ".join(word for word in named.split() if word.casefold() not in whom_words()) or category
     if not name:
         return TitleParts(first_part(plain, rules))
     if not colour or colour.casefold() in word_set("product_meanings", "empty_values"):
@@ -143,7 +155,7 @@ def _is_set_of(stems: list[str]) -> bool:
 def _is_agent(word: str) -> bool:
     """Say whether a word is a thing by what it does ("Neutralizer"), and no colour, place or material ("Silver", "Outdoor")."""
     others = (word_set("product_meanings", key) for key in ("colours", "hues", "materials", "uses", "mass"))
-    return _AGENT.fullmatch(word) is not None and not any(word.casefold() in one for one in (*others, _loose()))
+    return _AGENT.fullmatch(word) is not None and not any(word.casefold() in one for one in (*others, loose_words()))
 
 
 def _with_kind(name: str, category: str) -> str:
@@ -151,17 +163,13 @@ def _with_kind(name: str, category: str) -> str:
     kind, words = [thing(word) for word in WORD.findall(category)], [thing(word) for word in WORD.findall(name)]
     is_kind = (
         bool(kind)
-        and len(kind) <= _LEAST_NAME_WORDS
+        and len(kind) <= LEAST_NAME_WORDS
         and kind[-1] in things()
         and kind[-1] not in word_set("product_meanings", "vague")
     )
     is_told = not words or any(word in things() for word in words) or any(one in "".join(words) for one in kind)
     is_told = is_told or any(words[-1] in one for one in kind) or not all(map(is_common, WORD.findall(category)))
     return f"{name} {category.lower()}" if is_kind and not is_told else name
-
-
-def _whom() -> frozenset[str]:
-    return frozenset(rule_pack("product_meanings")["plurals"]) | {"other"}
 
 
 def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
@@ -172,190 +180,58 @@ def _first_phrase(title: str, category: str, rules: dict[str, str]) -> str:
     """
     nouns = category_nouns(category)
     first = without_noise(re.split(rules["segment"], title)[0], rules)
-    words = _without_puff(re.sub(rules["cut"], "", f"{first} ", flags=re.IGNORECASE).strip()).split()
+    words = without_puff(re.sub(rules["cut"], "", f"{first} ", flags=re.IGNORECASE).strip()).split()
     is_code = len(words) > 1 and re.fullmatch(r"\d{4,}", words[0]) and words[1].casefold() != "series"
     words = words[1:] if is_code else words
-    while len(words) > _LEAST_NAME_WORDS and re.fullmatch(r"\d+(?:[.,]\d+)?\s?[A-Za-z]{0,3}", words[-1]):
+    while len(words) > LEAST_NAME_WORDS and re.fullmatch(r"\d+(?:[.,]\d+)?\s?[A-Za-z]{0,3}", words[-1]):
         words = words[:-1]  # "65W"
     stems, stops = [thing(word) for word in words], word_set("product_meanings", "stops") - {"&", "and"}
     is_name = (
-        _LEAST_NAME_WORDS <= len(words) <= _MOST_FIRST_WORDS
+        LEAST_NAME_WORDS <= len(words) <= MOST_FIRST_WORDS
         and (stems[-1] in nouns | things() or _is_agent(words[-1]))
         and (words[-1].casefold() not in word_set("product_meanings", "vague") or _is_set_of(stems))
         and len(set(stems)) == len(stems)
-        and sum(one in things() for one in stems) <= _MOST_THINGS + (len(words) < _MOST_FIRST_WORDS)
+        and sum(one in things() for one in stems) <= _MOST_THINGS + (len(words) < MOST_FIRST_WORDS)
         and all(is_plain(word) or word == "&" or _NAME_WORD.fullmatch(word) for word in words)
         and not any(word.casefold() in stops or "/" in word for word in words)
     )
     told = {thing(word) for word in WORD.findall(category)} - word_set("product_meanings", "vague")
     parts = re.split(rules["segment"], title)
     said = {thing(part) for word in words for part in word.split("-")}
-    if is_name and len(parts) > _MANY_PARTS and not told & said:
-        other = _found_name(title, told & things() | nouns, rules, is_only=True) or _shared_phrase(parts, told, rules)
+    if is_name and len(parts) > MANY_PARTS and not told & said:
+        other = found_name(title, told & things() | nouns, rules, is_only=True) or shared_phrase(parts, told, rules)
         if other:
             return other
-    return _one_of(" ".join(words), title) if is_name else ""
-
-
-def _shared_phrase(parts: list[str], told: set[str], rules: dict[str, str]) -> str:
-    """Return the first thing of a title that stands behind a word of its category: "large hair clips" under "Hair Claws"."""
-    for words in (re.sub(rules["cut"], "", f"{without_noise(part, rules)} ", flags=re.IGNORECASE).split() for part in parts):
-        stems = [thing(word) for word in words]
-        for place, (first, second) in enumerate(pairwise(stems)):
-            if first in told and second in things() and place + 2 == len(words):
-                return " ".join(_reach_back(words[: place + 2], stems[: place + 2], things(), is_run=False))
-    return ""
-
-
-def _repeated_phrase(title: str, nouns: set[str], rules: dict[str, str]) -> str:
-    """Return the two words that a run of search words says three times or more, a thing last: "cake decoration"; else ""."""
-    parts = [without_noise(part, rules).split() for part in re.split(rules["segment"], title)]
-    words = [word for part in parts for word in (*part, ",")]
-    if len(words) <= _MOST_FIRST_WORDS + 1:
-        return ""
-    pairs = Counter((first.casefold(), thing(second)) for first, second in pairwise(words) if is_plain(first))
-    for (first, noun), count in pairs.most_common():
-        is_thing = noun in nouns | things() and first not in word_set("product_meanings", "stops") | _loose()
-        if count >= _REPEATED and is_thing:
-            written = next(two for one, two in pairwise(words) if (one.casefold(), thing(two)) == (first, noun))
-            return _one_of(f"{first} {written}", title)
-    return ""
-
-
-def _category_phrase(title: str, category: str, rules: dict[str, str]) -> str:
-    """Return the last two words of a category where a run of search words says them too: "tote bag"; else ""."""
-    words = without_noise(re.split(rules["segment"], title)[0], rules).split()
-    wanted = [thing(word) for word in WORD.findall(category.split(" for ")[0])][-_LEAST_NAME_WORDS:]
-    if (
-        len(words) <= _MOST_FIRST_WORDS + 1
-        or len(wanted) < _LEAST_NAME_WORDS
-        or wanted[0] in _whom()
-        or wanted[0].endswith("ing")
-    ):
-        return ""
-    for place, two in enumerate(pairwise(words)):
-        if [thing(word) for word in two] == wanted and place:
-            return _one_of(" ".join(two), title)
-    return ""
-
-
-def _found_name(
-    title: str, nouns: set[str], rules: dict[str, str], *, least: int = _LEAST_NAME_WORDS, is_only: bool = False
-) -> str:
-    """Return a thing that a title of search words names: a noun of the category, else one of the rules', and words before it.
-
-    What is before the noun is taken as far as it reads as one phrase: known words, one other thing at most, no "for"; `least`
-    words in all. "" where the title names nothing that is known. is_only: a noun of the category and no other.
-    """
-    parts = [re.sub(r"\s+/\s*\S+", "", without_noise(part, rules)) for part in re.split(rules["segment"], title)]
-    before = [re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).split() for part in parts]
-    before = [
-        words for words in before if words and words[0].casefold() not in ("for", "with", "suitable", "perfect")
-    ] or before
-    for wanted in (nouns,) if is_only else (nouns, things()):
-        for words in before if wanted is nouns else before[:_MANY_PARTS]:
-            kept = _first_thing(words, wanted, least, is_category=wanted is nouns)
-            if len(kept) >= least:
-                return _one_of(" ".join(kept).strip(",.:;"), title)
-    return ""
+    return one_of(" ".join(words), title) if is_name else ""
 
 
 def _unknown_name(title: str, rules: dict[str, str]) -> str:
     """Return the first part of a title as the name of a thing that no rule knows, if it is a few known words; else ""."""
     parts = re.split(rules["segment"], title)
     words = re.sub(rules["cut"], "", f"{without_noise(parts[0], rules)} ", flags=re.IGNORECASE).split()
-    is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_UNKNOWN_WORDS and is_common(words[-1])
+    is_name = LEAST_NAME_WORDS <= len(words) <= _MOST_UNKNOWN_WORDS and is_common(words[-1])
     is_name = (
         is_name
         and not {word.casefold() for word in words} & _PEOPLE
-        and (len(parts) <= _MANY_PARTS or thing(words[-1]) in things())
+        and (len(parts) <= MANY_PARTS or thing(words[-1]) in things())
     )
     return " ".join(words).strip(",.:;") if is_name and not any("/" in word for word in words) else ""
-
-
-def _first_thing(words: list[str], wanted: set[str] | frozenset[str], least: int, *, is_category: bool) -> list[str]:
-    """Return the first wanted noun of a part with the words before and behind it that belong to it, at least `least` words."""
-    stems, known, stops = [thing(word) for word in words], things(), word_set("product_meanings", "stops")
-    heads = {thing(word) for word in word_set("product_meanings", "heads")} if is_category else known
-    puff = word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
-    for place, word in enumerate(words):
-        if stems[place] not in wanted or word.casefold() in stops:
-            continue
-        end = place + 1
-        while (
-            end < len(words)
-            and (stems[end] in heads or _ends_part(end, stems, known))
-            and end - place < _MOST_PART_WORDS
-            and _goes_on(words[end - 1])
-        ):
-            end += 1
-        rest = words[end:]
-        if not is_category and 0 < len(rest) <= 2 and all(is_plain(one) and one.casefold() not in stops | puff for one in rest):
-            end = len(words)  # an English name ends with its noun, and here the part ends soon
-            stems = [*stems[:place], *(f"{one} " for one in stems[place:])]
-        is_run = len(words) > _MOST_FIRST_WORDS + 1 and end < len(words)
-        kept = _reach_back(words[:end], stems[:end], known, is_run=is_run)
-        if len(kept) >= least:
-            return kept
-    return []
-
-
-def _ends_part(place: int, stems: list[str], known: frozenset[str]) -> bool:
-    """Say whether a thing is the last word of its part, and so what the words before it are parts of: "bottle labels"."""
-    return place + 1 == len(stems) and stems[place] in known
-
-
-def _goes_on(word: str) -> bool:
-    """Say whether a noun may be followed by another of the same name: not by one behind a comma, or behind a plural."""
-    return word[-1].isalpha() and (not word.casefold().endswith("s") or word.casefold().endswith("ss"))
-
-
-def _reach_back(words: list[str], stems: list[str], known: frozenset[str], *, is_run: bool) -> list[str]:
-    """Return the last words of a part that read as one phrase; is_run: the part is a run of search words, and goes on."""
-    start, others, most = len(words) - 1, 0, int(rule_pack("product_meanings")["title"]["most_words"])
-    while start > 0 and len(words) - start < most:
-        word = words[start - 1]
-        others += stems[start - 1] in known
-        is_joint = word in ("&", "and") and start > 1 and is_plain(words[start - 2])
-        is_other = is_run and (word.casefold().endswith("s") or len(words) - start >= _MOST_RUN_WORDS)
-        is_stop = (
-            is_other  # in a run of search words a plural ends what stood before
-            or (word.casefold() in word_set("product_meanings", "stops") and not is_joint)
-            or "/" in word
-            or word[-1] in ".,:;"
-        )
-        is_known = is_joint or is_plain(word) or stems[start - 1] in known
-        if is_stop or others > 1 or not is_known or stems[start - 1] in stems[start:]:
-            break
-        start -= 1
-    return _without_puff(" ".join(words[start:])).split()
-
-
-def _without_puff(name: str) -> str:
-    """Return a name without the words at its start that say nothing, whom it is for, or a colour, which are said elsewhere."""
-    words, start = name.split(), 0
-    drop = _loose() | word_set("product_meanings", "puff") | word_set("product_meanings", "colours")
-    while start < len(words) - 2 and (words[start].casefold() in drop or words[start] == "&"):
-        if words[start].casefold() == "one" and words[start + 1].casefold().endswith("ed"):
-            break  # "One Handed Keyboard"
-        start += 1
-    return " ".join(words[start:])
 
 
 def _whole_name(title: str, rules: dict[str, str]) -> str:
     """Return a short title with names or codes in it as it is, in its own capitals; "" for any other."""
     parts = [part for part in re.split(rules["segment"], title) if re.search(r"\w", part)] or [title]
     cut = re.sub(rules["cut"], "", f"{without_noise(parts[0], rules)} ", flags=re.IGNORECASE)
-    words = [word for word in _without_puff(_LONG_CODE.sub(" ", cut)).split() if word == "&" or re.search(r"\w\w|\d", word)]
+    words = [word for word in without_puff(_LONG_CODE.sub(" ", cut)).split() if word == "&" or re.search(r"\w\w|\d", word)]
     stops = word_set("product_meanings", "stops")
     while words and (words[0].casefold() in stops or re.fullmatch(r"\d{1,2}", words[0])):
         words = words[1:]
     places = [place for place, word in enumerate(words) if words and thing(word) == thing(words[-1])]
     if len(places) > 1 and places[0] > 0 and thing(words[-1]) in things():
         words = words[: places[0] + 1]  # "Myra Necklace 10 CT Rhodium Necklace"
-    while len(words) > _LEAST_NAME_WORDS and (_ARTICLE_CODE.fullmatch(words[-1]) or words[-1].casefold() in stops):
+    while len(words) > LEAST_NAME_WORDS and (_ARTICLE_CODE.fullmatch(words[-1]) or words[-1].casefold() in stops):
         words = words[:-1]
-    is_name = _LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(is_plain, words))
+    is_name = LEAST_NAME_WORDS <= len(words) <= _MOST_WHOLE_WORDS and not all(map(is_plain, words))
     is_name = is_name and not {word.casefold() for word in words} & _PEOPLE
     if cut.startswith("The ") and words:
         words = ["The", *words]  # a name of its own: "The Hobbit"
@@ -370,17 +246,6 @@ def _is_title_case(name: str) -> bool:
     return len(words) >= least and all(word[:1].isupper() or not word[:1].isalpha() for word in words)
 
 
-def _one_of(name: str, title: str) -> str:
-    """Return a name in the singular where its title says so too: "TV Stands For ..., Industrial TV Stand"."""
-    last = name.rsplit(" ", 1)[-1]
-    is_many = last.endswith("s") and not last.endswith("ss") and not re.search(r"(?i)\bset|\bpack|\d ?p(?:c|ie)", title)
-    return name[:-1] if is_many and re.search(rf"\b{re.escape(last[:-1])}\b", title, re.IGNORECASE) else name
-
-
-def _loose() -> frozenset[str]:
-    return word_set("language", "dangling") | word_set("product_meanings", "loose")
-
-
 def _is_part(phrase: str, told: set[str]) -> bool:
     """Say whether "with ..." of a title names a part in words that are known and not the product's own."""
     words = phrase.split()
@@ -391,7 +256,7 @@ def _is_part(phrase: str, told: set[str]) -> bool:
         word_set("product_meanings", "puff") - word_set("product_meanings", "colours"),
     )
     ends_well = ends_well and said[-1] not in word_set("product_meanings", "colours") and not set(said) & empty
-    return 1 <= len(words) <= _MOST_PART_WORDS and is_known and ends_well and not told & {stem(word) for word in words}
+    return 1 <= len(words) <= MOST_PART_WORDS and is_known and ends_well and not told & {stem(word) for word in words}
 
 
 def _is_use(phrase: str) -> bool:
