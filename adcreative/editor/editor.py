@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from adcreative.editor.decision.finalists import (
     pick_finalist,
     score_finalists,
 )
-from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_finalists
+from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_distinct, choose_finalists
 from adcreative.editor.decision.opinions import audit
 from adcreative.editor.decision.result import FinalEdit, Original, build_result, predict_control_change, record_search
 from adcreative.editor.models import EditorTools
@@ -151,10 +152,16 @@ class _Searched:
         pair, seen = [self.opened.creative, finalist.creative], [self.opened.features, finalist.features]
         return audit(pair, seen, finalist.opinion, self.tools, self.config, is_searched=True)
 
-    @property
+    @cached_property
     def ranked(self) -> list[Finalist]:
-        """Finalists and others, the largest lower bound first."""
-        return sorted([*self.finalists, *self.others], key=lambda finalist: -finalist.low)
+        """The finalist that was picked, and the finalists and others that are something else than it and than each other; the
+        largest lower bound first."""
+        found = sorted([*self.finalists, *self.others], key=lambda finalist: -finalist.low)
+        picked = pick_finalist(self.finalists, self.config)
+        listed = [] if picked is None else [picked.genome]
+        genomes = [one.genome for one in found if one is not picked]
+        listed += choose_distinct(genomes, listed, self.space, num=self.config.num_finalists - len(listed))
+        return [one for one in found if any(one.genome is genome for genome in listed)]
 
     def word_setter(self, edit: Finalist | None, verdict: Verdict | None) -> SetWords:
         """Return what sets other words into the picture of an edit, or of the ad as it came where none is delivered."""

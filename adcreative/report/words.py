@@ -6,6 +6,7 @@ Knows records and strings only, so that the report and the app say the same thin
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ PART_WORDS: Mapping[str, str] = {
     "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
     "context": "brand, product and placement", "history": "your earlier ads",
 }  # fmt: skip
+INTERPLAY = "what they do together"
 _REASON = re.compile(r"(\w+) ([+-]\d+(?:\.\d+)?) ?%")
 WORD_LABELS: Mapping[str, str] = {"headline": "Headline", "description": "Description", "cta": "Button"}
 WORD_DIRECTIONS = ("headline", "description")
@@ -96,6 +98,17 @@ def reason(text: str) -> str:
     if found is None or found[1] not in PART_WORDS:
         return text
     return f"{PART_WORDS[found[1]]} {found[2]}%".replace(" -", " \N{MINUS SIGN}")
+
+
+def interplay(reasons: Sequence[str], change: float) -> str:
+    """Say what is left of a relative change when what each part does, such as "words +12 %", is taken from it; "" for nothing.
+
+    A part is weighed by leaving it out, so that what parts do only together, or each in place of another, is in none of them.
+    """
+    told = [float(found[2]) / 100 for found in map(_REASON.fullmatch, (text.strip() for text in reasons)) if found]
+    rest = math.log1p(max(change, -0.999)) - sum(math.log1p(max(one, -0.999)) for one in told)
+    said = f"{100 * math.expm1(rest):+.0f}"
+    return f"{INTERPLAY} {said}%".replace(" -", " \N{MINUS SIGN}") if told and float(said) else ""
 
 
 def sentence(text: str) -> str:

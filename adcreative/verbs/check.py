@@ -82,7 +82,7 @@ def check_words(
     """
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.copywriter.brief import Brief
-    from adcreative.copywriter.lint.checks import check_copy
+    from adcreative.copywriter.lint.checks import check_copy, check_own_words
 
     kit = None if brand_kit is None else read_brand_kit(brand_kit)
     found = {}
@@ -100,7 +100,8 @@ def check_words(
         )  # fmt: skip
         is_old = original is not None and text == getattr(original, kind)
         told = told if kit is None else kit.brief(told)
-        found[kind] = () if is_old else check_copy(text, told, kind, is_new=original is not None)
+        checked = check_copy(text, told, kind, is_new=False) if original is None else check_own_words(text, told, kind)
+        found[kind] = () if is_old else checked
     return found
 
 

@@ -214,7 +214,7 @@ class FakeStudio:
         word = {"field": "headline", "word": creative.headline or "none", "log_odds": 0.1, "change": 0.105}
         explanation = {
             "heat": {"strongest": -0.07}, "strongest_words": [word], "parts": [{"part": "words", "share": 0.05}], "methods": {},
-            "reasons": ["words +12 %", "faces -2 %"],
+            "reasons": ["words +12 %", "faces -2 %"], "against_nothing_known": 0.1,
         }  # fmt: skip
         return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
 

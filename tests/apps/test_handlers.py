@@ -44,6 +44,7 @@ def test_score_compares_with_the_usual_ad_and_states_no_rate_of_unknown_level(ha
     shown, record = handlers.score(headline="Coats for rain")
     for text in ("+10%", "−20% and +50%", "words +12%", "real headline tests", "Off by 0.1 points", "no click rate"):
         assert text in shown, text
+    assert "Together these are" in shown
     assert "1.52%" not in shown
     assert (record["change"], record["rate"]) == (0.1, None)
     assert {"ctr", "ctr_low", "ctr_high", "evidence", "reasons", "enough_data"} <= set(record)

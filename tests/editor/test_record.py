@@ -43,7 +43,7 @@ def test_a_large_front_is_thinned_evenly_over_its_sizes(outcome: EditOutcome, mo
 
 def test_the_edit_chosen_by_hand_is_the_one_marked(outcome: EditOutcome) -> None:
     last = outcome.alternatives[-1]
-    other = outcome.choose(len(outcome.alternatives) - 1).result  # type: ignore[misc]
+    other = outcome.choose(len(outcome.alternatives) - 1, is_forced=True).result  # type: ignore[misc]
     assert other.search.front == outcome.result.search.front
     assert other.status == "edited"
     assert other.search.delivered[0] == round(last.size, 4) != outcome.result.search.delivered[0]

@@ -49,6 +49,7 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
     problems += _mark_problems(text, facts)
     problems += [f"uses {word!r}, which the brand avoids" for word in used_words(brief.avoid, text)]
     if is_new:
+        problems += writing_problems(text, facts, kind)
         problems += _number_problems(text, facts)
         problems += _repeat_problems(text, facts, kind)
         if kind == "description" and says_twice(facts.headline, text, repeats(facts.headline, facts.description)):
@@ -59,6 +60,19 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
         for rule in _ENGLISH_RULES if is_new else (_people_problems,):
             problems += rule(text, facts)
         problems += sentence_problems(text, facts, kind) if is_new else ()
+    return tuple(dict.fromkeys(problems))
+
+
+def check_own_words(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
+    """Return the problems of a line that the advertiser wrote anew: what a platform may refuse, what the brand avoids, and
+    numbers and claims that the brief does not contain. How a line is built is its writer's own affair.
+
+    Raises:
+        ValueError: as `check_copy`.
+    """
+    problems, facts = list(check_copy(text, brief, kind, is_new=False)), read_facts(brief)
+    problems += _number_problems(text, facts)
+    problems += claim_problems(text, facts) if facts.is_english else ()
     return tuple(dict.fromkeys(problems))
 
 
@@ -134,16 +148,21 @@ def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterabl
     if "\n" in text or text != text.strip():
         yield "is not one clean line"
     words = WORD.findall(text)
-    if facts.is_english and len(words) < _MIN_WORDS[kind]:
-        yield f"has {len(words)} word{'s' * (len(words) != 1)}; at least {_MIN_WORDS[kind]} are needed"
     if not words:
         yield "has no words"
-    code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here
-    if code and code.group(0).casefold() not in f"{facts.brand} {facts.product}".casefold():
-        yield f"has the code {code.group(0)!r}"
     capitals = [word for word in words if len(word) > 1 and word.isupper() and word not in facts.names]
     if capitals:
         yield f"shouts {capitals[0]!r} in capitals"
+
+
+def writing_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+    """Yield what is asked of our own writers alone; no platform asks it."""
+    words = WORD.findall(text)
+    if facts.is_english and len(words) < _MIN_WORDS[kind]:
+        yield f"has {len(words)} word{'s' * (len(words) != 1)}; at least {_MIN_WORDS[kind]} are needed"
+    code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here
+    if code and code.group(0).casefold() not in f"{facts.brand} {facts.product}".casefold():
+        yield f"has the code {code.group(0)!r}"
     if has_emoji(text) and not facts.has_emoji:
         yield "has an emoji; the brief has none"
 

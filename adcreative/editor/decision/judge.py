@@ -21,11 +21,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adcreative.editor.space.genome import GeneSpace, Individual
+from adcreative.editor.space.genome import NUM_COARSE, GeneSpace, Individual
 
 KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
 INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
 MOST_ALIKE = 3  # finalists with the same words, so that what is offered for a test differs in more than the picture
+MOST_OF_A_HEADLINE = 2  # edits of different kinds with one headline, where there are others to list
 MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
 
 
@@ -79,8 +80,7 @@ def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_final
 
     Sizes count for more the less real the faces look, as in the choice among the finalists.
 
-    At most MOST_ALIKE have the same words; `choose_alternatives` fills their places, where there are no others with edits of
-    those words after all. Empty when no edit on the front promises a positive lower bound.
+    At most MOST_ALIKE have the same words. Empty when no edit on the front promises a positive lower bound.
     """
     useful = [individual for individual in front if individual.fitness.values[0] > 0.0 and not individual.fitness.violation]
     if not useful:
@@ -103,21 +103,38 @@ def _num_alike(edit: Individual, others: Sequence[Individual], space: GeneSpace)
 def choose_alternatives(
     edits: Sequence[Individual], finalists: Sequence[Individual], space: GeneSpace, *, num_alternatives: int
 ) -> list[Individual]:
-    """Return the best edits to list beside the finalists, so that there are num_alternatives of both.
-
-    Each differs from the finalists and from each other in a line, the scene, or visibly in the picture; a button alone is no
-    difference. Edits whose words fewer than MOST_ALIKE have come first, then the others.
+    """Return the edits to score beside the finalists, so that num_alternatives of both can be listed that differ in kind.
 
     Args:
         edits: what the search found, the largest lower bound first, whatever its sign.
     """
-    chosen: list[Individual] = []
-    for most in (MOST_ALIKE, num_alternatives):
-        for edit in edits:
-            listed = [*finalists, *chosen]
-            is_new = all(space.distance(edit, other, ignore=("button",)) > MIN_DISTANCE for other in listed)
-            if len(listed) < num_alternatives and is_new and _num_alike(edit, listed, space) < most:
+    num_kinds = len({space.kind(one)[:NUM_COARSE] for one in finalists})
+    return choose_distinct(edits, finalists, space, num=num_alternatives - num_kinds)
+
+
+def choose_distinct(
+    edits: Sequence[Individual], listed: Sequence[Individual], space: GeneSpace, *, num: int
+) -> list[Individual]:
+    """Return up to `num` edits that a person sees and says to be something else than those listed, and than each other.
+
+    The kind of a change counts before its gain: the best edit of each kind comes first, MOST_OF_A_HEADLINE with one headline;
+    then kinds of a headline that is listed more often; then other changes of a face or of the look with the same words; then
+    the best of the rest. No two are nearer than MIN_DISTANCE; a button alone is no difference.
+
+    Args:
+        edits: the best first.
+    """
+    kinds, chosen = [space.kind(one) for one in listed], list[Individual]()
+    candidates = [(edit, space.kind(edit)) for edit in edits]
+    for most, depth in ((MOST_OF_A_HEADLINE, NUM_COARSE), (None, NUM_COARSE), (None, None), (None, 0)):
+        for edit, kind in candidates:
+            is_known = depth != 0 and kind[:depth] in [one[:depth] for one in kinds]
+            is_frequent = most is not None and sum(one[0] == kind[0] for one in kinds) >= most
+            if len(chosen) >= num or is_known or is_frequent:
+                continue
+            if all(space.distance(edit, one, ignore=("button",)) > MIN_DISTANCE for one in (*listed, *chosen)):
                 chosen.append(edit)
+                kinds.append(kind)
     return chosen
 
 

@@ -1,7 +1,8 @@
 """The ground around a picture, continued outward: what an ad needs in a shape that it was not drawn for.
 
     plain edge     its colours go on (a flat ground, a gradient)
-    textured edge  the picture is mirrored (wood, cloth, a street), so that no speck is drawn out into a stripe
+    textured edge  a strip of it is mirrored, to and fro (wood, cloth, a street), so that no speck is drawn out into a stripe
+                   and nothing that stands farther in, such as a badge with a price, is shown once more
 
 Each run of rows and columns decides for itself, so that a panel beside a photograph stays a panel. Farther out the new ground
 is blurred more and more, plain and textured ground apart, and bears the picture's own grain.
@@ -15,6 +16,7 @@ from scipy import ndimage
 
 EDGE_DEPTH = 0.01  # of the shorter side, over which the outermost pixels of a plain edge are averaged
 ZONE = 0.03  # of the shorter side: how deep an edge is looked at
+STRIP = 0.05  # of the shorter side: how deep a strip at a textured edge is mirrored
 TEXTURE = 1.2  # deviation inside the zone from what a gradient has, 0..255, from which a line is no drawn ground
 JUMP = 40.0  # step of colour between neighbouring lines, 0..255, at which one ground ends and another begins
 GAP, SAME_COLOUR = 0.04, 8.0  # of a side, and 0..255: lines between plain ones that are no other ground
@@ -30,7 +32,8 @@ def extend_ground(image_u8: np.ndarray, left: int, top: int, width: int, height:
     near_x, near_y = np.clip(columns, 0, old_width - 1), np.clip(rows, 0, old_height - 1)
     is_textured = _textured(image_u8, columns, rows)
     plain = _edge(image_u8)[near_y][:, near_x]
-    mirrored = image_u8[_mirror(rows, old_height)][:, _mirror(columns, old_width)].astype(np.float32)
+    depth = max(2, round(STRIP * min(old_height, old_width)))
+    mirrored = image_u8[_mirror(rows, old_height, depth)][:, _mirror(columns, old_width, depth)].astype(np.float32)
     laid = np.where(is_textured[:, :, None], mirrored, plain)
     beyond = np.maximum.outer(_beyond(rows, old_height), _beyond(columns, old_width))
     laid = _soften(laid, beyond, is_textured)
@@ -94,10 +97,12 @@ def _textured(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np
     return found
 
 
-def _mirror(places: np.ndarray, size: int) -> np.ndarray:
-    """Return the places inside 0..size-1 that lie there when the picture is mirrored at its edges, as often as needed."""
-    folded: np.ndarray = np.abs((places + size - 1) % max(2 * size - 2, 1) - (size - 1))
-    return folded
+def _mirror(places: np.ndarray, size: int, depth: int) -> np.ndarray:
+    """Return the places inside 0..size-1 that lie there when a strip of `depth` at either edge is mirrored to and fro."""
+    last = min(depth, size) - 1
+    folded = np.abs((np.maximum(-places, places - size + 1) + last) % max(2 * last, 1) - last)
+    found: np.ndarray = np.where(places < 0, folded, np.where(places >= size, size - 1 - folded, places))
+    return found
 
 
 def _beyond(places: np.ndarray, size: int) -> np.ndarray:

@@ -105,12 +105,14 @@ def _swap(brief: Brief) -> list[tuple[str, str]]:
     from adcreative.copywriter import check_copy
     from adcreative.copywriter.brief import read_facts
     from adcreative.copywriter.engines.ad_parts import swap_lines
+    from adcreative.copywriter.lint.checks import writing_problems
     from adcreative.copywriter.lint.pairs import pair_problems
 
     facts, found = read_facts(brief), []
     for head, below in swap_lines(facts):
         faults = [one for one in check_copy(head, brief, "headline") if not one.startswith(SWAPPED)]
         may_run = not check_copy(below, brief, "description", is_new=False)
+        may_run = may_run and not any(writing_problems(below, facts, "description"))
         may_run = may_run and keeps_disclaimers(below, [facts.description], brief.disclaimers)
         if not faults and may_run and not pair_problems(head, below, facts):
             found.append((head, below))

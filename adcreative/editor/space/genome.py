@@ -25,6 +25,7 @@ from adcreative.errors import ConfigError
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
 MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
 CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
+NUM_COARSE = 5  # how many numbers of a kind (`GeneSpace.kind`) tell kinds of change apart, whatever their direction
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
 
@@ -249,6 +250,21 @@ class GeneSpace:
     def words(self, genome: Individual) -> tuple[float, ...]:
         """Return which headline and description a genome chooses; equal for genomes with the same words."""
         return tuple(genome[-len(CHOICES) :][: CHOICES.index("description") + 1])
+
+    def kind(self, genome: Individual) -> tuple[int, ...]:
+        """Return what a person would call a change.
+
+        First NUM_COARSE numbers: the headline, the description and the scene it chooses, whether a face changes, and whether
+        light, colour or crop do. Then the strongest change of a face and of the look, by its number from 1, with its sign; 0 is
+        none.
+        """
+        headline, description, _, scene = (int(gene) for gene in genome[-len(CHOICES) :])
+        num = self.num_faces * self.num_directions
+        strongest = []
+        for strengths in np.split(self.decode([genome])[0], [num]):
+            place = int(np.argmax(np.abs(strengths))) if strengths.any() else -1
+            strongest.append(0 if place < 0 else (place + 1) * int(np.sign(strengths[place])))
+        return headline, description, scene, *(int(one != 0) for one in strongest), *strongest
 
     def key(self, genome: Individual) -> tuple[float, ...]:
         """Return the decoded genome as a hashable key; genomes with equal keys are the same candidate."""

@@ -13,6 +13,7 @@ from adcreative.pipeline import check_words
 
 from ..html import fragments, results
 from ..html import steps as step_fragments
+from ..html.plain import unwritten_language
 from ..sessions.wishes import Wish
 from .one_ad import Handlers, Screen
 
@@ -66,7 +67,8 @@ class Words:
             log.exception("writing lines failed")
             yield fragments.breakdown(error), lines, {"error": "internal error"}
             return
-        yield step_fragments.writing(len(lines), is_done=True), lines, {"lines": lines}
+        language = unwritten_language(str((screen.record if screen else {}).get("reason", "")))
+        yield step_fragments.writing(len(lines), is_done=True, language=language), lines, {"lines": lines}
 
     def use(
         self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None

@@ -150,7 +150,8 @@ def score(
     prediction = standing.prediction
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
-        "score", standing=standing, prediction=prediction, reasons=prediction.reasons, is_odd=is_odd, doubts=doubts,
+        "score", standing=standing, prediction=prediction, is_odd=is_odd, doubts=doubts,
+        reasons=list(filter(None, (*prediction.reasons, words.interplay(prediction.reasons, standing.change)))),
         per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,

@@ -143,7 +143,8 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     return _render(
         "result", row=row, ad=None if creative is None else (creative.name, thumbnail), lift=lift, title=title,
         sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row["reason"]),
-        chart=build_chart(rate_rows(row)), texts=[text for text in texts if text.before or text.after],
+        chart=build_chart(rate_rows(row)),
+        texts=[text for text in texts if row["status"] == "edited" and (text.before or text.after)],
         looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
         similarity=words.describe_similarity(row["identity_similarity"], row.get("edit_strength"))
         if row["status"] == "edited" else "",
@@ -169,8 +170,8 @@ def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
     """Return the heading of a result and its one sentence: expected gain, range, what to do next."""
     if row["status"] != "edited":
         return "Keep it as it is", (
-            f"None of the {row['evaluations']:,} versions that were tried is surely better. The best of them are below, in "
-            "their order; any of them can be tested all the same."
+            f"None of the {row['evaluations']:,} versions that were tried is surely better. The best of them are below; "
+            "any of them can be tested all the same."
         )
     is_own = str(row.get("reason", "")).startswith(("chosen by hand", "words written by hand"))
     if lift.missing:

@@ -18,7 +18,7 @@ from adcreative.errors import CreativeError
 from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView
 from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
-from adcreative.report.words import direction_label
+from adcreative.report.words import direction_label, interplay
 
 from ..sessions.jobs import JobState
 from .plain import plain
@@ -43,9 +43,9 @@ def word_checks(found: Mapping[str, Sequence[str]], *, gain: str = "") -> str:
     return _render("word_checks", checks=found, gain=gain)
 
 
-def writing(num_lines: int, *, is_done: bool = False) -> str:
-    """Say how many lines the language model has written so far."""
-    return _render("writing", num_lines=num_lines, is_done=is_done)
+def writing(num_lines: int, *, is_done: bool = False, language: str = "") -> str:
+    """Say how many lines have been written so far. language: of the ad, where none can be written, such as "German"."""
+    return _render("writing", num_lines=num_lines, is_done=is_done, language=language)
 
 
 def explaining(state: JobState, num_ahead: int) -> str:
@@ -60,7 +60,8 @@ def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
         with Image.open(heat_path) as image:
             heat = preview(image.convert("RGB"), HEAT_PX)
     largest = max([abs(word["log_odds"]) for word in one["strongest_words"]], default=1.0)
-    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), reasons=one["reasons"])
+    reasons = list(filter(None, (*one["reasons"], interplay(one["reasons"], one["against_nothing_known"]))))
+    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), reasons=reasons)
 
 
 def duties(found: Sequence[Mapping[str, Any]]) -> str:

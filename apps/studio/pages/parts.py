@@ -64,14 +64,15 @@ def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) 
 
 def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> None:
     """Take a fault that is shown off the page once one of the fields is changed: what was wrong may be right now."""
-
-    def clear(record: dict[str, Any] | None) -> Any:
-        return "" if is_fault(record) else gr.skip()
-
     for field in fields:
         is_typed = isinstance(field, gr.Textbox | gr.Number)  # these tell of each change, not of input
         changed = field.upload if isinstance(field, gr.File) else field.change if is_typed else field.input
-        changed(clear, record, shown, **MOVES)
+        changed(clear_fault, record, shown, **MOVES)
+
+
+def clear_fault(record: dict[str, Any] | None) -> Any:
+    """Return what takes a fault off the page, and leaves a result."""
+    return "" if is_fault(record) else gr.skip()
 
 
 def is_fault(record: dict[str, Any] | None) -> bool:

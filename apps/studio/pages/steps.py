@@ -18,6 +18,7 @@ from .parts import (
     QUICK,
     WATCHING,
     Fields,
+    clear_fault,
     clear_when_mended,
     find_owner,
     focus_asked,
@@ -53,7 +54,7 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
             sized = build_sizes(Sizes(handlers=steps.handlers), visitor)
             approval, approved = _approve(steps, visitor)
         with gr.Column(scale=6, min_width=320):
-            packed, files, was_packed = _export(steps, visitor, campaign)
+            packed, files, was_packed = _export(steps, visitor, campaign, approved)
     shown_id = approval.pop("shown_id")
     later = {"planned": planned, "sized": sized, **approval, "packed": packed, "files": files, "shown_id": shown_id}
     return box, later, [approved, was_packed]
@@ -171,7 +172,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
     listed = fragment(elem_id="duties")
     is_read = gr.Checkbox(False, label="I have read the list above and will disclose where it says so", elem_id="is-read")
     name = gr.Textbox("", label="Approved by", placeholder="Your name", max_length=200, elem_id="approved-by")
-    button = gr.Button("Approve this version, today", elem_id="approve-button")
+    button = gr.Button("Approve this version, today", variant="primary", elem_id="approve-button")
     shown, record, duties = fragment(elem_id="approval"), gr.JSON(visible=False), gr.JSON(visible=False)
     shown_id = gr.Textbox("", visible=False)  # what the result on the page is known by
 
@@ -202,7 +203,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
     return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}, approved
 
 
-def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tuple[gr.HTML, gr.File, Any]:
+def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approved: Any) -> tuple[gr.HTML, gr.File, Any]:
     fragment(fragments.step(5, "Pack", "What goes to the platform in one folder, what stays with you in another, in one zip."))
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000, elem_id="landing-page")
@@ -220,4 +221,5 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox) -> tup
     )
     focus_asked(packed, record, {"campaign": "#campaign", "url": "#landing-page"})
     clear_when_mended([campaign, platform, url], record, shown)
+    approved.then(clear_fault, record, shown, **MOVES)
     return shown, files, packed

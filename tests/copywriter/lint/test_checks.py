@@ -313,6 +313,7 @@ def _texts(value: object) -> list[str]:
         ("Your data stays yours and leaves when you do", ("has 44 characters; 40 are allowed",)),
         ("Are you overweight? Lose it now", ("speaks about a personal attribute ('overweight')",)),
         ("Buy it now!!", ("has doubled or stray punctuation",)),
+        ("Sale 🎉", ()),
     ],
 )
 def test_an_advertisers_own_words_are_asked_only_what_a_platform_may_refuse(headline: str, problems: tuple[str, ...]) -> None:
@@ -321,6 +322,28 @@ def test_an_advertisers_own_words_are_asked_only_what_a_platform_may_refuse(head
     found = check_words(ad)
     assert found["headline"] == problems
     assert found["description"] == ()
+
+
+def test_a_line_of_ones_own_is_asked_what_it_claims_and_not_how_it_is_written() -> None:
+    ad = Creative(headline="Wool blankets for winter", description="Woven in Leeds.", category="blankets")
+
+    def check(headline: str, description: str) -> dict[str, tuple[str, ...]]:
+        return check_words(replace(ad, headline=headline, description=description), original=ad)
+
+    assert check("Find your next adventure", "Warm all night") == {"headline": (), "description": ()}
+    found = check("Blankets, now 40 % off!!", "The best blankets in the world")
+    assert found["headline"][:1] == ("has doubled or stray punctuation",)
+    assert "has the number 40, which the brief does not contain" in found["headline"]
+    assert any(one.startswith("claims") for one in found["description"])
+    german = Creative(headline="Frisch geröstet, morgen bei Ihnen", description="250 g Espresso. Röstung jeden Freitag.")
+    own = replace(german, description="250 g ganze Bohnen. Samstag bei Ihnen.")
+    assert check_words(own, original=german)["description"] == ()
+
+
+def test_a_short_line_of_an_ad_that_runs_passes_and_one_that_our_writer_made_does_not() -> None:
+    assert check_words(Creative(headline="Wool blankets", description="Made in Leeds"))["description"] == ()
+    brief = Brief("", "blankets", "", "Wool blankets", "Made in Leeds. Woven from wool.")
+    assert "has 3 words; at least 4 are needed" in check_copy("Woven in Leeds", brief, "description")
 
 
 def test_a_reversal_names_the_word_as_it_is_written() -> None:

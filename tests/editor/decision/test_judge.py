@@ -13,6 +13,7 @@ from adcreative.editor.decision.judge import (
     MOST_ALIKE,
     accept,
     choose_alternatives,
+    choose_distinct,
     choose_finalists,
     give_verdict,
     pick_knee,
@@ -138,14 +139,44 @@ def test_what_is_offered_differs_in_words_where_it_can() -> None:
     assert [one[4] for one in finalists].count(0) == MOST_ALIKE
     assert line in finalists
     found = choose_alternatives([*looks, line], finalists, SPACE, num_alternatives=5)
-    assert len(finalists) + len(found) == 5  # where no other line is left, the same words are shown again
+    assert found  # where no other line is left, the same words are shown again
     assert all(one in looks for one in found)
+    assert len(choose_distinct([*finalists, *found], [], SPACE, num=5)) == 5
 
 
 def test_a_new_line_is_listed_before_a_fourth_picture_of_the_same_words() -> None:
     looks = [edit(0.5 * k, 0.9 - 0.1 * k, 1.0, headline=0) for k in range(5)]
     line = edit(0.0, -0.3, 1.0, headline=1)
-    assert choose_alternatives([*looks, line], looks[:3], SPACE, num_alternatives=4) == [line]
+    assert choose_alternatives([*looks, line], looks[:3], SPACE, num_alternatives=4)[0] == line
+
+
+def test_cards_are_of_different_kinds_before_they_are_of_the_largest_gain() -> None:
+    space = GeneSpace(
+        num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=3, num_descriptions=2,
+        adjustment_low=np.full(2, -1.0), adjustment_high=np.full(2, 1.0),
+    )  # fmt: skip
+
+    def change(
+        face: float = 0.0, warm: float = 0.0, bright: float = 0.0, headline: int = 0, description: int = 0
+    ) -> Individual:
+        strengths = [face, warm, bright]
+        return Individual([*strengths, *(float(one != 0) for one in strengths), headline, description, 0, 0])
+
+    warmer, warmest, brighter = change(warm=0.3), change(warm=0.9), change(bright=0.6, warm=0.2)
+    smiling, line, told, both = (
+        change(face=1.0),
+        change(headline=1),
+        change(headline=1, description=1),
+        change(1.0, 0.9, 0.0, 2),
+    )
+    best_first = [warmer, warmest, brighter, smiling, line, told, both]
+    assert choose_distinct(best_first, [], space, num=5) == [warmer, smiling, line, told, both]
+    assert choose_distinct(best_first, [warmest], space, num=2) == [smiling, line]
+    third = change(headline=1, warm=0.9)
+    assert choose_distinct([line, told, third, both], [], space, num=3) == [line, told, both]  # no third of one headline
+    assert choose_distinct([warmer, warmest, brighter], [], space, num=2) == [warmer, brighter]  # another look, not more of one
+    assert choose_distinct([warmer, warmest, brighter], [], space, num=3) == [warmer, brighter, warmest]
+    assert choose_distinct([warmer, change(warm=0.31)], [], space, num=2) == [warmer]  # nobody tells these apart
 
 
 def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> None:

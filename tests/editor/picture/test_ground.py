@@ -42,6 +42,15 @@ def test_a_photograph_goes_on_mirrored_and_not_in_stripes(turn: int) -> None:
     assert along > 1.5  # a stripe would not change outward
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_a_badge_near_the_rim_is_not_shown_once_more(turn: int) -> None:
+    badged = texture()
+    badged[30:60, SIDE - 45 : SIDE - 15] = (255, 0, 0)
+    plain, shown = (extend_ground(np.rot90(one, turn), 150, 150, SIDE + 300, SIDE + 300) for one in (texture(), badged))
+    shown[150 : 150 + SIDE, 150 : 150 + SIDE] = plain[150 : 150 + SIDE, 150 : 150 + SIDE]
+    np.testing.assert_array_equal(shown, plain)
+
+
 def test_a_panel_beside_a_photograph_stays_a_panel_to_the_rim() -> None:
     image_u8 = half_panel()
     edges = texture_of_edges(image_u8)
