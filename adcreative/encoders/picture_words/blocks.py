@@ -19,7 +19,8 @@ ALIGNMENTS = ("left", "centre", "right")
 MAX_SIZE_RATIO = 1.35  # of the heights of two lines of one block
 MAX_COLOUR_DISTANCE = 60.0
 PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's ground belong to its plate
-MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 4.5, 0.25  # a plate's height in heights of its label; its share of the picture
+MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
+RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,10 @@ class TextBlock:
         """Height of capitals, the median of the lines."""
         return float(np.median([line.cap_px for line in self.lines]))
 
+    def is_ribbon(self, width: int) -> bool:
+        """Return whether it stands on a plate from rim to rim of a picture `width` px wide."""
+        return self.plate is not None and self.plate[0] <= 0 and self.plate[2] >= width
+
     @property
     def contrast(self) -> float:
         return contrast_ratio(self.colour, self.ground)
@@ -90,7 +95,7 @@ class TextBlock:
 def ink_height(text: str) -> float:
     """Return the height of a text's letters in heights of capitals, by which letters it has: x 0.74, descenders 0.28 more."""
     is_latin = any("a" <= char <= "z" for char in text)
-    is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhklt!?$€£%|/()\"'" for char in text)
+    is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhijklt!?$€£%|/()\"'" for char in text)
     return (1.0 if is_high else 0.74) + 0.28 * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
 
 
@@ -147,7 +152,8 @@ def _belongs(block: TextBlock, other: TextBlock) -> bool:
         return False
     last, new = block.lines[-1], other.lines[0]
     size = max(block.size_px, 1.0)
-    has_size = max(size, new.cap_px) <= MAX_SIZE_RATIO * max(1.0, min(size, new.cap_px))
+    least = 0.0 if not any(char.isalnum() for char in new.text) else size / MAX_SIZE_RATIO  # a sign alone may be of any height
+    has_size = least <= new.cap_px <= MAX_SIZE_RATIO * size
     gap = new.box[1] - last.box[3]
     is_near = -0.5 * size <= gap <= 1.2 * size and new.box[1] > last.box[1]
     is_same_colour = float(np.linalg.norm(np.subtract(block.colour, other.colour))) <= MAX_COLOUR_DISTANCE
@@ -202,7 +208,7 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     """Return the box of the coloured shape that the line stands on, as of a button; None when it stands on the picture.
 
     The shape is what hangs together with the line's ground in its colour; it must end on all sides within a few heights of the
-    letters, fill most of its box, and differ from what is around it.
+    letters, or run from rim to rim as a ribbon does, fill most of its box, and differ from what is around it.
     """
     from scipy import ndimage  # a fifth of a second, which ads whose words are given need not wait for
 
@@ -219,9 +225,21 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     label = labels[(y0 + y1) // 2 - wy0, (x0 + x1) // 2 - wx0]
     rows, columns = ndimage.find_objects((labels == label).astype(np.uint8))[0]
     px0, py0, px1, py1 = wx0 + columns.start, wy0 + rows.start, wx0 + columns.stop, wy0 + rows.stop
-    ends_inside = px0 > wx0 and py0 > wy0 and px1 < wx1 and py1 < wy1
     is_around = px0 < x0 and py0 < y0 and px1 > x1 and py1 > y1
     is_low = size * 1.25 <= py1 - py0 <= MAX_PLATE_HEIGHTS * size
     fills = ndimage.binary_fill_holes(labels[rows, columns] == label).mean() >= 0.75
+    if not (is_around and is_low and fills):
+        return None
+    if (px0, px1) == (wx0, wx1) and (py0 > wy0 or not wy0) and (py1 < wy1 or wy1 == height):
+        return _find_ribbon(image_u8, block, py0, py1)
+    ends_inside = px0 > wx0 and py0 > wy0 and px1 < wx1 and py1 < wy1
     is_small = (px1 - px0) * (py1 - py0) <= MAX_PLATE_SHARE * width * height
-    return (px0, py0, px1, py1) if ends_inside and is_around and is_low and fills and is_small else None
+    return (px0, py0, px1, py1) if ends_inside and is_small else None
+
+
+def _find_ribbon(image_u8: np.ndarray, block: TextBlock, y0: int, y1: int) -> Box | None:
+    """Return the box of rows that have the line's ground from rim to rim; None when they do not reach both rims."""
+    width, (x0, _, x1, _) = image_u8.shape[1], block.box
+    beside = np.concatenate([image_u8[y0 + 1 : y1 - 1, :x0], image_u8[y0 + 1 : y1 - 1, x1:]], axis=1).astype(np.float32)
+    near = np.linalg.norm(beside - np.array(block.ground, np.float32), axis=2) <= PLATE_TOLERANCE
+    return (0, y0, width, y1) if near.size and near.mean(axis=0).min() > 0.5 and near.mean() >= RIBBON_FILL else None

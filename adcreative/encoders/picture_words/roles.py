@@ -1,4 +1,4 @@
-"""What a block of text is for: headline, body, button, price, disclaimer or logo; by size, place, shape and words."""
+"""What a block of text is for: headline, body, button, badge, price, disclaimer or logo; by size, place, shape and words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from adcreative.encoders.picture_words.blocks import TextBlock
 
-ROLES = ("headline", "body", "button", "price", "disclaimer", "logo")
+ROLES = ("headline", "body", "button", "badge", "price", "disclaimer", "logo")
 MAX_BUTTON_WORDS, MAX_LOGO_WORDS = 5, 3
 SMALL_SHARE = 0.024  # of the shorter side: letters lower than this are small print where larger ones stand above
 PIECE = 3  # letters: fewer that are missing were misread
@@ -19,7 +19,7 @@ _PRICE = re.compile(
     r"\s?(?:[$€£¥₹₽₩%]|(?:usd|eur|gbp|chf|kr|zł)\b)?(?:\s?(?:off|/\s?\w+))?\W*$",
     re.IGNORECASE,
 )
-_MONEY = re.compile(r"[$€£¥₹₽₩%]|\b(?:usd|eur|gbp|chf|kr|zł|off)\b", re.IGNORECASE)
+_MONEY = re.compile(r"[$€£¥₹₽₩%]|(?<![^\W\d_])(?:usd|eur|gbp|chf|kr|zł|off)\b", re.IGNORECASE)
 _SMALL_PRINT = re.compile(
     r"\b(?:terms|conditions|t&cs?|apply|agb|gelten|voorwaarden|conditions|conditions g|mentions|condizioni|términos|"
     r"vorbehalten|excl|incl|subject to|reserved)\b|^\*|[©®]",
@@ -31,6 +31,8 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
     """Return the blocks with their roles, in order; at most one is the headline."""
     unit = min(height, width)
     named = [replace(block, role=_obvious_role(block, height, unit, brand)) for block in blocks]
+    if any(block.role == "button" and not block.is_ribbon(width) for block in named):  # then what runs from rim to rim is none
+        named = [replace(one, role="badge") if one.role == "button" and one.is_ribbon(width) else one for one in named]
     free = [idx for idx, block in enumerate(named) if not block.role]
     worded = [idx for idx in free if says_words(named[idx].text)]
     if not worded:  # a picture with nothing but a logo or a price has no headline

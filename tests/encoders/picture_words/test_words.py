@@ -105,7 +105,9 @@ def test_contrast_is_that_of_the_guideline() -> None:
     assert contrast_ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.478, abs=0.001)  # WCAG's own example, #777
 
 
-@pytest.mark.parametrize(("text", "height"), [("Hand", 1.0), ("nurse", 0.74), ("may", 1.02), ("Enjoy", 1.28), ("睡眠", 1.0)])
+@pytest.mark.parametrize(
+    ("text", "height"), [("Hand", 1.0), ("nurse", 0.74), ("may", 1.02), ("in one", 1.0), ("Enjoy", 1.28), ("睡眠", 1.0)]
+)
 def test_letters_without_ascenders_are_lower_than_capitals(text: str, height: float) -> None:
     assert ink_height(text) == pytest.approx(height)
 
@@ -124,6 +126,40 @@ def test_prices_small_print_and_brands_are_told_apart() -> None:
     assert [one.role for one in name_roles(blocks, 480, 480)] == ["logo", "headline", "price", "disclaimer"]
     named = name_roles(blocks, 480, 480, brand="Walk further")
     assert named[1].role == "logo"
+
+
+@pytest.mark.parametrize("text", ["49zł", "49 zł", "from 12 kr", "20% off"])
+def test_a_price_is_told_with_or_without_a_blank(text: str) -> None:
+    named = name_roles([block("Walk further", (20, 100, 300, 150)), block(text, (20, 200, 160, 240))], 480, 480)
+    assert named[1].role == "price"
+
+
+def ad_with_ribbon(*, has_button: bool) -> PictureWords:
+    picture = drawn_ad().copy()
+    picture[400:450] = (238, 155, 0)
+    sheet = Image.fromarray(picture)
+    ImageDraw.Draw(sheet).text((240, 425), "NO FEES", font=ImageFont.load_default(24), fill=INK, anchor="mm")
+    lines = LINES if has_button else [one for one in LINES if one.text != LABEL]
+    return read_words(np.asarray(sheet), KnownReader([*lines, line("NO FEES", 180, 410, 300, 440)]))
+
+
+def test_a_ribbon_beside_a_button_is_a_badge_and_no_part_of_the_description() -> None:
+    words = ad_with_ribbon(has_button=True)
+    (ribbon,) = words.with_role("badge")
+    assert ribbon.plate is not None
+    assert np.abs(np.subtract(ribbon.plate, (0, 400, 480, 450))).max() <= 1
+    filled = fill_fields(Creative(), words)
+    assert (filled.description, filled.cta) == (BODY, LABEL)
+
+
+def test_a_ribbon_is_the_button_where_there_is_no_other() -> None:
+    assert fill_fields(Creative(), ad_with_ribbon(has_button=False)).cta == "NO FEES"
+
+
+def test_a_sign_alone_on_the_last_line_belongs_to_the_text() -> None:
+    lines = [line("Sent free from 25", 30, 30, 330, 62), line("€.", 30, 72, 52, 90)]
+    (found,) = build_blocks(np.full((300, 480, 3), 255, np.uint8), lines)
+    assert found.text == "Sent free from 25 €."
 
 
 def test_things_that_are_read_as_a_letter_or_digits_are_no_words() -> None:
