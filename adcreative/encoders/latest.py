@@ -32,6 +32,7 @@ class LatestAnswers(Generic[Answer]):
         key = _key(arrays)
         with self._lock:
             if key in self._latest:
+                self._latest.move_to_end(key)
                 return self._latest[key]
         answer = self._ask(*arrays)
         with self._lock:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +33,7 @@ SUFFIX = ".entry"
 OLDER_SUFFIXES = (".features", ".features.npz")  # formats 1 to 3, which do not say whose they are; not read, still purged
 OWNERS = "owners"
 _DIGEST_BYTES = 32
+MAX_VERSIONS = 2_000  # pictures and words that a search remembers, of about 5 kB each
 
 
 def cache_dir() -> Path:
@@ -120,12 +122,12 @@ class FeatureCache:
 
 class VersionCache:
     """A cache in memory for versions of one picture, which are of no use later: it reads in the cache that features are kept in
-    and writes nothing there, so whose pictures they are need not be noted."""
+    and writes nothing there, so whose pictures they are need not be noted. What was not asked for longest is dropped first."""
 
-    def __init__(self, kept: FeatureStore | None) -> None:
+    def __init__(self, kept: FeatureStore | None, max_entries: int = MAX_VERSIONS) -> None:
         """Look in `kept` for what was not saved here."""
-        self._kept = kept
-        self._entries: dict[str, dict[str, np.ndarray]] = {}
+        self._kept, self._max_entries = kept, max_entries
+        self._entries: OrderedDict[str, dict[str, np.ndarray]] = OrderedDict()
 
     @property
     def owners(self) -> VersionCache:
@@ -136,11 +138,16 @@ class VersionCache:
 
     def load(self, key: str) -> dict[str, np.ndarray] | None:
         """Return the arrays saved under `key` here or in the cache that features are kept in, or None."""
-        return self._entries.get(key) or (self._kept.load(key) if self._kept is not None else None)
+        if key in self._entries:
+            self._entries.move_to_end(key)
+            return self._entries[key]
+        return self._kept.load(key) if self._kept is not None else None
 
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Save arrays under `key` here."""
         self._entries[key] = dict(arrays)
+        if len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
 
     def purge_entries(self) -> int:
         """Remove what was saved here; return how many entries there were."""

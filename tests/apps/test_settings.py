@@ -22,9 +22,12 @@ from apps.studio.html import fragments
 from apps.studio.html import steps as step_fragments
 from apps.studio.sessions.estimates import (
     FACES,
+    KEPT,
+    KEPT_PICTURES,
     LETTERED_FACES,
     LETTERED_PICTURE,
     PICTURE,
+    PRIOR_S,
     WORDS,
     Estimate,
     Estimates,
@@ -187,6 +190,18 @@ def test_estimates_scale_with_versions_and_other_kinds() -> None:
     slow = estimates.guess([FACES], 100)
     assert not slow.is_measured
     assert slow.low_s < 3 * Estimates().guess([FACES], 100).low_s < slow.high_s
+
+
+def test_an_estimate_forgets_all_but_the_latest_searches_and_pictures() -> None:
+    estimates, usual_s = Estimates(), sum(PRIOR_S[WORDS]) + 99 * PRIOR_S[WORDS][1]
+    for seconds in (90.0, *(usual_s,) * KEPT):
+        estimates.note(WORDS, 100, seconds)
+    known = estimates.guess([WORDS], 100)
+    assert (known.low_s, known.high_s) == (pytest.approx(usual_s), pytest.approx(usual_s))
+    ads = [Creative(image_path=Path(f"{number}.png")) for number in range(KEPT_PICTURES + 1)]
+    for ad in ads:
+        estimates.note_lettering(ad, True)
+    assert [estimates.find_lettering(ad) for ad in (ads[0], ads[1], ads[-1])] == [None, True, True]
 
 
 def test_an_estimate_covers_both_kinds_until_the_picture_was_read_and_all_that_was_measured() -> None:

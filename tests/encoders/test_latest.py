@@ -20,3 +20,16 @@ def test_the_same_input_is_asked_about_once_and_any_other_anew() -> None:
     assert [once(zeros), once(zeros.reshape(6, 4)), once(zeros.astype(bool)), once(zeros, zeros + 1)] == [2, 3, 4, 5]
     once.forget()
     assert once(zeros) == 6
+
+
+def test_what_was_not_asked_about_longest_is_forgotten_first() -> None:
+    asked: list[int] = []
+
+    def ask(array: np.ndarray) -> int:
+        asked.append(int(array[0]))
+        return asked[-1]
+
+    latest = LatestAnswers(ask, 2)
+    for number in (1, 2, 1, 3, 1, 2):
+        assert latest(np.array([number])) == number
+    assert asked == [1, 2, 3, 2]

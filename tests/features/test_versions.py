@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.features.cache import FeatureCache
+from adcreative.features.cache import FeatureCache, VersionCache
 from adcreative.features.extraction import FeatureExtractor
 from tests.features.test_features import FakeAnalyzer, FakeClip, FakeCodec, FakeHeadlines, picture
 
@@ -42,3 +42,12 @@ def test_versions_are_read_once_and_leave_nothing_in_the_cache_on_disk(tmp_path:
     assert versions.cache.purge_entries() == 1
     versions.extract([Creative(headline="Sleep", image_u8=version)])
     assert clip.num_images == 3
+
+
+def test_versions_in_memory_are_bounded_and_those_asked_for_last_stay() -> None:
+    cache = VersionCache(None, max_entries=2)
+    for number, key in enumerate("abac"):
+        if cache.load(key) is None:
+            cache.save(key, {"words": np.array([number])})
+    assert [cache.load(key) is None for key in "abc"] == [False, True, False]
+    assert cache.purge_entries() == 2

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from adcreative.editor.picture.layers import Layer, lift_shape
+from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.typesetting import IsFree
-from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
 LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
 SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
+
+# a picture [H, W, 3] -> the plate, the picture without it and the mask of what was replaced (`layers.lift_shape`)
+Lift = Callable[[np.ndarray], tuple[Layer, np.ndarray, np.ndarray] | None]
 
 
 def widen_plate(
@@ -20,8 +23,7 @@ def widen_plate(
     block: TextBlock,
     more_px: int,
     is_free: IsFree,
-    inpainter: FillHoles,
-    keep_out: np.ndarray,
+    lift: Lift,
     *,
     is_centred: bool,
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
@@ -41,7 +43,7 @@ def widen_plate(
         return None
     if not all(is_free(box) for box in _new_ground(changed, block.plate, rim)):
         return None
-    resized = resize_plate(erased_u8, block, more_px, inpainter, keep_out, is_centred=is_centred)
+    resized = resize_plate(erased_u8, block, more_px, lift, is_centred=is_centred)
     if resized is not None:
         return resized
     old = erased_u8[y0 - rim : y1 + rim, x0 - rim : x1 + rim]
@@ -54,7 +56,7 @@ def widen_plate(
 
 
 def resize_plate(
-    erased_u8: np.ndarray, block: TextBlock, more_px: int, inpainter: FillHoles, keep_out: np.ndarray, *, is_centred: bool
+    erased_u8: np.ndarray, block: TextBlock, more_px: int, lift: Lift, *, is_centred: bool
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
     """Return the picture with the block's plate `more_px` wider, or narrower where less than 0, on the ground behind it.
 
@@ -62,7 +64,7 @@ def resize_plate(
     right one.
 
     Args:
-        erased_u8: the picture [H, W, 3] without the label. keep_out: [H, W] what is no ground.
+        erased_u8: the picture [H, W, 3] without the label. lift: takes the plate off it.
     Returns:
         the picture, the block with its new plate, and the mask [H, W] of the ground that was filled; None when the plate cannot
         be told from its ground, is not even in its middle or would be too short.
@@ -72,10 +74,10 @@ def resize_plate(
     x0, y0, x1, y1 = block.plate
     if x1 - x0 + more_px < LEAST_SHAPE * (y1 - y0):
         return None
-    lifted = lift_shape(erased_u8, block.plate, inpainter, keep_out, colour=block.ground)
+    lifted = lift(erased_u8)
     if lifted is None:
         return None
-    layer, clean, hole = lifted
+    layer, hole = lifted[0], lifted[2]
     middle, less = (x0 + x1) // 2 - layer.left, max(0, -more_px)
     first, last = middle - less // 2, middle - less // 2 + less
     rows = slice(max(0, y0 + 2 - layer.top), max(0, y1 - 2 - layer.top))
@@ -86,6 +88,7 @@ def resize_plate(
         np.concatenate([one[:, :first], np.repeat(one[:, middle : middle + 1], max(0, more_px), axis=1), one[:, last:]], axis=1)
         for one in (layer.part, layer.alpha)
     )
+    clean = lifted[1].copy()  # what was lifted may be remembered
     under = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top).paste(clean)
     return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~under
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -32,13 +33,15 @@ from adcreative.editor.picture.changes import FIELDS, TextChange
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.layers import Layer, lift_shape
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch, match_fonts
-from adcreative.editor.picture.plates import resize_plate, widen_plate
+from adcreative.editor.picture.plates import Lift, resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, keeps_all, lay_out, lay_out_label
 from adcreative.encoders.hole_filling import FillHoles, fill_once
+from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece
@@ -52,6 +55,7 @@ RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD, MAX_LABEL_PAD = 0.75, 2.0  # heights of a label's letters between it and the end of its button
 WIDENINGS = (1.0, 0.8, 0.6, 0.4, 0.2)  # of what a button lacks: what is left, its label is smaller by
 MAX_REMEMBERED = 64
+MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +96,7 @@ class TextSetter:
         self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._compressions: dict[str, Compression] = {}
         self._ways: dict[Box, Way | None] = {}
+        self._lifts: dict[Box, LatestAnswers[tuple[Layer, np.ndarray, np.ndarray] | None]] = {}
         self._remembered: dict[tuple[str, ...], TextChange] = {}
 
     def change(self, edited: Creative) -> TextChange:
@@ -305,17 +310,30 @@ class TextSetter:
             more = max(0.0, more - 2 * (pad - MAX_LABEL_PAD * block.size_px))
         middle = (block.plate[0] + block.plate[2]) / 2
         is_centred = abs(middle - picture.shape[1] / 2) < 0.02 * picture.shape[1]
-        beside = mask_things(picture.shape[:2], others, self._faces)
+        lift = self._lifter(block, mask_things(picture.shape[:2], others, self._faces))
         if more < 0:
-            sized = resize_plate(picture, block, -2 * int(-more / 2), self._inpainter, beside, is_centred=is_centred)
+            sized = resize_plate(picture, block, -2 * int(-more / 2), lift, is_centred=is_centred)
             return (sized[0], mask | sized[2], sized[1]) if sized is not None else (picture, mask, block)
         is_free = find_room(picture, block, others, self._faces, block.plate)
         for share in WIDENINGS:
             more_px = 2 * round(share * more / 2)
-            sized = widen_plate(picture, block, more_px, is_free, self._inpainter, beside, is_centred=is_centred)
+            sized = widen_plate(picture, block, more_px, is_free, lift, is_centred=is_centred)
             if sized is not None:
                 return sized[0], mask | sized[2], sized[1]
         return picture, mask, block
+
+    def _lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
+        """Return what takes the plate of a block off a picture; the same ground is worked out once for all labels.
+
+        Args:
+            beside: [H, W] what is no ground.
+        """
+        if block.box not in self._lifts:
+            plate, inpainter = cast(Box, block.plate), self._inpainter
+            self._lifts[block.box] = LatestAnswers(
+                lambda picture, keep_out: lift_shape(picture, plate, inpainter, keep_out, colour=block.ground), MAX_LIFTS
+            )
+        return lambda picture: self._lifts[block.box](picture, beside)
 
 
 def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:

@@ -11,8 +11,9 @@ Source: Cleveland & Devlin 1988 for the local regression.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -35,6 +36,8 @@ PROBED = 12  # nodes that are looked at first
 SAMPLED = 800  # pixels of which the tones are sought
 LEAST_WEIGHT = 0.3  # of the nodes around a pixel that must have an answer
 MAX_DOUBT, DOUBT_PX = 2.5, 3  # deviation (0..255) of what neighbouring nodes say, in squares of this side: no outline is sure
+
+Node = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +105,8 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
         for left in range(columns[0] - step, columns[-1] + 2 * step, step)
         if mask[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].any()
     ]
-    if not _is_drawn(image_u8, known, nodes, REACH_STEPS * step):
+    find_ground = cache(lambda node: _find_ground(image_u8, known, node, REACH_STEPS * step))
+    if not _is_drawn(nodes, find_ground):
         return out, done
     y, x = np.nonzero(mask | near)
     index = np.full(mask.shape, -1)
@@ -110,7 +114,7 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     colours, squares = np.zeros((len(y), 3)), np.zeros((len(y), 3))
     weights, outline = np.zeros(len(y)), np.zeros(len(y), bool)
     for top, left in nodes:
-        ground = _find_ground(image_u8, known, (top, left), REACH_STEPS * step)
+        ground = find_ground((top, left))
         if ground is not None:
             own = index[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].ravel()
             own = own[own >= 0]
@@ -132,13 +136,13 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     return out, done
 
 
-def _is_drawn(image_u8: np.ndarray, known: np.ndarray, nodes: Sequence[tuple[int, int]], reach: float) -> bool:
+def _is_drawn(nodes: Sequence[Node], find_ground: Callable[[Node], _Ground | None]) -> bool:
     """Return whether a few of the nodes lie on a drawn ground: the rest of a photograph need not be looked at."""
     some = nodes[:: max(1, len(nodes) // PROBED)]
-    return sum(_find_ground(image_u8, known, node, reach) is not None for node in some) >= min(2, len(some))
+    return sum(find_ground(node) is not None for node in some) >= min(2, len(some))
 
 
-def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: tuple[int, int], reach: float) -> _Ground | None:
+def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: float) -> _Ground | None:
     """Return the drawn ground that explains the known pixels around a node; None when none does."""
     half = round(WINDOW_REACHES * reach)
     window = (slice(max(0, place[0] - half), max(0, place[0] + half)), slice(max(0, place[1] - half), max(0, place[1] + half)))
@@ -197,13 +201,35 @@ def _slope(crop: np.ndarray, known: np.ndarray) -> np.ndarray:
         both = known[SPAN_PX:] & known[:-SPAN_PX] if axis == 0 else known[:, SPAN_PX:] & known[:, :-SPAN_PX]
         even = both & (_largest(np.abs(far)) <= MAX_SLOPE)
         if even.any():
-            slope[axis] = far[even].mean(axis=0) / SPAN_PX
+            slope[axis] = _mean_rows(far[even]) / SPAN_PX
     return slope
 
 
 def _largest(values: np.ndarray) -> np.ndarray:
     """Return the largest of three channels [..., 3]; three whole planes are compared sooner than many triples."""
     return np.asarray(np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2]))
+
+
+def _mean_rows(values: np.ndarray) -> np.ndarray:
+    """Return the means of three channels [N, 3], summed from first to last as `mean(axis=0)` does, which asks for each row."""
+    return np.array([np.cumsum(values[:, k])[-1] / len(values) for k in range(values.shape[1])])
+
+
+def _medians(values: np.ndarray) -> np.ndarray:
+    """Return the medians of three channels [N, 3]: `np.median` of their columns, which it is slow to sort."""
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    ordered = np.partition(values.T, (low, high), axis=1)
+    return np.asarray((ordered[:, low] + ordered[:, high]) / 2)
+
+
+def _nearest(values: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """Return the index of the middle [M] that is nearest to each value [N]; few middles are compared one after another."""
+    nearest, least = np.zeros(len(values), np.intp), np.abs(values - middles[0])
+    for k in range(1, len(middles)):
+        distance = np.abs(values - middles[k])
+        nearest[distance < least] = k
+        least = np.minimum(least, distance)
+    return nearest
 
 
 def _lengths(values: np.ndarray) -> np.ndarray:
@@ -215,7 +241,7 @@ def _lengths(values: np.ndarray) -> np.ndarray:
 def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
     """Return the fewest tones [T, 3] that the calm pixels of a window [h, w, 3] have; None when they are no few even tones."""
     pixels, missed = detail[calm], np.zeros_like(calm)
-    middle = np.median(pixels, axis=0)
+    middle = _medians(pixels)
     _, axes = np.linalg.eigh(np.cov((pixels - middle).T))
     along = (pixels - middle) @ axes[:, -1]
     some = along[:: max(1, len(along) // SAMPLED)]
@@ -223,23 +249,37 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
     for num in range(1, MAX_TONES + 1):
         middles = np.linspace(low, high, num) if num > 1 else np.zeros(1)
         for _ in range(ROUNDS if num > 1 else 0):
-            nearest = np.abs(some[:, None] - middles[None]).argmin(axis=1)
+            nearest, before = _nearest(some, middles), middles
             counts = np.bincount(nearest, minlength=num)
             sums = np.bincount(nearest, weights=some, minlength=num)
             middles = np.where(counts > 0, sums / np.maximum(counts, 1), middles)
-        nearest = np.abs(along[:, None] - middles[None]).argmin(axis=1)
+            if np.array_equal(middles, before):
+                break
+        nearest = _nearest(along, middles)
         counts = np.bincount(nearest, minlength=num)
         if counts.min() < max(MIN_PIXELS, MIN_SHARE * len(along)):
             continue
-        centres = np.stack([np.median(pixels[nearest == k], axis=0) for k in range(num)])
+        centres = np.stack([_medians(pixels[nearest == k]) for k in range(num)])
         off = _lengths(pixels - centres[nearest])
         if float(np.percentile(off, SPREAD_PERCENTILE)) > SPREAD:
             continue
         missed[calm] = off > SPREAD
-        spots = ndimage.binary_opening(missed, np.ones((SPOT_PX, SPOT_PX))) if missed.any() else missed
-        if spots.sum() <= MAX_SPOTS:
+        if _count_spots(missed) <= MAX_SPOTS:
             return centres if num == 1 or np.diff(np.sort(middles)).min() >= LEAST_TONES else None
     return None
+
+
+def _count_spots(missed: np.ndarray) -> int:
+    """Return how many pixels of a mask [h, w] lie in squares of SPOT_PX that it covers wholly."""
+    whole = missed
+    for axis in (0, 1):
+        size = whole.shape[axis] - SPOT_PX + 1
+        if size < 1:
+            return 0
+        whole = np.logical_and.reduce([whole.take(range(k, k + size), axis=axis) for k in range(SPOT_PX)])
+    if not whole.any():
+        return 0
+    return int(ndimage.binary_opening(missed, np.ones((SPOT_PX, SPOT_PX))).sum())
 
 
 def _terms(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.layers import Layer, lift_shape
 from adcreative.editor.picture.plates import resize_plate
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
 
@@ -25,11 +26,28 @@ def _compressed() -> np.ndarray:
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
+def _lift(image_u8: np.ndarray) -> tuple[Layer, np.ndarray, np.ndarray] | None:
+    return lift_shape(image_u8, PLATE, inpaint_strokes, np.zeros(image_u8.shape[:2], bool), colour=TEAL)
+
+
+def test_a_remembered_lift_is_not_painted_on() -> None:
+    lifted = _lift(_compressed())
+    assert lifted is not None
+    clean = lifted[1].copy()
+    line = BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0)
+    block = TextBlock(lines=(line,), colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE)
+    first, again = (resize_plate(_compressed(), block, more, lambda _: lifted, is_centred=False) for more in (MORE_PX, 40))
+    assert first is not None
+    assert again is not None
+    assert np.array_equal(lifted[1], clean)
+    assert (again[0][:, PLATE[2] + 50 :] == clean[:, PLATE[2] + 50 :]).all()
+
+
 def test_the_ringing_beside_an_end_does_not_move_with_it() -> None:
     image_u8 = _compressed()
     line = BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0)
     block = TextBlock(lines=(line,), colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE)
-    found = resize_plate(image_u8, block, MORE_PX, inpaint_strokes, np.zeros(image_u8.shape[:2], bool), is_centred=False)
+    found = resize_plate(image_u8, block, MORE_PX, _lift, is_centred=False)
     assert found is not None
     picture, wider, _ = found
     assert wider.plate == (PLATE[0], PLATE[1], PLATE[2] + MORE_PX, PLATE[3])
