@@ -58,7 +58,18 @@ def read_header(
         is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
         if layout is not None and not is_list:  # a list of ads in our own words needs no platform
             return Header(names=layout.names, layout=layout, warnings=_note_layout(names, layout, table_name))
+        if layout is not None:
+            spelled = _take_theirs(spelled, layout.names)
     return _read_own(names, spelled, table_name)
+
+
+def _take_theirs(spelled: Sequence[str], theirs: Sequence[str]) -> list[str]:
+    """Return the columns of a list of ads, with those that only a platform knows ("Body") as it reads them."""
+    found: list[str] = []
+    for ours, other in zip(spelled, theirs, strict=True):
+        is_needed = ours not in COLUMNS and other in COLUMNS and other not in (*spelled, *found)
+        found.append(other if is_needed else ours)
+    return found
 
 
 def _is_ours(names: Sequence[str], spelled: Sequence[str]) -> bool:

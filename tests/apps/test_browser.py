@@ -246,6 +246,7 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_label("I have read the list above").check()
     page.get_by_role("button", name="Approve this version").click()
     expect(page.locator("#approval")).to_contain_text("Approved by Anna")
+    expect(page.locator("#packed")).to_have_text("")  # what was wrong is right now
     page.get_by_role("button", name="Pack everything").click()
     expect(page.locator("#packed")).to_contain_text("files are ready")
     expect(page.locator("#files")).to_contain_text("ad-package")

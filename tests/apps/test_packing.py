@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,16 @@ def test_a_kill_leaves_the_pack_before(run: Path) -> None:
     assert names() == before
     write_package(run)
     assert names() == before, "no draft of a killed pack is packed"
+
+
+def test_a_shape_that_the_version_has_already_is_no_second_file(run: Path) -> None:
+    (picture,) = (run / "images").glob("*.edited.png")
+    shutil.copyfile(picture, picture.with_name("ad.edited.1x1.png"))
+    write_package(run)
+    with zipfile.ZipFile(run / PACKAGE) as archive:
+        uploads = [name for name in archive.namelist() if name.startswith("upload/") and ".edited." in name]
+    assert uploads.count(f"upload/{picture.name}") == 1
+    assert "upload/ad.edited.1x1.png" not in uploads
 
 
 def test_a_pack_is_its_owner_s(umask: int, run: Path) -> None:

@@ -14,6 +14,7 @@ from adcreative.editor.settings import EditorConfig
 from adcreative.errors import ConfigError
 from adcreative.provenance.consent import ConsentRecord
 from apps.studio.handlers.brand import Brands, KitForm
+from apps.studio.handlers.consents import Consents
 from apps.studio.handlers.effort import Effort
 from apps.studio.handlers.language import NO_SERVERS, Languages
 from apps.studio.handlers.one_ad import Handlers
@@ -152,6 +153,21 @@ def test_a_file_that_is_no_kit_is_refused(handlers: Handlers, tmp_path: Path) ->
     for content in ("no json", "[1]", '{"name": "A", "metadata": 3}'):
         (tmp_path / "kit.json").write_text(content)
         assert "is no brand kit" in Brands(handlers=handlers).save("me", KitForm(file=tmp_path / "kit.json"))[1]["error"]
+
+
+@pytest.fixture
+def consents(tmp_path: Path) -> Consents:
+    return Consents(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+
+
+@pytest.mark.parametrize("day", ["2099-06-30", "30.6.2099", " 30. 06. 2099 "])
+def test_a_consent_may_end_on_a_date_as_it_is_written(consents: Consents, day: str) -> None:
+    shown, names, chosen = consents.add("me", "Ada Example", day, None, {"headline": "Coats"})
+    assert chosen in names
+    assert "Ada" not in shown
+    path = consents.handlers.choices.consent_files["me"]
+    assert json.loads(path.read_text())["consent"][0]["expires"] == "2099-06-30"
+    assert "“Until when” must be a date such as 2027-06-30" in consents.add("me", "Bo", "next year", None, {})[0]
 
 
 def test_consent_records_are_listed_without_the_names_of_people() -> None:

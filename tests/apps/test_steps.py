@@ -133,8 +133,10 @@ def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_
         assert {name.split("/")[0] for name in archive.namelist()} == {"README.txt", "upload", "technical"}
         assert "Headline: Coats today" in archive.read("upload/words.txt").decode()
         readme = archive.read("README.txt").decode()
-        named = ("upload/my-ad-1.edited.png", "technical/plan/plan.csv", "technical/images/my-ad-1.original.png")
+        named = ("upload/my-ad-1.edited.png", "technical/images/my-ad-1.original.png")
         assert all(name in readme and name in archive.namelist() for name in named)
+        arms = json.loads(archive.read("technical/plan/plan.json"))["tests"][0]["arms"]
+        assert [f"{arm['name']}  (" in readme for arm in arms] == [True, True]
         assert not [name for name in archive.namelist() if ".control." in name]  # rebuilt faces are a yardstick, no ad
         assert [name for name in archive.namelist() if str(tmp_path).encode() in archive.read(name)] == []
         events = [json.loads(line)["event"] for line in archive.read("technical/audit.jsonl").splitlines()]

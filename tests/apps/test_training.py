@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.studio.handlers.consents import Consents
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.training import Trainings
 from tests.apps.fakes import FakeStudio
@@ -42,6 +43,12 @@ def test_from_then_on_its_owners_ads_are_scored_by_it_and_nobody_elses(trainings
     assert handlers.score("bert", **AD)[1]["rate"] is None
 
 
+def test_a_record_of_consent_is_no_model_of_ones_own(trainings: Trainings) -> None:
+    Consents(handlers=trainings.handlers).add("anna", "Ada Example", "30.6.2099", None, AD)
+    assert trainings.handlers.choices.studio_of("anna") is not trainings.handlers.studio
+    assert not trainings.has_own("anna")
+
+
 def test_a_second_training_lies_in_another_folder(trainings: Trainings, results: str) -> None:
     list(trainings.train("anna", results))
     first = trainings.handlers.choices.studio_of("anna").model_dir  # type: ignore[attr-defined]
@@ -55,7 +62,7 @@ def test_it_goes_with_its_owner(trainings: Trainings, results: str, forget: str)
     list(trainings.train("anna", results))
     card = trainings.board.find("anna").result().card  # type: ignore[union-attr]
     if forget == "training":
-        assert "shipped model" in trainings.forget("anna")
+        assert "without your results" in trainings.forget("anna")
     else:
         trainings.handlers.forget("anna")
     assert not trainings.has_own("anna")

@@ -45,6 +45,14 @@ def test_lines_come_one_after_another(words: Words) -> None:
     assert "no new version yet" in next(words.write("you", "headline", 0))[0]
 
 
+def test_where_nothing_can_be_written_that_is_said(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words.handlers.studio, "write_lines", lambda *args, **asked: iter(()))
+    assert "No further line is good enough" in list(words.write("me", "headline", 0))[-1][0]
+    words.handlers.find_screen("me").record["reason"] = "kept; the ad is in German: its own phrases"  # type: ignore[union-attr]
+    words.handlers.choose("me", "Version 2")  # whose reason tells of another thing
+    assert "We can’t write German yet" in list(words.write("me", "headline", 0))[-1][0]
+
+
 def test_own_words_are_scored_again_and_must_be_approved_anew(words: Words) -> None:
     before = words.handlers.find_run("me")[0]
     shown, screen = words.use("me", "Coats for wet days", "")

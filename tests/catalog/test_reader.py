@@ -86,6 +86,19 @@ def test_column_names_are_read_in_any_case_and_spacing(tmp_path: Path) -> None:
     assert (creative.headline, creative.ad_name, creative.primary_text) == ("Hi", "A", "Body")
 
 
+@pytest.mark.parametrize(
+    ("button", "text"), [("Call to action", "Body"), ("Button", "Text"), ("CTA", "Ad copy"), ("Call to action", "Haupttext")]
+)
+def test_a_list_of_ads_may_call_its_words_as_platforms_do(tmp_path: Path, button: str, text: str) -> None:
+    path = write_csv(
+        tmp_path / "ads.csv", [{"headline": "Hi", "Title": "x", text: "Read me", button: "Shop now", "mood": "calm"}]
+    )
+    catalog = read_catalog(path)
+    (creative,) = catalog.creatives
+    assert (creative.headline, creative.primary_text, creative.cta) == ("Hi", "Read me", "Shop now")
+    assert not any(text in warning or button in warning for warning in catalog.warnings)
+
+
 def test_unknown_column_is_a_warning_with_the_nearest_name(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "ads.csv", [{"headline": "Hi", "impresions": "5", "colour": "red", "mood": "calm"}])
     catalog = read_catalog(path)

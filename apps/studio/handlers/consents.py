@@ -45,11 +45,12 @@ class Consents:
             if not (expires or "").strip():
                 raise AdCreativeError("Say until when the consent holds, such as 2027-06-30.")
             record = ConsentRecord(
-                consent_id=_name(person), person=person, edits=tuple(edits or (ALL_EDITS,)), expires=str(expires)[:10]
+                consent_id=_name(person), person=person, edits=tuple(edits or (ALL_EDITS,)), expires=_read_day(str(expires))
             )
             self._take(owner, {record.consent_id: config_as_dict(record)})
         except AdCreativeError as error:
-            return fragments.problem(error), self.names(owner), ""
+            text = str(error).replace("expires must", "“Until when” must")
+            return fragments.problem(AdCreativeError(text)), self.names(owner), ""
         return self.check(owner, record.consent_id, form), self.names(owner), record.consent_id
 
     def upload(self, owner: str, path: str | None, form: Mapping) -> Answer:
@@ -96,6 +97,12 @@ class Consents:
             raise
         tried.replace(path)
         self.handlers.choices.consent_files[owner] = path
+
+
+def _read_day(text: str) -> str:
+    """Return a date such as 30.6.2027 as 2027-06-30; anything else as it is, for the record to judge."""
+    found = re.fullmatch(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", text.strip())
+    return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}" if found else text.strip()[:10]
 
 
 def _name(person: str) -> str:

@@ -37,7 +37,8 @@ def write_package(run: Path) -> Path:
     path, trail = run / PACKAGE, _write_public_trail(run)
     row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
     write_whole(run / PUBLIC / WORDS, _say_words(row).encode())
-    uploads = {f"{UPLOAD}/{one.name}": one for one in (*_pictures(run), run / PUBLIC / WORDS)}
+    pictures = {one.read_bytes(): one for one in _pictures(run)}  # a shape that it has already is no other file
+    uploads = {f"{UPLOAD}/{one.name}": one for one in (*sorted(pictures.values()), run / PUBLIC / WORDS)}
     uploads |= {f"{UPLOAD}/{one.relative_to(run / DELIVERY).as_posix()}": one for one in _platform_files(run)}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -85,14 +86,22 @@ def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
     listed = "".join(f"  {name}\n" for name in uploads)
     originals = sorted(path.name for path in (run / "images").glob("*.original.*") if ".provenance." not in path.name)
     other = f"The other half of a test is your ad as it was: {TECHNICAL}/images/{originals[0]}.\n" if originals else ""
-    plan = f"Both ads have a name in {TECHNICAL}/plan/plan.csv. Use it as it is: results find their ad by it.\n"
     return (
         f"The approved version of your ad, for the campaign “{campaign}”.\n\n"
         f"{UPLOAD}/ goes to the platform:\n{listed}\n"
         f"{TECHNICAL}/ stays with you: the original, the report, how the version was made and who approved it.\n"
         "Keep this zip. Bring it back with the results of the test (“Your account”), and predictions are held against them.\n"
-        f"{other}{plan if (run / PLAN).is_file() else ''}"
+        f"{other}{_say_names(run / PLAN) if (run / PLAN).is_file() else ''}"
     )
+
+
+def _say_names(plan: Path) -> str:
+    """Return what both ads of a test are to be called."""
+    arms = json.loads(plan.read_text(encoding="utf-8"))["tests"][0]["arms"]
+    control, edited = ([arm["name"] for arm in arms if (arm["arm"] == "control") is is_control] for is_control in (True, False))
+    listed = [("your ad as it was", control), ("this version", edited)]
+    named = "".join(f"  {name}  ({said})\n" for said, names in listed for name in names)
+    return f"\nCall the two ads by these names, as they are; results find their ad by them:\n{named}"
 
 
 def _write_public_trail(run: Path) -> Path:

@@ -52,7 +52,7 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True)
 class Trainings:
-    """The buttons "Train on my results" and "Use the shipped model again"."""
+    """The buttons "Train on my results" and "Score without my results again"."""
 
     handlers: Handlers
     board: JobBoard[Job[TrainingScreen]] = field(default_factory=JobBoard)
@@ -163,7 +163,7 @@ class Trainings:
 
     def has_own(self, owner: str) -> bool:
         """True while the owner's ads are scored by a model of their own results."""
-        return self.handlers.choices.studio_of(owner) is not self.handlers.studio
+        return owner in self.handlers.choices.own
 
     def cancel(self, owner: str) -> str:
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
@@ -173,7 +173,7 @@ class Trainings:
         self.board.take_down(owner)
         self.handlers.use_own(owner, None)
         shutil.rmtree(self.handlers.owner_dir(owner) / "training", ignore_errors=True)
-        return fragments.note("The shipped model is used again. What was learnt from your results is deleted.")
+        return fragments.note("Your ads are scored without your results again. What was learnt from them is deleted.")
 
 
 def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:

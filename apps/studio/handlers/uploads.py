@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from adcreative.errors import AdCreativeError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 MAX_FILES = 2000
 MAX_MEMBER_BYTES, MAX_BYTES = 60 * 1024**2, 1024**3
 MAX_DEPTH = 4
@@ -47,7 +47,7 @@ def gather(uploads: Sequence[Path], folder: Path) -> dict[str, int]:
             left_out["neither a picture nor a table"] += 1
     _name_tables(folder)
     if not any(path.is_file() for path in folder.rglob("*")):
-        raise AdCreativeError("There is no picture and no table among these files. Choose pictures, a CSV, or a zip of both.")
+        raise AdCreativeError("There is no picture and no table among these files. Choose pictures, a table, or a zip of both.")
     return dict(left_out)
 
 

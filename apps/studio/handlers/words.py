@@ -67,8 +67,14 @@ class Words:
             log.exception("writing lines failed")
             yield fragments.breakdown(error), lines, {"error": "internal error"}
             return
-        language = unwritten_language(str((screen.record if screen else {}).get("reason", "")))
+        language = self._find_unwritten(owner)
         yield step_fragments.writing(len(lines), is_done=True, language=language), lines, {"lines": lines}
+
+    def _find_unwritten(self, owner: str) -> str:
+        """Return the language of the owner's ad in which the search could write nothing, such as "German"; "" for none."""
+        search = self.handlers.board.find(owner)
+        found = search.job.result() if search is not None and search.job.is_finished else None
+        return "" if found is None else unwritten_language(str(found.record.get("reason", "")))
 
     def use(
         self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None

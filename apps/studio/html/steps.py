@@ -27,6 +27,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
 MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
+UNTESTED = "edits are untested"  # in a plan's warnings
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
@@ -145,9 +146,15 @@ def folder(
     ]  # fmt: skip
     return _render(
         "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(num_weaker) - 1,
-        failed=[_say_failed(one) for one in failed[:MAX_LINES]], dropped=dropped, warnings=[plain(text) for text in warnings],
-        best=max(best, 1e-9), query=query, shared=doubts.shared,
+        failed=[_say_failed(one) for one in failed[:MAX_LINES]], dropped=dropped,
+        warnings=[_say_warning(text) for text in warnings], best=max(best, 1e-9), query=query, shared=doubts.shared,
     )  # fmt: skip
+
+
+def _say_warning(text: str) -> str:
+    """Say what was read otherwise than expected; the name that we give a table is nobody's."""
+    said = re.sub(r"^metadata\.\w+: ", "", plain(text))
+    return said[:1].upper() + said[1:]
 
 
 def _say_failed(one: Mapping[str, str]) -> str:
@@ -190,13 +197,18 @@ def _thumbnail(creative: Creative, size_px: int = THUMBNAIL_PX) -> Preview | Non
 def plan(content: Mapping[str, Any]) -> str:
     """Show a plan.json of one ad: how many impressions and days, and what to beware of."""
     (test,) = content["tests"]
-    warnings = [plain(text) for text in (*test["warnings"], *content["warnings"])]
+    warnings = _warnings(test["warnings"], content["warnings"])
     return _render("plan", test=test, is_untested=_is_untested(content), settings=content["settings"], warnings=warnings)
 
 
 def _is_untested(content: Mapping[str, Any]) -> bool:
     """Return whether a plan is for the smallest change worth finding, and not for a predicted one."""
-    return any("edits are untested" in text for text in content["warnings"])
+    return any(UNTESTED in text for text in content["warnings"])
+
+
+def _warnings(*found: Sequence[str]) -> list[str]:
+    """Return what is to be known of a plan, less what its first line says already."""
+    return [plain(text) for texts in found for text in texts if UNTESTED not in text]
 
 
 def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -214,7 +226,7 @@ def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
     return _render(
         "next_test", rows=rows, longest=longest, settings=content["settings"],
         is_untested=_is_untested(content),
-        warnings=[plain(text) for text in content["warnings"]],
+        warnings=_warnings(content["warnings"]),
     )  # fmt: skip
 
 

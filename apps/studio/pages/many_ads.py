@@ -16,7 +16,7 @@ from ..sessions.wishes import FORM_FIELDS
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to, take_only_uploads
 
 HINT = (
-    "Pictures, or a zip of them; with a table of their words if you have one (CSV): a column with the file names, and "
+    "Pictures, or a zip of them; with a table of their words if you have one (CSV, Excel): a column with the file names, and "
     "Headline, Primary text, Description, CTA, Brand, Category."
 )
 # a click on an ad's button takes it on

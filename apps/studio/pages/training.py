@@ -33,7 +33,7 @@ def build_training(
         stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="training-stop")
         shown = fragment(elem_id="trained")
         card = gr.File(label="The card of your model", interactive=False, visible=False, elem_id="training-card")
-        forget = gr.Button("Use the shipped model again", size="sm", visible=False, elem_id="training-forget")
+        forget = gr.Button("Score without my results again", size="sm", visible=False, elem_id="training-forget")
         record = gr.JSON(visible=False)
     outputs, settled = [shown, card, record], [stop, card, forget]
 
