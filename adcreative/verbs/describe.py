@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,16 @@ DESCRIPTION_COLUMNS = (
     "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
 )  # fmt: skip
 _MAX_VALUES = 20_000
+_TELLING_PARTS = 2  # of a title in another language, beside its name
 _TELLING_NAME_WORDS = 7  # of which a name tells what a thing is without anything else
+
+
+@dataclass(frozen=True)
+class _Feed:
+    """What a table says as a whole: its language, "" for English, and the shop's name where it stands for every maker."""
+
+    language: str = ""
+    seller: str = ""
 
 
 def describe(
@@ -77,7 +86,7 @@ def describe(
     check_outputs(outputs, inputs, restart=restart)
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
     rows, header = _read_table(data)
-    lexicon, language = _lexicon(rows, header, Lexicon), _language(rows, header)
+    lexicon, feed = _lexicon(rows, header, Lexicon), _read_feed(rows, header)
     scorer = _predictor_scorer(model) if rank_by == "predictor" else None
     describer = build_describer(llm, lexicon=lexicon, scorer=scorer, max_chars=max_chars)
     settings = {
@@ -88,7 +97,7 @@ def describe(
         for number, row in enumerate(rows):
             progress("describing", number, len(rows))
             if should_stop() or (
-                row.row not in log.rows and not _describe_row(row, header, language, kit, describer, seed, log, should_stop)
+                row.row not in log.rows and not _describe_row(row, header, feed, kit, describer, seed, log, should_stop)
             ):
                 return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
         with own_outputs(outputs, inputs, restart=restart):
@@ -98,7 +107,7 @@ def describe(
 def _describe_row(
     row: RawRow,
     header: Sequence[str],
-    language: str,
+    feed: _Feed,
     kit: BrandKit | None,
     describer: ProductDescriber,
     seed: int,
@@ -107,7 +116,7 @@ def _describe_row(
 ) -> bool:
     """Describe one product and add its row, or why there is none, to the log; return False when it was stopped."""
     try:
-        product = _product(row, header, language)
+        product = _product(row, header, feed)
         found = describer.describe(product if kit is None else kit.product(product), seed=seed, should_stop=should_stop)
         _check_tells(product, found.text)
     except CreativeError as error:
@@ -171,13 +180,13 @@ def _without_variants(rows: Sequence[RawRow], header: Sequence[str]) -> list[Raw
     ]
 
 
-def _product(row: RawRow, header: Sequence[str], language: str) -> Product:
+def _product(row: RawRow, header: Sequence[str], feed: _Feed) -> Product:
     from adcreative.copywriter.products.feeds import read_product
     from adcreative.copywriter.products.product import in_feed
 
     if row.fault is not None:
         raise CreativeError(*row.fault)
-    product = in_feed(read_product(_cells(row, header, header)), language)
+    product = in_feed(read_product(_cells(row, header, header)), feed.language, feed.seller)
     if not product.title:
         raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
     if not product.attributes and not product.brand and not _tells_more(product):
@@ -188,7 +197,7 @@ def _product(row: RawRow, header: Sequence[str], language: str) -> Product:
 
 
 def _check_tells(product: Product, text: str) -> None:
-    """Refuse a text that says a short name and a brand and nothing else: "Waffle set from Acme."
+    """Refuse a text that says a short name and a brand and nothing else, "Waffle set from Acme.", or a title and no more.
 
     Raises:
         CreativeError: it does.
@@ -205,8 +214,10 @@ def _check_tells(product: Product, text: str) -> None:
     name = {token for token in content(tokenize(facts.parts.name)) if not token[:1].isdigit()} - joints
     brand = {*tokenize(facts.brand), *tokenize(product.brand)}
     told = set(content(tokenize(text))) - name - brand - joints - {"come"}
+    is_title = not facts.is_english and not told - set(tokenize(facts.title)) and len(facts.parts.rest) < _TELLING_PARTS
     units = set(rule_pack("products")["units"])
-    if len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told - units) and name:
+    is_short = len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told - units)
+    if name and (is_short or is_title):
         raise CreativeError(
             "it has a short name and nothing else that a description can tell.",
             "Fill in a column such as material or description.",
@@ -235,12 +246,13 @@ def _cells(row: RawRow, header: Sequence[str], names: Sequence[str]) -> dict[str
     return {name: found.get(name, "") for name in names}
 
 
-def _language(rows: Sequence[RawRow], header: Sequence[str]) -> str:
-    """Return the language of the whole table, for rows that say too little by themselves; see `feed_language`."""
+def _read_feed(rows: Sequence[RawRow], header: Sequence[str]) -> _Feed:
+    """Return what a table says as a whole; see `feed_language` and `feed_seller`."""
     from adcreative.copywriter.products.feeds import read_product
-    from adcreative.copywriter.products.product import feed_language
+    from adcreative.copywriter.products.product import feed_language, feed_seller
 
-    return feed_language([read_product(_cells(row, header, header)) for row in rows if row.fault is None])
+    products = [read_product(_cells(row, header, header)) for row in rows if row.fault is None]
+    return _Feed(feed_language(products), feed_seller(products))
 
 
 def _lexicon(rows: Sequence[RawRow], header: Sequence[str], kind: type[Lexicon]) -> Lexicon:

@@ -121,6 +121,27 @@ def test_a_stopped_run_goes_on_where_it_was(table: Path, tmp_path: Path) -> None
     assert _rows(summary.path) == _rows(pipeline.describe(table, tmp_path / "whole.csv", llm="template").path)
 
 
+def test_a_vendor_of_all_rows_that_no_text_names_is_the_shop(tmp_path: Path) -> None:
+    names = ("oak desk lamp", "glass wall clock", "linen table runner", "steel bread bin", "wool floor rug")
+    path = tmp_path / "shop.csv"
+    for own in ("", "The Pell lamp has a shade of linen and a base of solid oak."):
+        lines = [f"{name},Pell Bazaar,blue,{own.replace('Pell', 'Pell Bazaar') if name == names[0] else ''}" for name in names]
+        path.write_text("\n".join(["title,vendor,colour,description", *lines, ""]))
+        texts = [row["description"] for row in _rows(pipeline.describe(path, tmp_path / f"{len(own)}.csv").path)]
+        assert len(texts) == len(names)
+        assert all(("Pell Bazaar" in text) == bool(own) for text in texts)
+
+
+def test_a_title_in_another_language_is_no_description_of_itself(tmp_path: Path) -> None:
+    path = tmp_path / "hof.csv"
+    path.write_text(
+        "title,language\nAmarantgranola mit Mandeln - Gute Laune,de\nFußmatte - geribbelt - rutschfest - 90 cm,de\n"
+    )
+    summary = pipeline.describe(path, tmp_path / "d.csv")
+    assert [row["title"][:8] for row in _rows(summary.path)] == ["Fußmatte"]
+    assert summary.failed == 1
+
+
 def test_a_brand_kit_rules(table: Path, tmp_path: Path) -> None:
     kit = tmp_path / "kit.json"
     kit.write_text(json.dumps({"name": "Pell", "metadata": {"words_to_avoid": ["meet"]}}))

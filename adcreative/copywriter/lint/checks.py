@@ -173,7 +173,7 @@ def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
             continue
         if compiled(mark["pattern"]).search(text):
             yield mark["reason"]
-    if text.count('"') % 2 or text.count("“") != text.count("”") or text.count("(") != text.count(")"):
+    if re.sub(r'(?<=\d)"', "", text).count('"') % 2 or text.count("“") != text.count("”") or text.count("(") != text.count(")"):
         yield "has unbalanced quotes or brackets"
     elif re.fullmatch(r"[\"“‘'].*[\"”’']", text):
         yield "is wrapped in quotes"

@@ -11,6 +11,7 @@ Source: the task of Zhou et al. 2023 (arXiv 2310.18357: descriptions from produc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +24,7 @@ from adcreative.copywriter.lint.checks import check_sentence, is_near_duplicate,
 from adcreative.copywriter.products.claims import Lexicon, Statement, bare_numbers, read_statement, split_sentences
 from adcreative.copywriter.products.other_languages import other_language
 from adcreative.copywriter.products.product import Product, ProductFacts, read_product_facts
-from adcreative.copywriter.products.sentence_parts import join_that_fit
+from adcreative.copywriter.products.sentence_parts import join_that_fit, says_what_it_is
 from adcreative.copywriter.products.sentences import TemplateDescriptions, sentences_for
 from adcreative.copywriter.rules import rule_pack
 from adcreative.errors import CopywriterError
@@ -180,7 +181,7 @@ class ProductDescriber:
                 faults = [f"{claim!r} is not in the record" for claim in unsupported]
                 faults += check_sentence(sentence, product.facts, product.avoid)
                 faults += [f"has the number {one} alone" for one in bare_numbers(sentence, product)]
-                faults += [f"says {value!r} twice" for _, value in product.attributes if sentence.count(value) > 1]
+                faults += [f"says {value!r} twice" for _, value in product.attributes if _says_twice(sentence, value)]
                 if any(sentence in own for own in product.sentences):  # the shop's own words, chosen for standing as they are
                     faults = [f"uses {word!r}, which the brand avoids" for word in used_words(product.avoid, sentence)]
                 if not faults and is_near_duplicate(sentence, kept):
@@ -190,9 +191,7 @@ class ProductDescriber:
                 else:
                     kept.append(sentence)
             text = join_that_fit(kept, self.max_chars)
-            if text.startswith(("It ", "They ")) and product.is_english:
-                continue  # the sentence that says what it is was dropped
-            if text and text not in texts:
+            if text and says_what_it_is(text, product) and text not in texts:
                 texts.append(text)
         return texts, dropped
 
@@ -207,3 +206,8 @@ class ProductDescriber:
             return longer, longer != text
         longer = join_that_fit([text, *sentences_for(left, product)], self.max_chars)
         return longer, longer != text
+
+
+def _says_twice(sentence: str, value: str) -> bool:
+    """Say whether a value stands in a sentence twice, as words of its own: a size S is not in "Sonnenallee Tee"."""
+    return len(re.findall(rf"(?<!\w){re.escape(value)}(?!\w)", sentence)) > 1

@@ -226,7 +226,7 @@ def _colour(said: str) -> Meaning | None:
     is_thing = len(words) == 1 and words[0] not in known and thing(words[0]) in things()
     is_odd = is_thing or re.search(r"\d|[+/&]|\b(?:pieces|style|type|set)\b", said) or len(words) > _MOST_COLOUR_WORDS
     is_told = all(part in known or part == "and" or part.endswith("ish") for part in re.findall(r"\w+", said.casefold()))
-    if is_odd or (len(words) > 1 and not is_told):
+    if is_odd or not is_told:
         return None
     return Meaning("comes", f"in {said}", f"in {said}", "colour")
 

@@ -42,6 +42,7 @@ from adcreative.copywriter.products.title_words import (
     category_nouns,
     is_common,
     is_plain,
+    is_plural_noun,
     sentence_case,
     thing,
     things,
@@ -169,6 +170,7 @@ def _with_kind(name: str, category: str) -> str:
     )
     is_told = not words or any(word in things() for word in words) or any(one in "".join(words) for one in kind)
     is_told = is_told or any(words[-1] in one for one in kind) or not all(map(is_common, WORD.findall(category)))
+    is_told = is_told or is_plural_noun(WORD.findall(name)[-1])
     return f"{name} {category.lower()}" if is_kind and not is_told else name
 
 

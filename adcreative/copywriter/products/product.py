@@ -21,6 +21,7 @@ from adcreative.copywriter.rules import rule_pack, word_set
 MAX_TITLE_CHARS = 300
 _MOST_TITLES, _LEAST_AGREEING = 200, 3  # of a feed, to tell its language by; one of so many titles must tell it by itself
 MAX_ATTRIBUTES, MAX_NAME_CHARS, MAX_VALUE_CHARS, MAX_SEARCH_TERMS = 40, 60, 160, 40
+_LEAST_ROWS = 5  # of a feed, of which it can be said that all have one brand
 _LEAST_PROSE, _LONG_PROSE = 40, 400  # characters that tell a language
 _LEAST_CAPITALS = 5  # letters of a maker's name in capitals: shorter ones are abbreviations ("LED")
 _TOKEN = re.compile(rf"{WORD.pattern}|{NUMBER.pattern}")
@@ -107,7 +108,7 @@ def read_product_facts(product: Product) -> ProductFacts:
     said = [f"{name} {value}" for name, value in attributes]
     of_prose = _language_of_prose(text.prose, product.language)
     language = of_prose or product.language or _language_of(title, attributes)
-    sentences = choose_sentences(text, title, brand, language)
+    sentences = choose_sentences(text, title, f"{brand} {product.category}", language)
     items = choose_items(text, sentences, title, language)
     brief = Brief(
         brand=brand, product=title, headline=product.category[:120], description=". ".join([title[120:], *said]),
@@ -202,11 +203,20 @@ def feed_language(products: Sequence[Product]) -> str:
     return language if language != "en" and is_agreed and is_told else ""
 
 
-def in_feed(product: Product, language: str) -> Product:
-    """Return a product of a feed in `language` with it, unless the row names its own or is plain English.
+def feed_seller(products: Sequence[Product]) -> str:
+    """Return the brand that all rows of a feed have and no title or text names, that of the shop and no maker; else ""."""
+    brands = {product.brand.strip() for product in products[:_MOST_TITLES] if product.title}
+    brand = brands.pop() if len(brands) == 1 else ""
+    is_named = any(brand.casefold() in f"{product.title} {product.text}".casefold() for product in products)
+    return brand if brand and len(products) >= _LEAST_ROWS and not is_named else ""
+
+
+def in_feed(product: Product, language: str, seller: str = "") -> Product:
+    """Return a product of a feed in `language` with it, unless the row names its own or is plain English, and without `seller`.
 
     "Trampoline - 183 cm Diameter" is English for all that its words say, and Dutch between a hundred Dutch titles.
     """
+    product = replace(product, brand="") if seller and product.brand.strip() == seller else product
     words = WORD.findall(product.title)
     is_english = bool(words) and all(is_known_word(word) for word in words)
     return product if product.language or not language or is_english else replace(product, language=language)

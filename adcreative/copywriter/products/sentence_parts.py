@@ -39,6 +39,19 @@ def says_again(opening: str, sentence: str, product: ProductFacts) -> bool:
     return len(said) > 1 and is_named and len(said & told) >= _MOSTLY * len(said)
 
 
+def says_what_it_is(text: str, product: ProductFacts) -> bool:
+    """Say whether a text has the noun of the product's name, or half of the name's words.
+
+    Sentences of the shop's that stand alone may tell of a picture, of a material or of a rival, and name nothing. English names
+    end with their noun, others begin or end with it.
+    """
+    if product.is_english and text.startswith(("It ", "They ")):
+        return False
+    said, name = set(tokenize(text)), [one for one in content(tokenize(product.parts.name)) if not one[:1].isdigit()]
+    nouns = set(name[-1:] if product.is_english else [*name[:1], *name[-1:]])
+    return not name or bool(nouns & said) or 2 * sum(one in said for one in name) >= len(name)
+
+
 def own_items(product: ProductFacts) -> list[str]:
     """Return the lines of the shop's list as one sentence, behind a word of the record's language."""
     if not product.items:

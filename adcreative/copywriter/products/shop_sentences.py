@@ -27,6 +27,7 @@ _LEAST_NEW_SHARE = 0.3  # of a sentence's words, that the title does not have
 _LONG_SENTENCE = 12  # different words, from which words of the title count as facts: an episode's plot names no material
 _SHOUTED = 0.45  # share of longer words in capitals, from which a sentence is a heading
 _MOST_ITEMS, _MOST_ITEM_WORDS = 5, 7
+_STEM_CHARS, _SHORT_CHARS = 5, 3  # that inflections of a word share; of words that name nothing
 _POINTED_AT = 3  # words behind "this", among which stands what it points at
 _CLAIMS = ("superlative", "guarantee or absolute", "life-changing", "time it takes", "price or offer", "delivery or service")
 _HEALTH = "health"
@@ -44,6 +45,7 @@ _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|
 _LABELLED = re.compile(r"^[^\s:]+(?: [^\s:]+){0,2}:\s")  # "Sizes: 22 cm"
 _LABELLED_WITHIN = re.compile(r"(?<=[a-zà-þ]) [A-ZÀ-Þ][\w-]+: ")  # the same, run into a line
 _HANGS = re.compile(r"(?i)\b(?:it|them|that|this|those|these|so|not|too|there|ones?|all)\.$")  # on what stood before it
+_COUNTED = re.compile(r"^\d{1,2} ?[x×]? (?=[^\W\d_]{4})")  # "1 Controle remoto", and not "32 GB"
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
 
@@ -57,18 +59,20 @@ class _Rated:
     points_back: bool
 
 
-def choose_sentences(text: ShopText, title: str, brand: str, language: str) -> tuple[str, ...]:
+def choose_sentences(text: ShopText, title: str, record: str, language: str) -> tuple[str, ...]:
     """Return up to two sentences of a text, in its order; one that tells readers what to do where English has no other.
+
+    record: brand and category, whose words tell no more than those of the title do.
 
     In a language of which no rule knows how shops speak of themselves, none is told.
     """
     if language not in rule_pack("shop_text")["by_language"]:
         return ()
-    kept = _choose(text, title, brand, language, may_order=False)
-    return kept or (_choose(text, title, brand, language, may_order=True)[:1] if language == "en" else ())
+    kept = _choose(text, title, record, language, may_order=False)
+    return kept or (_choose(text, title, record, language, may_order=True)[:1] if language == "en" else ())
 
 
-def _choose(text: ShopText, title: str, brand: str, language: str, *, may_order: bool) -> tuple[str, ...]:
+def _choose(text: ShopText, title: str, record: str, language: str, *, may_order: bool) -> tuple[str, ...]:
     rated: list[_Rated] = []
     place = 0
     for paragraph in text.paragraphs:
@@ -76,8 +80,12 @@ def _choose(text: ShopText, title: str, brand: str, language: str, *, may_order:
         for whole in paragraph:
             sentence = _standing(whole, title, language)
             if sentence:
-                score = _score(sentence, title, brand, place, is_english=language == "en", may_order=may_order)
                 back = _points_back(sentence, before, title, language)
+                score = (
+                    _score(sentence, title, record, place, may_order=may_order)
+                    if language == "en"
+                    else _score_elsewhere(sentence, title, record, place, points_back=back)
+                )
                 rated += [_Rated(score, place, sentence, back)] if score >= _LEAST_SCORE else []
             before = whole
             place += 1
@@ -136,7 +144,7 @@ def choose_items(text: ShopText, sentences: Sequence[str], title: str, language:
         is_told = is_told and not set(_ends(words)) & word_set("shop_text", "no_item_ends")
         if language == "en":
             is_told = is_told and _num_facts(item) > 0 and not _puffs(item)
-        elif is_told and not _is_in(item, language):
+        elif is_told and not (_is_in(item, language) and _is_of_product(item, title)):
             is_told = False
         if is_told and not is_near_duplicate(item, [*kept, *sentences, title], threshold=0.6):
             kept.append(_lowered(item) if language == "en" else item)
@@ -224,19 +232,31 @@ def _claims(text: str, title: str) -> bool:
     return False
 
 
-def _score(sentence: str, title: str, brand: str, place: int, *, is_english: bool, may_order: bool = False) -> float:
-    """Return how much a sentence says of the product, less by its place in the text."""
+def _score_elsewhere(sentence: str, title: str, record: str, place: int, *, points_back: bool) -> float:
+    """Return how much a sentence in another language than English says: one that names the product, by its place in the text.
+
+    What names nothing of the title may tell of a rival, of the shop or of a mood. A title in another script names nothing here.
+    """
+    is_foreign = title.isascii() and 2 * sum(one.isascii() for one in sentence) < len(sentence)
+    if _is_title_again(sentence, title, record) or not (points_back or is_foreign or _begins_alike(title, sentence)):
+        return 0.0
+    return 2.3 + 0.3 * any(character.isdigit() for character in sentence) - 0.15 * place
+
+
+def _is_title_again(sentence: str, title: str, record: str) -> bool:
+    """Say whether a sentence has hardly a word that title, brand and category do not have."""
+    said, told = ({stem(word) for word in WORD.findall(text)} for text in (sentence, f"{title} {record}"))
+    new = said - told - {stem(word) for word in word_set("language", "function_words")}
+    return " " in sentence and len(new) < max(_LEAST_NEW, _LEAST_NEW_SHARE * len(said))
+
+
+def _score(sentence: str, title: str, record: str, place: int, *, may_order: bool = False) -> float:
+    """Return how much an English sentence says of the product, less by its place in the text."""
     named = {stem(word) for word in WORD.findall(title) if len(word) > 2}
     said = {stem(word) for word in WORD.findall(sentence)}
     is_named = bool(named & said)
-    has_number = any(character.isdigit() for character in sentence)
-    told = (
-        named | {stem(word) for word in WORD.findall(brand)} | {stem(word) for word in word_set("language", "function_words")}
-    )
-    if " " in sentence and len(said - told) < max(_LEAST_NEW, _LEAST_NEW_SHARE * len(said)):
-        return 0.0  # the title again
-    if not is_english:
-        return 1.3 + is_named + 0.3 * has_number - 0.15 * place
+    if _is_title_again(sentence, title, record):
+        return 0.0
     speaks = len(re.findall(r"(?i)\b(?:you|your|you're|yourself)\b", sentence))
     refers = _REFERS.match(sentence) is not None or _SAYS_IT_IS.match(sentence) is not None
     is_contracted = re.match(r"(?:It|They|He|She)['’]", sentence) is not None and not _SAYS_IT_IS.match(sentence)
@@ -250,6 +270,21 @@ def _score(sentence: str, title: str, brand: str, place: int, *, is_english: boo
         return facts - 0.7 * _puffs(sentence) - 0.12 * place if is_named and facts > 1 and new_facts else 0.0
     is_adverbial = re.match(r"(?!Featur|Measur|Weigh|Includ|Combin)[A-Z][a-z]+ing\b", sentence) is not None
     return facts + is_named + 0.5 * refers - is_adverbial - 1.2 * speaks - 0.7 * _puffs(sentence) - 0.12 * place
+
+
+def _is_of_product(item: str, title: str) -> bool:
+    """Say whether a line of a list has a number that is no count, or a word of the title; others may be praise."""
+    return re.search(r"\d", _COUNTED.sub("", item)) is not None or _begins_alike(title, item)
+
+
+def _begins_alike(title: str, sentence: str) -> bool:
+    """Say whether a word of a title stands in a sentence, or one that begins as inflections do: "peněženka" and "peněženky"."""
+    joints = word_set("product_meanings", "joints")
+    starts, words = (
+        {word[:_STEM_CHARS] for word in map(str.casefold, WORD.findall(one)) if len(word) > _SHORT_CHARS and word not in joints}
+        for one in (title, sentence)
+    )
+    return bool(starts & words)
 
 
 def _num_facts(text: str) -> int:

@@ -72,6 +72,11 @@ def thing(word: str) -> str:
     return folded[:-1] if folded.endswith("s") and not folded.endswith(("ss", "us", "is")) else folded
 
 
+def is_plural_noun(word: str) -> bool:
+    """Say whether a word is the plural of one that readers know, and so a thing also where no rule lists it: "cleats"."""
+    return thing(word) != word.casefold() and is_known_word(thing(word))
+
+
 @cache
 def things() -> frozenset[str]:
     return frozenset(thing(word) for word in word_set("product_meanings", "nouns"))

@@ -252,3 +252,31 @@ def test_what_it_is_is_always_said_and_a_model_keeps_its_name(title: str, begins
         text = build_describer("template").describe(Product(title, "Pell", "", (("Color", "White"),)), seed=seed).text
         assert begins.casefold() in text.casefold()
         assert "pell the" not in text.casefold()
+
+
+@pytest.mark.parametrize(
+    ("title", "language", "attributes", "own", "begins"),
+    [
+        ("Sonnenallee Shirt", "de", (("Größe", "S"),), "Das Bild zeigt die Sonnenallee mit Autos.", "Sonnenallee Shirt"),
+        ('8" Pell Water Pipe', "en", (("Colour", "blue"),), "A wide glass base and a colored rim in pink or blue.", None),
+    ],
+)  # fmt: skip
+def test_a_text_says_what_it_is_however_its_name_is_written(
+    title: str, language: str, attributes: tuple[tuple[str, str], ...], own: str, begins: str | None
+) -> None:
+    product = Product(title, "Pell", "", attributes, language=language, text=f"<p>{own}</p>")
+    text = build_describer("template").describe(product, seed=0).text
+    assert own in text
+    assert text.startswith(begins) if begins else title in text
+
+
+def test_a_model_that_names_no_product_is_completed_from_the_record() -> None:
+    class Aside:
+        engine = "aside"
+
+        def propose(self, *_: object, **__: object) -> list[str]:
+            return ["Made with oak."]
+
+    product = Product("desk lamp", "Pell", "", (("Material", "Oak"),))
+    found = ProductDescriber(Aside()).describe(product, seed=0)
+    assert (found.engine, "desk lamp" in found.text) == ("template", True)

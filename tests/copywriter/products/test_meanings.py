@@ -9,7 +9,7 @@ from adcreative.copywriter.products.meanings import meaning_of, read_meanings
 
 SAID = (
     ("Material", "Polymer Clay", "made", "made of polymer clay"),
-    ("Farbe", "Grün", "comes", "in grün"),
+    ("Colour", "Ecru", "comes", "in ecru"),
     ("Color (metafield)", "Blackish Green", "comes", "in blackish green"),
     ("Gender", "Female", "for", "women"),
     ("Room", "Outdoor", "for", "outdoor use"),
@@ -28,6 +28,7 @@ SAID = (
     ("Care Instructions", "Hand wash,do not dry clean", "care", "Hand wash, do not dry clean"),
 )
 UNSAID = (
+    ("Colour", "Green-rim"), ("Farbe", "Grün"),
     ("Style", "Fashionable"), ("Element", "Animal"), ("Power Supply", "None"), ("Size", "one-size"), ("Size", "30pcs/box"),
     ("Color", "Multicolor"), ("Pattern Type", "Plain"), ("Gender", "Unisex"), ("Features", "Date"), ("CPU Brand", "Intel"),
     ("Care Instructions", "Care Instructions Not Provided"), ("Lined For Added Warmth", "No"), ("Closure Type", "No-closure"),

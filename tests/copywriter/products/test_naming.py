@@ -31,6 +31,7 @@ TITLES = (
      "skeleton head large hair clips"),
     ("KEN - Mid Rise Bar - 72cm", "Velo", "Bicycle Handlebars", "KEN Mid Rise Bar"),
     ("Swim hut", "Poppers", "Earrings", "swim hut earrings"),
+    ("Hilltop Firm Ground Cleats", "Pell", "Shoes", "Hilltop Firm Ground Cleats"),
     ("Under Armour Cold Mock Shirt", "Under Armour Apparel", "Shirts", "Cold Mock Shirt"),
     ("mushie Flatware Fork and Spoon Set for Kids | Made in Denmark", "mushie", "Flatware Sets", "flatware fork and spoon set"),
     ("RIKE DRESS", "The Label", "Swimwear", "Rike Dress"),

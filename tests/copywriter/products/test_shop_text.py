@@ -320,3 +320,32 @@ def test_a_text_tells_its_language_better_than_the_titles_of_its_feed_and_german
     assert (facts.facts.language, facts.sentences) == ("es", (body,))
     body = "Ein Bild aus der Altstadt, ein Mann in kariertem Hemd: die Lindengasse an einem Sonntag."
     assert read_product_facts(Product("Lindengasse Tee", "Pell", "", (), language="de", text=body)).sentences == (body,)
+
+
+def test_a_sentence_of_title_brand_and_category_is_not_told() -> None:
+    again = "Round Basket- Storage Bottles at Pell Bazaar."
+    product = Product(title="Wicker Round Basket", brand="Pell", category="Storage Bottles", text=f"<p>{again}</p>")
+    assert read_product_facts(product).sentences == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "sentence", "is_told"),
+    [
+        ("pt", "Projetor Portátil", "A maioria dos projetores perde brilho com o tempo por causa de poeira.", False),
+        ("de", "Wanduhr Luna", "Ein Hauch von Nordsee weht durch jedes Zimmer im Haus.", False),
+        ("de", "Wanduhr Luna", "Die Wanduhr hat ein Gehäuse aus Eiche und ein leises Uhrwerk.", True),
+        ("cs", "Peněženka s páskem", "Do peněženky se vejde osm karet a několik bankovek.", True),
+        ("en", "Wall Clock", "Most other wall clocks have a frame of thin plastic.", False),
+    ],
+)  # fmt: skip
+def test_a_sentence_tells_of_the_product_and_not_of_rivals_or_moods(
+    language: str, title: str, sentence: str, is_told: bool
+) -> None:
+    facts = read_product_facts(Product(title=title, language=language, text=f"<p>{sentence}</p>"))
+    assert facts.sentences == ((sentence,) if is_told else ())
+
+
+def test_lines_of_a_list_in_other_languages_tell_a_number_or_name_the_product() -> None:
+    lines = "<li>Imagem vibrante</li><li>32 GB de memória</li><li>1 Controle remoto</li><li>Lente do projetor em vidro</li>"
+    facts = read_product_facts(Product(title="Projetor Portátil", language="pt", text=f"<ul>{lines}</ul>"))
+    assert facts.items == ("32 GB de memória", "Lente do projetor em vidro")
