@@ -113,7 +113,7 @@ def edit_creative(
     tools, permission = permitted_tools(creative, tools)
     opened = open_creative(creative, tools, config, permission, should_stop)
     tools = tools_for_versions(opened, tools)
-    lines, note = build_lines(creative, opened.features, tools, config, should_stop)
+    lines, note = build_lines(opened.creative, opened.features, tools, config, should_stop)
     space, surrogate = measure_space(opened, lines, tools)
     scorer, second_opinion = _build_scorers(opened, space, lines, surrogate, tools, config)
     if show_best is not None:

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
+from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.preparation.lines import offer_buttons
+from adcreative.encoders.picture_words.reader import load_reader
 from adcreative.features.batch import CreativeFeatures
-from tests.editor.fakes import FakeAnalyzer, FakePredictor, fake_ad, fake_tools
+from tests.editor.fakes import FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
 
 QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
 SIDE = 48
@@ -184,3 +187,15 @@ def test_same_seed_same_front_and_edit_in_another_process() -> None:
     environment, root = {**os.environ, "PYTHONHASHSEED": "11"}, Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root, env=environment)
     assert done.stdout.strip() == summarise()
+
+
+def test_lines_are_written_for_words_that_stand_in_the_picture_only() -> None:
+    drawn = Image.new("RGB", (480, 480), (240, 240, 240))
+    draw, face = ImageDraw.Draw(drawn), typefaces()[0]
+    draw.text((40, 60), "Sleep better tonight", font=face.at(44), fill=(20, 20, 20))
+    draw.text((40, 160), "Tested by twelve hundred nurses.", font=face.at(22), fill=(20, 20, 20))
+    ad = Creative(file_name="ad.png", image_u8=np.asarray(drawn))
+    with_words = tools(lambda features: -3.0, text_reader=load_reader(), copywriter=FakeCopywriter(["Wake up rested"]))
+    outcome = edit_creative(ad, tools=with_words, config=replace(QUICK, set_text=True))
+    assert outcome.result.headline_original == "Sleep better tonight"
+    assert outcome.lines.headlines == ("Sleep better tonight", "Wake up rested")
