@@ -1,8 +1,9 @@
-"""The metadata tables of a folder of pictures, as the Hugging Face ImageFolder convention names them."""
+"""The metadata tables of a folder of pictures, as the Hugging Face ImageFolder convention names them, or its only table."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from adcreative.errors import CatalogError
@@ -25,6 +26,20 @@ def find_metadata(folder: Path) -> list[Path]:
         for name in folder_names:
             below += _list_metadata(Path(where) / name)
     return below
+
+
+def find_sole_table(folder: Path, suffixes: Collection[str]) -> Path | None:
+    """Return the one table of a folder without metadata, by whatever name; None where there is none, or several.
+
+    What our own commands write beside the pictures does not count: each of their tables has its failures beside it.
+    """
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.casefold() in suffixes and not path.name.startswith(".") and path.is_file()
+        if not path.stem.endswith(".failures") and not path.with_name(f"{path.stem}.failures.csv").exists()
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _list_metadata(folder: Path) -> list[Path]:

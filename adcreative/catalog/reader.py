@@ -1,9 +1,9 @@
 """What users have, as Creatives: a folder of pictures with or without metadata, one table or export, or one picture.
 
 A folder follows the Hugging Face ImageFolder convention: metadata.csv, .jsonl, .parquet or .xlsx beside the pictures, or
-in its subfolders, with file_name relative to the table. The export of an ad platform is a table too: each of its ads and
-segments becomes one creative (see `exports`). Pictures are never opened here. What is wrong with one row fails that row; what
-is wrong with the whole raises one CatalogError that lists it all.
+in its subfolders, with file_name relative to the table; else its only table, by any name, that names pictures. The export of an
+ad platform is a table too: each of its ads and segments becomes one creative (see `exports`). Pictures are never opened here.
+What is wrong with one row fails that row; what is wrong with the whole raises one CatalogError that lists it all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from adcreative.catalog.datasets import upworthy
 from adcreative.catalog.exports import ExportRows
 from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.mapping import TableSettings, read_settings
-from adcreative.catalog.metadata import find_metadata
+from adcreative.catalog.metadata import find_metadata, find_sole_table
 from adcreative.catalog.naming import read_pattern
 from adcreative.catalog.paths import PictureFolder, is_picture_name
 from adcreative.catalog.platforms.columns import fold_column
@@ -110,6 +110,9 @@ class CatalogReader:
             self._tables = _open_tables(table_paths, table_root, settings)
             if self._tables and not images and (picture_dir := self._tables[0].source.picture_dir):
                 self._folder = PictureFolder(picture_dir)
+            if not self._tables and (sole := _open_sole_table(source, settings)):
+                self._tables = (sole,)
+                self._notes.append(f'"{sole.label}" is read as the table of this folder.')
             if not self._tables:
                 self._pictures = tuple(self._folder.list_pictures())
                 self._notes += _check_pictures(source, self._pictures)
@@ -205,6 +208,16 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings) -> tupl
         hints = [note for table in tables for note in table.header.warnings if "Did you mean" in note]
         raise CatalogError(" ".join(faults + hints))
     return tuple(tables)
+
+
+def _open_sole_table(folder: Path, settings: TableSettings) -> _Table | None:
+    """Return the only table of a folder without metadata where it can be used and names pictures, else None."""
+    path = find_sole_table(folder, SOURCES)
+    try:
+        (table,) = _open_tables([path] if path else [], folder, settings) or (None,)
+    except CatalogError:
+        return None
+    return table if table is not None and "file_name" in table.header.names else None
 
 
 def _check_pictures(folder: Path, pictures: tuple[str, ...]) -> list[str]:

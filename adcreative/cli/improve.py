@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from adcreative.cli.options import (
+    Alternatives,
     AsJson,
     BaseRate,
     C2paCertificate,
@@ -62,6 +63,7 @@ def optimize(
     scene_model: Annotated[str, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = "",
     inpaint_model: InpaintModel = "",
     sizes: Sizes = "",
+    alternatives: Alternatives = 5,
     keep_controls: KeepControls = False,
     headline: OwnHeadline = "",
     description: OwnDescription = "",
@@ -100,8 +102,8 @@ def optimize(
             directions=direction, consent=consent, brand_kit=brand_kit,
             signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, set_text=set_text,
             scene_model=scene_model or None, inpaint_model=inpaint_model or None, keep_controls=keep_controls, sizes=sizes,
-            headline=headline, description=description, batch=batch,
-            progress=progress, should_stop=should_stop,
+            alternatives=alternatives, headline=headline, description=description, batch=batch, progress=progress,
+            should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)
 

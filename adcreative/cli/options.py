@@ -54,6 +54,9 @@ KeepControls = Annotated[bool, typer.Option("--keep-controls", help="Write the r
 RiskAversion = Annotated[
     float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 1: five chances in six.")
 ]
+Alternatives = Annotated[
+    int, typer.Option(min=0, help="Write the pictures of the best N other versions of each ad, too, to be tested.")
+]
 Sizes = Annotated[str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: 1:1,4:5,9:16,1.91:1.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]

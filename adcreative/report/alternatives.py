@@ -1,35 +1,41 @@
-"""The other edits that a search found, in words: what each changes, and by how much it is expected to move the click rate."""
+"""The other edits that a search found: a small picture, what each changes, and by how much it should move the click rate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from adcreative.report import words
+from adcreative.report import pictures, words
 
 MAX_LISTED = 8
+VERSION_PX = 300
 NO_WORDS = "the words as they are"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OtherEdit:
-    """One edit of a list: its new words, its changes of the picture, and its expected change ("" where none may be stated)."""
+    """One edit of a list: its new words, its changes of the picture, its expected change ("" where none may be stated).
+
+    shown: how it looks; None where no picture of it was written.
+    """
 
     words: tuple[str, ...]
     picture: tuple[str, ...]
     change: str
+    shown: pictures.Preview | None = None
 
 
-def list_alternatives(row: Mapping[str, Any], *, may_state_gains: bool) -> tuple[OtherEdit, ...]:
+def list_alternatives(row: Mapping[str, Any], image_dir: Path, *, may_state_gains: bool) -> tuple[OtherEdit, ...]:
     """List the alternatives of a result that are not what it delivers, best first; empty for results of earlier versions.
 
     Args:
-        may_state_gains: False lists them without figures.
+        image_dir: nothing outside it is shown. may_state_gains: False lists them without figures.
     """
     delivered = _described(row, "_edited") if row.get("status") == "edited" else None
     found = [one for one in row.get("alternatives") or () if _described(one) != delivered]
-    return tuple(_describe(row, one, may_state_gains=may_state_gains) for one in found[:MAX_LISTED])
+    return tuple(_describe(row, one, image_dir, may_state_gains=may_state_gains) for one in found[:MAX_LISTED])
 
 
 def _described(values: Mapping[str, Any], suffix: str = "") -> tuple[Any, ...]:
@@ -38,7 +44,7 @@ def _described(values: Mapping[str, Any], suffix: str = "") -> tuple[Any, ...]:
     return (*(values.get(f"{kind}{suffix}") or "" for kind in words.WORD_LABELS), tuple(edits))
 
 
-def _describe(row: Mapping[str, Any], one: Mapping[str, Any], *, may_state_gains: bool) -> OtherEdit:
+def _describe(row: Mapping[str, Any], one: Mapping[str, Any], image_dir: Path, *, may_state_gains: bool) -> OtherEdit:
     new = [
         f"{label}: {words.clip(str(one[kind]))}"
         for kind, label in words.WORD_LABELS.items()
@@ -49,4 +55,7 @@ def _describe(row: Mapping[str, Any], one: Mapping[str, Any], *, may_state_gains
     if may_state_gains and None not in (one.get("change"), low, high):
         ends = f"{words.signed_percent(low)} to {words.signed_percent(high)}"
         change = f"{words.signed_percent(one['change'])} ({ends})"
-    return OtherEdit(words=tuple(new) or (NO_WORDS,), picture=words.describe_face_edits(one.get("edits") or ()), change=change)
+    return OtherEdit(
+        words=tuple(new) or (NO_WORDS,), picture=words.describe_face_edits(one.get("edits") or ()), change=change,
+        shown=pictures.preview_named(str(one.get("image") or ""), image_dir, VERSION_PX),
+    )  # fmt: skip

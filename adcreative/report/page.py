@@ -225,7 +225,9 @@ def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, im
                 "control": pictures.preview(read["control"], 320),
                 "sizes": list_sizes(row, image_dir),
                 "search_plots": plot_search(row) if _may_state_gains(row, card.lift, calibration) else None,
-                "alternatives": list_alternatives(row, may_state_gains=_may_state_gains(row, card.lift, calibration)),
+                "alternatives": list_alternatives(
+                    row, image_dir, may_state_gains=_may_state_gains(row, card.lift, calibration)
+                ),
                 "closeups": Closeups(before=before, control=control, after=after) if before and after else None,
             }
         )

@@ -74,6 +74,12 @@ def preview(image: Image.Image | None, max_px: int = PREVIEW_PX) -> Preview | No
     return Preview(uri=f"data:image/jpeg;base64,{encoded}", width=small.width, height=small.height)
 
 
+def preview_named(name: str, image_dir: Path, max_px: int) -> Preview | None:
+    """Return a small picture of a file that a row names relative to image_dir's parent; None outside image_dir."""
+    path = (image_dir.parent / name).resolve()
+    return preview(read_picture(path), max_px) if name and path.is_relative_to(image_dir.resolve()) else None
+
+
 def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[int, int, int, int] | None:
     """Find the square around what differs between two pictures of one size, as box_xyxy_px with a margin.
 

@@ -73,16 +73,18 @@ def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[st
 def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibration: str) -> Summary:
     """Count and average a run. num_failures: all creatives that could not be used, rows that failed among them.
 
-    Rows are read once and not kept: of an edited one some ten numbers stay.
+    The evidence is what all rows say of theirs. Rows are read once and not kept: of an edited one some ten numbers stay.
     """
-    status, evidence, missing = Counter[str](), Counter[str](), dict[str, None]()
+    status, missing = Counter[str](), dict[str, None]()
+    evidence: list[str] | None = None
     columns: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
     num_without_rates = 0
     for row in results:
         status[str(row.get("status"))] += 1
         num_without_rates += is_without_rates(row)
         if row.get("evidence"):
-            evidence[str(row["evidence"])] += 1
+            said = str(row["evidence"]).removesuffix(".").split("; ")
+            evidence = said if evidence is None else [one for one in evidence if one in said]
         if row.get("status") == "edited":
             lift = measure_lift(row, is_calibrated=bool(calibration))
             missing |= dict.fromkeys(lift.missing)
@@ -99,7 +101,7 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
         num_audited=len(columns["mean_lift_by_auditor"]),
         missing=tuple(missing),
         num_without_rates=num_without_rates,
-        evidence=evidence.most_common(1)[0][0] if evidence else "",
+        evidence="; ".join(evidence or ()),
         calibration=calibration,
         **{name: fmean(values) for name, values in columns.items() if values},  # type: ignore[arg-type]
     )

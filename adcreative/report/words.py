@@ -203,10 +203,8 @@ def describe_search(record: Mapping[str, Any] | None) -> str:
         return ""
     rendered, changes, correlation = record["rendered"], record.get("elite_changes", 0), record.get("rank_correlation")
     alike = "" if correlation is None else f" Quick and final scores ranked them alike to {correlation:.2f} (Spearman)."
-    return (
-        f"{rendered} leading candidate{'s were' if rendered > 1 else ' was'} scored again from final pixels, which changed who "
-        f"led {changes} time{'' if changes == 1 else 's'}.{alike}"
-    )
+    led = f", which changed who led {changes} time{'' if changes == 1 else 's'}" if changes else ""
+    return f"{rendered} leading version{'s were' if rendered > 1 else ' was'} scored again from final pixels{led}.{alike}"
 
 
 def describe_faces(faces: Mapping[str, Any]) -> str:

@@ -104,11 +104,16 @@ def hash_pictures(row: Mapping[str, Any], run_dir: Path) -> set[str]:
 
 def picture_paths(row: Mapping[str, Any], run_dir: Path) -> list[Path]:
     """Return where a row's pictures are said to be, inside images/ only."""
-    told = [row.get(f"{kind}_image") for kind in KINDS] + [one.get("image") for one in row.get("sizes") or ()]
-    names = [PurePosixPath(str(name or "")) for name in told]
+    names = [PurePosixPath(name) for name in told_pictures(row)]
     return [
         run_dir / name for name in names if name.parts[:1] == ("images",) and len(name.parts) > 1 and ".." not in name.parts
     ]
+
+
+def told_pictures(row: Mapping[str, Any]) -> set[str]:
+    """Return where a row says that its pictures are: as it came and edited, in further shapes, other versions."""
+    beside = [one.get("image") for name in ("sizes", "alternatives") for one in row.get(name) or ()]
+    return {str(name) for name in (*(row.get(f"{kind}_image") for kind in KINDS), *beside) if name}
 
 
 def hash_file(path: Path) -> str:

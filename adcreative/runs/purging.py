@@ -30,7 +30,7 @@ from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
 from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
-from adcreative.runs.people import KINDS, Person, hash_file, hash_pictures, picture_paths
+from adcreative.runs.people import Person, hash_file, hash_pictures, picture_paths, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 from adcreative.runs.survey import hash_names
 
@@ -157,8 +157,7 @@ def _remove_person(
     run_dir: Path, rows: list[dict[str, Any]], meant: list[dict[str, Any]], person: Person, summary: PurgeSummary
 ) -> None:
     numbers = {row["row"] for row in meant}
-    names = {str(row.get(f"{kind}_image") or "") for row in meant for kind in KINDS}
-    names |= {str(size.get("image") or "") for row in meant for size in row.get("sizes") or ()}
+    names = {name for row in meant for name in told_pictures(row)}
     kept_paths = {path for row in rows if row not in meant for path in picture_paths(row, run_dir)}
     _remove_exports(run_dir, person, summary)
     _clear_originals(run_dir, meant, person, summary)

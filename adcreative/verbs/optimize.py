@@ -27,6 +27,7 @@ from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.folder import Makers, safe_stem, write_pictures
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
+from adcreative.verbs.alternatives import write_alternatives
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
@@ -42,6 +43,7 @@ __all__ = ["optimize"]
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 RESULTS = "results.jsonl"
 NUM_MEASURED = 2
+NUM_ALTERNATIVES = 5
 UNTESTED = (
     "The models have seen no results of this account: each edit is untested and worth a test, not a promise. "
     "Learn from your own results first: adcreative train DATA --out model/, then --model model/."
@@ -61,8 +63,8 @@ def optimize(
     copywriter: str = "template", directions: Sequence[str] | None = None, consent: Path | None = None,
     brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
     set_text: bool | None = None, scene_model: str | None = None, inpaint_model: str | None = None,
-    keep_controls: bool = False, sizes: str = "", headline: str = "", description: str = "",
-    notes: Notes = no_notes,
+    keep_controls: bool = False, sizes: str = "", alternatives: int = NUM_ALTERNATIVES, headline: str = "",
+    description: str = "", notes: Notes = no_notes,
     batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
@@ -81,6 +83,7 @@ def optimize(
             risk_aversion, look, set_text, scene_model and inpaint_model win over it where they are given.
         keep_controls: write the control pictures too, faces rebuilt without an edit: a technical check, no ads.
         sizes: shapes in which each ad, edited or kept, is laid out too, such as "1:1,4:5,9:16,1.91:1"; scored and checked.
+        alternatives: of how many other versions of each ad the pictures are written and shown, the best first; 0 for none.
         headline, description: words of your own, put on every edit whatever the models say; each row states the change that
             they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
@@ -97,7 +100,7 @@ def optimize(
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
         directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
         brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), sizes=parse_ratios(sizes),
-        own_words=(headline.strip(), description.strip()), keep_controls=keep_controls,
+        own_words=(headline.strip(), description.strip()), keep_controls=keep_controls, num_alternatives=alternatives,
         config=fill_config(config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
             risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
             inpaint_model=inpaint_model),
@@ -126,6 +129,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
         **({} if job.model else {"base_rate": job.base_rate}),
         **({"sizes": list(job.sizes)} if job.sizes else {}), **({"keep_controls": True} if job.keep_controls else {}),
+        **({} if job.num_alternatives == NUM_ALTERNATIVES else {"alternatives": job.num_alternatives}),
         **({"own_words": list(job.own_words)} if any(job.own_words) else {}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
@@ -173,6 +177,7 @@ class OptimizeJob:
     base_rate: float | None = None
     sizes: tuple[str, ...] = ()
     keep_controls: bool = False
+    num_alternatives: int = NUM_ALTERNATIVES
     own_words: tuple[str, str] = ("", "")  # headline, description
     is_rehearsal: bool = False
 
@@ -229,6 +234,9 @@ class _Editor:
                     stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
                     row |= write_pictures(
                         creative, outcome, self.job.out, stem=stem, makers=self.makers, keep_control=self.job.keep_controls
+                    )
+                    row["alternatives"] = write_alternatives(
+                        creative, outcome, self.job.num_alternatives, self.job.out, stem=stem, makers=self.makers
                     )
                     if self.job.sizes:
                         row["sizes"] = self._write_sizes(creative, outcome, stem)

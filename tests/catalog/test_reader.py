@@ -182,6 +182,25 @@ def test_folder_with_only_another_table_says_how_to_use_it(tmp_path: Path) -> No
         read_catalog(tmp_path)
 
 
+def test_the_only_table_beside_pictures_is_read_whatever_its_name(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png")
+    write_csv(tmp_path / "our ads.csv", [{"Filename": "a.png", "headline": "Hi"}])
+    found = read_catalog(tmp_path)
+    assert [ad.headline for ad in found.creatives] == ["Hi"]
+    assert '"our ads.csv" is read as the table of this folder.' in found.warnings
+    write_csv(tmp_path / "other.csv", [{"Filename": "a.png", "headline": "Ho"}])  # which of the two is meant nobody knows
+    found = read_catalog(tmp_path)
+    assert [ad.headline for ad in found.creatives] == [""]
+    assert "is not read in a folder" in found.warnings[0]
+
+
+def test_tables_that_our_commands_wrote_are_not_read_as_data(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png")
+    write_csv(tmp_path / "scores.csv", [{"file_name": "a.png", "headline": "Hi"}])
+    write_csv(tmp_path / "scores.failures.csv", [{"file_name": "", "problem": ""}])
+    assert [ad.headline for ad in read_catalog(tmp_path).creatives] == [""]
+
+
 def test_two_metadata_files_are_refused(tmp_path: Path) -> None:
     write_csv(tmp_path / "metadata.csv", [{"headline": "Hi"}])
     write_jsonl(tmp_path / "metadata.jsonl", [{"headline": "Hi"}])

@@ -82,9 +82,10 @@ def test_a_person_leaves_no_picture_no_edit_and_no_code(run: Path, cache: Featur
     assert again.sentences() == ["nothing was left to remove"]
 
 
-def test_further_shapes_of_a_person_go_too(run: Path, cache: FeatureCache) -> None:
+@pytest.mark.parametrize("kind", ["sizes", "alternatives"])
+def test_further_shapes_and_versions_of_a_person_go_too(run: Path, cache: FeatureCache, kind: str) -> None:
     export_picture(run / "images" / "tall.png", PIXELS, is_edited=True)
-    told = [{**row, "sizes": [{"image": "images/tall.png"}] if row["row"] == 1 else []} for row in rows(run)]
+    told = [{**row, kind: [{"image": "images/tall.png"}] if row["row"] == 1 else []} for row in rows(run)]
     (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
     pipeline.purge(run, consent_id="c-ada")
     assert "images/tall.png" not in files(run)

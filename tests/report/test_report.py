@@ -254,6 +254,20 @@ def test_empty_run_is_a_page(image_dir: Path) -> None:
     assert "No edit held up" in report(image_dir)
 
 
+def test_what_a_run_rests_on_is_what_all_its_ads_say() -> None:
+    told = ["words: real tests; picture: simulated; the words are in Spanish.", "words: real tests; picture: simulated."]
+    rows = [{"status": "kept", "evidence": said} for said in told]
+    assert summarise(rows, num_failures=0, calibration="yes").evidence == "words: real tests; picture: simulated"
+    assert summarise([*rows, {"status": "kept"}], num_failures=0, calibration="").evidence
+
+
+def test_ads_without_rates_are_not_said_to_have_failed_a_check(image_dir: Path) -> None:
+    kept = EditResult(file_name="b.png", status="kept", headline_original="Boots", is_untested=True).as_dict()
+    page = report(image_dir, kept)
+    assert "No version is surely better: the creative stays as it is." in page
+    assert "Edited, re-scored" not in page  # no columns that are empty for all
+
+
 def test_summary_counts_and_means() -> None:
     rows = [edited_row(), edited_row(ctr_edited=0.0180)]
     rows[1].update(ctr_true_original=0.010, ctr_true_edited=0.011)

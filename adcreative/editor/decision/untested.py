@@ -28,7 +28,7 @@ UNTESTED_CHOICE = (
 UNTESTED_CHANGE = (
     "untested, worth a test: models that have seen no results of this account expect a change of {:+.1%} ({:+.1%} to {:+.1%})"
 )
-UNTESTED_AD = "kept as it was: the models, which have seen no results of this account, agree on no better version"
+UNTESTED_AD = "the models, which have seen no results of this account, agree on no better version"
 _RATES = (
     "ctr_original", "ctr_original_judge", "ctr_original_auditor", "ctr_control", "ctr_edited", "ctr_edited_low",
     "ctr_edited_high", "ctr_edited_judge", "ctr_edited_auditor", "uplift_low", "uplift_high",

@@ -1,0 +1,43 @@
+"""The pictures of the other versions that a search found, each written beside the edit, to be tested with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.provenance.export import export_picture
+from adcreative.runs.folder import Makers
+
+if TYPE_CHECKING:
+    from adcreative.editor.editor import EditOutcome
+
+QUALITY = 95  # of the JPEG
+WORDS = ("headline", "description", "cta")
+
+
+def write_alternatives(
+    creative: Creative, outcome: EditOutcome, num: int, out: Path, *, stem: str, makers: Makers
+) -> list[dict[str, Any]]:
+    """Write the pictures of the first `num` alternatives of an ad into `out`/images, and return all alternatives as rows.
+
+    Returns:
+        the alternatives as in EditResult.as_dict(), with `image` (path relative to `out`) where a picture was written: none for
+        what is delivered anyway, nor where only words beside the picture differ.
+    """
+    result = outcome.result.as_dict()
+    rows: list[dict[str, Any]] = result["alternatives"]
+    for idx, (row, one) in enumerate(zip(rows[:num], outcome.result.alternatives, strict=False)):
+        image_u8 = outcome.picture_of(idx) if outcome.picture_of is not None else None
+        if image_u8 is None or outcome.image_u8 is None or np.array_equal(image_u8, outcome.image_u8):
+            continue
+        told = {**result, "edits": row["edits"], **{f"{name}_edited": row[name] for name in WORDS}}
+        row["image"] = f"images/{stem}.version-{idx + 1}.jpg"
+        export_picture(
+            out / row["image"], image_u8, is_edited=any(edit.face >= 0 or edit.direction == "scene" for edit in one.edits),
+            original_path=creative.image_path, result=told, models=makers.models, signing=makers.signing,
+            quality=QUALITY,
+        )  # fmt: skip
+    return rows
