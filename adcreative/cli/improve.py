@@ -99,11 +99,10 @@ def optimize(
         summary = pipeline.optimize(
             data, out, columns=columns, images=images, model=model, base_rate=base_rate, config=config, seed=seed,
             population=population, generations=generations, algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm,
-            directions=direction, consent=consent, brand_kit=brand_kit,
-            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), look=look, set_text=set_text,
-            scene_model=scene_model or None, inpaint_model=inpaint_model or None, keep_controls=keep_controls, sizes=sizes,
-            alternatives=alternatives, headline=headline, description=description, batch=batch, progress=progress,
-            should_stop=should_stop,
+            directions=direction, consent=consent, brand_kit=brand_kit, look=look, set_text=set_text,
+            signing=pipeline.signing_config(c2pa_certificate, c2pa_key), keep_controls=keep_controls, sizes=sizes,
+            scene_model=scene_model or None, inpaint_model=inpaint_model or None, alternatives=alternatives,
+            headline=headline, description=description, batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} optimized", as_json=as_json)
 
