@@ -214,7 +214,8 @@ def _check_tells(product: Product, text: str) -> None:
     name = {token for token in content(tokenize(facts.parts.name)) if not token[:1].isdigit()} - joints
     brand = {*tokenize(facts.brand), *tokenize(product.brand)}
     told = set(content(tokenize(text))) - name - brand - joints - {"come"}
-    is_title = not facts.is_english and not told - set(tokenize(facts.title)) and len(facts.parts.rest) < _TELLING_PARTS
+    parts = sum(part in text for part in facts.parts.rest)
+    is_title = not facts.is_english and not told - set(tokenize(facts.title)) and parts < _TELLING_PARTS
     units = set(rule_pack("products")["units"])
     is_short = len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told - units)
     if name and (is_short or is_title):

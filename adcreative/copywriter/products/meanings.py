@@ -270,6 +270,8 @@ def _open(key: str, value: str) -> Meaning | None:
     """Return what an attribute without a rule says by itself: a measure, a part that its value names, a part's material."""
     said = _plain_value(value)
     names, tokens = tokenize(key), tokenize(value)
+    if set(names) <= _unit_words():
+        return None  # "Yards: 2 yards" is one of the options of a form
     if set(names) <= set(tokens) or (names and tokens and names[-1] == tokens[-1]):
         return Meaning("has", _counted(said), _counted(said), key)
     first = key.split()[0]

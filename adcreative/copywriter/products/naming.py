@@ -123,7 +123,7 @@ def _read_long_title(plain: str, category: str, colour: str, rules: dict[str, st
             return TitleParts(own)
         name = own or found_name(plain, nouns, rules, least=1)
     name = name or two_parts(plain, rules)
-    if not name and all(map(is_common, WORD.findall(category))):
+    if not name and len(plain.split()) > _SHORT_TITLE_WORDS and all(map(is_common, WORD.findall(category))):
         named = category if len(category.split()) <= _SHORT_CATEGORY_WORDS else re.split(r"[,&/]| and ", category)[-1]
         name = " ".join(word for word in named.split() if word.casefold() not in whom_words()) or category
     if not name:

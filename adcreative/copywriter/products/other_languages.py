@@ -19,7 +19,6 @@ from adcreative.copywriter.products.sentence_parts import capital, join_that_fit
 from adcreative.copywriter.products.shop_sentences import is_clean
 from adcreative.copywriter.rules import rule_pack, word_set
 
-_FEW = 2  # labelled attributes: where a record has no more, the other parts of its title are told as well
 _LEAST_ALONE = 2  # attributes without a sentence of the shop's, in a language without joining words
 _LATIN_WORDS = 2  # of an opening in another script than the sentence behind it
 _ABBREVIATION = 3  # letters of a material's abbreviation
@@ -53,7 +52,7 @@ def other_language(product: ProductFacts, attributes: Sequence[Attribute], max_c
     if words is None and not own and len(labelled) < _LEAST_ALONE:
         labelled = []
     first = _opening(product, joined, words)
-    parts = _rest_of_title(product, [one.value for one in told]) if words and not own and len(labelled) <= _FEW else []
+    parts = _rest_of_title(product) if words and not own and not told else []
     first = f"{first}: {', '.join(parts)}." if parts else f"{first}."
     first = "" if own and (says_again(first, own[0], product) or _is_of_other_script(first, own[0])) else first
     rest = [f"{capital(one.label)}: {one.value.rstrip('.')}." for one in labelled]
@@ -133,19 +132,16 @@ def _maker(name: str, brand: str, words: dict[str, str]) -> str:
     return f" {words['elided']}{brand}" if is_elided else f" {words['from']} {brand}"
 
 
-def _rest_of_title(product: ProductFacts, values: Sequence[str]) -> list[str]:
-    """Return the parts of a title behind its name that are words, and that neither the brand nor an attribute's value says."""
-    said = " ".join([product.brand, *values]).casefold()
-    told = [value.casefold() for value in values if len(value) > 1]
+def _rest_of_title(product: ProductFacts) -> list[str]:
+    """Return the parts of a title behind its name that are words, and that the brand does not say."""
     joints = word_set("product_meanings", "joints")
     return [
         part
         for part in product.parts.rest
-        if part.casefold() not in said
+        if part.casefold() not in product.brand.casefold()
         and not _CODE.search(part)
         and is_clean(part, product.title, product.facts.language)
         and part.split()[0].casefold() not in joints
-        and not (len(part.split()) <= _LONG_NAME and any(part.casefold().endswith(f" {value}") for value in told))
     ]
 
 

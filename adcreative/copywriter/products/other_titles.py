@@ -12,6 +12,7 @@ from adcreative.copywriter.rules import word_set
 
 _MOST_NAME_WORDS, _MOST_WHOLE_WORDS, _MOST_REST, _MOST_REST_WORDS = 7, 10, 4, 9
 _SHORT_WORD = 3
+_TWO_NAMES = re.compile(r"[^\W\d_]+ [-–] [A-ZÀ-Þ][^\W\d_A-ZÀ-Þ]+")  # "Sapin - Nordmann"
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _STAND_IN = "\ue000"  # of a comma inside a number, while a title is cut at commas
 _CODE = re.compile(r"(?!LED|USB|[2-5]?X{0,3}[SL]$|M$)[A-Z]{1,3}\d{0,2}")  # of a variant, at a title's end: "BLU4"
@@ -22,6 +23,8 @@ def read_other_title(title: str, rules: dict[str, str]) -> tuple[str, tuple[str,
     """Return the name and up to four other parts of a title without its brand; a name has seven words at most, alone ten."""
     if len(title.split()) <= _MOST_NAME_WORDS and re.fullmatch(r"[^,]+, (?=[^\W\dA-Z])[^,;|()\[\]–—•·:-]+", title):
         return title, ()  # "Romance, nuit d'été et crème glacée"
+    if _TWO_NAMES.fullmatch(title):
+        return title, ()
     parts = [part.replace(_STAND_IN, ",") for part in re.split(rules["segment"], _DECIMAL_COMMA.sub(_STAND_IN, title))]
     parts = [_plain(part) for part in parts if re.search(r"\w", part) and not part.rstrip().endswith("...")]
     if len(parts) > 1 and _CODE.fullmatch(parts[-1]):

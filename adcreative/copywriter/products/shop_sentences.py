@@ -27,7 +27,7 @@ _LEAST_NEW_SHARE = 0.3  # of a sentence's words, that the title does not have
 _LONG_SENTENCE = 12  # different words, from which words of the title count as facts: an episode's plot names no material
 _SHOUTED = 0.45  # share of longer words in capitals, from which a sentence is a heading
 _MOST_ITEMS, _MOST_ITEM_WORDS = 5, 7
-_STEM_CHARS, _SHORT_CHARS = 5, 3  # that inflections of a word share; of words that name nothing
+_SHORT_STEM, _LONG_STEM = 4, 5  # letters that inflections of a word share
 _POINTED_AT = 3  # words behind "this", among which stands what it points at
 _CLAIMS = ("superlative", "guarantee or absolute", "life-changing", "time it takes", "price or offer", "delivery or service")
 _HEALTH = "health"
@@ -84,7 +84,7 @@ def _choose(text: ShopText, title: str, record: str, language: str, *, may_order
                 score = (
                     _score(sentence, title, record, place, may_order=may_order)
                     if language == "en"
-                    else _score_elsewhere(sentence, title, record, place, points_back=back)
+                    else _score_elsewhere(sentence, title, record, place, back or _names_it(sentence, title, language))
                 )
                 rated += [_Rated(score, place, sentence, back)] if score >= _LEAST_SCORE else []
             before = whole
@@ -144,7 +144,7 @@ def choose_items(text: ShopText, sentences: Sequence[str], title: str, language:
         is_told = is_told and not set(_ends(words)) & word_set("shop_text", "no_item_ends")
         if language == "en":
             is_told = is_told and _num_facts(item) > 0 and not _puffs(item)
-        elif is_told and not (_is_in(item, language) and _is_of_product(item, title)):
+        elif is_told and not (_is_in(item, language) and _is_of_product(item, title, language)):
             is_told = False
         if is_told and not is_near_duplicate(item, [*kept, *sentences, title], threshold=0.6):
             kept.append(_lowered(item) if language == "en" else item)
@@ -173,6 +173,7 @@ def _may_stand(sentence: str, title: str, language: str) -> bool:
         and (sentence[0].isdigit() or (sentence[0].isalpha() and not sentence[0].islower()))
         and first not in _openers(language)
         and not (language == "en" and _HANGS.search(sentence))
+        and not (words and words[-1].casefold() in word_set("product_meanings", "joints") | word_set("language", "dangling"))
         and not (language == "fr" and first.endswith("ez"))  # an order
         and not _JOINED.search(sentence.replace(title, ""))
         and not _LABELLED.search(sentence.replace(title, ""))
@@ -232,13 +233,13 @@ def _claims(text: str, title: str) -> bool:
     return False
 
 
-def _score_elsewhere(sentence: str, title: str, record: str, place: int, *, points_back: bool) -> float:
+def _score_elsewhere(sentence: str, title: str, record: str, place: int, is_of_product: bool) -> float:
     """Return how much a sentence in another language than English says: one that names the product, by its place in the text.
 
     What names nothing of the title may tell of a rival, of the shop or of a mood. A title in another script names nothing here.
     """
     is_foreign = title.isascii() and 2 * sum(one.isascii() for one in sentence) < len(sentence)
-    if _is_title_again(sentence, title, record) or not (points_back or is_foreign or _begins_alike(title, sentence)):
+    if _is_title_again(sentence, title, record) or not (is_of_product or is_foreign):
         return 0.0
     return 2.3 + 0.3 * any(character.isdigit() for character in sentence) - 0.15 * place
 
@@ -272,19 +273,19 @@ def _score(sentence: str, title: str, record: str, place: int, *, may_order: boo
     return facts + is_named + 0.5 * refers - is_adverbial - 1.2 * speaks - 0.7 * _puffs(sentence) - 0.12 * place
 
 
-def _is_of_product(item: str, title: str) -> bool:
+def _is_of_product(item: str, title: str, language: str) -> bool:
     """Say whether a line of a list has a number that is no count, or a word of the title; others may be praise."""
-    return re.search(r"\d", _COUNTED.sub("", item)) is not None or _begins_alike(title, item)
+    return re.search(r"\d", _COUNTED.sub("", item)) is not None or _names_it(item, title, language)
 
 
-def _begins_alike(title: str, sentence: str) -> bool:
-    """Say whether a word of a title stands in a sentence, or one that begins as inflections do: "peněženka" and "peněženky"."""
-    joints = word_set("product_meanings", "joints")
-    starts, words = (
-        {word[:_STEM_CHARS] for word in map(str.casefold, WORD.findall(one)) if len(word) > _SHORT_CHARS and word not in joints}
-        for one in (title, sentence)
-    )
-    return bool(starts & words)
+def _names_it(sentence: str, title: str, language: str) -> bool:
+    """Say whether a sentence has a word of the title, or one that begins as it does ("peněženka", "peněženky"), or one such as
+    "set" that stands for a product in its language."""
+    joints, things_of = word_set("product_meanings", "joints"), rule_pack("shop_text")["points_back"].get(language, {})
+    said = [word.casefold() for word in WORD.findall(sentence)]
+    named = [word for word in map(str.casefold, WORD.findall(title)) if len(word) >= _SHORT_STEM and word not in joints]
+    starts = tuple(word[:_LONG_STEM] for word in named)
+    return any(word.startswith(starts) for word in said) or bool({*said} & {*str(things_of.get("things", "")).split()})
 
 
 def _num_facts(text: str) -> int:

@@ -12,6 +12,7 @@ SHORT_BRAND_CHARS = 3
 _LEAST_WORDS, _MOSTLY = 2, 0.7
 _TO_READER = re.compile(r"^(?:(?!for\b|with\b|to\b)[\w'’.&-]+ ){1,6}?[Yy]our [A-Z]\w+ (?=(?:\S+ ){1,}\S)")
 _NAMED_START = re.compile(r"^([A-Za-z][\w'’]*)\s+[-–—]\s+([^-–—,;]{3,40}?)(?:\s+[-–—]\s+[^-–—,;]{1,12})?$")
+_LEADING_CODE = re.compile(r"^(?=\S*\d\S*\d)[A-Z][A-Z\d()]*(?:[-/][A-Z\d()]+){2,}\s+(?=\S+\s\S)")  # "SMD0590-I-30/8H LED Tube"
 _JOINT = "\ue000"
 _SIZE_WITHOUT_UNIT = re.compile(r"(?<!\S)\d[\d./]*\s?[xX×]\s?\d[\d./]*(?!\S)")
 
@@ -22,6 +23,7 @@ def without_label(title: str) -> str:
     title = re.sub(r"\)(?=\w)", ") ", re.sub(r"(?<=\w)\(", " (", title))
     title = re.sub(r"^\s*[\[【(][^\]】)]{1,30}[\]】)]\s*(?=\w)", "", " ".join(title.replace("_", " ").split()))
     title = re.sub(r"^[^\w\s\"'“‘«(\[#&]+\s*(?=\w)", "", title)  # a flag or a star
+    title = _LEADING_CODE.sub("", title)
     title = re.sub(r"^[^,]{2,15},\s*(?=\d+\s?pcs?\b)", "", title)
     parts = re.split(r",\s*", title)
     return ", ".join(parts[1:-1]) if len(parts) > 2 and parts[0].casefold() == parts[-1].casefold() else title

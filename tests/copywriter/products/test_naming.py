@@ -31,6 +31,8 @@ TITLES = (
      "skeleton head large hair clips"),
     ("KEN - Mid Rise Bar - 72cm", "Velo", "Bicycle Handlebars", "KEN Mid Rise Bar"),
     ("Swim hut", "Poppers", "Earrings", "swim hut earrings"),
+    ("SMD0590-I-30/8HP LED Tube With Starter", "", "Tubes", "LED tube"),
+    ("Bladed flatliner (weighted)", "Pell", "Fishing Spoons", "Bladed flatliner"),
     ("Hilltop Firm Ground Cleats", "Pell", "Shoes", "Hilltop Firm Ground Cleats"),
     ("Under Armour Cold Mock Shirt", "Under Armour Apparel", "Shirts", "Cold Mock Shirt"),
     ("mushie Flatware Fork and Spoon Set for Kids | Made in Denmark", "mushie", "Flatware Sets", "flatware fork and spoon set"),

@@ -202,9 +202,9 @@ def test_a_fit_is_named_once_and_a_material_too_and_a_brand_is_no_owner() -> Non
     assert "Pell's" not in text
 
 
-def test_a_part_of_a_title_that_an_attribute_says_is_not_said_again() -> None:
+def test_the_parts_of_a_title_are_not_told_beside_attributes() -> None:
     text = described("Taza Luna - Perezoso - Color Verde", "", language="es", attributes=(("color", "Verde"),))
-    assert text == "Taza Luna de Pell, en color verde: Perezoso."
+    assert text == "Taza Luna de Pell, en color verde."
 
 
 def test_a_sellers_name_stands_before_no_other_maker() -> None:
@@ -335,6 +335,9 @@ def test_a_sentence_of_title_brand_and_category_is_not_told() -> None:
         ("de", "Wanduhr Luna", "Ein Hauch von Nordsee weht durch jedes Zimmer im Haus.", False),
         ("de", "Wanduhr Luna", "Die Wanduhr hat ein Gehäuse aus Eiche und ein leises Uhrwerk.", True),
         ("cs", "Peněženka s páskem", "Do peněženky se vejde osm karet a několik bankovek.", True),
+        ("es", "Set Jardín", "El conjunto incluye dos mesas de centro con estructura metálica.", True),
+        ("es", "Ramo Luna", "Las flores del ramo pueden variar según la temporada del año.", False),
+        ("en", "Wall Clock", "This wall clock is made of solid oak, safe and.", False),
         ("en", "Wall Clock", "Most other wall clocks have a frame of thin plastic.", False),
     ],
 )  # fmt: skip
