@@ -45,8 +45,9 @@ class StudioPage(gr.Blocks):
     """Blocks that launch with the safe settings, whoever launches them, and never with a public link."""
 
     def launch(self, *args: Any, **options: Any) -> Any:
-        looks = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
+        looks: dict[str, Any] = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
         looks["head"] = f"<script>{_read('answers.js')}</script>"
+        looks["i18n"] = gr.I18n(en={"common.complete": "Done"})  # Gradio tells screen readers of it and has no word for it
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 

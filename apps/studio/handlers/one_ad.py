@@ -35,7 +35,7 @@ from ..sessions.wishes import (
     with_consent,
 )
 from .choices import Choices
-from .scores import label_ad, say_picture, say_score
+from .scores import is_accented, label_ad, say_picture, say_score
 from .screens import Brought, Screen, show_outcome
 from .search import Search, Task, Watch
 
@@ -154,7 +154,7 @@ class Handlers:
         if has_model and (found.read_fields or not creative.has_words):
             self.estimates.note_lettering(creative, bool(found.read_fields))
         fields = {name: getattr(found, name) for name in found.read_fields}
-        return fragments.read_fields(tuple(fields)), fields
+        return fragments.read_fields(tuple(fields), has_accents=is_accented(fields.values())), fields
 
     def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -44,6 +45,11 @@ def say_picture(
     names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
     shown = fragments.picture_note((width, height), faces, image_u8, check_picture(creative))
     return shown, names, faces is None or bool(names)
+
+
+def is_accented(texts: Iterable[str]) -> bool:
+    """Return whether a letter with an accent is in these texts; then others may have lost theirs."""
+    return any(letter.isalpha() and unicodedata.decomposition(letter) for text in texts for letter in text)
 
 
 def label_ad(creative: Creative, size_px: int = THUMBNAIL_PX) -> tuple[str, Preview | None]:

@@ -65,15 +65,19 @@ def good(text: str) -> str:
     return _render("good", text=text)
 
 
-def read_fields(names: Sequence[str]) -> str:
-    """Say which fields of the form were read from the picture, and where they stand; nothing when none was."""
+def read_fields(names: Sequence[str], *, has_accents: bool = False) -> str:
+    """Say which fields of the form were read from the picture, and where they stand; nothing when none was.
+
+    has_accents: whether letters with accents or dots were read; others may have lost theirs where letters are small.
+    """
     if not names:
         return ""
     labels = [FIELD_LABELS[name] for name in names]
     listed = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
     was = "was" if len(names) == 1 else "were"
+    accents = ", marks on letters (é, ö) above all" if has_accents else ""
     hidden = "" if tuple(names) == ("headline",) else " Open “More about the ad” to see all of it."
-    return note(f"The {listed} {was} read from the picture. Correct what was read wrong.{hidden}")
+    return note(f"The {listed} {was} read from the picture. Correct what was read wrong{accents}.{hidden}")
 
 
 def placeholder(text: str) -> str:

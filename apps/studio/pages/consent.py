@@ -22,6 +22,7 @@ class Consent:
     person: gr.Textbox
     expires: gr.Textbox
     edits: gr.CheckboxGroup
+    form: gr.Accordion
     add: gr.Button
     file: gr.File
 
@@ -37,7 +38,7 @@ def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Con
             info="Faces are changed only as far as the record allows.",
         )
         note = fragment(elem_id="consent-note")
-        with gr.Accordion("Add a record of consent", open=not records, elem_id="consent-new"):
+        with gr.Accordion("Add a record of consent", open=not records, elem_id="consent-new") as form:
             with gr.Row():
                 person = gr.Textbox("", label="Who agreed", placeholder="Ada Example", max_length=200)
                 expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)
@@ -46,7 +47,8 @@ def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Con
             file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=150,
                            elem_id="consent-file")  # fmt: skip
             take_only_uploads(file)
-    return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, add=add, file=file)
+    return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, form=form, add=add,
+                   file=file)  # fmt: skip
 
 
 def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visitor_state: gr.BrowserState) -> None:
@@ -70,7 +72,7 @@ def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visi
     def list_records(request: gr.Request, answer: str | None, visitor: str | None) -> Any:
         return gr.update(choices=["", *consents.names(find_owner(visitor, request))])
 
-    shown = [consent.note, consent.chosen]
+    shown = [consent.note, consent.chosen, consent.form]
     consent.add.click(
         add_consent, None, shown,
         inputs_kwargs={"person": consent.person, "expires": consent.expires, "edits": consent.edits, **form_fields,
@@ -90,4 +92,6 @@ def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visi
 def _records(answer: tuple[str, list[str], str]) -> list[Any]:
     shown, names, chosen = answer
     choices = ["", *names]
-    return [shown, gr.update(choices=choices, value=chosen) if chosen else gr.update(choices=choices)]
+    if not chosen:
+        return [shown, gr.update(choices=choices), gr.skip()]
+    return [shown, gr.update(choices=choices, value=chosen), gr.update(open=False)]

@@ -29,6 +29,9 @@ from .pictures import wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
 # two buttons, what a result shows, shapes of a kept ad, the boxes of own words and of the later steps, their texts
+LEAVE_DEMO = """() => {
+  if (document.activeElement?.closest('#demo-button')) document.querySelector('#score-button').focus({preventScroll: true});
+}"""  # the button for the demo ad goes once there is an ad
 NUM_MOVES = 12 + NUM_LATER_TEXTS
 
 
@@ -87,7 +90,7 @@ class AdEvents:
         bring.demo.click(
             demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
             show_progress="minimal", **MODEL_SEAT,
-        )  # fmt: skip
+        ).then(None, js=LEAVE_DEMO, **MOVES)  # fmt: skip
         scored = self.after_look(score_pressed).then(
             score, None, self.place.scored,
             inputs_kwargs={**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}, api_name="score",
@@ -333,5 +336,12 @@ def begin() -> list[dict[str, Any]]:
 def build_why() -> tuple[list[gr.blocks.Block], gr.JSON]:
     """Where the explanation of a score stands: the fragment and the page to download, and its record."""
     shown, record = fragment(elem_id="why"), gr.JSON(visible=False)
-    page = gr.File(label="The whole explanation, as a page", interactive=False, visible=False, height=90, elem_id="why-page")
+    page = gr.File(
+        label="The whole explanation, as a page",
+        interactive=False,
+        elem_classes="ac-take",
+        visible=False,
+        height=90,
+        elem_id="why-page",
+    )
     return [shown, page], record

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.insights import Insights, InsightScreen
-from .parts import MOVES, WATCHING, Fields, find_owner, fragment, scroll_to, take_only_uploads
+from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, scroll_to, take_only_uploads
 
 LABELS = [("Which of your columns say anything", "columns"), ("Tomorrow's rotation", "rotation"), ("Retire by", "retire"),
           ("Keywords", "keywords")]  # fmt: skip
@@ -30,7 +30,7 @@ def build_question() -> tuple[Fields, gr.Button, gr.Button]:
 def build_answer() -> list[gr.blocks.Block]:
     """Where the answer stands: fragment, table to download, record."""
     shown = fragment(elem_id="insight")
-    table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, height=90, elem_id="insight-table")
+    table = file_to_take("The table, for a spreadsheet", height=90, elem_id="insight-table")
     return [shown, table, gr.JSON(visible=False)]
 
 

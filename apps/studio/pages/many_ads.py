@@ -13,7 +13,7 @@ from ..handlers.many_ads import Folders, FolderScreen
 from ..html import fragments
 from ..html.steps import ORDERS
 from ..sessions.wishes import FORM_FIELDS
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, fragment, scroll_to, take_only_uploads
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, file_to_take, find_owner, fragment, scroll_to, take_only_uploads
 
 HINT = (
     "Pictures, or a zip of them; with a table of their words if you have one (CSV, Excel): a column with the file names, and "
@@ -42,8 +42,7 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             shown = fragment(
                 fragments.placeholder("Your ads appear here, the strongest first."), elem_id="folder", js_on_load=TAKE_CLICKS
             )
-            table = gr.File(label="The table, for a spreadsheet", interactive=False, visible=False, height=90,
-                            elem_id="folder-table")  # fmt: skip
+            table = file_to_take("The table, for a spreadsheet", height=90, elem_id="folder-table")
             record = gr.JSON(visible=False)
     outputs = [shown, table, record]
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from ..handlers.next_test import NextTest
 from ..html import fragments
-from .parts import QUICK, Fields, clear_when_mended, find_owner, focus_asked, fragment, take_only_uploads
+from .parts import QUICK, Fields, clear_when_mended, file_to_take, find_owner, focus_asked, fragment, take_only_uploads
 
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
@@ -28,7 +28,7 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
             rate = gr.Number(0, label="Your usual click rate, % (0: as predicted)", minimum=0, maximum=100, elem_id="next-rate")
         button = gr.Button("Plan the next test", elem_id="next-button")
         shown, record = fragment(elem_id="next-plan"), gr.JSON(visible=False)
-        table = gr.File(label="The plan, as a table", interactive=False, visible=False, height=90)
+        table = file_to_take("The plan, as a table", height=90)
 
     def plan_next(
         request: gr.Request, package_paths: list[str] | None = None, campaign: str | None = None,

@@ -29,6 +29,11 @@ def fragment(value: str = "", **options: Any) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
 
 
+def file_to_take(label: str, **options: Any) -> gr.File:
+    """Place for files that the page hands out, hidden until there are some; none of them can be taken off it."""
+    return gr.File(label=label, interactive=False, visible=False, elem_classes="ac-take", **options)
+
+
 def press(button: gr.Button) -> Any:
     """Return the event of a button's click, which does nothing itself: all that the click causes follows it by `then`.
 
@@ -39,10 +44,12 @@ def press(button: gr.Button) -> Any:
 
 
 def scroll_to(place: str) -> str:
-    """Return the script that brings a place of the page into view, where it is shown and not in view already."""
+    """Return the script that brings a place of the page into view, where it is shown and not in view already; the cursor goes
+    there when what it was in has gone."""
     return (
         "() => setTimeout(() => { const e = document.querySelector('" + place + "');"
         " if (!e || !e.offsetParent) return; const r = e.getBoundingClientRect();"
+        " if (document.activeElement === document.body) { e.tabIndex = e.tabIndex; e.focus({preventScroll: true}); }"
         " if (r.top >= 0 && r.top < innerHeight * 0.4) return;"
         " const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;"
         " e.scrollIntoView({block: 'start', behavior: calm ? 'auto' : 'smooth'}); }, 150)"

@@ -15,7 +15,7 @@ from ..handlers.consents import Consents
 from ..handlers.language import EMBEDDED, FILE, SERVER, Languages
 from ..html import fragments
 from ..html import steps as step_fragments
-from .parts import MOVES, QUICK, Fields, find_owner, fragment, take_only_uploads
+from .parts import MOVES, QUICK, Fields, file_to_take, find_owner, fragment, take_only_uploads
 
 WRITER_HINT = "Who writes new lines for all your ads. The rules of platforms and of your brand hold whoever writes."
 BRAND_HINT = "Every new line and picture keeps to it, unless “Fine tuning” has another. It is deleted with your ad."
@@ -105,7 +105,7 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
             take_only_uploads(upload)  # type: ignore[arg-type]
     button = gr.Button("Use this brand kit", variant="primary", elem_id="brand-save")
     shown, record = fragment(elem_id="brand-saved"), gr.JSON(visible=False)
-    made = gr.File(label="The kit, as a file", interactive=False, visible=False, height=90, elem_id="brand-made")
+    made = file_to_take("The kit, as a file", height=90, elem_id="brand-made")
 
     def save_brand(
         request: gr.Request, font_paths: list[str] | None = None, logo_path: str | None = None, kit_path: str | None = None,

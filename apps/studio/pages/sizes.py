@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..handlers.sizes import RATIOS, Sizes
 from ..html import fragments
-from .parts import MODEL_SEAT, find_owner, fragment
+from .parts import MODEL_SEAT, file_to_take, find_owner, fragment
 
 KEPT_HINT = "Your ad stays as it is, and can still run in other shapes: lay it out in them and take the pictures."
 HINT = "Will it run in other shapes too? Lay them out before you approve: your approval covers each of them."
@@ -39,9 +39,7 @@ def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.B
         chosen = gr.CheckboxGroup(list(RATIOS), label="Shapes (width : height)", elem_id="kept-ratios")
         button = gr.Button("Lay my ad out in these shapes", elem_id="kept-sizes-button")
         shown, record = fragment(elem_id="kept-sizes-shown"), gr.JSON(visible=False)
-        files = gr.File(
-            label="The shapes, in full quality", file_count="multiple", interactive=False, visible=False, elem_id="kept-files"
-        )
+        files = file_to_take("The shapes, in full quality", file_count="multiple", elem_id="kept-files")
 
     def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> Any:
         said, paths, made = sizes.lay_out_kept(find_owner(visitor, request), ratios)

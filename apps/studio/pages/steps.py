@@ -20,6 +20,7 @@ from .parts import (
     Fields,
     clear_fault,
     clear_when_mended,
+    file_to_take,
     find_owner,
     focus_asked,
     fragment,
@@ -209,7 +210,7 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approv
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000, elem_id="landing-page")
     button = gr.Button("Pack everything", variant="primary", elem_id="pack-button")
     shown, record = fragment(elem_id="packed"), gr.JSON(visible=False)
-    files = gr.File(label="Files, in full quality", file_count="multiple", interactive=False, elem_id="files", visible=False)
+    files = file_to_take("Files, in full quality", file_count="multiple", elem_id="files")
 
     def pack(request: gr.Request, campaign: str = "", platform: str = "", url: str = "", visitor: str | None = None) -> Any:
         shown, paths, record = steps.pack(find_owner(visitor, request), campaign, platform, url)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.training import Trainings, TrainingScreen
-from .parts import MOVES, WATCHING, Fields, find_owner, fragment, take_only_uploads
+from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, take_only_uploads
 
 HINT = (
     "Let the scores learn from these results: some sixty ads with clicks are enough to begin with. It takes a minute or two; "
@@ -32,7 +32,7 @@ def build_training(
         train = gr.Button("Train on my results", variant="primary", elem_id="training-button")
         stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="training-stop")
         shown = fragment(elem_id="trained")
-        card = gr.File(label="The card of your model", interactive=False, visible=False, elem_id="training-card")
+        card = file_to_take("The card of your model", elem_id="training-card")
         forget = gr.Button("Score without my results again", size="sm", visible=False, elem_id="training-forget")
         record = gr.JSON(visible=False)
     outputs, settled = [shown, card, record], [stop, card, forget]
