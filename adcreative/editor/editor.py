@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -112,6 +113,7 @@ def edit_creative(
     started_s, config = time.monotonic(), config or EditorConfig()
     tools, permission = permitted_tools(creative, tools)
     opened = open_creative(creative, tools, config, permission, should_stop)
+    _prepare_beside(opened, tools)
     tools = tools_for_versions(opened, tools)
     lines, note = build_lines(opened.creative, opened.features, tools, config, should_stop)
     space, surrogate = measure_space(opened, lines, tools)
@@ -128,6 +130,17 @@ def edit_creative(
     others = choose_alternatives(found.edits, chosen, space, num_alternatives=config.num_finalists)
     alternatives = score_finalists(opened, others, space, lines, tools, config)
     return _decide(_Searched(opened, lines, space, found, finalists, alternatives, tools, config, permission, note), started_s)
+
+
+def _prepare_beside(opened: EditableCreative, tools: EditorTools) -> None:
+    """Have a thread work out fonts and grounds of the picture's words while the search is made ready, where they are kept.
+
+    What fails there fails again, and is told, when the search asks for it.
+    """
+    if opened.setter is not None and tools.grounds is not None:
+        pool = ThreadPoolExecutor(1, thread_name_prefix="adcreative-grounds")
+        pool.submit(opened.setter.grounds.prepare)
+        pool.shutdown(wait=False)
 
 
 @dataclass(frozen=True)

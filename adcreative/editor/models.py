@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
+from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import CreativeError
@@ -131,6 +132,7 @@ class EditorTools:
     on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
     without a text_reader the words in a picture are not read and not set. fonts: files of the brand, in place of those at hand.
     visible_changes: direction -> least change of its measure that people see (`scoring/visibility.py`).
+    grounds: keeps what was worked out of the words in the latest pictures; with it a thread of its own does so beside a search.
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
     """
 
@@ -146,6 +148,7 @@ class EditorTools:
     inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
     fonts: tuple[Path, ...] = ()
+    grounds: KeptGrounds | None = None
     visible_changes: Mapping[str, float] = field(default_factory=lambda: VISIBLE_CHANGES)
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
     consents: ConsentBook = field(default_factory=ConsentBook)

@@ -8,7 +8,9 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
+from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.encoders.latest import LatestAnswers
 from adcreative.features.cache import FeatureCache
 
@@ -44,6 +46,7 @@ class Loaded:
         self._tools: Tools | None = None
         self._judges: Judges | None = None
         self._faces = LatestAnswers(self._look_for_faces, MAX_PICTURES)
+        self.grounds = KeptGrounds()  # of the words in the latest pictures
 
     def find_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
         """Return the faces of a picture [H, W, 3] uint8, largest first; those of the latest MAX_PICTURES are remembered."""
@@ -109,12 +112,20 @@ class Loaded:
                 self._tools.extractor.cache = FeatureCache(folder)
 
     def forget_features(self) -> None:
-        """Remove the features that are kept, and what is remembered of faces."""
+        """Remove the features that are kept, and what is remembered of faces and of words in pictures."""
         with self._lock:
             tools = self._tools
         self._faces.forget()
+        self.grounds.forget()
         if tools is None:
             return
         tools.analyzer.forget()
         if tools.extractor.cache is not None:
             tools.extractor.cache.purge_entries()
+
+
+def draw_first_look() -> np.ndarray:
+    """Return a picture [256, 256, 3] uint8 with a line of text, so that whatever reads pictures has something to read."""
+    image = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(image).text((24, 100), "first look", fill="black", font=ImageFont.load_default(40))
+    return np.asarray(image)

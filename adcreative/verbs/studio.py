@@ -10,9 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
@@ -26,7 +23,7 @@ from adcreative.runs.batch import RunSummary
 from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
-from adcreative.verbs.loaded import FoundFace, Loaded
+from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
@@ -90,7 +87,7 @@ class Studio:
             ArtifactError: a model is damaged.
         """
         _ = self._loaded.judges
-        first = Creative(headline="a first look", image_u8=_draw_first_look())
+        first = Creative(headline="a first look", image_u8=draw_first_look())
         self.stand_one(first)
         self.find_faces(first)
         for name in LATE_MODULES:
@@ -328,6 +325,17 @@ class Studio:
         load_demo_market(0).write_folder(out, 1, seed=1)
         return read_catalog(out).creatives[0]
 
+    def prepare_one(self, creative: Creative, should_stop: ShouldStop) -> None:
+        """Work out ahead what `improve_one` needs of the words in a picture and keep it in memory, of the latest ads alone.
+
+        Raises:
+            CreativeError: its picture cannot be read.
+        """
+        from adcreative.editor.preparation.picture import prepare_words
+
+        tools = self._loaded.tools.editor_tools(self._loaded.judges, (), inpaint_model=self.config.inpaint_model)
+        prepare_words(creative, replace(tools, grounds=self._loaded.grounds), self.config, should_stop)
+
     def improve_one(
         self,
         creative: Creative,
@@ -382,16 +390,9 @@ class Studio:
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
         kit, writer = None if brand_kit is None else read_brand_kit(brand_kit), editor_tools.copywriter
         writer = Briefed(writer, brief, tuple(avoid), kit) if writer is not None and (brief or avoid or kit) else writer
-        edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer)
+        edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer, grounds=self._loaded.grounds)
         editor_tools, config = with_kit(edits, config, kit)
         outcome = edit_creative(
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )
         return outcome if self.knows_level else state_untested(outcome, usual_rate)
-
-
-def _draw_first_look() -> np.ndarray:
-    """Return a picture [256, 256, 3] uint8 with a line of text, so that whatever reads pictures has something to read."""
-    image = Image.new("RGB", (256, 256), "white")
-    ImageDraw.Draw(image).text((24, 100), "first look", fill="black", font=ImageFont.load_default(40))
-    return np.asarray(image)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
@@ -31,17 +30,16 @@ from adcreative.editor.picture.acceptance import (
 )
 from adcreative.editor.picture.changes import FIELDS, TextChange
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
-from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
+from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
-from adcreative.editor.picture.layers import Layer, lift_shape
+from adcreative.editor.picture.grounds import PictureGrounds
 from adcreative.editor.picture.lettering import paste_coverage
-from adcreative.editor.picture.matching import FontMatch, match_fonts
-from adcreative.editor.picture.plates import Lift, resize_plate, widen_plate
+from adcreative.editor.picture.matching import FontMatch
+from adcreative.editor.picture.plates import resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, keeps_all, lay_out, lay_out_label
 from adcreative.encoders.hole_filling import FillHoles, fill_once
-from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece
@@ -55,7 +53,6 @@ RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD, MAX_LABEL_PAD = 0.75, 2.0  # heights of a label's letters between it and the end of its button
 WIDENINGS = (1.0, 0.8, 0.6, 0.4, 0.2)  # of what a button lacks: what is left, its label is smaller by
 MAX_REMEMBERED = 64
-MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,13 +87,13 @@ class TextSetter:
         inpainter: FillHoles = inpaint_strokes,
     ) -> None:
         self._image_u8, self._words, self._creative, self._reader = image_u8, words, creative, reader
-        self._typefaces, self._faces, self._fixed, self._inpainter = typefaces, faces_xyxy_px, fixed, fill_once(inpainter)
+        self._faces, self._fixed, self._inpainter = faces_xyxy_px, fixed, fill_once(inpainter)
         self.homes = find_homes(words, creative)
-        self._matches: dict[str, list[FontMatch]] | None = None
-        self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.grounds = PictureGrounds(
+            image_u8, words, self.homes, typefaces=typefaces, faces_xyxy_px=faces_xyxy_px, inpainter=inpainter
+        )
         self._compressions: dict[str, Compression] = {}
         self._ways: dict[Box, Way | None] = {}
-        self._lifts: dict[Box, LatestAnswers[tuple[Layer, np.ndarray, np.ndarray] | None]] = {}
         self._remembered: dict[tuple[str, ...], TextChange] = {}
 
     def change(self, edited: Creative) -> TextChange:
@@ -272,17 +269,11 @@ class TextSetter:
 
     def _match(self, name: str, text: str) -> FontMatch | None:
         """Return the nearest font that has the letters of a text, None when none has."""
-        if self._matches is None:
-            self._matches = match_fonts(self._image_u8, self.homes, self._typefaces)
-        return next((match for match in self._matches[name] if match.typeface.has_letters(text)), None)
+        return next((match for match in self.grounds.match()[name] if match.typeface.has_letters(text)), None)
 
     def _erase(self, name: str, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the picture without a block's letters, and the mask of the pixels that were replaced."""
-        if name not in self._erased:
-            others = [block for block in self._words.blocks if block.box != self.homes[name].box]
-            beside = mask_things(self._image_u8.shape[:2], others, self._faces)
-            self._erased[name] = erase_block(self._image_u8, self.homes[name], self._inpainter, beside)
-        ground, mask = self._erased[name]
+        ground, mask = self.grounds.erase(name)
         return np.where(mask[:, :, None], ground, picture), mask
 
     def _compression(self, name: str, match: FontMatch, erased: np.ndarray) -> Compression:
@@ -310,7 +301,7 @@ class TextSetter:
             more = max(0.0, more - 2 * (pad - MAX_LABEL_PAD * block.size_px))
         middle = (block.plate[0] + block.plate[2]) / 2
         is_centred = abs(middle - picture.shape[1] / 2) < 0.02 * picture.shape[1]
-        lift = self._lifter(block, mask_things(picture.shape[:2], others, self._faces))
+        lift = self.grounds.lifter(block, mask_things(picture.shape[:2], others, self._faces))
         if more < 0:
             sized = resize_plate(picture, block, -2 * int(-more / 2), lift, is_centred=is_centred)
             return (sized[0], mask | sized[2], sized[1]) if sized is not None else (picture, mask, block)
@@ -321,19 +312,6 @@ class TextSetter:
             if sized is not None:
                 return sized[0], mask | sized[2], sized[1]
         return picture, mask, block
-
-    def _lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
-        """Return what takes the plate of a block off a picture; the same ground is worked out once for all labels.
-
-        Args:
-            beside: [H, W] what is no ground.
-        """
-        if block.box not in self._lifts:
-            plate, inpainter = cast(Box, block.plate), self._inpainter
-            self._lifts[block.box] = LatestAnswers(
-                lambda picture, keep_out: lift_shape(picture, plate, inpainter, keep_out, colour=block.ground), MAX_LIFTS
-            )
-        return lambda picture: self._lifts[block.box](picture, beside)
 
 
 def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:

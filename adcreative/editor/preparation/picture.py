@@ -21,6 +21,7 @@ from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.scene import Scenes, paint_scenes
 from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters
 from adcreative.errors import CreativeError
+from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission
 
 
@@ -79,6 +80,25 @@ def open_creative(
     )  # fmt: skip
 
 
+def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> None:
+    """Work out what setting words into a creative's picture needs, for `tools.grounds` to keep until it is opened for a search;
+    `should_stop` is asked between the parts.
+
+    Raises:
+        CreativeError: the picture cannot be read.
+    """
+    image_u8 = picture(creative)
+    if image_u8 is None or not config.set_text or tools.text_reader is None:
+        return
+    words = read_words(image_u8, tools.text_reader, brand=creative.brand)
+    faces = tools.analyzer.analyze(image_u8)
+    if should_stop():  # such as since the ad was deleted, of which nothing may be kept then
+        return
+    setter = _open_words(fill_fields(creative, words), image_u8, words, faces, (None, None), tools)
+    if setter is not None:
+        setter.grounds.prepare(should_stop)
+
+
 def tools_for_versions(opened: EditableCreative, tools: EditorTools) -> EditorTools:
     """Return the tools with an extractor for versions of the opened picture; unchanged where painted scenes may add faces."""
     if opened.image_u8 is None or opened.scenes is not None or not isinstance(tools.extractor, ExtractsVersions):
@@ -112,6 +132,8 @@ def _open_words(
         fixed=fixed,
         inpainter=tools.inpainter or inpaint_strokes,
     )
+    if tools.grounds is not None:
+        setter.grounds = tools.grounds.share(setter.grounds)
     return setter if setter.homes else None
 
 

@@ -1,0 +1,125 @@
+"""What setting any text into one picture needs, worked out once: the fonts of its texts and the ground behind them and buttons.
+
+Most of the time that a text takes is spent here, and none of it hangs on what the new text says, so it can be worked out before
+anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from threading import RLock
+from typing import cast
+
+import numpy as np
+
+from adcreative.artifacts import hash_bytes
+from adcreative.editor.picture.erasing import erase_block
+from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.layers import Layer, lift_shape
+from adcreative.editor.picture.matching import FontMatch, match_fonts
+from adcreative.editor.picture.plates import Lift
+from adcreative.editor.picture.reflow import mask_things
+from adcreative.encoders.hole_filling import FillHoles, fill_once
+from adcreative.encoders.latest import LatestAnswers
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
+from adcreative.encoders.picture_words.words import PictureWords
+from adcreative.progress import ShouldStop, never
+
+__all__ = ["PictureGrounds"]
+
+MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
+
+
+class PictureGrounds:
+    """Fonts and grounds of one picture [H, W, 3]; safe to share between threads.
+
+    Args:
+        homes: field -> the block that says it. faces_xyxy_px: boxes of faces.
+    """
+
+    def __init__(
+        self,
+        image_u8: np.ndarray,
+        words: PictureWords,
+        homes: Mapping[str, TextBlock],
+        *,
+        typefaces: Sequence[Typeface],
+        faces_xyxy_px: Sequence[Sequence[float]],
+        inpainter: FillHoles,
+    ) -> None:
+        self._image_u8, self._words, self._homes, self._typefaces = image_u8, words, homes, typefaces
+        self._faces, self._inpainter = [list(map(float, box)) for box in faces_xyxy_px], inpainter
+        self._fill = fill_once(inpainter)
+        self._matches: dict[str, list[FontMatch]] | None = None
+        self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._lifts: dict[Box, LatestAnswers[tuple[Layer, np.ndarray, np.ndarray] | None]] = {}
+        self._lock = RLock()
+
+    @property
+    def num_pixels(self) -> int:
+        return self._image_u8.shape[0] * self._image_u8.shape[1]
+
+    @cached_property
+    def key(self) -> str:
+        """What all answers hang on: the picture, its texts, fonts, faces, and what fills holes."""
+        seen = (self._words.blocks, sorted(self._homes.items()), self._typefaces, self._faces, self._inpainter)
+        return hash_bytes(repr(self._image_u8.shape).encode(), self._image_u8.tobytes(), repr(seen).encode())
+
+    def match(self) -> dict[str, list[FontMatch]]:
+        """Return for each field the fonts whose letters are nearest to its own (`match_fonts`)."""
+        with self._lock:
+            if self._matches is None:
+                self._matches = match_fonts(self._image_u8, self._homes, self._typefaces)
+            return self._matches
+
+    def erase(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture without the letters of a field, and the mask [H, W] of the pixels that were replaced."""
+        with self._lock:
+            if name not in self._erased:
+                others = [block for block in self._words.blocks if block.box != self._homes[name].box]
+                beside = mask_things(self._image_u8.shape[:2], others, self._faces)
+                self._erased[name] = erase_block(self._image_u8, self._homes[name], self._fill, beside)
+            return self._erased[name]
+
+    def lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
+        """Return what takes the button of a block off a picture; the same ground is worked out once for all labels.
+
+        Args:
+            beside: [H, W] what is no ground.
+        """
+        with self._lock:
+            if block.box not in self._lifts:
+                plate, fill = cast(Box, block.plate), self._fill
+                self._lifts[block.box] = LatestAnswers(
+                    lambda picture, keep_out: lift_shape(picture, plate, fill, keep_out, colour=block.ground), MAX_LIFTS
+                )
+            latest = self._lifts[block.box]
+
+        def lift(picture: np.ndarray) -> tuple[Layer, np.ndarray, np.ndarray] | None:
+            with self._lock:
+                return latest(picture, beside)
+
+        return lift
+
+    def prepare(self, should_stop: ShouldStop = never) -> None:
+        """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
+        asked in between. Who needs one meanwhile waits for it."""
+        names = sorted(self._homes, key=lambda name: -self._homes[name].box[1])
+        for work_out in (
+            self.match,
+            *(partial(self.erase, name) for name in names),
+            *(partial(self._lift, name) for name in names),
+        ):
+            if should_stop():
+                return
+            work_out()
+
+    def _lift(self, name: str) -> None:
+        """Lift a field's button off the picture on which it is the first text that is set."""
+        block = self._homes[name]
+        if block.plate is not None:
+            others = [other for other in self._words.blocks if other.box != block.box]
+            ground, mask = self.erase(name)
+            picture = np.where(mask[:, :, None], ground, self._image_u8)
+            self.lifter(block, mask_things(picture.shape[:2], others, self._faces))(picture)

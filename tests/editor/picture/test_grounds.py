@@ -1,0 +1,68 @@
+"""What texts need of a picture is worked out once, ahead of them if wished, and changes nothing of what is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adcreative.editor.picture import grounds as grounds_module
+from adcreative.editor.picture.kept_grounds import MAX_KEPT_PIXELS, NUM_KEPT, KeptGrounds
+from tests.editor.picture.test_setting import AD, setter
+from tests.encoders.picture_words.drawn_ads import drawn_ad
+
+NEW = replace(AD, headline="Rest well", cta="Order your pillow now")
+
+
+@pytest.fixture
+def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what was worked out, in order."""
+    done: list[str] = []
+
+    def noting(name: str) -> Callable:
+        real = getattr(grounds_module, name)
+        return lambda *args, **options: done.append(name) or real(*args, **options)
+
+    for name in ("match_fonts", "erase_block", "lift_shape"):
+        monkeypatch.setattr(grounds_module, name, noting(name))
+    return done
+
+
+def test_a_text_is_set_alike_on_prepared_grounds_and_nothing_is_worked_out_again(worked_out: list[str]) -> None:
+    plain, prepared = setter(drawn_ad()), setter(drawn_ad())
+    expected = plain.change(NEW)
+    worked_out.clear()
+    prepared.grounds.prepare()
+    assert worked_out == ["match_fonts", *["erase_block"] * len(prepared.homes), "lift_shape"]
+    assert np.array_equal(prepared.change(NEW).pixels, expected.pixels)
+    assert len(worked_out) == len(prepared.homes) + 2
+
+
+def test_preparing_stops_between_two_parts(worked_out: list[str]) -> None:
+    answers = iter([False, False, True])
+    setter(drawn_ad()).grounds.prepare(lambda: next(answers))
+    assert worked_out == ["match_fonts", "erase_block"]
+
+
+def test_grounds_are_shared_by_setters_of_the_same_picture_and_words_alone() -> None:
+    kept = KeptGrounds()
+    first = kept.share(setter(drawn_ad()).grounds)
+    assert kept.share(setter(drawn_ad()).grounds) is first
+    other_u8 = drawn_ad().copy()
+    other_u8[0, 0] ^= 1
+    assert kept.share(setter(other_u8).grounds) is not first
+    assert kept.share(setter(drawn_ad(), replace(AD, cta="")).grounds) is not first
+    again = kept.share(setter(drawn_ad()).grounds)
+    assert again is not first, f"the latest {NUM_KEPT} are kept"
+    kept.forget()
+    assert kept.share(setter(drawn_ad()).grounds) is not again
+
+
+def test_large_pictures_are_not_kept() -> None:
+    kept = KeptGrounds()
+    large = setter(drawn_ad()).grounds
+    large._image_u8 = np.zeros((MAX_KEPT_PIXELS // 1000 + 1, 1000, 3), np.uint8)
+    assert kept.share(large) is large
+    assert not kept._kept
