@@ -23,7 +23,7 @@ MAX_WORDS = 80
 NUM_CELLS = 8
 WINDOW_CELLS = 2
 MIN_CELLS = 4
-CHUNK = 16
+CHUNK, TOLD = 16, 8  # covered pictures that are scored at once; that are read between two reports
 MAX_SIDE_PX = 512
 RIDGE = 10.0  # `tests.bench.heat_maps`: 4 to 30 are alike
 COVERED_SHARE = 0.4
@@ -161,13 +161,14 @@ def occlusion_drops(
             for y, x in cells:
                 occluded[edges[0][y] : edges[0][y + 1], edges[1][x] : edges[1][x + 1]] = fill
             chunk.append(replace(creative, image_path=None, image_u8=occluded))
-        found = []
-        for one in extract(chunk):
-            if isinstance(one, CreativeError):
-                raise one
-            found.append(one)
+        found: list[CreativeFeatures] = []
+        for first in range(0, len(chunk), TOLD):
+            for one in extract(chunk[first : first + TOLD]):
+                if isinstance(one, CreativeError):
+                    raise one
+                found.append(one)
+            progress(start + len(found), len(pictures))
         log_odds += score(chunk, found).tolist()
-        progress(len(log_odds), len(pictures))
     return log_odds[0] - np.array(log_odds[1:])
 
 

@@ -37,6 +37,7 @@ from .pages.theme import build_theme
 from .pages.tools import build_tools
 from .port import Studio
 from .sessions.ads import NO_AD
+from .sessions.ahead import Ahead
 from .sessions.privacy import private_dir, safe_settings, silence_network
 from .sessions.seat import MAX_WAITING
 
@@ -109,7 +110,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     improve_pressed = press(improve_button)
     events.wire_bring(bring, wish, improve_pressed)
-    events.wire_why(Why(handlers=handlers), bring.why, why_record)
+    events.wire_why(Why(handlers=handlers, ahead=Ahead(handlers.seat)), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
     wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)

@@ -17,8 +17,8 @@ Tell = Callable[[str, int, int], None]
 class Studio(Protocol):
     """What the app needs of the pipeline.
 
-    `cards` (model cards), `keep_features_in` and `forget_features` are optional; without a calibration in the cards no gain is
-    shown.
+    `cards` (model cards), `keep_features_in`, `forget_features` and `prepare_one` are optional; without a calibration in the
+    cards no gain is shown.
     """
 
     @property

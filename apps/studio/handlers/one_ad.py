@@ -111,7 +111,7 @@ class Handlers:
         ad = identify(creative)
         is_other = self.desk.bring(owner, ad)
         if is_other:
-            self.desk.move(owner, ad, "name", label=label_ad(creative))
+            self.desk.move(owner, ad, "name", label=label_ad(creative), creative=creative)
         return is_other
 
     def bar(self, owner: str) -> str:

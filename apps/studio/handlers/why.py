@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
+from adcreative.progress import Progress
 
 from ..html import fragments
 from ..html import steps as step_fragments
-from ..sessions.ads import OTHER_AD
+from ..sessions.ads import OTHER_AD, AdState
+from ..sessions.ahead import Ahead
 from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.seat import Ticket
 from ..sessions.wishes import build_creative
 from .one_ad import Handlers
 
@@ -23,57 +29,104 @@ Answer = tuple[str, Path | None, dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """The button beside the score."""
+    """The button beside the score. ahead: where the answer is begun while the score is read; None: when it is asked for."""
 
     handlers: Handlers
-    board: JobBoard[Job[Answer]] = field(default_factory=JobBoard)
+    ahead: Ahead[Answer] | None = None
+    board: JobBoard[Job[Answer | None]] = field(default_factory=JobBoard)
 
     def __post_init__(self) -> None:
-        self.handlers.also_forget.append(self.board.take_down)
+        self.handlers.also_forget.append(self._forget)
+        if self.ahead is not None:
+            self.handlers.desk.on_scored.append(self.begin)
 
     def explain(self, owner: str, form: dict[str, Any]) -> Iterator[Answer]:
         """Explain the score of an ad; yield a fragment, the page to download and the record at each change."""
-        out = self.handlers.owner_dir(owner) / "why"
         try:
             creative = build_creative(form)
             self.handlers.bring(owner, form)
             ad = self.handlers.desk.find(owner).ad
-            ticket = self.handlers.seat.join()
+            begun = self.ahead.take(owner, self._key(owner, ad)) if self.ahead is not None else None
+            answer = None if begun is None else (yield from self._watch(owner, begun, lambda: 0))
+            if answer is None:
+                ticket = self.handlers.seat.join()
+                job = Job(work=lambda report, should_stop: self._ask(owner, ad, creative, ticket, report, should_stop))
+                answer = yield from self._watch(owner, job.start(), lambda: self.handlers.seat.ahead(ticket))
         except AdCreativeError as error:
             yield fragments.problem(error), None, {"error": str(error)}
             return
-
-        def work(report: ReportProgress, should_stop: ShouldStop) -> Answer:
-            def tell(stage: str, done: int, total: int) -> None:
-                report(done, total, 0.0)
-                self.handlers.seat.let_short_pass(ticket)
-
-            try:
-                with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
-                    summary = None
-                    if has_model:
-                        summary = self.handlers.choices.studio_of(owner).explain_one(
-                            creative, out, progress=tell, should_stop=should_stop
-                        )  # fmt: skip
-                if summary is None or summary.stopped:
-                    return "", None, {"status": "stopped"}
-                shown = step_fragments.explanation(summary.explanation, out / "heat.png")
-                return shown, summary.path, summary.explanation
-            except AdCreativeError as error:
-                return fragments.problem(error), None, {"error": str(error)}
-            except Exception as error:
-                log.exception("explaining failed")
-                return fragments.breakdown(error), None, {"error": "internal error"}
-
-        job = Job(work=work)
-        self.board.post(owner, job, job)
-        job.start()
-        try:
-            for state in job.states():
-                yield step_fragments.explaining(state, self.handlers.seat.ahead(ticket)), None, {}
-        finally:
-            job.stop(wait_s=0)  # a closed page needs no answer
-        shown, path, record = job.result()
+        shown, path, record = answer or ("", None, {"status": "stopped"})
         if not self.handlers.desk.note_why(owner, ad, (shown, path)):
             shown, path, record = fragments.note(OTHER_AD), None, {"error": OTHER_AD}
         yield shown, path, record
+
+    def begin(self, owner: str, state: AdState) -> None:
+        """Begin to explain the score of an ad that was just shown, and then to make ready what a search of it needs."""
+        creative, studio = state.creative, self.handlers.choices.studio_of(owner)
+        if self.ahead is None or creative is None or state.why is not None:
+            return
+
+        def prepare(should_stop: ShouldStop) -> None:
+            if hasattr(studio, "prepare_one") and not should_stop():
+                with contextlib.suppress(AdCreativeError):  # it is said when the search is asked for
+                    studio.prepare_one(creative, should_stop)
+
+        self.ahead.begin(
+            owner, self._key(owner, state.ad),
+            lambda report, should_stop: self._find(owner, state.ad, creative, _counting(report), should_stop),
+            is_before=lambda: self.handlers.desk.find(owner).ad == state.ad, then=prepare,
+        )  # fmt: skip
+
+    def _key(self, owner: str, ad: str) -> object:
+        return ad, id(self.handlers.choices.studio_of(owner))
+
+    def _watch(
+        self, owner: str, job: Job[Answer | None], ahead: Callable[[], int]
+    ) -> Generator[Answer, None, Answer | None]:  # fmt: skip
+        self.board.post(owner, job, job)
+        try:
+            for state in job.states():
+                yield step_fragments.explaining(state, ahead()), None, {}
+        finally:
+            job.stop(wait_s=0)  # a closed page needs no answer
+        return job.result()
+
+    def _ask(
+        self, owner: str, ad: str, creative: Creative, ticket: Ticket, report: ReportProgress, should_stop: ShouldStop
+    ) -> Answer | None:
+        """Wait for the model and find the answer; None when it was stopped."""
+
+        def tell(stage: str, done: int, total: int) -> None:
+            report(done, total, 0.0)
+            self.handlers.seat.let_short_pass(ticket)
+
+        with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+            return self._find(owner, ad, creative, tell, should_stop) if has_model else None
+
+    def _find(self, owner: str, ad: str, creative: Creative, tell: Progress, should_stop: ShouldStop) -> Answer | None:
+        """Find the answer, with the model; a fault becomes one."""
+        out = self._folder(owner) / ad[:16]
+        try:
+            summary = self.handlers.choices.studio_of(owner).explain_one(creative, out, progress=tell, should_stop=should_stop)
+            if summary.stopped:
+                return None
+            return step_fragments.explanation(summary.explanation, out / "heat.png"), summary.path, summary.explanation
+        except AdCreativeError as error:
+            return fragments.problem(error), None, {"error": str(error)}
+        except Exception as error:
+            log.exception("explaining failed")
+            return fragments.breakdown(error), None, {"error": "internal error"}
+
+    def _folder(self, owner: str) -> Path:
+        return self.handlers.owner_dir(owner) / "why"
+
+    def _forget(self, owner: str) -> None:
+        """Stop the owner's explanations; one that is writing its page just now takes it away again."""
+        jobs = [self.board.find(owner), self.ahead.forget(owner) if self.ahead is not None else None]
+        self.board.take_down(owner)
+        for job in filter(None, jobs):
+            job.then(lambda: shutil.rmtree(self._folder(owner), ignore_errors=True))
+
+
+def _counting(report: ReportProgress) -> Progress:
+    return lambda stage, done, total: report(done, total, 0.0)

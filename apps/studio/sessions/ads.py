@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -62,9 +62,11 @@ MOVES: Mapping[str, Mapping[Stage, Stage]] = {
 @dataclass(frozen=True, kw_only=True)
 class AdState:
     """One ad: what it is known by, how far it is, and what was said of it so far: its score (fragment and record), why it has
-    that score (fragment and page to download), and what the result on the page is known by. label: its name and thumbnail."""
+    that score (fragment and page to download), and what the result on the page is known by. label: its name and thumbnail.
+    creative: the ad as it was brought, its picture by its path."""
 
     ad: str = NO_AD
+    creative: Creative | None = None
     label: tuple[str, Any] = ("", None)
     stage: Stage = Stage.EMPTY
     score: tuple[str, dict[str, Any]] | None = None
@@ -93,6 +95,7 @@ class Desk:
     """Who has which ad before them, and how far their latest ads are. A page says so whenever its form changes and with every
     question it asks."""
 
+    on_scored: list[Callable[[str, AdState], object]] = field(default_factory=list)  # called with the owner of a score
     _states: dict[str, dict[str, AdState]] = field(default_factory=dict)  # by owner, then by ad; the last one is on the page
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -131,7 +134,11 @@ class Desk:
 
     def note_score(self, owner: str, ad: str, score: tuple[str, dict[str, Any]]) -> bool:
         """Keep the score of an ad; False when the owner has another ad before them by now."""
-        return self.move(owner, ad, "score", score=score) and self.find(owner).ad == ad
+        if not self.move(owner, ad, "score", score=score) or (state := self.find(owner)).ad != ad:
+            return False
+        for tell in self.on_scored:
+            tell(owner, state)
+        return True
 
     def note_why(self, owner: str, ad: str, why: tuple[str, Path | None]) -> bool:
         """Keep the explanation of an ad's score; False as for `note_score`."""

@@ -70,6 +70,16 @@ class ModelSeat:
             sitting = () if self._sitting is None else (self._sitting,)
             return sum(ticket.is_long for ticket in (*self._line, *sitting))
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether anybody has the seat."""
+        return self._sitting is not None
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether anybody waits in the line."""
+        return bool(self._line)
+
     @contextmanager
     def hold(
         self, ticket: Ticket, *, should_stop: Callable[[], bool] = never, timeout_s: float | None = None

@@ -1,0 +1,113 @@
+"""Work that is begun before anybody asks for it: while a score is read, why the ad has it, and what a search will need.
+
+It waits for a pause, takes the model only while nobody else wants it, and gives up as soon as somebody does, or as another ad
+is on its owner's page. What it found is of one ad and is handed out for that ad alone. Knows no page and no model.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from .jobs import Job, ReportProgress, ShouldStop
+from .seat import ModelSeat
+
+Answer = TypeVar("Answer")
+
+PAUSE_S = 1.5  # nothing is begun for an ad that is changed at once
+LOOK_S = 0.05
+MAX_AT_ONCE, MAX_KEPT = 2, 8  # owners
+
+
+@dataclass
+class _Begun(Generic[Answer]):
+    key: object
+    job: Job[Answer | None]
+    hurry: threading.Event = field(default_factory=threading.Event)
+
+
+class Ahead(Generic[Answer]):
+    """What was begun for the ads of the latest MAX_KEPT owners, for at most MAX_AT_ONCE of them at a time."""
+
+    def __init__(self, seat: ModelSeat, pause_s: float = PAUSE_S) -> None:
+        self._seat, self._pause_s = seat, pause_s
+        self._begun: OrderedDict[str, _Begun[Answer]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def begin(
+        self,
+        owner: str,
+        key: object,
+        find: Callable[[ReportProgress, ShouldStop], Answer | None],
+        *,
+        is_before: Callable[[], bool],
+        then: Callable[[ShouldStop], object],
+    ) -> None:
+        """Begin to find the answer about an owner's ad, and do what comes `then`; nothing while too many others are at it.
+
+        Args:
+            key: what the answer hangs on: the ad, and the model that is asked.
+            find: has the model; returns None when it was stopped. is_before: whether the ad is before its owner still.
+            then: done without the model, while nobody uses it.
+        """
+        hurry = threading.Event()
+
+        def work(report: ReportProgress, should_stop: ShouldStop) -> Answer | None:
+            def is_over() -> bool:
+                return should_stop() or not is_before()
+
+            waited_s = 0.0
+            while waited_s < self._pause_s and not hurry.wait(LOOK_S):
+                waited_s += LOOK_S
+                if is_over():
+                    return None
+            if self._seat.is_taken or self._seat.is_waited_for:
+                return None
+            with self._seat.hold(self._seat.join(is_quick=True), should_stop=is_over) as has_model:
+                return find(report, lambda: is_over() or self._seat.is_waited_for) if has_model else None
+
+        def follow() -> None:
+            then(lambda: self._wait_for_silence(lambda: job.is_stopped or not is_before()))
+
+        job: Job[Answer | None] = Job(work=work)
+        with self._lock:
+            earlier = self._begun.get(owner)
+            others = sum(not one.job.is_finished for name, one in self._begun.items() if name != owner)
+            if others >= MAX_AT_ONCE or (earlier is not None and earlier.key == key):
+                return
+            self._begun[owner] = _Begun(key, job, hurry)
+            self._begun.move_to_end(owner)
+            if len(self._begun) > MAX_KEPT:
+                self._begun.popitem(last=False)[1].job.stop(wait_s=0)
+        if earlier is not None:
+            earlier.job.stop(wait_s=0)
+        job.then(follow)
+        job.start()
+
+    def take(self, owner: str, key: object) -> Job[Answer | None] | None:
+        """Return what was begun for this very key, to be waited for, without a pause from now on; it is handed out once."""
+        with self._lock:
+            begun = self._begun.get(owner)
+            if begun is None or begun.key != key:
+                return None
+            del self._begun[owner]
+        begun.hurry.set()
+        return begun.job
+
+    def forget(self, owner: str) -> Job[Answer | None] | None:
+        """Stop what was begun for an owner, forget it, and return it: it may be at its end just now."""
+        with self._lock:
+            begun = self._begun.pop(owner, None)
+        if begun is None:
+            return None
+        begun.job.stop(wait_s=0)
+        return begun.job
+
+    def _wait_for_silence(self, is_over: ShouldStop) -> bool:
+        """Wait while anybody uses the model; return whether to stop."""
+        while self._seat.is_taken and not is_over():
+            threading.Event().wait(LOOK_S)
+        return is_over()
