@@ -36,7 +36,7 @@ DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
 # part of an ad that a rate owes something to, as the predictor names it -> as people do
 PART_WORDS: Mapping[str, str] = {
     "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
-    "context": "brand, product and placement", "history": "your earlier ads",
+    "context": "button, brand and placement", "history": "your earlier ads",
 }  # fmt: skip
 INTERPLAY = "what they do together"
 _REASON = re.compile(r"(\w+) ([+-]\d+(?:\.\d+)?) ?%")
@@ -117,7 +117,7 @@ def sentence(text: str) -> str:
 
 
 def part(name: str) -> str:
-    """Name a part of an ad for people: "context" is "brand, product and placement"; an unknown name stays."""
+    """Name a part of an ad for people: "context" is "button, brand and placement"; an unknown name stays."""
     return PART_WORDS.get(name, name)
 
 

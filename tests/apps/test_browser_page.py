@@ -31,6 +31,18 @@ WHOLE = """images => images.every((image) => {
 })"""
 
 
+# brings the label of a field under the bar that stays in view; tells whether the bar is what is seen there
+COVERED = """async (label) => {
+  const bar = document.querySelector('#ad-bar .ac-bar'), at = (one) => one.getBoundingClientRect();
+  for (const _ of [1, 2]) {  // the bar is in its place once the page is scrolled
+    window.scrollBy({top: at(label).top - at(bar).top - 10, behavior: 'instant'});
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  const {left, top, width, height} = at(label);
+  return bar.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
+
+
 class WithoutRecords(FakeStudio):
     @property
     def consent_ids(self) -> tuple[str, ...]:
@@ -121,3 +133,9 @@ def test_the_cursor_stays_with_the_story_when_a_button_goes(visit: Visit) -> Non
     page.get_by_role("button", name="Use version 3").press("Enter")
     expect(page.locator("#result")).to_contain_text("Words 3")
     expect(page.locator("#results")).to_be_focused()
+
+
+def test_nothing_shows_through_the_bar_that_stays_in_view(visit: Visit, image_path: Path) -> None:
+    find_edit(visit, image_path)
+    assert visit.page.locator("#effort span").first.evaluate(COVERED)
+    assert visit.page.locator("#brief span").first.evaluate(COVERED)

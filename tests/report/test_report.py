@@ -438,7 +438,7 @@ def test_no_rate_and_no_gain_is_stated_without_enough_data(image_dir: Path) -> N
     [
         ("words +12 %", "words +12%"),
         ("look -3 %", "colours and light \N{MINUS SIGN}3%"),
-        ("context +4 %", "brand, product and placement +4%"),
+        ("context +4 %", "button, brand and placement +4%"),
         ("history -1 %", "your earlier ads \N{MINUS SIGN}1%"),
         ("luck +9 %", "luck +9 %"),
         ("nothing to go by", "nothing to go by"),

@@ -37,8 +37,10 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
             stop = gr.Button("Stop scoring", variant="stop", size="sm", visible=False, elem_id="folder-stop")
         with gr.Column(scale=7, min_width=320):
             with gr.Row(visible=False, elem_id="folder-tools") as tools:
-                order = gr.Dropdown(list(ORDERS), value=ORDERS[0], label="Order", elem_id="folder-order")
-                query = gr.Textbox("", label="Find", placeholder="a word or a name", max_length=200, elem_id="folder-query")
+                order = gr.Dropdown(list(ORDERS), value=ORDERS[0], label="Order", elem_id="folder-order", min_width=200)
+                query = gr.Textbox(
+                    "", label="Find", placeholder="a word or a name", max_length=200, elem_id="folder-query", min_width=200
+                )
             shown = fragment(
                 fragments.placeholder("Your ads appear here, the strongest first."), elem_id="folder", js_on_load=TAKE_CLICKS
             )
