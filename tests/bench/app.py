@@ -214,11 +214,12 @@ def _ask_score(client: Any, picture: Path, number: int) -> dict[str, Any]:
     return record
 
 
-def page_figures(picture: Path | None = None, *, is_tiny: bool = False) -> dict[str, float]:
+def page_figures(picture: Path | None = None, *, read_s: float = 0.0, is_tiny: bool = False) -> dict[str, float]:
     """Return seconds, as a browser sees them: start of the app, first paint, first and second score, heat map, search.
 
     Args:
-        picture: of the ad; a drawn one when None. is_tiny: over a studio without models.
+        picture: of the ad; a drawn one when None. read_s: for how long a score is read before the next button is pressed.
+        is_tiny: over a studio without models.
     """
     from playwright.sync_api import sync_playwright
 
@@ -257,6 +258,7 @@ def page_figures(picture: Path | None = None, *, is_tiny: bool = False) -> dict[
             headline.fill("Coats for every rain")
             page.locator("#score .ac-placeholder").wait_for()
             until("app_score_s", "#score .ac-score", press("Score it"))
+            page.wait_for_timeout(1000 * read_s)
             until("app_heat_map_s", "#why img", press("Why?"))
             if page.locator("#faces").is_visible():
                 page.get_by_label("they must stay as they are").check()
@@ -269,6 +271,48 @@ def page_figures(picture: Path | None = None, *, is_tiny: bool = False) -> dict[
     return {name: round(seconds, 2) for name, seconds in figures.items()}
 
 
+def call_figures(picture: Path | None = None, *, is_ready: bool = False, is_tiny: bool = False) -> dict[str, float]:
+    """Return processor seconds of what the page asks for, without a page: a picture, two scores, a heat map, a quick search.
+
+    Args:
+        picture: as for `page_figures`. is_ready: what a search needs of the words in the picture is worked out before it, as
+            the app does while a score is read; what that takes is told apart. is_tiny: as there.
+    """
+    from adcreative.pipeline import Studio
+    from apps.studio.handlers.one_ad import Handlers
+    from apps.studio.handlers.why import Why
+    from apps.studio.sessions.wishes import FORM_FIELDS, Wish, build_creative
+    from tests.apps.fakes import FakeStudio
+
+    studio: Any = FakeStudio() if is_tiny else Studio()
+    figures: dict[str, float] = {}
+
+    def measure(name: str, call: Any) -> Any:
+        begun_s = time.process_time()
+        found = call()
+        figures[name] = round(time.process_time() - begun_s, 2)
+        return found
+
+    with tempfile.TemporaryDirectory() as folder:
+        if not is_tiny:
+            studio.load()
+            studio.keep_features_in(Path(folder) / "features")
+        path = str(picture or draw_pictures(Path(folder), 1)[0])
+        handlers = Handlers(studio=studio, result_dir=Path(folder) / "results")
+        measure("calls_picture_s", lambda: handlers.inspect(path, "me"))
+        read = measure("calls_words_s", lambda: handlers.read_words("me", {"image_path": path}))[1]
+        form = {**{name: read.get(name, "") for name in FORM_FIELDS}, "image_path": path, "headline": "Coats for rain"}
+        measure("calls_first_score_s", lambda: handlers.score("me", **form))
+        form["headline"] = "Coats for every rain"
+        measure("calls_score_s", lambda: handlers.score("me", **form))
+        measure("calls_heat_map_s", lambda: list(Why(handlers=handlers).explain("me", form)))
+        if is_ready and not is_tiny:
+            measure("calls_ready_s", lambda: studio.prepare_one(build_creative(form), lambda: False))
+        wish = Wish(effort="quick", faces="leave")
+        measure("calls_quick_search_s", lambda: list(handlers.improve("me", form, wish)))
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=NUM_PEOPLE)
@@ -276,11 +320,17 @@ def main() -> None:
     parser.add_argument("--round-s", type=float, default=ROUND_S, help="seconds of one round of a search")
     parser.add_argument("--page", action="store_true", help="times of the page in Chromium instead, with the shipped models")
     parser.add_argument("--picture", type=Path, help="picture of the ad that the page is timed with")
+    parser.add_argument("--calls", action="store_true", help="processor seconds of the same without a page instead")
+    parser.add_argument("--ready", action="store_true", help="with what a search needs worked out before it, for --calls")
+    parser.add_argument("--read-s", type=float, default=0.0, help="seconds for which the page's score is read before “Why?”")
     parser.add_argument("--scores", action="store_true", help="a score each at once instead, with the shipped models")
     parser.add_argument("--tiny", action="store_true", help="without models, three people, one wave")
     arguments = parser.parse_args()
     if arguments.page:
-        print(json.dumps(page_figures(arguments.picture, is_tiny=arguments.tiny), indent=1))
+        print(json.dumps(page_figures(arguments.picture, read_s=arguments.read_s, is_tiny=arguments.tiny), indent=1))
+        return
+    if arguments.calls:
+        print(json.dumps(call_figures(arguments.picture, is_ready=arguments.ready, is_tiny=arguments.tiny), indent=1))
         return
     if arguments.tiny:
         arguments.people, arguments.waves = 3, 1
