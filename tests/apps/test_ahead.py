@@ -114,6 +114,24 @@ def test_no_more_than_a_few_are_at_it_at_once_and_few_answers_are_kept(seat: Mod
     assert hurried.take("owner 1", "ad") is not None
 
 
+def test_what_follows_is_done_for_one_ad_at_a_time(ahead: Ahead[str]) -> None:
+    began, ends, goes_on, over = (threading.Event() for _ in range(4))
+    seen: list[str] = []
+    begin(ahead, "anna", "ad 1", then=lambda should_stop: (began.set(), ends.wait(ENOUGH_S)))
+    assert began.wait(ENOUGH_S)
+    begin(
+        ahead, "ben", "ad 2", lambda report, should_stop: str(goes_on.wait(ENOUGH_S)),
+        then=lambda should_stop: seen.append("ad 2"),
+    )  # fmt: skip
+    job = ahead.take("ben", "ad 2")
+    assert job is not None
+    job.then(over.set)
+    goes_on.set()
+    assert over.wait(ENOUGH_S)
+    ends.set()
+    assert seen == []
+
+
 def test_why_shows_what_was_begun_for_this_ad_and_asks_anew_for_another(tmp_path: Path) -> None:
     studio, asked = FakeStudio(round_s=0.01), []
     real = studio.explain_one

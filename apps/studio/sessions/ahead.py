@@ -35,7 +35,7 @@ class Ahead(Generic[Answer]):
     def __init__(self, seat: ModelSeat, pause_s: float = PAUSE_S) -> None:
         self._seat, self._pause_s = seat, pause_s
         self._begun: OrderedDict[str, _Begun[Answer]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._following = threading.Lock(), threading.Lock()
 
     def begin(
         self,
@@ -70,7 +70,11 @@ class Ahead(Generic[Answer]):
                 return find(report, lambda: is_over() or self._seat.is_waited_for) if has_model else None
 
         def follow() -> None:
-            then(lambda: self._wait_for_silence(lambda: job.is_stopped or not is_before()))
+            if self._following.acquire(blocking=False):  # one at a time: nobody waits for it
+                try:
+                    then(lambda: self._wait_for_silence(lambda: job.is_stopped or not is_before()))
+                finally:
+                    self._following.release()
 
         job: Job[Answer | None] = Job(work=work)
         with self._lock:
