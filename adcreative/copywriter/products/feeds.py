@@ -54,8 +54,8 @@ def column_role(column: str) -> str:
     bare = _without_number(plain)
     if _roles().get(bare) == "text":
         return "text"
-    if _OF_A_MARKET.match(column):
-        return ""
+    if _OF_A_MARKET.match(column) or column.rstrip().endswith("?"):
+        return ""  # WooCommerce's "Allow customer reviews?" asks the shop
     is_skipped = {plain.replace(" ", "_"), bare.replace(" ", "_")} & word_set("feeds", "skip")
     return "" if is_skipped or set(bare.split()) & word_set("feeds", "skip_words") else plain
 

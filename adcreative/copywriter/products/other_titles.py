@@ -11,6 +11,7 @@ import re
 from adcreative.copywriter.rules import word_set
 
 _MOST_NAME_WORDS, _MOST_WHOLE_WORDS, _MOST_REST, _MOST_REST_WORDS = 7, 10, 4, 9
+_MOST_UNCUT_WORDS = 12  # a name in another language may end with its noun: it is cut where it must be
 _SHORT_WORD = 3
 _TWO_NAMES = re.compile(r"[^\W\d_]+ [-–] [A-ZÀ-Þ][^\W\d_A-ZÀ-Þ]+")  # "Sapin - Nordmann"
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
@@ -44,7 +45,8 @@ def _name(part: str, rules: dict[str, str], most: int) -> str:
     """Return a first part as it is where it is short, else as far as "with" or "for" or five words."""
     words = part.split()
     if len(words) > most:
-        words = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).split()[: int(rules["most_words"])]
+        words = re.sub(rules["cut"], "", f"{part} ", flags=re.IGNORECASE).split()
+        words = words if len(words) <= _MOST_UNCUT_WORDS else words[: int(rules["most_words"])]
     joints = word_set("product_meanings", "joints")
     while len(words) > 1 and (words[-1].casefold() in joints or words[-1] in ("-", "–", "/", "&", "+")):
         words = words[:-1]

@@ -39,7 +39,7 @@ _REFERS = re.compile(r"(?:It|They|Its|Their|This|These|The)\b")
 _SAYS_IT_IS = re.compile(r"(?:It's|They're|It’s|They’re) (?:made|designed|crafted|built|woven|cut|knit)", re.IGNORECASE)
 _OFFERS = re.compile(r"\b(offer)(s|ing)? (?=an? |the |\w+ (?:and|,)|\w+ly |\w+ \w+)", re.IGNORECASE)  # gives, and no price
 _JOINED = re.compile(
-    r"\s[-–—|]\s?[A-ZÀ-Þ]|\w{36,}|[a-zà-þ]{3}[A-Z][a-z].*[a-zà-þ]{3}[A-Z][a-z]"
+    r"\s[-–—|]\s?[A-ZÀ-Þ]|;.*;|\w{36,}|[a-zà-þ]{3}[A-Z][a-z].*[a-zà-þ]{3}[A-Z][a-z]"
 )  # items of a list, run together
 _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|perfect|ideal|great)\b)).*$")
 _LABELLED = re.compile(r"^[^\s:]+(?: [^\s:]+){0,2}:\s")  # "Sizes: 22 cm"

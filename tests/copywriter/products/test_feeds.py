@@ -40,6 +40,11 @@ def test_a_feed_is_read_as_it_is(feed: dict[str, str]) -> None:
     assert not any("http" in value for value in told)
 
 
+def test_titles_are_found_in_more_languages_and_questions_to_the_shop_are_passed_over() -> None:
+    assert roles_of(["titolo", "descrizione", "Allow customer reviews?", "In stock?"]) == ("title", "text", "", "")
+    assert [roles_of([name]) for name in ("produktnavn", "Название товара", "Nazwa")] == [("title",)] * 3
+
+
 def test_columns_in_another_language_are_known() -> None:
     found = product_of(GERMAN)
     assert (found.title, found.brand) == ("Tischlampe", "Pell")

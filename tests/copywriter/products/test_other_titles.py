@@ -18,6 +18,8 @@ DUTCH = (
 @pytest.mark.parametrize(
     ("title", "name", "rest"),
     [
+        ("Velox V3 2207 V3 Fırçasız FPV Drone Motoru (1750KV)", "Velox V3 2207 V3 Fırçasız FPV Drone Motoru", ("1750KV",)),
+        ("Sapin - Nordmann", "Sapin - Nordmann", ()),
         ("FIETSKAR - 2-zits - schokbrekers - 5-punts gordels", "Fietskar", ("2-zits", "schokbrekers", "5-punts gordels")),
         ("MOESTUINBAK - grenen-planken-met-doek - 80 cm", "Moestuinbak", ("grenen planken met doek", "80 cm")),
         ("Zaino donna - pelle - BLU4", "Zaino donna", ("pelle",)),
