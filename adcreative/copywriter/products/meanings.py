@@ -163,6 +163,8 @@ def _by_rule(rule: dict[str, str], key: str, value: str) -> Meaning | None:
         said = said[:-1]
     if key in ("room", "use", "usage", "activity") and said in ("outdoor", "indoor", "outdoors"):
         return Meaning("for", f"{said} use", f"{said} use", key)
+    if key == "room":
+        return None  # a shop's filter: sofa cushions "for the dining room"
     kind = next(kind for kind in KINDS if kind in rule)
     if key in _MEASURED and not _has_unit(key, said):
         return None  # "weighs 2.1": of what, is not known, and no weight is "1 liter"

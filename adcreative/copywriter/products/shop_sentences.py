@@ -45,6 +45,10 @@ _TAIL = re.compile(r"(?:\s[–—-]\s(?=[a-zà-þ])|,\s(?=(?:making (?:it|them)|
 _LABELLED = re.compile(r"^[^\s:]+(?: [^\s:]+){0,2}:\s")  # "Sizes: 22 cm"
 _LABELLED_WITHIN = re.compile(r"(?<=[a-zà-þ]) [A-ZÀ-Þ][\w-]+: ")  # the same, run into a line
 _HANGS = re.compile(r"(?i)\b(?:it|them|that|this|those|these|so|not|too|there|ones?|all)\.$")  # on what stood before it
+_MADE = re.compile(  # what begins so was made: it is the product
+    r"(?i)(?:realizzat|fatt[oaie]\b|fabriqué|réalisé|conçu|confectionn|hech[oa]s?\b|fabricad|elaborad|confeccionad|feit[oa]s?\b|"
+    r"hergestellt|gefertigt|gemaakt|vervaardigd|tillverkad|fremstillet|wykonan|vyroben|realizat|изготовлен|выполнен)"
+)
 _COUNTED = re.compile(r"^\d{1,2} ?[x×]? (?=[^\W\d_]{4})")  # "1 Controle remoto", and not "32 GB"
 _QUOTED = re.compile(r"^[\"'“‘«]")
 
@@ -285,6 +289,8 @@ def _names_it(sentence: str, title: str, language: str) -> bool:
     said = [word.casefold() for word in WORD.findall(sentence)]
     named = [word for word in map(str.casefold, WORD.findall(title)) if len(word) >= _SHORT_STEM and word not in joints]
     starts = tuple(word[:_LONG_STEM] for word in named)
+    if _MADE.match(sentence):
+        return True
     return any(word.startswith(starts) for word in said) or bool({*said} & {*str(things_of.get("things", "")).split()})
 
 

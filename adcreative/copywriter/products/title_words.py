@@ -34,7 +34,7 @@ def told_in_title(title: str) -> dict[str, str]:
 def two_colours(title: str, colour: str) -> str:
     """Return the two colours that a title joins where `colour` is one of them, "blue and white" of "Blue & White"; else ""."""
     known = word_set("product_meanings", "colours")
-    for first, second in re.findall(r"([a-z]+) (?:&|and) ([a-z]+)", title.casefold()):
+    for first, second in re.findall(r"(?<!, )\b([a-z]+) (?:&|and) ([a-z]+)", title.casefold()):
         if {first, second} <= known and colour.casefold() in (first, second):
             return f"{first} and {second}"
     return ""

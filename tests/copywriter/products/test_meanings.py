@@ -28,7 +28,7 @@ SAID = (
     ("Care Instructions", "Hand wash,do not dry clean", "care", "Hand wash, do not dry clean"),
 )
 UNSAID = (
-    ("Colour", "Green-rim"), ("Farbe", "Grün"), ("Yards", "2 yards"),
+    ("Colour", "Green-rim"), ("Farbe", "Grün"), ("Yards", "2 yards"), ("Room", "Dining Room"),
     ("Style", "Fashionable"), ("Element", "Animal"), ("Power Supply", "None"), ("Size", "one-size"), ("Size", "30pcs/box"),
     ("Color", "Multicolor"), ("Pattern Type", "Plain"), ("Gender", "Unisex"), ("Features", "Date"), ("CPU Brand", "Intel"),
     ("Care Instructions", "Care Instructions Not Provided"), ("Lined For Added Warmth", "No"), ("Closure Type", "No-closure"),

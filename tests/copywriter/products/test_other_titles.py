@@ -68,6 +68,7 @@ def test_an_english_title_tells_colour_material_properties_and_size() -> None:
     assert size_in_title("Tape 72 X 100") == size_in_title("Sheet 10 cm x 3 in") == ""
     assert two_colours("Blue & White Slim Shirt", "blue") == "blue and white"
     assert two_colours("Blue & White Slim Shirt", "red") == ""
+    assert two_colours("25 Black, Blue & Red Gel Pen Refills", "blue") == ""
 
 
 def test_materials_known_by_their_letters_keep_them() -> None:

@@ -336,6 +336,7 @@ def test_a_sentence_of_title_brand_and_category_is_not_told() -> None:
         ("de", "Wanduhr Luna", "Ein Hauch von Nordsee weht durch jedes Zimmer im Haus.", False),
         ("de", "Wanduhr Luna", "Die Wanduhr hat ein Gehäuse aus Eiche und ein leises Uhrwerk.", True),
         ("cs", "Peněženka s páskem", "Do peněženky se vejde osm karet a několik bankovek.", True),
+        ("it", "Cavallo Luna", "Realizzato in legno massello e rifinito con rotelle in ferro originale.", True),
         ("es", "Set Jardín", "El conjunto incluye dos mesas de centro con estructura metálica.", True),
         ("es", "Ramo Luna", "Las flores del ramo pueden variar según la temporada del año.", False),
         ("en", "Wall Clock", "This wall clock is made of solid oak, safe and.", False),
