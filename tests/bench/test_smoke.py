@@ -28,6 +28,7 @@ from tests.bench import (
     codec,
     complexity,
     descriptions,
+    erased_letters,
     lines,
     loop_verbs,
     new_groups,
@@ -82,6 +83,13 @@ def test_uplift_of_one_ad(options: list[str], monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(sys, "argv", ["uplift", *options, *small])
     uplift.main()
     assert "market 40" in capsys.readouterr().out
+
+
+def test_what_is_left_of_erased_letters_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    erased_letters.main(["--num", "1", "--seed", "2", "--folder", str(tmp_path)])
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["ads"] == len(list(tmp_path.glob("*.png"))) == 1
+    assert figures["off_by_3_per_1000"] >= figures["off_by_10_per_1000"]
 
 
 def test_made_up_accounts_are_held_against_the_script(

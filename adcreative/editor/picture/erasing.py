@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from adcreative.editor.picture.cells import MAX_MISS, RINGING_PX, coherent_misses, continue_outlines, guess_outlines
 from adcreative.editor.picture.examples import fill_from_examples
 from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.tones import continue_tones
@@ -18,7 +19,7 @@ from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_letter
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
 GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
 MAX_STEP, AVERAGED_PX = 3.0, 2.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
-RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
+LEAST_RINGING = 1.5  # 0..255 by which compression shows around strokes
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
 LEAST_INSIDE = 0.5  # of a piece at the edge of what is looked at that lies in the line's box: less is no letter
 USUAL_SPREAD = 0.8  # deviation of even noise, of the median of what the farthest of three channels is off
@@ -66,18 +67,35 @@ def erase_block(
     mask |= textured
     barred = np.zeros_like(mask) if keep_out is None else keep_out & ~mask
     if textured.any():
-        filled, drawn = continue_tones(filled, textured, barred)
+        filled, drawn = fill_hole(filled, textured, barred, inpainter)
         mask |= drawn
-        if (textured & ~drawn).any():
-            filled = inpainter(filled, textured & ~drawn, barred)
     return (repeat_spots(filled, mask, barred) if block.plate is None else filled), mask
+
+
+def fill_hole(
+    image_u8: np.ndarray, hole: np.ndarray, barred: np.ndarray, inpainter: FillHoles
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fill a hole [H, W] in a ground that is no surface: by its outlines, by its tones, and what is left by the inpainter.
+
+    Args:
+        barred: [H, W] what is no ground.
+    Returns:
+        the picture, and the mask [H, W] of the pixels around the hole, and in it, that drawn grounds replaced.
+    """
+    filled, replaced = image_u8, np.zeros_like(hole)
+    for fill in (continue_outlines, continue_tones, guess_outlines):
+        if (hole & ~replaced).any():
+            filled, drawn = fill(filled, hole & ~replaced, barred)
+            replaced |= drawn
+    left = hole & ~replaced
+    return (inpainter(filled, left, barred) if left.any() else filled), replaced
 
 
 def _ringing(crop_u8: np.ndarray, surface: np.ndarray, strokes: np.ndarray) -> np.ndarray:
     """Return the pixels [h, w] around strokes that differ from the ground [h, w, 3] as much as compression makes them."""
-    off = np.abs(crop_u8.astype(np.float32) - surface).max(axis=2)
+    off = crop_u8.astype(np.float32) - surface
     near = ndimage.binary_dilation(strokes, iterations=RINGING_PX) & ~strokes
-    return near & (off > LEAST_RINGING) & (off <= MAX_RINGING)
+    return near & (np.abs(off).max(axis=2) > LEAST_RINGING) & (coherent_misses(off, near) <= MAX_MISS)
 
 
 def _strokes(ink: Ink, image_u8: np.ndarray, line: BlockLine) -> np.ndarray:

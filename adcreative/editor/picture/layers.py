@@ -14,9 +14,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from adcreative.editor.picture.erasing import draw_grain, erase_block
+from adcreative.editor.picture.erasing import draw_grain, erase_block, fill_hole
 from adcreative.editor.picture.patterns import repeat_spots
-from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import PLATE_TOLERANCE, Box, TextBlock
 from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain, measure_letters
@@ -154,9 +153,7 @@ def lift_shape(
         if shape is None:
             return None
         mask[top:bottom, left:right] = ndimage.binary_dilation(shape, iterations=SOFT_PX + 1)
-        erased, drawn = continue_tones(image_u8, mask, keep_out & ~mask)
-        if (mask & ~drawn).any():
-            erased = inpainter(erased, mask & ~drawn, keep_out & ~mask)
+        erased, drawn = fill_hole(image_u8, mask, keep_out & ~mask, inpainter)
         mask |= drawn
     erased = repeat_spots(erased, mask, keep_out & ~mask)
     alpha = np.zeros((height, width), np.float32)

@@ -86,7 +86,7 @@ class TextSetter:
         fixed: np.ndarray | None = None,
         inpainter: FillHoles = inpaint_strokes,
     ) -> None:
-        self._image_u8, self._words, self._creative, self._reader = image_u8, words, creative, reader
+        self._image_u8, self.words, self._creative, self._reader = image_u8, words, creative, reader
         self._faces, self._fixed, self._inpainter = faces_xyxy_px, fixed, fill_once(inpainter)
         self.homes = find_homes(words, creative)
         self.grounds = PictureGrounds(
@@ -105,11 +105,19 @@ class TextSetter:
             self._remembered[key] = self._set_all(edited)
         return self._remembered[key]
 
+    def without(self, name: str) -> np.ndarray:
+        """Return the picture [H, W, 3] without a field's letters, its ground compressed as they were."""
+        erased, match = self._erase(name, self._image_u8)[0], self._match(name, self.homes[name].text)
+        if match is None:
+            return erased
+        nothing = Setting(lines=(), lettering=match.lettering, cost=0.0)
+        return self._compression(name, match, erased).apply(erased, _grown(self.homes[name], nothing))
+
     def _set_all(self, edited: Creative) -> TextChange:
         picture, left, inked = self._image_u8, {}, []
         faint: dict[str, tuple[float, float]] = {}
         own = {block.box: name for name, block in self.homes.items()}
-        blocks = {own.get(block.box, str(k)): block for k, block in enumerate(self._words.blocks)} | self.homes
+        blocks = {own.get(block.box, str(k)): block for k, block in enumerate(self.words.blocks)} | self.homes
         done, movers = [], dict.fromkeys("")
         for name in sorted(self.homes, key=lambda one: -self.homes[one].box[1]):
             text = _as_set(getattr(edited, name), self.homes[name])
@@ -233,7 +241,7 @@ class TextSetter:
         return lay_out(text, home, match, is_free, column_px=column_px, is_headed=is_headed, is_followed=is_followed)
 
     def _others(self, block: TextBlock) -> list[TextBlock]:
-        return [other for other in self._words.blocks if other.box != block.box]
+        return [other for other in self.words.blocks if other.box != block.box]
 
     def _make_way(
         self,
