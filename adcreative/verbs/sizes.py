@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from adcreative.creative import Creative
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.homes import find_homes
 from adcreative.editor.picture.protection import protect
-from adcreative.editor.picture.setting import find_homes
 from adcreative.editor.picture.sizes import SizedPicture, lay_out_sizes
 from adcreative.encoders.picture_words.blocks import TextBlock
 from adcreative.encoders.picture_words.words import PictureWords, read_words

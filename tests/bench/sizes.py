@@ -25,8 +25,8 @@ from PIL import Image
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
+from adcreative.editor.picture.homes import find_homes
 from adcreative.editor.picture.protection import protect
-from adcreative.editor.picture.setting import find_homes
 from adcreative.editor.picture.sizes import RATIOS, SizedPicture, lay_out_sizes
 from adcreative.encoders.picture_words.blocks import TextBlock
 from adcreative.encoders.picture_words.reader import load_reader

@@ -12,7 +12,6 @@ those of what was moved, stay bit for bit. Knows pictures and words; no click ra
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +32,7 @@ from adcreative.editor.picture.compression import RINGING_PX, Compression, find_
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.grounds import PictureGrounds
+from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.plates import resize_plate, widen_plate
@@ -42,8 +42,8 @@ from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, keep
 from adcreative.encoders.hole_filling import FillHoles, fill_once
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.reader import MODEL_VARIABLE, TextReading
-from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece
-from adcreative.encoders.picture_words.words import PictureWords, with_known_words
+from adcreative.encoders.picture_words.roles import lacks_a_piece
+from adcreative.encoders.picture_words.words import PictureWords
 
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
@@ -64,6 +64,18 @@ class _Plan:
     home: TextBlock
     lay: Callable[[float], Setting | None]
     way: Way | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Set:
+    """A text that was set. picture [H, W, 3] with it; changed: name -> the blocks that are new or elsewhere.
+
+    faint: its contrast and the one that is advised, where it has less.
+    """
+
+    picture: np.ndarray
+    changed: dict[str, TextBlock]
+    faint: tuple[float, float] | None = None
 
 
 class TextSetter:
@@ -120,20 +132,20 @@ class TextSetter:
         blocks = {own.get(block.box, str(k)): block for k, block in enumerate(self.words.blocks)} | self.homes
         done, movers = [], dict.fromkeys("")
         for name in sorted(self.homes, key=lambda one: -self.homes[one].box[1]):
-            text = _as_set(getattr(edited, name), self.homes[name])
+            text = as_set(getattr(edited, name), self.homes[name])
             if getattr(edited, name) == getattr(self._creative, name):
                 continue
             found = self._set_one(picture, name, text, blocks) if text else "an empty text is not set"
             if isinstance(found, str):
                 left[name] = found
                 continue
-            picture, changed, contrast = found
-            if float(np.linalg.norm(np.subtract(changed[name].colour, self.homes[name].colour))) > NEW_INK:
+            picture = found.picture
+            if float(np.linalg.norm(np.subtract(found.changed[name].colour, self.homes[name].colour))) > NEW_INK:
                 inked.append(name)
-            elif contrast is not None:
-                faint[name] = contrast
-            movers |= dict.fromkeys(blocks[other].role or "text" for other in changed if other != name)
-            blocks |= changed
+            elif found.faint is not None:
+                faint[name] = found.faint
+            movers |= dict.fromkeys(blocks[other].role or "text" for other in found.changed if other != name)
+            blocks |= found.changed
             done.append(name)
         if repeated := find_repeated(done, blocks):  # such as two texts that change places, where one cannot be set
             change = self._set_all(replace(edited, **{name: getattr(self._creative, name) for name in repeated}))
@@ -145,12 +157,8 @@ class TextSetter:
             left={name: left[name] for name in FIELDS if name in left},
         )  # fmt: skip
 
-    def _set_one(
-        self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]
-    ) -> tuple[np.ndarray, dict[str, TextBlock], tuple[float, float] | None] | str:
-        """Return the picture with one text set, the blocks that are new or elsewhere, and its contrast where that is faint.
-
-        Else why it was not set. Faint is less than what is advised; both are returned.
+    def _set_one(self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]) -> _Set | str:
+        """Set one text, or return why it was not set.
 
         Args:
             blocks: name -> every block of the picture as it is.
@@ -172,25 +180,16 @@ class TextSetter:
         way = self._make_way(picture, erased, block, match, text, others, plan)
         why = ""
         for one in filter(None, [way, plan]):
-            found = self._draw_one(picture, name, text, match, one)
-            if isinstance(found, str):
-                why = found
-            else:
-                after, home, shift, contrast = found
-                changed = {name: home}
-                if shift and one.way is not None:
-                    boxes = {follower.block.box: moved(follower.block, shift) for follower in one.way.followers}
-                    changed |= {key: boxes[other.box] for key, other in blocks.items() if other.box in boxes}
-                return after, changed, contrast
+            found = self._draw_one(picture, name, text, match, one, blocks)
+            if not isinstance(found, str):
+                return found
+            why = found
         return why
 
     def _draw_one(
-        self, picture: np.ndarray, name: str, text: str, match: FontMatch, plan: _Plan
-    ) -> tuple[np.ndarray, TextBlock, int, tuple[float, float] | None] | str:
-        """Return the picture with a text set as planned, its block, by how much others moved, and its contrast if it is faint.
-
-        Or what is wrong with it.
-        """
+        self, picture: np.ndarray, name: str, text: str, match: FontMatch, plan: _Plan, blocks: Mapping[str, TextBlock]
+    ) -> _Set | str:
+        """Set a text as planned, or return what is wrong with it."""
         block, faults = self.homes[name], ["the new text does not fit where the old one stood"]
         least = needed_contrast(self._erase(name, self._image_u8)[0], [line.box for line in block.lines], match.colour)
         for scale in RETRIES:
@@ -216,7 +215,11 @@ class TextSetter:
                 contrast = least_contrast(canvas, [line.box for line in setting.lines], colour)
                 advised = advised_contrast(setting, picture.shape[1])
                 faint = (contrast, advised) if contrast < advised else None
-                return after, replace(plan.home, lines=lines, colour=colour), shift, faint
+                changed = {name: replace(plan.home, lines=lines, colour=colour)}
+                if shift and plan.way is not None:
+                    boxes = {follower.block.box: moved(follower.block, shift) for follower in plan.way.followers}
+                    changed |= {key: boxes[other.box] for key, other in blocks.items() if other.box in boxes}
+                return _Set(picture=after, changed=changed, faint=faint)
         return "; ".join(faults)
 
     def _plan(
@@ -322,21 +325,6 @@ class TextSetter:
         return picture, mask, block
 
 
-def find_homes(words: PictureWords, creative: Creative) -> dict[str, TextBlock]:
-    """Return field -> the block of the picture that says it; fields that do not stand in the picture are left out."""
-    homes: dict[str, TextBlock] = {}
-    for name in FIELDS:
-        text = getattr(creative, name)
-        if not text:
-            continue
-        for block in words.blocks:
-            is_taken = any(block.box == other.box for other in homes.values())
-            if not is_taken and block.role != "logo" and is_same_text(block.text, text):
-                homes[name] = block if lacks_a_piece(block.text, text) else with_known_words(block, _as_set(text, block))
-                break
-    return homes
-
-
 def _at_scale(match: FontMatch, scale: float) -> FontMatch:
     return replace(match, lettering=match.lettering.scaled(scale))
 
@@ -375,11 +363,3 @@ def _draw(picture: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -
     touched = coverage > 0
     mixed = picture.astype(np.float32) * (1.0 - coverage[:, :, None]) + np.array(colour, np.float32) * coverage[:, :, None]
     return np.where(touched[:, :, None], mixed.round().astype(np.uint8), picture), touched
-
-
-def _as_set(text: str, block: TextBlock | None) -> str:
-    """Return a text as it is set: in capitals where the old one was; SHOP_NOW as a word."""
-    text = re.sub(r"\s+", " ", text.replace("_", " ")).strip()
-    if block is not None and any(char.isalpha() for char in block.text) and block.text.upper() == block.text:
-        return text.upper()
-    return text.capitalize() if block is not None and block.plate is not None and text.isupper() and " " in text else text

@@ -20,6 +20,7 @@ MAX_SIZE_RATIO = 1.35  # of the heights of two lines of one block
 MAX_COLOUR_DISTANCE = 60.0
 PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's ground belong to its plate
 MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
+RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
 RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
 
 
@@ -238,8 +239,12 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
 
 
 def _find_ribbon(image_u8: np.ndarray, block: TextBlock, y0: int, y1: int) -> Box | None:
-    """Return the box of rows that have the line's ground from rim to rim; None when they do not reach both rims."""
+    """Return the box of rows that have the line's ground from rim to rim; None when they end before, or fade."""
     width, (x0, _, x1, _) = image_u8.shape[1], block.box
     beside = np.concatenate([image_u8[y0 + 1 : y1 - 1, :x0], image_u8[y0 + 1 : y1 - 1, x1:]], axis=1).astype(np.float32)
     near = np.linalg.norm(beside - np.array(block.ground, np.float32), axis=2) <= PLATE_TOLERANCE
+    rows = np.median(image_u8, axis=1)
+    ends = [(y0 - 3, y0 + 2)] * (y0 >= 3) + [(y1 - 3, y1 + 2)] * (y1 + 2 < len(rows))
+    if any(np.abs(rows[first] - rows[last]).max() < RIBBON_STEP for first, last in ends):
+        return None
     return (0, y0, width, y1) if near.size and near.mean(axis=0).min() > 0.5 and near.mean() >= RIBBON_FILL else None

@@ -13,8 +13,9 @@ from adcreative.editor.picture import acceptance
 from adcreative.editor.picture.acceptance import advised_contrast, find_repeated, needed_contrast, readable
 from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.homes import find_homes
 from adcreative.editor.picture.matching import match_fonts
-from adcreative.editor.picture.setting import TextSetter, find_homes
+from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.picture.typesetting import SetLine, Setting
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import read_words
@@ -217,11 +218,11 @@ def test_words_that_do_not_stand_in_the_picture_change_nothing_in_it() -> None:
 
 
 def test_capitals_stay_capitals() -> None:
-    from adcreative.editor.picture.setting import _as_set
+    from adcreative.editor.picture.homes import as_set
     from tests.encoders.picture_words.test_words import block
 
-    assert _as_set("Wake up rested", block("SLEEP BETTER", (0, 0, 90, 20))) == "WAKE UP RESTED"
-    assert _as_set("SHOP_NOW", block("Order now", (0, 0, 90, 20), plate=(0, 0, 99, 30))) == "Shop now"
+    assert as_set("Wake up rested", block("SLEEP BETTER", (0, 0, 90, 20))) == "WAKE UP RESTED"
+    assert as_set("SHOP_NOW", block("Order now", (0, 0, 90, 20), plate=(0, 0, 99, 30))) == "Shop now"
 
 
 def test_a_named_inpainter_fills_a_ground_that_is_no_gradient() -> None:
