@@ -6,7 +6,7 @@ anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from threading import RLock
 from typing import cast
@@ -106,11 +106,8 @@ class PictureGrounds:
         """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
         asked in between. Who needs one meanwhile waits for it."""
         names = sorted(self._homes, key=lambda name: -self._homes[name].box[1])
-        for work_out in (
-            self.match,
-            *(partial(self.erase, name) for name in names),
-            *(partial(self._lift, name) for name in names),
-        ):
+        steps: list[Callable[[], object]] = [self.match, *(partial(self.erase, name) for name in names)]
+        for work_out in [*steps, *(partial(self._lift, name) for name in names)]:
             if should_stop():
                 return
             work_out()
