@@ -60,7 +60,12 @@ def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
 
 
 def fit_picture(
-    size_px: tuple[int, int], num_bytes: int | None = None, *, platform: str = "", placement: str = ""
+    size_px: tuple[int, int],
+    num_bytes: int | None = None,
+    *,
+    platform: str = "",
+    placement: str = "",
+    is_clear: bool = False,
 ) -> PictureFit:
     """Say which formats a picture fits, and what keeps it out.
 
@@ -68,6 +73,7 @@ def fit_picture(
         size_px: width and height, upright. num_bytes: of the file; None: not known, not asked.
         platform, placement: as the ad's table names them; only formats of that platform are asked, and of that placement when
             it is one that takes a single format. All of them when the platform is not among those known.
+        is_clear: words and faces are known to keep clear of what platforms cover, which need not be said then.
     """
     rules, tolerance = read_placements()
     wanted = _select(rules, platform, placement)
@@ -88,7 +94,7 @@ def fit_picture(
             fits.append(rule.name)
             if width < rule.advised_px[0]:
                 advised.setdefault(rule.advised_px, []).append(rule.name)
-            if rule.keep_free:
+            if rule.keep_free and not is_clear:
                 free = " and ".join(f"the {place} {share:.0%}" for place, share in rule.keep_free.items())
                 notes.append(f"{rule.name} cover {free} with their own controls: keep words and faces out of there")
     sizes = [f"{_size(size)} are advised for {' and '.join(names)}" for size, names in advised.items()]

@@ -102,7 +102,7 @@ def _describe(
     one: SizedPicture, features: Any, delivered: Creative, name: str, num_bytes: int, tools: EditorTools
 ) -> dict[str, Any]:
     height, width = one.image_u8.shape[:2]
-    fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform), None
+    fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform, is_clear=one.is_clear), None
     notes = [one.note] if one.note else []
     if isinstance(features, CreativeError):
         notes.append(f"it cannot be scored: {features.problem}")

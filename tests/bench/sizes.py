@@ -5,8 +5,9 @@
     python -m tests.bench.sizes --folder out/       also writes a sheet for each ad: as it is, and its shapes
 
 A block counts as read when a reading of the whole new picture, text detection included, finds its letters in order, as they
-were read in the ad itself: what OCR misreads there is not held against a layout. A face is whole when all its pixels are there
-as they were. Overlap: a box of text that shares more than a tenth of it with a face or with another text's box.
+were read in the ad itself: what OCR misreads there is not held against a layout. A face is whole when all of it is there
+as it was, at the picture's scale. Overlap: a box of text that shares more than a tenth of it with a face or with another text's
+box.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from adcreative.encoders.picture_words.roles import is_same_text
 from adcreative.encoders.picture_words.words import read_words
 from tests.bench.set_text import photograph_ads, simulated_ads
 
+SAME_FACE = 6.0  # mean difference of values 0..255 up to which a face that was enlarged with its picture is that face
 SIDE_PX = 420  # of a picture on a sheet
 
 
@@ -92,7 +94,7 @@ def _measure(ad: Creative, analyzer: Any, path: Path | None) -> Iterator[str]:
             if _is_whole(face, image_u8, one):
                 yield "whole"
         boxes = [block.plate or block.box for block in new]
-        moved = [_moved(face, one.origin) for face in faces]
+        moved = [_moved(face, one) for face in faces]
         lying = [(a, b) for k, a in enumerate(boxes) for b in (*boxes[k + 1 :], *moved) if _shared(a, b) > 0.1]
         yield from ["overlaps"] * len(lying)
 
@@ -103,17 +105,20 @@ def _is_in(block: TextBlock, blocks: Sequence[TextBlock]) -> bool:
     return letters in "".join(char for other in blocks for char in other.text.casefold() if char.isalnum())
 
 
-def _moved(face: Sequence[float], origin: tuple[int, int]) -> tuple[float, ...]:
-    return face[0] + origin[0], face[1] + origin[1], face[2] + origin[0], face[3] + origin[1]
+def _moved(face: Sequence[float], one: SizedPicture) -> tuple[float, ...]:
+    return tuple(one.scale * edge + shift for edge, shift in zip(face, one.origin * 2, strict=True))
 
 
 def _is_whole(face: Sequence[float], image_u8: np.ndarray, one: SizedPicture) -> bool:
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = max(0, int(face[0])), max(0, int(face[1])), min(width, int(face[2])), min(height, int(face[3]))
     left, top = one.origin
-    new = one.image_u8[max(0, top + y0) : top + y1, max(0, left + x0) : left + x1]
-    old = image_u8[y0:y1, x0:x1]
-    return new.shape == old.shape and bool((new == old).all())
+    a0, b0, a1, b1 = (round(one.scale * edge) + shift for edge, shift in zip((x0, y0, x1, y1), (left, top) * 2, strict=True))
+    new = one.image_u8[max(0, b0) : b1, max(0, a0) : a1].astype(int)
+    if new.shape[:2] != (b1 - b0, a1 - a0):
+        return False
+    old = np.asarray(Image.fromarray(image_u8[y0:y1, x0:x1]).resize((a1 - a0, b1 - b0), Image.Resampling.BICUBIC))
+    return bool(np.abs(new - old).mean() <= SAME_FACE)
 
 
 def _shared(a: Sequence[float], b: Sequence[float]) -> float:

@@ -74,3 +74,8 @@ def test_the_formats_are_dated_sourced_and_sound() -> None:
         found = fit_picture(rule.advised_px, platform=rule.platform, placement=(*rule.placements, "")[0])
         assert rule.name in found.fits
         assert not [note for note in found.notes if "advised" in note]
+
+
+def test_what_a_platform_covers_is_not_said_of_a_layout_that_keeps_clear_of_it() -> None:
+    assert any("with their own controls" in note for note in fit_picture((1080, 1920)).notes)
+    assert not any("with their own controls" in note for note in fit_picture((1080, 1920), is_clear=True).notes)

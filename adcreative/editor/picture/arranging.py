@@ -1,227 +1,315 @@
-"""An ad's parts arranged for another shape: its words above, below or beside what it shows, in the letters that they have.
+"""An ad's parts arranged for another shape: its words over, above, below or beside what it shows, in their own letters.
 
-For each side and size of letters the smallest picture is looked for that holds all parts with margins, clear of what platforms
-cover. Of those the one is taken that uses its room best:
+    over    the picture is cut to the shape, and the words stand on it where little is to be seen
+    beside  the picture is cut to a part of the shape; the words have the rest: the plain ground or the panel that they had,
+            else a blurred copy of the picture
 
-    cost = |log(height of capitals / usual)| + share that is missing of the visual + empty room + resampling + other side
+What stands on a plain ground is not cut: the ground goes on. Of all arrangements the one is taken that costs least
 
-and that can be read: contrast with the new ground, a calm ground, every block read back. Knows parts and pixels only.
+    |log(height of capitals / wanted)| + what is cut off + what words cover + empty room + another side than before
+
+and that can be read: contrast with the new ground, every block read back. Knows parts and pixels only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from scipy import ndimage
 
-from adcreative.editor.picture.acceptance import comparable, crop_line
-from adcreative.editor.picture.layers import Layer
-from adcreative.editor.picture.parts import Parts, Piece, SetPiece, set_piece
+from adcreative.editor.picture.columns import Column, Placed, set_column
+from adcreative.editor.picture.frames import BESIDE, OVER, Frame, divide
+from adcreative.editor.picture.parts import Parts
+from adcreative.editor.picture.scene import Ribbon
 from adcreative.encoders.picture_words.blocks import Box
-from adcreative.encoders.picture_words.ink import luminance
-from adcreative.encoders.picture_words.measures import MIN_CONTRAST
-from adcreative.encoders.picture_words.reader import TextReading
-from adcreative.encoders.picture_words.roles import is_same_text
 
-SIDES = ("below", "above", "right", "left")  # of the visual, where the words stand
-SCALES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5)
-WIDTHS = 22  # canvases tried between the narrowest and the widest
-MARGIN = 0.06  # of a picture's width, left and right; of its height, above and below where nothing is covered
-GAP = 0.04  # of the square root of the area: between visual and words, and below a logo
-LEAST_SIDE = 0.7  # of the old picture's shorter side that the new one's has: sharpness is not given away
-USUAL_CAPS, USUAL_VISUAL, USUAL_COVERED = 0.052, 0.36, 0.55  # of the area's root: headline's capitals; of the area: visual, all
-COST_OF_CAPS, COST_OF_VISUAL, COST_OF_EMPTY, COST_OF_SCALE, COST_OF_SIDE, COST_OF_LINES = 1.0, 0.6, 0.9, 0.4, 0.12, 0.12
-USUAL_LINES = 3  # of a headline
-TRIED = 8  # arrangements that are drawn before none is found good
-CONTRAST_SHARE, CALM = 0.85, 1.6  # of the old contrast that is kept; times the old ground's edges that are allowed
-CALM_EDGES = 9.0  # mean step of neighbouring pixels, 0..255, that is always allowed
-
-Extend = Callable[[np.ndarray, int, int, int, int], np.ndarray]  # picture, left, top, width, height
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Placed:
-    """A piece with its place in the new picture, px, and its scale."""
-
-    piece: Piece
-    made: SetPiece
-    x: int
-    y: int
-    scale: float
-
-    @property
-    def box(self) -> Box:
-        return self.x, self.y, self.x + self.made.width, self.y + self.made.height
+SHARES = (0.3, 0.36, 0.42, 0.48, 0.54, 0.6, 0.66)  # of the shape that the picture has
+SCALES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4, 1.6, 1.8)
+LEAST_SIDE, MOST_SIDE = 0.7, 1.4  # of the old picture's shorter side that the new one's has where that saves resampling
+WANTED_CAPS = (0.055, 0.072)  # height of a headline's capitals in square roots of the area: what it had, within these
+USUAL_PICTURE, USUAL_INSET = 0.45, 0.18  # of the area
+COVERED_LOW = 0.12  # of a story's height, from below: nothing but ground or a picture's rest should lie there
+COST_OF_SMALLER, COST_OF_LARGER, COST_OF_CUT, COST_OF_COVERED, COST_OF_EMPTY = 2.0, 0.8, 0.9, 1.2, 0.5
+COST_OF_SMALL, COST_OF_SIDE, COST_OF_LINES, COST_OF_ENLARGED = 0.7, 0.25, 0.25, 0.4
+COST_OF_ACROSS = 3.0  # of words beside in a high shape, above or below in a wide one
+COST_OF_FACE, COST_OF_LOW_FACE, COST_OF_OFF_FACE = 4.0, 1.0, 0.1
+USUAL_LINES = {"headline": 3, "body": 4}
+FACE_MARGIN = 0.06  # of a face's height, kept around it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arrangement:
-    """Where the parts stand. size: width and height; origin: of the old picture, px, may be negative. logo: layer and place."""
+    """Where the parts stand, px. size: width and height. shown, region: the parts of the shape that picture and words have.
+
+    scale, origin: of the picture, and where its upper left corner lies. ribbons: with their tops and heights.
+    """
 
     side: str
     size: tuple[int, int]
-    origin: tuple[int, int]
+    shown: Box
+    scale: float
+    origin: tuple[float, float]
+    region: Box
     placed: tuple[Placed, ...]
-    logo: tuple[Layer, int, int] | None
+    corner: tuple[Placed, ...]
+    ribbons: tuple[tuple[Ribbon, int, int], ...]
     cost: float
 
+    @property
+    def words(self) -> tuple[Placed, ...]:
+        return self.placed + self.corner
 
-def arrange(
-    parts: Parts, ratio: float, keep_free: tuple[float, float], reader: TextReading, extend: Extend
-) -> tuple[np.ndarray, Arrangement] | None:
-    """Return the parts arranged in a picture [H, W, 3] of the ratio (width over height), the best that can be read.
+
+def find_arrangements(parts: Parts, ratio: float, keep_free: tuple[float, float]) -> list[Arrangement]:
+    """Return arrangements in a shape (width over height), the one that costs least first, each side once.
 
     Args:
-        keep_free: shares of the height, top and bottom, that stay clear of words. extend: lays a picture on a larger ground.
-    Returns:
-        the picture and how it is arranged; None when no arrangement holds.
+        keep_free: shares of the height, top and bottom, that stay clear of words.
     """
-    best: dict[tuple[str, float], Arrangement] = {}
-    for one in _arrangements(parts, ratio, keep_free):
-        key = (one.side, one.placed[0].scale)
-        if key not in best or one.cost < best[key].cost:
-            best[key] = one
-    for one in sorted(best.values(), key=lambda arrangement: arrangement.cost)[:TRIED]:
-        ground = extend(parts.clean, *one.origin, *one.size)
-        if all(_is_readable(placed, ground) for placed in one.placed):
-            drawn = draw(one, ground)
-            if all(_reads_back(placed, drawn, reader) for placed in one.placed):
-                return drawn, one
-    return None
+    height, width = parts.size
+    nominal = (np.sqrt(height * width * ratio), np.sqrt(height * width / ratio))
+    mass = weigh(parts.scene.picture)
+    best: dict[str, tuple[Arrangement, float, float]] = {}
+    for side in (*BESIDE, *OVER) if parts.scene.kind == "whole" else BESIDE:
+        for share in SHARES if side in BESIDE else (1.0,):
+            for scale in SCALES:
+                one = _arrange(parts, mass, side, share, scale, nominal, keep_free)
+                if one is not None and (side not in best or one.cost < best[side][0].cost):
+                    best[side] = one, share, scale
+    found = []
+    for one, share, scale in best.values():
+        shorter = min(one.size) / min(height, width)
+        factor = float(np.clip(1.0 / one.scale, LEAST_SIDE / shorter, MOST_SIDE / shorter))
+        size = (nominal[0] * factor, nominal[1] * factor)
+        final = _arrange(parts, mass, one.side, share, scale * factor, size, keep_free)
+        if final is not None:
+            exact = abs(final.scale - 1.0) < 0.01
+            found.append(replace(final, scale=1.0, origin=(round(final.origin[0]), round(final.origin[1]))) if exact else final)
+    return sorted(found, key=lambda one: one.cost)
 
 
-def draw(arrangement: Arrangement, ground: np.ndarray) -> np.ndarray:
-    """Return the ground [H, W, 3] with words, button and logo on it."""
-    drawn = ground.copy()
-    for placed in arrangement.placed:
-        for layer, x, y in placed.made.layers:
-            layer.scaled(placed.scale).at(placed.x + x, placed.y + y).paste(drawn)
-    if arrangement.logo is not None:
-        layer, x, y = arrangement.logo
-        layer.at(x, y).paste(drawn)
-    return drawn
+def faces_at(parts: Parts, one: Arrangement) -> list[tuple[float, ...]]:
+    """Return the boxes of the ad's faces in an arrangement, px."""
+    return [_placed(face, parts.scene.origin, one.scale, one.origin) for face in parts.faces]
 
 
-def _arrangements(parts: Parts, ratio: float, keep_free: tuple[float, float]) -> Iterator[Arrangement]:
-    height, width = parts.clean.shape[:2]
-    visual_width = parts.visual[2] - parts.visual[0]
-    least = max(LEAST_SIDE * min(height, width) * max(1.0, ratio), visual_width / (1.0 - 2 * MARGIN))
-    for side in SIDES:
-        for scale in SCALES:
-            for canvas in np.geomspace(least, 2.2 * max(least, width), WIDTHS):
-                one = _arrange(parts, side, scale, (round(canvas), round(canvas / ratio)), keep_free)
-                if one is not None:
-                    yield one
+def weigh(picture: np.ndarray) -> np.ndarray:
+    """Return how much there is to see in each part of a picture [H, W, 3], on a grid [h, w] that sums up to one."""
+    scale = 96 / max(picture.shape[:2])
+    size = (max(4, round(picture.shape[1] * scale)), max(4, round(picture.shape[0] * scale)))
+    small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    edges = np.hypot(ndimage.sobel(small, axis=0), ndimage.sobel(small, axis=1)).max(axis=2)
+    mass = ndimage.gaussian_filter(np.sqrt(edges), 2.0) + 1e-3
+    return np.asarray(mass / mass.sum())
 
 
 def _arrange(
-    parts: Parts, side: str, scale: float, size: tuple[int, int], keep_free: tuple[float, float]
+    parts: Parts,
+    mass: np.ndarray,
+    side: str,
+    share: float,
+    scale: float,
+    size_px: tuple[float, float],
+    keep_free: tuple[float, float],
 ) -> Arrangement | None:
-    width, height = size
-    x0, y0, x1, y1 = parts.visual
-    is_beside, gap, margin = side in ("left", "right"), round(GAP * np.sqrt(width * height)), round(MARGIN * width)
-    top, bottom = round(max(MARGIN, keep_free[0]) * height), height - round(max(MARGIN, keep_free[1]) * height)
-    logo = parts.logo[1] if parts.logo is not None else None
-    logo_height = logo.alpha.shape[0] + gap if logo is not None else 0
-    column = width - 2 * margin - ((x1 - x0) + 2 * gap if is_beside else 0)
-    is_centred = parts.stack[0].block.alignment == "centre" and not is_beside
-    made = [set_piece(piece, column, scale, "centre" if is_centred else "left") for piece in parts.stack] if column > 0 else []
-    kept = [one for one in made if one is not None]
-    if not kept or len(kept) < len(made) or (logo is not None and logo.alpha.shape[1] > (column if is_beside else width)):
+    size = (round(size_px[0]), round(size_px[1]))
+    frame = divide(parts, side, share, size, keep_free)
+    centred = parts.head.block.alignment == "centre"
+    column = set_column(parts.rows, frame.room[2] - frame.room[0], scale, is_centred=centred)
+    if column is None or column.size[1] > frame.room[3] - frame.room[1]:
         return None
-    words_height = sum(one.height for one in kept) + scale * sum(piece.gap_px for piece in parts.stack)
-    left_over = bottom - top - logo_height - words_height - (0 if is_beside else (y1 - y0) + gap)
-    if left_over < 0 or (is_beside and (y1 - y0) > height):
+    placed = column.at(*_stand(column, frame, side, centred))
+    words = _bounds([one.box for one in placed])
+    shown = _show(parts, mass, frame, words)
+    if shown is None:
         return None
-    words_x, visual_x = float(margin), (width - (x1 - x0)) / 2
-    if is_beside:
-        words_x, visual_x = (margin, width - margin - (x1 - x0)) if side == "left" else (width - margin - column, margin)
-        words_y, visual_y = top + logo_height + left_over / 2, (height - (y1 - y0)) / 2
-    elif side == "below":
-        visual_y = top + logo_height + left_over / 3
-        words_y = visual_y + (y1 - y0) + gap + left_over / 3
-    else:
-        words_y = top + logo_height + left_over / 3
-        visual_y = words_y + words_height + gap + left_over / 3
-    placed = _stack_up(parts.stack, kept, (words_x, words_y, column if is_centred else 0.0), scale)
-    set_logo = None
-    if logo is not None:
-        set_logo = (logo, round((width - logo.alpha.shape[1]) / 2 if is_centred else words_x), top)
-    cost = _cost(parts, side, scale, size, kept, left_over)
-    origin = (round(visual_x) - x0, round(visual_y) - y0)
-    return Arrangement(side=side, size=size, origin=origin, placed=placed, logo=set_logo, cost=cost)
+    picture_scale, origin, cost_of_view = shown
+    corner = _set_corner(parts, frame, scale, centred)
+    if corner is None:
+        return None
+    cost = cost_of_view + _cost_of_words(parts, column, frame, side, scale, picture_scale)
+    return Arrangement(
+        side=side, size=size, shown=frame.shown, scale=picture_scale, origin=origin, region=frame.region, placed=placed,
+        corner=corner, ribbons=frame.ribbons, cost=float(cost),
+    )  # fmt: skip
 
 
-def _stack_up(
-    stack: Sequence[Piece], made: Sequence[SetPiece], place: tuple[float, float, float], scale: float
-) -> tuple[Placed, ...]:
-    """Return the pieces one below the other. place: left, top, and the width in whose middle they stand, 0 for none."""
-    left, y, width = place
-    placed = []
-    for piece, one in zip(stack, made, strict=True):
-        y += scale * piece.gap_px
-        x = left + ((width - one.width) / 2 if width else 0.0)
-        placed.append(Placed(piece=piece, made=one, x=round(x), y=round(y), scale=scale))
-        y += one.height
-    return tuple(placed)
+def _stand(column: Column, frame: Frame, side: str, centred: bool) -> tuple[float, float]:
+    """Return where the column's upper left corner stands: in the middle of its room, on a picture at one of its ends."""
+    x0, y0, x1, y1 = frame.room
+    x = x0 + (x1 - x0 - column.size[0]) / 2 if centred else float(x0)
+    rest = y1 - y0 - column.size[1]
+    return x, y0 + {"over top": 0.0, "over bottom": float(rest)}.get(side, rest / 2)
 
 
-def _cost(parts: Parts, side: str, scale: float, size: tuple[int, int], made: Sequence[SetPiece], left_over: float) -> float:
-    width, height = size
-    x0, y0, x1, y1 = parts.visual
-    head = max(parts.stack, key=lambda piece: piece.block.size_px)
-    caps = head.block.size_px * scale / np.sqrt(width * height)
-    visual = min(1.0, (x1 - x0) * (y1 - y0) / (width * height) / USUAL_VISUAL)
-    covered = (x1 - x0) * (y1 - y0) + max(one.width for one in made) * sum(one.height for one in made)
-    lines = made[parts.stack.index(head)].height / max(1.0, head.leading_px * scale) if head.words else 1
+def _set_corner(parts: Parts, frame: Frame, scale: float, centred: bool) -> tuple[Placed, ...] | None:
+    """Return the logo that stands apart, above or below all else; () without one, None when it is too wide."""
+    if parts.corner is None:
+        return ()
+    width = frame.size[0] - 2 * frame.margin
+    column = set_column([[parts.corner]], width, min(scale, frame.size[0] / parts.size[1]), is_centred=centred)
+    if column is None:
+        return None
+    old_x0, old_x1 = parts.corner.block.box[0], parts.corner.block.box[2]
+    is_right = (old_x0 + old_x1) / 2 > 0.6 * parts.size[1]
+    x = (
+        (frame.size[0] - column.size[0]) / 2
+        if centred
+        else frame.size[0] - frame.margin - column.size[0]
+        if is_right
+        else frame.margin
+    )
+    y = frame.safe[1] - frame.margin - column.size[1] if parts.is_low else frame.safe[0] + frame.margin // 2
+    return column.at(x, y)
+
+
+def _show(parts: Parts, mass: np.ndarray, frame: Frame, words: Box) -> tuple[float, tuple[float, float], float] | None:
+    """Return scale and origin of the picture in its part of the shape, and the cost of what is cut off or covered."""
+    if parts.scene.kind == "inset":
+        return _show_whole(parts, frame)
+    x0, y0, x1, y1 = frame.shown
+    height, width = parts.scene.picture.shape[:2]
+    if min(x1 - x0, y1 - y0) < 8:
+        return None
+    scale = max((x1 - x0) / width, (y1 - y0) / height)
+    rest_x, rest_y = width * scale - (x1 - x0), height * scale - (y1 - y0)
+    sums = np.pad(mass, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    best: tuple[float, tuple[float, float]] | None = None
+    for part in np.linspace(0.0, 1.0, 13 if max(rest_x, rest_y) > 1 else 1):
+        origin = (x0 - part * rest_x, y0 - part * rest_y)
+        faces = [_placed(face, parts.scene.origin, scale, origin) for face in parts.faces]
+        if any(not _is_clear(face, frame.shown, words, parts.covered, origin[1]) for face in faces):
+            continue
+        seen = _share(sums, frame.shown, origin, scale, (height, width))
+        lain_on = _share(sums, words, origin, scale, (height, width)) if frame.shown == frame.region else 0.0
+        of_faces = max((_cost_of_face(face, frame, words) for face in faces), default=0.0)
+        cost = COST_OF_CUT * (1.0 - seen) + COST_OF_COVERED * lain_on + of_faces
+        if best is None or cost < best[0]:
+            best = cost, origin
+    return None if best is None else (scale, best[1], best[0])
+
+
+def _cost_of_face(face: Sequence[float], frame: Frame, words: Box) -> float:
+    """Return what is wrong with a face's place: under words, where a platform covers it, far off the middle."""
+    (x0, y0, x1, y1), shown = face, frame.shown
+    off = abs(x0 + x1 - shown[0] - shown[2]) / (shown[2] - shown[0]) + abs(y0 + y1 - shown[1] - shown[3]) / (
+        shown[3] - shown[1]
+    )
+    low = max(0.0, y1 - frame.safe[1]) / max(1.0, y1 - y0)
+    return COST_OF_FACE * _lies_under(face, words) + COST_OF_LOW_FACE * low + COST_OF_OFF_FACE * off
+
+
+def _lies_under(face: Sequence[float], words: Box) -> float:
+    """Return which share of a face lies under a box of words."""
+    x0, y0, x1, y1 = face
+    shared = max(0.0, min(x1, words[2]) - max(x0, words[0])) * max(0.0, min(y1, words[3]) - max(y0, words[1]))
+    return shared / max(1.0, (x1 - x0) * (y1 - y0))
+
+
+def _show_whole(parts: Parts, frame: Frame) -> tuple[float, tuple[float, float], float] | None:
+    """Return scale and origin with which what stands on a plain ground fits into its part of the shape."""
+    vx0, vy0, vx1, vy1 = parts.scene.visual
+    if vx1 <= vx0 or vy1 <= vy0:
+        return float(np.sqrt(np.prod(frame.size) / np.prod(parts.size))), (float(frame.shown[0]), float(frame.shown[1])), 0.0
+    touches, (width, height) = parts.scene.touches, frame.size
+    x0, y0, x1, y1 = frame.shown
+    lowest = height - (0 if frame.safe[1] == height else round(COVERED_LOW * height))
+    is_rim = {"left": x0 <= 0, "top": y0 <= 0, "right": x1 >= width, "bottom": y1 >= height}
+    if any(side in touches and not is_rim[side] for side in is_rim):
+        return None
+    inset = {side: 0 if side in touches else frame.margin if is_rim[side] else frame.margin // 3 for side in is_rim}
+    x0, y0, x1, y1 = x0 + inset["left"], y0 + inset["top"], x1 - inset["right"], y1 - inset["bottom"]
+    y1 = y1 if "bottom" in touches else min(y1, lowest)
+    scale = min((x1 - x0) / (vx1 - vx0), (y1 - y0) / (vy1 - vy0))
+    if scale <= 0.05:
+        return None
+    rest_x, rest_y = (x1 - x0) - scale * (vx1 - vx0), (y1 - y0) - scale * (vy1 - vy0)
+    part_x = 0.0 if "left" in touches else 1.0 if "right" in touches else 0.5
+    part_y = 0.0 if "top" in touches else 1.0 if "bottom" in touches else 0.5
+    origin = (x0 + part_x * rest_x - scale * vx0, y0 + part_y * rest_y - scale * vy0)
+    faces = [_placed(face, parts.scene.origin, scale, origin) for face in parts.faces]
+    low = max((max(0.0, face[3] - frame.safe[1]) / max(1.0, face[3] - face[1]) for face in faces), default=0.0)
+    empty = rest_x * (y1 - y0) + rest_y * scale * (vx1 - vx0)
+    return scale, origin, COST_OF_EMPTY * empty / (width * height) + COST_OF_LOW_FACE * min(1.0, low)
+
+
+def _placed(face: Box, picture_at: tuple[int, int], scale: float, origin: tuple[float, float]) -> tuple[float, ...]:
+    dx, dy = origin[0] - scale * picture_at[0], origin[1] - scale * picture_at[1]
+    return scale * face[0] + dx, scale * face[1] + dy, scale * face[2] + dx, scale * face[3] + dy
+
+
+def _is_clear(face: Sequence[float], shown: Box, words: Box, covered: float, top: float) -> bool:
+    """Return whether a face is in view, and hardly more of it lies under words than did. top: of the picture, px."""
+    x0, y0, x1, y1 = face
+    rim = FACE_MARGIN * (y1 - y0)
+    is_in = x0 >= shown[0] - 1 and x1 <= shown[2] + 1 and max(y0 - rim, top) >= shown[1] - 1 and y1 <= shown[3] + 1
+    return is_in and _lies_under(face, words) <= covered + 0.02
+
+
+def _share(sums: np.ndarray, box: Box, origin: tuple[float, float], scale: float, shape: tuple[int, int]) -> float:
+    """Return the share of the mass that lies in a box of the new picture."""
+    rows, columns = sums.shape[0] - 1, sums.shape[1] - 1
+    x0, x1 = (np.clip((x - origin[0]) / scale / shape[1], 0, 1) * columns for x in (box[0], box[2]))
+    y0, y1 = (np.clip((y - origin[1]) / scale / shape[0], 0, 1) * rows for y in (box[1], box[3]))
+    a0, a1, b0, b1 = (round(float(one)) for one in (y0, y1, x0, x1))
+    return float(sums[a1, b1] - sums[a0, b1] - sums[a1, b0] + sums[a0, b0])
+
+
+def _cost_of_words(parts: Parts, column: Column, frame: Frame, side: str, scale: float, picture_scale: float) -> float:
+    width, height = frame.size
+    root, head = np.sqrt(width * height), parts.head
+    had = head.block.size_px / np.sqrt(np.prod(parts.size))
+    off = np.log(head.block.size_px * scale / root / np.clip(had, *WANTED_CAPS))
+    lines = sum(
+        max(0, one.num_lines - USUAL_LINES[one.piece.block.role])
+        for one in column.placed if one.piece.block.role in USUAL_LINES
+    )  # fmt: skip
+    area = (frame.shown[2] - frame.shown[0]) * (frame.shown[3] - frame.shown[1]) / (width * height) / USUAL_PICTURE
+    if parts.scene.kind == "inset":
+        vx0, vy0, vx1, vy1 = parts.scene.visual
+        area = picture_scale**2 * (vx1 - vx0) * (vy1 - vy0) / (width * height) / USUAL_INSET if vx1 > vx0 else 1.0
+    across = max(0.0, np.log(0.8 * height / width)) if side in ("left", "right") else 0.0
+    across += max(0.0, np.log(width / height / 1.3)) if side in ("above", "below") else 0.0
+    empty = 0.0
+    if frame.shown != frame.region:
+        region = (frame.region[2] - frame.region[0]) * (frame.region[3] - frame.region[1])
+        empty = max(0.0, 0.75 * region - column.size[0] * column.size[1]) / (width * height)
     return float(
-        COST_OF_CAPS * abs(np.log(caps / USUAL_CAPS))
-        + COST_OF_VISUAL * -np.log(max(visual, 0.02))
-        + COST_OF_EMPTY * (left_over / height + max(0.0, 1.0 - covered / (USUAL_COVERED * width * height)))
-        + COST_OF_SCALE * abs(np.log(scale))
-        + COST_OF_SIDE * (side != _side_of(parts))
-        + COST_OF_LINES * max(0.0, round(lines) - USUAL_LINES)
+        (COST_OF_SMALLER if off < 0 else COST_OF_LARGER) * abs(off)
+        + COST_OF_LINES * lines
+        + COST_OF_EMPTY * empty
+        + COST_OF_SMALL * max(0.0, -np.log(max(area, 0.01)))
+        + COST_OF_ENLARGED * max(0.0, np.log(picture_scale * np.sqrt(np.prod(parts.size)) / root / 1.3))
+        + COST_OF_SIDE * (side != _old_side(parts))
+        + COST_OF_ACROSS * across
     )
 
 
-def _side_of(parts: Parts) -> str:
-    """Return where the words stood from the visual."""
-    boxes = np.array([piece.block.plate or piece.block.box for piece in parts.stack], float)
-    words = (boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2
-    x0, y0, x1, y1 = parts.visual
-    dx, dy = words[0] - (x0 + x1) / 2, words[1] - (y0 + y1) / 2
-    return ("right" if dx > 0 else "left") if abs(dx) > abs(dy) else ("below" if dy > 0 else "above")
+def _old_side(parts: Parts) -> str:
+    """Return where the words stood from the picture, or on it."""
+    boxes = np.array([piece.block.plate or piece.block.box for piece in parts.pieces], float)
+    x, y = (boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2
+    height, width = parts.size
+    scene = parts.scene
+    if scene.kind == "split":
+        return {"left": "left", "right": "right", "top": "above", "bottom": "below"}[scene.side]
+    vx, vy = (width / 2, height / 2)
+    if scene.kind == "inset":
+        vx, vy = (scene.visual[0] + scene.visual[2]) / 2, (scene.visual[1] + scene.visual[3]) / 2
+    dx, dy = (x - vx) / width, (y - vy) / height
+    name = ("right" if dx > 0 else "left") if abs(dx) > abs(dy) else ("below" if dy > 0 else "above")
+    return (
+        {"above": "over top", "below": "over bottom", "left": "over left", "right": "over right"}[name]
+        if scene.kind == "whole"
+        else name
+    )
 
 
-def _is_readable(placed: Placed, ground: np.ndarray) -> bool:
-    """Return whether the new ground under a text is as calm as the old one's and its contrast as high."""
-    if placed.piece.solid is not None:
-        return True
-    x0, y0, x1, y1 = placed.box
-    under = ground[max(0, y0) : y1, max(0, x0) : x1]
-    if not under.size:
-        return False
-    block = placed.piece.block
-    own, light = float(luminance(np.array(block.colour))), luminance(under.reshape(-1, 3))
-    contrast = float(np.percentile((np.maximum(light, own) + 0.05) / (np.minimum(light, own) + 0.05), 5.0))
-    steps = float(ndimage.morphological_gradient(under.mean(axis=2), size=(3, 3)).mean())
-    return contrast >= min(MIN_CONTRAST, CONTRAST_SHARE * block.contrast) and steps <= max(CALM_EDGES, CALM * block.residual)
-
-
-def _reads_back(placed: Placed, drawn: np.ndarray, reader: TextReading) -> bool:
-    """Return whether what is read of a text is the text, line by line."""
-    if placed.piece.solid is not None:
-        return True
-    rows: dict[int, list[Box]] = {}
-    for (layer, x, y), word in zip(placed.made.layers, placed.piece.words, strict=True):
-        height, width = (round(side * placed.scale) for side in layer.alpha.shape)
-        x0, y0 = placed.x + x, placed.y + y
-        rows.setdefault(y + round(word.above_px * placed.scale), []).append((x0, y0, x0 + width, y0 + height))
-    crops = []
-    for boxes in rows.values():
-        left, top, right, bottom = zip(*boxes, strict=True)
-        crops.append(crop_line(drawn, (min(left), min(top), max(right), max(bottom)), 0.2))
-    read, text = " ".join(reader.read_lines(crops)), placed.piece.block.text
-    return comparable(read) == comparable(text) or is_same_text(read, text, 0.95)
+def _bounds(boxes: Sequence[Box]) -> Box:
+    found = np.array(boxes)
+    x0, y0 = found[:, :2].min(axis=0)
+    x1, y1 = found[:, 2:].max(axis=0)
+    return int(x0), int(y0), int(x1), int(y1)

@@ -7,27 +7,30 @@ of its own stays with the panel. Knows pixels and blocks; not the shapes that ad
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
-from adcreative.editor.picture.protection import Protection, salient_mask
-from adcreative.editor.picture.reflow import mask_things
+from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
+from adcreative.editor.picture.scene import Scene, find_scene, find_visual
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
+from adcreative.encoders.picture_words.ink import FULL_COVERAGE
 from adcreative.encoders.picture_words.line_breaks import wrap_evenly
 
 STACK_GAP = 4.0  # heights of capitals: blocks farther apart are no stack
 MARK_SHARE = 2.4  # of a logo's letters' height: how far beside and above them its mark is looked for
 PANEL_SHARES, PANEL_FILL = (0.04, 0.6), 0.8  # of the picture's area that a panel has; of its box that it fills
 USUAL_BLANK, USUAL_LEADING, DESCENT = 0.38, 1.75, 0.28  # of the height of capitals
-STRONG_EDGE, THING_REACH, LEAST_THING = 55.0, 0.012, 0.002  # of values 0..255; of the shorter side; of the picture's area
-FAINT_EDGE, FAINT_REACH = 6.5, 0.6  # of values 0..255; of a thing's sides: how far what hangs on it may reach
-FACE_RIM = 0.25  # of a face's box, on each side
+PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds its letters are lifted without a mark
+LEAST_WORDS = 3  # of a text that is none of a thing's lettering
+SMALL_VISUAL = 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
+MAX_GAP = 2.0  # heights of the larger capitals: what stood farther apart comes so near
+BLOB = 1.7  # widths of letters' strokes: what is thicker is none
 INKED = 0.2  # coverage from which a column of a line has letters
 
 
@@ -56,16 +59,30 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """An ad taken apart. clean [H, W, 3]: the picture without stack and logo. visual: box of what has to stay whole in it.
+    """An ad taken apart. scene: what is left without words. rows: its words from top to bottom, those in one row together.
 
-    stack: from top to bottom. others: blocks that were left in the picture.
+    corner: a logo that stood apart from all other words, else None; is_low: whether below them. faces: boxes in the ad, px,
+    and that of a thing which fills no more than a part of it.
+    covered: share of a face that words lay on. size: height and width of the ad.
     """
 
-    clean: np.ndarray
-    stack: tuple[Piece, ...]
-    logo: tuple[TextBlock, Layer] | None
-    visual: Box
-    others: tuple[TextBlock, ...]
+    scene: Scene
+    rows: tuple[tuple[Piece, ...], ...]
+    faces: tuple[Box, ...]
+    size: tuple[int, int]
+    covered: float = 0.0
+    corner: Piece | None = None
+    is_low: bool = False
+
+    @property
+    def pieces(self) -> list[Piece]:
+        return [piece for row in self.rows for piece in row]
+
+    @property
+    def head(self) -> Piece:
+        """The headline, else what has the largest letters."""
+        named = [piece for piece in self.pieces if piece.block.role == "headline"]
+        return named[0] if named else max(self.pieces, key=lambda piece: piece.block.size_px)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,26 +97,108 @@ class SetPiece:
 def take_apart(
     image_u8: np.ndarray, blocks: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]], inpainter: FillHoles
 ) -> Parts | None:
-    """Take the stack of text around the headline, and the logo, off an ad [H, W, 3]; None when that cannot be done cleanly."""
-    stack = find_stack(blocks)
-    if not stack:
+    """Take the ad's words [H, W, 3] off its picture; None when that cannot be done cleanly."""
+    own = find_words(blocks, image_u8.shape[1])
+    if not own:
         return None
     height, width = image_u8.shape[:2]
-    logo = next((block for block in blocks if block.role == "logo"), None)
-    things = mask_things((height, width), [block for block in blocks if block not in stack], faces_xyxy_px)
-    found = _lift_stack(image_u8, stack, things, inpainter)
-    if found is None:
+    foreign = [block for block in blocks if block not in own]
+    clean, layers = image_u8, {}
+    for block in own:
+        others = [*foreign, *(one for one in own if one is not block and one.box not in layers)]
+        barred = mask_things((height, width), others, [face for face in faces_xyxy_px if not _is_near(_box(block), face)])
+        if block.role == "logo" and block.residual <= PLAIN_RESIDUAL:
+            lifted = _lift_logo(clean, block, barred & ~_around(block, (height, width)), inpainter)
+        else:
+            lifted = lift_block(clean, block, inpainter, barred)
+        if lifted is None:
+            return None
+        layers[block.box], clean = lifted[0], lifted[1]
+    stack = [block for block in own if block.role != "logo"]
+    visual = find_visual(clean, faces_xyxy_px)
+    scene = find_scene(image_u8, clean, blocks, _find_panel(clean, stack), visual)
+    if scene is None:
         return None
-    pieces, clean = found
-    lifted = _lift_logo(clean, logo, things & ~_around(logo, (height, width)), inpainter) if logo is not None else None
-    if lifted is not None:
-        clean = lifted[1]
-    others = tuple(block for block in blocks if block not in stack and (lifted is None or block is not logo))
-    visual = find_visual(clean, others, faces_xyxy_px)
+    rows = _group_rows(own)
+    corner, is_low = _find_corner(rows)
+    rows = [row for row in rows if row != [corner]]
+    gaps = [0.0, *(_gap(upper, lower) for upper, lower in pairwise(rows))]
+    pieces = [tuple(_piece(block, layers[block.box], gap) for block in row) for row, gap in zip(rows, gaps, strict=True)]
+    faces = tuple(_clip(face, scene) for face in faces_xyxy_px)
+    is_small = (visual[2] - visual[0]) * (visual[3] - visual[1]) < SMALL_VISUAL * height * width
+    kept = (*faces, visual) if scene.kind == "whole" and is_small else faces
     return Parts(
-        clean=clean, stack=tuple(pieces), logo=(logo, lifted[0]) if logo is not None and lifted is not None else None,
-        visual=visual, others=others,
+        scene=scene, rows=tuple(pieces), faces=kept, size=(height, width), covered=_covered(faces, own), is_low=is_low,
+        corner=None if corner is None else _piece(corner, layers[corner.box], 0.0),
     )  # fmt: skip
+
+
+def find_words(blocks: Sequence[TextBlock], width: int) -> list[TextBlock]:
+    """Return the blocks that are the ad's own words, from top to bottom, none on a ribbon; [] without a headline.
+
+    Those that hang together with the headline, its button, logo and small print, and what lines up with one of these, stands
+    beside it, or is a text of some words; lettering on things in the picture is none of these.
+    """
+    free = sorted((block for block in blocks if not block.is_ribbon(width)), key=lambda block: _box(block)[1])
+    own = find_stack(free)
+    if not own:
+        return []
+    own += [block for block in free if block not in own and block.role in ("button", "logo", "disclaimer")]
+    own += [
+        block for block in free
+        if block not in own
+        and (len(block.text.split()) >= LEAST_WORDS or any(_lines_up(block, other) for other in own))
+    ]  # fmt: skip
+    return [block for block in free if block in own]
+
+
+def _lines_up(block: TextBlock, other: TextBlock) -> bool:
+    (a0, b0, a1, b1), (x0, y0, x1, y1) = _box(block), _box(other)
+    slack = 0.5 * min(block.size_px, other.size_px)
+    is_level = min(b1, y1) - max(b0, y0) > 0.5 * min(b1 - b0, y1 - y0)
+    is_aligned = block.plate is None and (abs(a0 - x0) <= slack or abs((a0 + a1) - (x0 + x1)) <= 2 * slack)
+    return is_level or is_aligned
+
+
+def _group_rows(own: Sequence[TextBlock]) -> list[list[TextBlock]]:
+    """Return blocks from top to bottom, those that stood side by side in one row, from left to right."""
+    rows: list[list[TextBlock]] = []
+    for block in own:
+        y0, y1 = _box(block)[1], _box(block)[3]
+        last = _box(rows[-1][-1]) if rows else (0, 0, 0, 0)
+        is_level = bool(rows) and min(y1, last[3]) - max(y0, last[1]) > 0.5 * min(y1 - y0, last[3] - last[1])
+        if is_level and (_box(block)[0] >= last[2] or _box(block)[2] <= last[0]):
+            rows[-1].append(block)
+        else:
+            rows.append([block])
+    return [sorted(row, key=lambda block: _box(block)[0]) for row in rows]
+
+
+def _gap(upper: Sequence[TextBlock], lower: Sequence[TextBlock]) -> float:
+    """Return the distance of two rows, px; what stands far apart comes nearer."""
+    apart = min(_box(block)[1] for block in lower) - max(_box(block)[3] for block in upper)
+    return float(min(max(0, apart), MAX_GAP * max(block.size_px for block in (*upper, *lower))))
+
+
+def _find_corner(rows: Sequence[Sequence[TextBlock]]) -> tuple[TextBlock | None, bool]:
+    """Return a logo that stands apart above or below all other rows, and whether below."""
+    for row, other, is_low in ((rows[0], rows[1:2], False), (rows[-1], rows[-2:-1], True)):
+        if len(row) == 1 and row[0].role == "logo" and other:
+            size = max(block.size_px for block in other[0])
+            gap = _box(other[0][0])[1] - _box(row[0])[3] if not is_low else _box(row[0])[1] - _box(other[0][0])[3]
+            if gap > STACK_GAP * size:
+                return row[0], is_low
+    return None, False
+
+
+def _covered(faces: Sequence[Box], own: Sequence[TextBlock]) -> float:
+    """Return the largest share of a face that the words' boxes lie on."""
+    shares = [0.0]
+    for x0, y0, x1, y1 in faces:
+        boxes = [_box(block) for block in own]
+        shared = sum(max(0, min(x1, b[2]) - max(x0, b[0])) * max(0, min(y1, b[3]) - max(y0, b[1])) for b in boxes)
+        shares.append(shared / max(1, (x1 - x0) * (y1 - y0)))
+    return max(shares)
 
 
 def find_stack(blocks: Sequence[TextBlock]) -> list[TextBlock]:
@@ -151,6 +250,20 @@ def _box(block: TextBlock) -> Box:
     return block.plate or block.box
 
 
+def _clip(box: Sequence[float], scene: Scene) -> Box:
+    """Return what of a box (px of the ad) lies in the picture that is shown."""
+    (x, y), (height, width) = scene.origin, scene.picture.shape[:2]
+    x0, y0 = max(x, int(box[0])), max(y, int(box[1]))
+    return x0, y0, max(x0 + 1, min(x + width, int(box[2]))), max(y0 + 1, min(y + height, int(box[3])))
+
+
+def _is_near(box: Box, face: Sequence[float]) -> bool:
+    """Return whether a face lies where the ground of a box is looked at."""
+    reach = (box[3] - box[1]) + THING_RIM * (face[3] - face[1])
+    across, down = min(box[2], face[2]) - max(box[0], face[0]), min(box[3], face[3]) - max(box[1], face[1])
+    return min(across, down) > -reach
+
+
 def _around(block: TextBlock | None, shape: tuple[int, int]) -> np.ndarray:
     mask = np.zeros(shape, bool)
     if block is not None:
@@ -158,40 +271,6 @@ def _around(block: TextBlock | None, shape: tuple[int, int]) -> np.ndarray:
         reach = round(2 * MARK_SHARE * (y1 - y0))
         mask[max(0, y0 - reach) : y1 + reach, max(0, x0 - reach) : x1 + reach] = True
     return mask
-
-
-def _lift_stack(
-    image_u8: np.ndarray, stack: Sequence[TextBlock], things: np.ndarray, inpainter: FillHoles
-) -> tuple[list[Piece], np.ndarray] | None:
-    """Return the stack's pieces and the picture without them."""
-    clean, layers = image_u8, []
-    for block in stack:
-        others = mask_things(image_u8.shape[:2], [one for one in stack if one is not block], ())
-        lifted = lift_block(clean, block, inpainter, things | others)
-        if lifted is None:
-            return None
-        layers.append(lifted[0])
-        clean = lifted[1]
-    panel = _find_panel(clean, stack)
-    if panel is not None:
-        whole = lift_shape(
-            image_u8, panel, _fill_softly, things, colour=stack[0].ground, reach_px=round(0.03 * image_u8.shape[1])
-        )
-        return None if whole is None else ([Piece(block=stack[0], gap_px=0.0, solid=whole[0])], whole[1])
-    gaps = [0.0, *(float(max(0, _box(lower)[1] - _box(upper)[3])) for upper, lower in pairwise(stack))]
-    return [_piece(block, layer, gap) for block, layer, gap in zip(stack, layers, gaps, strict=True)], clean
-
-
-def _fill_softly(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
-    """Fill a large mask [H, W] from its rim, at a quarter of the size: most of it is covered again."""
-    import cv2
-
-    height, width = mask.shape
-    size = (max(1, width // 4), max(1, height // 4))
-    small = cv2.resize(np.ascontiguousarray(image_u8), size, interpolation=cv2.INTER_AREA)
-    hole = cv2.resize(ndimage.binary_dilation(mask, iterations=4).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    filled = cv2.resize(cv2.inpaint(small, hole, 5, cv2.INPAINT_TELEA), (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.where(mask[:, :, None], filled, image_u8)
 
 
 def _find_panel(clean: np.ndarray, stack: Sequence[TextBlock]) -> Box | None:
@@ -209,22 +288,57 @@ def _find_panel(clean: np.ndarray, stack: Sequence[TextBlock]) -> Box | None:
 
 
 def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
-    if block.plate is not None:
+    if block.plate is not None or block.role == "logo":
         return Piece(block=block, gap_px=gap_px, solid=layer)
+    layer = replace(layer, alpha=_without_blobs(layer.alpha)) if block.residual > PLAIN_RESIDUAL else layer
+    layer = layer if block.residual <= PLAIN_RESIDUAL else layer.inked(block.colour)
     words, blanks, baselines = [], [], []
-    for line in block.lines:
-        cuts, gaps = _cut_words(layer, line)
-        baseline = _baseline(layer, line, cuts)
+    for line, own in zip(block.lines, _part_lines(layer, block.lines), strict=True):
+        cuts, gaps = _cut_words(own, line)
+        baseline = _baseline(own, line, cuts)
         baselines.append(baseline)
         blanks += gaps
         for x0, x1 in cuts:
-            part = layer.cut((x0, line.box[1] - 2, x1, line.box[3] + 2))
+            part = own.cut((x0, line.box[1] - 2, x1, line.box[3] + 2))
             words.append(Word(layer=part, above_px=baseline - part.top))
     leading = (baselines[-1] - baselines[0]) / (len(baselines) - 1) if len(baselines) > 1 else USUAL_LEADING * block.size_px
     return Piece(
         block=block, gap_px=gap_px, words=tuple(words), leading_px=leading,
         blank_px=float(np.median(blanks)) if blanks else USUAL_BLANK * block.size_px,
     )  # fmt: skip
+
+
+def _part_lines(layer: Layer, lines: Sequence[BlockLine]) -> list[Layer]:
+    """Return the letters of each line, without what reaches into it from the next one: each goes to the line it is nearest."""
+    if len(lines) < 2:
+        return [layer] * len(lines)
+    labels, num = ndimage.label(layer.alpha > 0.05, structure=np.ones((3, 3)))
+    middles = np.array([y for y, _ in ndimage.center_of_mass(labels > 0, labels, np.arange(1, num + 1))]) + layer.top
+    of_lines = np.array([(line.box[1] + line.box[3]) / 2 for line in lines])
+    nearest = np.abs(middles[:, None] - of_lines[None]).argmin(axis=1)
+    masks = [np.isin(labels, 1 + np.flatnonzero(nearest == k)) for k in range(len(lines))]
+    return [
+        replace(layer, alpha=np.where(mask, layer.alpha, 0.0).astype(np.float32), part=layer.part * mask[:, :, None])
+        for mask in masks
+    ]
+
+
+def _without_blobs(alpha: np.ndarray) -> np.ndarray:
+    """Return letters' coverage [h, w] without what is much thicker than their strokes: a piece of a thing behind them.
+
+    Source: the white top-hat of Meyer 1979, its remainder scaled to the coverage that was left.
+    """
+    mask = alpha > 0.5
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    ridge = depth[(depth >= ndimage.maximum_filter(depth, size=3)) & (depth > 1.0)]
+    if not len(ridge):
+        return alpha
+    side = int(np.ceil(BLOB * 2.0 * float(np.median(ridge)))) + 1
+    behind = ndimage.grey_opening(alpha, size=(side, side))
+    letters = ((alpha - behind) / np.maximum(1.0 - behind, 0.1)).clip(0.0, 1.0)
+    labels, num = ndimage.label(letters > 0.1)
+    full = ndimage.maximum(letters, labels, np.arange(num + 1)) >= FULL_COVERAGE  # a faint rest is none
+    return np.asarray(np.where(full[labels] & (labels > 0), letters, 0.0), np.float32)
 
 
 def _cut_words(layer: Layer, line: BlockLine) -> tuple[list[tuple[int, int]], list[int]]:
@@ -249,7 +363,7 @@ def _baseline(layer: Layer, line: BlockLine, cuts: Sequence[tuple[int, int]]) ->
     bottoms = []
     if len(words) == len(cuts):
         for word, (x0, x1) in zip(words, cuts, strict=True):
-            if not any(char in "gjpqy,;()Q$@/|" for char in word):
+            if not any(char in "gjpqyJ,;()Q$@/|" for char in word):
                 part = layer.cut((x0, line.box[1], x1, line.box[3] + 2))
                 rows = np.flatnonzero((part.alpha > 0.5).any(axis=1))
                 bottoms += [part.top + int(rows[-1]) + 1] if len(rows) else []
@@ -259,7 +373,7 @@ def _baseline(layer: Layer, line: BlockLine, cuts: Sequence[tuple[int, int]]) ->
 def _lift_logo(
     clean: np.ndarray, logo: TextBlock, things: np.ndarray, inpainter: FillHoles
 ) -> tuple[Layer, np.ndarray, np.ndarray] | None:
-    """Take a logo with the mark beside or above its letters off the picture; None when they cannot be told from the ground."""
+    """Take a logo with the mark beside or above its letters off the picture, or its letters alone where there is none."""
     x0, y0, x1, y1 = logo.box
     reach = round(MARK_SHARE * (y1 - y0))
     for left, up in ((reach, round(0.4 * (y1 - y0))), (0, reach)):
@@ -267,44 +381,4 @@ def _lift_logo(
         lifted = lift_shape(clean, box, inpainter, things, reach_px=round(0.8 * (y1 - y0)))
         if lifted is not None:
             return lifted
-    return None
-
-
-def _with_faint_ends(things: np.ndarray, clean: np.ndarray) -> np.ndarray:
-    """Return things [H, W] with what hangs on them by faint edges and ends soon, such as a handle; patterns go on and on."""
-    edges = ndimage.morphological_gradient(clean.max(axis=2).astype(np.float32), size=(3, 3)) > FAINT_EDGE
-    labels, _ = ndimage.label(things)
-    whole = things.copy()
-    for rows, columns in ndimage.find_objects(labels):
-        up, aside = round(FAINT_REACH * (rows.stop - rows.start)), round(FAINT_REACH * (columns.stop - columns.start))
-        window = (slice(max(0, rows.start - up), rows.stop + up), slice(max(0, columns.start - aside), columns.stop + aside))
-        near, _ = ndimage.label(ndimage.binary_dilation(edges[window]) | things[window])
-        own = np.isin(near, np.unique(near[things[window]]))
-        rim = np.concatenate([own[0], own[-1], own[:, 0], own[:, -1]])
-        if not rim.any():
-            whole[window] |= own
-    return whole
-
-
-def find_visual(clean: np.ndarray, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]) -> Box:
-    """Return the box of what has to stay whole in a picture [H, W, 3]: faces, text, and things with strong edges.
-
-    What is salient counts where it hangs together with such a thing: a faint pattern of the ground is salient, too.
-    """
-    height, width = clean.shape[:2]
-    edges = ndimage.morphological_gradient(clean.max(axis=2).astype(np.float32), size=(3, 3)) > STRONG_EDGE
-    reach = max(1, round(THING_REACH * min(height, width)))
-    things = ndimage.binary_fill_holes(
-        ndimage.binary_closing(np.pad(edges, reach), iterations=reach)[reach:-reach, reach:-reach]
-    )
-    labels, num = ndimage.label(things)
-    sizes = np.bincount(labels.ravel(), minlength=num + 1)
-    sizes[0] = 0
-    things = _with_faint_ends((sizes >= LEAST_THING * height * width)[labels], clean)
-    salient, _ = ndimage.label(salient_mask(clean))
-    touched = np.unique(salient[things])
-    mask = things | np.isin(salient, touched[touched > 0]) | mask_things((height, width), others, ())
-    for left, top, right, bottom in ([float(edge) for edge in face] for face in faces_xyxy_px):
-        dx, dy = FACE_RIM * (right - left), FACE_RIM * (bottom - top)
-        mask[max(0, int(top - dy)) : int(bottom + dy) + 1, max(0, int(left - dx)) : int(right + dx) + 1] = True
-    return Protection(mask).frame()
+    return lift_block(clean, logo, inpainter, things)

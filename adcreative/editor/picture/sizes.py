@@ -1,11 +1,12 @@
 """One ad in other shapes: parts that matter are kept whole, the ground around them is cut or extended.
 
     crop     to the new shape as far as it keeps faces, text, logo and product with a margin
-    extend   what is still missing: the ground at the edge goes on, ever softer, with its own grain (ground)
-    arrange  where that is not enough: the words move to where the shape has room for them (arranging)
+    extend   what is still missing: plain ground goes on as it ends (ground)
+    arrange  where that is not enough: picture and words are laid anew, each in its part of the shape (arranging)
 
-What the ad shows is moved, never resampled. Content keeps clear of the parts that platforms cover with their own controls, as
-far as it fits. Knows pixels and boxes; no models.
+What cannot be arranged stands whole on a blurred copy of itself. What the ad shows keeps its pixels where the shape lets it,
+and is enlarged where it has to cover one. Content keeps clear of the parts that platforms cover with their own controls, as far
+as it fits. Knows pixels and boxes; no models.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adcreative.editor.picture.arranging import arrange
+from adcreative.editor.picture.arranging import Arrangement, faces_at, find_arrangements
 from adcreative.editor.picture.erasing import inpaint_strokes
-from adcreative.editor.picture.ground import extend_ground
+from adcreative.editor.picture.ground import extend_ground, extends_plainly
+from adcreative.editor.picture.laying import draw, reads_back
 from adcreative.editor.picture.parts import Parts, take_apart
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import TextBlock
@@ -25,7 +27,7 @@ from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import ConfigError
 
 RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}
-KEEP_FREE = {"9:16": (0.14, 0.20)}  # shares of the height, top and bottom, that stories and reels cover at least
+KEEP_FREE = {"9:16": (0.14, 0.35)}  # shares of the height, top and bottom, that stories and reels cover at least
 SAME_RATIO = 0.01  # relative difference up to which two shapes are one, as platforms count
 MARGIN = 0.04  # of the content's shorter side, kept around it when the picture is cut
 MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
@@ -36,8 +38,10 @@ MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words 
 class SizedPicture:
     """A picture laid out for a shape. origin: where the old picture's upper left corner lies in it (px, may be negative).
 
-    extended: share of its area that is new ground. note: a weakness of the layout, "" when there is none. arranged: the side of
-    what is shown to which the words moved ("below", "above", "right", "left"), "" when they stand where they stood.
+    extended: share of its area that is none of the old picture. note: a weakness of the layout, "" when there is none.
+    arranged: where the words moved to, from what is shown ("below", "above", "right", "left") or on it ("over top", ...), ""
+    when they stand where they stood. scale: of the old picture. is_plain: no blurred copy of it lies around it. is_clear: words
+    and faces keep clear of what platforms cover.
     """
 
     ratio: str
@@ -46,6 +50,9 @@ class SizedPicture:
     extended: float
     note: str = ""
     arranged: str = ""
+    scale: float = 1.0
+    is_plain: bool = True
+    is_clear: bool = True
 
 
 def parse_ratios(text: str) -> tuple[str, ...]:
@@ -76,32 +83,45 @@ def lay_out_sizes(
             one words stay where they stand.
     """
     plain = [lay_out_size(image_u8, ratio, content_xyxy_px) for ratio in ratios]
-    wanting = [not _holds(one, content_xyxy_px) for one in plain]
+    wanting = [
+        one.image_u8 is not image_u8
+        and (one.extended > MAX_EXTENDED or not one.is_plain or bool(one.note) or not one.is_clear)
+        for one in plain
+    ]  # fmt: skip
     parts = take_apart(image_u8, blocks, faces_xyxy_px, inpainter) if any(wanting) and reader is not None else None
     if parts is None or reader is None:
         return plain
     return [_arranged(one, parts, reader) if is_wanting else one for one, is_wanting in zip(plain, wanting, strict=True)]
 
 
-def _holds(sized: SizedPicture, content: Sequence[int]) -> bool:
-    """Return whether a layout hardly extends the picture, and keeps its content clear of what platforms cover."""
-    height, top = sized.image_u8.shape[0], sized.origin[1]
-    free_top, free_bottom = KEEP_FREE.get(sized.ratio, (0.0, 0.0))
-    is_clear = top + content[1] >= free_top * height - 1 and top + content[3] <= (1.0 - free_bottom) * height + 1
-    return sized.extended <= MAX_EXTENDED and not sized.note and (is_clear or not (free_top or free_bottom))
-
-
 def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPicture:
-    found = arrange(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0)), reader, extend_ground)
-    if found is None:
-        return plain
-    image_u8, how = found
-    (width, height), (left, top), (old_height, old_width) = how.size, how.origin, parts.clean.shape[:2]
-    shown_x, shown_y = min(width, left + old_width) - max(0, left), min(height, top + old_height) - max(0, top)
-    extended = 1.0 - max(0, shown_x) * max(0, shown_y) / (width * height)
-    return SizedPicture(
-        ratio=plain.ratio, image_u8=image_u8, origin=how.origin, extended=round(extended, 4), arranged=how.side
-    )  # fmt: skip
+    for one in find_arrangements(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0))):
+        drawn = draw(parts, one)
+        if drawn is not None and reads_back(one, drawn, reader):
+            (x, y), (dx, dy) = one.origin, parts.scene.origin
+            origin = (round(x - one.scale * dx), round(y - one.scale * dy))
+            return SizedPicture(
+                ratio=plain.ratio, image_u8=drawn, origin=origin, extended=_new_share(one, parts), arranged=one.side,
+                scale=one.scale, is_clear=_keeps_clear(faces_at(parts, one), plain.ratio, drawn.shape[0]),
+            )  # fmt: skip
+    return plain
+
+
+def _keeps_clear(boxes: Sequence[Sequence[float]], ratio: str, height: int) -> bool:
+    """Return whether boxes stay out of what platforms cover of a shape."""
+    free_top, free_bottom = KEEP_FREE.get(ratio, (0.0, 0.0))
+    low = (1.0 - free_bottom) * height + 1 if free_bottom else np.inf
+    return all((not free_top or box[1] >= free_top * height - 1) and box[3] <= low for box in boxes)
+
+
+def _new_share(one: Arrangement, parts: Parts) -> float:
+    """Return which share of a shape is none of the old picture."""
+    height, width = parts.scene.picture.shape[:2]
+    x0, y0, x1, y1 = (0, 0, *one.size) if parts.scene.kind == "inset" else one.shown
+    (left, top), scale = one.origin, one.scale
+    shown_x = max(0.0, min(x1, left + scale * width) - max(x0, left))
+    shown_y = max(0.0, min(y1, top + scale * height) - max(y0, top))
+    return round(max(0.0, 1.0 - shown_x * shown_y / (one.size[0] * one.size[1])), 4)
 
 
 def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int]) -> SizedPicture:
@@ -113,7 +133,8 @@ def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int
     height, width = image_u8.shape[:2]
     wanted = RATIOS[ratio]
     if abs(width / height / wanted - 1.0) <= SAME_RATIO:
-        return SizedPicture(ratio=ratio, image_u8=image_u8, origin=(0, 0), extended=0.0)
+        is_clear = _keeps_clear([content_xyxy_px], ratio, height)
+        return SizedPicture(ratio=ratio, image_u8=image_u8, origin=(0, 0), extended=0.0, is_clear=is_clear)
     x0, y0, x1, y1 = _keep(content_xyxy_px, height, width)
     if width / height > wanted:  # too wide: cut the sides as far as the content lets, then add above and below
         new_width = max(x1 - x0, min(width, round(height * wanted)))
@@ -132,7 +153,11 @@ def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int
     note = ""
     if content < MIN_CONTENT:
         note = f"the ad's content fills {content:.0%} of this shape; an ad made for it would use more"
-    return SizedPicture(ratio=ratio, image_u8=laid, origin=window[:2], extended=round(1.0 - shown, 4), note=note)
+    content_box = (x0, window[1] + content_xyxy_px[1], x1, window[1] + content_xyxy_px[3])
+    return SizedPicture(
+        ratio=ratio, image_u8=laid, origin=window[:2], extended=round(1.0 - shown, 4), note=note,
+        is_plain=extends_plainly(image_u8, *window), is_clear=_keeps_clear([content_box], ratio, window[3]),
+    )  # fmt: skip
 
 
 def _keep(content: Sequence[int], height: int, width: int) -> tuple[int, int, int, int]:

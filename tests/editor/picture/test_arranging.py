@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
+from adcreative.editor.picture.arranging import find_arrangements
 from adcreative.editor.picture.erasing import inpaint_strokes
-from adcreative.editor.picture.parts import find_stack, set_piece, take_apart
+from adcreative.editor.picture.ground import resized
+from adcreative.editor.picture.layers import Layer
+from adcreative.editor.picture.laying import draw
+from adcreative.editor.picture.parts import _part_lines, _without_blobs, find_stack, set_piece, take_apart
 from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.sizes import KEEP_FREE, RATIOS, SizedPicture, lay_out_sizes
+from adcreative.encoders.picture_words.blocks import BlockLine
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import PictureWords, read_words
-from tests.encoders.picture_words.drawn_ads import BODY, BRAND, HEADLINE, LABEL, KnownReader, drawn_ad
+from tests.encoders.picture_words.drawn_ads import BODY, BRAND, HEADLINE, LABEL, LINES, KnownReader, drawn_ad, line
 
 THING = (360, 130, 540, 330)
 needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
@@ -40,20 +49,23 @@ def test_words_stand_beside_or_below_and_are_read_as_before() -> None:
     for ratio, one in sized.items():
         height, width = one.image_u8.shape[:2]
         assert abs(width / height / RATIOS[ratio] - 1) < 0.012
-        (left, top), (x0, y0, x1, y1) = one.origin, THING
-        assert (one.image_u8[top + y0 : top + y1, left + x0 : left + x1] == picture[y0:y1, x0:x1]).all()
+        (left, top), thing = one.origin, np.array(THING) * one.scale
+        x0, y0, x1, y1 = (round(edge) for edge in thing + np.array([left, top, left, top]))
+        shown = resized(picture, one.scale)[y0 - top : y1 - top, x0 - left : x1 - left].astype(int)
+        assert np.abs(one.image_u8[y0:y1, x0:x1] - shown).mean() < (1e-9 if one.scale == 1.0 else 6.0)
         words = read_words(one.image_u8, load_reader(), brand=BRAND)
         assert {block.text for block in words.blocks} == {BRAND, HEADLINE, BODY, LABEL}
         if not one.arranged:
             continue
         free_top, free_bottom = KEEP_FREE.get(ratio, (0.0, 0.0))
-        for a0, b0, a1, b1 in (block.plate or block.box for block in words.blocks):
+        boxes = {block.role: block.plate or block.box for block in words.blocks}
+        assert boxes["logo"][1] < boxes["headline"][1] < boxes["body"][1] < boxes["button"][1]  # in the ad's own order
+        for a0, b0, a1, b1 in boxes.values():
             assert b0 >= free_top * height - 2
             assert b1 <= (1 - free_bottom) * height + 2
             assert a0 >= 0.03 * width
             assert a1 <= 0.97 * width
-            assert a1 <= left + x0 or a0 >= left + x1 or b1 <= top + y0 or b0 >= top + y1  # beside the thing, not on it
-        assert one.extended < 0.8
+            assert a1 <= x0 or a0 >= x1 or b1 <= y0 or b0 >= y1  # beside the thing, not on it
 
 
 @needs_reader
@@ -66,10 +78,11 @@ def test_no_letter_stays_behind_where_words_moved_away() -> None:
     x0, y0, x1, y1 = THING
     rest = np.ones(picture.shape[:2], bool)
     rest[y0:y1, x0:x1] = False
-    assert np.abs(parts.clean.astype(int) - ground).max(axis=2)[rest].max() <= 2
-    assert (parts.clean[y0:y1, x0:x1] == picture[y0:y1, x0:x1]).all()
-    assert parts.visual[0] >= x0 - 60  # with the rim that a face's box gets
-    assert parts.logo is not None
+    assert parts.scene.kind == "inset"
+    assert np.abs(parts.scene.picture.astype(int) - ground).max(axis=2)[rest].max() <= 2
+    assert (parts.scene.picture[y0:y1, x0:x1] == picture[y0:y1, x0:x1]).all()
+    assert np.abs(np.subtract(parts.scene.visual, THING)).max() <= 8
+    assert [piece.block.role for piece in parts.pieces] == ["logo", "headline", "body", "button"]
 
 
 def test_a_layout_that_is_not_read_back_leaves_the_words_where_they_stand() -> None:
@@ -85,7 +98,7 @@ def test_words_are_broken_over_lines_one_by_one() -> None:
     assert [block.role for block in find_stack(words.blocks)] == ["headline", "body", "button"]
     parts = take_apart(picture, words.blocks, [THING], inpaint_strokes)
     assert parts is not None
-    headline = parts.stack[0]
+    headline = parts.head
     assert len(headline.words) == 3
     wide, narrow = set_piece(headline, 900, 1.0, "left"), set_piece(headline, 220, 1.0, "left")
     assert wide is not None
@@ -95,3 +108,109 @@ def test_words_are_broken_over_lines_one_by_one() -> None:
     assert narrow.height > 2 * wide.height
     assert narrow.width <= 220
     assert set_piece(headline, 40, 1.0, "left") is None
+
+
+def photograph(height: int, width: int, mean: int = 90) -> np.ndarray:
+    """Soft things of all colours, brighter in the middle."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(height, width, 3)), (9.0, 9.0, 0.0))
+    return (mean + 900 * noise).clip(0, 255).astype(np.uint8)
+
+
+def ad_beside_photograph() -> np.ndarray:
+    picture = drawn_ad(width=800).copy()
+    picture[:, 400:] = photograph(480, 400)
+    return picture
+
+
+def test_a_photograph_beside_a_panel_is_cut_to_its_part_and_not_continued() -> None:
+    picture = ad_beside_photograph()
+    words = read_words(picture, KnownReader(), brand=BRAND)
+    parts = take_apart(picture, words.blocks, [], inpaint_strokes)
+    assert parts is not None
+    assert (parts.scene.kind, parts.scene.side) == ("split", "left")
+    for ratio in RATIOS.values():
+        one = find_arrangements(parts, ratio, (0.0, 0.0))[0]
+        drawn = draw(parts, one)
+        assert drawn is not None
+        x0, y0, x1, y1 = one.shown
+        part = drawn[y0:y1, x0:x1].astype(float)
+        seen = resized(parts.scene.picture, one.scale)
+        left, top = round(one.origin[0]), round(one.origin[1])
+        expected = seen[y0 - top : y1 - top, x0 - left : x1 - left]
+        assert np.abs(part[: len(expected), : expected.shape[1]] - expected).mean() < 1.0
+        outside = np.ones(drawn.shape[:2], bool)
+        outside[y0:y1, x0:x1] = False
+        for placed in one.words:
+            a0, b0, a1, b1 = placed.box
+            assert outside[b0:b1, a0:a1].all()
+            outside[b0 - 4 : b1 + 4, a0 - 4 : a1 + 4] = False
+        assert np.abs(drawn[outside].astype(int) - picture[2, 2]).max() <= 3  # the panel's own colour, to the rims
+
+
+def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_words() -> None:
+    picture = photograph(480, 480)
+    sheet = Image.fromarray(drawn_ad(picture))
+    words = read_words(np.asarray(sheet), KnownReader(), brand=BRAND)
+    blocks = [replace(block, colour=(255, 255, 255)) if block.plate is None else block for block in words.blocks]
+    face = (330, 120, 450, 260)
+    parts = take_apart(np.asarray(sheet), blocks, [face], inpaint_strokes)
+    assert parts is not None
+    assert parts.scene.kind == "whole"
+    for name, ratio in RATIOS.items():
+        found = find_arrangements(parts, ratio, KEEP_FREE.get(name, (0.0, 0.0)))
+        assert found
+        for one in found:
+            x0, y0, x1, y1 = (one.scale * edge + one.origin[k % 2] for k, edge in enumerate(face))
+            assert x0 >= one.shown[0] - 1
+            assert x1 <= one.shown[2] + 1
+            assert y0 >= one.shown[1] - 1
+            assert y1 <= one.shown[3] + 1
+            area = (x1 - x0) * (y1 - y0)
+            for a0, b0, a1, b1 in (placed.box for placed in one.words):
+                assert max(0, min(a1, x1) - max(a0, x0)) * max(0, min(b1, y1) - max(b0, y0)) <= (parts.covered + 0.02) * area
+
+
+def test_a_ribbon_goes_on_to_both_rims_in_every_shape() -> None:
+    picture = ad_beside_photograph()
+    picture[440:] = (238, 155, 0)
+    sheet = Image.fromarray(picture)
+    ImageDraw.Draw(sheet).text((340, 448), "NO FEES", font_size=22, fill=(0, 0, 0))
+    picture = np.asarray(sheet)
+    lines = [*LINES, line("NO FEES", 336, 446, 440, 474)]
+    words = read_words(picture, KnownReader(lines), brand=BRAND)
+    parts = take_apart(picture, words.blocks, [], inpaint_strokes)
+    assert parts is not None
+    for name, ratio in RATIOS.items():
+        one = find_arrangements(parts, ratio, KEEP_FREE.get(name, (0.0, 0.0)))[0]
+        drawn = draw(parts, one)
+        assert drawn is not None
+        ((_, top, high),) = one.ribbons
+        middle = drawn[top + high - 4].astype(int)
+        assert np.abs(middle - (238, 155, 0)).max() <= 4
+        assert top + high <= (1 - KEEP_FREE.get(name, (0.0, 0.0))[1]) * len(drawn) + 1
+
+
+def test_a_piece_of_a_thing_behind_letters_does_not_come_along() -> None:
+    letters = np.zeros((60, 200), np.float32)
+    letters[10:50, 20:26] = 1.0
+    letters[10:50, 60:66] = 1.0
+    letters[27:33, 60:90] = 1.0
+    dirty = letters.copy()
+    dirty[5:55, 110:150] = 0.7  # a rim of a cup
+    dirty[10:50, 130:136] = 1.0  # a letter on it
+    cleaned = _without_blobs(dirty)
+    assert np.abs(cleaned - letters)[:, :100].max() < 0.05
+    assert cleaned[5:55, 112:126].max() < 0.05
+    assert cleaned[15:45, 130:136].min() > 0.9
+
+
+def test_letters_that_reach_into_the_next_line_go_with_their_own() -> None:
+    alpha = np.zeros((60, 60), np.float32)
+    alpha[4:33, 5:10] = 1.0  # a letter of the first line that hangs below
+    alpha[31:34, 30:34] = 1.0  # a dot of the second
+    alpha[37:57, 30:34] = 1.0
+    lines = [BlockLine(text=text, box=(0, y0, 60, y1), confidence=0.9) for text, y0, y1 in (("p", 4, 33), ("i", 31, 57))]
+    first, second = _part_lines(Layer(part=np.repeat(alpha[:, :, None], 3, axis=2), alpha=alpha, left=0, top=0), lines)
+    assert first.alpha[31:34, 30:34].max() == 0.0
+    assert second.alpha[31:34, 30:34].min() == 1.0
+    assert (first.alpha + second.alpha == alpha).all()

@@ -40,8 +40,8 @@ def test_the_shape_it_has_returns_the_picture_itself() -> None:
 def test_the_ground_goes_on_without_a_step() -> None:
     picture = ad()
     sized = lay_out_size(picture, "9:16", CONTENT)
-    _, top = sized.origin
-    seam = sized.image_u8[top - 1].astype(int) - sized.image_u8[top].astype(int)
+    bottom = sized.origin[1] + 240
+    seam = sized.image_u8[bottom - 1].astype(int) - sized.image_u8[bottom].astype(int)
     assert np.abs(seam).max() <= 3
     assert sized.extended > 0.05
 
@@ -52,6 +52,11 @@ def test_content_clears_what_a_story_covers() -> None:
     free_top, free_bottom = KEEP_FREE["9:16"]
     assert top + CONTENT[1] >= free_top * height
     assert top + CONTENT[3] <= (1 - free_bottom) * height
+
+
+def test_a_layout_says_whether_words_keep_clear_of_what_a_story_covers() -> None:
+    assert lay_out_size(ad(), "9:16", CONTENT).is_clear
+    assert not lay_out_size(ad(533, 300), "9:16", (60, 90, 200, 370)).is_clear
 
 
 def test_a_layout_that_wastes_its_room_says_so() -> None:

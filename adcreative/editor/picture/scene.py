@@ -1,0 +1,238 @@
+"""What an ad without its words consists of: a picture, the plain ground beside it, and ribbons that run from rim to rim.
+
+    whole   the picture fills the ad, as a photograph does
+    split   it fills one side, and a plain ground or a panel with the words the rest
+    inset   it stands on a plain ground: a product, a person that was cut out, a photograph in a frame
+
+A line of pixels is plain when it is flat or a gradient along its whole length; what is left when plain lines are taken off at
+all four sides is the picture. Knows pixels and boxes; not the shapes that ads are laid out for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from adcreative.editor.picture.protection import Protection, salient_mask
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
+
+SMALL_PX = 160  # longer side of the copy that is looked at: grain and compression are gone
+PLAIN_OFF, PLAIN_PART = 4.0, 0.92  # of values 0..255 that a plain line may be off a smooth curve; of its pixels
+TOUCHES = 0.015  # of a side: a picture nearer than this to the rim touches it
+STRONG_EDGE, THING_REACH, LEAST_THING = 55.0, 0.012, 0.002  # of values 0..255; of the shorter side; of the picture's area
+FAINT_EDGE, FAINT_REACH = 6.5, 0.6  # of values 0..255; of a thing's sides: how far what hangs on it may reach
+FACE_RIM = 0.25  # of a face's box, on each side
+PATTERNED = 0.6  # of a picture's box: where what has to stay whole fills less, the rest is a pattern of the ground
+LEAST_PICTURE = 0.22  # of the area beside a panel that counts as the picture
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ribbon:
+    """A plain band over the ad's whole width. place: "top", "bottom" or "seam"; rows: first and end, px.
+
+    strip [h, W, 3]: with its words; words: their box in it. colour: RGB of its ground.
+    """
+
+    place: str
+    rows: tuple[int, int]
+    strip: np.ndarray
+    words: Box
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """kind: "whole", "split" or "inset". picture [h, w, 3]: what is shown; for an inset with the ground that it stands on.
+
+    visual: box of what has to stay whole in an inset. ground [h, w, 3]: the plain ground beside a split picture, else None.
+    origin: where the picture's upper left corner lay in the ad. side: of the picture, where the ground lay ("" none). touches:
+    sides of the ad that an inset's visual reaches.
+    """
+
+    kind: str
+    picture: np.ndarray
+    visual: Box
+    origin: tuple[int, int]
+    ground: np.ndarray | None = None
+    side: str = ""
+    ribbons: tuple[Ribbon, ...] = ()
+    touches: tuple[str, ...] = ()
+
+
+def find_scene(
+    image_u8: np.ndarray, clean: np.ndarray, blocks: Sequence[TextBlock], panel: Box | None, visual: Box
+) -> Scene | None:
+    """Return what an ad [H, W, 3] consists of; None when there is no picture in it, or one on both sides of a ribbon.
+
+    Args:
+        clean: the ad without its words. blocks: all its text, some of it on a ribbon, maybe. panel: box that words stood on.
+        visual: box of what has to stay whole.
+    """
+    height, width = clean.shape[:2]
+    ribbons = [_cut_ribbon(image_u8, block) for block in blocks if block.is_ribbon(width)]
+    top = max([0, *(one.rows[1] for one in ribbons if one.place == "top")])
+    bottom = min([height, *(one.rows[0] for one in ribbons if one.place == "bottom")])
+    seams = [one for one in ribbons if one.place == "seam"]
+    if bottom - top < height // 3 or len(seams) > 1 or (seams and panel):
+        return None
+    if panel is not None:
+        return _beside_panel(clean[top:bottom], (panel[0], panel[1] - top, panel[2], panel[3] - top), top, tuple(ribbons))
+    if seams:
+        return _beside_ribbon(clean, top, bottom, seams[0], tuple(ribbons))
+    inner = clean[top:bottom]
+    x0, y0, x1, y1 = find_picture(inner)
+    rims = {"left": x0 / width, "top": y0 / len(inner), "right": 1 - x1 / width, "bottom": 1 - y1 / len(inner)}
+    touches = tuple(side for side, share in rims.items() if share <= TOUCHES)
+    if len(touches) == 3:
+        (side,) = set(rims) - set(touches)
+        step = round(max(height, width) / SMALL_PX) + 1  # the edge itself is neither ground nor picture
+        ground = {
+            "left": inner[:, : x0 - step],
+            "top": inner[: y0 - step],
+            "right": inner[:, x1 + step :],
+            "bottom": inner[y1 + step :],
+        }[side]
+        cut = (
+            x0 + step * (side == "left"),
+            y0 + step * (side == "top"),
+            x1 - step * (side == "right"),
+            y1 - step * (side == "bottom"),
+        )
+        if min(ground.shape[:2]) > step:
+            return _split(inner, cut, top, ground, side, tuple(ribbons))
+    is_patterned = bool(touches) and _area(visual) < PATTERNED * (x1 - x0) * (y1 - y0)
+    is_whole = len(touches) > 2 or is_patterned
+    box = (0, 0, width, len(inner)) if is_whole else (x0, y0, x1, y1)
+    kind = "whole" if is_whole else "inset"
+    return Scene(kind=kind, picture=inner, visual=box, origin=(0, top), ribbons=tuple(ribbons), touches=touches)
+
+
+def _area(box: Box) -> int:
+    return max(0, box[2] - box[0]) * max(0, box[3] - box[1])
+
+
+def _split(inner: np.ndarray, box: Box, top: int, ground: np.ndarray, side: str, ribbons: tuple[Ribbon, ...]) -> Scene:
+    x0, y0, x1, y1 = box
+    return Scene(
+        kind="split", picture=inner[y0:y1, x0:x1], visual=(0, 0, x1 - x0, y1 - y0), origin=(x0, top + y0), ground=ground,
+        side=side, ribbons=ribbons,
+    )  # fmt: skip
+
+
+def _cut_ribbon(image_u8: np.ndarray, block: TextBlock) -> Ribbon:
+    assert block.plate is not None
+    _, y0, _, y1 = block.plate
+    height = image_u8.shape[0]
+    place = "top" if y0 <= TOUCHES * height else "bottom" if y1 >= (1 - TOUCHES) * height else "seam"
+    a0, b0, a1, b1 = block.box
+    return Ribbon(place=place, rows=(y0, y1), strip=image_u8[y0:y1], words=(a0, b0 - y0, a1, b1 - y0), colour=block.ground)
+
+
+def _beside_ribbon(clean: np.ndarray, top: int, bottom: int, seam: Ribbon, ribbons: tuple[Ribbon, ...]) -> Scene | None:
+    """Return the parts above and below a ribbon, one of which has to be plain."""
+    (y0, y1), width, step = seam.rows, clean.shape[1], 3
+    above, below = clean[top : y0 - step], clean[y1 + step : bottom]
+    if min(len(above), len(below)) < 8:
+        return None
+    is_plain = [find_picture(one) == (0, 0, 0, 0) for one in (above, below)]
+    if is_plain[0] == is_plain[1]:
+        return None
+    if is_plain[0]:
+        return _split(clean, (0, y1 + step, width, bottom), 0, above, "top", ribbons)
+    return _split(clean, (0, top, width, y0 - step), 0, below, "bottom", ribbons)
+
+
+def find_picture(clean: np.ndarray) -> Box:
+    """Return the box of a picture [H, W, 3] that is left when plain lines are taken off at all sides; zeros when
+    all are."""
+    height, width = clean.shape[:2]
+    scale = SMALL_PX / max(height, width)
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    small = cv2.resize(np.ascontiguousarray(clean), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    y0, y1 = _plain_ends(_is_plain(small))
+    if y0 >= y1:
+        return 0, 0, 0, 0
+    x0, x1 = _plain_ends(_is_plain(small[y0:y1].swapaxes(0, 1)))
+    if x0 >= x1:
+        return 0, 0, 0, 0
+    factor_x, factor_y = width / size[0], height / size[1]
+    return (
+        int(np.floor(x0 * factor_x)), int(np.floor(y0 * factor_y)),
+        min(width, int(np.ceil(x1 * factor_x))), min(height, int(np.ceil(y1 * factor_y))),
+    )  # fmt: skip
+
+
+def _is_plain(lines: np.ndarray) -> np.ndarray:
+    """Tell for each of the lines [N, L, 3] whether it follows a quadratic curve along its length."""
+    steps = np.linspace(-1.0, 1.0, lines.shape[1])
+    terms = np.stack([np.ones_like(steps), steps, steps * steps], axis=1)
+    onto = terms @ np.linalg.pinv(terms)
+    off = np.abs(lines - np.einsum("lk,nkc->nlc", onto, lines)).max(axis=2)
+    return np.asarray(np.quantile(off, PLAIN_PART, axis=1) <= PLAIN_OFF)
+
+
+def _plain_ends(is_plain: np.ndarray) -> tuple[int, int]:
+    """Return where the lines begin and end that are left when plain ones are taken off at both ends."""
+    bridged = ndimage.binary_closing(np.pad(is_plain, 4, mode="edge"), np.ones(4))[4:-4]  # over traces of letters
+    rest = np.flatnonzero(~bridged)
+    return (int(rest[0]), int(rest[-1]) + 1) if len(rest) else (0, 0)
+
+
+def _beside_panel(inner: np.ndarray, panel: Box, top: int, ribbons: tuple[Ribbon, ...]) -> Scene | None:
+    """Return the largest part of the picture beside a panel, whose colour becomes the ground of the words."""
+    (height, width), (x0, y0, x1, y1), step = inner.shape[:2], panel, 3
+    free = {
+        "left": (x1 + step, 0, width, height), "right": (0, 0, x0 - step, height),
+        "top": (0, y1 + step, width, height), "bottom": (0, 0, width, y0 - step),
+    }  # fmt: skip
+    areas = {side: max(0, box[2] - box[0]) * max(0, box[3] - box[1]) for side, box in free.items()}
+    side = max(areas, key=lambda name: areas[name])
+    if areas[side] < LEAST_PICTURE * width * height:
+        return None
+    middle = inner[(3 * y0 + y1) // 4 : (y0 + 3 * y1) // 4, (3 * x0 + x1) // 4 : (x0 + 3 * x1) // 4]
+    colour = np.median(middle.reshape(-1, 3), axis=0).astype(np.uint8)
+    return _split(inner, free[side], top, np.broadcast_to(colour, (8, 8, 3)), side, ribbons)
+
+
+def _with_faint_ends(things: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """Return things [H, W] with what hangs on them by faint edges and ends soon, such as a handle; patterns go on and on."""
+    edges = ndimage.morphological_gradient(clean.max(axis=2).astype(np.float32), size=(3, 3)) > FAINT_EDGE
+    labels, _ = ndimage.label(things)
+    whole = things.copy()
+    for rows, columns in ndimage.find_objects(labels):
+        up, aside = round(FAINT_REACH * (rows.stop - rows.start)), round(FAINT_REACH * (columns.stop - columns.start))
+        window = (slice(max(0, rows.start - up), rows.stop + up), slice(max(0, columns.start - aside), columns.stop + aside))
+        near, _ = ndimage.label(ndimage.binary_dilation(edges[window]) | things[window])
+        own = np.isin(near, np.unique(near[things[window]]))
+        rim = np.concatenate([own[0], own[-1], own[:, 0], own[:, -1]])
+        if not rim.any():
+            whole[window] |= own
+    return whole
+
+
+def find_visual(clean: np.ndarray, faces_xyxy_px: Sequence[Sequence[float]]) -> Box:
+    """Return the box of what has to stay whole in a picture [H, W, 3]: faces, and things with strong edges.
+
+    What is salient counts where it hangs together with such a thing: a faint pattern of the ground is salient, too.
+    """
+    height, width = clean.shape[:2]
+    edges = ndimage.morphological_gradient(clean.max(axis=2).astype(np.float32), size=(3, 3)) > STRONG_EDGE
+    reach = max(1, round(THING_REACH * min(height, width)))
+    things = ndimage.binary_fill_holes(
+        ndimage.binary_closing(np.pad(edges, reach), iterations=reach)[reach:-reach, reach:-reach]
+    )
+    labels, num = ndimage.label(things)
+    sizes = np.bincount(labels.ravel(), minlength=num + 1)
+    sizes[0] = 0
+    things = _with_faint_ends((sizes >= LEAST_THING * height * width)[labels], clean)
+    salient, _ = ndimage.label(salient_mask(clean))
+    touched = np.unique(salient[things])
+    mask = things | np.isin(salient, touched[touched > 0])
+    for left, top, right, bottom in ([float(edge) for edge in face] for face in faces_xyxy_px):
+        dx, dy = FACE_RIM * (right - left), FACE_RIM * (bottom - top)
+        mask[max(0, int(top - dy)) : int(bottom + dy) + 1, max(0, int(left - dx)) : int(right + dx) + 1] = True
+    return Protection(mask).frame()

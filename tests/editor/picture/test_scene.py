@@ -1,0 +1,86 @@
+"""What an ad consists of without its words: a photograph that fills it, one beside plain ground, or a thing on it; ribbons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adcreative.editor.picture.scene import find_picture, find_scene
+from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
+from tests.editor.picture.test_ground import PANEL, SIDE, half_panel, texture
+
+ALL = (0, 0, SIDE, SIDE)
+
+
+def ribbon(y0: int, y1: int) -> TextBlock:
+    line = BlockLine(text="NO FEES", box=(70, y0 + 4, 130, y1 - 4), confidence=0.99)
+    return TextBlock(lines=(line,), colour=(0, 0, 0), ground=(238, 155, 0), residual=0.0, plate=(0, y0, SIDE, y1))
+
+
+def test_a_photograph_fills_the_ad() -> None:
+    image_u8 = texture()
+    scene = find_scene(image_u8, image_u8, [], None, ALL)
+    assert scene is not None
+    assert (scene.kind, scene.picture.shape) == ("whole", (SIDE, SIDE, 3))
+
+
+@pytest.mark.parametrize(("turn", "side"), [(0, "top"), (1, "left"), (2, "bottom"), (3, "right")])
+def test_a_photograph_beside_a_panel_is_told_from_it(turn: int, side: str) -> None:
+    image_u8 = np.ascontiguousarray(np.rot90(half_panel(), turn))
+    scene = find_scene(image_u8, image_u8, [], None, ALL)
+    assert scene is not None
+    assert (scene.kind, scene.side) == ("split", side)
+    assert scene.ground is not None
+    np.testing.assert_allclose(scene.ground.reshape(-1, 3).mean(axis=0), PANEL, atol=1.0)
+    assert 0.45 * SIDE**2 < scene.picture.shape[0] * scene.picture.shape[1] <= 0.5 * SIDE**2
+    assert not (scene.picture == PANEL).all(axis=2).any()
+
+
+def test_a_thing_on_plain_ground_keeps_its_box_and_the_rim_that_it_reaches() -> None:
+    image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
+    image_u8[60:120, 70:140] = texture()[:60, :70]
+    assert np.abs(np.subtract(find_picture(image_u8), (70, 60, 140, 120))).max() <= 2
+    dotted = image_u8.copy()
+    dotted[(np.indices((SIDE, SIDE)) // 6).sum(axis=0) % 2 == 0] += 25
+    scene = find_scene(dotted, dotted, [], None, (70, 60, 140, 120))
+    assert scene is not None
+    assert scene.kind == "whole"  # a ground with a pattern is cut, not continued
+    standing = image_u8.copy()
+    standing[120:, 70:140] = texture()[:80, :70]
+    for picture, touches in ((image_u8, ()), (standing, ("bottom",))):
+        scene = find_scene(picture, picture, [], None, ALL)
+        assert scene is not None
+        assert (scene.kind, scene.touches) == ("inset", touches)
+
+
+def test_a_ribbon_between_panel_and_photograph_is_none_of_both() -> None:
+    image_u8 = half_panel()
+    image_u8[90:110] = (238, 155, 0)
+    scene = find_scene(image_u8, image_u8, [ribbon(90, 110)], None, ALL)
+    assert scene is not None
+    assert (scene.kind, scene.side, [one.place for one in scene.ribbons]) == ("split", "top", ["seam"])
+    assert scene.origin[1] >= 110
+    between = texture()
+    between[90:110] = (238, 155, 0)
+    assert find_scene(between, between, [ribbon(90, 110)], None, ALL) is None
+
+
+def test_a_ribbon_at_the_rim_is_taken_off_a_photograph() -> None:
+    image_u8 = texture()
+    image_u8[:20] = (238, 155, 0)
+    scene = find_scene(image_u8, image_u8, [ribbon(0, 20)], None, ALL)
+    assert scene is not None
+    assert (scene.kind, scene.origin, scene.ribbons[0].place) == ("whole", (0, 20), "top")
+
+
+def test_the_part_beside_a_panel_on_a_photograph_is_what_is_shown() -> None:
+    image_u8 = texture()
+    image_u8[20:180, 15:95] = 240
+    scene = find_scene(image_u8, image_u8, [], (15, 20, 95, 180), ALL)
+    assert scene is not None
+    assert (scene.kind, scene.side) == ("split", "left")
+    assert scene.origin[0] >= 95
+    assert scene.ground is not None
+    assert (scene.ground == 240).all()
+    image_u8[4:196, 4:196] = 240
+    assert find_scene(image_u8, image_u8, [], (4, 4, 196, 196), ALL) is None
