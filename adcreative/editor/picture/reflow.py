@@ -47,7 +47,7 @@ class Way:
 
     clean [H, W, 3]: without the text and what follows it; mask: what was filled. is_free: where the text may stand when the
     others move. above_px, below_px: how far the stack may move up and down; None above where a text stands close, to which the
-    distance is kept.
+    distance is kept. before: the same in the picture before any of its texts changed, whose proportion is kept.
     """
 
     clean: np.ndarray
@@ -58,6 +58,7 @@ class Way:
     match: FontMatch
     above_px: int | None = 0
     below_px: int = 0
+    before: Way | None = None
 
     def shift(self, setting: Setting) -> int:
         """Return by how many pixels the others move down for a setting: as far as its last baseline does; less than 0 is up."""
@@ -71,8 +72,10 @@ class Way:
         """Return the first baseline at which the room above and below the stack keeps its proportion (`MovesOthers`)."""
         if self.above_px is None:
             return top
-        room = self.above_px + self.below_px
-        return top - drop * (self.above_px / room if room else 0.5)
+        first = self.before or self
+        above_px = self.above_px if first.above_px is None else first.above_px
+        room, grown = above_px + first.below_px, first.below_px - self.below_px
+        return top - (drop + grown) * (above_px / room if room else 0.5)
 
     def toll(self, setting: Setting) -> float | None:
         """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far."""

@@ -260,11 +260,10 @@ class TextSetter:
         tight = plain.lay(1.0)
         if block.plate is not None or (tight is not None and keeps_all(tight, block, match)):
             return None
-        if picture is self._image_u8 and block.box in self._ways:
-            way = self._ways[block.box]
-        else:
+        way = before = self._way_before(block, match)
+        if picture is not self._image_u8:
             way = make_way(picture, erased, block, match, others, self._faces, self._inpainter)
-            self._ways |= {block.box: way} if picture is self._image_u8 else {}
+            way = None if way is None else replace(way, before=before)
         if way is None:
             return None
 
@@ -277,6 +276,15 @@ class TextSetter:
         if wide is None or (tight is not None and wide.cost >= tight.cost):
             return None
         return _Plan(canvas=way.clean, mask=way.mask, home=block, lay=lay, way=way)
+
+    def _way_before(self, block: TextBlock, match: FontMatch) -> Way | None:
+        """Return how what follows a block makes way in the picture as it came."""
+        if block.box not in self._ways:
+            erased = next(self.grounds.erase(name) for name, home in self.homes.items() if home.box == block.box)
+            known = {home.box: home for home in self.homes.values()}
+            others = [known.get(other.box, other) for other in self._others(block)]
+            self._ways[block.box] = make_way(self._image_u8, erased, block, match, others, self._faces, self._inpainter)
+        return self._ways[block.box]
 
     def _match(self, name: str, text: str) -> FontMatch | None:
         """Return the nearest font that has the letters of a text, None when none has."""

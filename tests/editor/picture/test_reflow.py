@@ -89,6 +89,23 @@ def test_a_stack_that_gets_lower_keeps_its_gaps_and_the_proportion_of_the_room_a
     assert 0.5 * above / below < down / up < 1.5 * above / below
 
 
+def test_a_stack_whose_foot_has_sunk_already_keeps_the_proportion_of_the_picture_as_it_came() -> None:
+    """The description, set before, is a line longer: of what the headline loses then, only the rest is shared out."""
+    picture = drawn_ad()
+    words = read_words(picture, KnownReader())
+    block = next(block for block in words.blocks if block.role == "headline")
+    others = [other for other in words.blocks if other is not block]
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    way = make_way(picture, erase_block(picture, block), block, match, others, (), inpaint_strokes)
+    assert way is not None
+    assert way.above_px is not None
+    share = way.above_px / (way.above_px + way.below_px)
+    sunk = replace(way, below_px=way.below_px - 34, before=way)
+    assert way.anchor(100.0, -54.0) == pytest.approx(100.0 + 54.0 * share)
+    assert sunk.anchor(100.0, -54.0) == pytest.approx(100.0 + 20.0 * share)
+    assert sunk.anchor(100.0, -34.0) == pytest.approx(100.0)  # as high as it was: it stays where it was
+
+
 def test_body_and_button_move_up_behind_a_text_of_fewer_lines() -> None:
     picture = drawn_ad()
     words = read_words(picture, KnownReader())
