@@ -24,6 +24,7 @@ from adcreative.encoders.picture_words.measures import MIN_CONTRAST
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.encoders.picture_words.roles import is_same_text
 
+GROUND_PX = 32  # sides of the copy from which a plain ground is drawn anew
 SEAM = 0.05  # of the shorter side: over this a picture passes into the blurred copy of itself
 VEILS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)  # shares of black or white under words
 CALM, CALM_EDGES = 1.6, 9.0  # times the old ground's edges, and mean step of neighbouring pixels, 0..255, that are allowed
@@ -71,9 +72,7 @@ def _draw_ground(parts: Parts, one: Arrangement) -> np.ndarray:
     if scene.ground is not None:
         rx0, ry0, rx1, ry1 = one.region
         ground = np.zeros((height, width, 3), np.uint8)
-        ground[ry0:ry1, rx0:rx1] = cv2.resize(
-            np.ascontiguousarray(scene.ground), (rx1 - rx0, ry1 - ry0), interpolation=cv2.INTER_AREA
-        )
+        ground[ry0:ry1, rx0:rx1] = _stretched(scene.ground, rx1 - rx0, ry1 - ry0)
     elif one.shown != one.region:
         ground = blurred_cover(scene.picture, width, height, darker=_has_light_letters(one.words))
     else:
@@ -84,6 +83,13 @@ def _draw_ground(parts: Parts, one: Arrangement) -> np.ndarray:
         part = (part * share + ground[y0:y1, x0:x1] * (1.0 - share)).round().astype(np.uint8)
     ground[y0:y1, x0:x1] = part
     return ground
+
+
+def _stretched(ground: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return a plain ground [h, w, 3] in another size, without specks that letters left on it."""
+    size = (min(GROUND_PX, ground.shape[1]), min(GROUND_PX, ground.shape[0]))
+    small = cv2.medianBlur(cv2.resize(np.ascontiguousarray(ground), size, interpolation=cv2.INTER_AREA), 3)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _crop(picture: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:

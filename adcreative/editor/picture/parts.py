@@ -31,6 +31,7 @@ LEAST_WORDS = 3  # of a text that is none of a thing's lettering
 SMALL_VISUAL = 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
 MAX_GAP = 2.0  # heights of the larger capitals: what stood farther apart comes so near
 BLOB = 1.7  # widths of letters' strokes: what is thicker is none
+LEAST_CLEANED_PX = 16  # height of capitals: thinner strokes cover no pixel in full
 INKED = 0.2  # coverage from which a column of a line has letters
 
 
@@ -290,8 +291,9 @@ def _find_panel(clean: np.ndarray, stack: Sequence[TextBlock]) -> Box | None:
 def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
     if block.plate is not None or block.role == "logo":
         return Piece(block=block, gap_px=gap_px, solid=layer)
-    layer = replace(layer, alpha=_without_blobs(layer.alpha)) if block.residual > PLAIN_RESIDUAL else layer
-    layer = layer if block.residual <= PLAIN_RESIDUAL else layer.inked(block.colour)
+    if block.residual > PLAIN_RESIDUAL:
+        cleaned = _without_blobs(layer.alpha) if block.size_px >= LEAST_CLEANED_PX else layer.alpha
+        layer = replace(layer, alpha=cleaned).inked(block.colour)
     words, blanks, baselines = [], [], []
     for line, own in zip(block.lines, _part_lines(layer, block.lines), strict=True):
         cuts, gaps = _cut_words(own, line)

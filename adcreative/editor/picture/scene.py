@@ -153,6 +153,7 @@ def find_picture(clean: np.ndarray) -> Box:
     scale = SMALL_PX / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     small = cv2.resize(np.ascontiguousarray(clean), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = np.asarray(cv2.GaussianBlur(small, (3, 3), 0), np.float32)  # a small ad's compression is still to be seen
     y0, y1 = _plain_ends(_is_plain(small))
     if y0 >= y1:
         return 0, 0, 0, 0
