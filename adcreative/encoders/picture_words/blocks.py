@@ -134,8 +134,8 @@ def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
             a, b = left.box_xyxy_px, line.box_xyxy_px
             height_a, height_b = a[3] - a[1], b[3] - b[1]
             overlap = min(a[3], b[3]) - max(a[1], b[1])
-            is_level = overlap > 0.7 * min(height_a, height_b) and max(height_a, height_b) < 1.3 * min(height_a, height_b)
-            if is_level and -0.3 * height_a < b[0] - a[2] < 0.35 * height_a:
+            is_level = overlap > 0.7 * min(height_a, height_b) and max(height_a, height_b) < 1.6 * min(height_a, height_b)
+            if is_level and -0.45 * height_a < b[0] - a[2] < 0.35 * height_a:
                 quad = np.array(
                     [[a[0], min(a[1], b[1])], [b[2], min(a[1], b[1])], [b[2], max(a[3], b[3])], [a[0], max(a[3], b[3])]]
                 )

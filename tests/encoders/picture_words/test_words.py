@@ -255,6 +255,12 @@ def test_pieces_of_one_line_are_joined_and_columns_are_not() -> None:
     assert sorted(one.text for one in blocks) == ["Far away", "Sleep better"]
 
 
+def test_a_loose_piece_of_a_line_that_laps_over_the_other_is_joined() -> None:
+    pieces = [line("purring", 566, 603, 927, 728), line("Meals worth", 47, 611, 592, 695), line("about", 51, 703, 302, 782)]
+    (block,) = build_blocks(np.full((800, 1000, 3), 255, np.uint8), pieces)
+    assert block.lines[0].text == "Meals worth purring"
+
+
 def test_simple_namespace_faces_are_left_alone_when_nothing_was_read() -> None:
     faces = [SimpleNamespace(refusal=None, box_xyxy_px=(0, 0, 10, 10))]
     assert refuse_letters(faces, PictureWords()) == faces
