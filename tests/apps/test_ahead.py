@@ -157,6 +157,27 @@ def test_why_shows_what_was_begun_for_this_ad_and_asks_anew_for_another(tmp_path
     assert not path.exists()
 
 
+def test_asking_for_what_was_found_does_not_end_what_follows(tmp_path: Path) -> None:
+    studio, goes_on, told = FakeStudio(), threading.Event(), threading.Event()
+    stops: list[bool] = []
+
+    def prepare(creative: object, should_stop: ShouldStop) -> None:
+        goes_on.wait(ENOUGH_S)
+        stops.append(should_stop())
+        told.set()
+
+    studio.prepare_one = prepare  # type: ignore[attr-defined]
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
+    why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))
+    handlers.score("me", headline="Coats")
+    assert why.ahead is not None
+    finished(why.ahead._begun["me"].job)
+    list(why.explain("me", {"headline": "Coats"}))
+    goes_on.set()
+    assert told.wait(ENOUGH_S)
+    assert stops == [False]
+
+
 def test_an_answer_of_another_model_is_not_shown(tmp_path: Path) -> None:
     handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")
     why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))

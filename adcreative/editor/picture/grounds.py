@@ -106,8 +106,10 @@ class PictureGrounds:
         """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
         asked in between. Who needs one meanwhile waits for it."""
         names = sorted(self._homes, key=lambda name: -self._homes[name].box[1])
-        steps: list[Callable[[], object]] = [self.match, *(partial(self.erase, name) for name in names)]
-        for work_out in [*steps, *(partial(self._lift, name) for name in names)]:
+        steps: list[Callable[[], object]] = [self.match]
+        steps += [partial(self.erase, name) for name in names]
+        steps += [partial(self._lift, name) for name in names]
+        for work_out in steps:
             if should_stop():
                 return
             work_out()

@@ -88,7 +88,8 @@ class Why:
             for state in job.states():
                 yield step_fragments.explaining(state, ahead()), None, {}
         finally:
-            job.stop(wait_s=0)  # a closed page needs no answer
+            if not job.is_finished:  # a closed page needs no answer; what follows one that was found goes on
+                job.stop(wait_s=0)
         return job.result()
 
     def _ask(
