@@ -190,9 +190,8 @@ def _product(row: RawRow, header: Sequence[str], feed: _Feed) -> Product:
     if not product.title:
         raise CreativeError("it has no title.", "Say what the product is, such as a tote bag.")
     if not product.attributes and not product.brand and not _tells_more(product):
-        raise CreativeError(
-            "it has neither a brand nor an attribute, so there is nothing to describe.", "Fill in a column such as material."
-        )
+        what = "and no sentence of its text surely says what it is" if product.text else "so there is nothing to describe"
+        raise CreativeError(f"it has neither a brand nor an attribute, {what}.", "Fill in a column such as material.")
     return product
 
 
@@ -220,7 +219,7 @@ def _check_tells(product: Product, text: str) -> None:
     is_short = len(name - brand) < _TELLING_NAME_WORDS and not any(not token[:1].isdigit() for token in told - units)
     if name and (is_short or is_title):
         raise CreativeError(
-            "it has a short name and nothing else that a description can tell.",
+            "it has a short name and nothing else that a description is sure to tell rightly.",
             "Fill in a column such as material or description.",
         )
 

@@ -92,7 +92,17 @@ def test_a_merchant_feed_in_xml_is_read_and_a_bare_name_refused(tmp_path: Path) 
         "Gate Valve from Pell. Brass gate valves with a steel lever for water pipelines."
     ]
     (refused,) = _rows(tmp_path / "d.failures.csv")
-    assert refused["problem"] == "row 2: it has a short name and nothing else that a description can tell."
+    assert refused["problem"] == "row 2: it has a short name and nothing else that a description is sure to tell rightly."
+
+
+def test_a_row_whose_text_is_too_unsure_to_tell_is_not_said_to_be_empty(tmp_path: Path) -> None:
+    feed = tmp_path / "feed.csv"
+    feed.write_text("title,description\nRobotti,Ota meihin yhteyttä jo tänään\nBorsa,\n", encoding="utf-8")
+    with pytest.raises(CatalogError):
+        pipeline.describe(feed, tmp_path / "d.csv")
+    problems = [row["problem"] for row in _rows(tmp_path / "d.failures.csv")]
+    assert "no sentence of its text surely says what it is" in problems[0]
+    assert problems[1].endswith("so there is nothing to describe.")
 
 
 def test_planted_cells_reach_neither_the_file_nor_a_server(table: Path, tmp_path: Path, chat_server) -> None:

@@ -42,7 +42,7 @@ def test_a_feed_is_read_as_it_is(feed: dict[str, str]) -> None:
 
 def test_titles_are_found_in_more_languages_and_questions_to_the_shop_are_passed_over() -> None:
     assert roles_of(["titolo", "descrizione", "Allow customer reviews?", "In stock?"]) == ("title", "text", "", "")
-    assert [roles_of([name]) for name in ("produktnavn", "Название товара", "Nazwa")] == [("title",)] * 3
+    assert [roles_of([name]) for name in ("produktnavn", "Название товара", "Artikelname")] == [("title",)] * 3
 
 
 def test_columns_in_another_language_are_known() -> None:
