@@ -4,7 +4,8 @@
     python -m tests.bench.set_text --folder out/    also writes the pairs as PNG, before and after beside each other
 
 A headline counts as read back when a reading of the whole finished picture, text detection included, finds its letters in the
-right order; what was refused counts as not read back. Pictures go through JPEG (quality 92) first, as a user's would.
+right order; what was refused counts as not read back. Beside it stands how many old headlines are read so as they came: the
+reader itself errs. Pictures go through JPEG (quality 92) first, as a user's would.
 Photographs: six that scikit-image carries, as they are and mirrored or darkened, with words drawn on them in fonts at hand.
 """
 
@@ -49,6 +50,7 @@ def set_text_figures(num: int = 100, folder: Path | None = None) -> dict[str, An
     refusals = Counter(one["why"].split(" (")[0].split(' "')[0] for one in (*found, *on_photographs) if one["why"])
     return {
         "ads": len(found), "set": sum(one["is_set"] for one in found), "read_back": sum(one["is_read"] for one in found),
+        "originals_read": sum(one["is_original_read"] for one in found),
         "bit_equal_elsewhere": sum(one["is_equal"] for one in found),
         "photographs": len(on_photographs), "photographs_set": sum(one["is_set"] for one in on_photographs),
         "photographs_read_back": sum(one["is_read"] for one in on_photographs),
@@ -128,7 +130,8 @@ def _measure(ad: Creative, headline: str, folder: Path | None, name: object) -> 
         Image.fromarray(np.concatenate([image_u8, after], axis=1)).save(folder / f"{name}-{'set' if is_set else 'kept'}.png")
     why = "" if is_set else change.left.get("headline", "the headline was not found in the picture")
     return {
-        "is_set": is_set, "is_read": is_set and _says(read_words(after, reader, brand=ad.brand), headline),
+        "is_original_read": _says(words, ad.headline), "is_set": is_set,
+        "is_read": is_set and _says(read_words(after, reader, brand=ad.brand), headline),
         "is_equal": bool((after[~change.mask] == image_u8[~change.mask]).all()), "read_s": read_s, "set_s": set_s, "why": why,
     }  # fmt: skip
 
