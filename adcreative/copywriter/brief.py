@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from adcreative.copywriter.rules import compiled, english_words, rule_pack, word_set
+from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.creative import Creative
+from adcreative.encoders.english import english_words
 from adcreative.encoders.language import detect_language
 from adcreative.features.line_features import LineEffect, expected_change
 

@@ -1,4 +1,4 @@
-"""Dated rule packs (YAML) and the English word list, read once.
+"""Dated rule packs (YAML), read once.
 
 Data, not code: every pack says where its rules come from and when that was checked. Patterns are compiled here so that a
 broken one fails at the first use with its file name.
@@ -31,13 +31,6 @@ def rule_pack(name: str) -> dict[str, Any]:
 def compiled(pattern: str) -> re.Pattern[str]:
     """Compile a pattern of a rule pack; all of them ignore case."""
     return re.compile(pattern, re.IGNORECASE)
-
-
-@cache
-def english_words() -> frozenset[str]:
-    """Return about 46,000 English words in lower case, without names."""
-    text = resources.files(__package__).joinpath("english_words.txt").read_text(encoding="utf-8")
-    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
 @cache

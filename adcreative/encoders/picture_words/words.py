@@ -12,6 +12,7 @@ from adcreative.creative import Creative
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
 from adcreative.encoders.picture_words.reader import TextLine, TextReading
 from adcreative.encoders.picture_words.roles import is_same_text, letters_of, name_roles, says_words
+from adcreative.encoders.picture_words.spelling import mend_strokes
 
 # field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
 # text beside it: with both in one field neither could be found, and set anew, in one piece
@@ -48,7 +49,7 @@ def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") ->
     """Read the text in the picture [H, W, 3] uint8, as blocks with roles."""
     lines = reader.read(image_u8)
     height, width = image_u8.shape[:2]
-    blocks = name_roles(build_blocks(image_u8, lines), height, width, brand=brand)
+    blocks = name_roles(mend_strokes(build_blocks(image_u8, lines)), height, width, brand=brand)
     return PictureWords(tuple(blocks), tuple(lines), (height, width))
 
 

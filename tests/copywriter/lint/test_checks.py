@@ -10,8 +10,9 @@ import yaml
 from adcreative.copywriter import Brief, check_copy
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.lint.checks import is_near_duplicate, length_limit
-from adcreative.copywriter.rules import PACKS, compiled, english_words, rule_pack
+from adcreative.copywriter.rules import PACKS, compiled, rule_pack
 from adcreative.creative import Creative
+from adcreative.encoders.english import english_words
 from adcreative.verbs.check import check_words
 
 GOOD_HEADLINES = (
