@@ -151,10 +151,10 @@ class FakeStudio:
     def size_one(self, creative: Creative, outcome: FakeOutcome, ratios: Sequence[str], out: Path, *, stem: str) -> list[dict]:
         """A grey picture for each shape, with the sidecar that an exported picture has."""
         rows = []
-        for ratio in ratios:
+        for number, ratio in enumerate(ratios):
             name = f"images/{stem}.{ratio.replace(':', 'x')}.png"
             export_picture(
-                out / name, np.full((50, 50, 3), 128, np.uint8), is_edited=False, original_path=None,
+                out / name, np.full((50, 50, 3), 128 + number, np.uint8), is_edited=False, original_path=None,
                 result=outcome.result.as_dict(), models={}, signing=None,
             )  # fmt: skip
             rows.append({"ratio": ratio, "image": name, "width": 50, "height": 50, "ctr": None, "extended": 0.1,

@@ -25,8 +25,8 @@ def test_broken_json_lines_fail_alone(tmp_path: Path) -> None:
 
 
 def test_json_columns_are_the_keys_of_all_lines(tmp_path: Path) -> None:
-    path = write_jsonl(tmp_path / "ads.jsonl", [{"headline": "A"}, {"headline": "B", "clics": 1}])
-    assert read_catalog(path).warnings == ('ads.jsonl: unknown column "clics" was ignored. Did you mean "clicks"?',)
+    path = write_jsonl(tmp_path / "ads.jsonl", [{"headline": "A"}, {"headline": "B", "cliks": 1}])
+    assert read_catalog(path).warnings == ('ads.jsonl: unknown column "cliks" was ignored. Did you mean "clicks"?',)
 
 
 def test_json_with_a_different_key_in_every_line_is_refused(tmp_path: Path) -> None:
