@@ -37,9 +37,7 @@ def write_package(run: Path) -> Path:
     path, trail = run / PACKAGE, _write_public_trail(run)
     row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
     write_whole(run / PUBLIC / WORDS, _say_words(row).encode())
-    pictures: dict[bytes, Path] = {}
-    for one in _pictures(run):
-        pictures.setdefault(one.read_bytes(), one)  # a shape that the version has already is no other file
+    pictures = {one.read_bytes(): one for one in _pictures(run)}  # its own comes last, and stays where a shape equals it
     uploads = {f"{UPLOAD}/{one.name}": one for one in (*sorted(pictures.values()), run / PUBLIC / WORDS)}
     uploads |= {f"{UPLOAD}/{one.relative_to(run / DELIVERY).as_posix()}": one for one in _platform_files(run)}
     packed = io.BytesIO()
