@@ -37,6 +37,15 @@ NEEDS_PACKAGES = (
 )
 
 
+def narrow(text: str) -> str:
+    """Return a text with letters, digits and signs of full width, as spaced letters are read at times, as usual ones.
+
+    They stay beside characters of scripts that are written at full width.
+    """
+    is_wide = any(unicodedata.east_asian_width(char) == "W" for char in text)
+    return text if is_wide else "".join(chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else char for char in text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TextLine:
     """A line of text found in a picture. quad_xy_px [4, 2]: its corners from the top left, clockwise, a loose fit."""
@@ -101,7 +110,9 @@ class PictureReader:
         if getattr(found, "boxes", None) is None or found.txts is None:
             return []
         lines = [
-            TextLine(text=text.strip(), quad_xy_px=np.asarray(quad, np.float32) / (size[0] / width), confidence=float(score))
+            TextLine(
+                text=narrow(text.strip()), quad_xy_px=np.asarray(quad, np.float32) / (size[0] / width), confidence=float(score)
+            )
             for quad, text, score in zip(found.boxes, found.txts, found.scores, strict=True)
             if text.strip() and score >= MIN_CONFIDENCE
         ]
@@ -124,7 +135,7 @@ class PictureReader:
         texts = []
         for crop in crops_u8:
             found = self._engine(np.ascontiguousarray(crop[:, :, ::-1]), use_det=False, use_cls=False, use_rec=True)
-            texts.append(" ".join(found.txts or ()).strip())
+            texts.append(narrow(" ".join(found.txts or ()).strip()))
         return texts
 
 

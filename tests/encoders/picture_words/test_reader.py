@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from adcreative.encoders.picture_words import reader
-from adcreative.encoders.picture_words.reader import load_reader
+from adcreative.encoders.picture_words.reader import load_reader, narrow
 from adcreative.errors import ConfigError, WeightsError
 from tests.encoders.picture_words.drawn_ads import BODY, BRAND, LABEL, drawn_ad, letters
 
@@ -92,3 +92,10 @@ def test_a_script_asks_for_the_model_of_its_name() -> None:
 
     assert reader._named_model("cyrillic") == {"Rec.lang_type": LangRec.CYRILLIC, "Rec.ocr_version": OCRVersion.PPOCRV5}
     assert reader._named_model("") == {}
+
+
+def test_letters_of_full_width_are_usual_ones_but_in_scripts_of_that_width() -> None:
+    assert narrow("BR\u00dcCK\uff25\uff19") == "BR\u00dcCKE9"
+    assert narrow("SIN COMISIONES\uff01") == "SIN COMISIONES!"
+    japanese = "\u56fd\u7523\uff11\uff10\uff10\uff05"
+    assert narrow(japanese) == japanese
