@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -98,6 +97,8 @@ def faces_at(parts: Parts, one: Arrangement) -> list[tuple[float, ...]]:
 
 def weigh(picture: np.ndarray) -> np.ndarray:
     """Return how much there is to see in each part of a picture [H, W, 3], on a grid [h, w] that sums up to one."""
+    import cv2
+
     scale = 96 / max(picture.shape[:2])
     size = (max(4, round(picture.shape[1] * scale)), max(4, round(picture.shape[0] * scale)))
     small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA).astype(np.float32)

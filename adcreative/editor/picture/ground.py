@@ -6,7 +6,6 @@ other    a photograph is never drawn out: an enlarged, blurred and darkened copy
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from adcreative.editor.picture.scene import find_picture
@@ -42,6 +41,8 @@ def extend_ground(image_u8: np.ndarray, left: int, top: int, width: int, height:
 
 def blurred_cover(picture: np.ndarray, width: int, height: int, *, darker: bool = True) -> np.ndarray:
     """Return a picture [H, W, 3] enlarged to cover a shape, strongly blurred, and darkened or lightened."""
+    import cv2
+
     old_height, old_width = picture.shape[:2]
     scale = max(width / old_width, height / old_height)
     part_width, part_height = min(old_width, round(width / scale)), min(old_height, round(height / scale))
@@ -58,6 +59,8 @@ def blurred_cover(picture: np.ndarray, width: int, height: int, *, darker: bool 
 
 def resized(picture: np.ndarray, scale: float) -> np.ndarray:
     """Return a picture [H, W, 3] larger or smaller; itself at scale 1."""
+    import cv2
+
     if scale == 1.0:
         return picture
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
@@ -118,6 +121,8 @@ def _edge(image_u8: np.ndarray) -> np.ndarray:
 
 def _edge_grain(image_u8: np.ndarray) -> float:
     """Return the deviation (0..255) of the fine detail at the picture's edge."""
+    import cv2
+
     picture = image_u8.astype(np.float32)
     fine = np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 1.5))
     depth = max(2, round(0.02 * min(image_u8.shape[:2])))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -87,6 +86,8 @@ def _draw_ground(parts: Parts, one: Arrangement) -> np.ndarray:
 
 def _stretched(ground: np.ndarray, width: int, height: int) -> np.ndarray:
     """Return a plain ground [h, w, 3] in another size, without specks that letters left on it."""
+    import cv2
+
     size = (min(GROUND_PX, ground.shape[1]), min(GROUND_PX, ground.shape[0]))
     small = cv2.medianBlur(cv2.resize(np.ascontiguousarray(ground), size, interpolation=cv2.INTER_AREA), 3)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
@@ -116,6 +117,8 @@ def _has_light_letters(words: Sequence[Placed]) -> bool:
 
 def _veil(ground: np.ndarray, one: Arrangement, share: float) -> np.ndarray:
     """Darken or lighten the ground [H, W, 3] under the words, with soft ends; what words stand on a blurred copy, all of it."""
+    import cv2
+
     height, width = ground.shape[:2]
     tone = 0.0 if _has_light_letters(one.words) else 255.0
     mask = np.zeros((height, width), np.float32)
@@ -136,6 +139,8 @@ def _veil(ground: np.ndarray, one: Arrangement, share: float) -> np.ndarray:
 
 def _draw_ribbon(ground: np.ndarray, ribbon: Ribbon, top: int, high: int) -> None:
     """Draw a ribbon over the whole width, its words in the middle or where they stood, in place."""
+    import cv2
+
     width = ground.shape[1]
     scale = high / (ribbon.rows[1] - ribbon.rows[0])
     x0, _, x1, _ = ribbon.words

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
+from adcreative.editor.picture.labels import is_lettering
 from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
 from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
@@ -26,7 +27,6 @@ STACK_GAP = 4.0  # heights of capitals: blocks farther apart are no stack
 MARK_SHARE = 2.4  # of a logo's letters' height: how far beside and above them its mark is looked for
 PANEL_SHARES, PANEL_FILL = (0.04, 0.6), 0.8  # of the picture's area that a panel has; of its box that it fills
 USUAL_BLANK, USUAL_LEADING, DESCENT = 0.38, 1.75, 0.28  # of the height of capitals
-MOST_LABEL, LABEL_FILL = 0.12, 0.6  # of the picture's area that a label or badge has; of its box that it fills
 PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds its letters are lifted without a mark
 LEAST_WORDS = 3  # of a text that is none of a thing's lettering
 SMALL_VISUAL = 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
@@ -101,7 +101,7 @@ def take_apart(
 ) -> Parts | None:
     """Take the ad's words [H, W, 3] off its picture; None when that cannot be done cleanly."""
     height, width = image_u8.shape[:2]
-    own = find_words([block for block in blocks if not _is_lettering(image_u8, block, blocks)], width)
+    own = find_words([block for block in blocks if not is_lettering(image_u8, block, blocks)], width)
     if not own:
         return None
     foreign = [block for block in blocks if block not in own]
@@ -152,28 +152,6 @@ def find_words(blocks: Sequence[TextBlock], width: int) -> list[TextBlock]:
         and (len(block.text.split()) >= LEAST_WORDS or any(_lines_up(block, other) for other in own))
     ]  # fmt: skip
     return [block for block in free if block in own]
-
-
-def _is_lettering(image_u8: np.ndarray, block: TextBlock, blocks: Sequence[TextBlock]) -> bool:
-    """Return whether a text stands alone on a small thing of its own, such as a label or a round badge, and goes with it."""
-    if block.role not in ("body", "price", "badge", "logo") or block.plate is not None:
-        return False
-    box = _enclosing(ground_of(image_u8, block.box, block.size_px))
-    return box is not None and not any(_lies_in(other.box, box) for other in blocks if other is not block)
-
-
-def _enclosing(ground: np.ndarray) -> Box | None:
-    """Return the box of a ground [H, W] that is a shape of its own, at most MOST_LABEL of the picture; else None."""
-    rows, columns = np.flatnonzero(ground.any(axis=1)), np.flatnonzero(ground.any(axis=0))
-    height, width = ground.shape
-    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    fills = ground[box[1] : box[3], box[0] : box[2]].mean()
-    return box if area <= MOST_LABEL * height * width and fills >= LABEL_FILL else None
-
-
-def _lies_in(box: Box, other: Box) -> bool:
-    return box[0] < other[2] and box[2] > other[0] and box[1] < other[3] and box[3] > other[1]
 
 
 def _lines_up(block: TextBlock, other: TextBlock) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -149,6 +148,8 @@ def _beside_ribbon(clean: np.ndarray, top: int, bottom: int, seam: Ribbon, ribbo
 def find_picture(clean: np.ndarray) -> Box:
     """Return the box of a picture [H, W, 3] that is left when plain lines are taken off at all sides; zeros when
     all are."""
+    import cv2
+
     height, width = clean.shape[:2]
     scale = SMALL_PX / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
