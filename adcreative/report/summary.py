@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from adcreative.report.rates import Lift, control_rate, is_rate, is_without_rates, measure_lift
+from adcreative.report.rates import Lift, is_rate, is_without_rates, measure_lift
 from adcreative.report.words import percent
 
 
@@ -28,15 +28,11 @@ class Summary:
     num_failed: int
     num_shown: int = 0
     ctr_before: float | None = None
-    ctr_control: float | None = None
     ctr_after: float | None = None
-    ctr_judge_before: float | None = None
-    ctr_judge_after: float | None = None
     num_audited: int = 0
     ctr_auditor_before: float | None = None
     ctr_auditor_after: float | None = None
     mean_lift: float | None = None
-    mean_lift_by_judge: float | None = None
     mean_lift_by_auditor: float | None = None
     mean_true_lift: float | None = None
     missing: tuple[str, ...] = ()
@@ -111,12 +107,8 @@ def _shown_numbers(row: Mapping[str, Any], lift: Lift) -> dict[str, float]:
     """Return what an edited row whose lift may be shown adds to the means, by the Summary's names."""
     numbers = {
         "ctr_before": row["ctr_original"],
-        "ctr_control": control_rate(row) or 0.0,
         "ctr_after": row["ctr_edited"],
-        "ctr_judge_before": row["ctr_original_judge"],
-        "ctr_judge_after": row["ctr_edited_judge"],
         "mean_lift": lift.over_original or 0.0,
-        "mean_lift_by_judge": lift.by_judge or 0.0,
     }
     if is_rate(row.get("ctr_original_auditor")) and is_rate(row.get("ctr_edited_auditor")):
         before, after = float(row["ctr_original_auditor"]), float(row["ctr_edited_auditor"])

@@ -133,7 +133,7 @@ def test_the_third_model_is_stated_on_top(image_dir: Path) -> None:
     assert summary.mean_lift_by_auditor == pytest.approx((0.06 + 0.02) / 2)
     assert (summary.ctr_auditor_before, summary.ctr_auditor_after) == pytest.approx((0.0150, 0.0155))
     page = report(image_dir, asked, other)
-    assert "<dt>Third model’s view</dt><dd>+4.0%<small>1.50% → 1.55%; it had no part in the choice</small>" in page
+    assert "<dt>Held against a third model</dt><dd>+4.0%<small>1.50% → 1.55%; it had no part in the choice</small>" in page
     partly = report(image_dir, asked, edited_row(ctr_original_auditor=math.nan, ctr_edited_auditor=0.01))
     assert "(told of 1 of 2 edits)" in partly
     assert "Third model’s view" not in report(image_dir, edited_row())

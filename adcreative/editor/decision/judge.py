@@ -156,8 +156,8 @@ def give_verdict(
     expected = shrink_uplift(chosen, audited)
     if low <= 0.0:
         reason = (
-            f"on final pixels and words the best edit's predicted uplift ({as_percent(chosen)}) is not certain, its "
-            f"lower bound is {as_percent(low)}"
+            f"the best version is expected to bring {as_percent(chosen)}, which is not certain, its lower bound is "
+            f"{as_percent(low)}"
         )
     elif audited <= 0.0:
         reason = (
@@ -171,8 +171,8 @@ def give_verdict(
         )
     elif expected <= min_uplift:
         reason = (
-            f"those who chose ({as_percent(chosen)}) and the third model ({as_percent(audited)}) together let expect "
-            f"{as_percent(expected)}, not more than the {as_percent(min_uplift)} asked for"
+            f"the best version is expected to bring {as_percent(expected)}, not more than the {as_percent(min_uplift)} asked "
+            f"for (the two models that chose {as_percent(chosen)}, the third {as_percent(audited)})"
         )
     else:
         reason = (
