@@ -141,6 +141,7 @@ class Alternative:
     that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
     realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult. size: of the edit, in
     standard deviations. Figures are None in a run whose models have seen no results of the account (EditResult.is_untested).
+    words_in_picture: as in EditResult.
     """
 
     uplift: float | None
@@ -156,6 +157,7 @@ class Alternative:
     cta: str
     edits: tuple[Edit, ...]
     edit_strength: float | None = None
+    words_in_picture: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -262,9 +262,7 @@ def _deliver(
     is_delivered = edit is not None and verdict is not None and verdict.is_delivered
     record = record_search(searched.found, edit.genome if edit is not None and is_delivered else None)
     image_u8 = edit.creative.image_u8 if edit is not None and is_delivered else searched.opened.image_u8
-    alternatives = tuple(
-        describe_alternative(one, searched.finish(one).edits, result.ctr_original or 0.0) for one in searched.ranked
-    )
+    alternatives = tuple(describe_alternative(one, searched.finish(one), result.ctr_original or 0.0) for one in searched.ranked)
     return replace(result, evaluations=searched.found.evaluations, search=record, alternatives=alternatives), image_u8
 
 

@@ -39,6 +39,8 @@ class FakeAlternative:
     size: float
     headline: str
     description: str = ""
+    cta: str = ""
+    words_in_picture: str = "headline set into the picture"
     change: float = 0.12
     change_low: float = -0.02
     change_high: float = 0.27

@@ -233,7 +233,8 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_role("button", name="Check these words").click()
     expect(page.locator("#word-checks li").first).to_be_visible()
     page.get_by_role("button", name="Pack everything").click()
-    expect(page.locator("#packed")).to_contain_text("Nothing leaves without an approval")
+    expect(page.locator("#packed .ac-ask")).to_contain_text("Who approves this version?")  # asked, no fault
+    expect(page.locator("#markets input").first).to_be_focused()
     page.get_by_label("Campaign").fill("autumn")
     page.get_by_role("button", name="Plan the test").click()
     expect(page.locator("#plan")).to_contain_text("days")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from adcreative.report.words import rounded
 from apps.studio.handlers.next_test import NextTest
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import AUDIT, PACKAGE, TECHNICAL
@@ -90,10 +92,26 @@ def test_a_plan_for_untested_versions_promises_no_gain(warnings: list[str], said
     test: dict[str, object] = {
         **dict.fromkeys(("uplift_low", "uplift_high", "days_low", "impressions_per_arm_low")), "baseline_ctr": 0.015,
         "expected_ctr": 0.0165, "impressions_per_arm": 1000, "impressions_per_arm_peeking": 2000, "days_peeking": 8,
-        "expected_clicks": 30, "warnings": [], "arms": [{"name": "a"}, {"name": "b"}],
+        "expected_clicks": 30, "warnings": [], "arms": [{"name": "a"}, {"name": "b"}], "shorter": None,
     }  # fmt: skip
     settings = {"daily_impressions": 1000, "power": 0.8, "level": 0.05, "detect": 0.1}
-    content = {"tests": [test], "settings": settings, "warnings": warnings}
+    content = {"tests": [test], "settings": settings, "warnings": warnings, "num_in_time": 1}
     for shown in (steps_html.plan(content), steps_html.next_test(content, ["Coats"])):
         assert said in shown
         assert ("expected to be" in shown) == (not warnings)
+
+
+def test_a_long_plan_says_what_to_do_instead_with_numbers(next_test: NextTest, tmp_path: Path, image_path: Path) -> None:
+    packs = [str(pack(tmp_path, image_path, headline)) for headline in ("Coats", "Boots")]
+    shown, _, plan = next_test.plan("you", packs, "winter", 2_000, 1.2)
+    assert ("too long" in shown, "is a long test" in shown) == (True, False)
+    ways = max(plan["tests"], key=lambda test: test["days_peeking"])["shorter"]  # type: ignore[attr-defined, call-overload]
+    assert f"{rounded(ways['daily_impressions'])} impressions a day" in shown
+    assert f"a gain of {math.ceil(100 * ways['uplift'])}% or more" in shown
+    assert f"{ways['frequency']:.1f} times as often" in shown
+    assert "Test fewer versions" not in shown  # not even one of them ends in time
+    shown, _, plan = next_test.plan("you", packs, "winter", 1.6 * ways["daily_impressions"] / 2, 1.2)
+    assert plan["num_in_time"] == 1
+    assert "the quickest one alone ends in time" in shown
+    shown = next_test.plan("you", packs, "winter", 10 * ways["daily_impressions"], 1.2)[0]
+    assert "too long" not in shown

@@ -12,7 +12,7 @@ import pytest
 
 from adcreative import pipeline
 from apps.studio.handlers.one_ad import Handlers
-from apps.studio.handlers.packing import PACKAGE, write_package
+from apps.studio.handlers.packing import PACKAGE, list_loose, name_picture, write_package
 from apps.studio.handlers.steps import Steps
 from tests.apps.fakes import FakeStudio
 from tests.apps.test_steps import WISH, find_run, shown_of
@@ -59,9 +59,19 @@ def test_a_shape_that_the_version_has_already_is_no_second_file(run: Path) -> No
     shutil.copyfile(picture, picture.with_name("ad.edited.1x1.png"))
     write_package(run)
     with zipfile.ZipFile(run / PACKAGE) as archive:
-        uploads = [name for name in archive.namelist() if name.startswith("upload/") and ".edited." in name]
-    assert uploads.count(f"upload/{picture.name}") == 1
-    assert "upload/ad.edited.1x1.png" not in uploads
+        uploads = [name for name in archive.namelist() if name.startswith("upload/")]
+    assert uploads.count("upload/my-ad-1_version-B.png") == 1
+    assert "upload/ad_version-B_1x1.png" not in uploads
+    assert "ad_version-B_1x1.png" not in [path.name for path in list_loose(run)]
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [("ad.edited.png", "ad_version-B.png"), ("ad.edited.9x16.png", "ad_version-B_9x16.png"),
+     ("ad.edited.1.91x1.jpg", "ad_version-B_1.91x1.jpg")],
+)  # fmt: skip
+def test_pictures_have_plain_names(name: str, called: str) -> None:
+    assert name_picture(name) == called
 
 
 def test_a_pack_is_its_owner_s(umask: int, run: Path) -> None:

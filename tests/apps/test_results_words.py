@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from adcreative.creative import EditResult
 from adcreative.verbs.directions import read_direction_names
-from apps.studio.html.results import _has_new_words, cards, say_looks
+from apps.studio.html.results import _has_new_words, cards, say_kept_words, say_looks
 from tests.apps.fakes import FakeAlternative, FakeOutcome
 
 
@@ -44,3 +47,21 @@ def test_a_card_says_a_description_only_where_it_is_new() -> None:
     shown = cards(FakeOutcome(result=result, image_u8=None, control_u8=None, alternatives=found))
     assert "Posted the same day" not in shown
     assert "Roasted in Leeds &lt;b&gt;" in shown
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("headline set into the picture", ""),
+        ("the headline in the picture stays as it was: no font is like it", "The picture keeps the old headline"),
+        ("", "New words beside the picture only"),
+    ],
+)
+def test_a_card_says_where_its_picture_keeps_the_old_words(told: str, said: str) -> None:
+    result = EditResult(file_name="ad.png", status="kept", headline_original="Tea", enough_data=False)
+    found = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Coffee", words_in_picture=told)
+    picture = np.zeros((20, 20, 3), np.uint8)
+    shown = cards(FakeOutcome(result=result, image_u8=picture, control_u8=None, alternatives=(found,)))
+    assert said in shown
+    assert ("ac-amber" in shown) == bool(said)
+    assert say_kept_words(replace(found, headline="Tea"), result) == ""

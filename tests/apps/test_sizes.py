@@ -12,7 +12,7 @@ from adcreative.errors import ConfigError
 from adcreative.pipeline import check_approved
 from adcreative.provenance.sidecar import read_sidecar
 from apps.studio.handlers.one_ad import Handlers
-from apps.studio.handlers.packing import PACKAGE
+from apps.studio.handlers.packing import PACKAGE, name_picture
 from apps.studio.handlers.sizes import RATIOS, Sizes
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.words import Words
@@ -44,7 +44,7 @@ def test_every_shape_is_shown_approved_and_packed(handlers: Handlers) -> None:
     assert files is not None
     with zipfile.ZipFile(run / PACKAGE) as archive:
         packed = {Path(name).name for name in archive.namelist() if name.startswith("upload/")}
-    assert packed >= {Path(row["image"]).name for row in record["sizes"]}
+    assert packed >= {name_picture(Path(row["image"]).name) for row in record["sizes"]}
 
 
 def test_shapes_that_were_not_approved_leave_no_pack(handlers: Handlers) -> None:

@@ -107,7 +107,8 @@ def test_plan_says_impressions_days_and_names(steps: Steps) -> None:
 
 
 def test_nothing_is_packed_without_an_approval(steps: Steps) -> None:
-    assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
+    asked, _, record = steps.pack("me", "autumn", "", "")
+    assert ("Who approves this version?" in asked, "alert" in asked, record["asks"]) == (True, False, "approval")
     assert "Who approves it?" in steps.approve("me", "  ", ["eu"], True, shown_of(steps, "me"))[0]
     shown, event = steps.approve("me", f"Anna {EVIL}", ["eu"], True, shown_of(steps, "me"))
     assert "<script" not in shown
@@ -124,19 +125,21 @@ def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_
     assert "files are ready" in shown
     assert files is not None
     names = {path.name for path in files}
-    assert {PACKAGE, "my-ad-1.edited.png", "my-ad-1.edited.png.provenance.json", "report.html", "meta-bulk.csv"} <= names
+    assert {PACKAGE, "my-ad-1_version-B.png", "my-ad-1_version-B.png.provenance.json", "report.html", "meta-bulk.csv"} <= names
     with zipfile.ZipFile(files[0]) as archive:
-        assert archive.read(f"technical/original/{image_path.name}") == image_path.read_bytes()
+        assert archive.read("upload/my-ad-1_original.jpg") == image_path.read_bytes()
         uploads = {name for name in archive.namelist() if name.startswith("upload/")}
-        assert {"upload/my-ad-1.edited.png", "upload/meta-bulk.csv", "upload/words.txt"} < uploads
+        assert {"upload/my-ad-1_version-B.png", "upload/meta-bulk.csv", "upload/words.txt"} < uploads
         assert len([name for name in uploads if name.startswith("upload/meta-bulk-images/")]) == 2  # original and version
         assert {name.split("/")[0] for name in archive.namelist()} == {"README.txt", "upload", "technical"}
         assert "Headline: Coats today" in archive.read("upload/words.txt").decode()
         readme = archive.read("README.txt").decode()
-        named = ("upload/my-ad-1.edited.png", "technical/images/my-ad-1.original.png")
+        named = ("upload/my-ad-1_version-B.png", "upload/my-ad-1_original.jpg")
         assert all(name in readme and name in archive.namelist() for name in named)
         arms = json.loads(archive.read("technical/plan/plan.json"))["tests"][0]["arms"]
         assert [f"{arm['name']}  (" in readme for arm in arms] == [True, True]
+        assert not [name for name in archive.namelist() if "control" in name or "edited" in name.split("/")[-1].split(".")[0]]
+        assert not [name for name in archive.namelist() if Path(name).name.startswith(".")]
         assert not [name for name in archive.namelist() if ".control." in name]  # rebuilt faces are a yardstick, no ad
         assert [name for name in archive.namelist() if str(tmp_path).encode() in archive.read(name)] == []
         events = [json.loads(line)["event"] for line in archive.read("technical/audit.jsonl").splitlines()]
@@ -256,7 +259,7 @@ def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
     assert "Where will it run?" in steps.approve("me", "Anna", [], True, shown_of(steps, "me"))[0]
     assert "Tick that you will disclose" in steps.approve("me", "Anna", ["eu"], False, shown_of(steps, "me"))[0]
     assert "no disclosure rules for" in steps.approve("me", "Anna", ["atlantis"], True, shown_of(steps, "me"))[0]
-    assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
+    assert "Who approves this version?" in steps.pack("me", "autumn", "", "")[0]
     shown, listed = steps.disclosures("me", ["eu", "meta"])
     assert "not legal advice" in shown
     event = steps.approve("me", "Anna", ["eu", "meta"], True, shown_of(steps, "me"))[1]
@@ -264,7 +267,7 @@ def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
     assert event["markets"] == ["eu", "meta"]
     assert steps.pack("me", "autumn", "", "")[1]
     steps.handlers.choose("me", "Version 2")  # another edit: nobody approved that one
-    assert "Nothing leaves without an approval" in steps.pack("me", "autumn", "", "")[0]
+    assert "Who approves this version?" in steps.pack("me", "autumn", "", "")[0]
 
 
 def test_unknown_columns_are_shown_and_chosen(steps: Steps, tmp_path: Path) -> None:

@@ -90,8 +90,7 @@ def test_the_explanation_is_streamed_and_its_faults_are_said(words: Words, image
     assert path is not None
     assert path.name == "explanation.html"
     assert record["parts"]
-    assert "words +12%" in shown  # as beside the score, by the same method
-    assert "faces −2%" in shown
+    assert "words +12%" not in shown  # the score says it, and one thing is said once
     assert "nothing to look at" in next(why.explain("me", {}))[0]
     broken = replace(words.handlers, studio=object())
     assert "broke on our side" in list(Why(handlers=broken).explain("me", {"headline": "a"}))[-1][0]

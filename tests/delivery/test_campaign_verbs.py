@@ -54,7 +54,7 @@ def test_from_a_run_to_an_answer_and_to_the_next_training(make_run: Callable[...
     assert "2 comparisons planned: " in output
     assert "predicted +25.0% (nine times in ten +10.0% to +42.0%), " in output
     assert "days; if the true change is only +10.0%, " in output
-    assert "warning: Summer-sale_edited_acv" in output
+    assert "warning: Summer-sale_version-B_acv" in output
 
     results = write_results(tmp_path / "results.csv", plan, {"control": 60, "edited": 90})
     code, output = call("read-out", results, "--plan", plan, "--out", tmp_path / "read-out.json")

@@ -17,6 +17,7 @@ from typing import Any
 
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.shortening import MIN_EFFECT_SCALE, Shorter, count_in_time, say_shorter, shorten
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import ConfigError
 
@@ -25,7 +26,6 @@ PLAN_COLUMNS = (
     "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking",
     "impressions_per_arm_low", "days", "days_peeking", "days_low", "expected_clicks", "warnings",
 )  # fmt: skip
-_MIN_EFFECT_SCALE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,8 @@ class PlannedArm:
     untested edit, whose sizes are those of the change worth finding.
 
     uplift_low, uplift_high: 90 % interval of the change (None: the run does not say); impressions_per_arm_low, days_low: what
-    the test needs when only the low end is true, None when that is no gain.
+    the test needs when only the low end is true, None when that is no gain. shorter: what ends the test in `max_days`, where it
+    is longer.
     """
 
     test: str
@@ -93,11 +94,15 @@ class PlannedArm:
     days_low: int | None
     expected_clicks: int | None
     warnings: tuple[str, ...]
+    shorter: Shorter | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestPlan:
-    """The plan of all tests of a run in one campaign."""
+    """The plan of all tests of a run in one campaign.
+
+    num_in_time: how many of the tests, the quickest first, end within `max_days` when only these run.
+    """
 
     __test__ = False  # pytest: not a test class
 
@@ -106,15 +111,18 @@ class TestPlan:
     settings: PlanSettings
     arms: tuple[PlannedArm, ...]
     warnings: tuple[str, ...]
+    num_in_time: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types: what the read-out needs to join results back and to keep the plan's promises."""
         return {
             "campaign": self.campaign, "run_hash": self.run_hash, "settings": asdict(self.settings),
             "warnings": list(self.warnings),
+            "num_in_time": self.num_in_time,
             "tests": [
                 {
                     **{name: getattr(arm, name) for name in _ARM_NUMBERS}, "warnings": list(arm.warnings),
+                    "shorter": asdict(arm.shorter) if arm.shorter is not None else None,
                     "arms": [_arm_dict(arm.control), _arm_dict(arm.variant)],
                 }
                 for arm in self.arms
@@ -151,11 +159,14 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
         others = [member for member in members if not member.is_control]
         arms += [_plan_arm(controls[0], other, settings, daily_per_arm, len(members)) for other in others]
     num_long = sum(arm.days_peeking is not None and arm.days_peeking > settings.max_days for arm in arms)
+    sizes = [arm.impressions_per_arm_peeking for arm in arms if arm.impressions_per_arm_peeking is not None]
+    num_in_time = count_in_time(sizes, days=settings.max_days, daily_impressions=settings.daily_impressions)
     warnings = []
     if num_long and len(tests) > 1:
         warnings.append(
             f"{num_long} of {len(arms)} comparisons need more than {settings.max_days} days because {len(variants)} ads share "
-            f"{settings.daily_impressions:,} impressions a day; test the most promising ones first, or one after another"
+            f"{settings.daily_impressions:,} impressions a day; "
+            + (f"the quickest {num_in_time} alone end in time" if num_in_time > 1 else "test one after another")
         )
     if any(arm.variant.is_untested for arm in arms):
         warnings.append(
@@ -168,7 +179,12 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
         )
     first = variants[0]
     return TestPlan(
-        campaign=first.campaign, run_hash=first.run_hash, settings=settings, arms=tuple(arms), warnings=tuple(warnings)
+        campaign=first.campaign,
+        run_hash=first.run_hash,
+        settings=settings,
+        arms=tuple(arms),
+        warnings=tuple(warnings),
+        num_in_time=num_in_time,
     )
 
 
@@ -185,14 +201,14 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
     is_planned_blind = variant.is_untested or uplift is None
     expected = baseline * (1 + (settings.detect if is_planned_blind else settings.realised_share * (uplift or 0.0)))
     warnings: list[str] = []
-    size = size_peeking = size_low = days = days_peeking = days_low = clicks = scale = None
+    size = size_peeking = size_low = days = days_peeking = days_low = clicks = scale = shorter = None
     if expected <= baseline:
         warnings.append("no uplift is predicted; there is nothing to test")
     elif expected >= 1:
         warnings.append(f"the expected click rate is {expected:.0%}, which cannot be; check the baseline")
     else:
         level = settings.level / (num_members - 1)
-        scale = max(math.log(expected / baseline), _MIN_EFFECT_SCALE)
+        scale = max(math.log(expected / baseline), MIN_EFFECT_SCALE)
         size = fixed_sample_size(baseline, expected, power=settings.power, level=level)
         size_peeking = sequential_sample_size(baseline, expected, power=settings.power, level=level, effect_scale=scale)
         days, days_peeking = math.ceil(size / daily_per_arm), math.ceil(size_peeking / daily_per_arm)
@@ -202,10 +218,15 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
             size_low = sequential_sample_size(baseline, expected_low, power=settings.power, level=level, effect_scale=scale)
             days_low = math.ceil(size_low / daily_per_arm)
         if days_peeking > settings.max_days:
+            shorter = shorten(
+                baseline, expected, days=settings.max_days, daily_impressions=settings.daily_impressions,
+                num_ads=round(settings.daily_impressions / daily_per_arm), power=settings.power, level=level,
+            )  # fmt: skip
             alone = math.ceil(size_peeking * num_members / settings.daily_impressions)
-            remedy = "reach more people, or test a larger edit"
             if alone < days_peeking:
                 remedy = f"tested alone it needs {alone:,} day{'s' if alone > 1 else ''}"
+            else:
+                remedy = f"in that time it takes {say_shorter(shorter)}"
             warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
         if clicks < settings.min_clicks:
             warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")
@@ -220,7 +241,7 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
         test=variant.test, control=control, variant=variant, baseline_ctr=baseline, expected_ctr=expected,
         uplift_predicted=uplift, uplift_low=low, uplift_high=high, effect_scale=scale, impressions_per_arm=size,
         impressions_per_arm_peeking=size_peeking, impressions_per_arm_low=size_low, days=days, days_peeking=days_peeking,
-        days_low=days_low, expected_clicks=clicks, warnings=tuple(warnings),
+        days_low=days_low, expected_clicks=clicks, warnings=tuple(warnings), shorter=shorter,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from adcreative.errors import AdCreativeError, CatalogError
 from adcreative.provenance.run_records import LOCAL_SETTINGS, RESULTS, find_member, read_rows, read_settings
 
 CONTROL, EDITED = "control", "edited"
+CALLED = {CONTROL: "original", EDITED: "version-B"}  # in the names of ads, which people read
 _ID = re.compile(r"(?<![0-9a-z])acv[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE)
 _MAX_NAME_CHARS = 80
 
@@ -69,10 +70,10 @@ def find_variant_id(*texts: str) -> str:
 
 
 def build_name(creative: Creative, arm: str, variant_id: str) -> str:
-    """Return an ad name of letters, digits, "-" and "_" that ends in the variant id."""
+    """Return an ad name of letters, digits, "-" and "_": what the ad is called, which arm it is, and the variant id."""
     stem = creative.ad_name or Path(creative.file_name).stem or creative.headline or f"row {creative.row}"
-    stem = re.sub(r"[\W_]+", "-", stem).strip("-")
-    return f"{stem[: _MAX_NAME_CHARS - len(arm) - len(variant_id) - 2]}_{arm}_{variant_id}"
+    stem, called = re.sub(r"[\W_]+", "-", stem).strip("-"), CALLED[arm]
+    return f"{stem[: _MAX_NAME_CHARS - len(called) - len(variant_id) - 2]}_{called}_{variant_id}"
 
 
 def hash_run(settings: dict[str, Any]) -> str:

@@ -156,8 +156,8 @@ def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: t
     )  # fmt: skip
 
 
-def describe_alternative(finalist: Finalist, edits: tuple[Edit, ...], rate: float) -> Alternative:
-    """Return the record of a finalist with these edits, for a creative whose predicted rate (0..1) is `rate`."""
+def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> Alternative:
+    """Return the record of a finalist, finished as `final`, for a creative whose predicted rate (0..1) is `rate`."""
     low, high = (finalist.predicted + side * INTERVAL_Z * finalist.std for side in (-1, 1))
     change, change_low, change_high = (
         move_rate(rate, one) / rate - 1 if rate else 0.0 for one in (finalist.predicted, low, high)
@@ -166,5 +166,6 @@ def describe_alternative(finalist: Finalist, edits: tuple[Edit, ...], rate: floa
         uplift=finalist.predicted, uplift_low=finalist.low, change=change, change_low=change_low, change_high=change_high,
         identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.size,
         headline=finalist.creative.headline,
-        description=finalist.creative.description, cta=finalist.creative.cta, edits=edits,
+        description=finalist.creative.description, cta=finalist.creative.cta, edits=final.edits,
+        words_in_picture=final.text_note,
     )  # fmt: skip

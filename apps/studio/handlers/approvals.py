@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import check_approved
 
-from ..sessions.ads import NOT_SHOWN, identify_shown
+from ..sessions.ads import NEEDS_APPROVAL, NOT_SHOWN, identify_shown
+from ..sessions.questions import Unanswered
 from .one_ad import Handlers
 
 
@@ -27,14 +30,18 @@ class Approvals:
             raise AdCreativeError(NOT_SHOWN)
         self.handlers.desk.find(owner).after("approve", shown=shown)
 
-    def check_packable(self, owner: str) -> None:
-        """Make sure that what the owner's page shows was approved.
+    def check_packable(self, owner: str, run: Path) -> None:
+        """Make sure that what the owner's page shows was approved, as it lies in `run`.
 
         Raises:
-            AdCreativeError: it was not.
+            AdCreativeError: the page shows something else. Unanswered: nobody approved it, or it was changed since.
         """
         screen = self.handlers.find_screen(owner)
         self.handlers.desk.find(owner).after("pack", shown=screen.shown if screen is not None else "")
+        try:
+            check_approved(run)
+        except AdCreativeError as error:
+            raise Unanswered(NEEDS_APPROVAL, "approval") from error
 
     def note(self, owner: str, event: str) -> None:
         """Note that the result on the owner's page was approved or packed."""

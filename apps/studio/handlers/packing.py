@@ -12,7 +12,7 @@ from typing import Any
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import forget_paths, read_events
-from adcreative.provenance.sidecar import write_whole
+from adcreative.provenance.sidecar import sidecar_path, write_whole
 
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
@@ -24,7 +24,13 @@ _LINES = (("Headline", "headline_edited"), ("Description", "description_edited")
 
 def list_loose(run: Path) -> list[Path]:
     """Return what people open first, without unpacking: pictures with their sidecars, words, report, platform's file."""
-    wanted = [*_pictures(run), *sorted((run / "images").glob("*.edited.png.*")), run / PUBLIC / WORDS, run / "report.html"]
+    wanted = []
+    for name, picture in _name_pictures(run).items():
+        for path, called in ((picture, name), (sidecar_path(picture), f"{name}.provenance.json")):
+            if path.is_file():
+                wanted.append(run / PUBLIC / called)
+                write_whole(wanted[-1], path.read_bytes())
+    wanted += [run / PUBLIC / WORDS, run / "report.html"]
     named = [path for path in _platform_files(run) if path.parent.name == DELIVERY]
     return [path for path in (*wanted, *named) if path.is_file()]
 
@@ -37,8 +43,11 @@ def write_package(run: Path) -> Path:
     path, trail = run / PACKAGE, _write_public_trail(run)
     row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
     write_whole(run / PUBLIC / WORDS, _say_words(row).encode())
-    pictures = {one.read_bytes(): one for one in _pictures(run)}  # its own comes last, and stays where a shape equals it
-    uploads = {f"{UPLOAD}/{one.name}": one for one in (*sorted(pictures.values()), run / PUBLIC / WORDS)}
+    uploads = {f"{UPLOAD}/{name}": one for name, one in _name_pictures(run).items()}
+    if (run / PLAN).is_file() and (original := _find_original(run)) is not None:
+        stem = Path(row["original_image"]).name.partition(".original.")[0]
+        uploads[f"{UPLOAD}/{stem}_original{original.suffix}"] = original  # the other half of the test
+    uploads[f"{UPLOAD}/{WORDS}"] = run / PUBLIC / WORDS
     uploads |= {f"{UPLOAD}/{one.relative_to(run / DELIVERY).as_posix()}": one for one in _platform_files(run)}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -62,6 +71,25 @@ def _pictures(run: Path) -> list[Path]:
     return [path for path in sorted((run / "images").glob("*.edited*")) if path.suffix in suffixes]
 
 
+def _name_pictures(run: Path) -> dict[str, Path]:
+    """Return plain name -> picture of the version, each picture once: its own stays where a shape equals it."""
+    pictures = {one.read_bytes(): one for one in _pictures(run)}  # its own comes last
+    return {name_picture(one.name): one for one in sorted(pictures.values())}
+
+
+def name_picture(name: str) -> str:
+    """Return what a picture of a run is called outside: "ad.edited.9x16.png" is "ad_version-B_9x16.png"."""
+    stem, _, rest = name.partition(".edited.")
+    shape, _, suffix = rest.rpartition(".")
+    return "_".join(filter(None, (stem, "version-B", shape))) + f".{suffix}"
+
+
+def _find_original(run: Path) -> Path | None:
+    """Return the picture of the ad as it was brought; None without one."""
+    found = [path for path in sorted((run / "original").glob("*")) if path.suffix != ".csv" and path.is_file()]
+    return found[0] if found else None
+
+
 def _platform_files(run: Path) -> list[Path]:
     """Return the file of a platform, and the pictures that it names, those of the original among them."""
     found = sorted((run / DELIVERY).rglob("*.*"))
@@ -72,6 +100,7 @@ def _technical_files(run: Path, uploads: set[Path]) -> Iterator[Path]:
     for member in sorted(run.rglob("*")):
         parts = set(member.relative_to(run).parts)
         is_wanted = member.is_file() and member not in uploads and not {"preview", PUBLIC} & parts
+        is_wanted = is_wanted and not member.name.startswith(".")  # what other commands keep of a folder
         if is_wanted and PACKAGE not in member.name and ".control." not in member.name:  # nor drafts of a killed pack
             yield member
 
@@ -84,8 +113,8 @@ def _say_words(row: Mapping[str, Any]) -> str:
 def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
     campaign = json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"]
     listed = "".join(f"  {name}\n" for name in uploads)
-    originals = sorted(path.name for path in (run / "images").glob("*.original.*") if ".provenance." not in path.name)
-    other = f"The other half of a test is your ad as it was: {TECHNICAL}/images/{originals[0]}.\n" if originals else ""
+    names = [name for name in uploads if Path(name).stem.endswith("_original")]
+    other = f"The other half of the test is your ad as it was: {names[0]}.\n" if names else ""
     return (
         f"The approved version of your ad, for the campaign “{campaign}”.\n\n"
         f"{UPLOAD}/ goes to the platform:\n{listed}\n"

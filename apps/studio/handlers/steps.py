@@ -14,7 +14,6 @@ from adcreative.errors import AdCreativeError
 from adcreative.pipeline import (
     ColumnView,
     approve,
-    check_approved,
     disclosures,
     export,
     note_event,
@@ -110,8 +109,7 @@ class Steps:
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
-            Approvals(handlers=self.handlers).check_packable(owner)
-            check_approved(run)
+            Approvals(handlers=self.handlers).check_packable(owner, run)
             name, warnings = check_campaign(campaign), []
             if platform:
                 if not (url or "").strip():

@@ -90,9 +90,27 @@ def cards(outcome: Any, taken: int | None = None) -> str:
             "number": number, "picture": None if image_u8 is None else pictures.preview(Image.fromarray(image_u8), CARD_PX),
             "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
             "headline": one.headline, "below": one.description if one.description != own else "",
+            "kept": "" if image_u8 is None else say_kept_words(one, outcome.result),
             "looks": say_looks([asdict(edit) for edit in one.edits]),
         })  # fmt: skip
     return _render("cards", rows=rows, taken=taken)
+
+
+def say_kept_words(one: Any, result: Any) -> str:
+    """Say which new words of a version (an Alternative) stand beside its picture alone; "" where the picture has them all.
+
+    Args:
+        result: EditResult of the search, with the words of the ad as it came.
+    """
+    names = {"headline": "headline", "description": "description", "cta": "button"}
+    changed = [name for name in names if getattr(one, name) != getattr(result, f"{name}_original")]
+    told = one.words_in_picture
+    left = [names[name] for name in changed if f"the {names[name]} in the picture stays" in told]
+    if left:
+        return f"The picture keeps the old {' and '.join(left)}"
+    if changed and "set into the picture" not in told:
+        return "New words beside the picture only"
+    return ""
 
 
 def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], taken: int | None = None) -> str:

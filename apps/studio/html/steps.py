@@ -18,7 +18,7 @@ from adcreative.errors import CreativeError
 from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView
 from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
-from adcreative.report.words import direction_label, interplay
+from adcreative.report.words import direction_label
 
 from ..sessions.jobs import JobState
 from .plain import plain
@@ -28,6 +28,7 @@ PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
 MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
 UNTESTED = "edits are untested"  # in a plan's warnings
+SAID = (UNTESTED, "is a long test", "comparisons need more than")  # in warnings of what a plan's page says in its own words
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
@@ -55,14 +56,13 @@ def explaining(state: JobState, num_ahead: int) -> str:
 
 
 def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
-    """Show why an ad has its score: heat over its picture, what its words and its parts do, as beside the score."""
+    """Show why an ad has its score: heat over its picture, and what its words do. The score itself tells of its parts."""
     heat = None
     if one["heat"] is not None and heat_path.is_file():
         with Image.open(heat_path) as image:
             heat = preview(image.convert("RGB"), HEAT_PX)
     largest = max([abs(word["log_odds"]) for word in one["strongest_words"]], default=1.0)
-    reasons = list(filter(None, (*one["reasons"], interplay(one["reasons"], one["against_nothing_known"]))))
-    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9), reasons=reasons)
+    return _render("explanation", one=one, heat=heat, largest_word=max(largest, 1e-9))
 
 
 def duties(found: Sequence[Mapping[str, Any]]) -> str:
@@ -207,8 +207,8 @@ def _is_untested(content: Mapping[str, Any]) -> bool:
 
 
 def _warnings(*found: Sequence[str]) -> list[str]:
-    """Return what is to be known of a plan, less what its first line says already."""
-    return [plain(text) for texts in found for text in texts if UNTESTED not in text]
+    """Return what is to be known of a plan, less what its page says in its own words."""
+    return [plain(text) for texts in found for text in texts if not any(part in text for part in SAID)]
 
 
 def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -222,9 +222,10 @@ def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
          "arms": [arm["name"] for arm in test["arms"]]}
         for name, test in zip(names, content["tests"], strict=True)
     ]  # fmt: skip
-    longest = max((row["days"] or 0 for row in rows), default=0)
+    longest = max(content["tests"], key=lambda test: test["days_peeking"] or 0)
     return _render(
-        "next_test", rows=rows, longest=longest, settings=content["settings"],
+        "next_test", rows=rows, longest=longest["days_peeking"] or 0, ways=longest["shorter"],
+        num_in_time=content["num_in_time"] if len(rows) > 1 else 0, settings=content["settings"],
         is_untested=_is_untested(content),
         warnings=_warnings(content["warnings"]),
     )  # fmt: skip

@@ -220,7 +220,7 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approv
     packed = button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
-    focus_asked(packed, record, {"campaign": "#campaign", "url": "#landing-page"})
+    focus_asked(packed, record, {"approval": "#markets", "campaign": "#campaign", "url": "#landing-page"})
     clear_when_mended([campaign, platform, url], record, shown)
     approved.then(clear_fault, record, shown, **MOVES)
     return shown, files, packed

@@ -19,16 +19,17 @@ from typing import Any
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 
+from .questions import Unanswered
 from .wishes import FORM_FIELDS
 
 MAX_STATES, MAX_ADS = 10_000, 8  # owners; ads of each
 OTHER_AD = "The ad was changed meanwhile, so this is not shown. Press the button again."
 NO_AD = ""
 NOT_SHOWN = "What you see is not what would be approved. Look at the result above again, then approve."
+NEEDS_APPROVAL = "Who approves this version? Say in step 4 where it will run and who you are; then it can be packed."
 NOT_NOW = {
     "find": "There is no new version yet. Press “Improve it” first (step 3).",
     "approve": "There is no new version yet. Press “Improve it” first (step 3).",
-    "pack": "Nothing leaves without an approval: say who approves it first (step 4).",
 }
 
 
@@ -78,8 +79,11 @@ class AdState:
 
         Raises:
             AdCreativeError: that cannot happen now; an approval is refused for anything but the result that is shown.
+            Unanswered: a version is to be packed that nobody approved yet.
         """
         stage = MOVES[event].get(self.stage)
+        if stage is None and event == "pack":
+            raise Unanswered(NEEDS_APPROVAL, "approval")
         if stage is None:
             raise AdCreativeError(NOT_NOW.get(event, "There is no ad yet. Bring one first."))
         if event in ("approve", "pack") and said.get("shown") != self.shown:

@@ -14,6 +14,7 @@ import pytest
 from adcreative.catalog.tables import unescape_cell
 from adcreative.delivery.experiment.plan import PlanSettings, plan_test, write_plan
 from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.shortening import MIN_EFFECT_SCALE, count_in_time, say_shorter, shorten
 from adcreative.delivery.experiment.variants import build_name, build_variant_id, find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
 from tests.delivery.conftest import HOSTILE, result_row
@@ -123,8 +124,8 @@ def test_ids_are_stable_across_machines_and_differ_by_campaign_and_arm(make_run:
 
 def test_names_carry_the_id_through_a_platform(make_run: Callable[..., Path]) -> None:
     control, edited, _, hostile = read_variants(make_run(), "spring")
-    assert edited.name == f"Ad-1_edited_{edited.variant_id}"
-    assert hostile.name.startswith("Summer-sale_edited_acv")
+    assert edited.name == f"Ad-1_version-B_{edited.variant_id}"
+    assert hostile.name.startswith("Summer-sale_version-B_acv")
     assert find_variant_id("", f"{control.name} - Copy 2") == control.variant_id
     assert find_variant_id(control.name.upper()) == control.variant_id
     assert find_variant_id("accommodation", f"x{control.variant_id}") == ""
@@ -194,3 +195,31 @@ def test_untested_edits_are_planned_for_the_change_worth_finding(make_run: Calla
 def test_a_change_worth_finding_is_a_share(detect: float) -> None:
     with pytest.raises(ConfigError, match=r"change worth finding must be in \[0.01, 2\]"):
         PlanSettings(daily_impressions=10, detect=detect)
+
+
+def test_what_ends_a_long_test_in_time_does_so_when_it_is_done() -> None:
+    base = {"rate": 0.012, "expected": 0.0132, "days": 28, "daily_impressions": 6_000, "num_ads": 2}
+    sure = {"power": 0.8, "level": 0.05}
+    ways = shorten(**base, **sure)  # type: ignore[arg-type]
+
+    def days(rate: float, expected: float, daily: int) -> int:
+        scale = max(math.log(expected / rate), MIN_EFFECT_SCALE)
+        return math.ceil(2 * sequential_sample_size(rate, expected, **sure, effect_scale=scale) / daily)
+
+    assert days(0.012, 0.0132, 6_000) > 80
+    assert days(0.012, 0.0132, ways.daily_impressions) == 28
+    assert days(0.012, 0.0132, ways.daily_impressions - 50) == 29
+    assert ways.uplift is not None
+    assert ways.frequency is not None
+    assert [days(0.012, 0.012 * (1 + part * ways.uplift), 6_000) <= 28 for part in (1.001, 0.99)] == [True, False]
+    often = [part * ways.frequency for part in (1.001, 0.99)]
+    assert [days(times * 0.012, times * 0.0132, 6_000) <= 28 for times in often] == [True, False]
+    hopeless = shorten(**{**base, "daily_impressions": 40}, **sure)  # type: ignore[arg-type]
+    assert (hopeless.uplift, hopeless.frequency) == (None, None)
+    assert say_shorter(hopeless) == f"{hopeless.daily_impressions:,} impressions a day"
+
+
+def test_as_many_tests_as_end_in_time_are_counted_from_the_quickest() -> None:
+    sizes = [30_000, 10_000, 90_000]
+    found = [count_in_time(sizes, days=10, daily_impressions=daily) for daily in (1_000, 2_000, 12_000, 60_000)]
+    assert found == [0, 1, 2, 3]
