@@ -57,5 +57,5 @@ def _describe(row: Mapping[str, Any], one: Mapping[str, Any], image_dir: Path, *
         change = f"{words.signed_percent(one['change'])} ({ends})"
     return OtherEdit(
         words=tuple(new) or (NO_WORDS,), picture=words.describe_face_edits(one.get("edits") or ()), change=change,
-        shown=pictures.preview_named(str(one.get("image") or ""), image_dir, VERSION_PX),
+        shown=pictures.preview(pictures.read_named(str(one.get("image") or ""), image_dir), VERSION_PX),
     )  # fmt: skip

@@ -1,8 +1,11 @@
-"""The pairs that a report opens with: the best edits that a stranger sees at once, before and after beside each other."""
+"""The pairs that a report opens with: the best edits that a stranger sees at once, before and after beside each other.
+
+Where there are fewer than three, a kept ad stands beside the best of its versions that shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,6 @@ class BestPair:
     name: str
     before: pictures.Preview
     after: pictures.Preview
-    headline: str
     change: str
 
 
@@ -38,19 +40,30 @@ def pick_pairs(rows: Sequence[Mapping[str, Any]], changes: Sequence[float | None
         changes: expected relative change of each row, None where it may not be stated.
     """
     pairs: list[BestPair] = []
-    for number, (row, change) in enumerate(zip(rows[:NUM_LOOKED_AT], changes, strict=False), 1):
-        if row.get("status") != "edited" or len(pairs) == NUM_PAIRS:
+    numbered = list(enumerate(zip(rows[:NUM_LOOKED_AT], changes, strict=False), 1))
+    for number, (row, change) in sorted(numbered, key=lambda one: one[1][0].get("status") != "edited"):
+        if len(pairs) == NUM_PAIRS:
+            break
+        before = pictures.read_picture(pictures.picture_path(row, "original", image_dir))
+        if before is None:
             continue
-        before, after = (pictures.read_picture(pictures.picture_path(row, kind, image_dir)) for kind in ("original", "edited"))
-        if before is None or after is None or changed_share(before, after) < MIN_CHANGED_SHARE:
-            continue
-        small = pictures.preview(before, PAIR_PX), pictures.preview(after, PAIR_PX)
+        seen = next((one for one in _versions(row, image_dir) if changed_share(before, one) >= MIN_CHANGED_SHARE), None)
+        small = pictures.preview(before, PAIR_PX), pictures.preview(seen, PAIR_PX)
         if small[0] is not None and small[1] is not None:
             name = str(row.get("ad_name") or row.get("file_name") or f"Creative {number}")
             told = "" if change is None else f"{signed_percent(change)} clicks expected"
-            headline = str(row.get("headline_edited") or "")
-            pairs.append(BestPair(number=number, name=name, before=small[0], after=small[1], headline=headline, change=told))
+            told = told if row.get("status") == "edited" else "a version to test"
+            pairs.append(BestPair(number=number, name=name, before=small[0], after=small[1], change=told))
     return tuple(pairs)
+
+
+def _versions(row: Mapping[str, Any], image_dir: Path) -> Iterator[Image.Image]:
+    """Read the picture of what a row delivers, or, of a kept ad, those of its versions, best first."""
+    if row.get("status") == "edited":
+        found: Iterable[Image.Image | None] = (pictures.read_picture(pictures.picture_path(row, "edited", image_dir)),)
+    else:
+        found = (pictures.read_named(str(one.get("image") or ""), image_dir) for one in row.get("alternatives") or ())
+    yield from (one for one in found if one is not None)
 
 
 def changed_share(before: Image.Image, after: Image.Image) -> float:

@@ -130,10 +130,10 @@ def write_report(
         "summary": summary,
         "best_pairs": _best_pairs(best, calibration, Path(image_dir)),
         "drift": measure_drift(results),
-        "rows": [_card(row, number, calibration) for number, row in enumerate(best, 1)],
+        "rows": [_card(row, number, calibration, summary.num_ranked - 1) for number, row in enumerate(best, 1)],
         "num_rows": len(results),
         "max_cards": MAX_CARDS,
-        "cards": _cards_with_pictures(best[:MAX_CARDS], calibration, Path(image_dir)),
+        "cards": _cards_with_pictures(best[:MAX_CARDS], calibration, summary.num_ranked - 1, Path(image_dir)),
         "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
         "word_effects": _word_effects(cards),
         "model_cards": [_model_card(card) for card in cards],
@@ -168,8 +168,8 @@ def _rank(row: Mapping[str, Any], *, is_calibrated: bool) -> tuple[int, float]:
     return STATUS_ORDER.get(str(row.get("status")), 3), -(lift or 0.0)
 
 
-def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard:
-    """Return the card of a result, without its pictures."""
+def _card(row: Mapping[str, Any], number: int, calibration: str, num_others: int) -> CreativeCard:
+    """Return the card of a result, without its pictures. num_others: ads of the run that its strength was taken among."""
     status = str(row.get("status"))
     lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
     original = row.get("ctr_original")
@@ -196,7 +196,7 @@ def _card(row: Mapping[str, Any], number: int, calibration: str) -> CreativeCard
         realism=words.describe_realism(row.get("realism")) if status == "edited" else "",
         may_be_no_gain=_may_be_no_gain(row, lift),
         is_without_rates=is_without_rates(row),
-        strength=words.describe_strength(row.get("strength_original")),
+        strength=words.describe_strength(row.get("strength_original"), num_others),
         test_impressions=impressions_per_arm(original, lift.cautious) if original and lift.cautious else None,
         result=row,
     )
@@ -210,13 +210,15 @@ def _may_be_no_gain(row: Mapping[str, Any], lift: Lift) -> bool:
     return None not in (low, high, original) and low <= original <= high  # type: ignore[operator]
 
 
-def _cards_with_pictures(rows: Sequence[Mapping[str, Any]], calibration: str, image_dir: Path) -> Iterator[CreativeCard]:
+def _cards_with_pictures(
+    rows: Sequence[Mapping[str, Any]], calibration: str, num_others: int, image_dir: Path
+) -> Iterator[CreativeCard]:
     for number, row in enumerate(rows, 1):
         read = {kind: pictures.read_picture(pictures.picture_path(row, kind, image_dir)) for kind in pictures.KINDS}
         box = pictures.changed_box(read["original"], read["edited"]) if row.get("status") == "edited" else None
         before, after = pictures.closeup(read["original"], box), pictures.closeup(read["edited"], box)
         control = pictures.closeup(read["control"], box)
-        card = _card(row, number, calibration)
+        card = _card(row, number, calibration, num_others)
         yield CreativeCard(
             **{
                 **vars(card),

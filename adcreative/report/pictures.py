@@ -74,10 +74,10 @@ def preview(image: Image.Image | None, max_px: int = PREVIEW_PX) -> Preview | No
     return Preview(uri=f"data:image/jpeg;base64,{encoded}", width=small.width, height=small.height)
 
 
-def preview_named(name: str, image_dir: Path, max_px: int) -> Preview | None:
-    """Return a small picture of a file that a row names relative to image_dir's parent; None outside image_dir."""
+def read_named(name: str, image_dir: Path) -> Image.Image | None:
+    """Read a picture that a row names relative to image_dir's parent; None outside image_dir."""
     path = (image_dir.parent / name).resolve()
-    return preview(read_picture(path), max_px) if name and path.is_relative_to(image_dir.resolve()) else None
+    return read_picture(path) if name and path.is_relative_to(image_dir.resolve()) else None
 
 
 def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[int, int, int, int] | None:

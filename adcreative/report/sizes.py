@@ -26,7 +26,7 @@ def list_sizes(row: Mapping[str, Any], image_dir: Path) -> tuple[SizeCard, ...]:
     """List the shapes of a result whose pictures are there; empty when none was asked for."""
     cards = []
     for one in row.get("sizes") or ():
-        shown = pictures.preview_named(str(one.get("image") or ""), image_dir, SIZE_PX)
+        shown = pictures.preview(pictures.read_named(str(one.get("image") or ""), image_dir), SIZE_PX)
         if shown is not None:
             fits, notes = tuple(map(str, one.get("fits") or ())), tuple(map(str, one.get("notes") or ()))
             cards.append(SizeCard(ratio=str(one.get("ratio")), picture=shown, fits=fits, notes=notes))

@@ -20,7 +20,8 @@ from adcreative.report.words import percent
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """Counts and means over a run. The means are over the `num_shown` edited creatives whose lift may be shown; the third
-    model's, over the `num_audited` of them of which it was asked."""
+    model's, over the `num_audited` of them of which it was asked. num_ranked: creatives that have a strength among those of
+    the run. num_versions: versions of kept creatives that are offered for a test."""
 
     num_creatives: int
     num_edited: int
@@ -37,6 +38,8 @@ class Summary:
     mean_true_lift: float | None = None
     missing: tuple[str, ...] = ()
     num_without_rates: int = 0
+    num_ranked: int = 0
+    num_versions: int = 0
     evidence: str = ""
     calibration: str = ""
 
@@ -74,10 +77,12 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
     status, missing = Counter[str](), dict[str, None]()
     evidence: list[str] | None = None
     columns: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
-    num_without_rates = 0
+    num_without_rates = num_ranked = num_versions = 0
     for row in results:
         status[str(row.get("status"))] += 1
         num_without_rates += is_without_rates(row)
+        num_ranked += row.get("strength_original") is not None
+        num_versions += len(row.get("alternatives") or ()) if row.get("status") == "kept" else 0
         if row.get("evidence"):
             said = str(row["evidence"]).removesuffix(".").split("; ")
             evidence = said if evidence is None else [one for one in evidence if one in said]
@@ -97,6 +102,8 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
         num_audited=len(columns["mean_lift_by_auditor"]),
         missing=tuple(missing),
         num_without_rates=num_without_rates,
+        num_ranked=num_ranked,
+        num_versions=num_versions,
         evidence="; ".join(evidence or ()),
         calibration=calibration,
         **{name: fmean(values) for name, values in columns.items() if values},  # type: ignore[arg-type]

@@ -187,10 +187,19 @@ def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def describe_strength(strength: float | None) -> str:
-    """Say how an ad stands among the others of its run, such as "stronger than 7 of 10"; empty for a lone ad."""
-    if strength is None:
+def describe_strength(strength: float | None, num_others: int) -> str:
+    """Say how an ad stands among the others of its run, such as "stronger than 7 of 10 others"; empty for a lone ad.
+
+    Args:
+        strength: the share of the others that it is predicted to beat, 0..1.
+    """
+    if strength is None or num_others < 1:
         return ""
+    if num_others < 10:
+        beaten = round(num_others * strength)
+        if beaten in (0, num_others):
+            return f"the {'strongest' if beaten else 'weakest'} of {num_others + 1}"
+        return f"stronger than {beaten} of the {num_others} others"
     tenths = round(10 * strength)
     if tenths >= 10:
         return "stronger than nearly all others"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adcreative.report.best_pairs import changed_share, pick_pairs
+from adcreative.report.best_pairs import PAIR_PX, changed_share, pick_pairs
+from adcreative.report.pictures import preview, read_picture
 
 
 def pair(folder: Path, stem: str, changed_rows: int) -> dict[str, str]:
@@ -28,6 +29,21 @@ def test_the_three_best_that_show_are_taken_in_order(tmp_path: Path) -> None:
     assert [(one.name, one.number, one.change) for one in found] == [
         ("a", 1, "+12% clicks expected"), ("b", 4, ""), ("c", 5, "+5.0% clicks expected"),
     ]  # fmt: skip
+
+
+def test_a_kept_ad_stands_beside_the_first_of_its_versions_that_shows(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    kept = pair(folder, "kept", 0)
+    versions = [pair(folder, f"version-{number}", rows)["edited_image"] for number, rows in ((1, 0), (2, 30), (3, 90))]
+    kept |= {
+        "status": "kept",
+        "original_image": "images/kept.original.png",
+        "alternatives": [{"image": name} for name in versions],
+    }
+    found = pick_pairs([kept, pair(folder, "a", 10)], [0.5, 0.12], folder)
+    assert [(one.name, one.change) for one in found] == [("a", "+12% clicks expected"), ("kept", "a version to test")]
+    assert found[1].after.uri == preview(read_picture(folder / "version-2.edited.png"), PAIR_PX).uri
 
 
 def test_missing_pictures_are_passed_over(tmp_path: Path) -> None:

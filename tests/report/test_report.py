@@ -266,6 +266,14 @@ def test_ads_without_rates_are_not_said_to_have_failed_a_check(image_dir: Path) 
     assert ">Expected change</th>" not in page  # no columns that are empty for all
 
 
+def test_versions_of_ads_without_rates_open_the_report(image_dir: Path) -> None:
+    alternatives = ({"headline": "Dry feet", "image": "images/a.edited.png"}, {"headline": "Wet feet", "image": ""})
+    kept = EditResult(file_name="a.png", status="kept", headline_original="Boots", is_untested=True, alternatives=alternatives)
+    page = report(image_dir, kept.as_dict())
+    assert "2 versions are worth a test, none surely better." in page
+    assert page.index("a version to test") < page.index("No click rate and no gain is stated")
+
+
 def test_summary_counts_and_means() -> None:
     rows = [edited_row(), edited_row(ctr_edited=0.0180)]
     rows[1].update(ctr_true_original=0.010, ctr_true_edited=0.011)

@@ -47,7 +47,8 @@ def test_no_rate_and_no_gain_is_written(run: Path) -> None:
     page = (run / "report.html").read_text()
     shown = re.sub(r"<style>.*?</style>", "", page.split("<h2>Limits</h2>")[0], flags=re.DOTALL)
     assert "No click rate and no gain is stated" in shown
-    assert "stronger than nearly all others" in shown
+    assert "the strongest of 4" in shown
+    assert "stronger than 2 of the 3 others" in shown
     assert not re.search(r"[+-]\d+(?:\.\d+)?\s?%", shown)
 
 

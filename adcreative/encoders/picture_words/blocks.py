@@ -19,7 +19,9 @@ ALIGNMENTS = ("left", "centre", "right")
 MAX_SIZE_RATIO = 1.35  # of the heights of two lines of one block
 MAX_COLOUR_DISTANCE = 60.0
 PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's ground belong to its plate
+STRICT_TOLERANCE, PLATE_EDGE = 10.0, 0.7  # the same on a photograph of nearly its colour; the share of its rim that differs
 MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
+MAX_PLATE_LINES = 3  # on a badge ("20 %", "off", "all coats")
 RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
 RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
 
@@ -106,7 +108,7 @@ def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBl
     blocks: list[TextBlock] = []
     for one in sorted(single, key=lambda block: (block.box[1], block.box[0])):
         plate = find_plate(image_u8, one)
-        if plate is not None:
+        if plate is not None and not _is_panel(plate, single, image_u8.shape[1]):
             blocks.append(replace(one, plate=plate))
             continue
         home = next((idx for idx in reversed(range(len(blocks))) if _belongs(blocks[idx], one)), None)
@@ -209,8 +211,29 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     """Return the box of the coloured shape that the line stands on, as of a button; None when it stands on the picture.
 
     The shape is what hangs together with the line's ground in its colour; it must end on all sides within a few heights of the
-    letters, or run from rim to rim as a ribbon does, fill most of its box, and differ from what is around it.
+    letters, or run from rim to rim as a ribbon does, fill most of its box, and differ from what is around it. Where it runs out
+    into a photograph of nearly its colour it is looked for again by the colour alone; then most of what is around must differ.
     """
+    found = _find_shape(image_u8, block, PLATE_TOLERANCE)
+    if found is not None:
+        return found
+    strict = _find_shape(image_u8, block, STRICT_TOLERANCE)
+    return strict if strict is not None and _stands_out(image_u8, block, strict) else None
+
+
+def _stands_out(image_u8: np.ndarray, block: TextBlock, plate: Box) -> bool:
+    """Return whether most of the picture right beside a plate has another colour, which a gradient's has not."""
+    height, width = image_u8.shape[:2]
+    x0, y0, x1, y1 = plate
+    ring = np.zeros((height, width), bool)
+    ring[max(0, y0 - 3) : y1 + 3, max(0, x0 - 3) : x1 + 3] = True
+    ring[y0:y1, x0:x1] = False
+    away = np.linalg.norm(image_u8[ring].astype(np.float32) - np.array(block.ground, np.float32), axis=1) > PLATE_TOLERANCE
+    return bool(away.size) and float(away.mean()) >= PLATE_EDGE
+
+
+def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box | None:
+    """Return the box of what hangs together with the line's ground within a tolerance of its colour, as find_plate says."""
     from scipy import ndimage  # a fifth of a second, which ads whose words are given need not wait for
 
     height, width = image_u8.shape[:2]
@@ -219,7 +242,7 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     reach_x, reach_y = round(0.8 * (x1 - x0) + 3 * size), round(MAX_PLATE_HEIGHTS * size)
     wx0, wy0, wx1, wy1 = max(0, x0 - reach_x), max(0, y0 - reach_y), min(width, x1 + reach_x), min(height, y1 + reach_y)
     crop = image_u8[wy0:wy1, wx0:wx1].astype(np.float32)
-    near = np.linalg.norm(crop - np.array(block.ground, np.float32), axis=2) <= PLATE_TOLERANCE
+    near = np.linalg.norm(crop - np.array(block.ground, np.float32), axis=2) <= tolerance
     own = np.zeros(near.shape, bool)
     own[y0 - wy0 : y1 - wy0, x0 - wx0 : x1 - wx0] = True
     labels, _ = ndimage.label(near | own)
@@ -236,6 +259,13 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     ends_inside = px0 > wx0 and py0 > wy0 and px1 < wx1 and py1 < wy1
     is_small = (px1 - px0) * (py1 - py0) <= MAX_PLATE_SHARE * width * height
     return (px0, py0, px1, py1) if ends_inside and is_small else None
+
+
+def _is_panel(plate: Box, lines: Sequence[TextBlock], width: int) -> bool:
+    """Return whether more lines stand on a plate than on a button or a badge, or on a ribbon, which has one."""
+    middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in (line.box for line in lines)]
+    num = sum(plate[0] <= x <= plate[2] and plate[1] <= y <= plate[3] for x, y in middles)
+    return num > (1 if plate[0] <= 0 and plate[2] >= width else MAX_PLATE_LINES)
 
 
 def _find_ribbon(image_u8: np.ndarray, block: TextBlock, y0: int, y1: int) -> Box | None:

@@ -156,6 +156,34 @@ def test_a_ribbon_is_the_button_where_there_is_no_other() -> None:
     assert fill_fields(Creative(), ad_with_ribbon(has_button=False)).cta == "NO FEES"
 
 
+def test_the_panel_that_holds_an_ad_s_words_is_no_button_of_its_first_line() -> None:
+    picture = drawn_ad().copy()
+    picture[230:] = np.random.default_rng(0).integers(40, 120, (250, 480, 3), np.uint8)  # a photograph below the words
+    words = read_words(picture, KnownReader([one for one in LINES if one.text not in (BODY, LABEL)]))
+    assert [(block.role, block.text) for block in words.blocks] == [("logo", BRAND), ("headline", HEADLINE)]
+
+
+def test_a_button_on_a_photograph_of_nearly_its_colour_is_one() -> None:
+    picture = drawn_ad().copy()
+    wood = np.asarray(Image.fromarray(picture).crop((0, 0, 480, 480))).copy()
+    rng = np.random.default_rng(1)
+    wood[280:370] = np.clip(rng.normal(BUTTON, 25.0, (90, 480, 3)), 0, 255)
+    wood[300:349, 30:191] = picture[300:349, 30:191]
+    wood[320:328, 191:480] = np.add(BUTTON, 8)  # a grain that leads out of the button
+    (button,) = read_words(wood, KnownReader()).with_role("button")
+    assert button.plate is not None
+    assert np.abs(np.subtract(button.plate, (30, 300, 191, 349))).max() <= 3
+
+
+def test_the_glow_around_a_word_is_no_button() -> None:
+    y, x = np.mgrid[:480, :480]
+    glow = np.clip(150 - 0.3 * np.hypot((x - 240) / 4, y - 300), 0, 255).astype(np.uint8)
+    sheet = Image.fromarray(np.repeat(glow[..., None], 3, axis=2))
+    ImageDraw.Draw(sheet).text((240, 300), LABEL, font=ImageFont.load_default(24), fill=WHITE, anchor="mm")
+    (block,) = build_blocks(np.asarray(sheet), [line(LABEL, 170, 284, 310, 316)])
+    assert block.plate is None
+
+
 def test_a_sign_alone_on_the_last_line_belongs_to_the_text() -> None:
     lines = [line("Sent free from 25", 30, 30, 330, 62), line("€.", 30, 72, 52, 90)]
     (found,) = build_blocks(np.full((300, 480, 3), 255, np.uint8), lines)
