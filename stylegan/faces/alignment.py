@@ -200,9 +200,13 @@ def _mirrored_region(image_u8: np.ndarray, low: np.ndarray, high: np.ndarray) ->
     height, width = image_u8.shape[:2]
     if low[0] >= 0 and low[1] >= 0 and high[0] <= width and high[1] <= height:
         return np.ascontiguousarray(image_u8[low[1] : high[1], low[0] : high[0]])
-    columns = _mirror(np.arange(low[0], high[0]), width)
-    rows = _mirror(np.arange(low[1], high[1]), height)
-    return image_u8[rows[:, None], columns[None, :]]
+    columns, rows = _mirror(np.arange(low[0], high[0]), width), _mirror(np.arange(low[1], high[1]), height)
+    inside = slice(*np.clip((low[0], high[0]), 0, width) - low[0])  # what need not be mirrored is copied as it lies
+    region = np.empty((len(rows), len(columns), 3), np.uint8)
+    region[:, inside] = image_u8[rows, slice(*np.clip((low[0], high[0]), 0, width))]
+    for beside in (slice(0, inside.start), slice(inside.stop, len(columns))):
+        region[:, beside] = image_u8[rows[:, None], columns[None, beside]]
+    return region
 
 
 def _mirror(index: np.ndarray, length: int) -> np.ndarray:

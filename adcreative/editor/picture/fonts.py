@@ -145,6 +145,12 @@ def _load(path: Path | None, size_px: float) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=8192)
 def _has_glyph(path: Path | None, char: str) -> bool:
-    """A missing letter is drawn as the font's box for unknown ones, which a private code point shows."""
+    """A missing letter is drawn as the font's box for unknown ones."""
     font = _load(path, 32.0)
-    return bytes(font.getmask(char)) != bytes(font.getmask("\U0010fffd")) and font.getlength(char) > 0
+    return bytes(font.getmask(char)) != _unknown_glyph(path) and font.getlength(char) > 0
+
+
+@lru_cache(maxsize=512)
+def _unknown_glyph(path: Path | None) -> bytes:
+    """Return how a font draws a letter that it lacks, which a private code point shows."""
+    return bytes(_load(path, 32.0).getmask("\U0010fffd"))

@@ -86,6 +86,14 @@ def test_border_is_mirrored() -> None:
     assert upright((40, 40), 1600).crop(picture, 32).shape == (32, 32, 3)  # many mirrors away
 
 
+@pytest.mark.parametrize("centre", [(0, 0), (80, 60), (5, 30), (40, 58)])
+def test_corners_and_edges_are_mirrored_as_numpy_reflects(centre: tuple[int, int]) -> None:
+    picture = smooth_picture(60, 80)
+    crop = upright(centre, 40).crop(picture, 40)
+    around = np.pad(picture, ((20, 20), (20, 20), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(crop, around[centre[1] : centre[1] + 40, centre[0] : centre[0] + 40])
+
+
 def test_sample_at_pixel_centres_is_the_map() -> None:
     field = np.random.default_rng(0).normal(size=(24, 40, 3)).astype(np.float32)
     y, x = np.mgrid[:24, :40] + 0.5
