@@ -52,12 +52,13 @@ REVISION = 1  # of the code behind FaceAnalyzer's answers: raise it when they ch
 class FaceInPicture:
     """One face, in picture pixels.
 
-    box_xyxy_px: around the landmarks. score: the detector's, 0..1. landmarks_px: [468, 2] float32. attributes: by the names
-    in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: one sentence why it cannot be edited, or None.
+    box_xyxy_px: around the landmarks. detection: where the detector saw it. landmarks_px: [468, 2] float32. attributes: by the
+    names in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: one sentence why it cannot be edited, or
+    None.
     """
 
     box_xyxy_px: tuple[float, float, float, float]
-    score: float
+    detection: Detection
     landmarks_px: np.ndarray
     attributes: dict[str, float]
     alignment: Alignment
@@ -124,12 +125,11 @@ class FaceAnalyzer:
         """Find the faces of a picture, largest first, at most `max_faces`; as `find`."""
         return self.find(image_u8)[:max_faces]
 
-    def find(self, image_u8: np.ndarray, known_xyxy_px: np.ndarray | None = None) -> list[FaceInPicture]:
+    def find(self, image_u8: np.ndarray) -> list[FaceInPicture]:
         """Find the faces of a picture, largest first; each is judged on its own.
 
         Args:
             image_u8: [H, W, 3] uint8.
-            known_xyxy_px: boxes [N, 4] of faces, where alone small faces are looked for; None: all over the picture.
         Returns:
             A list, empty when there is no face. A detection that the mesh does not confirm is kept, refused, only when the
             detector is very sure of it; otherwise it is taken for a pattern.
@@ -141,11 +141,16 @@ class FaceAnalyzer:
                 f"expected a picture [H, W, 3] uint8, got {list(image_u8.shape)} {image_u8.dtype}; convert it to RGB first"
             )
         faces: list[FaceInPicture] = []
-        for detection in self._detector.detect(image_u8, known_xyxy_px):
-            face = self._describe(image_u8, detection)
+        for detection in self._detector.detect(image_u8):
+            face = self._describe(image_u8, detection, is_sure=detection.score >= SURE_DETECTION)
             if face is not None and not any(_is_same_face(face, other) for other in faces):
                 faces.append(face)
         return sorted(faces, key=lambda face: -face.alignment.side_px)
+
+    def find_again(self, image_u8: np.ndarray, face: FaceInPicture) -> FaceInPicture | None:
+        """Measure a face of another version of the same picture [H, W, 3] uint8, starting where the detector saw it there; it
+        is not asked again. None when the mesh sees no face there."""
+        return self._describe(image_u8, face.detection, is_sure=False)
 
     def measure_aligned(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
         """Measure ATTRIBUTES on aligned face crops of any size; a row is NaN where the mesh sees no face.
@@ -178,13 +183,16 @@ class FaceAnalyzer:
         points = trace_points(landmarks, self._mesh.find_eyes(crop_u8, landmarks))
         return points.astype(np.float64) / [crop_u8.shape[1], crop_u8.shape[0]]
 
-    def _describe(self, image_u8: np.ndarray, detection: Detection) -> FaceInPicture | None:
-        """Place the mesh in the detector's box, then in the square it finds itself, and measure the face."""
+    def _describe(self, image_u8: np.ndarray, detection: Detection, *, is_sure: bool) -> FaceInPicture | None:
+        """Place the mesh in the detector's box, then in the square it finds itself, and measure the face.
+
+        is_sure: there is a face, whether or not the mesh sees it.
+        """
         try:
             landmarks, alignment = self._settle(image_u8, detection)
         except ShapeError:
             return None
-        if landmarks.confidence < MIN_CONFIDENCE and detection.score < SURE_DETECTION:
+        if landmarks.confidence < MIN_CONFIDENCE and not is_sure:
             return None
         values = measure_attributes(landmarks.points, self._mesh.find_eyes(image_u8, landmarks))
         attributes = dict(zip(ATTRIBUTES, map(float, values), strict=True))
@@ -192,7 +200,7 @@ class FaceAnalyzer:
         low, high = xy.min(axis=0), xy.max(axis=0)
         return FaceInPicture(
             box_xyxy_px=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
-            score=detection.score,
+            detection=detection,
             landmarks_px=xy.copy(),
             attributes=attributes,
             alignment=alignment,

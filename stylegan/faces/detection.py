@@ -129,12 +129,11 @@ class BlazeFace:
         other._known = {}
         return other
 
-    def detect(self, image_u8: np.ndarray, known_xyxy_px: np.ndarray | None = None) -> list[Detection]:
+    def detect(self, image_u8: np.ndarray) -> list[Detection]:
         """Find faces from 24 px (or 1/64 of the longer side, if that is more) to the whole frame.
 
         Args:
             image_u8: [H, W, 3] uint8.
-            known_xyxy_px: boxes [N, 4] of faces; tiles in which none of them could be found are left out. None: every tile.
         Returns:
             Detections with score >= 0.4, best first; heads rolled by up to 45 degrees are found upright enough.
         """
@@ -142,7 +141,7 @@ class BlazeFace:
         longer, found = max(image_u8.shape[:2]), [self._detect_whole(level)]
         for level_px in level_sides(longer, self._full_range.size):
             level = _resize(level, image_u8.shape, level_px / longer)
-            found.append(self._detect_tiles(np.asarray(level), level_px / longer, known_xyxy_px))
+            found.append(self._detect_tiles(np.asarray(level), level_px / longer))
         candidates = np.concatenate([points for points, _ in found])
         scores = np.concatenate([score for _, score in found])
         return [_detection(points, score) for points, score in zip(*blend_overlapping(candidates, scores), strict=True)]
@@ -158,9 +157,7 @@ class BlazeFace:
         candidates, scores = _candidates(self._back_camera, self._back_camera_centres, _as_input(canvas))
         return (candidates - offset) / scale, scores
 
-    def _detect_tiles(
-        self, level_u8: np.ndarray, scale: float, known_xyxy_px: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _detect_tiles(self, level_u8: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
         """Run the full-range network on overlapping tiles of one scaled copy; faces cut by an inner tile edge are dropped."""
         size = self._full_range.size
         found: list[tuple[np.ndarray, np.ndarray]] = [(np.zeros((0, 4, 2), np.float32), np.zeros(0, np.float32))]
@@ -170,9 +167,6 @@ class BlazeFace:
         level_f32 = _as_input(padded_u8)  # once for all tiles, which overlap
         for y in _tile_starts(height, size):
             for x in _tile_starts(width, size):
-                tile_xyxy_px = np.array([x, y, x + size, y + size]) / scale
-                if known_xyxy_px is not None and not _can_vote(tile_xyxy_px, known_xyxy_px):
-                    continue
                 place = slice(y, y + size), slice(x, x + size)
                 candidates, scores = self._look_at_tile(padded_u8[place], level_f32[place])
                 low, high = candidates[:, 0], candidates[:, 1]
@@ -189,13 +183,6 @@ class BlazeFace:
         if key not in self._known:
             self._known[key] = _candidates(self._full_range, self._full_range_centres, tile_f32)
         return self._known[key]
-
-
-def _can_vote(tile_xyxy_px: np.ndarray, boxes_xyxy_px: np.ndarray) -> bool:
-    """Tell whether a candidate in a tile could be blended with one of some boxes [N, 4]: enough of that lies in the tile."""
-    sides = np.minimum(tile_xyxy_px[2:], boxes_xyxy_px[:, 2:]) - np.maximum(tile_xyxy_px[:2], boxes_xyxy_px[:, :2])
-    areas = (boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2]).prod(axis=1)
-    return bool((np.clip(sides, 0.0, None).prod(axis=1) > BLEND_OVERLAP * areas).any())
 
 
 def _detection(points: np.ndarray, score: float) -> Detection:

@@ -1,14 +1,12 @@
-"""The faces of many versions of one picture: looked for where the picture has them, and taken over where nothing changed there.
+"""The faces of many versions of one picture: measured anew where the picture has them, taken over where nothing changed there.
 
-A face is taken over when its FFHQ square, all that is measured of it, is the picture's own pixel by pixel. Otherwise the
-detector sees those tiles alone that touch the square of a known face. A version in which not all of them are found is searched
-all over. So a face that a version adds is seen only where one is lost; all else is what `FaceAnalyzer` finds, but for a face
-whose detection leans on what changed beside its square.
+A face is taken over when its FFHQ square, all that is measured of it, is the picture's own pixel by pixel. Otherwise the mesh
+is placed anew where the detector saw the face in the picture, as video trackers do: the detector, most of the work, is not
+asked. A version in which the mesh misses a face is searched all over. So a face that a version adds is seen only where one is
+lost; all else is what `FaceAnalyzer` finds, but for a face that it would begin to look for elsewhere.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,8 +20,6 @@ class VersionFaces:
         """Find the faces of the picture itself with `analyzer`."""
         self._known = tuple(analyzer.analyze(image_u8))
         self._image_u8, self._analyzer = image_u8, analyzer.remembering()
-        self._boxes = np.array([face.box_xyxy_px for face in self._known], np.float64).reshape(-1, 4)
-        self._squares = np.array([_bounds(face) for face in self._known], np.float64).reshape(-1, 4)
 
     @property
     def content_hash(self) -> str:
@@ -33,24 +29,16 @@ class VersionFaces:
         """Find the faces of a version; as `FaceAnalyzer.analyze`."""
         if image_u8.shape != self._image_u8.shape or len(self._known) >= max_faces:
             return self._analyzer.find(image_u8)[:max_faces]
-        if self._is_same(image_u8, self._squares):
-            return list(self._known)
-        found = self._analyzer.find(image_u8, known_xyxy_px=self._boxes)
-        return (found if len(found) == len(self._known) else self._analyzer.find(image_u8))[:max_faces]
+        faces: list[FaceInPicture] = []
+        for known in self._known:
+            face = known if self._is_same(image_u8, known) else self._analyzer.find_again(image_u8, known)
+            if face is None:
+                return self._analyzer.find(image_u8)[:max_faces]
+            faces.append(face)
+        return sorted(faces, key=lambda face: -face.alignment.side_px)
 
-    def _is_same(self, image_u8: np.ndarray, boxes_xyxy_px: np.ndarray) -> bool:
-        """Tell whether a version is the picture itself inside all of some boxes [N, 4]."""
+    def _is_same(self, image_u8: np.ndarray, face: FaceInPicture) -> bool:
+        """Tell whether a version is the picture itself around a face's square."""
         height, width = image_u8.shape[:2]
-        low = np.clip(np.floor(boxes_xyxy_px[:, :2]), 0, (width, height)).astype(int).tolist()
-        high = np.clip(np.ceil(boxes_xyxy_px[:, 2:]), 0, (width, height)).astype(int).tolist()
-        return all(
-            np.array_equal(image_u8[y0:y1, x0:x1], self._image_u8[y0:y1, x0:x1])
-            for (x0, y0), (x1, y1) in zip(low, high, strict=True)
-        )
-
-
-def _bounds(face: FaceInPicture) -> Sequence[float]:
-    """Return the box x0, y0, x1, y1 (px) around the square that a face is cut out by."""
-    corners = face.alignment.matrix() @ np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
-    bounds: list[float] = [*corners[:2].min(axis=1).tolist(), *corners[:2].max(axis=1).tolist()]
-    return bounds
+        x0, y0, x1, y1 = face.alignment.bounding_box(height, width)
+        return np.array_equal(image_u8[y0:y1, x0:x1], self._image_u8[y0:y1, x0:x1])
