@@ -326,15 +326,17 @@ class Studio:
         return read_catalog(out).creatives[0]
 
     def prepare_one(self, creative: Creative, should_stop: ShouldStop) -> None:
-        """Work out ahead what `improve_one` needs of the words in a picture and keep it in memory, of the latest ads alone.
+        """Work out ahead, and keep, what `improve_one` needs of the words in a picture and of the lines to choose from.
 
         Raises:
             CreativeError: its picture cannot be read.
         """
+        from adcreative.editor.preparation.lines import prepare_lines
         from adcreative.editor.preparation.picture import prepare_words
 
         tools = self._loaded.tools.editor_tools(self._loaded.judges, (), inpaint_model=self.config.inpaint_model)
-        prepare_words(creative, replace(tools, grounds=self._loaded.grounds), self.config, should_stop)
+        opened = prepare_words(creative, replace(tools, grounds=self._loaded.grounds), self.config, should_stop)
+        prepare_lines(opened, tools, self.config, should_stop)
 
     def improve_one(
         self,

@@ -16,6 +16,7 @@ from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.lines import Lines
 from adcreative.encoders.language import detect_language
 from adcreative.errors import CopywriterError, CreativeError
+from adcreative.progress import ShouldStop, never
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from adcreative.features.line_features import LineEffect
 
 
+READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
 SWAPPED = ("drops ", "repeats the original")  # of a line of two that changed places: the other has it, and said it before
 
 
@@ -41,6 +43,19 @@ def build_lines(
     lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
     lines = replace(lines, unfit=find_unfit(lines.headlines, lines.descriptions, brief))
     return _ranked(lines, creative, features, tools), note
+
+
+def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> None:
+    """Write the lines that a search of this creative will choose from and encode them, for the extractor's cache to keep;
+    `should_stop` is asked every few lines."""
+    if should_stop():
+        return
+    headlines, descriptions, _, _ = _write_lines(creative, tools, config, should_stop)
+    for first in range(0, max(len(headlines), len(descriptions)), READ_AHEAD):
+        if should_stop():
+            return
+        part = slice(first, first + READ_AHEAD)
+        encode_lines(creative, headlines[part], descriptions[part], tools.extractor)
 
 
 def _write_lines(

@@ -80,23 +80,24 @@ def open_creative(
     )  # fmt: skip
 
 
-def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> None:
+def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> Creative:
     """Work out what setting words into a creative's picture needs, for `tools.grounds` to keep until it is opened for a search;
-    `should_stop` is asked between the parts.
+    `should_stop` is asked between the parts. Return the creative as a search opens it, with the words of its picture.
 
     Raises:
         CreativeError: the picture cannot be read.
     """
     image_u8 = picture(creative)
     if image_u8 is None or not config.set_text or tools.text_reader is None:
-        return
+        return creative
     words = read_words(image_u8, tools.text_reader, brand=creative.brand)
-    faces = tools.analyzer.analyze(image_u8)
+    creative, faces = fill_fields(creative, words), tools.analyzer.analyze(image_u8)
     if should_stop():  # such as since the ad was deleted, of which nothing may be kept then
-        return
-    setter = _open_words(fill_fields(creative, words), image_u8, words, faces, (None, None), tools)
+        return creative
+    setter = _open_words(creative, image_u8, words, faces, (None, None), tools)
     if setter is not None:
         setter.grounds.prepare(should_stop)
+    return creative
 
 
 def tools_for_versions(opened: EditableCreative, tools: EditorTools) -> EditorTools:

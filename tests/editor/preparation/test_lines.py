@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
+from adcreative.creative import Creative
 from adcreative.editor.preparation.briefed import Briefed
-from adcreative.editor.preparation.lines import _swap, build_lines, keeps_disclaimers
+from adcreative.editor.preparation.lines import READ_AHEAD, _swap, build_lines, keeps_disclaimers, prepare_lines
 from adcreative.editor.settings import EditorConfig
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
@@ -33,6 +36,32 @@ def test_crossed_lines_keep_the_brands_rules() -> None:
     assert len(new) >= 3
     assert all(TERMS in line for line in new)
     assert not any("your kind" in line.casefold() for line in crossed.headlines + crossed.descriptions)
+
+
+def test_lines_encoded_ahead_are_those_of_the_search_and_it_can_be_stopped() -> None:
+    class Noting(FakeExtractor):
+        """Notes the words it was asked to read."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.read = set[tuple[str, str]]()
+
+        def extract(self, creatives: Sequence[Creative]) -> list[Any]:
+            self.read |= {(creative.headline, creative.body) for creative in creatives if creative.image_u8 is None}
+            return super().extract(creatives)
+
+    ad = replace(fake_ad(), brand="Somnia", category="mattress", headline="Sleep well on cool wool", cta="",
+                 description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.")  # fmt: skip
+    config = EditorConfig(num_headlines=3 * READ_AHEAD)
+    (features,) = FakeExtractor().extract([ad])
+    ahead, asked, stopped = Noting(), Noting(), Noting()
+    prepare_lines(ad, fake_tools(extractor=ahead, copywriter=build_copywriter("template")), config)
+    build_lines(ad, features, fake_tools(extractor=asked, copywriter=build_copywriter("template")), config, None)
+    assert ahead.read == asked.read
+    answers = iter([False, False, True])
+    tools = fake_tools(extractor=stopped, copywriter=build_copywriter("template"))
+    prepare_lines(ad, tools, config, lambda: next(answers, True))
+    assert len(stopped.read) < len(asked.read)
 
 
 def test_a_disclaimer_that_nobody_carries_is_not_asked_for() -> None:
