@@ -57,7 +57,9 @@ RiskAversion = Annotated[
 Alternatives = Annotated[
     int, typer.Option(min=0, help="Write the pictures of the best N other versions of each ad, too, to be tested.")
 ]
-Sizes = Annotated[str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: 1:1,4:5,9:16,1.91:1.")]
+Sizes = Annotated[
+    str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: all, or some of 1:1,4:5,9:16,1.91:1.")
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]

@@ -20,19 +20,21 @@ import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.columns import Column, Placed, set_column
-from adcreative.editor.picture.frames import BESIDE, OVER, Frame, divide
+from adcreative.editor.picture.frames import BESIDE, OVER, Frame, divide, logo_top
 from adcreative.editor.picture.parts import Parts
 from adcreative.editor.picture.scene import Ribbon
 from adcreative.encoders.picture_words.blocks import Box
 
 SHARES = (0.3, 0.36, 0.42, 0.48, 0.54, 0.6, 0.66)  # of the shape that the picture has
 SCALES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4, 1.6, 1.8)
+GAPS = (1.0, 0.75, 0.5)  # of the distances between texts: rather tighter than smaller
 LEAST_SIDE, MOST_SIDE = 0.7, 1.4  # of the old picture's shorter side that the new one's has where that saves resampling
 WANTED_CAPS = (0.055, 0.072)  # height of a headline's capitals in square roots of the area: what it had, within these
 USUAL_PICTURE, USUAL_INSET = 0.45, 0.18  # of the area
 COVERED_LOW = 0.12  # of a story's height, from below: nothing but ground or a picture's rest should lie there
-COST_OF_SMALLER, COST_OF_LARGER, COST_OF_CUT, COST_OF_COVERED, COST_OF_EMPTY = 2.0, 0.8, 0.9, 1.2, 0.5
+COST_OF_SMALLER, COST_OF_LARGER, COST_OF_CUT, COST_OF_COVERED, COST_OF_EMPTY = 2.0, 0.5, 0.9, 1.2, 0.8
 COST_OF_SMALL, COST_OF_SIDE, COST_OF_LINES, COST_OF_ENLARGED = 0.7, 0.25, 0.25, 0.4
+COST_OF_TIGHT = 0.3
 COST_OF_ACROSS = 3.0  # of words beside in a high shape, above or below in a wide one
 COST_OF_FACE, COST_OF_LOW_FACE, COST_OF_OFF_FACE = 4.0, 1.0, 0.1
 USUAL_LINES = {"headline": 3, "body": 4}
@@ -56,6 +58,12 @@ class Arrangement:
     corner: tuple[Placed, ...]
     ribbons: tuple[tuple[Ribbon, int, int], ...]
     cost: float
+
+    @property
+    def foot(self) -> float:
+        """Share of the height below all words where only their plain ground is."""
+        low = max(one.box[3] for one in self.words)
+        return (self.region[3] - low) / self.size[1] if self.side == "below" else 0.0
 
     @property
     def words(self) -> tuple[Placed, ...]:
@@ -119,9 +127,10 @@ def _arrange(
     size = (round(size_px[0]), round(size_px[1]))
     frame = divide(parts, side, share, size, keep_free)
     centred = parts.head.block.alignment == "centre"
-    column = set_column(parts.rows, frame.room[2] - frame.room[0], scale, is_centred=centred)
-    if column is None or column.size[1] > frame.room[3] - frame.room[1]:
+    found = _fit_column(parts, frame.room, scale, centred)
+    if found is None:
         return None
+    column, gaps = found
     placed = column.at(*_stand(column, frame, side, centred))
     words = _bounds([one.box for one in placed])
     shown = _show(parts, mass, frame, words)
@@ -131,11 +140,22 @@ def _arrange(
     corner = _set_corner(parts, frame, scale, centred)
     if corner is None:
         return None
-    cost = cost_of_view + _cost_of_words(parts, column, frame, side, scale, picture_scale)
+    cost = cost_of_view + _cost_of_words(parts, column, frame, side, scale, picture_scale) + COST_OF_TIGHT * (1.0 - gaps)
     return Arrangement(
         side=side, size=size, shown=frame.shown, scale=picture_scale, origin=origin, region=frame.region, placed=placed,
         corner=corner, ribbons=frame.ribbons, cost=float(cost),
     )  # fmt: skip
+
+
+def _fit_column(parts: Parts, room: Box, scale: float, centred: bool) -> tuple[Column, float] | None:
+    """Return the words as a column that the room is high enough for, and the share of their distances that they keep."""
+    for gaps in GAPS:
+        column = set_column(parts.rows, room[2] - room[0], scale, is_centred=centred, gaps=gaps)
+        if column is None:
+            return None
+        if column.size[1] <= room[3] - room[1]:
+            return column, gaps
+    return None
 
 
 def _stand(column: Column, frame: Frame, side: str, centred: bool) -> tuple[float, float]:
@@ -163,7 +183,7 @@ def _set_corner(parts: Parts, frame: Frame, scale: float, centred: bool) -> tupl
         if is_right
         else frame.margin
     )
-    y = frame.safe[1] - frame.margin - column.size[1] if parts.is_low else frame.safe[0] + frame.margin // 2
+    y = frame.safe[1] - frame.margin - column.size[1] if parts.is_low else logo_top(frame.safe, frame.margin)
     return column.at(x, y)
 
 

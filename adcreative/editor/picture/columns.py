@@ -55,15 +55,21 @@ class Column:
         )
 
 
-def set_column(rows: Sequence[Sequence[Piece]], width_px: float, scale: float, *, is_centred: bool) -> Column | None:
-    """Set rows of pieces in a column; None when a word or a button is wider than that."""
+def set_column(
+    rows: Sequence[Sequence[Piece]], width_px: float, scale: float, *, is_centred: bool, gaps: float = 1.0
+) -> Column | None:
+    """Set rows of pieces in a column; None when a word or a button is wider than that.
+
+    Args:
+        gaps: share of the distances between rows that they keep.
+    """
     lines: list[tuple[list[tuple[Piece, SetPiece]], float]] = []
     for row in rows:
         made = [(piece, set_piece(piece, width_px, scale, "centre" if is_centred else "left")) for piece in row]
         kept = [(piece, one) for piece, one in made if one is not None]
         if len(kept) < len(made):
             return None
-        above = scale * row[0].gap_px
+        above = scale * gaps * row[0].gap_px
         beside = _beside(row, scale)
         if sum(one.width for _, one in kept) + beside * (len(kept) - 1) <= width_px:
             lines.append((kept, above))

@@ -88,6 +88,11 @@ def _place_ribbons(parts: Parts, side: str, size: tuple[int, int], free: tuple[i
     return placed, seam
 
 
+def logo_top(safe: tuple[int, int], margin: int) -> int:
+    """Return where a logo that stands apart begins: a margin below the rim, or closer to what covers the rim."""
+    return safe[0] + (margin // 2 if safe[0] else margin)
+
+
 def _room(parts: Parts, side: str, region: Box, safe: tuple[int, int], size: tuple[int, int], margin: int) -> Box:
     """Return where words may stand: inside their part with margins, clear of a logo that stands apart."""
     (width, height), (x0, y0, x1, y1) = size, region
@@ -100,5 +105,5 @@ def _room(parts: Parts, side: str, region: Box, safe: tuple[int, int], size: tup
         if parts.is_low:
             room[3] = min(room[3], safe[1] - 2 * margin - logo)
         else:
-            room[1] = max(room[1], safe[0] + margin + logo)
+            room[1] = max(room[1], logo_top(safe, margin) + logo + margin // 2)
     return room[0], room[1], room[2], room[3]

@@ -1,6 +1,7 @@
 """The ground around a picture, continued outward: what an ad needs in a shape that it was not drawn for.
 
-plain    rows and columns that are flat or a gradient along their whole length go on as they end, with the picture's grain
+plain    rows and columns that are flat or a gradient along their whole length go on as they end, with the picture's grain; so
+         do those of a panel with words on it
 other    a photograph is never drawn out: an enlarged, blurred and darkened copy of it lies around, with a soft seam
 """
 
@@ -13,6 +14,8 @@ from adcreative.editor.picture.scene import find_picture
 EDGE_DEPTH = 0.01  # of the shorter side, over which the outermost pixels of a plain edge are averaged
 TOUCHES = 0.015  # of a side: what is nearer than this to the rim reaches it
 SOFT = 0.04  # of the picture's shorter side: how wide its seam with the blurred copy is
+PANEL_ENDS, LEAST_PANEL = 0.02, 0.08  # of the width, at both sides, where a panel has one colour; of the height
+PANEL_OFF, PANEL_PART = 6.0, 0.9  # of values 0..255 that its ends may be off that colour; of their pixels
 BLUR, BLUR_PX = 0.05, 160  # deviation in longer sides; of the copy that is blurred
 DARKER, LIGHTER = 0.68, 0.45  # share of the light that a blurred copy keeps; share of white that it takes
 
@@ -79,7 +82,10 @@ def _continues_plainly(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarr
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = find_picture(image_u8)
     near_y, near_x = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-    is_plain_row, is_plain_column = (near_y < y0) | (near_y >= y1), (near_x < x0) | (near_x >= x1)
+    top, bottom = _panels(image_u8)
+    left, right = _panels(image_u8.swapaxes(0, 1))
+    is_plain_row = (near_y < max(y0, top)) | (near_y >= min(y1, height - bottom))
+    is_plain_column = (near_x < max(x0, left)) | (near_x >= min(x1, width - right))
     reach_x, reach_y = TOUCHES * width, TOUCHES * height
     beside = np.where(columns < 0, x0 > reach_x, np.where(columns >= width, x1 < width - reach_x, True))
     above = np.where(rows < 0, y0 > reach_y, np.where(rows >= height, y1 < height - reach_y, True))
@@ -87,6 +93,20 @@ def _continues_plainly(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarr
     plain_x = np.logical_or.outer(is_plain_row, beside | ~is_out_x)
     plain_y = np.logical_or.outer(above | ~is_out_y, is_plain_column)
     return np.asarray(plain_x & plain_y)
+
+
+def _panels(image_u8: np.ndarray) -> tuple[int, int]:
+    """Return how many rows the panels at the picture's upper and lower rim have, 0 for none: rows that end in one and the same
+    colour at both sides, whatever stands between."""
+    depth = max(2, round(PANEL_ENDS * image_u8.shape[1]))
+    ends = np.concatenate([image_u8[:, :depth], image_u8[:, -depth:]], axis=1).astype(np.float32)
+    found = []
+    for rows in (ends, ends[::-1]):
+        colour = np.median(rows[: max(2, round(EDGE_DEPTH * len(rows)))], axis=(0, 1))
+        other = np.flatnonzero(np.quantile(np.abs(rows - colour).max(axis=2), PANEL_PART, axis=1) > PANEL_OFF)
+        high = int(other[0]) if len(other) else len(rows)
+        found.append(high if high >= LEAST_PANEL * len(rows) else 0)
+    return found[0], found[1]
 
 
 def _covers(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], is_plain: np.ndarray) -> np.ndarray:

@@ -66,6 +66,13 @@ class Layer:
         """Return the part in one colour."""
         return replace(self, part=self.alpha[:, :, None] * np.array(colour, np.float32))
 
+    def cut_out(self, colour: tuple[int, int, int], ground: tuple[int, int, int]) -> Layer:
+        """Return the part without what of it has its old ground's colour, such as the hole in an A; colour: of its letters."""
+        away = np.array(colour, np.float32) - np.array(ground, np.float32)
+        pixels = self.part / np.maximum(self.alpha, LEAST_ALPHA)[:, :, None] - np.array(ground, np.float32)
+        share = np.clip(pixels @ away / max(1.0, float(away @ away)), 0.0, 1.0)
+        return replace(self, part=self.part * share[:, :, None], alpha=(self.alpha * share).astype(np.float32))
+
     def paste(self, picture: np.ndarray) -> np.ndarray:
         """Lay the part on a picture [H, W, 3] uint8, in place; what lies outside is cut off.
 

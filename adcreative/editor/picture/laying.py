@@ -42,9 +42,11 @@ def draw(parts: Parts, one: Arrangement) -> np.ndarray | None:
         if None in inks:
             continue
         for placed, ink in zip(one.words, inks, strict=True):
-            is_own = placed.piece.block.plate is not None or ink == placed.piece.block.colour
+            block = placed.piece.block
+            is_own = block.plate is not None or ink == block.colour
             for layer, x, y in placed.made.layers:
-                shown = layer if is_own or ink is None else layer.inked(ink)
+                letters = layer if placed.piece.solid is None else layer.cut_out(block.colour, block.ground)
+                shown = layer if is_own or ink is None else letters.inked(ink)
                 shown.scaled(placed.scale).at(placed.x + x, placed.y + y).paste(veiled)
         return veiled
     return None

@@ -11,29 +11,28 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy import ndimage
 
-from adcreative.editor.picture.labels import is_lettering
+from adcreative.editor.picture.cutting import cut_words, find_baseline, part_lines, without_blobs
+from adcreative.editor.picture.labels import find_things, is_on_texture
 from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
 from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
 from adcreative.editor.picture.scene import Scene, find_scene, find_visual
 from adcreative.encoders.hole_filling import FillHoles
-from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
-from adcreative.encoders.picture_words.ink import FULL_COVERAGE
+from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.line_breaks import wrap_evenly
 
 STACK_GAP = 4.0  # heights of capitals: blocks farther apart are no stack
 MARK_SHARE = 2.4  # of a logo's letters' height: how far beside and above them its mark is looked for
 PANEL_SHARES, PANEL_FILL = (0.04, 0.6), 0.8  # of the picture's area that a panel has; of its box that it fills
-USUAL_BLANK, USUAL_LEADING, DESCENT = 0.38, 1.75, 0.28  # of the height of capitals
+USUAL_BLANK, USUAL_LEADING = 0.38, 1.75  # of the height of capitals
 PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds its letters are lifted without a mark
 LEAST_WORDS = 3  # of a text that is none of a thing's lettering
+THING_AIR, MOST_AIR = 0.25, 0.04  # of a thing's shorter side, kept around it; of the picture's side
 SMALL_VISUAL = 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
+MOST_HIDDEN = 0.1  # of a face or a badge beyond the picture's part: cut at the panel, the picture would show half of it
 MAX_GAP = 2.0  # heights of the larger capitals: what stood farther apart comes so near
-BLOB = 1.7  # widths of letters' strokes: what is thicker is none
 LEAST_CLEANED_PX = 16  # height of capitals: thinner strokes cover no pixel in full
-INKED = 0.2  # coverage from which a column of a line has letters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,8 +63,9 @@ class Parts:
     """An ad taken apart. scene: what is left without words. rows: its words from top to bottom, those in one row together.
 
     corner: a logo that stood apart from all other words, else None; is_low: whether below them. faces: boxes in the ad, px,
-    and that of a thing which fills no more than a part of it.
-    covered: share of a face that words lay on. size: height and width of the ad.
+    and of what else is seen whole: things with lettering, and one that fills no more than a part of the ad.
+    covered: share of a face that words lay on. is_cut: a face or a thing is partly hidden by the panel that words stand on.
+    size: height and width of the ad.
     """
 
     scene: Scene
@@ -75,6 +75,7 @@ class Parts:
     covered: float = 0.0
     corner: Piece | None = None
     is_low: bool = False
+    is_cut: bool = False
 
     @property
     def pieces(self) -> list[Piece]:
@@ -101,9 +102,13 @@ def take_apart(
 ) -> Parts | None:
     """Take the ad's words [H, W, 3] off its picture; None when that cannot be done cleanly."""
     height, width = image_u8.shape[:2]
-    own = find_words([block for block in blocks if not is_lettering(image_u8, block, blocks)], width)
+    things = find_things(image_u8, blocks)
+    on_things = [block for thing in things for block in thing.texts]
+    own = find_words([block for block in blocks if block not in on_things], width)
     if not own:
         return None
+    fixed = _fixed_buttons(image_u8, own)
+    own = [block for block in own if block not in fixed]
     foreign = [block for block in blocks if block not in own]
     clean, layers = image_u8, {}
     for block in own:
@@ -126,13 +131,40 @@ def take_apart(
     rows = [row for row in rows if row != [corner]]
     gaps = [0.0, *(_gap(upper, lower) for upper, lower in pairwise(rows))]
     pieces = [tuple(_piece(block, layers[block.box], gap) for block in row) for row, gap in zip(rows, gaps, strict=True)]
-    faces = tuple(_clip(face, scene) for face in faces_xyxy_px)
-    is_small = (visual[2] - visual[0]) * (visual[3] - visual[1]) < SMALL_VISUAL * height * width
-    kept = (*faces, visual) if scene.kind == "whole" and is_small else faces
+    boxes = [_with_rim(box, scene) for box in (*(thing.box for thing in things), *(_box(block) for block in fixed))]
+    seen, is_cut = _seen_of([*faces_xyxy_px, *boxes], scene, (height, width))
+    faces = seen[: len(faces_xyxy_px)]
+    if scene.kind != "inset" and 0 < _area(visual) < SMALL_VISUAL * height * width:
+        seen.append(_clip(visual, scene.box))
     return Parts(
-        scene=scene, rows=tuple(pieces), faces=kept, size=(height, width), covered=_covered(faces, own), is_low=is_low,
-        corner=None if corner is None else _piece(corner, layers[corner.box], 0.0),
+        scene=scene, rows=tuple(pieces), faces=tuple(seen), size=(height, width), covered=_covered(faces, own), is_low=is_low,
+        is_cut=is_cut, corner=None if corner is None else _piece(corner, layers[corner.box], 0.0),
     )  # fmt: skip
+
+
+def _seen_of(boxes: Sequence[Sequence[float]], scene: Scene, size: tuple[int, int]) -> tuple[list[Box], bool]:
+    """Return what of each box (px of the ad) lies in its picture, and whether part of one lies elsewhere, as behind a panel."""
+    whole = [_clip(box, (0, 0, size[1], size[0])) for box in boxes]
+    seen = [_clip(box, scene.box) for box in whole]
+    is_cut = any(_area(part) < (1.0 - MOST_HIDDEN) * _area(box) for part, box in zip(seen, whole, strict=True))
+    return seen, is_cut
+
+
+def _with_rim(box: Box, scene: Scene) -> Box:
+    """Return a thing's box with as much of its surroundings, as far as the picture has them, as keeps it off a new rim."""
+    rim = round(min(THING_AIR * min(box[2] - box[0], box[3] - box[1]), MOST_AIR * np.sqrt(np.prod(scene.picture.shape[:2]))))
+    grown = _clip((box[0] - rim, box[1] - rim, box[2] + rim, box[3] + rim), scene.box)
+    return min(box[0], grown[0]), min(box[1], grown[1]), max(box[2], grown[2]), max(box[3], grown[3])
+
+
+def _fixed_buttons(image_u8: np.ndarray, own: Sequence[TextBlock]) -> list[TextBlock]:
+    """Return the buttons that stay where they stand: on a photograph, where one cannot be taken off without a trace, and apart
+    from the headline."""
+    stack = find_stack(own)
+    return [
+        block for block in own
+        if block.role == "button" and block not in stack and block.plate is not None and is_on_texture(image_u8, block.plate)
+    ]  # fmt: skip
 
 
 def find_words(blocks: Sequence[TextBlock], width: int) -> list[TextBlock]:
@@ -252,11 +284,14 @@ def _box(block: TextBlock) -> Box:
     return block.plate or block.box
 
 
-def _clip(box: Sequence[float], scene: Scene) -> Box:
-    """Return what of a box (px of the ad) lies in the picture that is shown."""
-    (x, y), (height, width) = scene.origin, scene.picture.shape[:2]
-    x0, y0 = max(x, int(box[0])), max(y, int(box[1]))
-    return x0, y0, max(x0 + 1, min(x + width, int(box[2]))), max(y0 + 1, min(y + height, int(box[3])))
+def _area(box: Sequence[float]) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _clip(box: Sequence[float], other: Box) -> Box:
+    """Return what of a box lies in another one, a pixel at least."""
+    x0, y0 = max(other[0], int(box[0])), max(other[1], int(box[1]))
+    return x0, y0, max(x0 + 1, min(other[2], int(box[2]))), max(y0 + 1, min(other[3], int(box[3])))
 
 
 def _is_near(box: Box, face: Sequence[float]) -> bool:
@@ -293,12 +328,12 @@ def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
     if block.plate is not None or block.role == "logo":
         return Piece(block=block, gap_px=gap_px, solid=layer)
     if block.residual > PLAIN_RESIDUAL:
-        cleaned = _without_blobs(layer.alpha) if block.size_px >= LEAST_CLEANED_PX else layer.alpha
+        cleaned = without_blobs(layer.alpha) if block.size_px >= LEAST_CLEANED_PX else layer.alpha
         layer = replace(layer, alpha=cleaned).inked(block.colour)
     words, blanks, baselines = [], [], []
-    for line, own in zip(block.lines, _part_lines(layer, block.lines), strict=True):
-        cuts, gaps = _cut_words(own, line)
-        baseline = _baseline(own, line, cuts)
+    for line, own in zip(block.lines, part_lines(layer, block.lines), strict=True):
+        cuts, gaps = cut_words(own, line)
+        baseline = find_baseline(own, line, cuts)
         baselines.append(baseline)
         blanks += gaps
         for x0, x1 in cuts:
@@ -309,68 +344,6 @@ def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
         block=block, gap_px=gap_px, words=tuple(words), leading_px=leading,
         blank_px=float(np.median(blanks)) if blanks else USUAL_BLANK * block.size_px,
     )  # fmt: skip
-
-
-def _part_lines(layer: Layer, lines: Sequence[BlockLine]) -> list[Layer]:
-    """Return the letters of each line, without what reaches into it from the next one: each goes to the line it is nearest."""
-    if len(lines) < 2:
-        return [layer] * len(lines)
-    labels, num = ndimage.label(layer.alpha > 0.05, structure=np.ones((3, 3)))
-    middles = np.array([y for y, _ in ndimage.center_of_mass(labels > 0, labels, np.arange(1, num + 1))]) + layer.top
-    of_lines = np.array([(line.box[1] + line.box[3]) / 2 for line in lines])
-    nearest = np.abs(middles[:, None] - of_lines[None]).argmin(axis=1)
-    masks = [np.isin(labels, 1 + np.flatnonzero(nearest == k)) for k in range(len(lines))]
-    return [
-        replace(layer, alpha=np.where(mask, layer.alpha, 0.0).astype(np.float32), part=layer.part * mask[:, :, None])
-        for mask in masks
-    ]
-
-
-def _without_blobs(alpha: np.ndarray) -> np.ndarray:
-    """Return letters' coverage [h, w] without what is much thicker than their strokes: a piece of a thing behind them.
-
-    Source: the white top-hat of Meyer 1979, its remainder scaled to the coverage that was left.
-    """
-    mask = alpha > 0.5
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    ridge = depth[(depth >= ndimage.maximum_filter(depth, size=3)) & (depth > 1.0)]
-    if not len(ridge):
-        return alpha
-    side = int(np.ceil(BLOB * 2.0 * float(np.median(ridge)))) + 1
-    behind = ndimage.grey_opening(alpha, size=(side, side))
-    letters = ((alpha - behind) / np.maximum(1.0 - behind, 0.1)).clip(0.0, 1.0)
-    labels, num = ndimage.label(letters > 0.1)
-    full = ndimage.maximum(letters, labels, np.arange(num + 1)) >= FULL_COVERAGE  # a faint rest is none
-    return np.asarray(np.where(full[labels] & (labels > 0), letters, 0.0), np.float32)
-
-
-def _cut_words(layer: Layer, line: BlockLine) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return where the words of a line begin and end (x in px), and the blanks between them; one word if they are not told."""
-    x0, y0, x1, y1 = line.box
-    rows = slice(max(0, y0 - layer.top), y1 - layer.top)
-    inked = np.asarray((layer.alpha[rows, max(0, x0 - layer.left) : x1 - layer.left] > INKED).any(axis=0))
-    num = len(line.text.split())
-    labels, count = ndimage.label(~inked)
-    gaps = [(piece[0].start, piece[0].stop) for piece in ndimage.find_objects(labels)] if count else []
-    inner = [gap for gap in gaps if gap[0] > 0 and gap[1] < len(inked)]
-    widest = sorted(sorted(inner, key=lambda gap: gap[0] - gap[1])[: num - 1])
-    if num < 2 or len(widest) < num - 1:
-        return [(x0, x1)], []
-    starts, ends = [0, *(gap[1] for gap in widest)], [*(gap[0] for gap in widest), len(inked)]
-    return [(x0 + a, x0 + b) for a, b in zip(starts, ends, strict=True)], [gap[1] - gap[0] for gap in widest]
-
-
-def _baseline(layer: Layer, line: BlockLine, cuts: Sequence[tuple[int, int]]) -> int:
-    """Return the row below the baseline: where words without descenders end; else by the share that descenders have."""
-    words = line.text.split()
-    bottoms = []
-    if len(words) == len(cuts):
-        for word, (x0, x1) in zip(words, cuts, strict=True):
-            if not any(char in "gjpqyJ,;()Q$@/|" for char in word):
-                part = layer.cut((x0, line.box[1], x1, line.box[3] + 2))
-                rows = np.flatnonzero((part.alpha > 0.5).any(axis=1))
-                bottoms += [part.top + int(rows[-1]) + 1] if len(rows) else []
-    return round(float(np.median(bottoms))) if bottoms else round(line.box[3] - DESCENT * line.cap_px)
 
 
 def _lift_logo(

@@ -72,11 +72,13 @@ def find_room(
     return is_free
 
 
-def ground_of(image_u8: np.ndarray, box: Box, size: float, tolerance: float = GROUND_TOLERANCE) -> np.ndarray:
+def ground_of(
+    image_u8: np.ndarray, box: Box, size: float, tolerance: float = GROUND_TOLERANCE, edge: float = EDGE
+) -> np.ndarray:
     """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge.
 
     Args:
-        tolerance: distance of colours, 0..255, up to which a colour is the ground's.
+        tolerance: distance of colours, 0..255, up to which a colour is the ground's. edge: step of light, 0..255, that ends it.
     """
     x0, y0, x1, y1 = box
     pad = max(4, round(0.3 * size))
@@ -87,7 +89,7 @@ def ground_of(image_u8: np.ndarray, box: Box, size: float, tolerance: float = GR
     kept = [colour for colour, count in zip(palette, counts, strict=False) if count >= MIN_PALETTE_SHARE * counts.sum()]
     pixels = image_u8.astype(np.float32)
     distance = np.min([np.linalg.norm(pixels - colour, axis=2) for colour in kept], axis=0)
-    edges = ndimage.morphological_gradient(pixels.mean(axis=2), size=(3, 3)) > EDGE
+    edges = ndimage.morphological_gradient(pixels.mean(axis=2), size=(3, 3)) > edge
     ground = (distance <= tolerance) & ~edges
     own = np.zeros_like(ground)
     own[max(0, y0) : y1, max(0, x0) : x1] = True

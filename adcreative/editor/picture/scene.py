@@ -26,6 +26,7 @@ STRONG_EDGE, THING_REACH, LEAST_THING = 55.0, 0.012, 0.002  # of values 0..255; 
 FAINT_EDGE, FAINT_REACH = 6.5, 0.6  # of values 0..255; of a thing's sides: how far what hangs on it may reach
 FACE_RIM = 0.25  # of a face's box, on each side
 PATTERNED = 0.6  # of a picture's box: where what has to stay whole fills less, the rest is a pattern of the ground
+LEAST_STEP = 6.0  # of values 0..255, on average along an edge between a picture and its ground
 LEAST_PICTURE = 0.22  # of the area beside a panel that counts as the picture
 
 
@@ -61,6 +62,12 @@ class Scene:
     ribbons: tuple[Ribbon, ...] = ()
     touches: tuple[str, ...] = ()
 
+    @property
+    def box(self) -> Box:
+        """Of the picture in the ad, px."""
+        (x, y), (height, width) = self.origin, self.picture.shape[:2]
+        return x, y, x + width, y + height
+
 
 def find_scene(
     image_u8: np.ndarray, clean: np.ndarray, blocks: Sequence[TextBlock], panel: Box | None, visual: Box
@@ -95,12 +102,7 @@ def find_scene(
             "right": inner[:, x1 + step :],
             "bottom": inner[y1 + step :],
         }[side]
-        cut = (
-            x0 + step * (side == "left"),
-            y0 + step * (side == "top"),
-            x1 - step * (side == "right"),
-            y1 - step * (side == "bottom"),
-        )
+        cut = _inside(inner, (x0, y0, x1, y1), side, step)
         if min(ground.shape[:2]) > step:
             return _split(inner, cut, top, ground, side, tuple(ribbons))
     is_patterned = bool(touches) and _area(visual) < PATTERNED * (x1 - x0) * (y1 - y0)
@@ -108,6 +110,23 @@ def find_scene(
     box = (0, 0, width, len(inner)) if is_whole else (x0, y0, x1, y1)
     kind = "whole" if is_whole else "inset"
     return Scene(kind=kind, picture=inner, visual=box, origin=(0, top), ribbons=tuple(ribbons), touches=touches)
+
+
+def _inside(inner: np.ndarray, box: Box, side: str, step: int) -> Box:
+    """Return a picture's box, px, without the edge to the ground on one side, which is found again at full size."""
+    x0, y0, x1, y1 = box
+    is_across, is_first = side in ("left", "right"), side in ("left", "top")
+    lines = inner.astype(np.float32) if is_across else inner.swapaxes(0, 1).astype(np.float32)  # [L, N, 3], edge across N
+    steps = np.abs(np.diff(lines, axis=1)).mean(axis=(0, 2))
+    near = {"left": x0, "top": y0, "right": x1, "bottom": y1}[side]
+    start = max(0, near - 2 * step)
+    window = steps[start : near + 2 * step]
+    found = start + int(window.argmax()) + 1 if len(window) and window.max() > LEAST_STEP else near
+    edge = found + (2 if found != near else step) * (1 if is_first else -1)
+    return (
+        edge if side == "left" else x0, edge if side == "top" else y0,
+        edge if side == "right" else x1, edge if side == "bottom" else y1,
+    )  # fmt: skip
 
 
 def _area(box: Box) -> int:

@@ -31,6 +31,8 @@ KEEP_FREE = {"9:16": (0.14, 0.35)}  # shares of the height, top and bottom, that
 SAME_RATIO = 0.01  # relative difference up to which two shapes are one, as platforms count
 MARGIN = 0.04  # of the content's shorter side, kept around it when the picture is cut
 MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
+MOST_FOOT = 0.3  # of the height that may be empty below words
+MOST_AROUND = 0.5  # of a shape's area around the whole ad, up to which that is better than a poor arrangement
 MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words are arranged anew
 
 
@@ -56,14 +58,16 @@ class SizedPicture:
 
 
 def parse_ratios(text: str) -> tuple[str, ...]:
-    """Return the shapes that a list such as "1:1,4:5" names, each once.
+    """Return the shapes that a list such as "1:1,4:5" or "1:1 4:5" names, each once; "all" names every one.
 
     Raises:
         ConfigError: one is not among RATIOS.
     """
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    names = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if names == ("all",):
+        return tuple(RATIOS)
     if unknown := [name for name in names if name not in RATIOS]:
-        raise ConfigError(f'no size is named "{unknown[0]}"; known: {", ".join(RATIOS)}')
+        raise ConfigError(f'no size is named "{unknown[0]}"; name some of {", ".join(RATIOS)}, separated by commas, or "all"')
     return names
 
 
@@ -96,6 +100,9 @@ def lay_out_sizes(
 
 def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPicture:
     for one in find_arrangements(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0))):
+        is_poor = parts.is_cut or (one.foot > MOST_FOOT and parts.scene.kind != "inset")
+        if is_poor and plain.extended < MOST_AROUND:
+            continue
         drawn = draw(parts, one)
         if drawn is not None and reads_back(one, drawn, reader):
             (x, y), (dx, dy) = one.origin, parts.scene.origin

@@ -5,6 +5,7 @@ Knows lines and pixels; no models, no fields of an ad. What a block is for is sa
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's groun
 STRICT_TOLERANCE, PLATE_EDGE = 10.0, 0.7  # the same on a photograph of nearly its colour; the share of its rim that differs
 MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
 MAX_PLATE_LINES = 3  # on a badge ("20 %", "off", "all coats")
+BELOW = (202, 220)  # Unicode's classes of marks that stand below a letter, attached and not
 RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
 RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
 
@@ -100,6 +102,12 @@ def ink_height(text: str) -> float:
     is_latin = any("a" <= char <= "z" for char in text)
     is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhijklt!?$€£%|/()\"'" for char in text)
     return (1.0 if is_high else 0.74) + 0.28 * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
+
+
+def hangs_below(text: str) -> bool:
+    """Return whether a letter of a text, or a mark of one such as an ogonek or a cedilla, may reach below the baseline."""
+    marks = unicodedata.normalize("NFD", text)
+    return any(char in "gjpqyJ,;()Q$@/|" or unicodedata.combining(char) in BELOW for char in marks)
 
 
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:

@@ -10,11 +10,13 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from adcreative.editor.picture.arranging import find_arrangements
+from adcreative.editor.picture.columns import set_column
+from adcreative.editor.picture.cutting import part_lines, without_blobs
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.ground import resized
 from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.laying import draw
-from adcreative.editor.picture.parts import _part_lines, _without_blobs, find_stack, set_piece, take_apart
+from adcreative.editor.picture.parts import find_stack, set_piece, take_apart
 from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.sizes import KEEP_FREE, RATIOS, SizedPicture, lay_out_sizes
 from adcreative.encoders.picture_words.blocks import BlockLine
@@ -170,6 +172,36 @@ def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_
                 assert max(0, min(a1, x1) - max(a0, x0)) * max(0, min(b1, y1) - max(b0, y0)) <= (parts.covered + 0.02) * area
 
 
+def test_a_face_half_behind_a_panel_stays_as_it_was_where_the_whole_ad_has_room() -> None:
+    picture = ad_beside_photograph()
+    words = read_words(picture, KnownReader(), brand=BRAND)
+    for face, is_cut in (((360, 100, 560, 380), True), ((440, 100, 560, 260), False)):
+        parts = take_apart(picture, words.blocks, [face], inpaint_strokes)
+        assert parts is not None
+        assert parts.is_cut == is_cut
+
+
+def test_distances_get_smaller_before_letters_do() -> None:
+    picture = ad_beside_photograph()
+    parts = take_apart(picture, read_words(picture, KnownReader(), brand=BRAND).blocks, [], inpaint_strokes)
+    assert parts is not None
+    wide, tight = (set_column(parts.rows, 400, 1.0, is_centred=False, gaps=gaps) for gaps in (1.0, 0.5))
+    assert wide is not None
+    assert tight is not None
+    assert [one.made.height for one in tight.placed] == [one.made.height for one in wide.placed]
+    assert tight.size[1] < wide.size[1]
+
+
+def test_a_logo_that_takes_another_ink_keeps_the_hole_in_its_letters() -> None:
+    ground, ink = (10, 20, 30), (240, 240, 240)
+    picture = np.full((20, 20, 3), ground, np.float32)
+    picture[4:16, 4:16] = ink
+    picture[8:12, 8:12] = ground
+    layer = Layer(part=picture, alpha=np.ones((20, 20), np.float32), left=0, top=0).cut_out(ink, ground).inked((0, 0, 0))
+    assert layer.alpha[10, 10] < 0.01
+    assert layer.alpha[5, 5] > 0.99
+
+
 def test_a_ribbon_goes_on_to_both_rims_in_every_shape() -> None:
     picture = ad_beside_photograph()
     picture[440:] = (238, 155, 0)
@@ -198,7 +230,7 @@ def test_a_piece_of_a_thing_behind_letters_does_not_come_along() -> None:
     dirty = letters.copy()
     dirty[5:55, 110:150] = 0.7  # a rim of a cup
     dirty[10:50, 130:136] = 1.0  # a letter on it
-    cleaned = _without_blobs(dirty)
+    cleaned = without_blobs(dirty)
     assert np.abs(cleaned - letters)[:, :100].max() < 0.05
     assert cleaned[5:55, 112:126].max() < 0.05
     assert cleaned[15:45, 130:136].min() > 0.9
@@ -210,7 +242,7 @@ def test_letters_that_reach_into_the_next_line_go_with_their_own() -> None:
     alpha[31:34, 30:34] = 1.0  # a dot of the second
     alpha[37:57, 30:34] = 1.0
     lines = [BlockLine(text=text, box=(0, y0, 60, y1), confidence=0.9) for text, y0, y1 in (("p", 4, 33), ("i", 31, 57))]
-    first, second = _part_lines(Layer(part=np.repeat(alpha[:, :, None], 3, axis=2), alpha=alpha, left=0, top=0), lines)
+    first, second = part_lines(Layer(part=np.repeat(alpha[:, :, None], 3, axis=2), alpha=alpha, left=0, top=0), lines)
     assert first.alpha[31:34, 30:34].max() == 0.0
     assert second.alpha[31:34, 30:34].min() == 1.0
     assert (first.alpha + second.alpha == alpha).all()

@@ -60,6 +60,17 @@ def test_a_panel_beside_a_photograph_stays_a_panel_to_the_rim() -> None:
         assert columns.astype(float).std(axis=(0, 1)).max() < 4.0
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_a_panel_with_words_on_it_goes_on_as_a_panel(turn: int) -> None:
+    image_u8 = half_panel()
+    image_u8[30:50, 40:160:4] = 250  # letters
+    laid = extend_ground(np.rot90(image_u8, turn), 150, 150, SIDE + 300, SIDE + 300)
+    beside = np.rot90(laid, -turn)[150 : 150 + SIDE // 2 - 4]
+    for columns in (beside[:, :150], beside[:, 350:]):
+        np.testing.assert_allclose(columns.reshape(-1, 3).mean(axis=0), PANEL, atol=3.0)
+        assert columns.astype(float).std(axis=(0, 1)).max() < 4.0
+
+
 def test_a_plain_stretch_of_a_photographs_edge_is_not_drawn_out() -> None:
     image_u8 = texture()
     image_u8[60:140, -30:] = 230  # a bright wall that ends at the rim

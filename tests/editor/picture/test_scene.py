@@ -36,6 +36,15 @@ def test_a_photograph_beside_a_panel_is_told_from_it(turn: int, side: str) -> No
     assert not (scene.picture == PANEL).all(axis=2).any()
 
 
+def test_a_large_picture_is_cut_without_its_grounds_edge() -> None:
+    image_u8 = np.kron(texture(), np.ones((6, 6, 1), np.uint8))
+    image_u8[:, :507] = PANEL
+    scene = find_scene(image_u8, image_u8, [], None, (0, 0, *image_u8.shape[1::-1]))
+    assert scene is not None
+    assert scene.side == "left"
+    assert 507 <= scene.box[0] <= 511
+
+
 def test_a_thing_on_plain_ground_keeps_its_box_and_the_rim_that_it_reaches() -> None:
     image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
     image_u8[60:120, 70:140] = texture()[:60, :70]

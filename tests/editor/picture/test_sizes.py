@@ -72,6 +72,10 @@ def test_without_content_the_middle_stays() -> None:
 
 def test_sizes_are_named_once_and_unknown_ones_refused() -> None:
     assert parse_ratios("1:1, 4:5,1:1") == ("1:1", "4:5")
+    assert parse_ratios("1:1 4:5") == ("1:1", "4:5")
+    assert parse_ratios("all") == tuple(RATIOS)
     assert parse_ratios("") == ()
-    with pytest.raises(ConfigError, match=r'no size is named "3:2"; known: 1:1, 4:5, 9:16, 1.91:1'):
+    with pytest.raises(
+        ConfigError, match=r'no size is named "3:2"; name some of 1:1, .*, 1.91:1, separated by commas, or "all"'
+    ):
         parse_ratios("1:1,3:2")
