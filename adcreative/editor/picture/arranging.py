@@ -20,7 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.columns import Column, Placed, set_column
-from adcreative.editor.picture.frames import BESIDE, OVER, Frame, divide, logo_top
+from adcreative.editor.picture.frames import BESIDE, OVER, SEAM, Frame, divide, logo_top
 from adcreative.editor.picture.parts import Parts
 from adcreative.editor.picture.scene import Ribbon
 from adcreative.encoders.picture_words.blocks import Box
@@ -32,7 +32,7 @@ LEAST_SIDE, MOST_SIDE = 0.7, 1.4  # of the old picture's shorter side that the n
 WANTED_CAPS = (0.055, 0.072)  # height of a headline's capitals in square roots of the area: what it had, within these
 USUAL_PICTURE, USUAL_INSET = 0.45, 0.18  # of the area
 COVERED_LOW = 0.12  # of a story's height, from below: nothing but ground or a picture's rest should lie there
-COST_OF_SMALLER, COST_OF_LARGER, COST_OF_CUT, COST_OF_COVERED, COST_OF_EMPTY = 2.0, 0.5, 0.9, 1.2, 0.8
+COST_OF_SMALLER, COST_OF_LARGER, COST_OF_CUT, COST_OF_COVERED, COST_OF_EMPTY = 2.0, 0.5, 0.9, 2.0, 0.8
 COST_OF_SMALL, COST_OF_SIDE, COST_OF_LINES, COST_OF_ENLARGED = 0.7, 0.25, 0.25, 0.4
 COST_OF_TIGHT = 0.3
 COST_OF_ACROSS = 3.0  # of words beside in a high shape, above or below in a wide one
@@ -197,12 +197,13 @@ def _show(parts: Parts, mass: np.ndarray, frame: Frame, words: Box) -> tuple[flo
         return None
     scale = max((x1 - x0) / width, (y1 - y0) / height)
     rest_x, rest_y = width * scale - (x1 - x0), height * scale - (y1 - y0)
+    sharp = _without_seam(frame) if parts.scene.ground is None else frame.shown
     sums = np.pad(mass, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     best: tuple[float, tuple[float, float]] | None = None
     for part in np.linspace(0.0, 1.0, 13 if max(rest_x, rest_y) > 1 else 1):
         origin = (x0 - part * rest_x, y0 - part * rest_y)
         faces = [_placed(face, parts.scene.origin, scale, origin) for face in parts.faces]
-        if any(not _is_clear(face, frame.shown, words, parts.covered, origin[1]) for face in faces):
+        if any(not _is_clear(face, sharp, words, parts.covered, origin[1]) for face in faces):
             continue
         seen = _share(sums, frame.shown, origin, scale, (height, width))
         lain_on = _share(sums, words, origin, scale, (height, width)) if frame.shown == frame.region else 0.0
@@ -211,6 +212,16 @@ def _show(parts: Parts, mass: np.ndarray, frame: Frame, words: Box) -> tuple[flo
         if best is None or cost < best[0]:
             best = cost, origin
     return None if best is None else (scale, best[1], best[0])
+
+
+def _without_seam(frame: Frame) -> Box:
+    """Return the picture's part without the rim at which it passes into its blurred copy; all of it where words stand on it."""
+    (x0, y0, x1, y1), region, soft = frame.shown, frame.region, round(SEAM * min(frame.size))
+    if frame.shown == region:
+        return frame.shown
+    return (
+        x0 + soft * (region[0] < x0), y0 + soft * (region[1] < y0), x1 - soft * (region[2] > x1), y1 - soft * (region[3] > y1)
+    )  # fmt: skip
 
 
 def _cost_of_face(face: Sequence[float], frame: Frame, words: Box) -> float:

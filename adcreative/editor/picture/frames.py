@@ -16,6 +16,7 @@ from adcreative.encoders.picture_words.blocks import Box
 BESIDE = ("above", "below", "left", "right")  # of the picture, where the words stand
 OVER = ("over top", "over bottom", "over left", "over right")  # and where on it
 MARGIN = 0.055  # of the square root of the area, around words and what is not cut
+SEAM = 0.05  # of the shorter side: over this a picture passes into the blurred copy of itself
 RIBBON_ROOM = 0.92  # of the width that a ribbon's words may have
 
 SetRibbon = tuple[Ribbon, int, int]  # with its top and its height, px

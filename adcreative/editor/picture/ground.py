@@ -16,7 +16,7 @@ TOUCHES = 0.015  # of a side: what is nearer than this to the rim reaches it
 SOFT = 0.04  # of the picture's shorter side: how wide its seam with the blurred copy is
 PANEL_ENDS, LEAST_PANEL = 0.02, 0.08  # of the width, at both sides, where a panel has one colour; of the height
 PANEL_OFF, PANEL_PART = 6.0, 0.9  # of values 0..255 that its ends may be off that colour; of their pixels
-BLUR, BLUR_PX = 0.05, 160  # deviation in longer sides; of the copy that is blurred
+BLUR, BLUR_PX = 0.12, 160  # deviation in longer sides; of the copy that is blurred
 DARKER, LIGHTER = 0.68, 0.45  # share of the light that a blurred copy keeps; share of white that it takes
 
 

@@ -1,5 +1,5 @@
 """Which texts of an ad stay with a thing in its picture: a product's label, a round badge, a card or a screenshot, and a button
-that stands on a photograph apart from the words. Knows pixels and blocks of text."""
+on a photograph apart from the words. Knows pixels and blocks of text."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from adcreative.editor.picture.room import ground_of
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
 
-__all__ = ["Thing", "find_things", "is_on_texture"]
+__all__ = ["Thing", "find_things", "is_found_whole", "is_on_texture", "is_tilted"]
 
 MOST_LABEL, LABEL_FILL = 0.12, 0.6  # of the picture's area that a label or badge has; of its box that it fills
 MOST_CARD = 0.4  # of the area that a card or a screenshot has, which reaches one rim at most
 FLAT_CARD, FAINT_EDGE = 0.3, 8.0  # residual of a card's ground, and step of light that ends it, 0..255
+NARROWEST = 0.25  # width of a letter, blanks included, in heights of capitals: no typeface is narrower
+TILT_DEG, TILTED_RIM = 3.0, 0.25  # from which a text is aslant; share of its box, on each side, that is left out then
 ROUND = 1.6  # width over height of a plate: what is longer is a strip or a button, which can stand elsewhere
 ON_THINGS = ("body", "price", "badge", "logo")
 
@@ -57,6 +59,16 @@ def is_on_texture(image_u8: np.ndarray, box: Box) -> bool:
     return bool(residual > max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, around)))
 
 
+def is_tilted(block: TextBlock) -> bool:
+    """Return whether a text runs aslant, as on a turned badge or a ribbon across a corner."""
+    return abs(block.angle_deg) > TILT_DEG
+
+
+def is_found_whole(block: TextBlock) -> bool:
+    """Return whether the letters that were found of a text are as wide as it; white ones on white are found in part."""
+    return all(line.box[2] - line.box[0] >= NARROWEST * line.cap_px * len(line.text) for line in block.lines)
+
+
 def _is_on_thing(block: TextBlock) -> bool:
     if block.plate is None:
         return block.role in ON_THINGS
@@ -66,9 +78,14 @@ def _is_on_thing(block: TextBlock) -> bool:
 
 def _find_own_ground(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     """Return the box of the label or card that a text stands on; a flat one ends at faint edges, too, as on a dark screen."""
-    box = _enclosing(ground_of(image_u8, block.box, block.size_px))
+    x0, y0, x1, y1 = block.box
+    if is_tilted(block):  # the corners of its box may lie beyond the badge
+        dx, dy = round(TILTED_RIM * (x1 - x0)), round(TILTED_RIM * (y1 - y0))
+        x0, y0, x1, y1 = x0 + dx, y0 + dy, x1 - dx, y1 - dy
+    size = min(block.size_px, y1 - y0)
+    box = _enclosing(ground_of(image_u8, (x0, y0, x1, y1), size))
     if box is None and block.residual <= FLAT_CARD:
-        return _enclosing(ground_of(image_u8, block.box, block.size_px, edge=FAINT_EDGE))
+        return _enclosing(ground_of(image_u8, (x0, y0, x1, y1), size, edge=FAINT_EDGE))
     return box
 
 

@@ -14,6 +14,7 @@ from scipy import ndimage
 from adcreative.editor.picture.acceptance import comparable, crop_line
 from adcreative.editor.picture.arranging import Arrangement
 from adcreative.editor.picture.columns import Placed
+from adcreative.editor.picture.frames import SEAM
 from adcreative.editor.picture.ground import blurred_cover, extend_ground, resized
 from adcreative.editor.picture.parts import Parts
 from adcreative.editor.picture.scene import Ribbon
@@ -24,7 +25,6 @@ from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.encoders.picture_words.roles import is_same_text
 
 GROUND_PX = 32  # sides of the copy from which a plain ground is drawn anew
-SEAM = 0.05  # of the shorter side: over this a picture passes into the blurred copy of itself
 VEILS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)  # shares of black or white under words
 CALM, CALM_EDGES = 1.6, 9.0  # times the old ground's edges, and mean step of neighbouring pixels, 0..255, that are allowed
 CONTRAST_SHARE = 0.85  # of the old contrast that is kept

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from adcreative.editor.picture.cutting import cut_words, find_baseline, part_lines, without_blobs
-from adcreative.editor.picture.labels import find_things, is_on_texture
+from adcreative.editor.picture.labels import find_things, is_found_whole, is_on_texture, is_tilted
 from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
 from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
@@ -29,7 +29,8 @@ USUAL_BLANK, USUAL_LEADING = 0.38, 1.75  # of the height of capitals
 PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds its letters are lifted without a mark
 LEAST_WORDS = 3  # of a text that is none of a thing's lettering
 THING_AIR, MOST_AIR = 0.25, 0.04  # of a thing's shorter side, kept around it; of the picture's side
-SMALL_VISUAL = 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
+LEAST_VISUAL, SMALL_VISUAL = 0.01, 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
+RIM = 0.01  # of a side: what is nearer than this to the rim is cut by it
 MOST_HIDDEN = 0.1  # of a face or a badge beyond the picture's part: cut at the panel, the picture would show half of it
 MAX_GAP = 2.0  # heights of the larger capitals: what stood farther apart comes so near
 LEAST_CLEANED_PX = 16  # height of capitals: thinner strokes cover no pixel in full
@@ -107,8 +108,10 @@ def take_apart(
     own = find_words([block for block in blocks if block not in on_things], width)
     if not own:
         return None
-    fixed = _fixed_buttons(image_u8, own)
+    fixed = [*_fixed_buttons(image_u8, own), *(one for one in own if is_tilted(one) or not is_found_whole(one))]
     own = [block for block in own if block not in fixed]
+    if not any(block.role == "headline" for block in own):
+        return None
     foreign = [block for block in blocks if block not in own]
     clean, layers = image_u8, {}
     for block in own:
@@ -134,12 +137,33 @@ def take_apart(
     boxes = [_with_rim(box, scene) for box in (*(thing.box for thing in things), *(_box(block) for block in fixed))]
     seen, is_cut = _seen_of([*faces_xyxy_px, *boxes], scene, (height, width))
     faces = seen[: len(faces_xyxy_px)]
-    if scene.kind != "inset" and 0 < _area(visual) < SMALL_VISUAL * height * width:
-        seen.append(_clip(visual, scene.box))
+    seen += _find_small_thing(scene, visual, faces, height * width)
     return Parts(
         scene=scene, rows=tuple(pieces), faces=tuple(seen), size=(height, width), covered=_covered(faces, own), is_low=is_low,
         is_cut=is_cut, corner=None if corner is None else _piece(corner, layers[corner.box], 0.0),
     )  # fmt: skip
+
+
+def _find_small_thing(scene: Scene, visual: Box, faces: Sequence[Box], area: int) -> list[Box]:
+    """Return the box (px of the ad) of what a photograph shows if it is small and cut by one rim at most; [] otherwise.
+
+    A picture beside a panel is looked at alone, since the panel's edge is no thing.
+
+    Args:
+        visual: what has to stay whole in the whole ad. area: of the ad, px.
+    """
+    if scene.kind == "inset":
+        return []
+    (left, top), (height, width) = scene.origin, scene.picture.shape[:2]
+    if scene.kind == "split":
+        moved = [(x0 - left, y0 - top, x1 - left, y1 - top) for x0, y0, x1, y1 in faces]
+        visual = find_visual(scene.picture, moved)
+    else:
+        visual = _clip((visual[0] - left, visual[1] - top, visual[2] - left, visual[3] - top), (0, 0, width, height))
+    x0, y0, x1, y1 = visual
+    num_rims = (x0 <= RIM * width) + (y0 <= RIM * height) + (x1 >= (1 - RIM) * width) + (y1 >= (1 - RIM) * height)
+    is_thing = num_rims <= 1 and LEAST_VISUAL * area <= _area(visual) < SMALL_VISUAL * area
+    return [(x0 + left, y0 + top, x1 + left, y1 + top)] if is_thing else []
 
 
 def _seen_of(boxes: Sequence[Sequence[float]], scene: Scene, size: tuple[int, int]) -> tuple[list[Box], bool]:

@@ -13,6 +13,7 @@ from adcreative.editor.picture.arranging import find_arrangements
 from adcreative.editor.picture.columns import set_column
 from adcreative.editor.picture.cutting import part_lines, without_blobs
 from adcreative.editor.picture.erasing import inpaint_strokes
+from adcreative.editor.picture.frames import SEAM
 from adcreative.editor.picture.ground import resized
 from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.laying import draw
@@ -167,6 +168,14 @@ def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_
             assert x1 <= one.shown[2] + 1
             assert y0 >= one.shown[1] - 1
             assert y1 <= one.shown[3] + 1
+            soft = SEAM * min(one.size)  # where the picture passes into its blurred copy a face would fade
+            distance = {
+                "above": y0 - one.shown[1],
+                "below": one.shown[3] - y1,
+                "left": x0 - one.shown[0],
+                "right": one.shown[2] - x1,
+            }
+            assert distance.get(one.side, soft) >= soft - 2
             area = (x1 - x0) * (y1 - y0)
             for a0, b0, a1, b1 in (placed.box for placed in one.words):
                 assert max(0, min(a1, x1) - max(a0, x0)) * max(0, min(b1, y1) - max(b0, y0)) <= (parts.covered + 0.02) * area
@@ -179,6 +188,19 @@ def test_a_face_half_behind_a_panel_stays_as_it_was_where_the_whole_ad_has_room(
         parts = take_apart(picture, words.blocks, [face], inpaint_strokes)
         assert parts is not None
         assert parts.is_cut == is_cut
+
+
+def test_a_thing_in_a_photograph_beside_a_panel_is_seen_whole() -> None:
+    picture = ad_beside_photograph()
+    picture[150:330, 520:700] = np.where(
+        np.indices((180, 180)).sum(axis=0)[:, :, None] // 20 % 2, (190, 40, 60), (250, 250, 250)
+    )
+    parts = take_apart(picture, read_words(picture, KnownReader(), brand=BRAND).blocks, [], inpaint_strokes)
+    assert parts is not None
+    ((x0, y0, x1, y1),) = parts.faces
+    assert x0 <= 520 < 700 <= x1
+    assert y0 <= 150 < 330 <= y1
+    assert x0 > 410  # the panel's edge is no thing
 
 
 def test_distances_get_smaller_before_letters_do() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from adcreative.editor.picture.labels import find_things, is_on_texture
+from adcreative.editor.picture.labels import find_things, is_found_whole, is_on_texture, is_tilted
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock, hangs_below
 
 GROUND, CARD = (16, 14, 30), (30, 26, 50)  # as near as two tones of a dark screen
@@ -53,6 +55,18 @@ def test_what_stands_on_a_round_price_stays_on_it() -> None:
     assert find_things(ad((0, 0, 1, 1)), [text("price", (320, 150, 480, 180), (300, 140, 500, 200))]) == []
 
 
+def test_a_badge_is_found_under_a_tilted_text_whose_box_is_wider() -> None:
+    rows, columns = np.mgrid[:400, :600]
+    image_u8 = np.random.default_rng(0).integers(60, 200, (40, 60, 3)).repeat(10, axis=0).repeat(10, axis=1).astype(np.uint8)
+    image_u8[np.hypot(columns - 450, rows - 150) < 70] = (255, 214, 10)
+    level = text("price", (372, 110, 528, 190))
+    tilted = replace(level, lines=(replace(level.lines[0], angle_deg=-7.0),))
+    assert not is_tilted(level)
+    assert is_tilted(tilted)
+    (thing,) = find_things(image_u8, [tilted])
+    assert np.abs(np.subtract(thing.box, (380, 80, 520, 220))).max() <= 4
+
+
 def test_a_photograph_is_told_from_a_gradient_around_a_button() -> None:
     gradient = np.broadcast_to(np.linspace(40, 120, 600)[None, :, None], (400, 600, 3)).astype(np.uint8)
     noise = np.random.default_rng(0).normal(0.0, 40.0, (40, 60, 3)).repeat(10, axis=0).repeat(10, axis=1)
@@ -65,3 +79,8 @@ def test_a_photograph_is_told_from_a_gradient_around_a_button() -> None:
 )
 def test_marks_below_letters_reach_below_the_baseline(word: str, is_below: bool) -> None:
     assert hangs_below(word) == is_below
+
+
+def test_a_text_of_which_a_part_was_found_is_told_by_its_width() -> None:
+    assert is_found_whole(text("headline", (40, 60, 260, 100)))
+    assert not is_found_whole(text("headline", (200, 60, 260, 100)))
