@@ -137,33 +137,27 @@ def take_apart(
     boxes = [_with_rim(box, scene) for box in (*(thing.box for thing in things), *(_box(block) for block in fixed))]
     seen, is_cut = _seen_of([*faces_xyxy_px, *boxes], scene, (height, width))
     faces = seen[: len(faces_xyxy_px)]
-    seen += _find_small_thing(scene, visual, faces, height * width)
+    seen += _find_small_thing(scene, visual, height * width)
     return Parts(
         scene=scene, rows=tuple(pieces), faces=tuple(seen), size=(height, width), covered=_covered(faces, own), is_low=is_low,
         is_cut=is_cut, corner=None if corner is None else _piece(corner, layers[corner.box], 0.0),
     )  # fmt: skip
 
 
-def _find_small_thing(scene: Scene, visual: Box, faces: Sequence[Box], area: int) -> list[Box]:
-    """Return the box (px of the ad) of what a photograph shows if it is small and cut by one rim at most; [] otherwise.
+def _find_small_thing(scene: Scene, visual: Box, area: int) -> list[Box]:
+    """Return the box (px of the ad) of what a photograph that fills the ad shows, if it is small; else [].
 
-    A picture beside a panel is looked at alone, since the panel's edge is no thing.
+    What reaches a corner is a piece of the surroundings.
 
     Args:
-        visual: what has to stay whole in the whole ad. area: of the ad, px.
+        visual: what has to stay whole in the ad. area: of the ad, px.
     """
-    if scene.kind == "inset":
-        return []
-    (left, top), (height, width) = scene.origin, scene.picture.shape[:2]
-    if scene.kind == "split":
-        moved = [(x0 - left, y0 - top, x1 - left, y1 - top) for x0, y0, x1, y1 in faces]
-        visual = find_visual(scene.picture, moved)
-    else:
-        visual = _clip((visual[0] - left, visual[1] - top, visual[2] - left, visual[3] - top), (0, 0, width, height))
-    x0, y0, x1, y1 = visual
-    num_rims = (x0 <= RIM * width) + (y0 <= RIM * height) + (x1 >= (1 - RIM) * width) + (y1 >= (1 - RIM) * height)
+    x0, y0, x1, y1 = _clip(visual, scene.box)
+    left, top, right, bottom = scene.box
+    dx, dy = RIM * (right - left), RIM * (bottom - top)
+    num_rims = (x0 <= left + dx) + (y0 <= top + dy) + (x1 >= right - dx) + (y1 >= bottom - dy)
     is_thing = num_rims <= 1 and LEAST_VISUAL * area <= _area(visual) < SMALL_VISUAL * area
-    return [(x0 + left, y0 + top, x1 + left, y1 + top)] if is_thing else []
+    return [(x0, y0, x1, y1)] if scene.kind == "whole" and is_thing else []
 
 
 def _seen_of(boxes: Sequence[Sequence[float]], scene: Scene, size: tuple[int, int]) -> tuple[list[Box], bool]:

@@ -20,7 +20,7 @@ from adcreative.editor.picture.laying import draw
 from adcreative.editor.picture.parts import find_stack, set_piece, take_apart
 from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.sizes import KEEP_FREE, RATIOS, SizedPicture, lay_out_sizes
-from adcreative.encoders.picture_words.blocks import BlockLine
+from adcreative.encoders.picture_words.blocks import BlockLine, Box
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import PictureWords, read_words
 from tests.encoders.picture_words.drawn_ads import BODY, BRAND, HEADLINE, LABEL, LINES, KnownReader, drawn_ad, line
@@ -150,12 +150,12 @@ def test_a_photograph_beside_a_panel_is_cut_to_its_part_and_not_continued() -> N
         assert np.abs(drawn[outside].astype(int) - picture[2, 2]).max() <= 3  # the panel's own colour, to the rims
 
 
-def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_words() -> None:
+@pytest.mark.parametrize("face", [(330, 120, 450, 260), (330, 8, 450, 140)])
+def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_words(face: Box) -> None:
     picture = photograph(480, 480)
     sheet = Image.fromarray(drawn_ad(picture))
     words = read_words(np.asarray(sheet), KnownReader(), brand=BRAND)
     blocks = [replace(block, colour=(255, 255, 255)) if block.plate is None else block for block in words.blocks]
-    face = (330, 120, 450, 260)
     parts = take_apart(np.asarray(sheet), blocks, [face], inpaint_strokes)
     assert parts is not None
     assert parts.scene.kind == "whole"
@@ -190,17 +190,18 @@ def test_a_face_half_behind_a_panel_stays_as_it_was_where_the_whole_ad_has_room(
         assert parts.is_cut == is_cut
 
 
-def test_a_thing_in_a_photograph_beside_a_panel_is_seen_whole() -> None:
-    picture = ad_beside_photograph()
-    picture[150:330, 520:700] = np.where(
-        np.indices((180, 180)).sum(axis=0)[:, :, None] // 20 % 2, (190, 40, 60), (250, 250, 250)
-    )
+@pytest.mark.parametrize(("corner", "num"), [((350, 150), 1), ((380, 300), 0)])
+def test_a_small_thing_in_a_photograph_is_seen_whole_but_no_piece_of_its_corner(corner: tuple[int, int], num: int) -> None:
+    picture, (x, y) = drawn_ad(photograph(480, 480)).copy(), corner
+    checks = np.where(np.indices((180, 100)).sum(axis=0)[:, :, None] // 20 % 2, (190, 40, 60), (250, 250, 250))
+    picture[y : y + 180, x : x + 100] = checks
     parts = take_apart(picture, read_words(picture, KnownReader(), brand=BRAND).blocks, [], inpaint_strokes)
     assert parts is not None
-    ((x0, y0, x1, y1),) = parts.faces
-    assert x0 <= 520 < 700 <= x1
-    assert y0 <= 150 < 330 <= y1
-    assert x0 > 410  # the panel's edge is no thing
+    assert parts.scene.kind == "whole"
+    assert len(parts.faces) == num
+    for x0, y0, x1, y1 in parts.faces:
+        assert x0 <= x < x + 100 <= x1
+        assert y0 <= y < y + 180 <= y1
 
 
 def test_distances_get_smaller_before_letters_do() -> None:
