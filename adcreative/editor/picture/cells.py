@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from adcreative.editor.picture.holes import window_of
 from adcreative.editor.picture.outlines import CROWD_PX, EDGE_PX, LEAST_SLOPE, MAX_CROWD, Outline, find_outlines
 from adcreative.encoders.picture_words.ink import fit_ground
 
@@ -48,11 +49,9 @@ def continue_outlines(
         the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it.
     """
     out, done = image_u8.copy(), np.zeros_like(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    window = window_of(mask, max(LEAST_PAD_PX, round(PAD_SHARE * min(mask.shape))))
+    if window is None:
         return out, done
-    pad = max(LEAST_PAD_PX, round(PAD_SHARE * min(mask.shape)))
-    window = (slice(max(0, rows[0] - pad), rows[-1] + pad), slice(max(0, columns[0] - pad), columns[-1] + pad))
     crop, hole, known = image_u8[window].astype(np.float32), mask[window], ~(mask | keep_out)[window]
     around = ndimage.binary_dilation(hole, iterations=SEEN_PX)
     outlines = [one for one in find_outlines(crop, known) if _crosses(one, around) and _is_step(one, crop)]

@@ -9,8 +9,9 @@ import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.cells import MAX_MISS, RINGING_PX, coherent_misses, continue_outlines, guess_outlines
-from adcreative.editor.picture.examples import fill_from_examples
+from adcreative.editor.picture.patches import fill_from_patches
 from adcreative.editor.picture.patterns import repeat_spots
+from adcreative.editor.picture.shadows import Shadow, measure_coverage
 from adcreative.editor.picture.tones import continue_tones
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
@@ -18,6 +19,7 @@ from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_letter
 
 MIN_COVERAGE = 0.06  # a pixel that is this much letter belongs to a stroke's soft edge
 GROWTH_SHARE = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
+DRAWN_PX = 1  # around letters drawn in the font that was found: where they are drawn is known to a fraction of a pixel
 MAX_STEP, AVERAGED_PX = 3.0, 2.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
 LEAST_RINGING = 1.5  # 0..255 by which compression shows around strokes
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
@@ -27,9 +29,8 @@ MIN_GRAINS = 200  # pixels from which grain is drawn
 
 
 def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
-    """Fill a mask [H, W] of letters' strokes from the contours around it."""
-    width_px = 2.0 * float(np.percentile(ndimage.distance_transform_edt(mask)[mask], 90.0)) if mask.any() else 1.0
-    filled = fill_from_examples(image_u8, mask, keep_out, width_px)
+    """Fill a mask [H, W] of letters' strokes with patches of what is around it; a very large one from its contours."""
+    filled = fill_from_patches(image_u8, mask, keep_out)
     if filled is not None:
         return filled
     import cv2
@@ -39,21 +40,37 @@ def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray
 
 
 def erase_block(
-    image_u8: np.ndarray, block: TextBlock, inpainter: FillHoles = inpaint_strokes, keep_out: np.ndarray | None = None
+    image_u8: np.ndarray,
+    block: TextBlock,
+    inpainter: FillHoles = inpaint_strokes,
+    keep_out: np.ndarray | None = None,
+    *,
+    letters: np.ndarray | None = None,
+    shadow: Shadow | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take a block's letters out of the picture [H, W, 3], and the ringing that compression left around them.
+    """Take a block's letters out of the picture [H, W, 3], their shadow, and the ringing that compression left around them.
 
     Args:
         keep_out: [H, W] what is no ground, such as other text and faces; None: nothing.
+        letters: [H, W] how far the letters cover the picture, where a font is known that they are drawn in: nothing else is
+            taken out then, and they wholly; None: as they are seen. shadow: that they cast.
     Returns:
         the picture without them, and the mask [H, W] of the pixels that were replaced.
     """
+    if shadow is not None:
+        lit = shadow.lift(image_u8, measure_coverage(image_u8, block) if letters is None else letters)
+        lit = lit if keep_out is None else np.where(keep_out[:, :, None], image_u8, lit)
+        erased, mask = erase_block(lit, block, inpainter, keep_out, letters=letters)
+        return erased, mask | (lit != image_u8).any(axis=2)
     mask, filled = np.zeros(image_u8.shape[:2], bool), image_u8.copy()
     textured, grain = np.zeros_like(mask), np.zeros(image_u8.shape, np.float32)
     for line in block.lines:
         ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.3 * line.height))
         x0, y0, x1, y1 = ink.window
         strokes = _strokes(ink, image_u8, line)
+        if letters is not None:
+            drawn = ndimage.binary_dilation(letters[y0:y1, x0:x1] > MIN_COVERAGE, iterations=DRAWN_PX)
+            strokes = drawn | strokes & ndimage.binary_dilation(drawn, iterations=max(2, round(GROWTH_SHARE * line.height)))
         mask[y0:y1, x0:x1] |= strokes
         crop_u8 = image_u8[y0:y1, x0:x1]
         grain[y0:y1, x0:x1] = draw_grain(crop_u8, ink.grain, strokes)

@@ -20,6 +20,7 @@ from adcreative.editor.picture.layers import Layer, lift_shape
 from adcreative.editor.picture.matching import FontMatch, match_fonts
 from adcreative.editor.picture.plates import Lift
 from adcreative.editor.picture.reflow import mask_things
+from adcreative.editor.picture.shadows import Shadow, find_shadow, measure_coverage
 from adcreative.encoders.hole_filling import FillHoles, fill_once
 from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
@@ -53,6 +54,7 @@ class PictureGrounds:
         self._fill = fill_once(inpainter)
         self._matches: dict[str, list[FontMatch]] | None = None
         self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._shadows: dict[str, Shadow | None] = {}
         self._lifts: dict[Box, LatestAnswers[tuple[Layer, np.ndarray, np.ndarray] | None]] = {}
         self._lock = RLock()
 
@@ -79,8 +81,25 @@ class PictureGrounds:
             if name not in self._erased:
                 others = [block for block in self._words.blocks if block.box != self._homes[name].box]
                 beside = mask_things(self._image_u8.shape[:2], others, self._faces)
-                self._erased[name] = erase_block(self._image_u8, self._homes[name], self._fill, beside)
+                letters, shadow = self.letters(name), self.shadow(name)
+                self._erased[name] = erase_block(
+                    self._image_u8, self._homes[name], self._fill, beside, letters=letters, shadow=shadow
+                )
             return self._erased[name]
+
+    def letters(self, name: str) -> np.ndarray | None:
+        """Return how far a field's letters cover the picture [H, W]; None when no font at hand is surely theirs."""
+        match = next(iter(self.match()[name]), None)
+        return None if match is None else match.cover(self._homes[name], self._image_u8.shape)
+
+    def shadow(self, name: str) -> Shadow | None:
+        """Return the shadow that a field's letters cast; None when there is none, as on a button."""
+        with self._lock:
+            if name not in self._shadows:
+                block, letters = self._homes[name], self.letters(name)
+                letters = measure_coverage(self._image_u8, block) if letters is None else letters
+                self._shadows[name] = None if block.plate else find_shadow(self._image_u8, block, letters)
+            return self._shadows[name]
 
     def lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
         """Return what takes the button of a block off a picture; the same ground is worked out once for all labels.

@@ -16,9 +16,10 @@ from scipy import ndimage
 
 from adcreative.editor.picture.erasing import draw_grain, erase_block, fill_hole
 from adcreative.editor.picture.patterns import repeat_spots
+from adcreative.editor.picture.shadows import find_shadow, measure_coverage
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import PLATE_TOLERANCE, Box, TextBlock
-from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain, measure_letters
+from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
 
 LEAST_OFF = 5.0  # of colours 0..255: what differs from the ground by more belongs to the part
 STRONG_OFF = 60.0  # on a ground that is no surface: what differs from a surface by so much is no ground
@@ -104,12 +105,8 @@ def lift_block(
     """
     if block.plate is not None:
         return lift_shape(image_u8, block.plate, inpainter, keep_out, colour=block.ground)
-    erased, mask = erase_block(image_u8, block, inpainter, keep_out)
-    alpha = np.zeros(mask.shape, np.float32)
-    for line in block.lines:
-        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.3 * line.height))
-        x0, y0, x1, y1 = ink.window
-        np.maximum(alpha[y0:y1, x0:x1], ink.coverage, out=alpha[y0:y1, x0:x1])
+    alpha = measure_coverage(image_u8, block)
+    erased, mask = erase_block(image_u8, block, inpainter, keep_out, shadow=find_shadow(image_u8, block, alpha))
     return _layer(image_u8, erased, mask, alpha * mask), erased, mask
 
 

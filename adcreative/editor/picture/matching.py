@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from adcreative.editor.picture.fonts import Typeface
-from adcreative.editor.picture.lettering import Lettering
+from adcreative.editor.picture.lettering import Lettering, paste_coverage
 from adcreative.editor.picture.registration import Fit, SeenLine, first_lettering, fit_colour, fit_lettering
 from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
-from adcreative.encoders.picture_words.ink import measure_letters
+from adcreative.encoders.picture_words.ink import measure_letters, tight_box
 
 COMPARED_LINES = 3  # the longest lines of a block decide
 NUM_FITTED = 5  # of the fonts that are nearest at first sight
@@ -25,6 +26,8 @@ FAMILY_SLACK = 0.06
 SURE_LIKENESS = 0.88  # of drawn and seen letters, from which on the fit's colour is theirs
 MAX_SQUEEZE = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
 USUAL_LEADING = 1.2  # of the size
+LEAST_PIECES, LEAST_INSIDE = 4, 0.3  # of a line, that tell where it stands; of a piece's height that a letter has in the line
+MARK_SHARE, MARK_REACH = 0.12, 0.6  # of the height of most letters, squared: what a dot or an accent covers; how far off it is
 SAME_EDGE_PX = 1.2  # lines whose starts, middles or ends differ by no more are aligned
 
 
@@ -55,6 +58,15 @@ class FontMatch:
     @property
     def size_px(self) -> float:
         return self.lettering.size_px
+
+    def cover(self, block: TextBlock, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return how far the old letters, drawn in this font, cover the picture [H, W]; None when it is not surely theirs."""
+        if self.likeness < SURE_LIKENESS:
+            return None
+        coverage = np.zeros(shape[:2], np.float32)
+        for line, (x, y) in zip(block.lines, self.places, strict=True):
+            paste_coverage(coverage, *self.lettering.draw(line.text, x, y))
+        return coverage
 
 
 def match_fonts(
@@ -99,9 +111,29 @@ def see_lines(image_u8: np.ndarray, block: TextBlock) -> list[SeenLine]:
         if ink.box is not None and ink.coverage.max() > 0.3 and line.text:
             left, top, right, bottom = ink.window
             pixels = image_u8[top:bottom, left:right].astype(np.float32)
-            seen.append(SeenLine(text=line.text, coverage=ink.coverage, pixels=pixels, ground=ink.ground, left=left, top=top,
-                                 box=ink.box))  # fmt: skip
+            coverage = ink.coverage if ink.is_flat or not line.text.isascii() else _without_things(ink.coverage)
+            box = tight_box(coverage, left, top) or ink.box
+            seen.append(SeenLine(text=line.text, coverage=coverage, pixels=pixels, ground=ink.ground, left=left, top=top,
+                                 box=box))  # fmt: skip
     return seen
+
+
+def _without_things(coverage: np.ndarray) -> np.ndarray:
+    """Return a line's coverage [h, w] without the pieces above and below it that are larger than dots: things behind it.
+
+    Letters are most of the pieces, and stand on one line.
+    """
+    labels, num = ndimage.label(coverage > 0.5)
+    if num < LEAST_PIECES:
+        return coverage
+    rows = np.array([(piece[0].start, piece[0].stop) for piece in ndimage.find_objects(labels)])
+    top, bottom = np.median(rows, axis=0)
+    inside = np.minimum(rows[:, 1], bottom) - np.maximum(rows[:, 0], top)
+    is_large = np.bincount(labels.ravel(), minlength=num + 1)[1:] > MARK_SHARE * (bottom - top) ** 2
+    is_far = inside < -MARK_REACH * (bottom - top)
+    is_thing = np.append(False, (inside < LEAST_INSIDE * (rows[:, 1] - rows[:, 0])) & (is_large | is_far))
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    return np.where(is_thing[labels[tuple(nearest)]], 0.0, coverage).astype(np.float32)
 
 
 def _fit_nearest(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> list[Fit]:

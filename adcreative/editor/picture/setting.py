@@ -38,6 +38,7 @@ from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.plates import resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
+from adcreative.editor.picture.shadows import Shadow
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, keeps_all, lay_out, lay_out_label
 from adcreative.encoders.hole_filling import FillHoles, fill_once
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
@@ -191,7 +192,9 @@ class TextSetter:
     ) -> _Set | str:
         """Set a text as planned, or return what is wrong with it."""
         block, faults = self.homes[name], ["the new text does not fit where the old one stood"]
-        least = needed_contrast(self._erase(name, self._image_u8)[0], [line.box for line in block.lines], match.colour)
+        erased, shadow = self._erase(name, self._image_u8)[0], self.grounds.shadow(name)
+        ground = _shaded(erased, _as_it_was(block, match), shadow)
+        least = needed_contrast(ground, [line.box for line in block.lines], match.colour)
         for scale in RETRIES:
             setting = plan.lay(scale)
             if setting is None:
@@ -200,9 +203,10 @@ class TextSetter:
             if plan.way is not None:
                 canvas, under, shifted = plan.way.lay(canvas, shift)
                 mask = mask & ~under
+            canvas = _shaded(canvas, setting, shadow)
             colour = readable(match.colour, canvas, setting, least)
             after, letters = _draw(canvas, setting, colour)
-            after = self._compression(name, match, self._erase(name, self._image_u8)[0]).apply(after, _grown(block, setting))
+            after = self._compression(name, match, erased).apply(after, _grown(block, setting))
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
@@ -299,11 +303,8 @@ class TextSetter:
         """Return how the picture was compressed, as a block's letters show that are drawn again where they stand."""
         if name not in self._compressions:
             block = self.homes[name]
-            lines = tuple(
-                SetLine(text=line.text, x=x, y=y, box=line.box) for line, (x, y) in zip(block.lines, match.places, strict=True)
-            )
-            setting = Setting(lines=lines, lettering=match.lettering, cost=0.0)
-            drawn, _ = _draw(erased, setting, match.colour)
+            setting = _as_it_was(block, match)
+            drawn, _ = _draw(_shaded(erased, setting, self.grounds.shadow(name)), setting, match.colour)
             self._compressions[name] = find_compression(self._image_u8, drawn, _grown(block, setting))
         return self._compressions[name]
 
@@ -362,12 +363,30 @@ def _grown(block: TextBlock, setting: Setting) -> list[Box]:
     ]
 
 
-def _draw(picture: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the picture with the lines drawn in a colour, and the mask [H, W] of the pixels they touch."""
-    height, width = picture.shape[:2]
-    coverage = np.zeros((height, width), np.float32)
+def _as_it_was(block: TextBlock, match: FontMatch) -> Setting:
+    """Return a block's old lines as text that is set in the font that was found."""
+    lines = tuple(
+        SetLine(text=line.text, x=x, y=y, box=line.box) for line, (x, y) in zip(block.lines, match.places, strict=True)
+    )
+    return Setting(lines=lines, lettering=match.lettering, cost=0.0)
+
+
+def _cover(setting: Setting, shape: tuple[int, ...]) -> np.ndarray:
+    """Return how far lines cover a picture [H, W], 0..1."""
+    coverage = np.zeros(shape[:2], np.float32)
     for line in setting.lines:
         paste_coverage(coverage, *setting.lettering.draw(line.text, line.x, line.y))
+    return coverage
+
+
+def _shaded(picture: np.ndarray, setting: Setting, shadow: Shadow | None) -> np.ndarray:
+    """Return the picture with the shadow that lines cast, where the old ones did."""
+    return picture if shadow is None else shadow.cast(picture, _cover(setting, picture.shape))
+
+
+def _draw(picture: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture with the lines drawn in a colour, and the mask [H, W] of the pixels they touch."""
+    coverage = _cover(setting, picture.shape)
     touched = coverage > 0
     mixed = picture.astype(np.float32) * (1.0 - coverage[:, :, None]) + np.array(colour, np.float32) * coverage[:, :, None]
     return np.where(touched[:, :, None], mixed.round().astype(np.uint8), picture), touched

@@ -5,7 +5,7 @@ tells the tones apart, and so draws the outline through the hole. Neighbouring n
 
     tone(x, y) = argmax over tones t of  w_t . (1, x, y, x^2, xy, y^2, ...)      w_t: ridge logistic regression on known pixels,
                                                                                  each weighed by its nearness to the node
-What no such curve explains, such as a photograph or a pattern, is left to the filling from examples. Knows pixels; no letters.
+What no such curve explains, such as a photograph or a pattern, is left to the filling with patches. Knows pixels; no letters.
 Source: Cleveland & Devlin 1988 for the local regression.
 """
 
@@ -17,6 +17,8 @@ from functools import cache
 
 import numpy as np
 from scipy import ndimage
+
+from adcreative.editor.picture.holes import window_of
 
 STEP_SHARE, LEAST_STEP_PX = 0.16, 6  # of the hole's height: distance of the nodes
 REACH_STEPS, WINDOW_REACHES = 1.8, 2.3  # deviation of a node's weights, in steps; half its window, in such deviations
@@ -91,8 +93,8 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
         the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it.
     """
     out, done = image_u8.copy(), np.zeros_like(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    window = window_of(mask)
+    if window is None:
         return out, done
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     heights = [part[0].stop - part[0].start for part in ndimage.find_objects(labels)]
@@ -101,8 +103,8 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     near = known & ndimage.binary_dilation(mask, iterations=RINGING_PX)
     nodes = [
         (int(top), int(left))
-        for top in range(rows[0] - step, rows[-1] + 2 * step, step)
-        for left in range(columns[0] - step, columns[-1] + 2 * step, step)
+        for top in range(window[0].start - step, window[0].stop + 2 * step - 1, step)
+        for left in range(window[1].start - step, window[1].stop + 2 * step - 1, step)
         if mask[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].any()
     ]
     find_ground = cache(lambda node: _find_ground(image_u8, known, node, REACH_STEPS * step))

@@ -20,6 +20,7 @@ FULL_COVERAGE = 0.75  # that a letter has somewhere; what stays below is ground 
 SOFT_EDGE_PX = 3  # how far a letter's softness reaches
 INK_SHARE = 0.5  # of the distance of ink and ground: nearer to the ink is a letter
 REACHES_PX, LEAST_KNOWN = (1.5, 3.0, 6.0, 12.0), 0.1  # deviations of the weights of ground between letters; their least sum
+EVEN_REACHES, LEAST_EVEN = (48.0, 24.0, 12.0), 0.4  # 0..255 around the ink's colour, narrower and narrower; share that has it
 SPOT_SHARE, RIM_SHARE = 0.005, 0.08  # of a line's height, squared: smaller spots are no dots; how far letters leave their box
 _TERMS = 6
 
@@ -88,7 +89,7 @@ def measure_ink(
     coverage[_strays(coverage > 0.3)] = 0.0
     red, green, blue = (round(float(value)) for value in colour)
     return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
-               grain=grain, window=window, box=_tight_box(coverage, x0, y0))  # fmt: skip
+               grain=grain, window=window, box=tight_box(coverage, x0, y0))  # fmt: skip
 
 
 def measure_letters(image_u8: np.ndarray, box: tuple[int, int, int, int], pad: float) -> Ink:
@@ -112,12 +113,31 @@ def measure_letters(image_u8: np.ndarray, box: tuple[int, int, int, int], pad: f
     fullest = np.asarray(ndimage.maximum(inside, labels, np.arange(num + 1)))
     is_spot = np.bincount(labels.ravel(), minlength=num + 1) < SPOT_SHARE * (bottom - top) ** 2
     is_letter = (fullest >= FULL_COVERAGE) & ~is_spot & (np.arange(num + 1) > 0)
-    near = ndimage.binary_dilation(is_letter[labels], iterations=SOFT_EDGE_PX)
+    x0, y0, x1, y1 = ink.window
+    even = _even_ink(image_u8[y0:y1, x0:x1].astype(np.float32), is_letter[labels])
+    near = ndimage.binary_dilation(is_letter[labels] & even, iterations=SOFT_EDGE_PX)
     coverage = np.where(near & (inside > 0.0), ink.coverage, 0.0).astype(np.float32)
-    return replace(ink, coverage=coverage, box=_tight_box(coverage, *ink.window[:2]))
+    return replace(ink, coverage=coverage, box=tight_box(coverage, *ink.window[:2]))
 
 
-def _tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int, int] | None:
+def _even_ink(crop: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Return which covered pixels [h, w] of a crop [h, w, 3] have the one colour of the ink, unlike things of nearly its colour
+    behind the letters; all of them where the ink is not of one colour, as a translucent one."""
+    if not covered.any():
+        return covered
+    from scipy import ndimage
+
+    inner = ndimage.binary_erosion(covered, iterations=1)
+    pixels = crop[inner if inner.any() else covered]
+    colour = np.median(pixels, axis=0)
+    for reach in EVEN_REACHES:
+        near = pixels[np.abs(pixels - colour).max(axis=1) <= reach]
+        colour = np.median(near, axis=0) if len(near) else colour
+    even = covered & (np.abs(crop - colour).max(axis=2) <= EVEN_REACHES[-1])
+    return even if even.sum() >= LEAST_EVEN * covered.sum() else covered
+
+
+def tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int, int] | None:
     """Return the box of what is covered for more than half of [h, w] that begins at left, top (px); None where nothing is."""
     rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
     if not len(rows) or not len(columns):

@@ -38,3 +38,27 @@ def test_letters_are_told_from_spots_of_their_colour_around_them() -> None:
     wide = measure_ink(picture, (60.0, 60.0, 330.0, 116.0), pad=14.0)
     assert wide.box is not None
     assert wide.box != ink.box  # a spot stands beside the box
+
+
+def test_letters_are_told_from_a_thing_of_nearly_their_colour_that_touches_them() -> None:
+    picture, coverage = night_sky()
+    rows, columns = np.ogrid[:180, :400]
+    cup = ((rows - 70) ** 2 + (columns - 240) ** 2 <= 26**2)[:, :, None] & (coverage < 0.5)[:, :, None]
+    picture = np.where(cup, np.array([228, 224, 220], np.uint8), picture)
+    ink = measure_letters(picture, BOX, pad=14.0)
+    x0, y0, x1, y1 = ink.window
+    off = np.abs(ink.coverage - coverage[y0:y1, x0:x1])
+    inside = cup[y0:y1, x0:x1, 0]
+    assert (off[inside] > 0.5).mean() < 0.35  # beside the letters it is taken for their soft edges
+    assert (off[~inside] > 0.5).mean() < 0.01
+
+
+def test_translucent_letters_are_seen_wholly() -> None:
+    picture, coverage = night_sky()
+    ramp = np.linspace(0.55, 1.0, 400)[None, :, None]
+    faded = (picture * 0.0 + 60.0) * (1.0 - coverage[:, :, None] * ramp) + 250.0 * coverage[:, :, None] * ramp
+    faded += np.random.default_rng(0).normal(0.0, 4.0, faded.shape)
+    ink = measure_letters(faded.round().clip(0, 255).astype(np.uint8), BOX, pad=14.0)
+    x0, y0, x1, y1 = ink.window
+    core = coverage[y0:y1, x0:x1] > 0.95
+    assert (ink.coverage[core] > 0.3).mean() > 0.97

@@ -1,11 +1,12 @@
-"""Holes are filled from examples: stripes go on behind letters, no other thing is copied, all else stays bit for bit."""
+"""Holes are filled with patches: stripes and bricks go on behind letters, no thing is copied, all else stays bit for bit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from adcreative.editor.picture.examples import _Filling, fill_from_examples
+from adcreative.editor.picture.patches import fill_from_patches
 
 
 def holes(height: int = 120, width: int = 200) -> np.ndarray:
@@ -21,7 +22,7 @@ def error(ground: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill the mask of a picture whose letters are dark, check that the rest stays, and return the errors in the mask."""
     picture = ground.copy()
     picture[mask] = 20
-    filled = fill_from_examples(picture, mask, np.zeros_like(mask), 9.0)
+    filled = fill_from_patches(picture, mask, np.zeros_like(mask))
     assert filled is not None
     assert (filled[~mask] == picture[~mask]).all()
     return np.abs(filled.astype(int) - ground).max(axis=2)[mask]
@@ -41,11 +42,11 @@ def test_a_gradient_stays_one() -> None:
     assert error(ramp.round().astype(np.uint8), holes()).max() <= 3
 
 
-def test_a_thing_beside_the_letters_is_no_example() -> None:
+def test_a_thing_beside_the_letters_is_not_copied() -> None:
     ground = np.full((120, 200, 3), 220, np.uint8)
     ground[:, 100:] = 205
     ground[90:112, 20:180] = (200, 30, 40)
-    filled = fill_from_examples(ground, holes(), np.zeros((120, 200), bool), 9.0)
+    filled = fill_from_patches(ground, holes(), np.zeros((120, 200), bool))
     assert filled is not None
     assert not ((filled[:, :, 1] < 100) & holes()).any()
 
@@ -56,7 +57,7 @@ def test_what_must_not_be_copied_is_not() -> None:
     ground[84:118:4, ::3] = 120  # fine print all over the ground below
     print_ = np.zeros((120, 200), bool)
     print_[82:120] = True
-    filled = fill_from_examples(ground, holes(), print_, 9.0)
+    filled = fill_from_patches(ground, holes(), print_)
     assert filled is not None
     assert filled[holes()].min() >= 200
 
@@ -64,17 +65,35 @@ def test_what_must_not_be_copied_is_not() -> None:
 def test_a_hole_that_would_take_minutes_is_left_to_others() -> None:
     picture, mask = np.zeros((900, 900, 3), np.uint8), np.zeros((900, 900), bool)
     mask[100:800, 100:800] = True
-    assert fill_from_examples(picture, mask, np.zeros_like(mask), 5.0) is None
-    assert fill_from_examples(picture, np.zeros_like(mask), np.zeros_like(mask), 5.0) is picture
+    assert fill_from_patches(picture, mask, np.zeros_like(mask)) is None
+    assert fill_from_patches(picture, np.zeros_like(mask), np.zeros_like(mask)) is picture
 
 
-def test_differences_are_squared_ones_on_the_known_pixels_alone() -> None:
-    rng = np.random.default_rng(0)
-    picture, known = rng.normal(0, 30, (24, 30, 3)).astype(np.float32), rng.random((7, 7)) > 0.4
-    patch = picture[5:12, 8:15] + rng.normal(0, 2, (7, 7, 3)).astype(np.float32)
-    filling = _Filling(picture, np.zeros((24, 30), bool), np.ones((24, 30), bool), 7)
-    found = filling._differences((slice(2, 22), slice(3, 29)), patch, known)
-    windows = np.lib.stride_tricks.sliding_window_view(picture[2:22, 3:29], (7, 7), axis=(0, 1))  # [rows, columns, 3, 7, 7]
-    expected = (np.square(windows - patch.transpose(2, 0, 1)) * known).sum(axis=(2, 3, 4))
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1.0)
-    assert np.unravel_index(found.argmin(), found.shape) == (3, 5)
+def test_bricks_go_on_under_uneven_light_with_their_grain() -> None:
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[0:120, 0:200]
+    is_joint = (y % 30 < 3) | ((x + 20 * (y // 30 % 2)) % 40 < 3)
+    light = 1.0 + 0.3 * np.sin(x / 60.0) + 0.002 * y
+    wall = np.where(is_joint, 170.0, 110.0) * light + ndimage.gaussian_filter(rng.normal(size=y.shape), 0.8) * 8.0
+    ground = np.repeat(wall[:, :, None], 3, axis=2).round().clip(0, 255).astype(np.uint8)
+    wrong = error(ground, holes())
+    assert np.mean(wrong) < 9.0
+    assert np.mean(wrong > 30) < 0.05
+    picture = ground.copy()
+    picture[holes()] = 20
+    filled = fill_from_patches(picture, holes(), np.zeros((120, 200), bool))
+    assert filled is not None
+    inner = holes() & ~ndimage.binary_dilation(is_joint, iterations=3)
+    grains = [
+        float((one[:, :, 0] - ndimage.gaussian_filter(one[:, :, 0].astype(float), 1.5))[inner].std())
+        for one in (filled, ground)
+    ]
+    assert 0.6 < grains[0] / grains[1] < 1.4
+
+
+def test_light_that_is_nowhere_the_same_goes_on_without_bands() -> None:
+    y, x = np.mgrid[0:120, 0:200]
+    light = 90.0 + 110.0 * np.exp(-((x - 110.0) ** 2 + (y - 55.0) ** 2) / (2 * 32.0**2))
+    wrong = error(np.repeat(light[:, :, None], 3, axis=2).round().astype(np.uint8), holes())
+    assert wrong.max() <= 12
+    assert wrong.mean() < 2.0

@@ -1,0 +1,17 @@
+"""Where the holes of a picture lie that are to be filled. Knows masks; no pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Window = tuple[slice, slice]  # rows, columns
+
+
+def window_of(mask: np.ndarray, pad_px: int = 0) -> Window | None:
+    """Return the rows and columns around a mask [H, W], `pad_px` more on each side where it goes on; None when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    first, last = (max(0, int(rows[0]) - pad_px), max(0, int(columns[0]) - pad_px)), (int(rows[-1]), int(columns[-1]))
+    height, width = mask.shape
+    return slice(first[0], min(height, last[0] + 1 + pad_px)), slice(first[1], min(width, last[1] + 1 + pad_px))

@@ -1,0 +1,164 @@
+"""Soft shadows and glows that letters cast on their ground: found in a picture, taken off it, and cast by new letters.
+
+    seen = ground (1 - strength s) + end strength s      s: the letters' coverage, shifted and blurred; end: black or white
+
+The ground of a photograph is not known, but its slopes do not know of the letters: the shadow is the one without which the
+slopes of the picture around the letters are least, by robust least squares. Knows pixels and coverages; no fonts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.editor.picture.holes import window_of
+from adcreative.encoders.picture_words.blocks import TextBlock
+from adcreative.encoders.picture_words.ink import luminance, measure_letters
+
+REACH_SHARE, LEAST_REACH_PX = 0.8, 12  # of a line's height: how far from its letters a shadow is looked for
+FITTED_HEIGHT_PX = 40.0  # of lines: larger pictures are looked at smaller
+BLURS = (0.03, 0.045, 0.065, 0.09, 0.12, 0.155, 0.2, 0.26)  # deviations of shadows that are tried, in heights of a line
+MAX_SHIFT = 0.3  # of a line's height
+LEAST_STRENGTH, MAX_STRENGTH = 0.08, 0.95
+NEAR_PX = 3  # pixels so near to letters are soft edges and compression's ringing
+NUM_STRIPS, LEAST_SURE = 8, 4.0  # of a text, which have to agree; deviations of the strength's mean over them above nothing
+FAINTEST = 0.006  # of a shadow: pixels that it covers less stay as they are
+ROUNDS, NOISE = 6, 1.5  # deviation (0..255) that every pixel may have: slopes of dark ones' logarithms are mostly noise
+LIGHT_INK = 0.18  # luminance of a middle grey: lighter letters cast shadows, darker ones glow
+TRUNCATE = 3.0  # deviations of a blur
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shadow:
+    """A shadow of letters, or a glow around them: end 0 or 255, strength 0..1, shift (down, right) and deviation in px."""
+
+    end: float
+    strength: float
+    shift_px: tuple[float, float]
+    blur_px: float
+
+    def cast(self, image_u8: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3] with the shadow of letters that cover [H, W]."""
+        return self._mixed(image_u8, coverage, is_cast=True)
+
+    def lift(self, image_u8: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+        """Return the picture [H, W, 3] without the shadow of letters that cover [H, W]; where they stand it means nothing."""
+        return self._mixed(image_u8, coverage, is_cast=False)
+
+    def _mixed(self, image_u8: np.ndarray, coverage: np.ndarray, *, is_cast: bool) -> np.ndarray:
+        reach = int(np.ceil(TRUNCATE * self.blur_px + max(map(abs, self.shift_px)))) + 1
+        out, window = image_u8.copy(), window_of(coverage > 0.0, reach)
+        if window is None:
+            return out
+        crop = image_u8[window].astype(np.float32)
+        cover = self.strength * _soft(coverage[window], self.blur_px, self.shift_px)
+        mixed = _mix(crop, cover[:, :, None], self.end, is_cast=is_cast)
+        touched = cover > FAINTEST
+        out[window][touched] = mixed.round().clip(0, 255).astype(np.uint8)[touched]
+        return out
+
+
+def _mix(values: np.ndarray, cover: np.ndarray, end: float, *, is_cast: bool) -> np.ndarray:
+    return values * (1.0 - cover) + end * cover if is_cast else (values - end * cover) / (1.0 - cover)
+
+
+def _soft(coverage: np.ndarray, blur_px: float, shift_px: tuple[float, float]) -> np.ndarray:
+    """Return letters' coverage [h, w] as their shadow has it."""
+    import cv2
+
+    half = int(np.ceil(TRUNCATE * blur_px))
+    soft = cv2.GaussianBlur(coverage.astype(np.float32), (2 * half + 1,) * 2, blur_px, borderType=cv2.BORDER_CONSTANT)
+    across = np.array([[1.0, 0.0, shift_px[1]], [0.0, 1.0, shift_px[0]]])
+    return np.asarray(cv2.warpAffine(soft, across, soft.shape[::-1], flags=cv2.INTER_LINEAR))
+
+
+def _slopes(values: np.ndarray) -> np.ndarray:
+    """Return how values [h, w] rise down and right [2, h, w]."""
+    down, right = np.gradient(values)
+    return np.stack([down, right])
+
+
+def measure_coverage(image_u8: np.ndarray, block: TextBlock) -> np.ndarray:
+    """Return how far a block's letters cover the picture [H, W], 0..1."""
+    coverage = np.zeros(image_u8.shape[:2], np.float32)
+    for line in block.lines:
+        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.3 * line.height))
+        x0, y0, x1, y1 = ink.window
+        np.maximum(coverage[y0:y1, x0:x1], ink.coverage, out=coverage[y0:y1, x0:x1])
+    return coverage
+
+
+def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) -> Shadow | None:
+    """Return the shadow that a block's letters, which cover [H, W], cast in the picture [H, W, 3]; None when they have none."""
+    import cv2
+
+    height_px = float(np.median([line.height for line in block.lines]))
+    reach = max(LEAST_REACH_PX, round(REACH_SHARE * height_px))
+    x0, y0, x1, y1 = block.box
+    window = (slice(max(0, y0 - reach), y1 + reach), slice(max(0, x0 - reach), x1 + reach))
+    crop, letters = image_u8[window].astype(np.float32).mean(axis=2), coverage[window]
+    scale = min(1.0, FITTED_HEIGHT_PX / height_px)
+    near = ndimage.binary_dilation(letters > 0.05, iterations=NEAR_PX).astype(np.float32)
+    size = (max(8, round(scale * crop.shape[1])), max(8, round(scale * crop.shape[0])))
+    crop, letters, near = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (crop, letters, near))
+    end = 0.0 if float(luminance(np.array(block.colour))) > LIGHT_INK else 255.0
+    light, known, height_px = np.maximum(np.abs(end - crop), 1.0), near < 0.02, height_px * scale
+    trials = [_Trial(light, letters, known, blur * height_px, MAX_SHIFT * height_px) for blur in BLURS]
+    best = min(trials, key=lambda trial: trial.cost)
+    if best.strength < LEAST_STRENGTH or best.sureness() < LEAST_SURE:
+        return None
+    down, right = (float(one) / scale for one in best.shift)
+    return Shadow(end=end, strength=min(best.strength, MAX_STRENGTH), shift_px=(down, right), blur_px=best.blur / scale)
+
+
+class _Trial:
+    """The strength and the shift of a shadow of given deviation: Gauss-Newton with weights that edges of things hardly have.
+
+        slopes(log |end - seen|) = slopes(log(1 - strength s)) + slopes of the ground, as little as can be
+
+    Args:
+        light: [h, w] |end - seen|, above 0. known: [h, w] the pixels that are no letters.
+    """
+
+    def __init__(self, light: np.ndarray, letters: np.ndarray, known: np.ndarray, blur: float, max_shift: float) -> None:
+        self.blur, self.strength, self.shift = blur, 0.3, np.array([0.0, 0.0])
+        self._seen = _slopes(np.log(light))
+        self._letters, self._known = letters, known
+        usual = 1.5 * float(np.median(np.abs(self._seen[:, known])))
+        self._scale = np.tile(np.hypot(usual, NOISE / light[known]), 2)  # [N] of slopes
+        for _ in range(ROUNDS):
+            residual, terms = self._linear()
+            weight = 1.0 / (1.0 + (residual / self._scale) ** 2)
+            normal = (terms * weight) @ terms.T
+            normal += 1e-3 * np.diag(np.diag(normal)) + 1e-9 * np.eye(3)
+            step = np.linalg.solve(normal, (terms * weight) @ residual)
+            self.strength = float(np.clip(self.strength + np.clip(step[0], -0.3, 0.3), 0.02, MAX_STRENGTH))
+            self.shift = np.clip(self.shift + np.clip(step[1:], -2.0, 2.0), -max_shift, max_shift)
+        self.cost = float(np.log1p((self._linear()[0] / self._scale) ** 2).sum())
+
+    def _linear(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is left [N] of the known slopes and its terms [3, N]: of the strength, the shift down and right."""
+        soft = _soft(self._letters, self.blur, (float(self.shift[0]), float(self.shift[1])))
+        light = 1.0 - self.strength * soft
+        moved = [self.strength * one / light for one in _slopes(soft)]
+        terms = [-soft / light, *moved]
+        slopes = [_slopes(one)[:, self._known].ravel() for one in terms]
+        drawn = _slopes(np.log(light))[:, self._known].ravel()
+        return self._seen[:, self._known].ravel() - drawn, np.stack(slopes)
+
+    def sureness(self) -> float:
+        """Return how sure the strength is: the mean of what strips of the text have each by themselves, in deviations of it.
+
+        A strip counts as much as it has of the shadow.
+        """
+        residual, terms = self._linear()
+        weight = 1.0 / (1.0 + (residual / self._scale) ** 2)
+        columns = np.broadcast_to(np.arange(self._known.shape[1]), self._known.shape)[self._known]
+        strip = np.tile(columns * NUM_STRIPS // self._known.shape[1], 2)
+        above = np.bincount(strip, weight * terms[0] * (residual + self.strength * terms[0]), NUM_STRIPS)
+        below = np.bincount(strip, weight * terms[0] ** 2, NUM_STRIPS)
+        found, share = above / np.maximum(below, 1e-9), below / max(float(below.sum()), 1e-9)
+        mean = float((share * found).sum())
+        return mean / max(1e-6, float(np.sqrt((share**2 * (found - mean) ** 2).sum())))

@@ -1,0 +1,109 @@
+"""Shadows of letters are found on grounds that nobody knows, leave no ghost when the letters go, and are cast by new ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from adcreative.editor.picture.erasing import erase_block
+from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.lettering import Lettering
+from adcreative.editor.picture.shadows import Shadow, find_shadow
+from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
+from tests.editor.picture.test_setting import setter
+from tests.encoders.picture_words.drawn_ads import drawn_ad
+
+SHADOW = Shadow(end=0.0, strength=0.6, shift_px=(3.0, 1.0), blur_px=5.0)
+HEIGHT, WIDTH, PLACE = 160, 560, (40, 100)
+WHITE = np.full(3, 255.0)
+
+
+def cloth() -> np.ndarray:
+    """Return an uneven ground [H, W, 3] with folds."""
+    rng = np.random.default_rng(4)
+    folds = ndimage.gaussian_filter(rng.normal(size=(HEIGHT, WIDTH)), (12.0, 5.0))
+    threads = ndimage.gaussian_filter(rng.normal(size=(HEIGHT, WIDTH)), 1.0)
+    light = 150.0 + 40.0 * folds / folds.std() * 0.5 + 8.0 * threads / threads.std()
+    return np.stack([light, 0.8 * light, 0.6 * light], axis=2).round().clip(0, 255).astype(np.uint8)
+
+
+def letters() -> tuple[np.ndarray, TextBlock]:
+    """Return how far a line covers the picture [H, W], and its block."""
+    drawn, left, top = Lettering.plain(typefaces()[1], 58.0).draw("Soft mornings here", PLACE[0], PLACE[1])
+    coverage = np.zeros((HEIGHT, WIDTH), np.float32)
+    coverage[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
+    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    line = BlockLine(text="Soft mornings here", box=box, confidence=0.99)
+    return coverage, TextBlock(lines=(line,), colour=(255, 255, 255), ground=(150, 120, 90), residual=20.0)
+
+
+def lettered(ground_u8: np.ndarray, coverage: np.ndarray, shadow: Shadow | None, ink: np.ndarray = WHITE) -> np.ndarray:
+    shaded = ground_u8 if shadow is None else shadow.cast(ground_u8, coverage)
+    return (shaded * (1.0 - coverage[:, :, None]) + ink * coverage[:, :, None]).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("ground_u8", [cloth(), np.full((HEIGHT, WIDTH, 3), 140, np.uint8)], ids=["cloth", "plain"])
+def test_a_shadow_is_found_and_none_where_there_is_none(ground_u8: np.ndarray) -> None:
+    coverage, block = letters()
+    found = find_shadow(lettered(ground_u8, coverage, SHADOW), block, coverage)
+    assert found is not None
+    assert found.end == 0.0
+    assert abs(found.strength - SHADOW.strength) < 0.1
+    assert abs(found.blur_px - SHADOW.blur_px) < 1.5
+    assert np.abs(np.subtract(found.shift_px, SHADOW.shift_px)).max() < 1.0
+    assert find_shadow(lettered(ground_u8, coverage, None), block, coverage) is None
+
+
+def test_dark_letters_glow() -> None:
+    coverage, block = letters()
+    glow = Shadow(end=255.0, strength=0.7, shift_px=(0.0, 0.0), blur_px=4.0)
+    dark = TextBlock(lines=block.lines, colour=(20, 20, 20), ground=block.ground, residual=20.0)
+    found = find_shadow(lettered(cloth() // 2, coverage, glow, np.full(3, 20.0)), dark, coverage)
+    assert found is not None
+    assert found.end == 255.0
+    assert abs(found.strength - glow.strength) < 0.12
+
+
+def test_what_is_cast_is_lifted() -> None:
+    coverage, _ = letters()
+    ground_u8 = cloth()
+    back = SHADOW.lift(SHADOW.cast(ground_u8, coverage), coverage)
+    assert np.abs(back.astype(int) - ground_u8).max() <= 2
+    far = ndimage.distance_transform_edt(coverage == 0.0) > 24
+    assert (SHADOW.cast(ground_u8, coverage)[far] == ground_u8[far]).all()
+    nothing = np.zeros_like(coverage)
+    assert (SHADOW.cast(ground_u8, nothing) == ground_u8).all()
+
+
+def test_letters_go_without_a_ghost_of_their_shadow() -> None:
+    coverage, block = letters()
+    ground_u8 = cloth()
+    picture = lettered(ground_u8, coverage, SHADOW)
+    around = ndimage.binary_dilation(coverage > 0.0, iterations=12)
+    ghosts = []
+    for shadow in (None, find_shadow(picture, block, coverage)):
+        erased, mask = erase_block(picture, block, letters=coverage, shadow=shadow)
+        assert (erased[~mask] == picture[~mask]).all()
+        off = ndimage.gaussian_filter(erased.astype(np.float32) - ground_u8, (4.0, 4.0, 0.0))
+        ghosts.append(float(np.abs(off[around]).mean()))
+    assert ghosts[1] < 0.3 * ghosts[0]
+    assert ghosts[1] < 4.0
+
+
+def test_new_letters_cast_the_shadow_of_the_old_ones() -> None:
+    ground_u8 = np.full((480, 480, 3), 90, np.uint8)
+    plain = drawn_ad(ground_u8)
+    coverage = np.zeros((480, 480), np.float32)
+    coverage[100:230, 20:330] = (plain[100:230, 20:330] < 75).all(axis=2)
+    glow = Shadow(end=255.0, strength=0.6, shift_px=(2.0, 0.0), blur_px=4.0)
+    shaded = glow.cast(ground_u8, coverage)
+    picture = np.where(coverage[:, :, None] > 0, plain, np.where((plain == ground_u8).all(axis=2)[:, :, None], shaded, plain))
+    sets = setter(picture)
+    found = sets.grounds.shadow("headline")
+    assert found is not None
+    assert found.end == 255.0
+    assert abs(found.strength - glow.strength) < 0.15
+    assert np.abs(sets.without("headline")[90:236, 10:340].astype(int) - ground_u8[90:236, 10:340]).mean() < 3.0
+    assert sets.grounds.shadow("cta") is None
