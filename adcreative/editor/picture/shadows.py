@@ -22,6 +22,7 @@ FITTED_HEIGHT_PX = 40.0  # of lines: larger pictures are looked at smaller
 BLURS = (0.03, 0.045, 0.065, 0.09, 0.12, 0.155, 0.2, 0.26)  # deviations of shadows that are tried, in heights of a line
 MAX_SHIFT = 0.3  # of a line's height
 LEAST_STRENGTH, MAX_STRENGTH = 0.08, 0.95
+LEAST_SEEN = 8.0  # 0..255 by which a shadow changes the ground where it is fullest: less is the overshoot of compression
 NEAR_PX = 3  # pixels so near to letters are soft edges and compression's ringing
 NUM_STRIPS, LEAST_SURE = 8, 4.0  # of a text, which have to agree; deviations of the strength's mean over them above nothing
 FAINTEST = 0.006  # of a shadow: pixels that it covers less stay as they are
@@ -105,9 +106,12 @@ def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) ->
     crop, letters, near = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (crop, letters, near))
     end = 0.0 if float(luminance(np.array(block.colour))) > LIGHT_INK else 255.0
     light, known, height_px = np.maximum(np.abs(end - crop), 1.0), near < 0.02, height_px * scale
+    if not known.any():
+        return None
     trials = [_Trial(light, letters, known, blur * height_px, MAX_SHIFT * height_px) for blur in BLURS]
     best = min(trials, key=lambda trial: trial.cost)
-    if best.strength < LEAST_STRENGTH or best.sureness() < LEAST_SURE:
+    is_seen = best.strength * float(np.median(light[known])) >= LEAST_SEEN
+    if not is_seen or best.strength < LEAST_STRENGTH or best.sureness() < LEAST_SURE:
         return None
     down, right = (float(one) / scale for one in best.shift)
     return Shadow(end=end, strength=min(best.strength, MAX_STRENGTH), shift_px=(down, right), blur_px=best.blur / scale)

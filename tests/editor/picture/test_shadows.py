@@ -11,6 +11,7 @@ from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.shadows import Shadow, find_shadow
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
+from tests.bench.erased_letters import compressed
 from tests.editor.picture.test_setting import setter
 from tests.encoders.picture_words.drawn_ads import drawn_ad
 
@@ -54,6 +55,16 @@ def test_a_shadow_is_found_and_none_where_there_is_none(ground_u8: np.ndarray) -
     assert abs(found.blur_px - SHADOW.blur_px) < 1.5
     assert np.abs(np.subtract(found.shift_px, SHADOW.shift_px)).max() < 1.0
     assert find_shadow(lettered(ground_u8, coverage, None), block, coverage) is None
+
+
+@pytest.mark.parametrize("quality", [85, 75])
+def test_the_overshoot_of_compression_is_no_glow(quality: int) -> None:
+    coverage, block = letters()
+    picture = lettered(np.full((HEIGHT, WIDTH, 3), 235, np.uint8), coverage, None, np.full(3, 20.0))
+    dark = TextBlock(lines=block.lines, colour=(20, 20, 20), ground=(235, 235, 235), residual=2.0)
+    assert find_shadow(compressed(picture, quality, 2), dark, coverage) is None
+    nothing = np.ones_like(coverage)  # of which nothing is ground
+    assert find_shadow(picture, dark, nothing) is None
 
 
 def test_dark_letters_glow() -> None:
