@@ -60,8 +60,8 @@ def test_a_shadow_is_found_and_none_where_there_is_none(ground_u8: np.ndarray) -
 @pytest.mark.parametrize("quality", [85, 75])
 def test_the_overshoot_of_compression_is_no_glow(quality: int) -> None:
     coverage, block = letters()
-    picture = lettered(np.full((HEIGHT, WIDTH, 3), 235, np.uint8), coverage, None, np.full(3, 20.0))
-    dark = TextBlock(lines=block.lines, colour=(20, 20, 20), ground=(235, 235, 235), residual=2.0)
+    picture = lettered(np.full((HEIGHT, WIDTH, 3), 235, np.uint8), coverage, None, np.array([20.0, 20.0, 30.0]))
+    dark = TextBlock(lines=block.lines, colour=(20, 20, 30), ground=(235, 235, 235), residual=2.0)
     assert find_shadow(compressed(picture, quality, 2), dark, coverage) is None
     nothing = np.ones_like(coverage)  # of which nothing is ground
     assert find_shadow(picture, dark, nothing) is None
