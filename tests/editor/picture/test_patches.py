@@ -97,3 +97,12 @@ def test_light_that_is_nowhere_the_same_goes_on_without_bands() -> None:
     wrong = error(np.repeat(light[:, :, None], 3, axis=2).round().astype(np.uint8), holes())
     assert wrong.max() <= 12
     assert wrong.mean() < 2.0
+
+
+def test_a_hole_at_the_pictures_rim_is_filled() -> None:
+    ground = np.full((80, 120, 3), 150, np.uint8)
+    mask = np.zeros((80, 120), bool)
+    mask[:20, :30], mask[60:, 100:], mask[:, 60:64] = True, True, True
+    filled = fill_from_patches(np.where(mask[:, :, None], 20, ground).astype(np.uint8), mask, np.zeros_like(mask))
+    assert filled is not None
+    assert np.abs(filled.astype(int) - ground).max() <= 2
