@@ -74,7 +74,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
             with gr.Tab("Many ads", id="folder"):
                 build_folder(page, folders, visitor, form, tabs)
             with gr.Tab("Your account", id="account"):
-                build_account(page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor)
+                build_account(page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, form, tabs)
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(
                 Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, getattr(pipeline, "weights", ())

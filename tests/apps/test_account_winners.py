@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from adcreative.errors import AdCreativeError
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE
 from apps.studio.handlers.steps import Steps
+from apps.studio.handlers.winners import Winners
 from apps.studio.html import insights
 from tests.apps.fakes import FakeStudio
 from tests.apps.test_steps import WISH, find_run, shown_of
@@ -85,3 +87,22 @@ def test_what_the_results_cannot_tell_is_said_plainly() -> None:
     assert "+22% (+11% to +35%), 34 ads" in shown
     assert "Faces: no evidence" not in shown
     assert "Looks: no evidence, since these pictures are too much alike" in shown
+
+
+def test_a_winner_becomes_the_next_ad_with_the_picture_and_words_of_its_pack(
+    steps: Steps, tmp_path: Path, image_path: Path
+) -> None:
+    _, plan = steps.plan("me", "autumn", 20_000, None)
+    steps.pack("me", "autumn", "", "")
+    package = find_run(steps) / PACKAGE
+    for clicks, has_button in (((400, 900), True), ((900, 400), False)):
+        shown, _ = steps.account("me", str(write_results(tmp_path / "results.csv", plan, clicks)), str(package))
+        assert ("Make it my next ad" in shown) == has_button
+    form = Winners(handlers=steps.handlers).take("me", str(package))
+    assert (form["headline"], form["brand"]) == ("Coats today", "Lund")
+    edited = find_run(steps) / "images" / "my-ad-1.edited.png"
+    assert Path(str(form["image_path"])).read_bytes() == edited.read_bytes() != image_path.read_bytes()
+    assert Path(str(form["image_path"])).is_relative_to(steps.handlers.owner_dir("me"))
+    for broken in (None, str(image_path)):
+        with pytest.raises(AdCreativeError, match="Choose the pack of the version that won"):
+            Winners(handlers=steps.handlers).take("me", broken)

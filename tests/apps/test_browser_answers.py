@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-# ruff: noqa: F811 (fixtures are taken by their names)
-from tests.apps.test_browser import (  # noqa: F401
-    Visit,
-    browser,
-    expect,
-    pytestmark,
-    served,
-    studio,
-    visit,
-)
+from tests.apps.browser import Visit, expect, needs_browser
+
+pytestmark = needs_browser
+
 
 # whatever the server says in its one stream of answers arrives late, so that its end crosses the next question
 LATE_STREAM = """(() => {

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-# ruff: noqa: F811 (fixtures are taken by their names)
+from tests.apps.browser import Served, Visit, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_browser import Served, Visit, browser, find_edit, pytestmark, served, studio  # noqa: F401
+
+pytestmark = needs_browser
 
 LEAST = 4.5  # WCAG 2.2, 1.4.3
 # relative luminance and contrast as WCAG defines them; a background is the nearest one that is not see-through

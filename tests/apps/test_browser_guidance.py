@@ -8,18 +8,10 @@ from typing import Any
 
 import pytest
 
-# ruff: noqa: F811 (fixtures are taken by their names)
+from tests.apps.browser import Visit, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeFace, FakeStudio
-from tests.apps.test_browser import (  # noqa: F401
-    Visit,
-    browser,
-    expect,
-    find_edit,
-    pytestmark,
-    served,
-    studio,
-    visit,
-)
+
+pytestmark = needs_browser
 
 
 def test_faces_are_asked_about_where_there_are_some_and_anew_for_each_picture(

@@ -10,19 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-# ruff: noqa: F811 (fixtures are taken by their names)
+from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_browser import (  # noqa: F401
-    Served,
-    Visit,
-    browser,
-    expect,
-    find_edit,
-    pytestmark,
-    served,
-    studio,
-    visit,
-)
+
+pytestmark = needs_browser
 
 WHOLE = """images => images.every((image) => {
   const {objectFit} = getComputedStyle(image), box = image.getBoundingClientRect();

@@ -9,19 +9,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-# ruff: noqa: F811 (fixtures are taken by their names)
+from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_browser import (  # noqa: F401
-    Served,
-    Visit,
-    browser,
-    expect,
-    find_edit,
-    pytestmark,
-    served,
-    studio,
-    visit,
-)
+
+pytestmark = needs_browser
 
 SCREENS = {
     "desk, day": (1280, "light"),

@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,6 @@ class Served:
         self.studio, self.port = studio, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         launch(studio, port=self.port, prevent_thread_lock=True, **options)
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    served = Served(FakeStudio())
-    yield served
-    gradio.close_all()
 
 
 @pytest.fixture
@@ -119,6 +111,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/cancel_folder": ["visitor"],
         "/arrange_ads": ["order", "query", "visitor"],
         "/take_ad": ["name", "visitor"],
+        "/take_winner": ["package_path", "visitor"],
         "/plan_next": ["package_paths", "campaign", "daily_impressions", "own_ctr_percent", "visitor"],
         "/columns": ["results_path", "visitor"],
         "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",
@@ -141,7 +134,7 @@ def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -
     assert client.predict(headline="Coats for all", api_name="/check_words")[1].keys() == {"headline"}
     plan = client.predict(campaign="autumn", daily_impressions=5000, api_name="/plan_test")[1]
     names = [arm["name"] for arm in plan["tests"][0]["arms"]]
-    assert "approval" in client.predict(campaign="autumn", api_name="/pack")[2]["error"]
+    assert "Who approves" in client.predict(campaign="autumn", api_name="/pack")[2]["error"]
     assert "What you see is not" in client.predict(name="Anna", markets=["eu"], is_read=True, api_name="/approve")[1]["error"]
     shown = chosen["shown"]
     assert "Where will it run?" in client.predict(name="Anna", shown=shown, api_name="/approve")[1]["error"]

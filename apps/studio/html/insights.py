@@ -157,7 +157,7 @@ def _say_retire(
 
 
 def winners(tests: Sequence[Mapping[str, Any]]) -> str:
-    """Show what each test says so far: a winner, a loser, or to go on; nothing without tests.
+    """Show what each test says so far: a winner, a loser, or to go on; nothing without tests. A winner has a button.
 
     Args:
         tests: of `pipeline.read_out`: test, level, arms with arm, answer, uplift and its interval.

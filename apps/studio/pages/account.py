@@ -6,14 +6,18 @@ from typing import Any
 
 import gradio as gr
 
+from adcreative.errors import AdCreativeError
+
 from ..handlers.insights import Insights
 from ..handlers.next_test import NextTest
 from ..handlers.steps import Steps
 from ..handlers.training import Trainings
+from ..handlers.winners import Winners
 from ..html import fragments
+from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
-from .parts import QUICK, Fields, find_owner, fragment, take_only_uploads
+from .parts import QUICK, Fields, find_owner, fragment, show_ad, take_only_uploads
 from .training import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ad fatigue)"}
@@ -21,12 +25,18 @@ COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": 
 METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversion", "cost_per_conversion"),
            ("Return on ad spend", "roas")]  # fmt: skip
 HINT = "As exported, in any language: totals and empty rows may stay in. The pack of a version adds what was predicted for it."
+# a click on the button beside a winner takes its version on
+TAKE_CLICKS = """element.addEventListener('click', (event) => {
+  const one = event.target.closest('[data-winner]');
+  if (one) trigger('select', {index: Number(one.dataset.winner)});
+});"""
 
 
 def build_account(
-    page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState
+    page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState, form: Fields,
+    tabs: gr.Tabs,
 ) -> None:  # fmt: skip
-    """Build the page; an export with unknown columns opens the choice of columns."""
+    """Build the page; an export with unknown columns opens the choice of columns. form: of one ad, which a winner fills."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Your account's results", HINT))
@@ -46,7 +56,9 @@ def build_account(
             question, *buttons = build_question()
         with gr.Column(scale=7, min_width=320):
             answer = build_answer()
-            shown = fragment(fragments.placeholder("Your ads appear here, the best first."), elem_id="account")
+            shown = fragment(
+                fragments.placeholder("Your ads appear here, the best first."), elem_id="account", js_on_load=TAKE_CLICKS
+            )  # fmt: skip
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
 
@@ -80,3 +92,19 @@ def build_account(
     }  # fmt: skip
     build_next_test(NextTest(handlers=steps.handlers), visitor)
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)
+    taken = shown.select(
+        _take_winner(Winners(handlers=steps.handlers)), None, list(form.values()),
+        inputs_kwargs={"package_path": package, "visitor": visitor}, api_name="take_winner", **QUICK,
+    )  # fmt: skip
+    show_ad(taken, tabs)
+
+
+def _take_winner(winners: Winners) -> Any:
+    def take_winner(request: gr.Request, package_path: str | None = None, visitor: str | None = None) -> list[Any]:
+        try:
+            values = winners.take(find_owner(visitor, request), package_path)
+        except AdCreativeError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return [values[field] for field in FORM_FIELDS]
+
+    return take_winner

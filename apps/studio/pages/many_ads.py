@@ -13,7 +13,7 @@ from ..handlers.many_ads import Folders, FolderScreen
 from ..html import fragments
 from ..html.steps import ORDERS
 from ..sessions.wishes import FORM_FIELDS
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, file_to_take, find_owner, fragment, scroll_to, take_only_uploads
+from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, file_to_take, find_owner, fragment, show_ad, take_only_uploads
 
 HINT = (
     "Pictures, or a zip of them; with a table of their words if you have one (CSV, Excel): a column with the file names, and "
@@ -112,7 +112,7 @@ def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form:
         shown.select(pick, None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_visibility="private",
                      show_progress="minimal", **MODEL_SEAT),
     ):  # fmt: skip
-        event.then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).then(None, js=scroll_to("#ad-bar"), **MOVES)
+        show_ad(event, tabs)
 
 
 def _arrange(folders: Folders) -> Any:

@@ -56,6 +56,11 @@ def scroll_to(place: str) -> str:
     )
 
 
+def show_ad(event: Any, tabs: gr.Tabs) -> None:
+    """Bring the page of one ad into view, after an event that filled its form."""
+    event.then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).then(None, js=scroll_to("#ad-bar"), **MOVES)
+
+
 def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) -> Any:
     """Put the cursor, after an event, into the field that its record asks for. places: name of an input -> where it stands,
     such as "#campaign". Whoever writes elsewhere by then is left there: what they type must not end up in another field.

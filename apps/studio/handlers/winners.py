@@ -1,0 +1,66 @@
+"""A version that won its test is the ad from then on: its pack gives the picture and the words to begin anew with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from adcreative.errors import AdCreativeError
+from adcreative.provenance.sidecar import write_whole
+
+from ..sessions.wishes import FORM_FIELDS
+from .one_ad import Handlers
+from .packing import TECHNICAL, UPLOAD, name_picture
+
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
+NO_PACK = "This is not a package of this app. Choose the pack of the version that won: the zip that step 5 gave you."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Winners:
+    """The button "Make it my next ad"."""
+
+    handlers: Handlers
+
+    def take(self, owner: str, package_path: str | None) -> dict[str, str | None]:
+        """Return the form of the ad that a pack's version is, by FORM_FIELDS; its picture lies in the owner's folder.
+
+        Raises:
+            AdCreativeError: no pack, or none of this app.
+        """
+        if not package_path:
+            raise AdCreativeError(NO_PACK)
+        self.handlers.belongings.note(owner, package_path)
+        folder = self.handlers.owner_dir(owner) / "account" / "winner"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with zipfile.ZipFile(package_path) as archive:
+                return _read_form(archive, folder)
+        except AdCreativeError:
+            raise
+        except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
+            raise AdCreativeError(NO_PACK) from error
+
+
+def _read_form(archive: zipfile.ZipFile, folder: Path) -> dict[str, str | None]:
+    row = json.loads(archive.read(f"{TECHNICAL}/results.jsonl").splitlines()[0])
+    table = archive.read(f"{TECHNICAL}/original/metadata.csv").decode("utf-8")
+    brought = next(csv.DictReader(io.StringIO(table)), {})
+    form: dict[str, str | None] = {name: brought.get(name) or "" for name in FORM_FIELDS}
+    for name in ("headline", "description", "cta"):
+        form[name] = row.get(f"{name}_edited") or form[name]
+    form["image_path"] = None
+    edited = Path(row.get("edited_image") or "").name
+    names = set(archive.namelist())
+    for called in (name_picture(edited), edited):  # packs of earlier versions have the run's own name
+        if edited and f"{UPLOAD}/{called}" in names:
+            if archive.getinfo(f"{UPLOAD}/{called}").file_size > MAX_PICTURE_BYTES:
+                raise AdCreativeError(f"{called} in the package is too large to be one of ours.")
+            write_whole(folder / called, archive.read(f"{UPLOAD}/{called}"))
+            form["image_path"] = str(folder / called)
+            break
+    return form

@@ -1,0 +1,58 @@
+"""What every test of the page in a real browser needs: a window on the page, and what is done there first."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright import sync_api as playwright_api
+
+from tests.apps.test_launch import Served as Served
+
+expect = playwright_api.expect
+expect.set_options(timeout=40_000)
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; install it with: apt-get install chromium")
+
+
+class Visit:
+    """One browser window on the page, with every host that it asked."""
+
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.url, self.hosts = url, set[str]()
+        self.context.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        self.open()
+
+    def open(self) -> None:
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(40_000)
+        self.page.goto(self.url)
+        self.page.get_by_role("button", name="Score it").wait_for()
+
+    def bring(self, path: Path | None, headline: str = "Coats for rain") -> None:
+        if path is not None:
+            self.page.locator("#picture input[type=file]").set_input_files(path)
+            self.page.locator("#picture-note").get_by_text("px, ready").wait_for()
+        self.page.get_by_label("Headline", exact=True).fill(headline)
+
+    def improve(self, effort: str = "Quick look") -> None:
+        self.page.get_by_label(effort).check()
+        self.page.get_by_role("button", name="Improve it").click()
+
+    def shoot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def find_edit(visit: Visit, image_path: Path) -> None:
+    """Bring the picture, let an edit be searched, and wait for it."""
+    visit.bring(image_path)
+    visit.page.get_by_label("nobody real is shown").check()
+    visit.improve()
+    expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
+    expect(visit.page.locator("#later-steps")).to_be_visible()
