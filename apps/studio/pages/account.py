@@ -24,6 +24,7 @@ COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": 
 
 METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversion", "cost_per_conversion"),
            ("Return on ad spend", "roas")]  # fmt: skip
+EMPTY = "Your ads appear here, the best first."
 HINT = "As exported, in any language: totals and empty rows may stay in. The pack of a version adds what was predicted for it."
 # a click on the button beside a winner takes its version on
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
@@ -56,9 +57,7 @@ def build_account(
             question, *buttons = build_question()
         with gr.Column(scale=7, min_width=320):
             answer = build_answer()
-            shown = fragment(
-                fragments.placeholder("Your ads appear here, the best first."), elem_id="account", js_on_load=TAKE_CLICKS
-            )  # fmt: skip
+            shown = fragment(fragments.placeholder(EMPTY), elem_id="account", js_on_load=TAKE_CLICKS)
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
 
@@ -92,14 +91,12 @@ def build_account(
     }  # fmt: skip
     build_next_test(NextTest(handlers=steps.handlers), visitor)
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)
-    taken = shown.select(
-        _take_winner(Winners(handlers=steps.handlers)), None, list(form.values()),
-        inputs_kwargs={"package_path": package, "visitor": visitor}, api_name="take_winner", **QUICK,
-    )  # fmt: skip
-    show_ad(taken, tabs)
+    _wire_winner(Winners(handlers=steps.handlers), shown, {"package_path": package, "visitor": visitor}, form, tabs)
 
 
-def _take_winner(winners: Winners) -> Any:
+def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, form: Fields, tabs: gr.Tabs) -> None:
+    """Fill the form of one ad with the version that won, and show it."""
+
     def take_winner(request: gr.Request, package_path: str | None = None, visitor: str | None = None) -> list[Any]:
         try:
             values = winners.take(find_owner(visitor, request), package_path)
@@ -107,4 +104,6 @@ def _take_winner(winners: Winners) -> Any:
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
-    return take_winner
+    show_ad(
+        shown.select(take_winner, None, list(form.values()), inputs_kwargs=asked, api_name="take_winner", **QUICK), tabs
+    )  # fmt: skip
