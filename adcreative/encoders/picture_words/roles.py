@@ -14,6 +14,7 @@ MAX_BUTTON_WORDS, MAX_LOGO_WORDS = 5, 3
 SMALL_SHARE = 0.024  # of the shorter side: letters lower than this are small print where larger ones stand above
 PIECE = 3  # letters: fewer that are missing were misread
 EDGE_SHARE = 0.16  # of the picture's height: where logos stand
+STORY_RATIO, STORY_TOP = 1.5, 0.14  # height to width of a story, and what of its top its own controls cover
 _PRICE = re.compile(
     r"^\W*(?:(?:from|ab|dès|desde|vanaf|da|only|nur|now)\s+)?(?:[$€£¥₹₽₩]|(?:usd|eur|gbp|chf|kr)\b)?\s?\d+(?:[.,' ]\d+)*"
     r"\s?(?:[$€£¥₹₽₩%]|(?:usd|eur|gbp|chf|kr|zł)\b)?(?:\s?(?:off|/\s?\w+))?\W*$",
@@ -43,13 +44,16 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
         block = named[idx]
         if idx == head:
             role = "headline"
-        elif _is_logo_like(block, height) and block.size_px < largest and not brand:
+        elif _is_logo_like(block, height, width) and block.size_px < largest and not brand:
             role = "logo"
         elif block.size_px <= SMALL_SHARE * unit and block.box[1] > 0.75 * height and block.size_px < 0.5 * largest:
             role = "disclaimer"
         else:
             role = "body"
         named[idx] = replace(block, role=role)
+    if not any(block.role in ("body", "price") for block in named):  # what is small but alone, and no small print, is the text
+        small = [one.role == "disclaimer" and not _SMALL_PRINT.search(one.text) for one in named]
+        return [replace(one, role="body") if is_small else one for one, is_small in zip(named, small, strict=True)]
     return named
 
 
@@ -66,9 +70,10 @@ def _obvious_role(block: TextBlock, height: int, unit: int, brand: str) -> str:
     return ""
 
 
-def _is_logo_like(block: TextBlock, height: int) -> bool:
+def _is_logo_like(block: TextBlock, height: int, width: int) -> bool:
     middle = (block.box[1] + block.box[3]) / 2
-    is_at_edge = middle < EDGE_SHARE * height or middle > (1.0 - EDGE_SHARE) * height
+    top = EDGE_SHARE + (STORY_TOP if height >= STORY_RATIO * width else 0.0)
+    is_at_edge = middle < top * height or middle > (1.0 - EDGE_SHARE) * height
     return (
         is_at_edge
         and len(block.lines) == 1

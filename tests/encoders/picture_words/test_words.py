@@ -128,6 +128,22 @@ def test_prices_small_print_and_brands_are_told_apart() -> None:
     assert named[1].role == "logo"
 
 
+def test_a_small_line_at_the_foot_is_the_text_where_there_is_no_other() -> None:
+    small = block("Fresh salmon, delivered weekly", (20, 430, 200, 440))
+    alone = name_roles([block("Walk further", (20, 100, 300, 150)), small], 480, 480)
+    assert [one.role for one in alone] == ["headline", "body"]
+    beside = name_roles([block("Walk further", (20, 100, 300, 150)), block("Shoes", (20, 200, 160, 240)), small], 480, 480)
+    assert [one.role for one in beside] == ["headline", "body", "disclaimer"]
+    terms = name_roles([block("Walk further", (20, 100, 300, 150)), block("Terms apply.", (20, 430, 200, 440))], 480, 480)
+    assert terms[1].role == "disclaimer"
+
+
+def test_the_logo_of_a_story_stands_below_what_its_controls_cover() -> None:
+    blocks = [block("Torque & Son", (20, 160, 160, 180)), block("Walk further", (20, 400, 300, 450))]
+    assert name_roles(blocks, 853, 480)[0].role == "logo"
+    assert name_roles(blocks, 600, 480)[0].role == "body"
+
+
 @pytest.mark.parametrize("text", ["49zł", "49 zł", "from 12 kr", "20% off"])
 def test_a_price_is_told_with_or_without_a_blank(text: str) -> None:
     named = name_roles([block("Walk further", (20, 100, 300, 150)), block(text, (20, 200, 160, 240))], 480, 480)
