@@ -10,8 +10,10 @@ import numpy as np
 from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.typesetting import IsFree
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
+from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
 
 LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
+SOFT_RIM_PX = 3  # of a plate: its soft edge
 SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
 
 # a picture [H, W, 3] -> the plate, the picture without it and the mask of what was replaced (`layers.lift_shape`)
@@ -91,6 +93,25 @@ def resize_plate(
     clean = lifted[1].copy()  # what was lifted may be remembered
     under = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top).paste(clean)
     return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~under
+
+
+def is_on_surface(image_u8: np.ndarray, plate: Box) -> bool:
+    """Return whether the ground around a plate is flat or a gradient, so that more of it can be laid bare without a trace.
+
+    What a plate on a photograph hides can only be made up; a button that is a little wide for its label looks right there.
+    """
+    x0, y0, x1, y1 = plate
+    reach = max(8, (y1 - y0) // 2)
+    left, top = max(0, x0 - reach), max(0, y0 - reach)
+    crop = image_u8[top : y1 + reach, left : x1 + reach].astype(np.float32)
+    around = np.ones(crop.shape[:2], bool)
+    around[
+        max(0, y0 - SOFT_RIM_PX - top) : y1 + SOFT_RIM_PX - top, max(0, x0 - SOFT_RIM_PX - left) : x1 + SOFT_RIM_PX - left
+    ] = False
+    if not around.any():
+        return False
+    _, residual = fit_ground(crop, around)
+    return residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, around))
 
 
 def _new_ground(changed: Box, plate: Box, rim: int) -> list[Box]:
