@@ -24,6 +24,7 @@ PURE_PX = 2  # so far from the hole and from outlines colours are pure
 SAME_SURFACE, ROUNDS, MIDDLE = 1.5, 4, 128.0  # 0..255 by which most of a region may miss the surface of all
 LARGE_REGION, MAX_RESIDUAL = 200, 2.5  # pixels that have a surface of their own; what they may miss it by, 0..255
 REACH_PX, LEAST_WEIGHT, LARGEST_MISS = 8.0, 0.05, 6.0  # of misses of a surface nearby; their least sum of weights; 0..255
+TRUNCATED = 4.0  # deviations from which on a blur is cut off
 SEEN_PX = 16  # of the hole: how far around it colours are looked at
 MAX_MISS, MISS_PX = 3.0, 1.5  # 0..255 by which what is known may miss what is drawn; deviation of the blur for that
 DOUBT_PX, MAX_DOUBT = 4.0, 0.2  # px around a place, and share of what is known there that may miss: else the place is left
@@ -161,9 +162,9 @@ def _join_cells(
 
     known, pure: [h, w] pixels that are ground; that are far from the hole and from outlines besides.
     """
-    cells = [int(code) for code in np.unique(codes)]
-    seen = {code: np.nonzero(known & (codes == code)) for code in cells}
-    own = {code: np.nonzero(pure & (codes == code)) for code in cells}
+    places = _places(codes)
+    cells = list(places)
+    seen, own = ({code: (y[mask[y, x]], x[mask[y, x]]) for code, (y, x) in places.items()} for mask in (known, pure))
     large = [code for code in cells if len(own[code][0]) >= LARGE_CELL]
     parent = {code: code for code in cells}
 
@@ -183,7 +184,7 @@ def _join_cells(
     waiting = sorted((code for code in cells if code not in told), key=lambda code: -len(seen[code][0]))
     for _ in range(len(outlines) + 1):
         for code in list(waiting):
-            places = np.argwhere(codes == code).mean(axis=0)
+            middle = np.mean(places[code], axis=1)
             options = []
             for k, outline in enumerate(outlines):
                 other = code ^ (1 << k)
@@ -192,12 +193,21 @@ def _join_cells(
                         sides = [_beside(crop, seen[one], outline) for one in (code, other)]
                         options.append((float(np.abs(sides[0] - sides[1]).max()), 0.0, other))
                     else:
-                        options.append((SAME_COLOUR, -float(np.hypot(*(outline.points - places).T).min()), other))
+                        options.append((SAME_COLOUR, -float(np.hypot(*(outline.points - middle).T).min()), other))
             if options:
                 parent[code] = root(min(options)[2])
                 told.add(code)
                 waiting.remove(code)
     return {code: root(code) for code in cells}
+
+
+def _places(codes: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Return code -> the rows and columns of its pixels, from the smallest code on."""
+    order = np.argsort(codes, axis=None, kind="stable")
+    names, starts = np.unique(codes.ravel()[order], return_index=True)
+    y, x = np.unravel_index(order, codes.shape)
+    ends = [*starts[1:], len(order)]
+    return {int(name): (y[start:end], x[start:end]) for name, start, end in zip(names, starts, ends, strict=True)}
 
 
 def _beside(crop: np.ndarray, own: tuple[np.ndarray, ...], outline: Outline) -> np.ndarray:
@@ -255,9 +265,15 @@ def _shared_surface(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray) -> n
 
 def _misses(off: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return what a region's own pixels [h, w] say nearby [N, 3] of what is left of them [h, w, 3]."""
+    reach = round(TRUNCATED * REACH_PX)  # pixels that are farther from all that is wanted have no part in it
+    box = tuple(slice(max(0, places.min() - reach), places.max() + reach + 1) for places in np.nonzero(wanted))
+    off, own, wanted = off[box], own[box], wanted[box]
     rows, columns = np.nonzero(wanted)
     own = own & (np.abs(off).max(axis=2) <= LARGEST_MISS)
     known = off * own[:, :, None]
-    weight = ndimage.gaussian_filter(own.astype(np.float32), REACH_PX)[rows, columns]
-    sums = [ndimage.gaussian_filter(known[:, :, channel], REACH_PX)[rows, columns] for channel in range(3)]
+    blurred = [
+        ndimage.gaussian_filter(plane, REACH_PX, truncate=TRUNCATED)[rows, columns]
+        for plane in (own.astype(np.float32), *np.moveaxis(known, 2, 0))
+    ]
+    weight, sums = blurred[0], blurred[1:]
     return np.asarray(np.stack(sums, axis=1) / np.maximum(weight, LEAST_WEIGHT)[:, None])
