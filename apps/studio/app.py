@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,14 @@ class StudioPage(gr.Blocks):
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
-def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False) -> gr.Blocks:
+def build_app(
+    pipeline: Studio, *, notice: str = "", is_for_agents: bool = False, when_opened: Callable[[], None] | None = None
+) -> gr.Blocks:
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
         notice: a warning shown on top of the page, which anybody can reach; then it asks no other server.
-        is_for_agents: offer tools to agents beside the page (`pages.tools`).
+        is_for_agents: offer tools to agents beside the page (`pages.tools`). when_opened: called once a page is on a screen.
     """
     silence_network()
     if hasattr(pipeline, "keep_features_in"):
@@ -81,6 +84,8 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
             )
         if is_for_agents:
             build_tools(page, handlers, steps)
+        if when_opened is not None:
+            page.load(when_opened, **MOVES)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 
