@@ -98,11 +98,11 @@ def test_a_winner_becomes_the_next_ad_with_the_picture_and_words_of_its_pack(
     for clicks, has_button in (((400, 900), True), ((900, 400), False)):
         shown, _ = steps.account("me", str(write_results(tmp_path / "results.csv", plan, clicks)), str(package))
         assert ("Make it my next ad" in shown) == has_button
+    edited = find_run(steps) / "images" / "my-ad-1.edited.png"
     form = Winners(handlers=steps.handlers).take("me", str(package))
     assert (form["headline"], form["brand"]) == ("Coats today", "Lund")
-    edited = find_run(steps) / "images" / "my-ad-1.edited.png"
     assert Path(str(form["image_path"])).read_bytes() == edited.read_bytes() != image_path.read_bytes()
-    assert Path(str(form["image_path"])).is_relative_to(steps.handlers.owner_dir("me"))
+    assert Path(str(form["image_path"])).is_relative_to(steps.handlers.belongings.lent_dir("me"))
     for broken in (None, str(image_path)):
         with pytest.raises(AdCreativeError, match="Choose the pack of the version that won"):
             Winners(handlers=steps.handlers).take("me", broken)

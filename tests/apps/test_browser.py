@@ -195,6 +195,7 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_role("button", name="Make it my next ad").press("Enter")  # it has won: the next version has to beat it
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Try me today today")
     expect(page.locator("#picture-note")).to_contain_text("px, ready")
+    expect(page.locator("#ad-bar")).to_contain_text("Try me today today")
     expect(page.locator("#results")).to_be_hidden()
     assert visit.hosts == {visit.url.split("/")[2]}
 

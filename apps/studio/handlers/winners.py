@@ -27,7 +27,7 @@ class Winners:
     handlers: Handlers
 
     def take(self, owner: str, package_path: str | None) -> dict[str, str | None]:
-        """Return the form of the ad that a pack's version is, by FORM_FIELDS; its picture lies in the owner's folder.
+        """Return the form of the ad that a pack's version is, by FORM_FIELDS; its picture counts as an upload.
 
         Raises:
             AdCreativeError: no pack, or none of this app.
@@ -35,15 +35,17 @@ class Winners:
         if not package_path:
             raise AdCreativeError(NO_PACK)
         self.handlers.belongings.note(owner, package_path)
-        folder = self.handlers.owner_dir(owner) / "account" / "winner"
+        folder = self.handlers.belongings.lent_dir(owner)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             with zipfile.ZipFile(package_path) as archive:
-                return _read_form(archive, folder)
+                form = _read_form(archive, folder)
         except AdCreativeError:
             raise
         except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
             raise AdCreativeError(NO_PACK) from error
+        self.handlers.bring(owner, form)
+        return form
 
 
 def _read_form(archive: zipfile.ZipFile, folder: Path) -> dict[str, str | None]:
