@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +52,12 @@ class StudioPage(gr.Blocks):
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
-def build_app(
-    pipeline: Studio, *, notice: str = "", is_for_agents: bool = False, when_opened: Callable[[], None] | None = None
-) -> gr.Blocks:
+def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False) -> gr.Blocks:
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
         notice: a warning shown on top of the page, which anybody can reach; then it asks no other server.
-        is_for_agents: offer tools to agents beside the page (`pages.tools`). when_opened: called once a page is on a screen.
+        is_for_agents: offer tools to agents beside the page (`pages.tools`).
     """
     silence_network()
     if hasattr(pipeline, "keep_features_in"):
@@ -84,8 +81,6 @@ def build_app(
             )
         if is_for_agents:
             build_tools(page, handlers, steps)
-        if when_opened is not None:
-            page.load(when_opened, **MOVES)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 

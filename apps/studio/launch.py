@@ -24,20 +24,16 @@ EXPOSED = (
     "This page can be reached from other computers and asks for no password: anyone who finds it can use it and see what it "
     "shows. Whoever runs it can start it with a password, or on 127.0.0.1."
 )  # fmt: skip
-OPEN_S = 5.0  # a page that nobody opens until then is not waited for
 HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, or --host 127.0.0.1."
 
 
-def load_behind(studio: Studio, opened: threading.Event | None = None) -> None:
-    """Load the models behind the page: once somebody has it before them (`opened`), since loading makes a page that is still
-    being fetched wait, or after OPEN_S. Who asks for a score before then waits for them."""
+def load_behind(studio: Studio) -> None:
+    """Load the models while the page opens already; who asks for a score before then waits for them."""
     load = getattr(studio, "load", None)
     if load is None:
         return
 
     def work() -> None:
-        if opened is not None:
-            opened.wait(OPEN_S)
         try:
             load()
         except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
@@ -67,13 +63,12 @@ def launch(
     if is_exposed:
         bar = "!" * 78
         print(f"{bar}\nWARNING: {EXPOSED} {HOW_TO_CLOSE}\n{bar}", file=sys.stderr, flush=True)
-    opened = threading.Event()
-    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp, when_opened=opened.set)
+    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp)
     if mcp:
         settings = {"mcp_server": True, **settings}
         print(f"tools for agents: http://{host}:{port}/gradio_api/mcp/", flush=True)
     print(f"adcreative studio: http://{host}:{port} (stop with Ctrl-C)", flush=True)
     doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))]}
     end_tidily()
-    load_behind(studio, opened)
+    load_behind(studio)
     return demo.launch(server_name=host, server_port=port, auth=auth, app_kwargs=doors, **settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,15 +45,6 @@ def unrecorded(browser: Any) -> Iterator[Visit]:
     """A page on which nobody's consent is on record yet."""
     visit = Visit(browser, Served(WithoutRecords()).url)
     yield visit
-    visit.context.close()
-
-
-def test_models_are_loaded_once_a_page_is_open(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded, studio = threading.Event(), FakeStudio()
-    studio.load = loaded.set  # type: ignore[attr-defined]
-    monkeypatch.setattr("apps.studio.launch.OPEN_S", 600.0)
-    visit = Visit(browser, Served(studio).url)
-    assert loaded.wait(timeout=40)
     visit.context.close()
 
 

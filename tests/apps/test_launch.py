@@ -61,16 +61,6 @@ def test_models_are_loaded_behind_the_page_and_a_damaged_one_is_said_in_the_log(
     assert "the models cannot be loaded: weights/judge is damaged" in caplog.text
 
 
-def test_models_wait_until_a_page_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, opened, studio = threading.Event(), threading.Event(), FakeStudio()
-    studio.load = begun.set  # type: ignore[attr-defined]
-    monkeypatch.setattr("apps.studio.launch.OPEN_S", 600.0)
-    load_behind(studio, opened)
-    assert not begun.wait(timeout=0.2)
-    opened.set()
-    assert begun.wait(timeout=10)
-
-
 def test_what_the_page_tells_again_acts_once() -> None:
     """Gradio's page tells an event again that came while its `always_last` function ran, to all that listen to it."""
     listening: dict[tuple[int, str], set[str]] = {}
