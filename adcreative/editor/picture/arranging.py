@@ -137,7 +137,7 @@ def _arrange(
     if shown is None:
         return None
     picture_scale, origin, cost_of_view = shown
-    corner = _set_corner(parts, frame, scale, centred)
+    corner = _set_corner(parts, frame, side, scale, centred)
     if corner is None:
         return None
     cost = cost_of_view + _cost_of_words(parts, column, frame, side, scale, picture_scale) + COST_OF_TIGHT * (1.0 - gaps)
@@ -166,22 +166,23 @@ def _stand(column: Column, frame: Frame, side: str, centred: bool) -> tuple[floa
     return x, y0 + {"over top": 0.0, "over bottom": float(rest)}.get(side, rest / 2)
 
 
-def _set_corner(parts: Parts, frame: Frame, scale: float, centred: bool) -> tuple[Placed, ...] | None:
-    """Return the logo that stands apart, above or below all else; () without one, None when it is too wide."""
+def _set_corner(parts: Parts, frame: Frame, side: str, scale: float, centred: bool) -> tuple[Placed, ...] | None:
+    """Return the logo that stands apart, on the words' side of a picture beside them; () without one, None if too wide."""
     if parts.corner is None:
         return ()
-    width = frame.size[0] - 2 * frame.margin
+    left, right = (frame.region[0], frame.region[2]) if side in ("left", "right") else (0, frame.size[0])
+    width = right - left - 2 * frame.margin
     column = set_column([[parts.corner]], width, min(scale, frame.size[0] / parts.size[1]), is_centred=centred)
     if column is None:
         return None
     old_x0, old_x1 = parts.corner.block.box[0], parts.corner.block.box[2]
     is_right = (old_x0 + old_x1) / 2 > 0.6 * parts.size[1]
     x = (
-        (frame.size[0] - column.size[0]) / 2
+        (left + right - column.size[0]) / 2
         if centred
-        else frame.size[0] - frame.margin - column.size[0]
+        else right - frame.margin - column.size[0]
         if is_right
-        else frame.margin
+        else left + frame.margin
     )
     y = frame.safe[1] - frame.margin - column.size[1] if parts.is_low else logo_top(frame.safe, frame.margin)
     return column.at(x, y)

@@ -17,7 +17,7 @@ from adcreative.editor.picture.labels import find_things, is_found_whole, is_on_
 from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
 from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
-from adcreative.editor.picture.scene import Scene, find_scene, find_visual
+from adcreative.editor.picture.scene import Scene, find_edged_panel, find_scene, find_visual
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.line_breaks import wrap_evenly
@@ -339,15 +339,19 @@ def _find_panel(clean: np.ndarray, stack: Sequence[TextBlock]) -> Box | None:
     inside = box[0] > 2 and box[1] > 2 and box[2] < width - 2 and box[3] < height - 2
     share = (box[2] - box[0]) * (box[3] - box[1]) / (height * width)
     fills = ground[box[1] : box[3], box[0] : box[2]].mean()
-    return box if inside and PANEL_SHARES[0] <= share <= PANEL_SHARES[1] and fills >= PANEL_FILL else None
+    if inside and PANEL_SHARES[0] <= share <= PANEL_SHARES[1] and fills >= PANEL_FILL:
+        return box
+    edged = find_edged_panel(clean, (left, top, right, bottom))
+    is_panel = edged is not None and PANEL_SHARES[0] <= _area(edged) / (height * width) <= PANEL_SHARES[1]
+    return edged if is_panel else None
 
 
 def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
-    if block.plate is not None or block.role == "logo":
-        return Piece(block=block, gap_px=gap_px, solid=layer)
-    if block.residual > PLAIN_RESIDUAL:
+    if block.plate is None and block.residual > PLAIN_RESIDUAL:
         cleaned = without_blobs(layer.alpha) if block.size_px >= LEAST_CLEANED_PX else layer.alpha
         layer = replace(layer, alpha=cleaned).inked(block.colour)
+    if block.plate is not None or block.role == "logo":
+        return Piece(block=block, gap_px=gap_px, solid=layer)
     words, blanks, baselines = [], [], []
     for line, own in zip(block.lines, part_lines(layer, block.lines), strict=True):
         cuts, gaps = cut_words(own, line)

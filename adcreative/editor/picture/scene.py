@@ -27,6 +27,7 @@ FAINT_EDGE, FAINT_REACH = 6.5, 0.6  # of values 0..255; of a thing's sides: how 
 FACE_RIM = 0.25  # of a face's box, on each side
 PATTERNED = 0.6  # of a picture's box: where what has to stay whole fills less, the rest is a pattern of the ground
 LEAST_STEP = 6.0  # of values 0..255, on average along an edge between a picture and its ground
+PANEL_STEP, PANEL_EDGE = 4.0, 0.7  # of values 0..255 across a panel's edge, one way; of the edge's length
 LEAST_PICTURE = 0.22  # of the area beside a panel that counts as the picture
 
 
@@ -127,6 +128,35 @@ def _inside(inner: np.ndarray, box: Box, side: str, step: int) -> Box:
         edge if side == "left" else x0, edge if side == "top" else y0,
         edge if side == "right" else x1, edge if side == "bottom" else y1,
     )  # fmt: skip
+
+
+def find_edged_panel(clean: np.ndarray, words: Box) -> Box | None:
+    """Return the box of a panel around words, told by its straight edges on three sides at least: the picture may show through.
+
+    Args:
+        clean: the ad [H, W, 3] without its words. words: box of all of them, px.
+    """
+    light = clean.astype(np.float32).mean(axis=2)
+    height, width = light.shape
+    x0, y0, x1, y1 = max(0, words[0]), max(0, words[1]), min(width, words[2]), min(height, words[3])
+    right, below = _next_edge(light[y0:y1, x1:]), _next_edge(light[y1:, x0:x1].T)
+    left, above = _next_edge(light[y0:y1, :x0][:, ::-1]), _next_edge(light[:y0, x0:x1][::-1].T)
+    if sum(one is None for one in (left, above, right, below)) > 1:
+        return None
+    return (
+        0 if left is None else x0 - left, 0 if above is None else y0 - above,
+        width if right is None else x1 + right, height if below is None else y1 + below,
+    )  # fmt: skip
+
+
+def _next_edge(light: np.ndarray) -> int | None:
+    """Return how far the nearest edge along all of the lines [L, N] lies from their beginning, px; None without one."""
+    if light.shape[1] < 3 or not len(light):
+        return None
+    steps = light[:, 2:] - light[:, :-2]
+    share = np.maximum((steps > PANEL_STEP).mean(axis=0), (steps < -PANEL_STEP).mean(axis=0))
+    found = np.flatnonzero(share >= PANEL_EDGE)
+    return int(found[0]) + 1 if len(found) else None
 
 
 def _area(box: Box) -> int:

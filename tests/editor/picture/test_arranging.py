@@ -204,6 +204,17 @@ def test_a_small_thing_in_a_photograph_is_seen_whole_but_no_piece_of_its_corner(
         assert y0 <= y < y + 180 <= y1
 
 
+def test_a_logo_apart_stands_with_the_words_beside_a_picture() -> None:
+    picture = ad_beside_photograph()
+    parts = take_apart(picture, read_words(picture, KnownReader(), brand=BRAND).blocks, [], inpaint_strokes)
+    assert parts is not None
+    parts = replace(parts, corner=parts.rows[0][0], rows=parts.rows[1:])
+    found = {one.side: one for one in find_arrangements(parts, 1.91, (0.0, 0.0))}
+    for side in ("left", "right"):
+        (logo,) = found[side].corner
+        assert found[side].region[0] <= logo.box[0] < logo.box[2] <= found[side].region[2]
+
+
 def test_distances_get_smaller_before_letters_do() -> None:
     picture = ad_beside_photograph()
     parts = take_apart(picture, read_words(picture, KnownReader(), brand=BRAND).blocks, [], inpaint_strokes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.picture.scene import find_picture, find_scene
+from adcreative.editor.picture.scene import find_edged_panel, find_picture, find_scene
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
 from tests.editor.picture.test_ground import PANEL, SIDE, half_panel, texture
 
@@ -43,6 +43,15 @@ def test_a_large_picture_is_cut_without_its_grounds_edge() -> None:
     assert scene is not None
     assert scene.side == "left"
     assert 507 <= scene.box[0] <= 511
+
+
+def test_a_panel_that_lets_the_picture_through_is_found_by_its_edges() -> None:
+    image_u8 = np.kron(texture(), np.ones((3, 3, 1), np.uint8)).astype(np.float32)
+    image_u8[60:540, 40:300] = 0.15 * image_u8[60:540, 40:300] + 8
+    panel = find_edged_panel(image_u8.astype(np.uint8), (90, 120, 240, 460))
+    assert panel is not None
+    assert np.abs(np.subtract(panel, (40, 60, 300, 540))).max() <= 2
+    assert find_edged_panel(np.kron(texture(), np.ones((3, 3, 1), np.uint8)), (90, 120, 240, 460)) is None
 
 
 def test_a_thing_on_plain_ground_keeps_its_box_and_the_rim_that_it_reaches() -> None:
