@@ -1,12 +1,14 @@
-"""Fonts at hand: open ones that packages of the extra "picture" carry, and the files a brand kit names. Nothing is fetched.
+"""Fonts at hand: open ones that packages of the extra "picture" carry, those that most ads are set in where the machine has
+them, and the files a brand kit names. Nothing is fetched.
 
-Each family is listed with the package that holds it and its licence. Files are looked up when they are needed; a package that
-is not installed is left out. Knows font files; no pictures of ads.
+Each packaged family is listed with the package that holds it and its licence. Files are looked up when they are needed; a
+package or a font that is not installed is left out. Knows font files; no pictures of ads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -71,6 +73,49 @@ FONT_SOURCES = (
     )),
 )  # fmt: skip
 
+SYSTEM_FOLDERS = (  # where Linux, macOS and Windows keep fonts
+    Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("~/.local/share/fonts"), Path("~/.fonts"),
+    Path("/System/Library/Fonts"), Path("/Library/Fonts"), Path("~/Library/Fonts"), Path("C:/Windows/Fonts"),
+)  # fmt: skip
+
+# family -> style -> names of files that draw it, of which the first that is found is taken: the font itself, and open ones made
+# to take its place. They are the machine's own, under whatever licence it has them; none is copied.
+SYSTEM_FONTS: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = (
+    ("Arial", (
+        ("Regular", ("arial.ttf", "LiberationSans-Regular.ttf", "Arimo-Regular.ttf")),
+        ("Bold", ("arialbd.ttf", "Arial Bold.ttf", "LiberationSans-Bold.ttf", "Arimo-Bold.ttf")),
+        ("Italic", ("ariali.ttf", "Arial Italic.ttf", "LiberationSans-Italic.ttf", "Arimo-Italic.ttf")),
+        ("Bold Italic", ("arialbi.ttf", "Arial Bold Italic.ttf", "LiberationSans-BoldItalic.ttf", "Arimo-BoldItalic.ttf")),
+    )),
+    ("Arial Narrow", (
+        ("Regular", ("arialn.ttf", "Arial Narrow.ttf", "LiberationSansNarrow-Regular.ttf")),
+        ("Bold", ("arialnb.ttf", "Arial Narrow Bold.ttf", "LiberationSansNarrow-Bold.ttf")),
+    )),
+    ("Helvetica", (("Regular", ("NimbusSans-Regular.otf",)), ("Bold", ("NimbusSans-Bold.otf",)))),
+    ("Times New Roman", (
+        ("Regular", ("times.ttf", "Times New Roman.ttf", "LiberationSerif-Regular.ttf", "Tinos-Regular.ttf")),
+        ("Bold", ("timesbd.ttf", "Times New Roman Bold.ttf", "LiberationSerif-Bold.ttf", "Tinos-Bold.ttf")),
+        ("Italic", ("timesi.ttf", "Times New Roman Italic.ttf", "LiberationSerif-Italic.ttf", "Tinos-Italic.ttf")),
+    )),
+    ("Georgia", (
+        ("Regular", ("georgia.ttf", "Gelasio-Regular.ttf")), ("Bold", ("georgiab.ttf", "Georgia Bold.ttf", "Gelasio-Bold.ttf")),
+    )),
+    ("Palatino", (
+        ("Regular", ("pala.ttf", "P052-Roman.otf")), ("Bold", ("palab.ttf", "P052-Bold.otf")),
+        ("Italic", ("palai.ttf", "P052-Italic.otf")),
+    )),
+    ("Century Gothic", (
+        ("Regular", ("gothic.ttf", "Century Gothic.ttf", "URWGothic-Book.otf")),
+        ("Bold", ("gothicb.ttf", "Century Gothic Bold.ttf", "URWGothic-Demi.otf")),
+    )),
+    ("Verdana", (("Regular", ("verdana.ttf",)), ("Bold", ("verdanab.ttf", "Verdana Bold.ttf")))),
+    *(
+        (name, tuple((style, (f"{name.replace(' ', '')}-{file}.ttf",)) for style, file in styles))
+        for name in ("Roboto", "Open Sans", "Montserrat", "Poppins")
+        for styles in ((("Regular", "Regular"), ("Semibold", "SemiBold"), ("Bold", "Bold"), ("Black", "Black")),)
+    ),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Typeface:
@@ -121,6 +166,30 @@ def _iter_installed() -> Iterator[Typeface]:
         for style, name in source.files:
             if (folder / name).is_file():
                 yield Typeface(source.family, style, folder / name)
+    yield from filter(_is_font, system_typefaces())
+
+
+def system_typefaces(folders: Iterable[Path] = SYSTEM_FOLDERS) -> Iterator[Typeface]:
+    """Yield the fonts of SYSTEM_FONTS that lie in folders or below them, in the order of that list."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for inner, _, names in os.walk(folder.expanduser()):
+            for name in names:
+                found.setdefault(name.lower(), Path(inner) / name)
+    for family, styles in SYSTEM_FONTS:
+        for style, names in styles:
+            path = next((found[name.lower()] for name in names if name.lower() in found), None)
+            if path is not None:
+                yield Typeface(family, style, path)
+
+
+def _is_font(typeface: Typeface) -> bool:
+    """Return whether a typeface's file can be read: what lies in a machine's folders may be broken."""
+    try:
+        typeface.at(16.0)
+    except OSError:
+        return False
+    return True
 
 
 def _brand_typeface(path: Path) -> Typeface:

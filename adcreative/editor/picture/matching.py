@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import Lettering, paste_coverage
 from adcreative.editor.picture.registration import Fit, SeenLine, first_lettering, fit_colour, fit_lettering
 from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
-from adcreative.encoders.picture_words.ink import measure_letters, tight_box
+from adcreative.encoders.picture_words.ink import cut_below, measure_letters, tight_box
 
 COMPARED_LINES = 3  # the longest lines of a block decide
 NUM_FITTED = 5  # of the fonts that are nearest at first sight
@@ -106,8 +107,10 @@ def _home(found: Sequence[Fit], house: str) -> list[Fit]:
 def see_lines(image_u8: np.ndarray, block: TextBlock) -> list[SeenLine]:
     """Return the lines of a block with their letters' coverage; lines in which no ink is found are left out."""
     seen = []
-    for line in block.lines:
+    for line, below in zip_longest(block.lines, block.lines[1:]):
         ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.25 * line.height))
+        if below is not None:
+            ink = cut_below(ink, below.box[1])
         if ink.box is not None and ink.coverage.max() > 0.3 and line.text:
             left, top, right, bottom = ink.window
             pixels = image_u8[top:bottom, left:right].astype(np.float32)

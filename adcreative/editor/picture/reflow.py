@@ -14,7 +14,7 @@ import numpy as np
 from adcreative.editor.picture.layers import Layer, lift_block
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import CAP_SHARE, IsFree, Setting
+from adcreative.editor.picture.typesetting import CAP_SHARE, Column, IsFree, Setting
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
@@ -29,6 +29,7 @@ MAX_COPIED = 0.05  # of a hole: where more is copied from elsewhere, a trace may
 SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
 BLANK = 0.4  # heights of capitals: a blank between two words
 COLUMN_MARGIN = 0.05  # of the picture's width, on either side of centred text, besides the safe zone
+MARGIN_SHARE = 0.08  # of the picture's width: what leaves more room at an edge is no margin but a column elsewhere
 THING_RIM = 0.2  # of a line's height: its descenders and soft edges
 
 
@@ -170,11 +171,12 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
     return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
 
 
-def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> float:
-    """Return the width (px) of the column that a block stands in.
+def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> Column:
+    """Return the column that a block stands in, in a picture `width` px wide.
 
-    It is at least that of the widest text at the same edge. It goes on as far as leaves the same room on the right as on the
-    left, if the ground is free there, and no farther than where one of the texts would have needed a line less.
+    It is at least as wide as the widest text at the same edge. It goes on as far as leaves the same room on the right as on the
+    left, if the ground is free there, and no farther than where one of the texts would have needed a line less. The margins are
+    as wide as the room beside the old text, MARGIN_SHARE of the picture at most.
     """
     widest, most = 0.0, float("inf")
     x0, y0, x1, y1 = block.box
@@ -192,7 +194,13 @@ def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], i
         goes_on = x1 - x0 + 2 * (min(left, right) - COLUMN_MARGIN * width)
     else:
         goes_on = x1 - x0 + (right - left if match.alignment == "left" else left - right)
-    return max(widest, min(most, goes_on))
+    room = {"left": x0, "centre": min(x0, width - x1), "right": width - x1}[match.alignment]
+    margin = min(room, MARGIN_SHARE * width)
+    return Column(
+        width_px=max(widest, min(most, goes_on)),
+        left_px=0.0 if match.alignment == "left" else min(margin, x0),
+        right_px=width if match.alignment == "right" else max(width - margin, x1),
+    )
 
 
 def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[TextBlock]:

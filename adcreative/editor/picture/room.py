@@ -22,6 +22,7 @@ SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours
 # and for a button, which needs no calm one, all that is fainter
 BEARING, DESCENT = 0.1, 0.3  # heights of capitals by which letters may pass the old ones' box: at each side, and below for "g"
 MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
+PLATE_EDGE_PX = 3  # how far the edge of a button goes, which parts it from the ground around it
 REACH = 3.0  # heights of the block above and below in which room is looked for
 
 
@@ -48,7 +49,9 @@ def find_room(
     reach = REACH * size if reach_px is None else max(reach_px, REACH * size)
     top, bottom = max(0, int(y0 - reach)), min(height, int(np.ceil(y1 + reach)))
     tolerance = GROUND_TOLERANCE if plate is None else FAINT
-    free[top:bottom] = ground_of(erased_u8[top:bottom], (x0, y0 - top, x1, y1 - top), size, tolerance)
+    edge = 0 if plate is None else PLATE_EDGE_PX
+    own = (max(0, x0 - edge), max(0, y0 - top - edge), x1 + edge, y1 - top + edge)
+    free[top:bottom] = ground_of(erased_u8[top:bottom], own, size, tolerance)
     free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
     for box in _obstacles(MARGIN * size, others, faces_xyxy_px):
         free[_cut(box, height, width)] = False

@@ -184,7 +184,7 @@ class TextSetter:
             found = self._draw_one(picture, name, text, match, one, blocks)
             if not isinstance(found, str):
                 return found
-            why = found
+            why = why or found  # what moves others fits more, so what is wrong there tells more
         return why
 
     def _draw_one(
@@ -210,7 +210,7 @@ class TextSetter:
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
-            faults = find_faults(canvas, after, mask & ~letters, text, setting, colour, self._reader, least)
+            faults = find_faults(plan.canvas, after, mask & ~letters, text, setting, colour, self._reader, least)
             if not faults and plan.way is not None and shift:
                 old = [follower.block for follower in plan.way.followers]
                 faults = find_lost_lines(picture, after, old, shifted, self._reader)
@@ -244,8 +244,8 @@ class TextSetter:
         if home.plate is not None:
             return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
         is_headed, is_followed = stands_close(home, match, others)
-        column_px = column_of(home, match, self._others(home), is_free, self._image_u8.shape[1])
-        return lay_out(text, home, match, is_free, column_px=column_px, is_headed=is_headed, is_followed=is_followed)
+        column = column_of(home, match, self._others(home), is_free, self._image_u8.shape[1])
+        return lay_out(text, home, match, is_free, column=column, is_headed=is_headed, is_followed=is_followed)
 
     def _others(self, block: TextBlock) -> list[TextBlock]:
         return [other for other in self.words.blocks if other.box != block.box]
@@ -271,10 +271,10 @@ class TextSetter:
         if way is None:
             return None
 
-        column_px = column_of(block, match, self._others(block), way.is_free, picture.shape[1])
+        column = column_of(block, match, self._others(block), way.is_free, picture.shape[1])
 
         def lay(scale: float) -> Setting | None:
-            return lay_out(text, block, _at_scale(match, scale), way.is_free, column_px=column_px, way=way)
+            return lay_out(text, block, _at_scale(match, scale), way.is_free, column=column, way=way)
 
         wide = lay(1.0)
         if wide is None or (tight is not None and wide.cost >= tight.cost):

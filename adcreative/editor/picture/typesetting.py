@@ -5,7 +5,8 @@ Of all ways that fit, the one that changes size, number of lines and place least
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -25,6 +26,7 @@ COST_OF_GAP = 1.0  # of the share that a text beside others is lower than the ol
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
 COST_OF_FORCED = 0.3  # of each line beyond those that the column asks for
 COST_OF_CROWDING = 1.2  # of rising so that less than a line's distance is free above
+COST_OF_MARGIN = 0.5  # of a line that leaves less room at an edge of the picture than the ad does
 COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
 CAP_SHARE = 0.7  # height of capitals as a share of the size
 WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
@@ -60,6 +62,22 @@ class Setting:
         return self.lettering.size_px
 
 
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """Where the lines of a text belong, px: the width of its column, and where the margins of the ad begin."""
+
+    width_px: float = 0.0
+    left_px: float = -math.inf
+    right_px: float = math.inf
+
+    def keeps(self, lines: Sequence[SetLine]) -> bool:
+        """Return whether no line stands in a margin."""
+        return all(line.box[0] >= self.left_px and line.box[2] <= self.right_px for line in lines)
+
+
+ANYWHERE = Column()
+
+
 class MovesOthers(Protocol):
     """How others move with a text (`reflow.Way`)."""
 
@@ -82,7 +100,7 @@ def lay_out(
     match: FontMatch,
     is_free: IsFree,
     *,
-    column_px: float = 0.0,
+    column: Column = ANYWHERE,
     is_headed: bool = False,
     is_followed: bool = False,
     way: MovesOthers | None = None,
@@ -90,10 +108,10 @@ def lay_out(
     """Return the least change that sets the text in the place of a block; None when it fits nowhere.
 
     Args:
-        is_free: whether a box (px) may be covered. column_px: width of the column that the old text stood in, at least its own.
+        is_free: whether a box (px) may be covered. column: that the old text stood in, which is at least as wide as it.
         is_headed, is_followed: whether another text stands close above, below. way: how what stands below moves with it.
     """
-    num_old, width = len(block.lines), max(column_px, block.box[2] - block.box[0])
+    num_old, width = len(block.lines), max(column.width_px, block.box[2] - block.box[0])
     settings = []
     for num, lines, scale in _breaks(text, match, num_old):
         num_forced = max(0, num - _fewest_lines(text, match.lettering, width / scale))
@@ -112,7 +130,8 @@ def lay_out(
                 besides = _cost_of_rising(setting, block, match, is_free)
                 besides += _cost_of_gap(setting, block) if is_headed or is_followed else 0.0
             if besides is not None:
-                settings.append(replace(setting, cost=setting.cost + COST_OF_ANCHOR * rank + lines_cost + besides))
+                besides += COST_OF_ANCHOR * rank + COST_OF_MARGIN * (not column.keeps(setting.lines))
+                settings.append(replace(setting, cost=setting.cost + lines_cost + besides))
     return min(settings, key=lambda setting: setting.cost) if settings else None
 
 

@@ -137,6 +137,19 @@ def _even_ink(crop: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return even if even.sum() >= LEAST_EVEN * covered.sum() else covered
 
 
+def cut_below(ink: Ink, y: int) -> Ink:
+    """Return a line's ink without that of the line below, which begins at row `y` (px): dots of an i, accents.
+
+    It is cut where an empty row parts the two.
+    """
+    row, inked = y - ink.window[1], (ink.coverage > INK_SHARE).any(axis=1)
+    if not 1 < row < len(inked) or inked[row - 1] or not inked[: row - 1].any():
+        return ink
+    coverage = ink.coverage.copy()
+    coverage[row - 1 :] = 0.0
+    return replace(ink, coverage=coverage, box=tight_box(coverage, *ink.window[:2]))
+
+
 def tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int, int] | None:
     """Return the box of what is covered for more than half of [h, w] that begins at left, top (px); None where nothing is."""
     rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))

@@ -1,4 +1,4 @@
-"""English words in which the reader took an i for an l, which in small type are one stroke: "mlss a penslon"."""
+"""Words in which the reader took one stroke for another: in small type an i is an l ("mlss a penslon") or an I ("it Is so")."""
 
 from __future__ import annotations
 
@@ -14,22 +14,37 @@ from adcreative.encoders.picture_words.blocks import TextBlock
 LEAST_LETTERS, LEAST_OF_NAME = 4, 6  # of a word that is mended; of one with a capital, which may be a name
 MOST_STROKES = 5  # in a word; rows of more are no word
 _WORD = re.compile(r"[A-Za-z]+")
+# a little word that begins with I in the midst of small ones, where no sentence begins
+_LITTLE = re.compile(r"(?<=[a-z,;])(\s+)I(?=[nsft]\s+[a-z])")
 
 
 def mend_strokes(blocks: Sequence[TextBlock]) -> list[TextBlock]:
-    """Return the blocks of a picture, in English ones the words of which an i was read as l; others as they are.
+    """Return the blocks of a picture with the words mended of which an i was read as another stroke.
 
-    A word is mended where it is none, and one word alone comes of an i in place of some l. What is known stays ("malls"), and
-    what is a word neither way, such as a brand.
+    For an l in English blocks: a word is mended where it is none, and one word alone comes of an i in place of some l. What is
+    known stays ("malls"), and what is a word neither way, such as a brand. For an I in any: `mend_capitals`.
     """
+    blocks = [_with_lines(block, mend_capitals("\n".join(line.text for line in block.lines)).split("\n")) for block in blocks]
     if detect_language(" ".join(block.text for block in blocks)) != "en":
-        return list(blocks)
+        return blocks
     return [
-        replace(
-            block, lines=tuple(replace(line, text=_WORD.sub(lambda found: _mend(found[0]), line.text)) for line in block.lines)
-        )
-        for block in blocks
+        _with_lines(block, [_WORD.sub(lambda found: _mend(found[0]), line.text) for line in block.lines]) for block in blocks
     ]
+
+
+def mend_capitals(text: str) -> str:
+    """Return a text with "in", "is", "it" and "if" small where they stand in the midst of a sentence, before a small word.
+
+    Lines are told apart by "\\n": a capital at the head of one is mended only where another line goes on in small letters, as
+    those of a list do not.
+    """
+    goes_on = re.search(r"\n[a-z]", text) is not None
+    return _LITTLE.sub(lambda found: found[0] if "\n" in found[1] and not goes_on else f"{found[1]}i", text)
+
+
+def _with_lines(block: TextBlock, texts: Sequence[str]) -> TextBlock:
+    lines = tuple(replace(line, text=text) for line, text in zip(block.lines, texts, strict=True))
+    return replace(block, lines=lines)
 
 
 def _mend(word: str) -> str:

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
+from adcreative.editor.picture import setting
 from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.layers import lift_block, lift_shape
 from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.reflow import KEPT_ROOM, column_of, find_followers, make_way
 from adcreative.editor.picture.setting import TextSetter
-from adcreative.editor.picture.typesetting import lay_out
+from adcreative.editor.picture.typesetting import Column, lay_out
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import read_words
 from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
@@ -50,6 +51,23 @@ def test_body_and_button_move_down_together_when_the_headline_needs_more_lines()
     read = read_words(after, load_reader(), brand="Somnia")
     texts = [block.text for block in sorted(read.blocks, key=lambda block: block.box[1])]
     assert texts == ["Somnia", LONG, BODY, LABEL]
+
+
+def test_outlines_of_what_made_way_are_no_seam_of_the_filled_ground(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, grounds = drawn_ad(width=350), []
+
+    def find_faults(ground: np.ndarray, *others: object) -> list[str]:
+        grounds.append(ground)
+        return []
+
+    monkeypatch.setattr(setting, "find_faults", find_faults)
+    monkeypatch.setattr(setting, "find_lost_lines", lambda *lines: [])
+    change = TextSetter(picture, read_words(picture, KnownReader()), AD, reader=KnownReader(), typefaces=typefaces()).change(
+        replace(AD, headline=LONG)
+    )
+    assert set(change.moved) == {"body", "button"}
+    (ground,) = grounds
+    assert np.abs(ground[110:460, 20:340].astype(int) - GROUND).max() < 12  # no letters, no button, old or new
 
 
 def test_what_moves_down_keeps_room_at_the_foot_of_the_ad() -> None:
@@ -199,11 +217,29 @@ def test_a_column_is_as_wide_as_its_widest_text() -> None:
     def all_is_free(box: tuple[int, int, int, int]) -> bool:
         return box[0] >= 14 and box[2] <= 466
 
-    assert column_of(headline, match, [wide], nothing_is_free, 480) == 440 - body.box[0]
+    assert column_of(headline, match, [wide], nothing_is_free, 480).width_px == 440 - body.box[0]
     apart = replace(body, lines=(replace(body.lines[0], box=(body.box[0] + 40, 240, 440, 270)),))
-    assert column_of(headline, match, [apart], nothing_is_free, 480) == headline.box[2] - headline.box[0]
+    assert column_of(headline, match, [apart], nothing_is_free, 480).width_px == headline.box[2] - headline.box[0]
     short = replace(headline, lines=headline.lines[1:])
     x0 = short.box[0]
-    assert column_of(short, match, [], all_is_free, 480) == 466 - (x0 - 14) - x0  # as much room on the right as on the left
+    assert column_of(short, match, [], all_is_free, 480).width_px == 466 - (x0 - 14) - x0  # as much room as on the left
     lines = tuple(replace(line, box=(x0, line.box[1], x0 + 150, line.box[3])) for line in headline.lines)
-    assert 300 < column_of(replace(headline, lines=lines), match, [], all_is_free, 480) < 320  # there it would be one line
+    assert (
+        300 < column_of(replace(headline, lines=lines), match, [], all_is_free, 480).width_px < 320
+    )  # there it would be one line
+
+
+def test_a_longer_line_keeps_the_margin_of_the_ad() -> None:
+    """In two lines it would end nearer to the rim than the old one begins: it is broken once more."""
+    picture = drawn_ad()
+    headline = next(block for block in read_words(picture, KnownReader()).blocks if block.role == "headline")
+    match = match_fonts(picture, {"headline": headline}, typefaces())["headline"][0]
+    x0 = headline.box[0]
+    column = column_of(headline, match, [], lambda box: box[0] >= 14 and box[2] <= 466, 480)
+    assert (column.left_px, column.right_px) == (0.0, 480 - x0)
+    ends = []
+    for one in (Column(width_px=column.width_px), column):
+        setting = lay_out("Waking up refreshed every morning again", headline, match, lambda box: box[2] <= 466, column=one)
+        assert setting is not None
+        ends.append(max(line.box[2] for line in setting.lines))
+    assert ends[0] > 480 - x0 >= ends[1]

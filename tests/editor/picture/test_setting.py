@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,10 @@ from adcreative.editor.picture.homes import find_homes
 from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.picture.typesetting import SetLine, Setting
+from adcreative.encoders.picture_words.blocks import Box
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import read_words
-from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, HEADLINE, LABEL, KnownReader, drawn_ad
+from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
 
 AD = Creative(file_name="ad.png", headline=HEADLINE, description=BODY, cta=LABEL, brand="Somnia")
 needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
@@ -68,6 +70,20 @@ def test_a_longer_label_makes_its_button_wider() -> None:
     old = np.abs(picture[306].astype(int) - BUTTON).max(axis=1) < 12
     assert row.sum() > old.sum() + 30
     assert np.flatnonzero(row)[0] == np.flatnonzero(old)[0]  # it grows to the right, as it stands at the left
+
+
+def test_a_button_with_square_corners_grows_too() -> None:
+    picture = drawn_ad().copy()
+    (label,) = [block for block in read_words(picture, KnownReader()).blocks if block.plate is not None]
+    assert label.plate is not None
+    x0, y0, x1, y1 = label.plate
+    inside = picture[y0:y1, x0:x1]
+    inside[np.abs(inside.astype(int) - GROUND).max(axis=2) < 12] = BUTTON
+    square = setter(picture, reader=KnownReader(said=["Order your pillow now"]))
+    change = square.change(replace(AD, cta="Order your pillow now"))
+    assert change.done == ("cta",)
+    row = np.abs(change.apply(picture)[306].astype(int) - BUTTON).max(axis=1) < 12
+    assert row.sum() > x1 - x0 + 30
 
 
 def test_a_text_of_which_a_word_stands_elsewhere_is_left_whole() -> None:
@@ -144,6 +160,27 @@ def test_a_text_that_does_not_read_back_leaves_the_picture_as_it_was() -> None:
     assert change.done == ()
     assert change.apply(picture) is picture
     assert change.note.startswith('the headline in the picture stays as it was: it is read back as "Rset')
+
+
+def test_lines_that_stand_in_another_order_are_read_so_and_a_little_word_may_be_read_with_a_capital() -> None:
+    (label,) = [block for block in read_words(drawn_ad(), KnownReader()).blocks if block.plate is not None]
+    lettering = match_fonts(drawn_ad(), {"cta": label}, typefaces())["cta"][0].lettering
+    upper, lower = (20, 40, 200, 64), (20, 100, 200, 124)
+    picture = np.full((200, 480, 3), 230, np.uint8)
+    picture[:80] = 220
+
+    class Reader(KnownReader):
+        def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
+            return [self.said[int(crop.mean() > 225)] for crop in crops_u8]
+
+    def faults(said: list[str], first: Box, second: Box) -> list[str]:
+        lines = (SetLine(text="This is", x=20.0, y=0.0, box=first), SetLine(text="why", x=20.0, y=0.0, box=second))
+        setting = Setting(lines=lines, lettering=lettering, cost=0.0)
+        nothing = np.zeros(picture.shape[:2], bool)
+        return acceptance.find_faults(picture, picture, nothing, "This is why", setting, (0, 0, 0), Reader(said=said))
+
+    assert faults(["This Is", "why"], upper, lower) == []
+    assert faults(["why", "This Is"], lower, upper) == ['it is read back as "why This Is"']
 
 
 def test_a_text_keeps_a_faint_ink_that_the_ad_has_and_says_so() -> None:

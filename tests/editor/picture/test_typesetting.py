@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adcreative.editor.picture import fonts
 from adcreative.editor.picture.erasing import erase_block
-from adcreative.editor.picture.fonts import FONT_SOURCES, Typeface, typefaces
+from adcreative.editor.picture.fonts import FONT_SOURCES, Typeface, system_typefaces, typefaces
 from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.typesetting import RISE, lay_out, rises_by
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
@@ -27,6 +28,19 @@ def test_every_listed_font_is_open_and_those_of_installed_packages_are_found() -
     assert {source.licence for source in FONT_SOURCES} <= {"OFL-1.1", "Apache-2.0", "Bitstream Vera"}
     found = {one.family for one in typefaces()}
     assert {"Aileron", "DejaVu Sans", "DejaVu Serif"} <= found
+
+
+def test_fonts_of_the_machine_are_at_hand_the_font_itself_before_the_one_that_takes_its_place(tmp_path: Path) -> None:
+    own, other = tmp_path / "own" / "truetype", tmp_path / "other"
+    own.mkdir(parents=True)
+    other.mkdir()
+    names = (own / "LiberationSans-Bold.ttf", own / "LiberationSans-Regular.ttf", other / "ARIAL.TTF", other / "webdings.ttf")
+    for path in names:
+        path.write_bytes(b"")
+    found = {one.name: one.path for one in system_typefaces([tmp_path / "own", other, tmp_path / "none"])}
+    assert found == {"Arial Regular": other / "ARIAL.TTF", "Arial Bold": own / "LiberationSans-Bold.ttf"}
+    assert [fonts._is_font(one) for one in system_typefaces([other])] == [False]  # it is empty
+    assert set(filter(fonts._is_font, system_typefaces())) <= set(typefaces())
 
 
 def test_a_font_knows_which_letters_it_has() -> None:

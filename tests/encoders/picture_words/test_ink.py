@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from adcreative.encoders.picture_words.ink import measure_ink, measure_letters
+from adcreative.encoders.picture_words.ink import cut_below, measure_ink, measure_letters
 from tests.encoders.picture_words.drawn_ads import letters
 
 BOX = (60, 60, 330, 116)
@@ -62,3 +62,20 @@ def test_translucent_letters_are_seen_wholly() -> None:
     x0, y0, x1, y1 = ink.window
     core = coverage[y0:y1, x0:x1] > 0.95
     assert (ink.coverage[core] > 0.3).mean() > 0.97
+
+
+def test_the_dot_of_a_letter_below_is_no_ink_of_the_line_above_it() -> None:
+    picture = Image.new("RGB", (400, 180), (240, 240, 235))
+    draw = ImageDraw.Draw(picture)
+    draw.text((30, 40), "a deep sea", font=letters(48), fill=(20, 20, 30), anchor="ls")
+    draw.text((30, 92), "in view", font=letters(48), fill=(20, 20, 30), anchor="ls")
+    pixels = np.asarray(picture)
+    dot = int(np.flatnonzero((pixels[:, 28:42].mean(axis=2) < 120).any(axis=1) & (np.arange(180) > 52))[0])
+    both = measure_letters(pixels, (28, 0, 300, dot + 4), pad=6.0)
+    alone = cut_below(both, dot)
+    assert both.box is not None
+    assert alone.box is not None
+    assert both.box[3] > dot
+    assert alone.box == (*both.box[:3], alone.box[3])
+    assert 45 < alone.box[3] < dot  # the descender of the p is its own
+    assert cut_below(both, alone.box[3] - 4) is both  # no empty row parts them there

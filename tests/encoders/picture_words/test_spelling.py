@@ -1,10 +1,12 @@
-"""Words of which an i was read as l are mended in English texts, and nothing else is."""
+"""Words of which an i was read as l are mended in English texts, little ones with I in any, and nothing else is."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from adcreative.encoders.picture_words.spelling import mend_strokes
+from adcreative.encoders.picture_words.spelling import mend_capitals, mend_strokes
 from tests.encoders.picture_words.test_words import block
 
 
@@ -35,3 +37,29 @@ def test_other_languages_stay_as_they_were_read() -> None:
 def test_what_is_known_of_a_block_stays() -> None:
     (one,) = mend_strokes([block("Your penslon in one quiet place", (3, 4, 200, 30), role="headline")])
     assert (one.text, one.role, one.box) == ("Your pension in one quiet place", "headline", (3, 4, 200, 30))
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        ("Here Is why people talk", "Here is why people talk"),
+        ("Yes to your money\nIn one quiet place\nthat you know", "Yes to your money\nin one quiet place\nthat you know"),
+        ("A pantry that Is\nready when you are", "A pantry that is\nready when you are"),
+        ("Is it new. It is", "Is it new. It is"),
+        ("Sleep In Peace", "Sleep In Peace"),  # every word has a capital
+        ("For the whole family\nIn all shops", "For the whole family\nIn all shops"),  # a list
+        ("Our cotton shirt. In all sizes", "Our cotton shirt. In all sizes"),
+    ],
+)
+def test_little_words_in_the_midst_of_a_sentence_are_small(read: str, said: str) -> None:
+    assert mend_capitals(read) == said
+
+
+def test_lines_of_a_block_are_mended_together() -> None:
+    first = block("Three reasons to say", (3, 4, 200, 30))
+    lines = [
+        block(text, (3, 34 + 30 * k, 200, 60 + 30 * k)).lines[0]
+        for k, text in enumerate(("yes to money", "In one quiet place"))
+    ]
+    (one,) = mend_strokes([replace(first, lines=(*first.lines, *lines))])
+    assert [line.text for line in one.lines] == ["Three reasons to say", "yes to money", "in one quiet place"]
