@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,8 @@ from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL,
 
 LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
 SOFT_RIM_PX = 3  # of a plate: its soft edge
+SAME_CENTRE = 0.02  # of the picture's width
+SAME_EDGE = 0.3  # heights of a label's capitals by which edges of a plate and of texts may differ
 SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
 
 # a picture [H, W, 3] -> the plate, the picture without it and the mask of what was replaced (`layers.lift_shape`)
@@ -27,7 +29,7 @@ def widen_plate(
     is_free: IsFree,
     lift: Lift,
     *,
-    is_centred: bool,
+    alignment: str,
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
     """Return the picture with the block's plate `more_px` wider, and the block with the new plate.
 
@@ -37,7 +39,7 @@ def widen_plate(
         return None
     x0, y0, x1, y1 = block.plate
     rim = 2  # the soft edge of the plate
-    left = more_px // 2 if is_centred else 0
+    left = _to_the_left(more_px, alignment)
     right = more_px - left
     changed = (x0 - left - rim, y0 - rim, x1 + right + rim, y1 + rim)
     height, width = erased_u8.shape[:2]
@@ -45,7 +47,7 @@ def widen_plate(
         return None
     if not all(is_free(box) for box in _new_ground(changed, block.plate, rim)):
         return None
-    resized = resize_plate(erased_u8, block, more_px, lift, is_centred=is_centred)
+    resized = resize_plate(erased_u8, block, more_px, lift, alignment=alignment)
     if resized is not None:
         return resized
     old = erased_u8[y0 - rim : y1 + rim, x0 - rim : x1 + rim]
@@ -58,12 +60,12 @@ def widen_plate(
 
 
 def resize_plate(
-    erased_u8: np.ndarray, block: TextBlock, more_px: int, lift: Lift, *, is_centred: bool
+    erased_u8: np.ndarray, block: TextBlock, more_px: int, lift: Lift, *, alignment: str
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
     """Return the picture with the block's plate `more_px` wider, or narrower where less than 0, on the ground behind it.
 
-    Columns are repeated or taken out in the middle; the two ends keep their pixels. On a centred plate both move, else the
-    right one.
+    Columns are repeated or taken out in the middle; the two ends keep their pixels. The end at which it is aligned stays, both
+    move where it is centred.
 
     Args:
         erased_u8: the picture [H, W, 3] without the label. lift: takes the plate off it.
@@ -85,7 +87,7 @@ def resize_plate(
     rows = slice(max(0, y0 + 2 - layer.top), max(0, y1 - 2 - layer.top))
     if np.abs(layer.part[rows, first] - layer.part[rows, last]).mean() > SAME_MIDDLE:
         return None
-    left = more_px // 2 if is_centred else 0
+    left = _to_the_left(more_px, alignment)
     part, alpha = (
         np.concatenate([one[:, :first], np.repeat(one[:, middle : middle + 1], max(0, more_px), axis=1), one[:, last:]], axis=1)
         for one in (layer.part, layer.alpha)
@@ -112,6 +114,25 @@ def is_on_surface(image_u8: np.ndarray, plate: Box) -> bool:
         return False
     _, residual = fit_ground(crop, around)
     return residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, around))
+
+
+def plate_alignment(block: TextBlock, others: Sequence[TextBlock], width: int) -> str:
+    """Return which of ALIGNMENTS the plate of a block has in a picture `width` px wide.
+
+    Where it is not centred it is at the left, unless it shares its right edge with another text and its left edge with none.
+    """
+    if block.plate is None:
+        return block.alignment
+    x0, _, x1, _ = block.plate
+    if abs((x0 + x1) / 2 - width / 2) < SAME_CENTRE * width:
+        return "centre"
+    near = SAME_EDGE * block.size_px
+    is_left, is_right = (any(abs(other.box[edge] - x) <= near for other in others) for edge, x in ((0, x0), (2, x1)))
+    return "right" if is_right and not is_left else "left"
+
+
+def _to_the_left(more_px: int, alignment: str) -> int:
+    return {"left": 0, "centre": more_px // 2, "right": more_px}[alignment]
 
 
 def _new_ground(changed: Box, plate: Box, rim: int) -> list[Box]:

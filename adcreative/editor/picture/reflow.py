@@ -14,7 +14,7 @@ import numpy as np
 from adcreative.editor.picture.layers import Layer, lift_block
 from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.room import find_room
-from adcreative.editor.picture.typesetting import CAP_SHARE, Column, IsFree, Setting
+from adcreative.editor.picture.typesetting import CAP_SHARE, IsFree, Setting, TextColumn
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 
@@ -171,7 +171,7 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
     return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
 
 
-def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> Column:
+def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> TextColumn:
     """Return the column that a block stands in, in a picture `width` px wide.
 
     It is at least as wide as the widest text at the same edge. It goes on as far as leaves the same room on the right as on the
@@ -196,7 +196,7 @@ def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], i
         goes_on = x1 - x0 + (right - left if match.alignment == "left" else left - right)
     room = {"left": x0, "centre": min(x0, width - x1), "right": width - x1}[match.alignment]
     margin = min(room, MARGIN_SHARE * width)
-    return Column(
+    return TextColumn(
         width_px=max(widest, min(most, goes_on)),
         left_px=0.0 if match.alignment == "left" else min(margin, x0),
         right_px=width if match.alignment == "right" else max(width - margin, x1),

@@ -35,7 +35,7 @@ from adcreative.editor.picture.grounds import PictureGrounds
 from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch
-from adcreative.editor.picture.plates import is_on_surface, resize_plate, widen_plate
+from adcreative.editor.picture.plates import is_on_surface, plate_alignment, resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.shadows import Shadow
@@ -319,17 +319,16 @@ class TextSetter:
         pad = (block.plate[2] - block.plate[0] - match.lettering.length(block.text)) / 2
         if pad > MAX_LABEL_PAD * block.size_px:  # it is as wide as its column, whatever it says
             more = max(0.0, more - 2 * (pad - MAX_LABEL_PAD * block.size_px))
-        middle = (block.plate[0] + block.plate[2]) / 2
-        is_centred = abs(middle - picture.shape[1] / 2) < 0.02 * picture.shape[1]
+        alignment = plate_alignment(block, self._others(block), picture.shape[1])
         lift = self.grounds.lifter(block, mask_things(picture.shape[:2], others, self._faces))
         if more < 0:
             is_bare = is_on_surface(picture, block.plate)
-            sized = resize_plate(picture, block, -2 * int(-more / 2), lift, is_centred=is_centred) if is_bare else None
+            sized = resize_plate(picture, block, -2 * int(-more / 2), lift, alignment=alignment) if is_bare else None
             return (sized[0], mask | sized[2], sized[1]) if sized is not None else (picture, mask, block)
         is_free = find_room(picture, block, others, self._faces, block.plate)
         for share in WIDENINGS:
             more_px = 2 * round(share * more / 2)
-            sized = widen_plate(picture, block, more_px, is_free, lift, is_centred=is_centred)
+            sized = widen_plate(picture, block, more_px, is_free, lift, alignment=alignment)
             if sized is not None:
                 return sized[0], mask | sized[2], sized[1]
         return picture, mask, block

@@ -22,11 +22,11 @@ LABEL_SCALES = SCALES[:3]  # a smaller label beside the old button's height is s
 MAX_MORE_LINES = 2
 COST_OF_SIZE = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
 COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 0.22, 0.04, 0.06
-COST_OF_GAP = 1.0  # of the share that a text beside others is lower than the old one: it leaves a gap
+COST_OF_GAP = 1.0  # of the share that a text above another is lower than the old one: it leaves a gap
 COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
 COST_OF_FORCED = 0.3  # of each line beyond those that the column asks for
 COST_OF_CROWDING = 1.2  # of rising so that less than a line's distance is free above
-COST_OF_MARGIN = 0.5  # of a line that leaves less room at an edge of the picture than the ad does
+COST_OF_MARGIN = 1.0  # of a line that leaves less room at an edge of the picture than the ad does
 COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
 CAP_SHARE = 0.7  # height of capitals as a share of the size
 WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
@@ -63,7 +63,7 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class TextColumn:
     """Where the lines of a text belong, px: the width of its column, and where the margins of the ad begin."""
 
     width_px: float = 0.0
@@ -75,7 +75,7 @@ class Column:
         return all(line.box[0] >= self.left_px and line.box[2] <= self.right_px for line in lines)
 
 
-ANYWHERE = Column()
+ANYWHERE = TextColumn()
 
 
 class MovesOthers(Protocol):
@@ -100,7 +100,7 @@ def lay_out(
     match: FontMatch,
     is_free: IsFree,
     *,
-    column: Column = ANYWHERE,
+    column: TextColumn = ANYWHERE,
     is_headed: bool = False,
     is_followed: bool = False,
     way: MovesOthers | None = None,
@@ -128,7 +128,7 @@ def lay_out(
                 besides = way.toll(setting)
             else:
                 besides = _cost_of_rising(setting, block, match, is_free)
-                besides += _cost_of_gap(setting, block) if is_headed or is_followed else 0.0
+                besides += _cost_of_gap(setting, block) if is_followed else 0.0
             if besides is not None:
                 besides += COST_OF_ANCHOR * rank + COST_OF_MARGIN * (not column.keeps(setting.lines))
                 settings.append(replace(setting, cost=setting.cost + lines_cost + besides))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -10,7 +11,7 @@ from scipy import ndimage
 
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.layers import Layer, lift_shape
-from adcreative.editor.picture.plates import is_on_surface, resize_plate
+from adcreative.editor.picture.plates import is_on_surface, plate_alignment, resize_plate
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
 
 DARK, LIGHT, TEAL, EDGE_X = (168, 34, 84), (198, 42, 94), (16, 160, 150), 240
@@ -37,18 +38,36 @@ def test_a_remembered_lift_is_not_painted_on() -> None:
     clean = lifted[1].copy()
     line = BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0)
     block = TextBlock(lines=(line,), colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE)
-    first, again = (resize_plate(_compressed(), block, more, lambda _: lifted, is_centred=False) for more in (MORE_PX, 40))
+    first, again = (resize_plate(_compressed(), block, more, lambda _: lifted, alignment="left") for more in (MORE_PX, 40))
     assert first is not None
     assert again is not None
     assert np.array_equal(lifted[1], clean)
     assert (again[0][:, PLATE[2] + 50 :] == clean[:, PLATE[2] + 50 :]).all()
 
 
+def test_a_button_grows_away_from_the_edge_that_it_shares_with_other_texts() -> None:
+    label = TextBlock(
+        lines=(BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0),),
+        colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE,
+    )  # fmt: skip
+
+    def text(x0: int, x1: int) -> TextBlock:
+        return replace(label, lines=(replace(label.lines[0], box=(x0, 10, x1, 40)),), plate=None)
+
+    found = [plate_alignment(label, [text(*edges)], 400) for edges in ((20, 220), (40, 220), (40, 300), (90, 300))]
+    assert found == ["right", "left", "left", "left"]
+    assert plate_alignment(label, [text(20, 220)], 260) == "centre"
+    grown = resize_plate(_compressed(), label, 20, _lift, alignment="right")
+    assert grown is not None
+    assert grown[1].plate == (PLATE[0] - 20, *PLATE[1:])
+    assert np.abs(grown[0][88, 24:200].astype(int) - TEAL).max() < 30
+
+
 def test_the_ringing_beside_an_end_does_not_move_with_it() -> None:
     image_u8 = _compressed()
     line = BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0)
     block = TextBlock(lines=(line,), colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE)
-    found = resize_plate(image_u8, block, MORE_PX, _lift, is_centred=False)
+    found = resize_plate(image_u8, block, MORE_PX, _lift, alignment="left")
     assert found is not None
     picture, wider, _ = found
     assert wider.plate == (PLATE[0], PLATE[1], PLATE[2] + MORE_PX, PLATE[3])

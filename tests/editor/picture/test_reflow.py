@@ -15,7 +15,7 @@ from adcreative.editor.picture.layers import lift_block, lift_shape
 from adcreative.editor.picture.matching import match_fonts
 from adcreative.editor.picture.reflow import KEPT_ROOM, column_of, find_followers, make_way
 from adcreative.editor.picture.setting import TextSetter
-from adcreative.editor.picture.typesetting import Column, lay_out
+from adcreative.editor.picture.typesetting import TextColumn, lay_out
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import read_words
 from tests.encoders.picture_words.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
@@ -238,7 +238,7 @@ def test_a_longer_line_keeps_the_margin_of_the_ad() -> None:
     column = column_of(headline, match, [], lambda box: box[0] >= 14 and box[2] <= 466, 480)
     assert (column.left_px, column.right_px) == (0.0, 480 - x0)
     ends = []
-    for one in (Column(width_px=column.width_px), column):
+    for one in (TextColumn(width_px=column.width_px), column):
         setting = lay_out("Waking up refreshed every morning again", headline, match, lambda box: box[2] <= 466, column=one)
         assert setting is not None
         ends.append(max(line.box[2] for line in setting.lines))

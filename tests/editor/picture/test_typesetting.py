@@ -114,6 +114,16 @@ def test_a_short_text_is_not_broken_to_fill_the_lines_of_a_long_one() -> None:
     assert setting.num_forced == 0
 
 
+def test_a_short_text_is_in_two_lines_only_above_another_that_stands_close() -> None:
+    picture, block = headline()
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    settings = [
+        lay_out("Rest well", block, match, lambda box: True, is_headed=True, is_followed=is_followed)
+        for is_followed in (False, True)
+    ]
+    assert [setting and len(setting.lines) for setting in settings] == [1, 2]
+
+
 def test_lines_use_free_width_beside_the_old_box_instead_of_a_narrow_column() -> None:
     picture, block = headline()
     match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
