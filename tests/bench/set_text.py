@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from adcreative.creative import Creative
 from adcreative.editor.picture.acceptance import comparable
-from adcreative.editor.picture.fonts import Typeface, typefaces
+from adcreative.editor.picture.fonts import Typeface, system_typefaces, typefaces
 from adcreative.editor.picture.setting import TextSetter
 from adcreative.encoders.picture_words.reader import load_reader
 from adcreative.encoders.picture_words.words import PictureWords, read_words
@@ -78,7 +78,12 @@ def photograph_ads() -> Iterator[tuple[Creative, str]]:
     """Yield ads made of photographs: words drawn on them in several fonts and colours, and a new headline."""
     from skimage import data
 
-    faces = [face for face in typefaces() if face.style in ("Bold", "Regular") and face.family != "DejaVu Sans Mono"]
+    own = set(system_typefaces())  # machines differ in them
+    faces = [
+        face
+        for face in typefaces()
+        if face.style in ("Bold", "Regular") and face.family != "DejaVu Sans Mono" and face not in own
+    ]
     for k, (name, headline, body, new) in enumerate(PHOTOGRAPHS * 2):
         picture = Image.fromarray(np.asarray(getattr(data, name)())[:, :, :3]).convert("RGB")
         picture = ImageOps.fit(picture, ((720, 720), (900, 600), (640, 800))[k % 3], Image.Resampling.LANCZOS)
