@@ -210,7 +210,8 @@ class TextSetter:
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
-            faults = find_faults(plan.canvas, after, mask & ~letters, text, setting, colour, self._reader, least)
+            under_text = _shaded(plan.canvas, setting, shadow)  # without what made way, whose outlines are no seam
+            faults = find_faults(under_text, after, mask & ~letters, text, setting, colour, self._reader, least)
             if not faults and plan.way is not None and shift:
                 old = [follower.block for follower in plan.way.followers]
                 faults = find_lost_lines(picture, after, old, shifted, self._reader)
