@@ -174,8 +174,7 @@ def system_typefaces(folders: Iterable[Path] = SYSTEM_FOLDERS) -> Iterator[Typef
     found: dict[str, Path] = {}
     for folder in folders:
         for inner, _, names in os.walk(folder.expanduser()):
-            for name in names:
-                found.setdefault(name.lower(), Path(inner) / name)
+            found = {name.lower(): Path(inner) / name for name in names} | found
     for family, styles in SYSTEM_FONTS:
         for style, names in styles:
             path = next((found[name.lower()] for name in names if name.lower() in found), None)

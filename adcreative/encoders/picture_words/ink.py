@@ -142,7 +142,7 @@ def cut_below(ink: Ink, y: int) -> Ink:
 
     It is cut where an empty row parts the two.
     """
-    row, inked = y - ink.window[1], (ink.coverage > INK_SHARE).any(axis=1)
+    row, inked = y - ink.window[1], np.asarray((ink.coverage > INK_SHARE).any(axis=1))
     if not 1 < row < len(inked) or inked[row - 1] or not inked[: row - 1].any():
         return ink
     coverage = ink.coverage.copy()
