@@ -176,8 +176,8 @@ def system_typefaces(folders: Iterable[Path] = SYSTEM_FOLDERS) -> Iterator[Typef
         for inner, _, names in os.walk(folder.expanduser()):
             found = {name.lower(): Path(inner) / name for name in names} | found
     for family, styles in SYSTEM_FONTS:
-        for style, names in styles:
-            path = next((found[name.lower()] for name in names if name.lower() in found), None)
+        for style, files in styles:
+            path = next((found[name.lower()] for name in files if name.lower() in found), None)
             if path is not None:
                 yield Typeface(family, style, path)
 
