@@ -34,7 +34,7 @@ def test_the_three_best_that_show_are_taken_in_order(tmp_path: Path) -> None:
 def test_a_kept_ad_stands_beside_the_first_of_its_versions_that_shows(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
-    kept = pair(folder, "kept", 0)
+    kept: dict[str, object] = {**pair(folder, "kept", 0)}
     versions = [pair(folder, f"version-{number}", rows)["edited_image"] for number, rows in ((1, 0), (2, 30), (3, 90))]
     kept |= {
         "status": "kept",
