@@ -24,7 +24,11 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, a tenth of 
 def rule_pack(name: str) -> dict[str, Any]:
     """Return the rule pack `name` of PACKS as plain values; callers must not change it."""
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    pack: dict[str, Any] = yaml.load(text, Loader=LOADER)
+    loader = LOADER(text)
+    try:
+        pack: dict[str, Any] = loader.get_single_data()
+    finally:
+        loader.dispose()
     return pack
 
 
