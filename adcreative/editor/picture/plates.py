@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from adcreative.editor.picture.erasing import fill_hole
 from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.typesetting import IsFree
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
@@ -14,6 +15,7 @@ from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL,
 
 LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
 SOFT_RIM_PX = 3  # of a plate: its soft edge
+MOST_UNKNOWN = 0.1  # of what a plate hides that a drawn ground does not tell; photographs leave eight tenths and more
 SAME_CENTRE = 0.02  # of the picture's width
 SAME_EDGE = 0.3  # heights of a label's capitals by which edges of a plate and of texts may differ
 SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
@@ -97,23 +99,47 @@ def resize_plate(
     return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~under
 
 
-def is_on_surface(image_u8: np.ndarray, plate: Box) -> bool:
-    """Return whether the ground around a plate is flat or a gradient, so that more of it can be laid bare without a trace.
+def can_be_bared(image_u8: np.ndarray, plate: Box) -> bool:
+    """Return whether what a plate hides is known: where the ground around it is flat, evenly shaded, or drawn.
 
     What a plate on a photograph hides can only be made up; a button that is a little wide for its label looks right there.
     """
+    height = plate[3] - plate[1]
+    return _is_smooth(*_around(image_u8, plate, max(8, height // 2))) or _is_drawn(*_around(image_u8, plate, height))
+
+
+def _around(image_u8: np.ndarray, plate: Box, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the crop [h, w, 3] up to `reach` px around a plate, and the mask [h, w] of the plate with its soft edge."""
     x0, y0, x1, y1 = plate
-    reach = max(8, (y1 - y0) // 2)
     left, top = max(0, x0 - reach), max(0, y0 - reach)
-    crop = image_u8[top : y1 + reach, left : x1 + reach].astype(np.float32)
-    around = np.ones(crop.shape[:2], bool)
-    around[
-        max(0, y0 - SOFT_RIM_PX - top) : y1 + SOFT_RIM_PX - top, max(0, x0 - SOFT_RIM_PX - left) : x1 + SOFT_RIM_PX - left
-    ] = False
-    if not around.any():
+    crop = image_u8[top : y1 + reach, left : x1 + reach]
+    rows = slice(max(0, y0 - SOFT_RIM_PX - top), y1 + SOFT_RIM_PX - top)
+    hole = np.zeros(crop.shape[:2], bool)
+    hole[rows, max(0, x0 - SOFT_RIM_PX - left) : x1 + SOFT_RIM_PX - left] = True
+    return crop, hole
+
+
+def _is_smooth(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
+    """Return whether one flat or evenly shaded surface is all around a hole."""
+    if hole.all():
         return False
-    _, residual = fit_ground(crop, around)
-    return residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, around))
+    crop = crop_u8.astype(np.float32)
+    _, residual = fit_ground(crop, ~hole)
+    return residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, ~hole))
+
+
+def _is_drawn(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
+    """Return whether outlines and tones around a hole say what belongs in it, so that hardly any of it is left to make up."""
+    if hole.all():
+        return False
+    unknown = np.zeros_like(hole)
+
+    def leave(image_u8: np.ndarray, mask: np.ndarray, barred: np.ndarray) -> np.ndarray:
+        unknown[:] = mask
+        return image_u8
+
+    fill_hole(crop_u8, hole, np.zeros_like(hole), leave)
+    return float(unknown.sum()) <= MOST_UNKNOWN * float(hole.sum())
 
 
 def plate_alignment(block: TextBlock, others: Sequence[TextBlock], width: int) -> str:

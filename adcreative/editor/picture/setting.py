@@ -35,7 +35,7 @@ from adcreative.editor.picture.grounds import PictureGrounds
 from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch
-from adcreative.editor.picture.plates import is_on_surface, plate_alignment, resize_plate, widen_plate
+from adcreative.editor.picture.plates import can_be_bared, plate_alignment, resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.shadows import Shadow
@@ -323,7 +323,7 @@ class TextSetter:
         alignment = plate_alignment(block, self._others(block), picture.shape[1])
         lift = self.grounds.lifter(block, mask_things(picture.shape[:2], others, self._faces))
         if more < 0:
-            is_bare = is_on_surface(picture, block.plate)
+            is_bare = can_be_bared(picture, block.plate)
             sized = resize_plate(picture, block, -2 * int(-more / 2), lift, alignment=alignment) if is_bare else None
             return (sized[0], mask | sized[2], sized[1]) if sized is not None else (picture, mask, block)
         is_free = find_room(picture, block, others, self._faces, block.plate)
